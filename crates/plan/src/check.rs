@@ -1,0 +1,242 @@
+//! Whether a procedure is well formed: slots are bound before they are used, every outcome has its arm, every path ends,
+//! nothing leaves the database inside a transaction. The planner asserts it, and `serve` asks again before it runs a plan.
+
+use crate::procedure::{Input, Item, Outcome, Procedure, Response, Step, StepPlace};
+use crate::query::{Assigned, Output, Predicate, Query, Write};
+use crate::value::{Condition, Value};
+use std::collections::BTreeMap;
+use vocab::SlotName;
+
+/// What a slot holds at some point of a procedure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SlotState {
+    /// A value.
+    Value,
+    /// An outcome that must be matched first; these are the ways it may come out.
+    Pending(&'static [Outcome]),
+    /// Matched, and the outcome carries no value.
+    Empty,
+}
+
+type Slots = BTreeMap<SlotName, SlotState>;
+
+/// Every way in which the procedure is not well formed, as sentences; empty when it is.
+#[must_use]
+pub fn violations(procedure: &Procedure) -> Vec<String> {
+    let mut checker = Checker { found: Vec::new() };
+    let end = checker.block(&procedure.body, Slots::new(), Surroundings::Plain);
+    if end.is_some() {
+        checker.found.push("a path does not end in an exit".to_owned());
+    }
+    checker.found
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Surroundings {
+    Plain,
+    Transaction,
+}
+
+struct Checker {
+    found: Vec<String>,
+}
+
+impl Checker {
+    /// The slots at the block's end, or `None` when every path of it exits.
+    fn block(&mut self, items: &[Item], mut slots: Slots, surroundings: Surroundings) -> Option<Slots> {
+        for (index, item) in items.iter().enumerate() {
+            slots = match self.item(item, slots, surroundings) {
+                Some(slots) => slots,
+                None => {
+                    if index + 1 < items.len() {
+                        self.found.push("items after an exit are never reached".to_owned());
+                    }
+                    return None;
+                }
+            };
+        }
+        Some(slots)
+    }
+
+    fn item(&mut self, item: &Item, mut slots: Slots, surroundings: Surroundings) -> Option<Slots> {
+        match item {
+            Item::Let(slot, step) => {
+                self.step(step, &slots, surroundings);
+                let state = step.outcomes().map_or(SlotState::Value, SlotState::Pending);
+                if slots.insert(slot.clone(), state).is_some() {
+                    self.found.push(format!("slot `{slot}` is bound twice"));
+                }
+                Some(slots)
+            }
+            Item::Do(step) => {
+                self.step(step, &slots, surroundings);
+                Some(slots)
+            }
+            Item::Transaction(body) => {
+                if surroundings == Surroundings::Transaction {
+                    self.found.push("a transaction inside a transaction".to_owned());
+                }
+                self.block(body, slots, Surroundings::Transaction)
+            }
+            Item::Match(slot, arms) => self.arms(slot, arms, &slots, surroundings),
+            Item::Exit(response, _) => {
+                self.response(response, &slots);
+                None
+            }
+        }
+    }
+
+    /// A slot lives on after the match when every arm that goes on has bound it.
+    fn arms(
+        &mut self,
+        slot: &SlotName,
+        arms: &[(Outcome, Vec<Item>)],
+        slots: &Slots,
+        surroundings: Surroundings,
+    ) -> Option<Slots> {
+        let outcomes = match slots.get(slot) {
+            Some(SlotState::Pending(outcomes)) => *outcomes,
+            Some(SlotState::Value | SlotState::Empty) => {
+                self.found.push(format!("slot `{slot}` has no outcome to match"));
+                return Some(slots.clone());
+            }
+            None => {
+                self.found.push(format!("slot `{slot}` is matched before it is bound"));
+                return Some(slots.clone());
+            }
+        };
+        let given: Vec<Outcome> = arms.iter().map(|(outcome, _)| *outcome).collect();
+        if given != outcomes {
+            self.found.push(format!("slot `{slot}` comes out as {outcomes:?}, the arms are {given:?}"));
+        }
+        let mut after: Option<Slots> = None;
+        for (outcome, body) in arms {
+            let mut slots = slots.clone();
+            let state = if outcome.carries_value() { SlotState::Value } else { SlotState::Empty };
+            slots.insert(slot.clone(), state);
+            if let Some(end) = self.block(body, slots, surroundings) {
+                after = Some(match after {
+                    None => end,
+                    Some(others) => others.into_iter().filter(|(name, state)| end.get(name) == Some(state)).collect(),
+                });
+            }
+        }
+        after
+    }
+
+    fn step(&mut self, step: &Step, slots: &Slots, surroundings: Surroundings) {
+        match (step.place(), surroundings) {
+            (StepPlace::Outside, Surroundings::Transaction) => {
+                self.found.push(format!("{} inside a transaction", crate::print::step_name(step)));
+            }
+            (StepPlace::Inside, Surroundings::Plain) => {
+                self.found.push(format!("{} outside a transaction", crate::print::step_name(step)));
+            }
+            (StepPlace::Anywhere, _)
+            | (StepPlace::Outside, Surroundings::Plain)
+            | (StepPlace::Inside, Surroundings::Transaction) => {}
+        }
+        match step {
+            Step::Authorize { .. } | Step::Limit { .. } | Step::Generate(_) | Step::VerifySignature { .. } => {}
+            Step::Validate(Input::Body(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_)) => {}
+            Step::Check(condition) => self.condition(condition, slots),
+            Step::Digest(value) | Step::HashPassword(value) => self.value(value, slots),
+            Step::VerifyPassword { password, hash } => {
+                self.value(password, slots);
+                self.value(hash, slots);
+            }
+            Step::Read { query, filled_by, .. } => {
+                self.query(query, slots);
+                if let Some(slot) = filled_by {
+                    self.slot(slot, slots);
+                }
+            }
+            Step::Write(write) => self.write(write, slots),
+            Step::Emit { payload: input, .. } | Step::Fetch { input, .. } | Step::IssueToken { claims: input, .. } => {
+                input.iter().for_each(|(_, value)| self.value(value, slots));
+            }
+            Step::Enqueue { input, idempotency_key, .. } => {
+                input.iter().for_each(|(_, value)| self.value(value, slots));
+                self.value(idempotency_key, slots);
+            }
+            Step::Await { delivery: value, .. } | Step::Presign { key: value, .. } => self.value(value, slots),
+        }
+    }
+
+    fn write(&mut self, write: &Write, slots: &Slots) {
+        match write {
+            Write::Insert { values, .. } => values.iter().for_each(|(_, value)| self.value(value, slots)),
+            Write::Update { set, filter, .. } => {
+                for (_, assigned) in set {
+                    match assigned {
+                        Assigned::Value(value) => self.value(value, slots),
+                        Assigned::Plus(_) => {}
+                    }
+                }
+                self.predicates(filter, slots);
+            }
+            Write::Delete { filter, .. } => self.predicates(filter, slots),
+        }
+    }
+
+    fn query(&mut self, query: &Query, slots: &Slots) {
+        self.predicates(&query.filter, slots);
+        for output in &query.outputs {
+            match output {
+                Output::Column { .. } => {}
+                Output::Related { query, .. } => self.query(query, slots),
+            }
+        }
+    }
+
+    fn predicates(&mut self, predicates: &[Predicate], slots: &Slots) {
+        for predicate in predicates {
+            match predicate {
+                Predicate::Compare(_, _, value) => self.value(value, slots),
+                Predicate::Null(_) => {}
+                Predicate::Any(inner) => self.predicates(inner, slots),
+                Predicate::Not(inner) => self.predicates(std::slice::from_ref(inner), slots),
+            }
+        }
+    }
+
+    fn condition(&mut self, condition: &Condition, slots: &Slots) {
+        match condition {
+            Condition::Compare(left, _, right) => {
+                self.value(left, slots);
+                self.value(right, slots);
+            }
+            Condition::Present(value) => self.value(value, slots),
+            Condition::All(inner) | Condition::Any(inner) => {
+                inner.iter().for_each(|condition| self.condition(condition, slots));
+            }
+            Condition::Not(inner) => self.condition(inner, slots),
+        }
+    }
+
+    fn response(&mut self, response: &Response, slots: &Slots) {
+        match response {
+            Response::Answer { body, .. } => body.iter().for_each(|field| self.value(&field.value, slots)),
+            Response::Rows { slot } => self.slot(slot, slots),
+            Response::Redirect(value) => self.value(value, slots),
+            Response::Problem(_) | Response::Done => {}
+        }
+    }
+
+    fn value(&mut self, value: &Value, slots: &Slots) {
+        match value {
+            Value::Literal(_) | Value::Now | Value::After(_) | Value::Request(_) => {}
+            Value::Slot(slot) | Value::Field(slot, _) => self.slot(slot, slots),
+            Value::Record(fields) => fields.iter().for_each(|(_, value)| self.value(value, slots)),
+        }
+    }
+
+    fn slot(&mut self, slot: &SlotName, slots: &Slots) {
+        match slots.get(slot) {
+            Some(SlotState::Value) => {}
+            Some(SlotState::Pending(_)) => self.found.push(format!("slot `{slot}` is used before it is matched")),
+            Some(SlotState::Empty) => self.found.push(format!("slot `{slot}` holds no value here")),
+            None => self.found.push(format!("slot `{slot}` is used before it is bound")),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! One HTTP request with the answer it must get. The same form is used by `tests/cases/http/*.yaml`, by the verification
+//! that a run does, and by the tests that travel with the emitted application.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// In an expected header or body: anything, but present.
+pub const ANY: &str = "${any}";
+/// In a request header: a valid API key.
+pub const API_KEY: &str = "${api_key}";
+
+/// A request and its expected answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpCase {
+    /// A sentence: `contact refuses a wrong key`.
+    pub name: String,
+    /// How often the request is sent; the last answer is compared.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub repeat: u32,
+    /// What is sent.
+    pub request: CaseRequest,
+    /// What must come back.
+    pub expect: Expectation,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseRequest {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Headers by lower-case name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// A JSON body; `content-type: application/json` goes with it unless the headers say otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<serde_json::Value>,
+    /// A body of any bytes, as text, instead of `body`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// What must come back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// The status code.
+    pub status: u16,
+    /// Headers by lower-case name; [`ANY`] means present.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// A JSON body. Of objects the given keys are compared, arrays are compared whole; [`ANY`] means present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<serde_json::Value>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_once(repeat: &u32) -> bool {
+    *repeat == 1
+}
+
+/// What came back, reduced to what a case compares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Headers by lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// The body's bytes.
+    pub body: Vec<u8>,
+}
+
+impl Expectation {
+    /// Every way in which the answer differs, as sentences; empty when it is as expected.
+    #[must_use]
+    pub fn differences(&self, answer: &Answer) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.status != answer.status {
+            found.push(format!("status {} instead of {}", answer.status, self.status));
+        }
+        for (name, wanted) in &self.headers {
+            match answer.headers.get(name) {
+                None => found.push(format!("header `{name}` is missing")),
+                Some(got) if wanted != ANY && got != wanted => {
+                    found.push(format!("header `{name}` is `{got}` instead of `{wanted}`"));
+                }
+                Some(_) => {}
+            }
+        }
+        if let Some(wanted) = &self.body {
+            match serde_json::from_slice(&answer.body) {
+                Ok(got) => compare("", wanted, &got, &mut found),
+                Err(_) => found.push("the body is not JSON".to_owned()),
+            }
+        }
+        found
+    }
+}
+
+fn compare(pointer: &str, wanted: &serde_json::Value, got: &serde_json::Value, found: &mut Vec<String>) {
+    use serde_json::Value;
+    match (wanted, got) {
+        (Value::String(text), _) if text == ANY => {}
+        (Value::Object(wanted), Value::Object(got)) => {
+            for (key, value) in wanted {
+                let pointer = format!("{pointer}/{key}");
+                match got.get(key) {
+                    Some(got) => compare(&pointer, value, got, found),
+                    None => found.push(format!("body `{pointer}` is missing")),
+                }
+            }
+        }
+        (Value::Array(wanted), Value::Array(got)) if wanted.len() == got.len() => {
+            for (index, (wanted, got)) in wanted.iter().zip(got).enumerate() {
+                compare(&format!("{pointer}/{index}"), wanted, got, found);
+            }
+        }
+        (wanted, got) if wanted == got => {}
+        (wanted, got) => found.push(format!("body `{pointer}` is {got} instead of {wanted}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answer(body: &serde_json::Value) -> Answer {
+        let headers = BTreeMap::from([("retry-after".to_owned(), "3".to_owned())]);
+        Answer { status: 200, headers, body: body.to_string().into_bytes() }
+    }
+
+    fn expectation(body: serde_json::Value) -> Expectation {
+        Expectation { status: 200, headers: BTreeMap::new(), body: Some(body) }
+    }
+
+    #[test]
+    fn a_body_is_matched_by_the_keys_that_were_named() {
+        let got = answer(&json!({"id": "1", "extra": true, "errors": [{"code": "a", "x": 1}]}));
+        assert!(expectation(json!({"id": ANY, "errors": [{"code": "a"}]})).differences(&got).is_empty());
+        assert_eq!(
+            expectation(json!({"id": "2", "gone": 1, "errors": []})).differences(&got),
+            [
+                "body `/id` is \"1\" instead of \"2\"",
+                "body `/gone` is missing",
+                "body `/errors` is [{\"code\":\"a\",\"x\":1}] instead of []",
+            ]
+        );
+    }
+
+    #[test]
+    fn headers_and_status_are_matched() {
+        let mut wanted = expectation(json!({}));
+        wanted.status = 201;
+        wanted.headers =
+            BTreeMap::from([("retry-after".to_owned(), ANY.to_owned()), ("etag".to_owned(), ANY.to_owned())]);
+        assert_eq!(wanted.differences(&answer(&json!({}))), ["status 200 instead of 201", "header `etag` is missing"]);
+    }
+}

@@ -1,0 +1,350 @@
+//! Procedures as text that people read: in `run --plan`, in `plan.md` and in tests.
+
+use crate::procedure::{
+    Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, Scheme, Step, Trigger, Writes,
+};
+use crate::query::{
+    Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Output, Predicate, Query, RowLock, Write,
+};
+use crate::shape::{Presence, Shape};
+use crate::value::{Condition, RequestValue, Value};
+use std::fmt::Write as _;
+use vocab::{Datum, FieldName};
+
+/// The procedure, one item a line, two spaces a level.
+#[must_use]
+pub fn procedure(procedure: &Procedure) -> String {
+    let mut text = format!("procedure {} on {}\n", procedure.name, trigger(&procedure.trigger));
+    items(&mut text, 1, &procedure.body);
+    text
+}
+
+fn trigger(trigger: &Trigger) -> String {
+    match trigger {
+        Trigger::Request { method, path } => format!("{method} {path}"),
+        Trigger::GraphQl { operation: GraphQlOperation::Query, field } => format!("query {field}"),
+        Trigger::GraphQl { operation: GraphQlOperation::Mutation, field } => format!("mutation {field}"),
+        Trigger::Event { name } => format!("event {name}"),
+        Trigger::Schedule { cron } => format!("schedule {cron}"),
+        Trigger::Webhook { provider, path } => format!("webhook of {provider} at {path}"),
+    }
+}
+
+fn items(text: &mut String, depth: usize, list: &[Item]) {
+    for item in list {
+        let indent = "  ".repeat(depth);
+        match item {
+            Item::Let(slot, what) => line(text, &indent, &format!("let {slot} = {}", step(what))),
+            Item::Do(what) => line(text, &indent, &step(what)),
+            Item::Transaction(body) => {
+                line(text, &indent, "transaction");
+                items(text, depth + 1, body);
+            }
+            Item::Match(slot, arms) => {
+                line(text, &indent, &format!("match {slot}"));
+                for (outcome, body) in arms {
+                    line(
+                        text,
+                        &indent,
+                        &format!("  {}:{}", outcome_name(*outcome), if body.is_empty() { " go on" } else { "" }),
+                    );
+                    items(text, depth + 2, body);
+                }
+            }
+            Item::Exit(what, writes) => line(text, &indent, &format!("{}{}", response(what), kept(*writes))),
+        }
+    }
+}
+
+fn line(text: &mut String, indent: &str, what: &str) {
+    text.push_str(indent);
+    text.push_str(what);
+    text.push('\n');
+}
+
+fn kept(writes: Writes) -> &'static str {
+    match writes {
+        Writes::Keep => "",
+        Writes::Undo => ", undoing the transaction",
+    }
+}
+
+/// The outcome as one lower-case word.
+#[must_use]
+pub fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Found => "found",
+        Outcome::Missing => "missing",
+        Outcome::Inserted => "inserted",
+        Outcome::Present => "present",
+        Outcome::Changed => "changed",
+        Outcome::Unchanged => "unchanged",
+        Outcome::Yes => "yes",
+        Outcome::No => "no",
+        Outcome::Answered => "answered",
+        Outcome::Refused => "refused",
+        Outcome::Unknown => "unknown",
+    }
+}
+
+/// The step's kind as one or two words.
+#[must_use]
+pub fn step_name(step: &Step) -> &'static str {
+    match step {
+        Step::Authorize { .. } => "authorize",
+        Step::Limit { .. } => "limit",
+        Step::Validate(_) => "validate",
+        Step::Generate(_) => "generate",
+        Step::Check(_) => "check",
+        Step::Digest(_) => "digest",
+        Step::HashPassword(_) => "hash password",
+        Step::VerifyPassword { .. } => "verify password",
+        Step::Read { .. } => "read",
+        Step::Write(_) => "write",
+        Step::Emit { .. } => "emit",
+        Step::Enqueue { .. } => "enqueue",
+        Step::Await { .. } => "await",
+        Step::Fetch { .. } => "fetch",
+        Step::VerifySignature { .. } => "verify signature",
+        Step::IssueToken { .. } => "issue token",
+        Step::Presign { .. } => "presign",
+    }
+}
+
+fn step(step: &Step) -> String {
+    let name = step_name(step);
+    match step {
+        Step::Authorize { scheme, failures } => {
+            let scheme = match scheme {
+                Scheme::ApiKey => "api key",
+                Scheme::AccessToken => "access token",
+            };
+            let failures =
+                failures.as_ref().map_or(String::new(), |policy| format!(", failures count against {policy}"));
+            format!("{name} by {scheme}{failures}")
+        }
+        Step::Limit { policy, by } => {
+            let by = match by {
+                LimitKey::Principal => "principal",
+                LimitKey::Address => "address",
+            };
+            format!("{name} {policy} by {by}")
+        }
+        Step::Validate(input) => match input {
+            Input::Body(what) => format!("{name} body as {}", shape(what)),
+            Input::Parameters(what) => format!("{name} parameters as {}", shape(what)),
+            Input::Listing(open) => format!("{name} query string for{}", holes(open)),
+            Input::Selection(open) => format!("{name} selection for{}", holes(open)),
+        },
+        Step::Generate(Generated::Uuid) => format!("{name} uuid"),
+        Step::Generate(Generated::Token { bytes }) => format!("{name} token of {bytes} bytes"),
+        Step::Check(asked) => format!("{name} {}", condition(asked)),
+        Step::Digest(given) | Step::HashPassword(given) => format!("{name} {}", value(given)),
+        Step::VerifyPassword { password, hash } => format!("{name} {} against {}", value(password), value(hash)),
+        Step::Read { query: asked, cardinality, filled_by } => {
+            let one = match cardinality {
+                Cardinality::One => "one",
+                Cardinality::Many => "many",
+            };
+            let filled = filled_by.as_ref().map_or(String::new(), |slot| format!(" filled by {slot}"));
+            format!("{name} {one} {}{filled}", query(asked))
+        }
+        Step::Write(change) => write(change),
+        Step::Emit { event, payload } => format!("{name} {event} {}", record(payload)),
+        Step::Enqueue { operation, input, idempotency_key } => {
+            format!(
+                "{name} {}.{} {} once per {}",
+                operation.provider,
+                operation.name,
+                record(input),
+                value(idempotency_key)
+            )
+        }
+        Step::Await { delivery, within_ms } => format!("{name} {} within {within_ms} ms", value(delivery)),
+        Step::Fetch { operation, input } => {
+            format!("{name} {}.{} {}", operation.provider, operation.name, record(input))
+        }
+        Step::VerifySignature { provider } => format!("{name} of {provider}"),
+        Step::IssueToken { claims, lifetime_seconds } => format!("{name} {} for {lifetime_seconds} s", record(claims)),
+        Step::Presign { provider, key, lifetime_seconds } => {
+            format!("{name} {provider} {} for {lifetime_seconds} s", value(key))
+        }
+    }
+}
+
+fn shape(shape: &Shape) -> String {
+    let fields: Vec<String> = shape
+        .fields
+        .iter()
+        .map(|field| match field.presence {
+            Presence::Required => field.name.to_string(),
+            Presence::Optional => format!("{}?", field.name),
+        })
+        .collect();
+    format!("{} {{ {} }}", shape.name, fields.join(", "))
+}
+
+fn holes(holes: &Holes) -> String {
+    let mut text = String::new();
+    if !holes.filters.is_empty() {
+        let filters: Vec<String> = holes
+            .filters
+            .iter()
+            .map(|(column, comparisons)| {
+                let signs: Vec<&str> = comparisons.iter().map(|comparison| comparison.as_str()).collect();
+                format!("{column} {}", signs.join(" "))
+            })
+            .collect();
+        let _ = write!(text, " filter ({})", filters.join(", "));
+    }
+    if !holes.sorts.is_empty() {
+        let _ = write!(text, " sort ({})", join(&holes.sorts));
+    }
+    match holes.selection {
+        Choice::Fixed => {}
+        Choice::Open => text.push_str(" selection"),
+    }
+    if let Some(page) = holes.page {
+        let _ = write!(text, " page (default {}, at most {})", page.default, page.max);
+    }
+    text
+}
+
+fn query(query: &Query) -> String {
+    let outputs: Vec<String> = query
+        .outputs
+        .iter()
+        .map(|output| match output {
+            Output::Column { column, field } if column.as_str() == field.as_str() => column.to_string(),
+            Output::Column { column, field } => format!("{field}: {column}"),
+            Output::Related { field, local, foreign, cardinality, query: inner } => {
+                let list = match cardinality {
+                    Cardinality::One => "one",
+                    Cardinality::Many => "many",
+                };
+                format!("{field}: {list} {{ {} }} by {foreign} = {local}", self::query(inner))
+            }
+        })
+        .collect();
+    let mut text = format!("{} ({})", query.from, outputs.join(", "));
+    text.push_str(&filters(&query.filter));
+    if !query.order.is_empty() {
+        let order: Vec<String> = query
+            .order
+            .iter()
+            .map(|order| match order.direction {
+                Direction::Ascending => order.column.to_string(),
+                Direction::Descending => format!("{} descending", order.column),
+            })
+            .collect();
+        let _ = write!(text, " ordered by {}", order.join(", "));
+    }
+    match query.lock {
+        RowLock::None => {}
+        RowLock::ForUpdate => text.push_str(" for update"),
+    }
+    text
+}
+
+fn write(change: &Write) -> String {
+    match change {
+        Write::Insert { table, values, on_conflict } => {
+            let conflict = match on_conflict {
+                OnConflict::Fail => String::new(),
+                OnConflict::Keep { unique } => format!(", keeping a row with the same {}", join(unique)),
+                OnConflict::Replace { unique, columns } => {
+                    format!(", replacing {} of a row with the same {}", join(columns), join(unique))
+                }
+            };
+            format!("insert {table} {}{conflict}", record(values))
+        }
+        Write::Update { table, set, filter } => {
+            let set: Vec<String> = set
+                .iter()
+                .map(|(column, assigned)| match assigned {
+                    Assigned::Value(given) => format!("{column}: {}", value(given)),
+                    Assigned::Plus(amount) => format!("{column}: {column} + {amount}"),
+                })
+                .collect();
+            format!("update {table} {{ {} }}{}", set.join(", "), filters(filter))
+        }
+        Write::Delete { table, filter } => format!("delete {table}{}", filters(filter)),
+    }
+}
+
+fn filters(list: &[Predicate]) -> String {
+    if list.is_empty() {
+        return String::new();
+    }
+    let parts: Vec<String> = list.iter().map(predicate).collect();
+    format!(" where {}", parts.join(" and "))
+}
+
+fn predicate(asked: &Predicate) -> String {
+    match asked {
+        Predicate::Compare(column, comparison, given) => format!("{column} {} {}", comparison.as_str(), value(given)),
+        Predicate::Null(column) => format!("{column} is null"),
+        Predicate::Any(inner) => {
+            let parts: Vec<String> = inner.iter().map(predicate).collect();
+            format!("({})", parts.join(" or "))
+        }
+        Predicate::Not(inner) => format!("not ({})", predicate(inner)),
+    }
+}
+
+fn condition(asked: &Condition) -> String {
+    match asked {
+        Condition::Compare(left, comparison, right) => {
+            format!("{} {} {}", value(left), comparison.as_str(), value(right))
+        }
+        Condition::Present(given) => format!("{} is present", value(given)),
+        Condition::All(inner) => inner.iter().map(condition).collect::<Vec<_>>().join(" and "),
+        Condition::Any(inner) => format!("({})", inner.iter().map(condition).collect::<Vec<_>>().join(" or ")),
+        Condition::Not(inner) => format!("not ({})", condition(inner)),
+    }
+}
+
+fn response(response: &Response) -> String {
+    match response {
+        Response::Answer { status, body } => {
+            let fields: Vec<(FieldName, Value)> =
+                body.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
+            format!("respond {status} {}", record(&fields))
+        }
+        Response::Rows { slot } => format!("respond 200 with the rows of {slot}"),
+        Response::Problem(problem) => format!("respond {} {}", problem.status(), problem.name()),
+        Response::Redirect(to) => format!("redirect to {}", value(to)),
+        Response::Done => "done".to_owned(),
+    }
+}
+
+/// `{ a: x, b: y }`.
+fn record<N: std::fmt::Display>(fields: &[(N, Value)]) -> String {
+    if fields.is_empty() {
+        return "{}".to_owned();
+    }
+    let parts: Vec<String> = fields.iter().map(|(name, given)| format!("{name}: {}", value(given))).collect();
+    format!("{{ {} }}", parts.join(", "))
+}
+
+fn value(given: &Value) -> String {
+    match given {
+        Value::Literal(Datum::Null) => "null".to_owned(),
+        Value::Literal(datum) => datum.to_json().to_string(),
+        Value::Slot(slot) => slot.to_string(),
+        Value::Field(slot, field) => format!("{slot}.{field}"),
+        Value::Now => "now".to_owned(),
+        Value::After(seconds) => format!("now + {seconds} s"),
+        Value::Request(RequestValue::Address) => "request.address".to_owned(),
+        Value::Request(RequestValue::Id) => "request.id".to_owned(),
+        Value::Request(RequestValue::RawBody) => "request.raw_body".to_owned(),
+        Value::Request(RequestValue::Path(name)) => format!("request.path.{name}"),
+        Value::Request(RequestValue::Query(name)) => format!("request.query.{name}"),
+        Value::Request(RequestValue::Cookie(name)) => format!("request.cookie.{name}"),
+        Value::Record(fields) => record(fields),
+    }
+}
+
+fn join<N: std::fmt::Display>(names: &[N]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

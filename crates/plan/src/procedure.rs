@@ -1,0 +1,393 @@
+//! A procedure: what happens on a request, an event, a schedule or a webhook, as bindings, transactions, matches and exits.
+//! The native server, the Node.js emitter and the documents interpret procedures; none of them knows behaviours.
+
+use crate::problem::Problem;
+use crate::query::{Cardinality, Holes, OnConflict, Query, Write};
+use crate::shape::Shape;
+use crate::value::{Condition, Value};
+use serde::{Deserialize, Serialize};
+use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, SlotName};
+
+/// What happens, step by step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Procedure {
+    /// Its name, unique in the plan.
+    pub name: ProcedureName,
+    /// What starts it.
+    pub trigger: Trigger,
+    /// What happens. Every path ends in an exit.
+    pub body: Vec<Item>,
+}
+
+/// What starts a procedure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// An HTTP request.
+    Request {
+        /// Its method, upper case.
+        method: String,
+        /// Its path with parameters as `{name}`.
+        path: String,
+    },
+    /// A field of a GraphQL operation.
+    GraphQl {
+        /// Query or mutation.
+        operation: GraphQlOperation,
+        /// The field of the root type.
+        field: FieldName,
+    },
+    /// Something that happened, taken from the outbox.
+    Event {
+        /// Its name.
+        name: EventName,
+    },
+    /// The clock.
+    Schedule {
+        /// Cron expression, UTC.
+        cron: String,
+    },
+    /// A provider's call.
+    Webhook {
+        /// Whose.
+        provider: ProviderName,
+        /// Where it arrives.
+        path: String,
+    },
+}
+
+/// The two kinds of GraphQL operation that procedures answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GraphQlOperation {
+    /// Reads.
+    Query,
+    /// Writes.
+    Mutation,
+}
+
+/// One line of a procedure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    /// `let slot = step`: a slot is bound once on every path.
+    Let(SlotName, Step),
+    /// A step whose result nobody needs.
+    Do(Step),
+    /// All of it or nothing. It commits when its end is reached or an exit keeps its writes; it is undone when a step fails
+    /// or an exit undoes them. No step inside may leave the database: [`Step::place`].
+    Transaction(Vec<Item>),
+    /// Goes on with the arm of the slot's outcome. Every outcome of the step has its arm.
+    Match(SlotName, Vec<(Outcome, Vec<Item>)>),
+    /// Ends the procedure.
+    Exit(Response, Writes),
+}
+
+/// What becomes of the writes of the transaction around an exit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Writes {
+    /// They are committed: a failed login counts although it is refused.
+    Keep,
+    /// They are undone.
+    Undo,
+}
+
+/// How a step came out, where there is more than one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A row was there; the slot holds it.
+    Found,
+    /// No row was there.
+    Missing,
+    /// The row is new.
+    Inserted,
+    /// The row was there already.
+    Present,
+    /// At least one row was changed.
+    Changed,
+    /// No row fitted.
+    Unchanged,
+    /// The condition holds, the password or the signature is right.
+    Yes,
+    /// It does not.
+    No,
+    /// The other side did it; the slot holds its answer.
+    Answered,
+    /// The other side refused for good; nothing happened there.
+    Refused,
+    /// Nobody knows whether it happened; to be reconciled, never repeated blindly.
+    Unknown,
+}
+
+impl Outcome {
+    /// Whether the slot holds a value in the arm of this outcome.
+    #[must_use]
+    pub fn carries_value(self) -> bool {
+        match self {
+            Self::Found | Self::Answered => true,
+            Self::Missing
+            | Self::Inserted
+            | Self::Present
+            | Self::Changed
+            | Self::Unchanged
+            | Self::Yes
+            | Self::No
+            | Self::Refused
+            | Self::Unknown => false,
+        }
+    }
+}
+
+/// What a procedure can do: a small closed set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Makes the principal, or ends with 401. Failures count against the address under the policy.
+    Authorize {
+        /// How callers prove who they are.
+        scheme: Scheme,
+        /// The policy that failures count against.
+        failures: Option<PolicyName>,
+    },
+    /// Counts the request, or ends with 429.
+    Limit {
+        /// The policy.
+        policy: PolicyName,
+        /// Whom the request is counted for.
+        by: LimitKey,
+    },
+    /// Reads what the request brings and checks it, or ends with 4xx. Gives a record.
+    Validate(Input),
+    /// A new value nobody can guess.
+    Generate(Generated),
+    /// Asks a question: yes or no.
+    Check(Condition),
+    /// SHA-256 of a value that is random already (tokens, keys), lower-case hex.
+    Digest(Value),
+    /// A slow hash of a password.
+    HashPassword(Value),
+    /// Compares a password with a hash: yes or no. With no hash it takes as long and says no.
+    VerifyPassword {
+        /// What the caller sent.
+        password: Value,
+        /// What is stored, or null.
+        hash: Value,
+    },
+    /// Reads one row (found, missing) or a list.
+    Read {
+        /// The question.
+        query: Query,
+        /// One row or a list.
+        cardinality: Cardinality,
+        /// The slot that fills the query's holes.
+        filled_by: Option<SlotName>,
+    },
+    /// Changes rows.
+    Write(Write),
+    /// Puts an event into the outbox.
+    Emit {
+        /// Its name.
+        event: EventName,
+        /// Its payload.
+        payload: Vec<(FieldName, Value)>,
+    },
+    /// Puts a call of a provider's operation into the outbox and gives the delivery's id.
+    Enqueue {
+        /// Which operation.
+        operation: Operation,
+        /// Its input.
+        input: Vec<(FieldName, Value)>,
+        /// What makes a repetition recognisable.
+        idempotency_key: Value,
+    },
+    /// Delivers an enqueued call now and waits: answered, refused, unknown.
+    Await {
+        /// The delivery's id.
+        delivery: Value,
+        /// How long, in milliseconds.
+        within_ms: u32,
+    },
+    /// Asks a provider something that changes nothing there: answered, refused, unknown.
+    Fetch {
+        /// Which operation.
+        operation: Operation,
+        /// Its input.
+        input: Vec<(FieldName, Value)>,
+    },
+    /// Checks a provider's signature over the raw body and the public URL: yes or no.
+    VerifySignature {
+        /// Whose.
+        provider: ProviderName,
+    },
+    /// Makes a signed token.
+    IssueToken {
+        /// What it says.
+        claims: Vec<(FieldName, Value)>,
+        /// How long it is good for.
+        lifetime_seconds: u32,
+    },
+    /// Makes a URL that lets its bearer read or write one object for a while.
+    Presign {
+        /// The store.
+        provider: ProviderName,
+        /// The object.
+        key: Value,
+        /// How long it is good for.
+        lifetime_seconds: u32,
+    },
+}
+
+/// How callers prove who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// A key of table `api_keys`.
+    ApiKey,
+    /// A token made by [`Step::IssueToken`].
+    AccessToken,
+}
+
+/// Whom a request is counted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitKey {
+    /// The principal.
+    Principal,
+    /// The client's address.
+    Address,
+}
+
+/// What a request brings, and what it is checked against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// The JSON body.
+    Body(Shape),
+    /// The path and query parameters.
+    Parameters(Shape),
+    /// The query string of a list: filters, order, page.
+    Listing(Holes),
+    /// The selection of a GraphQL field, with its arguments.
+    Selection(Holes),
+}
+
+/// What [`Step::Generate`] makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Generated {
+    /// A UUID of version 7.
+    Uuid,
+    /// Random bytes as URL-safe text.
+    Token {
+        /// How many bytes.
+        bytes: u8,
+    },
+}
+
+/// An operation of a provider's manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Whose.
+    pub provider: ProviderName,
+    /// Which.
+    pub name: FieldName,
+}
+
+/// How a procedure ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Response {
+    /// An answer with a JSON object.
+    Answer {
+        /// The status code.
+        status: u16,
+        /// The object's fields in order.
+        body: Vec<ResponseField>,
+    },
+    /// An answer with the rows of a slot.
+    Rows {
+        /// The slot of a read.
+        slot: SlotName,
+    },
+    /// An error.
+    Problem(Problem),
+    /// See other.
+    Redirect(Value),
+    /// Nobody waits for an answer: events and schedules end so.
+    Done,
+}
+
+/// A field of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResponseField {
+    /// Its name.
+    pub name: FieldName,
+    /// Where it comes from.
+    pub value: Value,
+    /// What it holds.
+    pub field_type: FieldType,
+    /// One sentence for documents.
+    pub description: String,
+}
+
+/// Where a step may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepPlace {
+    /// Anywhere.
+    Anywhere,
+    /// Only inside a transaction: its effect must not outlive the writes around it.
+    Inside,
+    /// Only outside: it waits for the client, the network or a slow hash, and must not hold a transaction meanwhile.
+    Outside,
+}
+
+impl Step {
+    /// The ways a step can come out, or `None` when there is one way only and the slot holds the result.
+    #[must_use]
+    pub fn outcomes(&self) -> Option<&'static [Outcome]> {
+        use Outcome::{Answered, Changed, Found, Inserted, Missing, No, Present, Refused, Unchanged, Unknown, Yes};
+        match self {
+            Self::Read { cardinality: Cardinality::One, .. } => Some(&[Found, Missing]),
+            Self::Write(Write::Insert { on_conflict: OnConflict::Keep { .. }, .. }) => Some(&[Inserted, Present]),
+            Self::Write(Write::Update { .. } | Write::Delete { .. }) => Some(&[Changed, Unchanged]),
+            Self::Check(_) | Self::VerifyPassword { .. } | Self::VerifySignature { .. } => Some(&[Yes, No]),
+            Self::Await { .. } | Self::Fetch { .. } => Some(&[Answered, Refused, Unknown]),
+            Self::Authorize { .. }
+            | Self::Limit { .. }
+            | Self::Validate(_)
+            | Self::Generate(_)
+            | Self::Digest(_)
+            | Self::HashPassword(_)
+            | Self::Read { cardinality: Cardinality::Many, .. }
+            | Self::Write(Write::Insert { on_conflict: OnConflict::Fail | OnConflict::Replace { .. }, .. })
+            | Self::Emit { .. }
+            | Self::Enqueue { .. }
+            | Self::IssueToken { .. }
+            | Self::Presign { .. } => None,
+        }
+    }
+
+    /// Where the step may stand.
+    #[must_use]
+    pub fn place(&self) -> StepPlace {
+        match self {
+            Self::Authorize { .. }
+            | Self::Limit { .. }
+            | Self::Validate(_)
+            | Self::HashPassword(_)
+            | Self::VerifyPassword { .. }
+            | Self::Await { .. }
+            | Self::Fetch { .. } => StepPlace::Outside,
+            Self::Write(_) | Self::Emit { .. } | Self::Enqueue { .. } => StepPlace::Inside,
+            Self::Generate(_)
+            | Self::Check(_)
+            | Self::Digest(_)
+            | Self::Read { .. }
+            | Self::VerifySignature { .. }
+            | Self::IssueToken { .. }
+            | Self::Presign { .. } => StepPlace::Anywhere,
+        }
+    }
+}

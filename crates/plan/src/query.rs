@@ -1,0 +1,196 @@
+//! Reading and writing rows, without an engine in mind. A query may leave typed holes that a request fills: which of the
+//! declared outputs, which filters, which order, which page. `dialect` turns it into a statement, at plan time or at request time.
+
+use crate::value::{Comparison, Value};
+use serde::{Deserialize, Serialize};
+use vocab::{ColumnName, FieldName, TableName};
+
+/// A question to the database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Query {
+    /// The table.
+    pub from: TableName,
+    /// What each row gives.
+    pub outputs: Vec<Output>,
+    /// What always holds, whatever the request asks for; joined by AND.
+    pub filter: Vec<Predicate>,
+    /// The order where the request asks for none.
+    pub order: Vec<Order>,
+    /// What the request may add.
+    pub holes: Holes,
+    /// Whether the rows are held until the transaction ends.
+    pub lock: RowLock,
+}
+
+/// One value of a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// A column.
+    Column {
+        /// The column.
+        column: ColumnName,
+        /// What the answer calls it.
+        field: FieldName,
+    },
+    /// Rows of another table, nested.
+    Related {
+        /// What the answer calls them.
+        field: FieldName,
+        /// This table's column.
+        local: ColumnName,
+        /// The other table's column.
+        foreign: ColumnName,
+        /// One row or a list.
+        cardinality: Cardinality,
+        /// What is read of the other table.
+        query: Box<Query>,
+    },
+}
+
+/// How many rows are expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cardinality {
+    /// None or one.
+    One,
+    /// Any number.
+    Many,
+}
+
+/// What must hold of a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Predicate {
+    /// The comparison holds.
+    Compare(ColumnName, Comparison, Value),
+    /// The column is null.
+    Null(ColumnName),
+    /// At least one of them.
+    Any(Vec<Predicate>),
+    /// Not that.
+    Not(Box<Predicate>),
+}
+
+/// One level of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The column.
+    pub column: ColumnName,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// Which way an order runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// What a request may add to a query. Empty: nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holes {
+    /// Columns it may filter by, with the comparisons allowed.
+    pub filters: Vec<(ColumnName, Vec<Comparison>)>,
+    /// Columns it may sort by.
+    pub sorts: Vec<ColumnName>,
+    /// Whether it may choose among the outputs.
+    pub selection: Choice,
+    /// Rows per page.
+    pub page: Option<Page>,
+}
+
+/// Whether a request may choose among the outputs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// It gets them all.
+    #[default]
+    Fixed,
+    /// It names those it wants.
+    Open,
+}
+
+/// Rows per page, read by keyset and never by offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Where the request asks for no number.
+    pub default: u32,
+    /// At most.
+    pub max: u32,
+}
+
+/// Whether rows are held until the transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowLock {
+    /// No.
+    None,
+    /// Against other writers.
+    ForUpdate,
+}
+
+/// A change to the database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Write {
+    /// One new row.
+    Insert {
+        /// The table.
+        table: TableName,
+        /// Its columns.
+        values: Vec<(ColumnName, Value)>,
+        /// What happens when the row is there already.
+        on_conflict: OnConflict,
+    },
+    /// A change of the rows that fit.
+    Update {
+        /// The table.
+        table: TableName,
+        /// Columns and what they become.
+        set: Vec<(ColumnName, Assigned)>,
+        /// Which rows; joined by AND.
+        filter: Vec<Predicate>,
+    },
+    /// Removal of the rows that fit.
+    Delete {
+        /// The table.
+        table: TableName,
+        /// Which rows; joined by AND.
+        filter: Vec<Predicate>,
+    },
+}
+
+/// What a column becomes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assigned {
+    /// This value.
+    Value(Value),
+    /// What it was, plus this.
+    Plus(i64),
+}
+
+/// What an insert does when a unique value is taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// It fails with the problem `conflict`.
+    Fail,
+    /// The row that is there stays; the outcome says so.
+    Keep {
+        /// The unique columns meant.
+        unique: Vec<ColumnName>,
+    },
+    /// The row that is there takes over these columns.
+    Replace {
+        /// The unique columns meant.
+        unique: Vec<ColumnName>,
+        /// The columns taken over.
+        columns: Vec<ColumnName>,
+    },
+}

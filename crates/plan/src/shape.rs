@@ -1,0 +1,38 @@
+//! The shape of a record that a request must bring.
+
+use serde::{Deserialize, Serialize};
+use vocab::{FieldName, FieldType};
+
+/// The fields of a record, in their declared order; others are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Its name in documents: `ContactMessage`.
+    pub name: String,
+    /// Its fields.
+    pub fields: Vec<ShapeField>,
+}
+
+/// One field of a shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShapeField {
+    /// Its name.
+    pub name: FieldName,
+    /// What it holds.
+    pub field_type: FieldType,
+    /// Whether it may be left out.
+    pub presence: Presence,
+    /// Fewest characters of a text.
+    pub min_length: u32,
+    /// One sentence for documents.
+    pub description: String,
+}
+
+/// Whether a field may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It must be there.
+    Required,
+    /// It may be absent, null or empty.
+    Optional,
+}

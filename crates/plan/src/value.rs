@@ -1,0 +1,91 @@
+//! What a step is given: literals, slots, and what the request or the clock says. Conditions over them.
+
+use serde::{Deserialize, Serialize};
+use vocab::{Datum, FieldName, SlotName};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// Always the same.
+    Literal(Datum),
+    /// The whole of a slot.
+    Slot(SlotName),
+    /// A field of the record in a slot.
+    Field(SlotName, FieldName),
+    /// When the request arrived or the work began.
+    Now,
+    /// That many seconds after now.
+    After(u32),
+    /// What only the request knows.
+    Request(RequestValue),
+    /// A record.
+    Record(Vec<(FieldName, Value)>),
+}
+
+/// What only the request knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestValue {
+    /// The client's address.
+    Address,
+    /// The request id.
+    Id,
+    /// A path parameter.
+    Path(FieldName),
+    /// A query parameter.
+    Query(FieldName),
+    /// A cookie.
+    Cookie(FieldName),
+    /// The body's bytes as they came, for signatures.
+    RawBody,
+}
+
+/// A question over values with the answer yes or no.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// The comparison holds.
+    Compare(Value, Comparison, Value),
+    /// There is a value.
+    Present(Value),
+    /// Every one of them.
+    All(Vec<Condition>),
+    /// At least one of them.
+    Any(Vec<Condition>),
+    /// Not that.
+    Not(Box<Condition>),
+}
+
+/// How two values are compared. `null` compares false with everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
+    /// Equal.
+    Equal,
+    /// Not equal.
+    NotEqual,
+    /// Less.
+    Less,
+    /// Less or equal.
+    AtMost,
+    /// Greater.
+    Greater,
+    /// Greater or equal.
+    AtLeast,
+}
+
+impl Comparison {
+    /// The operator as people and SQL write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "<>",
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::AtLeast => ">=",
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The database engines by name. How each behaves is the business of `dialect` and `store`.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A database engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// SQLite, also the embedded default.
+    Sqlite,
+}
+
+impl Engine {
+    /// The engine's name in tasks and responses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,16 @@
+//! Words shared by every crate: names (parsed once), field types, database engines, values, diagnostics, secrets.
+//! Nothing here knows a task, a plan or a server, and nothing here has an effect.
+
+pub mod datum;
+pub mod diagnostic;
+pub mod engine;
+pub mod field_type;
+pub mod name;
+pub mod secret;
+
+pub use datum::Datum;
+pub use diagnostic::{Code, Diagnostic, Place, Severity};
+pub use engine::Engine;
+pub use field_type::FieldType;
+pub use name::*;
+pub use secret::Secret;
