@@ -12,6 +12,7 @@ pub mod problem;
 pub mod procedure;
 pub mod query;
 pub mod shape;
+pub mod system;
 pub mod value;
 
 pub use api::{ApiPlan, Endpoint, EventDeclaration, RateLimitPolicy};

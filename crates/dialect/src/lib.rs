@@ -1,0 +1,84 @@
+//! How each engine says what a plan means: types, definitions, queries and writes as statements.
+//! One folder an engine; callers name the engine and never see which one it was.
+
+pub mod migration;
+mod sqlite;
+
+#[cfg(test)]
+mod tests;
+
+use plan::database::{Column, ObservedTable, Statement, Table};
+use plan::query::{OnConflict, Query, Write};
+use plan::system;
+use plan::value::Value;
+use vocab::{Datum, Engine, TableName};
+
+/// A statement with placeholders, and where their values come from, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lowered {
+    /// The statement.
+    pub text: String,
+    /// One value a placeholder.
+    pub binds: Vec<Value>,
+}
+
+/// Something a plan may say that this engine's lowering has no words for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{engine} has no statement for {what}")]
+pub struct Unsupported {
+    /// The engine.
+    pub engine: Engine,
+    /// What was asked for.
+    pub what: &'static str,
+}
+
+/// The statement that makes a table.
+#[must_use]
+pub fn create_table(engine: Engine, table: &Table) -> Statement {
+    match engine {
+        Engine::Sqlite => sqlite::definition::create_table(table),
+    }
+}
+
+/// The statement that adds a column to a table that may hold rows.
+#[must_use]
+pub fn add_column(engine: Engine, table: &TableName, column: &Column) -> Statement {
+    match engine {
+        Engine::Sqlite => sqlite::definition::add_column(table, column),
+    }
+}
+
+/// The table as the engine's own catalogue describes it once it is made: what inspection must show.
+#[must_use]
+pub fn described(engine: Engine, table: &Table) -> ObservedTable {
+    match engine {
+        Engine::Sqlite => sqlite::definition::described(table),
+    }
+}
+
+/// A query as a statement.
+///
+/// # Errors
+/// [`Unsupported`] where the engine's lowering has no words for it.
+pub fn lower_query(engine: Engine, query: &Query) -> Result<Lowered, Unsupported> {
+    match engine {
+        Engine::Sqlite => sqlite::statement::query(query),
+    }
+}
+
+/// A write as a statement.
+#[must_use]
+pub fn lower_write(engine: Engine, write: &Write) -> Lowered {
+    match engine {
+        Engine::Sqlite => sqlite::statement::write(write),
+    }
+}
+
+/// The statement behind [`plan::Step::Emit`]. Its four placeholders are the columns of [`system::outbox_events`] in order:
+/// id, name, payload, time.
+#[must_use]
+pub fn lower_emit(engine: Engine) -> String {
+    let outbox = system::outbox_events();
+    let values = outbox.columns.into_iter().map(|column| (column.name, Value::Literal(Datum::Null))).collect();
+    lower_write(engine, &Write::Insert { table: outbox.name, values, on_conflict: OnConflict::Fail }).text
+}

@@ -1,0 +1,35 @@
+//! Migrations as files: the text that is printed is the text that is executed, and its checksum stands in the ledger.
+
+use plan::database::{LockClass, Migration, Undo};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// The migration's file. The ledger's checksum is over these bytes.
+#[must_use]
+pub fn text(migration: &Migration) -> String {
+    let mut text = String::new();
+    for (index, statement) in migration.statements.iter().enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
+        let lock = match statement.lock {
+            LockClass::NewObject => "nothing",
+            LockClass::Writes => "writes, for a moment",
+        };
+        let undo = match &statement.undo {
+            Undo::Statement(sql) => sql.clone(),
+            Undo::Impossible(why) => format!("none, {why}"),
+        };
+        let _ = write!(text, "-- {}\n-- locks: {lock}; undo: {undo}\n{};\n", statement.why, statement.sql);
+    }
+    text
+}
+
+/// SHA-256 of [`text`], lower-case hex.
+#[must_use]
+pub fn checksum(migration: &Migration) -> String {
+    Sha256::digest(text(migration).as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

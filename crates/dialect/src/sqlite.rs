@@ -1,0 +1,194 @@
+//! SQLite: `STRICT` tables, texts for times and UUIDs, `NOCASE` for e-mail addresses.
+
+pub mod definition;
+pub mod statement;
+
+use vocab::FieldType;
+
+/// The identifier as it stands in a statement. The only place that writes one: names are checked when they are parsed, so
+/// quoting is needed for SQLite's keywords alone.
+pub fn quote(name: &str) -> String {
+    if KEYWORDS.binary_search(&name).is_ok() { format!("\"{name}\"") } else { name.to_owned() }
+}
+
+/// The column's type in a `STRICT` table.
+pub fn sql_type(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Email
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => "TEXT",
+        FieldType::Integer | FieldType::Boolean => "INTEGER",
+    }
+}
+
+/// How the column's texts are compared.
+pub fn collation(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Email => "NOCASE",
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Integer
+        | FieldType::Boolean
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => "BINARY",
+    }
+}
+
+/// SQLite's keywords, <https://sqlite.org/lang_keywords.html>, sorted.
+pub const KEYWORDS: &[&str] = &[
+    "abort",
+    "action",
+    "add",
+    "after",
+    "all",
+    "alter",
+    "always",
+    "analyze",
+    "and",
+    "as",
+    "asc",
+    "attach",
+    "autoincrement",
+    "before",
+    "begin",
+    "between",
+    "by",
+    "cascade",
+    "case",
+    "cast",
+    "check",
+    "collate",
+    "column",
+    "commit",
+    "conflict",
+    "constraint",
+    "create",
+    "cross",
+    "current",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "database",
+    "default",
+    "deferrable",
+    "deferred",
+    "delete",
+    "desc",
+    "detach",
+    "distinct",
+    "do",
+    "drop",
+    "each",
+    "else",
+    "end",
+    "escape",
+    "except",
+    "exclude",
+    "exclusive",
+    "exists",
+    "explain",
+    "fail",
+    "filter",
+    "first",
+    "following",
+    "for",
+    "foreign",
+    "from",
+    "full",
+    "generated",
+    "glob",
+    "group",
+    "groups",
+    "having",
+    "if",
+    "ignore",
+    "immediate",
+    "in",
+    "index",
+    "indexed",
+    "initially",
+    "inner",
+    "insert",
+    "instead",
+    "intersect",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "key",
+    "last",
+    "left",
+    "like",
+    "limit",
+    "match",
+    "materialized",
+    "natural",
+    "no",
+    "not",
+    "nothing",
+    "notnull",
+    "null",
+    "nulls",
+    "of",
+    "offset",
+    "on",
+    "or",
+    "order",
+    "others",
+    "outer",
+    "over",
+    "partition",
+    "plan",
+    "pragma",
+    "preceding",
+    "primary",
+    "query",
+    "raise",
+    "range",
+    "recursive",
+    "references",
+    "regexp",
+    "reindex",
+    "release",
+    "rename",
+    "replace",
+    "restrict",
+    "returning",
+    "right",
+    "rollback",
+    "row",
+    "rows",
+    "savepoint",
+    "select",
+    "set",
+    "table",
+    "temp",
+    "temporary",
+    "then",
+    "ties",
+    "to",
+    "transaction",
+    "trigger",
+    "unbounded",
+    "union",
+    "unique",
+    "update",
+    "using",
+    "vacuum",
+    "values",
+    "view",
+    "virtual",
+    "when",
+    "where",
+    "window",
+    "with",
+    "without",
+];

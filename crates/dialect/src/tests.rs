@@ -1,0 +1,120 @@
+//! Statements as text: one check a feature.
+
+use crate::{create_table, lower_query, lower_write, migration};
+use expect_test::{Expect, expect};
+use plan::database::{Column, Migration, Nullability, Sensitivity, Table};
+use plan::query::{Assigned, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write};
+use plan::value::{Comparison, Value};
+use vocab::{ColumnName, Datum, Engine, FieldName, FieldType, TableName};
+
+fn table() -> Table {
+    let column = |name: &str, field_type, nullability| Column {
+        name: ColumnName::parse(name).unwrap(),
+        field_type,
+        nullability,
+        sensitivity: Sensitivity::Plain,
+        comment: "a column".into(),
+    };
+    Table {
+        name: TableName::parse("order").unwrap(),
+        comment: "one purchase".into(),
+        columns: vec![
+            column("id", FieldType::Uuid, Nullability::NotNull),
+            column("email", FieldType::Email, Nullability::NotNull),
+            column("note", FieldType::Text { max: 100 }, Nullability::Nullable),
+        ],
+        primary_key: vec![ColumnName::parse("id").unwrap()],
+        unique: vec![vec![ColumnName::parse("email").unwrap()]],
+    }
+}
+
+fn name(text: &str) -> ColumnName {
+    ColumnName::parse(text).unwrap()
+}
+
+fn literal(text: &str) -> Value {
+    Value::Literal(Datum::Text(text.into()))
+}
+
+fn check_write(write: &Write, expected: &Expect) {
+    let lowered = lower_write(Engine::Sqlite, write);
+    assert_eq!(lowered.text.matches('?').count(), lowered.binds.len());
+    expected.assert_eq(&lowered.text);
+}
+
+#[test]
+fn a_migration_file_says_why_and_how_to_undo() {
+    let migration = Migration { name: "0001_initial".into(), statements: vec![create_table(Engine::Sqlite, &table())] };
+    expect![[r#"
+        -- order: one purchase
+        -- locks: nothing; undo: DROP TABLE "order"
+        CREATE TABLE IF NOT EXISTS "order" (
+          id TEXT NOT NULL,
+          email TEXT NOT NULL COLLATE NOCASE,
+          note TEXT,
+          PRIMARY KEY (id),
+          UNIQUE (email)
+        ) STRICT;
+    "#]]
+    .assert_eq(&migration::text(&migration));
+}
+
+#[test]
+fn writes() {
+    let order = TableName::parse("order").unwrap();
+    let values = vec![(name("id"), literal("1")), (name("email"), literal("a@b.c"))];
+    let insert = |on_conflict| Write::Insert { table: order.clone(), values: values.clone(), on_conflict };
+    check_write(&insert(OnConflict::Fail), &expect![[r#"INSERT INTO "order" (id, email) VALUES (?, ?)"#]]);
+    check_write(
+        &insert(OnConflict::Keep { unique: vec![name("email")] }),
+        &expect![[r#"INSERT INTO "order" (id, email) VALUES (?, ?) ON CONFLICT (email) DO NOTHING"#]],
+    );
+    check_write(
+        &insert(OnConflict::Replace { unique: vec![name("email")], columns: vec![name("id")] }),
+        &expect![[
+            r#"INSERT INTO "order" (id, email) VALUES (?, ?) ON CONFLICT (email) DO UPDATE SET id = excluded.id"#
+        ]],
+    );
+    let filter = vec![
+        Predicate::Any(vec![
+            Predicate::Null(name("note")),
+            Predicate::Compare(name("id"), Comparison::Less, literal("9")),
+        ]),
+        Predicate::Not(Box::new(Predicate::Compare(name("email"), Comparison::Equal, literal("x")))),
+    ];
+    let set = vec![(name("note"), Assigned::Value(Value::Now)), (name("tries"), Assigned::Plus(-1))];
+    check_write(
+        &Write::Update { table: order.clone(), set, filter: filter.clone() },
+        &expect![[
+            r#"UPDATE "order" SET note = ?, tries = tries + (-1) WHERE (note IS NULL OR id < ?) AND NOT (email = ?)"#
+        ]],
+    );
+    check_write(
+        &Write::Delete { table: order, filter },
+        &expect![[r#"DELETE FROM "order" WHERE (note IS NULL OR id < ?) AND NOT (email = ?)"#]],
+    );
+}
+
+#[test]
+fn queries() {
+    let mut query = Query {
+        from: TableName::parse("order").unwrap(),
+        outputs: vec![
+            Output::Column { column: name("id"), field: FieldName::parse("id").unwrap() },
+            Output::Column { column: name("note"), field: FieldName::parse("remark").unwrap() },
+        ],
+        filter: vec![Predicate::Compare(name("email"), Comparison::Equal, literal("a@b.c"))],
+        order: vec![Order { column: name("id"), direction: Direction::Descending }],
+        holes: Holes::default(),
+        lock: RowLock::ForUpdate,
+    };
+    expect![[r#"SELECT id, note AS remark FROM "order" WHERE email = ? ORDER BY id DESC"#]]
+        .assert_eq(&lower_query(Engine::Sqlite, &query).unwrap().text);
+    query.holes.page = Some(Page { default: 1, max: 2 });
+    assert!(lower_query(Engine::Sqlite, &query).is_err(), "a hole is not lowered quietly");
+}
+
+#[test]
+fn keywords_are_sorted_so_that_the_search_finds_them() {
+    assert!(crate::sqlite::KEYWORDS.is_sorted());
+}

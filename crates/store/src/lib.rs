@@ -1,0 +1,51 @@
+//! The only home of database drivers: open, inspect, migrate, read, and transactions that commit in groups.
+//! Statements come from `dialect`; this crate adds only what belongs to its own bookkeeping (ledger, keys, counts).
+#![allow(clippy::disallowed_methods)] // this crate does effects: files, threads
+
+mod api_key;
+mod error;
+mod sqlite;
+
+pub use api_key::ApiKeyRow;
+pub use error::StoreError;
+pub use sqlite::{SqliteStore as Store, Transaction};
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+/// Where a database is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite file, made when it is not there.
+    File(PathBuf),
+    /// A private database in memory that ends with its store.
+    Memory,
+}
+
+/// What a transaction's work answers, and whether its writes stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended<T> {
+    /// Commit.
+    Commit(T),
+    /// Undo, and give the value all the same.
+    Undo(T),
+}
+
+/// A future that borrows the transaction it works in.
+pub type TransactionFuture<'a, T> = Pin<Box<dyn Future<Output = Result<Ended<T>, StoreError>> + Send + 'a>>;
+
+/// A row: one datum a column.
+pub type Row = Vec<vocab::Datum>;
+
+/// A migration that stands in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedMigration {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its file.
+    pub checksum: String,
+}

@@ -1,0 +1,494 @@
+//! SQLite: one writer thread that commits waiting transactions together, and a few readers.
+//!
+//! With `synchronous=FULL` every commit waits for the disk. Grouping the transactions that wait meanwhile makes durable the
+//! fast case: each runs in its own savepoint, so one that fails takes nothing of the others with it.
+
+mod inspect;
+
+use crate::{ApiKeyRow, AppliedMigration, Ended, Location, Row, StoreError, TransactionFuture};
+use plan::database::{Migration, ObservedTable};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, TransactionBehavior};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use vocab::Datum;
+
+/// Transactions that may wait for the writer; more than that wait in their callers.
+const QUEUE_LENGTH: usize = 1024;
+/// Transactions that are committed together at most.
+const GROUP_LENGTH: usize = 128;
+/// Reading connections.
+const READERS: usize = 4;
+/// How long a statement waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements a connection keeps prepared.
+const PREPARED_STATEMENTS: usize = 256;
+
+/// A SQLite database. Clones share it.
+#[derive(Clone)]
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    writer: mpsc::Sender<Job>,
+    readers: Mutex<Vec<Connection>>,
+    location: Location,
+    /// A database in memory lives as long as a connection to it; its URI names it.
+    uri: String,
+}
+
+/// One transaction, with its answer inside.
+type Job = Box<dyn Work>;
+
+/// What the writer thread does for one caller.
+trait Work: Send {
+    /// Runs the statements; `true` when the writes should stay.
+    fn run(&mut self, connection: &mut Connection) -> bool;
+    /// Tells the caller how the group's commit ended.
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+impl SqliteStore {
+    /// Opens the database, making it when it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be opened.
+    pub fn open(location: &Location) -> Result<Self, StoreError> {
+        static MEMORY_NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let uri = match location {
+            Location::File(path) => path.display().to_string(),
+            Location::Memory => {
+                let number = MEMORY_NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                format!("file:scratch{number}?mode=memory&cache=shared")
+            }
+        };
+        let connection = connect(&uri, location)?;
+        let (writer, queue) = mpsc::channel(QUEUE_LENGTH);
+        std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || write_loop(connection, queue))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let shared = Shared { writer, readers: Mutex::new(Vec::new()), location: location.clone(), uri };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Runs work in a transaction. The work may only wait for the transaction itself.
+    ///
+    /// # Errors
+    /// What the work answered, or the commit's failure; nothing was written then.
+    pub async fn transaction<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Transaction<'_>) -> TransactionFuture<'a, T> + Send + 'static,
+    {
+        let (answer, waiting) = oneshot::channel();
+        let job = TransactionWork { work: Some(work), result: None, answer };
+        let gone = || StoreError::Unavailable("the database was closed".to_owned());
+        self.shared.writer.send(Box::new(job)).await.map_err(|_| gone())?;
+        waiting.await.map_err(|_| gone())?
+    }
+
+    /// Reads rows outside a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the statement is refused or the database does not answer.
+    pub async fn read(&self, text: Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
+        self.with_reader(move |connection| select(connection, &text, &parameters)).await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.with_reader(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await
+    }
+
+    /// The tables, without SQLite's own.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub fn inspect(&self) -> Result<Vec<ObservedTable>, StoreError> {
+        self.blocking(|connection| inspect::tables(connection))
+    }
+
+    /// The migrations of that scope that stand in the ledger, in the order they were applied.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub fn applied_migrations(&self, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
+        self.blocking(|connection| {
+            if !has_table(connection, "schema_migrations")? {
+                return Ok(Vec::new());
+            }
+            let mut statement =
+                connection.prepare("SELECT name, checksum FROM schema_migrations WHERE scope = ? ORDER BY name")?;
+            let rows = statement
+                .query_map([scope], |row| Ok(AppliedMigration { name: row.get(0)?, checksum: row.get(1)? }))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Applies the migrations that the ledger does not have, each whole or not at all. Returns the names applied now.
+    /// Safe against another process doing the same: the ledger is read inside the writing transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::MigrationChanged`] when one of them was applied with another content, [`StoreError`] when a statement fails.
+    pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
+        let mut connection = connect(&self.shared.uri, &self.shared.location)?;
+        let mut done = Vec::new();
+        for migration in migrations {
+            let checksum = dialect::migration::checksum(migration);
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(LEDGER)?;
+            let recorded: Option<String> = transaction
+                .query_row(
+                    "SELECT checksum FROM schema_migrations WHERE scope = ? AND name = ?",
+                    [scope, &migration.name],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            match recorded {
+                Some(recorded) if recorded == checksum => continue,
+                Some(_) => return Err(StoreError::MigrationChanged { name: migration.name.clone() }),
+                None => {}
+            }
+            for statement in &migration.statements {
+                transaction.execute_batch(&statement.sql)?;
+            }
+            transaction.execute(
+                "INSERT INTO schema_migrations (scope, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
+                [scope, &migration.name, &checksum, now],
+            )?;
+            transaction.commit()?;
+            done.push(migration.name.clone());
+        }
+        Ok(done)
+    }
+
+    /// Keeps a new API key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub fn insert_api_key(&self, key: &ApiKeyRow) -> Result<(), StoreError> {
+        self.blocking(|connection| {
+            connection.execute(
+                "INSERT INTO api_keys (id, name, hint, hash, created_at) VALUES (?, ?, ?, ?, ?)",
+                [&key.id, &key.name, &key.hint, &key.hash, &key.created_at],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// All API keys, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub fn api_keys(&self) -> Result<Vec<ApiKeyRow>, StoreError> {
+        self.blocking(|connection| {
+            let mut statement =
+                connection.prepare("SELECT id, name, hint, hash, created_at, revoked_at FROM api_keys ORDER BY id")?;
+            let rows = statement.query_map([], api_key)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Makes a key useless. `false` when no good key has that id.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub fn revoke_api_key(&self, id: &str, now: &str) -> Result<bool, StoreError> {
+        self.blocking(|connection| {
+            let changed = connection
+                .execute("UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", [now, id])?;
+            Ok(changed == 1)
+        })
+    }
+
+    /// The key with that hash, if it was not revoked.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn find_api_key(&self, hash: String) -> Result<Option<ApiKeyRow>, StoreError> {
+        self.with_reader(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, name, hint, hash, created_at, revoked_at FROM api_keys WHERE hash = ? AND revoked_at IS NULL",
+            )?;
+            Ok(statement.query_row([&hash], api_key).optional()?)
+        })
+        .await
+    }
+
+    /// How many events the outbox holds, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn outbox_counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        self.with_reader(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT name, count(*) FROM outbox_events GROUP BY name ORDER BY name")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// The engine's version, as responses show it: `sqlite_3.50`.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let version = rusqlite::version();
+        let short: Vec<&str> = version.split('.').take(2).collect();
+        format!("sqlite_{}", short.join("."))
+    }
+
+    /// On a thread that may block, with a connection that is given back afterwards.
+    async fn with_reader<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.blocking(work))
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+
+    fn blocking<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.shared.uri, &self.shared.location)?,
+        };
+        let result = work(&connection);
+        let mut readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS {
+            readers.push(connection);
+        }
+        result
+    }
+}
+
+/// Made by whoever migrates first, this program or the Node.js application.
+const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
+  scope TEXT NOT NULL,
+  name TEXT NOT NULL,
+  checksum TEXT NOT NULL,
+  applied_at TEXT NOT NULL,
+  PRIMARY KEY (scope, name)
+) STRICT";
+
+fn connect(uri: &str, location: &Location) -> Result<Connection, StoreError> {
+    let connection = Connection::open(uri)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    match location {
+        Location::File(_) => {
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+        }
+        // A shared cache locks whole tables; readers of a scratch database do not wait for its writer.
+        Location::Memory => connection.pragma_update(None, "read_uncommitted", "ON")?,
+    }
+    Ok(connection)
+}
+
+fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {
+    let found = connection
+        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", [name], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
+}
+
+fn api_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKeyRow> {
+    Ok(ApiKeyRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        hint: row.get(2)?,
+        hash: row.get(3)?,
+        created_at: row.get(4)?,
+        revoked_at: row.get(5)?,
+    })
+}
+
+/// A transaction on the writer's connection.
+pub struct Transaction<'c> {
+    connection: &'c mut Connection,
+}
+
+impl Transaction<'_> {
+    /// Runs a statement and returns how many rows it changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is refused.
+    #[allow(clippy::unused_async)] // servers on a network wait here
+    pub async fn execute(&mut self, text: &str, parameters: &[Datum]) -> Result<u64, StoreError> {
+        let mut statement = self.connection.prepare_cached(text)?;
+        let changed = statement.execute(rusqlite::params_from_iter(parameters.iter().map(Parameter)))?;
+        Ok(changed as u64)
+    }
+
+    /// Reads rows.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the statement is refused.
+    #[allow(clippy::unused_async)] // servers on a network wait here
+    pub async fn read(&mut self, text: &str, parameters: &[Datum]) -> Result<Vec<Row>, StoreError> {
+        select(self.connection, text, parameters)
+    }
+}
+
+fn select(connection: &Connection, text: &str, parameters: &[Datum]) -> Result<Vec<Row>, StoreError> {
+    let mut statement = connection.prepare_cached(text)?;
+    let width = statement.column_count();
+    let mut rows = statement.query(rusqlite::params_from_iter(parameters.iter().map(Parameter)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut values = Vec::with_capacity(width);
+        for index in 0..width {
+            values.push(match row.get_ref(index)? {
+                ValueRef::Null => Datum::Null,
+                ValueRef::Integer(number) => Datum::Integer(number),
+                ValueRef::Text(bytes) => Datum::Text(String::from_utf8_lossy(bytes).into_owned()),
+                ValueRef::Real(_) | ValueRef::Blob(_) => {
+                    return Err(StoreError::Refused(format!("column {index} holds a type that no plan makes")));
+                }
+            });
+        }
+        found.push(values);
+    }
+    Ok(found)
+}
+
+/// A datum as SQLite takes it.
+struct Parameter<'a>(&'a Datum);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Datum::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Datum::Boolean(value) => ToSqlOutput::Borrowed(ValueRef::Integer(i64::from(*value))),
+            Datum::Integer(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
+            Datum::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+            Datum::Json(value) => ToSqlOutput::Owned(rusqlite::types::Value::Text(value.to_string())),
+        })
+    }
+}
+
+struct TransactionWork<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Work for TransactionWork<T, F>
+where
+    T: Send + 'static,
+    F: for<'a> FnOnce(&'a mut Transaction<'_>) -> TransactionFuture<'a, T> + Send + 'static,
+{
+    fn run(&mut self, connection: &mut Connection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        let mut transaction = Transaction { connection };
+        let mut future = work(&mut transaction);
+        // SQLite never waits, so the first poll is the whole work.
+        let ended = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => ended,
+            Poll::Pending => Err(StoreError::Refused("work inside a transaction waited for something else".to_owned())),
+        };
+        let (result, stays) = match ended {
+            Ok(Ended::Commit(value)) => (Ok(value), true),
+            Ok(Ended::Undo(value)) => (Ok(value), false),
+            Err(error) => (Err(error), false),
+        };
+        self.result = Some(result);
+        stays
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+        let result = match (committed, self.result) {
+            (Ok(()), Some(result)) => result,
+            (Err(error), _) => Err(error),
+            (Ok(()), None) => Err(StoreError::Unavailable("the transaction was not run".to_owned())),
+        };
+        // The caller may have given up waiting; its transaction stands all the same.
+        let _ = self.answer.send(result);
+    }
+}
+
+/// Ends when the last store is dropped.
+fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.blocking_recv() {
+        let mut group = vec![first];
+        let committed = run_group(&mut connection, &mut group, &mut queue);
+        if let Err(error) = &committed {
+            tracing::error!(error = %error, transactions = group.len(), "a group of transactions was not committed");
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        for job in group {
+            job.finish(committed.as_ref().map(|()| ()).map_err(StoreError::repeated));
+        }
+    }
+}
+
+/// Runs the group's transactions and those that arrive meanwhile, then commits them all.
+fn run_group(
+    connection: &mut Connection,
+    group: &mut Vec<Job>,
+    queue: &mut mpsc::Receiver<Job>,
+) -> Result<(), StoreError> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let mut next = 0;
+    while let Some(job) = group.get_mut(next) {
+        connection.prepare_cached("SAVEPOINT work")?.execute([])?;
+        if !job.run(connection) {
+            connection.prepare_cached("ROLLBACK TO work")?.execute([])?;
+        }
+        connection.prepare_cached("RELEASE work")?.execute([])?;
+        next += 1;
+        if group.len() < GROUP_LENGTH
+            && let Ok(job) = queue.try_recv()
+        {
+            group.push(job);
+        }
+    }
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(())
+}
+
+impl StoreError {
+    /// The same failure, told to another caller of the group.
+    fn repeated(&self) -> Self {
+        match self {
+            Self::Conflict => Self::Conflict,
+            Self::Unavailable(why) => Self::Unavailable(why.clone()),
+            Self::MigrationChanged { name } => Self::MigrationChanged { name: name.clone() },
+            Self::Refused(why) => Self::Refused(why.clone()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation)
+                if matches!(
+                    error.sqlite_error().map(|error| error.extended_code),
+                    Some(rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
+                ) =>
+            {
+                Self::Conflict
+            }
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::SystemIoFailure,
+            ) => Self::Unavailable(error.to_string()),
+            Some(_) | None => Self::Refused(error.to_string()),
+        }
+    }
+}
