@@ -68,6 +68,14 @@ pub struct EventDeclaration {
     pub fields: Vec<(FieldName, FieldType)>,
 }
 
+impl RateLimitPolicy {
+    /// The value of the `RateLimit-Policy` header.
+    #[must_use]
+    pub fn header(&self) -> String {
+        format!("\"{}\";q={};w={}", self.name, self.quota, self.window_seconds)
+    }
+}
+
 impl ApiPlan {
     /// The policy of that name. The planner declares every policy that its procedures name.
     #[must_use]

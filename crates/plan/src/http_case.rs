@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 pub const ANY: &str = "${any}";
 /// In a request header: a valid API key.
 pub const API_KEY: &str = "${api_key}";
+/// A key of the right shape, with the right checksum, that nobody was given.
+pub const UNKNOWN_API_KEY: &str = "ipk_0000000000000000000000003mif3b";
+/// Most repetitions of one request: a limit above it is not tried at its full height.
+pub const MAX_REPEAT: u32 = 1001;
 
 /// A request and its expected answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +68,36 @@ fn once() -> u32 {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
 fn is_once(repeat: &u32) -> bool {
     *repeat == 1
+}
+
+impl HttpCase {
+    /// The same, and the body must hold these fields too.
+    #[must_use]
+    pub fn with_body(mut self, body: &serde_json::Value) -> Self {
+        match (&mut self.expect.body, body) {
+            (Some(serde_json::Value::Object(wanted)), serde_json::Value::Object(more)) => {
+                wanted.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+            }
+            (wanted, body) => *wanted = Some(body.clone()),
+        }
+        self
+    }
+}
+
+impl CaseRequest {
+    /// The same with a JSON body.
+    #[must_use]
+    pub fn with_body(mut self, body: &serde_json::Value) -> Self {
+        self.body = Some(body.clone());
+        self
+    }
+
+    /// The same with a text that need not be JSON.
+    #[must_use]
+    pub fn with_text(mut self, text: &str) -> Self {
+        self.text = Some(text.to_owned());
+        self
+    }
 }
 
 /// What came back, reduced to what a case compares.

@@ -64,6 +64,12 @@ impl Problem {
         self.row().0
     }
 
+    /// The `type` member of an answer.
+    #[must_use]
+    pub fn type_uri(self) -> String {
+        format!("urn:problem-type:{}", self.name())
+    }
+
     /// The status code.
     #[must_use]
     pub fn status(self) -> u16 {

@@ -1,0 +1,69 @@
+//! API keys: found by their SHA-256, remembered for a second so that a revoked key stops working within one.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use crate::database::Database;
+
+const REMEMBERED: Duration = Duration::from_secs(1);
+/// Only keys that work are remembered, so guessing does not fill this.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// The keys in the database, those of the last second at hand.
+pub struct Keys {
+    database: Arc<Database>,
+    recent: Mutex<HashMap<String, (i64, Instant)>>,
+}
+
+impl Keys {
+    /// The keys of this database.
+    pub fn new(database: Arc<Database>) -> Self {
+        Self { database, recent: Mutex::default() }
+    }
+
+    /// The row of a key that works.
+    pub async fn find(&self, key: &str) -> rusqlite::Result<Option<i64>> {
+        let hash = hash(key);
+        if let Some(row) = self.recent(&hash) {
+            return Ok(Some(row));
+        }
+        let database = Arc::clone(&self.database);
+        let (hash, found) = tokio::task::spawn_blocking(move || {
+            let found = database.find_key(&hash);
+            (hash, found)
+        })
+        .await
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let found = found?;
+        if let Some(row) = found {
+            self.remember(hash, row);
+        }
+        Ok(found)
+    }
+
+    fn recent(&self, hash: &str) -> Option<i64> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.get(hash).filter(|(_, since)| since.elapsed() < REMEMBERED).map(|(row, _)| *row)
+    }
+
+    fn remember(&self, hash: String, row: i64) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() >= MOST_REMEMBERED {
+            recent.retain(|_, (_, since)| since.elapsed() < REMEMBERED);
+        }
+        recent.insert(hash, (row, Instant::now()));
+    }
+}
+
+/// SHA-256 in lower-case hex.
+pub fn hash(key: &str) -> String {
+    Sha256::digest(key.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

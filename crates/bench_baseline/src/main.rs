@@ -1,0 +1,118 @@
+//! The hand-written server that the native one is measured against: one contact endpoint, and the same work for each request.
+//! Comes in: `--database FILE --key KEY`; goes out: HTTP as `docs/http-manners.md` describes it.
+//! No part of the product: it shares no code with it, so that the comparison means something.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a server does effects; its hash maps never decide an order"
+)]
+
+mod answer;
+mod contact;
+mod database;
+mod keys;
+mod limit;
+mod metrics;
+mod validation;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use answer::{Problem, RequestId};
+use database::Database;
+use keys::Keys;
+use limit::Limiter;
+use metrics::Metrics;
+
+const USAGE: &str = "usage: bench_baseline --database FILE --key KEY [--listen 127.0.0.1:0] [--limit 50000000]";
+
+/// What every request shares.
+struct Service {
+    database: Arc<Database>,
+    keys: Keys,
+    limiter: Limiter,
+    metrics: Metrics,
+}
+
+/// The command line.
+struct Options {
+    database: PathBuf,
+    key: String,
+    listen: SocketAddr,
+    limit: usize,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    let database = Arc::new(Database::open(&options.database)?);
+    database.add_key(&keys::hash(&options.key))?;
+    let service = Arc::new(Service {
+        keys: Keys::new(Arc::clone(&database)),
+        database,
+        limiter: Limiter::new(options.limit, Duration::from_secs(60)),
+        metrics: Metrics::default(),
+    });
+    let listener = TcpListener::bind(options.listen).await?;
+    eprintln!("listening on http://{}", listener.local_addr()?);
+    let routes = routes(service).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(
+        axum::serve::ListenerExt::tap_io(listener, |connection| {
+            // Small answers must not wait for more to come; a connection that refuses works all the same.
+            let _ = connection.set_nodelay(true);
+        }),
+        routes,
+    )
+    .with_graceful_shutdown(stop_signal()?)
+    .await?;
+    Ok(())
+}
+
+fn routes(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/api/contact", post(contact::submit))
+        .route("/metrics", get(async |State(service): State<Arc<Service>>| service.metrics.text()))
+        .fallback(async |id: RequestId| id.problem(&Problem::NotFound))
+        .method_not_allowed_fallback(async |id: RequestId| id.problem(&Problem::MethodNotAllowed))
+        .with_state(service)
+}
+
+/// Resolves at SIGTERM or SIGINT.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+impl Options {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let (mut database, mut key) = (None, None);
+        let mut listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut limit = 50_000_000;
+        while let Some(word) = words.next() {
+            let value = words.next().ok_or(USAGE)?;
+            match word.as_str() {
+                "--database" => database = Some(PathBuf::from(value)),
+                "--key" => key = Some(value),
+                "--listen" => listen = value.parse()?,
+                "--limit" => limit = value.parse()?,
+                _ => return Err(USAGE.into()),
+            }
+        }
+        Ok(Self { database: database.ok_or(USAGE)?, key: key.ok_or(USAGE)?, listen, limit })
+    }
+}

@@ -1,0 +1,371 @@
+//! The API as a whole: its endpoints as procedures, its limits, its events, and the tables they need.
+
+use crate::behaviour::{self, Guarded};
+use crate::codes;
+use crate::intent::{Inferred, infer};
+use catalog::Catalog;
+use plan::api::{ApiPlan, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
+use plan::procedure::{LimitKey, Procedure, Scheme, Trigger};
+use plan::{Decision, Phase, Table, check, system};
+use spec::{ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, ResponseFormat, SecurityFeature, Spanned};
+use vocab::{Diagnostic, PolicyName, ProcedureName};
+
+/// Largest accepted body of an endpoint, in bytes.
+const MAX_BODY_BYTES: u64 = 65_536;
+/// The limit where the task names none.
+const DEFAULT_LIMIT: RateLimit = RateLimit { limit: 100, window_seconds: 60, by: None };
+/// Longest name of an API in files, in words.
+const NAME_WORDS: usize = 3;
+
+/// An API, the tables it needs, and why it is as it is.
+pub struct Designed {
+    pub api: ApiPlan,
+    pub tables: Vec<Table>,
+    pub decisions: Vec<Decision>,
+}
+
+pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Designed, Vec<Diagnostic>> {
+    let mut designer = Designer {
+        catalog,
+        problems: Vec::new(),
+        decisions: Vec::new(),
+        policies: Vec::new(),
+        tables: Vec::new(),
+        events: Vec::new(),
+    };
+    designer.check_kind(&requirements.kind);
+    designer.check_features(&requirements.security_features);
+    let name = api_name(requirements);
+    let version = api_version(requirements);
+    designer.decide(
+        Phase::DesignApiArchitecture,
+        "API",
+        format!("called `{name}`, version {version}"),
+        "the words of its paths".to_owned(),
+    );
+    let endpoints: Vec<Endpoint> =
+        requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, requirements)).collect();
+    designer.system_tables(&endpoints);
+    let documentation = designer.documentation(requirements.documentation_format);
+    if !designer.problems.is_empty() {
+        return Err(designer.problems);
+    }
+    let api = ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, documentation };
+    Ok(Designed { api, tables: designer.tables, decisions: designer.decisions })
+}
+
+struct Designer<'a> {
+    catalog: &'a Catalog,
+    problems: Vec<Diagnostic>,
+    decisions: Vec<Decision>,
+    policies: Vec<RateLimitPolicy>,
+    tables: Vec<Table>,
+    events: Vec<EventDeclaration>,
+}
+
+impl Designer<'_> {
+    fn decide(&mut self, phase: Phase, subject: &str, decision: String, reason: String) {
+        self.decisions.push(Decision { phase, subject: subject.to_owned(), decision, reason });
+    }
+
+    fn check_kind(&mut self, kind: &Spanned<ApiKind>) {
+        match kind.value {
+            ApiKind::Rest => {}
+            ApiKind::GraphQl | ApiKind::Webhook => self.problems.push(
+                Diagnostic::error(
+                    codes::API_TYPE_NOT_BUILT,
+                    format!("this producer does not make `{}` APIs yet", kind.value.as_str()),
+                    &kind.place,
+                )
+                .with_help("use `type: \"rest\"`"),
+            ),
+        }
+    }
+
+    fn check_features(&mut self, features: &[Spanned<SecurityFeature>]) {
+        for feature in features {
+            match feature.value {
+                SecurityFeature::RateLimiting | SecurityFeature::InputValidation => {}
+                SecurityFeature::Cors | SecurityFeature::SecurityHeaders | SecurityFeature::Idempotency => {
+                    self.problems.push(
+                        Diagnostic::error(
+                            codes::SECURITY_FEATURE_NOT_BUILT,
+                            format!("this producer does not build `{}` yet", feature.value.as_str()),
+                            &feature.place,
+                        )
+                        .with_help("remove it from `security_features`, and do without it"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn endpoint(&mut self, endpoint: &spec::Endpoint, requirements: &ApiRequirements) -> Option<Endpoint> {
+        let problems_before = self.problems.len();
+        let scheme = self.scheme(endpoint);
+        self.check_overrides(endpoint);
+        let inferred = infer(endpoint, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
+        let by = self.limit_key(endpoint, requirements, scheme)?;
+        if self.problems.len() > problems_before {
+            return None;
+        }
+        let policy = self.policy(endpoint, requirements);
+        Some(self.lower(endpoint, &inferred, Guarded { scheme, policy, by }))
+    }
+
+    fn lower(&mut self, endpoint: &spec::Endpoint, inferred: &Inferred<'_>, guarded: Guarded) -> Endpoint {
+        let subject = format!("{} {}", endpoint.method.as_str(), endpoint.path.as_str());
+        let entity = self.catalog.entity(&inferred.intent.entity).expect("the catalogue checked its rules");
+        let required: Vec<_> = endpoint.validation.iter().map(|rule| rule.name.value.clone()).collect();
+        let behaved = behaviour::lower(&inferred.intent.behavior, entity, &inferred.intent.emits, &required, &guarded)
+            .expect("a test shows that every behaviour of the catalogue is in the list");
+        self.decide(
+            Phase::ImplementEndpointLogic,
+            &subject,
+            format!("{} and emits `{}`", behaved.summary, inferred.intent.emits),
+            inferred.reason.clone(),
+        );
+        self.decide_guards(&subject, &guarded);
+        self.add_table(behaved.table);
+        self.add_event(EventDeclaration {
+            also: self.catalog.generalisations(&inferred.intent.emits),
+            name: inferred.intent.emits.clone(),
+            fields: behaved.event_fields,
+        });
+        let procedure = Procedure {
+            name: procedure_name(endpoint),
+            trigger: Trigger::Request {
+                method: endpoint.method.as_str().to_owned(),
+                path: endpoint.path.as_str().to_owned(),
+            },
+            body: behaved.body,
+        };
+        let violations = check::violations(&procedure);
+        assert!(violations.is_empty(), "a behaviour lowers to a well formed procedure: {violations:?}");
+        Endpoint {
+            procedure,
+            entity: entity.entity.clone(),
+            summary: behaved.summary,
+            max_body_bytes: MAX_BODY_BYTES,
+            example: behaved.example,
+        }
+    }
+
+    fn decide_guards(&mut self, subject: &str, guarded: &Guarded) {
+        let (decision, reason) = match guarded.scheme {
+            Some(Scheme::ApiKey) => ("asks for an API key", "the task says `authentication: api_key`"),
+            Some(Scheme::AccessToken) => ("asks for an access token", "the task says `authentication: jwt_token`"),
+            None => ("is open to everybody", "the task says `authentication: none`"),
+        };
+        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision.to_owned(), reason.to_owned());
+        let (decision, reason) = match guarded.by {
+            LimitKey::Principal => ("counts requests by API key", "keys tell callers apart, addresses do not"),
+            LimitKey::Address => {
+                ("counts requests by client address", "an open endpoint knows nothing else of its callers")
+            }
+        };
+        let decision = format!("{decision}, policy `{}`", guarded.policy);
+        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason.to_owned());
+    }
+
+    fn scheme(&mut self, endpoint: &spec::Endpoint) -> Option<Scheme> {
+        match endpoint.authentication {
+            Authentication::None => None,
+            Authentication::ApiKey => Some(Scheme::ApiKey),
+            Authentication::Jwt | Authentication::OAuth | Authentication::Session | Authentication::Basic => {
+                let place = endpoint.authentication_place.as_ref().unwrap_or(&endpoint.place);
+                self.problems.push(
+                    Diagnostic::error(
+                        codes::AUTHENTICATION_NOT_BUILT,
+                        format!(
+                            "this producer does not build `{}` authentication yet",
+                            endpoint.authentication.as_str()
+                        ),
+                        place,
+                    )
+                    .with_help("use `authentication: \"api_key\"` or `\"none\"`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn check_overrides(&mut self, endpoint: &spec::Endpoint) {
+        let mut refused = Vec::new();
+        refused.extend(endpoint.behavior.as_ref().map(|given| ("behavior", &given.place)));
+        refused.extend(endpoint.entity.as_ref().map(|given| ("entity", &given.place)));
+        refused.extend(endpoint.access.as_ref().map(|given| ("access", &given.place)));
+        refused.extend(endpoint.cache.as_ref().map(|given| ("cache", &given.place)));
+        refused.extend(endpoint.emits.first().map(|given| ("emits", &given.place)));
+        refused.extend(
+            endpoint.validation.iter().flat_map(|rule| &rule.rules).map(|(word, _)| (word.value.as_str(), &word.place)),
+        );
+        match endpoint.response_format {
+            ResponseFormat::Json => {}
+            ResponseFormat::Csv | ResponseFormat::Ndjson => refused.push(("response_format", &endpoint.place)),
+        }
+        self.problems.extend(refused.into_iter().map(|(word, place)| {
+            Diagnostic::error(
+                codes::OVERRIDE_NOT_BUILT,
+                format!("this producer does not read `{word}` of an endpoint yet"),
+                place,
+            )
+            .with_help("remove it")
+        }));
+        // A field the entity does not know cannot be stored yet, so it is not promised.
+        if let Ok(inferred) = infer(endpoint, self.catalog)
+            && let Some(entity) = self.catalog.entity(&inferred.intent.entity)
+        {
+            let names: Vec<String> = entity.fields.iter().map(|field| format!("`{}`", field.name)).collect();
+            for rule in &endpoint.validation {
+                if !entity.fields.iter().any(|field| field.name == rule.name.value) {
+                    let message = format!("`{}` is not a field of {}", rule.name.value, entity.entity);
+                    self.problems.push(
+                        Diagnostic::error(codes::OVERRIDE_NOT_BUILT, message, &rule.name.place)
+                            .with_help(format!("use some of {}", names.join(", "))),
+                    );
+                }
+            }
+        }
+    }
+
+    fn limit_key(
+        &mut self,
+        endpoint: &spec::Endpoint,
+        requirements: &ApiRequirements,
+        scheme: Option<Scheme>,
+    ) -> Option<LimitKey> {
+        let stated = endpoint.rate_limiting.as_ref().or(requirements.rate_limiting.as_ref());
+        match (stated.and_then(|limit| limit.value.by), scheme) {
+            (None, Some(_)) | (Some(LimitBy::Key), Some(Scheme::ApiKey)) => Some(LimitKey::Principal),
+            (None, None) | (Some(LimitBy::Ip), _) => Some(LimitKey::Address),
+            (Some(by @ (LimitBy::Key | LimitBy::User)), Some(Scheme::ApiKey | Scheme::AccessToken) | None) => {
+                let place = stated.map_or(&endpoint.place, |limit| &limit.place);
+                self.problems.push(
+                    Diagnostic::error(
+                        codes::LIMIT_WITHOUT_SUBJECT,
+                        format!(
+                            "`{} {}` knows no {} to count by",
+                            endpoint.method.as_str(),
+                            endpoint.path.as_str(),
+                            by.as_str()
+                        ),
+                        place,
+                    )
+                    .with_help("count `by: ip`, or leave `by` out and let each endpoint count by what it knows"),
+                );
+                None
+            }
+        }
+    }
+
+    /// The endpoint's own policy, or the one of the whole API.
+    fn policy(&mut self, endpoint: &spec::Endpoint, requirements: &ApiRequirements) -> PolicyName {
+        let (name, limit, reason) = match (&endpoint.rate_limiting, &requirements.rate_limiting) {
+            (Some(own), _) => (procedure_name(endpoint).to_string(), own.value.clone(), "the endpoint says so"),
+            (None, Some(shared)) => ("default".to_owned(), shared.value.clone(), "the task says so"),
+            (None, None) => {
+                ("default".to_owned(), DEFAULT_LIMIT, "the task names none, and an API without a limit is not safe")
+            }
+        };
+        let name = PolicyName::parse(&name).expect("made from a name");
+        if !self.policies.iter().any(|policy| policy.name == name) {
+            let decision =
+                format!("at most {} requests of one caller in any {} seconds", limit.limit, limit.window_seconds);
+            self.decide(Phase::SetupAuthenticationMiddleware, &format!("policy `{name}`"), decision, reason.to_owned());
+            self.policies.push(RateLimitPolicy {
+                name: name.clone(),
+                quota: limit.limit,
+                window_seconds: limit.window_seconds,
+            });
+        }
+        name
+    }
+
+    fn add_table(&mut self, table: Table) {
+        if !self.tables.iter().any(|known| known.name == table.name) {
+            self.tables.push(table);
+        }
+    }
+
+    fn add_event(&mut self, event: EventDeclaration) {
+        if !self.events.iter().any(|known| known.name == event.name) {
+            self.events.push(event);
+        }
+    }
+
+    fn system_tables(&mut self, endpoints: &[Endpoint]) {
+        if !endpoints.is_empty() {
+            self.add_table(system::outbox_events());
+            self.add_table(system::api_keys());
+        }
+    }
+
+    fn documentation(&mut self, asked: spec::DocumentationFormat) -> DocumentationFormat {
+        let (format, words) = match asked {
+            spec::DocumentationFormat::OpenApi30 => (DocumentationFormat::OpenApi30, "OpenAPI 3.0 and Markdown"),
+            spec::DocumentationFormat::OpenApi31 => (DocumentationFormat::OpenApi31, "OpenAPI 3.1 and Markdown"),
+            spec::DocumentationFormat::Markdown => {
+                (DocumentationFormat::OpenApi31, "Markdown, and OpenAPI 3.1 at `/openapi.json`")
+            }
+        };
+        self.decide(
+            Phase::CreateApiDocumentation,
+            "documents",
+            words.to_owned(),
+            "generated from this plan, so they cannot differ from what is served".to_owned(),
+        );
+        format
+    }
+}
+
+/// `post_api_contact`: unique, because method and path are. Long paths keep their end, which tells them apart.
+fn procedure_name(endpoint: &spec::Endpoint) -> ProcedureName {
+    let words: Vec<String> = std::iter::once(endpoint.method.as_str().to_ascii_lowercase())
+        .chain(endpoint.path.literals().map(snake_case))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let text = words.join("_");
+    let excess = text.len().saturating_sub(vocab::MAX_IDENTIFIER_LENGTH - words[0].len() - 1);
+    let short =
+        if text.len() > vocab::MAX_IDENTIFIER_LENGTH { format!("{}_{}", words[0], &text[excess..]) } else { text };
+    ProcedureName::parse(&short).expect("a method followed by letters, digits and `_`")
+}
+
+fn snake_case(segment: &str) -> String {
+    let text: String = segment
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' })
+        .collect();
+    text.trim_matches('_').to_owned()
+}
+
+fn is_version(segment: &str) -> bool {
+    segment
+        .strip_prefix('v')
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The words of the paths, without `api` and the version: `contact-newsletter`.
+fn api_name(requirements: &ApiRequirements) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for endpoint in &requirements.endpoints {
+        let word = endpoint.path.literals().find(|segment| *segment != "api" && !is_version(segment)).map(snake_case);
+        words.extend(word.filter(|word| !word.is_empty() && !words.contains(word)));
+    }
+    if words.is_empty() {
+        return "main".to_owned();
+    }
+    words.truncate(NAME_WORDS);
+    words.join("-").replace('_', "-")
+}
+
+fn api_version(requirements: &ApiRequirements) -> String {
+    requirements
+        .endpoints
+        .iter()
+        .flat_map(|endpoint| endpoint.path.literals())
+        .find(|segment| is_version(segment))
+        .unwrap_or("v1")
+        .to_owned()
+}

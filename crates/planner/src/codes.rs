@@ -1,0 +1,33 @@
+//! The codes this crate reports, `IP2xx`: the task is well formed and cannot be planned all the same.
+
+use vocab::Code;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
+        $($(#[$doc])* pub const $name: Code = Code($code);)*
+
+        /// Every code of this crate, in order.
+        pub const ALL_CODES: &[Code] = &[$($name),*];
+    };
+}
+
+codes! {
+    /// The task type is part of the language and not of this build.
+    TASK_TYPE_NOT_BUILT = "IP201";
+    /// The API type is part of the language and not of this build.
+    API_TYPE_NOT_BUILT = "IP202";
+    /// The authentication is part of the language and not of this build.
+    AUTHENTICATION_NOT_BUILT = "IP203";
+    /// No rule tells what the endpoint does.
+    NOT_INFERRED = "IP204";
+    /// An override or a rule is part of the language and not of this build.
+    OVERRIDE_NOT_BUILT = "IP205";
+    /// A security feature is part of the language and not of this build.
+    SECURITY_FEATURE_NOT_BUILT = "IP206";
+    /// A limit counts by something that the endpoint does not know.
+    LIMIT_WITHOUT_SUBJECT = "IP207";
+    /// A table that is there differs from what the task needs.
+    TABLE_DIFFERS = "IP208";
+    /// A change of a table that could lose or refuse rows.
+    CHANGE_NOT_ADDITIVE = "IP209";
+}

@@ -1,0 +1,81 @@
+//! Plans of tasks, and the tasks that cannot be planned.
+
+use catalog::Catalog;
+use expect_test::expect;
+use plan::{Observed, PersistedPlan, Plan};
+use vocab::{Diagnostic, TaskId};
+
+fn plan_text(text: &str, observed: &Observed) -> Result<Plan, Vec<Diagnostic>> {
+    let parsed = spec::parse("task.yaml", text);
+    assert_eq!(parsed.diagnostics, []);
+    let task_id = TaskId::parse("task").unwrap();
+    crate::plan(&parsed.tasks[0], &task_id, &Catalog::built_in().unwrap(), observed)
+}
+
+fn task(endpoints: &str) -> String {
+    format!(
+        "task_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n{endpoints}\n    rate_limiting: 5_requests_per_minute\n"
+    )
+}
+
+const CONTACT: &str = "      - {path: /api/contact, method: POST, authentication: api_key}";
+const NEWSLETTER: &str = "      - {path: /v2/newsletter, method: POST, authentication: none}";
+
+#[test]
+fn the_same_task_gives_the_same_bytes() {
+    let text =
+        |plan| PersistedPlan { format: 1, planner_version: String::new(), task_hash: String::new(), plan }.to_text();
+    let once = text(plan_text(&task(CONTACT), &Observed::default()).unwrap());
+    let again = text(plan_text(&task(CONTACT), &Observed::default()).unwrap());
+    assert_eq!(once, again);
+    assert_eq!(PersistedPlan::from_text(&once).unwrap().to_text(), once);
+}
+
+#[test]
+fn names_come_from_the_paths() {
+    let plan = plan_text(&task(&format!("{CONTACT}\n{NEWSLETTER}")), &Observed::default()).unwrap();
+    assert_eq!((plan.api.name.as_str(), plan.api.version.as_str()), ("contact-newsletter", "v2"));
+}
+
+#[test]
+fn a_field_named_in_the_task_becomes_required() {
+    let endpoint = "      - {path: /api/contact, method: POST, authentication: none, validation: [phone]}";
+    let plan = plan_text(&task(endpoint), &Observed::default()).unwrap();
+    let printed = plan::print::procedure(&plan.api.endpoints[0].procedure);
+    expect![[r#"
+        procedure post_api_contact on POST /api/contact
+          limit default by address
+          let input = validate body as ContactMessage { name, email, phone, company?, subject?, message }
+          let id = generate uuid
+          transaction
+            insert contact_messages { id: id, name: input.name, email: input.email, phone: input.phone, company: input.company, subject: input.subject, message: input.message, created_at: now }
+            emit contact_form { id: id, name: input.name, email: input.email, phone: input.phone, company: input.company, subject: input.subject, message: input.message, created_at: now }
+          respond 201 { id: id, received_at: now }
+    "#]].assert_eq(&printed);
+}
+
+#[test]
+fn planning_again_over_what_is_there_changes_nothing() {
+    let first = plan_text(&task(CONTACT), &Observed::default()).unwrap();
+    let tables = first.database.tables.iter().map(|table| dialect::described(first.database.engine, table)).collect();
+    let observed = Observed { tables, active: Some(first.database.clone()) };
+    assert_eq!(plan_text(&task(CONTACT), &observed).unwrap(), first);
+    let more = plan_text(&task(&format!("{CONTACT}\n{NEWSLETTER}")), &observed).unwrap();
+    let names: Vec<&str> = more.database.migrations.iter().map(|migration| migration.name.as_str()).collect();
+    assert_eq!(names, ["0001_initial", "0002_additions"]);
+    assert_eq!(more.database.migrations[1].statements.len(), 1, "only the new table");
+}
+
+#[test]
+fn a_table_that_was_changed_by_hand_is_not_built_upon() {
+    let first = plan_text(&task(CONTACT), &Observed::default()).unwrap();
+    let mut tables: Vec<_> =
+        first.database.tables.iter().map(|table| dialect::described(first.database.engine, table)).collect();
+    tables[0].columns.remove(1);
+    let problems = plan_text(&task(CONTACT), &Observed { tables, active: Some(first.database) }).unwrap_err();
+    let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        messages,
+        ["task.yaml:3:3: IP208: table `contact_messages` is there and differs: column `name` is missing"]
+    );
+}

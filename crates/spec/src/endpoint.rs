@@ -1,0 +1,183 @@
+//! One endpoint: an item of `endpoints` comes in, a checked [`Endpoint`] goes out.
+//! Authentication is never assumed: an endpoint that does not mention it is an error.
+
+use crate::codes::AUTHENTICATION_UNSAID;
+use crate::document::{Node, Value};
+use crate::lower::{Block, Label, Lowering};
+use crate::path::{self, PathPattern};
+use crate::rate_limit::{self, RateLimit};
+use crate::source::{Span, Spanned};
+use crate::validation::{self, FieldRule};
+use crate::word::{Word, words};
+use vocab::{BehaviorName, EntityName, EventName, Place};
+
+/// The most endpoints of one task.
+pub const MAX_ENDPOINTS: usize = 2_000;
+
+/// An endpoint of an API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// Its path.
+    pub path: PathPattern,
+    /// Its method.
+    pub method: Method,
+    /// How callers prove who they are.
+    pub authentication: Authentication,
+    /// Where that stands. Always present today.
+    pub authentication_place: Option<Place>,
+    /// The fields it takes, in the task's order.
+    pub validation: Vec<FieldRule>,
+    /// The format of its answers.
+    pub response_format: ResponseFormat,
+    /// What it does, where the task overrides the inference.
+    pub behavior: Option<Spanned<BehaviorName>>,
+    /// What it works on, where the task overrides the inference.
+    pub entity: Option<Spanned<EntityName>>,
+    /// Its own limit.
+    pub rate_limiting: Option<Spanned<RateLimit>>,
+    /// Events it emits besides those of its behavior.
+    pub emits: Vec<Spanned<EventName>>,
+    /// Who may call it; the planner reads the words.
+    pub access: Option<Spanned<String>>,
+    /// How its answers are cached; the planner reads the words.
+    pub cache: Option<Spanned<String>>,
+    /// Where the path stands.
+    pub place: Place,
+}
+
+words! {
+    /// An HTTP method.
+    Method {
+        /// Read.
+        Get = "GET";
+        /// Create or act.
+        Post = "POST";
+        /// Replace.
+        Put = "PUT";
+        /// Change.
+        Patch = "PATCH";
+        /// Remove.
+        Delete = "DELETE";
+    }
+}
+
+words! {
+    /// How callers prove who they are.
+    Authentication {
+        /// Not at all: everybody may call.
+        None = "none";
+        /// A key in a header.
+        ApiKey = "api_key";
+        /// A signed token.
+        Jwt = "jwt_token" | "jwt";
+        /// A token of an OAuth provider.
+        OAuth = "oauth";
+        /// A cookie.
+        Session = "session";
+        /// Name and password with every request.
+        Basic = "basic";
+    }
+}
+
+words! {
+    /// The format of answers.
+    ResponseFormat {
+        /// One JSON document, the default.
+        Json = "json";
+        /// A table as text.
+        Csv = "csv";
+        /// One JSON document per line.
+        Ndjson = "ndjson";
+    }
+}
+
+const FIELDS: &[&str] = &[
+    "path",
+    "method",
+    "authentication",
+    "validation",
+    "response_format",
+    "behavior",
+    "entity",
+    "access",
+    "rate_limiting",
+    "cache",
+    "emits",
+];
+
+/// Checks one item of `endpoints`; all of its fields, even after one of them is wrong.
+pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint> {
+    let owner = first_key(node);
+    let block = lowering.block("an endpoint", node, owner, FIELDS)?;
+    let path = lowering
+        .required(&block, "path", "add `path: \"/api/...\"`")
+        .and_then(|entry| path::lower(lowering, &entry.node));
+    let method = lowering
+        .required(&block, "method", "add `method: \"GET\"` or another method")
+        .and_then(|entry| method(lowering, &entry.node));
+    let authentication = authentication(lowering, &block, owner);
+    let validation = block.node("validation").map_or_else(Vec::new, |node| validation::lower(lowering, node));
+    let response_format =
+        block.node("response_format").and_then(|node| lowering.word(Label::Field("response_format"), node));
+    let behavior =
+        block.node("behavior").and_then(|node| lowering.name(Label::Field("behavior"), node, BehaviorName::parse));
+    let entity = block.node("entity").and_then(|node| lowering.name(Label::Field("entity"), node, EntityName::parse));
+    let rate_limiting = block.node("rate_limiting").and_then(|node| rate_limit::lower(lowering, node));
+    let emits = block.node("emits").map_or_else(Vec::new, |node| {
+        lowering.distinct("emits", node, |lowering, label, item| lowering.name(label, item, EventName::parse))
+    });
+    let access = words_of(lowering, &block, "access");
+    let cache = words_of(lowering, &block, "cache");
+    let (path, authentication) = (path?, authentication?);
+    Some(Endpoint {
+        path: path.value,
+        method: method?,
+        authentication: authentication.value,
+        authentication_place: Some(authentication.place),
+        validation,
+        response_format: response_format.map_or(ResponseFormat::Json, |format| format.value),
+        behavior,
+        entity,
+        rate_limiting,
+        emits,
+        access,
+        cache,
+        place: path.place,
+    })
+}
+
+fn first_key(node: &Node) -> Span {
+    match &node.value {
+        Value::Mapping(entries) => entries.first().map_or(node.span, |entry| entry.key_span),
+        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Sequence(_) => node.span,
+    }
+}
+
+/// A method in any letter case.
+fn method(lowering: &mut Lowering<'_>, node: &Node) -> Option<Method> {
+    let label = Label::Field("method");
+    let text = lowering.word_text(label, node, &Method::words())?;
+    let method = Method::from_word(&text.to_ascii_uppercase());
+    if method.is_none() {
+        lowering.unknown_word(label, node.span, text, &Method::words());
+    }
+    method
+}
+
+fn authentication(lowering: &mut Lowering<'_>, block: &Block<'_>, owner: Span) -> Option<Spanned<Authentication>> {
+    if let Some(node) = block.node("authentication") {
+        return lowering.word(Label::Field("authentication"), node);
+    }
+    if !block.is_misspelled("authentication") {
+        let span = block.node("path").map_or(owner, |path| path.span);
+        let help = "add `authentication: \"none\"` if everybody may call it, else `\"api_key\"` or `\"jwt_token\"`";
+        lowering.error(AUTHENTICATION_UNSAID, "this endpoint says nothing about authentication", span, help);
+    }
+    None
+}
+
+fn words_of(lowering: &mut Lowering<'_>, block: &Block<'_>, name: &str) -> Option<Spanned<String>> {
+    let node = block.node(name)?;
+    let text = lowering.text(Label::Field(name), node)?;
+    Some(lowering.source.spanned(text.to_owned(), node.span))
+}

@@ -1,0 +1,125 @@
+//! The load: many connections, each sending one request after the other and checking every answer.
+//! HTTP/1.1 with keep-alive and without pipelining. An answer that is not 201 ends the round with an error.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+const BODY: &str = r#"{"name":"Ada Lovelace","email":"ada@example.com","phone":"+44 20 7946 0958","company":"Analytical Engines","subject":"A question","message":"How long does the difference engine take for one polynomial, and who turns the crank?"}"#;
+const PATIENCE: Duration = Duration::from_secs(10);
+const LARGEST_ANSWER: usize = 64 * 1024;
+
+/// What to send, where, over how many connections.
+pub struct Load {
+    address: SocketAddr,
+    connections: usize,
+    request: Vec<u8>,
+}
+
+/// What one round saw.
+#[derive(Debug, Default, PartialEq)]
+pub struct Round {
+    /// Answers within the measured time.
+    pub counted: u64,
+    /// All answers, the warm-up's and the last ones' among them.
+    pub stored: u64,
+}
+
+impl Load {
+    /// The contact request to `address`, with `key`.
+    pub fn new(address: SocketAddr, key: &str, connections: usize) -> Self {
+        let request = format!(
+            "POST /api/contact HTTP/1.1\r\nHost: {address}\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{BODY}",
+            BODY.len()
+        );
+        Self { address, connections, request: request.into_bytes() }
+    }
+
+    /// Sends for `warm_up` and then `measured`; every answer must be 201.
+    pub fn run(&self, warm_up: Duration, measured: Duration) -> Result<Round, String> {
+        let start = Instant::now() + warm_up;
+        let end = start + measured;
+        let answers: Vec<Result<Round, String>> = std::thread::scope(|scope| {
+            let workers: Vec<_> =
+                (0..self.connections).map(|_| scope.spawn(move || self.one_connection(start, end))).collect();
+            let panicked = |_| Err("the load generator panicked".to_owned());
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(panicked)).collect()
+        });
+        let wrong = answers.iter().filter(|answer| answer.is_err()).count();
+        let mut sum = Round::default();
+        for answer in answers {
+            let round = answer.map_err(|error| format!("{wrong} of {} connections: {error}", self.connections))?;
+            sum.counted += round.counted;
+            sum.stored += round.stored;
+        }
+        Ok(sum)
+    }
+
+    fn one_connection(&self, start: Instant, end: Instant) -> Result<Round, String> {
+        let mut connection = self.connect().map_err(|error| format!("cannot connect: {error}"))?;
+        let mut round = Round::default();
+        let mut answer = Vec::with_capacity(4096);
+        loop {
+            connection.write_all(&self.request).map_err(|error| format!("cannot send: {error}"))?;
+            read_answer(&mut connection, &mut answer)?;
+            round.stored += 1;
+            let now = Instant::now();
+            if now >= end {
+                return Ok(round);
+            }
+            if now >= start {
+                round.counted += 1;
+            }
+        }
+    }
+
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        let connection = TcpStream::connect(self.address)?;
+        connection.set_nodelay(true)?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        connection.set_write_timeout(Some(PATIENCE))?;
+        Ok(connection)
+    }
+}
+
+/// Reads one whole answer into `answer` and checks that it is 201.
+pub fn read_answer(connection: &mut impl Read, answer: &mut Vec<u8>) -> Result<(), String> {
+    answer.clear();
+    let mut piece = [0_u8; 4096];
+    let mut whole = None;
+    while whole.is_none_or(|length| answer.len() < length) {
+        if answer.len() > LARGEST_ANSWER {
+            return Err("an answer without an end".to_owned());
+        }
+        let length = connection.read(&mut piece).map_err(|error| format!("no answer: {error}"))?;
+        if length == 0 {
+            return Err("the connection was closed before the answer was whole".to_owned());
+        }
+        answer.extend_from_slice(&piece[..length]);
+        if whole.is_none() {
+            whole = whole_length(answer)?;
+        }
+    }
+    if !answer.starts_with(b"HTTP/1.1 201 ") {
+        return Err(format!("an answer that is not 201:\n{}", String::from_utf8_lossy(answer)));
+    }
+    match whole {
+        Some(length) if length == answer.len() => Ok(()),
+        _ => Err("more than one answer to one request".to_owned()),
+    }
+}
+
+/// Length of head and body together, once the head is whole.
+fn whole_length(answer: &[u8]) -> Result<Option<usize>, String> {
+    let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&answer[..head]);
+    let length = text
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse::<usize>().ok());
+    length.map(|length| Some(head + 4 + length)).ok_or_else(|| format!("an answer without a length:\n{text}"))
+}

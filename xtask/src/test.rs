@@ -1,0 +1,200 @@
+//! `cargo xtask test`: gets what the tests need, runs every runner, ends with one line of sums.
+//! A part that cannot be had here is skipped loudly; with `CI=true` it is a failure.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use serde_json::{Value, json};
+
+use crate::repository::Repository;
+use crate::runner::{Runner, Tally};
+
+const OLDEST_NODE: u32 = 20;
+const REFERENCE_PACKAGE: &str = "crates/emit/node/reference/package.json";
+const LIB: &str = "crates/emit/node/lib";
+const NODE_FOLDER: &str = "target/node";
+
+/// Runs everything; the last line on standard output is `N passed, M failed, K skipped`.
+pub fn run(repository: &Repository) -> ExitCode {
+    let tally = tally(repository);
+    tally.print();
+    if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs everything and hands the sums back unprinted.
+pub fn tally(repository: &Repository) -> Tally {
+    let mut tally = Tally::default();
+    let node = obtain_node(repository);
+    match repository.cargo(&["build", "-p", "producer"]).status() {
+        Ok(status) if status.success() => {}
+        _ => tally.fail("`cargo build -p producer` failed"),
+    }
+    test_crates(repository, &node, &mut tally);
+    match &node {
+        Node::Ready { .. } => test_lib(repository, &mut tally),
+        Node::Missing(why) => tally.skip(format!("the tests of `{LIB}` and of the emitted app: {why}")),
+        Node::Broken(why) => tally.fail(why),
+    }
+    print_parts(&node);
+    if in_ci() && tally.skipped > 0 {
+        tally.fail("with `CI=true` nothing may be skipped");
+    }
+    tally
+}
+
+/// What the machine has for the JavaScript half.
+enum Node {
+    /// Versions, where the programs are, and the installed packages.
+    Ready { node: String, npm: String, modules: PathBuf, packages: &'static str },
+    /// Cannot be had here, and why.
+    Missing(String),
+    /// The repository itself is wrong.
+    Broken(String),
+}
+
+fn obtain_node(repository: &Repository) -> Node {
+    let Some((node, node_version)) = program("node") else {
+        return Node::Missing(format!("no `node` on the path (Node.js {OLDEST_NODE} or newer is needed)"));
+    };
+    if major(&node_version).is_none_or(|major| major < OLDEST_NODE) {
+        return Node::Missing(format!("`node` is {node_version}, Node.js {OLDEST_NODE} or newer is needed"));
+    }
+    let Some((npm, npm_version)) = program("npm") else {
+        return Node::Missing("no `npm` on the path".to_owned());
+    };
+    let package = match test_package(repository) {
+        Ok(package) => package,
+        Err(why) => return Node::Broken(why),
+    };
+    match install(&repository.root.join(NODE_FOLDER), &package) {
+        Ok(packages) => Node::Ready {
+            node: format!("{node_version} ({})", node.display()),
+            npm: format!("{npm_version} ({})", npm.display()),
+            modules: repository.root.join(NODE_FOLDER).join("node_modules"),
+            packages,
+        },
+        Err(why) => Node::Missing(why),
+    }
+}
+
+/// A program's place on the path and what it says to `--version`.
+fn program(name: &str) -> Option<(PathBuf, String)> {
+    let output = Command::new(name).arg("--version").output().ok().filter(|output| output.status.success())?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let place = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())?;
+    Some((place, version))
+}
+
+/// `20` of `v20.1.0`.
+fn major(version: &str) -> Option<u32> {
+    version.trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+/// A package with the emitted app's dependencies and nothing else.
+fn test_package(repository: &Repository) -> Result<String, String> {
+    let text = repository.read(REFERENCE_PACKAGE)?;
+    let reference: Value =
+        serde_json::from_str(&text).map_err(|error| format!("`{REFERENCE_PACKAGE}` is not JSON: {error}"))?;
+    let dependencies = reference
+        .get("dependencies")
+        .filter(|value| value.is_object())
+        .ok_or_else(|| format!("`{REFERENCE_PACKAGE}` has no `dependencies` object"))?;
+    let kind = reference.get("type").cloned().unwrap_or_else(|| json!("module"));
+    let package = json!({ "name": "emitted-app-tests", "private": true, "type": kind, "dependencies": dependencies });
+    Ok(format!("{package:#}\n"))
+}
+
+/// Installs `package` in `folder` unless the stamp there says that this very text is installed.
+fn install(folder: &Path, package: &str) -> Result<&'static str, String> {
+    let stamp = folder.join("installed.json");
+    let modules = folder.join("node_modules");
+    if modules.is_dir() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == package) {
+        return Ok("already there");
+    }
+    let write =
+        |path: &Path| fs::write(path, package).map_err(|error| format!("cannot write `{}`: {error}", path.display()));
+    fs::create_dir_all(folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
+    write(&folder.join("package.json"))?;
+    // Not `npm --prefix`, which may install nothing: npm works in the folder itself.
+    let status = Command::new("npm").args(["install", "--no-audit", "--no-fund"]).current_dir(folder).status();
+    if !status.is_ok_and(|status| status.success()) || !modules.is_dir() {
+        return Err("`npm install` of the emitted app's packages failed".to_owned());
+    }
+    write(&stamp)?;
+    Ok("installed now")
+}
+
+fn test_crates(repository: &Repository, node: &Node, tally: &mut Tally) {
+    let mut command = repository.cargo(&["test", "--workspace", "--no-fail-fast"]);
+    match node {
+        Node::Ready { modules, .. } => command.env("NODE_MODULES", modules),
+        Node::Missing(_) | Node::Broken(_) => command.env_remove("NODE_MODULES"),
+    };
+    tally.run("`cargo test`", Runner::Cargo, &mut command);
+}
+
+/// The lib is copied beside `node_modules` first: ES modules are resolved from where a file really is.
+fn test_lib(repository: &Repository, tally: &mut Tally) {
+    let folder = repository.root.join(NODE_FOLDER);
+    let tests = copy_lib(repository, &folder).and_then(|()| lib_tests(repository));
+    match tests {
+        Ok(tests) => {
+            let mut command = Command::new("node");
+            command.current_dir(&folder).args(["--test", "--test-reporter=spec"]).args(tests);
+            tally.run("`node --test`", Runner::Node, &mut command);
+        }
+        Err(why) => tally.fail(why),
+    }
+}
+
+fn copy_lib(repository: &Repository, folder: &Path) -> Result<(), String> {
+    let target = folder.join("lib");
+    if target.is_dir() {
+        fs::remove_dir_all(&target).map_err(|error| format!("cannot clear `{}`: {error}", target.display()))?;
+    }
+    for path in repository.files(LIB, "")? {
+        let inside = path.strip_prefix(LIB).unwrap_or(&path).trim_start_matches('/');
+        let copy = target.join(inside);
+        let parent = copy.parent().unwrap_or(&target);
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::copy(repository.root.join(&path), &copy))
+            .map_err(|error| format!("cannot copy `{path}`: {error}"))?;
+    }
+    Ok(())
+}
+
+/// The test files, named one by one: what `node --test <folder>` means differs between versions.
+fn lib_tests(repository: &Repository) -> Result<Vec<String>, String> {
+    let folder = format!("{LIB}/test");
+    let scripts: Vec<String> = repository
+        .files(&folder, "js")?
+        .into_iter()
+        .filter(|path| path.ends_with(".js") || path.ends_with(".mjs"))
+        .map(|path| format!("lib{}", path.strip_prefix(LIB).unwrap_or(&path)))
+        .collect();
+    let named = |path: &String| path.ends_with(".test.js") || path.ends_with(".test.mjs");
+    let tests: Vec<String> = scripts.iter().filter(|path| named(path)).cloned().collect();
+    match (tests.is_empty(), scripts.is_empty()) {
+        (false, _) => Ok(tests),
+        (true, false) => Ok(scripts),
+        (true, true) => Err(format!("no test file in `{folder}`")),
+    }
+}
+
+fn print_parts(node: &Node) {
+    println!("\nexternal parts:");
+    match node {
+        Node::Ready { node, npm, modules, packages } => {
+            println!("  node          {node}");
+            println!("  npm           {npm}");
+            println!("  npm packages  {} ({packages})", modules.display());
+        }
+        Node::Missing(why) | Node::Broken(why) => println!("  node          not used: {why}"),
+    }
+}
+
+fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
