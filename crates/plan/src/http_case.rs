@@ -42,7 +42,7 @@ pub struct CaseRequest {
     /// A JSON body; `content-type: application/json` goes with it unless the headers say otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<serde_json::Value>,
-    /// A body of any bytes, as text, instead of `body`.
+    /// A body of any text instead of `body`; no `content-type` goes with it unless the headers name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -92,9 +92,10 @@ impl CaseRequest {
         self
     }
 
-    /// The same with a text that need not be JSON.
+    /// The same with a text that claims to be JSON.
     #[must_use]
     pub fn with_text(mut self, text: &str) -> Self {
+        self.headers.insert("content-type".to_owned(), "application/json".to_owned());
         self.text = Some(text.to_owned());
         self
     }

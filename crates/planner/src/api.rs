@@ -262,8 +262,8 @@ impl Designer<'_> {
     /// The endpoint's own policy, or the one of the whole API.
     fn policy(&mut self, endpoint: &spec::Endpoint, requirements: &ApiRequirements) -> PolicyName {
         let (name, limit, reason) = match (&endpoint.rate_limiting, &requirements.rate_limiting) {
-            (Some(own), _) => (procedure_name(endpoint).to_string(), own.value.clone(), "the endpoint says so"),
-            (None, Some(shared)) => ("default".to_owned(), shared.value.clone(), "the task says so"),
+            (Some(own), _) => (procedure_name(endpoint).to_string(), own.value, "the endpoint says so"),
+            (None, Some(shared)) => ("default".to_owned(), shared.value, "the task says so"),
             (None, None) => {
                 ("default".to_owned(), DEFAULT_LIMIT, "the task names none, and an API without a limit is not safe")
             }

@@ -35,7 +35,7 @@ pub enum Ended<T> {
     Undo(T),
 }
 
-/// A future that borrows the transaction it works in.
+/// The work of a transaction, bound to its connection.
 pub type TransactionFuture<'a, T> = Pin<Box<dyn Future<Output = Result<Ended<T>, StoreError>> + Send + 'a>>;
 
 /// A row: one datum a column.

@@ -6,14 +6,14 @@
 mod inspect;
 
 use crate::{ApiKeyRow, AppliedMigration, Ended, Location, Row, StoreError, TransactionFuture};
-use plan::database::{Migration, ObservedTable};
+use plan::database::{DatabasePlan, Migration, ObservedTable};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, TransactionBehavior};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use vocab::Datum;
+use vocab::{Datum, TableName};
 
 /// Transactions that may wait for the writer; more than that wait in their callers.
 const QUEUE_LENGTH: usize = 1024;
@@ -82,7 +82,7 @@ impl SqliteStore {
     pub async fn transaction<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a mut Transaction<'_>) -> TransactionFuture<'a, T> + Send + 'static,
+        F: for<'a> FnOnce(Transaction<'a>) -> TransactionFuture<'a, T> + Send + 'static,
     {
         let (answer, waiting) = oneshot::channel();
         let job = TransactionWork { work: Some(work), result: None, answer };
@@ -112,7 +112,18 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     pub fn inspect(&self) -> Result<Vec<ObservedTable>, StoreError> {
-        self.blocking(|connection| inspect::tables(connection))
+        self.blocking(inspect::tables)
+    }
+
+    /// Every table of the plan that is not there as it should be, in words; empty when all are. What else the database holds
+    /// does no harm.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub fn differences(&self, plan: &DatabasePlan) -> Result<Vec<String>, StoreError> {
+        let observed = self.inspect()?;
+        let wanted = plan.tables.iter().map(|table| dialect::described(plan.engine, table));
+        Ok(wanted.filter_map(|wanted| inspect::difference(&wanted, &observed)).collect())
     }
 
     /// The migrations of that scope that stand in the ledger, in the order they were applied.
@@ -234,6 +245,15 @@ impl SqliteStore {
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
+    }
+
+    /// How many rows a table holds.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no such table or the database does not answer.
+    pub async fn count_rows(&self, table: &TableName) -> Result<i64, StoreError> {
+        let text = format!("SELECT count(*) FROM \"{table}\"");
+        self.with_reader(move |connection| Ok(connection.query_row(&text, [], |row| row.get(0))?)).await
     }
 
     /// The engine's version, as responses show it: `sqlite_3.50`.
@@ -387,12 +407,11 @@ struct TransactionWork<T, F> {
 impl<T, F> Work for TransactionWork<T, F>
 where
     T: Send + 'static,
-    F: for<'a> FnOnce(&'a mut Transaction<'_>) -> TransactionFuture<'a, T> + Send + 'static,
+    F: for<'a> FnOnce(Transaction<'a>) -> TransactionFuture<'a, T> + Send + 'static,
 {
     fn run(&mut self, connection: &mut Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
-        let mut transaction = Transaction { connection };
-        let mut future = work(&mut transaction);
+        let mut future = work(Transaction { connection });
         // SQLite never waits, so the first poll is the whole work.
         let ended = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(ended) => ended,
@@ -428,7 +447,7 @@ fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
             let _ = connection.execute_batch("ROLLBACK");
         }
         for job in group {
-            job.finish(committed.as_ref().map(|()| ()).map_err(StoreError::repeated));
+            job.finish(committed.as_ref().copied().map_err(StoreError::repeated));
         }
     }
 }

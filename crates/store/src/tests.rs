@@ -17,7 +17,7 @@ fn scratch() -> (tempfile::TempDir, Store) {
 async fn insert(store: &Store, id: &str, keep: bool) -> Result<u64, StoreError> {
     let parameters = [id, "contact_form", "{}", "2026-01-02T03:04:05.678Z"].map(|text| Datum::Text(text.into()));
     store
-        .transaction(move |transaction| {
+        .transaction(move |mut transaction| {
             Box::pin(async move {
                 let changed = transaction.execute(&dialect::lower_emit(Engine::Sqlite), &parameters).await?;
                 Ok(if keep { Ended::Commit(changed) } else { Ended::Undo(changed) })
@@ -68,8 +68,11 @@ fn a_migration_is_applied_once_and_never_changed() {
     let (_folder, store) = scratch();
     let statements = vec![dialect::create_table(Engine::Sqlite, &system::api_keys())];
     let changed = Migration { name: "0001_initial".into(), statements };
-    assert!(matches!(store.migrate("task", &[changed.clone()], "now"), Err(StoreError::MigrationChanged { .. })));
-    assert_eq!(store.migrate("another", &[changed.clone()], "now").unwrap(), ["0001_initial"]);
+    assert!(matches!(
+        store.migrate("task", std::slice::from_ref(&changed), "now"),
+        Err(StoreError::MigrationChanged { .. })
+    ));
+    assert_eq!(store.migrate("another", std::slice::from_ref(&changed), "now").unwrap(), ["0001_initial"]);
     assert_eq!(store.migrate("another", &[changed], "now").unwrap(), Vec::<String>::new());
 }
 

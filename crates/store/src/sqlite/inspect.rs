@@ -51,3 +51,16 @@ fn unique(connection: &Connection, table: &str) -> Result<Vec<Vec<String>>, Stor
     sets.sort();
     Ok(sets)
 }
+
+/// How the wanted table differs from what is there, in words.
+pub fn difference(wanted: &ObservedTable, observed: &[ObservedTable]) -> Option<String> {
+    let Some(found) = observed.iter().find(|table| table.name == wanted.name) else {
+        return Some(format!("table `{}` is missing", wanted.name));
+    };
+    if let Some(column) = wanted.columns.iter().find(|column| !found.columns.contains(column)) {
+        return Some(format!("column `{}.{}` is missing or of another kind", wanted.name, column.name));
+    }
+    let same_keys =
+        wanted.primary_key == found.primary_key && wanted.unique.iter().all(|unique| found.unique.contains(unique));
+    (!same_keys).then(|| format!("the keys of table `{}` differ", wanted.name))
+}

@@ -1,0 +1,68 @@
+// Reads a request's JSON body within bounds of size and time. Nothing is read before the headers passed.
+
+import { parseJson } from './json.js';
+import { Problem } from './problem.js';
+
+export const BODY_LIMIT = 65_536;
+export const BODY_TIMEOUT = 10_000;
+
+/** The client went away before its body was complete: there is nobody to answer. */
+export class ClientGone extends Error {}
+
+/**
+ * @param {import('./request.js').Request} request
+ * @param {{ limit?: number, timeout?: number }} [bounds] bytes and milliseconds
+ * @returns {Promise<any>} see `parseJson`
+ */
+export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIMEOUT } = {}) {
+  const announced = request.header('transfer-encoding') === undefined ? Number(request.header('content-length') ?? 0) : undefined;
+  if (announced === 0) throw new Problem('malformed_body');
+  if (!isJsonMediaType(request.header('content-type'))) throw new Problem('unsupported_media_type');
+  if (announced > limit) throw new Problem('body_too_large', { limit });
+  return parseJson(await readBytes(request, limit, timeout));
+}
+
+/** `application/json` or `application/<x>+json`, in UTF-8. */
+export function isJsonMediaType(contentType = '') {
+  const [mediaType, ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase());
+  if (!/^application\/([a-z0-9!#$&^_.+-]+\+)?json$/.test(mediaType)) return false;
+  return parameters
+    .filter((parameter) => /^charset\s*=/.test(parameter))
+    .every((parameter) => /^charset\s*=\s*("utf-8"|utf-8)$/.test(parameter));
+}
+
+function readBytes({ incoming, outgoing }, limit, timeout) {
+  return new Promise((resolve, reject) => {
+    const chunks = [];
+    let size = 0;
+
+    const settle = (finish, result) => {
+      clearTimeout(timer);
+      incoming.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      // A late error of an abandoned request has no other listener and would end the process.
+      incoming.on('error', () => {});
+      finish(result);
+    };
+    const onData = (chunk) => {
+      size += chunk.length;
+      if (size > limit) {
+        // Leaving `incoming` flowing would read on; sending the answer decides what becomes of the rest.
+        incoming.pause();
+        settle(reject, new Problem('body_too_large', { limit }));
+      } else {
+        chunks.push(chunk);
+      }
+    };
+    const onEnd = () => settle(resolve, Buffer.concat(chunks));
+    const onClose = () => settle(reject, new ClientGone());
+    const timer = setTimeout(() => settle(reject, new Problem('request_timeout')), timeout);
+
+    if (incoming.destroyed) return onClose();
+    if (expectsContinue(incoming)) outgoing.writeContinue();
+    incoming.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+  });
+}
+
+function expectsContinue(incoming) {
+  return incoming.httpVersion === '1.1' && /^100-continue$/i.test(incoming.headers.expect ?? '');
+}

@@ -1,0 +1,160 @@
+// The SQLite database of the application: one connection, prepared statements, transactions. What SQLite reports becomes
+// a Problem where the caller can act on it. Several processes may use the file at once.
+
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from '@photostructure/sqlite';
+import { Problem } from './problem.js';
+
+const BUSY_TIMEOUT = 5000;
+
+// https://sqlite.org/rescode.html
+const BUSY = 5;
+const LOCKED = 6;
+const INPUT_OUTPUT = 10;
+const FULL = 13;
+const CANNOT_OPEN = 14;
+const CONSTRAINT_PRIMARY_KEY = 1555;
+const CONSTRAINT_UNIQUE = 2067;
+
+const unavailable = new Set([BUSY, LOCKED, INPUT_OUTPUT, FULL, CANNOT_OPEN]);
+const conflicts = new Set([CONSTRAINT_PRIMARY_KEY, CONSTRAINT_UNIQUE]);
+
+/** Reads and writes, on the connection or inside a transaction. SQL is a constant of the program; values are bound. */
+class Statements {
+  #connection;
+  #prepared;
+
+  constructor(connection, prepared) {
+    this.#connection = connection;
+    this.#prepared = prepared;
+  }
+
+  /** @returns {number} how many rows were written */
+  run(sql, values = []) {
+    return Number(this.#execute('run', sql, values).changes);
+  }
+
+  /** For `INSERT ... ON CONFLICT DO NOTHING`. @returns {'inserted' | 'present'} */
+  insert(sql, values = []) {
+    return this.run(sql, values) === 1 ? 'inserted' : 'present';
+  }
+
+  /** The row that must be there. */
+  one(sql, values = []) {
+    const row = this.optional(sql, values);
+    if (row === null) throw new Error(`no row for: ${sql}`);
+    return row;
+  }
+
+  /** @returns {object | null} */
+  optional(sql, values = []) {
+    return this.#execute('get', sql, values) ?? null;
+  }
+
+  /** All rows; the SQL carries the LIMIT. */
+  many(sql, values = []) {
+    return this.#execute('all', sql, values);
+  }
+
+  #execute(method, sql, values) {
+    return translated(() => {
+      let statement = this.#prepared.get(sql);
+      if (!statement) this.#prepared.set(sql, (statement = this.#connection.prepare(sql)));
+      return statement[method](...values);
+    });
+  }
+}
+
+class Transaction extends Statements {
+  #callbacks = [];
+
+  /** Calls back once the writes are durable; never when they were undone. */
+  whenCommitted(callback) {
+    this.#callbacks.push(callback);
+  }
+
+  committed() {
+    for (const callback of this.#callbacks) callback();
+  }
+}
+
+export class Database extends Statements {
+  #connection;
+  #prepared;
+
+  constructor(connection) {
+    const prepared = new Map();
+    super(connection, prepared);
+    this.#connection = connection;
+    this.#prepared = prepared;
+  }
+
+  /**
+   * Runs `work(transaction)` and gives its result. What it returns is committed, except `undo(result)`; what it throws
+   * undoes the writes. `work` does not wait for anything: everybody else would be inside its transaction.
+   */
+  transaction(work) {
+    const transaction = new Transaction(this.#connection, this.#prepared);
+    this.exec('BEGIN IMMEDIATE');
+    let result;
+    try {
+      result = work(transaction);
+      if (typeof result?.then === 'function') throw new TypeError('the work of a transaction must not be async');
+      this.exec(result instanceof Undone ? 'ROLLBACK' : 'COMMIT');
+    } catch (error) {
+      // After some errors SQLite has rolled back by itself.
+      if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK');
+      throw error;
+    }
+    if (result instanceof Undone) return result.result;
+    transaction.committed();
+    return result;
+  }
+
+  exec(sql) {
+    translated(() => this.#connection.exec(sql));
+  }
+
+  close() {
+    // Prepared statements live until they are garbage collected, and with them the write-ahead log; what it holds goes
+    // into the file now.
+    this.#connection.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    this.#connection.close();
+  }
+}
+
+/**
+ * @param {string} file its folder is made when it is missing
+ * @param {{ busyTimeout?: number }} [options] how long a statement waits for other processes, in milliseconds
+ */
+export function openDatabase(file, { busyTimeout = BUSY_TIMEOUT } = {}) {
+  mkdirSync(dirname(file), { recursive: true });
+  const connection = new DatabaseSync(file);
+  connection.exec(`PRAGMA busy_timeout = ${busyTimeout}`);
+  connection.exec('PRAGMA journal_mode = WAL');
+  connection.exec('PRAGMA synchronous = FULL');
+  connection.exec('PRAGMA foreign_keys = ON');
+  return new Database(connection);
+}
+
+class Undone {
+  constructor(result) {
+    this.result = result;
+  }
+}
+
+/** Returned from a transaction's work: gives `result`, and undoes the writes. */
+export function undo(result) {
+  return new Undone(result);
+}
+
+function translated(action) {
+  try {
+    return action();
+  } catch (error) {
+    if (unavailable.has(error.errcode & 0xff)) throw new Problem('unavailable', {}, { cause: error });
+    if (conflicts.has(error.errcode)) throw new Problem('conflict', {}, { cause: error });
+    throw error;
+  }
+}

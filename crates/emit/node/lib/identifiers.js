@@ -1,0 +1,33 @@
+// UUIDv7 (RFC 9562): sorted by time, and within this process strictly increasing, also inside one millisecond and when
+// the clock steps back. The 12 bits after the time are a counter with a random start (section 6.2, method 1).
+
+import { randomBytes, randomInt } from 'node:crypto';
+
+const COUNTER_MAXIMUM = 0xfff;
+const COUNTER_START_BELOW = 0x800;
+
+/** @param {() => number} [now] milliseconds since 1970 */
+export function createUuidv7(now = Date.now) {
+  let lastTime = -1;
+  let counter = 0;
+  return () => {
+    const time = now();
+    if (time > lastTime) {
+      lastTime = time;
+      counter = randomInt(COUNTER_START_BELOW);
+    } else if (counter < COUNTER_MAXIMUM) {
+      counter += 1;
+    } else {
+      lastTime += 1;
+      counter = randomInt(COUNTER_START_BELOW);
+    }
+    const bytes = randomBytes(16);
+    bytes.writeUIntBE(lastTime, 0, 6);
+    bytes.writeUInt16BE(0x7000 | counter, 6);
+    bytes[8] = 0x80 | (bytes[8] & 0x3f);
+    const hex = bytes.toString('hex');
+    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  };
+}
+
+export const uuidv7 = createUuidv7();

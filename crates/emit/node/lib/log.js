@@ -1,0 +1,11 @@
+// One JSON line per event, on standard error. Callers pass facts that are no secret: never headers, never bodies.
+
+export function logError(message, error, facts = {}) {
+  console.error(JSON.stringify({ time: new Date().toISOString(), level: 'error', message, ...facts, error: describe(error) }));
+}
+
+// The stack ends with the causes of the error, the innermost last.
+function describe(error) {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.stack : `${error.stack}\ncaused by ${describe(error.cause)}`;
+}

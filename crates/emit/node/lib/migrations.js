@@ -1,0 +1,40 @@
+// Brings the database to the application's schema: every `*.sql` of a folder once, in the order of their names, each in
+// one transaction with its line in the ledger. A file that changed after it ran is refused, never run again.
+
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+
+const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (scope TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (scope, name)) STRICT`;
+const findEntry = `SELECT checksum FROM schema_migrations WHERE scope = ? AND name = ?`;
+const insertEntry = `INSERT INTO schema_migrations (scope, name, checksum, applied_at) VALUES (?, ?, ?, ?)`;
+
+/**
+ * @param {import('./database.js').Database} database
+ * @param {{ scope: string, folder: URL }} migrations the folder's URL ends in `/`
+ * @returns {string[]} the names of those that ran now
+ */
+export function migrate(database, { scope, folder }) {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.sql')).sort();
+  return files.map((file) => file.slice(0, -'.sql'.length)).filter((name) => {
+    const bytes = readFileSync(new URL(`${name}.sql`, folder));
+    return apply(database, scope, name, bytes);
+  });
+}
+
+function apply(database, scope, name, bytes) {
+  const checksum = createHash('sha256').update(bytes).digest('hex');
+  // The transaction takes the write lock first, so of two processes that start at once the second finds the entry.
+  return database.transaction((transaction) => {
+    transaction.run(createLedger);
+    const entry = transaction.optional(findEntry, [scope, name]);
+    if (entry === null) {
+      database.exec(bytes.toString('utf8'));
+      transaction.run(insertEntry, [scope, name, checksum, new Date().toISOString()]);
+      return true;
+    }
+    if (entry.checksum !== checksum) {
+      throw new Error(`migration \`${name}\` of \`${scope}\` has changed since it was applied: restore the file, and put the change into a new migration`);
+    }
+    return false;
+  });
+}

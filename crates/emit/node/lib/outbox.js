@@ -1,0 +1,20 @@
+// Events for other systems, written in the transaction of the rows they tell about: both are kept, or neither.
+
+import { uuidv7 } from './identifiers.js';
+
+const insertEvent = `INSERT INTO outbox_events (id, name, payload, occurred_at) VALUES (?, ?, ?, ?)`;
+
+export class Outbox {
+  #onEmitted;
+
+  /** @param {{ onEmitted?: (name: string) => void }} [options] called once the event is durable */
+  constructor({ onEmitted = () => {} } = {}) {
+    this.#onEmitted = onEmitted;
+  }
+
+  /** @param {string} occurredAt UTC, ISO 8601 with milliseconds */
+  emit(transaction, name, payload, occurredAt) {
+    transaction.run(insertEvent, [uuidv7(), name, JSON.stringify(payload), occurredAt]);
+    transaction.whenCommitted(() => this.#onEmitted(name));
+  }
+}

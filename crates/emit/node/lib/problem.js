@@ -1,0 +1,123 @@
+// Every error a caller can see, by name. A Problem is thrown anywhere in a procedure and becomes an RFC 9457 document in
+// one place (application.js). Its detail never repeats what the caller sent.
+
+const problems = {
+  malformed_request: {
+    status: 400,
+    title: 'Malformed request',
+    detail: () => 'the request is not valid HTTP',
+    headers: () => ({ Connection: 'close' }),
+  },
+  malformed_body: {
+    status: 400,
+    title: 'Malformed body',
+    detail: () => 'the body is not valid JSON',
+  },
+  missing_credentials: {
+    status: 401,
+    title: 'Authentication required',
+    detail: () => 'send an API key in `X-API-Key` or `Authorization: Bearer`',
+    headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api"' }),
+  },
+  invalid_credentials: {
+    status: 401,
+    title: 'Authentication failed',
+    detail: () => 'the API key is unknown, expired or revoked',
+    headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api", error="invalid_token"' }),
+  },
+  not_found: {
+    status: 404,
+    title: 'Not found',
+    detail: () => 'no resource has this path',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    detail: ({ allow }) => `this path answers ${allow}`,
+    headers: ({ allow }) => ({ Allow: allow }),
+  },
+  request_timeout: {
+    status: 408,
+    title: 'Request timed out',
+    detail: () => 'the body did not arrive in time',
+    headers: () => ({ Connection: 'close' }),
+  },
+  conflict: {
+    status: 409,
+    title: 'Conflict',
+    detail: () => 'a record with the same unique value exists',
+  },
+  body_too_large: {
+    status: 413,
+    title: 'Body too large',
+    detail: ({ limit }) => `the body may have at most ${limit} bytes`,
+    headers: () => ({ Connection: 'close' }),
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    detail: () => 'send the body as `application/json`',
+  },
+  validation_failed: {
+    status: 422,
+    title: 'Validation failed',
+    detail: ({ errors }) => (errors.length === 1 ? '1 field is wrong' : `${errors.length} fields are wrong`),
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    detail: ({ quota, window }) => `at most ${quota} requests per ${window} seconds`,
+    headers: ({ retryAfter }) => ({ 'Retry-After': String(retryAfter) }),
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    detail: () => 'the server failed; the request id finds the cause in its log',
+  },
+  unavailable: {
+    status: 503,
+    title: 'Service unavailable',
+    detail: () => 'the database does not answer',
+    headers: () => ({ 'Retry-After': '1' }),
+  },
+  overloaded: {
+    status: 503,
+    title: 'Service overloaded',
+    detail: () => 'the answer took too long',
+    headers: () => ({ 'Retry-After': '1' }),
+  },
+};
+
+export class Problem extends Error {
+  /**
+   * @param {keyof typeof problems} name
+   * @param {object} [facts] what the detail and the headers of this problem are made from
+   * @param {ErrorOptions} [options] `cause` is logged, never sent
+   */
+  constructor(name, facts = {}, options = {}) {
+    super(name, options);
+    const problem = problems[name];
+    this.name = name;
+    this.status = problem.status;
+    this.title = problem.title;
+    this.detail = problem.detail(facts);
+    this.headers = problem.headers?.(facts) ?? {};
+    this.errors = facts.errors;
+  }
+
+  /** The response of this problem, in the shape that `respond` gives. */
+  toResponse(requestId) {
+    return {
+      status: this.status,
+      headers: { ...this.headers, 'Content-Type': 'application/problem+json' },
+      text: JSON.stringify({
+        type: `urn:problem-type:${this.name.replaceAll('_', '-')}`,
+        title: this.title,
+        status: this.status,
+        detail: this.detail,
+        request_id: requestId,
+        errors: this.errors,
+      }),
+    };
+  }
+}

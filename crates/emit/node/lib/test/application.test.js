@@ -1,0 +1,88 @@
+// Routing, time limits and shutdown, with procedures made for the purpose.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { createApplication } from '../application.js';
+import { createMetrics } from '../metrics.js';
+import { respond } from '../response.js';
+import { createServer, listen } from '../server.js';
+import { closeServer } from '../shutdown.js';
+
+async function serve(context, addRoutes) {
+  const application = createApplication({ database: {}, metrics: createMetrics(), openapi: '{}', answerTimeout: 50 });
+  addRoutes(application);
+  const server = createServer(application.listener());
+  const url = await listen(server, { host: '127.0.0.1', port: 0 });
+  context.after(() => closeServer(server));
+  return { server, url };
+}
+
+test('literal segments win over parameters, and parameters are decoded', async (context) => {
+  const { url } = await serve(context, (application) => {
+    application.route('GET', '/orders/{order-id}', (request) => respond(200, request.parameters));
+    application.route('GET', '/orders/recent', () => respond(200, 'recent'));
+    application.route('DELETE', '/orders/{order-id}', () => respond(204));
+  });
+  const get = async (path) => (await fetch(url + path)).json();
+  assert.equal(await get('/orders/recent'), 'recent');
+  assert.deepEqual(await get('/orders/a%20b%2Fc'), { 'order-id': 'a b/c' });
+  assert.equal((await get('/orders/%ff')).title, 'Not found');
+  assert.equal((await get('/orders/')).title, 'Not found');
+  assert.equal((await fetch(`${url}/orders/1`, { method: 'PATCH' })).headers.get('allow'), 'DELETE, GET, HEAD');
+  const deleted = await fetch(`${url}/orders/1`, { method: 'DELETE' });
+  assert.equal(deleted.status, 204);
+  assert.equal(deleted.headers.get('content-type'), null);
+  assert.equal(await (await fetch(`${url}/metrics`)).text().then((text) => text.includes('route="/orders/{order-id}",status="204"} 1')), true);
+});
+
+test('an answer that takes too long is a 503, and what comes later is dropped', async (context) => {
+  const logged = context.mock.method(console, 'error', () => {});
+  const { url } = await serve(context, (application) => {
+    application.route('GET', '/late', () => new Promise((resolve) => setTimeout(resolve, 80, respond(200, {}))));
+    application.route('GET', '/failing', () => new Promise((_, reject) => setTimeout(reject, 80, new Error('late'))));
+  });
+  for (const path of ['/late', '/failing']) {
+    const answer = await fetch(url + path);
+    assert.equal(answer.status, 503);
+    assert.equal(answer.headers.get('retry-after'), '1');
+    assert.equal((await answer.json()).detail, 'the answer took too long');
+  }
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assert.equal(logged.mock.callCount(), 2);
+});
+
+test('what a procedure throws is never told', async (context) => {
+  const logged = context.mock.method(console, 'error', () => {});
+  const { url } = await serve(context, (application) => {
+    application.route('GET', '/uri', () => decodeURIComponent('%'));
+    application.route('GET', '/status', () => { throw Object.assign(new Error('secret'), { status: 400 }); });
+    application.route('GET', '/nothing', () => undefined);
+    application.route('GET', '/null', () => { throw null; });
+  });
+  for (const path of ['/uri', '/status', '/nothing', '/null']) {
+    const answer = await fetch(url + path);
+    assert.equal(answer.status, 500, path);
+    assert.ok(!(await answer.text()).includes('secret'));
+  }
+  assert.equal(logged.mock.callCount(), 4);
+});
+
+test('a server that closes finishes what is under way', async (context) => {
+  let release;
+  const started = new Promise((resolve) => (release = resolve));
+  const { server, url } = await serve(context, (application) => {
+    application.route('GET', '/slow', async () => {
+      release();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      return respond(200, 'done');
+    });
+  });
+  const answer = fetch(`${url}/slow`);
+  await started;
+  const closed = once(server, 'close');
+  await closeServer(server);
+  assert.equal(await (await answer).json(), 'done');
+  await closed;
+  await assert.rejects(fetch(`${url}/healthz`));
+});

@@ -1,0 +1,85 @@
+// Transactions keep or undo, and SQLite's errors become problems.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { undo } from '../database.js';
+import { Outbox } from '../outbox.js';
+import { createDatabase, temporaryFolder } from './temporary-database.js';
+
+const insert = `INSERT INTO words (word) VALUES (?)`;
+const insertOnce = `INSERT INTO words (word) VALUES (?) ON CONFLICT (word) DO NOTHING`;
+const all = `SELECT word FROM words ORDER BY word LIMIT 100`;
+
+function createWords(context, file, options) {
+  const database = createDatabase(context, file, options);
+  database.exec('CREATE TABLE IF NOT EXISTS words (word TEXT NOT NULL UNIQUE) STRICT');
+  return { database, words: () => database.many(all).map((row) => row.word) };
+}
+
+test('the settings of the connection', (context) => {
+  const { database } = createWords(context);
+  const setting = (name) => Object.values(database.one(`PRAGMA ${name}`))[0];
+  assert.deepEqual(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout'].map(setting), ['wal', 2, 1, 5000]);
+});
+
+test('what a transaction returns is kept, except when it is undone; what it throws is undone', (context) => {
+  const { database, words } = createWords(context);
+  const calls = [];
+  const write = (word, end) =>
+    database.transaction((transaction) => {
+      transaction.run(insert, [word]);
+      transaction.whenCommitted(() => calls.push(word));
+      return end(word);
+    });
+  assert.equal(write('kept', (word) => word), 'kept');
+  assert.equal(write('undone', undo), 'undone');
+  assert.throws(() => write('thrown', () => { throw new Error('no'); }), /no/);
+  assert.throws(() => write('late', async () => {}), /must not be async/);
+  assert.deepEqual(words(), ['kept']);
+  assert.deepEqual(calls, ['kept']);
+});
+
+test('reads', (context) => {
+  const { database } = createWords(context);
+  const find = `SELECT word FROM words WHERE word = ?`;
+  database.run(insert, ['a']);
+  assert.equal(database.one(find, ['a']).word, 'a');
+  assert.equal(database.optional(find, ['b']), null);
+  assert.throws(() => database.one(find, ['b']), /no row/);
+  assert.equal(database.insert(insertOnce, ['a']), 'present');
+  assert.equal(database.insert(insertOnce, ['b']), 'inserted');
+});
+
+test('a value that must be unique and is not is a conflict', (context) => {
+  const { database } = createWords(context);
+  database.run(insert, ['a']);
+  assert.throws(() => database.run(insert, ['a']), { name: 'conflict', status: 409 });
+  assert.throws(() => database.run(insert, [null]), /NOT NULL/);
+});
+
+test('a database that is busy is unavailable, and works again', (context) => {
+  const file = join(temporaryFolder(context), 'app.sqlite');
+  const { database, words } = createWords(context, file, { busyTimeout: 1 });
+  const { database: other } = createWords(context, file);
+  other.exec('BEGIN IMMEDIATE');
+  assert.throws(() => database.transaction(() => {}), { name: 'unavailable', status: 503 });
+  assert.deepEqual(words(), []);
+  other.exec('COMMIT');
+  database.transaction((transaction) => transaction.run(insert, ['a']));
+  assert.deepEqual(words(), ['a']);
+});
+
+test('an event is kept with its transaction, and reported afterwards', (context) => {
+  const { database } = createWords(context);
+  database.exec('CREATE TABLE outbox_events (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, payload TEXT NOT NULL, occurred_at TEXT NOT NULL) STRICT');
+  const reported = [];
+  const outbox = new Outbox({ onEmitted: (name) => reported.push(name) });
+  const at = '2026-01-02T03:04:05.678Z';
+  database.transaction((transaction) => outbox.emit(transaction, 'said', { word: 'a' }, at));
+  database.transaction((transaction) => undo(outbox.emit(transaction, 'unsaid', {}, at)));
+  assert.deepEqual(reported, ['said']);
+  const [event, ...others] = database.many('SELECT name, payload, occurred_at FROM outbox_events');
+  assert.deepEqual({ ...event }, { name: 'said', payload: '{"word":"a"}', occurred_at: at });
+  assert.deepEqual(others, []);
+});

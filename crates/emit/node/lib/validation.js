@@ -1,0 +1,105 @@
+// Checks a request's body against a declared shape and gives the input of a procedure: trimmed strings, `null` for what
+// is absent. A shape is a list of fields: { name, kind, required, minimum, maximum }.
+// Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone', 'url'.
+
+import { readJson } from './body.js';
+import { Problem } from './problem.js';
+
+const ERROR_LIMIT = 100;
+const EMAIL_LIMIT = 254;
+const WHITE_SPACE = ' \t\n\v\f\r';
+
+const controls = /[\u0000-\u001f\u007f]/;
+const controlsOfText = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
+// https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address, with at least one dot in the domain.
+const emailShape =
+  /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+$/;
+
+const kinds = {
+  line: { controls },
+  text: { controls: controlsOfText },
+  email: { controls, accepts: isEmail, detail: 'must be an e-mail address' },
+  phone: { controls, accepts: isPhone, detail: 'must be a telephone number' },
+  url: { controls, accepts: isUrl, detail: 'must be a URL' },
+};
+
+/**
+ * Reads the body and checks it.
+ * @param {import('./request.js').Request} request
+ * @param {{ limit?: number, timeout?: number }} [bounds] see `readJson`
+ * @returns {Promise<Record<string, string | null>>}
+ */
+export async function validate(request, shape, bounds) {
+  return check(await readJson(request, bounds), shape);
+}
+
+/** @param {any} document what `parseJson` gave */
+export function check(document, shape) {
+  if (!(document instanceof Map)) {
+    throw new Problem('validation_failed', { errors: [{ pointer: '', code: 'type', detail: 'must be an object' }] });
+  }
+  const input = {};
+  const errors = [];
+  for (const field of shape) {
+    const { value, code, detail } = checkField(document.get(field.name), field);
+    if (code) errors.push({ pointer: pointerTo(field.name), code, detail });
+    else input[field.name] = value;
+  }
+  const declared = new Set(shape.map((field) => field.name));
+  for (const name of document.keys()) {
+    if (errors.length >= ERROR_LIMIT) break;
+    if (!declared.has(name)) errors.push({ pointer: pointerTo(name), code: 'unknown_field', detail: 'is not a known field' });
+  }
+  if (errors.length > 0) throw new Problem('validation_failed', { errors: errors.slice(0, ERROR_LIMIT) });
+  return input;
+}
+
+// The order of these checks is part of the API: the first that fails is the one reported.
+function checkField(given, { kind, required = false, minimum = 0, maximum = Infinity }) {
+  const absent = required ? { code: 'required', detail: 'is required' } : { value: null };
+  if (given === undefined || given === null) return absent;
+  if (typeof given !== 'string') return { code: 'type', detail: 'must be a string' };
+  const value = trim(given);
+  if (value === '') return absent;
+  const rules = kinds[kind];
+  if (rules.controls.test(value)) return { code: 'invalid_character', detail: 'must not contain control characters' };
+  const length = countCodePoints(value);
+  if (length > maximum) return { code: 'too_long', detail: `must have at most ${maximum} characters` };
+  if (length < minimum) return { code: 'too_short', detail: `must have at least ${minimum} characters` };
+  if (rules.accepts && !rules.accepts(value)) return { code: 'format', detail: rules.detail };
+  return { value };
+}
+
+// Not a regular expression: `\s+$` takes quadratic time on long runs of white space.
+function trim(string) {
+  let start = 0;
+  let end = string.length;
+  while (start < end && WHITE_SPACE.includes(string[start])) start += 1;
+  while (end > start && WHITE_SPACE.includes(string[end - 1])) end -= 1;
+  return string.slice(start, end);
+}
+
+function countCodePoints(string) {
+  let count = 0;
+  for (const _ of string) count += 1;
+  return count;
+}
+
+function isEmail(value) {
+  return value.length <= EMAIL_LIMIT && emailShape.test(value);
+}
+
+function isPhone(value) {
+  const digits = value.replace(/[^0-9]/g, '').length;
+  return /^\+?[0-9 .()-]+$/.test(value) && digits >= 5 && digits <= 20;
+}
+
+function isUrl(value) {
+  return /^https?:\/\/\S+$/i.test(value);
+}
+
+// RFC 6901.
+function pointerTo(name) {
+  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}

@@ -1,0 +1,16 @@
+// Starts the application: settings, database, HTTP. Settings are `PORT`, `HOST` and `DATABASE_URL`, from the environment
+// or from `.env`.
+
+import { buildApplication } from './application.js';
+import { connect } from './databases/connection-config.js';
+import { listenAddress, loadEnvironment } from './lib/environment.js';
+import { createServer, listen } from './lib/server.js';
+import { stopOnSignals } from './lib/shutdown.js';
+
+loadEnvironment(new URL('.env', import.meta.url));
+
+const database = connect();
+const application = buildApplication(database);
+const server = createServer(application.listener());
+stopOnSignals(server, database);
+console.log(`listening on ${await listen(server, listenAddress())}`);

@@ -1,0 +1,109 @@
+//! Answers: JSON objects and problems, as bytes with their headers.
+
+use crate::validation::Wrong;
+use bytes::Bytes;
+use plan::Problem;
+use serde_json::json;
+
+/// An answer before the headers that every response carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Bytes,
+}
+
+/// A problem with what only this request knows of it.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub problem: Problem,
+    detail: Option<String>,
+    headers: Vec<(&'static str, String)>,
+    errors: Vec<Wrong>,
+}
+
+impl Answer {
+    pub fn json(status: u16, body: impl Into<Bytes>) -> Self {
+        Self { status, content_type: "application/json", headers: Vec::new(), body: body.into() }
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        let headers = match problem {
+            Problem::MissingCredentials => vec![("www-authenticate", "Bearer realm=\"api\"".to_owned())],
+            Problem::InvalidCredentials => {
+                vec![("www-authenticate", "Bearer realm=\"api\", error=\"invalid_token\"".to_owned())]
+            }
+            Problem::RequestTimeout | Problem::MalformedRequest | Problem::BodyTooLarge => {
+                vec![("connection", "close".to_owned())]
+            }
+            Problem::Unavailable | Problem::Overloaded => vec![("retry-after", "1".to_owned())],
+            Problem::MalformedBody
+            | Problem::NotFound
+            | Problem::MethodNotAllowed
+            | Problem::Conflict
+            | Problem::UnsupportedMediaType
+            | Problem::ValidationFailed
+            | Problem::RateLimited
+            | Problem::InternalError => Vec::new(),
+        };
+        Self { problem, detail: None, headers, errors: Vec::new() }
+    }
+}
+
+impl Refusal {
+    pub fn method_not_allowed(allow: &str) -> Self {
+        Self {
+            detail: Some(format!("this path answers {allow}")),
+            headers: vec![("allow", allow.to_owned())],
+            ..Problem::MethodNotAllowed.into()
+        }
+    }
+
+    pub fn body_too_large(limit: u64) -> Self {
+        Self { detail: Some(format!("the body may have at most {limit} bytes")), ..Problem::BodyTooLarge.into() }
+    }
+
+    pub fn validation_failed(errors: Vec<Wrong>) -> Self {
+        let detail = match errors.len() {
+            1 => "1 field is wrong".to_owned(),
+            several => format!("{several} fields are wrong"),
+        };
+        Self { detail: Some(detail), errors, ..Problem::ValidationFailed.into() }
+    }
+
+    pub fn rate_limited(quota: u32, window_seconds: u32, retry_after: u64) -> Self {
+        Self {
+            detail: Some(format!("at most {quota} requests per {window_seconds} seconds")),
+            headers: vec![("retry-after", retry_after.to_string())],
+            ..Problem::RateLimited.into()
+        }
+    }
+
+    pub fn into_answer(self, request_id: &str) -> Answer {
+        let problem = self.problem;
+        let detail = self.detail.as_deref().or(problem.detail()).unwrap_or_default();
+        let mut body = json!({
+            "type": problem.type_uri(),
+            "title": problem.title(),
+            "status": problem.status(),
+            "detail": detail,
+            "request_id": request_id,
+        });
+        if !self.errors.is_empty() {
+            body["errors"] = self
+                .errors
+                .iter()
+                .map(|wrong| json!({"pointer": wrong.pointer, "code": wrong.code, "detail": wrong.detail}))
+                .collect();
+        }
+        Answer {
+            status: problem.status(),
+            content_type: "application/problem+json",
+            headers: self.headers,
+            body: body.to_string().into(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A request's JSON body, read within bounds of size and time. Nothing is read before the headers passed.
+
+use crate::answer::Refusal;
+use crate::validation::{MAX_DEPTH, depth};
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use plan::Problem;
+use std::time::Duration;
+
+/// How long a body may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(10);
+/// How long the rest of a refused body is taken in and thrown away, so that its sender gets to read the answer: closing a
+/// connection with unread data resets it.
+const LINGER: Duration = Duration::from_secs(1);
+
+pub(crate) async fn read_json<B>(headers: &HeaderMap, body: &mut B, limit: u64) -> Result<serde_json::Value, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let announced = body.size_hint().exact();
+    let chunked = headers.contains_key(TRANSFER_ENCODING);
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok()).or(announced);
+    if !chunked && length.unwrap_or(0) == 0 && body.is_end_stream() {
+        return Err(Problem::MalformedBody.into());
+    }
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !is_json_media_type(media_type) {
+        return Err(Problem::UnsupportedMediaType.into());
+    }
+    if length.is_some_and(|length| length > limit) {
+        return Err(Refusal::body_too_large(limit));
+    }
+    let bytes = match tokio::time::timeout(ARRIVAL, read_bytes(body, limit)).await {
+        Ok(read) => read?,
+        Err(_) => return Err(Problem::RequestTimeout.into()),
+    };
+    let parsed: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|_| Refusal::from(Problem::MalformedBody))?;
+    if depth(&parsed) > MAX_DEPTH {
+        return Err(Problem::MalformedBody.into());
+    }
+    Ok(parsed)
+}
+
+async fn read_bytes<B>(body: &mut B, limit: u64) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Err(Problem::MalformedBody.into()) };
+        let Ok(data) = frame.into_data() else { continue };
+        let size = first.as_ref().map_or(0, Bytes::len) + rest.len() + data.len();
+        if size as u64 > limit {
+            let _ = tokio::time::timeout(LINGER, discard(body)).await;
+            return Err(Refusal::body_too_large(limit));
+        }
+        match (&first, rest.is_empty()) {
+            (None, true) => first = Some(data),
+            (Some(begin), true) => {
+                rest.extend_from_slice(begin);
+                rest.extend_from_slice(&data);
+                first = None;
+            }
+            (_, false) => rest.extend_from_slice(&data),
+        }
+    }
+    Ok(first.unwrap_or_else(|| rest.freeze()))
+}
+
+async fn discard<B: Body + Unpin>(body: &mut B) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// `application/json` or `application/<x>+json`, in UTF-8.
+fn is_json_media_type(text: &str) -> bool {
+    let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let media_type = parts.next().unwrap_or_default();
+    let is_token = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
+    };
+    let is_json = media_type == "application/json"
+        || media_type
+            .strip_prefix("application/")
+            .and_then(|subtype| subtype.strip_suffix("+json"))
+            .is_some_and(is_token);
+    is_json
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.trim() == "charset" => matches!(value.trim(), "utf-8" | "\"utf-8\""),
+            Some(_) | None => true,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_json_media_type;
+
+    #[test]
+    fn media_types() {
+        for good in
+            ["application/json", "Application/JSON; charset=UTF-8", "application/vnd.a.b+json", "application/json;v=1"]
+        {
+            assert!(is_json_media_type(good), "{good}");
+        }
+        for bad in ["", "text/json", "application/json; charset=latin1", "application/+json", "application/jsonp"] {
+            assert!(!is_json_media_type(bad), "{bad}");
+        }
+    }
+}

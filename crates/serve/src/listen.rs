@@ -1,0 +1,91 @@
+//! The listener: connections in, requests to the service of the moment, a graceful end.
+
+use crate::service::Service;
+use arc_swap::ArcSwap;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// Connections at once; more wait to be accepted.
+const MAX_CONNECTIONS: usize = 10_000;
+/// How long a client may take to send the head of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests under way may take once the end was asked for.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often measurements are moved into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
+/// How long to wait after the system refused a connection, so that a full table does not become a busy loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The service of the moment: it can be exchanged while requests are under way.
+pub type Current = Arc<ArcSwap<Service>>;
+
+/// Serves until `end` is done, then finishes what is under way.
+pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Output = ()>) {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder.http2().timer(TokioTimer::new());
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut upkeep = tokio::time::interval(UPKEEP);
+    tokio::pin!(end);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut end => break,
+            _ = upkeep.tick() => {
+                current.load().upkeep();
+                continue;
+            }
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, address, place)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let current = Arc::clone(&current);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let service = current.load_full();
+            async move { Ok::<_, Infallible>(service.handle(request, address.ip()).await) }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A connection fails when its client goes away or does not speak HTTP: nothing for the log.
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way after {} s", DRAIN.as_secs());
+    }
+}
+
+type Accepted = (tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, address)) => {
+            // Answers are written whole; waiting for more only delays them.
+            let _ = stream.set_nodelay(true);
+            Some((stream, address, place))
+        }
+        Err(error) => {
+            tracing::warn!(error = %error, "a connection was not accepted");
+            None
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Procedures made ready to run: slots become numbers, fields become positions, queries become the engine's statements.
+//! Done once when a plan is loaded; what this server cannot run is refused here and never at request time.
+
+use crate::rate_limit::Limiter;
+use crate::validation::Check;
+use dialect::{Lowered, Unsupported};
+use plan::api::ApiPlan;
+use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Procedure, Response, Scheme, Step, Writes};
+use plan::query::{Cardinality, OnConflict, Output, Query, Write};
+use plan::value::{Comparison, Condition, RequestValue, Value};
+use plan::{Problem, check, print};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vocab::{Datum, Engine, FieldName, PolicyName, SlotName};
+
+/// A procedure that can be run.
+pub(crate) struct Program {
+    pub operations: Arc<[Operation]>,
+    pub slots: usize,
+}
+
+/// One item of a program.
+pub(crate) enum Operation {
+    Authorize { failures: Option<Arc<Limiter>> },
+    Limit { limiter: Arc<Limiter>, by: LimitKey },
+    Validate { slot: Option<usize>, check: Arc<Check> },
+    Uuid { slot: Option<usize> },
+    Ask { slot: Option<usize>, condition: Question },
+    Read { slot: Option<usize>, statement: Bound, cardinality: Cardinality },
+    Write { slot: Option<usize>, statement: Bound, outcomes: Option<[Outcome; 2]> },
+    Emit { event: Arc<str>, payload: Vec<(Arc<str>, Expression)>, text: Arc<str> },
+    Transaction(Arc<[Operation]>),
+    Match { slot: usize, arms: Vec<(Outcome, Vec<Operation>)> },
+    Answer { status: u16, body: Vec<(Arc<str>, Expression)>, writes: Writes },
+    Problem { problem: Problem, writes: Writes },
+}
+
+/// A statement with the expressions behind its placeholders.
+pub(crate) struct Bound {
+    pub text: Arc<str>,
+    pub binds: Vec<Expression>,
+}
+
+/// Where a value comes from.
+pub(crate) enum Expression {
+    Literal(Datum),
+    Slot(usize),
+    Field(usize, usize),
+    Now,
+    After(u32),
+    Address,
+    RequestId,
+    Record(Vec<(Arc<str>, Expression)>),
+}
+
+/// A condition.
+pub(crate) enum Question {
+    Compare(Expression, Comparison, Expression),
+    Present(Expression),
+    All(Vec<Question>),
+    Any(Vec<Question>),
+    Not(Box<Question>),
+}
+
+/// Why a plan cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum UnservablePlan {
+    /// A step of the plan is not one this server runs.
+    #[error("procedure `{procedure}`: this server does not run `{what}`")]
+    Step {
+        /// The procedure.
+        procedure: String,
+        /// What it would have to do.
+        what: String,
+    },
+    /// The procedure contradicts itself.
+    #[error("procedure `{procedure}` is malformed: {why}")]
+    Malformed {
+        /// The procedure.
+        procedure: String,
+        /// How.
+        why: String,
+    },
+    /// The engine has no statement for a query.
+    #[error(transparent)]
+    Query(#[from] Unsupported),
+    /// Two endpoints want one path.
+    #[error("{method} {path} is served by two tasks")]
+    RouteTaken {
+        /// The method.
+        method: String,
+        /// The path.
+        path: String,
+    },
+}
+
+/// The limiters of an API by policy: endpoints of one policy share one.
+pub(crate) type Limiters = BTreeMap<PolicyName, Arc<Limiter>>;
+
+pub(crate) fn compile(
+    procedure: &Procedure,
+    api: &ApiPlan,
+    max_body_bytes: u64,
+    engine: Engine,
+    limiters: &Limiters,
+) -> Result<Program, UnservablePlan> {
+    if let Some(why) = check::violations(procedure).into_iter().next() {
+        return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
+    }
+    let mut compiler = Compiler { procedure, api, max_body_bytes, engine, limiters, slots: BTreeMap::new() };
+    let operations = compiler.block(&procedure.body)?;
+    Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
+}
+
+struct Compiler<'a> {
+    procedure: &'a Procedure,
+    api: &'a ApiPlan,
+    max_body_bytes: u64,
+    engine: Engine,
+    limiters: &'a Limiters,
+    /// Each slot's number and the fields of the record it holds.
+    slots: BTreeMap<SlotName, (usize, Vec<FieldName>)>,
+}
+
+impl Compiler<'_> {
+    fn unsupported(&self, what: &str) -> UnservablePlan {
+        UnservablePlan::Step { procedure: self.procedure.name.to_string(), what: what.to_owned() }
+    }
+
+    fn malformed(&self, why: String) -> UnservablePlan {
+        UnservablePlan::Malformed { procedure: self.procedure.name.to_string(), why }
+    }
+
+    fn block(&mut self, items: &[Item]) -> Result<Vec<Operation>, UnservablePlan> {
+        items.iter().map(|item| self.item(item)).collect()
+    }
+
+    fn item(&mut self, item: &Item) -> Result<Operation, UnservablePlan> {
+        match item {
+            Item::Let(slot, step) => {
+                // A name that two arms bind is one slot.
+                let next = self.slots.len();
+                let number = self.slots.get(slot).map_or(next, |(number, _)| *number);
+                self.slots.insert(slot.clone(), (number, fields(step)));
+                self.step(step, Some(number))
+            }
+            Item::Do(step) => self.step(step, None),
+            Item::Transaction(body) => Ok(Operation::Transaction(self.block(body)?.into())),
+            Item::Match(slot, arms) => {
+                let arms = arms
+                    .iter()
+                    .map(|(outcome, body)| Ok((*outcome, self.block(body)?)))
+                    .collect::<Result<_, UnservablePlan>>()?;
+                Ok(Operation::Match { slot: self.slot(slot)?, arms })
+            }
+            Item::Exit(Response::Answer { status, body }, writes) => {
+                let body = body
+                    .iter()
+                    .map(|field| Ok((Arc::from(field.name.as_str()), self.value(&field.value)?)))
+                    .collect::<Result<_, UnservablePlan>>()?;
+                Ok(Operation::Answer { status: *status, body, writes: *writes })
+            }
+            Item::Exit(Response::Problem(problem), writes) => {
+                Ok(Operation::Problem { problem: *problem, writes: *writes })
+            }
+            Item::Exit(Response::Rows { .. } | Response::Redirect(_) | Response::Done, _) => {
+                Err(self.unsupported("this kind of answer"))
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step, slot: Option<usize>) -> Result<Operation, UnservablePlan> {
+        match step {
+            Step::Authorize { scheme: Scheme::ApiKey, failures } => {
+                let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
+                Ok(Operation::Authorize { failures })
+            }
+            Step::Limit { policy, by } => Ok(Operation::Limit { limiter: self.limiter(policy)?, by: *by }),
+            Step::Validate(Input::Body(shape)) => {
+                Ok(Operation::Validate { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
+            }
+            Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
+            Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
+            Step::Read { query, cardinality, filled_by: None } => {
+                let statement = self.bound(dialect::lower_query(self.engine, query)?)?;
+                Ok(Operation::Read { slot, statement, cardinality: *cardinality })
+            }
+            Step::Write(write) => {
+                let statement = self.bound(dialect::lower_write(self.engine, write))?;
+                Ok(Operation::Write { slot, statement, outcomes: outcomes(write) })
+            }
+            Step::Emit { event, payload } => {
+                if !self.api.events.iter().any(|declared| declared.name == *event) {
+                    return Err(self.malformed(format!("event `{event}` is not declared")));
+                }
+                let payload = self.record(payload)?;
+                let text = Arc::from(dialect::lower_emit(self.engine));
+                Ok(Operation::Emit { event: Arc::from(event.as_str()), payload, text })
+            }
+            Step::Authorize { scheme: Scheme::AccessToken, .. }
+            | Step::Validate(Input::Parameters(_) | Input::Listing(_) | Input::Selection(_))
+            | Step::Generate(Generated::Token { .. })
+            | Step::Digest(_)
+            | Step::HashPassword(_)
+            | Step::VerifyPassword { .. }
+            | Step::Read { filled_by: Some(_), .. }
+            | Step::Enqueue { .. }
+            | Step::Await { .. }
+            | Step::Fetch { .. }
+            | Step::VerifySignature { .. }
+            | Step::IssueToken { .. }
+            | Step::Presign { .. } => Err(self.unsupported(print::step_name(step))),
+        }
+    }
+
+    fn limiter(&self, policy: &PolicyName) -> Result<Arc<Limiter>, UnservablePlan> {
+        self.limiters.get(policy).cloned().ok_or_else(|| self.malformed(format!("policy `{policy}` is not declared")))
+    }
+
+    fn slot(&self, slot: &SlotName) -> Result<usize, UnservablePlan> {
+        self.slots
+            .get(slot)
+            .map(|(number, _)| *number)
+            .ok_or_else(|| self.malformed(format!("slot `{slot}` is not bound")))
+    }
+
+    fn bound(&self, lowered: Lowered) -> Result<Bound, UnservablePlan> {
+        let binds = lowered.binds.iter().map(|value| self.value(value)).collect::<Result<_, _>>()?;
+        Ok(Bound { text: lowered.text.into(), binds })
+    }
+
+    fn record(&self, fields: &[(FieldName, Value)]) -> Result<Vec<(Arc<str>, Expression)>, UnservablePlan> {
+        fields.iter().map(|(name, value)| Ok((Arc::from(name.as_str()), self.value(value)?))).collect()
+    }
+
+    fn value(&self, value: &Value) -> Result<Expression, UnservablePlan> {
+        Ok(match value {
+            Value::Literal(datum) => Expression::Literal(datum.clone()),
+            Value::Slot(slot) => Expression::Slot(self.slot(slot)?),
+            Value::Field(slot, field) => {
+                let number = self.slot(slot)?;
+                let position = self
+                    .slots
+                    .get(slot)
+                    .and_then(|(_, fields)| fields.iter().position(|known| known == field))
+                    .ok_or_else(|| self.malformed(format!("slot `{slot}` has no field `{field}`")))?;
+                Expression::Field(number, position)
+            }
+            Value::Now => Expression::Now,
+            Value::After(seconds) => Expression::After(*seconds),
+            Value::Request(RequestValue::Address) => Expression::Address,
+            Value::Request(RequestValue::Id) => Expression::RequestId,
+            Value::Request(
+                RequestValue::Path(_) | RequestValue::Query(_) | RequestValue::Cookie(_) | RequestValue::RawBody,
+            ) => return Err(self.unsupported("this part of a request")),
+            Value::Record(fields) => Expression::Record(self.record(fields)?),
+        })
+    }
+
+    fn condition(&self, condition: &Condition) -> Result<Question, UnservablePlan> {
+        let several = |list: &[Condition]| list.iter().map(|one| self.condition(one)).collect::<Result<Vec<_>, _>>();
+        Ok(match condition {
+            Condition::Compare(left, comparison, right) => {
+                Question::Compare(self.value(left)?, *comparison, self.value(right)?)
+            }
+            Condition::Present(value) => Question::Present(self.value(value)?),
+            Condition::All(list) => Question::All(several(list)?),
+            Condition::Any(list) => Question::Any(several(list)?),
+            Condition::Not(inner) => Question::Not(Box::new(self.condition(inner)?)),
+        })
+    }
+}
+
+/// The fields of the record that a step leaves in its slot.
+fn fields(step: &Step) -> Vec<FieldName> {
+    match step {
+        Step::Validate(Input::Body(shape) | Input::Parameters(shape)) => {
+            shape.fields.iter().map(|field| field.name.clone()).collect()
+        }
+        Step::Read { query: Query { outputs, .. }, .. } => outputs
+            .iter()
+            .map(|output| match output {
+                Output::Column { field, .. } | Output::Related { field, .. } => field.clone(),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// How many rows were changed tells which of the two it was.
+fn outcomes(write: &Write) -> Option<[Outcome; 2]> {
+    match write {
+        Write::Insert { on_conflict: OnConflict::Keep { .. }, .. } => Some([Outcome::Inserted, Outcome::Present]),
+        Write::Insert { on_conflict: OnConflict::Fail | OnConflict::Replace { .. }, .. } => None,
+        Write::Update { .. } | Write::Delete { .. } => Some([Outcome::Changed, Outcome::Unchanged]),
+    }
+}

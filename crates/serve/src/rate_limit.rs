@@ -1,0 +1,194 @@
+//! Exact sliding windows: of any `window` at most `quota` requests of one caller pass. A log of times a caller, bounded.
+
+#![allow(clippy::disallowed_types)] // callers are looked up by hash; their order never shows
+
+use plan::RateLimitPolicy;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Parts of the table, so that callers seldom wait for each other.
+const SHARDS: usize = 16;
+/// Callers a shard remembers. Past that, new callers share one log until others have expired: the limit stays a limit.
+const CALLERS_PER_SHARD: usize = 8192;
+/// Least time between two sweeps of a full shard: a flood of callers must not make every request sweep.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+/// The log that callers share once their shard is full.
+const OVERFLOW: &str = "overflow";
+
+/// Counts the requests of every caller under one policy.
+pub struct Limiter {
+    policy: RateLimitPolicy,
+    header: String,
+    window: Duration,
+    origin: Instant,
+    hasher: RandomState,
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+/// Some of the callers.
+#[derive(Default)]
+struct Shard {
+    logs: HashMap<String, VecDeque<Duration>>,
+    /// When those who had not come for a window were last forgotten.
+    swept: Duration,
+}
+
+/// What the limiter says of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether the request passes; only then it was counted.
+    pub verdict: Verdict,
+    /// Requests left.
+    pub remaining: u32,
+    /// Whole seconds, rounded up, until the oldest counted request leaves the window.
+    pub reset_seconds: u64,
+}
+
+/// Whether a request passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It passes and was counted.
+    Pass,
+    /// It is one too many and was not counted.
+    Refuse,
+}
+
+impl Limiter {
+    /// A limiter without a past.
+    #[must_use]
+    pub fn new(policy: &RateLimitPolicy) -> Self {
+        Self {
+            header: policy.header(),
+            window: Duration::from_secs(u64::from(policy.window_seconds)),
+            policy: policy.clone(),
+            origin: Instant::now(),
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| Mutex::default()),
+        }
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &RateLimitPolicy {
+        &self.policy
+    }
+
+    /// The value of `RateLimit-Policy`.
+    #[must_use]
+    pub fn policy_header(&self) -> &str {
+        &self.header
+    }
+
+    /// The value of `RateLimit`.
+    #[must_use]
+    pub fn header(&self, standing: Standing) -> String {
+        format!("\"{}\";r={};t={}", self.policy.name, standing.remaining, standing.reset_seconds)
+    }
+
+    /// Counts a request that arrives now, if it passes.
+    pub fn take(&self, caller: &str) -> Standing {
+        self.take_at(caller, self.origin.elapsed())
+    }
+
+    /// The same at a moment that the caller names; moments of one caller must not run backwards.
+    fn take_at(&self, caller: &str, now: Duration) -> Standing {
+        let shard = usize::try_from(self.hasher.hash_one(caller) % SHARDS as u64).unwrap_or(0);
+        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        let log = shard.log(caller, now, self.window);
+        while log.front().is_some_and(|oldest| *oldest + self.window <= now) {
+            log.pop_front();
+        }
+        let quota = self.policy.quota as usize;
+        let verdict = if log.len() < quota {
+            log.push_back(now);
+            Verdict::Pass
+        } else {
+            Verdict::Refuse
+        };
+        let oldest = log.front().copied().unwrap_or(now);
+        let left = (oldest + self.window).saturating_sub(now);
+        Standing {
+            verdict,
+            remaining: u32::try_from(quota - log.len()).unwrap_or(u32::MAX),
+            reset_seconds: u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1),
+        }
+    }
+}
+
+impl Shard {
+    /// The caller's log; past the bound the one that all further callers share.
+    fn log(&mut self, caller: &str, now: Duration, window: Duration) -> &mut VecDeque<Duration> {
+        let known = self.logs.contains_key(caller);
+        if !known && self.logs.len() >= CALLERS_PER_SHARD && now >= self.swept + SWEEP_PAUSE {
+            self.logs.retain(|_, log| log.back().is_some_and(|newest| *newest + window > now));
+            self.swept = now;
+        }
+        let name = if known || self.logs.len() < CALLERS_PER_SHARD { caller } else { OVERFLOW };
+        if !self.logs.contains_key(name) {
+            self.logs.insert(name.to_owned(), VecDeque::new());
+        }
+        self.logs.get_mut(name).expect("inserted above")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::PolicyName;
+
+    fn limiter(quota: u32, window_seconds: u32) -> Limiter {
+        Limiter::new(&RateLimitPolicy { name: PolicyName::parse("default").unwrap(), quota, window_seconds })
+    }
+
+    #[test]
+    fn of_any_window_no_more_than_the_quota_pass() {
+        let limiter = limiter(5, 10);
+        let mut passed: Vec<Duration> = Vec::new();
+        // Every 700 ms for 100 s: the windows that begin at each passed request are all within the quota.
+        for step in 0..143 {
+            let now = Duration::from_millis(step * 700);
+            if limiter.take_at("a", now).verdict == Verdict::Pass {
+                passed.push(now);
+            }
+        }
+        for (index, begin) in passed.iter().enumerate() {
+            let inside = passed[index..].iter().filter(|time| **time < *begin + Duration::from_secs(10)).count();
+            assert!(inside <= 5, "{inside} in the window that begins at {begin:?}");
+        }
+        assert_eq!(passed.len(), 50);
+    }
+
+    #[test]
+    fn callers_do_not_share_a_quota_and_threads_do_not_exceed_one() {
+        let limiter = limiter(100, 60);
+        let passed = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..16)
+                .map(|_| scope.spawn(|| (0..50).filter(|_| limiter.take("a").verdict == Verdict::Pass).count()))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(passed, 100);
+        assert_eq!(limiter.take("b").remaining, 99);
+    }
+
+    #[test]
+    fn the_standing_says_when_to_come_back() {
+        let limiter = limiter(2, 60);
+        let at = |millis| limiter.take_at("a", Duration::from_millis(millis));
+        assert_eq!(at(0), Standing { verdict: Verdict::Pass, remaining: 1, reset_seconds: 60 });
+        assert_eq!(at(1500), Standing { verdict: Verdict::Pass, remaining: 0, reset_seconds: 59 });
+        assert_eq!(at(59_999), Standing { verdict: Verdict::Refuse, remaining: 0, reset_seconds: 1 });
+        assert_eq!(at(60_000), Standing { verdict: Verdict::Pass, remaining: 0, reset_seconds: 2 });
+    }
+
+    #[test]
+    fn a_flood_of_callers_is_still_limited() {
+        let limiter = limiter(1, 60);
+        let passed = (0..SHARDS * CALLERS_PER_SHARD + 50_000)
+            .filter(|number| limiter.take_at(&number.to_string(), Duration::ZERO).verdict == Verdict::Pass)
+            .count();
+        assert!(passed <= SHARDS * (CALLERS_PER_SHARD + 1), "{passed}");
+    }
+}

@@ -1,0 +1,427 @@
+//! Runs programs: one request, one frame of slots. Statements inside a transaction go to the writer's connection, others to
+//! a reader; everything else is the same for both.
+
+use crate::answer::{Answer, Refusal};
+use crate::api_key::ApiKeys;
+use crate::body::read_json;
+use crate::metrics::Metrics;
+use crate::program::{Bound, Expression, Operation, Program, Question};
+use crate::rate_limit::{Limiter, Standing, Verdict};
+use bytes::Bytes;
+use http::HeaderMap;
+use hyper::body::Body;
+use jiff::{SignedDuration, Timestamp};
+use plan::Problem;
+use plan::procedure::{LimitKey, Outcome, Writes};
+use plan::query::Cardinality;
+use plan::value::Comparison;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use store::{Ended, Row, Store, StoreError, Transaction};
+use vocab::Datum;
+
+/// What a request is served with.
+pub(crate) struct Surroundings<'a> {
+    pub store: &'a Store,
+    pub keys: &'a ApiKeys,
+    pub metrics: &'a Metrics,
+}
+
+/// What a request says, apart from its body.
+#[derive(Clone)]
+pub(crate) struct Facts {
+    pub arrived: Timestamp,
+    pub address: String,
+    pub request_id: String,
+}
+
+/// Why a program ended without its own answer.
+pub(crate) enum Failure {
+    /// The caller is told so.
+    Refusal(Refusal),
+    /// The caller is told that it failed; the log is told why.
+    Store(StoreError),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Refusal(problem.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A run with the limit that its answer must state, whatever the answer is.
+pub(crate) struct Run<'a, B> {
+    surroundings: &'a Surroundings<'a>,
+    headers: &'a HeaderMap,
+    body: &'a mut B,
+    /// Who calls; empty while nobody was authorized.
+    principal: String,
+    pub limit: Option<(Arc<Limiter>, Standing)>,
+}
+
+/// What a slot holds.
+#[derive(Debug, Clone)]
+enum Slot {
+    Empty,
+    One(Datum),
+    Record(Row),
+    Outcome(Outcome),
+    Found(Row),
+}
+
+/// The slots of one run, and what was emitted in it.
+struct Frame {
+    slots: Vec<Slot>,
+    facts: Facts,
+    emitted: Vec<Arc<str>>,
+}
+
+/// Where a block leaves its program.
+enum Flow {
+    Continue,
+    Exit(Answer, Writes),
+}
+
+/// Where statements go.
+enum Executor<'a> {
+    Store(&'a Store),
+    Transaction(Transaction<'a>),
+}
+
+impl<'a, B> Run<'a, B>
+where
+    B: Body<Data = Bytes, Error: Send> + Unpin + Send,
+{
+    pub fn new(surroundings: &'a Surroundings<'a>, headers: &'a HeaderMap, body: &'a mut B) -> Self {
+        Self { surroundings, headers, body, principal: String::new(), limit: None }
+    }
+
+    /// Runs the program to its answer.
+    pub async fn program(&mut self, program: &Program, facts: Facts) -> Result<Answer, Failure> {
+        let mut frame = Frame { slots: vec![Slot::Empty; program.slots], facts, emitted: Vec::new() };
+        match self.block(&program.operations, &mut frame).await? {
+            Flow::Exit(answer, _) => Ok(answer),
+            Flow::Continue => unreachable!("a checked procedure ends in an exit on every path"),
+        }
+    }
+
+    fn block<'b>(
+        &'b mut self,
+        operations: &'b [Operation],
+        frame: &'b mut Frame,
+    ) -> Pin<Box<dyn Future<Output = Result<Flow, Failure>> + Send + 'b>> {
+        Box::pin(async move {
+            for operation in operations {
+                match operation {
+                    Operation::Authorize { failures } => self.authorize(failures.as_ref(), frame).await?,
+                    Operation::Limit { limiter, by } => {
+                        let caller = match by {
+                            LimitKey::Principal => self.principal.clone(),
+                            LimitKey::Address => by_address(frame),
+                        };
+                        self.limit(limiter, &caller)?;
+                    }
+                    Operation::Validate { slot, check } => {
+                        let body = read_json(self.headers, self.body, check.max_body_bytes).await?;
+                        let record = check.record(&body).map_err(Refusal::validation_failed)?;
+                        frame.set(*slot, Slot::Record(record));
+                    }
+                    Operation::Transaction(operations) => {
+                        let flow = self.transaction(Arc::clone(operations), frame).await?;
+                        if let Flow::Exit(..) = flow {
+                            return Ok(flow);
+                        }
+                    }
+                    Operation::Match { slot, arms } => {
+                        let arm = frame.arm(*slot, arms);
+                        let flow = self.block(arm, frame).await?;
+                        if let Flow::Exit(..) = flow {
+                            return Ok(flow);
+                        }
+                    }
+                    Operation::Uuid { .. }
+                    | Operation::Ask { .. }
+                    | Operation::Read { .. }
+                    | Operation::Write { .. }
+                    | Operation::Emit { .. } => {
+                        data(operation, frame, &mut Executor::Store(self.surroundings.store)).await?;
+                    }
+                    Operation::Answer { .. } | Operation::Problem { .. } => return Ok(frame.exit(operation)),
+                }
+            }
+            Ok(Flow::Continue)
+        })
+    }
+
+    /// A failed attempt counts against the address, so keys cannot be guessed faster than requests are allowed.
+    async fn authorize(&mut self, failures: Option<&Arc<Limiter>>, frame: &Frame) -> Result<(), Failure> {
+        let presented = presented_key(self.headers);
+        let known = match presented {
+            Some(key) => self.surroundings.keys.find(key).await?,
+            None => None,
+        };
+        if let Some(id) = known {
+            self.principal = format!("key:{id}");
+            return Ok(());
+        }
+        if let Some(limiter) = failures {
+            self.limit(limiter, &by_address(frame))?;
+        }
+        Err(if presented.is_some() { Problem::InvalidCredentials } else { Problem::MissingCredentials }.into())
+    }
+
+    fn limit(&mut self, limiter: &Arc<Limiter>, caller: &str) -> Result<(), Refusal> {
+        let standing = limiter.take(caller);
+        self.limit = Some((Arc::clone(limiter), standing));
+        match standing.verdict {
+            Verdict::Pass => Ok(()),
+            Verdict::Refuse => {
+                let policy = limiter.policy();
+                self.surroundings.metrics.rate_limited(policy.name.as_str());
+                Err(Refusal::rate_limited(policy.quota, policy.window_seconds, standing.reset_seconds))
+            }
+        }
+    }
+
+    /// The frame goes into the transaction's work and comes back with its answer.
+    async fn transaction(&mut self, operations: Arc<[Operation]>, frame: &mut Frame) -> Result<Flow, Failure> {
+        let facts = frame.facts.clone();
+        let mut inner = std::mem::replace(frame, Frame { slots: Vec::new(), facts, emitted: Vec::new() });
+        let work = self.surroundings.store.transaction(move |transaction| {
+            Box::pin(async move {
+                match data_block(&operations, &mut inner, &mut Executor::Transaction(transaction)).await {
+                    Ok(flow @ Flow::Exit(_, Writes::Undo)) => Ok(Ended::Undo(Ok((inner, flow)))),
+                    Ok(flow) => Ok(Ended::Commit(Ok((inner, flow)))),
+                    Err(Failure::Store(error)) => Err(error),
+                    Err(refusal) => Ok(Ended::Undo(Err(refusal))),
+                }
+            })
+        });
+        let (returned, flow) = work.await??;
+        *frame = returned;
+        let emitted = std::mem::take(&mut frame.emitted);
+        if !matches!(flow, Flow::Exit(_, Writes::Undo)) {
+            emitted.iter().for_each(|event| self.surroundings.metrics.emitted(event));
+        }
+        Ok(flow)
+    }
+}
+
+/// The block of a transaction: nothing in it waits for the client or the network.
+fn data_block<'b>(
+    operations: &'b [Operation],
+    frame: &'b mut Frame,
+    executor: &'b mut Executor<'_>,
+) -> Pin<Box<dyn Future<Output = Result<Flow, Failure>> + Send + 'b>> {
+    Box::pin(async move {
+        for operation in operations {
+            match operation {
+                Operation::Match { slot, arms } => {
+                    let arm = frame.arm(*slot, arms);
+                    let flow = data_block(arm, frame, executor).await?;
+                    if let Flow::Exit(..) = flow {
+                        return Ok(flow);
+                    }
+                }
+                Operation::Answer { .. } | Operation::Problem { .. } => return Ok(frame.exit(operation)),
+                Operation::Uuid { .. }
+                | Operation::Ask { .. }
+                | Operation::Read { .. }
+                | Operation::Write { .. }
+                | Operation::Emit { .. } => data(operation, frame, executor).await?,
+                Operation::Authorize { .. }
+                | Operation::Limit { .. }
+                | Operation::Validate { .. }
+                | Operation::Transaction(_) => unreachable!("a checked procedure has no such step in a transaction"),
+            }
+        }
+        Ok(Flow::Continue)
+    })
+}
+
+/// One step that needs nothing but slots and the database.
+async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<'_>) -> Result<(), Failure> {
+    match operation {
+        Operation::Uuid { slot } => frame.set(*slot, Slot::One(Datum::Text(uuid::Uuid::now_v7().to_string()))),
+        Operation::Ask { slot, condition } => {
+            let outcome = if frame.holds(condition) { Outcome::Yes } else { Outcome::No };
+            frame.set(*slot, Slot::Outcome(outcome));
+        }
+        Operation::Read { slot, statement, cardinality } => {
+            let mut rows = executor.read(statement, frame.binds(statement)).await?;
+            match (cardinality, rows.is_empty()) {
+                (Cardinality::One, true) => frame.set(*slot, Slot::Outcome(Outcome::Missing)),
+                (Cardinality::One, false) => frame.set(*slot, Slot::Found(rows.swap_remove(0))),
+                (Cardinality::Many, _) => {}
+            }
+        }
+        Operation::Write { slot, statement, outcomes } => {
+            let changed = executor.execute(&statement.text, &frame.binds(statement)).await?;
+            if let Some([some, none]) = outcomes {
+                frame.set(*slot, Slot::Outcome(if changed > 0 { *some } else { *none }));
+            }
+        }
+        Operation::Emit { event, payload, text } => {
+            let parameters = [
+                Datum::Text(uuid::Uuid::now_v7().to_string()),
+                Datum::Text(event.to_string()),
+                Datum::Json(frame.object(payload)),
+                Datum::Text(timestamp(frame.facts.arrived)),
+            ];
+            executor.execute(text, &parameters).await?;
+            frame.emitted.push(Arc::clone(event));
+        }
+        Operation::Authorize { .. }
+        | Operation::Limit { .. }
+        | Operation::Validate { .. }
+        | Operation::Transaction(_)
+        | Operation::Match { .. }
+        | Operation::Answer { .. }
+        | Operation::Problem { .. } => unreachable!("blocks handle these themselves"),
+    }
+    Ok(())
+}
+
+impl Executor<'_> {
+    async fn read(&mut self, statement: &Bound, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Store(store) => store.read(Arc::clone(&statement.text), parameters).await,
+            Self::Transaction(transaction) => transaction.read(&statement.text, &parameters).await,
+        }
+    }
+
+    async fn execute(&mut self, text: &str, parameters: &[Datum]) -> Result<u64, StoreError> {
+        match self {
+            Self::Store(_) => unreachable!("a checked procedure writes in transactions only"),
+            Self::Transaction(transaction) => transaction.execute(text, parameters).await,
+        }
+    }
+}
+
+impl Frame {
+    fn set(&mut self, slot: Option<usize>, value: Slot) {
+        if let Some(slot) = slot {
+            self.slots[slot] = value;
+        }
+    }
+
+    fn arm<'o>(&self, slot: usize, arms: &'o [(Outcome, Vec<Operation>)]) -> &'o [Operation] {
+        let outcome = match &self.slots[slot] {
+            Slot::Outcome(outcome) => *outcome,
+            Slot::Found(_) => Outcome::Found,
+            Slot::Empty | Slot::One(_) | Slot::Record(_) => unreachable!("a checked procedure matches outcomes only"),
+        };
+        let arm = arms.iter().find(|(of, _)| *of == outcome);
+        arm.map_or_else(
+            || unreachable!("a checked procedure has an arm for every outcome"),
+            |(_, body)| body.as_slice(),
+        )
+    }
+
+    fn exit(&self, operation: &Operation) -> Flow {
+        match operation {
+            Operation::Answer { status, body, writes } => {
+                Flow::Exit(Answer::json(*status, self.object(body).to_string()), *writes)
+            }
+            Operation::Problem { problem, writes } => {
+                Flow::Exit(Refusal::from(*problem).into_answer(&self.facts.request_id), *writes)
+            }
+            _ => unreachable!("called for exits only"),
+        }
+    }
+
+    fn binds(&self, statement: &Bound) -> Vec<Datum> {
+        statement.binds.iter().map(|expression| self.value(expression)).collect()
+    }
+
+    fn object(&self, fields: &[(Arc<str>, Expression)]) -> serde_json::Value {
+        fields.iter().map(|(name, expression)| (name.to_string(), self.value(expression).to_json())).collect()
+    }
+
+    fn value(&self, expression: &Expression) -> Datum {
+        match expression {
+            Expression::Literal(datum) => datum.clone(),
+            Expression::Slot(slot) => match &self.slots[*slot] {
+                Slot::One(datum) => datum.clone(),
+                Slot::Empty | Slot::Record(_) | Slot::Outcome(_) | Slot::Found(_) => {
+                    unreachable!("a checked procedure uses whole slots of one value only")
+                }
+            },
+            Expression::Field(slot, position) => match &self.slots[*slot] {
+                Slot::Record(row) | Slot::Found(row) => row[*position].clone(),
+                Slot::Empty | Slot::One(_) | Slot::Outcome(_) => {
+                    unreachable!("a checked procedure uses fields of records only")
+                }
+            },
+            Expression::Now => Datum::Text(timestamp(self.facts.arrived)),
+            Expression::After(seconds) => {
+                let later = self.facts.arrived.saturating_add(SignedDuration::from_secs(i64::from(*seconds)));
+                Datum::Text(timestamp(later.unwrap_or(Timestamp::MAX)))
+            }
+            Expression::Address => Datum::Text(self.facts.address.clone()),
+            Expression::RequestId => Datum::Text(self.facts.request_id.clone()),
+            Expression::Record(fields) => Datum::Json(self.object(fields)),
+        }
+    }
+
+    /// A null compares false with everything.
+    fn holds(&self, question: &Question) -> bool {
+        match question {
+            Question::Compare(left, comparison, right) => compare(&self.value(left), *comparison, &self.value(right)),
+            Question::Present(expression) => self.value(expression) != Datum::Null,
+            Question::All(list) => list.iter().all(|question| self.holds(question)),
+            Question::Any(list) => list.iter().any(|question| self.holds(question)),
+            Question::Not(inner) => !self.holds(inner),
+        }
+    }
+}
+
+fn compare(left: &Datum, comparison: Comparison, right: &Datum) -> bool {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    let ordering = match (left, right) {
+        (Datum::Integer(left), Datum::Integer(right)) => left.cmp(right),
+        (Datum::Text(left), Datum::Text(right)) => left.cmp(right),
+        (Datum::Boolean(left), Datum::Boolean(right)) => left.cmp(right),
+        _ => return false,
+    };
+    match comparison {
+        Comparison::Equal => ordering == Equal,
+        Comparison::NotEqual => ordering != Equal,
+        Comparison::Less => ordering == Less,
+        Comparison::AtMost => ordering != Greater,
+        Comparison::Greater => ordering == Greater,
+        Comparison::AtLeast => ordering != Less,
+    }
+}
+
+fn by_address(frame: &Frame) -> String {
+    format!("address:{}", frame.facts.address)
+}
+
+/// `X-API-Key` wins where both are sent; an empty one is none.
+fn presented_key(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
+    let bearer = || {
+        let (scheme, rest) = text("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim_start_matches(' '))
+    };
+    text("x-api-key").filter(|key| !key.is_empty()).or_else(|| bearer().filter(|key| !key.is_empty()))
+}
+
+/// UTC with milliseconds: `2026-01-02T03:04:05.678Z`.
+pub(crate) fn timestamp(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}

@@ -1,0 +1,261 @@
+//! All APIs of a workspace behind one table of routes: a request comes in, its answer goes out.
+
+use crate::answer::{Answer, Refusal};
+use crate::api_key::ApiKeys;
+use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
+use crate::program::{Limiters, Program, UnservablePlan, compile};
+use crate::rate_limit::Limiter;
+use crate::run::{Facts, Failure, Run, Surroundings};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Body;
+use jiff::Timestamp;
+use plan::procedure::Trigger;
+use plan::{Plan, Problem};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Store, StoreError};
+
+/// How long a whole request may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest request id that is taken over from a caller.
+const MAX_REQUEST_ID: usize = 64;
+
+/// A plan with the database it runs on.
+pub struct Served<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Its database, migrated.
+    pub store: Store,
+}
+
+/// Answers requests.
+pub struct Service {
+    routes: matchit::Router<Route>,
+    unmatched: RouteMetrics,
+    metrics: Metrics,
+    stores: Vec<Store>,
+    openapi: Bytes,
+}
+
+/// A path with the methods it answers.
+struct Route {
+    path: String,
+    targets: Vec<(Method, Target, RouteMetrics)>,
+}
+
+enum Target {
+    Procedure { program: Program, keys: Arc<ApiKeys>, store: Store },
+    Health,
+    Ready,
+    Metrics,
+    OpenApi,
+}
+
+impl Service {
+    /// Makes plans ready to be served. `openapi` is the document that describes them.
+    ///
+    /// # Errors
+    /// [`UnservablePlan`] when a plan holds what this server cannot run, or two plans want one route.
+    pub fn new(served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
+        let metrics = Metrics::new();
+        let mut table: BTreeMap<String, Vec<(Method, Target)>> = BTreeMap::new();
+        for (path, target) in [
+            ("/healthz", Target::Health),
+            ("/readyz", Target::Ready),
+            ("/metrics", Target::Metrics),
+            ("/openapi.json", Target::OpenApi),
+        ] {
+            table.insert(path.to_owned(), vec![(Method::GET, target)]);
+        }
+        for Served { plan, store } in served {
+            let limiters: Limiters =
+                plan.api.policies.iter().map(|policy| (policy.name.clone(), Arc::new(Limiter::new(policy)))).collect();
+            let keys = Arc::new(ApiKeys::new(store.clone()));
+            for endpoint in &plan.api.endpoints {
+                let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
+                let program =
+                    compile(&endpoint.procedure, &plan.api, endpoint.max_body_bytes, plan.database.engine, &limiters)?;
+                let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
+                let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
+                let targets = table.entry(path.clone()).or_default();
+                if targets.iter().any(|(known, _)| *known == method) {
+                    return Err(taken());
+                }
+                targets.push((method, Target::Procedure { program, keys: Arc::clone(&keys), store: store.clone() }));
+            }
+        }
+        let mut routes = matchit::Router::new();
+        for (path, targets) in table {
+            let targets = targets
+                .into_iter()
+                .map(|(method, target)| {
+                    let counters = metrics.route(method.as_str(), &path);
+                    (method, target, counters)
+                })
+                .collect();
+            let taken = UnservablePlan::RouteTaken { method: "any method".to_owned(), path: path.clone() };
+            routes.insert(path.clone(), Route { path, targets }).map_err(|_| taken)?;
+        }
+        let stores = served.iter().map(|served| served.store.clone()).collect();
+        Ok(Self { routes, unmatched: metrics.route("ANY", UNMATCHED), metrics, stores, openapi: openapi.into() })
+    }
+
+    /// Answers one request of a client at that address.
+    pub async fn handle<B>(&self, request: Request<B>, address: IpAddr) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes, Error: Send> + Unpin + Send,
+    {
+        let started = Instant::now();
+        self.metrics.in_flight().increment(1.0);
+        let (parts, mut body) = request.into_parts();
+        let facts = Facts {
+            arrived: Timestamp::now(),
+            address: address.to_canonical().to_string(),
+            request_id: request_id(&parts.headers),
+        };
+        let request_id = facts.request_id.clone();
+        let (counters, answer, limit) = match self.route(&parts.method, parts.uri.path()) {
+            Err(refusal) => (None, refusal.into_answer(&request_id), Vec::new()),
+            Ok((target, counters)) => {
+                let (answer, limit) = self.target(target, &parts.headers, &mut body, facts).await;
+                (Some(counters), answer, limit)
+            }
+        };
+        let response = response(answer, limit, &request_id);
+        let elapsed = started.elapsed();
+        match counters {
+            Some(counters) => self.metrics.answered(counters, response.status().as_u16(), elapsed),
+            None => self.metrics.answered(&self.unmatched, response.status().as_u16(), elapsed),
+        }
+        self.metrics.in_flight().decrement(1.0);
+        response
+    }
+
+    /// Moves measurements into their buckets; to be called every few seconds.
+    pub fn upkeep(&self) {
+        self.metrics.upkeep();
+    }
+
+    fn route(&self, method: &Method, path: &str) -> Result<(&Target, &RouteMetrics), Refusal> {
+        let Ok(found) = self.routes.at(path) else { return Err(Problem::NotFound.into()) };
+        let route = found.value;
+        let asked = if method == Method::HEAD { &Method::GET } else { method };
+        let target = route.targets.iter().find(|(known, ..)| known == asked || known == method);
+        target
+            .map(|(_, target, counters)| (target, counters))
+            .ok_or_else(|| Refusal::method_not_allowed(&route.allow()))
+    }
+
+    async fn target<B>(
+        &self,
+        target: &Target,
+        headers: &HeaderMap,
+        body: &mut B,
+        facts: Facts,
+    ) -> (Answer, Vec<(&'static str, String)>)
+    where
+        B: Body<Data = Bytes, Error: Send> + Unpin + Send,
+    {
+        match target {
+            Target::Procedure { program, keys, store } => {
+                let surroundings = Surroundings { store, keys, metrics: &self.metrics };
+                let request_id = facts.request_id.clone();
+                let mut run = Run::new(&surroundings, headers, body);
+                let ended = tokio::time::timeout(ANSWER_TIMEOUT, run.program(program, facts)).await;
+                let answer = match ended {
+                    Ok(Ok(answer)) => answer,
+                    Ok(Err(failure)) => refusal(failure, &request_id).into_answer(&request_id),
+                    Err(_) => Refusal::from(Problem::Overloaded).into_answer(&request_id),
+                };
+                let limit = run.limit.map_or_else(Vec::new, |(limiter, standing)| {
+                    vec![
+                        ("ratelimit-policy", limiter.policy_header().to_owned()),
+                        ("ratelimit", limiter.header(standing)),
+                    ]
+                });
+                (answer, limit)
+            }
+            Target::Health => (Answer::json(200, r#"{"status":"ok"}"#), Vec::new()),
+            Target::Ready => (self.ready(&facts.request_id).await, Vec::new()),
+            Target::Metrics => {
+                let body = self.metrics.render().into();
+                let content_type = "text/plain; version=0.0.4; charset=utf-8";
+                (Answer { status: 200, content_type, headers: Vec::new(), body }, Vec::new())
+            }
+            Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
+        }
+    }
+
+    async fn ready(&self, request_id: &str) -> Answer {
+        for store in &self.stores {
+            if let Err(error) = store.ping().await {
+                tracing::warn!(request_id, error = %error, "not ready");
+                return Refusal::from(Problem::Unavailable).into_answer(request_id);
+            }
+        }
+        Answer::json(200, r#"{"status":"ready","checks":{"database":"ok"}}"#)
+    }
+}
+
+impl Route {
+    /// The methods, sorted, as in the `Allow` header.
+    fn allow(&self) -> String {
+        let mut methods: Vec<&str> = self.targets.iter().map(|(method, ..)| method.as_str()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+        debug_assert!(!methods.is_empty(), "route {} answers something", self.path);
+        methods.join(", ")
+    }
+}
+
+/// What the caller hears of a failure; the log hears why.
+fn refusal(failure: Failure, request_id: &str) -> Refusal {
+    match failure {
+        Failure::Refusal(refusal) => {
+            if refusal.problem.status() >= 500 {
+                tracing::error!(request_id, problem = refusal.problem.name(), "a request failed");
+            }
+            refusal
+        }
+        Failure::Store(StoreError::Conflict) => Problem::Conflict.into(),
+        Failure::Store(error) => {
+            tracing::error!(request_id, error = %error, "a request failed");
+            if error.is_retryable() { Problem::Unavailable } else { Problem::InternalError }.into()
+        }
+    }
+}
+
+fn response(answer: Answer, limit: Vec<(&'static str, String)>, request_id: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("content-type", answer.content_type);
+    set("x-content-type-options", "nosniff");
+    set("cache-control", "no-store");
+    set("x-request-id", request_id);
+    limit.iter().chain(&answer.headers).for_each(|(name, value)| set(name, value));
+    response
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let is_good = |text: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    headers
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok())
+        .filter(is_good)
+        .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+}

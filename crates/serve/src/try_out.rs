@@ -1,0 +1,54 @@
+//! Cases tried on a service without a socket: the same service, the same bytes, no network.
+
+use crate::service::Service;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use plan::http_case::{API_KEY, Answer, HttpCase};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Sends the case as often as it says and returns every way in which the last answer differs; empty when it is as expected.
+/// `api_key` stands for the key that the case asks for.
+///
+/// # Errors
+/// When the case is no HTTP request.
+pub async fn try_case(service: &Service, case: &HttpCase, api_key: &str) -> Result<Vec<String>, http::Error> {
+    let mut differences = Vec::new();
+    for _ in 0..case.repeat {
+        let answer = service.handle(request(case, api_key)?, IpAddr::V4(Ipv4Addr::LOCALHOST)).await;
+        differences = case.expect.differences(&reduce(answer).await);
+    }
+    Ok(differences)
+}
+
+fn request(case: &HttpCase, api_key: &str) -> Result<Request<Full<Bytes>>, http::Error> {
+    let sent = &case.request;
+    let mut request = Request::builder().method(sent.method.as_str()).uri(&sent.path);
+    let stated = sent.headers.contains_key("content-type");
+    if sent.body.is_some() && !stated {
+        request = request.header("content-type", "application/json");
+    }
+    for (name, value) in &sent.headers {
+        request = request.header(name, value.replace(API_KEY, api_key));
+    }
+    let body = match (&sent.body, &sent.text) {
+        (Some(body), _) => body.to_string(),
+        (None, Some(text)) => text.clone(),
+        (None, None) => String::new(),
+    };
+    request.body(Full::new(Bytes::from(body)))
+}
+
+async fn reduce(response: Response<Full<Bytes>>) -> Answer {
+    let (parts, body) = response.into_parts();
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes().to_vec(),
+        Err(never) => match never {},
+    };
+    Answer { status: parts.status.as_u16(), headers, body }
+}
