@@ -1,1 +1,38 @@
-//! Not yet.
+//! Files from a plan: a complete Node.js application that serves the API, its migrations, and its documents.
+//! Comes in: a [`Plan`]; goes out: texts by path. Nothing here reads a task, touches a file, or decides what the API does.
+
+mod documents;
+mod error;
+mod node;
+mod openapi;
+mod outline;
+mod render;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::EmitError;
+
+use plan::Plan;
+use std::collections::BTreeMap;
+
+/// Path below the task's folder, with `/` -> content, one trailing line feed.
+pub type Files = BTreeMap<String, String>;
+
+/// Every file of the task's folder but the response.
+///
+/// # Errors
+/// [`EmitError`] when a procedure asks for something the Node.js application cannot do.
+pub fn files(plan: &Plan) -> Result<Files, EmitError> {
+    let mut files = node::files(plan)?;
+    files.extend(documents::files(plan));
+    files.insert("documentation/openapi.json".to_owned(), openapi(&[plan]));
+    Ok(files)
+}
+
+/// One OpenAPI document for several APIs that are served together: their paths and the operational routes, pretty JSON.
+/// It is version 3.0.3 when every task asked for 3.0, else 3.1.0.
+#[must_use]
+pub fn openapi(plans: &[&Plan]) -> String {
+    openapi::document(plans)
+}

@@ -1,1 +1,24 @@
-//! Not yet.
+//! Tasks in, responses out: plans them, proves the plan on a scratch database, carries it out, verifies, answers.
+//! The order is in [`run::run_task`]; each step is done by the crate whose job it is.
+#![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
+
+mod keys;
+mod read;
+pub mod response;
+mod run;
+mod serving;
+mod verify;
+mod workspace;
+
+pub use keys::{KeyFailure, create_key, list_keys, revoke_key};
+pub use read::{Source, read_sources};
+pub use response::Response;
+pub use run::{Planned, Progress, RunOptions, plan_task, run_task};
+pub use serving::{ServeFailure, Serving};
+pub use workspace::{Workspace, WorkspaceFailure};
+
+pub use serve::NewApiKey;
+pub use store::ApiKeyRow;
+
+/// The tasks and diagnostics of a text.
+pub use spec::{Parsed, Task, parse};

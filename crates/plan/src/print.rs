@@ -1,5 +1,6 @@
 //! Procedures as text that people read: in `run --plan`, in `plan.md` and in tests.
 
+use crate::Plan;
 use crate::procedure::{
     Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, Scheme, Step, Trigger, Writes,
 };
@@ -10,6 +11,34 @@ use crate::shape::{Presence, Shape};
 use crate::value::{Condition, RequestValue, Value};
 use std::fmt::Write as _;
 use vocab::{Datum, FieldName};
+
+/// The whole plan: decisions by phase with their reasons, procedures, and the statements that will run.
+#[must_use]
+pub fn plan(plan: &Plan) -> String {
+    let mut text = format!("plan of task {}\n", plan.task_id);
+    let mut phase = None;
+    for decision in &plan.decisions {
+        if phase != Some(decision.phase) {
+            phase = Some(decision.phase);
+            let _ = writeln!(text, "\n{}", decision.phase);
+        }
+        let _ = writeln!(text, "  {} {}\n    because: {}", decision.subject, decision.decision, decision.reason);
+    }
+    for endpoint in &plan.api.endpoints {
+        text.push('\n');
+        text.push_str(&procedure(&endpoint.procedure));
+    }
+    for migration in &plan.database.migrations {
+        let _ = writeln!(text, "\nmigration {}", migration.name);
+        for statement in &migration.statements {
+            let _ = writeln!(text, "  -- {}", statement.why);
+            for line in statement.sql.lines() {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+    }
+    text
+}
 
 /// The procedure, one item a line, two spaces a level.
 #[must_use]

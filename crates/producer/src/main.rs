@@ -1,2 +1,34 @@
-//! x
-fn main(){}
+//! The command line: arguments in, exit status out. What happens in between is [`pipeline`].
+#![allow(clippy::disallowed_methods)] // this crate does effects
+
+mod arguments;
+mod explain;
+mod pipeline;
+mod show;
+
+use arguments::{Arguments, Command, KeysCommand};
+use clap::Parser as _;
+use std::process::ExitCode;
+
+/// Many small allocations from many threads: what a server does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PRODUCER_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ended = match Arguments::parse().command {
+        Command::Run(run) => pipeline::run(&run).await,
+        Command::Check(check) => pipeline::check(&check),
+        Command::Serve(serve) => pipeline::serve(&serve.place, &serve.listen.listen).await,
+        Command::Keys(KeysCommand::Create { name, place }) => pipeline::create_key(&place, &name),
+        Command::Keys(KeysCommand::List { place }) => pipeline::list_keys(&place),
+        Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),
+        Command::Explain { code } => explain::explain(&code),
+    };
+    ExitCode::from(ended.unwrap_or_else(|failure| {
+        show::failure(failure.as_ref());
+        pipeline::FAILED
+    }))
+}

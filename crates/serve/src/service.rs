@@ -135,6 +135,12 @@ impl Service {
         response
     }
 
+    /// What was counted so far, as Prometheus text.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.metrics.render()
+    }
+
     /// Moves measurements into their buckets; to be called every few seconds.
     pub fn upkeep(&self) {
         self.metrics.upkeep();

@@ -26,7 +26,8 @@ export function createApplication({ database, metrics, openapi, answerTimeout = 
   const application = {
     /**
      * @param {string} path as in OpenAPI: `/api/orders/{id}`
-     * @param {(request: Request) => object | Promise<object>} procedure gives a response, or throws a Problem
+     * @param {(request: Request) => object | Promise<object>} procedure gives a response, or throws a Problem; it returns
+     *   the Problem where a transaction around it is to be kept
      */
     route(method, path, procedure) {
       if (!routes.has(path)) routes.set(path, new Map());
@@ -67,7 +68,9 @@ function createRouter(routes, answerTimeout, metrics) {
       if (!procedure) throw new Problem('method_not_allowed', { allow });
       request.route = path;
       request.parameters = incoming.params;
-      send(request, await withinTime(answerTimeout, procedure(request)), metrics);
+      const answer = await withinTime(answerTimeout, procedure(request));
+      if (answer instanceof Problem) throw answer;
+      send(request, answer, metrics);
     });
   }
   return router;

@@ -61,7 +61,7 @@ class Statements {
     return translated(() => {
       let statement = this.#prepared.get(sql);
       if (!statement) this.#prepared.set(sql, (statement = this.#connection.prepare(sql)));
-      return statement[method](...values);
+      return statement[method](...values.map(toColumn));
     });
   }
 }
@@ -136,6 +136,12 @@ export function openDatabase(file, { busyTimeout = BUSY_TIMEOUT } = {}) {
   connection.exec('PRAGMA synchronous = FULL');
   connection.exec('PRAGMA foreign_keys = ON');
   return new Database(connection);
+}
+
+// SQLite has no booleans and no documents: they are kept as 0 and 1, and as JSON text.
+function toColumn(value) {
+  if (typeof value === 'boolean') return Number(value);
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
 }
 
 class Undone {

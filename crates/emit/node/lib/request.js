@@ -29,6 +29,11 @@ export class Request {
   header(name) {
     return this.incoming.headers[name];
   }
+
+  /** The time that many seconds after the arrival, in the form of `receivedAt`. */
+  after(seconds) {
+    return new Date(Date.parse(this.receivedAt) + seconds * 1000).toISOString();
+  }
 }
 
 /** The caller of a route that asks for no credentials: the client's address. */

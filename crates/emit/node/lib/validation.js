@@ -1,6 +1,6 @@
-// Checks a request's body against a declared shape and gives the input of a procedure: trimmed strings, `null` for what
-// is absent. A shape is a list of fields: { name, kind, required, minimum, maximum }.
-// Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone', 'url'.
+// Checks a request's body against a declared shape and gives the input of a procedure: trimmed strings, numbers, booleans,
+// and `null` for what is absent. A shape is a list of fields: { name, kind, required, minimum, maximum }.
+// Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone', 'url', 'timestamp', 'uuid', 'integer', 'boolean'.
 
 import { readJson } from './body.js';
 import { Problem } from './problem.js';
@@ -22,13 +22,21 @@ const kinds = {
   email: { controls, accepts: isEmail, detail: 'must be an e-mail address' },
   phone: { controls, accepts: isPhone, detail: 'must be a telephone number' },
   url: { controls, accepts: isUrl, detail: 'must be a URL' },
+  timestamp: { controls, accepts: isTimestamp, detail: 'must be a time such as 2026-01-02T03:04:05Z' },
+  uuid: { controls, accepts: isUuid, detail: 'must be a UUID' },
+};
+
+// Kinds that are no strings. A number beyond 2^53 would not be the one that was sent.
+const otherTypes = {
+  integer: { accepts: Number.isSafeInteger, detail: 'must be a whole number' },
+  boolean: { accepts: (value) => typeof value === 'boolean', detail: 'must be true or false' },
 };
 
 /**
  * Reads the body and checks it.
  * @param {import('./request.js').Request} request
  * @param {{ limit?: number, timeout?: number }} [bounds] see `readJson`
- * @returns {Promise<Record<string, string | null>>}
+ * @returns {Promise<Record<string, string | number | boolean | null>>}
  */
 export async function validate(request, shape, bounds) {
   return check(await readJson(request, bounds), shape);
@@ -59,6 +67,8 @@ export function check(document, shape) {
 function checkField(given, { kind, required = false, minimum = 0, maximum = Infinity }) {
   const absent = required ? { code: 'required', detail: 'is required' } : { value: null };
   if (given === undefined || given === null) return absent;
+  const otherType = otherTypes[kind];
+  if (otherType) return otherType.accepts(given) ? { value: given } : { code: 'type', detail: otherType.detail };
   if (typeof given !== 'string') return { code: 'type', detail: 'must be a string' };
   const value = trim(given);
   if (value === '') return absent;
@@ -97,6 +107,18 @@ function isPhone(value) {
 
 function isUrl(value) {
   return /^https?:\/\/\S+$/i.test(value);
+}
+
+// RFC 3339. `Date` alone would take 30 February for 2 March.
+function isTimestamp(value) {
+  const parts = /^(\d{4}-\d\d-\d\d)[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/.exec(value);
+  if (!parts || Number.isNaN(Date.parse(value))) return false;
+  const day = new Date(`${parts[1]}T00:00:00Z`);
+  return day.toISOString().startsWith(parts[1]);
+}
+
+function isUuid(value) {
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value);
 }
 
 // RFC 6901.

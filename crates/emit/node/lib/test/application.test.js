@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { createApplication } from '../application.js';
 import { createMetrics } from '../metrics.js';
+import { Problem } from '../problem.js';
+import { Request } from '../request.js';
 import { respond } from '../response.js';
 import { createServer, listen } from '../server.js';
 import { closeServer } from '../shutdown.js';
@@ -52,6 +54,13 @@ test('an answer that takes too long is a 503, and what comes later is dropped', 
   assert.equal(logged.mock.callCount(), 2);
 });
 
+test('a problem may be returned instead of thrown', async (context) => {
+  const { url } = await serve(context, (application) => application.route('GET', '/', () => new Problem('invalid_credentials')));
+  const answer = await fetch(url);
+  assert.equal(answer.status, 401);
+  assert.equal((await answer.json()).title, 'Authentication failed');
+});
+
 test('what a procedure throws is never told', async (context) => {
   const logged = context.mock.method(console, 'error', () => {});
   const { url } = await serve(context, (application) => {
@@ -85,4 +94,9 @@ test('a server that closes finishes what is under way', async (context) => {
   assert.equal(await (await answer).json(), 'done');
   await closed;
   await assert.rejects(fetch(`${url}/healthz`));
+});
+
+test('times after the arrival', () => {
+  const request = new Request({ headers: {}, method: 'GET', socket: {} }, {});
+  assert.equal(Date.parse(request.after(900)) - Date.parse(request.receivedAt), 900_000);
 });

@@ -51,6 +51,12 @@ test('reads', (context) => {
   assert.equal(database.insert(insertOnce, ['b']), 'inserted');
 });
 
+test('booleans and documents are kept as SQLite knows them', (context) => {
+  const { database } = createWords(context);
+  const asked = database.one(`SELECT ? AS yes, ? AS absent, ? AS document`, [true, null, { a: [1] }]);
+  assert.deepEqual({ ...asked }, { yes: 1, absent: null, document: '{"a":[1]}' });
+});
+
 test('a value that must be unique and is not is a conflict', (context) => {
   const { database } = createWords(context);
   database.run(insert, ['a']);

@@ -33,6 +33,36 @@ test('URLs', () => {
   }
 });
 
+test('times', () => {
+  const good = ['2026-01-02T03:04:05Z', '2026-01-02T03:04:05.678z', '2024-02-29 23:59:59+02:00'];
+  for (const time of good) assert.equal(verdict({ kind: 'timestamp' }, time), time);
+  for (const time of ['2026-01-02', '2026-02-30T00:00:00Z', '2026-01-02T25:00:00Z', '2026-01-02T03:04:05', 'now']) {
+    const detail = 'must be a time such as 2026-01-02T03:04:05Z';
+    assert.deepEqual(verdict({ kind: 'timestamp' }, time), { pointer: '/field', code: 'format', detail });
+  }
+});
+
+test('UUIDs', () => {
+  const uuid = '019c0f3e-7b1a-7c3d-8e5f-0123456789aB';
+  assert.equal(verdict({ kind: 'uuid' }, uuid), uuid);
+  for (const text of [uuid.slice(1), uuid.replaceAll('-', ''), `{${uuid}}`]) {
+    assert.deepEqual(verdict({ kind: 'uuid' }, text), { pointer: '/field', code: 'format', detail: 'must be a UUID' });
+  }
+});
+
+test('numbers and booleans', () => {
+  for (const number of [0, -7, 2 ** 53 - 1]) assert.equal(verdict({ kind: 'integer' }, number), number);
+  for (const value of [1.5, 2 ** 53, '1', true]) {
+    assert.deepEqual(verdict({ kind: 'integer' }, value), { pointer: '/field', code: 'type', detail: 'must be a whole number' });
+  }
+  for (const value of [true, false]) assert.equal(verdict({ kind: 'boolean', required: true }, value), value);
+  for (const value of [0, 'true', {}]) {
+    assert.deepEqual(verdict({ kind: 'boolean' }, value), { pointer: '/field', code: 'type', detail: 'must be true or false' });
+  }
+  assert.equal(verdict({ kind: 'integer' }, null), null);
+  assert.equal(verdict({ kind: 'boolean', required: true }, null).code, 'required');
+});
+
 test('control characters', () => {
   assert.equal(verdict({ kind: 'text' }, 'a\t\r\nb'), 'a\t\r\nb');
   for (const character of ['\u0000', '\u000b', '\u000c', '\u001b', '\u007f']) {

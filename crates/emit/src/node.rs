@@ -1,0 +1,151 @@
+//! The Node.js application: `lib/` as it is, endpoints and middleware from the procedures, and what starts, tests, packs and
+//! watches it.
+
+mod driver;
+mod middleware;
+pub mod names;
+mod procedure;
+mod script;
+
+use crate::Files;
+use crate::error::EmitError;
+use crate::outline::outlines;
+use crate::render::{Comment, generated, render};
+use minijinja::context;
+use plan::{Plan, procedure::Trigger};
+use serde_json::Value;
+
+/// The hand-written part that travels with every application.
+const LIB: &[(&str, &str)] = &[
+    ("lib/api-keys.js", include_str!("../node/lib/api-keys.js")),
+    ("lib/application.js", include_str!("../node/lib/application.js")),
+    ("lib/authorization.js", include_str!("../node/lib/authorization.js")),
+    ("lib/body.js", include_str!("../node/lib/body.js")),
+    ("lib/database.js", include_str!("../node/lib/database.js")),
+    ("lib/environment.js", include_str!("../node/lib/environment.js")),
+    ("lib/identifiers.js", include_str!("../node/lib/identifiers.js")),
+    ("lib/json.js", include_str!("../node/lib/json.js")),
+    ("lib/keys-command.js", include_str!("../node/lib/keys-command.js")),
+    ("lib/log.js", include_str!("../node/lib/log.js")),
+    ("lib/metrics.js", include_str!("../node/lib/metrics.js")),
+    ("lib/migrations.js", include_str!("../node/lib/migrations.js")),
+    ("lib/operational-routes.js", include_str!("../node/lib/operational-routes.js")),
+    ("lib/outbox.js", include_str!("../node/lib/outbox.js")),
+    ("lib/problem.js", include_str!("../node/lib/problem.js")),
+    ("lib/rate-limit.js", include_str!("../node/lib/rate-limit.js")),
+    ("lib/request.js", include_str!("../node/lib/request.js")),
+    ("lib/response.js", include_str!("../node/lib/response.js")),
+    ("lib/server.js", include_str!("../node/lib/server.js")),
+    ("lib/shutdown.js", include_str!("../node/lib/shutdown.js")),
+    ("lib/validation.js", include_str!("../node/lib/validation.js")),
+];
+
+/// The hand-written application that the generator follows; what does not depend on the plan is taken from it.
+const SERVER: &str = include_str!("../node/reference/server.js");
+const PACKAGE: &str = include_str!("../node/reference/package.json");
+
+pub fn files(plan: &Plan) -> Result<Files, EmitError> {
+    refuse_other_triggers(plan)?;
+    let outlines = outlines(plan);
+    let module = procedure::endpoint_module(plan, &outlines)?;
+    let api = format!("apis/{}-api", plan.api.name);
+    let mut files = Files::new();
+    let mut script = |path: String, text: &str| files.insert(path, generated(plan, Comment::Slashes, text));
+    for (path, text) in LIB {
+        script((*path).to_owned(), text);
+    }
+    script("server.js".to_owned(), SERVER);
+    script(format!("{api}/middleware.js"), &middleware::middleware(plan, &module)?);
+    script(format!("{api}/endpoints.js"), &module.text);
+    files.insert("package.json".to_owned(), package(plan));
+    files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
+    rendered(plan, &mut files);
+    migrations(plan, &mut files);
+    Ok(files)
+}
+
+fn refuse_other_triggers(plan: &Plan) -> Result<(), EmitError> {
+    for endpoint in &plan.api.endpoints {
+        let what = match &endpoint.procedure.trigger {
+            Trigger::Request { .. } => continue,
+            Trigger::GraphQl { .. } => "answer GraphQL",
+            Trigger::Event { .. } => "run on an event",
+            Trigger::Schedule { .. } => "run on a schedule",
+            Trigger::Webhook { .. } => "take a provider's call",
+        };
+        return Err(EmitError::Step { procedure: endpoint.procedure.name.to_string(), what: what.to_owned() });
+    }
+    Ok(())
+}
+
+/// The files that have a template.
+fn rendered(plan: &Plan, files: &mut Files) {
+    let driver = driver::driver(plan.database.engine);
+    let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme.is_some());
+    let view = context! {
+        api => plan.api.name,
+        module => module_name(&plan.api.name),
+        scope => plan.task_id.as_str(),
+        default_url => driver.default_url,
+        url_form => driver.url_form,
+        asks_for_keys,
+    };
+    let templates = [
+        ("application.js", "application.js", Comment::Slashes),
+        ("databases/connection-config.js", driver.connection_config, Comment::Slashes),
+        ("test/api.test.js", "api.test.js", Comment::Slashes),
+        (".env.example", "env.example", Comment::Hash),
+        (".gitignore", "gitignore", Comment::Hash),
+        ("Dockerfile", "Dockerfile", Comment::Hash),
+        ("compose.yaml", "compose.yaml", Comment::Hash),
+        ("monitoring/alerts.yaml", "alerts.yaml", Comment::Hash),
+        ("README.md", "README.md", Comment::Markup),
+    ];
+    for (path, template, comment) in templates {
+        files.insert(path.to_owned(), generated(plan, comment, &render(template, &view)));
+    }
+}
+
+/// The migrations, byte for byte as they are executed: the ledger knows them by their checksum, so they carry no header.
+fn migrations(plan: &Plan, files: &mut Files) {
+    for migration in &plan.database.migrations {
+        files.insert(format!("databases/migrations/{}.sql", migration.name), dialect::migration::text(migration));
+    }
+    let statements = plan.database.tables.iter().map(|table| {
+        let columns: String =
+            table.columns.iter().map(|column| format!("--   {}: {}\n", column.name, one_line(&column.comment))).collect();
+        let statement = dialect::create_table(plan.database.engine, table);
+        format!("-- {}\n{columns}{};\n", one_line(&statement.why), statement.sql)
+    });
+    let text = format!(
+        "-- The whole schema, for reading. What is executed are the files in `migrations/`.\n\n{}",
+        statements.collect::<Vec<_>>().join("\n")
+    );
+    files.insert("databases/schema.sql".to_owned(), generated(plan, Comment::Dashes, &text));
+}
+
+/// The reference's manifest under this API's name and version: dependencies are kept in one place.
+fn package(plan: &Plan) -> String {
+    let mut package: Value = serde_json::from_str(PACKAGE).expect("the reference's manifest is JSON");
+    package["name"] = plan.api.name.as_str().into();
+    package["version"] = format!("{}.0.0", plan.api.version.trim_start_matches('v')).into();
+    pretty(&package)
+}
+
+/// The variable that holds an API's module; it must not hide what `application.js` uses itself.
+fn module_name(api: &str) -> String {
+    let own = ["application", "buildApplication", "createApplication", "createMetrics", "database", "metrics", "openapi"];
+    let mut names = names::Names::new(&own);
+    names.take("readFileSync");
+    names.take(&names::camel_case(api))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn pretty(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("plain data with text keys");
+    text.push('\n');
+    text
+}

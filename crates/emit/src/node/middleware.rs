@@ -1,0 +1,144 @@
+//! What the endpoints of an API share, as JavaScript: keys, limits, outbox, and the shapes of bodies.
+
+use super::names::camel_case;
+use super::procedure::{EndpointModule, ShapeConstant, Shared};
+use super::script::{Expression, Script, quoted};
+use crate::error::EmitError;
+use plan::Plan;
+use plan::api::RateLimitPolicy;
+use plan::shape::{Presence, ShapeField};
+use vocab::FieldType;
+
+/// The text of `middleware.js`.
+pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, EmitError> {
+    let mut script = Script::new();
+    script.comment(&opening(module));
+    script.blank();
+    for shared in &module.shared {
+        script.line(match shared {
+            Shared::Keys => "import { ApiKeys } from '../../lib/api-keys.js';",
+            Shared::Limits => "import { RateLimit } from '../../lib/rate-limit.js';",
+            Shared::Outbox => "import { Outbox } from '../../lib/outbox.js';",
+        });
+    }
+    if !module.shared.is_empty() {
+        script.blank();
+        create_middleware(&mut script, plan, module);
+    }
+    for constant in &module.shapes {
+        script.blank();
+        shape(&mut script, constant)?;
+    }
+    Ok(script.into_text())
+}
+
+fn opening(module: &EndpointModule<'_>) -> String {
+    let mut parts: Vec<&str> = module
+        .shared
+        .iter()
+        .map(|shared| match shared {
+            Shared::Keys => "its API keys",
+            Shared::Limits => "its rate limits",
+            Shared::Outbox => "its outbox",
+        })
+        .collect();
+    if !module.shapes.is_empty() {
+        parts.push("the shapes of its bodies");
+    }
+    let list = match parts.split_last() {
+        None => "nothing yet".to_owned(),
+        Some((only, [])) => (*only).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    };
+    format!("What the endpoints of this API share: {list}.")
+}
+
+fn create_middleware(script: &mut Script, plan: &Plan, module: &EndpointModule<'_>) {
+    script.line("/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */");
+    script.open("export function createMiddleware({ database, metrics }) {");
+    if module.shared.contains(&Shared::Limits) {
+        script.line("const onRefused = (policy) => metrics.rateLimited.inc({ policy });");
+    }
+    script.open("return {");
+    for shared in &module.shared {
+        match shared {
+            Shared::Keys => script.line("keys: new ApiKeys(database),"),
+            Shared::Limits => {
+                script.open("limits: {");
+                plan.api.policies.iter().for_each(|policy| script.line(&rate_limit(policy)));
+                script.close("},");
+            }
+            Shared::Outbox => {
+                script.line("outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),");
+            }
+        }
+    }
+    script.close("};");
+    script.close("}");
+}
+
+fn rate_limit(policy: &RateLimitPolicy) -> String {
+    let options = Expression::Object(vec![
+        ("name".to_owned(), Expression::text(quoted(policy.name.as_str()))),
+        ("quota".to_owned(), Expression::text(policy.quota.to_string())),
+        ("window".to_owned(), Expression::text(policy.window_seconds.to_string())),
+        ("onRefused".to_owned(), Expression::text("onRefused")),
+    ]);
+    let limit = Expression::call("new RateLimit", [options]);
+    format!("{}: {},", camel_case(policy.name.as_str()), limit.flat())
+}
+
+fn shape(script: &mut Script, constant: &ShapeConstant<'_>) -> Result<(), EmitError> {
+    script.line(&format!("/** The body of {}. */", constant.takers.join(" and of ")));
+    script.open(&format!("export const {} = [", constant.name));
+    for field in &constant.shape.fields {
+        script.line(&format!("{},", rules(field, &constant.takers[0])?.flat()));
+    }
+    script.close("];");
+    Ok(())
+}
+
+/// A field as `lib/validation.js` reads it.
+fn rules(field: &ShapeField, taker: &str) -> Result<Expression, EmitError> {
+    let kind = match field.field_type {
+        FieldType::Line { .. } => "line",
+        FieldType::Text { .. } => "text",
+        FieldType::Email => "email",
+        FieldType::Phone => "phone",
+        FieldType::Url => "url",
+        FieldType::Integer => "integer",
+        FieldType::Boolean => "boolean",
+        FieldType::Timestamp => "timestamp",
+        FieldType::Uuid => "uuid",
+        FieldType::Json => {
+            let what = format!("check the JSON field `{}`", field.name);
+            return Err(EmitError::Step { procedure: taker.to_owned(), what });
+        }
+    };
+    let mut rules = vec![
+        ("name".to_owned(), Expression::text(quoted(field.name.as_str()))),
+        ("kind".to_owned(), Expression::text(quoted(kind))),
+    ];
+    match field.presence {
+        Presence::Required => rules.push(("required".to_owned(), Expression::text("true"))),
+        Presence::Optional => {}
+    }
+    if let Some(maximum) = maximum(field.field_type) {
+        if field.min_length > 1 {
+            rules.push(("minimum".to_owned(), Expression::text(field.min_length.to_string())));
+        }
+        rules.extend(maximum.map(|maximum| ("maximum".to_owned(), Expression::text(maximum.to_string()))));
+    }
+    Ok(Expression::Object(rules))
+}
+
+/// `None` for what is no text; `Some(None)` where the format itself bounds the length.
+fn maximum(field_type: FieldType) -> Option<Option<u32>> {
+    match field_type {
+        FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Phone | FieldType::Url => {
+            Some(field_type.max_length())
+        }
+        FieldType::Email | FieldType::Timestamp | FieldType::Uuid => Some(None),
+        FieldType::Integer | FieldType::Boolean | FieldType::Json => None,
+    }
+}

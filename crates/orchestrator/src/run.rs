@@ -1,0 +1,394 @@
+//! One task from text to response. Nothing outside the scratch database is touched before the plan has proved itself on it,
+//! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
+//! run finishes the work.
+
+use crate::response::{
+    CheckOutcome, DatabaseState, Failure, Metadata, Output, Response, ServingState, Status, Verification,
+};
+use crate::serving::running_server;
+use crate::verify;
+use crate::workspace::{Workspace, WorkspaceFailure};
+use apply::{FileOutcome, migrate, remove_stale, write_files};
+use catalog::Catalog;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use plan::persisted::FORMAT;
+use plan::{Observed, PersistedPlan, Phase, Plan, Trigger};
+use sha2::{Digest, Sha256};
+use spec::Task;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use store::{Store, StoreError};
+use vocab::{Diagnostic, TaskId};
+
+/// Where a run puts things.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// The folder that gets the task's folder.
+    pub output: PathBuf,
+    /// The address that `serve` listens at by default, for the URLs of the response.
+    pub listen: String,
+}
+
+/// Hears what a run is at.
+pub type Progress<'a> = &'a (dyn Fn(Phase, &str) + Sync);
+
+/// A plan that was made and not carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// SHA-256 of the task's content, lower-case hex.
+    pub task_hash: String,
+}
+
+/// Why a task did not even get a plan, or did not come through.
+enum Stop {
+    Invalid(Vec<Diagnostic>),
+    World(Failure),
+}
+
+impl From<WorkspaceFailure> for Stop {
+    fn from(failure: WorkspaceFailure) -> Self {
+        match failure {
+            WorkspaceFailure::Store(error) => error.into(),
+            WorkspaceFailure::File { .. } | WorkspaceFailure::Damaged { .. } => {
+                let mut told = Failure::new("api.endpoint_configuration", "workspace", "the workspace cannot be used");
+                told.cause = Some(failure.to_string());
+                Self::World(told)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        let mut told = match &error {
+            StoreError::Unavailable(_) => {
+                Failure::new("database.connection", "unavailable", "the database does not answer")
+            }
+            StoreError::MigrationChanged { .. } | StoreError::Refused(_) | StoreError::Conflict => {
+                Failure::new("database.migration", "refused", "the database was not changed")
+            }
+        };
+        told.retryable = error.is_retryable();
+        told.cause = Some(error.to_string());
+        Self::World(told)
+    }
+}
+
+/// Plans a task without any effect.
+///
+/// # Errors
+/// The response that says why there is no plan.
+pub fn plan_task(task: &Task, options: &RunOptions) -> Result<Planned, Box<Response>> {
+    make_plan(task, &options.workspace).map_err(|stop| {
+        let id = task.task_id.as_ref().map(ToString::to_string);
+        Box::new(Response::failed(id, now(), failure(stop)))
+    })
+}
+
+/// Carries a task out and answers it.
+pub async fn run_task(task: &Task, options: &RunOptions, progress: Progress<'_>) -> Response {
+    let begun = Instant::now();
+    let started_at = now();
+    let mut response = match attempt(task, options, progress).await {
+        Ok(response) => response,
+        Err((id, stop)) => Response::failed(id.map(|id| id.to_string()), started_at.clone(), failure(stop)),
+    };
+    response.started_at = started_at;
+    response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let folder = response.output.as_ref().map(|output| PathBuf::from(&output.location));
+    if let (Some(folder), Ok(text)) = (folder, response.to_yaml())
+        && let Err(error) = apply::write_atomically(&folder.join("response.yaml"), text.as_bytes())
+    {
+        response.warnings.push(format!("response.yaml was not written: {error}"));
+    }
+    response
+}
+
+async fn attempt(
+    task: &Task,
+    options: &RunOptions,
+    progress: Progress<'_>,
+) -> Result<Response, (Option<TaskId>, Stop)> {
+    let workspace = &options.workspace;
+    let given = task.task_id.clone();
+    let waiting = || progress(Phase::DesignApiArchitecture, "waiting for another run in this workspace");
+    let _lock = workspace.lock(waiting).map_err(|failure| (given.clone(), failure.into()))?;
+
+    progress(Phase::DesignApiArchitecture, "planning");
+    let planned = make_plan(task, workspace).map_err(|stop| (given, stop))?;
+    let task_id = planned.plan.task_id.clone();
+    carry_out(task, planned, options, progress).await.map_err(|stop| (Some(task_id), stop))
+}
+
+async fn carry_out(
+    task: &Task,
+    planned: Planned,
+    options: &RunOptions,
+    progress: Progress<'_>,
+) -> Result<Response, Stop> {
+    let Planned { plan, task_hash } = planned;
+    let workspace = &options.workspace;
+    let task_id = &plan.task_id.clone();
+    let folder = options.output.join(format!("task_{task_id}"));
+    let mut warnings = Vec::new();
+    if let Some(waiting_for) = unmet_dependency(task, workspace, &mut warnings)? {
+        return Ok(waiting(task_id, waiting_for, warnings));
+    }
+    check_routes(&plan, workspace)?;
+    let openapi = emit::openapi(&[&plan]);
+    let files = emit::files(&plan).map_err(|error| {
+        let mut told = Failure::new("api.endpoint_configuration", "emit", "the Node.js application cannot be written");
+        told.cause = Some(error.to_string());
+        Stop::World(told)
+    })?;
+
+    progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
+    let mut verification = verify::on_scratch(&plan, &openapi, &now()).await;
+    if let Some(failed) = first_failure(&verification) {
+        let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::of_verification(failed));
+        response.verification = verification;
+        return Ok(response);
+    }
+
+    let active = workspace.active_plan(task_id).ok().flatten();
+    let persisted = PersistedPlan { format: FORMAT, planner_version: planner::VERSION.to_owned(), task_hash, plan };
+    let plan = &persisted.plan;
+    workspace.remember(task_id, &task.text, &persisted.task_hash)?;
+    let is_new_plan = active.as_ref() != Some(&persisted);
+    let version = if is_new_plan { Some(workspace.persist(task_id, &persisted)?) } else { None };
+
+    progress(Phase::CreateSchemaAndTables, "migrating the database");
+    let store = workspace.open_database()?;
+    let migrated = migrate(&store, task_id, &plan.database, &now())?;
+
+    progress(Phase::CreateApiDocumentation, "writing files");
+    let (outcomes, removed) = write(&folder, &files, workspace, task_id)?;
+    warnings.extend(outcomes.iter().filter_map(|(path, outcome)| match outcome {
+        FileOutcome::Beside(beside) => Some(format!("`{path}` was edited and is kept; its new version is `{beside}`")),
+        FileOutcome::Kept => Some(format!("`{path}` was edited and is kept")),
+        FileOutcome::Written | FileOutcome::Unchanged => None,
+    }));
+    let wrote = removed
+        || outcomes.values().any(|outcome| match outcome {
+            FileOutcome::Written | FileOutcome::Beside(_) => true,
+            FileOutcome::Kept | FileOutcome::Unchanged => false,
+        });
+
+    progress(Phase::ProvisionDatabaseInstance, "reading back what was made");
+    verification.extend(verify::on_live(plan, &store, &openapi).await);
+    verification.extend(verify::not_tried(plan));
+    verification.sort_by_key(|check| check.phase);
+    if let Some(failed) = first_failure(&verification) {
+        let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::of_verification(failed));
+        response.warnings = warnings;
+        response.verification = verification;
+        return Ok(response);
+    }
+    if let Some(version) = version {
+        workspace.activate(task_id, version)?;
+    }
+    let output = output(plan, options, &folder, &store, &verification);
+    Ok(Response {
+        status: Status::Completed,
+        task_id: Some(task_id.to_string()),
+        output: Some(output),
+        changed: is_new_plan || wrote || !migrated.is_empty(),
+        warnings,
+        verification,
+        files: files.keys().cloned().collect(),
+        started_at: String::new(),
+        duration_ms: 0,
+        error: None,
+    })
+}
+
+fn make_plan(task: &Task, workspace: &Workspace) -> Result<Planned, Stop> {
+    let catalog =
+        Catalog::built_in().unwrap_or_else(|error| unreachable!("a test loads the built-in catalogue: {error}"));
+    let task_hash = hash(&task.text);
+    let task_id = match &task.task_id {
+        Some(id) => id.clone(),
+        None => workspace.give_id(&task_hash, Timestamp::now().to_zoned(TimeZone::UTC).year())?,
+    };
+    // A plan that this program cannot read is planned anew from the task in hand.
+    let active = workspace.active_plan(&task_id).ok().flatten();
+    let tables = if workspace.database_file().exists() { workspace.open_database()?.inspect()? } else { Vec::new() };
+    let observed = Observed { tables, active: active.map(|persisted| persisted.plan.database) };
+    let plan = planner::plan(task, &task_id, &catalog, &observed).map_err(Stop::Invalid)?;
+    Ok(Planned { plan, task_hash })
+}
+
+/// A known dependency must be completed; an unknown one is whoever sent the task's business.
+fn unmet_dependency<'t>(
+    task: &'t Task,
+    workspace: &Workspace,
+    warnings: &mut Vec<String>,
+) -> Result<Option<&'t TaskId>, Stop> {
+    for id in &task.dependencies {
+        if !workspace.knows(id) {
+            warnings.push(format!("dependency `{id}` is not known here and is taken to be done"));
+        } else if workspace.active_version(id)?.is_none() {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+fn waiting(task_id: &TaskId, on: &TaskId, warnings: Vec<String>) -> Response {
+    let mut failure = Failure::new("task.waiting", "dependency", format!("`{on}` is not completed"));
+    failure.hint = Some(format!("run the task `{on}` first"));
+    failure.retryable = true;
+    let mut response = Response::failed(Some(task_id.to_string()), String::new(), failure);
+    response.status = Status::Waiting;
+    response.warnings = warnings;
+    response
+}
+
+/// Two tasks of a workspace cannot answer one route.
+fn check_routes(plan: &Plan, workspace: &Workspace) -> Result<(), Stop> {
+    let wanted = routes(plan);
+    for other in workspace.task_ids()?.iter().filter(|id| **id != plan.task_id) {
+        let Some(active) = workspace.active_plan(other)? else { continue };
+        if let Some(route) = routes(&active.plan).into_iter().find(|route| wanted.contains(route)) {
+            let message = format!("`{route}` is served by task `{other}` already");
+            let mut told = Failure::new("api.endpoint_configuration", "route_taken", message);
+            told.hint = Some("give the endpoint another path, or use another workspace".to_owned());
+            return Err(Stop::World(told));
+        }
+    }
+    Ok(())
+}
+
+fn routes(plan: &Plan) -> Vec<String> {
+    plan.api
+        .endpoints
+        .iter()
+        .filter_map(|endpoint| route(&endpoint.procedure.trigger))
+        .map(|(method, path)| format!("{method} {path}"))
+        .collect()
+}
+
+fn route(trigger: &Trigger) -> Option<(&str, &str)> {
+    match trigger {
+        Trigger::Request { method, path } => Some((method, path)),
+        Trigger::GraphQl { .. } | Trigger::Event { .. } | Trigger::Schedule { .. } | Trigger::Webhook { .. } => None,
+    }
+}
+
+/// Writes the task's files; also whether one that has no place any more was removed.
+fn write(
+    folder: &Path,
+    files: &emit::Files,
+    workspace: &Workspace,
+    task_id: &TaskId,
+) -> Result<(BTreeMap<String, FileOutcome>, bool), Stop> {
+    let told = |failure: apply::FileFailure| {
+        let mut told =
+            Failure::new("api.endpoint_configuration", "files", "a file of the task's folder cannot be written");
+        told.cause = Some(failure.to_string());
+        told.hint = Some("make the folder writable, or name another one with `--output`".to_owned());
+        Stop::World(told)
+    };
+    let mut ledger = workspace.file_ledger(task_id)?;
+    ledger.announce(files);
+    workspace.keep_file_ledger(task_id, &ledger)?;
+    let outcomes = write_files(folder, files, &ledger).map_err(told)?;
+    let removed = remove_stale(folder, files, &mut ledger).map_err(told)?;
+    ledger.settle(files);
+    workspace.keep_file_ledger(task_id, &ledger)?;
+    Ok((outcomes, !removed.is_empty()))
+}
+
+fn output(plan: &Plan, options: &RunOptions, folder: &Path, store: &Store, verification: &[Verification]) -> Output {
+    let passed = |phase: Phase| {
+        let mut checks = verification.iter().filter(|check| check.phase == phase).peekable();
+        checks.peek().is_some() && checks.all(|check| check.outcome == CheckOutcome::Passed)
+    };
+    let missing: Vec<&'static str> = [
+        (Phase::SetupAuthenticationMiddleware, "authentication and limits were tried"),
+        (Phase::ImplementEndpointLogic, "every part of the application was tried"),
+        (Phase::SetupUserPermissions, "the database has roles with least privilege"),
+        (Phase::ConfigureBackupProcedures, "a backup was restored"),
+    ]
+    .into_iter()
+    .filter_map(|(phase, what)| (!passed(phase)).then_some(what))
+    .collect();
+    let (serving, address) = serving_state(plan, options);
+    Output {
+        format: "integration",
+        location: format!("{}/", folder.display()),
+        endpoints: plan
+            .api
+            .endpoints
+            .iter()
+            .filter_map(|endpoint| route(&endpoint.procedure.trigger))
+            .map(|(_, path)| format!("http://{address}{path}"))
+            .collect(),
+        serving,
+        database: DatabaseState {
+            host: "embedded".to_owned(),
+            name: options.workspace.database_file().display().to_string(),
+            status: if passed(Phase::ProvisionDatabaseInstance) { "connected" } else { "not_connected" },
+        },
+        metadata: Metadata {
+            api_version: plan.api.version.clone(),
+            database_version: store.version(),
+            security_level: if missing.is_empty() { "production_ready" } else { "development" },
+            security_missing: missing,
+            monitoring_enabled: passed(Phase::ConfigureMonitoringAndAlerts),
+        },
+    }
+}
+
+/// Whether a server answers for this plan at the moment, and where it does or would.
+fn serving_state(plan: &Plan, options: &RunOptions) -> (ServingState, String) {
+    let workspace = &options.workspace;
+    let command = match workspace.root() {
+        root if root == Path::new(".") => "producer serve".to_owned(),
+        root => format!("producer serve --workspace {}", root.display()),
+    };
+    let Some(server) = running_server(workspace) else {
+        return (ServingState { status: "not_listening", command: Some(command) }, options.listen.clone());
+    };
+    let active = workspace.active_version(&plan.task_id).ok().flatten();
+    let served = server.plans.iter().find(|(id, _)| *id == plan.task_id).map(|(_, version)| version);
+    let state = if served.is_some() && served == active.as_ref() {
+        ServingState { status: "listening", command: None }
+    } else {
+        ServingState {
+            status: "outdated",
+            command: Some(format!("stop the server at {} and start `{command}` again", server.address)),
+        }
+    };
+    (state, server.address)
+}
+
+fn first_failure(verification: &[Verification]) -> Option<&Verification> {
+    verification.iter().find(|check| check.outcome == CheckOutcome::Failed)
+}
+
+fn failure(stop: Stop) -> Failure {
+    match stop {
+        Stop::Invalid(diagnostics) => Failure::invalid(diagnostics),
+        Stop::World(failure) => failure,
+    }
+}
+
+/// UTC with milliseconds.
+pub(crate) fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,129 @@
+//! Serving the workspace: every active plan behind one listener.
+
+use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
+use plan::PersistedPlan;
+use serve::{Current, Served, Service, UnservablePlan, listen};
+use std::future::Future;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use vocab::TaskId;
+
+/// How long a server on this machine may take to say that it is alive.
+const ALIVE_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// A listener that is bound, and what it will serve.
+pub struct Serving {
+    listener: TcpListener,
+    service: Service,
+    workspace: Workspace,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The routes with their methods, sorted: `POST /api/contact`.
+    pub routes: Vec<String>,
+    plans: Vec<(TaskId, String)>,
+}
+
+/// Why a workspace cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeFailure {
+    /// The workspace cannot be used.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceFailure),
+    /// Nothing was completed.
+    #[error("this workspace has no completed API: run a task first")]
+    Nothing,
+    /// A plan cannot be served.
+    #[error(transparent)]
+    Plan(#[from] UnservablePlan),
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}: {source}")]
+    Address {
+        /// The address.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Serving {
+    /// Loads every active plan of the workspace and binds the address. Migrates nothing: a plan became active only after its
+    /// database was.
+    ///
+    /// # Errors
+    /// [`ServeFailure`] when there is nothing to serve, or no way to.
+    pub async fn bind(workspace: &Workspace, address: &str) -> Result<Self, ServeFailure> {
+        let mut plans = Vec::new();
+        let mut active: Vec<PersistedPlan> = Vec::new();
+        for task_id in workspace.task_ids()? {
+            if let (Some(plan), Some(version)) = (workspace.active_plan(&task_id)?, workspace.active_version(&task_id)?)
+            {
+                active.push(plan);
+                plans.push((task_id, version));
+            }
+        }
+        if active.is_empty() {
+            return Err(ServeFailure::Nothing);
+        }
+        let store = workspace.open_database()?;
+        let served: Vec<Served<'_>> =
+            active.iter().map(|persisted| Served { plan: &persisted.plan, store: store.clone() }).collect();
+        let openapi = emit::openapi(&active.iter().map(|persisted| &persisted.plan).collect::<Vec<_>>());
+        let service = Service::new(&served, openapi)?;
+        let failure = |source| ServeFailure::Address { address: address.to_owned(), source };
+        let listener = TcpListener::bind(address).await.map_err(failure)?;
+        let bound = listener.local_addr().map_err(failure)?;
+        let mut routes: Vec<String> = active.iter().flat_map(|persisted| routes(&persisted.plan)).collect();
+        routes.sort();
+        Ok(Self { listener, service, workspace: workspace.clone(), address: bound, routes, plans })
+    }
+
+    /// Serves until `end` is done, then finishes what is under way.
+    ///
+    /// # Errors
+    /// [`ServeFailure`] when the workspace cannot be told who serves it.
+    pub async fn run(self, end: impl Future<Output = ()>) -> Result<(), ServeFailure> {
+        let server = RunningServer { address: self.address.to_string(), plans: self.plans };
+        self.workspace.announce_server(&server)?;
+        let current: Current = Arc::new(Arc::new(self.service).into());
+        listen(self.listener, current, end).await;
+        self.workspace.retract_server();
+        Ok(())
+    }
+}
+
+fn routes(plan: &plan::Plan) -> Vec<String> {
+    plan.api
+        .endpoints
+        .iter()
+        .filter_map(|endpoint| match &endpoint.procedure.trigger {
+            plan::Trigger::Request { method, path } => Some(format!("{method} {path}")),
+            plan::Trigger::GraphQl { .. }
+            | plan::Trigger::Event { .. }
+            | plan::Trigger::Schedule { .. }
+            | plan::Trigger::Webhook { .. } => None,
+        })
+        .collect()
+}
+
+/// The server that announced itself, if it answers.
+pub(crate) fn running_server(workspace: &Workspace) -> Option<RunningServer> {
+    let server = workspace.announced_server().ok().flatten()?;
+    is_alive(&server.address).then_some(server)
+}
+
+/// Asks `/healthz`: the announcement may be older than the process.
+fn is_alive(address: &str) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let address: SocketAddr = address.parse().map_err(std::io::Error::other)?;
+        let mut stream = TcpStream::connect_timeout(&address, ALIVE_TIMEOUT)?;
+        stream.set_read_timeout(Some(ALIVE_TIMEOUT))?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head)?;
+        Ok(&head == b"HTTP/1.1 200")
+    };
+    ask().unwrap_or(false)
+}

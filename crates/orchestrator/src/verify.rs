@@ -1,0 +1,223 @@
+//! Proof that a plan works, before it touches anything: its statements make an empty scratch database, its API answers the
+//! plan's cases over it, and what should have been stored is read back.
+
+use crate::response::{CheckOutcome, Verification};
+use plan::http_case::{ANY, CaseRequest, Expectation, HttpCase, MAX_REPEAT};
+use plan::query::{OnConflict, Write};
+use plan::{Item, Phase, Plan, Step, Trigger};
+use serve::{NewApiKey, Served, Service, try_case};
+use std::collections::BTreeMap;
+use store::{Location, Store};
+
+/// What every verification that cannot be made fails with.
+type Broken = String;
+
+/// Tries the plan on a scratch database.
+pub(crate) async fn on_scratch(plan: &Plan, openapi: &str, now: &str) -> Vec<Verification> {
+    match try_scratch(plan, openapi, now).await {
+        Ok(verifications) => verifications,
+        Err(why) => vec![Verification::of(Phase::ImplementEndpointLogic, "the plan can be tried", &[why])],
+    }
+}
+
+async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verification>, Broken> {
+    let store = Store::open(&Location::Memory).map_err(broken)?;
+    store.migrate(plan.task_id.as_str(), &plan.database.migrations, now).map_err(broken)?;
+    let mut verifications = vec![Verification::of(
+        Phase::CreateSchemaAndTables,
+        "the statements make the schema on an empty database",
+        &store.differences(&plan.database).map_err(broken)?,
+    )];
+    let key = NewApiKey::generate("verification", now).map_err(broken)?;
+    store.insert_api_key(&key.row).map_err(broken)?;
+    for case in &plan.cases {
+        // A limiter without a past for each case, so that none depends on what another one counted.
+        let service = service(plan, &store, openapi)?;
+        let before = written(plan, &store).await?;
+        let mut differences = try_case(&service, case, key.key.expose()).await.map_err(broken)?;
+        let after = written(plan, &store).await?;
+        if case.expect.status >= 400 && after != before {
+            differences.push("a refused request was stored".to_owned());
+        }
+        let stored = (after > before).then(|| format!("stored {} rows", after - before));
+        let mut verification = Verification::of(phase(case), &case.name, &differences);
+        if verification.outcome == CheckOutcome::Passed {
+            verification.detail = stored.unwrap_or_default();
+        }
+        verifications.push(verification);
+    }
+    verifications.extend(untried_limits(plan));
+    verifications.push(twice(plan, &store, openapi, key.key.expose()).await?);
+    verifications.extend(documents(plan, &store, openapi).await?);
+    Ok(verifications)
+}
+
+/// Reads only: the database that is there answers, holds the schema, and the API over it is alive.
+pub(crate) async fn on_live(plan: &Plan, store: &Store, openapi: &str) -> Vec<Verification> {
+    let mut verifications = Vec::new();
+    let schema = store.differences(&plan.database).unwrap_or_else(|error| vec![error.to_string()]);
+    verifications.push(Verification::of(
+        Phase::CreateSchemaAndTables,
+        "the schema was read back from the database",
+        &schema,
+    ));
+    let service = match service(plan, store, openapi) {
+        Ok(service) => service,
+        Err(why) => {
+            verifications.push(Verification::of(
+                Phase::ImplementEndpointLogic,
+                "the API over the database is alive",
+                &[why],
+            ));
+            return verifications;
+        }
+    };
+    for (phase, check, path, body) in [
+        (Phase::ImplementEndpointLogic, "the API over the database is alive", "/healthz", r#"{"status":"ok"}"#),
+        (Phase::ProvisionDatabaseInstance, "the database answers", "/readyz", r#"{"status":"ready"}"#),
+    ] {
+        let case = get(path, serde_json::from_str(body).ok());
+        let differences = try_case(&service, &case, "").await.unwrap_or_else(|error| vec![error.to_string()]);
+        verifications.push(Verification::of(phase, check, &differences));
+    }
+    verifications
+}
+
+/// What this run cannot try, by name.
+pub(crate) fn not_tried(plan: &Plan) -> Vec<Verification> {
+    vec![
+        Verification::not_verified(
+            Phase::SetupUserPermissions,
+            "database roles",
+            format!("{} knows no roles: whoever can open the file can read it", plan.database.engine),
+        ),
+        Verification::not_verified(
+            Phase::ConfigureBackupProcedures,
+            "a backup was restored",
+            "no backup was asked for",
+        ),
+        Verification::not_verified(
+            Phase::ImplementEndpointLogic,
+            "the Node.js application",
+            "`npm install && npm test` in the folder tries the same requests on it",
+        ),
+    ]
+}
+
+fn service(plan: &Plan, store: &Store, openapi: &str) -> Result<Service, Broken> {
+    Service::new(&[Served { plan, store: store.clone() }], openapi.to_owned()).map_err(broken)
+}
+
+/// Rows of the tables that requests write.
+async fn written(plan: &Plan, store: &Store) -> Result<i64, Broken> {
+    let keys = plan::system::api_keys().name;
+    let mut rows = 0;
+    for table in plan.database.tables.iter().filter(|table| table.name != keys) {
+        rows += store.count_rows(&table.name).await.map_err(broken)?;
+    }
+    Ok(rows)
+}
+
+/// A limit that is too high to be reached in a moment is not tried, and said so.
+fn untried_limits(plan: &Plan) -> impl Iterator<Item = Verification> {
+    let high = plan.api.policies.iter().filter(|policy| policy.quota >= MAX_REPEAT);
+    high.map(|policy| {
+        Verification::not_verified(
+            Phase::SetupAuthenticationMiddleware,
+            format!("policy `{}` refuses request {}", policy.name, u64::from(policy.quota) + 1),
+            "that many requests would take too long",
+        )
+    })
+}
+
+/// A right request that was answered before: each endpoint stores again, or keeps what it has, as its procedure says.
+async fn twice(plan: &Plan, store: &Store, openapi: &str, key: &str) -> Result<Verification, Broken> {
+    let service = service(plan, store, openapi)?;
+    let mut differences = Vec::new();
+    for endpoint in &plan.api.endpoints {
+        let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
+        let right = plan
+            .cases
+            .iter()
+            .find(|case| case.expect.status < 300 && case.request.method == *method && case.request.path == *path);
+        let Some(case) = right else { continue };
+        let before = written(plan, store).await?;
+        differences.extend(try_case(&service, case, key).await.map_err(broken)?);
+        let grown = written(plan, store).await? - before;
+        match (keeps_known_rows(&endpoint.procedure.body), grown) {
+            (true, 0) => {}
+            (true, _) => differences.push(format!("{method} {path} stored {grown} more rows")),
+            (false, 0) => differences.push(format!("{method} {path} stored nothing")),
+            (false, _) => {}
+        }
+    }
+    Ok(Verification::of(
+        Phase::ImplementEndpointLogic,
+        "a repeated request is stored as its endpoint says",
+        &differences,
+    ))
+}
+
+fn keeps_known_rows(items: &[Item]) -> bool {
+    items.iter().any(|item| match item {
+        Item::Let(_, step) | Item::Do(step) => {
+            matches!(step, Step::Write(Write::Insert { on_conflict: OnConflict::Keep { .. }, .. }))
+        }
+        Item::Transaction(body) => keeps_known_rows(body),
+        Item::Match(_, arms) => arms.iter().any(|(_, body)| keeps_known_rows(body)),
+        Item::Exit(..) => false,
+    })
+}
+
+/// The document is served and names every endpoint; the metrics have counted.
+async fn documents(plan: &Plan, store: &Store, openapi: &str) -> Result<Vec<Verification>, Broken> {
+    let service = service(plan, store, openapi)?;
+    let mut paths = serde_json::Map::new();
+    for endpoint in &plan.api.endpoints {
+        if let Trigger::Request { method, path } = &endpoint.procedure.trigger {
+            paths.insert(path.clone(), serde_json::json!({ (method.to_ascii_lowercase()): ANY }));
+        }
+    }
+    let document = get("/openapi.json", Some(serde_json::json!({ "openapi": ANY, "paths": paths })));
+    let described = try_case(&service, &document, "").await.map_err(broken)?;
+    let mut uncounted = try_case(&service, &get("/metrics", None), "").await.map_err(broken)?;
+    let metrics = service.metrics();
+    let line = r#"http_requests_total{method="GET",route="/openapi.json",status="200"} 1"#;
+    if !metrics.lines().any(|found| found == line) {
+        uncounted.push("the metrics did not count a request that was made".to_owned());
+    }
+    Ok(vec![
+        Verification::of(
+            Phase::CreateApiDocumentation,
+            "the OpenAPI document is served and names every endpoint",
+            &described,
+        ),
+        Verification::of(Phase::ConfigureMonitoringAndAlerts, "the metrics count requests", &uncounted),
+    ])
+}
+
+fn get(path: &str, body: Option<serde_json::Value>) -> HttpCase {
+    HttpCase {
+        name: path.to_owned(),
+        repeat: 1,
+        request: CaseRequest {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            headers: BTreeMap::new(),
+            body: None,
+            text: None,
+        },
+        expect: Expectation { status: 200, headers: BTreeMap::new(), body },
+    }
+}
+
+fn phase(case: &HttpCase) -> Phase {
+    match case.expect.status {
+        401 | 403 | 429 => Phase::SetupAuthenticationMiddleware,
+        _ => Phase::ImplementEndpointLogic,
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> Broken {
+    error.to_string()
+}

@@ -1,0 +1,306 @@
+//! The workspace on disk: `.producer/` with the tasks it knows, their persisted plans, its files ledger and the embedded
+//! database. Every file is written whole; the mark that makes a plan the active one is written last.
+
+use apply::{FileLedger, write_atomically};
+use plan::PersistedPlan;
+use plan::persisted::UnreadablePlan;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use store::{Location, Store, StoreError};
+use vocab::TaskId;
+
+/// A workspace. Cheap to clone; holds no lock.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+/// Why a workspace cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceFailure {
+    /// A file of it cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of it is not what this program wrote.
+    #[error("{path}: {why}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Its database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What the workspace remembers of a task between runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct TaskRecord {
+    /// SHA-256 of the content, so that the same content without an id keeps the id it got.
+    content_hash: String,
+}
+
+/// Held while a run changes the workspace; the operating system lets it go when the process dies.
+pub struct WorkspaceLock {
+    _file: fs::File,
+}
+
+impl Workspace {
+    /// The workspace in that folder. Nothing is made before the first write.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where artefacts go unless the command says otherwise.
+    #[must_use]
+    pub fn default_output(&self) -> PathBuf {
+        self.root.join("output").join("integration")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.root.join(".producer")
+    }
+
+    fn task_folder(&self, task_id: &TaskId) -> PathBuf {
+        self.state().join("tasks").join(task_id.as_str())
+    }
+
+    /// The file of the embedded database.
+    #[must_use]
+    pub fn database_file(&self) -> PathBuf {
+        self.state().join("data").join("embedded.sqlite")
+    }
+
+    /// Opens the embedded database, making it when it is not there.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be made or opened.
+    pub fn open_database(&self) -> Result<Store, WorkspaceFailure> {
+        let path = self.database_file();
+        let folder = path.parent().unwrap_or(&path);
+        fs::create_dir_all(folder).map_err(|source| WorkspaceFailure::File { path: folder.to_owned(), source })?;
+        Ok(Store::open(&Location::File(path))?)
+    }
+
+    /// Waits until no other run changes the workspace. `waiting` is called when there is one.
+    ///
+    /// # Errors
+    /// When the lock's file cannot be made.
+    pub fn lock(&self, waiting: impl FnOnce()) -> Result<WorkspaceLock, WorkspaceFailure> {
+        let path = self.state().join("lock");
+        let failure = |source| WorkspaceFailure::File { path: path.clone(), source };
+        fs::create_dir_all(self.state()).map_err(failure)?;
+        let file = fs::File::options().create(true).append(true).open(&path).map_err(failure)?;
+        if file.try_lock().is_err() {
+            waiting();
+            file.lock().map_err(failure)?;
+        }
+        Ok(WorkspaceLock { _file: file })
+    }
+
+    /// Whether the workspace knows a task of that id.
+    #[must_use]
+    pub fn knows(&self, task_id: &TaskId) -> bool {
+        self.task_folder(task_id).is_dir()
+    }
+
+    /// The ids of all tasks, sorted.
+    ///
+    /// # Errors
+    /// When the folder of tasks cannot be read.
+    pub fn task_ids(&self) -> Result<Vec<TaskId>, WorkspaceFailure> {
+        let path = self.state().join("tasks");
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(WorkspaceFailure::File { path, source }),
+        };
+        let mut ids: Vec<TaskId> =
+            entries.filter_map(|entry| TaskId::parse(entry.ok()?.file_name().to_str()?).ok()).collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// The id for a task that brings none: the one its content got before, else the next number of the year.
+    ///
+    /// # Errors
+    /// When the workspace cannot be read.
+    pub fn give_id(&self, content_hash: &str, year: i16) -> Result<TaskId, WorkspaceFailure> {
+        let ids = self.task_ids()?;
+        for id in &ids {
+            let record: Option<TaskRecord> = read_json(&self.task_folder(id).join("record.json"))?;
+            if record.is_some_and(|record| record.content_hash == content_hash) {
+                return Ok(id.clone());
+            }
+        }
+        let prefix = format!("integration_{year}_");
+        let taken = ids.iter().filter_map(|id| id.as_str().strip_prefix(&prefix)?.parse::<u32>().ok()).max();
+        let id = format!("{prefix}{:03}", taken.unwrap_or(0) + 1);
+        TaskId::parse(&id)
+            .map_err(|error| WorkspaceFailure::Damaged { path: self.root.clone(), why: error.to_string() })
+    }
+
+    /// Remembers the task's text and content.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn remember(&self, task_id: &TaskId, text: &str, content_hash: &str) -> Result<(), WorkspaceFailure> {
+        let folder = self.task_folder(task_id);
+        write(&folder.join("task.json"), text.as_bytes())?;
+        write_json(&folder.join("record.json"), &TaskRecord { content_hash: content_hash.to_owned() })
+    }
+
+    /// The plan that is active, if one is.
+    ///
+    /// # Errors
+    /// [`WorkspaceFailure::Damaged`] when it cannot be read by this program.
+    pub fn active_plan(&self, task_id: &TaskId) -> Result<Option<PersistedPlan>, WorkspaceFailure> {
+        let folder = self.task_folder(task_id);
+        let Some(version) = read(&folder.join("active"))? else { return Ok(None) };
+        let path = folder.join("plans").join(format!("{}.json", version.trim()));
+        let text = read(&path)?.ok_or_else(|| WorkspaceFailure::Damaged {
+            path: path.clone(),
+            why: "the active plan is missing".to_owned(),
+        })?;
+        PersistedPlan::from_text(&text).map(Some).map_err(|error: UnreadablePlan| WorkspaceFailure::Damaged {
+            path,
+            why: format!("{error}; run the task again to plan it anew"),
+        })
+    }
+
+    /// The number of the active plan.
+    ///
+    /// # Errors
+    /// When the mark cannot be read.
+    pub fn active_version(&self, task_id: &TaskId) -> Result<Option<String>, WorkspaceFailure> {
+        Ok(read(&self.task_folder(task_id).join("active"))?.map(|version| version.trim().to_owned()))
+    }
+
+    /// Writes a plan as the next version. It is not active yet. Returns its number.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn persist(&self, task_id: &TaskId, plan: &PersistedPlan) -> Result<u32, WorkspaceFailure> {
+        let active = self.active_version(task_id)?.and_then(|version| version.parse::<u32>().ok());
+        let version = active.unwrap_or(0) + 1;
+        let path = self.task_folder(task_id).join("plans").join(format!("{version}.json"));
+        write(&path, plan.to_text().as_bytes())?;
+        Ok(version)
+    }
+
+    /// Makes a persisted plan the active one.
+    ///
+    /// # Errors
+    /// When the mark cannot be written.
+    pub fn activate(&self, task_id: &TaskId, version: u32) -> Result<(), WorkspaceFailure> {
+        write(&self.task_folder(task_id).join("active"), format!("{version}\n").as_bytes())
+    }
+
+    /// What was written for the task so far.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn file_ledger(&self, task_id: &TaskId) -> Result<FileLedger, WorkspaceFailure> {
+        Ok(read_json(&self.task_folder(task_id).join("files.json"))?.unwrap_or_default())
+    }
+
+    /// Keeps the ledger.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep_file_ledger(&self, task_id: &TaskId, ledger: &FileLedger) -> Result<(), WorkspaceFailure> {
+        write_json(&self.task_folder(task_id).join("files.json"), ledger)
+    }
+
+    /// Says who serves the workspace and where, for other commands to find.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn announce_server(&self, server: &RunningServer) -> Result<(), WorkspaceFailure> {
+        write_json(&self.state().join("serve.json"), server)
+    }
+
+    /// Takes back what [`Self::announce_server`] said.
+    pub fn retract_server(&self) {
+        // Readers ask the address before they believe the file; one that stays behind does no harm.
+        let _ = fs::remove_file(self.state().join("serve.json"));
+    }
+
+    /// Who said last that it serves the workspace. It may be gone.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn announced_server(&self) -> Result<Option<RunningServer>, WorkspaceFailure> {
+        read_json(&self.state().join("serve.json"))
+    }
+}
+
+/// A server as it announces itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningServer {
+    /// Where it listens: `127.0.0.1:8080`.
+    pub address: String,
+    /// The tasks it serves, with the number of the plan.
+    pub plans: Vec<(TaskId, String)>,
+}
+
+fn read(path: &Path) -> Result<Option<String>, WorkspaceFailure> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(WorkspaceFailure::File { path: path.to_owned(), source }),
+    }
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, WorkspaceFailure> {
+    let damaged =
+        |error: serde_json::Error| WorkspaceFailure::Damaged { path: path.to_owned(), why: error.to_string() };
+    read(path)?.map(|text| serde_json::from_str(&text).map_err(damaged)).transpose()
+}
+
+/// Writes only what differs, so that a run that changes nothing leaves every file as old as it was.
+fn write(path: &Path, content: &[u8]) -> Result<(), WorkspaceFailure> {
+    if fs::read(path).is_ok_and(|found| found == content) {
+        return Ok(());
+    }
+    write_atomically(path, content).map_err(|source| WorkspaceFailure::File { path: path.to_owned(), source })
+}
+
+fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), WorkspaceFailure> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|error| WorkspaceFailure::Damaged { path: path.to_owned(), why: error.to_string() })?;
+    text.push(b'\n');
+    write(path, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_content_keeps_its_id_and_new_content_gets_the_next_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::new(folder.path());
+        let first = workspace.give_id("aa", 2026).unwrap();
+        assert_eq!(first.as_str(), "integration_2026_001");
+        workspace.remember(&first, "{}", "aa").unwrap();
+        assert_eq!(workspace.give_id("aa", 2027).unwrap(), first);
+        assert_eq!(workspace.give_id("bb", 2026).unwrap().as_str(), "integration_2026_002");
+        assert_eq!(workspace.give_id("bb", 2027).unwrap().as_str(), "integration_2027_001");
+    }
+}

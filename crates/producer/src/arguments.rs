@@ -1,0 +1,119 @@
+//! The arguments of every command.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Turns a short YAML task into a working, verified back end.
+#[derive(Debug, Parser)]
+#[command(name = "producer", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Carry tasks out and answer them.
+    Run(Run),
+    /// Say what is wrong with tasks, without any effect.
+    Check(Check),
+    /// Serve every API completed in the workspace.
+    Serve(Serve),
+    /// API keys of the workspace.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// What a diagnostic code means, and how to mend it.
+    Explain {
+        /// The code: `IP104`.
+        code: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Task files, or `-` for standard input.
+    #[arg(required = true)]
+    pub tasks: Vec<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// The folder that gets the task's folder. [default: <workspace>/output/integration]
+    #[arg(long)]
+    pub output: Option<PathBuf>,
+    /// Show the plan with its reasons and stop.
+    #[arg(long)]
+    pub plan: bool,
+    /// Keep serving afterwards.
+    #[arg(long)]
+    pub serve: bool,
+    #[command(flatten)]
+    pub listen: Listen,
+    /// The form of the response.
+    #[arg(long, value_enum, default_value_t = Format::Yaml)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Task files, or `-` for standard input.
+    #[arg(required = true)]
+    pub tasks: Vec<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// The form of the findings.
+    #[arg(long, value_enum, default_value_t = Format::Yaml)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub listen: Listen,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key and show it, once.
+    Create {
+        /// Who will use it.
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the keys without showing them.
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make a key useless, within a second.
+    Revoke {
+        /// Its id, from the list.
+        id: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Place {
+    /// The folder whose `.producer` holds plans, database and keys.
+    #[arg(long, default_value = ".")]
+    pub workspace: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Listen {
+    /// The address to serve at; port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// YAML, or text for people where there is no response.
+    Yaml,
+    /// JSON.
+    Json,
+}

@@ -1,0 +1,126 @@
+//! The program on one screen: texts become tasks, tasks become plans, plans are carried out, responses are answered.
+//! Each function ends with the exit status of its command.
+
+use crate::arguments::{Check, Format, Place, Run};
+use crate::show;
+use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, Workspace};
+use std::error::Error;
+
+/// Everything is as it should be.
+pub const COMPLETED: u8 = 0;
+/// It was tried and failed.
+pub const FAILED: u8 = 1;
+/// The task is wrong.
+pub const INVALID: u8 = 2;
+
+type Ended = Result<u8, Box<dyn Error>>;
+
+pub async fn run(run: &Run) -> Ended {
+    let options = options(&run.place, run.output.as_deref(), &run.listen.listen);
+    let mut status = COMPLETED;
+    for source in orchestrator::read_sources(&run.tasks)? {
+        let parsed = orchestrator::parse(&source.name, &source.text);
+        show::diagnostics(&source, &parsed.diagnostics);
+        if vocab::diagnostic::has_errors(&parsed.diagnostics) {
+            let response = orchestrator::response::Response::invalid(parsed.diagnostics);
+            status = status.max(answer(&response, run.format)?);
+        }
+        for task in &parsed.tasks {
+            status = status.max(if run.plan {
+                show_plan(task, &source, &options, run.format)?
+            } else {
+                answer_task(task, &source, &options, run.format).await?
+            });
+        }
+    }
+    if run.serve && !run.plan && status == COMPLETED {
+        return serve_workspace(&options.workspace, &run.listen.listen).await;
+    }
+    Ok(status)
+}
+
+async fn answer_task(task: &Task, source: &Source, options: &RunOptions, format: Format) -> Ended {
+    let response = orchestrator::run_task(task, options, &show::progress).await;
+    show::response_diagnostics(source, &response);
+    answer(&response, format)
+}
+
+fn answer(response: &Response, format: Format) -> Ended {
+    show::response(response, format)?;
+    Ok(response.exit_status())
+}
+
+fn show_plan(task: &Task, source: &Source, options: &RunOptions, format: Format) -> Ended {
+    match orchestrator::plan_task(task, options) {
+        Ok(Planned { plan, .. }) => show::plan(&plan, format).map(|()| COMPLETED).map_err(Into::into),
+        Err(response) => {
+            show::response_diagnostics(source, &response);
+            answer(&response, format)
+        }
+    }
+}
+
+pub fn check(check: &Check) -> Ended {
+    let options = options(&check.place, None, "127.0.0.1:8080");
+    let mut findings = Vec::new();
+    for source in orchestrator::read_sources(&check.tasks)? {
+        let parsed = orchestrator::parse(&source.name, &source.text);
+        let mut found = parsed.diagnostics;
+        for task in &parsed.tasks {
+            found.extend(
+                orchestrator::plan_task(task, &options).err().map_or_else(Vec::new, |response| response.diagnostics()),
+            );
+        }
+        show::diagnostics(&source, &found);
+        findings.extend(found);
+    }
+    show::findings(&findings, check.format)?;
+    Ok(if vocab::diagnostic::has_errors(&findings) { INVALID } else { COMPLETED })
+}
+
+pub async fn serve(place: &Place, listen: &str) -> Ended {
+    serve_workspace(&Workspace::new(&place.workspace), listen).await
+}
+
+async fn serve_workspace(workspace: &Workspace, listen: &str) -> Ended {
+    let serving = Serving::bind(workspace, listen).await?;
+    show::listening(&serving);
+    serving.run(asked_to_end()).await?;
+    Ok(COMPLETED)
+}
+
+pub fn create_key(place: &Place, name: &str) -> Ended {
+    let new = orchestrator::create_key(&Workspace::new(&place.workspace), name)?;
+    show::new_key(&new)?;
+    Ok(COMPLETED)
+}
+
+pub fn list_keys(place: &Place) -> Ended {
+    show::keys(&orchestrator::list_keys(&Workspace::new(&place.workspace))?)?;
+    Ok(COMPLETED)
+}
+
+pub fn revoke_key(place: &Place, id: &str) -> Ended {
+    orchestrator::revoke_key(&Workspace::new(&place.workspace), id)?;
+    Ok(COMPLETED)
+}
+
+fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> RunOptions {
+    let workspace = Workspace::new(&place.workspace);
+    let output = output.map_or_else(|| workspace.default_output(), ToOwned::to_owned);
+    RunOptions { workspace, output, listen: listen.to_owned() }
+}
+
+/// SIGINT or SIGTERM.
+async fn asked_to_end() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    let _ = interrupt.await;
+}

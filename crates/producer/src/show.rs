@@ -1,0 +1,111 @@
+//! What people and programs see: results on standard output, everything else on standard error.
+
+use crate::arguments::Format;
+use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use orchestrator::{Response, Serving, Source};
+use plan::{Phase, Plan};
+use std::error::Error;
+use std::io::{self, Write as _};
+use vocab::{Diagnostic, Severity};
+
+/// A failure with its causes.
+pub fn failure(failure: &dyn Error) {
+    eprintln!("producer: {failure}");
+    let mut cause = failure.source();
+    while let Some(inner) = cause {
+        eprintln!("  because: {inner}");
+        cause = inner.source();
+    }
+}
+
+/// One step of a run.
+pub fn progress(phase: Phase, doing: &str) {
+    eprintln!("{phase}: {doing}");
+}
+
+/// Each diagnostic with its source line.
+pub fn diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
+    for diagnostic in diagnostics {
+        let mut shown = MietteDiagnostic::new(diagnostic.message.clone()).with_code(diagnostic.code.0).with_severity(
+            match diagnostic.severity {
+                Severity::Error => miette::Severity::Error,
+                Severity::Warning => miette::Severity::Warning,
+            },
+        );
+        if let Some(help) = &diagnostic.help {
+            shown = shown.with_help(help.clone());
+        }
+        if let Some(place) = &diagnostic.place {
+            let label = LabeledSpan::new_with_span(None, (place.offset, place.length));
+            let named = NamedSource::new(&source.name, source.text.clone());
+            eprintln!("{:?}", Report::new(shown.with_label(label)).with_source_code(named));
+        } else {
+            eprintln!("{:?}", Report::new(shown));
+        }
+    }
+    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        eprintln!("`producer explain CODE` says more about each");
+    }
+}
+
+/// The diagnostics that a response brings.
+pub fn response_diagnostics(source: &Source, response: &Response) {
+    diagnostics(source, &response.diagnostics());
+}
+
+/// A response, alone on standard output; documents of YAML are parted by `---`.
+pub fn response(response: &Response, format: Format) -> Result<(), Box<dyn Error>> {
+    let text = match format {
+        Format::Yaml => format!("---\n{}", response.to_yaml()?),
+        Format::Json => serde_json::to_string_pretty(response)? + "\n",
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// A plan: for people, or whole as JSON.
+pub fn plan(plan: &Plan, format: Format) -> Result<(), Box<dyn Error>> {
+    let text = match format {
+        Format::Yaml => plan::print::plan(plan),
+        Format::Json => serde_json::to_string_pretty(plan)? + "\n",
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// What `check` found.
+pub fn findings(findings: &[Diagnostic], format: Format) -> Result<(), Box<dyn Error>> {
+    let text = match format {
+        Format::Yaml if findings.is_empty() => "nothing is wrong\n".to_owned(),
+        Format::Yaml => findings.iter().map(|finding| format!("{finding}\n")).collect(),
+        Format::Json => serde_json::to_string_pretty(findings)? + "\n",
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Where a server listens, and for what.
+pub fn listening(serving: &Serving) {
+    for route in &serving.routes {
+        eprintln!("  {route}");
+    }
+    eprintln!("listening on http://{}", serving.address);
+}
+
+/// A new key, alone on standard output.
+pub fn new_key(new: &orchestrator::NewApiKey) -> Result<(), Box<dyn Error>> {
+    eprintln!("key {} for {}; it is shown this once and kept nowhere", new.row.id, new.row.name);
+    writeln!(io::stdout().lock(), "{}", new.key.expose())?;
+    Ok(())
+}
+
+/// All keys, as a table.
+pub fn keys(keys: &[orchestrator::ApiKeyRow]) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{:<36}  {:<8}  {:<24}  {:<24}  NAME", "ID", "STARTS", "CREATED", "REVOKED")?;
+    for key in keys {
+        let revoked = key.revoked_at.as_deref().unwrap_or("-");
+        writeln!(out, "{:<36}  {:<8}  {:<24}  {revoked:<24}  {}", key.id, key.hint, key.created_at, key.name)?;
+    }
+    Ok(())
+}
