@@ -9,6 +9,7 @@ mod listen;
 mod metrics;
 mod program;
 mod rate_limit;
+mod refusal_stream;
 mod run;
 mod service;
 mod try_out;

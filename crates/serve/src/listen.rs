@@ -1,5 +1,6 @@
 //! The listener: connections in, requests to the service of the moment, a graceful end.
 
+use crate::refusal_stream::RefusalStream;
 use crate::service::Service;
 use arc_swap::ArcSwap;
 use http::Request;
@@ -57,7 +58,7 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
             let service = current.load_full();
             async move { Ok::<_, Infallible>(service.handle(request, address.ip()).await) }
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection(TokioIo::new(RefusalStream::new(stream)), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // A connection fails when its client goes away or does not speak HTTP: nothing for the log.

@@ -24,6 +24,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest request id that is taken over from a caller.
 const MAX_REQUEST_ID: usize = 64;
 
+/// Methods that requests without a route are counted by. A caller must not be able to make up labels.
+const UNMATCHED_METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"];
+
 /// A plan with the database it runs on.
 pub struct Served<'a> {
     /// The plan.
@@ -35,20 +38,21 @@ pub struct Served<'a> {
 /// Answers requests.
 pub struct Service {
     routes: matchit::Router<Route>,
-    unmatched: RouteMetrics,
+    /// By method; the last is for all methods that are not in the list.
+    unmatched: Vec<RouteMetrics>,
     metrics: Metrics,
     stores: Vec<Store>,
     openapi: Bytes,
 }
 
-/// A path with the methods it answers.
+/// The methods that a path answers.
 struct Route {
-    path: String,
     targets: Vec<(Method, Target, RouteMetrics)>,
 }
 
+#[derive(Clone)]
 enum Target {
-    Procedure { program: Program, keys: Arc<ApiKeys>, store: Store },
+    Procedure { program: Arc<Program>, keys: Arc<ApiKeys>, store: Store },
     Health,
     Ready,
     Metrics,
@@ -69,7 +73,7 @@ impl Service {
             ("/metrics", Target::Metrics),
             ("/openapi.json", Target::OpenApi),
         ] {
-            table.insert(path.to_owned(), vec![(Method::GET, target)]);
+            table.insert(path.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
         for Served { plan, store } in served {
             let limiters: Limiters =
@@ -85,7 +89,12 @@ impl Service {
                 if targets.iter().any(|(known, _)| *known == method) {
                     return Err(taken());
                 }
-                targets.push((method, Target::Procedure { program, keys: Arc::clone(&keys), store: store.clone() }));
+                let target =
+                    Target::Procedure { program: Arc::new(program), keys: Arc::clone(&keys), store: store.clone() };
+                if method == Method::GET {
+                    targets.push((Method::HEAD, target.clone()));
+                }
+                targets.push((method, target));
             }
         }
         let mut routes = matchit::Router::new();
@@ -98,10 +107,11 @@ impl Service {
                 })
                 .collect();
             let taken = UnservablePlan::RouteTaken { method: "any method".to_owned(), path: path.clone() };
-            routes.insert(path.clone(), Route { path, targets }).map_err(|_| taken)?;
+            routes.insert(path, Route { targets }).map_err(|_| taken)?;
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
-        Ok(Self { routes, unmatched: metrics.route("ANY", UNMATCHED), metrics, stores, openapi: openapi.into() })
+        let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
+        Ok(Self { routes, unmatched, metrics, stores, openapi: openapi.into() })
     }
 
     /// Answers one request of a client at that address.
@@ -129,7 +139,11 @@ impl Service {
         let elapsed = started.elapsed();
         match counters {
             Some(counters) => self.metrics.answered(counters, response.status().as_u16(), elapsed),
-            None => self.metrics.answered(&self.unmatched, response.status().as_u16(), elapsed),
+            None => {
+                let last = UNMATCHED_METHODS.len() - 1;
+                let index = UNMATCHED_METHODS.iter().position(|known| *known == parts.method.as_str()).unwrap_or(last);
+                self.metrics.answered(&self.unmatched[index], response.status().as_u16(), elapsed);
+            }
         }
         self.metrics.in_flight().decrement(1.0);
         response
@@ -149,8 +163,7 @@ impl Service {
     fn route(&self, method: &Method, path: &str) -> Result<(&Target, &RouteMetrics), Refusal> {
         let Ok(found) = self.routes.at(path) else { return Err(Problem::NotFound.into()) };
         let route = found.value;
-        let asked = if method == Method::HEAD { &Method::GET } else { method };
-        let target = route.targets.iter().find(|(known, ..)| known == asked || known == method);
+        let target = route.targets.iter().find(|(known, ..)| known == method);
         target
             .map(|(_, target, counters)| (target, counters))
             .ok_or_else(|| Refusal::method_not_allowed(&route.allow()))
@@ -211,11 +224,7 @@ impl Route {
     /// The methods, sorted, as in the `Allow` header.
     fn allow(&self) -> String {
         let mut methods: Vec<&str> = self.targets.iter().map(|(method, ..)| method.as_str()).collect();
-        if methods.contains(&"GET") {
-            methods.push("HEAD");
-        }
         methods.sort_unstable();
-        debug_assert!(!methods.is_empty(), "route {} answers something", self.path);
         methods.join(", ")
     }
 }
