@@ -3,9 +3,13 @@
 
 mod driver;
 mod middleware;
+mod module;
 pub mod names;
 mod procedure;
 mod script;
+mod value;
+
+pub use procedure::NO_CONTENT;
 
 use crate::Files;
 use crate::error::EmitError;
@@ -44,10 +48,15 @@ const LIB: &[(&str, &str)] = &[
 const SERVER: &str = include_str!("../node/reference/server.js");
 const PACKAGE: &str = include_str!("../node/reference/package.json");
 
+#[cfg(test)]
+pub fn default_body_limit() -> String {
+    value::grouped(procedure::DEFAULT_BODY_LIMIT)
+}
+
 pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     refuse_other_triggers(plan)?;
     let outlines = outlines(plan);
-    let module = procedure::endpoint_module(plan, &outlines)?;
+    let module = module::endpoint_module(plan, &outlines)?;
     let api = format!("apis/{}-api", plan.api.name);
     let mut files = Files::new();
     let mut script = |path: String, text: &str| files.insert(path, generated(plan, Comment::Slashes, text));
@@ -83,7 +92,7 @@ fn rendered(plan: &Plan, files: &mut Files) {
     let driver = driver::driver(plan.database.engine);
     let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme.is_some());
     let view = context! {
-        api => plan.api.name,
+        api => plan.api.name.as_str(),
         module => module_name(&plan.api.name),
         scope => plan.task_id.as_str(),
         default_url => driver.default_url,
@@ -112,8 +121,11 @@ fn migrations(plan: &Plan, files: &mut Files) {
         files.insert(format!("databases/migrations/{}.sql", migration.name), dialect::migration::text(migration));
     }
     let statements = plan.database.tables.iter().map(|table| {
-        let columns: String =
-            table.columns.iter().map(|column| format!("--   {}: {}\n", column.name, one_line(&column.comment))).collect();
+        let columns: String = table
+            .columns
+            .iter()
+            .map(|column| format!("--   {}: {}\n", column.name, one_line(&column.comment)))
+            .collect();
         let statement = dialect::create_table(plan.database.engine, table);
         format!("-- {}\n{columns}{};\n", one_line(&statement.why), statement.sql)
     });
@@ -134,7 +146,8 @@ fn package(plan: &Plan) -> String {
 
 /// The variable that holds an API's module; it must not hide what `application.js` uses itself.
 fn module_name(api: &str) -> String {
-    let own = ["application", "buildApplication", "createApplication", "createMetrics", "database", "metrics", "openapi"];
+    let own =
+        ["application", "buildApplication", "createApplication", "createMetrics", "database", "metrics", "openapi"];
     let mut names = names::Names::new(&own);
     names.take("readFileSync");
     names.take(&names::camel_case(api))

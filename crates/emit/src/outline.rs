@@ -131,7 +131,7 @@ fn bound_slot(item: &Item) -> Option<&SlotName> {
     }
 }
 
-fn step_of<'a>(item: &'a Item) -> Option<&'a Step> {
+fn step_of(item: &Item) -> Option<&Step> {
     match item {
         Item::Let(_, step) | Item::Do(step) => Some(step),
         Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
@@ -279,17 +279,17 @@ fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
         Write::Delete { .. } => return false,
     };
     let Some(table) = table_of(plan, table) else { return true };
-    let is_fresh = |value: &Value| match value {
+    let is_fresh = |value: &Value| {
+        match value {
         Value::Slot(slot) => items.iter().any(|item| {
             matches!(item, Item::Let(bound, Step::Generate(Generated::Uuid | Generated::Token { .. })) if bound == slot)
         }),
         _ => false,
+    }
     };
     std::iter::once(&table.primary_key).chain(&table.unique).any(|unique| {
         let mut brought = columns.iter().filter(|(column, _)| unique.contains(column)).peekable();
-        settled != Some(unique.as_slice())
-            && brought.peek().is_some()
-            && !brought.any(|(_, value)| is_fresh(value))
+        settled != Some(unique.as_slice()) && brought.peek().is_some() && !brought.any(|(_, value)| is_fresh(value))
     })
 }
 

@@ -1,5 +1,6 @@
 //! Templates: a view in, a text out. A template is named after the file it makes and decides nothing; views do.
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use plan::Plan;
 
@@ -27,9 +28,8 @@ pub fn render(template: &str, view: &Value) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_keep_trailing_newline(true);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("the usual delimiters"));
     environment.add_filter("cell", |text: String| cell(&text));
     let (_, source) = TEMPLATES.iter().find(|(name, _)| *name == template).expect("a template of this crate");
     environment.render_str(source, view).expect("a template that fits its view")
@@ -37,7 +37,12 @@ pub fn render(template: &str, view: &Value) -> String {
 
 /// A text as it stands in a cell of a Markdown table.
 pub fn cell(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;")
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    // Code between backticks shows `<` as it is; elsewhere it would begin a tag.
+    let parts = line.split('`').enumerate();
+    let parts: Vec<String> =
+        parts.map(|(index, part)| if index % 2 == 0 { part.replace('<', "&lt;") } else { part.to_owned() }).collect();
+    parts.join("`")
 }
 
 /// How a kind of file writes comments.

@@ -104,13 +104,26 @@ impl Workspace {
     pub fn lock(&self, waiting: impl FnOnce()) -> Result<WorkspaceLock, WorkspaceFailure> {
         let path = self.state().join("lock");
         let failure = |source| WorkspaceFailure::File { path: path.clone(), source };
-        fs::create_dir_all(self.state()).map_err(failure)?;
+        self.make_state_folder().map_err(failure)?;
         let file = fs::File::options().create(true).append(true).open(&path).map_err(failure)?;
         if file.try_lock().is_err() {
             waiting();
             file.lock().map_err(failure)?;
         }
         Ok(WorkspaceLock { _file: file })
+    }
+
+    /// The state holds what people sent and what opens the API: nobody else on the machine reads it, and it stays out of
+    /// version control.
+    fn make_state_folder(&self) -> io::Result<()> {
+        let state = self.state();
+        if state.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(&state)?;
+        #[cfg(unix)]
+        fs::set_permissions(&state, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        fs::write(state.join(".gitignore"), "*\n")
     }
 
     /// Whether the workspace knows a task of that id.

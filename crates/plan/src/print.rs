@@ -37,6 +37,10 @@ pub fn plan(plan: &Plan) -> String {
             }
         }
     }
+    text.push_str("\nwill be tried on a scratch database first\n");
+    for case in &plan.cases {
+        let _ = writeln!(text, "  {}", case.name);
+    }
     text
 }
 

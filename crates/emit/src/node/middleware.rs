@@ -1,7 +1,7 @@
 //! What the endpoints of an API share, as JavaScript: keys, limits, outbox, and the shapes of bodies.
 
+use super::module::{EndpointModule, ShapeConstant, Shared};
 use super::names::camel_case;
-use super::procedure::{EndpointModule, ShapeConstant, Shared};
 use super::script::{Expression, Script, quoted};
 use crate::error::EmitError;
 use plan::Plan;
@@ -14,13 +14,17 @@ pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, Em
     let mut script = Script::new();
     script.comment(&opening(module));
     script.blank();
-    for shared in &module.shared {
-        script.line(match shared {
+    let mut imports: Vec<&str> = module
+        .shared
+        .iter()
+        .map(|shared| match shared {
             Shared::Keys => "import { ApiKeys } from '../../lib/api-keys.js';",
             Shared::Limits => "import { RateLimit } from '../../lib/rate-limit.js';",
             Shared::Outbox => "import { Outbox } from '../../lib/outbox.js';",
-        });
-    }
+        })
+        .collect();
+    imports.sort_by_key(|import| import.split(" from ").last());
+    imports.into_iter().for_each(|import| script.line(import));
     if !module.shared.is_empty() {
         script.blank();
         create_middleware(&mut script, plan, module);

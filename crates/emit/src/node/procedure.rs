@@ -1,273 +1,52 @@
 //! Procedures as JavaScript: each endpoint becomes a function that reads like its procedure, one statement a step.
-//! Comes in: a plan; goes out: the text of `endpoints.js` and what `middleware.js` must offer it. It decides nothing: a step
-//! that it has no words for is an error.
+//! It decides nothing: a step that it has no words for is an error.
 
+use super::module::{Import, Module, Shared};
 use super::names::{Names, camel_case};
-use super::script::{Expression, Script, quoted, template_literal};
+use super::script::{Expression, Script, quoted};
+use super::value::grouped;
 use crate::error::EmitError;
-use crate::outline::{Held, Outline, Slots, always_exits, bound_slots, flattened, used_slots};
+use crate::outline::{Outline, Slots, always_exits, bound_slots, flattened, used_slots};
 use plan::procedure::{
     Generated, Input, Item, LimitKey, Outcome, Procedure, Response, ResponseField, Scheme, Step, Writes,
 };
 use plan::query::{Cardinality, OnConflict, Write};
 use plan::shape::Shape;
-use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{Plan, Problem, check, database::Nullability, print};
-use std::collections::{BTreeMap, BTreeSet};
-use vocab::{Datum, FieldName, PolicyName, SlotName, TableName};
+use plan::value::Value;
+use plan::{Problem, print};
+use std::collections::BTreeSet;
+use vocab::{FieldName, PolicyName, SlotName};
 
 /// `BODY_LIMIT` of `lib/body.js`, in bytes; a test compares them.
 pub const DEFAULT_BODY_LIMIT: u64 = 65_536;
-/// The largest whole number that JavaScript keeps exactly.
-const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+/// The status of an answer that never has a body.
+pub const NO_CONTENT: u16 = 204;
+/// How deep a procedure stands in its module: in a route in a function.
+const DEPTH: usize = 2;
 
-/// What a module of endpoints may import from `lib/`, in the order of the paths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Import {
-    Authorize,
-    Undo,
-    Uuidv7,
-    Problem,
-    Anonymous,
-    Respond,
-    Validate,
-}
-
-impl Import {
-    const ALL: [Self; 7] =
-        [Self::Authorize, Self::Undo, Self::Uuidv7, Self::Problem, Self::Anonymous, Self::Respond, Self::Validate];
-
-    fn symbol(self) -> &'static str {
-        match self {
-            Self::Authorize => "authorize",
-            Self::Undo => "undo",
-            Self::Uuidv7 => "uuidv7",
-            Self::Problem => "Problem",
-            Self::Anonymous => "anonymous",
-            Self::Respond => "respond",
-            Self::Validate => "validate",
-        }
-    }
-
-    fn file(self) -> &'static str {
-        match self {
-            Self::Authorize => "authorization",
-            Self::Undo => "database",
-            Self::Uuidv7 => "identifiers",
-            Self::Problem => "problem",
-            Self::Anonymous => "request",
-            Self::Respond => "response",
-            Self::Validate => "validation",
-        }
-    }
-}
-
-/// What the endpoints of an API share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shared {
-    /// Its API keys.
-    Keys,
-    /// Its rate limits.
-    Limits,
-    /// Its outbox.
-    Outbox,
-}
-
-impl Shared {
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Self::Keys => "keys",
-            Self::Limits => "limits",
-            Self::Outbox => "outbox",
-        }
-    }
-}
-
-/// A shape as a constant of `middleware.js`.
-pub struct ShapeConstant<'a> {
-    pub name: String,
-    pub shape: &'a Shape,
-    /// The endpoints that take such bodies: `POST /api/contact`.
-    pub takers: Vec<String>,
-}
-
-/// The module of endpoints.
-pub struct EndpointModule<'a> {
-    /// The text of `endpoints.js`.
+/// A procedure's function, without what encloses it.
+pub struct Written {
     pub text: String,
-    pub shared: BTreeSet<Shared>,
-    pub shapes: Vec<ShapeConstant<'a>>,
+    /// Whether it waits for something.
+    pub waits: bool,
 }
 
-/// The endpoints of a plan as a module.
-pub fn endpoint_module<'a>(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<EndpointModule<'a>, EmitError> {
-    let mut module = Module::new(plan, outlines);
-    let mut routes = Script::new();
-    for outline in outlines {
-        routes.blank();
-        module.route(outline, &mut routes)?;
-    }
-    Ok(module.finish(&routes.into_text()))
-}
-
-/// What is gathered while procedures are written.
-struct Module<'a> {
-    plan: &'a Plan,
-    names: Names,
-    locals: BTreeMap<SlotName, String>,
-    shapes: Vec<ShapeConstant<'a>>,
-    /// Constants of `endpoints.js`: name and statement, in order of first use.
-    statements: Vec<(String, String)>,
-    imports: BTreeSet<Import>,
-    shared: BTreeSet<Shared>,
-}
-
-impl<'a> Module<'a> {
-    fn new(plan: &'a Plan, outlines: &[Outline<'a>]) -> Self {
-        let mut taken: Vec<&str> = Import::ALL.map(Import::symbol).to_vec();
-        taken.extend([Shared::Keys, Shared::Limits, Shared::Outbox].map(Shared::symbol));
-        taken.extend(["application", "createMiddleware", "database", "metrics", "registerEndpoints"]);
-        taken.extend(["request", "transaction"]);
-        let mut names = Names::new(&taken);
-        let shapes = shape_constants(outlines, &mut names);
-        let slots: BTreeSet<SlotName> =
-            outlines.iter().flat_map(|outline| bound_slots(&outline.endpoint.procedure.body)).collect();
-        let locals = slots.into_iter().map(|slot| (slot.clone(), names.take(&camel_case(slot.as_str())))).collect();
-        Self {
-            plan,
-            names,
-            locals,
-            shapes,
-            statements: Vec::new(),
-            imports: BTreeSet::new(),
-            shared: BTreeSet::new(),
-        }
-    }
-
-    fn route(&mut self, outline: &Outline<'a>, routes: &mut Script) -> Result<(), EmitError> {
-        let procedure = &outline.endpoint.procedure;
-        if let Some(why) = check::violations(procedure).into_iter().next() {
-            return Err(EmitError::Malformed { procedure: procedure.name.to_string(), why });
-        }
-        let mut writer = Writer {
-            names: self.names.clone(),
-            module: self,
-            procedure,
-            slots: &outline.slots,
-            max_body_bytes: outline.endpoint.max_body_bytes,
-            principal: None,
-            hoisted: BTreeSet::new(),
-            waits: false,
-        };
-        let mut body = Script::new();
-        writer.block(&mut body, &procedure.body, &BTreeSet::new(), Surroundings::Plain)?;
-        let waits = if writer.waits { "async " } else { "" };
-        let body = body.into_text();
-        let parameter = if body.contains("request") { "(request)" } else { "()" };
-        routes.comment(&describe(outline));
-        let (method, path) = (quoted(outline.method), quoted(outline.path));
-        routes.open(&format!("application.route({method}, {path}, {waits}{parameter} => {{"));
-        routes.append(&body);
-        routes.close("});");
-        Ok(())
-    }
-
-    fn finish(self, routes: &str) -> EndpointModule<'a> {
-        let mut script = Script::new();
-        let api = &self.plan.api.name;
-        script.comment(&format!(
-            "The endpoints of the {api} API. Each is its procedure, step by step; a step that fails throws the problem \
-             that the caller is answered with."
-        ));
-        script.blank();
-        for import in &self.imports {
-            script.line(&format!("import {{ {} }} from '../../lib/{}.js';", import.symbol(), import.file()));
-        }
-        let mut offered: Vec<&str> = self.shapes.iter().map(|constant| constant.name.as_str()).collect();
-        offered.extend((!self.shared.is_empty()).then_some("createMiddleware"));
-        offered.sort_unstable();
-        import_from(&mut script, &offered, "./middleware.js");
-        for (name, text) in &self.statements {
-            script.blank();
-            script.line(&format!("const {name} = {};", template_literal(text)));
-        }
-        script.blank();
-        script.line("/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */");
-        script.open("export function registerEndpoints(application, { database, metrics }) {");
-        if !self.shared.is_empty() {
-            let shared: Vec<&str> = self.shared.iter().map(|shared| shared.symbol()).collect();
-            let shared = shared.join(", ");
-            script.line(&format!("const {{ {shared} }} = createMiddleware({{ database, metrics }});"));
-        }
-        script.blank();
-        script.append(routes);
-        script.close("}");
-        EndpointModule { text: script.into_text(), shared: self.shared, shapes: self.shapes }
-    }
-
-    /// The constant of a statement, named after what it does.
-    fn statement(&mut self, verb: &str, table: &TableName, text: String) -> String {
-        if let Some((name, _)) = self.statements.iter().find(|(_, known)| *known == text) {
-            return name.clone();
-        }
-        let name = self.names.take(&camel_case(&format!("{verb}_{}", self.thing(table))));
-        self.statements.push((name.clone(), text));
-        name
-    }
-
-    /// The entity that the table holds, or the table's own name where no entity of the plan is called like it.
-    fn thing(&self, table: &TableName) -> String {
-        let table = table.as_str();
-        let holds = |entity: &str| {
-            let stem = entity.strip_suffix('y').map(|stem| format!("{stem}ies"));
-            table == format!("{entity}s") || table == format!("{entity}es") || stem.is_some_and(|stem| stem == table)
-        };
-        let mut entities = self.plan.api.endpoints.iter().map(|endpoint| endpoint.entity.as_str());
-        entities.find(|entity| holds(entity)).unwrap_or(table).to_owned()
-    }
-}
-
-/// A list of names from one module, on one line where it fits.
-fn import_from(script: &mut Script, names: &[&str], module: &str) {
-    if names.is_empty() {
-        return;
-    }
-    let line = format!("import {{ {} }} from '{module}';", names.join(", "));
-    if line.len() <= 120 {
-        script.line(&line);
-        return;
-    }
-    script.open("import {");
-    names.iter().for_each(|name| script.line(&format!("{name},")));
-    script.close(&format!("}} from '{module}';"));
-}
-
-/// Equal shapes are one constant; another shape of the same name gets a number.
-fn shape_constants<'a>(outlines: &[Outline<'a>], names: &mut Names) -> Vec<ShapeConstant<'a>> {
-    let mut constants: Vec<ShapeConstant<'a>> = Vec::new();
-    for outline in outlines {
-        for item in flattened(&outline.endpoint.procedure.body) {
-            let (Item::Let(_, Step::Validate(Input::Body(shape))) | Item::Do(Step::Validate(Input::Body(shape)))) = item
-            else {
-                continue;
-            };
-            let taker = format!("{} {}", outline.method, outline.path);
-            match constants.iter_mut().find(|constant| constant.shape == shape) {
-                Some(constant) => constant.takers.push(taker),
-                None => {
-                    let name = names.take(&camel_case(&shape.name));
-                    constants.push(ShapeConstant { name, shape, takers: vec![taker] });
-                }
-            }
-        }
-    }
-    constants
-}
-
-fn describe(outline: &Outline<'_>) -> String {
-    let events: Vec<String> = outline.events.iter().map(|event| format!("`{event}`")).collect();
-    let emits = if events.is_empty() { String::new() } else { format!(" and emits {}", events.join(", ")) };
-    format!("{} {}: {}{emits}.", outline.method, outline.path, outline.endpoint.summary)
+/// Writes the procedure of an endpoint, and notes in the module what it needs there.
+pub fn write_procedure<'a>(module: &mut Module<'a>, outline: &Outline<'a>) -> Result<Written, EmitError> {
+    let procedure = &outline.endpoint.procedure;
+    let mut writer = Writer {
+        names: module.names.clone(),
+        module,
+        procedure,
+        slots: &outline.slots,
+        max_body_bytes: outline.endpoint.max_body_bytes,
+        principal: None,
+        hoisted: BTreeSet::new(),
+        waits: false,
+    };
+    let mut script = Script::at(DEPTH);
+    writer.block(&mut script, &procedure.body, &BTreeSet::new(), Surroundings::Plain)?;
+    Ok(Written { waits: writer.waits, text: script.into_text() })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -287,10 +66,10 @@ impl Surroundings {
 }
 
 /// Writes one procedure.
-struct Writer<'m, 'a> {
+pub struct Writer<'m, 'a> {
     module: &'m mut Module<'a>,
     procedure: &'a Procedure,
-    slots: &'m Slots,
+    pub(super) slots: &'m Slots,
     max_body_bytes: u64,
     /// Names inside this function.
     names: Names,
@@ -302,11 +81,11 @@ struct Writer<'m, 'a> {
 }
 
 impl<'a> Writer<'_, 'a> {
-    fn cannot<T>(&self, what: &str) -> Result<T, EmitError> {
+    pub(super) fn cannot<T>(&self, what: &str) -> Result<T, EmitError> {
         Err(EmitError::Step { procedure: self.procedure.name.to_string(), what: what.to_owned() })
     }
 
-    fn malformed<T>(&self, why: String) -> Result<T, EmitError> {
+    pub(super) fn malformed<T>(&self, why: String) -> Result<T, EmitError> {
         Err(EmitError::Malformed { procedure: self.procedure.name.to_string(), why })
     }
 
@@ -380,7 +159,7 @@ impl<'a> Writer<'_, 'a> {
             }
             Step::Check(condition) => {
                 if slot.is_some() {
-                    let asked = self.condition(condition)?.0;
+                    let asked = self.question(condition)?;
                     self.bind(script, slot, &asked);
                 }
             }
@@ -505,8 +284,7 @@ impl<'a> Writer<'_, 'a> {
         let payload = self.record(payload)?;
         let call = |payload| {
             let event = Expression::text(quoted(event));
-            let arguments =
-                [Expression::text("transaction"), event, payload, Expression::text("request.receivedAt")];
+            let arguments = [Expression::text("transaction"), event, payload, Expression::text("request.receivedAt")];
             Expression::call("outbox.emit", arguments)
         };
         let whole = call(payload.clone());
@@ -678,9 +456,13 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn answer(&self, status: u16, body: &[ResponseField]) -> Result<Expression, EmitError> {
+        let status_text = Expression::text(status.to_string());
+        if status == NO_CONTENT {
+            return Ok(Expression::call("respond", [status_text]));
+        }
         let fields = body.iter().map(|field| Ok((field.name.to_string(), self.value(&field.value)?)));
         let fields = fields.collect::<Result<_, EmitError>>()?;
-        Ok(Expression::call("respond", [Expression::text(status.to_string()), Expression::Object(fields)]))
+        Ok(Expression::call("respond", [status_text, Expression::Object(fields)]))
     }
 
     fn hoist(&mut self, script: &mut Script, slots: BTreeSet<SlotName>) {
@@ -701,195 +483,12 @@ impl<'a> Writer<'_, 'a> {
         script.statement(&start, value);
     }
 
-    fn local(&self, slot: &SlotName) -> String {
+    pub(super) fn local(&self, slot: &SlotName) -> String {
         self.module.locals.get(slot).cloned().unwrap_or_else(|| camel_case(slot.as_str()))
     }
-
-    fn record(&self, fields: &[(FieldName, Value)]) -> Result<Expression, EmitError> {
-        let fields = fields.iter().map(|(name, value)| Ok((name.to_string(), self.value(value)?)));
-        Ok(Expression::Object(fields.collect::<Result<_, EmitError>>()?))
-    }
-
-    /// As a placeholder takes it: documents as text.
-    fn column_value(&self, value: &Value) -> Result<Expression, EmitError> {
-        match value {
-            Value::Literal(Datum::Json(document)) => Ok(Expression::text(quoted(&document.to_string()))),
-            value => self.value(value),
-        }
-    }
-
-    fn value(&self, value: &Value) -> Result<Expression, EmitError> {
-        Ok(match value {
-            Value::Literal(datum) => self.literal(datum)?,
-            Value::Slot(slot) => match self.slots.get(slot) {
-                Some(Held::Principal) => Expression::text(format!("{}.id", self.local(slot))),
-                Some(Held::Record(_) | Held::Rows | Held::Plain | Held::Outcome) => Expression::text(self.local(slot)),
-                None => return self.malformed(format!("slot `{slot}` is not bound")),
-            },
-            Value::Field(slot, field) => {
-                if self.slots.field(slot, field).is_none() {
-                    return self.malformed(format!("slot `{slot}` has no field `{field}`"));
-                }
-                Expression::text(format!("{}.{field}", self.local(slot)))
-            }
-            Value::Now => Expression::text("request.receivedAt"),
-            Value::After(seconds) => Expression::text(format!("request.after({seconds})")),
-            Value::Request(RequestValue::Address) => Expression::text("request.address"),
-            Value::Request(RequestValue::Id) => Expression::text("request.id"),
-            Value::Request(RequestValue::Path(_)) => return self.cannot("use a path parameter"),
-            Value::Request(RequestValue::Query(_)) => return self.cannot("use a query parameter"),
-            Value::Request(RequestValue::Cookie(_)) => return self.cannot("use a cookie"),
-            Value::Request(RequestValue::RawBody) => return self.cannot("use the raw body"),
-            Value::Record(fields) => self.record(fields)?,
-        })
-    }
-
-    fn literal(&self, datum: &Datum) -> Result<Expression, EmitError> {
-        Ok(match datum {
-            Datum::Null => Expression::text("null"),
-            Datum::Boolean(value) => Expression::text(value.to_string()),
-            Datum::Integer(number) if number.unsigned_abs() > MAX_SAFE_INTEGER => {
-                return self.cannot(&format!("use the number {number}: JavaScript does not keep it exactly"));
-            }
-            Datum::Integer(number) => Expression::text(number.to_string()),
-            Datum::Text(text) => Expression::text(quoted(text)),
-            Datum::Json(document) => json_literal(document),
-        })
-    }
-
-    /// The condition and how tightly its outermost operator binds.
-    fn condition(&self, asked: &Condition) -> Result<(Expression, Binding), EmitError> {
-        match asked {
-            Condition::Compare(left, comparison, right) => self.comparison(left, *comparison, right),
-            Condition::Present(value) => {
-                Ok((Expression::text(format!("{} !== null", self.value(value)?.flat())), Binding::Comparison))
-            }
-            Condition::All(list) => self.joined("&&", list, Binding::And, "true"),
-            Condition::Any(list) => self.joined("||", list, Binding::Or, "false"),
-            Condition::Not(inner) => match inner.as_ref() {
-                Condition::Present(value) => {
-                    Ok((Expression::text(format!("{} === null", self.value(value)?.flat())), Binding::Comparison))
-                }
-                inner => {
-                    let (inner, _) = self.condition(inner)?;
-                    Ok((Expression::text(format!("!({})", inner.flat())), Binding::Unary))
-                }
-            },
-        }
-    }
-
-    fn joined(
-        &self,
-        operator: &'static str,
-        list: &[Condition],
-        binding: Binding,
-        of_none: &str,
-    ) -> Result<(Expression, Binding), EmitError> {
-        if let [only] = list {
-            return self.condition(only);
-        }
-        let mut operands = Vec::new();
-        for condition in list {
-            let (operand, inner) = self.condition(condition)?;
-            operands.push(match operand {
-                Expression::Joined(same, nested) if same == operator => Expression::Joined(same, nested),
-                operand if inner < binding => Expression::text(format!("({})", operand.flat())),
-                operand => operand,
-            });
-        }
-        match operands.is_empty() {
-            true => Ok((Expression::text(of_none), Binding::Unary)),
-            false => Ok((Expression::Joined(operator, operands), binding)),
-        }
-    }
-
-    /// `null` compares false with everything; JavaScript takes it for 0, and for equal to itself.
-    fn comparison(
-        &self,
-        left: &Value,
-        comparison: Comparison,
-        right: &Value,
-    ) -> Result<(Expression, Binding), EmitError> {
-        let null = Value::Literal(Datum::Null);
-        if *left == null || *right == null {
-            return Ok((Expression::text("false"), Binding::Unary));
-        }
-        let mut nullable: Vec<&Value> = [left, right]
-            .into_iter()
-            .filter(|value| self.slots.nullability(value) == Nullability::Nullable)
-            .collect();
-        if comparison == Comparison::Equal {
-            // Of two values only one of which may be null, equality tells by itself.
-            nullable.truncate(if nullable.len() == 2 { 1 } else { 0 });
-        }
-        let mut operands = Vec::new();
-        for value in nullable {
-            operands.push(Expression::text(format!("{} !== null", self.value(value)?.flat())));
-        }
-        let operator = match comparison {
-            Comparison::Equal => "===",
-            Comparison::NotEqual => "!==",
-            Comparison::Less => "<",
-            Comparison::AtMost => "<=",
-            Comparison::Greater => ">",
-            Comparison::AtLeast => ">=",
-        };
-        let compared = format!("{} {operator} {}", self.value(left)?.flat(), self.value(right)?.flat());
-        if operands.is_empty() {
-            return Ok((Expression::text(compared), Binding::Comparison));
-        }
-        operands.push(Expression::text(compared));
-        Ok((Expression::Joined("&&", operands), Binding::And))
-    }
-}
-
-/// Operators from loose to tight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Binding {
-    Or,
-    And,
-    Comparison,
-    Unary,
 }
 
 /// The name in `lib/problem.js`.
 fn problem_name(problem: Problem) -> String {
     problem.name().replace('-', "_")
-}
-
-fn json_literal(document: &serde_json::Value) -> Expression {
-    match document {
-        serde_json::Value::String(text) => Expression::text(quoted(text)),
-        serde_json::Value::Array(elements) => Expression::Array(elements.iter().map(json_literal).collect()),
-        serde_json::Value::Object(entries) => Expression::Object(
-            entries
-                .iter()
-                .map(|(key, value)| {
-                    let is_plain = camel_case(key) == *key
-                        && key.chars().all(|letter| letter.is_ascii_alphanumeric())
-                        && !key.is_empty();
-                    (if is_plain { key.clone() } else { quoted(key) }, json_literal(value))
-                })
-                .collect(),
-        ),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
-            Expression::text(document.to_string())
-        }
-    }
-}
-
-/// `65_536`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    if digits.len() < 5 {
-        return digits;
-    }
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push('_');
-        }
-        text.push(digit);
-    }
-    text
 }

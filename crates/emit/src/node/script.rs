@@ -59,9 +59,8 @@ impl Expression {
         match self {
             Self::Text(text) => text.clone(),
             Self::Object(entries) => {
-                let lines = entries.iter().map(|(key, value)| {
-                    entry(key, &value.laid_out(inner + width(key) + 2, inner, 1))
-                });
+                let lines =
+                    entries.iter().map(|(key, value)| entry(key, &value.laid_out(inner + width(key) + 2, inner, 1)));
                 bracketed("{", lines, "}", indent)
             }
             Self::Array(elements) => {
@@ -148,6 +147,11 @@ impl Script {
         Self::default()
     }
 
+    /// For lines that stand that deep in what they will be part of.
+    pub fn at(depth: usize) -> Self {
+        Self { text: String::new(), depth }
+    }
+
     pub fn into_text(self) -> String {
         self.text
     }
@@ -217,14 +221,8 @@ impl Script {
         self.line(&format!("// {line}"));
     }
 
-    /// Another script's lines, as deep as this one stands.
-    pub fn append(&mut self, other: &str) {
-        for line in other.lines() {
-            if line.is_empty() {
-                self.text.push('\n');
-            } else {
-                self.line(line);
-            }
-        }
+    /// Lines that were written at their depth.
+    pub fn append(&mut self, lines: &str) {
+        self.text.push_str(lines);
     }
 }

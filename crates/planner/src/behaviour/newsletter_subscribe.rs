@@ -35,7 +35,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         Writes::Keep,
     ));
     Behaved {
-        summary: "subscribes an address to the newsletter, once".to_owned(),
+        summary: "subscribes an address to the newsletter once".to_owned(),
         body,
         table,
         event_fields: given.event_fields(),

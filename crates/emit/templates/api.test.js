@@ -1,0 +1,82 @@
+// Runs the application on a free port with a database of its own, and asks it what `cases.json` says. Every case gets a
+// fresh application, so that none depends on what another one counted or stored.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { buildApplication } from '../application.js';
+import { connect } from '../databases/connection-config.js';
+import { ApiKeys } from '../lib/api-keys.js';
+import { createServer, listen } from '../lib/server.js';
+import { closeServer } from '../lib/shutdown.js';
+
+/** In an expected header or body: anything, but present. */
+const ANYTHING = '${any}';
+/** In a request header: a working API key. */
+const API_KEY = '${api_key}';
+
+const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
+
+for (const { name, repeat = 1, request, expect } of cases) {
+  test(name, async (context) => {
+    const application = await start(context);
+    let answer;
+    for (let count = 0; count < repeat; count += 1) answer = await send(application, request);
+    assert.equal(answer.status, expect.status, answer.text);
+    for (const [header, value] of Object.entries(expect.headers ?? {})) {
+      const given = answer.headers[header.toLowerCase()];
+      assert.ok(given !== undefined, `no header ${header}`);
+      if (value !== ANYTHING) assert.equal(given, value, header);
+    }
+    if (expect.body !== undefined) assertMatches(JSON.parse(answer.text), expect.body, 'body');
+  });
+}
+
+async function start(context) {
+  const folder = mkdtempSync(join(tmpdir(), '{{ api }}-'));
+  const database = connect(`file:${folder}/app.sqlite`);
+  const { secret: key } = new ApiKeys(database).create('test');
+  const server = createServer(buildApplication(database).listener());
+  const url = new URL(await listen(server, { host: '127.0.0.1', port: 0 }));
+  context.after(async () => {
+    await closeServer(server);
+    database.close();
+    rmSync(folder, { recursive: true });
+  });
+  return { url, key };
+}
+
+// Not `fetch`: it adds headers, and refuses to send some.
+function send({ url, key }, { method, path, headers = {}, body, text }) {
+  const payload = body === undefined ? text : JSON.stringify(body);
+  const all = body === undefined ? {} : { 'content-type': 'application/json' };
+  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value.replaceAll(API_KEY, key);
+  return new Promise((resolve, reject) => {
+    const options = { host: url.hostname, port: url.port, method, path, headers: all, agent: false };
+    const outgoing = http.request(options, async (incoming) => {
+      const chunks = await incoming.toArray();
+      resolve({ status: incoming.statusCode, headers: incoming.headers, text: Buffer.concat(chunks).toString() });
+    });
+    outgoing.on('error', reject);
+    outgoing.end(payload);
+  });
+}
+
+/** Of objects the expected keys are compared, arrays are compared whole. */
+function assertMatches(given, expected, place) {
+  if (expected === ANYTHING) {
+    assert.notEqual(given, undefined, `${place} is missing`);
+  } else if (Array.isArray(expected)) {
+    assert.ok(Array.isArray(given), `${place} is no array`);
+    assert.equal(given.length, expected.length, `${place} has another length`);
+    expected.forEach((element, index) => assertMatches(given[index], element, `${place}/${index}`));
+  } else if (typeof expected === 'object' && expected !== null) {
+    assert.ok(typeof given === 'object' && given !== null, `${place} is no object`);
+    for (const [key, value] of Object.entries(expected)) assertMatches(given[key], value, `${place}/${key}`);
+  } else {
+    assert.equal(given, expected, place);
+  }
+}
