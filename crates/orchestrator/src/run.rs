@@ -49,7 +49,7 @@ pub struct Planned {
 /// Why a task did not even get a plan, or did not come through.
 enum Stop {
     Invalid(Vec<Diagnostic>),
-    World(Failure),
+    World(Box<Failure>),
 }
 
 impl From<WorkspaceFailure> for Stop {
@@ -59,7 +59,7 @@ impl From<WorkspaceFailure> for Stop {
             WorkspaceFailure::File { .. } | WorkspaceFailure::Damaged { .. } => {
                 let mut told = Failure::new("api.endpoint_configuration", "workspace", "the workspace cannot be used");
                 told.cause = Some(failure.to_string());
-                Self::World(told)
+                Self::World(Box::new(told))
             }
         }
     }
@@ -77,7 +77,7 @@ impl From<StoreError> for Stop {
         };
         told.retryable = error.is_retryable();
         told.cause = Some(error.to_string());
-        Self::World(told)
+        Self::World(Box::new(told))
     }
 }
 
@@ -146,7 +146,7 @@ async fn carry_out(
     let files = emit::files(&plan).map_err(|error| {
         let mut told = Failure::new("api.endpoint_configuration", "emit", "the Node.js application cannot be written");
         told.cause = Some(error.to_string());
-        Stop::World(told)
+        Stop::World(Box::new(told))
     })?;
 
     progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
@@ -260,7 +260,7 @@ fn check_routes(plan: &Plan, workspace: &Workspace) -> Result<(), Stop> {
             let message = format!("`{route}` is served by task `{other}` already");
             let mut told = Failure::new("api.endpoint_configuration", "route_taken", message);
             told.hint = Some("give the endpoint another path, or use another workspace".to_owned());
-            return Err(Stop::World(told));
+            return Err(Stop::World(Box::new(told)));
         }
     }
     Ok(())
@@ -294,7 +294,7 @@ fn write(
             Failure::new("api.endpoint_configuration", "files", "a file of the task's folder cannot be written");
         told.cause = Some(failure.to_string());
         told.hint = Some("make the folder writable, or name another one with `--output`".to_owned());
-        Stop::World(told)
+        Stop::World(Box::new(told))
     };
     let mut ledger = workspace.file_ledger(task_id)?;
     ledger.announce(files);
@@ -377,7 +377,7 @@ fn first_failure(verification: &[Verification]) -> Option<&Verification> {
 fn failure(stop: Stop) -> Failure {
     match stop {
         Stop::Invalid(diagnostics) => Failure::invalid(diagnostics),
-        Stop::World(failure) => failure,
+        Stop::World(failure) => *failure,
     }
 }
 

@@ -52,7 +52,7 @@ fn answer(response: &Response, format: Format) -> Ended {
 
 fn show_plan(task: &Task, source: &Source, options: &RunOptions, format: Format) -> Ended {
     match orchestrator::plan_task(task, options) {
-        Ok(Planned { plan, .. }) => show::plan(&plan, format).map(|()| COMPLETED).map_err(Into::into),
+        Ok(Planned { plan, .. }) => show::plan(&plan, format).map(|()| COMPLETED),
         Err(response) => {
             show::response_diagnostics(source, &response);
             answer(&response, format)
