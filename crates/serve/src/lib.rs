@@ -18,6 +18,5 @@ mod validation;
 pub use api_key::NewApiKey;
 pub use listen::{Current, listen};
 pub use program::UnservablePlan;
-pub use rate_limit::{Limiter, Standing, Verdict};
 pub use service::{Served, Service};
 pub use try_out::try_case;

@@ -18,7 +18,7 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 const OVERFLOW: &str = "overflow";
 
 /// Counts the requests of every caller under one policy.
-pub struct Limiter {
+pub(crate) struct Limiter {
     policy: RateLimitPolicy,
     header: String,
     window: Duration,
@@ -37,7 +37,7 @@ struct Shard {
 
 /// What the limiter says of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// Whether the request passes; only then it was counted.
     pub verdict: Verdict,
     /// Requests left.
@@ -48,7 +48,7 @@ pub struct Standing {
 
 /// Whether a request passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It passes and was counted.
     Pass,
     /// It is one too many and was not counted.

@@ -233,20 +233,6 @@ impl SqliteStore {
         .await
     }
 
-    /// How many events the outbox holds, by name.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub async fn outbox_counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        self.with_reader(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT name, count(*) FROM outbox_events GROUP BY name ORDER BY name")?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-        .await
-    }
-
     /// How many rows a table holds.
     ///
     /// # Errors
