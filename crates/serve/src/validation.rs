@@ -73,7 +73,7 @@ fn value(name: &FieldName, field_type: FieldType, min_length: u32, given: Option
         Some(given) => given,
     };
     match field_type {
-        FieldType::Integer => match given.as_i64() {
+        FieldType::Integer => match whole_number(given) {
             Some(number) => Ok(Datum::Integer(number)),
             None => wrong("type", "must be a whole number"),
         },
@@ -93,6 +93,14 @@ fn value(name: &FieldName, field_type: FieldType, min_length: u32, given: Option
             _ => wrong("type", "must be a string"),
         },
     }
+}
+
+/// A number without a fraction that every JSON reader holds exactly: `1`, `1.0`, up to 2^53 - 1 on either side.
+fn whole_number(given: &Json) -> Option<i64> {
+    const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+    let number = given.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= MAX_SAFE)?;
+    #[allow(clippy::cast_possible_truncation)] // a whole number within 2^53
+    Some(number as i64)
 }
 
 fn text_value(name: &FieldName, field_type: FieldType, min_length: u32, text: &str) -> Result<Datum, Wrong> {
@@ -187,6 +195,20 @@ mod tests {
         }
         for bad in ["1234", "+", "12a45", "++12345", "123456789012345678901", "12345+"] {
             assert!(!is_phone(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers() {
+        for (given, expected) in [
+            ("1", Some(1)),
+            ("1.0", Some(1)),
+            ("-9007199254740991", Some(-9_007_199_254_740_991)),
+            ("9007199254740992", None),
+            ("1.5", None),
+            ("\"1\"", None),
+        ] {
+            assert_eq!(whole_number(&serde_json::from_str(given).unwrap()), expected, "{given}");
         }
     }
 
