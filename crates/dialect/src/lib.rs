@@ -8,10 +8,10 @@ mod sqlite;
 mod tests;
 
 use plan::database::{Column, ObservedTable, Statement, Table};
-use plan::query::{OnConflict, Query, Write};
+use plan::query::{OnConflict, Order, Query, Write};
 use plan::system;
-use plan::value::Value;
-use vocab::{Datum, Engine, TableName};
+use plan::value::{Comparison, Value};
+use vocab::{ColumnName, Datum, Engine, TableName};
 
 /// A statement with placeholders, and where their values come from, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,38 @@ pub fn described(engine: Engine, table: &Table) -> ObservedTable {
 pub fn lower_query(engine: Engine, query: &Query) -> Result<Lowered, Unsupported> {
     match engine {
         Engine::Sqlite => sqlite::statement::query(query),
+    }
+}
+
+/// What a request asks of a listing, checked against the query's holes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// What rows must hold, besides what the query always asks for.
+    pub filters: Vec<(ColumnName, Comparison, Datum)>,
+    /// The order; its last column is unique.
+    pub order: Vec<Order>,
+    /// The values of the order's columns in the row behind which the page begins.
+    pub after: Option<Vec<Datum>>,
+    /// Rows at most.
+    pub limit: u32,
+}
+
+/// The part of a listing that no request changes: outputs and the filter that always holds.
+///
+/// # Errors
+/// [`Unsupported`] where the engine's lowering has no words for it.
+pub fn lower_listing_base(engine: Engine, query: &Query) -> Result<Lowered, Unsupported> {
+    match engine {
+        Engine::Sqlite => sqlite::statement::listing_base(query),
+    }
+}
+
+/// A listing as a statement, at request time. `base` is the text of [`lower_listing_base`] for the query; the values
+/// follow those of the base.
+#[must_use]
+pub fn lower_listing(engine: Engine, query: &Query, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
+    match engine {
+        Engine::Sqlite => sqlite::statement::listing(base, !query.filter.is_empty(), asked),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Statements as text: one check a feature.
 
-use crate::{create_table, lower_query, lower_write, migration};
+use crate::{Listing, create_table, lower_listing, lower_listing_base, lower_query, lower_write, migration};
 use expect_test::{Expect, expect};
 use plan::database::{Column, Migration, Nullability, Sensitivity, Table};
 use plan::query::{Assigned, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write};
@@ -110,6 +110,19 @@ fn queries() {
     };
     expect![[r#"SELECT id, note AS remark FROM "order" WHERE email = ? ORDER BY id DESC"#]]
         .assert_eq(&lower_query(Engine::Sqlite, &query).unwrap().text);
+    let asked = Listing {
+        filters: vec![(name("note"), Comparison::AtLeast, Datum::Text("m".into()))],
+        order: vec![
+            Order { column: name("note"), direction: Direction::Descending },
+            Order { column: name("id"), direction: Direction::Ascending },
+        ],
+        after: Some(vec![Datum::Text("x".into()), Datum::Text("7".into())]),
+        limit: 21,
+    };
+    let base = lower_listing_base(Engine::Sqlite, &query).unwrap();
+    let (text, binds) = lower_listing(Engine::Sqlite, &query, &base.text, &asked);
+    assert_eq!(text.matches('?').count(), base.binds.len() + binds.len());
+    expect![[r#"SELECT id, note AS remark FROM "order" WHERE email = ? AND note >= ? AND (note < ? OR note = ? AND id > ?) ORDER BY note DESC, id LIMIT 21"#]].assert_eq(&text);
     query.holes.page = Some(Page { default: 1, max: 2 });
     assert!(lower_query(Engine::Sqlite, &query).is_err(), "a hole is not lowered quietly");
 }

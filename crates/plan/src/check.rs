@@ -138,7 +138,9 @@ impl Checker {
         }
         match step {
             Step::Authorize { .. } | Step::Limit { .. } | Step::Generate(_) | Step::VerifySignature { .. } => {}
-            Step::Validate(Input::Body(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_)) => {}
+            Step::Validate(
+                Input::Body(_) | Input::Changes(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_),
+            ) => {}
             Step::Check(condition) => self.condition(condition, slots),
             Step::Digest(value) | Step::HashPassword(value) => self.value(value, slots),
             Step::VerifyPassword { password, hash } => {
@@ -171,6 +173,7 @@ impl Checker {
                     match assigned {
                         Assigned::Value(value) => self.value(value, slots),
                         Assigned::Plus(_) => {}
+                        Assigned::IfGiven(slot, _) => self.slot(slot, slots),
                     }
                 }
                 self.predicates(filter, slots);
@@ -206,7 +209,7 @@ impl Checker {
                 self.value(left, slots);
                 self.value(right, slots);
             }
-            Condition::Present(value) => self.value(value, slots),
+            Condition::Present(value) | Condition::Current(value) => self.value(value, slots),
             Condition::All(inner) | Condition::Any(inner) => {
                 inner.iter().for_each(|condition| self.condition(condition, slots));
             }
@@ -216,7 +219,11 @@ impl Checker {
 
     fn response(&mut self, response: &Response, slots: &Slots) {
         match response {
-            Response::Answer { body, .. } => body.iter().for_each(|field| self.value(&field.value, slots)),
+            Response::Answer { body, tag, location, .. } => {
+                body.iter().for_each(|field| self.value(&field.value, slots));
+                tag.iter().for_each(|tag| self.value(tag, slots));
+                location.iter().for_each(|location| self.value(&location.key, slots));
+            }
             Response::Rows { slot } => self.slot(slot, slots),
             Response::Redirect(value) => self.value(value, slots),
             Response::Problem(_) | Response::Done => {}
@@ -226,7 +233,7 @@ impl Checker {
     fn value(&mut self, value: &Value, slots: &Slots) {
         match value {
             Value::Literal(_) | Value::Now | Value::After(_) | Value::Request(_) => {}
-            Value::Slot(slot) | Value::Field(slot, _) => self.slot(slot, slots),
+            Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => self.slot(slot, slots),
             Value::Record(fields) => fields.iter().for_each(|(_, value)| self.value(value, slots)),
         }
     }

@@ -16,6 +16,15 @@ pub struct DatabasePlan {
     pub migrations: Vec<Migration>,
 }
 
+impl DatabasePlan {
+    /// The column, if the plan has such a table with such a column.
+    #[must_use]
+    pub fn column(&self, table: &TableName, column: &ColumnName) -> Option<&Column> {
+        let table = self.tables.iter().find(|known| known.name == *table)?;
+        table.columns.iter().find(|known| known.name == *column)
+    }
+}
+
 /// Where a database is. Secrets are references, never values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 pub const ANY: &str = "${any}";
 /// In a request header: a valid API key.
 pub const API_KEY: &str = "${api_key}";
+/// In the path of a request, or in an expected body: the id of what the request before made.
+pub const ID: &str = "${id}";
 /// A key of the right shape, with the right checksum, that nobody was given.
 pub const UNKNOWN_API_KEY: &str = "ipk_0000000000000000000000003mif3b";
 /// Most repetitions of one request: a limit above it is not tried at its full height.
@@ -22,6 +24,9 @@ pub struct HttpCase {
     /// How often the request is sent; the last answer is compared.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub repeat: u32,
+    /// A request that is sent once before; its answer must be 2xx, and the `id` of its body stands for [`ID`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<CaseRequest>,
     /// What is sent.
     pub request: CaseRequest,
     /// What must come back.

@@ -165,6 +165,7 @@ fn step(step: &Step) -> String {
         }
         Step::Validate(input) => match input {
             Input::Body(what) => format!("{name} body as {}", shape(what)),
+            Input::Changes(what) => format!("{name} body as changes of {}", shape(what)),
             Input::Parameters(what) => format!("{name} parameters as {}", shape(what)),
             Input::Listing(open) => format!("{name} query string for{}", holes(open)),
             Input::Selection(open) => format!("{name} selection for{}", holes(open)),
@@ -297,6 +298,7 @@ fn write(change: &Write) -> String {
                 .map(|(column, assigned)| match assigned {
                     Assigned::Value(given) => format!("{column}: {}", value(given)),
                     Assigned::Plus(amount) => format!("{column}: {column} + {amount}"),
+                    Assigned::IfGiven(slot, field) => format!("{column}: {slot}.{field} if given"),
                 })
                 .collect();
             format!("update {table} {{ {} }}{}", set.join(", "), filters(filter))
@@ -331,6 +333,7 @@ fn condition(asked: &Condition) -> String {
             format!("{} {} {}", value(left), comparison.as_str(), value(right))
         }
         Condition::Present(given) => format!("{} is present", value(given)),
+        Condition::Current(tag) => format!("if-match allows {}", value(tag)),
         Condition::All(inner) => inner.iter().map(condition).collect::<Vec<_>>().join(" and "),
         Condition::Any(inner) => format!("({})", inner.iter().map(condition).collect::<Vec<_>>().join(" or ")),
         Condition::Not(inner) => format!("not ({})", condition(inner)),
@@ -339,10 +342,14 @@ fn condition(asked: &Condition) -> String {
 
 fn response(response: &Response) -> String {
     match response {
-        Response::Answer { status, body } => {
+        Response::Answer { status, body, tag, location } => {
             let fields: Vec<(FieldName, Value)> =
                 body.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
-            format!("respond {status} {}", record(&fields))
+            let tag = tag.as_ref().map_or_else(String::new, |tag| format!(" tagged {}", value(tag)));
+            let location = location
+                .as_ref()
+                .map_or_else(String::new, |location| format!(" at {}{{{}}}", location.path, value(&location.key)));
+            format!("respond {status} {}{tag}{location}", record(&fields))
         }
         Response::Rows { slot } => format!("respond 200 with the rows of {slot}"),
         Response::Problem(problem) => format!("respond {} {}", problem.status(), problem.name()),
@@ -366,6 +373,7 @@ fn value(given: &Value) -> String {
         Value::Literal(datum) => datum.to_json().to_string(),
         Value::Slot(slot) => slot.to_string(),
         Value::Field(slot, field) => format!("{slot}.{field}"),
+        Value::Given(slot, field) => format!("{slot}.{field} is given"),
         Value::Now => "now".to_owned(),
         Value::After(seconds) => format!("now + {seconds} s"),
         Value::Request(RequestValue::Address) => "request.address".to_owned(),

@@ -22,6 +22,8 @@ pub enum Problem {
     RequestTimeout,
     /// A unique value is taken.
     Conflict,
+    /// The record has changed since the caller read it.
+    PreconditionFailed,
     /// The body is over the limit.
     BodyTooLarge,
     /// The body is of another media type.
@@ -40,7 +42,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MissingCredentials,
@@ -49,6 +51,7 @@ impl Problem {
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::Conflict,
+        Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::ValidationFailed,
@@ -112,6 +115,12 @@ impl Problem {
                 ("request-timeout", 408, "Request timed out", Some("the body did not arrive in time"))
             }
             Self::Conflict => ("conflict", 409, "Conflict", Some("a record with the same unique value exists")),
+            Self::PreconditionFailed => (
+                "precondition-failed",
+                412,
+                "Precondition failed",
+                Some("the record has changed since it was read; read it again"),
+            ),
             Self::BodyTooLarge => ("body-too-large", 413, "Body too large", None),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", 415, "Unsupported media type", Some("send the body as `application/json`"))

@@ -263,8 +263,11 @@ pub enum LimitKey {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Input {
-    /// The JSON body.
+    /// The JSON body: a whole record.
     Body(Shape),
+    /// The JSON body: a record of changes. A field that is absent stays as it is, one that is null is emptied
+    /// (RFC 7396, one level deep).
+    Changes(Shape),
     /// The path and query parameters.
     Parameters(Shape),
     /// The query string of a list: filters, order, page.
@@ -303,10 +306,14 @@ pub enum Response {
     Answer {
         /// The status code.
         status: u16,
-        /// The object's fields in order.
+        /// The object's fields in order. None at all: no body.
         body: Vec<ResponseField>,
+        /// What tells this version of the record from others: the `ETag` header, quoted.
+        tag: Option<Value>,
+        /// Where the new record can be read: the `Location` header.
+        location: Option<Location>,
     },
-    /// An answer with the rows of a slot.
+    /// An answer with a page of rows: `{"items": [...], "next": cursor or null}`. Its tag is made from its bytes.
     Rows {
         /// The slot of a read.
         slot: SlotName,
@@ -317,6 +324,15 @@ pub enum Response {
     Redirect(Value),
     /// Nobody waits for an answer: events and schedules end so.
     Done,
+}
+
+/// The path of a record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Location {
+    /// The path up to the record's key, with its last slash.
+    pub path: String,
+    /// The record's key.
+    pub key: Value,
 }
 
 /// A field of an answer.

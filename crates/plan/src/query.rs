@@ -3,7 +3,7 @@
 
 use crate::value::{Comparison, Value};
 use serde::{Deserialize, Serialize};
-use vocab::{ColumnName, FieldName, TableName};
+use vocab::{ColumnName, FieldName, SlotName, TableName};
 
 /// A question to the database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,6 +173,8 @@ pub enum Assigned {
     Value(Value),
     /// What it was, plus this.
     Plus(i64),
+    /// The field of a record of changes, where it was given; else what it was.
+    IfGiven(SlotName, FieldName),
 }
 
 /// What an insert does when a unique value is taken.

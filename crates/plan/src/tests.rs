@@ -96,7 +96,7 @@ fn answer(status: u16, body: &[(&str, Value)]) -> Item {
             description: String::new(),
         })
         .collect();
-    Item::Exit(Response::Answer { status, body }, Writes::Keep)
+    Item::Exit(Response::Answer { status, body, tag: None, location: None }, Writes::Keep)
 }
 fn shape(name: &str, names: &[&str]) -> Shape {
     let fields = names

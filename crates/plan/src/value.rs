@@ -13,6 +13,8 @@ pub enum Value {
     Slot(SlotName),
     /// A field of the record in a slot.
     Field(SlotName, FieldName),
+    /// Whether the field of a record of changes was given.
+    Given(SlotName, FieldName),
     /// When the request arrived or the work began.
     Now,
     /// That many seconds after now.
@@ -49,6 +51,8 @@ pub enum Condition {
     Compare(Value, Comparison, Value),
     /// There is a value.
     Present(Value),
+    /// The request's `If-Match` is absent, `*`, or names this tag: the caller has seen the newest version.
+    Current(Value),
     /// Every one of them.
     All(Vec<Condition>),
     /// At least one of them.

@@ -2,16 +2,80 @@
 
 use super::definition::column_list;
 use super::quote;
-use crate::{Lowered, Unsupported};
-use plan::query::{Assigned, Direction, Holes, OnConflict, Output, Predicate, Query, RowLock, Write};
+use crate::{Listing, Lowered, Unsupported};
+use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::value::Value;
-use vocab::Engine;
+use vocab::{Datum, Engine};
 
 pub fn query(query: &Query) -> Result<Lowered, Unsupported> {
-    let unsupported = |what| Err(Unsupported { engine: Engine::Sqlite, what });
     if query.holes != Holes::default() {
-        return unsupported("a query that a request completes");
+        return Err(Unsupported { engine: Engine::Sqlite, what: "a query that a request completes, in one piece" });
     }
+    let mut lowered = select(query)?;
+    filter(&query.filter, &mut lowered);
+    if !query.order.is_empty() {
+        lowered.text.push_str(" ORDER BY ");
+        lowered.text.push_str(&order(&query.order));
+    }
+    Ok(lowered)
+}
+
+/// The part of a listing that no request changes.
+pub fn listing_base(query: &Query) -> Result<Lowered, Unsupported> {
+    match query.holes.selection {
+        Choice::Fixed => {}
+        Choice::Open => return Err(Unsupported { engine: Engine::Sqlite, what: "outputs that a request chooses" }),
+    }
+    let mut lowered = select(query)?;
+    filter(&query.filter, &mut lowered);
+    Ok(lowered)
+}
+
+/// The whole listing. The order's last column is unique, so that a page begins exactly behind the one before.
+pub fn listing(base: &str, has_filter: bool, asked: &Listing) -> (String, Vec<Datum>) {
+    let mut conditions = Vec::new();
+    let mut binds = Vec::new();
+    for (column, comparison, value) in &asked.filters {
+        conditions.push(format!("{} {} ?", quote(column.as_str()), comparison.as_str()));
+        binds.push(value.clone());
+    }
+    if let Some(after) = &asked.after {
+        // (a, b) behind (x, y): a > x, or a = x and b > y; each column in its own direction.
+        let mut ways = Vec::new();
+        for last in 0..asked.order.len().min(after.len()) {
+            let mut parts: Vec<String> =
+                asked.order[..last].iter().map(|level| format!("{} = ?", quote(level.column.as_str()))).collect();
+            let sign = match asked.order[last].direction {
+                Direction::Ascending => ">",
+                Direction::Descending => "<",
+            };
+            parts.push(format!("{} {sign} ?", quote(asked.order[last].column.as_str())));
+            binds.extend(after[..=last].iter().cloned());
+            ways.push(parts.join(" AND "));
+        }
+        conditions.push(format!("({})", ways.join(" OR ")));
+    }
+    let mut text = base.to_owned();
+    if !conditions.is_empty() {
+        text.push_str(if has_filter { " AND " } else { " WHERE " });
+        text.push_str(&conditions.join(" AND "));
+    }
+    text.push_str(&format!(" ORDER BY {} LIMIT {}", order(&asked.order), asked.limit));
+    (text, binds)
+}
+
+fn order(levels: &[Order]) -> String {
+    let levels: Vec<String> = levels
+        .iter()
+        .map(|level| match level.direction {
+            Direction::Ascending => quote(level.column.as_str()),
+            Direction::Descending => format!("{} DESC", quote(level.column.as_str())),
+        })
+        .collect();
+    levels.join(", ")
+}
+
+fn select(query: &Query) -> Result<Lowered, Unsupported> {
     let mut outputs = Vec::new();
     for output in &query.outputs {
         match output {
@@ -21,31 +85,15 @@ pub fn query(query: &Query) -> Result<Lowered, Unsupported> {
             Output::Column { column, field } => {
                 outputs.push(format!("{} AS {}", quote(column.as_str()), quote(field.as_str())));
             }
-            Output::Related { .. } => return unsupported("nested rows"),
+            Output::Related { .. } => return Err(Unsupported { engine: Engine::Sqlite, what: "nested rows" }),
         }
     }
     // SQLite has one writer: a row read inside a transaction cannot change before its end.
     match query.lock {
         RowLock::None | RowLock::ForUpdate => {}
     }
-    let mut lowered = Lowered {
-        text: format!("SELECT {} FROM {}", outputs.join(", "), quote(query.from.as_str())),
-        binds: Vec::new(),
-    };
-    filter(&query.filter, &mut lowered);
-    if !query.order.is_empty() {
-        let order: Vec<String> = query
-            .order
-            .iter()
-            .map(|order| match order.direction {
-                Direction::Ascending => quote(order.column.as_str()),
-                Direction::Descending => format!("{} DESC", quote(order.column.as_str())),
-            })
-            .collect();
-        lowered.text.push_str(" ORDER BY ");
-        lowered.text.push_str(&order.join(", "));
-    }
-    Ok(lowered)
+    let text = format!("SELECT {} FROM {}", outputs.join(", "), quote(query.from.as_str()));
+    Ok(Lowered { text, binds: Vec::new() })
 }
 
 pub fn write(write: &Write) -> Lowered {
@@ -80,6 +128,11 @@ pub fn write(write: &Write) -> Lowered {
                             format!("{column} = ?")
                         }
                         Assigned::Plus(amount) => format!("{column} = {column} + ({amount})"),
+                        Assigned::IfGiven(slot, field) => {
+                            binds.push(Value::Given(slot.clone(), field.clone()));
+                            binds.push(Value::Field(slot.clone(), field.clone()));
+                            format!("{column} = CASE WHEN ? THEN ? ELSE {column} END")
+                        }
                     }
                 })
                 .collect();

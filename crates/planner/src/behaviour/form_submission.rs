@@ -28,6 +28,8 @@ pub fn lower(given: &Given<'_>) -> Behaved {
                     description: "When the request arrived.".to_owned(),
                 },
             ],
+            tag: None,
+            location: None,
         },
         Writes::Keep,
     ));

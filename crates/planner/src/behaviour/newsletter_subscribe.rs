@@ -31,6 +31,8 @@ pub fn lower(given: &Given<'_>) -> Behaved {
                 field_type: FieldType::Line { max: 20 },
                 description: "Always `accepted`: the answer does not tell whether the address was known.".to_owned(),
             }],
+            tag: None,
+            location: None,
         },
         Writes::Keep,
     ));
