@@ -30,6 +30,8 @@ pub struct Field {
     pub field_type: FieldType,
     /// Whether it may be left out.
     pub presence: Presence,
+    /// Fewest characters of a text.
+    pub min_length: u32,
     /// Who may see it.
     pub sensitivity: Sensitivity,
     /// One sentence for documents.
@@ -72,35 +74,48 @@ struct FieldText {
     example: String,
 }
 
-#[derive(Deserialize)]
+/// The word of a type in a data file.
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+pub(crate) enum Kind {
     Line,
     Text,
     Email,
     Phone,
     Url,
+    Integer,
+    Boolean,
+    Timestamp,
+    Uuid,
+}
+
+/// The type that a word and a length mean together.
+pub(crate) fn field_type(kind: Kind, max: Option<u32>) -> Result<FieldType, String> {
+    Ok(match (kind, max) {
+        (Kind::Line, Some(max)) => FieldType::Line { max },
+        (Kind::Text, Some(max)) => FieldType::Text { max },
+        (Kind::Line | Kind::Text, None) => return Err("a `line` or `text` needs `max`".to_owned()),
+        (_, Some(_)) => return Err("only a `line` or `text` takes `max`".to_owned()),
+        (Kind::Email, None) => FieldType::Email,
+        (Kind::Phone, None) => FieldType::Phone,
+        (Kind::Url, None) => FieldType::Url,
+        (Kind::Integer, None) => FieldType::Integer,
+        (Kind::Boolean, None) => FieldType::Boolean,
+        (Kind::Timestamp, None) => FieldType::Timestamp,
+        (Kind::Uuid, None) => FieldType::Uuid,
+    })
 }
 
 impl TryFrom<FieldText> for Field {
     type Error = String;
 
     fn try_from(text: FieldText) -> Result<Self, String> {
-        let field_type = match (text.kind, text.max) {
-            (Kind::Line, Some(max)) => FieldType::Line { max },
-            (Kind::Text, Some(max)) => FieldType::Text { max },
-            (Kind::Line | Kind::Text, None) => return Err(format!("field `{}` needs `max`", text.name)),
-            (Kind::Email, None) => FieldType::Email,
-            (Kind::Phone, None) => FieldType::Phone,
-            (Kind::Url, None) => FieldType::Url,
-            (Kind::Email | Kind::Phone | Kind::Url, Some(_)) => {
-                return Err(format!("field `{}` has its own greatest length", text.name));
-            }
-        };
+        let field_type = field_type(text.kind, text.max).map_err(|why| format!("field `{}`: {why}", text.name))?;
         Ok(Self {
             name: text.name,
             field_type,
             presence: text.presence,
+            min_length: 1,
             sensitivity: text.sensitivity,
             description: text.description,
             example: text.example,

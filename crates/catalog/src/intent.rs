@@ -11,23 +11,39 @@ pub struct Intent {
     pub rule: String,
     /// The method it is for, upper case.
     pub method: String,
-    /// The last segments of a path it is for.
+    /// The last segments of a path it is for. None: any.
+    #[serde(default)]
     pub last_segment: Vec<String>,
+    /// Whether the path ends in a name or in a key.
+    #[serde(default)]
+    pub path: PathKind,
     /// What the endpoint does.
     pub behavior: BehaviorName,
-    /// What it does it with.
-    pub entity: EntityName,
-    /// The event that tells of it.
-    pub emits: EventName,
+    /// What it does it with. None: what the path names.
+    pub entity: Option<EntityName>,
+    /// The event that tells of it. None: the entity's own.
+    pub emits: Option<EventName>,
     /// The reason in words; `{segment}` stands for the segment that fitted.
     pub because: String,
 }
 
+/// What a path ends in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathKind {
+    /// A name: `/api/orders`.
+    #[default]
+    Collection,
+    /// A key behind a name: `/api/orders/{id}`.
+    Item,
+}
+
 impl Intent {
-    /// The reason, when the rule is for such an endpoint.
+    /// The reason, when the rule is for such an endpoint. `segment` is the last name of the path.
     #[must_use]
-    pub fn reason(&self, method: &str, last_segment: &str) -> Option<String> {
-        let fits = self.method == method && self.last_segment.iter().any(|segment| segment == last_segment);
-        fits.then(|| self.because.replace("{segment}", last_segment))
+    pub fn reason(&self, method: &str, path: PathKind, segment: &str) -> Option<String> {
+        let names_it = self.last_segment.is_empty() || self.last_segment.iter().any(|known| known == segment);
+        let fits = self.method == method && self.path == path && names_it;
+        fits.then(|| self.because.replace("{segment}", segment))
     }
 }

@@ -4,13 +4,15 @@
 mod entity;
 mod event;
 mod intent;
+mod word;
 
 pub use entity::{Entity, Field, Presence, Sensitivity};
 pub use event::Event;
-pub use intent::Intent;
+pub use intent::{Intent, PathKind};
+pub use word::WordRule;
 
 use std::collections::BTreeMap;
-use vocab::{BehaviorName, EntityName, EventName};
+use vocab::{BehaviorName, EntityName, EventName, FieldName};
 
 /// The built-in data files by name.
 const ENTITY_FILES: &[(&str, &str)] = &[
@@ -20,7 +22,9 @@ const ENTITY_FILES: &[(&str, &str)] = &[
 const INTENT_FILES: &[(&str, &str)] = &[
     ("form.yaml", include_str!("../intents/form.yaml")),
     ("newsletter.yaml", include_str!("../intents/newsletter.yaml")),
+    ("record.yaml", include_str!("../intents/record.yaml")),
 ];
+const WORD_FILE: (&str, &str) = ("words.yaml", include_str!("../words.yaml"));
 const EVENT_FILE: (&str, &str) = ("events.yaml", include_str!("../events.yaml"));
 
 /// Everything that is known.
@@ -29,6 +33,7 @@ pub struct Catalog {
     entities: BTreeMap<EntityName, Entity>,
     intents: Vec<Intent>,
     events: BTreeMap<EventName, Event>,
+    words: Vec<WordRule>,
 }
 
 /// A data file that does not say what it should.
@@ -47,7 +52,8 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError`] when a data file is wrong; a test loads them all.
     pub fn built_in() -> Result<Self, CatalogError> {
-        let mut catalog = Self { entities: BTreeMap::new(), intents: Vec::new(), events: BTreeMap::new() };
+        let mut catalog =
+            Self { entities: BTreeMap::new(), intents: Vec::new(), events: BTreeMap::new(), words: Vec::new() };
         for (file, text) in ENTITY_FILES {
             let entity: Entity = read(file, text)?;
             catalog.entities.insert(entity.entity.clone(), entity);
@@ -58,6 +64,7 @@ impl Catalog {
         for event in read::<Vec<Event>>(EVENT_FILE.0, EVENT_FILE.1)? {
             catalog.events.insert(event.event.clone(), event);
         }
+        catalog.words = read(WORD_FILE.0, WORD_FILE.1)?;
         catalog.check()?;
         Ok(catalog)
     }
@@ -66,6 +73,19 @@ impl Catalog {
     #[must_use]
     pub fn entity(&self, name: &EntityName) -> Option<&Entity> {
         self.entities.get(name)
+    }
+
+    /// The entity that a segment of a path names: `contact-messages`, `contact_messages` or `contact_message`.
+    #[must_use]
+    pub fn entity_of_segment(&self, segment: &str) -> Option<&Entity> {
+        let word = segment.replace('-', "_").to_ascii_lowercase();
+        self.entities.values().find(|entity| entity.table.as_str() == word || entity.entity.as_str() == word)
+    }
+
+    /// What a field of that name most likely holds.
+    #[must_use]
+    pub fn word_rule(&self, name: &FieldName) -> Option<&WordRule> {
+        self.words.iter().find(|rule| rule.fits(name.as_str()))
     }
 
     /// The rules in the order they are asked.
@@ -103,11 +123,11 @@ impl Catalog {
     fn check(&self) -> Result<(), CatalogError> {
         for intent in &self.intents {
             let wrong = |why: String| Err(CatalogError { file: format!("rule {}", intent.rule), why });
-            if !self.entities.contains_key(&intent.entity) {
-                return wrong(format!("no entity is called `{}`", intent.entity));
+            if let Some(entity) = intent.entity.as_ref().filter(|name| !self.entities.contains_key(name)) {
+                return wrong(format!("no entity is called `{entity}`"));
             }
-            if !self.events.contains_key(&intent.emits) {
-                return wrong(format!("no event is called `{}`", intent.emits));
+            if let Some(event) = intent.emits.as_ref().filter(|name| !self.events.contains_key(name)) {
+                return wrong(format!("no event is called `{event}`"));
             }
         }
         Ok(())

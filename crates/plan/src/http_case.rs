@@ -117,10 +117,19 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Expectation {
-    /// Every way in which the answer differs, as sentences; empty when it is as expected.
+impl Answer {
+    /// The `id` of the body.
     #[must_use]
-    pub fn differences(&self, answer: &Answer) -> Vec<String> {
+    pub fn id(&self) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        body.get("id").and_then(serde_json::Value::as_str).map(str::to_owned)
+    }
+}
+
+impl Expectation {
+    /// Every way in which the answer differs, as sentences; empty when it is as expected. `id` stands for [`ID`].
+    #[must_use]
+    pub fn differences(&self, answer: &Answer, id: Option<&str>) -> Vec<String> {
         let mut found = Vec::new();
         if self.status != answer.status {
             found.push(format!("status {} instead of {}", answer.status, self.status));
@@ -136,11 +145,21 @@ impl Expectation {
         }
         if let Some(wanted) = &self.body {
             match serde_json::from_slice(&answer.body) {
-                Ok(got) => compare("", wanted, &got, &mut found),
+                Ok(got) => compare("", &with_id(wanted, id), &got, &mut found),
                 Err(_) => found.push("the body is not JSON".to_owned()),
             }
         }
         found
+    }
+}
+
+fn with_id(wanted: &serde_json::Value, id: Option<&str>) -> serde_json::Value {
+    use serde_json::Value;
+    match (wanted, id) {
+        (Value::String(text), Some(id)) => text.replace(ID, id).into(),
+        (Value::Array(items), _) => items.iter().map(|item| with_id(item, id)).collect(),
+        (Value::Object(fields), _) => fields.iter().map(|(key, value)| (key.clone(), with_id(value, id))).collect(),
+        (other, _) => other.clone(),
     }
 }
 
@@ -184,9 +203,9 @@ mod tests {
     #[test]
     fn a_body_is_matched_by_the_keys_that_were_named() {
         let got = answer(&json!({"id": "1", "extra": true, "errors": [{"code": "a", "x": 1}]}));
-        assert!(expectation(json!({"id": ANY, "errors": [{"code": "a"}]})).differences(&got).is_empty());
+        assert!(expectation(json!({"id": ANY, "errors": [{"code": "a"}]})).differences(&got, None).is_empty());
         assert_eq!(
-            expectation(json!({"id": "2", "gone": 1, "errors": []})).differences(&got),
+            expectation(json!({"id": "2", "gone": 1, "errors": []})).differences(&got, None),
             [
                 "body `/id` is \"1\" instead of \"2\"",
                 "body `/gone` is missing",
@@ -201,6 +220,9 @@ mod tests {
         wanted.status = 201;
         wanted.headers =
             BTreeMap::from([("retry-after".to_owned(), ANY.to_owned()), ("etag".to_owned(), ANY.to_owned())]);
-        assert_eq!(wanted.differences(&answer(&json!({}))), ["status 200 instead of 201", "header `etag` is missing"]);
+        assert_eq!(
+            wanted.differences(&answer(&json!({})), None),
+            ["status 200 instead of 201", "header `etag` is missing"]
+        );
     }
 }

@@ -1,13 +1,17 @@
 //! The API as a whole: its endpoints as procedures, its limits, its events, and the tables they need.
 
-use crate::behaviour::{self, Guarded};
+use crate::behaviour::{self, Given, Guarded};
 use crate::codes;
-use crate::intent::{Inferred, infer};
+use crate::entity::{self, Resolved, snake_case};
+use crate::intent::{Inferred, infer, target};
 use catalog::Catalog;
 use plan::api::{ApiPlan, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, Scheme, Trigger};
 use plan::{Decision, Phase, Table, check, system};
-use spec::{ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, ResponseFormat, SecurityFeature, Spanned};
+use spec::{
+    ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, ResponseFormat, RuleValue, SecurityFeature, Segment,
+    Spanned,
+};
 use vocab::{Diagnostic, PolicyName, ProcedureName};
 
 /// Largest accepted body of an endpoint, in bytes.
@@ -105,33 +109,50 @@ impl Designer<'_> {
         let scheme = self.scheme(endpoint);
         self.check_overrides(endpoint);
         let inferred = infer(endpoint, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
+        let resolved = entity::resolve(endpoint, requirements, &inferred, self.catalog)
+            .map_err(|problems| self.problems.extend(problems))
+            .ok()?;
+        self.check_fields(endpoint, &resolved);
         let by = self.limit_key(endpoint, requirements, scheme)?;
         if self.problems.len() > problems_before {
             return None;
         }
         let policy = self.policy(endpoint, requirements);
-        Some(self.lower(endpoint, &inferred, Guarded { scheme, policy, by }))
+        Some(self.lower(endpoint, &inferred, &resolved, Guarded { scheme, policy, by }))
     }
 
-    fn lower(&mut self, endpoint: &spec::Endpoint, inferred: &Inferred<'_>, guarded: Guarded) -> Endpoint {
+    fn lower(
+        &mut self,
+        endpoint: &spec::Endpoint,
+        inferred: &Inferred<'_>,
+        resolved: &Resolved,
+        guarded: Guarded,
+    ) -> Endpoint {
         let subject = format!("{} {}", endpoint.method.as_str(), endpoint.path.as_str());
-        let entity = self.catalog.entity(&inferred.intent.entity).expect("the catalogue checked its rules");
-        let required: Vec<_> = endpoint.validation.iter().map(|rule| rule.name.value.clone()).collect();
-        let behaved = behaviour::lower(&inferred.intent.behavior, entity, &inferred.intent.emits, &required, &guarded)
+        let entity = &resolved.entity;
+        let required: Vec<_> = match resolved.made.is_empty() {
+            true => endpoint.validation.iter().map(|rule| rule.name.value.clone()).collect(),
+            false => Vec::new(),
+        };
+        let given = Given {
+            entity,
+            emits: inferred.intent.emits.as_ref(),
+            required: &required,
+            guarded: &guarded,
+            path: endpoint.path.as_str(),
+            key: target(&endpoint.path).and_then(|target| target.key),
+        };
+        let behaved = behaviour::lower(&inferred.intent.behavior, &given)
             .expect("a test shows that every behaviour of the catalogue is in the list");
-        self.decide(
-            Phase::ImplementEndpointLogic,
-            &subject,
-            format!("{} and emits `{}`", behaved.summary, inferred.intent.emits),
-            inferred.reason.clone(),
-        );
+        let emits = behaved.event.as_ref().map_or_else(String::new, |(event, _)| format!(" and emits `{event}`"));
+        let decision = format!("{}{emits}", behaved.summary);
+        self.decide(Phase::ImplementEndpointLogic, &subject, decision, inferred.reason.clone());
+        self.decide_fields(resolved);
         self.decide_guards(&subject, &guarded);
         self.add_table(behaved.table);
-        self.add_event(EventDeclaration {
-            also: self.catalog.generalisations(&inferred.intent.emits),
-            name: inferred.intent.emits.clone(),
-            fields: behaved.event_fields,
-        });
+        if let Some((name, fields)) = behaved.event {
+            self.add_event(EventDeclaration { also: self.catalog.generalisations(&name), name, fields });
+        }
         let procedure = Procedure {
             name: procedure_name(endpoint),
             trigger: Trigger::Request {
@@ -197,9 +218,6 @@ impl Designer<'_> {
         refused.extend(endpoint.access.as_ref().map(|given| ("access", &given.place)));
         refused.extend(endpoint.cache.as_ref().map(|given| ("cache", &given.place)));
         refused.extend(endpoint.emits.first().map(|given| ("emits", &given.place)));
-        refused.extend(
-            endpoint.validation.iter().flat_map(|rule| &rule.rules).map(|(word, _)| (word.value.as_str(), &word.place)),
-        );
         match endpoint.response_format {
             ResponseFormat::Json => {}
             ResponseFormat::Csv | ResponseFormat::Ndjson => refused.push(("response_format", &endpoint.place)),
@@ -212,19 +230,41 @@ impl Designer<'_> {
             )
             .with_help("remove it")
         }));
-        // A field the entity does not know cannot be stored yet, so it is not promised.
-        if let Ok(inferred) = infer(endpoint, self.catalog)
-            && let Some(entity) = self.catalog.entity(&inferred.intent.entity)
-        {
-            let names: Vec<String> = entity.fields.iter().map(|field| format!("`{}`", field.name)).collect();
-            for rule in &endpoint.validation {
-                if !entity.fields.iter().any(|field| field.name == rule.name.value) {
-                    let message = format!("`{}` is not a field of {}", rule.name.value, entity.entity);
-                    self.problems.push(
-                        Diagnostic::error(codes::OVERRIDE_NOT_BUILT, message, &rule.name.place)
-                            .with_help(format!("use some of {}", names.join(", "))),
-                    );
-                }
+    }
+
+    /// A field that a known entity does not have cannot be stored yet, so it is not promised; nor are rules about one it has.
+    fn check_fields(&mut self, endpoint: &spec::Endpoint, resolved: &Resolved) {
+        let fields = &resolved.entity.fields;
+        let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.name)).collect();
+        for rule in &endpoint.validation {
+            if !fields.iter().any(|field| field.name == rule.name.value) {
+                let message = format!("`{}` is not a field of {}", rule.name.value, resolved.entity.entity);
+                self.problems.push(
+                    Diagnostic::error(codes::OVERRIDE_NOT_BUILT, message, &rule.name.place)
+                        .with_help(format!("use some of {}", names.join(", "))),
+                );
+            }
+            let json = |value: &RuleValue| *value == RuleValue::Text("json".to_owned());
+            let unread = rule.rules.iter().find(|(_, value)| resolved.made.is_empty() || json(&value.value));
+            if let Some((word, _)) = unread {
+                let message = format!("this producer does not read `{}` of `{}` yet", word.value, rule.name.value);
+                self.problems
+                    .push(Diagnostic::error(codes::OVERRIDE_NOT_BUILT, message, &word.place).with_help("remove it"));
+            }
+        }
+    }
+
+    /// Once for each entity that the task made.
+    fn decide_fields(&mut self, resolved: &Resolved) {
+        for (name, field_type, reason) in &resolved.made {
+            let subject = format!("field `{}.{name}`", resolved.entity.table);
+            if !self.decisions.iter().any(|decision| decision.subject == subject) {
+                self.decide(
+                    Phase::CreateSchemaAndTables,
+                    &subject,
+                    format!("holds {}", field_type.describe()),
+                    reason.clone(),
+                );
             }
         }
     }
@@ -319,10 +359,14 @@ impl Designer<'_> {
     }
 }
 
-/// `post_api_contact`: unique, because method and path are. Long paths keep their end, which tells them apart.
+/// `post_api_contact`, `get_api_orders_by_id`: unique, because method and path are. Long paths keep their end, which tells them apart.
 fn procedure_name(endpoint: &spec::Endpoint) -> ProcedureName {
+    let segments = endpoint.path.segments().iter().map(|segment| match segment {
+        Segment::Literal(text) => snake_case(text),
+        Segment::Parameter(name) => format!("by_{name}"),
+    });
     let words: Vec<String> = std::iter::once(endpoint.method.as_str().to_ascii_lowercase())
-        .chain(endpoint.path.literals().map(snake_case))
+        .chain(segments)
         .filter(|word| !word.is_empty())
         .collect();
     let text = words.join("_");
@@ -330,14 +374,6 @@ fn procedure_name(endpoint: &spec::Endpoint) -> ProcedureName {
     let short =
         if text.len() > vocab::MAX_IDENTIFIER_LENGTH { format!("{}_{}", words[0], &text[excess..]) } else { text };
     ProcedureName::parse(&short).expect("a method followed by letters, digits and `_`")
-}
-
-fn snake_case(segment: &str) -> String {
-    let text: String = segment
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' })
-        .collect();
-    text.trim_matches('_').to_owned()
 }
 
 fn is_version(segment: &str) -> bool {

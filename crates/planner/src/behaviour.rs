@@ -2,13 +2,21 @@
 
 mod form_submission;
 mod newsletter_subscribe;
+mod record_create;
+mod record_delete;
+mod record_get;
+mod record_list;
+mod record_replace;
+mod record_update;
 
 use catalog::Entity;
 use plan::database::{Column, Nullability, Sensitivity};
-use plan::procedure::{Generated, Input, Item, LimitKey, Scheme, Step};
+use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
+use plan::query::{Assigned, Cardinality, Holes, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, Shape, ShapeField};
-use plan::{Table, Value};
-use vocab::{BehaviorName, ColumnName, EventName, FieldName, FieldType, PolicyName, SlotName};
+use plan::value::{Comparison, Condition, RequestValue};
+use plan::{Problem, Query, Table, Value};
+use vocab::{BehaviorName, ColumnName, Datum, EventName, FieldName, FieldType, PolicyName, SlotName};
 
 /// Who may call, and how often.
 pub struct Guarded {
@@ -23,73 +31,213 @@ pub struct Behaved {
     pub summary: String,
     pub body: Vec<Item>,
     pub table: Table,
-    pub event_fields: Vec<(FieldName, FieldType)>,
+    /// The event that tells of it, with its payload.
+    pub event: Option<(EventName, Vec<(FieldName, FieldType)>)>,
     pub example: serde_json::Value,
 }
 
 /// What a behaviour is given.
-struct Given<'a> {
-    entity: &'a Entity,
-    emits: &'a EventName,
-    /// The entity's fields, with those the task names made required.
-    shape: Shape,
-    guarded: &'a Guarded,
+pub struct Given<'a> {
+    pub entity: &'a Entity,
+    /// The event that tells of it, where the rule names one.
+    pub emits: Option<&'a EventName>,
+    /// Fields that the task asks for although the entity does not.
+    pub required: &'a [FieldName],
+    pub guarded: &'a Guarded,
+    /// The endpoint's path.
+    pub path: &'a str,
+    /// The parameter that holds a record's key.
+    pub key: Option<&'a FieldName>,
 }
 
 type Lower = fn(&Given<'_>) -> Behaved;
 
-const BEHAVIOURS: &[(&str, Lower)] =
-    &[("form_submission", form_submission::lower), ("newsletter_subscribe", newsletter_subscribe::lower)];
+const BEHAVIOURS: &[(&str, Lower)] = &[
+    ("form_submission", form_submission::lower),
+    ("newsletter_subscribe", newsletter_subscribe::lower),
+    ("record_create", record_create::lower),
+    ("record_list", record_list::lower),
+    ("record_get", record_get::lower),
+    ("record_replace", record_replace::lower),
+    ("record_update", record_update::lower),
+    ("record_delete", record_delete::lower),
+];
 
 /// The procedure of a behaviour, or `None` when there is no such behaviour.
-pub fn lower(
-    name: &BehaviorName,
-    entity: &Entity,
-    emits: &EventName,
-    required: &[FieldName],
-    guarded: &Guarded,
-) -> Option<Behaved> {
+pub fn lower(name: &BehaviorName, given: &Given<'_>) -> Option<Behaved> {
     let (_, lower) = BEHAVIOURS.iter().find(|(known, _)| *known == name.as_str())?;
-    Some(lower(&Given { entity, emits, shape: shape(entity, required), guarded }))
+    Some(lower(given))
 }
 
 impl Given<'_> {
-    /// The steps before the work: authorize, limit, validate, and the new row's id.
-    fn opening(&self) -> Vec<Item> {
+    /// Who may call, and how often.
+    fn guards(&self) -> Vec<Item> {
         let policy = self.guarded.policy.clone();
         let mut items = Vec::new();
         if let Some(scheme) = self.guarded.scheme {
             items.push(Item::Do(Step::Authorize { scheme, failures: Some(policy.clone()) }));
         }
         items.push(Item::Do(Step::Limit { policy, by: self.guarded.by }));
-        items.push(Item::Let(slot("input"), Step::Validate(Input::Body(self.shape.clone()))));
+        items
+    }
+
+    /// The steps before a new row: who may call, what comes in, and the row's id.
+    fn opening(&self) -> Vec<Item> {
+        let mut items = self.guards();
+        items.push(Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))));
         items.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid)));
         items
     }
 
-    /// The new row: id, the fields of the request, the time.
+    /// The new row: id, the fields of the request, the times, the first version.
     fn row(&self) -> Vec<(ColumnName, Value)> {
-        let table = self.table();
-        table.columns.into_iter().map(|column| (column.name.clone(), self.value(column.name.as_str()))).collect()
+        let columns = self.table().columns.into_iter();
+        columns.map(|column| (column.name.clone(), self.new_value(column.name.as_str()))).collect()
     }
 
-    /// The event's payload: the whole row.
-    fn emit(&self) -> Item {
-        let payload =
-            self.event_fields().into_iter().map(|(name, _)| (name.clone(), self.value(name.as_str()))).collect();
-        Item::Do(Step::Emit { event: self.emits.clone(), payload })
-    }
-
-    fn value(&self, name: &str) -> Value {
+    fn new_value(&self, name: &str) -> Value {
         match name {
             "id" => Value::Slot(slot("id")),
-            "created_at" => Value::Now,
+            "created_at" | "updated_at" => Value::Now,
+            "row_version" => Value::Literal(Datum::Integer(1)),
             field => Value::Field(slot("input"), field_name(field)),
         }
     }
 
-    fn event_fields(&self) -> Vec<(FieldName, FieldType)> {
-        self.table().columns.into_iter().map(|column| (field_name(column.name.as_str()), column.field_type)).collect()
+    /// The event of a new row: what it was asked for and when.
+    fn emit_new(&self, event: &EventName) -> Item {
+        let payload =
+            self.new_event_fields().into_iter().map(|(name, _)| (name.clone(), self.new_value(name.as_str())));
+        Item::Do(Step::Emit { event: event.clone(), payload: payload.collect() })
+    }
+
+    fn new_event_fields(&self) -> Vec<(FieldName, FieldType)> {
+        let unsaid = ["updated_at", "row_version"];
+        self.columns_as_fields(|name| !unsaid.contains(&name))
+    }
+
+    fn columns_as_fields(&self, wanted: impl Fn(&str) -> bool) -> Vec<(FieldName, FieldType)> {
+        let columns = self.table().columns.into_iter().filter(|column| wanted(column.name.as_str()));
+        columns.map(|column| (field_name(column.name.as_str()), column.field_type)).collect()
+    }
+
+    /// What callers see of a record: everything but the version, which is its tag.
+    fn representation(&self) -> Vec<(FieldName, FieldType)> {
+        self.columns_as_fields(|name| name != "row_version")
+    }
+
+    /// The answer's fields, each with its value.
+    fn answer(&self, value: impl Fn(&FieldName) -> Value) -> Vec<ResponseField> {
+        let described = |name: &FieldName| {
+            let field = self.entity.fields.iter().find(|field| field.name == *name);
+            match (field, name.as_str()) {
+                (Some(field), _) => field.description.clone(),
+                (None, "id") => "Names the record; sorts by time.".to_owned(),
+                (None, "created_at") => "When it was created.".to_owned(),
+                (None, _) => "When it was last changed.".to_owned(),
+            }
+        };
+        self.representation()
+            .into_iter()
+            .map(|(name, field_type)| ResponseField {
+                value: value(&name),
+                description: described(&name),
+                name,
+                field_type,
+            })
+            .collect()
+    }
+
+    /// The record with the key of the path; the transaction holds it until its end.
+    fn find(&self, columns: impl Fn(&str) -> bool, lock: RowLock) -> Query {
+        let outputs = self
+            .columns_as_fields(columns)
+            .into_iter()
+            .map(|(field, _)| Output::Column { column: column_name(field.as_str()), field });
+        Query {
+            from: self.entity.table.clone(),
+            outputs: outputs.collect(),
+            filter: self.has_key(),
+            order: Vec::new(),
+            holes: Holes::default(),
+            lock,
+        }
+    }
+
+    fn has_key(&self) -> Vec<Predicate> {
+        let key = self.key.cloned().unwrap_or_else(|| field_name("id"));
+        let given = Value::Request(RequestValue::Path(key));
+        vec![Predicate::Compare(column_name("id"), Comparison::Equal, given)]
+    }
+
+    /// `let row = ...` of the version that is there, 404 where there is none, 412 where the caller has seen another one.
+    fn find_current(&self) -> Vec<Item> {
+        let query = self.find(|name| name == "id" || name == "row_version", RowLock::ForUpdate);
+        let version = Value::Field(slot("row"), field_name("row_version"));
+        vec![
+            Item::Let(slot("row"), Step::Read { query, cardinality: Cardinality::One, filled_by: None }),
+            unless_found("row", Problem::NotFound),
+            Item::Let(slot("current"), Step::Check(Condition::Current(version))),
+            Item::Match(
+                slot("current"),
+                vec![
+                    (Outcome::Yes, Vec::new()),
+                    (Outcome::No, vec![Item::Exit(Response::Problem(Problem::PreconditionFailed), Writes::Undo)]),
+                ],
+            ),
+        ]
+    }
+
+    /// Changes the record of the path and answers with what it has become.
+    fn change(&self, input: Input, assigned: impl Fn(&FieldName) -> Assigned, summary: String) -> Behaved {
+        let table = self.table();
+        let mut set: Vec<(ColumnName, Assigned)> =
+            self.entity.fields.iter().map(|field| (column_name(field.name.as_str()), assigned(&field.name))).collect();
+        set.push((column_name("updated_at"), Assigned::Value(Value::Now)));
+        set.push((column_name("row_version"), Assigned::Plus(1)));
+        let mut changes = self.find_current();
+        changes.push(Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter: self.has_key() })));
+        let fresh = self.find(|_| true, RowLock::None);
+        changes.push(Item::Let(
+            slot("fresh"),
+            Step::Read { query: fresh, cardinality: Cardinality::One, filled_by: None },
+        ));
+        changes.push(unless_found("fresh", Problem::InternalError));
+        let event = self.own_event("updated");
+        let fields = self.representation();
+        let payload =
+            fields.iter().map(|(name, _)| (name.clone(), Value::Field(slot("fresh"), name.clone()))).collect();
+        changes.push(Item::Do(Step::Emit { event: event.clone(), payload }));
+        let mut body = self.guards();
+        body.push(Item::Let(slot("input"), Step::Validate(input)));
+        body.push(Item::Transaction(changes));
+        body.push(Item::Exit(
+            Response::Answer {
+                status: 200,
+                body: self.answer(|name| Value::Field(slot("fresh"), name.clone())),
+                tag: Some(Value::Field(slot("fresh"), field_name("row_version"))),
+                location: None,
+            },
+            Writes::Keep,
+        ));
+        Behaved { summary, body, table, event: Some((event, fields)), example: self.example() }
+    }
+
+    /// `product_created`, unless the rule names an event.
+    fn own_event(&self, what: &str) -> EventName {
+        let entity = self.entity.entity.as_str();
+        let short = &entity[..entity.len().min(vocab::MAX_IDENTIFIER_LENGTH - what.len() - 1)];
+        let own = || EventName::parse(&format!("{short}_{what}")).expect("an entity's name and a word");
+        self.emits.cloned().unwrap_or_else(own)
+    }
+
+    /// The entity's name as words.
+    fn thing(&self) -> String {
+        self.entity.entity.as_str().replace('_', " ")
+    }
+
+    fn shape(&self) -> Shape {
+        shape(self.entity, self.required)
     }
 
     fn table(&self) -> Table {
@@ -115,7 +263,9 @@ impl Given<'_> {
             },
             comment: field.description.clone(),
         }));
-        columns.push(plain("created_at", FieldType::Timestamp, "when the request arrived"));
+        columns.push(plain("created_at", FieldType::Timestamp, "when the row was made"));
+        columns.push(plain("updated_at", FieldType::Timestamp, "when it was last changed"));
+        columns.push(plain("row_version", FieldType::Integer, "raised by each change; the tag of the record"));
         Table {
             name: self.entity.table.clone(),
             comment: self.entity.comment.clone(),
@@ -133,8 +283,35 @@ impl Given<'_> {
     /// A body with an example value in every field.
     fn example(&self) -> serde_json::Value {
         let fields = self.entity.fields.iter();
-        fields.map(|field| (field.name.to_string(), serde_json::Value::from(field.example.as_str()))).collect()
+        fields
+            .map(|field| {
+                let value = match field.field_type {
+                    FieldType::Integer => field.example.parse::<i64>().map_or(serde_json::Value::Null, Into::into),
+                    FieldType::Boolean => (field.example == "true").into(),
+                    FieldType::Line { .. }
+                    | FieldType::Text { .. }
+                    | FieldType::Email
+                    | FieldType::Phone
+                    | FieldType::Url
+                    | FieldType::Timestamp
+                    | FieldType::Uuid
+                    | FieldType::Json => field.example.as_str().into(),
+                };
+                (field.name.to_string(), value)
+            })
+            .collect()
     }
+}
+
+/// Ends with the problem where the read found nothing.
+fn unless_found(name: &str, problem: Problem) -> Item {
+    Item::Match(
+        slot(name),
+        vec![
+            (Outcome::Found, Vec::new()),
+            (Outcome::Missing, vec![Item::Exit(Response::Problem(problem), Writes::Undo)]),
+        ],
+    )
 }
 
 fn shape(entity: &Entity, required: &[FieldName]) -> Shape {
@@ -151,7 +328,7 @@ fn shape(entity: &Entity, required: &[FieldName]) -> Shape {
                 name: field.name.clone(),
                 field_type: field.field_type,
                 presence,
-                min_length: 1,
+                min_length: field.min_length,
                 description: field.description.clone(),
             }
         })

@@ -3,64 +3,143 @@
 
 use plan::Problem;
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
-use plan::http_case::{ANY, API_KEY, CaseRequest, Expectation, HttpCase, MAX_REPEAT, UNKNOWN_API_KEY};
+use plan::http_case::{ANY, API_KEY, CaseRequest, Expectation, HttpCase, ID, MAX_REPEAT, UNKNOWN_API_KEY};
 use plan::procedure::{Input, Item, Response, Scheme, Step, Trigger};
+use plan::query::Holes;
 use plan::shape::{Presence, Shape};
+use plan::value::Value;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use vocab::FieldType;
 
+/// A key that no record has.
+const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
+/// A version that no record of a case reaches.
+const OTHER_VERSION: &str = "\"999\"";
+/// The version of a record that was just made.
+const FIRST_VERSION: &str = "\"1\"";
+
 pub fn for_api(api: &ApiPlan) -> Vec<HttpCase> {
-    api.endpoints.iter().flat_map(|endpoint| for_endpoint(api, endpoint)).collect()
+    api.endpoints.iter().filter_map(|endpoint| Asker::of(api, endpoint)).flat_map(|asker| asker.cases()).collect()
 }
 
-fn for_endpoint(api: &ApiPlan, endpoint: &Endpoint) -> Vec<HttpCase> {
-    let Trigger::Request { method, path } = &endpoint.procedure.trigger else { return Vec::new() };
-    let body = &endpoint.procedure.body;
-    let scheme = body.iter().find_map(|item| match item {
-        Item::Do(Step::Authorize { scheme, .. }) | Item::Let(_, Step::Authorize { scheme, .. }) => Some(*scheme),
-        _ => None,
-    });
-    let policy = body.iter().find_map(|item| match item {
-        Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
-        _ => None,
-    });
-    let writer = Writer { method, path, scheme, policy };
-    let mut cases = Vec::new();
-    if let Some(Item::Exit(Response::Answer { status, body }, _)) = body.last() {
-        let fields =
-            body.iter().map(|field| (field.name.to_string(), Json::from(ANY))).collect::<serde_json::Map<_, _>>();
-        let case = writer.case("answers a right request", writer.request().with_body(&endpoint.example), *status);
-        cases.push(case.with_body(&Json::Object(fields)));
-    }
-    let shape = body.iter().find_map(|item| match item {
-        Item::Let(_, Step::Validate(Input::Body(shape))) => Some(shape),
-        _ => None,
-    });
-    if let Some(shape) = shape {
-        cases.extend(writer.wrong_bodies(shape, &endpoint.example));
-    }
-    if scheme.is_some() {
-        cases.extend(writer.wrong_keys(&endpoint.example));
-    }
-    cases.extend(policy.and_then(|policy| writer.over_the_limit(policy)));
-    cases
-}
-
-struct Writer<'a> {
+/// What the cases of one endpoint are made from.
+struct Asker<'a> {
     method: &'a str,
     path: &'a str,
+    endpoint: &'a Endpoint,
     scheme: Option<Scheme>,
     policy: Option<&'a RateLimitPolicy>,
+    /// A request that makes a record for this endpoint to work on.
+    before: Option<CaseRequest>,
 }
 
-impl Writer<'_> {
-    fn request(&self) -> CaseRequest {
-        let headers = match self.scheme {
-            Some(Scheme::ApiKey) => BTreeMap::from([("x-api-key".to_owned(), API_KEY.to_owned())]),
-            Some(Scheme::AccessToken) | None => BTreeMap::new(),
+impl<'a> Asker<'a> {
+    fn of(api: &'a ApiPlan, endpoint: &'a Endpoint) -> Option<Self> {
+        let (method, path) = request_of(endpoint)?;
+        let policy = endpoint.procedure.body.iter().find_map(|item| match item {
+            Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
+            _ => None,
+        });
+        let before = path.rsplit_once("/{").and_then(|(collection, _)| {
+            let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection));
+            let maker = api.endpoints.iter().find(creates)?;
+            Some(request("POST", collection, scheme_of(maker)).with_body(&maker.example))
+        });
+        Some(Self { method, path, endpoint, scheme: scheme_of(endpoint), policy, before })
+    }
+
+    fn cases(&self) -> Vec<HttpCase> {
+        let body = &self.endpoint.procedure.body;
+        let mut cases = Vec::new();
+        match body.last() {
+            Some(Item::Exit(Response::Answer { status, body, tag, .. }, _)) => {
+                cases.extend(self.answers(*status, body.iter().map(|field| field.name.as_str()), tag.as_ref()));
+            }
+            Some(Item::Exit(Response::Rows { .. }, _)) => {
+                let request = self.request();
+                cases.push(self.case("lists", request, 200).with_body(&json!({"items": ANY, "next": ANY})));
+            }
+            _ => {}
+        }
+        for item in body {
+            match item {
+                Item::Let(_, Step::Validate(Input::Body(shape))) => cases.extend(self.wrong_bodies(shape)),
+                Item::Let(_, Step::Validate(Input::Changes(shape))) => cases.extend(self.wrong_changes(shape)),
+                Item::Let(_, Step::Validate(Input::Listing(holes))) => cases.extend(self.wrong_parameters(holes)),
+                _ => {}
+            }
+        }
+        if self.scheme.is_some() {
+            cases.extend(self.wrong_keys());
+        }
+        cases.extend(self.over_the_limit());
+        cases
+    }
+
+    /// The right request, and what a record's version decides.
+    fn answers<'n>(&self, status: u16, fields: impl Iterator<Item = &'n str>, tag: Option<&Value>) -> Vec<HttpCase> {
+        let is_item = self.path.contains('{');
+        if is_item && self.before.is_none() {
+            return vec![self.missing()];
+        }
+        let request = || match &self.endpoint.example {
+            Json::Null => self.request(),
+            example => self.request().with_body(example),
         };
-        CaseRequest { method: self.method.to_owned(), path: self.path.to_owned(), headers, body: None, text: None }
+        let body = fields.map(|name| (name.to_owned(), Json::from(ANY))).collect::<serde_json::Map<_, _>>();
+        let mut right = self.case("answers a right request", request(), status);
+        if !body.is_empty() {
+            right = right.with_body(&Json::Object(body));
+        }
+        if tag.is_some() {
+            right.expect.headers.insert("etag".to_owned(), ANY.to_owned());
+        }
+        if !is_item {
+            return vec![right];
+        }
+        if tag.is_some() {
+            right = right.with_body(&json!({"id": ID}));
+        }
+        let with = |name: &str, value: &str| {
+            let mut request = request();
+            request.headers.insert(name.to_owned(), value.to_owned());
+            request
+        };
+        let mut cases = vec![right, self.missing()];
+        if self.method == "GET" {
+            cases.push(self.case(
+                "is not modified for whoever has the version",
+                with("if-none-match", FIRST_VERSION),
+                304,
+            ));
+        } else {
+            cases.push(self.case("accepts the version that is there", with("if-match", FIRST_VERSION), status));
+            let stale = with("if-match", OTHER_VERSION);
+            cases.push(self.problem("refuses another version", stale, Problem::PreconditionFailed));
+        }
+        cases
+    }
+
+    fn missing(&self) -> HttpCase {
+        let mut request = match &self.endpoint.example {
+            Json::Null => self.request(),
+            example => self.request().with_body(example),
+        };
+        request.path = self.path_with(NOBODY);
+        let mut case = self.problem("knows no record of another key", request, Problem::NotFound);
+        case.before = None;
+        case
+    }
+
+    fn path_with(&self, key: &str) -> String {
+        self.path
+            .rsplit_once("/{")
+            .map_or_else(|| self.path.to_owned(), |(collection, _)| format!("{collection}/{key}"))
+    }
+
+    fn request(&self) -> CaseRequest {
+        request(self.method, &self.path_with(ID), self.scheme)
     }
 
     /// A case named after what it shows. An answer of a limited route carries the limit's headers.
@@ -73,6 +152,7 @@ impl Writer<'_> {
         HttpCase {
             name: format!("{} {} {shows}", self.method, self.path),
             repeat: 1,
+            before: self.before.clone(),
             request,
             expect: Expectation { status, headers, body: None },
         }
@@ -80,53 +160,115 @@ impl Writer<'_> {
 
     fn problem(&self, shows: &str, request: CaseRequest, problem: Problem) -> HttpCase {
         let mut case = self.case(shows, request, problem.status());
+        // Only the version of a record that is there can be another one.
+        if problem != Problem::PreconditionFailed {
+            case.before = None;
+            case.request.path = case.request.path.replace(ID, NOBODY);
+        }
         case.expect.headers.insert("content-type".to_owned(), "application/problem+json".to_owned());
         case.with_body(&json!({"type": problem.type_uri(), "status": problem.status()}))
     }
 
-    fn wrong_bodies(&self, shape: &Shape, example: &Json) -> Vec<HttpCase> {
-        let invalid = Problem::ValidationFailed;
-        let entry = |name: &str, code: &str| json!({"pointer": format!("/{name}"), "code": code});
+    fn wrong_bodies(&self, shape: &Shape) -> Vec<HttpCase> {
         let missing: Vec<Json> = shape
             .fields
             .iter()
             .filter(|field| field.presence == Presence::Required)
             .map(|field| entry(field.name.as_str(), "required"))
             .collect();
-        let mut cases = vec![
-            self.problem("refuses a body that is not JSON", self.request().with_text("{"), Problem::MalformedBody),
-            self.problem("refuses an empty object", self.request().with_body(&json!({})), invalid)
-                .with_body(&json!({"errors": missing})),
-        ];
-        let with = |name: &str, value: &str| {
-            let mut body = example.clone();
-            body[name] = value.into();
-            self.request().with_body(&body)
-        };
-        for field in &shape.fields {
-            let name = field.name.as_str();
-            let (shows, value, code) = match field.field_type {
-                FieldType::Email => ("that is no e-mail address", "nobody".to_owned(), "format"),
-                FieldType::Phone => ("that is no telephone number", "none".to_owned(), "format"),
-                FieldType::Url => ("that is no URL", "nowhere".to_owned(), "format"),
-                FieldType::Line { max } | FieldType::Text { max } => {
-                    ("that is too long", "x".repeat(max as usize + 1), "too_long")
-                }
-                FieldType::Integer | FieldType::Boolean | FieldType::Timestamp | FieldType::Uuid | FieldType::Json => {
-                    continue;
-                }
-            };
-            let case = self.problem(&format!("refuses a `{name}` {shows}"), with(name, &value), invalid);
-            cases.push(case.with_body(&json!({"errors": [entry(name, code)]})));
+        let mut cases = vec![self.problem(
+            "refuses a body that is not JSON",
+            self.request().with_text("{"),
+            Problem::MalformedBody,
+        )];
+        if !missing.is_empty() {
+            cases.push(self.invalid("refuses an empty object", self.request().with_body(&json!({})), missing));
         }
-        let unknown = self.problem("refuses a field it does not know", with("no_such_field", "x"), invalid);
-        cases.push(unknown.with_body(&json!({"errors": [entry("no_such_field", "unknown_field")]})));
+        cases.extend(self.wrong_fields(shape, &self.endpoint.example));
         cases
     }
 
-    fn wrong_keys(&self, example: &Json) -> Vec<HttpCase> {
+    /// Changes may leave everything out, so one field alone is enough to be wrong.
+    fn wrong_changes(&self, shape: &Shape) -> Vec<HttpCase> {
+        let mut cases = self.wrong_fields(shape, &json!({}));
+        if let Some(field) = shape.fields.iter().find(|field| field.presence == Presence::Required) {
+            let name = field.name.as_str();
+            let emptied = self.request().with_body(&json!({ (name): null }));
+            cases.push(self.invalid(&format!("does not empty `{name}`"), emptied, vec![entry(name, "required")]));
+        }
+        cases
+    }
+
+    fn wrong_fields(&self, shape: &Shape, example: &Json) -> Vec<HttpCase> {
+        let with = |name: &str, value: Json| {
+            let mut body = example.clone();
+            body[name] = value;
+            self.request().with_body(&body)
+        };
+        let mut cases = Vec::new();
+        for field in &shape.fields {
+            let name = field.name.as_str();
+            let (shows, value, code): (&str, Json, &str) = match field.field_type {
+                FieldType::Email => ("that is no e-mail address", "nobody".into(), "format"),
+                FieldType::Phone => ("that is no telephone number", "none".into(), "format"),
+                FieldType::Url => ("that is no URL", "nowhere".into(), "format"),
+                FieldType::Timestamp => ("that is no time", "yesterday".into(), "format"),
+                FieldType::Uuid => ("that is no UUID", "one".into(), "format"),
+                FieldType::Line { max } | FieldType::Text { max } => {
+                    ("that is too long", "x".repeat(max as usize + 1).into(), "too_long")
+                }
+                FieldType::Integer => ("that is no whole number", "many".into(), "type"),
+                FieldType::Boolean => ("that is neither true nor false", "perhaps".into(), "type"),
+                FieldType::Json => continue,
+            };
+            let shows = format!("refuses a `{name}` {shows}");
+            cases.push(self.invalid(&shows, with(name, value), vec![entry(name, code)]));
+        }
+        let unknown = with("no_such_field", "x".into());
+        cases.push(self.invalid(
+            "refuses a field it does not know",
+            unknown,
+            vec![entry("no_such_field", "unknown_field")],
+        ));
+        cases
+    }
+
+    fn wrong_parameters(&self, holes: &Holes) -> Vec<HttpCase> {
+        let with = |query: &str| {
+            let mut request = self.request();
+            request.path = format!("{}?{query}", request.path);
+            request
+        };
+        let wrong = |name: &str, code: &str| vec![json!({"parameter": name, "code": code})];
+        let mut cases = vec![
+            self.invalid("refuses a page of no rows", with("limit=0"), wrong("limit", "range")),
+            self.invalid("refuses a limit that is no number", with("limit=all"), wrong("limit", "type")),
+            self.invalid("refuses an order it does not know", with("sort=no_such_column"), wrong("sort", "format")),
+            self.invalid("refuses a cursor it did not make", with("cursor=00"), wrong("cursor", "format")),
+            self.invalid(
+                "refuses a parameter it does not know",
+                with("no_such_parameter=1"),
+                wrong("no_such_parameter", "unknown_parameter"),
+            ),
+            self.invalid("refuses a parameter given twice", with("limit=1&limit=2"), wrong("limit", "repeated")),
+        ];
+        if let Some(sort) = holes.sorts.last() {
+            let sorted = with(&format!("sort=-{sort}&limit=1"));
+            cases.push(self.case("lists in another order", sorted, 200).with_body(&json!({"items": ANY, "next": ANY})));
+        }
+        cases
+    }
+
+    fn invalid(&self, shows: &str, request: CaseRequest, errors: Vec<Json>) -> HttpCase {
+        self.problem(shows, request, Problem::ValidationFailed).with_body(&json!({ "errors": errors }))
+    }
+
+    fn wrong_keys(&self) -> Vec<HttpCase> {
         let request = |key: Option<&str>| {
-            let mut request = self.request().with_body(example);
+            let mut request = match &self.endpoint.example {
+                Json::Null => self.request(),
+                example => self.request().with_body(example),
+            };
             request.headers = key.map(|key| ("x-api-key".to_owned(), key.to_owned())).into_iter().collect();
             request
         };
@@ -138,12 +280,43 @@ impl Writer<'_> {
     }
 
     /// The requests up to the limit are cheap ones: a counted request need not be a right one.
-    fn over_the_limit(&self, policy: &RateLimitPolicy) -> Option<HttpCase> {
+    fn over_the_limit(&self) -> Option<HttpCase> {
+        let policy = self.policy?;
         let repeat = policy.quota.checked_add(1).filter(|repeat| *repeat <= MAX_REPEAT)?;
         let shows = format!("refuses request {repeat} within {} seconds", policy.window_seconds);
-        let mut case = self.problem(&shows, self.request().with_text("{"), Problem::RateLimited);
+        let request = match &self.endpoint.example {
+            Json::Null => self.request(),
+            _ => self.request().with_text("{"),
+        };
+        let mut case = self.problem(&shows, request, Problem::RateLimited);
         case.expect.headers.insert("retry-after".to_owned(), ANY.to_owned());
         case.repeat = repeat;
         Some(case)
     }
+}
+
+fn request_of(endpoint: &Endpoint) -> Option<(&str, &str)> {
+    match &endpoint.procedure.trigger {
+        Trigger::Request { method, path } => Some((method, path)),
+        Trigger::GraphQl { .. } | Trigger::Event { .. } | Trigger::Schedule { .. } | Trigger::Webhook { .. } => None,
+    }
+}
+
+fn scheme_of(endpoint: &Endpoint) -> Option<Scheme> {
+    endpoint.procedure.body.iter().find_map(|item| match item {
+        Item::Do(Step::Authorize { scheme, .. }) | Item::Let(_, Step::Authorize { scheme, .. }) => Some(*scheme),
+        _ => None,
+    })
+}
+
+fn request(method: &str, path: &str, scheme: Option<Scheme>) -> CaseRequest {
+    let headers = match scheme {
+        Some(Scheme::ApiKey) => BTreeMap::from([("x-api-key".to_owned(), API_KEY.to_owned())]),
+        Some(Scheme::AccessToken) | None => BTreeMap::new(),
+    };
+    CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None }
+}
+
+fn entry(name: &str, code: &str) -> Json {
+    json!({"pointer": format!("/{name}"), "code": code})
 }

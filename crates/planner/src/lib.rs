@@ -5,6 +5,7 @@ mod api;
 mod behaviour;
 mod cases;
 mod codes;
+mod entity;
 mod intent;
 mod schema;
 

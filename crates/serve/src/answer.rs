@@ -1,6 +1,6 @@
 //! Answers: JSON objects and problems, as bytes with their headers.
 
-use crate::validation::Wrong;
+use crate::validation::{Spot, Wrong};
 use bytes::Bytes;
 use plan::Problem;
 use serde_json::json;
@@ -9,6 +9,7 @@ use serde_json::json;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub status: u16,
+    /// Empty where there is no body.
     pub content_type: &'static str,
     pub headers: Vec<(&'static str, String)>,
     pub body: Bytes,
@@ -27,6 +28,11 @@ impl Answer {
     pub fn json(status: u16, body: impl Into<Bytes>) -> Self {
         Self { status, content_type: "application/json", headers: Vec::new(), body: body.into() }
     }
+
+    /// An answer without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, content_type: "", headers: Vec::new(), body: Bytes::new() }
+    }
 }
 
 impl From<Problem> for Refusal {
@@ -44,6 +50,7 @@ impl From<Problem> for Refusal {
             | Problem::NotFound
             | Problem::MethodNotAllowed
             | Problem::Conflict
+            | Problem::PreconditionFailed
             | Problem::UnsupportedMediaType
             | Problem::ValidationFailed
             | Problem::RateLimited
@@ -96,7 +103,10 @@ impl Refusal {
             body["errors"] = self
                 .errors
                 .iter()
-                .map(|wrong| json!({"pointer": wrong.pointer, "code": wrong.code, "detail": wrong.detail}))
+                .map(|wrong| match &wrong.place {
+                    Spot::Body(pointer) => json!({"pointer": pointer, "code": wrong.code, "detail": wrong.detail}),
+                    Spot::Parameter(name) => json!({"parameter": name, "code": wrong.code, "detail": wrong.detail}),
+                })
                 .collect();
         }
         Answer {

@@ -6,6 +6,7 @@ mod answer;
 mod api_key;
 mod body;
 mod listen;
+mod listing;
 mod metrics;
 mod program;
 mod rate_limit;

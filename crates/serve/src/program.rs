@@ -1,17 +1,18 @@
 //! Procedures made ready to run: slots become numbers, fields become positions, queries become the engine's statements.
 //! Done once when a plan is loaded; what this server cannot run is refused here and never at request time.
 
+use crate::listing::ListingCheck;
 use crate::rate_limit::Limiter;
 use crate::validation::Check;
 use dialect::{Lowered, Unsupported};
-use plan::api::ApiPlan;
+use plan::api::Endpoint;
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Procedure, Response, Scheme, Step, Writes};
-use plan::query::{Cardinality, OnConflict, Output, Query, Write};
+use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{Problem, check, print};
+use plan::{Plan, Problem, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use vocab::{Datum, Engine, FieldName, PolicyName, SlotName};
+use vocab::{Datum, Engine, FieldName, FieldType, PolicyName, SlotName};
 
 /// A procedure that can be run.
 pub(crate) struct Program {
@@ -24,15 +25,35 @@ pub(crate) enum Operation {
     Authorize { failures: Option<Arc<Limiter>> },
     Limit { limiter: Arc<Limiter>, by: LimitKey },
     Validate { slot: Option<usize>, check: Arc<Check> },
+    ValidateChanges { slot: Option<usize>, check: Arc<Check> },
+    ValidateListing { slot: Option<usize>, check: Arc<ListingCheck> },
     Uuid { slot: Option<usize> },
     Ask { slot: Option<usize>, condition: Question },
-    Read { slot: Option<usize>, statement: Bound, cardinality: Cardinality },
+    ReadOne { slot: Option<usize>, statement: Bound, types: Vec<FieldType> },
+    ReadPage { slot: Option<usize>, list: Arc<List>, asked: usize },
     Write { slot: Option<usize>, statement: Bound, outcomes: Option<[Outcome; 2]> },
     Emit { event: Arc<str>, payload: Vec<(Arc<str>, Expression)>, text: Arc<str> },
     Transaction(Arc<[Operation]>),
     Match { slot: usize, arms: Vec<(Outcome, Vec<Operation>)> },
-    Answer { status: u16, body: Vec<(Arc<str>, Expression)>, writes: Writes },
+    Answer { answer: Box<AnswerParts>, writes: Writes },
+    Rows { slot: usize, fields: Vec<Arc<str>>, writes: Writes },
     Problem { problem: Problem, writes: Writes },
+}
+
+/// What an answer is made of.
+pub(crate) struct AnswerParts {
+    pub status: u16,
+    pub body: Vec<(Arc<str>, Expression)>,
+    pub tag: Option<Expression>,
+    pub location: Option<(String, Expression)>,
+}
+
+/// A query that a request completes.
+pub(crate) struct List {
+    pub engine: Engine,
+    pub query: Query,
+    pub base: Bound,
+    pub types: Vec<FieldType>,
 }
 
 /// A statement with the expressions behind its placeholders.
@@ -46,6 +67,8 @@ pub(crate) enum Expression {
     Literal(Datum),
     Slot(usize),
     Field(usize, usize),
+    Given(usize, usize),
+    Path(Arc<str>),
     Now,
     After(u32),
     Address,
@@ -57,6 +80,7 @@ pub(crate) enum Expression {
 pub(crate) enum Question {
     Compare(Expression, Comparison, Expression),
     Present(Expression),
+    Current(Expression),
     All(Vec<Question>),
     Any(Vec<Question>),
     Not(Box<Question>),
@@ -97,24 +121,26 @@ pub enum UnservablePlan {
 /// The limiters of an API by policy: endpoints of one policy share one.
 pub(crate) type Limiters = BTreeMap<PolicyName, Arc<Limiter>>;
 
-pub(crate) fn compile(
-    procedure: &Procedure,
-    api: &ApiPlan,
-    max_body_bytes: u64,
-    engine: Engine,
-    limiters: &Limiters,
-) -> Result<Program, UnservablePlan> {
+pub(crate) fn compile(plan: &Plan, endpoint: &Endpoint, limiters: &Limiters) -> Result<Program, UnservablePlan> {
+    let procedure = &endpoint.procedure;
     if let Some(why) = check::violations(procedure).into_iter().next() {
         return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
     }
-    let mut compiler = Compiler { procedure, api, max_body_bytes, engine, limiters, slots: BTreeMap::new() };
+    let mut compiler = Compiler {
+        procedure,
+        plan,
+        max_body_bytes: endpoint.max_body_bytes,
+        engine: plan.database.engine,
+        limiters,
+        slots: BTreeMap::new(),
+    };
     let operations = compiler.block(&procedure.body)?;
     Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
 }
 
 struct Compiler<'a> {
     procedure: &'a Procedure,
-    api: &'a ApiPlan,
+    plan: &'a Plan,
     max_body_bytes: u64,
     engine: Engine,
     limiters: &'a Limiters,
@@ -153,19 +179,30 @@ impl Compiler<'_> {
                     .collect::<Result<_, UnservablePlan>>()?;
                 Ok(Operation::Match { slot: self.slot(slot)?, arms })
             }
-            Item::Exit(Response::Answer { status, body }, writes) => {
+            Item::Exit(Response::Answer { status, body, tag, location }, writes) => {
                 let body = body
                     .iter()
                     .map(|field| Ok((Arc::from(field.name.as_str()), self.value(&field.value)?)))
                     .collect::<Result<_, UnservablePlan>>()?;
-                Ok(Operation::Answer { status: *status, body, writes: *writes })
+                let tag = tag.as_ref().map(|tag| self.value(tag)).transpose()?;
+                let location = match location {
+                    Some(location) => Some((location.path.clone(), self.value(&location.key)?)),
+                    None => None,
+                };
+                let answer = Box::new(AnswerParts { status: *status, body, tag, location });
+                Ok(Operation::Answer { answer, writes: *writes })
+            }
+            Item::Exit(Response::Rows { slot }, writes) => {
+                let number = self.slot(slot)?;
+                let fields = self.slots.get(slot).map_or_else(Vec::new, |(_, fields)| {
+                    fields.iter().map(|field| Arc::from(field.as_str())).collect()
+                });
+                Ok(Operation::Rows { slot: number, fields, writes: *writes })
             }
             Item::Exit(Response::Problem(problem), writes) => {
                 Ok(Operation::Problem { problem: *problem, writes: *writes })
             }
-            Item::Exit(Response::Rows { .. } | Response::Redirect(_) | Response::Done, _) => {
-                Err(self.unsupported("this kind of answer"))
-            }
+            Item::Exit(Response::Redirect(_) | Response::Done, _) => Err(self.unsupported("this kind of answer")),
         }
     }
 
@@ -179,18 +216,32 @@ impl Compiler<'_> {
             Step::Validate(Input::Body(shape)) => {
                 Ok(Operation::Validate { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
             }
+            Step::Validate(Input::Changes(shape)) => {
+                Ok(Operation::ValidateChanges { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
+            }
+            Step::Validate(Input::Listing(holes)) => {
+                let query = self.filled_query(holes).ok_or_else(|| self.unsupported("a list without its query"))?;
+                let check = ListingCheck::new(query, holes, &self.plan.database)
+                    .ok_or_else(|| self.malformed("a list names columns that its table does not have".to_owned()))?;
+                Ok(Operation::ValidateListing { slot, check: Arc::new(check) })
+            }
             Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
             Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
-            Step::Read { query, cardinality, filled_by: None } => {
+            Step::Read { query, cardinality: Cardinality::One, filled_by: None } => {
                 let statement = self.bound(dialect::lower_query(self.engine, query)?)?;
-                Ok(Operation::Read { slot, statement, cardinality: *cardinality })
+                Ok(Operation::ReadOne { slot, statement, types: self.types(query)? })
+            }
+            Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(asked) } => {
+                let base = self.bound(dialect::lower_listing_base(self.engine, query)?)?;
+                let list = List { engine: self.engine, query: query.clone(), base, types: self.types(query)? };
+                Ok(Operation::ReadPage { slot, list: Arc::new(list), asked: self.slot(asked)? })
             }
             Step::Write(write) => {
                 let statement = self.bound(dialect::lower_write(self.engine, write))?;
                 Ok(Operation::Write { slot, statement, outcomes: outcomes(write) })
             }
             Step::Emit { event, payload } => {
-                if !self.api.events.iter().any(|declared| declared.name == *event) {
+                if !self.plan.api.events.iter().any(|declared| declared.name == *event) {
                     return Err(self.malformed(format!("event `{event}` is not declared")));
                 }
                 let payload = self.record(payload)?;
@@ -198,12 +249,12 @@ impl Compiler<'_> {
                 Ok(Operation::Emit { event: Arc::from(event.as_str()), payload, text })
             }
             Step::Authorize { scheme: Scheme::AccessToken, .. }
-            | Step::Validate(Input::Parameters(_) | Input::Listing(_) | Input::Selection(_))
+            | Step::Validate(Input::Parameters(_) | Input::Selection(_))
             | Step::Generate(Generated::Token { .. })
             | Step::Digest(_)
             | Step::HashPassword(_)
             | Step::VerifyPassword { .. }
-            | Step::Read { filled_by: Some(_), .. }
+            | Step::Read { .. }
             | Step::Enqueue { .. }
             | Step::Await { .. }
             | Step::Fetch { .. }
@@ -211,6 +262,29 @@ impl Compiler<'_> {
             | Step::IssueToken { .. }
             | Step::Presign { .. } => Err(self.unsupported(print::step_name(step))),
         }
+    }
+
+    /// The query that a listing of these holes fills.
+    fn filled_query(&self, holes: &Holes) -> Option<&Query> {
+        self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, Step::Read { query, filled_by: Some(_), .. }) if query.holes == *holes => Some(query),
+            _ => None,
+        })
+    }
+
+    /// What each output of a query holds: engines without a type for it keep it in another.
+    fn types(&self, query: &Query) -> Result<Vec<FieldType>, UnservablePlan> {
+        query
+            .outputs
+            .iter()
+            .map(|output| match output {
+                Output::Column { column, .. } => {
+                    let known = self.plan.database.column(&query.from, column).map(|column| column.field_type);
+                    known.ok_or_else(|| self.malformed(format!("table `{}` has no column `{column}`", query.from)))
+                }
+                Output::Related { .. } => Err(self.unsupported("nested rows")),
+            })
+            .collect()
     }
 
     fn limiter(&self, policy: &PolicyName) -> Result<Arc<Limiter>, UnservablePlan> {
@@ -222,6 +296,13 @@ impl Compiler<'_> {
             .get(slot)
             .map(|(number, _)| *number)
             .ok_or_else(|| self.malformed(format!("slot `{slot}` is not bound")))
+    }
+
+    fn field(&self, slot: &SlotName, field: &FieldName) -> Result<(usize, usize), UnservablePlan> {
+        let known = self.slots.get(slot);
+        known
+            .and_then(|(number, fields)| Some((*number, fields.iter().position(|known| known == field)?)))
+            .ok_or_else(|| self.malformed(format!("slot `{slot}` has no field `{field}`")))
     }
 
     fn bound(&self, lowered: Lowered) -> Result<Bound, UnservablePlan> {
@@ -238,21 +319,21 @@ impl Compiler<'_> {
             Value::Literal(datum) => Expression::Literal(datum.clone()),
             Value::Slot(slot) => Expression::Slot(self.slot(slot)?),
             Value::Field(slot, field) => {
-                let number = self.slot(slot)?;
-                let position = self
-                    .slots
-                    .get(slot)
-                    .and_then(|(_, fields)| fields.iter().position(|known| known == field))
-                    .ok_or_else(|| self.malformed(format!("slot `{slot}` has no field `{field}`")))?;
+                let (number, position) = self.field(slot, field)?;
                 Expression::Field(number, position)
             }
+            Value::Given(slot, field) => {
+                let (number, position) = self.field(slot, field)?;
+                Expression::Given(number, position)
+            }
             Value::Now => Expression::Now,
+            Value::Request(RequestValue::Path(name)) => Expression::Path(Arc::from(name.as_str())),
             Value::After(seconds) => Expression::After(*seconds),
             Value::Request(RequestValue::Address) => Expression::Address,
             Value::Request(RequestValue::Id) => Expression::RequestId,
-            Value::Request(
-                RequestValue::Path(_) | RequestValue::Query(_) | RequestValue::Cookie(_) | RequestValue::RawBody,
-            ) => return Err(self.unsupported("this part of a request")),
+            Value::Request(RequestValue::Query(_) | RequestValue::Cookie(_) | RequestValue::RawBody) => {
+                return Err(self.unsupported("this part of a request"));
+            }
             Value::Record(fields) => Expression::Record(self.record(fields)?),
         })
     }
@@ -264,6 +345,7 @@ impl Compiler<'_> {
                 Question::Compare(self.value(left)?, *comparison, self.value(right)?)
             }
             Condition::Present(value) => Question::Present(self.value(value)?),
+            Condition::Current(tag) => Question::Current(self.value(tag)?),
             Condition::All(list) => Question::All(several(list)?),
             Condition::Any(list) => Question::Any(several(list)?),
             Condition::Not(inner) => Question::Not(Box::new(self.condition(inner)?)),
@@ -274,7 +356,7 @@ impl Compiler<'_> {
 /// The fields of the record that a step leaves in its slot.
 fn fields(step: &Step) -> Vec<FieldName> {
     match step {
-        Step::Validate(Input::Body(shape) | Input::Parameters(shape)) => {
+        Step::Validate(Input::Body(shape) | Input::Changes(shape) | Input::Parameters(shape)) => {
             shape.fields.iter().map(|field| field.name.clone()).collect()
         }
         Step::Read { query: Query { outputs, .. }, .. } => outputs

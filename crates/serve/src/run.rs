@@ -4,8 +4,9 @@
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::body::read_json;
+use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
-use crate::program::{Bound, Expression, Operation, Program, Question};
+use crate::program::{Bound, Expression, List, Operation, Program, Question};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -13,13 +14,15 @@ use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
 use plan::Problem;
 use plan::procedure::{LimitKey, Outcome, Writes};
-use plan::query::Cardinality;
+use plan::query::Output;
 use plan::value::Comparison;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
-use vocab::Datum;
+use vocab::{ColumnName, Datum, FieldType};
 
 /// What a request is served with.
 pub(crate) struct Surroundings<'a> {
@@ -34,6 +37,10 @@ pub(crate) struct Facts {
     pub arrived: Timestamp,
     pub address: String,
     pub request_id: String,
+    /// The path's parameters, decoded.
+    pub parameters: Vec<(String, String)>,
+    pub query: String,
+    pub if_match: Option<String>,
 }
 
 /// Why a program ended without its own answer.
@@ -78,8 +85,18 @@ enum Slot {
     Empty,
     One(Datum),
     Record(Row),
+    Changes(Vec<Option<Datum>>),
     Outcome(Outcome),
     Found(Row),
+    Asked(Box<Asked>),
+    Page(Box<Page>),
+}
+
+/// Some rows of a list, and the cursor to those behind them.
+#[derive(Debug, Clone)]
+struct Page {
+    rows: Vec<Row>,
+    next: Option<String>,
 }
 
 /// The slots of one run, and what was emitted in it.
@@ -139,6 +156,15 @@ where
                         let record = check.record(&body).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Record(record));
                     }
+                    Operation::ValidateChanges { slot, check } => {
+                        let body = read_json(self.headers, self.body, check.max_body_bytes).await?;
+                        let changes = check.changes(&body).map_err(Refusal::validation_failed)?;
+                        frame.set(*slot, Slot::Changes(changes));
+                    }
+                    Operation::ValidateListing { slot, check } => {
+                        let asked = check.asked(&frame.facts.query).map_err(Refusal::validation_failed)?;
+                        frame.set(*slot, Slot::Asked(Box::new(asked)));
+                    }
                     Operation::Transaction(operations) => {
                         let flow = self.transaction(Arc::clone(operations), frame).await?;
                         if let Flow::Exit(..) = flow {
@@ -154,12 +180,15 @@ where
                     }
                     Operation::Uuid { .. }
                     | Operation::Ask { .. }
-                    | Operation::Read { .. }
+                    | Operation::ReadOne { .. }
+                    | Operation::ReadPage { .. }
                     | Operation::Write { .. }
                     | Operation::Emit { .. } => {
                         data(operation, frame, &mut Executor::Store(self.surroundings.store)).await?;
                     }
-                    Operation::Answer { .. } | Operation::Problem { .. } => return Ok(frame.exit(operation)),
+                    Operation::Answer { .. } | Operation::Rows { .. } | Operation::Problem { .. } => {
+                        return Ok(frame.exit(operation));
+                    }
                 }
             }
             Ok(Flow::Continue)
@@ -236,15 +265,20 @@ fn data_block<'b>(
                         return Ok(flow);
                     }
                 }
-                Operation::Answer { .. } | Operation::Problem { .. } => return Ok(frame.exit(operation)),
+                Operation::Answer { .. } | Operation::Rows { .. } | Operation::Problem { .. } => {
+                    return Ok(frame.exit(operation));
+                }
                 Operation::Uuid { .. }
                 | Operation::Ask { .. }
-                | Operation::Read { .. }
+                | Operation::ReadOne { .. }
+                | Operation::ReadPage { .. }
                 | Operation::Write { .. }
                 | Operation::Emit { .. } => data(operation, frame, executor).await?,
                 Operation::Authorize { .. }
                 | Operation::Limit { .. }
                 | Operation::Validate { .. }
+                | Operation::ValidateChanges { .. }
+                | Operation::ValidateListing { .. }
                 | Operation::Transaction(_) => unreachable!("a checked procedure has no such step in a transaction"),
             }
         }
@@ -260,13 +294,20 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let outcome = if frame.holds(condition) { Outcome::Yes } else { Outcome::No };
             frame.set(*slot, Slot::Outcome(outcome));
         }
-        Operation::Read { slot, statement, cardinality } => {
-            let mut rows = executor.read(statement, frame.binds(statement)).await?;
-            match (cardinality, rows.is_empty()) {
-                (Cardinality::One, true) => frame.set(*slot, Slot::Outcome(Outcome::Missing)),
-                (Cardinality::One, false) => frame.set(*slot, Slot::Found(rows.swap_remove(0))),
-                (Cardinality::Many, _) => {}
-            }
+        Operation::ReadOne { slot, statement, types } => {
+            let rows = executor.read(&statement.text, frame.binds(statement)).await?;
+            let found = rows.into_iter().next().map(|row| Slot::Found(typed(row, types)));
+            frame.set(*slot, found.unwrap_or(Slot::Outcome(Outcome::Missing)));
+        }
+        Operation::ReadPage { slot, list, asked } => {
+            let Slot::Asked(asked) = frame.slots[*asked].clone() else {
+                unreachable!("a checked procedure fills a list by what was asked of it")
+            };
+            let (text, binds) = dialect::lower_listing(list.engine, &list.query, &list.base.text, &asked.listing);
+            let mut parameters = frame.binds(&list.base);
+            parameters.extend(binds);
+            let rows = executor.read(&Arc::from(text), parameters).await?;
+            frame.set(*slot, Slot::Page(Box::new(page(list, &asked, rows))));
         }
         Operation::Write { slot, statement, outcomes } => {
             let changed = executor.execute(&statement.text, &frame.binds(statement)).await?;
@@ -287,19 +328,22 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         Operation::Authorize { .. }
         | Operation::Limit { .. }
         | Operation::Validate { .. }
+        | Operation::ValidateChanges { .. }
+        | Operation::ValidateListing { .. }
         | Operation::Transaction(_)
         | Operation::Match { .. }
         | Operation::Answer { .. }
+        | Operation::Rows { .. }
         | Operation::Problem { .. } => unreachable!("blocks handle these themselves"),
     }
     Ok(())
 }
 
 impl Executor<'_> {
-    async fn read(&mut self, statement: &Bound, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
+    async fn read(&mut self, text: &Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
         match self {
-            Self::Store(store) => store.read(Arc::clone(&statement.text), parameters).await,
-            Self::Transaction(transaction) => transaction.read(&statement.text, &parameters).await,
+            Self::Store(store) => store.read(Arc::clone(text), parameters).await,
+            Self::Transaction(transaction) => transaction.read(text, &parameters).await,
         }
     }
 
@@ -322,7 +366,9 @@ impl Frame {
         let outcome = match &self.slots[slot] {
             Slot::Outcome(outcome) => *outcome,
             Slot::Found(_) => Outcome::Found,
-            Slot::Empty | Slot::One(_) | Slot::Record(_) => unreachable!("a checked procedure matches outcomes only"),
+            Slot::Empty | Slot::One(_) | Slot::Record(_) | Slot::Changes(_) | Slot::Asked(_) | Slot::Page(_) => {
+                unreachable!("a checked procedure matches outcomes only")
+            }
         };
         let arm = arms.iter().find(|(of, _)| *of == outcome);
         arm.map_or_else(
@@ -333,8 +379,35 @@ impl Frame {
 
     fn exit(&self, operation: &Operation) -> Flow {
         match operation {
-            Operation::Answer { status, body, writes } => {
-                Flow::Exit(Answer::json(*status, self.object(body).to_string()), *writes)
+            Operation::Answer { answer: parts, writes } => {
+                let mut answer = match parts.body.is_empty() {
+                    true => Answer::empty(parts.status),
+                    false => Answer::json(parts.status, self.object(&parts.body).to_string()),
+                };
+                if let Some(tag) = &parts.tag {
+                    answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
+                }
+                if let Some((path, key)) = &parts.location {
+                    answer.headers.push(("location", format!("{path}{}", text(&self.value(key)))));
+                }
+                Flow::Exit(answer, *writes)
+            }
+            Operation::Rows { slot, fields, writes } => {
+                let Slot::Page(page) = &self.slots[*slot] else {
+                    unreachable!("a checked procedure answers with the rows of a list")
+                };
+                let items: Vec<serde_json::Value> = page
+                    .rows
+                    .iter()
+                    .map(|row| {
+                        fields.iter().zip(row).map(|(name, datum)| (name.to_string(), datum.to_json())).collect()
+                    })
+                    .collect();
+                let body = serde_json::json!({"items": items, "next": page.next}).to_string();
+                let tag = quoted(&digest(body.as_bytes()));
+                let mut answer = Answer::json(200, body);
+                answer.headers.push(("etag", tag));
+                Flow::Exit(answer, *writes)
             }
             Operation::Problem { problem, writes } => {
                 Flow::Exit(Refusal::from(*problem).into_answer(&self.facts.request_id), *writes)
@@ -356,16 +429,29 @@ impl Frame {
             Expression::Literal(datum) => datum.clone(),
             Expression::Slot(slot) => match &self.slots[*slot] {
                 Slot::One(datum) => datum.clone(),
-                Slot::Empty | Slot::Record(_) | Slot::Outcome(_) | Slot::Found(_) => {
-                    unreachable!("a checked procedure uses whole slots of one value only")
-                }
+                Slot::Empty
+                | Slot::Record(_)
+                | Slot::Changes(_)
+                | Slot::Outcome(_)
+                | Slot::Found(_)
+                | Slot::Asked(_)
+                | Slot::Page(_) => unreachable!("a checked procedure uses whole slots of one value only"),
             },
             Expression::Field(slot, position) => match &self.slots[*slot] {
                 Slot::Record(row) | Slot::Found(row) => row[*position].clone(),
-                Slot::Empty | Slot::One(_) | Slot::Outcome(_) => {
+                Slot::Changes(changes) => changes[*position].clone().unwrap_or(Datum::Null),
+                Slot::Empty | Slot::One(_) | Slot::Outcome(_) | Slot::Asked(_) | Slot::Page(_) => {
                     unreachable!("a checked procedure uses fields of records only")
                 }
             },
+            Expression::Given(slot, position) => match &self.slots[*slot] {
+                Slot::Changes(changes) => Datum::Boolean(changes[*position].is_some()),
+                _ => unreachable!("a checked procedure asks for changes only whether they were given"),
+            },
+            Expression::Path(name) => {
+                let known = self.facts.parameters.iter().find(|(known, _)| **known == **name);
+                known.map_or(Datum::Null, |(_, value)| Datum::Text(value.clone()))
+            }
             Expression::Now => Datum::Text(timestamp(self.facts.arrived)),
             Expression::After(seconds) => {
                 let later = self.facts.arrived.saturating_add(SignedDuration::from_secs(i64::from(*seconds)));
@@ -382,6 +468,10 @@ impl Frame {
         match question {
             Question::Compare(left, comparison, right) => compare(&self.value(left), *comparison, &self.value(right)),
             Question::Present(expression) => self.value(expression) != Datum::Null,
+            Question::Current(tag) => match &self.facts.if_match {
+                None => true,
+                Some(header) => names_tag(header, &quoted(&text(&self.value(tag))), Weak::Different),
+            },
             Question::All(list) => list.iter().all(|question| self.holds(question)),
             Question::Any(list) => list.iter().any(|question| self.holds(question)),
             Question::Not(inner) => !self.holds(inner),
@@ -405,6 +495,77 @@ fn compare(left: &Datum, comparison: Comparison, right: &Datum) -> bool {
         Comparison::Greater => ordering == Greater,
         Comparison::AtLeast => ordering != Less,
     }
+}
+
+/// A row in the types of its columns, which an engine may keep in others.
+fn typed(row: Row, types: &[FieldType]) -> Row {
+    row.into_iter()
+        .zip(types)
+        .map(|(datum, field_type)| match (field_type, datum) {
+            (FieldType::Boolean, Datum::Integer(number)) => Datum::Boolean(number != 0),
+            (FieldType::Json, Datum::Text(text)) => serde_json::from_str(&text).map_or(Datum::Text(text), Datum::Json),
+            (_, datum) => datum,
+        })
+        .collect()
+}
+
+/// The rows of a page, of which one more than asked for tells that there is another.
+fn page(list: &List, asked: &Asked, rows: Vec<Row>) -> Page {
+    let more = rows.len() > asked.page as usize;
+    let rows: Vec<Row> = rows.into_iter().take(asked.page as usize).map(|row| typed(row, &list.types)).collect();
+    let position = |column: &ColumnName| {
+        list.query
+            .outputs
+            .iter()
+            .position(|output| matches!(output, Output::Column { column: known, .. } if known == column))
+    };
+    let next = rows.last().filter(|_| more).map(|row| {
+        let values: Vec<Datum> = asked
+            .listing
+            .order
+            .iter()
+            .filter_map(|level| position(&level.column).map(|position| row[position].clone()))
+            .collect();
+        cursor(&asked.sort, &values)
+    });
+    Page { rows, next }
+}
+
+fn text(datum: &Datum) -> String {
+    match datum {
+        Datum::Text(text) => text.clone(),
+        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Json(_) => datum.to_json().to_string(),
+    }
+}
+
+fn quoted(tag: &str) -> String {
+    format!("\"{tag}\"")
+}
+
+/// The first half of the SHA-256, lower-case hex.
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(16).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Whether `W/"1"` counts as `"1"`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weak {
+    /// It does, when reading.
+    Same,
+    /// It does not, when writing.
+    Different,
+}
+
+/// Whether a list of tags is `*` or names the tag (RFC 9110, 13.1).
+pub(crate) fn names_tag(list: &str, tag: &str, weak: Weak) -> bool {
+    list.trim() == "*"
+        || list.split(',').map(str::trim).any(|named| match named.strip_prefix("W/") {
+            Some(inner) => weak == Weak::Same && inner == tag,
+            None => named == tag,
+        })
 }
 
 fn by_address(frame: &Frame) -> String {

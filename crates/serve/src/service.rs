@@ -5,7 +5,7 @@ use crate::api_key::ApiKeys;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Program, UnservablePlan, compile};
 use crate::rate_limit::Limiter;
-use crate::run::{Facts, Failure, Run, Surroundings};
+use crate::run::{Facts, Failure, Run, Surroundings, Weak, names_tag};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -59,6 +59,9 @@ enum Target {
     OpenApi,
 }
 
+/// What answers a request, who counts it, and the parameters of its path.
+type Routed<'a> = (&'a Target, &'a RouteMetrics, Vec<(String, String)>);
+
 impl Service {
     /// Makes plans ready to be served. `openapi` is the document that describes them.
     ///
@@ -81,8 +84,7 @@ impl Service {
             let keys = Arc::new(ApiKeys::new(store.clone()));
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
-                let program =
-                    compile(&endpoint.procedure, &plan.api, endpoint.max_body_bytes, plan.database.engine, &limiters)?;
+                let program = compile(plan, endpoint, &limiters)?;
                 let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
                 let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
                 let targets = table.entry(path.clone()).or_default();
@@ -122,17 +124,21 @@ impl Service {
         let started = Instant::now();
         self.metrics.in_flight().increment(1.0);
         let (parts, mut body) = request.into_parts();
-        let facts = Facts {
+        let mut facts = Facts {
             arrived: Timestamp::now(),
             address: address.to_canonical().to_string(),
             request_id: request_id(&parts.headers),
+            parameters: Vec::new(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            if_match: header(&parts.headers, "if-match"),
         };
         let request_id = facts.request_id.clone();
         let (counters, answer, limit) = match self.route(&parts.method, parts.uri.path()) {
             Err(refusal) => (None, refusal.into_answer(&request_id), Vec::new()),
-            Ok((target, counters)) => {
+            Ok((target, counters, parameters)) => {
+                facts.parameters = parameters;
                 let (answer, limit) = self.target(target, &parts.headers, &mut body, facts).await;
-                (Some(counters), answer, limit)
+                (Some(counters), unless_known(answer, &parts.method, &parts.headers), limit)
             }
         };
         let response = response(answer, limit, &request_id);
@@ -160,13 +166,14 @@ impl Service {
         self.metrics.upkeep();
     }
 
-    fn route(&self, method: &Method, path: &str) -> Result<(&Target, &RouteMetrics), Refusal> {
+    fn route(&self, method: &Method, path: &str) -> Result<Routed<'_>, Refusal> {
         let Ok(found) = self.routes.at(path) else { return Err(Problem::NotFound.into()) };
         let route = found.value;
         let target = route.targets.iter().find(|(known, ..)| known == method);
-        target
-            .map(|(_, target, counters)| (target, counters))
-            .ok_or_else(|| Refusal::method_not_allowed(&route.allow()))
+        let (_, target, counters) = target.ok_or_else(|| Refusal::method_not_allowed(&route.allow()))?;
+        let parameters = found.params.iter().map(|(name, raw)| Some((name.to_owned(), decoded(raw)?)));
+        let parameters = parameters.collect::<Option<_>>().ok_or(Refusal::from(Problem::NotFound))?;
+        Ok((target, counters, parameters))
     }
 
     async fn target<B>(
@@ -255,12 +262,49 @@ fn response(answer: Answer, limit: Vec<(&'static str, String)>, request_id: &str
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    set("content-type", answer.content_type);
+    if !answer.content_type.is_empty() {
+        set("content-type", answer.content_type);
+    }
     set("x-content-type-options", "nosniff");
     set("cache-control", "no-store");
     set("x-request-id", request_id);
     limit.iter().chain(&answer.headers).for_each(|(name, value)| set(name, value));
     response
+}
+
+/// 304 instead of what the caller has already.
+fn unless_known(answer: Answer, method: &Method, headers: &HeaderMap) -> Answer {
+    if answer.status != 200 || !matches!(*method, Method::GET | Method::HEAD) {
+        return answer;
+    }
+    let tag = answer.headers.iter().find(|(name, _)| *name == "etag").map(|(_, tag)| tag);
+    match (tag, header(headers, "if-none-match")) {
+        (Some(tag), Some(known)) if names_tag(&known, tag, Weak::Same) => {
+            Answer { headers: answer.headers, ..Answer::empty(304) }
+        }
+        _ => answer,
+    }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// A segment of a path without its percent signs; `None` when it is not UTF-8 or not well formed.
+fn decoded(segment: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        if *first == b'%' {
+            let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
 }
 
 fn request_id(headers: &HeaderMap) -> String {

@@ -4,7 +4,7 @@ use crate::service::Service;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use plan::http_case::{API_KEY, Answer, HttpCase};
+use plan::http_case::{API_KEY, Answer, CaseRequest, HttpCase, ID};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Sends the case as often as it says and returns every way in which the last answer differs; empty when it is as expected.
@@ -13,23 +13,38 @@ use std::net::{IpAddr, Ipv4Addr};
 /// # Errors
 /// When the case is no HTTP request.
 pub async fn try_case(service: &Service, case: &HttpCase, api_key: &str) -> Result<Vec<String>, http::Error> {
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let mut known = Known { api_key: api_key.to_owned(), id: None };
+    if let Some(before) = &case.before {
+        let answer = reduce(service.handle(request(before, &known)?, address).await).await;
+        known.id = answer.id();
+        if !(200..300).contains(&answer.status) {
+            return Ok(vec![format!("the request before was answered {}", answer.status)]);
+        }
+    }
     let mut differences = Vec::new();
     for _ in 0..case.repeat {
-        let answer = service.handle(request(case, api_key)?, IpAddr::V4(Ipv4Addr::LOCALHOST)).await;
-        differences = case.expect.differences(&reduce(answer).await);
+        let answer = service.handle(request(&case.request, &known)?, address).await;
+        differences = case.expect.differences(&reduce(answer).await, known.id.as_deref());
     }
     Ok(differences)
 }
 
-fn request(case: &HttpCase, api_key: &str) -> Result<Request<Full<Bytes>>, http::Error> {
-    let sent = &case.request;
-    let mut request = Request::builder().method(sent.method.as_str()).uri(&sent.path);
+/// What stands for the placeholders of a case.
+struct Known {
+    api_key: String,
+    id: Option<String>,
+}
+
+fn request(sent: &CaseRequest, known: &Known) -> Result<Request<Full<Bytes>>, http::Error> {
+    let path = known.id.as_ref().map_or_else(|| sent.path.clone(), |id| sent.path.replace(ID, id));
+    let mut request = Request::builder().method(sent.method.as_str()).uri(path);
     let stated = sent.headers.contains_key("content-type");
     if sent.body.is_some() && !stated {
         request = request.header("content-type", "application/json");
     }
     for (name, value) in &sent.headers {
-        request = request.header(name, value.replace(API_KEY, api_key));
+        request = request.header(name, value.replace(API_KEY, &known.api_key));
     }
     let body = match (&sent.body, &sent.text) {
         (Some(body), _) => body.to_string(),

@@ -1,9 +1,9 @@
 //! Whether a body has the declared shape: `docs/http-manners.md`, section Validation.
 
-use plan::shape::{Presence, Shape};
+use plan::shape::{Presence, Shape, ShapeField};
 use serde_json::Value as Json;
 use vocab::field_type::EMAIL_MAX;
-use vocab::{Datum, FieldName, FieldType};
+use vocab::{Datum, FieldType};
 
 /// Most entries of one answer.
 const MAX_ENTRIES: usize = 100;
@@ -16,19 +16,45 @@ pub(crate) struct Check {
     pub max_body_bytes: u64,
 }
 
-/// One wrong field.
+/// One wrong field or parameter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
-    pub pointer: String,
+    pub place: Spot,
     pub code: &'static str,
     pub detail: String,
 }
 
+/// Where in a request something is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Spot {
+    /// An RFC 6901 pointer into the body.
+    Body(String),
+    /// A query parameter.
+    Parameter(String),
+}
+
 impl Wrong {
-    fn new(name: &str, code: &'static str, detail: impl Into<String>) -> Self {
+    fn field(name: &str, why: Why) -> Self {
         // RFC 6901: `~` and `/` inside a name are escaped.
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        Self { pointer, code, detail: detail.into() }
+        Self { place: Spot::Body(pointer), code: why.code, detail: why.detail }
+    }
+
+    pub fn parameter(name: &str, why: Why) -> Self {
+        Self { place: Spot::Parameter(name.to_owned()), code: why.code, detail: why.detail }
+    }
+}
+
+/// What is wrong with a value, wherever it stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Why {
+    code: &'static str,
+    detail: String,
+}
+
+impl Why {
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
     }
 }
 
@@ -39,18 +65,40 @@ impl Check {
 
     /// The record in the shape's order, or everything that is wrong.
     pub fn record(&self, body: &Json) -> Result<Vec<Datum>, Vec<Wrong>> {
+        self.fields(body, |field, given| {
+            match value(field.field_type, field.min_length, given.unwrap_or(&Json::Null))? {
+                Datum::Null if field.presence == Presence::Required => Err(Why::new("required", "is required")),
+                datum => Ok(datum),
+            }
+        })
+    }
+
+    /// The changes in the shape's order, `None` for a field that was not given, or everything that is wrong.
+    pub fn changes(&self, body: &Json) -> Result<Vec<Option<Datum>>, Vec<Wrong>> {
+        self.fields(body, |field, given| {
+            let Some(given) = given else { return Ok(None) };
+            match value(field.field_type, field.min_length, given)? {
+                Datum::Null if field.presence == Presence::Required => Err(Why::new("required", "is required")),
+                datum => Ok(Some(datum)),
+            }
+        })
+    }
+
+    fn fields<T>(
+        &self,
+        body: &Json,
+        check: impl Fn(&ShapeField, Option<&Json>) -> Result<T, Why>,
+    ) -> Result<Vec<T>, Vec<Wrong>> {
         let Json::Object(object) = body else {
-            return Err(vec![Wrong { pointer: String::new(), code: "type", detail: "must be an object".to_owned() }]);
+            let place = Spot::Body(String::new());
+            return Err(vec![Wrong { place, code: "type", detail: "must be an object".to_owned() }]);
         };
         let mut wrong = Vec::new();
         let mut record = Vec::with_capacity(self.shape.fields.len());
         for field in &self.shape.fields {
-            match value(&field.name, field.field_type, field.min_length, object.get(field.name.as_str())) {
-                Ok(Datum::Null) if field.presence == Presence::Required => {
-                    wrong.push(Wrong::new(field.name.as_str(), "required", "is required"));
-                }
+            match check(field, object.get(field.name.as_str())) {
                 Ok(datum) => record.push(datum),
-                Err(entry) => wrong.push(entry),
+                Err(why) => wrong.push(Wrong::field(field.name.as_str(), why)),
             }
         }
         let known = |name: &str| self.shape.fields.iter().any(|field| field.name.as_str() == name);
@@ -58,41 +106,75 @@ impl Check {
             object
                 .keys()
                 .filter(|name| !known(name))
-                .map(|name| Wrong::new(name, "unknown_field", "is not a known field")),
+                .map(|name| Wrong::field(name, Why::new("unknown_field", "is not a known field"))),
         );
         wrong.truncate(MAX_ENTRIES);
         if wrong.is_empty() { Ok(record) } else { Err(wrong) }
     }
 }
 
-/// The field's value; null for one that is absent, null or empty.
-fn value(name: &FieldName, field_type: FieldType, min_length: u32, given: Option<&Json>) -> Result<Datum, Wrong> {
-    let wrong = |code, detail: &str| Err(Wrong::new(name.as_str(), code, detail));
-    let given = match given {
-        None | Some(Json::Null) => return Ok(Datum::Null),
-        Some(given) => given,
-    };
-    match field_type {
-        FieldType::Integer => match whole_number(given) {
-            Some(number) => Ok(Datum::Integer(number)),
-            None => wrong("type", "must be a whole number"),
+/// The value of a field; null for one that is null or empty.
+fn value(field_type: FieldType, min_length: u32, given: &Json) -> Result<Datum, Why> {
+    match (field_type, given) {
+        (_, Json::Null) => Ok(Datum::Null),
+        (FieldType::Integer, _) => {
+            whole_number(given).map(Datum::Integer).ok_or_else(|| Why::new("type", "must be a whole number"))
+        }
+        (FieldType::Boolean, Json::Bool(value)) => Ok(Datum::Boolean(*value)),
+        (FieldType::Boolean, _) => Err(Why::new("type", "must be true or false")),
+        (FieldType::Json, _) => Ok(Datum::Json(given.clone())),
+        (
+            FieldType::Line { .. }
+            | FieldType::Text { .. }
+            | FieldType::Email
+            | FieldType::Phone
+            | FieldType::Url
+            | FieldType::Timestamp
+            | FieldType::Uuid,
+            Json::String(text),
+        ) => text_value(field_type, min_length, text),
+        (
+            FieldType::Line { .. }
+            | FieldType::Text { .. }
+            | FieldType::Email
+            | FieldType::Phone
+            | FieldType::Url
+            | FieldType::Timestamp
+            | FieldType::Uuid,
+            _,
+        ) => Err(Why::new("type", "must be a string")),
+    }
+}
+
+/// The value of a query parameter, which is always a text.
+pub(crate) fn parameter_value(field_type: FieldType, text: &str) -> Result<Datum, Why> {
+    let datum = match field_type {
+        FieldType::Integer => match parameter_number(text) {
+            Some(number) => Datum::Integer(number),
+            None => return Err(Why::new("type", "must be a whole number")),
         },
-        FieldType::Boolean => match given {
-            Json::Bool(value) => Ok(Datum::Boolean(*value)),
-            _ => wrong("type", "must be true or false"),
+        FieldType::Boolean => match text {
+            "true" => Datum::Boolean(true),
+            "false" => Datum::Boolean(false),
+            _ => return Err(Why::new("type", "must be true or false")),
         },
-        FieldType::Json => Ok(Datum::Json(given.clone())),
         FieldType::Line { .. }
         | FieldType::Text { .. }
         | FieldType::Email
         | FieldType::Phone
         | FieldType::Url
         | FieldType::Timestamp
-        | FieldType::Uuid => match given {
-            Json::String(text) => text_value(name, field_type, min_length, text),
-            _ => wrong("type", "must be a string"),
-        },
-    }
+        | FieldType::Uuid
+        | FieldType::Json => text_value(field_type, 0, text)?,
+    };
+    if datum == Datum::Null { Err(Why::new("required", "is required")) } else { Ok(datum) }
+}
+
+/// Digits with perhaps a minus before them, within what every JSON reader holds exactly.
+pub(crate) fn parameter_number(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_number = (1..=16).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number: &i64| is_number && number.unsigned_abs() < 1 << 53)
 }
 
 /// A number without a fraction that every JSON reader holds exactly: `1`, `1.0`, up to 2^53 - 1 on either side.
@@ -103,37 +185,60 @@ fn whole_number(given: &Json) -> Option<i64> {
     Some(number as i64)
 }
 
-fn text_value(name: &FieldName, field_type: FieldType, min_length: u32, text: &str) -> Result<Datum, Wrong> {
+fn text_value(field_type: FieldType, min_length: u32, text: &str) -> Result<Datum, Why> {
     let text = text.trim_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']);
-    let wrong = |code, detail: String| Err(Wrong::new(name.as_str(), code, detail));
     if text.is_empty() {
         return Ok(Datum::Null);
     }
     let several_lines = matches!(field_type, FieldType::Text { .. });
-    if text.bytes().any(|byte| byte == 0x7f || byte < 0x20 && !(several_lines && matches!(byte, b'\t' | b'\n' | b'\r')))
-    {
-        return wrong("invalid_character", "must not contain control characters".to_owned());
+    let is_control =
+        |byte: u8| byte == 0x7f || byte < 0x20 && !(several_lines && matches!(byte, b'\t' | b'\n' | b'\r'));
+    if text.bytes().any(is_control) {
+        return Err(Why::new("invalid_character", "must not contain control characters"));
     }
     let length = text.chars().count();
     // An address that is too long is no address: its greatest length is part of the format.
     let max = field_type.max_length().filter(|_| field_type != FieldType::Email);
     if let Some(max) = max.filter(|max| length > *max as usize) {
-        return wrong("too_long", format!("must have at most {max} characters"));
+        return Err(Why::new("too_long", format!("must have at most {max} characters")));
     }
     if length < min_length as usize {
-        return wrong("too_short", format!("must have at least {min_length} characters"));
+        return Err(Why::new("too_short", format!("must have at least {min_length} characters")));
     }
     let (right, expected) = match field_type {
-        FieldType::Email => (is_email(text), "an e-mail address"),
-        FieldType::Phone => (is_phone(text), "a telephone number"),
-        FieldType::Url => (is_url(text), "a URL"),
-        FieldType::Timestamp => (text.parse::<jiff::Timestamp>().is_ok(), "a time such as 2026-01-02T03:04:05Z"),
-        FieldType::Uuid => (uuid::Uuid::try_parse(text).is_ok() && text.len() == 36, "a UUID"),
+        FieldType::Email => (is_email(text).then(|| text.to_owned()), "an e-mail address"),
+        FieldType::Phone => (is_phone(text).then(|| text.to_owned()), "a telephone number"),
+        FieldType::Url => (is_url(text).then(|| text.to_owned()), "a URL"),
+        FieldType::Timestamp => (timestamp(text), "a time such as 2026-01-02T03:04:05Z"),
+        FieldType::Uuid => (is_uuid(text).then(|| text.to_ascii_lowercase()), "a UUID"),
         FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Integer | FieldType::Boolean | FieldType::Json => {
-            (true, "")
+            (Some(text.to_owned()), "")
         }
     };
-    if right { Ok(Datum::Text(text.to_owned())) } else { wrong("format", format!("must be {expected}")) }
+    right.map(Datum::Text).ok_or_else(|| Why::new("format", format!("must be {expected}")))
+}
+
+/// RFC 3339, kept as UTC with milliseconds so that texts are in the order of times.
+fn timestamp(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let has_shape = digits(0, 4)
+        && bytes.get(4) == Some(&b'-')
+        && digits(5, 7)
+        && bytes.get(7) == Some(&b'-')
+        && digits(8, 10)
+        && bytes.get(10) == Some(&b'T')
+        && digits(11, 13)
+        && bytes.get(13) == Some(&b':')
+        && digits(14, 16)
+        && bytes.get(16) == Some(&b':')
+        && digits(17, 19)
+        && bytes[19..].iter().all(|byte| byte.is_ascii_digit() || b".Z+-:".contains(byte));
+    text.parse::<jiff::Timestamp>().ok().filter(|_| has_shape).map(crate::run::timestamp)
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
 /// <https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address>, with a dot in the domain.

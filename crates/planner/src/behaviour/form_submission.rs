@@ -10,7 +10,8 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let table = given.table();
     let insert = Write::Insert { table: table.name.clone(), values: given.row(), on_conflict: OnConflict::Fail };
     let mut body = given.opening();
-    body.push(Item::Transaction(vec![Item::Do(Step::Write(insert)), given.emit()]));
+    let event = given.own_event("submitted");
+    body.push(Item::Transaction(vec![Item::Do(Step::Write(insert)), given.emit_new(&event)]));
     body.push(Item::Exit(
         Response::Answer {
             status: 201,
@@ -33,12 +34,11 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         },
         Writes::Keep,
     ));
-    let thing = given.entity.entity.as_str().replace('_', " ");
     Behaved {
-        summary: format!("stores a {thing}"),
+        summary: format!("stores a {}", given.thing()),
         body,
         table,
-        event_fields: given.event_fields(),
+        event: Some((event, given.new_event_fields())),
         example: given.example(),
     }
 }

@@ -14,12 +14,13 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         values: given.row(),
         on_conflict: OnConflict::Keep { unique: vec![column_name("email")] },
     };
+    let event = given.own_event("subscribed");
     let mut body = given.opening();
     body.push(Item::Transaction(vec![
         Item::Let(slot("subscription"), Step::Write(insert)),
         Item::Match(
             slot("subscription"),
-            vec![(Outcome::Inserted, vec![given.emit()]), (Outcome::Present, Vec::new())],
+            vec![(Outcome::Inserted, vec![given.emit_new(&event)]), (Outcome::Present, Vec::new())],
         ),
     ]));
     body.push(Item::Exit(
@@ -40,7 +41,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: "subscribes an address to the newsletter once".to_owned(),
         body,
         table,
-        event_fields: given.event_fields(),
+        event: Some((event, given.new_event_fields())),
         example: given.example(),
     }
 }

@@ -1,0 +1,28 @@
+//! The end of a record.
+
+use super::{Behaved, Given, field_name, slot};
+use plan::procedure::{Item, Response, Step, Writes};
+use plan::query::Write;
+use plan::value::Value;
+use vocab::FieldType;
+
+pub fn lower(given: &Given<'_>) -> Behaved {
+    let table = given.table();
+    let event = given.own_event("deleted");
+    let payload =
+        vec![(field_name("id"), Value::Field(slot("row"), field_name("id"))), (field_name("deleted_at"), Value::Now)];
+    let mut deletion = given.find_current();
+    deletion.push(Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: given.has_key() })));
+    deletion.push(Item::Do(Step::Emit { event: event.clone(), payload }));
+    let mut body = given.guards();
+    body.push(Item::Transaction(deletion));
+    body.push(Item::Exit(Response::Answer { status: 204, body: Vec::new(), tag: None, location: None }, Writes::Keep));
+    let fields = vec![(field_name("id"), FieldType::Uuid), (field_name("deleted_at"), FieldType::Timestamp)];
+    Behaved {
+        summary: format!("deletes one {}", given.thing()),
+        body,
+        table,
+        event: Some((event, fields)),
+        example: serde_json::Value::Null,
+    }
+}

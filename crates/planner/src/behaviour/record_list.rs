@@ -1,0 +1,68 @@
+//! The records of a collection, a page at a time, newest first unless the request says otherwise.
+
+use super::{Behaved, Given, column_name, slot};
+use plan::database::Nullability;
+use plan::procedure::{Input, Item, Response, Step, Writes};
+use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Page, Query, RowLock};
+use plan::value::Comparison;
+use vocab::{ColumnName, FieldType};
+
+const PAGE: Page = Page { default: 20, max: 100 };
+
+pub fn lower(given: &Given<'_>) -> Behaved {
+    let table = given.table();
+    let visible = table.columns.iter().filter(|column| column.name.as_str() != "row_version");
+    // Rows without a value have no place in an order that pages can be cut from.
+    let sorts = visible
+        .clone()
+        .filter(|column| {
+            column.nullability == Nullability::NotNull && !matches!(column.field_type, FieldType::Text { .. })
+        })
+        .map(|column| column.name.clone())
+        .collect();
+    let filters = visible
+        .filter(|column| column.name.as_str() != "id")
+        .filter_map(|column| comparisons(column.field_type).map(|list| (column.name.clone(), list)))
+        .collect();
+    let query = Query {
+        from: table.name.clone(),
+        outputs: given
+            .representation()
+            .into_iter()
+            .map(|(field, _)| Output::Column { column: column_name(field.as_str()), field })
+            .collect(),
+        filter: Vec::new(),
+        order: vec![Order { column: id(), direction: Direction::Descending }],
+        holes: Holes { filters, sorts, selection: Choice::Fixed, page: Some(PAGE) },
+        lock: RowLock::None,
+    };
+    let mut body = given.guards();
+    body.push(Item::Let(slot("asked"), Step::Validate(Input::Listing(query.holes.clone()))));
+    body.push(Item::Let(
+        slot("rows"),
+        Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) },
+    ));
+    body.push(Item::Exit(Response::Rows { slot: slot("rows") }, Writes::Keep));
+    Behaved {
+        summary: format!("lists the {}", table.name.as_str().replace('_', " ")),
+        body,
+        table,
+        event: None,
+        example: serde_json::Value::Null,
+    }
+}
+
+fn id() -> ColumnName {
+    column_name("id")
+}
+
+/// How values of a type can be compared usefully.
+fn comparisons(field_type: FieldType) -> Option<Vec<Comparison>> {
+    use Comparison::{AtLeast, AtMost, Equal, Greater, Less, NotEqual};
+    match field_type {
+        FieldType::Integer | FieldType::Timestamp => Some(vec![Equal, NotEqual, Less, AtMost, Greater, AtLeast]),
+        FieldType::Line { .. } | FieldType::Email | FieldType::Phone | FieldType::Url => Some(vec![Equal, NotEqual]),
+        FieldType::Boolean | FieldType::Uuid => Some(vec![Equal]),
+        FieldType::Text { .. } | FieldType::Json => None,
+    }
+}

@@ -1,0 +1,205 @@
+//! The entity behind an endpoint: one that the catalogue knows, or one made from the fields that the task names.
+
+use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT};
+use crate::intent::{Inferred, target};
+use catalog::{Catalog, Entity, Field, Presence, Sensitivity};
+use spec::{ApiRequirements, Endpoint, FieldRule, RuleValue};
+use vocab::{Diagnostic, EntityName, FieldName, FieldType, TableName};
+
+/// Columns that every table of an entity has besides its fields.
+pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
+/// Longest text of a field that says nothing of its length.
+const LINE_MAX: u32 = 200;
+const TEXT_MAX: u32 = 5000;
+
+/// The entity an endpoint works on, with what was decided about its fields and why.
+pub struct Resolved {
+    pub entity: Entity,
+    /// Field, type and reason, for fields that the catalogue does not know.
+    pub made: Vec<(FieldName, FieldType, String)>,
+}
+
+pub fn resolve(
+    endpoint: &Endpoint,
+    requirements: &ApiRequirements,
+    inferred: &Inferred<'_>,
+    catalog: &Catalog,
+) -> Result<Resolved, Vec<Diagnostic>> {
+    if let Some(entity) = inferred.intent.entity.as_ref().and_then(|name| catalog.entity(name)) {
+        return Ok(Resolved { entity: entity.clone(), made: Vec::new() });
+    }
+    let segment = target(&endpoint.path).map_or("", |target| target.segment);
+    if let Some(entity) = catalog.entity_of_segment(segment) {
+        return Ok(Resolved { entity: entity.clone(), made: Vec::new() });
+    }
+    made_of_fields(segment, endpoint, requirements, catalog)
+}
+
+/// All endpoints of one name describe one entity: what any of them validates is a field.
+fn made_of_fields(
+    segment: &str,
+    endpoint: &Endpoint,
+    requirements: &ApiRequirements,
+    catalog: &Catalog,
+) -> Result<Resolved, Vec<Diagnostic>> {
+    let table = snake_case(segment);
+    let names = TableName::parse(&table).ok().zip(EntityName::parse(&singular(&table)).ok());
+    let same_name = |other: &&Endpoint| target(&other.path).is_some_and(|target| target.segment == segment);
+    let mut rules: Vec<&FieldRule> = Vec::new();
+    for rule in requirements.endpoints.iter().filter(same_name).flat_map(|other| &other.validation) {
+        match rules.iter_mut().find(|known| known.name.value == rule.name.value) {
+            Some(known) if known.rules.is_empty() => *known = rule,
+            Some(_) => {}
+            None => rules.push(rule),
+        }
+    }
+    let (Some((table, entity)), false) = (names, rules.is_empty()) else {
+        let message = format!("nothing tells which fields `{segment}` have");
+        return Err(vec![
+            Diagnostic::error(NOT_INFERRED, message, &endpoint.place)
+                .with_help("name them at the endpoint that creates them: `validation: [\"title\", \"description\"]`"),
+        ]);
+    };
+    let mut problems = Vec::new();
+    let mut made = Vec::new();
+    let mut fields = Vec::new();
+    for rule in rules {
+        if OWN_COLUMNS.contains(&rule.name.value.as_str()) {
+            let message = format!("`{}` is kept by the server", rule.name.value);
+            problems.push(
+                Diagnostic::error(OVERRIDE_NOT_BUILT, message, &rule.name.place)
+                    .with_help("leave it out of `validation`"),
+            );
+            continue;
+        }
+        let (field, reason) = field(rule, catalog);
+        made.push((field.name.clone(), field.field_type, reason));
+        fields.push(field);
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let comment = format!("what {segment} are is said by the task");
+    Ok(Resolved { entity: Entity { entity, table, comment, unique: Vec::new(), fields }, made })
+}
+
+/// A field from its rules, or from the words of its name. A field in a list must be there; one in a map says so itself.
+fn field(rule: &FieldRule, catalog: &Catalog) -> (Field, String) {
+    let text = |word: &str| {
+        rule.rules.iter().find(|(known, _)| known.value == word).and_then(|(_, value)| match &value.value {
+            RuleValue::Text(text) => Some(text.as_str()),
+            RuleValue::Boolean(_) | RuleValue::Integer(_) => None,
+        })
+    };
+    let length = |word: &str| {
+        rule.rules.iter().find(|(known, _)| known.value == word).and_then(|(_, value)| match &value.value {
+            RuleValue::Integer(number) => u32::try_from(*number).ok(),
+            RuleValue::Boolean(_) | RuleValue::Text(_) => None,
+        })
+    };
+    let required =
+        rule.rules.iter().any(|(word, value)| word.value == "required" && value.value == RuleValue::Boolean(true));
+    let stated = text("format").or_else(|| text("type")).and_then(|word| stated_type(word, length("max_length")));
+    let by_word = catalog.word_rule(&rule.name.value);
+    let (field_type, reason) = match (stated, by_word) {
+        (Some(stated), _) => (stated, "the task says so".to_owned()),
+        (None, Some(word)) => {
+            (with_length(word.field_type, length("max_length")), format!("the words of `{}`", rule.name.value))
+        }
+        (None, None) => (FieldType::Line { max: LINE_MAX }, "nothing says more".to_owned()),
+    };
+    let example = by_word.filter(|word| word.field_type == field_type).map(|word| word.example.clone());
+    let presence = if rule.rules.is_empty() || required { Presence::Required } else { Presence::Optional };
+    let field = Field {
+        name: rule.name.value.clone(),
+        field_type,
+        presence,
+        min_length: length("min_length").unwrap_or(1),
+        sensitivity: match field_type {
+            FieldType::Email | FieldType::Phone => Sensitivity::Personal,
+            _ => Sensitivity::Plain,
+        },
+        description: String::new(),
+        example: example.unwrap_or_else(|| example_of(field_type).to_owned()),
+    };
+    (field, reason)
+}
+
+fn stated_type(word: &str, max: Option<u32>) -> Option<FieldType> {
+    Some(match word {
+        "line" => FieldType::Line { max: max.unwrap_or(LINE_MAX) },
+        "text" => FieldType::Text { max: max.unwrap_or(TEXT_MAX) },
+        "email" => FieldType::Email,
+        "phone" => FieldType::Phone,
+        "url" => FieldType::Url,
+        "integer" => FieldType::Integer,
+        "boolean" => FieldType::Boolean,
+        "timestamp" => FieldType::Timestamp,
+        "uuid" => FieldType::Uuid,
+        _ => return None,
+    })
+}
+
+fn with_length(field_type: FieldType, max: Option<u32>) -> FieldType {
+    match (field_type, max) {
+        (FieldType::Line { .. }, Some(max)) => FieldType::Line { max },
+        (FieldType::Text { .. }, Some(max)) => FieldType::Text { max },
+        (other, _) => other,
+    }
+}
+
+fn example_of(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Line { .. } | FieldType::Json => "Something",
+        FieldType::Text { .. } => "A few words.",
+        FieldType::Email => "ada@example.com",
+        FieldType::Phone => "+44 20 7946 0018",
+        FieldType::Url => "https://example.com",
+        FieldType::Integer => "3",
+        FieldType::Boolean => "true",
+        FieldType::Timestamp => "2026-01-02T03:04:05.678Z",
+        FieldType::Uuid => "019c0f3e-7b1a-7c3d-8e5f-0123456789ab",
+    }
+}
+
+/// Letters, digits and `_`, lower case.
+pub fn snake_case(segment: &str) -> String {
+    let text: String = segment
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' })
+        .collect();
+    text.trim_matches('_').to_owned()
+}
+
+/// `companies` -> `company`, `boxes` -> `box`, `orders` -> `order`; a word that is no plural stays.
+fn singular(word: &str) -> String {
+    if let Some(stem) = word.strip_suffix("ies").filter(|stem| stem.len() > 1) {
+        return format!("{stem}y");
+    }
+    for ending in ["sses", "shes", "ches", "xes"] {
+        if word.ends_with(ending) {
+            return word[..word.len() - 2].to_owned();
+        }
+    }
+    match word.strip_suffix('s') {
+        Some(stem) if !stem.ends_with('s') && stem.len() > 1 => stem.to_owned(),
+        Some(_) | None => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn singulars() {
+        for (plural, expected) in [
+            ("companies", "company"),
+            ("boxes", "box"),
+            ("classes", "class"),
+            ("orders", "order"),
+            ("staff", "staff"),
+            ("glass", "glass"),
+        ] {
+            assert_eq!(super::singular(plural), expected);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Lists: what the query string asks for, checked against what the plan allows, and the cursors that lead from page to page.
+
+use crate::validation::{Why, Wrong, parameter_number, parameter_value};
+use dialect::Listing;
+use plan::query::{Direction, Holes, Order, Page};
+use plan::value::Comparison;
+use plan::{DatabasePlan, Query};
+use std::fmt::Write as _;
+use vocab::{ColumnName, Datum, FieldType};
+
+/// The unique column that every order ends with.
+const KEY: &str = "id";
+/// Newest first: ids sort by time.
+const DEFAULT_SORT: &str = "-id";
+/// Longest cursor that is looked at.
+const MAX_CURSOR: usize = 8192;
+
+/// What a request may ask of one list.
+pub(crate) struct ListingCheck {
+    /// Each parameter that filters.
+    filters: Vec<Filter>,
+    sorts: Vec<(ColumnName, FieldType)>,
+    page: Page,
+    key: ColumnName,
+}
+
+struct Filter {
+    parameter: String,
+    column: ColumnName,
+    comparison: Comparison,
+    field_type: FieldType,
+}
+
+/// What one request asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub listing: Listing,
+    /// As it stands in cursors: `-name`.
+    pub sort: String,
+    /// Rows a page; the listing asks for one more, to know whether there is another page.
+    pub page: u32,
+}
+
+impl ListingCheck {
+    /// `None` when the plan does not say what is needed: a page, columns that exist, a key.
+    pub fn new(query: &Query, holes: &Holes, database: &DatabasePlan) -> Option<Self> {
+        let field_type = |column: &ColumnName| Some(database.column(&query.from, column)?.field_type);
+        let mut filters = Vec::new();
+        for (column, comparisons) in &holes.filters {
+            for comparison in comparisons {
+                filters.push(Filter {
+                    parameter: format!("{column}{}", suffix(*comparison)),
+                    column: column.clone(),
+                    comparison: *comparison,
+                    field_type: field_type(column)?,
+                });
+            }
+        }
+        let sorts =
+            holes.sorts.iter().map(|column| Some((column.clone(), field_type(column)?))).collect::<Option<_>>()?;
+        Some(Self { filters, sorts, page: holes.page?, key: ColumnName::parse(KEY).ok()? })
+    }
+
+    /// What the query string asks, or everything that is wrong with it.
+    pub fn asked(&self, query_string: &str) -> Result<Asked, Vec<Wrong>> {
+        let mut wrong = Vec::new();
+        let mut seen: Vec<String> = Vec::new();
+        let mut limit = self.page.default;
+        let mut sort = DEFAULT_SORT.to_owned();
+        let mut cursor = None;
+        let mut filters = Vec::new();
+        for (name, text) in form_urlencoded::parse(query_string.as_bytes()) {
+            let mut refuse = |why| wrong.push(Wrong::parameter(&name, why));
+            if seen.iter().any(|known| *known == name) {
+                refuse(Why::new("repeated", "must be given once"));
+                continue;
+            }
+            seen.push(name.to_string());
+            match name.as_ref() {
+                "limit" => match parameter_number(&text).map(u32::try_from) {
+                    None => refuse(Why::new("type", "must be a whole number")),
+                    Some(Ok(number)) if (1..=self.page.max).contains(&number) => limit = number,
+                    Some(_) => refuse(Why::new("range", format!("must be between 1 and {}", self.page.max))),
+                },
+                "sort" if self.order(&text).is_some() => sort = text.into_owned(),
+                "sort" => {
+                    let names: Vec<&str> = self.sorts.iter().map(|(column, _)| column.as_str()).collect();
+                    refuse(Why::new("format", format!("must be one of {}", names.join(", "))));
+                }
+                "cursor" => cursor = Some((wrong.len(), text.into_owned())),
+                name => match self.filters.iter().find(|filter| filter.parameter == name) {
+                    None => refuse(Why::new("unknown_parameter", "is not a known parameter")),
+                    Some(filter) => match parameter_value(filter.field_type, &text) {
+                        Ok(value) => filters.push((filter.column.clone(), filter.comparison, value)),
+                        Err(why) => refuse(why),
+                    },
+                },
+            }
+        }
+        // A cursor can be read only once the sort is known, wherever it stood.
+        let mut after = None;
+        if let Some((position, text)) = cursor {
+            after = self.after(&text, &sort);
+            if after.is_none() {
+                let why = Why::new("format", "must be the `next` of a page with the same sort");
+                wrong.insert(position, Wrong::parameter("cursor", why));
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let order = self.order(&sort).unwrap_or_default();
+        Ok(Asked { listing: Listing { filters, order, after, limit: limit + 1 }, sort, page: limit })
+    }
+
+    /// The order that a sort means; the key decides among equals, in the same direction.
+    fn order(&self, sort: &str) -> Option<Vec<Order>> {
+        let (name, direction) = match sort.strip_prefix('-') {
+            Some(name) => (name, Direction::Descending),
+            None => (sort, Direction::Ascending),
+        };
+        let level = |column: &ColumnName| Order { column: column.clone(), direction };
+        if name == KEY {
+            return Some(vec![level(&self.key)]);
+        }
+        let (column, _) = self.sorts.iter().find(|(column, _)| column.as_str() == name)?;
+        Some(vec![level(column), level(&self.key)])
+    }
+
+    /// The values in a cursor that was made for the same sort.
+    fn after(&self, cursor: &str, sort: &str) -> Option<Vec<Datum>> {
+        let bytes = unhex(cursor)?;
+        let parts: Vec<serde_json::Value> = serde_json::from_slice(&bytes).ok()?;
+        let (first, values) = parts.split_first()?;
+        let order = self.order(sort)?;
+        if first.as_str() != Some(sort) || values.len() != order.len() {
+            return None;
+        }
+        values
+            .iter()
+            .zip(&order)
+            .map(|(value, level)| {
+                let field_type = self
+                    .sorts
+                    .iter()
+                    .find(|(column, _)| *column == level.column)
+                    .map_or(FieldType::Uuid, |(_, field_type)| *field_type);
+                match (field_type, value) {
+                    (FieldType::Integer, serde_json::Value::Number(number)) => number.as_i64().map(Datum::Integer),
+                    (FieldType::Boolean, serde_json::Value::Bool(value)) => Some(Datum::Boolean(*value)),
+                    (FieldType::Integer | FieldType::Boolean, _) => None,
+                    (_, serde_json::Value::String(text)) => Some(Datum::Text(text.clone())),
+                    (_, _) => None,
+                }
+            })
+            .collect()
+    }
+}
+
+/// The cursor behind a row, of which `values` are those of the order's columns.
+pub(crate) fn cursor(sort: &str, values: &[Datum]) -> String {
+    let mut parts = vec![serde_json::Value::from(sort)];
+    parts.extend(values.iter().map(Datum::to_json));
+    let text = serde_json::Value::from(parts).to_string();
+    text.bytes().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() > MAX_CURSOR || !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+/// What a parameter's name ends with.
+fn suffix(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "",
+        Comparison::NotEqual => "[ne]",
+        Comparison::Less => "[lt]",
+        Comparison::AtMost => "[lte]",
+        Comparison::Greater => "[gt]",
+        Comparison::AtLeast => "[gte]",
+    }
+}
