@@ -324,13 +324,7 @@ fn output(plan: &Plan, options: &RunOptions, folder: &Path, store: &Store, verif
     Output {
         format: "integration",
         location: format!("{}/", folder.display()),
-        endpoints: plan
-            .api
-            .endpoints
-            .iter()
-            .filter_map(|endpoint| route(&endpoint.procedure.trigger))
-            .map(|(_, path)| format!("http://{address}{path}"))
-            .collect(),
+        endpoints: urls(plan, &address),
         serving,
         database: DatabaseState {
             host: "embedded".to_owned(),
@@ -345,6 +339,18 @@ fn output(plan: &Plan, options: &RunOptions, folder: &Path, store: &Store, verif
             monitoring_enabled: passed(Phase::ConfigureMonitoringAndAlerts),
         },
     }
+}
+
+/// The URLs in the order of the task; methods of one path share theirs.
+fn urls(plan: &Plan, address: &str) -> Vec<String> {
+    let mut urls: Vec<String> = Vec::new();
+    for (_, path) in plan.api.endpoints.iter().filter_map(|endpoint| route(&endpoint.procedure.trigger)) {
+        let url = format!("http://{address}{path}");
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    urls
 }
 
 /// Whether a server answers for this plan at the moment, and where it does or would.

@@ -221,7 +221,7 @@ impl<'a> Asker<'a> {
                 FieldType::Boolean => ("that is neither true nor false", "perhaps".into(), "type"),
                 FieldType::Json => continue,
             };
-            let shows = format!("refuses a `{name}` {shows}");
+            let shows = format!("refuses a value of `{name}` {shows}");
             cases.push(self.invalid(&shows, with(name, value), vec![entry(name, code)]));
         }
         let unknown = with("no_such_field", "x".into());
