@@ -219,7 +219,8 @@ fn make_plan(task: &Task, workspace: &Workspace) -> Result<Planned, Stop> {
     };
     // A plan that this program cannot read is planned anew from the task in hand.
     let active = workspace.active_plan(&task_id).ok().flatten();
-    let tables = if workspace.database_file().exists() { workspace.open_database()?.inspect()? } else { Vec::new() };
+    let file = workspace.database_file();
+    let tables = if file.exists() { Store::look(&file)? } else { Vec::new() };
     let observed = Observed { tables, active: active.map(|persisted| persisted.plan.database) };
     let plan = planner::plan(task, &task_id, &catalog, &observed).map_err(Stop::Invalid)?;
     Ok(Planned { plan, task_hash })

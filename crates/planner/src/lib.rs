@@ -28,8 +28,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn plan(task: &Task, task_id: &TaskId, catalog: &Catalog, observed: &Observed) -> Result<Plan, Vec<Diagnostic>> {
     let requirements = match &task.specification {
         Specification::SetupApi(requirements) => requirements,
-        Specification::ConfigureDatabase => return Err(vec![not_built(task, "configure_database")]),
-        Specification::IntegrateService => return Err(vec![not_built(task, "integrate_service")]),
+        Specification::ConfigureDatabase(_) => return Err(vec![not_built(task, "configure_database")]),
+        Specification::IntegrateService(_) => return Err(vec![not_built(task, "integrate_service")]),
     };
     let designed = api::design(requirements, catalog)?;
     let database = schema::design(&designed.tables, observed, &requirements.place)?;

@@ -8,9 +8,11 @@ mod inspect;
 use crate::{ApiKeyRow, AppliedMigration, Ended, Location, Row, StoreError, TransactionFuture};
 use plan::database::{DatabasePlan, Migration, ObservedTable};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql, TransactionBehavior};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use vocab::{Datum, TableName};
@@ -33,11 +35,25 @@ pub struct SqliteStore {
 }
 
 struct Shared {
-    writer: mpsc::Sender<Job>,
+    /// Present until the store is closed.
+    writer: Option<(mpsc::Sender<Job>, JoinHandle<()>)>,
     readers: Mutex<Vec<Connection>>,
     location: Location,
     /// A database in memory lives as long as a connection to it; its URI names it.
     uri: String,
+}
+
+impl Drop for Shared {
+    /// Waits for the transactions under way, so that the last connection closes the file and leaves nothing beside it.
+    fn drop(&mut self) {
+        self.readers.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        if let Some((writer, thread)) = self.writer.take() {
+            drop(writer);
+            if thread.join().is_err() {
+                tracing::error!("the writer of the database panicked");
+            }
+        }
+    }
 }
 
 /// One transaction, with its answer inside.
@@ -67,10 +83,11 @@ impl SqliteStore {
         };
         let connection = connect(&uri, location)?;
         let (writer, queue) = mpsc::channel(QUEUE_LENGTH);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || write_loop(connection, queue))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let writer = Some((writer, thread));
         let shared = Shared { writer, readers: Mutex::new(Vec::new()), location: location.clone(), uri };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -87,7 +104,8 @@ impl SqliteStore {
         let (answer, waiting) = oneshot::channel();
         let job = TransactionWork { work: Some(work), result: None, answer };
         let gone = || StoreError::Unavailable("the database was closed".to_owned());
-        self.shared.writer.send(Box::new(job)).await.map_err(|_| gone())?;
+        let (writer, _) = self.shared.writer.as_ref().ok_or_else(gone)?;
+        writer.send(Box::new(job)).await.map_err(|_| gone())?;
         waiting.await.map_err(|_| gone())?
     }
 
@@ -105,6 +123,22 @@ impl SqliteStore {
     /// [`StoreError`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.with_reader(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await
+    }
+
+    /// The tables of a file that is only looked at: nothing is made or changed, not even when it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no such file or it is no database.
+    pub fn look(path: &Path) -> Result<Vec<ObservedTable>, StoreError> {
+        // A log beside the file means that somebody has it open; without one, reading as if nobody ever will makes no log.
+        let log = format!("{}-wal", path.display());
+        let immutable = if Path::new(&log).exists() { "0" } else { "1" };
+        let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let uri = format!("file:{name}?immutable={immutable}");
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(uri, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        inspect::tables(&connection)
     }
 
     /// The tables, without SQLite's own.
