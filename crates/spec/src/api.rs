@@ -4,10 +4,13 @@
 use crate::codes::{BOUND_EXCEEDED, ENDPOINT_TWICE, NO_ENDPOINTS};
 use crate::document::{Entry, Node};
 use crate::endpoint::{self, Endpoint, MAX_ENDPOINTS};
+use crate::field::{Field, optional, required};
 use crate::lower::{Block, Label, Lowering};
 use crate::rate_limit::{self, RateLimit};
+use crate::schema;
 use crate::source::Spanned;
 use crate::word::words;
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use vocab::{Diagnostic, Place};
 
@@ -68,7 +71,25 @@ words! {
     }
 }
 
-const FIELDS: &[&str] = &["type", "endpoints", "rate_limiting", "security_features", "documentation_format"];
+const FIELDS: &[Field] = &[
+    required("type", "How clients speak to the API.", schema::word::<ApiKind>),
+    required("endpoints", "What the API offers; at least one.", || schema::some(endpoint::schema())),
+    optional("rate_limiting", "The limit of every endpoint that has none of its own.", rate_limit::schema),
+    optional(
+        "security_features",
+        "Protections asked for by name; sensible ones are on anyway.",
+        schema::list_of_words::<SecurityFeature>,
+    ),
+    optional(
+        "documentation_format",
+        "The documentation to write; `openapi_3.1` when absent.",
+        schema::word::<DocumentationFormat>,
+    ),
+];
+
+pub(crate) fn schema() -> Json {
+    schema::block(FIELDS)
+}
 
 /// Checks `api_requirements`.
 pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<ApiRequirements> {

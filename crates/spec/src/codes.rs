@@ -68,4 +68,30 @@ codes! {
     DEPENDS_ON_ITSELF = "IP115";
     /// Two documents of one text have the same `task_id`.
     TASK_ID_TWICE = "IP116";
+    /// A list or block that needs at least one item.
+    EMPTY_LIST = "IP117";
+    /// Two things of one block have one name.
+    NAMED_TWICE = "IP118";
+    /// A name that the task does not declare: a table, a field.
+    NOT_DECLARED = "IP119";
+    /// A relationship that cannot be read.
+    NOT_A_RELATIONSHIP = "IP120";
+    /// A relationship whose kind nobody can infer.
+    KIND_UNSAID = "IP121";
+    /// Two fields of one block exclude each other.
+    FIELDS_EXCLUDE = "IP122";
+    /// A path or URL that cannot be used.
+    NOT_A_LOCATION = "IP123";
+    /// A secret stands in the task.
+    SECRET_IN_TASK = "IP124";
+    /// A reference to a value that cannot be read.
+    NOT_A_REFERENCE = "IP125";
+    /// A frequency that cannot be read.
+    NOT_A_FREQUENCY = "IP126";
+    /// A length of time that cannot be read.
+    NOT_A_DURATION = "IP127";
+    /// A known provider under a service type that is not its own.
+    ANOTHER_SERVICE_TYPE = "IP128";
+    /// A word for who may call an endpoint that cannot be read.
+    NOT_AN_ACCESS = "IP129";
 }

@@ -50,6 +50,14 @@ pub(crate) struct Entry {
 }
 
 impl Node {
+    /// Where a block that nobody named begins: its first field, else the value itself.
+    pub fn beginning(&self) -> Span {
+        match &self.value {
+            Value::Mapping(entries) => entries.first().map_or(self.span, |entry| entry.key_span),
+            Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Sequence(_) => self.span,
+        }
+    }
+
     /// The value as JSON, fields in the order they were written.
     pub fn to_json(&self) -> Json {
         match &self.value {

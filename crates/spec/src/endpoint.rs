@@ -1,14 +1,18 @@
 //! One endpoint: an item of `endpoints` comes in, a checked [`Endpoint`] goes out.
 //! Authentication is never assumed: an endpoint that does not mention it is an error.
 
+use crate::access::{self, Access, Cache};
 use crate::codes::AUTHENTICATION_UNSAID;
-use crate::document::{Node, Value};
+use crate::document::Node;
+use crate::field::{Field, optional, required};
 use crate::lower::{Block, Label, Lowering};
 use crate::path::{self, PathPattern};
 use crate::rate_limit::{self, RateLimit};
+use crate::schema;
 use crate::source::{Span, Spanned};
 use crate::validation::{self, FieldRule};
 use crate::word::{Word, words};
+use serde_json::Value as Json;
 use vocab::{BehaviorName, EntityName, EventName, Place};
 
 /// The most endpoints of one task.
@@ -37,10 +41,10 @@ pub struct Endpoint {
     pub rate_limiting: Option<Spanned<RateLimit>>,
     /// Events it emits besides those of its behavior.
     pub emits: Vec<Spanned<EventName>>,
-    /// Who may call it; the planner reads the words.
-    pub access: Option<Spanned<String>>,
-    /// How its answers are cached; the planner reads the words.
-    pub cache: Option<Spanned<String>>,
+    /// Who may call it.
+    pub access: Option<Spanned<Access>>,
+    /// How long its answers may be kept.
+    pub cache: Option<Spanned<Cache>>,
     /// Where the path stands.
     pub place: Place,
 }
@@ -91,23 +95,31 @@ words! {
     }
 }
 
-const FIELDS: &[&str] = &[
-    "path",
-    "method",
-    "authentication",
-    "validation",
-    "response_format",
-    "behavior",
-    "entity",
-    "access",
-    "rate_limiting",
-    "cache",
-    "emits",
+const FIELDS: &[Field] = &[
+    required("path", "Where it is: `/api/orders/{id}`; `:id` means a parameter too.", path::schema),
+    required("method", "The HTTP method.", method_schema),
+    required(
+        "authentication",
+        "How callers prove who they are; `none` lets everybody in.",
+        schema::word::<Authentication>,
+    ),
+    optional("validation", "The fields it takes: a list of names, or each name with its rules.", validation::schema),
+    optional("response_format", "The format of its answers; `json` when absent.", schema::word::<ResponseFormat>),
+    optional("behavior", "What it does, where the producer would infer something else.", schema::identifier),
+    optional("entity", "What it works on, where the producer would infer something else.", schema::identifier),
+    optional("access", "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`.", access::access_schema),
+    optional("rate_limiting", "Its own limit, instead of that of the whole API.", rate_limit::schema),
+    optional("cache", "How long its answers may be kept: `no_store`, `60_seconds`.", access::cache_schema),
+    optional("emits", "Events it emits besides those of its behavior.", schema::list_of_identifiers),
 ];
+
+pub(crate) fn schema() -> Json {
+    schema::block(FIELDS)
+}
 
 /// Checks one item of `endpoints`; all of its fields, even after one of them is wrong.
 pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint> {
-    let owner = first_key(node);
+    let owner = node.beginning();
     let block = lowering.block("an endpoint", node, owner, FIELDS)?;
     let path = lowering
         .required(&block, "path", "add `path: \"/api/...\"`")
@@ -126,8 +138,8 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
     let emits = block.node("emits").map_or_else(Vec::new, |node| {
         lowering.distinct("emits", node, |lowering, label, item| lowering.name(label, item, EventName::parse))
     });
-    let access = words_of(lowering, &block, "access");
-    let cache = words_of(lowering, &block, "cache");
+    let access = block.node("access").and_then(|node| access::lower_access(lowering, node));
+    let cache = block.node("cache").and_then(|node| access::lower_cache(lowering, node));
     let (path, authentication) = (path?, authentication?);
     Some(Endpoint {
         path: path.value,
@@ -146,11 +158,13 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
     })
 }
 
-fn first_key(node: &Node) -> Span {
-    match &node.value {
-        Value::Mapping(entries) => entries.first().map_or(node.span, |entry| entry.key_span),
-        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Sequence(_) => node.span,
-    }
+/// The list's words for editors to propose, and the same in any letter case.
+fn method_schema() -> Json {
+    let any_case = |word: &str| -> String {
+        word.chars().map(|letter| format!("[{letter}{}]", letter.to_ascii_lowercase())).collect()
+    };
+    let words: Vec<String> = Method::words().into_iter().map(any_case).collect();
+    schema::either([schema::word::<Method>(), schema::pattern(&words.join("|"))])
 }
 
 /// A method in any letter case.
@@ -174,10 +188,4 @@ fn authentication(lowering: &mut Lowering<'_>, block: &Block<'_>, owner: Span) -
         lowering.error(AUTHENTICATION_UNSAID, "this endpoint says nothing about authentication", span, help);
     }
     None
-}
-
-fn words_of(lowering: &mut Lowering<'_>, block: &Block<'_>, name: &str) -> Option<Spanned<String>> {
-    let node = block.node(name)?;
-    let text = lowering.text(Label::Field(name), node)?;
-    Some(lowering.source.spanned(text.to_owned(), node.span))
 }

@@ -1,13 +1,25 @@
 //! The task language: text comes in, checked tasks go out together with every problem of the text, each with its place.
 //! It never decides what a task leads to, never fills a gap silently, and stops at no first error.
 
+mod access;
 mod api;
 mod codes;
+mod credential;
+mod cron;
+mod database;
 mod document;
+mod duration;
 mod endpoint;
+mod field;
+mod frequency;
+mod location;
 mod lower;
+mod name;
 mod path;
 mod rate_limit;
+mod reference;
+mod schema;
+mod service;
 mod source;
 mod suggestion;
 mod task;
@@ -19,12 +31,28 @@ mod yaml_error;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Access, Cache};
 pub use api::{ApiKind, ApiRequirements, DocumentationFormat, SecurityFeature};
 pub use codes::*;
+pub use credential::{Credential, CredentialValue};
+pub use cron::{Cron, DayRule};
+pub use database::{
+    Backup, Bound, Column, ColumnType, Connection, Constraint, ConstraintRule, Data, DataFormat, DatabaseConfig,
+    DatabaseType, DefaultValue, Deletes, Direction, Environment, Export, ForeignKey, Import, ImportMode, Index,
+    MAX_BACKUPS_KEPT, MAX_COLUMNS, MAX_CONNECTIONS, MAX_TABLES, MAX_TRANSFERS, OnDelete, Pool, Provision, Relationship,
+    RelationshipKind, Remote, Role, RoleAccess, Sync, SyncMode, Table,
+};
 pub use document::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_NESTING, MAX_NODES};
+pub use duration::MAX_DURATION_SECONDS;
 pub use endpoint::{Authentication, Endpoint, MAX_ENDPOINTS, Method, ResponseFormat};
+pub use frequency::{Frequency, MAX_INTERVAL_MINUTES};
+pub use location::{Location, LocationPart, MAX_LOCATION_BYTES};
+pub use name::{ConstraintName, CredentialName, DatabaseName, RoleName, SecretName, VariableName};
 pub use path::{MAX_PATH_BYTES, PathPattern, Segment};
 pub use rate_limit::{LimitBy, MAX_RATE_LIMIT, RateLimit};
+pub use reference::Reference;
+pub use schema::json_schema;
+pub use service::{MAX_SYNCED_FIELDS, Mapping, ServiceIntegration, ServiceType};
 pub use source::Spanned;
 pub use task::{Priority, Specification, Task};
 pub use validation::{FieldRule, MAX_FIELD_LENGTH, RuleValue};

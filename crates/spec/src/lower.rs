@@ -1,14 +1,19 @@
 //! The steps that every block is checked with: a node and what it should be come in, a typed value goes out or one
 //! diagnostic per mistake. Nothing here knows a particular field.
 
-use crate::codes::{ALTERNATIVES, LISTED_TWICE, MISSING_FIELD, NOT_A_NAME, UNKNOWN_FIELD, UNKNOWN_WORD, WRONG_KIND};
+use crate::codes::{
+    ALTERNATIVES, BOUND_EXCEEDED, EMPTY_LIST, FIELDS_EXCLUDE, LISTED_TWICE, MISSING_FIELD, NOT_A_NAME, NOT_A_RULE,
+    NOT_DECLARED, UNKNOWN_FIELD, UNKNOWN_WORD, WRONG_KIND,
+};
 use crate::document::{Entry, Node, Value};
+use crate::field::{self, Field};
 use crate::source::{Source, Span, Spanned};
 use crate::suggestion::{closest, list};
 use crate::template;
 use crate::word::Word;
 use std::fmt;
-use vocab::{Code, Diagnostic, InvalidName};
+use std::ops::RangeInclusive;
+use vocab::{Code, Diagnostic, InvalidName, Place};
 
 /// The checking of one document.
 pub(crate) struct Lowering<'a> {
@@ -55,6 +60,7 @@ pub(crate) struct Block<'n> {
     title: &'static str,
     /// Where a missing field is reported.
     owner: Span,
+    fields: &'static [Field],
     entries: &'n [Entry],
     /// Fields that were most likely meant by unknown ones.
     meant: Vec<&'static str>,
@@ -91,35 +97,56 @@ impl Lowering<'_> {
         title: &'static str,
         node: &'n Node,
         owner: Span,
-        fields: &'static [&'static str],
+        fields: &'static [Field],
     ) -> Option<Block<'n>> {
+        let names = field::names(fields);
         let Value::Mapping(entries) = &node.value else {
-            let help = format!("write its fields: {}", list(fields));
+            let help = format!("write its fields: {}", list(&names));
             let message = format!("{title} must be a block of fields, not {}", kind(&node.value));
             self.error(WRONG_KIND, message, self.visible(node, owner), help);
             return None;
         };
-        let mut block = Block { title, owner, entries, meant: Vec::new() };
-        for entry in entries.iter().filter(|entry| !fields.contains(&entry.key.as_str())) {
-            let help = match closest(&entry.key, fields) {
+        let mut block = Block { title, owner, fields, entries, meant: Vec::new() };
+        for entry in entries.iter().filter(|entry| !names.contains(&entry.key.as_str())) {
+            let help = match closest(&entry.key, &names) {
                 Some(meant) => {
                     block.meant.push(meant);
                     format!("did you mean `{meant}`?")
                 }
-                None => format!("remove it, or use one of {}", list(fields)),
+                None => format!("remove it, or use one of {}", list(&names)),
             };
             self.error(UNKNOWN_FIELD, format!("{title} has no field `{}`", entry.key), entry.key_span, help);
         }
         Some(block)
     }
 
+    /// A block that no field names, such as an item of a list.
+    pub fn own_block<'n>(
+        &mut self,
+        title: &'static str,
+        node: &'n Node,
+        fields: &'static [Field],
+    ) -> Option<Block<'n>> {
+        self.block(title, node, node.beginning(), fields)
+    }
+
     /// A field that the block must have.
     pub fn required<'n>(&mut self, block: &Block<'n>, name: &'static str, help: &str) -> Option<&'n Entry> {
+        let is_declared = block.fields.iter().any(|field| field.name == name && field.is_required);
+        debug_assert!(is_declared, "`{name}` is declared as optional");
         let entry = block.entry(name);
         if entry.is_none() && !block.is_misspelled(name) {
             self.error(MISSING_FIELD, format!("{} needs `{name}`", block.title), block.owner, help);
         }
         entry
+    }
+
+    /// Reports a block that has both of two fields.
+    pub fn exclude(&mut self, block: &Block<'_>, [first, second]: [&str; 2], help: &str) {
+        if let (Some(_), Some(entry)) = (block.entry(first), block.entry(second)) {
+            let message = format!("{} has `{first}` and `{second}`, which exclude each other", block.title);
+            self.error(FIELDS_EXCLUDE, message, entry.key_span, help);
+        }
     }
 
     pub fn text<'n>(&mut self, label: Label<'_>, node: &'n Node) -> Option<&'n str> {
@@ -152,6 +179,68 @@ impl Lowering<'_> {
         };
         self.wrong_kind(Label::Field(name), "a list", node, &help);
         None
+    }
+
+    /// The items of a list with at least one and at most `most`. `example` is one item as the writer may write it.
+    pub fn some_items<'n>(&mut self, name: &str, node: &'n Node, example: &str, most: usize) -> Option<&'n [Node]> {
+        let items = self.list(name, node)?;
+        self.is_some_but_not_too_many(name, node, example, most, items.iter().map(|item| item.span)).then_some(items)
+    }
+
+    /// The entries of a block whose field names the writer chooses, likewise.
+    pub fn some_entries<'n>(&mut self, name: &str, node: &'n Node, example: &str, most: usize) -> Option<&'n [Entry]> {
+        let Value::Mapping(entries) = &node.value else {
+            self.wrong_kind(Label::Field(name), "a block of fields", node, &format!("write `{name}: {{ {example} }}`"));
+            return None;
+        };
+        let spans = entries.iter().map(|entry| entry.key_span);
+        self.is_some_but_not_too_many(name, node, example, most, spans).then_some(entries)
+    }
+
+    fn is_some_but_not_too_many(
+        &mut self,
+        name: &str,
+        node: &Node,
+        example: &str,
+        most: usize,
+        mut spans: impl ExactSizeIterator<Item = Span>,
+    ) -> bool {
+        let count = spans.len();
+        if count == 0 {
+            self.error(
+                EMPTY_LIST,
+                format!("`{name}` is empty"),
+                node.span,
+                format!("write at least one, like `{example}`"),
+            );
+            return false;
+        }
+        if let Some(excess) = spans.nth(most) {
+            let message = format!("`{name}` has {count}, at most {most} fit in one task");
+            self.error(BOUND_EXCEEDED, message, excess, "split the task");
+            return false;
+        }
+        true
+    }
+
+    /// A whole number inside of a range.
+    pub fn number_in(&mut self, label: Label<'_>, node: &Node, range: RangeInclusive<u64>) -> Option<u64> {
+        let number = self.whole_number(label, node)?;
+        if !range.contains(&number) {
+            let message = format!("{label} is a number from {} to {}", range.start(), range.end());
+            self.error(NOT_A_RULE, message, node.span, "change the number");
+            return None;
+        }
+        Some(number)
+    }
+
+    /// Reports a name that `list` does not declare; `kind` is what it should name.
+    pub fn not_declared(&mut self, kind: &str, list: &str, span: Span, name: &str, declared: &[&str]) {
+        let help = match closest(name, declared) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("add `{name}` to `{list}`, or name another {kind}"),
+        };
+        self.error(NOT_DECLARED, format!("there is no {kind} `{name}` in `{list}`"), span, help);
     }
 
     pub fn whole_number(&mut self, label: Label<'_>, node: &Node) -> Option<u64> {
@@ -208,9 +297,8 @@ impl Lowering<'_> {
     }
 
     pub fn unknown_word(&mut self, label: Label<'_>, span: Span, text: &str, words: &[&str]) {
-        if let Some((first, _)) = text.split_once(" | ") {
-            let (message, help) = template::choose(label.field(), first);
-            return self.error(ALTERNATIVES, message, span, help);
+        if text.contains(" | ") {
+            return self.offers_alternatives(label, span, text);
         }
         let place = self.source.place(span);
         let known = match words {
@@ -225,6 +313,13 @@ impl Lowering<'_> {
             }
             (None, _) => diagnostic,
         });
+    }
+
+    /// Reports a value such as `high | low`.
+    pub fn offers_alternatives(&mut self, label: Label<'_>, span: Span, text: &str) {
+        let first = text.split(" | ").next().unwrap_or(text);
+        let (message, help) = template::choose(label.field(), first);
+        self.error(ALTERNATIVES, message, span, help);
     }
 
     /// A name, checked by its own rule.
@@ -269,16 +364,18 @@ impl Lowering<'_> {
         let mut found: Vec<Spanned<T>> = Vec::new();
         for item in self.list(name, node).unwrap_or_default() {
             let Some(value) = read(self, Label::Item(name), item) else { continue };
-            if found.iter().any(|earlier| earlier.value == value.value) {
-                let message = format!("`{name}` lists this twice");
-                self.report(
-                    Diagnostic::warning(LISTED_TWICE, message, &value.place).with_help("remove one of the two"),
-                );
-                continue;
+            match found.iter().any(|earlier| earlier.value == value.value) {
+                true => self.listed_twice(name, &value.place),
+                false => found.push(value),
             }
-            found.push(value);
         }
         found
+    }
+
+    /// Warns of an item that the list has already.
+    pub fn listed_twice(&mut self, name: &str, place: &Place) {
+        let message = format!("`{name}` lists this twice");
+        self.report(Diagnostic::warning(LISTED_TWICE, message, place).with_help("remove one of the two"));
     }
 
     pub fn wrong_kind(&mut self, label: Label<'_>, expected: &str, node: &Node, help: &str) {

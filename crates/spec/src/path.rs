@@ -3,7 +3,9 @@
 use crate::codes::NOT_A_PATH;
 use crate::document::Node;
 use crate::lower::{Label, Lowering, snake_case};
+use crate::schema;
 use crate::source::Spanned;
+use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::fmt;
 use vocab::FieldName;
@@ -87,6 +89,14 @@ impl fmt::Display for PathPattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
     }
+}
+
+pub(crate) fn schema() -> Json {
+    let name = schema::IDENTIFIER;
+    let segment = format!(r"/(?!\.{{1,2}}(/|$))([A-Za-z0-9._~-]+|\{{{name}\}}|:{name})");
+    let mut schema = schema::pattern(&format!("/|({segment})+"));
+    schema::merge(&mut schema, serde_json::json!({ "maxLength": MAX_PATH_BYTES }));
+    schema
 }
 
 /// Checks the value of `path`.

@@ -2,9 +2,12 @@
 
 use crate::codes::NOT_A_RATE_LIMIT;
 use crate::document::{Node, Value};
+use crate::field::{Field, optional, required};
 use crate::lower::{Label, Lowering};
+use crate::schema;
 use crate::source::Spanned;
 use crate::word::{Word, words};
+use serde_json::Value as Json;
 
 /// The highest limit.
 pub const MAX_RATE_LIMIT: u32 = 1_000_000_000;
@@ -57,8 +60,20 @@ impl Window {
     }
 }
 
-const FIELDS: &[&str] = &["limit", "per", "by"];
+const FIELDS: &[Field] = &[
+    required("limit", "How many requests are let through in one window.", || {
+        schema::whole_number(1..=MAX_RATE_LIMIT.into())
+    }),
+    required("per", "The window.", schema::word::<Window>),
+    optional("by", "What shares one count; the producer chooses when absent.", schema::word::<LimitBy>),
+];
 const EXAMPLE: &str = "write `100_requests_per_minute`, or another number with `second`, `hour` or `day`";
+
+pub(crate) fn schema() -> Json {
+    // From 1 to a thousand million, as `MAX_RATE_LIMIT` says.
+    let phrase = format!("0*([1-9][0-9]{{0,8}}|{MAX_RATE_LIMIT})_requests?_per_{}", schema::alternatives::<Window>());
+    schema::either([schema::pattern(&phrase), schema::block(FIELDS)])
+}
 
 /// Checks the value of `rate_limiting`.
 pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Spanned<RateLimit>> {
@@ -92,11 +107,7 @@ fn phrase(lowering: &mut Lowering<'_>, node: &Node, text: &str) -> Option<RateLi
 }
 
 fn block(lowering: &mut Lowering<'_>, node: &Node) -> Option<RateLimit> {
-    let owner = match &node.value {
-        Value::Mapping(entries) => entries.first().map_or(node.span, |entry| entry.key_span),
-        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) | Value::Sequence(_) => node.span,
-    };
-    let block = lowering.block("`rate_limiting`", node, owner, FIELDS)?;
+    let block = lowering.own_block("`rate_limiting`", node, FIELDS)?;
     let number = lowering.required(&block, "limit", "add `limit: 100`").and_then(|entry| {
         let number = lowering.whole_number(Label::Field("limit"), &entry.node)?;
         limit(lowering, &entry.node, number)

@@ -19,6 +19,13 @@ pub(crate) struct Span {
     pub length: usize,
 }
 
+impl Span {
+    /// The bytes of a place.
+    pub fn of(place: &Place) -> Self {
+        Self { offset: place.offset, length: place.length }
+    }
+}
+
 /// A text whose lines and columns are found without reading it again from the start.
 pub(crate) struct Source<'a> {
     pub text: &'a str,

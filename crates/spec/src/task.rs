@@ -3,11 +3,15 @@
 
 use crate::api::{self, ApiRequirements};
 use crate::codes::{BLOCK_MISSING, BLOCK_UNUSED, DEPENDS_ON_ITSELF, NOT_A_TASK};
-use crate::document::{Node, Value};
+use crate::database::{self, DatabaseConfig};
+use crate::document::{Entry, Node, Value};
+use crate::field::{self, Field, optional, required};
 use crate::lower::{Block, Label, Lowering, kind};
+use crate::schema;
+use crate::service::{self, ServiceIntegration};
 use crate::source::{Span, Spanned};
 use crate::word::{Word, words};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json, json};
 use vocab::{Diagnostic, Place, TaskId};
 
 /// A task without errors.
@@ -25,21 +29,21 @@ pub struct Task {
     pub priority: Priority,
     /// Where the document's first field stands.
     pub place: Place,
-    /// The content for hashing: JSON with the fields in the document's order and without `task_id`. Comments, quotes and
-    /// layout leave no trace in it.
+    /// The content for hashing: JSON without `task_id`, the fields of every block in the order of their names, lists in
+    /// the document's order. Comments, quotes, layout and the order of fields leave no trace in it.
     pub text: String,
 }
 
 /// What a task asks for, by its `task_type`.
-#[expect(clippy::large_enum_variant, reason = "one per task, and the other kinds grow when their blocks are read")]
+#[expect(clippy::large_enum_variant, reason = "there is one per task")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Specification {
     /// `setup_api`.
     SetupApi(ApiRequirements),
-    /// `configure_database`; its block is present, and not read yet.
-    ConfigureDatabase,
-    /// `integrate_service`; its block is present, and not read yet.
-    IntegrateService,
+    /// `configure_database`.
+    ConfigureDatabase(DatabaseConfig),
+    /// `integrate_service`.
+    IntegrateService(ServiceIntegration),
 }
 
 words! {
@@ -74,17 +78,74 @@ words! {
     }
 }
 
-const TASK_FIELDS: &[&str] = &["task_id", "task_type", "specifications", "dependencies", "output_format", "priority"];
-const SPECIFICATION_FIELDS: &[&str] = &["api_requirements", "database_config", "service_integration"];
+const TASK_FIELDS: &[Field] = &[
+    optional(
+        "task_id",
+        "The task's name, unique in its workspace, which gives one to a task without.",
+        schema::task_id,
+    ),
+    required(
+        "task_type",
+        "What to make; it names the block of `specifications` that counts.",
+        schema::word::<TaskType>,
+    ),
+    required("specifications", "What it must be: the one block that `task_type` names.", blocks_schema),
+    optional("dependencies", "Ids of tasks that must be completed first.", schema::list_of_task_ids),
+    optional("output_format", "Always `integration`.", schema::word::<OutputFormat>),
+    optional("priority", "How urgent the task is among queued ones; `normal` when absent.", schema::word::<Priority>),
+];
+
+/// The blocks of all task types. One that the task does not use is not read, so that its value is not bound here.
+const SPECIFICATION_FIELDS: &[Field] = &[
+    optional(API, "What the API must be.", || json!({})),
+    optional(DATABASE, "What the database must be.", || json!({})),
+    optional(SERVICE, "What the provider is needed for.", || json!({})),
+];
+
+const API: &str = "api_requirements";
+const DATABASE: &str = "database_config";
+const SERVICE: &str = "service_integration";
 
 impl TaskType {
     fn block(self) -> &'static str {
         match self {
-            Self::SetupApi => "api_requirements",
-            Self::ConfigureDatabase => "database_config",
-            Self::IntegrateService => "service_integration",
+            Self::SetupApi => API,
+            Self::ConfigureDatabase => DATABASE,
+            Self::IntegrateService => SERVICE,
         }
     }
+
+    fn schema(self) -> Json {
+        match self {
+            Self::SetupApi => api::schema(),
+            Self::ConfigureDatabase => database::schema(),
+            Self::IntegrateService => service::schema(),
+        }
+    }
+}
+
+fn blocks_schema() -> Json {
+    schema::block(SPECIFICATION_FIELDS)
+}
+
+/// The schema of a document: its fields, and for each `task_type` the block that it needs.
+pub(crate) fn schema() -> Json {
+    let mut task = schema::block(TASK_FIELDS);
+    let needs = |(word, task_type): &(&str, TaskType)| {
+        let block = task_type.block();
+        let reference = json!({ "$ref": format!("#/$defs/{block}") });
+        json!({
+            "if": { "properties": { "task_type": { "const": word } }, "required": ["task_type"] },
+            "then": {
+                "properties": { "specifications": { "properties": { block: reference }, "required": [block] } },
+            },
+        })
+    };
+    let definition = |(_, task_type): &(&str, TaskType)| (task_type.block().to_owned(), task_type.schema());
+    let definitions: Map<String, Json> = TaskType::SPELLINGS.iter().map(definition).collect();
+    let needs: Vec<Json> = TaskType::SPELLINGS.iter().map(needs).collect();
+    schema::merge(&mut task, json!({ "allOf": needs, "$defs": definitions }));
+    task
 }
 
 /// Checks a document. The task is absent when a part that it cannot do without has errors.
@@ -134,10 +195,11 @@ fn specification(lowering: &mut Lowering<'_>, task: &Block<'_>) -> Option<Specif
     let entry =
         lowering.required(task, "specifications", "add `specifications:` with the block that `task_type` names")?;
     let block = lowering.block("`specifications`", &entry.node, entry.key_span, SPECIFICATION_FIELDS)?;
-    let api = block.entry(TaskType::SetupApi.block());
     let Some(task_type) = task_type else {
-        // What the task is cannot be told; its API block can be checked all the same.
-        api.and_then(|entry| api::lower(lowering, entry));
+        // What the task is cannot be told; its blocks can be checked all the same.
+        for (_, task_type) in TaskType::SPELLINGS {
+            block.entry(task_type.block()).and_then(|entry| lower_block(lowering, *task_type, entry));
+        }
         return None;
     };
     let name = task_type.value.block();
@@ -149,14 +211,14 @@ fn specification(lowering: &mut Lowering<'_>, task: &Block<'_>) -> Option<Specif
         return None;
     };
     unused_blocks(lowering, &block, &task_type);
-    match task_type.value {
-        TaskType::SetupApi => api::lower(lowering, wanted).map(Specification::SetupApi),
-        TaskType::ConfigureDatabase => {
-            is_block(lowering, "`database_config`", wanted).then_some(Specification::ConfigureDatabase)
-        }
-        TaskType::IntegrateService => {
-            is_block(lowering, "`service_integration`", wanted).then_some(Specification::IntegrateService)
-        }
+    lower_block(lowering, task_type.value, wanted)
+}
+
+fn lower_block(lowering: &mut Lowering<'_>, task_type: TaskType, entry: &Entry) -> Option<Specification> {
+    match task_type {
+        TaskType::SetupApi => api::lower(lowering, entry).map(Specification::SetupApi),
+        TaskType::ConfigureDatabase => database::lower(lowering, entry).map(Specification::ConfigureDatabase),
+        TaskType::IntegrateService => service::lower(lowering, entry).map(Specification::IntegrateService),
     }
 }
 
@@ -170,7 +232,7 @@ fn add_block(block: &Block<'_>, name: &str) -> String {
 }
 
 fn unused_blocks(lowering: &mut Lowering<'_>, block: &Block<'_>, task_type: &Spanned<TaskType>) {
-    for name in SPECIFICATION_FIELDS.iter().filter(|name| **name != task_type.value.block()) {
+    for name in field::names(SPECIFICATION_FIELDS).into_iter().filter(|name| *name != task_type.value.block()) {
         if let Some(entry) = block.entry(name) {
             let message = format!("`{name}` is not used, because `task_type` is `{}`", task_type.value);
             let place = lowering.source.place(entry.key_span);
@@ -180,15 +242,6 @@ fn unused_blocks(lowering: &mut Lowering<'_>, block: &Block<'_>, task_type: &Spa
             );
         }
     }
-}
-
-/// Whether a block that is not read yet is a block at all.
-fn is_block(lowering: &mut Lowering<'_>, title: &'static str, entry: &crate::document::Entry) -> bool {
-    let is_mapping = matches!(entry.node.value, Value::Mapping(_));
-    if !is_mapping {
-        lowering.block(title, &entry.node, entry.key_span, &["type", "provider"]);
-    }
-    is_mapping
 }
 
 fn dependencies(lowering: &mut Lowering<'_>, task: &Block<'_>, task_id: Option<&Spanned<TaskId>>) -> Vec<TaskId> {
@@ -207,5 +260,6 @@ fn content(root: &Node) -> String {
     if let Json::Object(fields) = &mut json {
         fields.shift_remove("task_id");
     }
+    json.sort_all_objects();
     json.to_string()
 }

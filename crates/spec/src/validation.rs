@@ -3,9 +3,12 @@
 
 use crate::codes::NOT_A_RULE;
 use crate::document::{Entry, Node, Value};
+use crate::field::{self, Field, optional};
 use crate::lower::{Block, Label, Lowering};
+use crate::schema;
 use crate::source::Spanned;
 use crate::suggestion::list;
+use serde_json::{Value as Json, json};
 use vocab::{Diagnostic, FieldName};
 
 /// The longest text a rule may ask for, in characters.
@@ -32,7 +35,15 @@ pub enum RuleValue {
     Text(String),
 }
 
-const RULES: &[&str] = &["type", "required", "min_length", "max_length", "format"];
+const RULES: &[Field] = &[
+    optional("type", "What the field holds.", || json!({ "enum": TYPES })),
+    optional("required", "Whether it must be there.", schema::boolean),
+    optional("min_length", "Fewest characters.", || schema::whole_number(0..=MAX_FIELD_LENGTH)),
+    optional("max_length", "Most characters.", || schema::whole_number(1..=MAX_FIELD_LENGTH)),
+    optional("format", "What the text must be.", || json!({ "enum": FORMATS })),
+];
+/// What a rule may be when it is one word.
+const PRESENCE: &[&str] = &["required", "optional"];
 const TYPES: &[&str] =
     &["line", "text", "email", "phone", "url", "integer", "boolean", "timestamp", "uuid", "json", "string"];
 const FORMATS: &[&str] = &["email", "phone", "url", "timestamp", "uuid"];
@@ -40,6 +51,13 @@ const FORMATS: &[&str] = &["email", "phone", "url", "timestamp", "uuid"];
 const TYPES_WITH_LENGTH: &[&str] = &["line", "text", "email", "phone", "url"];
 /// Types that a format makes narrower.
 const TYPES_WITH_FORMAT: &[&str] = &["line", "text"];
+
+pub(crate) fn schema() -> Json {
+    let words = [PRESENCE, TYPES].concat();
+    let word = json!({ "enum": words });
+    let rules = schema::either([word, schema::block(RULES)]);
+    schema::either([schema::list_of_identifiers(), schema::map(schema::IDENTIFIER, rules)])
+}
 
 /// Checks the value of `validation`.
 pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Vec<FieldRule> {
@@ -83,7 +101,7 @@ fn single_word(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Rule> {
         "optional" => ("required", RuleValue::Boolean(false)),
         text if TYPES.contains(&text) => ("type", RuleValue::Text(type_name(text))),
         text => {
-            let words = [&["required", "optional"], TYPES].concat();
+            let words = [PRESENCE, TYPES].concat();
             lowering.unknown_word(label, entry.node.span, text, &words);
             return None;
         }
@@ -96,9 +114,9 @@ fn block(lowering: &mut Lowering<'_>, entry: &Entry) -> Vec<Rule> {
     let Some(block) = lowering.block("a validation rule", &entry.node, entry.key_span, RULES) else {
         return Vec::new();
     };
-    let rules: Vec<Rule> = RULES
-        .iter()
-        .filter_map(|rule| Some((*rule, block.entry(rule)?)))
+    let rules: Vec<Rule> = field::names(RULES)
+        .into_iter()
+        .filter_map(|rule| Some((rule, block.entry(rule)?)))
         .filter_map(|(rule, entry)| {
             let value = value(lowering, rule, &entry.node)?;
             Some((

@@ -1,0 +1,102 @@
+//! What a run of the sample task prints and writes, compared with the copy in `tests/cases/golden`. What differs from run to run
+//! is replaced; `lib/` is left out, because it is copied as it is. `UPDATE_GOLDEN=1` writes the copy anew.
+
+use crate::harness::workspace::{Workspace, end, files};
+use crate::harness::{CONTACT_NEWSLETTER, is_updating, repository};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::fs;
+
+const FOLDER: &str = "tests/cases/golden/contact-newsletter";
+
+#[test]
+fn the_sample_task_gives_what_it_gave() {
+    let sample = repository(CONTACT_NEWSLETTER);
+    let workspace = Workspace::new();
+    let plan = end(workspace.command(&["run", "--plan"]).arg(&sample)).must_end_with(0).stdout;
+    let ended = workspace.run(&sample).must_end_with(0);
+    let mut made = BTreeMap::from([("plan.txt".to_owned(), plan.into_bytes())]);
+    let root = workspace.path().to_str().unwrap();
+    made.insert(
+        "response.yaml".to_owned(),
+        undated(&ended.stdout, &ended.response()).replace(root, "/workspace").into_bytes(),
+    );
+    for (path, content) in files(&workspace.application) {
+        if !path.starts_with("lib/") && path != "response.yaml" {
+            made.insert(format!("files/{path}"), content);
+        }
+    }
+    compare(&made);
+}
+
+#[test]
+fn the_same_task_gives_the_same_bytes() {
+    let made = || {
+        let workspace = Workspace::completed();
+        let mut made = files(&workspace.application);
+        made.remove("response.yaml").unwrap();
+        made
+    };
+    assert!(made() == made());
+}
+
+/// The response without what only this run knows.
+fn undated(text: &str, response: &Json) -> String {
+    let mut text = text.to_owned();
+    for (pointer, replacement) in [
+        ("/started_at", "2026-01-02T03:04:05.678Z"),
+        ("/duration_ms", "100"),
+        ("/output/metadata/database_version", "sqlite_3.x"),
+    ] {
+        let key = pointer.rsplit('/').next().unwrap();
+        let value = match response.pointer(pointer).unwrap() {
+            Json::String(value) => value.clone(),
+            value => value.to_string(),
+        };
+        let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{key}: "))).unwrap().to_owned();
+        text = text.replace(&line, &line.replace(&value, replacement));
+    }
+    text
+}
+
+fn compare(made: &BTreeMap<String, Vec<u8>>) {
+    let folder = repository(FOLDER);
+    if is_updating() {
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        for (path, content) in made {
+            let target = folder.join(path);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::write(target, content).unwrap();
+        }
+        return;
+    }
+    let kept = files(&folder);
+    let mut wrong: Vec<String> =
+        kept.keys().filter(|path| !made.contains_key(*path)).map(|path| format!("{path} is not made")).collect();
+    for (path, content) in made {
+        match kept.get(path) {
+            None => wrong.push(format!("{path} is new")),
+            Some(kept) if kept != content => wrong.push(format!("{path}: {}", first_difference(kept, content))),
+            Some(_) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n`UPDATE_GOLDEN=1` writes {FOLDER} anew", wrong.join("\n"));
+}
+
+fn first_difference(kept: &[u8], made: &[u8]) -> String {
+    let (kept, made) = (String::from_utf8_lossy(kept), String::from_utf8_lossy(made));
+    let (mut kept, mut made) = (kept.lines(), made.lines());
+    for number in 1.. {
+        match (kept.next(), made.next()) {
+            (None, None) => break,
+            (kept, made) if kept != made => {
+                let shown = |line: Option<&str>| line.map_or("nothing".to_owned(), |line| format!("`{line}`"));
+                return format!("line {number} is {} instead of {}", shown(made), shown(kept));
+            }
+            _ => {}
+        }
+    }
+    "the ends of its lines differ".to_owned()
+}

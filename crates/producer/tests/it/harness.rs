@@ -1,0 +1,47 @@
+//! What every topic needs: a workspace of its own, the two servers over it, and a client that sends exactly what it is told.
+
+pub mod client;
+pub mod server;
+pub mod workspace;
+
+use std::path::{Path, PathBuf};
+
+/// The sample task that the product carries out.
+pub const CONTACT_NEWSLETTER: &str = "tests/cases/tasks/contact-newsletter-api.yaml";
+/// Its id.
+pub const TASK_ID: &str = "integration_2025_001";
+/// A body that `POST /api/contact` accepts.
+pub const MESSAGE: &str = r#"{"name":"Ada","email":"ada@example.com","message":"Hello"}"#;
+/// A body that `POST /api/newsletter` accepts.
+pub const SUBSCRIPTION: &str = r#"{"email":"ada@example.com"}"#;
+
+/// A file or folder of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap().join(path)
+}
+
+/// Whether the cases' expected files are to be written anew.
+pub fn is_updating() -> bool {
+    std::env::var_os("UPDATE_GOLDEN").is_some()
+}
+
+/// Makes a module with one test for each server out of every function named; the functions take the server's kind.
+macro_rules! on_both_servers {
+    ($($name:ident),* $(,)?) => {
+        mod native {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::harness::server::Kind::Native);
+            })*
+        }
+        mod node {
+            $(#[test]
+            fn $name() {
+                if $crate::harness::server::Kind::Node.is_here() {
+                    super::$name($crate::harness::server::Kind::Node);
+                }
+            })*
+        }
+    };
+}
+pub(crate) use on_both_servers;

@@ -1,0 +1,414 @@
+//! The command line: what `run` and its companions answer, make and leave alone, also when they are killed on the way.
+
+use crate::harness::client::{ask, post};
+use crate::harness::server::{Kind, Server};
+use crate::harness::workspace::{Ended, Workspace, change_times, end, end_with_input, files, producer};
+use crate::harness::{CONTACT_NEWSLETTER, MESSAGE, SUBSCRIPTION, TASK_ID, repository};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const CONTACT: (&str, &str) = ("/api/contact", "api_key");
+const NEWSLETTER: (&str, &str) = ("/api/newsletter", "none");
+
+/// An API task whose endpoints are paths with their authentication; `head` and `tail` stand around its specification.
+fn task(head: &str, endpoints: &[(&str, &str)], tail: &str) -> String {
+    let endpoints: String = endpoints
+        .iter()
+        .map(|(path, authentication)| {
+            format!("      - {{ path: {path}, method: POST, authentication: {authentication} }}\n")
+        })
+        .collect();
+    format!(
+        "{head}\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n{endpoints}{tail}"
+    )
+}
+
+fn sample_with(old: &str, new: &str) -> String {
+    let text = fs::read_to_string(repository(CONTACT_NEWSLETTER)).unwrap();
+    assert!(text.contains(old));
+    text.replace(old, new)
+}
+
+#[test]
+fn the_response_has_the_shape_of_the_contract() {
+    let workspace = Workspace::new();
+    let ended = workspace.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0);
+    let response = ended.response();
+    for (pointer, expected) in [
+        ("/status", json!("completed")),
+        ("/task_id", json!(TASK_ID)),
+        ("/output/format", json!("integration")),
+        ("/output/location", json!(format!("{}/", workspace.application.display()))),
+        ("/output/endpoints", json!(["http://127.0.0.1:8080/api/contact", "http://127.0.0.1:8080/api/newsletter"])),
+        ("/output/serving/status", json!("not_listening")),
+        ("/output/database/host", json!("embedded")),
+        ("/output/database/status", json!("connected")),
+        ("/output/metadata/api_version", json!("v1")),
+        ("/output/metadata/security_level", json!("development")),
+        ("/output/metadata/monitoring_enabled", json!(true)),
+        ("/changed", json!(true)),
+        ("/warnings", json!(["dependency `code_2025_001` is not known here and is taken to be done"])),
+        ("/error", Json::Null),
+    ] {
+        assert_eq!(response.pointer(pointer).unwrap_or(&Json::Null), &expected, "{pointer}");
+    }
+    for pointer in ["/output/database/name", "/output/metadata/database_version", "/started_at", "/duration_ms"] {
+        assert!(response.pointer(pointer).is_some(), "{pointer}");
+    }
+    let outcomes: BTreeSet<&str> = texts(&response["verification"], "/outcome");
+    assert_eq!(outcomes, BTreeSet::from(["passed", "not_verified"]));
+
+    let written = files(&workspace.application);
+    let mut promised = texts(&response["files"], "");
+    promised.insert("response.yaml");
+    assert!(promised.into_iter().eq(written.keys()), "{:?}", written.keys());
+    assert_eq!(format!("---\n{}", String::from_utf8_lossy(&written["response.yaml"])), ended.stdout);
+    assert!(ended.stderr.starts_with("design_api_architecture: planning\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let workspace = Workspace::completed();
+    let state = |workspace: &Workspace| {
+        let mut bytes = files(workspace.path());
+        let mut times = change_times(workspace.path());
+        let response = workspace.application.join("response.yaml");
+        let response = response.strip_prefix(workspace.path()).unwrap().to_str().unwrap();
+        bytes.remove(response).unwrap();
+        times.remove(response).unwrap();
+        // SQLite writes its file when it is opened.
+        times.retain(|path, _| !path.starts_with(".producer/data/"));
+        (bytes, times)
+    };
+    let before = state(&workspace);
+    let response = workspace.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0).response();
+    assert_eq!(response["changed"], json!(false));
+    assert!(state(&workspace) == before, "a file changed");
+}
+
+#[test]
+fn an_edited_file_is_never_overwritten() {
+    let workspace = Workspace::completed();
+    let path = "apis/contact-newsletter-api/endpoints.js";
+    let (file, beside) = (workspace.application.join(path), workspace.application.join(format!("{path}.new")));
+    let generated = fs::read_to_string(&file).unwrap();
+    let edited = format!("{generated}\n// ours\n");
+    fs::write(&file, &edited).unwrap();
+
+    let response = workspace.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0).response();
+    assert_eq!((fs::read_to_string(&file).unwrap(), beside.exists()), (edited.clone(), false));
+    assert!(texts(&response["warnings"], "").contains(format!("`{path}` was edited and is kept").as_str()));
+
+    let response = workspace.run_text(&sample_with(r#""none""#, r#""api_key""#)).must_end_with(0).response();
+    assert_eq!(fs::read_to_string(&file).unwrap(), edited);
+    let new = fs::read_to_string(&beside).unwrap();
+    assert!(new != generated && new.matches("authorize(request").count() == 2, "{new}");
+    let warning = format!("`{path}` was edited and is kept; its new version is `{path}.new`");
+    assert!(texts(&response["warnings"], "").contains(warning.as_str()), "{response}");
+    assert_eq!(response["changed"], json!(true));
+}
+
+#[test]
+fn a_plan_is_shown_and_nothing_is_made() {
+    let sample = repository(CONTACT_NEWSLETTER);
+    let workspace = Workspace::new();
+    let shown = end(workspace.command(&["run", "--plan"]).arg(&sample)).must_end_with(0);
+    assert!(shown.stdout.contains("POST /api/contact") && shown.stdout.contains("because"), "{}", shown.stdout);
+    let json = end(workspace.command(&["run", "--plan", "--format", "json"]).arg(&sample)).must_end_with(0);
+    let plan: Json = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(plan["task_id"], json!(TASK_ID));
+    assert_eq!(fs::read_dir(workspace.path()).unwrap().count(), 0);
+
+    let missing = workspace.path().join("missing");
+    end(producer(&["run", "--plan"]).arg(&sample).arg("--workspace").arg(&missing)).must_end_with(0);
+    end(producer(&["check"]).arg(&sample).arg("--workspace").arg(&missing)).must_end_with(0);
+    assert!(!missing.exists());
+}
+
+#[test]
+fn the_plan_of_a_change_leaves_a_workspace_as_it_is() {
+    let workspace = Workspace::completed();
+    let before = files(workspace.path());
+    let changed = sample_with("100_requests", "50_requests");
+    let shown = end_with_input(&mut workspace.command(&["run", "--plan", "-"]), &changed).must_end_with(0);
+    assert!(shown.stdout.contains("at most 50 requests"), "{}", shown.stdout);
+    assert!(files(workspace.path()) == before);
+}
+
+#[test]
+fn a_response_comes_as_json_too() {
+    let workspace = Workspace::new();
+    let run = &mut workspace.command(&["run", "--format", "json"]);
+    let ended = end(run.arg(repository(CONTACT_NEWSLETTER))).must_end_with(0);
+    let response: Json = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&response["status"], &response["changed"]), (&json!("completed"), &json!(true)));
+}
+
+#[test]
+fn a_wrong_task_is_told_with_its_line() {
+    let workspace = Workspace::new();
+    let ended = workspace.run_text(&task("priorty: high", &[CONTACT], "")).must_end_with(2);
+    let response = ended.response();
+    assert_eq!(response["status"], json!("failed"));
+    assert_eq!(
+        (&response["error"]["kind"], &response["error"]["code"], &response["error"]["place"]),
+        (&json!("task.invalid"), &json!("IP101"), &json!("-:1:1"))
+    );
+    assert_eq!(response["error"]["diagnostics"].as_array().map(Vec::len), Some(1));
+    for part in ["IP101", "priorty: high", "help: did you mean `priority`?", "producer explain"] {
+        assert!(ended.stderr.contains(part), "no `{part}` in\n{}", ended.stderr);
+    }
+    assert_eq!(fs::read_dir(workspace.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_right_task_is_carried_out_beside_a_wrong_one() {
+    let workspace = Workspace::new();
+    let text = format!("{}---\n{}", task("priorty: high", &[NEWSLETTER], ""), task("task_id: right", &[CONTACT], ""));
+    let ended = workspace.run_text(&text).must_end_with(2);
+    let responses: Vec<Json> = ended
+        .stdout
+        .split("---\n")
+        .skip(1)
+        .map(|response| serde_saphyr::from_str(response).unwrap_or_else(|error| panic!("{error}\n{response}")))
+        .collect();
+    let statuses: Vec<&Json> = responses.iter().map(|response| &response["status"]).collect();
+    assert_eq!(statuses, [&json!("failed"), &json!("completed")]);
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_plainly() {
+    for (name, expected) in [
+        ("shop-database", &["IP201: this producer does not carry out `configure_database` tasks yet"][..]),
+        ("stripe-payments", &["IP201: this producer does not carry out `integrate_service` tasks yet"]),
+        ("hubspot-contacts", &["IP201: this producer does not carry out `integrate_service` tasks yet"]),
+        (
+            "user-accounts-api",
+            &[
+                "IP206: this producer does not build `cors` yet",
+                "IP204: nothing tells what `POST /api/auth/login` does",
+                "IP203: this producer does not build `jwt_token` authentication yet",
+                "IP204: nothing tells what `GET /api/users/profile` does",
+            ],
+        ),
+    ] {
+        let file = repository("tests/cases/tasks").join(name).with_extension("yaml");
+        let workspace = Workspace::new();
+        let checked = end(workspace.command(&["check"]).arg(&file)).must_end_with(2);
+        let sentences: Vec<&str> =
+            checked.stdout.lines().map(|line| &line[line.find("IP").unwrap_or_default()..]).collect();
+        assert_eq!(sentences, expected, "{name}");
+        let response = workspace.run(&file).must_end_with(2).response();
+        assert_eq!(response["error"]["kind"], json!("task.invalid"), "{name}");
+        assert_eq!(response["error"]["diagnostics"].as_array().unwrap().len(), expected.len(), "{name}");
+    }
+}
+
+#[test]
+fn a_code_is_explained() {
+    let page = end(&mut producer(&["explain", "IP104"])).must_end_with(0).stdout;
+    assert_eq!(page, fs::read_to_string(repository("docs/errors/IP104.md")).unwrap());
+    assert_eq!(end(&mut producer(&["explain", "ip104"])).must_end_with(0).stdout, page);
+    let unknown = end(&mut producer(&["explain", "IP999"])).must_end_with(1);
+    assert_eq!(unknown.stdout, "");
+    assert!(unknown.stderr.contains("IP999") && unknown.stderr.contains("IP104"), "{}", unknown.stderr);
+}
+
+#[test]
+fn a_task_without_an_id_keeps_the_one_it_gets() {
+    let workspace = Workspace::new();
+    let text = task("", &[CONTACT], "");
+    let id = |ended: Ended| ended.must_end_with(0).response()["task_id"].as_str().unwrap().to_owned();
+    let first = id(workspace.run_text(&text));
+    assert!(first.starts_with("integration_2") && first.ends_with("_001"), "{first}");
+    assert_eq!(id(workspace.run_text(&text)), first);
+    let as_json = r#"{"task_type": "setup_api", "specifications": {"api_requirements": {"type": "rest", "endpoints":
+        [{"path": "/api/newsletter", "method": "POST", "authentication": "none"}]}}}"#;
+    assert_eq!(id(workspace.run_text(as_json)), first.replace("_001", "_002"));
+}
+
+#[test]
+fn a_task_waits_for_a_dependency_that_is_not_completed() {
+    let workspace = Workspace::new();
+    let first = task("task_id: first", &[CONTACT], "");
+    let second = task("task_id: second\ndependencies: [first]", &[NEWSLETTER], "");
+    // The first comes as far as its files: where its folder should be there is a file.
+    let in_the_way = workspace.path().join("in_the_way");
+    fs::write(&in_the_way, "").unwrap();
+    let run = &mut workspace.command(&["run", "-"]);
+    let failed = end_with_input(run.arg("--output").arg(&in_the_way), &first).must_end_with(1).response();
+    assert_eq!(
+        (&failed["error"]["kind"], &failed["error"]["code"]),
+        (&json!("api.endpoint_configuration"), &json!("files"))
+    );
+
+    let waiting = workspace.run_text(&second).must_end_with(3).response();
+    assert_eq!(waiting["status"], json!("waiting"));
+    assert_eq!(waiting["error"]["message"], json!("`first` is not completed"));
+    assert_eq!(waiting["error"]["hint"], json!("run the task `first` first"));
+
+    workspace.run_text(&first).must_end_with(0);
+    workspace.run_text(&second).must_end_with(0);
+    assert_eq!(workspace.migrations(), ["first 0001_initial", "second 0001_initial"]);
+}
+
+#[test]
+fn two_tasks_cannot_answer_one_route() {
+    let workspace = Workspace::new();
+    workspace.run_text(&task("task_id: first", &[CONTACT], "")).must_end_with(0);
+    let taken = workspace.run_text(&task("task_id: second", &[NEWSLETTER, CONTACT], "")).must_end_with(1).response();
+    assert_eq!(taken["error"]["kind"], json!("api.endpoint_configuration"));
+    assert_eq!(taken["error"]["message"], json!("`POST /api/contact` is served by task `first` already"));
+    workspace.run_text(&task("task_id: second", &[NEWSLETTER], "")).must_end_with(0);
+    let server = Server::start(Kind::Native, &workspace);
+    must_answer(&server, &workspace, 201, 202);
+}
+
+#[test]
+fn a_key_is_shown_once_and_kept_nowhere() {
+    let workspace = Workspace::completed();
+    let made = end(&mut workspace.command(&["keys", "create", "--name", "website"])).must_end_with(0);
+    let key = made.stdout.trim_end();
+    assert_eq!(made.stdout, format!("{key}\n"));
+    assert!(key.starts_with("ipk_") && key.len() == 34 && key[4..].bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    assert!(!made.stderr.contains(key));
+    let server = Server::start(Kind::Native, &workspace);
+    assert_eq!(ask(server.address, &post("/api/contact", Some(key), MESSAGE), "").unwrap().status, 201);
+    let listed = end(&mut workspace.command(&["keys", "list"])).must_end_with(0).stdout;
+    assert!(listed.contains(&key[..8]) && listed.contains("website") && !listed.contains(key), "{listed}");
+
+    let hash = workspace.query("SELECT hash FROM api_keys").remove(0).remove(0);
+    let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    for (path, bytes) in files(workspace.path()) {
+        assert!(!holds(&bytes, key), "the key is in {path}");
+        assert!(!holds(&bytes, &hash) || path.starts_with(".producer/data/embedded.sqlite"), "the hash is in {path}");
+    }
+    assert!(!listed.contains(&hash) && !server.log().contains(key));
+}
+
+#[test]
+fn keys_need_a_database_and_a_name() {
+    let empty = end(&mut Workspace::new().command(&["keys", "create", "--name", "a"])).must_end_with(1);
+    assert_eq!((empty.stdout.as_str(), empty.stderr.contains("run a task first")), ("", true));
+    let workspace = Workspace::completed();
+    let nameless = end(&mut workspace.command(&["keys", "create", "--name", ""])).must_end_with(1);
+    assert!(nameless.stderr.contains("a name of 1 to 100 characters"), "{}", nameless.stderr);
+    let unknown = end(&mut workspace.command(&["keys", "revoke", "nobody"])).must_end_with(1);
+    assert!(unknown.stderr.contains("no key that works has the id `nobody`"), "{}", unknown.stderr);
+}
+
+#[test]
+fn there_must_be_something_to_serve() {
+    let workspace = Workspace::new();
+    let ended = end(&mut workspace.command(&["serve", "--listen", "127.0.0.1:0"])).must_end_with(1);
+    assert_eq!(ended.stderr, "producer: this workspace has no completed API: run a task first\n");
+    assert_eq!(fs::read_dir(workspace.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_response_knows_who_serves() {
+    let workspace = Workspace::new();
+    let run = &mut workspace.command(&["run", "--serve", "--listen", "127.0.0.1:0"]);
+    let server = Server::of(run.arg(repository(CONTACT_NEWSLETTER)));
+    must_answer(&server, &workspace, 201, 202);
+    let serving = |text: &str| workspace.run_text(text).must_end_with(0).response()["output"].take();
+    let same = serving(&sample_with("", ""));
+    assert_eq!(same["serving"], json!({"status": "listening"}));
+    assert_eq!(same["endpoints"][0], json!(format!("http://{}/api/contact", server.address)));
+    let changed = serving(&sample_with("100_requests", "50_requests"));
+    assert_eq!(changed["serving"]["status"], json!("outdated"));
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+    assert_eq!(serving(&sample_with("100_requests", "50_requests"))["serving"]["status"], json!("not_listening"));
+}
+
+#[test]
+fn a_run_may_be_killed_at_any_moment() {
+    const MOMENTS: u32 = 20;
+    const NEWSLETTER_LINES: &str =
+        "      - path: \"/api/newsletter\"\n        method: \"POST\"\n        authentication: \"none\"\n";
+    let older = Workspace::new();
+    older.run_text(&sample_with(NEWSLETTER_LINES, "")).must_end_with(0);
+    // What is there at the end, in a new workspace and in one where there was something before.
+    let (new, second) = (Workspace::completed(), older.copy());
+    second.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0);
+    let whole = (0..3).map(|_| timed(|| drop(Workspace::completed()))).min().unwrap();
+    let mut killed = 0;
+    for moment in 0..MOMENTS {
+        let is_second = moment % 2 == 1;
+        let workspace = if is_second { older.copy() } else { Workspace::new() };
+        let mut run = start_run(&workspace);
+        thread::sleep(whole * moment / MOMENTS);
+        run.kill().unwrap();
+        killed += u32::from(run.wait().unwrap().code().is_none());
+        if is_second {
+            // What was there before goes on working.
+            let server = Server::start(Kind::Native, &workspace);
+            let key = workspace.create_key();
+            assert_eq!(ask(server.address, &post("/api/contact", Some(&key), MESSAGE), "").unwrap().status, 201);
+            let newsletter = ask(server.address, &post("/api/newsletter", None, SUBSCRIPTION), "").unwrap().status;
+            assert!(matches!(newsletter, 404 | 202), "{newsletter}");
+        }
+        workspace.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0);
+        let undisturbed = if is_second { &second } else { &new };
+        assert!(made(&workspace) == made(undisturbed), "killed at moment {moment} of {MOMENTS}, the files differ");
+        assert_eq!(workspace.migrations(), undisturbed.migrations());
+        must_answer(&Server::start(Kind::Native, &workspace), &workspace, 201, 202);
+    }
+    assert!(killed >= MOMENTS / 4, "only {killed} were killed on the way");
+}
+
+/// The files of the task's folder that are the same for every run.
+fn made(workspace: &Workspace) -> BTreeMap<String, Vec<u8>> {
+    let mut made = files(&workspace.application);
+    made.remove("response.yaml").unwrap();
+    // What a killed run was writing stays beside the file.
+    made.retain(|path, _| !path.ends_with(".tmp"));
+    made
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    work();
+    begun.elapsed()
+}
+
+#[test]
+fn two_runs_at_once_both_complete() {
+    let workspace = Workspace::new();
+    let runs = [start_run(&workspace), start_run(&workspace)];
+    let changed: BTreeSet<bool> = runs
+        .into_iter()
+        .map(|run| {
+            let output = run.wait_with_output().unwrap();
+            let stdout = String::from_utf8(output.stdout).unwrap();
+            let ended = Ended { status: output.status.code(), stdout, stderr: String::new() };
+            ended.must_end_with(0).response()["changed"].as_bool().unwrap()
+        })
+        .collect();
+    assert_eq!(changed, BTreeSet::from([true, false]), "the second finds everything in place");
+    assert_eq!(workspace.migrations(), ["integration_2025_001 0001_initial"]);
+}
+
+fn start_run(workspace: &Workspace) -> Child {
+    let mut command = workspace.command(&["run"]);
+    command.arg(repository(CONTACT_NEWSLETTER)).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Asks both endpoints of the sample.
+#[track_caller]
+fn must_answer(server: &Server, workspace: &Workspace, contact: u16, newsletter: u16) {
+    let key = workspace.create_key();
+    let status = |path, key, body| ask(server.address, &post(path, key, body), "").unwrap().status;
+    assert_eq!(status("/api/contact", Some(key.as_str()), MESSAGE), contact);
+    assert_eq!(status("/api/newsletter", None, SUBSCRIPTION), newsletter);
+}
+
+/// The texts at that pointer in every element of a list.
+fn texts<'a>(list: &'a Json, pointer: &str) -> BTreeSet<&'a str> {
+    list.as_array().unwrap().iter().map(|element| element.pointer(pointer).unwrap().as_str().unwrap()).collect()
+}

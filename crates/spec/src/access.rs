@@ -1,0 +1,108 @@
+//! `access` and `cache` of an endpoint: a word comes in, who may call it and how long its answers are fresh goes out.
+
+use crate::codes::NOT_AN_ACCESS;
+use crate::document::{Node, Value};
+use crate::duration;
+use crate::lower::{Label, Lowering};
+use crate::name::RoleName;
+use crate::schema;
+use crate::source::Spanned;
+use crate::suggestion::closest;
+use crate::word::{Word, words};
+use serde_json::Value as Json;
+
+/// Who may call an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// `public`: everybody.
+    Public,
+    /// `authenticated`: everybody who has proved who they are.
+    Authenticated,
+    /// `owner`: only whom the record belongs to.
+    Owner,
+    /// `role:<name>`: only callers with this role.
+    Role(RoleName),
+}
+
+/// How long answers may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cache {
+    /// `no_store`: not at all.
+    NoStore,
+    /// `<n>_seconds`, `<n>_minutes`, `<n>_hours`, `<n>_days`: for so many seconds.
+    Seconds(u32),
+}
+
+words! {
+    /// An access that is one word.
+    AccessWord {
+        /// Everybody.
+        Public = "public";
+        /// Everybody who has proved who they are.
+        Authenticated = "authenticated";
+        /// Only whom the record belongs to.
+        Owner = "owner";
+    }
+}
+
+words! {
+    /// A cache rule that is one word.
+    CacheWord {
+        /// Not at all.
+        NoStore = "no_store";
+    }
+}
+
+const ROLE: &str = "role:";
+const CACHE_EXAMPLE: &str = "write `no_store`, or how long, like `60_seconds`";
+
+pub(crate) fn access_schema() -> Json {
+    schema::either([schema::word::<AccessWord>(), schema::pattern(&format!("{ROLE}{}", schema::IDENTIFIER))])
+}
+
+pub(crate) fn cache_schema() -> Json {
+    schema::either([schema::word::<CacheWord>(), duration::schema()])
+}
+
+/// Checks the value of `access`.
+pub(crate) fn lower_access(lowering: &mut Lowering<'_>, node: &Node) -> Option<Spanned<Access>> {
+    let text = lowering.text(Label::Field("access"), node)?;
+    let access = match (AccessWord::from_word(text), text.strip_prefix(ROLE)) {
+        (Some(AccessWord::Public), _) => Access::Public,
+        (Some(AccessWord::Authenticated), _) => Access::Authenticated,
+        (Some(AccessWord::Owner), _) => Access::Owner,
+        (None, Some("")) => {
+            lowering.error(NOT_AN_ACCESS, "`role:` names no role", node.span, "write a role like `role:admin`");
+            return None;
+        }
+        (None, Some(role)) => Access::Role(lowering.parse_name(role, node.span, RoleName::parse)?.value),
+        (None, None) => {
+            let help = match closest(text, &AccessWord::words()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "write `public`, `authenticated`, `owner`, or a role like `role:admin`".to_owned(),
+            };
+            lowering.error(NOT_AN_ACCESS, format!("`{text}` does not say who may call"), node.span, help);
+            return None;
+        }
+    };
+    Some(lowering.source.spanned(access, node.span))
+}
+
+/// Checks the value of `cache`.
+pub(crate) fn lower_cache(lowering: &mut Lowering<'_>, node: &Node) -> Option<Spanned<Cache>> {
+    let label = Label::Field("cache");
+    let Value::Text(text) = &node.value else {
+        lowering.wrong_kind(label, "a text", node, CACHE_EXAMPLE);
+        return None;
+    };
+    let cache = match (CacheWord::from_word(text), duration::seconds(text)) {
+        (Some(CacheWord::NoStore), _) => Cache::NoStore,
+        (None, Some(seconds)) => Cache::Seconds(seconds),
+        (None, None) => {
+            let meant = closest(text, &CacheWord::words()).map(|meant| format!("did you mean `{meant}`?"));
+            duration::refuse(lowering, label, node, text, meant.as_deref().unwrap_or(CACHE_EXAMPLE));
+            return None;
+        }
+    };
+    Some(lowering.source.spanned(cache, node.span))
+}

@@ -1,0 +1,65 @@
+//! `pool`: a block comes in, how many connections are kept and how long things may take goes out.
+
+use crate::codes::NOT_A_RULE;
+use crate::document::Entry;
+use crate::duration;
+use crate::field::{Field, optional};
+use crate::lower::{Label, Lowering};
+use crate::schema;
+use serde_json::Value as Json;
+
+/// The most connections of one pool.
+pub const MAX_CONNECTIONS: u32 = 10_000;
+
+/// How many connections are kept; what is absent is left to the planner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Connections that stay open without work, at most `max`.
+    pub min: Option<u32>,
+    /// Most connections, from 1.
+    pub max: Option<u32>,
+    /// Seconds after which a connection without work is closed.
+    pub idle_timeout: Option<u32>,
+    /// Seconds that a request waits for a connection.
+    pub acquire_timeout: Option<u32>,
+    /// Seconds that one statement may take.
+    pub statement_timeout: Option<u32>,
+}
+
+const FIELDS: &[Field] = &[
+    optional("min", "Connections that stay open without work.", || schema::whole_number(0..=MAX_CONNECTIONS.into())),
+    optional("max", "Most connections.", || schema::whole_number(1..=MAX_CONNECTIONS.into())),
+    optional("idle_timeout", "After how long a connection without work is closed.", duration::schema),
+    optional("acquire_timeout", "How long a request waits for a connection.", duration::schema),
+    optional("statement_timeout", "How long one statement may take.", duration::schema),
+];
+
+pub(crate) fn schema() -> Json {
+    schema::block(FIELDS)
+}
+
+/// Checks the value of `pool`.
+pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Pool> {
+    let block = lowering.block("`pool`", &entry.node, entry.key_span, FIELDS)?;
+    let mut number = |name: &'static str, least: u64| {
+        let node = block.node(name)?;
+        let number = lowering.number_in(Label::Field(name), node, least..=MAX_CONNECTIONS.into())?;
+        u32::try_from(number).ok()
+    };
+    let (min, max) = (number("min", 0), number("max", 1));
+    if let (Some(least), Some(most), Some(entry)) = (min, max, block.entry("max"))
+        && least > most
+    {
+        let message = format!("`max` {most} is less than `min` {least}");
+        lowering.error(NOT_A_RULE, message, entry.node.span, "exchange the two");
+    }
+    let mut seconds =
+        |name: &str| block.node(name).and_then(|node| duration::lower(lowering, name, node)).map(|time| time.value);
+    Some(Pool {
+        min,
+        max,
+        idle_timeout: seconds("idle_timeout"),
+        acquire_timeout: seconds("acquire_timeout"),
+        statement_timeout: seconds("statement_timeout"),
+    })
+}

@@ -1,0 +1,47 @@
+-- contact_messages: a message sent through a contact form
+-- locks: nothing; undo: DROP TABLE contact_messages
+CREATE TABLE IF NOT EXISTS contact_messages (
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  email TEXT NOT NULL COLLATE NOCASE,
+  phone TEXT,
+  company TEXT,
+  subject TEXT,
+  message TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (id)
+) STRICT;
+
+-- newsletter_subscribers: an address that asked for the newsletter
+-- locks: nothing; undo: DROP TABLE newsletter_subscribers
+CREATE TABLE IF NOT EXISTS newsletter_subscribers (
+  id TEXT NOT NULL,
+  email TEXT NOT NULL COLLATE NOCASE,
+  name TEXT,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE (email)
+) STRICT;
+
+-- outbox_events: events, written in the transaction of the change they tell of
+-- locks: nothing; undo: DROP TABLE outbox_events
+CREATE TABLE IF NOT EXISTS outbox_events (
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  occurred_at TEXT NOT NULL,
+  PRIMARY KEY (id)
+) STRICT;
+
+-- api_keys: API keys by their hash; the key itself is shown once and kept nowhere
+-- locks: nothing; undo: DROP TABLE api_keys
+CREATE TABLE IF NOT EXISTS api_keys (
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  hint TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  revoked_at TEXT,
+  PRIMARY KEY (id),
+  UNIQUE (hash)
+) STRICT;
