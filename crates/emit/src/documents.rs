@@ -2,18 +2,18 @@
 //! of the plan. They say what the procedures do and add nothing.
 
 use crate::Files;
-use crate::node::NO_CONTENT;
-use crate::openapi::{capitalised, problem_example};
-use crate::outline::{Outline, outlines};
+use crate::node::kind;
+use crate::openapi::{capitalised, operation_parameters, problem_example};
+use crate::outline::{Body, Content, Outline, RowField, Success, outlines};
 use crate::render::{Comment, generated, render};
 use minijinja::{Value, context};
 use plan::api::RateLimitPolicy;
 use plan::database::{Column, LockClass, Nullability, Sensitivity, Table, Undo};
 use plan::procedure::{LimitKey, ResponseField, Scheme};
-use plan::shape::{Presence, Shape};
+use plan::shape::Presence;
 use plan::{EventDeclaration, Phase, Plan, Problem};
 use std::collections::BTreeSet;
-use vocab::{ColumnName, FieldType};
+use vocab::ColumnName;
 
 pub fn files(plan: &Plan) -> Files {
     let outlines = outlines(plan);
@@ -51,7 +51,14 @@ fn callers_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         policies,
         endpoints,
         error_example => pretty(&error),
-        codes => field_codes(),
+        codes => field_codes(outlines),
+        variables => path_variables(outlines),
+        maker => outlines
+            .iter()
+            .find(|outline| outline.answers.iter().any(|answer| answer.location.is_some()))
+            .map(|outline| format!("{} {}", outline.method, outline.path)),
+        lists => outlines.iter().any(|outline| outline.listing.is_some()),
+        versions => outlines.iter().any(Outline::is_spared),
     }
 }
 
@@ -69,15 +76,7 @@ fn endpoint_view(plan: &Plan, outline: &Outline<'_>) -> Value {
         };
         format!(" Counts under policy `{name}` by {by}.")
     });
-    let answers: Vec<Value> = outline
-        .answers
-        .iter()
-        .map(|(status, body)| {
-            let fields: Vec<Value> = body.iter().map(|field| answer_field(outline, field)).collect();
-            let example = (*status != NO_CONTENT).then(|| pretty(&outline.sample_answer(body)));
-            context! { status, example, fields }
-        })
-        .collect();
+    let answers: Vec<Value> = outline.answers.iter().map(|answer| answer_view(outline, answer)).collect();
     let problems: Vec<Value> = in_order(&outline.problems)
         .into_iter()
         .map(|problem| {
@@ -89,7 +88,10 @@ fn endpoint_view(plan: &Plan, outline: &Outline<'_>) -> Value {
         title => format!("{} {}", outline.method, outline.path),
         summary => sentence(&outline.endpoint.summary),
         access => format!("{access}{limited}"),
-        fields => outline.shape.map(shape_fields),
+        fields => outline.body.map(body_fields),
+        changes => outline.body.is_some_and(|body| matches!(body, Body::Changes(_))),
+        parameters => parameters(plan, outline),
+        spared => outline.is_spared(),
         max_body_bytes => outline.endpoint.max_body_bytes,
         curl => curl(outline),
         answers,
@@ -97,11 +99,64 @@ fn endpoint_view(plan: &Plan, outline: &Outline<'_>) -> Value {
     }
 }
 
-fn answer_field(outline: &Outline<'_>, field: &ResponseField) -> Value {
-    let or_null = match outline.slots.nullability(&field.value) {
+fn answer_view(outline: &Outline<'_>, answer: &Success<'_>) -> Value {
+    let fields: Vec<Value> = match &answer.content {
+        Content::Nothing => Vec::new(),
+        Content::Record(body) => body.iter().map(|field| answer_field(outline, field)).collect(),
+        Content::Page(fields) => fields.iter().map(row_field).collect(),
+    };
+    context! {
+        status => answer.status,
+        example => outline.sample_content(&answer.content).map(|content| pretty(&content)),
+        page => matches!(answer.content, Content::Page(_)),
+        location => answer.location.map(|location| location.path.as_str()),
+        fields,
+    }
+}
+
+fn row_field(field: &RowField<'_>) -> Value {
+    context! {
+        name => field.name.as_str(),
+        type => format!("{}{}", field.column.field_type.describe(), or_null(field.column.nullability)),
+        description => field.description,
+    }
+}
+
+fn or_null(nullability: Nullability) -> &'static str {
+    match nullability {
         Nullability::Nullable => ", or null",
         Nullability::NotNull => "",
-    };
+    }
+}
+
+fn parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Value> {
+    let parameters = operation_parameters(plan, outline).into_iter();
+    parameters
+        .map(|parameter| {
+            let (name, place) = (parameter.name, parameter.place);
+            context! { name, place, type => parameter.word, description => parameter.description }
+        })
+        .collect()
+}
+
+/// The shell variables that stand for path parameters in the examples, each once: `ID`.
+fn path_variables(outlines: &[Outline<'_>]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (name, _) in outlines.iter().flat_map(|outline| &outline.path_parameters) {
+        let variable = variable(name);
+        if !found.contains(&variable) {
+            found.push(variable);
+        }
+    }
+    found
+}
+
+fn variable(parameter: &str) -> String {
+    parameter.to_ascii_uppercase().replace('-', "_")
+}
+
+fn answer_field(outline: &Outline<'_>, field: &ResponseField) -> Value {
+    let or_null = or_null(outline.slots.nullability(&field.value));
     context! {
         name => field.name.as_str(),
         type => format!("{}{or_null}", field.field_type.describe()),
@@ -109,16 +164,17 @@ fn answer_field(outline: &Outline<'_>, field: &ResponseField) -> Value {
     }
 }
 
-fn shape_fields(shape: &Shape) -> Vec<Value> {
-    let fields = shape.fields.iter().map(|field| {
+fn body_fields(body: Body<'_>) -> Vec<Value> {
+    let fields = body.shape().fields.iter().map(|field| {
         let least =
             if field.min_length > 1 { format!(", at least {} characters", field.min_length) } else { String::new() };
         context! {
             name => field.name.as_str(),
             type => format!("{}{least}", field.field_type.describe()),
-            required => match field.presence {
-                Presence::Required => "yes",
-                Presence::Optional => "no",
+            required => match (field.presence, body) {
+                (Presence::Required, Body::Record(_)) => "yes",
+                (Presence::Required, Body::Changes(_)) => "no, and not null",
+                (Presence::Optional, _) => "no",
             },
             description => field.description.as_str(),
         }
@@ -128,12 +184,15 @@ fn shape_fields(shape: &Shape) -> Vec<Value> {
 
 /// A command that works as it is pasted.
 fn curl(outline: &Outline<'_>) -> String {
-    let mut parts = vec![format!("curl --include --request {} \"$BASE_URL{}\"", outline.method, outline.path)];
+    let path = outline.path_parameters.iter().fold(outline.path.to_owned(), |path, (name, _)| {
+        path.replace(&format!("{{{name}}}"), &format!("${}", variable(name)))
+    });
+    let mut parts = vec![format!("curl --include --request {} \"$BASE_URL{path}\"", outline.method)];
     match outline.scheme {
         Some(Scheme::ApiKey) => parts.push("--header \"X-API-Key: $API_KEY\"".to_owned()),
         Some(Scheme::AccessToken) | None => {}
     }
-    if outline.shape.is_some() {
+    if outline.body.is_some() {
         parts.push("--header 'Content-Type: application/json'".to_owned());
         parts.push(format!("--data '{}'", pretty(&outline.endpoint.example).replace('\'', "'\\''")));
     }
@@ -144,7 +203,8 @@ fn reference_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
     let endpoints: Vec<Value> = outlines
         .iter()
         .map(|outline| {
-            let successes: BTreeSet<u16> = outline.answers.iter().map(|(status, _)| *status).collect();
+            let mut successes: BTreeSet<u16> = outline.answers.iter().map(|answer| answer.status).collect();
+            successes.extend(outline.is_spared().then_some(304));
             let errors: BTreeSet<u16> = outline.problems.iter().map(|problem| problem.status()).collect();
             context! {
                 method => outline.method,
@@ -165,12 +225,28 @@ fn reference_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
             context! { name => policy.name.as_str(), quota => policy.quota, window_seconds => policy.window_seconds }
         })
         .collect();
-    let shapes: Vec<Value> = outlines
+    let mut bodies: Vec<(Body<'_>, Vec<String>)> = Vec::new();
+    for outline in outlines {
+        let Some(body) = outline.body else { continue };
+        let taker = format!("`{} {}`", outline.method, outline.path);
+        match bodies.iter_mut().find(|(known, _)| *known == body) {
+            Some((_, takers)) => takers.push(taker),
+            None => bodies.push((body, vec![taker])),
+        }
+    }
+    let shapes: Vec<Value> = bodies
+        .into_iter()
+        .map(|(body, takers)| {
+            let takers = takers.join(" and of ");
+            context! { name => body.name(), takers, fields => body_fields(body) }
+        })
+        .collect();
+    let parameters: Vec<Value> = outlines
         .iter()
         .filter_map(|outline| {
-            let shape = outline.shape?;
-            let takers = format!("`{} {}`", outline.method, outline.path);
-            Some(context! { name => shape.name.as_str(), takers, fields => shape_fields(shape) })
+            let parameters = parameters(plan, outline);
+            let title = format!("{} {}", outline.method, outline.path);
+            (!parameters.is_empty()).then(|| context! { title, parameters })
         })
         .collect();
     let problems: Vec<Value> = Problem::ALL
@@ -180,7 +256,8 @@ fn reference_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
             context! { status => problem.status(), name => problem.name(), title => problem.title(), detail }
         })
         .collect();
-    context! { api => plan.api.name.as_str(), version => plan.api.version.as_str(), endpoints, policies, shapes, problems }
+    let (api, version) = (plan.api.name.as_str(), plan.api.version.as_str());
+    context! { api, version, endpoints, policies, parameters, shapes, problems }
 }
 
 fn schema_view(plan: &Plan) -> Value {
@@ -212,7 +289,7 @@ fn column_view(table: &Table, column: &Column) -> Value {
     let keys = if keys.is_empty() { String::new() } else { format!(" {}", keys.join(", ")) };
     context! {
         name => column.name.as_str(),
-        word => type_word(column.field_type),
+        word => kind(column.field_type),
         keys,
         quoted => column.comment.replace('"', "'"),
         type => column.field_type.describe(),
@@ -307,6 +384,7 @@ fn problem_detail(problem: Problem, policy: Option<&RateLimitPolicy>, max_body_b
         | Problem::NotFound
         | Problem::RequestTimeout
         | Problem::Conflict
+        | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::InternalError
         | Problem::Unavailable
@@ -315,8 +393,8 @@ fn problem_detail(problem: Problem, policy: Option<&RateLimitPolicy>, max_body_b
 }
 
 /// What can be wrong with a field: `docs/http-manners.md`, section Validation.
-fn field_codes() -> Vec<Value> {
-    let codes = [
+fn field_codes(outlines: &[Outline<'_>]) -> Vec<Value> {
+    let mut codes = vec![
         ("required", "a required field is absent, `null`, or empty"),
         ("type", "the value is of another type than the field"),
         ("too_long", "it has more characters than allowed"),
@@ -325,22 +403,14 @@ fn field_codes() -> Vec<Value> {
         ("invalid_character", "it holds a control character"),
         ("unknown_field", "the endpoint has no such field"),
     ];
-    codes.into_iter().map(|(name, when)| context! { name, when }).collect()
-}
-
-fn type_word(field_type: FieldType) -> &'static str {
-    match field_type {
-        FieldType::Line { .. } => "line",
-        FieldType::Text { .. } => "text",
-        FieldType::Email => "email",
-        FieldType::Phone => "phone",
-        FieldType::Url => "url",
-        FieldType::Integer => "integer",
-        FieldType::Boolean => "boolean",
-        FieldType::Timestamp => "timestamp",
-        FieldType::Uuid => "uuid",
-        FieldType::Json => "json",
+    if outlines.iter().any(|outline| outline.listing.is_some()) {
+        codes.extend([
+            ("range", "the number is too small or too large"),
+            ("unknown_parameter", "the endpoint has no such query parameter"),
+            ("repeated", "the query parameter was given more than once"),
+        ]);
     }
+    codes.into_iter().map(|(name, when)| context! { name, when }).collect()
 }
 
 /// By status, and among equals as in the documentation.

@@ -2,6 +2,7 @@
 //! watches it.
 
 mod driver;
+mod listing;
 mod middleware;
 mod module;
 pub mod names;
@@ -9,7 +10,8 @@ mod procedure;
 mod script;
 mod value;
 
-pub use procedure::NO_CONTENT;
+pub use listing::filter_parameter;
+pub use middleware::kind;
 
 use crate::Files;
 use crate::error::EmitError;
@@ -27,9 +29,11 @@ const LIB: &[(&str, &str)] = &[
     ("lib/body.js", include_str!("../node/lib/body.js")),
     ("lib/database.js", include_str!("../node/lib/database.js")),
     ("lib/environment.js", include_str!("../node/lib/environment.js")),
+    ("lib/etag.js", include_str!("../node/lib/etag.js")),
     ("lib/identifiers.js", include_str!("../node/lib/identifiers.js")),
     ("lib/json.js", include_str!("../node/lib/json.js")),
     ("lib/keys-command.js", include_str!("../node/lib/keys-command.js")),
+    ("lib/listing.js", include_str!("../node/lib/listing.js")),
     ("lib/log.js", include_str!("../node/lib/log.js")),
     ("lib/metrics.js", include_str!("../node/lib/metrics.js")),
     ("lib/migrations.js", include_str!("../node/lib/migrations.js")),

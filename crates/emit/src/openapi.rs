@@ -1,13 +1,14 @@
 //! The OpenAPI document: what the procedures take, answer and end with, and the operational routes beside them.
 //! Comes in: the plans of the APIs that one server serves; goes out: JSON text, the same for the same plans.
 
-use crate::node::NO_CONTENT;
+use crate::node::filter_parameter;
 use crate::node::names::{camel_case, pascal_case};
-use crate::outline::{Outline, outlines};
+use crate::outline::{Body, Content, Guard, Listing, Outline, RowField, Success, Tagged, outlines};
 use plan::api::DocumentationFormat;
 use plan::database::Nullability;
 use plan::procedure::{ResponseField, Scheme};
-use plan::shape::{Presence, Shape};
+use plan::shape::Presence;
+use plan::value::Comparison;
 use plan::{Plan, Problem};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use vocab::FieldType;
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
 const OPERATIONS: &str = "operations";
+const NOT_MODIFIED: u16 = 304;
 
 pub fn document(plans: &[&Plan]) -> String {
     let mut writer = Writer { format: format(plans), schemas: Map::new(), responses: Map::new() };
@@ -128,6 +130,15 @@ fn headers(plans: &[&Plan]) -> Value {
             "description": "How to authenticate.",
             "schema": text,
         },
+        "ETag": {
+            "description": "The version of what is answered, in quotes.",
+            "schema": text,
+            "example": "\"1\"",
+        },
+        "Location": {
+            "description": "The path of the new record.",
+            "schema": {"type": "string", "format": "uri-reference"},
+        },
     })
 }
 
@@ -145,16 +156,18 @@ fn problem_schema() -> Value {
             "request_id": text("Names this request in the server's log."),
             "errors": {
                 "type": "array",
-                "description": "One entry for each wrong field; only where single fields are wrong.",
+                "description": "One entry for each wrong field or parameter; only where single ones are wrong.",
                 "items": {
                     "type": "object",
-                    "required": ["pointer", "code", "detail"],
+                    "required": ["code", "detail"],
                     "properties": {
-                        "pointer": text("Where the field is, RFC 6901; empty for the whole body."),
+                        "pointer": text("Where in the body the field is, RFC 6901; empty for the whole body."),
+                        "parameter": text("The name of the query parameter, where it is not the body."),
                         "code": {
                             "type": "string",
                             "enum": [
                                 "required", "type", "too_long", "too_short", "format", "invalid_character", "unknown_field",
+                                "range", "unknown_parameter", "repeated",
                             ],
                         },
                         "detail": text("What the field must be."),
@@ -186,12 +199,12 @@ impl Writer {
             let events: Vec<String> = outline.events.iter().map(|event| format!("`{event}`")).collect();
             operation["description"] = format!("Emits {}.", events.join(", ")).into();
         }
-        let parameters = path_parameters(outline.path);
+        let parameters = parameters(plan, outline);
         if !parameters.is_empty() {
             operation["parameters"] = parameters.into();
         }
-        if let Some(shape) = outline.shape {
-            let schema = self.component(&shape.name, self.shape_schema(shape));
+        if let Some(body) = outline.body {
+            let schema = self.component(&body.name(), self.body_schema(body));
             operation["requestBody"] = json!({
                 "required": true,
                 "content": {JSON: {"schema": schema, "example": outline.endpoint.example}},
@@ -203,11 +216,14 @@ impl Writer {
 
     fn responses(&mut self, outline: &Outline<'_>) -> Value {
         let mut responses = Map::new();
-        let mut statuses: Vec<u16> = outline.answers.iter().map(|(status, _)| *status).collect();
+        let mut statuses: Vec<u16> = outline.answers.iter().map(|answer| answer.status).collect();
         statuses.sort_unstable();
         statuses.dedup();
         for status in statuses {
             responses.insert(status.to_string(), self.success(outline, status));
+        }
+        if outline.is_spared() {
+            responses.insert(NOT_MODIFIED.to_string(), self.not_modified(outline.limit.is_some()));
         }
         let mut problems: Vec<u16> = outline.problems.iter().map(|problem| problem.status()).collect();
         problems.sort_unstable();
@@ -222,22 +238,60 @@ impl Writer {
     }
 
     fn success(&mut self, outline: &Outline<'_>, status: u16) -> Value {
-        let bodies: Vec<&[ResponseField]> =
-            outline.answers.iter().filter(|(known, _)| *known == status).map(|(_, body)| *body).collect();
-        let headers = answer_headers(outline.limit.is_some(), &[]);
-        if status == NO_CONTENT {
-            return json!({"description": status_text(status), "headers": headers});
-        }
-        let name = format!("{}Answer", pascal_case(outline.endpoint.procedure.name.as_str()));
+        let answers: Vec<&Success<'_>> = outline.answers.iter().filter(|answer| answer.status == status).collect();
+        let mut own: Vec<&str> = Vec::new();
+        own.extend(answers.iter().any(|answer| answer.tagged == Tagged::Yes).then_some("ETag"));
+        own.extend(answers.iter().any(|answer| answer.location.is_some()).then_some("Location"));
+        let headers = answer_headers(outline.limit.is_some(), &own);
         let mut schemas: Vec<Value> =
-            bodies.iter().map(|body| self.component(&name, self.answer_schema(outline, body))).collect();
-        let schema = if schemas.len() == 1 { schemas.remove(0) } else { json!({"oneOf": schemas}) };
-        let example = bodies.first().map(|body| outline.sample_answer(body));
+            answers.iter().filter_map(|answer| self.content_schema(outline, answer)).collect();
+        let schema = match schemas.len() {
+            0 => return json!({"description": status_text(status), "headers": headers}),
+            1 => schemas.remove(0),
+            _ => json!({"oneOf": schemas}),
+        };
+        let example = answers.iter().find_map(|answer| outline.sample_content(&answer.content));
         json!({
             "description": status_text(status),
             "headers": headers,
             "content": {JSON: {"schema": schema, "example": example}},
         })
+    }
+
+    /// Records and the rows of lists are components named after the entity, so that endpoints share them.
+    fn content_schema(&mut self, outline: &Outline<'_>, answer: &Success<'_>) -> Option<Value> {
+        let record = format!("{}Record", pascal_case(outline.endpoint.entity.as_str()));
+        match (&answer.content, answer.tagged) {
+            (Content::Nothing, _) => None,
+            (Content::Record(body), Tagged::No) => {
+                let name = format!("{}Answer", pascal_case(outline.endpoint.procedure.name.as_str()));
+                Some(self.component(&name, self.answer_schema(outline, body)))
+            }
+            (Content::Record(body), Tagged::Yes) => Some(self.component(&record, self.answer_schema(outline, body))),
+            (Content::Page(fields), _) => {
+                let item = self.component(&record, self.row_schema(fields));
+                let mut next =
+                    json!({"type": "string", "description": "The `cursor` of the next page; null on the last."});
+                self.nullable(&mut next);
+                let items = json!({"type": "array", "items": item});
+                Some(json!({
+                    "type": "object",
+                    "required": ["items", "next"],
+                    "properties": {"items": items, "next": next},
+                }))
+            }
+        }
+    }
+
+    /// What a caller is answered who has it already.
+    fn not_modified(&mut self, limited: bool) -> Value {
+        let headers = answer_headers(limited, &["ETag"]);
+        let response = json!({"description": "Not modified: the caller has this version.", "headers": headers});
+        if !limited {
+            return response;
+        }
+        self.responses.entry("NotModified").or_insert(response);
+        json!({"$ref": "#/components/responses/NotModified"})
     }
 
     /// Answers of limited routes are shared components; they all carry the limit's headers.
@@ -267,10 +321,10 @@ impl Writer {
         reference
     }
 
-    fn shape_schema(&self, shape: &Shape) -> Value {
+    fn body_schema(&self, body: Body<'_>) -> Value {
         let mut properties = Map::new();
         let mut required: Vec<&str> = Vec::new();
-        for field in &shape.fields {
+        for field in &body.shape().fields {
             let mut schema = type_schema(field.field_type);
             if let Some(max) = field.field_type.max_length() {
                 schema["maxLength"] = max.into();
@@ -280,10 +334,12 @@ impl Writer {
                     Presence::Optional => {}
                 }
             }
-            schema["description"] = field.description.as_str().into();
-            match field.presence {
-                Presence::Required => required.push(field.name.as_str()),
-                Presence::Optional => self.nullable(&mut schema),
+            describe(&mut schema, &field.description);
+            match (field.presence, body) {
+                (Presence::Required, Body::Record(_)) => required.push(field.name.as_str()),
+                // It may be left out, and never be emptied.
+                (Presence::Required, Body::Changes(_)) => {}
+                (Presence::Optional, _) => self.nullable(&mut schema),
             }
             properties.insert(field.name.to_string(), schema);
         }
@@ -299,22 +355,28 @@ impl Writer {
         let mut properties = Map::new();
         for field in body {
             let mut schema = type_schema(field.field_type);
-            if !field.description.is_empty() {
-                schema["description"] = field.description.as_str().into();
-            }
+            describe(&mut schema, &field.description);
             match outline.slots.nullability(&field.value) {
                 Nullability::Nullable => self.nullable(&mut schema),
                 Nullability::NotNull => {}
             }
             properties.insert(field.name.to_string(), schema);
         }
-        let required: Vec<&str> = body.iter().map(|field| field.name.as_str()).collect();
-        let mut schema = json!({"type": "object"});
-        if !required.is_empty() {
-            schema["required"] = required.into();
+        object_schema(properties)
+    }
+
+    fn row_schema(&self, fields: &[RowField<'_>]) -> Value {
+        let mut properties = Map::new();
+        for field in fields {
+            let mut schema = type_schema(field.column.field_type);
+            describe(&mut schema, field.description);
+            match field.column.nullability {
+                Nullability::Nullable => self.nullable(&mut schema),
+                Nullability::NotNull => {}
+            }
+            properties.insert(field.name.to_string(), schema);
         }
-        schema["properties"] = Value::Object(properties);
-        schema
+        object_schema(properties)
     }
 
     fn nullable(&self, schema: &mut Value) {
@@ -324,6 +386,24 @@ impl Writer {
             DocumentationFormat::OpenApi31 => schema["type"] = json!([name, "null"]),
         }
     }
+}
+
+/// A field that the task alone names has no description.
+fn describe(schema: &mut Value, description: &str) {
+    if !description.is_empty() {
+        schema["description"] = description.into();
+    }
+}
+
+/// An object that always has these properties.
+fn object_schema(properties: Map<String, Value>) -> Value {
+    let required: Vec<&String> = properties.keys().collect();
+    let mut schema = json!({"type": "object"});
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema["properties"] = Value::Object(properties);
+    schema
 }
 
 fn problem_response(kinds: &[Problem], limited: bool) -> Value {
@@ -392,9 +472,114 @@ fn type_schema(field_type: FieldType) -> Value {
     }
 }
 
-fn path_parameters(path: &str) -> Vec<Value> {
-    let names = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
-    names.map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})).collect()
+/// One parameter of an operation, for the document and for people.
+pub struct Parameter {
+    pub name: String,
+    /// `path`, `query` or `header`.
+    pub place: &'static str,
+    pub schema: Value,
+    /// Its type in words.
+    pub word: String,
+    pub description: String,
+}
+
+fn parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Value> {
+    let written = |parameter: Parameter| {
+        let mut value = json!({"name": parameter.name, "in": parameter.place});
+        if parameter.place == "path" {
+            value["required"] = true.into();
+        }
+        value["schema"] = parameter.schema;
+        value["description"] = parameter.description.into();
+        value
+    };
+    operation_parameters(plan, outline).into_iter().map(written).collect()
+}
+
+/// What an operation takes beside its body, its key and its request id.
+pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter> {
+    let mut found: Vec<Parameter> = Vec::new();
+    for (name, field_type) in &outline.path_parameters {
+        // Another form is no error: it is found nowhere.
+        found.push(Parameter {
+            name: (*name).to_owned(),
+            place: "path",
+            schema: json!({"type": "string"}),
+            word: field_type.map_or_else(|| "text".to_owned(), FieldType::describe),
+            description: format!("The `{name}` of the record."),
+        });
+    }
+    if let Some(listing) = outline.listing {
+        found.extend(list_parameters(plan, listing));
+    }
+    let header = |name: &str, description: &str| Parameter {
+        name: name.to_owned(),
+        place: "header",
+        schema: json!({"type": "string"}),
+        word: "tag".to_owned(),
+        description: description.to_owned(),
+    };
+    if outline.is_spared() {
+        let description = "The `ETag` of what the caller has: it is answered 304 where nothing has changed.";
+        found.push(header("If-None-Match", description));
+    }
+    match outline.guard {
+        Guard::IfMatch => {
+            let description = "The `ETag` of the record as the caller knows it: 412 where it has changed since.";
+            found.push(header("If-Match", description));
+        }
+        Guard::None => {}
+    }
+    found
+}
+
+fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
+    let query = |name: &str, schema: Value, word: String, description: String| Parameter {
+        name: name.to_owned(),
+        place: "query",
+        schema,
+        word,
+        description,
+    };
+    let mut found = Vec::new();
+    if let Some(page) = listing.holes.page {
+        let schema = json!({"type": "integer", "minimum": 1, "maximum": page.max, "default": page.default});
+        let word = format!("whole number, 1 to {}", page.max);
+        found.push(query("limit", schema, word, format!("Rows a page; {} where it is not given.", page.default)));
+    }
+    if !listing.holes.sorts.is_empty() {
+        let sorts = listing.holes.sorts.iter().flat_map(|column| [column.to_string(), format!("-{column}")]);
+        let names: Vec<String> = listing.holes.sorts.iter().map(|column| format!("`{column}`")).collect();
+        let description = "The column to sort by, with `-` before it for the reverse. Without it: newest first.";
+        let schema = json!({"type": "string", "enum": sorts.collect::<Vec<_>>()});
+        found.push(query("sort", schema, names.join(", "), description.to_owned()));
+    }
+    let description = "The `next` of the page before, asked for with the same `sort`.";
+    found.push(query("cursor", json!({"type": "string"}), "text".to_owned(), description.to_owned()));
+    for (column, comparisons) in &listing.holes.filters {
+        let Some(declared) = plan.database.column(&listing.query.from, column) else { continue };
+        for comparison in comparisons {
+            let mut schema = type_schema(declared.field_type);
+            if let Some(max) = declared.field_type.max_length() {
+                schema["maxLength"] = max.into();
+            }
+            let description = format!("Only rows whose `{column}` {} this.", comparison_text(*comparison));
+            let name = filter_parameter(column, *comparison);
+            found.push(query(&name, schema, declared.field_type.describe(), description));
+        }
+    }
+    found
+}
+
+fn comparison_text(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "is",
+        Comparison::NotEqual => "is neither null nor",
+        Comparison::Less => "is less than",
+        Comparison::AtMost => "is at most",
+        Comparison::Greater => "is greater than",
+        Comparison::AtLeast => "is at least",
+    }
 }
 
 fn operational_paths(paths: &mut Map<String, Value>, writer: &mut Writer) {
@@ -431,6 +616,7 @@ fn status_text(status: u16) -> &'static str {
     match status {
         201 => "Created.",
         202 => "Accepted.",
+        204 => "Done; there is nothing to say.",
         _ => "Done.",
     }
 }

@@ -2,27 +2,113 @@
 //! with, what its slots hold. The code generator and all documents take it from here, so they cannot disagree.
 
 use plan::api::Endpoint;
-use plan::procedure::{Generated, Input, Item, LimitKey, Response, ResponseField, Scheme, Step, Trigger};
-use plan::query::{Assigned, Cardinality, OnConflict, Output, Predicate, Query, Write};
+use plan::database::{Column, Nullability};
+use plan::procedure::{Generated, Input, Item, LimitKey, Location, Response, ResponseField, Scheme, Step, Trigger};
+use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::{Presence, Shape};
-use plan::value::{Condition, Value};
-use plan::{Plan, Problem, Table, database::Nullability};
+use plan::value::{Condition, RequestValue, Value};
+use plan::{Plan, Problem, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{ColumnName, Datum, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
 
 /// An endpoint as its callers see it.
 pub struct Outline<'a> {
     pub endpoint: &'a Endpoint,
+    /// A body of the endpoint, or of another one of its entity, for examples of answers.
+    pub example: &'a serde_json::Value,
     pub method: &'a str,
     pub path: &'a str,
     pub scheme: Option<Scheme>,
     pub limit: Option<(&'a PolicyName, LimitKey)>,
-    pub shape: Option<&'a Shape>,
+    pub body: Option<Body<'a>>,
+    pub listing: Option<Listing<'a>>,
+    /// The parameters of its path, with the type of the column that each is compared with.
+    pub path_parameters: Vec<(&'a str, Option<FieldType>)>,
+    /// Whether `If-Match` decides over the change.
+    pub guard: Guard,
     /// The ways it can succeed, in order.
-    pub answers: Vec<(u16, &'a [ResponseField])>,
+    pub answers: Vec<Success<'a>>,
     pub problems: BTreeSet<Problem>,
     pub events: Vec<&'a EventName>,
     pub slots: Slots,
+}
+
+/// What a body is checked against.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// A whole record.
+    Record(&'a Shape),
+    /// A record of changes.
+    Changes(&'a Shape),
+}
+
+impl<'a> Body<'a> {
+    pub fn shape(self) -> &'a Shape {
+        match self {
+            Self::Record(shape) | Self::Changes(shape) => shape,
+        }
+    }
+
+    /// Its name in documents and in code. Changes are another thing than the record, so they are called otherwise.
+    pub fn name(self) -> String {
+        match self {
+            Self::Record(shape) => shape.name.clone(),
+            Self::Changes(shape) if shape.name.ends_with(CHANGES) => shape.name.clone(),
+            Self::Changes(shape) => format!("{}{CHANGES}", shape.name),
+        }
+    }
+}
+
+const CHANGES: &str = "Changes";
+
+/// What a query string may ask of a list.
+#[derive(Clone, Copy)]
+pub struct Listing<'a> {
+    pub holes: &'a Holes,
+    /// The query that it fills.
+    pub query: &'a Query,
+}
+
+/// Whether a caller may ask for a change of one version only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    None,
+    IfMatch,
+}
+
+/// A way to succeed.
+#[derive(Clone, PartialEq)]
+pub struct Success<'a> {
+    pub status: u16,
+    pub content: Content<'a>,
+    /// Whether the answer carries an `ETag`.
+    pub tagged: Tagged,
+    pub location: Option<&'a Location>,
+}
+
+/// What an answer brings.
+#[derive(Clone, PartialEq)]
+pub enum Content<'a> {
+    Nothing,
+    Record(&'a [ResponseField]),
+    /// A page of rows with these fields.
+    Page(Vec<RowField<'a>>),
+}
+
+/// A field of the rows of a list.
+#[derive(Clone, PartialEq)]
+pub struct RowField<'a> {
+    pub name: &'a FieldName,
+    pub column: &'a Column,
+    /// As the record's own answer describes it, or as the table does.
+    pub description: &'a str,
+}
+
+/// Whether an answer tells its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tagged {
+    No,
+    Yes,
 }
 
 /// The outlines of the endpoints that answer a request.
@@ -39,13 +125,14 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
     };
     let items = flattened(&endpoint.procedure.body);
     let steps: Vec<&Step> = items.iter().filter_map(|item| step_of(item)).collect();
-    let mut answers: Vec<(u16, &[ResponseField])> = Vec::new();
+    let mut answers: Vec<Success<'_>> = Vec::new();
     let mut events: Vec<&EventName> = Vec::new();
     for item in &items {
-        if let Item::Exit(Response::Answer { status, body }, _) = item
-            && !answers.contains(&(*status, body.as_slice()))
+        if let Item::Exit(response, _) = item
+            && let Some(answer) = success(plan, endpoint, &items, response)
+            && !answers.contains(&answer)
         {
-            answers.push((*status, body));
+            answers.push(answer);
         }
         if let Some(Step::Emit { event, .. }) = step_of(item)
             && !events.contains(&event)
@@ -55,6 +142,7 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
     }
     Some(Outline {
         endpoint,
+        example: example(plan, endpoint),
         method,
         path,
         scheme: steps.iter().find_map(|step| match step {
@@ -65,15 +153,124 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             Step::Limit { policy, by } => Some((policy, *by)),
             _ => None,
         }),
-        shape: steps.iter().find_map(|step| match step {
-            Step::Validate(Input::Body(shape)) => Some(shape),
+        body: steps.iter().find_map(|step| body(step)),
+        listing: items.iter().find_map(|item| match item {
+            Item::Let(slot, Step::Validate(Input::Listing(holes))) => {
+                Some(Listing { holes, query: filled_query(&items, slot)? })
+            }
             _ => None,
         }),
+        path_parameters: path_parameters(plan, path, &steps),
+        guard: match steps.iter().any(|step| matches!(step, Step::Check(asked) if asks_for_version(asked))) {
+            true => Guard::IfMatch,
+            false => Guard::None,
+        },
         answers,
         problems: problems(plan, &items),
         events,
         slots: Slots::of(plan, &endpoint.procedure.body),
     })
+}
+
+/// The body that the step checks, if it does.
+pub fn body(step: &Step) -> Option<Body<'_>> {
+    match step {
+        Step::Validate(Input::Body(shape)) => Some(Body::Record(shape)),
+        Step::Validate(Input::Changes(shape)) => Some(Body::Changes(shape)),
+        _ => None,
+    }
+}
+
+/// The query that the slot of a listing fills.
+pub fn filled_query<'a>(items: &[&'a Item], asked: &SlotName) -> Option<&'a Query> {
+    items.iter().find_map(|item| match step_of(item)? {
+        Step::Read { query, filled_by: Some(slot), .. } if slot == asked => Some(query),
+        _ => None,
+    })
+}
+
+/// An example of another endpoint stands in for that of one that takes no body.
+fn example<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> &'a serde_json::Value {
+    let others = plan.api.endpoints.iter().filter(|other| other.entity == endpoint.entity);
+    let mut examples = std::iter::once(endpoint).chain(others).map(|endpoint| &endpoint.example);
+    examples.find(|example| !example.is_null()).unwrap_or(&endpoint.example)
+}
+
+fn success<'a>(
+    plan: &'a Plan,
+    endpoint: &'a Endpoint,
+    items: &[&'a Item],
+    response: &'a Response,
+) -> Option<Success<'a>> {
+    match response {
+        Response::Answer { status, body, tag, location } => Some(Success {
+            status: *status,
+            content: if body.is_empty() { Content::Nothing } else { Content::Record(body) },
+            tagged: if tag.is_some() { Tagged::Yes } else { Tagged::No },
+            location: location.as_ref(),
+        }),
+        Response::Rows { slot } => {
+            let query = items.iter().find_map(|item| match item {
+                Item::Let(bound, Step::Read { query, .. }) if bound == slot => Some(query),
+                _ => None,
+            })?;
+            let fields = query.outputs.iter().filter_map(|output| match output {
+                Output::Column { column, field } => {
+                    let column = plan.database.column(&query.from, column)?;
+                    let description = described(plan, endpoint, field).unwrap_or(&column.comment);
+                    Some(RowField { name: field, column, description })
+                }
+                Output::Related { .. } => None,
+            });
+            let content = Content::Page(fields.collect());
+            Some(Success { status: 200, content, tagged: Tagged::Yes, location: None })
+        }
+        Response::Problem(_) | Response::Redirect(_) | Response::Done => None,
+    }
+}
+
+/// How the answers with one record of the endpoint's entity describe a field.
+fn described<'a>(plan: &'a Plan, endpoint: &Endpoint, name: &FieldName) -> Option<&'a str> {
+    let same = plan.api.endpoints.iter().filter(|other| other.entity == endpoint.entity);
+    let items = same.flat_map(|other| flattened(&other.procedure.body));
+    let bodies = items.filter_map(|item| match item {
+        Item::Exit(Response::Answer { body, tag: Some(_), .. }, _) => Some(body),
+        _ => None,
+    });
+    bodies.flatten().find(|field| field.name == *name).map(|field| field.description.as_str())
+}
+
+fn path_parameters<'a>(plan: &Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a str, Option<FieldType>)> {
+    let compared = |name: &str| {
+        steps.iter().find_map(|step| {
+            let (table, filter) = match step {
+                Step::Read { query, .. } => (&query.from, &query.filter),
+                Step::Write(Write::Update { table, filter, .. } | Write::Delete { table, filter }) => (table, filter),
+                _ => return None,
+            };
+            filter.iter().find_map(|predicate| match predicate {
+                Predicate::Compare(column, _, Value::Request(RequestValue::Path(given))) if given.as_str() == name => {
+                    Some(plan.database.column(table, column)?.field_type)
+                }
+                _ => None,
+            })
+        })
+    };
+    parameters_in(path).map(|name| (name, compared(name))).collect()
+}
+
+/// The names of the parameters in a path.
+pub fn parameters_in(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn asks_for_version(asked: &Condition) -> bool {
+    match asked {
+        Condition::Current(_) => true,
+        Condition::Compare(..) | Condition::Present(_) => false,
+        Condition::All(list) | Condition::Any(list) => list.iter().any(asks_for_version),
+        Condition::Not(inner) => asks_for_version(inner),
+    }
 }
 
 /// Every item, those inside transactions and arms too, in the order of the text.
@@ -111,8 +308,15 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
     for item in flattened(items) {
         let mut values = Vec::new();
         match item {
-            Item::Let(_, step) | Item::Do(step) => values_of_step(step, &mut values),
-            Item::Exit(Response::Answer { body, .. }, _) => values.extend(body.iter().map(|field| &field.value)),
+            Item::Let(_, step) | Item::Do(step) => {
+                values_of_step(step, &mut values);
+                found.extend(slots_of_step(step));
+            }
+            Item::Exit(Response::Answer { body, tag, location, .. }, _) => {
+                values.extend(body.iter().map(|field| &field.value));
+                values.extend(tag);
+                values.extend(location.as_ref().map(|location| &location.key));
+            }
             Item::Exit(Response::Redirect(value), _) => values.push(value),
             Item::Match(slot, _) | Item::Exit(Response::Rows { slot }, _) => {
                 found.insert(slot.clone());
@@ -140,11 +344,26 @@ fn step_of(item: &Item) -> Option<&Step> {
 
 fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
     match value {
-        Value::Slot(slot) | Value::Field(slot, _) => {
+        Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => {
             found.insert(slot.clone());
         }
         Value::Record(fields) => fields.iter().for_each(|(_, value)| slots_of_value(value, found)),
         Value::Literal(_) | Value::Now | Value::After(_) | Value::Request(_) => {}
+    }
+}
+
+/// The slots that the step names by themselves, outside of values.
+fn slots_of_step(step: &Step) -> Vec<SlotName> {
+    match step {
+        Step::Read { filled_by, .. } => filled_by.iter().cloned().collect(),
+        Step::Write(Write::Update { set, .. }) => set
+            .iter()
+            .filter_map(|(_, assigned)| match assigned {
+                Assigned::IfGiven(slot, _) => Some(slot.clone()),
+                Assigned::Value(_) | Assigned::Plus(_) => None,
+            })
+            .collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -156,7 +375,7 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         Step::Write(Write::Update { set, filter, .. }) => {
             values.extend(set.iter().filter_map(|(_, assigned)| match assigned {
                 Assigned::Value(value) => Some(value),
-                Assigned::Plus(_) => None,
+                Assigned::Plus(_) | Assigned::IfGiven(..) => None,
             }));
             values_of_predicates(filter, values);
         }
@@ -195,7 +414,7 @@ fn values_of_predicates<'a>(predicates: &'a [Predicate], values: &mut Vec<&'a Va
 fn values_of_condition<'a>(condition: &'a Condition, values: &mut Vec<&'a Value>) {
     match condition {
         Condition::Compare(left, _, right) => values.extend([left, right]),
-        Condition::Present(value) => values.push(value),
+        Condition::Present(value) | Condition::Current(value) => values.push(value),
         Condition::All(list) | Condition::Any(list) => {
             list.iter().for_each(|condition| values_of_condition(condition, values));
         }
@@ -229,7 +448,7 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
             found
         }
         Step::Limit { .. } => vec![Problem::RateLimited],
-        Step::Validate(Input::Body(_)) => vec![
+        Step::Validate(Input::Body(_) | Input::Changes(_)) => vec![
             Problem::MalformedBody,
             Problem::RequestTimeout,
             Problem::BodyTooLarge,
@@ -261,17 +480,19 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
 
 /// Whether a unique value that the write brings may be taken, with nothing said about what happens then.
 fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
-    let (table, columns, settled): (_, Vec<(&ColumnName, &Value)>, Option<&[ColumnName]>) = match write {
+    type Brought<'a> = (&'a ColumnName, Option<&'a Value>);
+    let (table, columns, settled): (_, Vec<Brought<'_>>, Option<&[ColumnName]>) = match write {
         Write::Insert { table, values, on_conflict } => {
             let settled = match on_conflict {
                 OnConflict::Fail => None,
                 OnConflict::Keep { unique } | OnConflict::Replace { unique, .. } => Some(unique.as_slice()),
             };
-            (table, values.iter().map(|(column, value)| (column, value)).collect(), settled)
+            (table, values.iter().map(|(column, value)| (column, Some(value))).collect(), settled)
         }
         Write::Update { table, set, .. } => {
             let set = set.iter().filter_map(|(column, assigned)| match assigned {
-                Assigned::Value(value) => Some((column, value)),
+                Assigned::Value(value) => Some((column, Some(value))),
+                Assigned::IfGiven(..) => Some((column, None)),
                 Assigned::Plus(_) => None,
             });
             (table, set.collect(), None)
@@ -289,7 +510,9 @@ fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
     };
     std::iter::once(&table.primary_key).chain(&table.unique).any(|unique| {
         let mut brought = columns.iter().filter(|(column, _)| unique.contains(column)).peekable();
-        settled != Some(unique.as_slice()) && brought.peek().is_some() && !brought.any(|(_, value)| is_fresh(value))
+        settled != Some(unique.as_slice())
+            && brought.peek().is_some()
+            && !brought.any(|(_, value)| value.is_some_and(is_fresh))
     })
 }
 
@@ -306,8 +529,12 @@ pub enum Held {
     Principal,
     /// A record with these fields.
     Record(Vec<HeldField>),
+    /// A record of changes: a field that was not given is undefined.
+    Changes(Vec<HeldField>),
     /// A list of records.
     Rows,
+    /// A page of records with the cursor of the next.
+    Page,
     /// One value that is never null.
     Plain,
     /// Only how its step came out.
@@ -336,8 +563,8 @@ impl Slots {
     /// The field of the record in the slot.
     pub fn field(&self, slot: &SlotName, name: &FieldName) -> Option<&HeldField> {
         match self.0.get(slot)? {
-            Held::Record(fields) => fields.iter().find(|field| field.name == *name),
-            Held::Principal | Held::Rows | Held::Plain | Held::Outcome => None,
+            Held::Record(fields) | Held::Changes(fields) => fields.iter().find(|field| field.name == *name),
+            Held::Principal | Held::Rows | Held::Page | Held::Plain | Held::Outcome => None,
         }
     }
 
@@ -348,6 +575,7 @@ impl Slots {
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
             Value::Literal(Datum::Boolean(_) | Datum::Integer(_) | Datum::Text(_) | Datum::Json(_))
             | Value::Slot(_)
+            | Value::Given(..)
             | Value::Now
             | Value::After(_)
             | Value::Request(_)
@@ -372,8 +600,13 @@ fn held(plan: &Plan, step: &Step) -> Held {
                 })
                 .collect(),
         ),
+        Step::Validate(Input::Changes(shape)) => {
+            let field = |name: &FieldName| HeldField { name: name.clone(), nullability: Nullability::Nullable };
+            Held::Changes(shape.fields.iter().map(|declared| field(&declared.name)).collect())
+        }
         Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
-        Step::Read { cardinality: Cardinality::Many, .. } => Held::Rows,
+        Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
+        Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
         Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } | Step::VerifySignature { .. } => Held::Outcome,
         Step::Limit { .. }
         | Step::Validate(Input::Listing(_) | Input::Selection(_))
@@ -423,17 +656,41 @@ pub fn sample(field_type: FieldType) -> serde_json::Value {
 }
 
 impl Outline<'_> {
+    /// Whether an answer may be spared a caller who has it: a tagged answer to `GET`.
+    pub fn is_spared(&self) -> bool {
+        self.method == "GET" && self.answers.iter().any(|answer| answer.tagged == Tagged::Yes)
+    }
+
+    /// An answer's body as an example, if it has one.
+    pub fn sample_content(&self, content: &Content<'_>) -> Option<serde_json::Value> {
+        match content {
+            Content::Nothing => None,
+            Content::Record(body) => Some(self.sample_answer(body)),
+            Content::Page(fields) => {
+                let fields = fields.iter().map(|field| {
+                    let known = self.example.get(field.name.as_str()).cloned();
+                    (field.name.to_string(), known.unwrap_or_else(|| sample(field.column.field_type)))
+                });
+                let row = serde_json::Value::Object(fields.collect());
+                Some(serde_json::json!({"items": [row], "next": null}))
+            }
+        }
+    }
+
     /// An answer's body as an example: literals as they are, the rest as a sample of its type.
-    pub fn sample_answer(&self, body: &[ResponseField]) -> serde_json::Value {
+    fn sample_answer(&self, body: &[ResponseField]) -> serde_json::Value {
         let fields = body.iter().map(|field| {
             let value = match &field.value {
                 Value::Literal(datum) => datum.to_json(),
                 Value::Field(_, name) => {
-                    self.endpoint.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(field.field_type))
+                    self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(field.field_type))
                 }
-                Value::Slot(_) | Value::Now | Value::After(_) | Value::Request(_) | Value::Record(_) => {
-                    sample(field.field_type)
-                }
+                Value::Slot(_)
+                | Value::Given(..)
+                | Value::Now
+                | Value::After(_)
+                | Value::Request(_)
+                | Value::Record(_) => sample(field.field_type),
             };
             (field.name.to_string(), value)
         });

@@ -1,6 +1,8 @@
 //! Files of whole plans, and procedures as JavaScript. The plan of the sample task is checked in as JSON; procedures that no
 //! behaviour makes yet are built by hand.
 
+mod products;
+
 use crate::{EmitError, files, openapi};
 use expect_test::{Expect, expect};
 use plan::api::{DocumentationFormat, Endpoint};
@@ -141,7 +143,7 @@ fn answer(status: u16, body: &[(&str, Value)], writes: Writes) -> Item {
             description: String::new(),
         })
         .collect();
-    Item::Exit(Response::Answer { status, body }, writes)
+    Item::Exit(Response::Answer { status, body, tag: None, location: None }, writes)
 }
 fn body(fields: &[(&str, FieldType, Presence)]) -> Step {
     let fields = fields
@@ -554,7 +556,7 @@ fn what_javascript_cannot_do_is_refused() {
     );
     assert_eq!(
         answered(Value::Request(RequestValue::Path(field("id")))),
-        "procedure `open_door`: the Node.js application cannot do `use a path parameter`"
+        "procedure `open_door` is malformed: its path has no parameter `id`"
     );
     assert_eq!(answered(value("x")), "procedure `open_door` is malformed: slot `x` is used before it is bound");
     assert!(answered(number(i64::MAX)).contains("JavaScript does not keep it exactly"));

@@ -3,6 +3,7 @@
 
 import express from 'express';
 import { ClientGone } from './body.js';
+import { unlessKnown } from './etag.js';
 import { logError } from './log.js';
 import { addOperationalRoutes } from './operational-routes.js';
 import { Problem } from './problem.js';
@@ -70,7 +71,7 @@ function createRouter(routes, answerTimeout, metrics) {
       request.parameters = incoming.params;
       const answer = await withinTime(answerTimeout, procedure(request));
       if (answer instanceof Problem) throw answer;
-      send(request, answer, metrics);
+      send(request, unlessKnown(request, answer), metrics);
     });
   }
   return router;

@@ -7,6 +7,8 @@ import { DatabaseSync } from '@photostructure/sqlite';
 import { Problem } from './problem.js';
 
 const BUSY_TIMEOUT = 5000;
+// Statements kept prepared; lists are composed at request time, in many forms.
+const STATEMENT_LIMIT = 500;
 
 // https://sqlite.org/rescode.html
 const BUSY = 5;
@@ -41,28 +43,38 @@ class Statements {
   }
 
   /** The row that must be there. */
-  one(sql, values = []) {
-    const row = this.optional(sql, values);
+  one(sql, values = [], kinds = {}) {
+    const row = this.optional(sql, values, kinds);
     if (row === null) throw new Error(`no row for: ${sql}`);
     return row;
   }
 
-  /** @returns {object | null} */
-  optional(sql, values = []) {
-    return this.#execute('get', sql, values) ?? null;
+  /**
+   * @param {Record<string, string>} [kinds] of columns: 'boolean' and 'json' are given back as what was written
+   * @returns {object | null}
+   */
+  optional(sql, values = [], kinds = {}) {
+    const row = this.#execute('get', sql, values);
+    return row === undefined ? null : fromColumns(row, kinds);
   }
 
-  /** All rows; the SQL carries the LIMIT. */
-  many(sql, values = []) {
-    return this.#execute('all', sql, values);
+  /** All rows; the SQL carries the LIMIT. `kinds` as for `optional`. */
+  many(sql, values = [], kinds = {}) {
+    return this.#execute('all', sql, values).map((row) => fromColumns(row, kinds));
   }
 
   #execute(method, sql, values) {
     return translated(() => {
-      let statement = this.#prepared.get(sql);
-      if (!statement) this.#prepared.set(sql, (statement = this.#connection.prepare(sql)));
+      const statement = this.#prepared.get(sql) ?? this.#prepare(sql);
       return statement[method](...values.map(toColumn));
     });
+  }
+
+  #prepare(sql) {
+    const statement = this.#connection.prepare(sql);
+    if (this.#prepared.size >= STATEMENT_LIMIT) this.#prepared.delete(this.#prepared.keys().next().value);
+    this.#prepared.set(sql, statement);
+    return statement;
   }
 }
 
@@ -138,10 +150,21 @@ export function openDatabase(file, { busyTimeout = BUSY_TIMEOUT } = {}) {
   return new Database(connection);
 }
 
-// SQLite has no booleans and no documents: they are kept as 0 and 1, and as JSON text.
+// SQLite has no booleans and no documents: they are kept as 0 and 1, and as JSON text. A field of a record of changes that
+// was not given is `undefined`.
 function toColumn(value) {
+  if (value === undefined) return null;
   if (typeof value === 'boolean') return Number(value);
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+}
+
+function fromColumns(row, kinds) {
+  for (const [name, value] of Object.entries(row)) {
+    if (value === null) continue;
+    if (kinds[name] === 'boolean') row[name] = value !== 0;
+    if (kinds[name] === 'json') row[name] = JSON.parse(value);
+  }
+  return row;
 }
 
 class Undone {

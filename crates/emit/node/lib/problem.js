@@ -47,6 +47,11 @@ const problems = {
     title: 'Conflict',
     detail: () => 'a record with the same unique value exists',
   },
+  precondition_failed: {
+    status: 412,
+    title: 'Precondition failed',
+    detail: () => 'the record has changed since it was read; read it again',
+  },
   body_too_large: {
     status: 413,
     title: 'Body too large',

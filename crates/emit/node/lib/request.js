@@ -30,6 +30,13 @@ export class Request {
     return this.incoming.headers[name];
   }
 
+  /** The query string's names and values in the order they were sent, decoded. */
+  get query() {
+    const [target] = this.incoming.url.split('#');
+    const start = target.indexOf('?');
+    return new URLSearchParams(start < 0 ? '' : target.slice(start));
+  }
+
   /** The time that many seconds after the arrival, in the form of `receivedAt`. */
   after(seconds) {
     return new Date(Date.parse(this.receivedAt) + seconds * 1000).toISOString();

@@ -1,12 +1,13 @@
-// Checks a request's body against a declared shape and gives the input of a procedure: trimmed strings, numbers, booleans,
-// and `null` for what is absent. A shape is a list of fields: { name, kind, required, minimum, maximum }.
+// Checks what a request brings against a declared shape and gives the input of a procedure: trimmed strings, numbers,
+// booleans, and `null` for what is absent. A shape is a list of fields: { name, kind, required, minimum, maximum }.
 // Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone', 'url', 'timestamp', 'uuid', 'integer', 'boolean'.
 
 import { readJson } from './body.js';
 import { Problem } from './problem.js';
 
-const ERROR_LIMIT = 100;
+export const ERROR_LIMIT = 100;
 const EMAIL_LIMIT = 254;
+const LENGTH_OF_TIMES = '2026-01-02T03:04:05.678Z'.length;
 const WHITE_SPACE = ' \t\n\v\f\r';
 
 const controls = /[\u0000-\u001f\u007f]/;
@@ -22,14 +23,30 @@ const kinds = {
   email: { controls, accepts: isEmail, detail: 'must be an e-mail address' },
   phone: { controls, accepts: isPhone, detail: 'must be a telephone number' },
   url: { controls, accepts: isUrl, detail: 'must be a URL' },
-  timestamp: { controls, accepts: isTimestamp, detail: 'must be a time such as 2026-01-02T03:04:05Z' },
-  uuid: { controls, accepts: isUuid, detail: 'must be a UUID' },
+  // Kept in one form, so that texts are equal where times are, and in their order.
+  timestamp: {
+    controls,
+    accepts: isTimestamp,
+    detail: 'must be a time such as 2026-01-02T03:04:05Z',
+    kept: (value) => new Date(value).toISOString(),
+  },
+  uuid: { controls, accepts: isUuid, detail: 'must be a UUID', kept: (value) => value.toLowerCase() },
 };
 
-// Kinds that are no strings. A number beyond 2^53 would not be the one that was sent.
+// Kinds that are no strings, with how they are read from the text of a parameter. A number beyond 2^53 would not be the one
+// that was sent.
 const otherTypes = {
-  integer: { accepts: Number.isSafeInteger, detail: 'must be a whole number' },
-  boolean: { accepts: (value) => typeof value === 'boolean', detail: 'must be true or false' },
+  integer: {
+    accepts: Number.isSafeInteger,
+    detail: 'must be a whole number',
+    // `+ 0` makes 0 of -0.
+    fromText: (text) => (/^-?[0-9]{1,16}$/.test(text) ? Number(text) + 0 : undefined),
+  },
+  boolean: {
+    accepts: (value) => typeof value === 'boolean',
+    detail: 'must be true or false',
+    fromText: (text) => new Map([['true', true], ['false', false]]).get(text),
+  },
 };
 
 /**
@@ -42,14 +59,44 @@ export async function validate(request, shape, bounds) {
   return check(await readJson(request, bounds), shape);
 }
 
+/**
+ * Reads a body of changes: every field may be left out and is not in the input then; one that is emptied is `null`.
+ * Parameters as for `validate`.
+ */
+export async function validateChanges(request, shape, bounds) {
+  return checkChanges(await readJson(request, bounds), shape);
+}
+
 /** @param {any} document what `parseJson` gave */
 export function check(document, shape) {
+  return checkFields(document, shape, () => true);
+}
+
+/** @param {any} document what `parseJson` gave */
+export function checkChanges(document, shape) {
+  return checkFields(document, shape, ({ name }) => document.has(name));
+}
+
+/** Checks the text of a query parameter as a value of the field. @returns {{ value } | { code, detail }} */
+export function checkParameter(text, { kind, maximum }) {
+  const otherType = otherTypes[kind];
+  if (!otherType) return checkField(text, { kind, maximum, required: true });
+  const value = otherType.fromText(text);
+  return otherType.accepts(value) ? { value } : { code: 'type', detail: otherType.detail };
+}
+
+/** Whether a value has the type that values of the kind have; its form is not looked at. */
+export function isOfKind(value, kind) {
+  return otherTypes[kind]?.accepts(value) ?? typeof value === 'string';
+}
+
+function checkFields(document, shape, isAsked) {
   if (!(document instanceof Map)) {
     throw new Problem('validation_failed', { errors: [{ pointer: '', code: 'type', detail: 'must be an object' }] });
   }
   const input = {};
   const errors = [];
-  for (const field of shape) {
+  for (const field of shape.filter(isAsked)) {
     const { value, code, detail } = checkField(document.get(field.name), field);
     if (code) errors.push({ pointer: pointerTo(field.name), code, detail });
     else input[field.name] = value;
@@ -78,7 +125,7 @@ function checkField(given, { kind, required = false, minimum = 0, maximum = Infi
   if (length > maximum) return { code: 'too_long', detail: `must have at most ${maximum} characters` };
   if (length < minimum) return { code: 'too_short', detail: `must have at least ${minimum} characters` };
   if (rules.accepts && !rules.accepts(value)) return { code: 'format', detail: rules.detail };
-  return { value };
+  return { value: rules.kept ? rules.kept(value) : value };
 }
 
 // Not a regular expression: `\s+$` takes quadratic time on long runs of white space.
@@ -109,10 +156,12 @@ function isUrl(value) {
   return /^https?:\/\/\S+$/i.test(value);
 }
 
-// RFC 3339. `Date` alone would take 30 February for 2 March.
+// RFC 3339. `Date` alone would take 30 February for 2 March, and 24:00 for the next day.
 function isTimestamp(value) {
-  const parts = /^(\d{4}-\d\d-\d\d)[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/.exec(value);
-  if (!parts || Number.isNaN(Date.parse(value))) return false;
+  const parts = /^(\d{4}-\d\d-\d\d)T(?!24)\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.exec(value);
+  const time = new Date(value);
+  // In UTC the year may have another number of digits.
+  if (!parts || Number.isNaN(time.getTime()) || time.toISOString().length !== LENGTH_OF_TIMES) return false;
   const day = new Date(`${parts[1]}T00:00:00Z`);
   return day.toISOString().startsWith(parts[1]);
 }

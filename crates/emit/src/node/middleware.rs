@@ -1,6 +1,6 @@
-//! What the endpoints of an API share, as JavaScript: keys, limits, outbox, and the shapes of bodies.
+//! What the endpoints of an API share, as JavaScript: keys, limits, outbox, the shapes of bodies, and what lists may be asked.
 
-use super::module::{EndpointModule, ShapeConstant, Shared};
+use super::module::{EndpointModule, ListingConstant, ShapeConstant, Shared};
 use super::names::camel_case;
 use super::script::{Expression, Script, quoted};
 use crate::error::EmitError;
@@ -33,6 +33,10 @@ pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, Em
         script.blank();
         shape(&mut script, constant)?;
     }
+    for constant in &module.listings {
+        script.blank();
+        listing(&mut script, constant);
+    }
     Ok(script.into_text())
 }
 
@@ -49,12 +53,20 @@ fn opening(module: &EndpointModule<'_>) -> String {
     if !module.shapes.is_empty() {
         parts.push("the shapes of its bodies");
     }
-    let list = match parts.split_last() {
-        None => "nothing yet".to_owned(),
-        Some((only, [])) => (*only).to_owned(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-    };
+    if !module.listings.is_empty() {
+        parts.push("what its lists may be asked");
+    }
+    let list = if parts.is_empty() { "nothing yet".to_owned() } else { enumerated(&parts) };
     format!("What the endpoints of this API share: {list}.")
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn enumerated(parts: &[impl AsRef<str>]) -> String {
+    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+    match parts.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        Some(_) | None => parts.concat(),
+    }
 }
 
 fn create_middleware(script: &mut Script, plan: &Plan, module: &EndpointModule<'_>) {
@@ -93,7 +105,7 @@ fn rate_limit(policy: &RateLimitPolicy) -> String {
 }
 
 fn shape(script: &mut Script, constant: &ShapeConstant<'_>) -> Result<(), EmitError> {
-    script.line(&format!("/** The body of {}. */", constant.takers.join(" and of ")));
+    script.line(&format!("/** The body of {}. */", enumerated(&constant.takers)));
     script.open(&format!("export const {} = [", constant.name));
     for field in &constant.shape.fields {
         script.line(&format!("{},", rules(field, &constant.takers[0])?.flat()));
@@ -102,26 +114,20 @@ fn shape(script: &mut Script, constant: &ShapeConstant<'_>) -> Result<(), EmitEr
     Ok(())
 }
 
+fn listing(script: &mut Script, constant: &ListingConstant<'_>) {
+    script.line(&format!("/** What {} may be asked. */", enumerated(&constant.takers)));
+    script.statement(&format!("export const {} = ", constant.name), &constant.description);
+}
+
 /// A field as `lib/validation.js` reads it.
 fn rules(field: &ShapeField, taker: &str) -> Result<Expression, EmitError> {
-    let kind = match field.field_type {
-        FieldType::Line { .. } => "line",
-        FieldType::Text { .. } => "text",
-        FieldType::Email => "email",
-        FieldType::Phone => "phone",
-        FieldType::Url => "url",
-        FieldType::Integer => "integer",
-        FieldType::Boolean => "boolean",
-        FieldType::Timestamp => "timestamp",
-        FieldType::Uuid => "uuid",
-        FieldType::Json => {
-            let what = format!("check the JSON field `{}`", field.name);
-            return Err(EmitError::Step { procedure: taker.to_owned(), what });
-        }
-    };
+    if field.field_type == FieldType::Json {
+        let what = format!("check the JSON field `{}`", field.name);
+        return Err(EmitError::Step { procedure: taker.to_owned(), what });
+    }
     let mut rules = vec![
         ("name".to_owned(), Expression::text(quoted(field.name.as_str()))),
-        ("kind".to_owned(), Expression::text(quoted(kind))),
+        ("kind".to_owned(), Expression::text(quoted(kind(field.field_type)))),
     ];
     match field.presence {
         Presence::Required => rules.push(("required".to_owned(), Expression::text("true"))),
@@ -136,8 +142,24 @@ fn rules(field: &ShapeField, taker: &str) -> Result<Expression, EmitError> {
     Ok(Expression::Object(rules))
 }
 
+/// The type's name in `lib/`.
+pub fn kind(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Line { .. } => "line",
+        FieldType::Text { .. } => "text",
+        FieldType::Email => "email",
+        FieldType::Phone => "phone",
+        FieldType::Url => "url",
+        FieldType::Integer => "integer",
+        FieldType::Boolean => "boolean",
+        FieldType::Timestamp => "timestamp",
+        FieldType::Uuid => "uuid",
+        FieldType::Json => "json",
+    }
+}
+
 /// `None` for what is no text; `Some(None)` where the format itself bounds the length.
-fn maximum(field_type: FieldType) -> Option<Option<u32>> {
+pub fn maximum(field_type: FieldType) -> Option<Option<u32>> {
     match field_type {
         FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Phone | FieldType::Url => {
             Some(field_type.max_length())

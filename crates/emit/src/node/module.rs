@@ -1,42 +1,68 @@
 //! The module `endpoints.js` as a whole: its imports, its statements, its routes. Names are chosen here, so that no two
 //! things of the module are called alike.
 
+use super::listing::description;
 use super::names::{Names, camel_case};
 use super::procedure::{Written, write_procedure};
-use super::script::{Script, quoted, template_literal};
+use super::script::{Expression, Script, quoted, template_literal};
 use crate::error::EmitError;
-use crate::outline::{Outline, bound_slots, flattened};
-use plan::procedure::{Input, Item, Step};
+use crate::outline::{Body, Listing, Outline, body, bound_slots, flattened};
+use plan::procedure::Item;
 use plan::shape::Shape;
 use plan::{Plan, check};
 use std::collections::{BTreeMap, BTreeSet};
-use vocab::{SlotName, TableName};
+use vocab::{ColumnName, SlotName, TableName};
 
 /// What a module of endpoints may import from `lib/`, in the order of the paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Import {
     Authorize,
     Undo,
+    Etag,
+    IsCurrent,
     Uuidv7,
+    ReadPage,
+    RespondPage,
+    ValidateListing,
     Problem,
     Anonymous,
     Respond,
     Validate,
+    ValidateChanges,
 }
 
 impl Import {
-    const ALL: [Self; 7] =
-        [Self::Authorize, Self::Undo, Self::Uuidv7, Self::Problem, Self::Anonymous, Self::Respond, Self::Validate];
+    const ALL: [Self; 13] = [
+        Self::Authorize,
+        Self::Undo,
+        Self::Etag,
+        Self::IsCurrent,
+        Self::Uuidv7,
+        Self::ReadPage,
+        Self::RespondPage,
+        Self::ValidateListing,
+        Self::Problem,
+        Self::Anonymous,
+        Self::Respond,
+        Self::Validate,
+        Self::ValidateChanges,
+    ];
 
     fn symbol(self) -> &'static str {
         match self {
             Self::Authorize => "authorize",
             Self::Undo => "undo",
+            Self::Etag => "etag",
+            Self::IsCurrent => "isCurrent",
             Self::Uuidv7 => "uuidv7",
+            Self::ReadPage => "readPage",
+            Self::RespondPage => "respondPage",
+            Self::ValidateListing => "validateListing",
             Self::Problem => "Problem",
             Self::Anonymous => "anonymous",
             Self::Respond => "respond",
             Self::Validate => "validate",
+            Self::ValidateChanges => "validateChanges",
         }
     }
 
@@ -44,11 +70,13 @@ impl Import {
         match self {
             Self::Authorize => "authorization",
             Self::Undo => "database",
+            Self::Etag | Self::IsCurrent => "etag",
             Self::Uuidv7 => "identifiers",
+            Self::ReadPage | Self::RespondPage | Self::ValidateListing => "listing",
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
-            Self::Validate => "validation",
+            Self::Validate | Self::ValidateChanges => "validation",
         }
     }
 }
@@ -82,17 +110,27 @@ pub struct ShapeConstant<'a> {
     pub takers: Vec<String>,
 }
 
+/// What a list may be asked, as a constant of `middleware.js`.
+pub struct ListingConstant<'a> {
+    pub name: String,
+    pub listing: Listing<'a>,
+    pub description: Expression,
+    /// The endpoints that answer with such lists: `GET /api/products`.
+    pub takers: Vec<String>,
+}
+
 /// The module of endpoints.
 pub struct EndpointModule<'a> {
     /// The text of `endpoints.js`.
     pub text: String,
     pub shared: BTreeSet<Shared>,
     pub shapes: Vec<ShapeConstant<'a>>,
+    pub listings: Vec<ListingConstant<'a>>,
 }
 
 /// The endpoints of a plan as a module.
 pub fn endpoint_module<'a>(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<EndpointModule<'a>, EmitError> {
-    let mut module = Module::new(plan, outlines);
+    let mut module = Module::new(plan, outlines)?;
     let mut routes = Script::at(1);
     for outline in outlines {
         routes.blank();
@@ -107,6 +145,7 @@ pub struct Module<'a> {
     pub names: Names,
     pub locals: BTreeMap<SlotName, String>,
     pub shapes: Vec<ShapeConstant<'a>>,
+    pub listings: Vec<ListingConstant<'a>>,
     /// Constants of `endpoints.js`: name and statement, in order of first use.
     statements: Vec<(String, String)>,
     pub imports: BTreeSet<Import>,
@@ -114,17 +153,19 @@ pub struct Module<'a> {
 }
 
 impl<'a> Module<'a> {
-    fn new(plan: &'a Plan, outlines: &[Outline<'a>]) -> Self {
+    fn new(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<Self, EmitError> {
         let mut taken: Vec<&str> = Import::ALL.map(Import::symbol).to_vec();
         taken.extend([Shared::Keys, Shared::Limits, Shared::Outbox].map(Shared::symbol));
         taken.extend(["application", "createMiddleware", "database", "metrics", "registerEndpoints"]);
         taken.extend(["request", "transaction"]);
         let mut names = Names::new(&taken);
         let shapes = shape_constants(outlines, &mut names);
+        let listings = listing_constants(plan, outlines, &mut names)?;
         let slots: BTreeSet<SlotName> =
             outlines.iter().flat_map(|outline| bound_slots(&outline.endpoint.procedure.body)).collect();
         let locals = slots.into_iter().map(|slot| (slot.clone(), names.take(&camel_case(slot.as_str())))).collect();
-        Self { plan, names, locals, shapes, statements: Vec::new(), imports: BTreeSet::new(), shared: BTreeSet::new() }
+        let (statements, imports, shared) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        Ok(Self { plan, names, locals, shapes, listings, statements, imports, shared })
     }
 
     fn route(&mut self, outline: &Outline<'a>, routes: &mut Script) -> Result<(), EmitError> {
@@ -151,10 +192,18 @@ impl<'a> Module<'a> {
              that the caller is answered with."
         ));
         script.blank();
+        let mut files: Vec<(&str, Vec<&str>)> = Vec::new();
         for import in &self.imports {
-            script.line(&format!("import {{ {} }} from '../../lib/{}.js';", import.symbol(), import.file()));
+            match files.last_mut() {
+                Some((file, symbols)) if *file == import.file() => symbols.push(import.symbol()),
+                Some(_) | None => files.push((import.file(), vec![import.symbol()])),
+            }
+        }
+        for (file, symbols) in files {
+            import_from(&mut script, &symbols, &format!("../../lib/{file}.js"));
         }
         let mut offered: Vec<&str> = self.shapes.iter().map(|constant| constant.name.as_str()).collect();
+        offered.extend(self.listings.iter().map(|constant| constant.name.as_str()));
         offered.extend((!self.shared.is_empty()).then_some("createMiddleware"));
         offered.sort_unstable();
         import_from(&mut script, &offered, "./middleware.js");
@@ -173,16 +222,22 @@ impl<'a> Module<'a> {
         script.blank();
         script.append(routes);
         script.close("}");
-        EndpointModule { text: script.into_text(), shared: self.shared, shapes: self.shapes }
+        let (shared, shapes, listings) = (self.shared, self.shapes, self.listings);
+        EndpointModule { text: script.into_text(), shared, shapes, listings }
     }
 
-    /// The constant of a statement, named after what it does.
-    pub fn statement(&mut self, verb: &str, table: &TableName, text: String) -> String {
+    /// The constant of a statement, named after what it does. A second one that reads one column is named after that too.
+    pub fn statement(&mut self, verb: &str, table: &TableName, only: Option<&ColumnName>, text: String) -> String {
         if let Some((name, _)) = self.statements.iter().find(|(_, known)| *known == text) {
             return name.clone();
         }
         let thing = if verb == "list" { table.to_string() } else { self.thing(table) };
-        let name = self.names.take(&camel_case(&format!("{verb}_{thing}")));
+        let plain = camel_case(&format!("{verb}_{thing}"));
+        let name = match only {
+            Some(column) if self.names.is_taken(&plain) => camel_case(&format!("{verb}_{thing}_{column}")),
+            Some(_) | None => plain,
+        };
+        let name = self.names.take(&name);
         self.statements.push((name.clone(), text));
         name
     }
@@ -214,27 +269,56 @@ fn import_from(script: &mut Script, names: &[&str], module: &str) {
     script.close(&format!("}} from '{module}';"));
 }
 
-/// Equal shapes are one constant; another shape of the same name gets a number.
+/// Equal shapes are one constant, whether records or changes are checked against it; another shape of the same name gets a
+/// number.
 fn shape_constants<'a>(outlines: &[Outline<'a>], names: &mut Names) -> Vec<ShapeConstant<'a>> {
-    let mut constants: Vec<ShapeConstant<'a>> = Vec::new();
+    let mut bodies: Vec<(Body<'a>, String)> = Vec::new();
     for outline in outlines {
         for item in flattened(&outline.endpoint.procedure.body) {
-            let (Item::Let(_, Step::Validate(Input::Body(shape))) | Item::Do(Step::Validate(Input::Body(shape)))) =
-                item
-            else {
-                continue;
-            };
-            let taker = format!("{} {}", outline.method, outline.path);
-            match constants.iter_mut().find(|constant| constant.shape == shape) {
-                Some(constant) => constant.takers.push(taker),
-                None => {
-                    let name = names.take(&camel_case(&shape.name));
-                    constants.push(ShapeConstant { name, shape, takers: vec![taker] });
-                }
+            let (Item::Let(_, step) | Item::Do(step)) = item else { continue };
+            bodies.extend(body(step).map(|body| (body, takes(outline))));
+        }
+    }
+    // A shape that records are checked against too is named after them.
+    bodies.sort_by_key(|(body, _)| matches!(body, Body::Changes(_)));
+    let mut constants: Vec<ShapeConstant<'a>> = Vec::new();
+    for (body, taker) in bodies {
+        match constants.iter_mut().find(|constant| constant.shape == body.shape()) {
+            Some(constant) => constant.takers.push(taker),
+            None => {
+                let name = names.take(&camel_case(&body.name()));
+                constants.push(ShapeConstant { name, shape: body.shape(), takers: vec![taker] });
             }
         }
     }
     constants
+}
+
+/// Lists of which the same may be asked are one constant.
+fn listing_constants<'a>(
+    plan: &'a Plan,
+    outlines: &[Outline<'a>],
+    names: &mut Names,
+) -> Result<Vec<ListingConstant<'a>>, EmitError> {
+    let mut constants: Vec<ListingConstant<'a>> = Vec::new();
+    for outline in outlines {
+        let Some(listing) = outline.listing else { continue };
+        let description = description(plan, &outline.endpoint.procedure.name, listing)?;
+        let known = constants.iter_mut().find(|constant| constant.description.flat() == description.flat());
+        match known {
+            Some(constant) => constant.takers.push(takes(outline)),
+            None => {
+                let name = names.take(&camel_case(&format!("{}_list", outline.endpoint.entity)));
+                constants.push(ListingConstant { name, listing, description, takers: vec![takes(outline)] });
+            }
+        }
+    }
+    Ok(constants)
+}
+
+/// The endpoint as the comments of `middleware.js` call it.
+fn takes(outline: &Outline<'_>) -> String {
+    format!("{} {}", outline.method, outline.path)
 }
 
 fn describe(outline: &Outline<'_>) -> String {

@@ -71,6 +71,10 @@ impl Names {
         Self { taken: RESERVED.iter().chain(taken).map(|name| (*name).to_owned()).collect() }
     }
 
+    pub fn is_taken(&self, name: &str) -> bool {
+        self.taken.contains(name)
+    }
+
     /// The wanted name, or the nearest one that is free: `default` becomes `defaultValue`, a second `event` `event2`.
     pub fn take(&mut self, wanted: &str) -> String {
         let reserved = RESERVED.contains(&wanted);

@@ -1,26 +1,27 @@
 //! Procedures as JavaScript: each endpoint becomes a function that reads like its procedure, one statement a step.
 //! It decides nothing: a step that it has no words for is an error.
 
+use super::listing::KEY;
+use super::middleware::kind;
 use super::module::{Import, Module, Shared};
 use super::names::{Names, camel_case};
-use super::script::{Expression, Script, quoted};
+use super::script::{Expression, Script, quoted, template_literal};
 use super::value::grouped;
 use crate::error::EmitError;
-use crate::outline::{Outline, Slots, always_exits, bound_slots, flattened, used_slots};
-use plan::procedure::{
-    Generated, Input, Item, LimitKey, Outcome, Procedure, Response, ResponseField, Scheme, Step, Writes,
+use crate::outline::{
+    Body, Held, Listing, Outline, Slots, always_exits, bound_slots, flattened, parameters_in, used_slots,
 };
-use plan::query::{Cardinality, OnConflict, Write};
-use plan::shape::Shape;
+use plan::procedure::{
+    Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Scheme, Step, Writes,
+};
+use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::Value;
 use plan::{Problem, print};
 use std::collections::BTreeSet;
-use vocab::{FieldName, PolicyName, SlotName};
+use vocab::{ColumnName, FieldName, FieldType, PolicyName, SlotName};
 
 /// `BODY_LIMIT` of `lib/body.js`, in bytes; a test compares them.
 pub const DEFAULT_BODY_LIMIT: u64 = 65_536;
-/// The status of an answer that never has a body.
-pub const NO_CONTENT: u16 = 204;
 /// How deep a procedure stands in its module: in a route in a function.
 const DEPTH: usize = 2;
 
@@ -39,6 +40,8 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, outline: &Outline<'a>) -> Re
         module,
         procedure,
         slots: &outline.slots,
+        path: outline.path,
+        listing: outline.listing,
         max_body_bytes: outline.endpoint.max_body_bytes,
         principal: None,
         hoisted: BTreeSet::new(),
@@ -67,9 +70,11 @@ impl Surroundings {
 
 /// Writes one procedure.
 pub struct Writer<'m, 'a> {
-    module: &'m mut Module<'a>,
+    pub(super) module: &'m mut Module<'a>,
     procedure: &'a Procedure,
     pub(super) slots: &'m Slots,
+    path: &'a str,
+    listing: Option<Listing<'a>>,
     max_body_bytes: u64,
     /// Names inside this function.
     names: Names,
@@ -87,6 +92,10 @@ impl<'a> Writer<'_, 'a> {
 
     pub(super) fn malformed<T>(&self, why: String) -> Result<T, EmitError> {
         Err(EmitError::Malformed { procedure: self.procedure.name.to_string(), why })
+    }
+
+    pub(super) fn has_parameter(&self, name: &FieldName) -> bool {
+        parameters_in(self.path).any(|known| known == name.as_str())
     }
 
     /// `after`: the slots used behind this block.
@@ -148,7 +157,15 @@ impl<'a> Writer<'_, 'a> {
                 script.statement("", &take);
             }
             Step::Validate(Input::Body(shape)) => {
-                let call = self.validation(shape);
+                let call = self.validation(Body::Record(shape));
+                self.bind(script, slot, &call);
+            }
+            Step::Validate(Input::Changes(shape)) => {
+                let call = self.validation(Body::Changes(shape));
+                self.bind(script, slot, &call);
+            }
+            Step::Validate(Input::Listing(holes)) => {
+                let call = self.listing_validation(holes)?;
                 self.bind(script, slot, &call);
             }
             Step::Generate(Generated::Uuid) => {
@@ -169,8 +186,12 @@ impl<'a> Writer<'_, 'a> {
                     Cardinality::One => ("find", "optional"),
                     Cardinality::Many => ("list", "many"),
                 };
-                let constant = self.module.statement(verb, &query.from, lowered.text);
-                let read = self.execution(surroundings, method, constant, &lowered.binds)?;
+                let constant = self.module.statement(verb, &query.from, only_column(query), lowered.text);
+                let read = self.execution(surroundings, method, constant, &lowered.binds, self.kinds(query))?;
+                self.bind(script, slot, &read);
+            }
+            Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(asked) } => {
+                let read = self.page(query, asked, surroundings)?;
                 self.bind(script, slot, &read);
             }
             Step::Write(write) => self.write(script, slot, write, surroundings)?,
@@ -181,12 +202,12 @@ impl<'a> Writer<'_, 'a> {
                 self.emit(script, event.as_str(), payload)?;
             }
             Step::Authorize { scheme: Scheme::AccessToken, .. }
-            | Step::Validate(Input::Parameters(_) | Input::Listing(_) | Input::Selection(_))
+            | Step::Validate(Input::Parameters(_) | Input::Selection(_))
             | Step::Generate(Generated::Token { .. })
             | Step::Digest(_)
             | Step::HashPassword(_)
             | Step::VerifyPassword { .. }
-            | Step::Read { filled_by: Some(_), .. }
+            | Step::Read { cardinality: Cardinality::One, filled_by: Some(_), .. }
             | Step::Enqueue { .. }
             | Step::Await { .. }
             | Step::Fetch { .. }
@@ -237,17 +258,76 @@ impl<'a> Writer<'_, 'a> {
         Ok(format!("limits.{}", camel_case(policy.as_str())))
     }
 
-    fn validation(&mut self, shape: &Shape) -> Expression {
-        self.module.imports.insert(Import::Validate);
+    fn validation(&mut self, body: Body<'_>) -> Expression {
+        let (import, callee) = match body {
+            Body::Record(_) => (Import::Validate, "await validate"),
+            Body::Changes(_) => (Import::ValidateChanges, "await validateChanges"),
+        };
+        self.module.imports.insert(import);
         self.waits = true;
-        let constant = self.module.shapes.iter().find(|constant| constant.shape == shape);
+        let constant = self.module.shapes.iter().find(|constant| constant.shape == body.shape());
         let constant = constant.map(|constant| constant.name.clone()).expect("every shape of the plan was collected");
         let mut arguments = vec![Expression::text("request"), Expression::text(constant)];
         if self.max_body_bytes != DEFAULT_BODY_LIMIT {
             let limit = Expression::text(grouped(self.max_body_bytes));
             arguments.push(Expression::Object(vec![("limit".to_owned(), limit)]));
         }
-        Expression::call("await validate", arguments)
+        Expression::call(callee, arguments)
+    }
+
+    fn listing_validation(&mut self, holes: &Holes) -> Result<Expression, EmitError> {
+        let constant =
+            match self.listing.filter(|listing| listing.holes == holes) {
+                Some(listing) => self.module.listings.iter().find(|constant| {
+                    constant.listing.holes == holes && constant.listing.query.from == listing.query.from
+                }),
+                None => None,
+            };
+        let Some(constant) = constant.map(|constant| constant.name.clone()) else {
+            return self.malformed("what is asked of a list fills no query".to_owned());
+        };
+        self.module.imports.insert(Import::ValidateListing);
+        Ok(Expression::call("validateListing", [Expression::text("request"), Expression::text(constant)]))
+    }
+
+    /// A page of the list that the slot asks for; the rest of the statement is composed when it is known.
+    fn page(&mut self, query: &Query, asked: &SlotName, surroundings: Surroundings) -> Result<Expression, EmitError> {
+        let base = dialect::lower_listing_base(self.module.plan.database.engine, query)?;
+        let constant = self.module.statement("list", &query.from, None, base.text);
+        self.module.imports.insert(Import::ReadPage);
+        let mut arguments = vec![
+            Expression::text(surroundings.connection()),
+            Expression::text(self.local(asked)),
+            Expression::text(constant),
+        ];
+        if !query.filter.is_empty() {
+            arguments.push(self.column_values(&base.binds)?);
+        }
+        Ok(Expression::call("readPage", arguments))
+    }
+
+    /// The columns of a query that the engine keeps in another type.
+    fn kinds(&self, query: &Query) -> Vec<(String, Expression)> {
+        let outputs = query.outputs.iter().filter_map(|output| match output {
+            Output::Column { column, field } => {
+                Some((field, self.module.plan.database.column(&query.from, column)?.field_type))
+            }
+            Output::Related { .. } => None,
+        });
+        let kept_otherwise = outputs.filter(|(_, field_type)| match field_type {
+            FieldType::Boolean | FieldType::Json => true,
+            FieldType::Line { .. }
+            | FieldType::Text { .. }
+            | FieldType::Email
+            | FieldType::Phone
+            | FieldType::Url
+            | FieldType::Integer
+            | FieldType::Timestamp
+            | FieldType::Uuid => false,
+        });
+        kept_otherwise
+            .map(|(field, field_type)| (field.to_string(), Expression::text(quoted(kind(field_type)))))
+            .collect()
     }
 
     fn write(
@@ -266,8 +346,8 @@ impl<'a> Writer<'_, 'a> {
             Write::Update { table, .. } => ("update", table, "run"),
             Write::Delete { table, .. } => ("delete", table, "run"),
         };
-        let constant = self.module.statement(verb, table, lowered.text);
-        let call = self.execution(surroundings, method, constant, &lowered.binds)?;
+        let constant = self.module.statement(verb, table, None, lowered.text);
+        let call = self.execution(surroundings, method, constant, &lowered.binds, Vec::new())?;
         let outcome = match write {
             Write::Update { .. } | Write::Delete { .. } if slot.is_some() => {
                 Expression::Followed(Box::new(call), " > 0")
@@ -304,13 +384,21 @@ impl<'a> Writer<'_, 'a> {
         method: &str,
         constant: String,
         binds: &[Value],
+        kinds: Vec<(String, Expression)>,
     ) -> Result<Expression, EmitError> {
         let mut arguments = vec![Expression::text(constant)];
-        if !binds.is_empty() {
-            let binds = binds.iter().map(|value| self.column_value(value)).collect::<Result<_, _>>()?;
-            arguments.push(Expression::Array(binds));
+        if !binds.is_empty() || !kinds.is_empty() {
+            arguments.push(self.column_values(binds)?);
+        }
+        if !kinds.is_empty() {
+            arguments.push(Expression::Object(kinds));
         }
         Ok(Expression::call(format!("{}.{method}", surroundings.connection()), arguments))
+    }
+
+    fn column_values(&self, values: &[Value]) -> Result<Expression, EmitError> {
+        let values = values.iter().map(|value| self.column_value(value));
+        Ok(Expression::Array(values.collect::<Result<_, _>>()?))
     }
 
     /// A transaction that may end the procedure hands the answer out; one that always does is the answer.
@@ -321,7 +409,7 @@ impl<'a> Writer<'_, 'a> {
         after: &BTreeSet<SlotName>,
     ) -> Result<(), EmitError> {
         self.hoist(script, bound_slots(body).intersection(after).cloned().collect());
-        let exits = flattened(body).into_iter().any(|item| matches!(item, Item::Exit(..)));
+        let exits = flattened(body).into_iter().any(returns);
         let done = (exits && !always_exits(body)).then(|| self.names.take("done"));
         let start = match &done {
             Some(done) => format!("const {done} = "),
@@ -422,18 +510,22 @@ impl<'a> Writer<'_, 'a> {
         surroundings: Surroundings,
     ) -> Result<(), EmitError> {
         match response {
-            Response::Answer { status, body } => {
-                self.module.imports.insert(Import::Respond);
-                let answer = self.answer(*status, body)?;
-                match (surroundings, writes) {
-                    (Surroundings::Transaction, Writes::Undo) => {
-                        self.module.imports.insert(Import::Undo);
-                        script.statement("return ", &Expression::call("undo", [answer]));
-                    }
-                    (Surroundings::Transaction, Writes::Keep) | (Surroundings::Plain, _) => {
-                        script.statement("return ", &answer);
-                    }
-                }
+            Response::Answer { status, body, tag, location } => {
+                let answer = self.answer(*status, body, tag.as_ref(), location.as_ref())?;
+                self.return_answer(script, answer, writes, surroundings);
+            }
+            Response::Rows { slot } => {
+                let rows = self.local(slot);
+                let page = match self.slots.get(slot) {
+                    Some(Held::Page) => Expression::text(rows),
+                    Some(Held::Rows) => Expression::Object(vec![
+                        ("items".to_owned(), Expression::text(rows)),
+                        ("next".to_owned(), Expression::text("null")),
+                    ]),
+                    _ => return self.malformed(format!("slot `{slot}` holds no rows")),
+                };
+                self.module.imports.insert(Import::RespondPage);
+                self.return_answer(script, Expression::call("respondPage", [page]), writes, surroundings);
             }
             Response::Problem(problem) => {
                 // Its detail names a fact that only the step which makes such problems knows.
@@ -448,21 +540,59 @@ impl<'a> Writer<'_, 'a> {
                 let name = Expression::text(quoted(&problem_name(*problem)));
                 script.statement(word, &Expression::call("new Problem", [name]));
             }
-            Response::Rows { .. } => return self.cannot("respond with the rows of a list"),
             Response::Redirect(_) => return self.cannot("redirect"),
             Response::Done => return self.cannot("end without an answer"),
         }
         Ok(())
     }
 
-    fn answer(&self, status: u16, body: &[ResponseField]) -> Result<Expression, EmitError> {
-        let status_text = Expression::text(status.to_string());
-        if status == NO_CONTENT {
-            return Ok(Expression::call("respond", [status_text]));
+    fn return_answer(&mut self, script: &mut Script, answer: Expression, writes: Writes, surroundings: Surroundings) {
+        match (surroundings, writes) {
+            (Surroundings::Transaction, Writes::Undo) => {
+                self.module.imports.insert(Import::Undo);
+                script.statement("return ", &Expression::call("undo", [answer]));
+            }
+            (Surroundings::Transaction, Writes::Keep) | (Surroundings::Plain, _) => {
+                script.statement("return ", &answer);
+            }
         }
-        let fields = body.iter().map(|field| Ok((field.name.to_string(), self.value(&field.value)?)));
-        let fields = fields.collect::<Result<_, EmitError>>()?;
-        Ok(Expression::call("respond", [status_text, Expression::Object(fields)]))
+    }
+
+    fn answer(
+        &mut self,
+        status: u16,
+        body: &[ResponseField],
+        tag: Option<&Value>,
+        location: Option<&Location>,
+    ) -> Result<Expression, EmitError> {
+        self.module.imports.insert(Import::Respond);
+        let mut headers = Vec::new();
+        if let Some(tag) = tag {
+            self.module.imports.insert(Import::Etag);
+            headers.push(("ETag".to_owned(), Expression::call("etag", [self.value(tag)?])));
+        }
+        if let Some(Location { path, key }) = location {
+            let path = template_literal(path);
+            let path = path.trim_end_matches('`');
+            let value = self.value(key)?.flat();
+            // What was generated here fits into a path as it is.
+            let key = match key {
+                Value::Slot(_) => value,
+                _ => format!("encodeURIComponent({value})"),
+            };
+            headers.push(("Location".to_owned(), Expression::text(format!("{path}${{{key}}}`"))));
+        }
+        let mut arguments = vec![Expression::text(status.to_string())];
+        if !body.is_empty() {
+            let fields = body.iter().map(|field| Ok((field.name.to_string(), self.value(&field.value)?)));
+            arguments.push(Expression::Object(fields.collect::<Result<_, EmitError>>()?));
+        } else if !headers.is_empty() {
+            arguments.push(Expression::text("undefined"));
+        }
+        if !headers.is_empty() {
+            arguments.push(Expression::Object(headers));
+        }
+        Ok(Expression::call("respond", arguments))
     }
 
     fn hoist(&mut self, script: &mut Script, slots: BTreeSet<SlotName>) {
@@ -486,6 +616,25 @@ impl<'a> Writer<'_, 'a> {
     pub(super) fn local(&self, slot: &SlotName) -> String {
         self.module.locals.get(slot).cloned().unwrap_or_else(|| camel_case(slot.as_str()))
     }
+}
+
+/// Whether the item ends a transaction by returning an answer; a problem that undoes the writes is thrown.
+fn returns(item: &Item) -> bool {
+    match item {
+        Item::Exit(Response::Problem(_), Writes::Undo) => false,
+        Item::Exit(..) => true,
+        Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) => false,
+    }
+}
+
+/// The column of a query that reads no other beside the key.
+fn only_column(query: &Query) -> Option<&ColumnName> {
+    let mut columns = query.outputs.iter().filter_map(|output| match output {
+        Output::Column { column, .. } if column.as_str() == KEY => None,
+        Output::Column { column, .. } => Some(column),
+        Output::Related { .. } => None,
+    });
+    columns.next().filter(|_| columns.next().is_none())
 }
 
 /// The name in `lib/problem.js`.

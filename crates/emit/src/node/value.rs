@@ -1,5 +1,6 @@
 //! Values and conditions as JavaScript expressions.
 
+use super::module::Import;
 use super::names::camel_case;
 use super::procedure::Writer;
 use super::script::{Expression, quoted};
@@ -7,7 +8,7 @@ use crate::error::EmitError;
 use crate::outline::Held;
 use plan::database::Nullability;
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use vocab::{Datum, FieldName};
+use vocab::{Datum, FieldName, SlotName};
 
 /// The largest whole number that JavaScript keeps exactly.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -22,6 +23,8 @@ impl Writer<'_, '_> {
     pub(super) fn column_value(&self, value: &Value) -> Result<Expression, EmitError> {
         match value {
             Value::Literal(Datum::Json(document)) => Ok(Expression::text(quoted(&document.to_string()))),
+            // What was not given is undefined; a placeholder takes that for null.
+            Value::Field(slot, field) if self.is_change(slot) => self.field(slot, field),
             value => self.value(value),
         }
     }
@@ -31,25 +34,46 @@ impl Writer<'_, '_> {
             Value::Literal(datum) => self.literal(datum)?,
             Value::Slot(slot) => match self.slots.get(slot) {
                 Some(Held::Principal) => Expression::text(format!("{}.id", self.local(slot))),
-                Some(Held::Record(_) | Held::Rows | Held::Plain | Held::Outcome) => Expression::text(self.local(slot)),
+                Some(Held::Page) => Expression::text(format!("{}.items", self.local(slot))),
+                Some(Held::Record(_) | Held::Changes(_) | Held::Rows | Held::Plain | Held::Outcome) => {
+                    Expression::text(self.local(slot))
+                }
                 None => return self.malformed(format!("slot `{slot}` is not bound")),
             },
-            Value::Field(slot, field) => {
-                if self.slots.field(slot, field).is_none() {
-                    return self.malformed(format!("slot `{slot}` has no field `{field}`"));
-                }
-                Expression::text(format!("{}.{field}", self.local(slot)))
+            Value::Field(slot, field) if self.is_change(slot) => {
+                Expression::text(format!("({} ?? null)", self.field(slot, field)?.flat()))
             }
+            Value::Field(slot, field) => self.field(slot, field)?,
+            Value::Given(slot, field) if self.is_change(slot) => {
+                Expression::text(format!("{} !== undefined", self.field(slot, field)?.flat()))
+            }
+            Value::Given(slot, _) => return self.malformed(format!("slot `{slot}` holds no changes")),
             Value::Now => Expression::text("request.receivedAt"),
             Value::After(seconds) => Expression::text(format!("request.after({seconds})")),
             Value::Request(RequestValue::Address) => Expression::text("request.address"),
             Value::Request(RequestValue::Id) => Expression::text("request.id"),
-            Value::Request(RequestValue::Path(_)) => return self.cannot("use a path parameter"),
+            Value::Request(RequestValue::Path(name)) => {
+                if !self.has_parameter(name) {
+                    return self.malformed(format!("its path has no parameter `{name}`"));
+                }
+                Expression::text(format!("request.parameters.{name}"))
+            }
             Value::Request(RequestValue::Query(_)) => return self.cannot("use a query parameter"),
             Value::Request(RequestValue::Cookie(_)) => return self.cannot("use a cookie"),
             Value::Request(RequestValue::RawBody) => return self.cannot("use the raw body"),
             Value::Record(fields) => self.record(fields)?,
         })
+    }
+
+    fn is_change(&self, slot: &SlotName) -> bool {
+        matches!(self.slots.get(slot), Some(Held::Changes(_)))
+    }
+
+    fn field(&self, slot: &SlotName, field: &FieldName) -> Result<Expression, EmitError> {
+        match self.slots.field(slot, field) {
+            Some(_) => Ok(Expression::text(format!("{}.{field}", self.local(slot)))),
+            None => self.malformed(format!("slot `{slot}` has no field `{field}`")),
+        }
     }
 
     fn literal(&self, datum: &Datum) -> Result<Expression, EmitError> {
@@ -66,16 +90,21 @@ impl Writer<'_, '_> {
     }
 
     /// A question that comes out as `true` or `false`.
-    pub(super) fn question(&self, asked: &Condition) -> Result<Expression, EmitError> {
+    pub(super) fn question(&mut self, asked: &Condition) -> Result<Expression, EmitError> {
         Ok(self.condition(asked)?.0)
     }
 
     /// The condition and its outermost operator.
-    fn condition(&self, asked: &Condition) -> Result<(Expression, Binding), EmitError> {
+    fn condition(&mut self, asked: &Condition) -> Result<(Expression, Binding), EmitError> {
         match asked {
             Condition::Compare(left, comparison, right) => self.comparison(left, *comparison, right),
             Condition::Present(value) => {
                 Ok((Expression::text(format!("{} !== null", self.value(value)?.flat())), Binding::Comparison))
+            }
+            Condition::Current(value) => {
+                self.module.imports.insert(Import::IsCurrent);
+                let arguments = [Expression::text("request"), self.value(value)?];
+                Ok((Expression::call("isCurrent", arguments), Binding::Unary))
             }
             Condition::All(list) => self.joined("&&", list, Binding::And, "true"),
             Condition::Any(list) => self.joined("||", list, Binding::Or, "false"),
@@ -84,15 +113,19 @@ impl Writer<'_, '_> {
                     Ok((Expression::text(format!("{} === null", self.value(value)?.flat())), Binding::Comparison))
                 }
                 inner => {
-                    let (inner, _) = self.condition(inner)?;
-                    Ok((Expression::text(format!("!({})", inner.flat())), Binding::Unary))
+                    let (asked, binding) = self.condition(inner)?;
+                    let asked = match binding {
+                        Binding::Unary => format!("!{}", asked.flat()),
+                        Binding::Or | Binding::And | Binding::Comparison => format!("!({})", asked.flat()),
+                    };
+                    Ok((Expression::text(asked), Binding::Unary))
                 }
             },
         }
     }
 
     fn joined(
-        &self,
+        &mut self,
         operator: &'static str,
         list: &[Condition],
         binding: Binding,

@@ -61,6 +61,33 @@ test('a problem may be returned instead of thrown', async (context) => {
   assert.equal((await answer.json()).title, 'Authentication failed');
 });
 
+test('what the caller has already is answered 304', async (context) => {
+  const { url } = await serve(context, (application) => {
+    application.route('GET', '/', () => respond(200, { a: 1 }, { ETag: '"3"' }));
+    application.route('POST', '/', () => respond(200, { a: 1 }, { ETag: '"3"' }));
+  });
+  const ask = (method, tag) => fetch(url, { method, headers: { 'if-none-match': tag, 'x-request-id': 'same' } });
+  for (const method of ['GET', 'HEAD']) {
+    const answer = await ask(method, 'W/"3"');
+    assert.equal(answer.status, 304);
+    assert.equal(await answer.text(), '');
+    const names = ['etag', 'x-request-id', 'cache-control', 'content-type', 'content-length'];
+    assert.deepEqual(names.map((name) => answer.headers.get(name)), ['"3"', 'same', 'no-store', null, null]);
+    assert.equal((await ask(method, '"2"')).status, 200);
+  }
+  assert.equal((await ask('POST', '"3"')).status, 200);
+});
+
+test('the query string is decoded as forms are', async (context) => {
+  const { url } = await serve(context, (application) => {
+    application.route('GET', '/', (request) => respond(200, [...request.query]));
+  });
+  const query = async (text) => (await fetch(url + text)).json();
+  assert.deepEqual(await query('/?a=1+%2B&b%5Blt%5D=&a=%ff?'), [['a', '1 +'], ['b[lt]', ''], ['a', '\ufffd?']]);
+  assert.deepEqual(await query('/??a'), [['?a', '']]);
+  assert.deepEqual(await query('/'), []);
+});
+
 test('what a procedure throws is never told', async (context) => {
   const logged = context.mock.method(console, 'error', () => {});
   const { url } = await serve(context, (application) => {

@@ -57,6 +57,20 @@ test('booleans and documents are kept as SQLite knows them', (context) => {
   assert.deepEqual({ ...asked }, { yes: 1, absent: null, document: '{"a":[1]}' });
 });
 
+test('booleans and documents are given back as they were written', (context) => {
+  const { database } = createWords(context);
+  const question = `SELECT ? AS yes, ? AS absent, ? AS document, ? AS number`;
+  const asked = database.one(question, [true, undefined, { a: [1] }, 1], { yes: 'boolean', absent: 'boolean', document: 'json', number: 'integer' });
+  assert.deepEqual({ ...asked }, { yes: true, absent: null, document: { a: [1] }, number: 1 });
+  assert.deepEqual(database.many(`SELECT ? AS no`, [false], { no: 'boolean' }).map((row) => row.no), [false]);
+});
+
+test('of many statements the newest are kept prepared', (context) => {
+  const { database } = createWords(context);
+  for (let number = 0; number < 1000; number += 1) assert.equal(database.one(`SELECT ${number} AS number`).number, number);
+  assert.equal(database.one('SELECT 0 AS number').number, 0);
+});
+
 test('a value that must be unique and is not is a conflict', (context) => {
   const { database } = createWords(context);
   database.run(insert, ['a']);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check } from '../validation.js';
+import { check, checkChanges } from '../validation.js';
 
 function verdict(field, value) {
   try {
@@ -34,9 +34,14 @@ test('URLs', () => {
 });
 
 test('times', () => {
-  const good = ['2026-01-02T03:04:05Z', '2026-01-02T03:04:05.678z', '2024-02-29 23:59:59+02:00'];
-  for (const time of good) assert.equal(verdict({ kind: 'timestamp' }, time), time);
-  for (const time of ['2026-01-02', '2026-02-30T00:00:00Z', '2026-01-02T25:00:00Z', '2026-01-02T03:04:05', 'now']) {
+  const good = {
+    '2026-01-02T03:04:05Z': '2026-01-02T03:04:05.000Z',
+    '2026-01-02T03:04:05.6789Z': '2026-01-02T03:04:05.678Z',
+    '2024-02-29T23:59:59+02:00': '2024-02-29T21:59:59.000Z',
+  };
+  for (const [time, kept] of Object.entries(good)) assert.equal(verdict({ kind: 'timestamp' }, time), kept);
+  const bad = ['2026-01-02', '2026-02-30T00:00:00Z', '2026-01-02T24:00:00Z', '2026-01-02T03:04:05', '2026-01-02 03:04:05Z', '9999-12-31T23:59:59-01:00', 'now'];
+  for (const time of bad) {
     const detail = 'must be a time such as 2026-01-02T03:04:05Z';
     assert.deepEqual(verdict({ kind: 'timestamp' }, time), { pointer: '/field', code: 'format', detail });
   }
@@ -44,7 +49,7 @@ test('times', () => {
 
 test('UUIDs', () => {
   const uuid = '019c0f3e-7b1a-7c3d-8e5f-0123456789aB';
-  assert.equal(verdict({ kind: 'uuid' }, uuid), uuid);
+  assert.equal(verdict({ kind: 'uuid' }, uuid), uuid.toLowerCase());
   for (const text of [uuid.slice(1), uuid.replaceAll('-', ''), `{${uuid}}`]) {
     assert.deepEqual(verdict({ kind: 'uuid' }, text), { pointer: '/field', code: 'format', detail: 'must be a UUID' });
   }
@@ -74,4 +79,21 @@ test('control characters', () => {
 
 test('long runs of white space take little time', () => {
   assert.equal(verdict({ kind: 'text' }, 'a' + ' '.repeat(1_000_000) + 'b').length, 1_000_002);
+});
+
+test('changes hold what was given, and nothing else', () => {
+  const shape = [{ name: 'name', kind: 'line', required: true }, { name: 'note', kind: 'line' }, { name: 'stock', kind: 'integer' }];
+  const changes = (entries) => checkChanges(new Map(entries), shape);
+  assert.deepEqual(changes([]), {});
+  assert.deepEqual(changes([['note', ' '], ['name', ' a ']]), { name: 'a', note: null });
+  assert.deepEqual(changes([['stock', null]]), { stock: null });
+  const errors = (entries) => {
+    try {
+      return changes(entries);
+    } catch (problem) {
+      return problem.errors.map(({ pointer, code }) => `${pointer} ${code}`);
+    }
+  };
+  assert.deepEqual(errors([['x', 1], ['stock', 'a'], ['name', null]]), ['/name required', '/stock type', '/x unknown_field']);
+  assert.throws(() => checkChanges([], shape), ({ errors: [{ code, pointer }] }) => code === 'type' && pointer === '');
 });

@@ -1,0 +1,40 @@
+// Entity tags: which version of a record or of a list an answer shows, and what a caller says it has seen already
+// (RFC 9110, sections 8.8.3 and 13.1).
+
+import { createHash } from 'node:crypto';
+
+const DIGEST_LENGTH = 32;
+
+/** The tag of a record's version. */
+export function etag(version) {
+  return `"${version}"`;
+}
+
+/** The tag of an answer that has no version: its bytes decide. */
+export function etagOfText(text) {
+  return etag(createHash('sha256').update(text).digest('hex').slice(0, DIGEST_LENGTH));
+}
+
+/** Whether `If-Match` allows to change this version: it is absent, `*`, or names its tag. A weak tag names nothing. */
+export function isCurrent(request, version) {
+  const wanted = request.header('if-match');
+  return wanted === undefined || isAny(wanted) || tagsIn(wanted).includes(etag(version));
+}
+
+/** The answer of a procedure, or 304 where `If-None-Match` says that the caller has it. Weak tags count as equal. */
+export function unlessKnown(request, answer) {
+  const { ETag: tag } = answer.headers;
+  const known = request.header('if-none-match');
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  if (!isRead || tag === undefined || known === undefined) return answer;
+  const names = isAny(known) || tagsIn(known).some((named) => named.replace(/^W\//, '') === tag);
+  return names ? { status: 304, headers: { ETag: tag }, text: undefined } : answer;
+}
+
+function isAny(list) {
+  return list.trim() === '*';
+}
+
+function tagsIn(list) {
+  return list.split(',').map((tag) => tag.trim());
+}

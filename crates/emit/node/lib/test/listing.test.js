@@ -1,0 +1,186 @@
+// Query strings, the statements made of them, and pages over a real table.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readPage, respondPage, validateListing } from '../listing.js';
+import { Request } from '../request.js';
+import { createDatabase } from './temporary-database.js';
+
+const select = `SELECT id, name, active, stock FROM products`;
+
+const products = {
+  columns: {
+    id: { kind: 'uuid' },
+    name: { kind: 'line', maximum: 20, comparisons: ['eq', 'ne', 'gte'] },
+    active: { kind: 'boolean', comparisons: ['eq'] },
+    stock: { kind: 'integer', comparisons: ['eq', 'ne', 'lt', 'lte', 'gt', 'gte'] },
+    order: { kind: 'integer', comparisons: ['eq'] },
+    made_at: { kind: 'timestamp', comparisons: ['gt'] },
+  },
+  sorts: ['name', 'stock', 'active'],
+  order: '-id',
+  page: { default: 20, maximum: 100 },
+};
+
+function ask(query) {
+  const incoming = { headers: {}, method: 'GET', url: `/products${query}`, socket: {} };
+  return validateListing(new Request(incoming, {}), products);
+}
+
+function refusal(query) {
+  try {
+    return ask(query);
+  } catch (problem) {
+    assert.equal(problem.name, 'validation_failed');
+    return problem.errors;
+  }
+}
+
+/** The statement and its values, without touching a database. */
+function composed(query, conditionValues) {
+  const statements = [];
+  const database = { many: (sql, values) => (statements.push({ sql, values }), []) };
+  readPage(database, ask(query), conditionValues ? `${select} WHERE shop = ?` : select, conditionValues);
+  return statements[0];
+}
+
+const hex = (parts) => Buffer.from(typeof parts === 'string' ? parts : JSON.stringify(parts)).toString('hex');
+
+test('limits', () => {
+  assert.equal(ask('').limit, 20);
+  assert.equal(ask('?limit=007').limit, 7);
+  assert.equal(ask('?limit=100').limit, 100);
+  for (const limit of ['0', '-0', '-1', '101', '9007199254740991']) {
+    assert.deepEqual(refusal(`?limit=${limit}`), [{ parameter: 'limit', code: 'range', detail: 'must be between 1 and 100' }], limit);
+  }
+  for (const limit of ['', '1.0', '1e1', '+1', '%201', 'x', '9007199254740992', '00000000000000001']) {
+    assert.deepEqual(refusal(`?limit=${limit}`), [{ parameter: 'limit', code: 'type', detail: 'must be a whole number' }], limit);
+  }
+});
+
+test('sorts', () => {
+  for (const sort of ['name', '-name', 'id', '-id']) assert.equal(ask(`?sort=${sort}`).sort, sort);
+  for (const sort of ['', '-', '--name', 'made_at', 'name,stock', 'Name', 'constructor']) {
+    assert.deepEqual(refusal(`?sort=${sort}`), [{ parameter: 'sort', code: 'format', detail: 'must be one of name, stock, active' }], sort);
+  }
+});
+
+test('filters are checked as their columns are', () => {
+  const filter = (query) => ask(query).filters;
+  assert.deepEqual(filter('?name=+Ada+%C3%A4%20&stock[gte]=-3&active=false'), [
+    { name: 'name', comparison: 'eq', value: 'Ada ä' },
+    { name: 'stock', comparison: 'gte', value: -3 },
+    { name: 'active', comparison: 'eq', value: false },
+  ]);
+  assert.deepEqual(filter('?made_at%5Bgt%5D=2026-01-02T05:04:05%2B02:00')[0].value, '2026-01-02T03:04:05.000Z');
+  const wrong = (query) => refusal(query).map(({ parameter, code, detail }) => `${parameter} ${code}: ${detail}`);
+  assert.deepEqual(wrong('?name=%20'), ['name required: is required']);
+  assert.deepEqual(wrong('?name=a%00'), ['name invalid_character: must not contain control characters']);
+  assert.deepEqual(wrong(`?name=${'a'.repeat(21)}`), ['name too_long: must have at most 20 characters']);
+  assert.deepEqual(wrong('?active=1'), ['active type: must be true or false']);
+  assert.deepEqual(wrong('?stock='), ['stock type: must be a whole number']);
+  assert.deepEqual(wrong('?made_at[gt]=now'), ['made_at[gt] format: must be a time such as 2026-01-02T03:04:05Z']);
+});
+
+test('unknown and repeated parameters, in the order they were sent', () => {
+  const errors = refusal('?name[lt]=a&stock[eq]=1&__proto__=1&id=1&limit=5&a=1&limit=x&a=2&%5B%5D=&=1&cursor=00&sort=x');
+  assert.deepEqual(errors.map(({ parameter, code }) => [parameter, code]), [
+    ['name[lt]', 'unknown_parameter'],
+    ['stock[eq]', 'unknown_parameter'],
+    ['__proto__', 'unknown_parameter'],
+    ['id', 'unknown_parameter'],
+    ['a', 'unknown_parameter'],
+    ['limit', 'repeated'],
+    ['a', 'repeated'],
+    ['[]', 'unknown_parameter'],
+    ['', 'unknown_parameter'],
+    ['cursor', 'format'],
+    ['sort', 'format'],
+  ]);
+  assert.deepEqual(errors[0], { parameter: 'name[lt]', code: 'unknown_parameter', detail: 'is not a known parameter' });
+  assert.deepEqual(errors[5], { parameter: 'limit', code: 'repeated', detail: 'must be given once' });
+  assert.equal(refusal(`?${Array.from({ length: 101 }, (_, index) => `k${index}=`).join('&')}`).length, 100);
+  assert.deepEqual(ask('?&&').filters, []);
+});
+
+test('a cursor belongs to a sort', () => {
+  assert.deepEqual(ask(`?sort=name&cursor=${hex(['name', 'Ada', '1'])}`).after, ['Ada', '1']);
+  assert.deepEqual(ask(`?cursor=${hex(['-stock', 7, '1'])}&sort=-stock`).after, [7, '1']);
+  assert.deepEqual(ask(`?cursor=${hex(['-id', '1']).toUpperCase()}`).after, ['1']);
+  const cursors = [
+    '', 'x', '0', '00', hex('['), hex('"-id"'), hex({ 0: '-id', 1: '1' }), hex([]), hex(['-id']), hex(['id', '1']), hex(['-id', 1]),
+    hex(['-id', '1', '1']), hex(['-id', null]), 'ff'.repeat(9), hex(['-id', 'x'.repeat(4100)]),
+  ];
+  const wrong = [{ parameter: 'cursor', code: 'format', detail: 'must be the `next` of a page with the same sort' }];
+  for (const cursor of cursors) assert.deepEqual(refusal(`?cursor=${cursor}`), wrong, cursor);
+  for (const parts of [['stock', '7', '1'], ['stock', 7.5, '1'], ['stock', null, '1'], ['-stock', 7, '1']]) {
+    assert.deepEqual(refusal(`?sort=stock&cursor=${hex(parts)}`), wrong);
+  }
+});
+
+// The same statements as `lower_listing` of crates/dialect makes, where a test holds them to each other.
+test('statements', () => {
+  assert.deepEqual(composed(''), {
+    sql: 'SELECT id, name, active, stock FROM products ORDER BY "id" DESC LIMIT 21',
+    values: [],
+  });
+  assert.deepEqual(composed(`?cursor=${hex(['-id', '7'])}&limit=3`), {
+    sql: 'SELECT id, name, active, stock FROM products WHERE ("id" < ?) ORDER BY "id" DESC LIMIT 4',
+    values: ['7'],
+  });
+  assert.deepEqual(composed(`?order=1&stock[ne]=2&sort=name&cursor=${hex(['name', 'x', '7'])}`), {
+    sql: 'SELECT id, name, active, stock FROM products WHERE "order" = ? AND "stock" <> ? AND ("name" > ? OR "name" = ? AND "id" > ?) ORDER BY "name", "id" LIMIT 21',
+    values: [1, 2, 'x', 'x', '7'],
+  });
+  assert.deepEqual(composed(`?stock[lt]=9&sort=-stock&cursor=${hex(['-stock', 5, '7'])}`, ['here']), {
+    sql: 'SELECT id, name, active, stock FROM products WHERE shop = ? AND "stock" < ? AND ("stock" < ? OR "stock" = ? AND "id" < ?) ORDER BY "stock" DESC, "id" DESC LIMIT 21',
+    values: ['here', 9, 5, 5, '7'],
+  });
+});
+
+test('every row is on one page, in every order', (context) => {
+  const database = createDatabase(context);
+  database.exec('CREATE TABLE products (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, active INTEGER, stock INTEGER NOT NULL) STRICT');
+  const rows = Array.from({ length: 45 }, (_, index) => ({
+    id: String((index * 17) % 45).padStart(2, '0'),
+    name: `name ${index % 4}`,
+    active: index % 2 === 0,
+    stock: index % 3,
+  }));
+  for (const row of rows) database.run('INSERT INTO products VALUES (?, ?, ?, ?)', Object.values(row));
+  const pagesOf = (query) => {
+    const pages = [];
+    for (let next = ''; next !== null; ) {
+      const page = readPage(database, ask(`?limit=7&${query}${next && `&cursor=${next}`}`), select);
+      pages.push(page.items.map((row) => ({ ...row })));
+      next = page.next;
+    }
+    return pages;
+  };
+  const sorted = (name, sign) =>
+    [...rows].sort((left, right) => {
+      const isLess = left[name] === right[name] ? left.id < right.id : left[name] < right[name];
+      return isLess ? -sign : sign;
+    });
+  for (const name of ['id', 'name', 'stock', 'active']) {
+    for (const [prefix, sign] of [['', 1], ['-', -1]]) {
+      const pages = pagesOf(`sort=${prefix}${name}`);
+      assert.deepEqual(pages.map((page) => page.length), [7, 7, 7, 7, 7, 7, 3]);
+      assert.deepEqual(pages.flat(), sorted(name, sign), `${prefix}${name}`);
+    }
+  }
+  assert.deepEqual(pagesOf('').flat(), sorted('id', -1));
+  assert.deepEqual(pagesOf('stock[gte]=1&stock[lt]=2&active=true').flat(), sorted('id', -1).filter((row) => row.stock === 1 && row.active));
+  assert.deepEqual(pagesOf('name=nobody'), [[]]);
+  // A page that is full and the last has no next one.
+  assert.equal(readPage(database, ask('?limit=45'), select).next, null);
+  assert.equal(readPage(database, ask('?limit=44'), select).next, hex(['-id', '01']));
+});
+
+test('the answer with a page is tagged by its bytes', () => {
+  assert.deepEqual(respondPage({ items: [{ id: '1' }], next: null }), {
+    status: 200,
+    headers: { ETag: '"362ff2b3b17964139498d31ae8fb6f57"', 'Content-Type': 'application/json' },
+    text: '{"items":[{"id":"1"}],"next":null}',
+  });
+});

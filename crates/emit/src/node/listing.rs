@@ -1,0 +1,161 @@
+//! What may be asked of a list, as `lib/listing.js` reads it: columns with their kinds and comparisons, sorts, pages.
+//! What that file could not keep to is refused here, so that no row is ever lost between two pages.
+
+use super::middleware::{kind, maximum};
+use super::script::{Expression, quoted};
+use crate::error::EmitError;
+use crate::outline::Listing;
+use plan::Plan;
+use plan::database::{Column, Nullability};
+use plan::query::{Direction, Order, Output};
+use plan::value::Comparison;
+use vocab::{ColumnName, FieldType, ProcedureName};
+
+/// The unique column that every order ends with; `KEY` of `lib/listing.js`.
+pub const KEY: &str = "id";
+
+/// The description of the list that a procedure answers with.
+pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>) -> Result<Expression, EmitError> {
+    let reader = Reader { plan, procedure, listing };
+    let page = match listing.holes.page {
+        Some(page) => Expression::Object(vec![
+            ("default".to_owned(), Expression::text(page.default.to_string())),
+            ("maximum".to_owned(), Expression::text(page.max.to_string())),
+        ]),
+        None => return reader.cannot("list without pages".to_owned()),
+    };
+    let sorts = listing.holes.sorts.iter().map(|column| reader.sort(column)).collect::<Result<_, _>>()?;
+    Ok(Expression::Object(vec![
+        ("columns".to_owned(), Expression::Object(reader.columns()?)),
+        ("sorts".to_owned(), Expression::Array(sorts)),
+        ("order".to_owned(), Expression::text(quoted(&reader.order()?))),
+        ("page".to_owned(), page),
+    ]))
+}
+
+struct Reader<'a> {
+    plan: &'a Plan,
+    procedure: &'a ProcedureName,
+    listing: Listing<'a>,
+}
+
+impl Reader<'_> {
+    /// Every column that is given or asked for.
+    fn columns(&self) -> Result<Vec<(String, Expression)>, EmitError> {
+        let mut names: Vec<&ColumnName> = Vec::new();
+        for output in &self.listing.query.outputs {
+            match output {
+                Output::Column { column, field } if column.as_str() == field.as_str() => names.push(column),
+                Output::Column { .. } => return self.cannot("rename the columns of a list".to_owned()),
+                Output::Related { .. } => return self.cannot("list nested rows".to_owned()),
+            }
+        }
+        for (column, _) in &self.listing.holes.filters {
+            if !names.contains(&column) {
+                names.push(column);
+            }
+        }
+        names.into_iter().map(|name| Ok((name.to_string(), self.column(name)?))).collect()
+    }
+
+    fn column(&self, name: &ColumnName) -> Result<Expression, EmitError> {
+        let field_type = self.declared(name)?.field_type;
+        let mut rules = vec![("kind".to_owned(), Expression::text(quoted(kind(field_type))))];
+        let asked = self.listing.holes.filters.iter().find(|(column, _)| column == name);
+        if let Some((_, comparisons)) = asked {
+            if field_type == FieldType::Json {
+                return self.cannot(format!("filter by the JSON column `{name}`"));
+            }
+            if let Some(Some(maximum)) = maximum(field_type) {
+                rules.push(("maximum".to_owned(), Expression::text(maximum.to_string())));
+            }
+            let words = comparisons.iter().map(|comparison| Expression::text(quoted(comparison_word(*comparison))));
+            rules.push(("comparisons".to_owned(), Expression::Array(words.collect())));
+        }
+        Ok(Expression::Object(rules))
+    }
+
+    fn sort(&self, name: &ColumnName) -> Result<Expression, EmitError> {
+        // A value that is null is neither less nor greater than others, so its row would stand behind no cursor.
+        match self.declared(name)?.nullability {
+            Nullability::NotNull => {}
+            Nullability::Nullable => return self.malformed(format!("it sorts by `{name}`, which may be null")),
+        }
+        self.given(name)?;
+        Ok(Expression::text(quoted(name.as_str())))
+    }
+
+    /// The order where none is asked for, as `sort` would say it.
+    fn order(&self) -> Result<String, EmitError> {
+        let level = |order: &Order| {
+            let sign = match order.direction {
+                Direction::Ascending => "",
+                Direction::Descending => "-",
+            };
+            format!("{sign}{}", order.column)
+        };
+        let first = match self.listing.query.order.as_slice() {
+            [only] if only.column.as_str() == KEY => only,
+            [first, key] if key.column.as_str() == KEY && key.direction == first.direction => {
+                self.sort(&first.column)?;
+                first
+            }
+            _ => {
+                return self
+                    .malformed(format!("a list is in the order of a column and then of `{KEY}`, in one direction"));
+            }
+        };
+        let key = ColumnName::parse(KEY).expect("a valid name");
+        self.given(&key)?;
+        Ok(level(first))
+    }
+
+    /// Cursors are made of what a row gives.
+    fn given(&self, name: &ColumnName) -> Result<(), EmitError> {
+        let outputs = &self.listing.query.outputs;
+        let is_given = outputs.iter().any(|output| matches!(output, Output::Column { column, .. } if column == name));
+        if is_given {
+            Ok(())
+        } else {
+            self.malformed(format!("the list is in the order of `{name}` and does not give it"))
+        }
+    }
+
+    fn declared(&self, name: &ColumnName) -> Result<&Column, EmitError> {
+        let table = &self.listing.query.from;
+        match self.plan.database.column(table, name) {
+            Some(column) => Ok(column),
+            None => self.malformed(format!("table `{table}` has no column `{name}`")),
+        }
+    }
+
+    fn cannot<T>(&self, what: String) -> Result<T, EmitError> {
+        Err(EmitError::Step { procedure: self.procedure.to_string(), what })
+    }
+
+    fn malformed<T>(&self, why: String) -> Result<T, EmitError> {
+        Err(EmitError::Malformed { procedure: self.procedure.to_string(), why })
+    }
+}
+
+/// What a parameter's name says in brackets; equality is the name alone.
+fn comparison_word(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "eq",
+        Comparison::NotEqual => "ne",
+        Comparison::Less => "lt",
+        Comparison::AtMost => "lte",
+        Comparison::Greater => "gt",
+        Comparison::AtLeast => "gte",
+    }
+}
+
+/// The query parameter that asks for the comparison: `stock[gte]`.
+pub fn filter_parameter(column: &ColumnName, comparison: Comparison) -> String {
+    match comparison {
+        Comparison::Equal => column.to_string(),
+        Comparison::NotEqual | Comparison::Less | Comparison::AtMost | Comparison::Greater | Comparison::AtLeast => {
+            format!("{column}[{}]", comparison_word(comparison))
+        }
+    }
+}
