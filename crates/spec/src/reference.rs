@@ -66,7 +66,7 @@ pub(crate) fn refuse(lowering: &mut Lowering<'_>, subject: &str, span: Span, tex
         Some(reference) => format!("did you mean `{reference}`?"),
         None => "write `${env:NAME}` or `${secret:NAME}`".to_owned(),
     };
-    lowering.error(NOT_A_REFERENCE, format!("{subject} is not a reference to a value"), span, help);
+    lowering.error(NOT_A_REFERENCE, format!("{subject} holds a reference that cannot be read"), span, help);
 }
 
 fn meant(text: &str) -> Option<Reference> {

@@ -82,6 +82,10 @@ pub(crate) fn explain(source: &Source<'_>, range: &Range<usize>, error: &serde_s
     if let Some(tab) = tab_in_indentation(source.text, offset) {
         return Diagnostic::error(TAB, "a tab indents this line", &span(tab)).with_help("indent with spaces");
     }
+    if let Some(reference) = unquoted_reference(source.text, range, offset) {
+        return Diagnostic::error(NOT_YAML, "inside of brackets a value with `{` needs quotes", &span(reference))
+            .with_help("put it in quotes: `\"${env:NAME}\"`");
+    }
     let place = span(offset);
     if original.contains("Depth") || original.contains("recursion limit") {
         return Diagnostic::error(BOUND_EXCEEDED, format!("nested deeper than {MAX_NESTING} levels"), &place);
@@ -140,6 +144,17 @@ fn unclosed_quote(text: &str, range: &Range<usize>, original: &str, offset: usiz
         }
     }
     None
+}
+
+/// Where the line of `offset`, up to there, has a reference without quotes inside of a block in brackets.
+fn unquoted_reference(text: &str, range: &Range<usize>, offset: usize) -> Option<usize> {
+    let start = line_start(text, offset).max(range.start);
+    let line = text[start..range.end].lines().next().unwrap_or_default();
+    line.match_indices("${").map(|(at, _)| at).find_map(|at| {
+        let before = line[..at].trim_end();
+        let is_value = before.ends_with([':', ',', '[']) && before.contains(['{', '[']);
+        (is_value && start + at <= offset).then_some(start + at)
+    })
 }
 
 fn line_start(text: &str, offset: usize) -> usize {

@@ -160,7 +160,8 @@ fn the_schema_refuses_what_it_can_of_secrets_and_providers() {
     assert!(is_valid(&database("${env:APP_PASSWORD}")) && !is_valid(&database("hunter2")));
 }
 
-/// Every value of full tasks is removed, and replaced by values of every kind: parser and schema must agree each time.
+/// Every value of full tasks is removed, renamed, and replaced by values of other kinds: parser and schema must agree each
+/// time.
 #[test]
 fn the_schema_and_the_parser_agree_on_broken_tasks() {
     let validator = validator();
@@ -179,7 +180,7 @@ fn the_schema_and_the_parser_agree_on_broken_tasks() {
             }
         }
     }
-    assert!(count > 2_000, "{count}");
+    assert!(count > 1_000, "{count}");
     assert!(wrong.is_empty(), "{} of {count}\n{}", wrong.len(), wrong[..wrong.len().min(8)].join("\n"));
 }
 
@@ -202,8 +203,9 @@ fn broken_versions(original: &Json) -> Vec<Json> {
         serde_json::json!({ "other": "other" }),
     ];
     let mut broken = Vec::new();
-    for pointer in pointers(original, "") {
-        for replacement in &replacements {
+    for (index, pointer) in pointers(original, "").into_iter().enumerate() {
+        // A third of them, each time another third: all together take as long as all other tests of the crate.
+        for replacement in replacements.iter().skip(index % 3).step_by(3) {
             let mut copy = original.clone();
             *copy.pointer_mut(&pointer).unwrap() = replacement.clone();
             broken.push(copy);
