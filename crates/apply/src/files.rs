@@ -157,9 +157,10 @@ pub fn write_atomically(target: &Path, content: &[u8]) -> io::Result<()> {
     let folder = target.parent().ok_or_else(|| io::Error::other("a file needs a folder"))?;
     fs::create_dir_all(folder)?;
     let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    // Always the same name: what a killed run left is taken over by the next. Runs of one workspace exclude each other.
+    let temporary = folder.join(format!(".{name}.tmp"));
     let mut file = fs::File::create(&temporary)?;
-    let written = file.write_all(content).and_then(|()| fs::rename(&temporary, target));
+    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, target));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }

@@ -1,5 +1,6 @@
 //! Intents: rules that tell from method and path what an endpoint does.
 
+use crate::segment::spelled;
 use serde::Deserialize;
 use vocab::{BehaviorName, EntityName, EventName};
 
@@ -11,7 +12,7 @@ pub struct Intent {
     pub rule: String,
     /// The method it is for, upper case.
     pub method: String,
-    /// The last segments of a path it is for. None: any.
+    /// The last segments of a path it is for, in lower case with hyphens; paths may spell them otherwise. None: any.
     #[serde(default)]
     pub last_segment: Vec<String>,
     /// Whether the path ends in a name or in a key.
@@ -42,8 +43,14 @@ impl Intent {
     /// The reason, when the rule is for such an endpoint. `segment` is the last name of the path.
     #[must_use]
     pub fn reason(&self, method: &str, path: PathKind, segment: &str) -> Option<String> {
-        let names_it = self.last_segment.is_empty() || self.last_segment.iter().any(|known| known == segment);
-        let fits = self.method == method && self.path == path && names_it;
+        let for_segment = self.last_segment.is_empty() || self.claims(segment);
+        let fits = self.method == method && self.path == path && for_segment;
         fits.then(|| self.because.replace("{segment}", segment))
+    }
+
+    /// Whether the rule lists the segment, in whatever spelling.
+    pub(crate) fn claims(&self, segment: &str) -> bool {
+        let spelled = spelled(segment);
+        self.last_segment.contains(&spelled)
     }
 }

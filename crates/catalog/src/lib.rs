@@ -3,7 +3,11 @@
 
 mod entity;
 mod event;
+mod guard;
 mod intent;
+mod segment;
+#[cfg(test)]
+mod tests;
 mod word;
 
 pub use entity::{Entity, Field, Presence, Sensitivity};
@@ -11,20 +15,15 @@ pub use event::Event;
 pub use intent::{Intent, PathKind};
 pub use word::WordRule;
 
+use guard::Guard;
+use segment::spelled;
 use std::collections::BTreeMap;
 use vocab::{BehaviorName, EntityName, EventName, FieldName};
 
-/// The built-in data files by name.
-const ENTITY_FILES: &[(&str, &str)] = &[
-    ("contact_message.yaml", include_str!("../entities/contact_message.yaml")),
-    ("newsletter_subscriber.yaml", include_str!("../entities/newsletter_subscriber.yaml")),
-];
-const INTENT_FILES: &[(&str, &str)] = &[
-    ("form.yaml", include_str!("../intents/form.yaml")),
-    ("newsletter.yaml", include_str!("../intents/newsletter.yaml")),
-    ("record.yaml", include_str!("../intents/record.yaml")),
-];
+// ENTITY_FILES and INTENT_FILES: each file's name and text. The build script makes them from the folders.
+include!(concat!(env!("OUT_DIR"), "/files.rs"));
 const WORD_FILE: (&str, &str) = ("words.yaml", include_str!("../words.yaml"));
+const GUARD_FILE: (&str, &str) = ("guarded.yaml", include_str!("../guarded.yaml"));
 const EVENT_FILE: (&str, &str) = ("events.yaml", include_str!("../events.yaml"));
 
 /// Everything that is known.
@@ -34,6 +33,7 @@ pub struct Catalog {
     intents: Vec<Intent>,
     events: BTreeMap<EventName, Event>,
     words: Vec<WordRule>,
+    guard: Guard,
 }
 
 /// A data file that does not say what it should.
@@ -52,11 +52,22 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError`] when a data file is wrong; a test loads them all.
     pub fn built_in() -> Result<Self, CatalogError> {
-        let mut catalog =
-            Self { entities: BTreeMap::new(), intents: Vec::new(), events: BTreeMap::new(), words: Vec::new() };
+        let mut catalog = Self {
+            entities: BTreeMap::new(),
+            intents: Vec::new(),
+            events: BTreeMap::new(),
+            words: Vec::new(),
+            guard: read(GUARD_FILE.0, GUARD_FILE.1)?,
+        };
         for (file, text) in ENTITY_FILES {
             let entity: Entity = read(file, text)?;
-            catalog.entities.insert(entity.entity.clone(), entity);
+            let name = entity.entity.clone();
+            if catalog.entities.insert(name.clone(), entity).is_some() {
+                return Err(CatalogError {
+                    file: (*file).to_owned(),
+                    why: format!("another file has the entity `{name}`"),
+                });
+            }
         }
         for (file, text) in INTENT_FILES {
             catalog.intents.extend(read::<Vec<Intent>>(file, text)?);
@@ -69,17 +80,35 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Whether a segment names an action (`login`) or the caller (`profile`): such a path is no collection of records.
+    #[must_use]
+    pub fn is_action(&self, segment: &str) -> bool {
+        self.guard.is_action(segment)
+    }
+
+    /// Whether a field of that name holds something that opens or pays, and must not be stored as it comes.
+    #[must_use]
+    pub fn is_secret(&self, name: &FieldName) -> bool {
+        self.guard.is_secret(name.as_str())
+    }
+
     /// The entity of that name.
     #[must_use]
     pub fn entity(&self, name: &EntityName) -> Option<&Entity> {
         self.entities.get(name)
     }
 
-    /// The entity that a segment of a path names: `contact-messages`, `contact_messages` or `contact_message`.
+    /// The entity that a segment of a path names: `contact-messages`, `contact_messages` or `contactMessage`. A segment that a
+    /// rule claims for another entity names none: whoever reads `contact` does not mean the address book.
     #[must_use]
     pub fn entity_of_segment(&self, segment: &str) -> Option<&Entity> {
-        let word = segment.replace('-', "_").to_ascii_lowercase();
-        self.entities.values().find(|entity| entity.table.as_str() == word || entity.entity.as_str() == word)
+        let word = spelled(segment).replace('-', "_");
+        let named = |entity: &&Entity| entity.table.as_str() == word || entity.entity.as_str() == word;
+        let entity = self.entities.values().find(named)?;
+        let for_another = |intent: &Intent| {
+            intent.entity.as_ref().is_some_and(|claimed| *claimed != entity.entity) && intent.claims(segment)
+        };
+        (!self.intents.iter().any(for_another)).then_some(entity)
     }
 
     /// What a field of that name most likely holds.
@@ -136,30 +165,4 @@ impl Catalog {
 
 fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, CatalogError> {
     serde_saphyr::from_str(text).map_err(|error| CatalogError { file: file.to_owned(), why: error.to_string() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_data_file_is_listed_and_can_be_read() {
-        let catalog = Catalog::built_in().unwrap();
-        assert_eq!(catalog.entities.len(), ENTITY_FILES.len());
-        for (folder, listed) in [("entities", ENTITY_FILES), ("intents", INTENT_FILES)] {
-            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-            let mut files: Vec<String> =
-                path.read_dir().unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-            files.sort();
-            assert_eq!(files, listed.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn an_event_counts_as_the_more_general_ones() {
-        let catalog = Catalog::built_in().unwrap();
-        let name = |text| EventName::parse(text).unwrap();
-        assert_eq!(catalog.generalisations(&name("contact_form")), [name("form_submission")]);
-        assert_eq!(catalog.generalisations(&name("form_submission")), []);
-    }
 }

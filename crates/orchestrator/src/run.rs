@@ -102,7 +102,9 @@ pub async fn run_task(task: &Task, options: &RunOptions, progress: Progress<'_>)
     };
     response.started_at = started_at;
     response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let folder = response.output.as_ref().map(|output| PathBuf::from(&output.location));
+    // A folder that says how an older run ended must not go on saying so.
+    let folder = response.task_id.as_ref().map(|id| options.output.join(format!("task_{id}")));
+    let folder = folder.filter(|folder| response.status == Status::Completed || folder.is_dir());
     if let (Some(folder), Ok(text)) = (folder, response.to_yaml())
         && let Err(error) = apply::write_atomically(&folder.join("response.yaml"), text.as_bytes())
     {
@@ -121,6 +123,12 @@ async fn attempt(
     let waiting = || progress(Phase::DesignApiArchitecture, "waiting for another run in this workspace");
     let _lock = workspace.lock(waiting).map_err(|failure| (given.clone(), failure.into()))?;
 
+    // Known from now on, whatever becomes of it: what depends on it waits.
+    if let Some(task_id) = &given {
+        workspace
+            .remember(task_id, &task.text, &hash(&task.text))
+            .map_err(|failure| (given.clone(), failure.into()))?;
+    }
     progress(Phase::DesignApiArchitecture, "planning");
     let planned = make_plan(task, workspace).map_err(|stop| (given, stop))?;
     let task_id = planned.plan.task_id.clone();
@@ -217,13 +225,27 @@ fn make_plan(task: &Task, workspace: &Workspace) -> Result<Planned, Stop> {
         Some(id) => id.clone(),
         None => workspace.give_id(&task_hash, Timestamp::now().to_zoned(TimeZone::UTC).year())?,
     };
-    // A plan that this program cannot read is planned anew from the task in hand.
-    let active = workspace.active_plan(&task_id).ok().flatten();
-    let file = workspace.database_file();
-    let tables = if file.exists() { Store::look(&file)? } else { Vec::new() };
-    let observed = Observed { tables, active: active.map(|persisted| persisted.plan.database) };
+    let observed = observe(workspace, &task_id)?;
     let plan = planner::plan(task, &task_id, &catalog, &observed).map_err(Stop::Invalid)?;
     Ok(Planned { plan, task_hash })
+}
+
+/// What is there. A run that was stopped after it migrated left a database that no active plan describes: the newest
+/// persisted plan whose migrations were all applied does.
+fn observe(workspace: &Workspace, task_id: &TaskId) -> Result<Observed, Stop> {
+    let file = workspace.database_file();
+    let (tables, applied) = match file.exists() {
+        true => Store::look(&file, task_id.as_str())?,
+        false => (Vec::new(), Vec::new()),
+    };
+    let is_applied = |persisted: &PersistedPlan| {
+        let migrations = &persisted.plan.database.migrations;
+        !migrations.is_empty() && migrations.iter().all(|migration| applied.contains(&migration.into()))
+    };
+    let applied_plan = workspace.persisted_plans(task_id)?.into_iter().find(is_applied);
+    // A plan that this program cannot read is planned anew from the task in hand.
+    let base = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten());
+    Ok(Observed { tables, active: base.map(|persisted| persisted.plan.database) })
 }
 
 /// A known dependency must be completed; an unknown one is whoever sent the task's business.
@@ -313,10 +335,10 @@ fn output(plan: &Plan, options: &RunOptions, folder: &Path, store: &Store, verif
         checks.peek().is_some() && checks.all(|check| check.outcome == CheckOutcome::Passed)
     };
     let missing: Vec<&'static str> = [
-        (Phase::SetupAuthenticationMiddleware, "authentication and limits were tried"),
-        (Phase::ImplementEndpointLogic, "every part of the application was tried"),
-        (Phase::SetupUserPermissions, "the database has roles with least privilege"),
-        (Phase::ConfigureBackupProcedures, "a backup was restored"),
+        (Phase::SetupAuthenticationMiddleware, "authentication and limits that were tried"),
+        (Phase::ImplementEndpointLogic, "a try of the Node.js application"),
+        (Phase::SetupUserPermissions, "database roles with least privilege"),
+        (Phase::ConfigureBackupProcedures, "a backup that was restored"),
     ]
     .into_iter()
     .filter_map(|(phase, what)| (!passed(phase)).then_some(what))
@@ -324,7 +346,7 @@ fn output(plan: &Plan, options: &RunOptions, folder: &Path, store: &Store, verif
     let (serving, address) = serving_state(plan, options);
     Output {
         format: "integration",
-        location: format!("{}/", folder.display()),
+        location: format!("{}/", std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display()),
         endpoints: urls(plan, &address),
         serving,
         database: DatabaseState {

@@ -89,7 +89,7 @@ impl Serving {
         self.workspace.announce_server(&server)?;
         let current: Current = Arc::new(Arc::new(self.service).into());
         listen(self.listener, current, end).await;
-        self.workspace.retract_server();
+        self.workspace.retract_server(&server);
         Ok(())
     }
 }

@@ -204,13 +204,40 @@ impl Workspace {
         Ok(read(&self.task_folder(task_id).join("active"))?.map(|version| version.trim().to_owned()))
     }
 
+    /// The plans that were persisted, newest first. Those newer than the active one belong to runs that did not come through.
+    /// One that this program cannot read is left out.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn persisted_plans(&self, task_id: &TaskId) -> Result<Vec<PersistedPlan>, WorkspaceFailure> {
+        let mut plans = Vec::new();
+        for version in self.versions(task_id)?.into_iter().rev() {
+            let text = read(&self.task_folder(task_id).join("plans").join(format!("{version}.json")))?;
+            plans.extend(text.and_then(|text| PersistedPlan::from_text(&text).ok()));
+        }
+        Ok(plans)
+    }
+
+    /// The numbers of the persisted plans, ascending.
+    fn versions(&self, task_id: &TaskId) -> Result<Vec<u32>, WorkspaceFailure> {
+        let path = self.task_folder(task_id).join("plans");
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(WorkspaceFailure::File { path, source }),
+        };
+        let number = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok();
+        let mut versions: Vec<u32> = entries.filter_map(|entry| number(entry.ok()?)).collect();
+        versions.sort_unstable();
+        Ok(versions)
+    }
+
     /// Writes a plan as the next version. It is not active yet. Returns its number.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn persist(&self, task_id: &TaskId, plan: &PersistedPlan) -> Result<u32, WorkspaceFailure> {
-        let active = self.active_version(task_id)?.and_then(|version| version.parse::<u32>().ok());
-        let version = active.unwrap_or(0) + 1;
+        let version = self.versions(task_id)?.last().copied().unwrap_or(0) + 1;
         let path = self.task_folder(task_id).join("plans").join(format!("{version}.json"));
         write(&path, plan.to_text().as_bytes())?;
         Ok(version)
@@ -248,10 +275,12 @@ impl Workspace {
         write_json(&self.state().join("serve.json"), server)
     }
 
-    /// Takes back what [`Self::announce_server`] said.
-    pub fn retract_server(&self) {
-        // Readers ask the address before they believe the file; one that stays behind does no harm.
-        let _ = fs::remove_file(self.state().join("serve.json"));
+    /// Takes back what [`Self::announce_server`] said, unless another server has announced itself since.
+    pub fn retract_server(&self, server: &RunningServer) {
+        if self.announced_server().is_ok_and(|announced| announced.as_ref() == Some(server)) {
+            // Readers ask the address before they believe the file; one that stays behind does no harm.
+            let _ = fs::remove_file(self.state().join("serve.json"));
+        }
     }
 
     /// Who said last that it serves the workspace. It may be gone.

@@ -22,7 +22,7 @@ pub fn plan(plan: &Plan) -> String {
             phase = Some(decision.phase);
             let _ = writeln!(text, "\n{}", decision.phase);
         }
-        let _ = writeln!(text, "  {} {}\n    because: {}", decision.subject, decision.decision, decision.reason);
+        let _ = writeln!(text, "  {}: {}\n    because: {}", decision.subject, decision.decision, decision.reason);
     }
     for endpoint in &plan.api.endpoints {
         text.push('\n');

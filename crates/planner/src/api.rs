@@ -130,10 +130,12 @@ impl Designer<'_> {
     ) -> Endpoint {
         let subject = format!("{} {}", endpoint.method.as_str(), endpoint.path.as_str());
         let entity = &resolved.entity;
-        let required: Vec<_> = match resolved.made.is_empty() {
-            true => endpoint.validation.iter().map(|rule| rule.name.value.clone()).collect(),
-            false => Vec::new(),
+        let is_required = |rule: &&spec::FieldRule| {
+            let said = |word: &str, value: &RuleValue| word == "required" && *value == RuleValue::Boolean(true);
+            rule.rules.is_empty() || rule.rules.iter().any(|(word, value)| said(&word.value, &value.value))
         };
+        let required: Vec<_> =
+            endpoint.validation.iter().filter(is_required).map(|rule| rule.name.value.clone()).collect();
         let given = Given {
             entity,
             emits: inferred.intent.emits.as_ref(),
@@ -232,20 +234,13 @@ impl Designer<'_> {
         }));
     }
 
-    /// A field that a known entity does not have cannot be stored yet, so it is not promised; nor are rules about one it has.
+    /// Rules about a field that the catalogue describes are not read yet, nor are fields of any JSON.
     fn check_fields(&mut self, endpoint: &spec::Endpoint, resolved: &Resolved) {
-        let fields = &resolved.entity.fields;
-        let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.name)).collect();
         for rule in &endpoint.validation {
-            if !fields.iter().any(|field| field.name == rule.name.value) {
-                let message = format!("`{}` is not a field of {}", rule.name.value, resolved.entity.entity);
-                self.problems.push(
-                    Diagnostic::error(codes::OVERRIDE_NOT_BUILT, message, &rule.name.place)
-                        .with_help(format!("use some of {}", names.join(", "))),
-                );
-            }
-            let json = |value: &RuleValue| *value == RuleValue::Text("json".to_owned());
-            let unread = rule.rules.iter().find(|(_, value)| resolved.made.is_empty() || json(&value.value));
+            let is_made = resolved.made.iter().any(|(name, ..)| *name == rule.name.value);
+            let unread = rule.rules.iter().find(|(word, value)| {
+                value.value == RuleValue::Text("json".to_owned()) || !is_made && word.value != "required"
+            });
             if let Some((word, _)) = unread {
                 let message = format!("this producer does not read `{}` of `{}` yet", word.value, rule.name.value);
                 self.problems

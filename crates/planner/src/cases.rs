@@ -1,26 +1,29 @@
 //! The requests that prove an API: for each endpoint a right one, wrong ones, and one over the limit. Derived from the
 //! procedures, so a behaviour needs no list of its own.
 
-use plan::Problem;
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
-use plan::http_case::{ANY, API_KEY, CaseRequest, Expectation, HttpCase, ID, MAX_REPEAT, UNKNOWN_API_KEY};
+use plan::http_case::{ANY, API_KEY, CaseRequest, Expectation, HttpCase, ID, MAX_REPEAT, UNIQUE, UNKNOWN_API_KEY};
 use plan::procedure::{Input, Item, Response, Scheme, Step, Trigger};
-use plan::query::Holes;
+use plan::query::{Holes, OnConflict, Write};
 use plan::shape::{Presence, Shape};
 use plan::value::Value;
+use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use vocab::FieldType;
+use vocab::{FieldType, TableName};
 
 /// A key that no record has.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 /// A version that no record of a case reaches.
 const OTHER_VERSION: &str = "\"999\"";
+/// Room that is left in a text for what makes it unique.
+const UNIQUE_LENGTH: usize = 8;
 /// The version of a record that was just made.
 const FIRST_VERSION: &str = "\"1\"";
 
-pub fn for_api(api: &ApiPlan) -> Vec<HttpCase> {
-    api.endpoints.iter().filter_map(|endpoint| Asker::of(api, endpoint)).flat_map(|asker| asker.cases()).collect()
+pub fn for_api(api: &ApiPlan, tables: &[Table]) -> Vec<HttpCase> {
+    let askers = api.endpoints.iter().filter_map(|endpoint| Asker::of(api, tables, endpoint));
+    askers.flat_map(|asker| asker.cases()).collect()
 }
 
 /// What the cases of one endpoint are made from.
@@ -30,23 +33,26 @@ struct Asker<'a> {
     endpoint: &'a Endpoint,
     scheme: Option<Scheme>,
     policy: Option<&'a RateLimitPolicy>,
+    /// A body that is accepted, however often; null where there is none.
+    right: Json,
     /// A request that makes a record for this endpoint to work on.
     before: Option<CaseRequest>,
 }
 
 impl<'a> Asker<'a> {
-    fn of(api: &'a ApiPlan, endpoint: &'a Endpoint) -> Option<Self> {
+    fn of(api: &'a ApiPlan, tables: &[Table], endpoint: &'a Endpoint) -> Option<Self> {
         let (method, path) = request_of(endpoint)?;
         let policy = endpoint.procedure.body.iter().find_map(|item| match item {
             Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
             _ => None,
         });
         let before = path.rsplit_once("/{").and_then(|(collection, _)| {
-            let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection));
+            let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && answers_id(other);
             let maker = api.endpoints.iter().find(creates)?;
-            Some(request("POST", collection, scheme_of(maker)).with_body(&maker.example))
+            Some(request("POST", collection, scheme_of(maker)).with_body(&acceptable(maker, tables)))
         });
-        Some(Self { method, path, endpoint, scheme: scheme_of(endpoint), policy, before })
+        let right = acceptable(endpoint, tables);
+        Some(Self { method, path, endpoint, scheme: scheme_of(endpoint), policy, right, before })
     }
 
     fn cases(&self) -> Vec<HttpCase> {
@@ -83,7 +89,7 @@ impl<'a> Asker<'a> {
         if is_item && self.before.is_none() {
             return vec![self.missing()];
         }
-        let request = || match &self.endpoint.example {
+        let request = || match &self.right {
             Json::Null => self.request(),
             example => self.request().with_body(example),
         };
@@ -122,7 +128,7 @@ impl<'a> Asker<'a> {
     }
 
     fn missing(&self) -> HttpCase {
-        let mut request = match &self.endpoint.example {
+        let mut request = match &self.right {
             Json::Null => self.request(),
             example => self.request().with_body(example),
         };
@@ -184,7 +190,7 @@ impl<'a> Asker<'a> {
         if !missing.is_empty() {
             cases.push(self.invalid("refuses an empty object", self.request().with_body(&json!({})), missing));
         }
-        cases.extend(self.wrong_fields(shape, &self.endpoint.example));
+        cases.extend(self.wrong_fields(shape, &self.right));
         cases
     }
 
@@ -265,7 +271,7 @@ impl<'a> Asker<'a> {
 
     fn wrong_keys(&self) -> Vec<HttpCase> {
         let request = |key: Option<&str>| {
-            let mut request = match &self.endpoint.example {
+            let mut request = match &self.right {
                 Json::Null => self.request(),
                 example => self.request().with_body(example),
             };
@@ -284,7 +290,7 @@ impl<'a> Asker<'a> {
         let policy = self.policy?;
         let repeat = policy.quota.checked_add(1).filter(|repeat| *repeat <= MAX_REPEAT)?;
         let shows = format!("refuses request {repeat} within {} seconds", policy.window_seconds);
-        let request = match &self.endpoint.example {
+        let request = match &self.right {
             Json::Null => self.request(),
             _ => self.request().with_text("{"),
         };
@@ -293,6 +299,53 @@ impl<'a> Asker<'a> {
         case.repeat = repeat;
         Some(case)
     }
+}
+
+/// The example, with another value in every request where the insert cannot take the same one twice.
+fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
+    let mut body = endpoint.example.clone();
+    let Some(table) = strictly_unique(&endpoint.procedure.body) else { return body };
+    let unique = tables.iter().filter(|known| known.name == *table).flat_map(|table| table.unique.iter().flatten());
+    for column in unique {
+        let field = shape_of(endpoint)
+            .and_then(|shape| shape.fields.iter().find(|field| field.name.as_str() == column.as_str()));
+        let max = field.and_then(|field| field.field_type.max_length()).unwrap_or(u32::MAX) as usize;
+        if let Some(Json::String(text)) = body.get_mut(column.as_str()) {
+            *text = match text.split_once('@') {
+                Some((local, domain)) => format!("{local}{UNIQUE}@{domain}"),
+                None => text.chars().take(max.saturating_sub(UNIQUE_LENGTH)).chain(UNIQUE.chars()).collect(),
+            };
+        }
+    }
+    body
+}
+
+/// Whether the answer tells which record was made.
+fn answers_id(endpoint: &Endpoint) -> bool {
+    match endpoint.procedure.body.last() {
+        Some(Item::Exit(Response::Answer { body, .. }, _)) => body.iter().any(|field| field.name.as_str() == "id"),
+        _ => false,
+    }
+}
+
+fn shape_of(endpoint: &Endpoint) -> Option<&Shape> {
+    endpoint.procedure.body.iter().find_map(|item| match item {
+        Item::Let(_, Step::Validate(Input::Body(shape) | Input::Changes(shape))) => Some(shape),
+        _ => None,
+    })
+}
+
+/// The table that the items write to in a way that a taken value makes fail.
+fn strictly_unique(items: &[Item]) -> Option<&TableName> {
+    items.iter().find_map(|item| match item {
+        Item::Let(_, Step::Write(write)) | Item::Do(Step::Write(write)) => match write {
+            Write::Insert { table, on_conflict: OnConflict::Fail, .. } | Write::Update { table, .. } => Some(table),
+            Write::Insert { .. } | Write::Delete { .. } => None,
+        },
+        Item::Transaction(body) => strictly_unique(body),
+        Item::Match(_, arms) => arms.iter().find_map(|(_, body)| strictly_unique(body)),
+        Item::Let(..) | Item::Do(_) | Item::Exit(..) => None,
+    })
 }
 
 fn request_of(endpoint: &Endpoint) -> Option<(&str, &str)> {

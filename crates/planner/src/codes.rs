@@ -30,4 +30,6 @@ codes! {
     TABLE_DIFFERS = "IP208";
     /// A change of a table that could lose or refuse rows.
     CHANGE_NOT_ADDITIVE = "IP209";
+    /// A field would keep a secret in the clear.
+    SECRET_FIELD = "IP210";
 }

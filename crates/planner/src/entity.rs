@@ -1,7 +1,7 @@
 //! The entity behind an endpoint: one that the catalogue knows, or one made from the fields that the task names.
 
-use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT};
-use crate::intent::{Inferred, target};
+use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
+use crate::intent::{Inferred, infer, target};
 use catalog::{Catalog, Entity, Field, Presence, Sensitivity};
 use spec::{ApiRequirements, Endpoint, FieldRule, RuleValue};
 use vocab::{Diagnostic, EntityName, FieldName, FieldType, TableName};
@@ -25,59 +25,93 @@ pub fn resolve(
     inferred: &Inferred<'_>,
     catalog: &Catalog,
 ) -> Result<Resolved, Vec<Diagnostic>> {
-    if let Some(entity) = inferred.intent.entity.as_ref().and_then(|name| catalog.entity(name)) {
-        return Ok(Resolved { entity: entity.clone(), made: Vec::new() });
-    }
     let segment = target(&endpoint.path).map_or("", |target| target.segment);
-    if let Some(entity) = catalog.entity_of_segment(segment) {
-        return Ok(Resolved { entity: entity.clone(), made: Vec::new() });
+    let stated = stated_fields(segment, endpoint, requirements, inferred, catalog);
+    let named = inferred.intent.entity.as_ref().and_then(|name| catalog.entity(name));
+    match named.or_else(|| catalog.entity_of_segment(segment)) {
+        Some(known) => extended(known, &stated, catalog),
+        None => made_of_fields(segment, endpoint, &stated, catalog),
     }
-    made_of_fields(segment, endpoint, requirements, catalog)
 }
 
-/// All endpoints of one name describe one entity: what any of them validates is a field.
-fn made_of_fields(
+/// What the endpoints of one name validate: together they describe one entity. An endpoint whose rule names its entity
+/// describes that one alone.
+fn stated_fields<'a>(
     segment: &str,
-    endpoint: &Endpoint,
-    requirements: &ApiRequirements,
+    endpoint: &'a Endpoint,
+    requirements: &'a ApiRequirements,
+    inferred: &Inferred<'_>,
     catalog: &Catalog,
-) -> Result<Resolved, Vec<Diagnostic>> {
-    let table = snake_case(segment);
-    let names = TableName::parse(&table).ok().zip(EntityName::parse(&singular(&table)).ok());
-    let same_name = |other: &&Endpoint| target(&other.path).is_some_and(|target| target.segment == segment);
+) -> Vec<&'a FieldRule> {
+    let is_same = |other: &&Endpoint| {
+        target(&other.path).is_some_and(|target| target.segment == segment)
+            && infer(other, catalog).is_ok_and(|other| other.intent.entity == inferred.intent.entity)
+    };
     let mut rules: Vec<&FieldRule> = Vec::new();
-    for rule in requirements.endpoints.iter().filter(same_name).flat_map(|other| &other.validation) {
+    let others = requirements.endpoints.iter().filter(is_same).flat_map(|other| &other.validation);
+    for rule in endpoint.validation.iter().chain(others) {
         match rules.iter_mut().find(|known| known.name.value == rule.name.value) {
             Some(known) if known.rules.is_empty() => *known = rule,
             Some(_) => {}
             None => rules.push(rule),
         }
     }
-    let (Some((table, entity)), false) = (names, rules.is_empty()) else {
+    rules
+}
+
+/// A known entity with the fields that the task adds to it. They may be empty: rows of other tasks do not have them.
+fn extended(known: &Entity, stated: &[&FieldRule], catalog: &Catalog) -> Result<Resolved, Vec<Diagnostic>> {
+    let mut entity = known.clone();
+    let mut made = Vec::new();
+    for rule in stated.iter().filter(|rule| !known.fields.iter().any(|field| field.name == rule.name.value)) {
+        refuse(rule, catalog)?;
+        let (field, reason) = field(rule, catalog);
+        made.push((field.name.clone(), field.field_type, reason));
+        entity.fields.push(Field { presence: Presence::Optional, ..field });
+    }
+    Ok(Resolved { entity, made })
+}
+
+/// Fields that a task cannot have: those the server keeps, and those that must not be kept as they come.
+fn refuse(rule: &FieldRule, catalog: &Catalog) -> Result<(), Vec<Diagnostic>> {
+    if catalog.is_secret(&rule.name.value) {
+        let message = format!("`{}` would be stored and shown as it comes", rule.name.value);
+        return Err(vec![
+            Diagnostic::error(SECRET_FIELD, message, &rule.name.place)
+                .with_help("leave it out: secrets need a behaviour that hashes them or never keeps them"),
+        ]);
+    }
+    if !OWN_COLUMNS.contains(&rule.name.value.as_str()) {
+        return Ok(());
+    }
+    let message = format!("`{}` is kept by the server", rule.name.value);
+    Err(vec![
+        Diagnostic::error(OVERRIDE_NOT_BUILT, message, &rule.name.place).with_help("leave it out of `validation`"),
+    ])
+}
+
+fn made_of_fields(
+    segment: &str,
+    endpoint: &Endpoint,
+    stated: &[&FieldRule],
+    catalog: &Catalog,
+) -> Result<Resolved, Vec<Diagnostic>> {
+    let table = snake_case(segment);
+    let names = TableName::parse(&table).ok().zip(EntityName::parse(&singular(&table)).ok());
+    let (Some((table, entity)), false) = (names, stated.is_empty()) else {
         let message = format!("nothing tells which fields `{segment}` have");
         return Err(vec![
             Diagnostic::error(NOT_INFERRED, message, &endpoint.place)
                 .with_help("name them at the endpoint that creates them: `validation: [\"title\", \"description\"]`"),
         ]);
     };
-    let mut problems = Vec::new();
     let mut made = Vec::new();
     let mut fields = Vec::new();
-    for rule in rules {
-        if OWN_COLUMNS.contains(&rule.name.value.as_str()) {
-            let message = format!("`{}` is kept by the server", rule.name.value);
-            problems.push(
-                Diagnostic::error(OVERRIDE_NOT_BUILT, message, &rule.name.place)
-                    .with_help("leave it out of `validation`"),
-            );
-            continue;
-        }
+    for rule in stated {
+        refuse(rule, catalog)?;
         let (field, reason) = field(rule, catalog);
         made.push((field.name.clone(), field.field_type, reason));
         fields.push(field);
-    }
-    if !problems.is_empty() {
-        return Err(problems);
     }
     let comment = format!("what {segment} are is said by the task");
     Ok(Resolved { entity: Entity { entity, table, comment, unique: Vec::new(), fields }, made })

@@ -39,6 +39,10 @@ pub fn infer<'a>(endpoint: &Endpoint, catalog: &'a Catalog) -> Result<Inferred<'
         .and_then(|target| {
             let kind = if target.key.is_some() { PathKind::Item } else { PathKind::Collection };
             catalog.intents().iter().find_map(|intent| {
+                // A rule for any name is no rule for an action.
+                if intent.last_segment.is_empty() && names_an_action(endpoint, catalog) {
+                    return None;
+                }
                 let reason = intent.reason(method, kind, target.segment)?;
                 Some(Inferred { intent, reason: format!("rule {}: {reason}", intent.rule) })
             })
@@ -46,10 +50,21 @@ pub fn infer<'a>(endpoint: &Endpoint, catalog: &'a Catalog) -> Result<Inferred<'
         .ok_or_else(|| refusal(endpoint, catalog))
 }
 
+/// `/api/auth/login`, `/api/users/profile`: a record of that name would be a misunderstanding.
+fn names_an_action(endpoint: &Endpoint, catalog: &Catalog) -> bool {
+    endpoint.path.literals().any(|segment| catalog.is_action(segment))
+}
+
 fn refusal(endpoint: &Endpoint, catalog: &Catalog) -> Diagnostic {
-    let known: Vec<String> = catalog
-        .intents()
-        .iter()
+    // One way to each behaviour; the many spellings of forms would bury the others.
+    let mut shown: Vec<&Intent> = Vec::new();
+    for intent in catalog.intents() {
+        if !shown.iter().any(|known| known.behavior == intent.behavior) {
+            shown.push(intent);
+        }
+    }
+    let known: Vec<String> = shown
+        .into_iter()
         .map(|intent| {
             let segment = intent.last_segment.first().map_or("<things>", String::as_str);
             let key = match intent.path {

@@ -34,7 +34,7 @@ pub fn plan(task: &Task, task_id: &TaskId, catalog: &Catalog, observed: &Observe
     };
     let designed = api::design(requirements, catalog)?;
     let database = schema::design(&designed.tables, observed, &requirements.place)?;
-    let cases = cases::for_api(&designed.api);
+    let cases = cases::for_api(&designed.api, &database.plan.tables);
     let mut decisions = designed.decisions;
     decisions.extend(database.decisions);
     decisions.sort_by_key(|decision| decision.phase);

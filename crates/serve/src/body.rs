@@ -13,8 +13,8 @@ use std::time::Duration;
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 /// How long the rest of a refused body is taken in and thrown away, so that its sender gets to read the answer: closing a
-/// connection with unread data resets it.
-const LINGER: Duration = Duration::from_secs(1);
+/// connection with unread data resets it. The answer waits meanwhile.
+const LINGER: Duration = Duration::from_millis(50);
 
 pub(crate) async fn read_json<B>(headers: &HeaderMap, body: &mut B, limit: u64) -> Result<serde_json::Value, Refusal>
 where
@@ -37,12 +37,10 @@ where
         Ok(read) => read?,
         Err(_) => return Err(Problem::RequestTimeout.into()),
     };
-    let parsed: serde_json::Value =
-        serde_json::from_slice(&bytes).map_err(|_| Refusal::from(Problem::MalformedBody))?;
-    if depth(&parsed) > MAX_DEPTH {
+    if depth(&bytes) > MAX_DEPTH {
         return Err(Problem::MalformedBody.into());
     }
-    Ok(parsed)
+    serde_json::from_slice(&bytes).map_err(|_| Problem::MalformedBody.into())
 }
 
 async fn read_bytes<B>(body: &mut B, limit: u64) -> Result<Bytes, Refusal>

@@ -1,6 +1,6 @@
 //! Lists: what the query string asks for, checked against what the plan allows, and the cursors that lead from page to page.
 
-use crate::validation::{Why, Wrong, parameter_number, parameter_value};
+use crate::validation::{MAX_ENTRIES, Why, Wrong, parameter_number, parameter_value};
 use dialect::Listing;
 use plan::query::{Direction, Holes, Order, Page};
 use plan::value::Comparison;
@@ -106,6 +106,7 @@ impl ListingCheck {
                 wrong.insert(position, Wrong::parameter("cursor", why));
             }
         }
+        wrong.truncate(MAX_ENTRIES);
         if !wrong.is_empty() {
             return Err(wrong);
         }

@@ -92,6 +92,13 @@ impl Limiter {
         self.take_at(caller, self.origin.elapsed())
     }
 
+    /// Forgets all callers, as if none had come.
+    pub fn forget(&self) {
+        for shard in &self.shards {
+            *shard.lock().unwrap_or_else(PoisonError::into_inner) = Shard::default();
+        }
+    }
+
     /// The same at a moment that the caller names; moments of one caller must not run backwards.
     fn take_at(&self, caller: &str, now: Duration) -> Standing {
         let shard = usize::try_from(self.hasher.hash_one(caller) % SHARDS as u64).unwrap_or(0);

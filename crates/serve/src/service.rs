@@ -42,6 +42,7 @@ pub struct Service {
     unmatched: Vec<RouteMetrics>,
     metrics: Metrics,
     stores: Vec<Store>,
+    limiters: Vec<Arc<Limiter>>,
     openapi: Bytes,
 }
 
@@ -78,9 +79,11 @@ impl Service {
         ] {
             table.insert(path.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
+        let mut all_limiters = Vec::new();
         for Served { plan, store } in served {
             let limiters: Limiters =
                 plan.api.policies.iter().map(|policy| (policy.name.clone(), Arc::new(Limiter::new(policy)))).collect();
+            all_limiters.extend(limiters.values().cloned());
             let keys = Arc::new(ApiKeys::new(store.clone()));
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
@@ -113,7 +116,7 @@ impl Service {
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
-        Ok(Self { routes, unmatched, metrics, stores, openapi: openapi.into() })
+        Ok(Self { routes, unmatched, metrics, stores, limiters: all_limiters, openapi: openapi.into() })
     }
 
     /// Answers one request of a client at that address.
@@ -133,7 +136,13 @@ impl Service {
             if_match: header(&parts.headers, "if-match"),
         };
         let request_id = facts.request_id.clone();
-        let (counters, answer, limit) = match self.route(&parts.method, parts.uri.path()) {
+        // RFC 9112, 3.2.
+        let has_host = parts.version != http::Version::HTTP_11 || parts.headers.contains_key("host");
+        let routed = match has_host {
+            true => self.route(&parts.method, parts.uri.path()),
+            false => Err(Problem::MalformedRequest.into()),
+        };
+        let (counters, answer, limit) = match routed {
             Err(refusal) => (None, refusal.into_answer(&request_id), Vec::new()),
             Ok((target, counters, parameters)) => {
                 facts.parameters = parameters;
@@ -153,6 +162,11 @@ impl Service {
         }
         self.metrics.in_flight().decrement(1.0);
         response
+    }
+
+    /// Forgets what was counted for rate limits, so that what is tried next does not depend on what was tried before.
+    pub fn forget_callers(&self) {
+        self.limiters.iter().for_each(|limiter| limiter.forget());
     }
 
     /// What was counted so far, as Prometheus text.
@@ -286,8 +300,10 @@ fn unless_known(answer: Answer, method: &Method, headers: &HeaderMap) -> Answer 
     }
 }
 
+/// All values of a header that is a list, as one.
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    let values: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
 }
 
 /// A segment of a path without its percent signs; `None` when it is not UTF-8 or not well formed.

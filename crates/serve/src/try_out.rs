@@ -4,8 +4,9 @@ use crate::service::Service;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use plan::http_case::{API_KEY, Answer, CaseRequest, HttpCase, ID};
+use plan::http_case::{API_KEY, Answer, CaseRequest, HttpCase, ID, UNIQUE};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sends the case as often as it says and returns every way in which the last answer differs; empty when it is as expected.
 /// `api_key` stands for the key that the case asks for.
@@ -38,7 +39,7 @@ struct Known {
 
 fn request(sent: &CaseRequest, known: &Known) -> Result<Request<Full<Bytes>>, http::Error> {
     let path = known.id.as_ref().map_or_else(|| sent.path.clone(), |id| sent.path.replace(ID, id));
-    let mut request = Request::builder().method(sent.method.as_str()).uri(path);
+    let mut request = Request::builder().method(sent.method.as_str()).uri(path).header("host", "localhost");
     let stated = sent.headers.contains_key("content-type");
     if sent.body.is_some() && !stated {
         request = request.header("content-type", "application/json");
@@ -47,11 +48,16 @@ fn request(sent: &CaseRequest, known: &Known) -> Result<Request<Full<Bytes>>, ht
         request = request.header(name, value.replace(API_KEY, &known.api_key));
     }
     let body = match (&sent.body, &sent.text) {
-        (Some(body), _) => body.to_string(),
+        (Some(body), _) => body.to_string().replace(UNIQUE, &unique()),
         (None, Some(text)) => text.clone(),
         (None, None) => String::new(),
     };
     request.body(Full::new(Bytes::from(body)))
+}
+
+fn unique() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
 async fn reduce(response: Response<Full<Bytes>>) -> Answer {

@@ -6,7 +6,7 @@ use vocab::field_type::EMAIL_MAX;
 use vocab::{Datum, FieldType};
 
 /// Most entries of one answer.
-const MAX_ENTRIES: usize = 100;
+pub(crate) const MAX_ENTRIES: usize = 100;
 /// Deepest body.
 pub(crate) const MAX_DEPTH: usize = 32;
 
@@ -218,23 +218,26 @@ fn text_value(field_type: FieldType, min_length: u32, text: &str) -> Result<Datu
     right.map(Datum::Text).ok_or_else(|| Why::new("format", format!("must be {expected}")))
 }
 
-/// RFC 3339, kept as UTC with milliseconds so that texts are in the order of times.
+/// `2026-01-02T03:04:05Z`, with up to nine digits of a fraction, or with an offset as `+01:00`; kept as UTC with milliseconds
+/// so that texts are in the order of times.
 fn timestamp(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
-    let has_shape = digits(0, 4)
-        && bytes.get(4) == Some(&b'-')
-        && digits(5, 7)
-        && bytes.get(7) == Some(&b'-')
-        && digits(8, 10)
-        && bytes.get(10) == Some(&b'T')
-        && digits(11, 13)
-        && bytes.get(13) == Some(&b':')
-        && digits(14, 16)
-        && bytes.get(16) == Some(&b':')
-        && digits(17, 19)
-        && bytes[19..].iter().all(|byte| byte.is_ascii_digit() || b".Z+-:".contains(byte));
-    text.parse::<jiff::Timestamp>().ok().filter(|_| has_shape).map(crate::run::timestamp)
+    let (time, rest) = text.split_at_checked(19)?;
+    let (fraction, zone) = rest.split_at(rest.find(['Z', '+', '-'])?);
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let fraction_is_right = fraction.is_empty()
+        || fraction.strip_prefix('.').is_some_and(|part| (1..=9).contains(&part.len()) && digits(part));
+    let zone_is_right = zone == "Z"
+        || zone[1..].split_once(':').is_some_and(|(hours, minutes)| {
+            hours.len() == 2 && minutes.len() == 2 && digits(hours) && digits(minutes) && hours < "24" && minutes < "60"
+        });
+    let mut shape = String::with_capacity(time.len());
+    shape.extend(time.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }));
+    // A leap second has no place in the texts of other clocks.
+    let is_time = shape == "0000-00-00T00:00:00" && &time[17..] < "60";
+    text.parse::<jiff::Timestamp>()
+        .ok()
+        .filter(|_| is_time && fraction_is_right && zone_is_right)
+        .map(crate::run::timestamp)
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -269,13 +272,24 @@ fn is_url(text: &str) -> bool {
         .is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty() && !rest.contains(char::is_whitespace))
 }
 
-/// How deep the arrays and objects of a body are nested.
-pub(crate) fn depth(body: &Json) -> usize {
-    match body {
-        Json::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Json::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => 0,
+/// How deep arrays and objects are nested, in any text: before it is parsed, because parsing merges repeated keys.
+pub(crate) fn depth(bytes: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
     }
+    deepest
 }
 
 #[cfg(test)]
@@ -304,6 +318,23 @@ mod tests {
     }
 
     #[test]
+    fn times_are_kept_as_utc() {
+        for (given, expected) in [
+            ("2026-01-02T03:04:05Z", Some("2026-01-02T03:04:05.000Z")),
+            ("2026-01-02T03:04:05.6789+01:30", Some("2026-01-02T01:34:05.678Z")),
+            ("2026-01-02T03:04:05", None),
+            ("2026-01-02 03:04:05Z", None),
+            ("2026-01-02T03:04:05+0100", None),
+            ("2026-01-02T03:04:05+25:00", None),
+            ("2026-01-02T03:04:60Z", None),
+            ("2026-02-30T03:04:05Z", None),
+            ("2026-01-02T03:04:05Z[UTC]", None),
+        ] {
+            assert_eq!(timestamp(given).as_deref(), expected, "{given}");
+        }
+    }
+
+    #[test]
     fn whole_numbers() {
         for (given, expected) in [
             ("1", Some(1)),
@@ -319,7 +350,9 @@ mod tests {
 
     #[test]
     fn depth_counts_arrays_and_objects() {
-        assert_eq!(depth(&serde_json::json!(1)), 0);
-        assert_eq!(depth(&serde_json::json!({"a": [{}], "b": 1})), 3);
+        assert_eq!(depth(b"1"), 0);
+        assert_eq!(depth(br#"{"a": [{}], "b": 1}"#), 3);
+        assert_eq!(depth(br#"{"a": "[[\"[[", "b": [1]}"#), 2);
+        assert_eq!(depth(br#"{"a": [[]], "a": 1}"#), 3);
     }
 }

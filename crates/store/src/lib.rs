@@ -41,6 +41,13 @@ pub type TransactionFuture<'a, T> = Pin<Box<dyn Future<Output = Result<Ended<T>,
 /// A row: one datum a column.
 pub type Row = Vec<vocab::Datum>;
 
+impl From<&plan::Migration> for AppliedMigration {
+    /// As the ledger will have it.
+    fn from(migration: &plan::Migration) -> Self {
+        Self { name: migration.name.clone(), checksum: dialect::migration::checksum(migration) }
+    }
+}
+
 /// A migration that stands in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedMigration {

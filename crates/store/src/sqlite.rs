@@ -125,11 +125,11 @@ impl SqliteStore {
         self.with_reader(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await
     }
 
-    /// The tables of a file that is only looked at: nothing is made or changed, not even when it is not there.
+    /// The tables of a file that is only looked at, and the migrations of that scope: nothing is made or changed.
     ///
     /// # Errors
     /// [`StoreError`] when there is no such file or it is no database.
-    pub fn look(path: &Path) -> Result<Vec<ObservedTable>, StoreError> {
+    pub fn look(path: &Path, scope: &str) -> Result<(Vec<ObservedTable>, Vec<AppliedMigration>), StoreError> {
         // A log beside the file means that somebody has it open; without one, reading as if nobody ever will makes no log.
         let log = format!("{}-wal", path.display());
         let immutable = if Path::new(&log).exists() { "0" } else { "1" };
@@ -138,7 +138,7 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let connection = Connection::open_with_flags(uri, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        inspect::tables(&connection)
+        Ok((inspect::tables(&connection)?, applied_migrations(&connection, scope)?))
     }
 
     /// The tables, without SQLite's own.
@@ -165,16 +165,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     pub fn applied_migrations(&self, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
-        self.blocking(|connection| {
-            if !has_table(connection, "schema_migrations")? {
-                return Ok(Vec::new());
-            }
-            let mut statement =
-                connection.prepare("SELECT name, checksum FROM schema_migrations WHERE scope = ? ORDER BY name")?;
-            let rows = statement
-                .query_map([scope], |row| Ok(AppliedMigration { name: row.get(0)?, checksum: row.get(1)? }))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        self.blocking(|connection| applied_migrations(connection, scope))
     }
 
     /// Applies the migrations that the ledger does not have, each whole or not at all. Returns the names applied now.
@@ -267,12 +258,13 @@ impl SqliteStore {
         .await
     }
 
-    /// How many rows a table holds.
+    /// How many rows the tables hold together.
     ///
     /// # Errors
     /// [`StoreError`] when there is no such table or the database does not answer.
-    pub async fn count_rows(&self, table: &TableName) -> Result<i64, StoreError> {
-        let text = format!("SELECT count(*) FROM \"{table}\"");
+    pub async fn count_rows(&self, tables: &[TableName]) -> Result<i64, StoreError> {
+        let counts: Vec<String> = tables.iter().map(|table| format!("(SELECT count(*) FROM \"{table}\")")).collect();
+        let text = format!("SELECT 0 + {}", counts.join(" + "));
         self.with_reader(move |connection| Ok(connection.query_row(&text, [], |row| row.get(0))?)).await
     }
 
@@ -334,6 +326,16 @@ fn connect(uri: &str, location: &Location) -> Result<Connection, StoreError> {
         Location::Memory => connection.pragma_update(None, "read_uncommitted", "ON")?,
     }
     Ok(connection)
+}
+
+fn applied_migrations(connection: &Connection, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
+    if !has_table(connection, "schema_migrations")? {
+        return Ok(Vec::new());
+    }
+    let mut statement =
+        connection.prepare("SELECT name, checksum FROM schema_migrations WHERE scope = ? ORDER BY name")?;
+    let rows = statement.query_map([scope], |row| Ok(AppliedMigration { name: row.get(0)?, checksum: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {

@@ -43,14 +43,14 @@ async fn a_failing_transaction_takes_nothing_of_its_group_with_it() {
         }
     }
     assert_eq!((stored, conflicts), (100, 100));
-    assert_eq!(store.count_rows(&system::outbox_events().name).await.unwrap(), 100);
+    assert_eq!(store.count_rows(&[system::outbox_events().name]).await.unwrap(), 100);
 }
 
 #[tokio::test]
 async fn an_undone_transaction_leaves_nothing() {
     let (_folder, store) = scratch();
     assert_eq!(insert(&store, "1", false).await.unwrap(), 1);
-    assert_eq!(store.count_rows(&system::outbox_events().name).await.unwrap(), 0);
+    assert_eq!(store.count_rows(&[system::outbox_events().name]).await.unwrap(), 0);
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Running {
         match answers {
             Ok(answers) => {
                 let last = answers.last().unwrap();
-                filled(&case.expect, last).differences(last)
+                filled(&case.expect, last).differences(last, None)
             }
             Err(error) => vec![format!("no answer: {error}")],
         }

@@ -39,6 +39,7 @@ fn a_chunked_body_past_the_limit_is_refused_while_its_sender_goes_on(kind: Kind)
     connection.send(CHUNKED).unwrap();
     let mut sending = connection.stream.try_clone().unwrap();
     let is_answered = AtomicBool::new(false);
+    let begun = Instant::now();
     let answer = thread::scope(|scope| {
         scope.spawn(|| {
             let chunk = format!("2000\r\n{}\r\n", "x".repeat(0x2000));
@@ -50,6 +51,7 @@ fn a_chunked_body_past_the_limit_is_refused_while_its_sender_goes_on(kind: Kind)
         is_answered.store(true, Ordering::Relaxed);
         answer.unwrap()
     });
+    assert!(begun.elapsed() < Duration::from_millis(800), "as soon as it passes the limit: {:?}", begun.elapsed());
     must_be_problem(&answer, 413, "body-too-large", "the body may have at most 65536 bytes");
     assert_eq!(answer.headers["connection"], "close");
     assert_eq!(answer.headers["ratelimit"], r#""default";r=99;t=60"#);
@@ -94,9 +96,12 @@ fn a_body_that_does_not_arrive_is_answered_408(kind: Kind) {
 
 fn what_is_not_http_is_answered_with_a_problem(kind: Kind) {
     let (_workspace, server) = started(kind);
-    for bytes in
-        ["nonsense\r\n\r\n", "GET / HTTP/1.1\r\nHost a\r\n\r\n", "GET /healthz HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n"]
-    {
+    for bytes in [
+        "GET /healthz HTTP/1.1\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost a\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n",
+    ] {
         let mut connection = Connection::open(server.address).unwrap();
         connection.send(bytes.as_bytes()).unwrap();
         let answer = connection.answer("GET").unwrap();

@@ -257,6 +257,28 @@ fn a_task_waits_for_a_dependency_that_is_not_completed() {
 }
 
 #[test]
+fn a_task_may_be_changed_after_a_run_that_failed() {
+    let workspace = Workspace::new();
+    let in_the_way = workspace.path().join("in_the_way");
+    fs::write(&in_the_way, "").unwrap();
+    let run = &mut workspace.command(&["run", "-"]);
+    let both = task("task_id: first", &[CONTACT, NEWSLETTER], "");
+    end_with_input(run.arg("--output").arg(&in_the_way), &both).must_end_with(1);
+    workspace.run_text(&task("task_id: first", &[CONTACT], "")).must_end_with(0);
+}
+
+#[test]
+fn a_server_that_ends_takes_back_only_its_own_announcement() {
+    let workspace = Workspace::completed();
+    let first = Server::start(Kind::Native, &workspace);
+    let _second = Server::start(Kind::Native, &workspace);
+    first.terminate();
+    assert_eq!(first.wait().code(), Some(0));
+    let response = workspace.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0).response();
+    assert_eq!(response["output"]["serving"], json!({"status": "listening"}));
+}
+
+#[test]
 fn two_tasks_cannot_answer_one_route() {
     let workspace = Workspace::new();
     workspace.run_text(&task("task_id: first", &[CONTACT], "")).must_end_with(0);

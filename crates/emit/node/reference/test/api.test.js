@@ -18,6 +18,10 @@ import { closeServer } from '../lib/shutdown.js';
 const ANYTHING = '${any}';
 const API_KEY = '${api_key}';
 const ID = '${id}';
+/** In a body: another short text in every request, for values that must be unique. */
+const UNIQUE = '${unique}';
+
+let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
 
@@ -226,7 +230,7 @@ function withId(document, id) {
 
 // Not `fetch`: it adds headers, and refuses to send some.
 function send({ url, key }, { method, path, headers = {}, body, text }) {
-  const payload = body === undefined ? text : JSON.stringify(body);
+  const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value.replaceAll(API_KEY, key);
   return new Promise((resolve, reject) => {

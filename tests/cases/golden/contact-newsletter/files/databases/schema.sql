@@ -10,7 +10,9 @@
 --   company: For whom.
 --   subject: What it is about.
 --   message: The message itself.
---   created_at: when the request arrived
+--   created_at: when the row was made
+--   updated_at: when it was last changed
+--   row_version: raised by each change; the tag of the record
 CREATE TABLE IF NOT EXISTS contact_messages (
   id TEXT NOT NULL,
   name TEXT NOT NULL,
@@ -20,6 +22,8 @@ CREATE TABLE IF NOT EXISTS contact_messages (
   subject TEXT,
   message TEXT NOT NULL,
   created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  row_version INTEGER NOT NULL,
   PRIMARY KEY (id)
 ) STRICT;
 
@@ -27,12 +31,16 @@ CREATE TABLE IF NOT EXISTS contact_messages (
 --   id: made by the server; sorts by time
 --   email: Where the newsletter goes.
 --   name: How to address the reader.
---   created_at: when the request arrived
+--   created_at: when the row was made
+--   updated_at: when it was last changed
+--   row_version: raised by each change; the tag of the record
 CREATE TABLE IF NOT EXISTS newsletter_subscribers (
   id TEXT NOT NULL,
   email TEXT NOT NULL COLLATE NOCASE,
   name TEXT,
   created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  row_version INTEGER NOT NULL,
   PRIMARY KEY (id),
   UNIQUE (email)
 ) STRICT;

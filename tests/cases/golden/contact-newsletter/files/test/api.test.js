@@ -19,12 +19,21 @@ import { closeServer } from '../lib/shutdown.js';
 const ANYTHING = '${any}';
 /** In a request header: a working API key. */
 const API_KEY = '${api_key}';
+/** In the path of a request, or in an expected body: the id of what the request before made. */
+const ID = '${id}';
+/** In a body: another short text in every request, for values that must be unique. */
+const UNIQUE = '${unique}';
+
+let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
 
-for (const { name, repeat = 1, request, expect } of cases) {
+for (const { name, repeat = 1, before, request: asked, expect: wanted } of cases) {
   test(name, async (context) => {
     const application = await start(context);
+    const id = before && (await make(application, before));
+    const request = { ...asked, path: withId(asked.path, id) };
+    const expect = { ...wanted, body: withId(wanted.body, id) };
     let answer;
     for (let count = 0; count < repeat; count += 1) answer = await send(application, request);
     assert.equal(answer.status, expect.status, answer.text);
@@ -51,9 +60,22 @@ async function start(context) {
   return { url, key };
 }
 
+/** Sends what a case asks for first. @returns {Promise<string | undefined>} the id of what it made */
+async function make(application, request) {
+  const { status, text } = await send(application, request);
+  assert.ok(status >= 200 && status < 300, text);
+  return text === '' ? undefined : JSON.parse(text).id;
+}
+
+/** The text, or every text in the document, with the id in its place. */
+function withId(document, id) {
+  if (document === undefined || id === undefined) return document;
+  return JSON.parse(JSON.stringify(document).replaceAll(ID, JSON.stringify(String(id)).slice(1, -1)));
+}
+
 // Not `fetch`: it adds headers, and refuses to send some.
 function send({ url, key }, { method, path, headers = {}, body, text }) {
-  const payload = body === undefined ? text : JSON.stringify(body);
+  const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value.replaceAll(API_KEY, key);
   return new Promise((resolve, reject) => {

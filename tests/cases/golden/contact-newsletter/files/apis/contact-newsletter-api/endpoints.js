@@ -10,9 +10,9 @@ import { respond } from '../../lib/response.js';
 import { validate } from '../../lib/validation.js';
 import { contactMessage, createMiddleware, newsletterSubscriber } from './middleware.js';
 
-const insertContactMessage = `INSERT INTO contact_messages (id, name, email, phone, company, subject, message, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+const insertContactMessage = `INSERT INTO contact_messages (id, name, email, phone, company, subject, message, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
-const insertNewsletterSubscriber = `INSERT INTO newsletter_subscribers (id, email, name, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (email) DO NOTHING`;
+const insertNewsletterSubscriber = `INSERT INTO newsletter_subscribers (id, email, name, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (email) DO NOTHING`;
 
 /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
 export function registerEndpoints(application, { database, metrics }) {
@@ -35,6 +35,8 @@ export function registerEndpoints(application, { database, metrics }) {
         input.subject,
         input.message,
         request.receivedAt,
+        request.receivedAt,
+        1,
       ]);
       const event = {
         id,
@@ -64,6 +66,8 @@ export function registerEndpoints(application, { database, metrics }) {
         input.email,
         input.name,
         request.receivedAt,
+        request.receivedAt,
+        1,
       ]);
       if (subscription === 'inserted') {
         const event = { id, email: input.email, name: input.name, created_at: request.receivedAt };

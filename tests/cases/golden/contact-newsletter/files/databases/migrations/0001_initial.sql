@@ -9,6 +9,8 @@ CREATE TABLE IF NOT EXISTS contact_messages (
   subject TEXT,
   message TEXT NOT NULL,
   created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  row_version INTEGER NOT NULL,
   PRIMARY KEY (id)
 ) STRICT;
 
@@ -19,6 +21,8 @@ CREATE TABLE IF NOT EXISTS newsletter_subscribers (
   email TEXT NOT NULL COLLATE NOCASE,
   name TEXT,
   created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  row_version INTEGER NOT NULL,
   PRIMARY KEY (id),
   UNIQUE (email)
 ) STRICT;

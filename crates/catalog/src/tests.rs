@@ -1,0 +1,338 @@
+//! What must hold of the data files, whoever adds one.
+
+use super::*;
+use std::collections::BTreeSet;
+use vocab::FieldType;
+use vocab::field_type::{EMAIL_MAX, PHONE_MAX, URL_MAX};
+
+/// Columns that every table has besides the fields of its entity.
+const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
+/// Plurals that some SQL engine keeps for itself.
+const RESERVED: [&str; 8] = ["databases", "groups", "keys", "lines", "references", "rows", "schemas", "values"];
+/// Longest body that an endpoint takes, in bytes: a value of the greatest length must fit.
+const MAX_BODY_BYTES: u32 = 65_536;
+
+fn catalog() -> Catalog {
+    Catalog::built_in().unwrap()
+}
+
+#[test]
+fn every_data_file_is_listed_and_can_be_read() {
+    let catalog = catalog();
+    for (folder, listed) in [("entities", ENTITY_FILES), ("intents", INTENT_FILES)] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut files: Vec<String> =
+            path.read_dir().unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        assert_eq!(files, listed.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+    }
+    let names: Vec<String> = ENTITY_FILES.iter().map(|(file, _)| file.trim_end_matches(".yaml").to_owned()).collect();
+    assert_eq!(
+        catalog.entities.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        names,
+        "a file is called after its entity"
+    );
+}
+
+#[test]
+fn rules_that_fit_everything_are_asked_last() {
+    assert_eq!(INTENT_FILES.last().unwrap().0, "90-record.yaml");
+    for (file, _) in INTENT_FILES {
+        assert!(
+            file.split_once('-').is_some_and(|(number, _)| number.len() == 2 && number.parse::<u8>().is_ok()),
+            "{file}"
+        );
+    }
+    let first_open = catalog().intents.iter().position(|intent| intent.last_segment.is_empty()).unwrap();
+    assert!(catalog().intents[first_open..].iter().all(|intent| intent.last_segment.is_empty()));
+}
+
+#[test]
+fn a_table_belongs_to_one_entity_and_is_its_plural() {
+    let mut tables = BTreeSet::new();
+    for entity in catalog().entities.values() {
+        assert!(tables.insert(entity.table.clone()), "{} is there twice", entity.table);
+        assert_eq!(entity.table.as_str(), plural(entity.entity.as_str()));
+        assert!(!RESERVED.contains(&entity.table.as_str()), "{}", entity.table);
+        assert!(!entity.comment.ends_with('.') && !entity.comment.is_empty(), "{}", entity.entity);
+    }
+}
+
+fn plural(word: &str) -> String {
+    match word.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
+        _ if ["s", "x", "z", "ch", "sh"].iter().any(|ending| word.ends_with(ending)) => format!("{word}es"),
+        _ => format!("{word}s"),
+    }
+}
+
+#[test]
+fn fields_are_described_and_their_examples_fit() {
+    for entity in catalog().entities.values() {
+        let mut names = BTreeSet::new();
+        for field in &entity.fields {
+            let place = format!("{}.{}", entity.entity, field.name);
+            assert!(names.insert(&field.name), "{place} is there twice");
+            assert!(!OWN_COLUMNS.contains(&field.name.as_str()), "{place} is kept by the server");
+            assert!(is_sentence(&field.description), "{place}: {}", field.description);
+            assert!(fits(field.field_type, &field.example), "{place}: {}", field.example);
+            assert!(
+                field.field_type.max_length().is_none_or(|max| max < MAX_BODY_BYTES - 10_000),
+                "{place} is too long"
+            );
+        }
+        assert!(
+            entity.fields.iter().any(|field| field.presence == Presence::Required),
+            "{} may be empty",
+            entity.entity
+        );
+        for field in entity.unique.iter().flatten() {
+            assert!(names.contains(field), "{}: nothing is called {field}", entity.entity);
+        }
+    }
+}
+
+#[test]
+fn the_examples_of_words_fit() {
+    for rule in &catalog().words {
+        assert!(fits(rule.field_type, &rule.example), "{}", rule.example);
+    }
+}
+
+#[test]
+fn a_check_of_examples_that_fails() {
+    for (field_type, example) in [
+        (FieldType::Line { max: 3 }, "four"),
+        (FieldType::Line { max: 30 }, "two\nlines"),
+        (FieldType::Line { max: 30 }, " "),
+        (FieldType::Email, "ada"),
+        (FieldType::Email, "ada@example"),
+        (FieldType::Phone, "1234"),
+        (FieldType::Phone, "call me at noon"),
+        (FieldType::Url, "example.com"),
+        (FieldType::Integer, "1.5"),
+        (FieldType::Boolean, "yes"),
+        (FieldType::Timestamp, "2026-01-02"),
+        (FieldType::Timestamp, "2026-01-02 03:04:05.678Z"),
+        (FieldType::Uuid, "019c0f3e"),
+        (FieldType::Json, "{}"),
+    ] {
+        assert!(!fits(field_type, example), "{example}");
+    }
+    for wrong in ["", "no capital.", "No full stop", "Two.. stops.."] {
+        assert!(!is_sentence(wrong), "{wrong}");
+    }
+}
+
+fn is_sentence(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_uppercase()) && text.ends_with('.') && !text.ends_with("..")
+}
+
+/// Whether a server would take the example as a value of the type. No field of the catalogue holds JSON.
+fn fits(field_type: FieldType, example: &str) -> bool {
+    let within =
+        |max: u32| !example.trim().is_empty() && example.trim() == example && example.chars().count() <= max as usize;
+    let one_line = !example.contains(char::is_control);
+    match field_type {
+        FieldType::Line { max } => one_line && within(max),
+        FieldType::Text { max } => within(max),
+        FieldType::Email => {
+            let domain = example.split_once('@').map(|(_, domain)| domain);
+            within(EMAIL_MAX) && !example.contains(' ') && domain.is_some_and(|domain| domain.contains('.'))
+        }
+        FieldType::Phone => {
+            let digits = example.chars().filter(char::is_ascii_digit).count();
+            within(PHONE_MAX)
+                && digits >= 5
+                && example.chars().all(|letter| letter.is_ascii_digit() || "+ -.()".contains(letter))
+        }
+        FieldType::Url => within(URL_MAX) && example.starts_with("https://") && !example.contains(' '),
+        FieldType::Integer => example.parse::<i64>().is_ok(),
+        FieldType::Boolean => ["true", "false"].contains(&example),
+        FieldType::Timestamp => shape(example) == "0000-00-00T00:00:00.000Z",
+        FieldType::Uuid => {
+            shape(&example.replace(|letter: char| letter.is_ascii_hexdigit(), "0"))
+                == "00000000-0000-0000-0000-000000000000"
+        }
+        FieldType::Json => false,
+    }
+}
+
+/// The text with `0` for every digit.
+fn shape(text: &str) -> String {
+    text.replace(|letter: char| letter.is_ascii_digit(), "0")
+}
+
+#[test]
+fn a_segment_is_claimed_by_one_rule() {
+    let mut claimed = BTreeSet::new();
+    let mut rules = BTreeSet::new();
+    for intent in &catalog().intents {
+        assert!(rules.insert(intent.rule.clone()), "{} is there twice", intent.rule);
+        for segment in &intent.last_segment {
+            assert_eq!(segment, &spelled(segment), "{}: written with hyphens", intent.rule);
+            let item = matches!(intent.path, PathKind::Item);
+            assert!(
+                claimed.insert((intent.method.clone(), item, segment.clone())),
+                "{}: {segment} is claimed already",
+                intent.rule
+            );
+        }
+    }
+}
+
+/// The first rule that fits decides.
+fn rule_of(catalog: &Catalog, method: &str, segment: &str) -> String {
+    let rule = catalog.intents.iter().find(|intent| intent.reason(method, PathKind::Collection, segment).is_some());
+    rule.unwrap().rule.clone()
+}
+
+#[test]
+fn what_people_call_a_form_is_one() {
+    let catalog = catalog();
+    for (segment, rule) in [
+        ("contact", "form.contact"),
+        ("contact_us", "form.contact"),
+        ("contactForm", "form.contact"),
+        ("contact-messages", "form.contact"),
+        ("feedback", "form.feedback"),
+        ("submit-feedback", "form.feedback"),
+        ("quote", "form.quote"),
+        ("request_a_quote", "form.quote"),
+        ("quote-requests", "form.quote"),
+        ("booking", "form.booking"),
+        ("book-a-table", "form.booking"),
+        ("reservation", "form.booking"),
+        ("support", "form.support"),
+        ("support_ticket", "form.support"),
+        ("waitlist", "form.waitlist"),
+        ("joinWaitlist", "form.waitlist"),
+        ("careers", "form.careers"),
+        ("apply", "form.careers"),
+        ("job-application", "form.careers"),
+        ("request-callback", "form.callback"),
+        ("register-for-event", "form.event_registration"),
+        ("event_registrations", "form.event_registration"),
+        ("RSVP", "form.rsvp"),
+        ("report-bug", "form.bug_report"),
+        ("bug-reports", "form.bug_report"),
+        ("testimonial", "form.testimonial"),
+        ("partnership", "form.partnership"),
+        ("become-a-partner", "form.partnership"),
+        ("request-demo", "form.demo"),
+        ("volunteer", "form.volunteer"),
+        ("complaint", "form.complaint"),
+        ("survey", "form.survey"),
+        ("survey-responses", "form.survey"),
+        ("newsletter_signup", "newsletter.subscribe"),
+        ("subscribe", "newsletter.subscribe"),
+    ] {
+        assert_eq!(rule_of(&catalog, "POST", segment), rule, "{segment}");
+        assert_eq!(rule_of(&catalog, "GET", segment), "record.list", "{segment}");
+    }
+}
+
+#[test]
+fn what_people_call_a_collection_stays_one() {
+    let catalog = catalog();
+    for segment in [
+        "contacts",
+        "quotes",
+        "bookings",
+        "reservations",
+        "appointments",
+        "book",
+        "books",
+        "tickets",
+        "ticket",
+        "support-tickets",
+        "waitlists",
+        "jobs",
+        "applications",
+        "callback",
+        "callbacks",
+        "events",
+        "event",
+        "register",
+        "registration",
+        "signup",
+        "bugs",
+        "issues",
+        "testimonials",
+        "partner",
+        "partners",
+        "partnerships",
+        "demos",
+        "volunteers",
+        "complaints",
+        "surveys",
+        "survey-results",
+        "newsletters",
+        "reviews",
+        "comments",
+        "orders",
+    ] {
+        assert_eq!(rule_of(&catalog, "POST", segment), "record.create", "{segment}");
+    }
+}
+
+#[test]
+fn forms_tell_of_themselves() {
+    let catalog = catalog();
+    let general = EventName::parse("form_submission").unwrap();
+    let mut events = BTreeSet::new();
+    for intent in catalog.intents.iter().filter(|intent| intent.behavior.as_str() == "form_submission") {
+        let event = intent.emits.as_ref().expect("a form names its event");
+        assert!(events.insert(event.clone()), "{event} is told by two forms");
+        assert_eq!(catalog.generalisations(event), std::slice::from_ref(&general));
+        assert!(intent.because.contains("`{segment}`"), "{}", intent.rule);
+        let entity = &catalog.entities[intent.entity.as_ref().unwrap()];
+        for field in &entity.fields {
+            let of_a_person =
+                matches!(field.field_type, FieldType::Email | FieldType::Phone) || field.name.as_str() == "name";
+            assert!(!of_a_person || field.sensitivity == Sensitivity::Personal, "{}.{}", entity.entity, field.name);
+        }
+        // A refusal of what is there already would tell strangers who has written.
+        assert!(entity.unique.is_empty(), "{}", intent.rule);
+    }
+    assert_eq!(events.len(), 17);
+}
+
+#[test]
+fn every_event_is_told_by_a_rule_or_counts_for_one() {
+    let catalog = catalog();
+    let told: BTreeSet<&EventName> = catalog.intents.iter().filter_map(|intent| intent.emits.as_ref()).collect();
+    let general: BTreeSet<EventName> = told.iter().flat_map(|event| catalog.generalisations(event)).collect();
+    for (name, event) in &catalog.events {
+        assert!(told.contains(name) || general.contains(name), "{name}");
+        assert!(event.also.iter().all(|also| catalog.events.contains_key(also)), "{name}");
+    }
+}
+
+#[test]
+fn a_segment_names_an_entity() {
+    let catalog = catalog();
+    let named = |segment| catalog.entity_of_segment(segment).map(|entity| entity.entity.as_str());
+    for (segment, expected) in [
+        ("contacts", Some("contact")),
+        ("contact-messages", Some("contact_message")),
+        ("contactMessages", Some("contact_message")),
+        ("Companies", Some("company")),
+        ("task", Some("task")),
+        ("complaints", Some("complaint")),
+        ("complaint", Some("complaint")),
+        // A form for something else: reading it is not reading the address book, nor the team's tickets.
+        ("contact", None),
+        ("support-ticket", None),
+        ("unheard-of", None),
+    ] {
+        assert_eq!(named(segment), expected, "{segment}");
+    }
+}
+
+#[test]
+fn an_event_counts_as_the_more_general_ones() {
+    let name = |text| EventName::parse(text).unwrap();
+    assert_eq!(catalog().generalisations(&name("contact_form")), [name("form_submission")]);
+    assert_eq!(catalog().generalisations(&name("form_submission")), []);
+}
