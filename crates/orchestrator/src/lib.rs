@@ -3,22 +3,25 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
 
 mod keys;
+pub mod order;
 mod read;
 pub mod response;
 mod run;
 mod serving;
+mod status;
 mod verify;
 mod workspace;
 
 pub use keys::{KeyFailure, create_key, list_keys, revoke_key};
 pub use read::{Source, read_sources};
 pub use response::Response;
-pub use run::{Planned, Progress, RunOptions, plan_task, run_task};
+pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
 pub use serving::{ServeFailure, Serving};
+pub use status::{TaskStatus, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};
 
 pub use serve::NewApiKey;
 pub use store::ApiKeyRow;
 
 /// The tasks and diagnostics of a text.
-pub use spec::{Parsed, Task, parse};
+pub use spec::{Parsed, Task, json_schema, parse};

@@ -44,6 +44,18 @@ pub enum Status {
     Waiting,
 }
 
+impl Status {
+    /// The status as responses and lists show it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
 /// What was made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Output {

@@ -5,7 +5,7 @@
 use crate::response::{
     CheckOutcome, DatabaseState, Failure, Metadata, Output, Response, ServingState, Status, Verification,
 };
-use crate::serving::running_server;
+use crate::serving::{routes, running_server};
 use crate::verify;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use apply::{FileOutcome, migrate, remove_stale, write_files};
@@ -32,6 +32,17 @@ pub struct RunOptions {
     pub output: PathBuf,
     /// The address that `serve` listens at by default, for the URLs of the response.
     pub listen: String,
+    /// What to think of dependencies that the workspace does not know.
+    pub unknown_dependencies: UnknownDependencies,
+}
+
+/// What to think of a dependency that the workspace does not know: another producer's, perhaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownDependencies {
+    /// Whoever sent the task has seen to it.
+    TakenToBeDone,
+    /// The task waits.
+    WaitedFor,
 }
 
 /// Hears what a run is at.
@@ -102,6 +113,11 @@ pub async fn run_task(task: &Task, options: &RunOptions, progress: Progress<'_>)
     };
     response.started_at = started_at;
     response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if let Some(id) = response.task_id.as_ref().and_then(|id| TaskId::parse(id).ok())
+        && let Err(error) = options.workspace.note_end(&id, response.status.as_str(), &now())
+    {
+        response.warnings.push(format!("how the task ended was not noted: {error}"));
+    }
     // A folder that says how an older run ended must not go on saying so.
     let folder = response.task_id.as_ref().map(|id| options.output.join(format!("task_{id}")));
     let folder = folder.filter(|folder| response.status == Status::Completed || folder.is_dir());
@@ -146,7 +162,7 @@ async fn carry_out(
     let task_id = &plan.task_id.clone();
     let folder = options.output.join(format!("task_{task_id}"));
     let mut warnings = Vec::new();
-    if let Some(waiting_for) = unmet_dependency(task, workspace, &mut warnings)? {
+    if let Some(waiting_for) = unmet_dependency(task, options, &mut warnings)? {
         return Ok(waiting(task_id, waiting_for, warnings));
     }
     check_routes(&plan, workspace)?;
@@ -248,17 +264,24 @@ fn observe(workspace: &Workspace, task_id: &TaskId) -> Result<Observed, Stop> {
     Ok(Observed { tables, active: base.map(|persisted| persisted.plan.database) })
 }
 
-/// A known dependency must be completed; an unknown one is whoever sent the task's business.
+/// A known dependency must be completed.
 fn unmet_dependency<'t>(
     task: &'t Task,
-    workspace: &Workspace,
+    options: &RunOptions,
     warnings: &mut Vec<String>,
 ) -> Result<Option<&'t TaskId>, Stop> {
     for id in &task.dependencies {
-        if !workspace.knows(id) {
-            warnings.push(format!("dependency `{id}` is not known here and is taken to be done"));
-        } else if workspace.active_version(id)?.is_none() {
-            return Ok(Some(id));
+        if options.workspace.knows(id) {
+            if options.workspace.active_version(id)?.is_none() {
+                return Ok(Some(id));
+            }
+            continue;
+        }
+        match options.unknown_dependencies {
+            UnknownDependencies::WaitedFor => return Ok(Some(id)),
+            UnknownDependencies::TakenToBeDone => {
+                warnings.push(format!("dependency `{id}` is not known here and is taken to be done"));
+            }
         }
     }
     Ok(None)
@@ -287,15 +310,6 @@ fn check_routes(plan: &Plan, workspace: &Workspace) -> Result<(), Stop> {
         }
     }
     Ok(())
-}
-
-fn routes(plan: &Plan) -> Vec<String> {
-    plan.api
-        .endpoints
-        .iter()
-        .filter_map(|endpoint| route(&endpoint.procedure.trigger))
-        .map(|(method, path)| format!("{method} {path}"))
-        .collect()
 }
 
 fn route(trigger: &Trigger) -> Option<(&str, &str)> {

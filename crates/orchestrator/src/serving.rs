@@ -94,7 +94,7 @@ impl Serving {
     }
 }
 
-fn routes(plan: &plan::Plan) -> Vec<String> {
+pub(crate) fn routes(plan: &plan::Plan) -> Vec<String> {
     plan.api
         .endpoints
         .iter()

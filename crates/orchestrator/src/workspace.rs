@@ -48,6 +48,15 @@ struct TaskRecord {
     content_hash: String,
 }
 
+/// How the last run of a task ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskEnd {
+    /// The response's status.
+    pub status: String,
+    /// When, UTC.
+    pub at: String,
+}
+
 /// Held while a run changes the workspace; the operating system lets it go when the process dies.
 pub struct WorkspaceLock {
     _file: fs::File,
@@ -176,6 +185,26 @@ impl Workspace {
         let folder = self.task_folder(task_id);
         write(&folder.join("task.json"), text.as_bytes())?;
         write_json(&folder.join("record.json"), &TaskRecord { content_hash: content_hash.to_owned() })
+    }
+
+    /// Remembers how a run of a known task ended.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn note_end(&self, task_id: &TaskId, status: &str, now: &str) -> Result<(), WorkspaceFailure> {
+        if !self.knows(task_id) {
+            return Ok(());
+        }
+        let end = TaskEnd { status: status.to_owned(), at: now.to_owned() };
+        write_json(&self.task_folder(task_id).join("end.json"), &end)
+    }
+
+    /// How the last run of a task ended; `None` while none has.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn last_end(&self, task_id: &TaskId) -> Result<Option<TaskEnd>, WorkspaceFailure> {
+        read_json(&self.task_folder(task_id).join("end.json"))
     }
 
     /// The plan that is active, if one is.

@@ -19,6 +19,10 @@ pub enum Command {
     Check(Check),
     /// Serve every API completed in the workspace.
     Serve(Serve),
+    /// How the tasks of the workspace stand.
+    Status(Status),
+    /// Print the JSON Schema of tasks, for editors.
+    Schema,
     /// API keys of the workspace.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -31,7 +35,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Task files, or `-` for standard input.
+    /// Task files, folders of them, or `-` for standard input.
     #[arg(required = true)]
     pub tasks: Vec<String>,
     #[command(flatten)]
@@ -39,6 +43,9 @@ pub struct Run {
     /// The folder that gets the task's folder. [default: <workspace>/output/integration]
     #[arg(long)]
     pub output: Option<PathBuf>,
+    /// Wait for dependencies that this workspace does not know, instead of taking them to be done.
+    #[arg(long)]
+    pub require_dependencies: bool,
     /// Show the plan with its reasons and stop.
     #[arg(long)]
     pub plan: bool,
@@ -54,12 +61,23 @@ pub struct Run {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Task files, or `-` for standard input.
+    /// Task files, folders of them, or `-` for standard input.
     #[arg(required = true)]
     pub tasks: Vec<String>,
     #[command(flatten)]
     pub place: Place,
     /// The form of the findings.
+    #[arg(long, value_enum, default_value_t = Format::Yaml)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// One task only.
+    pub task_id: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// A table, or JSON.
     #[arg(long, value_enum, default_value_t = Format::Yaml)]
     pub format: Format,
 }

@@ -22,6 +22,8 @@ async fn main() -> ExitCode {
         Command::Run(run) => pipeline::run(&run).await,
         Command::Check(check) => pipeline::check(&check),
         Command::Serve(serve) => pipeline::serve(&serve.place, &serve.listen.listen).await,
+        Command::Status(status) => pipeline::status(&status),
+        Command::Schema => show::schema(&orchestrator::json_schema()).map(|()| pipeline::COMPLETED),
         Command::Keys(KeysCommand::Create { name, place }) => pipeline::create_key(&place, &name),
         Command::Keys(KeysCommand::List { place }) => pipeline::list_keys(&place),
         Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),

@@ -1,9 +1,9 @@
 //! The program on one screen: texts become tasks, tasks become plans, plans are carried out, responses are answered.
 //! Each function ends with the exit status of its command.
 
-use crate::arguments::{Check, Format, Place, Run};
+use crate::arguments::{Check, Format, Place, Run, Status};
 use crate::show;
-use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, Workspace};
+use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order};
 use std::error::Error;
 
 /// Everything is as it should be.
@@ -16,22 +16,32 @@ pub const INVALID: u8 = 2;
 type Ended = Result<u8, Box<dyn Error>>;
 
 pub async fn run(run: &Run) -> Ended {
-    let options = options(&run.place, run.output.as_deref(), &run.listen.listen);
+    let mut options = options(&run.place, run.output.as_deref(), &run.listen.listen);
+    if run.require_dependencies {
+        options.unknown_dependencies = UnknownDependencies::WaitedFor;
+    }
     let mut status = COMPLETED;
+    let mut tasks: Vec<(Source, Task)> = Vec::new();
     for source in orchestrator::read_sources(&run.tasks)? {
         let parsed = orchestrator::parse(&source.name, &source.text);
         show::diagnostics(&source, &parsed.diagnostics);
         if vocab::diagnostic::has_errors(&parsed.diagnostics) {
-            let response = orchestrator::response::Response::invalid(parsed.diagnostics);
-            status = status.max(answer(&response, run.format)?);
+            status = status.max(answer(&Response::invalid(parsed.diagnostics), run.format)?);
         }
-        for task in &parsed.tasks {
-            status = status.max(if run.plan {
-                show_plan(task, &source, &options, run.format)?
-            } else {
-                answer_task(task, &source, &options, run.format).await?
-            });
+        tasks.extend(parsed.tasks.into_iter().map(|task| (source.clone(), task)));
+    }
+    let order = match order::order(&tasks.iter().map(|(_, task)| task).collect::<Vec<_>>()) {
+        Ok(order) => order,
+        Err(problems) => {
+            tasks.iter().for_each(|(source, _)| show::diagnostics_of(source, &problems));
+            return answer(&Response::invalid(problems), run.format);
         }
+    };
+    for (source, task) in order.into_iter().map(|index| &tasks[index]) {
+        status = status.max(match run.plan {
+            true => show_plan(task, source, &options, run.format)?,
+            false => answer_task(task, source, &options, run.format).await?,
+        });
     }
     if run.serve && !run.plan && status == COMPLETED {
         return serve_workspace(&options.workspace, &run.listen.listen).await;
@@ -78,6 +88,18 @@ pub fn check(check: &Check) -> Ended {
     Ok(if vocab::diagnostic::has_errors(&findings) { INVALID } else { COMPLETED })
 }
 
+pub fn status(asked: &Status) -> Ended {
+    let mut tasks = orchestrator::statuses(&Workspace::new(&asked.place.workspace))?;
+    if let Some(id) = &asked.task_id {
+        tasks.retain(|task| task.task_id == *id);
+        if tasks.is_empty() {
+            return Err(format!("this workspace knows no task `{id}`").into());
+        }
+    }
+    show::statuses(&tasks, asked.format)?;
+    Ok(COMPLETED)
+}
+
 pub async fn serve(place: &Place, listen: &str) -> Ended {
     serve_workspace(&Workspace::new(&place.workspace), listen).await
 }
@@ -108,7 +130,8 @@ pub fn revoke_key(place: &Place, id: &str) -> Ended {
 fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> RunOptions {
     let workspace = Workspace::new(&place.workspace);
     let output = output.map_or_else(|| workspace.default_output(), ToOwned::to_owned);
-    RunOptions { workspace, output, listen: listen.to_owned() }
+    let unknown_dependencies = UnknownDependencies::TakenToBeDone;
+    RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies }
 }
 
 /// SIGINT or SIGTERM.

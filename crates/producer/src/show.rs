@@ -2,7 +2,7 @@
 
 use crate::arguments::Format;
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
-use orchestrator::{Response, Serving, Source};
+use orchestrator::{Response, Serving, Source, TaskStatus};
 use plan::{Phase, Plan};
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -46,6 +46,43 @@ pub fn diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         eprintln!("`producer explain CODE` says more about each");
     }
+}
+
+/// Those of the diagnostics that are about this source.
+pub fn diagnostics_of(source: &Source, all: &[Diagnostic]) {
+    let about = |diagnostic: &&Diagnostic| diagnostic.place.as_ref().is_some_and(|place| place.source == source.name);
+    diagnostics(source, &all.iter().filter(about).cloned().collect::<Vec<_>>());
+}
+
+/// All tasks, as a table.
+pub fn statuses(tasks: &[TaskStatus], format: Format) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    match format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(tasks)?)?,
+        Format::Yaml => {
+            writeln!(out, "{:<28}  {:<10}  {:<24}  {:<4}  {:<8}  SERVED AT", "TASK", "STATUS", "AT", "PLAN", "ROUTES")?;
+            for task in tasks {
+                let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+                writeln!(
+                    out,
+                    "{:<28}  {:<10}  {:<24}  {:<4}  {:<8}  {}",
+                    task.task_id,
+                    task.status,
+                    or_none(&task.at),
+                    or_none(&task.plan),
+                    task.routes.len(),
+                    or_none(&task.served_at)
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The schema, alone on standard output.
+pub fn schema(schema: &str) -> Result<(), Box<dyn Error>> {
+    io::stdout().lock().write_all(schema.as_bytes())?;
+    Ok(())
 }
 
 /// The diagnostics that a response brings.
