@@ -19,9 +19,13 @@ use spec::Task;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::{Store, StoreError};
 use vocab::{Diagnostic, TaskId};
+
+/// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
+const TAKE_OVER: Duration = Duration::from_secs(2);
+const TAKE_OVER_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where a run puts things.
 #[derive(Debug, Clone)]
@@ -390,27 +394,31 @@ fn urls(plan: &Plan, address: &str) -> Vec<String> {
     urls
 }
 
-/// Whether a server answers for this plan at the moment, and where it does or would.
+/// Whether a server answers for this plan at the moment, and where it does or would. A server that runs takes the plan over
+/// by itself, which is waited for.
 fn serving_state(plan: &Plan, options: &RunOptions) -> (ServingState, String) {
     let workspace = &options.workspace;
     let command = match workspace.root() {
         root if root == Path::new(".") => "producer serve".to_owned(),
         root => format!("producer serve --workspace {}", root.display()),
     };
-    let Some(server) = running_server(workspace) else {
+    let Some(mut server) = running_server(workspace) else {
         return (ServingState { status: "not_listening", command: Some(command) }, options.listen.clone());
     };
     let active = workspace.active_version(&plan.task_id).ok().flatten();
-    let served = server.plans.iter().find(|(id, _)| *id == plan.task_id).map(|(_, version)| version);
-    let state = if served.is_some() && served == active.as_ref() {
-        ServingState { status: "listening", command: None }
-    } else {
-        ServingState {
-            status: "outdated",
-            command: Some(format!("stop the server at {} and start `{command}` again", server.address)),
+    let begun = Instant::now();
+    loop {
+        let served = server.plans.iter().find(|(id, _)| *id == plan.task_id).map(|(_, version)| version);
+        if served.is_some() && served == active.as_ref() {
+            return (ServingState { status: "listening", command: None }, server.address);
         }
-    };
-    (state, server.address)
+        if begun.elapsed() > TAKE_OVER {
+            let command = format!("stop the server at {} and start `{command}` again", server.address);
+            return (ServingState { status: "outdated", command: Some(command) }, server.address);
+        }
+        std::thread::sleep(TAKE_OVER_PAUSE);
+        server = workspace.announced_server().ok().flatten().unwrap_or(server);
+    }
 }
 
 fn first_failure(verification: &[Verification]) -> Option<&Verification> {

@@ -8,9 +8,12 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
+use store::Store;
 use tokio::net::TcpListener;
 use vocab::TaskId;
 
+/// How often a server looks for plans that became active.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// How long a server on this machine may take to say that it is alive.
 const ALIVE_TIMEOUT: Duration = Duration::from_millis(300);
 
@@ -18,6 +21,7 @@ const ALIVE_TIMEOUT: Duration = Duration::from_millis(300);
 pub struct Serving {
     listener: TcpListener,
     service: Service,
+    store: Store,
     workspace: Workspace,
     /// Where it listens.
     pub address: SocketAddr,
@@ -55,43 +59,110 @@ impl Serving {
     /// # Errors
     /// [`ServeFailure`] when there is nothing to serve, or no way to.
     pub async fn bind(workspace: &Workspace, address: &str) -> Result<Self, ServeFailure> {
-        let mut plans = Vec::new();
-        let mut active: Vec<PersistedPlan> = Vec::new();
-        for task_id in workspace.task_ids()? {
-            if let (Some(plan), Some(version)) = (workspace.active_plan(&task_id)?, workspace.active_version(&task_id)?)
-            {
-                active.push(plan);
-                plans.push((task_id, version));
-            }
-        }
-        if active.is_empty() {
-            return Err(ServeFailure::Nothing);
-        }
+        let active = ActivePlans::load(workspace)?;
         let store = workspace.open_database()?;
-        let served: Vec<Served<'_>> =
-            active.iter().map(|persisted| Served { plan: &persisted.plan, store: store.clone() }).collect();
-        let openapi = emit::openapi(&active.iter().map(|persisted| &persisted.plan).collect::<Vec<_>>());
-        let service = Service::new(&served, openapi)?;
+        let service = Service::new(&active.served(&store), active.openapi())?;
         let failure = |source| ServeFailure::Address { address: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(failure)?;
         let bound = listener.local_addr().map_err(failure)?;
-        let mut routes: Vec<String> = active.iter().flat_map(|persisted| routes(&persisted.plan)).collect();
-        routes.sort();
-        Ok(Self { listener, service, workspace: workspace.clone(), address: bound, routes, plans })
+        let routes = active.routes();
+        let workspace = workspace.clone();
+        Ok(Self { listener, service, store, workspace, address: bound, routes, plans: active.versions })
     }
 
-    /// Serves until `end` is done, then finishes what is under way.
+    /// Serves until `end` is done, then finishes what is under way. A plan that becomes active meanwhile is served from the next
+    /// request on; requests under way end as they began.
     ///
     /// # Errors
     /// [`ServeFailure`] when the workspace cannot be told who serves it.
     pub async fn run(self, end: impl Future<Output = ()>) -> Result<(), ServeFailure> {
-        let server = RunningServer { address: self.address.to_string(), plans: self.plans };
+        let mut server = RunningServer { address: self.address.to_string(), plans: self.plans };
         self.workspace.announce_server(&server)?;
         let current: Current = Arc::new(Arc::new(self.service).into());
-        listen(self.listener, current, end).await;
+        let listening = listen(self.listener, Arc::clone(&current), end);
+        tokio::pin!(listening);
+        let mut look = tokio::time::interval(LOOK_PAUSE);
+        let mut refused = Vec::new();
+        loop {
+            tokio::select! {
+                () = &mut listening => break,
+                _ = look.tick() => {}
+            }
+            // Nothing that goes wrong from here on stops what is served.
+            let found = versions(&self.workspace).unwrap_or_default();
+            if found.is_empty() || found == server.plans || found == refused {
+                continue;
+            }
+            match successor(&current.load(), &self.workspace, &self.store) {
+                Ok((plans, service)) => {
+                    tracing::info!(plans = plans.len(), "serving what became active");
+                    current.store(Arc::new(service));
+                    server.plans = plans;
+                    self.workspace.announce_server(&server)?;
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "what became active cannot be served");
+                    refused = found;
+                }
+            }
+        }
         self.workspace.retract_server(&server);
         Ok(())
     }
+}
+
+/// The service of what is active now, in the place of the one that is there.
+fn successor(
+    current: &Service,
+    workspace: &Workspace,
+    store: &Store,
+) -> Result<(Vec<(TaskId, String)>, Service), ServeFailure> {
+    let active = ActivePlans::load(workspace)?;
+    let service = current.succeeded_by(&active.served(store), active.openapi())?;
+    Ok((active.versions, service))
+}
+
+/// The active plans of a workspace with their numbers.
+struct ActivePlans {
+    plans: Vec<PersistedPlan>,
+    versions: Vec<(TaskId, String)>,
+}
+
+impl ActivePlans {
+    fn load(workspace: &Workspace) -> Result<Self, ServeFailure> {
+        let mut plans = Vec::new();
+        let versions = versions(workspace)?;
+        for (task_id, _) in &versions {
+            plans.extend(workspace.active_plan(task_id)?);
+        }
+        if plans.is_empty() {
+            return Err(ServeFailure::Nothing);
+        }
+        Ok(Self { plans, versions })
+    }
+
+    fn served(&self, store: &Store) -> Vec<Served<'_>> {
+        self.plans.iter().map(|persisted| Served { plan: &persisted.plan, store: store.clone() }).collect()
+    }
+
+    fn openapi(&self) -> String {
+        emit::openapi(&self.plans.iter().map(|persisted| &persisted.plan).collect::<Vec<_>>())
+    }
+
+    fn routes(&self) -> Vec<String> {
+        let mut routes: Vec<String> = self.plans.iter().flat_map(|persisted| routes(&persisted.plan)).collect();
+        routes.sort();
+        routes
+    }
+}
+
+/// The tasks with an active plan, and its number.
+fn versions(workspace: &Workspace) -> Result<Vec<(TaskId, String)>, WorkspaceFailure> {
+    let mut versions = Vec::new();
+    for task_id in workspace.task_ids()? {
+        versions.extend(workspace.active_version(&task_id)?.map(|version| (task_id, version)));
+    }
+    Ok(versions)
 }
 
 pub(crate) fn routes(plan: &plan::Plan) -> Vec<String> {

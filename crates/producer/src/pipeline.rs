@@ -33,7 +33,7 @@ pub async fn run(run: &Run) -> Ended {
     let order = match order::order(&tasks.iter().map(|(_, task)| task).collect::<Vec<_>>()) {
         Ok(order) => order,
         Err(problems) => {
-            tasks.iter().for_each(|(source, _)| show::diagnostics_of(source, &problems));
+            show::diagnostics_of(tasks.iter().map(|(source, _)| source), &problems);
             return answer(&Response::invalid(problems), run.format);
         }
     };
@@ -73,16 +73,21 @@ fn show_plan(task: &Task, source: &Source, options: &RunOptions, format: Format)
 pub fn check(check: &Check) -> Ended {
     let options = options(&check.place, None, "127.0.0.1:8080");
     let mut findings = Vec::new();
+    let mut tasks = Vec::new();
     for source in orchestrator::read_sources(&check.tasks)? {
         let parsed = orchestrator::parse(&source.name, &source.text);
         let mut found = parsed.diagnostics;
         for task in &parsed.tasks {
-            found.extend(
-                orchestrator::plan_task(task, &options).err().map_or_else(Vec::new, |response| response.diagnostics()),
-            );
+            let refused = orchestrator::plan_task(task, &options).err();
+            found.extend(refused.map_or_else(Vec::new, |response| response.diagnostics()));
         }
         show::diagnostics(&source, &found);
         findings.extend(found);
+        tasks.extend(parsed.tasks.into_iter().map(|task| (source.clone(), task)));
+    }
+    if let Err(problems) = order::order(&tasks.iter().map(|(_, task)| task).collect::<Vec<_>>()) {
+        show::diagnostics_of(tasks.iter().map(|(source, _)| source), &problems);
+        findings.extend(problems);
     }
     show::findings(&findings, check.format)?;
     Ok(if vocab::diagnostic::has_errors(&findings) { INVALID } else { COMPLETED })

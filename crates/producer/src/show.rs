@@ -48,10 +48,14 @@ pub fn diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
     }
 }
 
-/// Those of the diagnostics that are about this source.
-pub fn diagnostics_of(source: &Source, all: &[Diagnostic]) {
-    let about = |diagnostic: &&Diagnostic| diagnostic.place.as_ref().is_some_and(|place| place.source == source.name);
-    diagnostics(source, &all.iter().filter(about).cloned().collect::<Vec<_>>());
+/// Each diagnostic with the source that it is about.
+pub fn diagnostics_of<'a>(sources: impl Iterator<Item = &'a Source> + Clone, all: &[Diagnostic]) {
+    for diagnostic in all {
+        let is_about = |source: &&Source| diagnostic.place.as_ref().is_some_and(|place| place.source == source.name);
+        if let Some(source) = sources.clone().find(is_about) {
+            diagnostics(source, std::slice::from_ref(diagnostic));
+        }
+    }
 }
 
 /// All tasks, as a table.

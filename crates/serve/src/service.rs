@@ -12,12 +12,13 @@ use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
 use plan::procedure::Trigger;
-use plan::{Plan, Problem};
+use plan::{Plan, Problem, RateLimitPolicy};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Store, StoreError};
+use vocab::TaskId;
 
 /// How long a whole request may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -40,9 +41,9 @@ pub struct Service {
     routes: matchit::Router<Route>,
     /// By method; the last is for all methods that are not in the list.
     unmatched: Vec<RouteMetrics>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     stores: Vec<Store>,
-    limiters: Vec<Arc<Limiter>>,
+    limiters: BTreeMap<TaskId, Limiters>,
     openapi: Bytes,
 }
 
@@ -69,7 +70,24 @@ impl Service {
     /// # Errors
     /// [`UnservablePlan`] when a plan holds what this server cannot run, or two plans want one route.
     pub fn new(served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
-        let metrics = Metrics::new();
+        Self::with(served, openapi, Arc::new(Metrics::new()), &BTreeMap::new())
+    }
+
+    /// The same in the place of this service: it goes on counting what this one counted, for metrics and for rate limits that
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; this service is as it was then.
+    pub fn succeeded_by(&self, served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
+        Self::with(served, openapi, Arc::clone(&self.metrics), &self.limiters)
+    }
+
+    fn with(
+        served: &[Served<'_>],
+        openapi: impl Into<Bytes>,
+        metrics: Arc<Metrics>,
+        known: &BTreeMap<TaskId, Limiters>,
+    ) -> Result<Self, UnservablePlan> {
         let mut table: BTreeMap<String, Vec<(Method, Target)>> = BTreeMap::new();
         for (path, target) in [
             ("/healthz", Target::Health),
@@ -79,11 +97,16 @@ impl Service {
         ] {
             table.insert(path.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
-        let mut all_limiters = Vec::new();
+        let mut all_limiters = BTreeMap::new();
         for Served { plan, store } in served {
+            let limiter = |policy: &RateLimitPolicy| {
+                let same = known.get(&plan.task_id).and_then(|limiters| limiters.get(&policy.name));
+                let same = same.filter(|limiter| limiter.policy() == policy);
+                same.map_or_else(|| Arc::new(Limiter::new(policy)), Arc::clone)
+            };
             let limiters: Limiters =
-                plan.api.policies.iter().map(|policy| (policy.name.clone(), Arc::new(Limiter::new(policy)))).collect();
-            all_limiters.extend(limiters.values().cloned());
+                plan.api.policies.iter().map(|policy| (policy.name.clone(), limiter(policy))).collect();
+            all_limiters.insert(plan.task_id.clone(), limiters.clone());
             let keys = Arc::new(ApiKeys::new(store.clone()));
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
@@ -166,7 +189,7 @@ impl Service {
 
     /// Forgets what was counted for rate limits, so that what is tried next does not depend on what was tried before.
     pub fn forget_callers(&self) {
-        self.limiters.iter().for_each(|limiter| limiter.forget());
+        self.limiters.values().flat_map(BTreeMap::values).for_each(|limiter| limiter.forget());
     }
 
     /// What was counted so far, as Prometheus text.
