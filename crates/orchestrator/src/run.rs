@@ -7,7 +7,7 @@ use crate::response::{
 };
 use crate::serving::{routes, running_server};
 use crate::verify;
-use crate::workspace::{Workspace, WorkspaceFailure};
+use crate::workspace::{Changed, Workspace, WorkspaceFailure};
 use apply::{FileOutcome, migrate, remove_stale, write_files};
 use catalog::Catalog;
 use jiff::Timestamp;
@@ -117,8 +117,9 @@ pub async fn run_task(task: &Task, options: &RunOptions, progress: Progress<'_>)
     };
     response.started_at = started_at;
     response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let changed = if response.changed { Changed::Something } else { Changed::Nothing };
     if let Some(id) = response.task_id.as_ref().and_then(|id| TaskId::parse(id).ok())
-        && let Err(error) = options.workspace.note_end(&id, response.status.as_str(), &now())
+        && let Err(error) = options.workspace.note_end(&id, response.status.as_str(), changed, &now())
     {
         response.warnings.push(format!("how the task ended was not noted: {error}"));
     }

@@ -48,12 +48,21 @@ struct TaskRecord {
     content_hash: String,
 }
 
+/// Whether a run changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// Something.
+    Something,
+    /// Everything was in place.
+    Nothing,
+}
+
 /// How the last run of a task ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskEnd {
     /// The response's status.
     pub status: String,
-    /// When, UTC.
+    /// Since when it stands like that, UTC.
     pub at: String,
 }
 
@@ -187,12 +196,19 @@ impl Workspace {
         write_json(&folder.join("record.json"), &TaskRecord { content_hash: content_hash.to_owned() })
     }
 
-    /// Remembers how a run of a known task ended.
+    /// Remembers how a run of a known task ended. A run that found everything in place leaves what was noted before.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn note_end(&self, task_id: &TaskId, status: &str, now: &str) -> Result<(), WorkspaceFailure> {
-        if !self.knows(task_id) {
+    pub fn note_end(
+        &self,
+        task_id: &TaskId,
+        status: &str,
+        changed: Changed,
+        now: &str,
+    ) -> Result<(), WorkspaceFailure> {
+        let stands = self.last_end(task_id)?.is_some_and(|end| end.status == status);
+        if !self.knows(task_id) || (stands && changed == Changed::Nothing) {
             return Ok(());
         }
         let end = TaskEnd { status: status.to_owned(), at: now.to_owned() };

@@ -1,6 +1,6 @@
 //! The command line: what `run` and its companions answer, make and leave alone, also when they are killed on the way.
 
-use crate::harness::client::{ask, post};
+use crate::harness::client::{Connection, ask, post};
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, change_times, end, end_with_input, files, producer};
 use crate::harness::{CONTACT_NEWSLETTER, MESSAGE, SUBSCRIPTION, TASK_ID, repository};
@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -342,7 +343,7 @@ fn the_response_knows_who_serves() {
     assert_eq!(same["serving"], json!({"status": "listening"}));
     assert_eq!(same["endpoints"][0], json!(format!("http://{}/api/contact", server.address)));
     let changed = serving(&sample_with("100_requests", "50_requests"));
-    assert_eq!(changed["serving"]["status"], json!("outdated"));
+    assert_eq!(changed["serving"], json!({"status": "listening"}), "the server has taken the new plan over");
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
     assert_eq!(serving(&sample_with("100_requests", "50_requests"))["serving"]["status"], json!("not_listening"));
@@ -433,4 +434,42 @@ fn must_answer(server: &Server, workspace: &Workspace, contact: u16, newsletter:
 /// The texts at that pointer in every element of a list.
 fn texts<'a>(list: &'a Json, pointer: &str) -> BTreeSet<&'a str> {
     list.as_array().unwrap().iter().map(|element| element.pointer(pointer).unwrap().as_str().unwrap()).collect()
+}
+
+/// The routes change under load: no request is dropped, and what was counted against a limit stays counted.
+#[test]
+fn a_server_takes_over_what_becomes_active() {
+    let workspace = Workspace::new();
+    workspace.run_text(&task("task_id: first", &[CONTACT], "")).must_end_with(0);
+    let server = Server::start(Kind::Native, &workspace);
+    let ask = |method: &str, path: &str| {
+        let mut connection = Connection::open(server.address).unwrap();
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        connection.send(request.as_bytes()).unwrap();
+        connection.answer(method).unwrap()
+    };
+    assert_eq!(ask("POST", "/api/newsletter").status, 404);
+    let before = ask("POST", "/api/contact").headers["ratelimit"].clone();
+    let is_done = AtomicBool::new(false);
+    let (asked, refused) = thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            let mut asked = 0;
+            let mut refused = 0;
+            while !is_done.load(Ordering::Relaxed) {
+                asked += 1;
+                refused += usize::from(ask("GET", "/healthz").status != 200);
+            }
+            (asked, refused)
+        });
+        let second = workspace.run_text(&task("task_id: second", &[NEWSLETTER], "")).must_end_with(0).response();
+        assert_eq!(second["output"]["serving"], json!({"status": "listening"}));
+        is_done.store(true, Ordering::Relaxed);
+        load.join().unwrap()
+    });
+    assert!(asked > 10, "{asked}");
+    assert_eq!(refused, 0);
+    assert_eq!(ask("POST", "/api/newsletter").status, 400);
+    let after = ask("POST", "/api/contact").headers["ratelimit"].clone();
+    let left = |header: &str| header.split("r=").nth(1).unwrap().split(';').next().unwrap().parse::<u32>().unwrap();
+    assert_eq!(left(&after) + 1, left(&before), "{before} {after}");
 }
