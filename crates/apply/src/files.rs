@@ -2,12 +2,11 @@
 //! wrote; from the first edit on it is the user's, and new versions land beside it.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use vocab::sha256_hex;
 
 /// What a new version is called when the user has edited the file.
 const BESIDE: &str = "new";
@@ -55,14 +54,14 @@ impl FileLedger {
     /// knows its own files.
     pub fn announce(&mut self, files: &BTreeMap<String, String>) {
         for (path, content) in files {
-            self.files.entry(path.clone()).or_default().written.insert(hash(content.as_bytes()));
+            self.files.entry(path.clone()).or_default().written.insert(sha256_hex(content.as_bytes()));
         }
     }
 
     /// Notes what was written. To be saved after [`write_files`].
     pub fn settle(&mut self, files: &BTreeMap<String, String>) {
         for (path, content) in files {
-            let hash = hash(content.as_bytes());
+            let hash = sha256_hex(content.as_bytes());
             let versions = self.files.entry(path.clone()).or_default();
             versions.written.insert(hash.clone());
             versions.newest = Some(hash);
@@ -70,12 +69,12 @@ impl FileLedger {
     }
 
     fn is_ours(&self, path: &str, content: &[u8]) -> bool {
-        self.files.get(path).is_some_and(|versions| versions.written.contains(&hash(content)))
+        self.files.get(path).is_some_and(|versions| versions.written.contains(&sha256_hex(content)))
     }
 
     fn is_newest(&self, path: &str, content: &str) -> bool {
         let newest = self.files.get(path).and_then(|versions| versions.newest.as_deref());
-        newest.is_some_and(|newest| newest == hash(content.as_bytes()))
+        newest.is_some_and(|newest| newest == sha256_hex(content.as_bytes()))
     }
 }
 
@@ -165,11 +164,4 @@ pub fn write_atomically(target: &Path, content: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written
-}
-
-fn hash(content: &[u8]) -> String {
-    Sha256::digest(content).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -1,8 +1,8 @@
 //! Migrations as files: the text that is printed is the text that is executed, and its checksum stands in the ledger.
 
 use plan::database::{LockClass, Migration, Undo};
-use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
+use vocab::sha256_hex;
 
 /// The migration's file. The ledger's checksum is over these bytes.
 #[must_use]
@@ -28,8 +28,5 @@ pub fn text(migration: &Migration) -> String {
 /// SHA-256 of [`text`], lower-case hex.
 #[must_use]
 pub fn checksum(migration: &Migration) -> String {
-    Sha256::digest(text(migration).as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    sha256_hex(text(migration).as_bytes())
 }

@@ -14,14 +14,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plan::persisted::FORMAT;
 use plan::{Observed, PersistedPlan, Phase, Plan, Trigger};
-use sha2::{Digest, Sha256};
 use spec::Task;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use store::{Store, StoreError};
-use vocab::{Diagnostic, TaskId};
+use vocab::{Diagnostic, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
 const TAKE_OVER: Duration = Duration::from_secs(2);
@@ -147,7 +145,7 @@ async fn attempt(
     // Known from now on, whatever becomes of it: what depends on it waits.
     if let Some(task_id) = &given {
         workspace
-            .remember(task_id, &task.text, &hash(&task.text))
+            .remember(task_id, &task.text, &sha256_hex(task.text.as_bytes()))
             .map_err(|failure| (given.clone(), failure.into()))?;
     }
     progress(Phase::DesignApiArchitecture, "planning");
@@ -241,7 +239,7 @@ async fn carry_out(
 fn make_plan(task: &Task, workspace: &Workspace) -> Result<Planned, Stop> {
     let catalog =
         Catalog::built_in().unwrap_or_else(|error| unreachable!("a test loads the built-in catalogue: {error}"));
-    let task_hash = hash(&task.text);
+    let task_hash = sha256_hex(task.text.as_bytes());
     let task_id = match &task.task_id {
         Some(id) => id.clone(),
         None => workspace.give_id(&task_hash, Timestamp::now().to_zoned(TimeZone::UTC).year())?,
@@ -436,11 +434,4 @@ fn failure(stop: Stop) -> Failure {
 /// UTC with milliseconds.
 pub(crate) fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
-fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -2,13 +2,11 @@
 
 #![allow(clippy::disallowed_types)] // keys are looked up by hash; their order never shows
 
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use store::{ApiKeyRow, Store, StoreError};
-use vocab::Secret;
+use vocab::{Secret, sha256_hex};
 
 /// Recognisable for people and for scanners that look for leaked secrets.
 const PREFIX: &str = "ipk_";
@@ -53,7 +51,7 @@ impl NewApiKey {
             id: uuid::Uuid::now_v7().to_string(),
             name: name.to_owned(),
             hint: key[..HINT_LENGTH].to_owned(),
-            hash: hex(&hash(&key)),
+            hash: sha256_hex(key.as_bytes()),
             created_at: now.to_owned(),
             revoked_at: None,
         };
@@ -79,21 +77,10 @@ fn is_well_formed(key: &str) -> bool {
         && key[length..] == checksum(&key[..length])
 }
 
-fn hash(key: &str) -> [u8; 32] {
-    Sha256::digest(key.as_bytes()).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
 /// The keys of one database.
 pub(crate) struct ApiKeys {
     store: Store,
-    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
+    remembered: Mutex<HashMap<String, Remembered>>,
 }
 
 /// What the database said of a key, and when it was asked.
@@ -112,12 +99,12 @@ impl ApiKeys {
         if !is_well_formed(key) {
             return Ok(None);
         }
-        let hash = hash(key);
+        let hash = sha256_hex(key.as_bytes());
         if let Some(known) = self.recall(&hash) {
             return Ok(known);
         }
         let asked = Instant::now();
-        let found = self.store.find_api_key(hex(&hash)).await?.map(|row| row.id);
+        let found = self.store.find_api_key(hash.clone()).await?.map(|row| row.id);
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED {
             remembered.clear();
@@ -126,7 +113,7 @@ impl ApiKeys {
         Ok(found)
     }
 
-    fn recall(&self, hash: &[u8; 32]) -> Option<Option<String>> {
+    fn recall(&self, hash: &str) -> Option<Option<String>> {
         let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.get(hash).filter(|known| known.asked.elapsed() < MEMORY).map(|known| known.found.clone())
     }

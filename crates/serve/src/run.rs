@@ -16,13 +16,14 @@ use plan::Problem;
 use plan::procedure::{LimitKey, Outcome, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
-use vocab::{ColumnName, Datum, FieldType};
+use vocab::{ColumnName, Datum, FieldType, sha256_hex};
+
+/// Characters of a list's digest that make its tag.
+const LIST_TAG_LENGTH: usize = 32;
 
 /// What a request is served with.
 pub(crate) struct Surroundings<'a> {
@@ -404,7 +405,7 @@ impl Frame {
                     })
                     .collect();
                 let body = serde_json::json!({"items": items, "next": page.next}).to_string();
-                let tag = quoted(&digest(body.as_bytes()));
+                let tag = quoted(&sha256_hex(body.as_bytes())[..LIST_TAG_LENGTH]);
                 let mut answer = Answer::json(200, body);
                 answer.headers.push(("etag", tag));
                 Flow::Exit(answer, *writes)
@@ -540,14 +541,6 @@ fn text(datum: &Datum) -> String {
 
 fn quoted(tag: &str) -> String {
     format!("\"{tag}\"")
-}
-
-/// The first half of the SHA-256, lower-case hex.
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(16).fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// Whether `W/"1"` counts as `"1"`.

@@ -3,6 +3,7 @@
 
 pub mod datum;
 pub mod diagnostic;
+pub mod digest;
 pub mod engine;
 pub mod field_type;
 pub mod name;
@@ -10,6 +11,7 @@ pub mod secret;
 
 pub use datum::Datum;
 pub use diagnostic::{Code, Diagnostic, Place, Severity};
+pub use digest::sha256_hex;
 pub use engine::Engine;
 pub use field_type::FieldType;
 pub use name::*;
