@@ -1,18 +1,25 @@
-//! What a run of the sample task prints and writes, compared with the copy in `tests/cases/golden`. What differs from run to run
+//! What a run of each sample task prints and writes, compared with the copy in `tests/cases/golden`. What differs from run to run
 //! is replaced; `lib/` is left out, because it is copied as it is. `UPDATE_GOLDEN=1` writes the copy anew.
 
 use crate::harness::workspace::{Workspace, end, files};
-use crate::harness::{CONTACT_NEWSLETTER, is_updating, repository};
+use crate::harness::{Sample, is_updating, repository};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs;
 
-const FOLDER: &str = "tests/cases/golden/contact-newsletter";
+#[test]
+fn contact_newsletter_gives_what_it_gave() {
+    check(Sample::ContactNewsletter);
+}
 
 #[test]
-fn the_sample_task_gives_what_it_gave() {
-    let sample = repository(CONTACT_NEWSLETTER);
-    let workspace = Workspace::new();
+fn products_gives_what_it_gave() {
+    check(Sample::Products);
+}
+
+fn check(of: Sample) {
+    let sample = of.task();
+    let workspace = Workspace::of(of);
     let plan = end(workspace.command(&["run", "--plan"]).arg(&sample)).must_end_with(0).stdout;
     let ended = workspace.run(&sample).must_end_with(0);
     let mut made = BTreeMap::from([("plan.txt".to_owned(), plan.into_bytes())]);
@@ -26,18 +33,20 @@ fn the_sample_task_gives_what_it_gave() {
             made.insert(format!("files/{path}"), content);
         }
     }
-    compare(&made);
+    compare(of.golden(), &made);
 }
 
 #[test]
 fn the_same_task_gives_the_same_bytes() {
-    let made = || {
-        let workspace = Workspace::completed();
+    let made = |sample| {
+        let workspace = Workspace::completed_with(sample);
         let mut made = files(&workspace.application);
         made.remove("response.yaml").unwrap();
         made
     };
-    assert!(made() == made());
+    for sample in [Sample::ContactNewsletter, Sample::Products] {
+        assert!(made(sample) == made(sample), "{sample:?}");
+    }
 }
 
 /// The response without what only this run knows.
@@ -59,8 +68,8 @@ fn undated(text: &str, response: &Json) -> String {
     text
 }
 
-fn compare(made: &BTreeMap<String, Vec<u8>>) {
-    let folder = repository(FOLDER);
+fn compare(folder_name: &str, made: &BTreeMap<String, Vec<u8>>) {
+    let folder = repository(folder_name);
     if is_updating() {
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();
@@ -82,7 +91,7 @@ fn compare(made: &BTreeMap<String, Vec<u8>>) {
             Some(_) => {}
         }
     }
-    assert!(wrong.is_empty(), "\n{}\n`UPDATE_GOLDEN=1` writes {FOLDER} anew", wrong.join("\n"));
+    assert!(wrong.is_empty(), "\n{}\n`UPDATE_GOLDEN=1` writes {folder_name} anew", wrong.join("\n"));
 }
 
 fn first_difference(kept: &[u8], made: &[u8]) -> String {

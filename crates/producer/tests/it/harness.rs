@@ -10,6 +10,56 @@ use std::path::{Path, PathBuf};
 pub const CONTACT_NEWSLETTER: &str = "tests/cases/tasks/contact-newsletter-api.yaml";
 /// Its id.
 pub const TASK_ID: &str = "integration_2025_001";
+
+/// The tasks whose APIs are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sample {
+    /// [`CONTACT_NEWSLETTER`].
+    ContactNewsletter,
+    /// Records: one kind whose fields the task names, and one of the catalogue.
+    Products,
+}
+
+impl Sample {
+    pub fn task(self) -> PathBuf {
+        repository(match self {
+            Self::ContactNewsletter => CONTACT_NEWSLETTER,
+            Self::Products => "tests/cases/tasks/products-api.yaml",
+        })
+    }
+
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::ContactNewsletter => TASK_ID,
+            Self::Products => "products_2025_001",
+        }
+    }
+
+    /// The folder of the cases about its API.
+    pub fn cases(self) -> PathBuf {
+        repository(match self {
+            Self::ContactNewsletter => "tests/cases/http",
+            Self::Products => "tests/cases/http/products",
+        })
+    }
+
+    /// Requests after which a server's limiter has too much of a past for another case; somewhat less than the task allows a minute.
+    pub fn most_requests(self) -> u32 {
+        match self {
+            Self::ContactNewsletter => 80,
+            Self::Products => 500,
+        }
+    }
+
+    /// The folder of what a run gave.
+    pub fn golden(self) -> &'static str {
+        match self {
+            Self::ContactNewsletter => "tests/cases/golden/contact-newsletter",
+            Self::Products => "tests/cases/golden/products",
+        }
+    }
+}
+
 /// A body that `POST /api/contact` accepts.
 pub const MESSAGE: &str = r#"{"name":"Ada","email":"ada@example.com","message":"Hello"}"#;
 /// A body that `POST /api/newsletter` accepts.

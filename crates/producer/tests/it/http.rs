@@ -1,64 +1,76 @@
-//! Every case of `tests/cases/http`, asked of both servers. The cases are `docs/http-manners.md` as examples.
+//! Every case of `tests/cases/http`, asked of both servers. The cases are `docs/http-manners.md` as examples: those of the folder
+//! itself about the API of the first sample task, those of `products/` about that of the other.
 //!
 //! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, and in expected headers
 //! `${seconds}` (a whole number from 1 to 60) and `${uuid}` (a UUIDv7).
 
+use crate::harness::Sample;
 use crate::harness::client;
-use crate::harness::repository;
 use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Workspace, end};
-use plan::http_case::{ANY, Answer, Expectation, HttpCase};
+use plan::http_case::{ANY, Answer, CaseRequest, Expectation, HttpCase, ID};
 use serde_json::Value as Json;
 use std::fs;
 
-const FOLDER: &str = "tests/cases/http";
-/// Requests after which a server's limiter has too much of a past for the next case.
-const MOST_REQUESTS: u32 = 80;
-
-/// Makes one test of every file for each server.
+/// Makes a module of a sample's cases, with one test of every file for each server.
 macro_rules! files {
-    ($($name:ident),* $(,)?) => {
-        const FILES: &[&str] = &[$(stringify!($name)),*];
-        $(fn $name(kind: Kind) {
-            check(kind, stringify!($name));
-        })*
-        crate::harness::on_both_servers!($($name),*);
+    ($module:ident: $sample:expr, [$($name:ident),* $(,)?]) => {
+        mod $module {
+            use crate::harness::server::Kind;
+
+            $(fn $name(kind: Kind) {
+                super::check(kind, $sample, stringify!($name));
+            })*
+            crate::harness::on_both_servers!($($name),*);
+
+            #[test]
+            fn every_file_of_cases_is_in_the_list() {
+                assert_eq!(super::files_of($sample), [$(stringify!($name)),*]);
+            }
+        }
     };
 }
 
-files!(bodies, contact, formats, keys, limits, newsletter, operations, request_ids, routes, validation);
+files!(contact_newsletter: crate::harness::Sample::ContactNewsletter, [
+    bodies, contact, formats, keys, limits, newsletter, operations, request_ids, routes, validation,
+]);
+files!(products: crate::harness::Sample::Products, [articles, changes, creation, deletion, lists, reading, replacement]);
 
-#[test]
-fn every_file_of_cases_is_in_the_list() {
-    let mut found: Vec<String> = fs::read_dir(repository(FOLDER))
+/// The names of a sample's files, sorted.
+fn files_of(sample: Sample) -> Vec<String> {
+    let mut found: Vec<String> = fs::read_dir(sample.cases())
         .unwrap()
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     found.sort();
-    assert_eq!(found, FILES);
+    found
 }
 
 #[test]
 fn the_emitted_application_passes_its_own_tests() {
     if Kind::Node.is_here() {
-        let workspace = Workspace::completed();
-        let tests = end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);
-        let cases: Vec<Json> =
-            serde_json::from_slice(&fs::read(workspace.application.join("test/cases.json")).unwrap()).unwrap();
-        assert!(tests.stdout.contains(&format!("# pass {}\n", cases.len())), "{}", tests.stdout);
+        for sample in [Sample::ContactNewsletter, Sample::Products] {
+            let workspace = Workspace::completed_with(sample);
+            let tests = end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);
+            let cases: Vec<Json> =
+                serde_json::from_slice(&fs::read(workspace.application.join("test/cases.json")).unwrap()).unwrap();
+            assert!(tests.stdout.contains(&format!("# pass {}\n", cases.len())), "{}", tests.stdout);
+        }
     }
 }
 
 /// Asks a server everything in a file, and fails with all differences at once.
-fn check(kind: Kind, file: &str) {
-    let prepared = Workspace::completed();
+fn check(kind: Kind, sample: Sample, file: &str) {
+    let prepared = Workspace::completed_with(sample);
     let key = prepared.create_key();
     let mut running: Option<Running> = None;
     let mut found = Vec::new();
-    for case in read(file) {
+    for case in read(sample, file) {
         let server = match running.take() {
             Some(server) if server.can_still_answer(&case) => server,
-            Some(_) | None => Running::start(kind, &prepared),
+            Some(_) | None => Running::start(kind, sample, &prepared),
         };
         found.extend(
             server
@@ -66,7 +78,7 @@ fn check(kind: Kind, file: &str) {
                 .into_iter()
                 .map(|difference| format!("{kind:?} {file}.yaml `{}`: {difference}", case.name)),
         );
-        running = Some(Running { requests: server.requests + case.repeat, ..server });
+        running = Some(Running { requests: server.requests + 1 + case.repeat, ..server });
     }
     let log = running.map(|running| running.server.log()).unwrap_or_default();
     assert!(found.is_empty(), "\n{}\n\nlog of the last server:\n{log}", found.join("\n"));
@@ -77,36 +89,62 @@ struct Running {
     server: Server,
     _workspace: Workspace,
     requests: u32,
+    most_requests: u32,
 }
 
 impl Running {
-    fn start(kind: Kind, prepared: &Workspace) -> Self {
+    fn start(kind: Kind, sample: Sample, prepared: &Workspace) -> Self {
         let workspace = prepared.copy();
-        Self { server: Server::start(kind, &workspace), _workspace: workspace, requests: 0 }
+        Self {
+            server: Server::start(kind, &workspace),
+            _workspace: workspace,
+            requests: 0,
+            most_requests: sample.most_requests(),
+        }
     }
 
     /// What looks at counts needs a server that nobody has asked yet.
     fn can_still_answer(&self, case: &HttpCase) -> bool {
         let counts =
             |(name, value): (&String, &String)| matches!(name.as_str(), "ratelimit" | "retry-after") && value != ANY;
-        case.repeat == 1 && self.requests < MOST_REQUESTS && !case.expect.headers.iter().any(counts)
+        case.repeat == 1 && self.requests < self.most_requests && !case.expect.headers.iter().any(counts)
     }
 
     fn differences(&self, case: &HttpCase, key: &str) -> Vec<String> {
-        let ask = || client::ask(self.server.address, &case.request, key);
-        let answers: Result<Vec<Answer>, _> = (0..case.repeat).map(|_| ask()).collect();
-        match answers {
-            Ok(answers) => {
-                let last = answers.last().unwrap();
-                filled(&case.expect, last).differences(last, None)
+        self.last_answer(case, key).map_or_else(
+            |problem| vec![problem],
+            |(answer, id)| filled(&case.expect, &answer).differences(&answer, id.as_deref()),
+        )
+    }
+
+    /// The answer to compare, with the id of what the request before made.
+    fn last_answer(&self, case: &HttpCase, key: &str) -> Result<(Answer, Option<String>), String> {
+        let ask = |request: &CaseRequest| {
+            client::ask(self.server.address, request, key).map_err(|error| format!("no answer: {error}"))
+        };
+        let mut request = case.request.clone();
+        let mut id = None;
+        if let Some(before) = &case.before {
+            let made = ask(before)?;
+            if !(200..300).contains(&made.status) {
+                let body = String::from_utf8_lossy(&made.body).into_owned();
+                return Err(format!("the request before was answered {}: {body}", made.status));
             }
-            Err(error) => vec![format!("no answer: {error}")],
+            id = made.id();
         }
+        if let Some(id) = &id {
+            request.path = request.path.replace(ID, id);
+        }
+        let mut answer = ask(&request)?;
+        for _ in 1..case.repeat {
+            answer = ask(&request)?;
+        }
+        Ok((answer, id))
     }
 }
 
-fn read(file: &str) -> Vec<HttpCase> {
-    let text = fs::read_to_string(repository(FOLDER).join(file).with_extension("yaml")).unwrap();
+fn read(sample: Sample, file: &str) -> Vec<HttpCase> {
+    let text = fs::read_to_string(sample.cases().join(file).with_extension("yaml")).unwrap();
     let cases: Vec<Json> = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file}.yaml: {error}"));
     let case = |case| serde_json::from_value(expanded(case)).unwrap_or_else(|error| panic!("{file}.yaml: {error}"));
     cases.into_iter().map(case).collect()

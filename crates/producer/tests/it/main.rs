@@ -9,6 +9,8 @@
 mod golden;
 mod harness;
 mod http;
+mod lists;
 mod raw;
+mod records;
 mod refused;
 mod run;

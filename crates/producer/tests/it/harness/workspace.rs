@@ -1,6 +1,6 @@
 //! A workspace in a folder of its own, and the command line at work in it.
 
-use super::{CONTACT_NEWSLETTER, TASK_ID, repository};
+use super::Sample;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,6 +15,7 @@ use vocab::Datum;
 /// A folder that is gone afterwards.
 pub struct Workspace {
     folder: TempDir,
+    sample: Sample,
     /// The folder of the sample task.
     pub application: PathBuf,
 }
@@ -30,21 +31,31 @@ pub struct Ended {
 impl Workspace {
     /// An empty one.
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let application = folder.path().join("output/integration").join(format!("task_{TASK_ID}"));
-        Self { folder, application }
+        Self::of(Sample::ContactNewsletter)
     }
 
-    /// One in which the sample task was completed.
+    /// An empty one for a sample task.
+    pub fn of(sample: Sample) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let application = folder.path().join("output/integration").join(format!("task_{}", sample.id()));
+        Self { folder, sample, application }
+    }
+
+    /// One in which the first sample task was completed.
     pub fn completed() -> Self {
-        let workspace = Self::new();
-        workspace.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0);
+        Self::completed_with(Sample::ContactNewsletter)
+    }
+
+    /// One in which a sample task was completed.
+    pub fn completed_with(sample: Sample) -> Self {
+        let workspace = Self::of(sample);
+        workspace.run(&sample.task()).must_end_with(0);
         workspace
     }
 
     /// Another one with the same files.
     pub fn copy(&self) -> Self {
-        let copy = Self::new();
+        let copy = Self::of(self.sample);
         for (path, file) in walk(self.path()) {
             let target = copy.path().join(path);
             fs::create_dir_all(target.parent().unwrap()).unwrap();
