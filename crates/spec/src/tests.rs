@@ -32,10 +32,13 @@ fn render(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(line).collect()
 }
 
-/// The five tasks as users send them.
+/// The tasks as users send them; the five samples that must always run are among them.
 fn samples() -> Vec<PathBuf> {
     let samples: Vec<PathBuf> = entries(&cases("tasks")).into_iter().filter(|path| path.is_file()).collect();
-    assert_eq!(samples.len(), 5);
+    for name in ["contact-newsletter-api", "hubspot-contacts", "shop-database", "stripe-payments", "user-accounts-api"]
+    {
+        assert!(samples.iter().any(|path| path.file_stem().is_some_and(|stem| stem == name)), "{name} is missing");
+    }
     samples
 }
 
