@@ -155,6 +155,9 @@ export function openDatabase(file, { busyTimeout = BUSY_TIMEOUT } = {}) {
 function toColumn(value) {
   if (value === undefined) return null;
   if (typeof value === 'boolean') return Number(value);
+  // The driver cuts a text at U+0000, and the rest of it would then name another row. As bytes it stays whole and is equal to
+  // no text.
+  if (typeof value === 'string' && value.includes('\0')) return Buffer.from(value);
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
 }
 
