@@ -160,14 +160,6 @@ impl SqliteStore {
         Ok(wanted.filter_map(|wanted| inspect::difference(&wanted, &observed)).collect())
     }
 
-    /// The migrations of that scope that stand in the ledger, in the order they were applied.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub fn applied_migrations(&self, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
-        self.blocking(|connection| applied_migrations(connection, scope))
-    }
-
     /// Applies the migrations that the ledger does not have, each whole or not at all. Returns the names applied now.
     /// Safe against another process doing the same: the ledger is read inside the writing transaction.
     ///
