@@ -379,13 +379,16 @@ fn problem_detail(problem: Problem, policy: Option<&RateLimitPolicy>, max_body_b
         },
         Problem::MalformedRequest
         | Problem::MalformedBody
+        | Problem::MalformedIdempotencyKey
         | Problem::MissingCredentials
         | Problem::InvalidCredentials
         | Problem::NotFound
         | Problem::RequestTimeout
         | Problem::Conflict
+        | Problem::RequestInProgress
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
+        | Problem::IdempotencyKeyReused
         | Problem::InternalError
         | Problem::Unavailable
         | Problem::Overloaded => problem.detail().unwrap_or_default().to_owned(),

@@ -30,6 +30,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/database.js", include_str!("../node/lib/database.js")),
     ("lib/environment.js", include_str!("../node/lib/environment.js")),
     ("lib/etag.js", include_str!("../node/lib/etag.js")),
+    ("lib/idempotency.js", include_str!("../node/lib/idempotency.js")),
     ("lib/identifiers.js", include_str!("../node/lib/identifiers.js")),
     ("lib/json.js", include_str!("../node/lib/json.js")),
     ("lib/keys-command.js", include_str!("../node/lib/keys-command.js")),

@@ -3,7 +3,7 @@
 
 use crate::node::filter_parameter;
 use crate::node::names::{camel_case, pascal_case};
-use crate::outline::{Body, Content, Guard, Listing, Outline, RowField, Success, Tagged, outlines};
+use crate::outline::{Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, outlines};
 use plan::api::DocumentationFormat;
 use plan::database::Nullability;
 use plan::procedure::{ResponseField, Scheme};
@@ -135,6 +135,10 @@ fn headers(plans: &[&Plan]) -> Value {
             "schema": text,
             "example": "\"1\"",
         },
+        "Idempotency-Replayed": {
+            "description": "`true` where the answer was given before to a request with the same key.",
+            "schema": {"type": "string", "enum": ["true"]},
+        },
         "Location": {
             "description": "The path of the new record.",
             "schema": {"type": "string", "format": "uri-reference"},
@@ -242,6 +246,7 @@ impl Writer {
         let mut own: Vec<&str> = Vec::new();
         own.extend(answers.iter().any(|answer| answer.tagged == Tagged::Yes).then_some("ETag"));
         own.extend(answers.iter().any(|answer| answer.location.is_some()).then_some("Location"));
+        own.extend((outline.repeatable == Repeatable::WithKey).then_some("Idempotency-Replayed"));
         let headers = answer_headers(outline.limit.is_some(), &own);
         let mut schemas: Vec<Value> =
             answers.iter().filter_map(|answer| self.content_schema(outline, answer)).collect();
@@ -421,6 +426,7 @@ fn problem_response(kinds: &[Problem], limited: bool) -> Value {
     let retry = match kinds[0].status() {
         401 => &["WWW-Authenticate"][..],
         429 | 503 => &["Retry-After"][..],
+        _ if kinds.contains(&Problem::RequestInProgress) => &["Retry-After"][..],
         _ => &[],
     };
     json!({
@@ -529,6 +535,18 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
             found.push(header("If-Match", description));
         }
         Guard::None => {}
+    }
+    match outline.repeatable {
+        Repeatable::WithKey => found.push(Parameter {
+            name: "Idempotency-Key".to_owned(),
+            place: "header",
+            schema: json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}),
+            word: "1 to 255 visible ASCII characters".to_owned(),
+            description:
+                "Names this request: sent again with the same key within a day it is answered as before and done once."
+                    .to_owned(),
+        }),
+        Repeatable::No => {}
     }
     found
 }

@@ -26,6 +26,8 @@ pub struct Outline<'a> {
     pub path_parameters: Vec<(&'a str, Option<FieldType>)>,
     /// Whether `If-Match` decides over the change.
     pub guard: Guard,
+    /// Whether `Idempotency-Key` is honoured.
+    pub repeatable: Repeatable,
     /// The ways it can succeed, in order.
     pub answers: Vec<Success<'a>>,
     pub problems: BTreeSet<Problem>,
@@ -74,6 +76,13 @@ pub struct Listing<'a> {
 pub enum Guard {
     None,
     IfMatch,
+}
+
+/// Whether a request may be sent again with its idempotency key and is done once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeatable {
+    No,
+    WithKey,
 }
 
 /// A way to succeed.
@@ -164,6 +173,10 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
         guard: match steps.iter().any(|step| matches!(step, Step::Check(asked) if asks_for_version(asked))) {
             true => Guard::IfMatch,
             false => Guard::None,
+        },
+        repeatable: match steps.iter().any(|step| matches!(step, Step::Claim)) {
+            true => Repeatable::WithKey,
+            false => Repeatable::No,
         },
         answers,
         problems: problems(plan, &items),
@@ -356,6 +369,7 @@ fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
 fn slots_of_step(step: &Step) -> Vec<SlotName> {
     match step {
         Step::Read { filled_by, .. } => filled_by.iter().cloned().collect(),
+        Step::Recall(claim) => vec![claim.clone()],
         Step::Write(Write::Update { set, .. }) => set
             .iter()
             .filter_map(|(_, assigned)| match assigned {
@@ -394,6 +408,8 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         | Step::Presign { key: value, .. } => values.push(value),
         Step::Authorize { .. }
         | Step::Limit { .. }
+        | Step::Claim
+        | Step::Recall(_)
         | Step::Validate(_)
         | Step::Generate(_)
         | Step::VerifySignature { .. } => {}
@@ -448,6 +464,8 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
             found
         }
         Step::Limit { .. } => vec![Problem::RateLimited],
+        Step::Claim => vec![Problem::MalformedIdempotencyKey, Problem::RequestInProgress],
+        Step::Recall(_) => vec![Problem::IdempotencyKeyReused, Problem::Unavailable],
         Step::Validate(Input::Body(_) | Input::Changes(_)) => vec![
             Problem::MalformedBody,
             Problem::RequestTimeout,
@@ -609,6 +627,8 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
         Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } | Step::VerifySignature { .. } => Held::Outcome,
         Step::Limit { .. }
+        | Step::Claim
+        | Step::Recall(_)
         | Step::Validate(Input::Listing(_) | Input::Selection(_))
         | Step::Generate(_)
         | Step::Digest(_)

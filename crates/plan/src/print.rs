@@ -126,6 +126,8 @@ pub fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Authorize { .. } => "authorize",
         Step::Limit { .. } => "limit",
+        Step::Claim => "claim",
+        Step::Recall(_) => "recall",
         Step::Validate(_) => "validate",
         Step::Generate(_) => "generate",
         Step::Check(_) => "check",
@@ -163,6 +165,8 @@ fn step(step: &Step) -> String {
             };
             format!("{name} {policy} by {by}")
         }
+        Step::Claim => format!("{name} the idempotency key"),
+        Step::Recall(claim) => format!("{name} the answer kept for {claim}"),
         Step::Validate(input) => match input {
             Input::Body(what) => format!("{name} body as {}", shape(what)),
             Input::Changes(what) => format!("{name} body as changes of {}", shape(what)),

@@ -6,7 +6,7 @@ use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, target};
 use catalog::Catalog;
 use plan::api::{ApiPlan, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
-use plan::procedure::{LimitKey, Procedure, Scheme, Trigger};
+use plan::procedure::{Item, LimitKey, Procedure, Scheme, Step, Trigger};
 use plan::{Decision, Phase, Table, check, system};
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, ResponseFormat, RuleValue, SecurityFeature, Segment,
@@ -89,8 +89,8 @@ impl Designer<'_> {
     fn check_features(&mut self, features: &[Spanned<SecurityFeature>]) {
         for feature in features {
             match feature.value {
-                SecurityFeature::RateLimiting | SecurityFeature::InputValidation => {}
-                SecurityFeature::Cors | SecurityFeature::SecurityHeaders | SecurityFeature::Idempotency => {
+                SecurityFeature::RateLimiting | SecurityFeature::InputValidation | SecurityFeature::Idempotency => {}
+                SecurityFeature::Cors | SecurityFeature::SecurityHeaders => {
                     self.problems.push(
                         Diagnostic::error(
                             codes::SECURITY_FEATURE_NOT_BUILT,
@@ -333,6 +333,10 @@ impl Designer<'_> {
         if !endpoints.is_empty() {
             self.add_table(system::outbox_events());
             self.add_table(system::api_keys());
+            let claims = |item: &Item| matches!(item, Item::Let(_, Step::Claim));
+            if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(claims)) {
+                self.add_table(system::idempotency_answers());
+            }
         }
     }
 

@@ -81,12 +81,27 @@ impl Given<'_> {
         items
     }
 
+    /// The guards of a change: sent again with the same idempotency key, it is made once.
+    fn write_guards(&self) -> Vec<Item> {
+        let mut items = self.guards();
+        items.push(Item::Let(slot("claim"), Step::Claim));
+        items
+    }
+
     /// The steps before a new row: who may call, what comes in, and the row's id.
     fn opening(&self) -> Vec<Item> {
-        let mut items = self.guards();
+        let mut items = self.write_guards();
         items.push(Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))));
         items.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid)));
         items
+    }
+
+    /// The transaction of a change with its answer, which stands for it when the request is sent again.
+    fn once(&self, changes: Vec<Item>, answer: Response) -> Item {
+        let mut items = vec![Item::Do(Step::Recall(slot("claim")))];
+        items.extend(changes);
+        items.push(Item::Exit(answer, Writes::Keep));
+        Item::Transaction(items)
     }
 
     /// The new row: id, the fields of the request, the times, the first version.
@@ -208,18 +223,15 @@ impl Given<'_> {
         let payload =
             fields.iter().map(|(name, _)| (name.clone(), Value::Field(slot("fresh"), name.clone()))).collect();
         changes.push(Item::Do(Step::Emit { event: event.clone(), payload }));
-        let mut body = self.guards();
+        let mut body = self.write_guards();
         body.push(Item::Let(slot("input"), Step::Validate(input)));
-        body.push(Item::Transaction(changes));
-        body.push(Item::Exit(
-            Response::Answer {
-                status: 200,
-                body: self.answer(|name| Value::Field(slot("fresh"), name.clone())),
-                tag: Some(Value::Field(slot("fresh"), field_name("row_version"))),
-                location: None,
-            },
-            Writes::Keep,
-        ));
+        let answer = Response::Answer {
+            status: 200,
+            body: self.answer(|name| Value::Field(slot("fresh"), name.clone())),
+            tag: Some(Value::Field(slot("fresh"), field_name("row_version"))),
+            location: None,
+        };
+        body.push(self.once(changes, answer));
         Behaved { summary, body, table, event: Some((event, fields)), example: self.example() }
     }
 

@@ -58,16 +58,17 @@ impl<'a> Asker<'a> {
     fn cases(&self) -> Vec<HttpCase> {
         let body = &self.endpoint.procedure.body;
         let mut cases = Vec::new();
-        match body.last() {
-            Some(Item::Exit(Response::Answer { status, body, tag, .. }, _)) => {
+        match final_response(body) {
+            Some(Response::Answer { status, body, tag, .. }) => {
                 cases.extend(self.answers(*status, body.iter().map(|field| field.name.as_str()), tag.as_ref()));
             }
-            Some(Item::Exit(Response::Rows { .. }, _)) => {
+            Some(Response::Rows { .. }) => {
                 let request = self.request();
                 cases.push(self.case("lists", request, 200).with_body(&json!({"items": ANY, "next": ANY})));
             }
-            _ => {}
+            Some(Response::Problem(_) | Response::Redirect(_) | Response::Done) | None => {}
         }
+        cases.extend(self.repetitions());
         for item in body {
             match item {
                 Item::Let(_, Step::Validate(Input::Body(shape))) => cases.extend(self.wrong_bodies(shape)),
@@ -125,6 +126,55 @@ impl<'a> Asker<'a> {
             cases.push(self.problem("refuses another version", stale, Problem::PreconditionFailed));
         }
         cases
+    }
+
+    /// A request that makes something is sent again with its idempotency key: as it was, and otherwise.
+    fn repetitions(&self) -> Vec<HttpCase> {
+        let claims = |item: &Item| matches!(item, Item::Let(_, Step::Claim));
+        if !self.endpoint.procedure.body.iter().any(claims) || self.path.contains('{') || self.right.is_null() {
+            return Vec::new();
+        }
+        let keyed = |key: &str, body: &Json| {
+            let mut request = self.request().with_body(body);
+            request.headers.insert("idempotency-key".to_owned(), format!("{key}-{}", self.endpoint.procedure.name));
+            request
+        };
+        let text = self.right.to_string().replace(UNIQUE, "repeated");
+        let once: Json = serde_json::from_str(&text).unwrap_or_else(|_| self.right.clone());
+        let Some(Response::Answer { status, .. }) = final_response(&self.endpoint.procedure.body) else {
+            return Vec::new();
+        };
+        let mut replayed = self.case("answers a repeated request as before", keyed("same", &once), *status);
+        replayed.before = Some(keyed("same", &once));
+        replayed.expect.headers.insert("idempotency-replayed".to_owned(), "true".to_owned());
+        if answers_id(self.endpoint) {
+            replayed = replayed.with_body(&json!({"id": ID}));
+        }
+        let malformed = keyed(&"k".repeat(256), &once);
+        let mut cases =
+            vec![replayed, self.problem("refuses a malformed key", malformed, Problem::MalformedIdempotencyKey)];
+        if let Some(other) = self.another(&once) {
+            let shows = "refuses another request with the same key";
+            let mut reused = self.problem(shows, keyed("other", &other), Problem::IdempotencyKeyReused);
+            let text = self.right.to_string().replace(UNIQUE, "reused");
+            reused.before = serde_json::from_str(&text).ok().map(|body| keyed("other", &body));
+            cases.push(reused);
+        }
+        cases
+    }
+
+    /// The body with another text in it.
+    fn another(&self, body: &Json) -> Option<Json> {
+        let is_text = |field: &&plan::shape::ShapeField| match field.field_type {
+            FieldType::Line { max } | FieldType::Text { max } => max >= field.min_length.max(7),
+            _ => false,
+        };
+        let mut other = body.clone();
+        match shape_of(self.endpoint)?.fields.iter().find(is_text) {
+            Some(field) => other[field.name.as_str()] = "another".into(),
+            None => other = serde_json::from_str(&body.to_string().replacen('@', ".another@", 1)).ok()?,
+        }
+        (other != *body).then_some(other)
     }
 
     fn missing(&self) -> HttpCase {
@@ -322,9 +372,18 @@ fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
 
 /// Whether the answer tells which record was made.
 fn answers_id(endpoint: &Endpoint) -> bool {
-    match endpoint.procedure.body.last() {
-        Some(Item::Exit(Response::Answer { body, .. }, _)) => body.iter().any(|field| field.name.as_str() == "id"),
-        _ => false,
+    match final_response(&endpoint.procedure.body) {
+        Some(Response::Answer { body, .. }) => body.iter().any(|field| field.name.as_str() == "id"),
+        Some(Response::Rows { .. } | Response::Problem(_) | Response::Redirect(_) | Response::Done) | None => false,
+    }
+}
+
+/// What a request that nothing stops is answered with.
+fn final_response(items: &[Item]) -> Option<&Response> {
+    match items.last()? {
+        Item::Exit(response, _) => Some(response),
+        Item::Transaction(body) => final_response(body),
+        Item::Let(..) | Item::Do(_) | Item::Match(..) => None,
     }
 }
 

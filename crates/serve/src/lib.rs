@@ -5,6 +5,7 @@
 mod answer;
 mod api_key;
 mod body;
+mod idempotency;
 mod listen;
 mod listing;
 mod metrics;

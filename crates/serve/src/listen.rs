@@ -25,6 +25,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often measurements are moved into their buckets.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// How often answers that were kept long enough are forgotten.
+const FORGET: Duration = Duration::from_secs(60);
 /// How long to wait after the system refused a connection, so that a full table does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -39,12 +41,18 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut upkeep = tokio::time::interval(UPKEEP);
+    let mut forget = tokio::time::interval(FORGET);
     tokio::pin!(end);
     loop {
         let accepted = tokio::select! {
             () = &mut end => break,
             _ = upkeep.tick() => {
                 current.load().upkeep();
+                continue;
+            }
+            _ = forget.tick() => {
+                let service = current.load_full();
+                tokio::spawn(async move { service.forget_answers().await });
                 continue;
             }
             accepted = accept(&listener, &places) => accepted,

@@ -20,6 +20,7 @@ pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, Em
         .map(|shared| match shared {
             Shared::Keys => "import { ApiKeys } from '../../lib/api-keys.js';",
             Shared::Limits => "import { RateLimit } from '../../lib/rate-limit.js';",
+            Shared::Idempotency => "import { Idempotency } from '../../lib/idempotency.js';",
             Shared::Outbox => "import { Outbox } from '../../lib/outbox.js';",
         })
         .collect();
@@ -47,6 +48,7 @@ fn opening(module: &EndpointModule<'_>) -> String {
         .map(|shared| match shared {
             Shared::Keys => "its API keys",
             Shared::Limits => "its rate limits",
+            Shared::Idempotency => "its idempotency keys",
             Shared::Outbox => "its outbox",
         })
         .collect();
@@ -84,6 +86,7 @@ fn create_middleware(script: &mut Script, plan: &Plan, module: &EndpointModule<'
                 plan.api.policies.iter().for_each(|policy| script.line(&rate_limit(policy)));
                 script.close("},");
             }
+            Shared::Idempotency => script.line("idempotency: new Idempotency(database),"),
             Shared::Outbox => {
                 script.line("outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),");
             }

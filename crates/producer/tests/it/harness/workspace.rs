@@ -103,6 +103,16 @@ impl Workspace {
         rows.into_iter().map(|row| row.into_iter().map(shown).collect()).collect()
     }
 
+    /// Changes the database by a statement.
+    pub fn execute(&self, statement: &'static str) {
+        let store = Store::open(&Location::File(self.database_file())).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let work = store.transaction(move |mut transaction| {
+            Box::pin(async move { Ok(store::Ended::Commit(transaction.execute(statement, &[]).await?)) })
+        });
+        runtime.block_on(work).unwrap();
+    }
+
     /// How many rows a table holds.
     pub fn count(&self, table: &str) -> u32 {
         self.query(&format!("SELECT count(*) FROM {table}"))[0][0].parse().unwrap()
