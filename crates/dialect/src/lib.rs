@@ -2,16 +2,17 @@
 //! One folder an engine; callers name the engine and never see which one it was.
 
 pub mod migration;
+pub mod name;
 mod sqlite;
 
 #[cfg(test)]
 mod tests;
 
-use plan::database::{Column, ObservedTable, Statement, Table};
+use plan::database::{Column, Index, ObservedTable, Statement, Table};
 use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::system;
 use plan::value::{Comparison, Value};
-use vocab::{ColumnName, Datum, Engine, FieldName, TableName};
+use vocab::{ColumnName, Datum, Engine, FieldName};
 
 /// A statement with placeholders, and where their values come from, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,22 @@ pub struct Unsupported {
     pub what: &'static str,
 }
 
+/// The statements that make tables with everything that belongs to them, in an order in which they can run.
+#[must_use]
+pub fn create_tables(engine: Engine, tables: &[Table]) -> Vec<Statement> {
+    match engine {
+        Engine::Sqlite => sqlite::definition::create_tables(tables),
+    }
+}
+
+/// The statement that makes an index of a table that may hold rows.
+#[must_use]
+pub fn create_index(engine: Engine, table: &Table, index: &Index) -> Statement {
+    match engine {
+        Engine::Sqlite => sqlite::definition::create_index(table, index),
+    }
+}
+
 /// The statement that makes a table.
 #[must_use]
 pub fn create_table(engine: Engine, table: &Table) -> Statement {
@@ -40,9 +57,9 @@ pub fn create_table(engine: Engine, table: &Table) -> Statement {
     }
 }
 
-/// The statement that adds a column to a table that may hold rows.
+/// The statements that add a column of the table, with its key and its checks, to the table that may hold rows.
 #[must_use]
-pub fn add_column(engine: Engine, table: &TableName, column: &Column) -> Statement {
+pub fn add_column(engine: Engine, table: &Table, column: &Column) -> Vec<Statement> {
     match engine {
         Engine::Sqlite => sqlite::definition::add_column(table, column),
     }

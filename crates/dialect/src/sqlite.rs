@@ -3,7 +3,7 @@
 pub mod definition;
 pub mod statement;
 
-use vocab::FieldType;
+use vocab::{Datum, FieldType};
 
 /// The identifier as it stands in a statement. The only place that writes one: names are checked when they are parsed, so
 /// quoting is needed for SQLite's keywords alone.
@@ -40,6 +40,27 @@ pub fn collation(field_type: FieldType) -> &'static str {
         | FieldType::Uuid
         | FieldType::Json => "BINARY",
     }
+}
+
+/// The value as it stands in a statement, for what cannot be bound: defaults and checks.
+pub fn literal(datum: &Datum) -> String {
+    match datum {
+        Datum::Null => "NULL".to_owned(),
+        Datum::Boolean(value) => i64::from(*value).to_string(),
+        Datum::Integer(value) => value.to_string(),
+        Datum::Text(value) => text(value),
+        Datum::Json(value) => text(&value.to_string()),
+    }
+}
+
+/// A text as it stands in a statement.
+pub fn text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The time as texts have it: `2026-01-02T03:04:05.678Z`.
+pub fn now() -> String {
+    "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')".to_owned()
 }
 
 /// SQLite's keywords, <https://sqlite.org/lang_keywords.html>, sorted.

@@ -2,7 +2,7 @@
 
 use crate::{Listing, create_table, lower_listing, lower_listing_base, lower_query, lower_write, migration};
 use expect_test::{Expect, expect};
-use plan::database::{Column, Migration, Nullability, Sensitivity, Table};
+use plan::database::{Column, Migration, Nullability, Rules, Sensitivity, Table};
 use plan::query::{Assigned, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldName, FieldType, TableName};
@@ -12,6 +12,7 @@ fn table() -> Table {
         name: ColumnName::parse(name).unwrap(),
         field_type,
         nullability,
+        default: None,
         sensitivity: Sensitivity::Plain,
         comment: "a column".into(),
     };
@@ -25,6 +26,7 @@ fn table() -> Table {
         ],
         primary_key: vec![ColumnName::parse("id").unwrap()],
         unique: vec![vec![ColumnName::parse("email").unwrap()]],
+        rules: Rules::default(),
     }
 }
 

@@ -6,7 +6,7 @@ mod products;
 use crate::{EmitError, files, openapi};
 use expect_test::{Expect, expect};
 use plan::api::{DocumentationFormat, Endpoint};
-use plan::database::{Column, Nullability, Sensitivity, Table};
+use plan::database::{Column, Nullability, Rules, Sensitivity, Table};
 use plan::procedure::{Generated, Input, LimitKey, Response, ResponseField, Writes};
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock};
 use plan::shape::{Presence, ShapeField};
@@ -45,6 +45,7 @@ fn doors() -> Table {
         name: column(name),
         field_type,
         nullability,
+        default: None,
         sensitivity: Sensitivity::Plain,
         comment: "a | b".into(),
     };
@@ -59,6 +60,7 @@ fn doors() -> Table {
         ],
         primary_key: vec![self::column("id")],
         unique: vec![vec![self::column("code")]],
+        rules: Rules::default(),
     }
 }
 

@@ -1,5 +1,11 @@
 //! A database: the tables wanted, the migrations that make them, and what a server was seen to hold.
 
+mod observed;
+mod rules;
+
+pub use observed::{Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable};
+pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
+
 use serde::{Deserialize, Serialize};
 use vocab::{ColumnName, Engine, FieldType, TableName};
 
@@ -46,6 +52,9 @@ pub struct Table {
     pub primary_key: Vec<ColumnName>,
     /// Sets of columns whose values together are unique.
     pub unique: Vec<Vec<ColumnName>>,
+    /// What the database itself holds its rows to.
+    #[serde(default)]
+    pub rules: Rules,
 }
 
 /// A column.
@@ -57,6 +66,9 @@ pub struct Column {
     pub field_type: FieldType,
     /// Whether it may be null.
     pub nullability: Nullability,
+    /// What a row holds that was written without the column.
+    #[serde(default)]
+    pub default: Option<ColumnDefault>,
     /// Who may see it.
     pub sensitivity: Sensitivity,
     /// What it means.
@@ -125,39 +137,4 @@ pub enum Undo {
     Statement(String),
     /// It cannot be, because.
     Impossible(String),
-}
-
-/// What is there before planning: an argument of the planner, so that planning needs no connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Observed {
-    /// The tables a server holds.
-    pub tables: Vec<ObservedTable>,
-    /// The database part of the plan that is active now.
-    pub active: Option<DatabasePlan>,
-}
-
-/// A table as the server describes it, in the server's own words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObservedTable {
-    /// Its name.
-    pub name: String,
-    /// Its columns in order.
-    pub columns: Vec<ObservedColumn>,
-    /// The columns of the primary key.
-    pub primary_key: Vec<String>,
-    /// Sets of columns whose values together are unique, without the primary key, sorted.
-    pub unique: Vec<Vec<String>>,
-}
-
-/// A column as the server describes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObservedColumn {
-    /// Its name.
-    pub name: String,
-    /// Its type, in the server's words.
-    pub sql_type: String,
-    /// Whether it may be null.
-    pub nullability: Nullability,
-    /// How texts are compared, in the server's words; empty where that does not apply.
-    pub collation: String,
 }

@@ -1,6 +1,6 @@
 //! The tables that every API brings with it: the outbox, the API keys and the answers kept for idempotency keys.
 
-use crate::database::{Column, Nullability, Sensitivity, Table};
+use crate::database::{Column, Nullability, Rules, Sensitivity, Table};
 use vocab::{ColumnName, FieldType, TableName};
 
 /// Longest answer that is kept for an idempotency key, in characters.
@@ -23,6 +23,7 @@ pub fn outbox_events() -> Table {
         ],
         primary_key: vec![column_name("id")],
         unique: Vec::new(),
+        rules: Rules::default(),
     }
 }
 
@@ -48,6 +49,7 @@ pub fn api_keys() -> Table {
         ],
         primary_key: vec![column_name("id")],
         unique: vec![vec![column_name("hash")]],
+        rules: Rules::default(),
     }
 }
 
@@ -83,6 +85,7 @@ pub fn idempotency_answers() -> Table {
         ],
         primary_key: vec![column_name("id")],
         unique: vec![vec![column_name("claim")]],
+        rules: Rules::default(),
     }
 }
 
@@ -91,6 +94,7 @@ fn required(name: &str, field_type: FieldType, sensitivity: Sensitivity, comment
         name: column_name(name),
         field_type,
         nullability: Nullability::NotNull,
+        default: None,
         sensitivity,
         comment: comment.to_owned(),
     }

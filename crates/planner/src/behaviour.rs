@@ -9,8 +9,8 @@ mod record_list;
 mod record_replace;
 mod record_update;
 
+use crate::table::{self, column_name};
 use catalog::Entity;
-use plan::database::{Column, Nullability, Sensitivity};
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
 use plan::query::{Assigned, Cardinality, Holes, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, Shape, ShapeField};
@@ -253,43 +253,7 @@ impl Given<'_> {
     }
 
     fn table(&self) -> Table {
-        let plain = |name: &str, field_type, comment: &str| Column {
-            name: column_name(name),
-            field_type,
-            nullability: Nullability::NotNull,
-            sensitivity: Sensitivity::Plain,
-            comment: comment.to_owned(),
-        };
-        let mut columns = vec![plain("id", FieldType::Uuid, "made by the server; sorts by time")];
-        columns.extend(self.entity.fields.iter().map(|field| Column {
-            name: column_name(field.name.as_str()),
-            field_type: field.field_type,
-            // What the entity leaves open stays nullable even where this task asks for it: another task may not.
-            nullability: match field.presence {
-                catalog::Presence::Required => Nullability::NotNull,
-                catalog::Presence::Optional => Nullability::Nullable,
-            },
-            sensitivity: match field.sensitivity {
-                catalog::Sensitivity::Plain => Sensitivity::Plain,
-                catalog::Sensitivity::Personal => Sensitivity::Personal,
-            },
-            comment: field.description.clone(),
-        }));
-        columns.push(plain("created_at", FieldType::Timestamp, "when the row was made"));
-        columns.push(plain("updated_at", FieldType::Timestamp, "when it was last changed"));
-        columns.push(plain("row_version", FieldType::Integer, "raised by each change; the tag of the record"));
-        Table {
-            name: self.entity.table.clone(),
-            comment: self.entity.comment.clone(),
-            columns,
-            primary_key: vec![column_name("id")],
-            unique: self
-                .entity
-                .unique
-                .iter()
-                .map(|fields| fields.iter().map(|field| column_name(field.as_str())).collect())
-                .collect(),
-        }
+        table::of_entity(self.entity)
     }
 
     /// A body with an example value in every field.
@@ -363,10 +327,6 @@ fn slot(text: &str) -> SlotName {
 
 fn field_name(text: &str) -> FieldName {
     FieldName::parse(text).expect("a column's name is a field's name")
-}
-
-fn column_name(text: &str) -> ColumnName {
-    ColumnName::parse(text).expect("a field's name is a column's name")
 }
 
 #[cfg(test)]

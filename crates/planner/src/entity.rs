@@ -2,12 +2,11 @@
 
 use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
 use crate::intent::{Inferred, infer, target};
+use crate::table::OWN_COLUMNS;
 use catalog::{Catalog, Entity, Field, Presence, Sensitivity};
 use spec::{ApiRequirements, Endpoint, FieldRule, RuleValue};
 use vocab::{Diagnostic, EntityName, FieldName, FieldType, TableName};
 
-/// Columns that every table of an entity has besides its fields.
-pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 /// Longest text of a field that says nothing of its length.
 const LINE_MAX: u32 = 200;
 const TEXT_MAX: u32 = 5000;

@@ -8,6 +8,7 @@ mod codes;
 mod entity;
 mod intent;
 mod schema;
+mod table;
 
 #[cfg(test)]
 mod tests;
@@ -15,9 +16,10 @@ mod tests;
 pub use codes::ALL_CODES;
 
 use catalog::Catalog;
-use plan::{Observed, Plan};
+use plan::database::Connection;
+use plan::{Decision, Observed, Phase, Plan};
 use spec::{Specification, Task};
-use vocab::{Diagnostic, TaskId};
+use vocab::{Diagnostic, Engine, TaskId};
 
 /// The version of the decisions this crate makes; it stands in every persisted plan.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -33,12 +35,19 @@ pub fn plan(task: &Task, task_id: &TaskId, catalog: &Catalog, observed: &Observe
         Specification::IntegrateService(_) => return Err(vec![not_built(task, "integrate_service")]),
     };
     let designed = api::design(requirements, catalog)?;
-    let database = schema::design(&designed.tables, observed, &requirements.place)?;
-    let cases = cases::for_api(&designed.api, &database.plan.tables);
+    let target = schema::Target { engine: Engine::Sqlite, connection: Connection::Embedded };
+    let database = schema::design(&designed.tables, target, observed, &requirements.place)?;
+    let cases = cases::for_api(&designed.api, &database.tables);
     let mut decisions = designed.decisions;
-    decisions.extend(database.decisions);
+    decisions.push(Decision {
+        phase: Phase::ProvisionDatabaseInstance,
+        subject: "database".to_owned(),
+        decision: "the embedded SQLite database of the workspace".to_owned(),
+        reason: "no database task and no connection was given".to_owned(),
+    });
+    decisions.extend(schema::decisions(&database.tables));
     decisions.sort_by_key(|decision| decision.phase);
-    Ok(Plan { task_id: task_id.clone(), api: designed.api, database: database.plan, decisions, cases })
+    Ok(Plan { task_id: task_id.clone(), api: designed.api, database, decisions, cases })
 }
 
 fn not_built(task: &Task, task_type: &str) -> Diagnostic {

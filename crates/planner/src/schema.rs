@@ -2,28 +2,34 @@
 //! refuse rows is an error that names it.
 
 use crate::codes::{CHANGE_NOT_ADDITIVE, TABLE_DIFFERS};
-use plan::database::{Connection, Nullability, ObservedTable, Statement};
+use plan::database::{Column, ColumnDefault, Connection, Nullability, ObservedTable, Statement, Uniqueness};
 use plan::{DatabasePlan, Decision, Migration, Observed, Phase, Table};
-use vocab::{Diagnostic, Engine, Place};
+use vocab::{ColumnName, Diagnostic, Engine, Place};
 
-/// The database, and why it is as it is.
-pub struct Designed {
-    pub plan: DatabasePlan,
-    pub decisions: Vec<Decision>,
+/// Where the tables are wanted.
+pub struct Target {
+    pub engine: Engine,
+    pub connection: Connection,
 }
 
-pub fn design(wanted: &[Table], observed: &Observed, place: &Place) -> Result<Designed, Vec<Diagnostic>> {
-    let engine = Engine::Sqlite;
+pub fn design(
+    wanted: &[Table],
+    target: Target,
+    observed: &Observed,
+    place: &Place,
+) -> Result<DatabasePlan, Vec<Diagnostic>> {
+    let Target { engine, connection } = target;
     let active = observed.active.as_ref();
     let before: &[Table] = active.map_or(&[], |plan| &plan.tables);
     let mut migrations = active.map_or_else(Vec::new, |plan| plan.migrations.clone());
     let mut problems = Vec::new();
+    let mut new = Vec::new();
     let mut statements = Vec::new();
     for table in wanted {
         let known = before.iter().find(|known| known.name == table.name);
         problems.extend(drift(engine, known.unwrap_or(table), &observed.tables, place));
         match known {
-            None => statements.push(dialect::create_table(engine, table)),
+            None => new.push(table.clone()),
             Some(known) => match additions(engine, known, table) {
                 Ok(added) => statements.extend(added),
                 Err(why) => problems.push(
@@ -40,100 +46,104 @@ pub fn design(wanted: &[Table], observed: &Observed, place: &Place) -> Result<De
     if !problems.is_empty() {
         return Err(problems);
     }
+    // New tables first: a column that is added may lead to one.
+    statements.splice(0..0, dialect::create_tables(engine, &new));
     if !statements.is_empty() {
         let number = migrations.len() + 1;
         let name = if number == 1 { "0001_initial".to_owned() } else { format!("{number:04}_additions") };
         migrations.push(Migration { name, statements });
     }
-    let decisions = decisions(wanted);
-    Ok(Designed {
-        plan: DatabasePlan { engine, connection: Connection::Embedded, tables: wanted.to_vec(), migrations },
-        decisions,
-    })
+    Ok(DatabasePlan { engine, connection, tables: wanted.to_vec(), migrations })
 }
 
 /// What is there must be what was made; a table that somebody changed by hand is not built upon.
 fn drift(engine: Engine, expected: &Table, observed: &[ObservedTable], place: &Place) -> Option<Diagnostic> {
     let found = observed.iter().find(|table| table.name == expected.name.as_str())?;
     let expected = dialect::described(engine, expected);
-    let difference = difference(&expected, found)?;
+    let differences = expected.differences(found);
+    if differences.is_empty() {
+        return None;
+    }
+    let message = format!("table `{}` is there and differs: {}", found.name, differences.join("; "));
     Some(
-        Diagnostic::error(TABLE_DIFFERS, format!("table `{}` is there and differs: {difference}", found.name), place)
+        Diagnostic::error(TABLE_DIFFERS, message, place)
             .with_help("change it back, or move the workspace's database away and run again"),
     )
 }
 
-/// The first difference in words.
-fn difference(expected: &ObservedTable, found: &ObservedTable) -> Option<String> {
-    for column in &expected.columns {
-        match found.columns.iter().find(|other| other.name == column.name) {
-            None => return Some(format!("column `{}` is missing", column.name)),
-            Some(other) if other != column => return Some(format!("column `{}` is of another kind", column.name)),
-            Some(_) => {}
-        }
-    }
-    if let Some(column) = found.columns.iter().find(|other| {
-        other.nullability == Nullability::NotNull && !expected.columns.iter().any(|column| column.name == other.name)
-    }) {
-        return Some(format!("column `{}` is not known and must have a value", column.name));
-    }
-    if expected.primary_key != found.primary_key {
-        return Some("its primary key is another one".to_owned());
-    }
-    if let Some(unique) = expected.unique.iter().find(|unique| !found.unique.contains(unique)) {
-        return Some(format!("`{}` is not unique", unique.join(", ")));
-    }
-    None
-}
-
+/// What an existing table gains. The rest stays as it is, whatever the task says: a column that it no longer names is kept.
 fn additions(engine: Engine, known: &Table, wanted: &Table) -> Result<Vec<Statement>, String> {
     let mut statements = Vec::new();
+    let mut added: Vec<&ColumnName> = Vec::new();
     for column in &wanted.columns {
         match known.columns.iter().find(|other| other.name == column.name) {
-            Some(other) if other.field_type == column.field_type && other.nullability == column.nullability => {}
+            Some(other)
+                if other.field_type == column.field_type
+                    && other.nullability == column.nullability
+                    && other.default == column.default => {}
             Some(_) => return Err(format!("column `{}` becomes another kind", column.name)),
-            None => match column.nullability {
-                Nullability::Nullable => statements.push(dialect::add_column(engine, &wanted.name, column)),
-                Nullability::NotNull => return Err(format!("column `{}` is new and must have a value", column.name)),
-            },
+            None => {
+                statements.extend(addition(engine, wanted, column)?);
+                added.push(&column.name);
+            }
         }
     }
     let lost = known.columns.iter().find(|other| {
         other.nullability == Nullability::NotNull && !wanted.columns.iter().any(|column| column.name == other.name)
     });
-    match lost {
-        Some(column) => Err(format!("column `{}` must have a value and is no longer given one", column.name)),
-        None if known.unique != wanted.unique => Err("what is unique changes".to_owned()),
-        None => Ok(statements),
+    if let Some(column) = lost {
+        return Err(format!("column `{}` must have a value and is no longer given one", column.name));
+    }
+    if known.unique != wanted.unique || known.primary_key != wanted.primary_key {
+        return Err("what is unique changes".to_owned());
+    }
+    let (before, after) = (&known.rules, &wanted.rules);
+    let is_new = |columns: &[ColumnName]| columns.iter().all(|column| added.contains(&column));
+    let keys = after.foreign_keys.iter().filter(|key| !is_new(&key.columns));
+    if !keys.eq(&before.foreign_keys) {
+        return Err("its keys to other tables change".to_owned());
+    }
+    let checks = after.checks.iter().filter(|check| !added.contains(&&check.column));
+    if !checks.eq(&before.checks) || before.times != after.times {
+        return Err("what its rows must hold changes".to_owned());
+    }
+    if let Some(index) = before.indexes.iter().find(|index| !after.indexes.contains(index)) {
+        return Err(format!("index `{}` is no longer wanted, or becomes another one", index.name));
+    }
+    for index in after.indexes.iter().filter(|index| !before.indexes.contains(index)) {
+        match index.uniqueness {
+            Uniqueness::Repeating => statements.push(dialect::create_index(engine, wanted, index)),
+            Uniqueness::Unique => return Err("what is unique changes".to_owned()),
+        }
+    }
+    Ok(statements)
+}
+
+fn addition(engine: Engine, table: &Table, column: &Column) -> Result<Vec<Statement>, String> {
+    match (column.nullability, &column.default) {
+        (Nullability::Nullable, None | Some(ColumnDefault::Value(_))) => Ok(dialect::add_column(engine, table, column)),
+        (Nullability::Nullable, Some(ColumnDefault::Now | ColumnDefault::NewId)) => {
+            Err(format!("column `{}` is new, and rows that are there have no time and no id for it", column.name))
+        }
+        (Nullability::NotNull, _) => Err(format!("column `{}` is new and must have a value", column.name)),
     }
 }
 
-fn decisions(wanted: &[Table]) -> Vec<Decision> {
-    let decide = |phase, subject: String, decision: String, reason: &str| Decision {
-        phase,
-        subject,
-        decision,
-        reason: reason.to_owned(),
-    };
-    let mut decisions = vec![decide(
-        Phase::ProvisionDatabaseInstance,
-        "database".to_owned(),
-        "the embedded SQLite database of the workspace".to_owned(),
-        "no database task and no connection was given",
-    )];
+/// What is said of each table.
+pub fn decisions(wanted: &[Table]) -> Vec<Decision> {
+    let mut decisions = Vec::new();
     for table in wanted {
-        let unique: Vec<String> = table
-            .unique
-            .iter()
-            .map(|columns| columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + "))
-            .collect();
+        let list = |columns: &[ColumnName]| columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ");
+        let unique: Vec<String> = table.unique.iter().map(|columns| list(columns)).collect();
         let unique = if unique.is_empty() { String::new() } else { format!(", unique by {}", unique.join(" and ")) };
-        decisions.push(decide(
-            Phase::CreateSchemaAndTables,
-            format!("table `{}`", table.name),
-            format!("{} columns, primary key `id` (UUIDv7){unique}", table.columns.len()),
-            &table.comment,
-        ));
+        let is_own = table.primary_key.len() == 1 && table.primary_key[0].as_str() == "id";
+        let key = if is_own { "`id` (UUIDv7)".to_owned() } else { format!("`{}`", list(&table.primary_key)) };
+        decisions.push(Decision {
+            phase: Phase::CreateSchemaAndTables,
+            subject: format!("table `{}`", table.name),
+            decision: format!("{} columns, primary key {key}{unique}", table.columns.len()),
+            reason: table.comment.clone(),
+        });
     }
     decisions
 }

@@ -41,6 +41,21 @@ pub type TransactionFuture<'a, T> = Pin<Box<dyn Future<Output = Result<Ended<T>,
 /// A row: one datum a column.
 pub type Row = Vec<vocab::Datum>;
 
+/// Every way in which a table of the plan is not there as it should be, in words.
+#[must_use]
+pub fn differences(plan: &plan::DatabasePlan, observed: &[plan::database::ObservedTable]) -> Vec<String> {
+    let described = plan.tables.iter().map(|table| dialect::described(plan.engine, table));
+    described
+        .flat_map(|wanted| match observed.iter().find(|found| found.name == wanted.name) {
+            None => vec![format!("table `{}` is missing", wanted.name)],
+            Some(found) => {
+                let differences = wanted.differences(found);
+                differences.into_iter().map(|difference| format!("table `{}`: {difference}", wanted.name)).collect()
+            }
+        })
+        .collect()
+}
+
 impl From<&plan::Migration> for AppliedMigration {
     /// As the ledger will have it.
     fn from(migration: &plan::Migration) -> Self {

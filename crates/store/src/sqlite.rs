@@ -156,8 +156,7 @@ impl SqliteStore {
     /// [`StoreError`] when the database does not answer.
     pub fn differences(&self, plan: &DatabasePlan) -> Result<Vec<String>, StoreError> {
         let observed = self.inspect()?;
-        let wanted = plan.tables.iter().map(|table| dialect::described(plan.engine, table));
-        Ok(wanted.filter_map(|wanted| inspect::difference(&wanted, &observed)).collect())
+        Ok(crate::differences(plan, &observed))
     }
 
     /// Applies the migrations that the ledger does not have, each whole or not at all. Returns the names applied now.

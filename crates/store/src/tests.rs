@@ -1,5 +1,7 @@
 //! The store against a real SQLite file: what it promises about groups, failures, migrations and inspection.
 
+mod shop;
+
 use crate::{ApiKeyRow, Ended, Location, Store, StoreError};
 use plan::database::Migration;
 use plan::system;
@@ -106,4 +108,46 @@ async fn a_revoked_key_is_not_found() {
     assert!(store.revoke_api_key("1", "later").unwrap());
     assert!(!store.revoke_api_key("1", "later").unwrap());
     assert_eq!(store.find_api_key(text("ff")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn every_rule_is_read_back_as_it_was_made_and_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Location::File(folder.path().join("shop.sqlite"))).unwrap();
+    let tables = shop::shop();
+    let migration =
+        Migration { name: "0001_initial".into(), statements: dialect::create_tables(Engine::Sqlite, &tables) };
+    store.migrate("shop", &[migration], "now").unwrap();
+    let mut wanted: Vec<_> = tables.iter().map(|table| dialect::described(Engine::Sqlite, table)).collect();
+    wanted.sort_by(|left, right| left.name.cmp(&right.name));
+    assert_eq!(store.inspect().unwrap(), wanted);
+
+    let run = async |text: &'static str| {
+        let work = store.transaction(move |mut transaction| {
+            Box::pin(async move { Ok(Ended::Commit(transaction.execute(text, &[]).await?)) })
+        });
+        work.await.map_err(|error| error.to_string())
+    };
+    run("INSERT INTO people (email) VALUES ('ada@example.com')").await.unwrap();
+    run("INSERT INTO \"order\" (person_id, quantity) SELECT id, 1 FROM people").await.unwrap();
+    for (wrong, why) in [
+        ("INSERT INTO people (email) VALUES ('ADA@example.com')", "unique"),
+        ("INSERT INTO \"order\" (person_id, quantity) VALUES ('nobody', 1)", "FOREIGN KEY"),
+        ("INSERT INTO \"order\" (person_id, quantity) SELECT id, 0 FROM people", "order_quantity_range"),
+        ("INSERT INTO \"order\" (person_id, quantity, status) SELECT id, 1, 'new' FROM people", "order_status_words"),
+        ("DELETE FROM people", "FOREIGN KEY"),
+    ] {
+        let error = run(wrong).await.unwrap_err();
+        assert!(error.contains(why), "{wrong}: {error}");
+    }
+    let read = async |text: &str| store.read(text.into(), Vec::new()).await.unwrap();
+    let id = &read("SELECT id FROM people").await[0][0];
+    let Datum::Text(id) = id else { panic!("{id:?}") };
+    let made: String = id.chars().map(|letter| if letter.is_ascii_hexdigit() { 'x' } else { letter }).collect();
+    assert_eq!((made.as_str(), &id[14..15]), ("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "7"), "{id}");
+
+    run("UPDATE \"order\" SET updated_at = '2026-01-01T00:00:00.000Z'").await.unwrap();
+    run("UPDATE \"order\" SET quantity = 2").await.unwrap();
+    let kept = read("SELECT updated_at > '2026-01-01T00:00:00.000Z', row_version FROM \"order\"").await;
+    assert_eq!(kept, [[Datum::Integer(1), Datum::Integer(2)]]);
 }

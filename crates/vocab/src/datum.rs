@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One value of a column, a parameter or a literal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Datum {
     /// No value.

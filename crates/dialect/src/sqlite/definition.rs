@@ -1,8 +1,27 @@
 //! Tables as SQLite statements, and as SQLite's catalogue shows them.
 
-use super::{collation, quote, sql_type};
-use plan::database::{Column, LockClass, Nullability, ObservedColumn, ObservedTable, Statement, Table, Undo};
-use vocab::{ColumnName, TableName};
+use super::{collation, literal, now, quote, sql_type};
+use plan::database::{
+    Check, CheckRule, Column, ColumnDefault, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
+    ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times, Undo,
+    Uniqueness,
+};
+use vocab::ColumnName;
+
+/// A new UUID of version 7: milliseconds since 1970, then randomness.
+const NEW_ID: &str = "lower(substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 1, 8) || '-' || \
+    substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-' || \
+    substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))";
+
+/// Tables, then their indexes and triggers. A key may lead to a table that comes later: SQLite looks when rows are written.
+pub fn create_tables(tables: &[Table]) -> Vec<Statement> {
+    let mut statements: Vec<Statement> = tables.iter().map(create_table).collect();
+    for table in tables {
+        statements.extend(table.rules.indexes.iter().map(|index| create_index(table, index)));
+        statements.extend(create_trigger(table));
+    }
+    statements
+}
 
 /// `IF NOT EXISTS`, because several tasks of a workspace may share a table; the planner has compared it by then.
 pub fn create_table(table: &Table) -> Statement {
@@ -10,6 +29,8 @@ pub fn create_table(table: &Table) -> Statement {
         table.columns.iter().map(|column| format!("  {}", column_definition(column))).collect();
     lines.push(format!("  PRIMARY KEY ({})", column_list(&table.primary_key)));
     lines.extend(table.unique.iter().map(|unique| format!("  UNIQUE ({})", column_list(unique))));
+    lines.extend(table.rules.foreign_keys.iter().map(|key| format!("  {}", foreign_key(key))));
+    lines.extend(table.rules.checks.iter().map(|rule| format!("  {}", check_constraint(rule))));
     let name = quote(table.name.as_str());
     Statement {
         sql: format!("CREATE TABLE IF NOT EXISTS {name} (\n{}\n) STRICT", lines.join(",\n")),
@@ -19,14 +40,66 @@ pub fn create_table(table: &Table) -> Statement {
     }
 }
 
-pub fn add_column(table: &TableName, column: &Column) -> Statement {
-    let name = quote(table.as_str());
+pub fn create_index(table: &Table, index: &Index) -> Statement {
+    let unique = match index.uniqueness {
+        Uniqueness::Unique => "UNIQUE ",
+        Uniqueness::Repeating => "",
+    };
+    let (name, on) = (quote(index.name.as_str()), quote(table.name.as_str()));
     Statement {
-        sql: format!("ALTER TABLE {name} ADD COLUMN {}", column_definition(column)),
-        why: format!("{table}.{}: {}", column.name, column.comment),
+        sql: format!("CREATE {unique}INDEX IF NOT EXISTS {name} ON {on} ({})", column_list(&index.columns)),
+        why: format!("{}: {}", index.name, index.why),
+        lock: LockClass::Writes,
+        undo: Undo::Statement(format!("DROP INDEX {name}")),
+    }
+}
+
+/// An update that leaves `updated_at` as it was is followed by one that sets it; triggers do not fire triggers.
+fn create_trigger(table: &Table) -> Option<Statement> {
+    match table.rules.times {
+        Times::KeptByWriter => return None,
+        Times::KeptByDatabase => {}
+    }
+    let name = quote(&trigger_name(table));
+    Some(Statement {
+        sql: format!("CREATE TRIGGER IF NOT EXISTS {name}\n{}", trigger_body(table)),
+        why: format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
+        lock: LockClass::NewObject,
+        undo: Undo::Statement(format!("DROP TRIGGER {name}")),
+    })
+}
+
+fn trigger_name(table: &Table) -> String {
+    crate::name::joined(&[table.name.as_str()], "touch")
+}
+
+fn trigger_body(table: &Table) -> String {
+    let name = quote(table.name.as_str());
+    let key: Vec<String> =
+        table.primary_key.iter().map(|column| format!("{0} = NEW.{0}", quote(column.as_str()))).collect();
+    format!(
+        "AFTER UPDATE ON {name} FOR EACH ROW WHEN NEW.updated_at = OLD.updated_at\nBEGIN\n  UPDATE {name} SET updated_at = {}, row_version = OLD.row_version + 1 WHERE {};\nEND",
+        now(),
+        key.join(" AND ")
+    )
+}
+
+pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
+    let name = quote(table.name.as_str());
+    let mut definition = column_definition(column);
+    for key in table.rules.foreign_keys.iter().filter(|key| key.columns[..] == [column.name.clone()]) {
+        definition.push_str(&format!(" CONSTRAINT {} {}", quote(key.name.as_str()), references(key)));
+    }
+    for rule in table.rules.checks.iter().filter(|rule| rule.column == column.name) {
+        definition.push(' ');
+        definition.push_str(&check_constraint(rule));
+    }
+    vec![Statement {
+        sql: format!("ALTER TABLE {name} ADD COLUMN {definition}"),
+        why: format!("{}.{}: {}", table.name, column.name, column.comment),
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {}", quote(column.name.as_str()))),
-    }
+    }]
 }
 
 fn column_definition(column: &Column) -> String {
@@ -35,11 +108,60 @@ fn column_definition(column: &Column) -> String {
         Nullability::NotNull => text.push_str(" NOT NULL"),
         Nullability::Nullable => {}
     }
+    match &column.default {
+        None => {}
+        Some(ColumnDefault::Value(value)) => text.push_str(&format!(" DEFAULT {}", literal(value))),
+        Some(ColumnDefault::Now | ColumnDefault::NewId) => {
+            text.push_str(&format!(" DEFAULT ({})", default(column).unwrap_or_default()));
+        }
+    }
     if collation(column.field_type) != "BINARY" {
         text.push_str(" COLLATE ");
         text.push_str(collation(column.field_type));
     }
     text
+}
+
+/// The default as SQLite's catalogue shows it.
+fn default(column: &Column) -> Option<String> {
+    column.default.as_ref().map(|default| match default {
+        ColumnDefault::Value(value) => literal(value),
+        ColumnDefault::Now => now(),
+        ColumnDefault::NewId => NEW_ID.to_owned(),
+    })
+}
+
+fn foreign_key(key: &ForeignKey) -> String {
+    format!("CONSTRAINT {} FOREIGN KEY ({}) {}", quote(key.name.as_str()), column_list(&key.columns), references(key))
+}
+
+fn references(key: &ForeignKey) -> String {
+    let action = match key.on_delete {
+        OnDelete::Cascade => "CASCADE",
+        OnDelete::Restrict => "RESTRICT",
+        OnDelete::SetNull => "SET NULL",
+    };
+    format!("REFERENCES {} ({}) ON DELETE {action}", quote(key.table.as_str()), column_list(&key.target))
+}
+
+fn check_constraint(check: &Check) -> String {
+    format!("CONSTRAINT {} CHECK ({})", quote(check.name.as_str()), condition(check))
+}
+
+fn condition(check: &Check) -> String {
+    let column = quote(check.column.as_str());
+    match &check.rule {
+        CheckRule::Range { minimum, maximum } => {
+            let least = minimum.as_ref().map(|least| format!("{column} >= {}", literal(least)));
+            let most = maximum.as_ref().map(|most| format!("{column} <= {}", literal(most)));
+            least.into_iter().chain(most).collect::<Vec<_>>().join(" AND ")
+        }
+        CheckRule::OneOf(words) => {
+            let words: Vec<String> = words.iter().map(|word| super::text(word)).collect();
+            format!("{column} IN ({})", words.join(", "))
+        }
+        CheckRule::Length { at_most } => format!("length({column}) <= {at_most}"),
+    }
 }
 
 pub fn column_list(columns: &[ColumnName]) -> String {
@@ -50,6 +172,33 @@ pub fn described(table: &Table) -> ObservedTable {
     let texts = |columns: &[ColumnName]| columns.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut unique: Vec<Vec<String>> = table.unique.iter().map(|columns| texts(columns)).collect();
     unique.sort();
+    let rules = &table.rules;
+    let mut foreign_keys: Vec<ObservedForeignKey> = rules
+        .foreign_keys
+        .iter()
+        .map(|key| ObservedForeignKey {
+            name: String::new(),
+            columns: texts(&key.columns),
+            table: key.table.to_string(),
+            target: texts(&key.target),
+            on_delete: Some(key.on_delete),
+        })
+        .collect();
+    foreign_keys.sort();
+    let rule = |name: &str, text| ObservedRule { name: name.to_owned(), text };
+    let mut checks: Vec<ObservedRule> =
+        rules.checks.iter().map(|check| rule(check.name.as_str(), condition(check))).collect();
+    checks.sort();
+    let mut indexes: Vec<ObservedIndex> = rules
+        .indexes
+        .iter()
+        .map(|index| ObservedIndex {
+            name: index.name.to_string(),
+            columns: texts(&index.columns),
+            uniqueness: index.uniqueness,
+        })
+        .collect();
+    indexes.sort_by(|left, right| left.name.cmp(&right.name));
     ObservedTable {
         name: table.name.to_string(),
         columns: table
@@ -60,9 +209,19 @@ pub fn described(table: &Table) -> ObservedTable {
                 sql_type: sql_type(column.field_type).to_owned(),
                 nullability: column.nullability,
                 collation: collation(column.field_type).to_owned(),
+                default: default(column),
+                comment: None,
             })
             .collect(),
         primary_key: texts(&table.primary_key),
         unique,
+        foreign_keys,
+        checks,
+        indexes,
+        triggers: match rules.times {
+            Times::KeptByWriter => Vec::new(),
+            Times::KeptByDatabase => vec![rule(&trigger_name(table), trigger_body(table))],
+        },
+        comment: None,
     }
 }

@@ -84,6 +84,7 @@ fn products() -> Table {
         name: column(name),
         field_type,
         nullability,
+        default: None,
         sensitivity: Sensitivity::Plain,
         comment: format!("the {name}"),
     });
@@ -93,6 +94,7 @@ fn products() -> Table {
         columns: columns.to_vec(),
         primary_key: vec![column("id")],
         unique: vec![],
+        rules: Rules::default(),
     }
 }
 

@@ -1,7 +1,11 @@
 //! What a SQLite database holds, read from its own catalogue.
 
+mod checks;
+
 use crate::StoreError;
-use plan::database::{Nullability, ObservedColumn, ObservedTable};
+use plan::database::{
+    Nullability, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Uniqueness,
+};
 use rusqlite::Connection;
 
 /// The tables by name, without SQLite's own and without the ledger.
@@ -15,7 +19,7 @@ pub fn tables(connection: &Connection) -> Result<Vec<ObservedTable>, StoreError>
 
 fn table(connection: &Connection, name: String) -> Result<ObservedTable, StoreError> {
     let mut statement =
-        connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?) ORDER BY cid")?;
+        connection.prepare("SELECT name, type, \"notnull\", pk, dflt_value FROM pragma_table_info(?) ORDER BY cid")?;
     let mut keyed: Vec<(i64, String)> = Vec::new();
     let mut columns = Vec::new();
     let mut rows = statement.query([&name])?;
@@ -27,11 +31,99 @@ fn table(connection: &Connection, name: String) -> Result<ObservedTable, StoreEr
         }
         let nullability = if row.get::<_, bool>(2)? { Nullability::NotNull } else { Nullability::Nullable };
         let collation = collation(connection, &name, &column)?;
-        columns.push(ObservedColumn { name: column, sql_type: row.get(1)?, nullability, collation });
+        columns.push(ObservedColumn {
+            name: column,
+            sql_type: row.get(1)?,
+            nullability,
+            collation,
+            default: row.get(4)?,
+            comment: None,
+        });
     }
     keyed.sort();
-    let unique = unique(connection, &name)?;
-    Ok(ObservedTable { name, columns, primary_key: keyed.into_iter().map(|(_, column)| column).collect(), unique })
+    let text: String =
+        connection
+            .query_row("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", [&name], |row| row.get(0))?;
+    Ok(ObservedTable {
+        columns,
+        primary_key: keyed.into_iter().map(|(_, column)| column).collect(),
+        unique: unique(connection, &name)?,
+        foreign_keys: foreign_keys(connection, &name)?,
+        checks: checks::checks(&text),
+        indexes: indexes(connection, &name)?,
+        triggers: triggers(connection, &name)?,
+        comment: None,
+        name,
+    })
+}
+
+fn foreign_keys(connection: &Connection, table: &str) -> Result<Vec<ObservedForeignKey>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT id, \"from\", \"table\", \"to\", on_delete FROM pragma_foreign_key_list(?) ORDER BY id, seq",
+    )?;
+    let mut keys: Vec<(i64, ObservedForeignKey)> = Vec::new();
+    let mut rows = statement.query([table])?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let column: String = row.get(1)?;
+        let target: Option<String> = row.get(3)?;
+        if keys.last().is_none_or(|(last, _)| *last != id) {
+            let on_delete = match row.get::<_, String>(4)?.as_str() {
+                "CASCADE" => Some(OnDelete::Cascade),
+                "RESTRICT" => Some(OnDelete::Restrict),
+                "SET NULL" => Some(OnDelete::SetNull),
+                _ => None,
+            };
+            let key = ObservedForeignKey {
+                name: String::new(),
+                columns: Vec::new(),
+                table: row.get(2)?,
+                target: Vec::new(),
+                on_delete,
+            };
+            keys.push((id, key));
+        }
+        if let Some((_, key)) = keys.last_mut() {
+            key.columns.push(column);
+            key.target.extend(target);
+        }
+    }
+    let mut keys: Vec<ObservedForeignKey> = keys.into_iter().map(|(_, key)| key).collect();
+    keys.sort();
+    Ok(keys)
+}
+
+/// The indexes that somebody made; those of keys are part of the table.
+fn indexes(connection: &Connection, table: &str) -> Result<Vec<ObservedIndex>, StoreError> {
+    let mut statement =
+        connection.prepare("SELECT name, \"unique\" FROM pragma_index_list(?) WHERE origin = 'c' ORDER BY name")?;
+    let found = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found: Vec<(String, bool)> = found.collect::<Result<_, _>>()?;
+    found
+        .into_iter()
+        .map(|(name, is_unique)| {
+            let uniqueness = if is_unique { Uniqueness::Unique } else { Uniqueness::Repeating };
+            Ok(ObservedIndex { columns: index_columns(connection, &name)?, name, uniqueness })
+        })
+        .collect()
+}
+
+fn index_columns(connection: &Connection, index: &str) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_index_info(?) ORDER BY seqno")?;
+    let columns = statement.query_map([index], |row| Ok(row.get::<_, Option<String>>(0)?.unwrap_or_default()))?;
+    Ok(columns.collect::<Result<_, _>>()?)
+}
+
+/// What stands behind the first line of the statement, which is the trigger's name.
+fn triggers(connection: &Connection, table: &str) -> Result<Vec<ObservedRule>, StoreError> {
+    let mut statement = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? ORDER BY name")?;
+    let rules = statement.query_map([table], |row| {
+        let (name, text): (String, String) = (row.get(0)?, row.get(1)?);
+        let text = text.split_once('\n').map_or(text.clone(), |(_, body)| body.to_owned());
+        Ok(ObservedRule { name, text })
+    })?;
+    Ok(rules.collect::<Result<_, _>>()?)
 }
 
 fn collation(connection: &Connection, table: &str, column: &str) -> Result<String, StoreError> {
@@ -40,27 +132,12 @@ fn collation(connection: &Connection, table: &str, column: &str) -> Result<Strin
 }
 
 fn unique(connection: &Connection, table: &str) -> Result<Vec<Vec<String>>, StoreError> {
-    let mut statement =
-        connection.prepare("SELECT name FROM pragma_index_list(?) WHERE \"unique\" = 1 AND origin <> 'pk'")?;
+    let mut statement = connection.prepare("SELECT name FROM pragma_index_list(?) WHERE origin = 'u'")?;
     let indexes: Vec<String> = statement.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut sets = Vec::new();
     for index in indexes {
-        let mut statement = connection.prepare("SELECT name FROM pragma_index_info(?) ORDER BY seqno")?;
-        sets.push(statement.query_map([&index], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?);
+        sets.push(index_columns(connection, &index)?);
     }
     sets.sort();
     Ok(sets)
-}
-
-/// How the wanted table differs from what is there, in words.
-pub fn difference(wanted: &ObservedTable, observed: &[ObservedTable]) -> Option<String> {
-    let Some(found) = observed.iter().find(|table| table.name == wanted.name) else {
-        return Some(format!("table `{}` is missing", wanted.name));
-    };
-    if let Some(column) = wanted.columns.iter().find(|column| !found.columns.contains(column)) {
-        return Some(format!("column `{}.{}` is missing or of another kind", wanted.name, column.name));
-    }
-    let same_keys =
-        wanted.primary_key == found.primary_key && wanted.unique.iter().all(|unique| found.unique.contains(unique));
-    (!same_keys).then(|| format!("the keys of table `{}` differ", wanted.name))
 }

@@ -1,0 +1,34 @@
+//! Names of constraints, indexes and triggers: words in, a name out that every engine takes whole.
+
+use vocab::{MAX_IDENTIFIER_LENGTH, sha256_hex};
+
+/// Digits of the digest that keeps two shortened names apart.
+const DIGEST_DIGITS: usize = 8;
+
+/// `orders`, `user_id` and `idx` -> `orders_user_id_idx`. A name that would be longer than 63 keeps its beginning, and a digest
+/// of the whole takes the place of the rest.
+#[must_use]
+pub fn joined(words: &[&str], ending: &str) -> String {
+    let whole = words.join("_");
+    let name = format!("{whole}_{ending}");
+    if name.len() <= MAX_IDENTIFIER_LENGTH {
+        return name;
+    }
+    let digest = sha256_hex(name.as_bytes());
+    let kept = MAX_IDENTIFIER_LENGTH - DIGEST_DIGITS - ending.len() - 2;
+    format!("{}_{}_{ending}", whole[..kept].trim_end_matches('_'), &digest[..DIGEST_DIGITS])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn long_names_are_shortened_and_stay_apart() {
+        assert_eq!(joined(&["orders", "user_id"], "idx"), "orders_user_id_idx");
+        let (long, other) = ("a".repeat(63), format!("{}b", "a".repeat(62)));
+        let (first, second) = (joined(&[&long, "id"], "idx"), joined(&[&other, "id"], "idx"));
+        assert!(first.len() <= 63 && second.len() <= 63, "{first} {second}");
+        assert_ne!(first, second);
+    }
+}

@@ -1,0 +1,136 @@
+//! What a database itself holds its rows to: keys to other tables, checks, indexes, times that it keeps. Typed, never a piece
+//! of SQL, so that every engine says it in its own words and reads it back.
+
+use serde::{Deserialize, Serialize};
+use vocab::{ColumnName, ConstraintName, Datum, IndexName, TableName};
+
+/// The rules of a table besides its keys. The default has none: whoever writes the rows keeps them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Columns whose values name rows of other tables.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// What the values of single columns must be.
+    pub checks: Vec<Check>,
+    /// Indexes besides those of the keys.
+    pub indexes: Vec<Index>,
+    /// Who keeps `updated_at` and `row_version`.
+    pub times: Times,
+}
+
+/// Columns whose values name a row of another table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The constraint's name.
+    pub name: ConstraintName,
+    /// The columns here.
+    pub columns: Vec<ColumnName>,
+    /// The other table.
+    pub table: TableName,
+    /// Its columns, in the same order; unique there.
+    pub target: Vec<ColumnName>,
+    /// What happens when the other row goes.
+    pub on_delete: OnDelete,
+    /// Why that happens.
+    pub why: String,
+}
+
+/// What happens to a row when the row it belongs to goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// It goes too.
+    Cascade,
+    /// It keeps the other from going.
+    Restrict,
+    /// It stays, and belongs to none.
+    SetNull,
+}
+
+impl OnDelete {
+    /// The word of tasks and plans.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cascade => "cascade",
+            Self::Restrict => "restrict",
+            Self::SetNull => "set_null",
+        }
+    }
+}
+
+/// What the values of a column must be; a column without a value passes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The constraint's name.
+    pub name: ConstraintName,
+    /// The column.
+    pub column: ColumnName,
+    /// The rule.
+    pub rule: CheckRule,
+}
+
+/// A rule for the values of one column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckRule {
+    /// A number within bounds, both included; at least one is there.
+    Range {
+        /// The least.
+        minimum: Option<Datum>,
+        /// The greatest.
+        maximum: Option<Datum>,
+    },
+    /// One of these words.
+    OneOf(Vec<String>),
+    /// A text of so many characters at most.
+    Length {
+        /// Unicode code points.
+        at_most: u32,
+    },
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Its name, unique in the database.
+    pub name: IndexName,
+    /// Its columns, in order.
+    pub columns: Vec<ColumnName>,
+    /// Whether no two rows may agree in all of them.
+    pub uniqueness: Uniqueness,
+    /// What it is good for.
+    pub why: String,
+}
+
+/// Whether no two rows of an index may agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Uniqueness {
+    /// They may not.
+    Unique,
+    /// They may.
+    Repeating,
+}
+
+/// Who keeps `updated_at` and `row_version`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    /// Whoever writes the row.
+    #[default]
+    KeptByWriter,
+    /// The database, whoever writes: a change that leaves them as they were sets the one and raises the other.
+    KeptByDatabase,
+}
+
+/// What a row holds that was written without the column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnDefault {
+    /// This value.
+    Value(Datum),
+    /// The time or the day on which it was written.
+    Now,
+    /// A new UUID of version 7.
+    NewId,
+}
