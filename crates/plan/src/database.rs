@@ -67,7 +67,7 @@ pub struct Column {
     /// Whether it may be null.
     pub nullability: Nullability,
     /// What a row holds that was written without the column.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<ColumnDefault>,
     /// Who may see it.
     pub sensitivity: Sensitivity,

@@ -10,7 +10,7 @@ mod record_replace;
 mod record_update;
 
 use crate::table::{self, column_name};
-use catalog::Entity;
+use catalog::{Entity, Field};
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
 use plan::query::{Assigned, Cardinality, Holes, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, Shape, ShapeField};
@@ -39,6 +39,8 @@ pub struct Behaved {
 /// What a behaviour is given.
 pub struct Given<'a> {
     pub entity: &'a Entity,
+    /// The entity's fields as requests may bring them.
+    pub asked: &'a [Field],
     /// The event that tells of it, where the rule names one.
     pub emits: Option<&'a EventName>,
     /// Fields that the task asks for although the entity does not.
@@ -133,7 +135,7 @@ impl Given<'_> {
 
     fn columns_as_fields(&self, wanted: impl Fn(&str) -> bool) -> Vec<(FieldName, FieldType)> {
         let columns = self.table().columns.into_iter().filter(|column| wanted(column.name.as_str()));
-        columns.map(|column| (field_name(column.name.as_str()), column.field_type)).collect()
+        columns.map(|column| (field_name(column.name.as_str()), column.field_type.clone())).collect()
     }
 
     /// What callers see of a record: everything but the version, which is its tag.
@@ -249,7 +251,7 @@ impl Given<'_> {
     }
 
     fn shape(&self) -> Shape {
-        shape(self.entity, self.required)
+        shape(self.entity, self.asked, self.required)
     }
 
     fn table(&self) -> Table {
@@ -258,24 +260,7 @@ impl Given<'_> {
 
     /// A body with an example value in every field.
     fn example(&self) -> serde_json::Value {
-        let fields = self.entity.fields.iter();
-        fields
-            .map(|field| {
-                let value = match field.field_type {
-                    FieldType::Integer => field.example.parse::<i64>().map_or(serde_json::Value::Null, Into::into),
-                    FieldType::Boolean => (field.example == "true").into(),
-                    FieldType::Line { .. }
-                    | FieldType::Text { .. }
-                    | FieldType::Email
-                    | FieldType::Phone
-                    | FieldType::Url
-                    | FieldType::Timestamp
-                    | FieldType::Uuid
-                    | FieldType::Json => field.example.as_str().into(),
-                };
-                (field.name.to_string(), value)
-            })
-            .collect()
+        self.asked.iter().map(|field| (field.name.to_string(), field.example_value().to_json())).collect()
     }
 }
 
@@ -290,9 +275,8 @@ fn unless_found(name: &str, problem: Problem) -> Item {
     )
 }
 
-fn shape(entity: &Entity, required: &[FieldName]) -> Shape {
-    let fields = entity
-        .fields
+fn shape(entity: &Entity, asked: &[Field], required: &[FieldName]) -> Shape {
+    let fields = asked
         .iter()
         .map(|field| {
             let presence = match field.presence {
@@ -302,9 +286,12 @@ fn shape(entity: &Entity, required: &[FieldName]) -> Shape {
             };
             ShapeField {
                 name: field.name.clone(),
-                field_type: field.field_type,
+                field_type: field.field_type.clone(),
                 presence,
                 min_length: field.min_length,
+                max_length: field.max_length,
+                bounds: field.bounds.clone(),
+                default: field.default.clone().filter(|_| presence == Presence::Optional),
                 description: field.description.clone(),
             }
         })

@@ -4,7 +4,7 @@
 use crate::codes::{CHANGE_NOT_ADDITIVE, TABLE_DIFFERS};
 use plan::database::{Column, ColumnDefault, Connection, Nullability, ObservedTable, Statement, Uniqueness};
 use plan::{DatabasePlan, Decision, Migration, Observed, Phase, Table};
-use vocab::{ColumnName, Diagnostic, Engine, Place};
+use vocab::{ColumnName, Diagnostic, Engine, FieldType, Place};
 
 /// Where the tables are wanted.
 pub struct Target {
@@ -77,10 +77,7 @@ fn additions(engine: Engine, known: &Table, wanted: &Table) -> Result<Vec<Statem
     let mut added: Vec<&ColumnName> = Vec::new();
     for column in &wanted.columns {
         match known.columns.iter().find(|other| other.name == column.name) {
-            Some(other)
-                if other.field_type == column.field_type
-                    && other.nullability == column.nullability
-                    && other.default == column.default => {}
+            Some(other) if fits(other, column) => {}
             Some(_) => return Err(format!("column `{}` becomes another kind", column.name)),
             None => {
                 statements.extend(addition(engine, wanted, column)?);
@@ -89,7 +86,9 @@ fn additions(engine: Engine, known: &Table, wanted: &Table) -> Result<Vec<Statem
         }
     }
     let lost = known.columns.iter().find(|other| {
-        other.nullability == Nullability::NotNull && !wanted.columns.iter().any(|column| column.name == other.name)
+        other.nullability == Nullability::NotNull
+            && other.default.is_none()
+            && !wanted.columns.iter().any(|column| column.name == other.name)
     });
     if let Some(column) = lost {
         return Err(format!("column `{}` must have a value and is no longer given one", column.name));
@@ -121,12 +120,25 @@ fn additions(engine: Engine, known: &Table, wanted: &Table) -> Result<Vec<Statem
 
 fn addition(engine: Engine, table: &Table, column: &Column) -> Result<Vec<Statement>, String> {
     match (column.nullability, &column.default) {
-        (Nullability::Nullable, None | Some(ColumnDefault::Value(_))) => Ok(dialect::add_column(engine, table, column)),
-        (Nullability::Nullable, Some(ColumnDefault::Now | ColumnDefault::NewId)) => {
+        (Nullability::Nullable, None) | (_, Some(ColumnDefault::Value(_))) => {
+            Ok(dialect::add_column(engine, table, column))
+        }
+        (_, Some(ColumnDefault::Now | ColumnDefault::NewId)) => {
             Err(format!("column `{}` is new, and rows that are there have no time and no id for it", column.name))
         }
-        (Nullability::NotNull, _) => Err(format!("column `{}` is new and must have a value", column.name)),
+        (Nullability::NotNull, None) => Err(format!("column `{}` is new and must have a value", column.name)),
     }
+}
+
+/// Whether the column that is there holds what is wanted. Choices may become more where no check of the table lists them.
+fn fits(known: &Column, wanted: &Column) -> bool {
+    let same_type = match (&known.field_type, &wanted.field_type) {
+        (FieldType::Choice { words: known }, FieldType::Choice { words: wanted }) => {
+            known.iter().all(|word| wanted.contains(word))
+        }
+        (known, wanted) => known == wanted,
+    };
+    same_type && known.nullability == wanted.nullability
 }
 
 /// What is said of each table.

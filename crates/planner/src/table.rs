@@ -3,7 +3,7 @@
 
 use catalog::Entity;
 use plan::Table;
-use plan::database::{Column, Nullability, Rules, Sensitivity};
+use plan::database::{Column, ColumnDefault, Nullability, Rules, Sensitivity};
 use vocab::{ColumnName, FieldType};
 
 /// Columns that every table of an entity has besides its fields.
@@ -44,13 +44,13 @@ pub fn times() -> [Column; 3] {
 fn column(field: &catalog::Field) -> Column {
     Column {
         name: column_name(field.name.as_str()),
-        field_type: field.field_type,
+        field_type: field.field_type.clone(),
         // What the entity leaves open stays nullable even where this task asks for it: another task may not.
-        nullability: match field.presence {
-            catalog::Presence::Required => Nullability::NotNull,
-            catalog::Presence::Optional => Nullability::Nullable,
+        nullability: match (field.presence, &field.default) {
+            (catalog::Presence::Required, _) | (catalog::Presence::Optional, Some(_)) => Nullability::NotNull,
+            (catalog::Presence::Optional, None) => Nullability::Nullable,
         },
-        default: None,
+        default: field.default.clone().map(ColumnDefault::Value),
         sensitivity: match field.sensitivity {
             catalog::Sensitivity::Plain => Sensitivity::Plain,
             catalog::Sensitivity::Personal => Sensitivity::Personal,

@@ -103,7 +103,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
 }
 
 fn column_definition(column: &Column) -> String {
-    let mut text = format!("{} {}", quote(column.name.as_str()), sql_type(column.field_type));
+    let mut text = format!("{} {}", quote(column.name.as_str()), sql_type(&column.field_type));
     match column.nullability {
         Nullability::NotNull => text.push_str(" NOT NULL"),
         Nullability::Nullable => {}
@@ -115,9 +115,9 @@ fn column_definition(column: &Column) -> String {
             text.push_str(&format!(" DEFAULT ({})", default(column).unwrap_or_default()));
         }
     }
-    if collation(column.field_type) != "BINARY" {
+    if collation(&column.field_type) != "BINARY" {
         text.push_str(" COLLATE ");
-        text.push_str(collation(column.field_type));
+        text.push_str(collation(&column.field_type));
     }
     text
 }
@@ -206,9 +206,9 @@ pub fn described(table: &Table) -> ObservedTable {
             .iter()
             .map(|column| ObservedColumn {
                 name: column.name.to_string(),
-                sql_type: sql_type(column.field_type).to_owned(),
+                sql_type: sql_type(&column.field_type).to_owned(),
                 nullability: column.nullability,
-                collation: collation(column.field_type).to_owned(),
+                collation: collation(&column.field_type).to_owned(),
                 default: default(column),
                 comment: None,
             })
