@@ -6,7 +6,7 @@ use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut lists = String::new();
-    for (folder, list) in [("entities", "ENTITY_FILES"), ("intents", "INTENT_FILES")] {
+    for (folder, list) in [("entities", "ENTITY_FILES"), ("intents", "INTENT_FILES"), ("tables", "TABLE_FILES")] {
         println!("cargo::rerun-if-changed={folder}");
         writeln!(lists, "const {list}: &[(&str, &str)] = &[")?;
         for file in data_files(folder)? {

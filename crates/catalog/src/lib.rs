@@ -5,6 +5,7 @@ mod entity;
 mod event;
 mod guard;
 mod intent;
+mod relation;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -13,16 +14,18 @@ mod word;
 pub use entity::{Entity, Field, Presence, Sensitivity};
 pub use event::Event;
 pub use intent::{Intent, PathKind};
+pub use relation::{Belonging, Count, Link, OnDelete, Ownership, Relations};
 pub use word::WordRule;
 
 use guard::Guard;
 use segment::spelled;
 use std::collections::BTreeMap;
-use vocab::{BehaviorName, EntityName, EventName, FieldName};
+use vocab::{BehaviorName, EntityName, EventName, FieldName, TableName};
 
-// ENTITY_FILES and INTENT_FILES: each file's name and text. The build script makes them from the folders.
+// ENTITY_FILES, INTENT_FILES and TABLE_FILES: each file's name and text. The build script makes them from the folders.
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
 const WORD_FILE: (&str, &str) = ("words.yaml", include_str!("../words.yaml"));
+const RELATION_FILE: (&str, &str) = ("relations.yaml", include_str!("../relations.yaml"));
 const GUARD_FILE: (&str, &str) = ("guarded.yaml", include_str!("../guarded.yaml"));
 const EVENT_FILE: (&str, &str) = ("events.yaml", include_str!("../events.yaml"));
 
@@ -30,6 +33,9 @@ const EVENT_FILE: (&str, &str) = ("events.yaml", include_str!("../events.yaml"))
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {
     entities: BTreeMap<EntityName, Entity>,
+    /// Entities that database tasks know and APIs do not: an API's own task says what its products are.
+    tables: BTreeMap<EntityName, Entity>,
+    relations: Relations,
     intents: Vec<Intent>,
     events: BTreeMap<EventName, Event>,
     words: Vec<WordRule>,
@@ -53,22 +59,14 @@ impl Catalog {
     /// [`CatalogError`] when a data file is wrong; a test loads them all.
     pub fn built_in() -> Result<Self, CatalogError> {
         let mut catalog = Self {
-            entities: BTreeMap::new(),
+            entities: read_entities(ENTITY_FILES)?,
+            tables: read_entities(TABLE_FILES)?,
+            relations: read(RELATION_FILE.0, RELATION_FILE.1)?,
             intents: Vec::new(),
             events: BTreeMap::new(),
             words: Vec::new(),
             guard: read(GUARD_FILE.0, GUARD_FILE.1)?,
         };
-        for (file, text) in ENTITY_FILES {
-            let entity: Entity = read(file, text)?;
-            let name = entity.entity.clone();
-            if catalog.entities.insert(name.clone(), entity).is_some() {
-                return Err(CatalogError {
-                    file: (*file).to_owned(),
-                    why: format!("another file has the entity `{name}`"),
-                });
-            }
-        }
         for (file, text) in INTENT_FILES {
             catalog.intents.extend(read::<Vec<Intent>>(file, text)?);
         }
@@ -111,6 +109,37 @@ impl Catalog {
             intent.entity.as_ref().is_some_and(|claimed| *claimed != entity.entity) && intent.claims(segment)
         };
         (!self.intents.iter().any(for_another)).then_some(entity)
+    }
+
+    /// The entity whose rows a database task keeps in a table of that name: by the table's or the entity's own name, else by
+    /// the longest ending of it that is one (`blog_posts`).
+    #[must_use]
+    pub fn entity_of_table(&self, table: &TableName) -> Option<&Entity> {
+        let mut rest = Some(table.as_str());
+        while let Some(word) = rest {
+            let named = |entity: &&Entity| {
+                entity.table.as_str() == word
+                    || entity.entity.as_str() == word
+                    || entity.also.iter().any(|other| other == word)
+            };
+            if let Some(entity) = self.tables.values().chain(self.entities.values()).find(named) {
+                return Some(entity);
+            }
+            rest = word.split_once('_').map(|(_, rest)| rest);
+        }
+        None
+    }
+
+    /// The entity of that name, as a database task knows it.
+    #[must_use]
+    pub fn table_entity(&self, name: &EntityName) -> Option<&Entity> {
+        self.tables.get(name).or_else(|| self.entities.get(name))
+    }
+
+    /// How entities belong together.
+    #[must_use]
+    pub fn relations(&self) -> &Relations {
+        &self.relations
     }
 
     /// What a field of that name most likely holds.
@@ -161,8 +190,29 @@ impl Catalog {
                 return wrong(format!("no event is called `{event}`"));
             }
         }
+        let belongs = self.relations.belongs.iter().flat_map(|relation| [&relation.one, &relation.many]);
+        let links = self.relations.links.iter().flat_map(|link| [&link.whole, &link.part, &link.through]);
+        if let Some(name) = belongs.chain(links).find(|name| self.table_entity(name).is_none()) {
+            let why = format!("no entity is called `{name}`");
+            return Err(CatalogError { file: RELATION_FILE.0.to_owned(), why });
+        }
         Ok(())
     }
+}
+
+fn read_entities(files: &[(&str, &str)]) -> Result<BTreeMap<EntityName, Entity>, CatalogError> {
+    let mut entities = BTreeMap::new();
+    for (file, text) in files {
+        let entity: Entity = read(file, text)?;
+        let name = entity.entity.clone();
+        if entities.insert(name.clone(), entity).is_some() {
+            return Err(CatalogError {
+                file: (*file).to_owned(),
+                why: format!("another file has the entity `{name}`"),
+            });
+        }
+    }
+    Ok(entities)
 }
 
 fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, CatalogError> {

@@ -19,7 +19,7 @@ fn catalog() -> Catalog {
 #[test]
 fn every_data_file_is_listed_and_can_be_read() {
     let catalog = catalog();
-    for (folder, listed) in [("entities", ENTITY_FILES), ("intents", INTENT_FILES)] {
+    for (folder, listed) in [("entities", ENTITY_FILES), ("intents", INTENT_FILES), ("tables", TABLE_FILES)] {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let mut files: Vec<String> =
             path.read_dir().unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
@@ -50,7 +50,8 @@ fn rules_that_fit_everything_are_asked_last() {
 #[test]
 fn a_table_belongs_to_one_entity_and_is_its_plural() {
     let mut tables = BTreeSet::new();
-    for entity in catalog().entities.values() {
+    let catalog = catalog();
+    for entity in catalog.entities.values().chain(catalog.tables.values()) {
         assert!(tables.insert(entity.table.clone()), "{} is there twice", entity.table);
         assert_eq!(entity.table.as_str(), plural(entity.entity.as_str()));
         assert!(!RESERVED.contains(&entity.table.as_str()), "{}", entity.table);
@@ -68,7 +69,8 @@ fn plural(word: &str) -> String {
 
 #[test]
 fn fields_are_described_and_their_examples_fit() {
-    for entity in catalog().entities.values() {
+    let catalog = catalog();
+    for entity in catalog.entities.values().chain(catalog.tables.values()) {
         let mut names = BTreeSet::new();
         for field in &entity.fields {
             let place = format!("{}.{}", entity.entity, field.name);

@@ -7,6 +7,7 @@ pub use observed::{Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, 
 pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use vocab::{ColumnName, Engine, FieldType, TableName};
 
 /// A database as the plan wants it.
@@ -37,6 +38,37 @@ impl DatabasePlan {
 pub enum Connection {
     /// The workspace's own SQLite file.
     Embedded,
+    /// Another SQLite file of the workspace, by its name without ending.
+    File {
+        /// The name.
+        name: String,
+    },
+    /// A URL or a path. Its parts together are its text.
+    Location(Vec<LocationPart>),
+    /// Nobody has said where it is.
+    Missing,
+}
+
+/// A piece of a URL or a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LocationPart {
+    /// Text; never a password.
+    Text(String),
+    /// What the environment variable of that name holds when the database is connected to.
+    Environment(String),
+    /// What the secret store holds under that name.
+    Secret(String),
+}
+
+impl fmt::Display for LocationPart {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => formatter.write_str(text),
+            Self::Environment(name) => write!(formatter, "${{env:{name}}}"),
+            Self::Secret(name) => write!(formatter, "${{secret:{name}}}"),
+        }
+    }
 }
 
 /// A table.

@@ -31,6 +31,67 @@ use vocab::TaskId;
 
 /// What one task comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskPlan {
+    /// Of `setup_api`.
+    Api(Box<Plan>),
+    /// Of `configure_database`.
+    Database(DatabaseTaskPlan),
+}
+
+impl TaskPlan {
+    /// The task this is the plan of.
+    #[must_use]
+    pub fn task_id(&self) -> &TaskId {
+        match self {
+            Self::Api(plan) => &plan.task_id,
+            Self::Database(plan) => &plan.task_id,
+        }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> &DatabasePlan {
+        match self {
+            Self::Api(plan) => &plan.database,
+            Self::Database(plan) => &plan.database,
+        }
+    }
+
+    /// What was decided and why.
+    #[must_use]
+    pub fn decisions(&self) -> &[Decision] {
+        match self {
+            Self::Api(plan) => &plan.decisions,
+            Self::Database(plan) => &plan.decisions,
+        }
+    }
+
+    /// The API, where the task has one.
+    #[must_use]
+    pub fn api(&self) -> Option<&Plan> {
+        match self {
+            Self::Api(plan) => Some(plan),
+            Self::Database(_) => None,
+        }
+    }
+}
+
+/// A database without an API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatabaseTaskPlan {
+    /// The task this is the plan of.
+    pub task_id: TaskId,
+    /// What the database is for, in the word of the task.
+    pub environment: String,
+    /// The database.
+    pub database: DatabasePlan,
+    /// What was decided and why, in the order of the phases.
+    pub decisions: Vec<Decision>,
+}
+
+/// An API with the database it stands on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The task this is the plan of.
     pub task_id: TaskId,

@@ -33,4 +33,12 @@ codes! {
     /// A field would keep a secret in the clear.
     SECRET_FIELD = "IP210";
     RULE_DOES_NOT_FIT = "IP220";
+    /// A part of a database task is part of the language and not of this build.
+    DATABASE_PART_NOT_BUILT = "IP230";
+    /// A rule or a reference names a column that its table does not have.
+    UNKNOWN_COLUMN = "IP231";
+    /// A rule of a table that no row, or no statement, could hold to.
+    CANNOT_HOLD = "IP232";
+    /// A name that something else has.
+    NAME_TAKEN = "IP233";
 }

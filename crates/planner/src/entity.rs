@@ -186,7 +186,7 @@ const IRREGULAR: &[(&str, &str)] = &[
 ];
 
 /// `companies` -> `company`, `boxes` -> `box`, `orders` -> `order`; a word that is no plural stays.
-fn singular(word: &str) -> String {
+pub fn singular(word: &str) -> String {
     let (before, last) = word.rsplit_once('_').map_or(("", word), |(_, last)| (&word[..word.len() - last.len()], last));
     if let Some((_, single)) = IRREGULAR.iter().find(|(plural, _)| *plural == last) {
         return format!("{before}{single}");

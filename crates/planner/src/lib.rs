@@ -5,6 +5,7 @@ mod api;
 mod behaviour;
 mod cases;
 mod codes;
+mod database;
 mod entity;
 mod intent;
 mod schema;
@@ -17,7 +18,7 @@ pub use codes::ALL_CODES;
 
 use catalog::Catalog;
 use plan::database::Connection;
-use plan::{Decision, Observed, Phase, Plan};
+use plan::{Decision, Observed, Phase, Plan, TaskPlan};
 use spec::{Specification, Task};
 use vocab::{Diagnostic, Engine, TaskId};
 
@@ -28,10 +29,17 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 ///
 /// # Errors
 /// Every reason why the task cannot be carried out, with its place.
-pub fn plan(task: &Task, task_id: &TaskId, catalog: &Catalog, observed: &Observed) -> Result<Plan, Vec<Diagnostic>> {
+pub fn plan(
+    task: &Task,
+    task_id: &TaskId,
+    catalog: &Catalog,
+    observed: &Observed,
+) -> Result<TaskPlan, Vec<Diagnostic>> {
     let requirements = match &task.specification {
         Specification::SetupApi(requirements) => requirements,
-        Specification::ConfigureDatabase(_) => return Err(vec![not_built(task, "configure_database")]),
+        Specification::ConfigureDatabase(config) => {
+            return database::plan(config, task_id, catalog, observed).map(TaskPlan::Database);
+        }
         Specification::IntegrateService(_) => return Err(vec![not_built(task, "integrate_service")]),
     };
     let designed = api::design(requirements, catalog)?;
@@ -47,7 +55,8 @@ pub fn plan(task: &Task, task_id: &TaskId, catalog: &Catalog, observed: &Observe
     });
     decisions.extend(schema::decisions(&database.tables));
     decisions.sort_by_key(|decision| decision.phase);
-    Ok(Plan { task_id: task_id.clone(), api: designed.api, database, decisions, cases })
+    let plan = Plan { task_id: task_id.clone(), api: designed.api, database, decisions, cases };
+    Ok(TaskPlan::Api(Box::new(plan)))
 }
 
 fn not_built(task: &Task, task_type: &str) -> Diagnostic {

@@ -1,0 +1,56 @@
+//! A database task: names of tables and how they belong together come in, a normalised schema with a reason for each decision
+//! goes out, or diagnostics that say why not.
+
+mod connection;
+mod cycle;
+mod draft;
+mod relationship;
+mod rules;
+mod table;
+mod unbuilt;
+
+use crate::schema;
+use catalog::Catalog;
+use draft::Draft;
+use plan::{DatabaseTaskPlan, Observed};
+use spec::DatabaseConfig;
+use vocab::{Diagnostic, TaskId};
+
+/// Plans the database.
+pub fn plan(
+    config: &DatabaseConfig,
+    task_id: &TaskId,
+    catalog: &Catalog,
+    observed: &Observed,
+) -> Result<DatabaseTaskPlan, Vec<Diagnostic>> {
+    unbuilt::check(config)?;
+    let mut draft = Draft::default();
+    let target = connection::target(config, &mut draft);
+    for table in &config.tables {
+        table::design(&mut draft, table, catalog);
+    }
+    table::references(&mut draft, config);
+    for relationship in &config.relationships {
+        relationship::design(&mut draft, relationship, catalog);
+    }
+    cycle::open(&mut draft);
+    for table in &config.tables {
+        rules::stated(&mut draft, table);
+    }
+    rules::complete(&mut draft);
+    let Draft { tables, mut decisions, problems, .. } = draft;
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let tables: Vec<plan::Table> = tables.into_iter().map(|table| table.table).collect();
+    let database = schema::design(&tables, target, observed, &config.place)?;
+    decisions.extend(schema::decisions(&tables));
+    decisions.extend(rules::decisions(&tables));
+    decisions.sort_by_key(|decision| decision.phase);
+    Ok(DatabaseTaskPlan {
+        task_id: task_id.clone(),
+        environment: config.environment.as_str().to_owned(),
+        database,
+        decisions,
+    })
+}

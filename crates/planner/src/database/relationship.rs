@@ -1,0 +1,289 @@
+//! How two tables belong together: what the task says, else what the catalogue knows of their entities, else one to many.
+//! Out go columns with their keys, and tables of links.
+
+use super::draft::Draft;
+use super::rules;
+use crate::codes::{CANNOT_HOLD, NAME_TAKEN};
+use crate::entity::singular;
+use crate::table::{self, column_name};
+use catalog::{Belonging, Catalog, Count, Link, Ownership};
+use plan::Table;
+use plan::database::{Column, ColumnDefault, ForeignKey, Nullability, OnDelete, Rules, Sensitivity};
+use spec::{Relationship, RelationshipKind};
+use vocab::{ColumnName, EntityName, FieldType, Place, TableName};
+
+pub fn design(draft: &mut Draft, relationship: &Relationship, catalog: &Catalog) {
+    let entity = |name: &TableName| draft.find(name).and_then(|table| table.entity.clone());
+    let (from, to) = (entity(&relationship.from), entity(&relationship.to));
+    let known = Known::of(catalog, from.as_ref(), to.as_ref());
+    let stated = relationship.on_delete.map(rules::on_delete);
+    let ways = Ways { subject: subject(relationship), place: &relationship.place, stated, catalog };
+    let (first, second) = (&relationship.from, &relationship.to);
+    match (relationship.kind, known) {
+        (None | Some(RelationshipKind::OneToMany), Known::Belongs(known)) => {
+            let count = if relationship.kind.is_some() { Count::Many } else { known.count };
+            ways.belong(draft, second, first, count, Some(known));
+        }
+        (None, Known::BelongsBackwards(known)) => ways.belong(draft, first, second, known.count, Some(known)),
+        (None | Some(RelationshipKind::ManyToMany), Known::Linked(link)) => ways.link(draft, first, second, Some(link)),
+        (None, Known::LinkedBackwards(link)) | (Some(RelationshipKind::ManyToMany), Known::LinkedBackwards(link)) => {
+            ways.link(draft, second, first, Some(link));
+        }
+        (None | Some(RelationshipKind::OneToMany), _) => ways.belong(draft, second, first, Count::Many, None),
+        (Some(RelationshipKind::OneToOne), Known::Belongs(known)) => {
+            ways.belong(draft, second, first, Count::One, Some(known));
+        }
+        (Some(RelationshipKind::OneToOne), _) => ways.belong(draft, second, first, Count::One, None),
+        (Some(RelationshipKind::ManyToMany), _) => ways.link(draft, first, second, None),
+    }
+}
+
+fn subject(relationship: &Relationship) -> String {
+    format!("relationship `{}_to_{}`", relationship.from, relationship.to)
+}
+
+/// What the catalogue knows of two entities.
+enum Known<'c> {
+    /// The second belongs to the first.
+    Belongs(&'c Belonging),
+    /// The first belongs to the second.
+    BelongsBackwards(&'c Belonging),
+    /// The first is the whole.
+    Linked(&'c Link),
+    /// The second is the whole.
+    LinkedBackwards(&'c Link),
+    Nothing,
+}
+
+impl<'c> Known<'c> {
+    fn of(catalog: &'c Catalog, from: Option<&EntityName>, to: Option<&EntityName>) -> Self {
+        let (Some(from), Some(to)) = (from, to) else { return Self::Nothing };
+        let relations = catalog.relations();
+        let belongs = |one: &EntityName, many: &EntityName| {
+            relations.belongs.iter().find(|known| known.one == *one && known.many == *many)
+        };
+        let linked = |whole: &EntityName, part: &EntityName| {
+            relations.links.iter().find(|link| link.whole == *whole && link.part == *part)
+        };
+        if let Some(known) = belongs(from, to) {
+            Self::Belongs(known)
+        } else if let Some(known) = belongs(to, from) {
+            Self::BelongsBackwards(known)
+        } else if let Some(link) = linked(from, to) {
+            Self::Linked(link)
+        } else if let Some(link) = linked(to, from) {
+            Self::LinkedBackwards(link)
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// What is the same in every way of carrying a relationship out.
+struct Ways<'a> {
+    subject: String,
+    place: &'a Place,
+    /// What the task says becomes of a row whose other row goes.
+    stated: Option<OnDelete>,
+    catalog: &'a Catalog,
+}
+
+impl Ways<'_> {
+    /// Each row of `many` names one of `one`.
+    fn belong(&self, draft: &mut Draft, many: &TableName, one: &TableName, count: Count, known: Option<&Belonging>) {
+        let itself = many == one;
+        if let Some(key) = draft.find(many).and_then(|table| table.key_to(one)) {
+            let decision = format!("is there already: `{many}.{}`", key.columns[0]);
+            return draft.decide(self.subject.clone(), decision, "a column of the table leads there");
+        }
+        let name = match (known.and_then(|known| known.column.clone()), itself) {
+            (Some(column), _) => column,
+            (None, true) => column_name("parent_id"),
+            (None, false) => key_column(one),
+        };
+        let by_default = if itself { OnDelete::SetNull } else { OnDelete::Restrict };
+        let on_delete =
+            self.stated.or(known.map(|known| rules::known_on_delete(known.on_delete))).unwrap_or(by_default);
+        let may_be_absent = itself
+            || on_delete == OnDelete::SetNull
+            || known.is_some_and(|known| known.ownership == Ownership::Optional);
+        let nullability = if may_be_absent { Nullability::Nullable } else { Nullability::NotNull };
+        let reason = match (known, itself) {
+            (Some(known), _) => format!("the catalogue: {}", known.because),
+            (None, true) => "the first of them belongs to none".to_owned(),
+            (None, false) => {
+                format!(
+                    "`{one}_to_{many}` reads as one with many where nothing says otherwise; nothing vanishes by accident"
+                )
+            }
+        };
+        let comment = format!("The {} it belongs to.", thing(one));
+        if self.key(draft, many, one, &name, nullability, on_delete, &reason, comment).is_none() {
+            return;
+        }
+        let how_many = match count {
+            Count::Many => "any number of",
+            Count::One => "at most one of",
+        };
+        let must = match draft.find(many).and_then(|table| table.column(&name)).map(|column| column.nullability) {
+            Some(Nullability::NotNull) => "each must have one",
+            Some(Nullability::Nullable) | None => "may be absent",
+        };
+        let decision =
+            format!("one of `{one}` has {how_many} `{many}`: `{many}.{name}`, {must}, {}", rules::describe(on_delete));
+        draft.decide(self.subject.clone(), decision, reason);
+        if let (Count::One, Some(table)) = (count, draft.find_mut(many)) {
+            table.table.unique.push(vec![name]);
+        }
+    }
+
+    /// Rows of a third table each name one of both.
+    fn link(&self, draft: &mut Draft, whole: &TableName, part: &TableName, known: Option<&Link>) {
+        let through = match known.and_then(|link| self.catalog.table_entity(&link.through)) {
+            Some(entity) => entity.table.clone(),
+            None => link_name(whole, part),
+        };
+        let own = key_column(whole);
+        let other = match whole == part {
+            true => column_name(&dialect::name::joined(&["related", &singular(whole.as_str())], "id")),
+            false => key_column(part),
+        };
+        if draft.find(&through).is_none() {
+            let table = match known.and_then(|link| self.catalog.table_entity(&link.through)) {
+                Some(entity) => super::table::of_link(entity),
+                None => plain_link(&through, whole, part),
+            };
+            if !draft.add(table, known.and_then(|link| self.catalog.table_entity(&link.through)), self.place) {
+                return;
+            }
+        } else if known.is_none() {
+            let message = format!("`{through}` would hold the links, and is a table of its own");
+            let help = "rename it, or give it two columns that `references` both sides and leave the relationship out";
+            return draft.refuse(NAME_TAKEN, message, self.place, help);
+        }
+        let (whole_deleted, part_deleted, reason) = match known {
+            Some(link) => (
+                rules::known_on_delete(link.whole_deleted),
+                rules::known_on_delete(link.part_deleted),
+                format!("the catalogue: {}", link.because),
+            ),
+            None => (OnDelete::Cascade, OnDelete::Cascade, "a link without one of its ends links nothing".to_owned()),
+        };
+        let part_deleted = self.stated.unwrap_or(part_deleted);
+        let is_plain = known.is_none();
+        for (to, name, on_delete) in [(whole, &own, whole_deleted), (part, &other, part_deleted)] {
+            let comment = format!("The {} of the link.", thing(to));
+            let made = self.key(draft, &through, to, name, Nullability::NotNull, on_delete, &reason, comment);
+            if made.is_none() {
+                return;
+            }
+        }
+        if let Some(table) = draft.find_mut(&through) {
+            let pair = vec![own.clone(), other.clone()];
+            match is_plain {
+                true => table.table.primary_key = pair,
+                false => table.table.unique.push(pair),
+            }
+        }
+        let decision = format!(
+            "many to many through `{through}`: `{own}` ({}), `{other}` ({}), each pair once",
+            rules::describe(whole_deleted),
+            rules::describe(part_deleted)
+        );
+        draft.decide(self.subject.clone(), decision, reason);
+    }
+
+    /// A column that leads to the key of another table: the one that is there, else a new one.
+    #[expect(clippy::too_many_arguments, reason = "all that a key is made of")]
+    fn key(
+        &self,
+        draft: &mut Draft,
+        from: &TableName,
+        to: &TableName,
+        name: &ColumnName,
+        nullability: Nullability,
+        on_delete: OnDelete,
+        why: &str,
+        comment: String,
+    ) -> Option<()> {
+        let other = draft.find(to)?;
+        let [target] = &other.table.primary_key[..] else {
+            let message =
+                format!("the key of `{to}` has more than one column, so `{from}` cannot name its rows by one");
+            draft.refuse(CANNOT_HOLD, message, self.place, "give it a key of one column");
+            return None;
+        };
+        let target = target.clone();
+        let field_type = other.column(&target)?.field_type.clone();
+        let found = draft.find(from)?.column(name).cloned();
+        match found {
+            Some(column) if column.field_type != field_type => {
+                let message = format!(
+                    "`{from}.{name}` holds {}, and `{to}.{target}` holds {}",
+                    column.field_type.describe(),
+                    field_type.describe()
+                );
+                draft.refuse(CANNOT_HOLD, message, self.place, "give both one type");
+                return None;
+            }
+            Some(column) if column.nullability == Nullability::NotNull && on_delete == OnDelete::SetNull => {
+                let message = format!("`{from}.{name}` is required and cannot be emptied when its row of `{to}` goes");
+                draft.refuse(
+                    CANNOT_HOLD,
+                    message,
+                    self.place,
+                    "write `on_delete: restrict`, or leave the column optional",
+                );
+                return None;
+            }
+            Some(_) => {}
+            None => {
+                let sensitivity = Sensitivity::Plain;
+                let column =
+                    Column { name: name.clone(), field_type, nullability, default: None, sensitivity, comment };
+                draft.find_mut(from)?.add_key_column(column);
+            }
+        }
+        let key = ForeignKey {
+            name: rules::key_name(from, name),
+            columns: vec![name.clone()],
+            table: to.clone(),
+            target: vec![target],
+            on_delete,
+            why: why.to_owned(),
+        };
+        draft.find_mut(from)?.table.rules.foreign_keys.push(key);
+        Some(())
+    }
+}
+
+/// `orders` -> `order_id`
+fn key_column(table: &TableName) -> ColumnName {
+    column_name(&dialect::name::joined(&[&singular(table.as_str())], "id"))
+}
+
+/// `students` and `courses` -> `student_courses`
+fn link_name(whole: &TableName, part: &TableName) -> TableName {
+    let name = dialect::name::joined(&[&singular(whole.as_str())], part.as_str());
+    TableName::parse(&name).unwrap_or_else(|_| part.clone())
+}
+
+/// A table of nothing but links; their pair is its key.
+fn plain_link(name: &TableName, whole: &TableName, part: &TableName) -> Table {
+    let [mut created_at, _, _] = table::times();
+    created_at.default = Some(ColumnDefault::Now);
+    created_at.comment = "when the link was made".to_owned();
+    debug_assert_eq!(created_at.field_type, FieldType::Timestamp);
+    Table {
+        name: name.clone(),
+        comment: format!("which {} and which {} belong together", thing(whole), thing(part)),
+        columns: vec![created_at],
+        primary_key: Vec::new(),
+        unique: Vec::new(),
+        rules: Rules::default(),
+    }
+}
+
+fn thing(table: &TableName) -> String {
+    singular(table.as_str()).replace('_', " ")
+}

@@ -1,0 +1,269 @@
+//! A table by itself: a name whose columns the catalogue or its words tell, or a block that says them. Explicit columns win.
+
+use super::draft::Draft;
+use super::rules;
+use crate::codes::{CANNOT_HOLD, UNKNOWN_COLUMN};
+use crate::table::{self, column_name};
+use catalog::{Catalog, Entity};
+use plan::Table;
+use plan::database::{
+    Check, CheckRule, Column, ColumnDefault, ForeignKey, Nullability, OnDelete, Rules, Sensitivity, Times,
+};
+use spec::{ColumnType, ConstraintRule, DatabaseConfig, DefaultValue};
+use vocab::{ColumnName, Datum, Decimal, FieldType};
+
+/// Longest text of a column that says nothing of its length.
+const LINE_MAX: u32 = 200;
+const TEXT_MAX: u32 = 5000;
+/// Digits behind the point of a decimal column: those of money.
+const SCALE: u8 = 2;
+
+pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
+    let entity = catalog.entity_of_table(&stated.name.value);
+    let (mut table, decision, reason) = match (stated.columns.is_empty(), entity) {
+        (true, Some(entity)) => of_entity(stated, entity),
+        (true, None) => of_name(stated),
+        (false, _) => of_columns(draft, stated),
+    };
+    let key = stated.constraints.iter().find_map(|constraint| match &constraint.rule {
+        ConstraintRule::PrimaryKey(columns) => Some(columns),
+        ConstraintRule::Unique(_) | ConstraintRule::Range { .. } | ConstraintRule::OneOf { .. } => None,
+    });
+    if let Some(key) = key {
+        let is_said = |name: &str| stated.columns.iter().any(|column| column.name.value.as_str() == name);
+        let is_key = key.iter().any(|column| column.value.as_str() == "id");
+        table.columns.retain(|column| column.name.as_str() != "id" || is_key || is_said("id"));
+        table.primary_key = key.iter().map(|column| column.value.clone()).collect();
+    }
+    keep_times(&mut table);
+    draft.decide(format!("table `{}`", table.name), decision, reason);
+    if !draft.add(table, entity, &stated.name.place) {
+        return;
+    }
+    for column in key.into_iter().flatten() {
+        let missing = draft.find(&stated.name.value).is_some_and(|table| table.column(&column.value).is_none());
+        if missing {
+            let message = format!("`{}` has no column `{}`", stated.name.value, column.value);
+            draft.refuse(UNKNOWN_COLUMN, message, &column.place, "add it to `columns`");
+        } else if let Some(key) = draft.find_mut(&stated.name.value).and_then(|table| table.column_mut(&column.value)) {
+            key.nullability = Nullability::NotNull;
+        }
+    }
+    if let Some(table) = draft.find_mut(&stated.name.value) {
+        let said = stated.columns.iter().filter(|column| column.required.is_some());
+        table.stated = said.map(|column| column.name.value.clone()).collect();
+    }
+}
+
+fn of_entity(stated: &spec::Table, entity: &Entity) -> (Table, String, String) {
+    let table = Table { name: stated.name.value.clone(), ..table::of_entity(entity) };
+    let table = bounded(table, entity);
+    let reason = match table.name == entity.table {
+        true => format!("the catalogue knows `{}`", entity.table),
+        false => format!("the catalogue knows `{}`, and the name ends in that", entity.table),
+    };
+    (table, format!("each row is {}", entity.comment), reason)
+}
+
+/// The table of a link that has fields of its own.
+pub fn of_link(entity: &Entity) -> Table {
+    let mut table = bounded(table::of_entity(entity), entity);
+    keep_times(&mut table);
+    table
+}
+
+/// With the checks of the entity's bounds.
+fn bounded(mut table: Table, entity: &Entity) -> Table {
+    for field in entity.fields.iter().filter(|field| !field.bounds.is_empty()) {
+        let (minimum, maximum) = (field.bounds.minimum.clone(), field.bounds.maximum.clone());
+        let column = column_name(field.name.as_str());
+        let name = rules::constraint_name(&table, &[&column], "range");
+        table.rules.checks.push(Check { name, column, rule: CheckRule::Range { minimum, maximum } });
+    }
+    table
+}
+
+/// Of a name that says nothing more there is only this to know.
+fn of_name(stated: &spec::Table) -> (Table, String, String) {
+    let name = Column {
+        name: column_name("name"),
+        field_type: FieldType::Line { max: LINE_MAX },
+        nullability: Nullability::NotNull,
+        default: None,
+        sensitivity: Sensitivity::Plain,
+        comment: "What it is called.".to_owned(),
+    };
+    let help = format!(
+        "the catalogue does not know `{0}`; `{{ name: {0}, columns: {{...}} }}` says what they have",
+        stated.name.value
+    );
+    let comment = format!("one of the {}", stated.name.value.as_str().replace('_', " "));
+    (assembled(stated, comment, vec![name]), "each row has a `name` and what belongs to it".to_owned(), help)
+}
+
+fn of_columns(draft: &mut Draft, stated: &spec::Table) -> (Table, String, String) {
+    let columns = stated.columns.iter().map(|said| column(draft, said)).collect();
+    let comment = format!("one of the {}", stated.name.value.as_str().replace('_', " "));
+    let mut table = assembled(stated, comment, columns);
+    for said in stated.columns.iter().filter(|said| said.unique) {
+        table.unique.push(vec![said.name.value.clone()]);
+    }
+    (table, "has the columns of the task".to_owned(), "the task says them, which wins over the catalogue".to_owned())
+}
+
+/// The columns between the key and the times, each of which the task may say itself.
+fn assembled(stated: &spec::Table, comment: String, said: Vec<Column>) -> Table {
+    let is_said = |name: &ColumnName| said.iter().any(|column| column.name == *name);
+    let mut columns: Vec<Column> = Some(table::id()).into_iter().filter(|id| !is_said(&id.name)).collect();
+    let times: Vec<Column> = table::times().into_iter().filter(|column| !is_said(&column.name)).collect();
+    columns.extend(said);
+    columns.extend(times);
+    Table {
+        name: stated.name.value.clone(),
+        comment,
+        columns,
+        primary_key: vec![column_name("id")],
+        unique: Vec::new(),
+        rules: Rules::default(),
+    }
+}
+
+/// The database makes ids and times itself, whoever writes the row.
+fn keep_times(table: &mut Table) {
+    let mut kept = 0;
+    for column in &mut table.columns {
+        let default = match (column.name.as_str(), &column.field_type) {
+            ("id", FieldType::Uuid) => ColumnDefault::NewId,
+            ("created_at", FieldType::Timestamp) => ColumnDefault::Now,
+            ("updated_at", FieldType::Timestamp) => {
+                kept += 1;
+                ColumnDefault::Now
+            }
+            ("row_version", FieldType::Integer) => {
+                kept += 1;
+                ColumnDefault::Value(Datum::Integer(1))
+            }
+            _ => continue,
+        };
+        column.default.get_or_insert(default);
+    }
+    if kept == 2 {
+        table.rules.times = Times::KeptByDatabase;
+    }
+}
+
+fn column(draft: &mut Draft, said: &spec::Column) -> Column {
+    let max = said.max_length.and_then(|max| u32::try_from(max).ok());
+    let field_type = match said.kind.value {
+        ColumnType::Line => FieldType::Line { max: max.unwrap_or(LINE_MAX) },
+        // What is binary was refused.
+        ColumnType::Text | ColumnType::Binary => FieldType::Text { max: max.unwrap_or(TEXT_MAX) },
+        ColumnType::Email => FieldType::Email,
+        ColumnType::Phone => FieldType::Phone,
+        ColumnType::Url => FieldType::Url,
+        ColumnType::Integer => FieldType::Integer,
+        ColumnType::Decimal => FieldType::Decimal { scale: SCALE },
+        ColumnType::Boolean => FieldType::Boolean,
+        ColumnType::Date => FieldType::Date,
+        ColumnType::Timestamp => FieldType::Timestamp,
+        ColumnType::Uuid => FieldType::Uuid,
+        ColumnType::Json => FieldType::Json,
+    };
+    let default = said.default.as_ref().and_then(|default| {
+        let value = match &default.value {
+            DefaultValue::Boolean(value) => Datum::Boolean(*value),
+            DefaultValue::Integer(value) => Datum::Integer(*value),
+            DefaultValue::Decimal(text) => match Decimal::parse(text, SCALE) {
+                Ok(value) => Datum::Decimal(value),
+                Err(_) => {
+                    let message =
+                        format!("`default` has more than {SCALE} digits behind its point, or too many before it");
+                    draft.refuse(CANNOT_HOLD, message, &default.place, "shorten it");
+                    return None;
+                }
+            },
+            DefaultValue::Text(text) => Datum::Text(text.clone()),
+            DefaultValue::Json(value) => Datum::Json(value.clone()),
+            DefaultValue::Now => return Some(ColumnDefault::Now),
+        };
+        Some(ColumnDefault::Value(value))
+    });
+    // As SQL has it: what nobody asks for may be absent.
+    let must = said.required.unwrap_or(default.is_some() || said.name.value.as_str() == "id");
+    Column {
+        name: said.name.value.clone(),
+        nullability: if must { Nullability::NotNull } else { Nullability::Nullable },
+        default,
+        sensitivity: match field_type {
+            FieldType::Email | FieldType::Phone => Sensitivity::Personal,
+            _ => Sensitivity::Plain,
+        },
+        comment: said.name.value.as_str().replace('_', " "),
+        field_type,
+    }
+}
+
+/// The keys that columns of the task name themselves.
+pub fn references(draft: &mut Draft, config: &DatabaseConfig) {
+    for stated in &config.tables {
+        for said in &stated.columns {
+            let Some(reference) = &said.references else { continue };
+            let key = &reference.value;
+            let on_delete = key.on_delete.map_or(OnDelete::Restrict, rules::on_delete);
+            let (many, column) = (&stated.name.value, &said.name.value);
+            let Some(other) = draft.find(&key.table) else { continue };
+            let target = match (&key.column, &other.table.primary_key[..]) {
+                (Some(column), _) => column.clone(),
+                (None, [only]) => only.clone(),
+                (None, _) => {
+                    let message = format!("the key of `{}` has more than one column", key.table);
+                    draft.refuse(CANNOT_HOLD, message, &reference.place, "name the column: `table.column`");
+                    continue;
+                }
+            };
+            let is_unique = other.table.primary_key == [target.clone()]
+                || other.table.unique.contains(&vec![target.clone()])
+                || rules::is_unique_by(config, &key.table, &target);
+            let types = other.column(&target).map(|column| column.field_type.clone());
+            let own = draft.find(many).and_then(|table| table.column(column)).map(|column| column.field_type.clone());
+            match (types, own) {
+                (None, _) => {
+                    let message = format!("`{}` has no column `{target}`", key.table);
+                    draft.refuse(UNKNOWN_COLUMN, message, &reference.place, "name one that it has");
+                }
+                (Some(theirs), Some(own)) if theirs != own => {
+                    let message = format!(
+                        "`{many}.{column}` holds {}, and `{}.{target}` holds {}",
+                        own.describe(),
+                        key.table,
+                        theirs.describe()
+                    );
+                    draft.refuse(CANNOT_HOLD, message, &said.kind.place, "give both one type");
+                }
+                (Some(_), _) if !is_unique => {
+                    let message = format!("`{}.{target}` is not unique, so no row can be meant by it", key.table);
+                    draft.refuse(CANNOT_HOLD, message, &reference.place, "lead to its key, or make it `unique`");
+                }
+                (Some(_), _) => {
+                    let reason = match key.on_delete {
+                        Some(_) => "the task says so",
+                        None => "the task says where it leads; nothing vanishes by accident",
+                    };
+                    let foreign = ForeignKey {
+                        name: rules::key_name(many, column),
+                        columns: vec![column.clone()],
+                        table: key.table.clone(),
+                        target: vec![target.clone()],
+                        on_delete,
+                        why: reason.to_owned(),
+                    };
+                    let decision = format!("leads to `{}.{target}`, {}", key.table, rules::describe(on_delete));
+                    draft.decide(format!("`{many}.{column}`"), decision, reason);
+                    if let Some(table) = draft.find_mut(many) {
+                        table.table.rules.foreign_keys.push(foreign);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What the language of tasks has and this build has not: each is refused in a sentence, none is passed over.
+
+use super::connection::engine;
+use crate::codes::DATABASE_PART_NOT_BUILT;
+use spec::{ColumnType, DatabaseConfig, Reference};
+use vocab::{Diagnostic, Place};
+
+pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let mut refuse = |what: String, place: &Place, help: &str| {
+        let message = format!("this producer does not build {what} yet");
+        problems.push(Diagnostic::error(DATABASE_PART_NOT_BUILT, message, place).with_help(help));
+    };
+    if engine(config.kind.value).is_none() {
+        refuse(format!("`{}` databases", config.kind.value), &config.kind.place, BUILT_ENGINES);
+    }
+    if let Some(provision) = &config.provision {
+        refuse("`provision`".to_owned(), &provision.place, "give the `connection` of a server that exists");
+    }
+    if let Some(role) = config.roles.first() {
+        refuse("`roles`".to_owned(), &role.name.place, "remove them, and grant by hand what each may do");
+    }
+    for (is_there, word) in [
+        (config.pool.is_some(), "pool"),
+        (config.backup.is_some(), "backup"),
+        (config.data != spec::Data::default(), "data"),
+    ] {
+        if is_there {
+            refuse(format!("`{word}`"), &config.place, "remove it, and do without it");
+        }
+    }
+    if let Some(connection) = &config.connection
+        && let Some(name) = secret(&connection.value)
+    {
+        let help = format!("keep it in an environment variable: `${{env:{name}}}`");
+        refuse("the secret store".to_owned(), &connection.place, &help);
+    }
+    for column in config.tables.iter().flat_map(|table| &table.columns) {
+        if column.kind.value == ColumnType::Binary {
+            refuse(
+                "columns of type `binary`".to_owned(),
+                &column.kind.place,
+                "keep the bytes elsewhere, and their URL here",
+            );
+        }
+    }
+    if config.tables.is_empty() {
+        refuse("databases without tables".to_owned(), &config.place, "add `schema_requirements` with `tables`");
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+const BUILT_ENGINES: &str = "use `type: \"sqlite\"`";
+
+fn secret(connection: &spec::Connection) -> Option<String> {
+    let of = |reference: &Reference| match reference {
+        Reference::Secret(name) => Some(name.to_string()),
+        Reference::Environment(_) => None,
+    };
+    match connection {
+        spec::Connection::Reference(reference) => of(reference),
+        spec::Connection::Url(location) => location.parts().iter().find_map(|part| match part {
+            spec::LocationPart::Reference(reference) => of(reference),
+            spec::LocationPart::Text(_) => None,
+        }),
+    }
+}
