@@ -11,7 +11,7 @@ use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
 
 const OLDEST_NODE: u32 = 20;
-const REFERENCE_PACKAGE: &str = "crates/emit/node/reference/package.json";
+const PACKAGE: &str = "crates/emit/node/package.json";
 const LIB: &str = "crates/emit/node/lib";
 const NODE_FOLDER: &str = "target/node";
 
@@ -94,14 +94,13 @@ fn major(version: &str) -> Option<u32> {
 
 /// A package with the emitted app's dependencies and nothing else.
 fn test_package(repository: &Repository) -> Result<String, String> {
-    let text = repository.read(REFERENCE_PACKAGE)?;
-    let reference: Value =
-        serde_json::from_str(&text).map_err(|error| format!("`{REFERENCE_PACKAGE}` is not JSON: {error}"))?;
-    let dependencies = reference
+    let text = repository.read(PACKAGE)?;
+    let emitted: Value = serde_json::from_str(&text).map_err(|error| format!("`{PACKAGE}` is not JSON: {error}"))?;
+    let dependencies = emitted
         .get("dependencies")
         .filter(|value| value.is_object())
-        .ok_or_else(|| format!("`{REFERENCE_PACKAGE}` has no `dependencies` object"))?;
-    let kind = reference.get("type").cloned().unwrap_or_else(|| json!("module"));
+        .ok_or_else(|| format!("`{PACKAGE}` has no `dependencies` object"))?;
+    let kind = emitted.get("type").cloned().unwrap_or_else(|| json!("module"));
     let package = json!({ "name": "emitted-app-tests", "private": true, "type": kind, "dependencies": dependencies });
     Ok(format!("{package:#}\n"))
 }

@@ -49,9 +49,9 @@ const LIB: &[(&str, &str)] = &[
     ("lib/validation.js", include_str!("../node/lib/validation.js")),
 ];
 
-/// The hand-written application that the generator follows; what does not depend on the plan is taken from it.
-const SERVER: &str = include_str!("../node/reference/server.js");
-const PACKAGE: &str = include_str!("../node/reference/package.json");
+/// What starts the application, and its packages: the one place that names their versions.
+const SERVER: &str = include_str!("../node/server.js");
+const PACKAGE: &str = include_str!("../node/package.json");
 
 #[cfg(test)]
 pub fn default_body_limit() -> String {
