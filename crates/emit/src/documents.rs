@@ -3,9 +3,9 @@
 
 use crate::Files;
 use crate::node::kind;
-use crate::openapi::{capitalised, operation_parameters, problem_example};
+use crate::openapi::{operation_parameters, problem_example};
 use crate::outline::{Body, Content, Outline, RowField, Success, outlines};
-use crate::render::{Comment, generated, render};
+use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::api::RateLimitPolicy;
 use plan::database::{Column, LockClass, Nullability, Sensitivity, Table, Undo};

@@ -45,6 +45,12 @@ pub fn cell(text: &str) -> String {
     parts.join("`")
 }
 
+/// The sentence with a capital letter.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
 /// How a kind of file writes comments.
 #[derive(Debug, Clone, Copy)]
 pub enum Comment {

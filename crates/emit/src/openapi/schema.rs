@@ -1,0 +1,109 @@
+//! Schemas: what a body must be, what an answer is. A field's type comes in, JSON Schema in the dialect of the document goes out.
+
+use super::operation::Writer;
+use crate::outline::{Body, Outline, RowField};
+use plan::api::DocumentationFormat;
+use plan::database::Nullability;
+use plan::procedure::ResponseField;
+use plan::shape::Presence;
+use serde_json::{Map, Value, json};
+use vocab::FieldType;
+
+impl Writer {
+    pub fn body_schema(&self, body: Body<'_>) -> Value {
+        let mut properties = Map::new();
+        let mut required: Vec<&str> = Vec::new();
+        for field in &body.shape().fields {
+            let mut schema = type_schema(field.field_type);
+            if let Some(max) = field.field_type.max_length() {
+                schema["maxLength"] = max.into();
+                match field.presence {
+                    Presence::Required => schema["minLength"] = field.min_length.max(1).into(),
+                    // Empty counts as absent, so only a single character may be too short.
+                    Presence::Optional => {}
+                }
+            }
+            describe(&mut schema, &field.description);
+            match (field.presence, body) {
+                (Presence::Required, Body::Record(_)) => required.push(field.name.as_str()),
+                // It may be left out, and never be emptied.
+                (Presence::Required, Body::Changes(_)) => {}
+                (Presence::Optional, _) => self.nullable(&mut schema),
+            }
+            properties.insert(field.name.to_string(), schema);
+        }
+        let mut schema = json!({"type": "object", "additionalProperties": false});
+        if !required.is_empty() {
+            schema["required"] = required.into();
+        }
+        schema["properties"] = Value::Object(properties);
+        schema
+    }
+
+    pub fn answer_schema(&self, outline: &Outline<'_>, body: &[ResponseField]) -> Value {
+        let mut properties = Map::new();
+        for field in body {
+            let mut schema = type_schema(field.field_type);
+            describe(&mut schema, &field.description);
+            match outline.slots.nullability(&field.value) {
+                Nullability::Nullable => self.nullable(&mut schema),
+                Nullability::NotNull => {}
+            }
+            properties.insert(field.name.to_string(), schema);
+        }
+        object_schema(properties)
+    }
+
+    pub fn row_schema(&self, fields: &[RowField<'_>]) -> Value {
+        let mut properties = Map::new();
+        for field in fields {
+            let mut schema = type_schema(field.column.field_type);
+            describe(&mut schema, field.description);
+            match field.column.nullability {
+                Nullability::Nullable => self.nullable(&mut schema),
+                Nullability::NotNull => {}
+            }
+            properties.insert(field.name.to_string(), schema);
+        }
+        object_schema(properties)
+    }
+
+    pub fn nullable(&self, schema: &mut Value) {
+        let Some(name) = schema.get("type").cloned() else { return };
+        match self.format {
+            DocumentationFormat::OpenApi30 => schema["nullable"] = true.into(),
+            DocumentationFormat::OpenApi31 => schema["type"] = json!([name, "null"]),
+        }
+    }
+}
+
+/// A field that the task alone names has no description.
+fn describe(schema: &mut Value, description: &str) {
+    if !description.is_empty() {
+        schema["description"] = description.into();
+    }
+}
+
+/// An object that always has these properties.
+fn object_schema(properties: Map<String, Value>) -> Value {
+    let required: Vec<&String> = properties.keys().collect();
+    let mut schema = json!({"type": "object"});
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema["properties"] = Value::Object(properties);
+    schema
+}
+
+pub fn type_schema(field_type: FieldType) -> Value {
+    match field_type {
+        FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Phone => json!({"type": "string"}),
+        FieldType::Email => json!({"type": "string", "format": "email"}),
+        FieldType::Url => json!({"type": "string", "format": "uri"}),
+        FieldType::Integer => json!({"type": "integer", "format": "int64"}),
+        FieldType::Boolean => json!({"type": "boolean"}),
+        FieldType::Timestamp => json!({"type": "string", "format": "date-time"}),
+        FieldType::Uuid => json!({"type": "string", "format": "uuid"}),
+        FieldType::Json => json!({}),
+    }
+}
