@@ -127,7 +127,7 @@ fn headers(plans: &[&Plan]) -> Value {
             "schema": {"type": "integer", "minimum": 1},
         },
         "WWW-Authenticate": {
-            "description": "How to authenticate.",
+            "description": "How to authenticate, and what the key lacks.",
             "schema": text,
         },
         "ETag": {
@@ -195,9 +195,18 @@ impl Writer {
                 Some(Scheme::AccessToken) | None => json!([]),
             },
         });
+        let mut sentences = Vec::new();
         if !outline.events.is_empty() {
             let events: Vec<String> = outline.events.iter().map(|event| format!("`{event}`")).collect();
-            operation["description"] = format!("Emits {}.", events.join(", ")).into();
+            sentences.push(format!("Emits {}.", events.join(", ")));
+        }
+        if let Some(scope) = outline.endpoint.scope() {
+            sentences.push(format!("Needs an API key with the scope `{scope}`."));
+            // Also read by the command of the Node.js application that makes keys.
+            operation["x-required-scope"] = scope.to_string().into();
+        }
+        if !sentences.is_empty() {
+            operation["description"] = sentences.join(" ").into();
         }
         let parameters = parameters(plan, outline);
         if !parameters.is_empty() {
@@ -419,7 +428,7 @@ fn problem_response(kinds: &[Problem], limited: bool) -> Value {
         content["examples"] = Value::Object(examples);
     }
     let retry = match kinds[0].status() {
-        401 => &["WWW-Authenticate"][..],
+        401 | 403 => &["WWW-Authenticate"][..],
         429 | 503 => &["Retry-After"][..],
         _ => &[],
     };

@@ -44,6 +44,8 @@ pub struct Service {
     metrics: Arc<Metrics>,
     stores: Vec<Store>,
     limiters: BTreeMap<TaskId, Limiters>,
+    /// One for each database.
+    keys: Vec<Arc<ApiKeys>>,
     openapi: Bytes,
 }
 
@@ -70,7 +72,7 @@ impl Service {
     /// # Errors
     /// [`UnservablePlan`] when a plan holds what this server cannot run, or two plans want one route.
     pub fn new(served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
-        Self::with(served, openapi, Arc::new(Metrics::new()), &BTreeMap::new())
+        Self::with(served, openapi, Arc::new(Metrics::new()), &BTreeMap::new(), &[])
     }
 
     /// The same in the place of this service: it goes on counting what this one counted, for metrics and for rate limits that
@@ -79,7 +81,7 @@ impl Service {
     /// # Errors
     /// As [`Self::new`]; this service is as it was then.
     pub fn succeeded_by(&self, served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
-        Self::with(served, openapi, Arc::clone(&self.metrics), &self.limiters)
+        Self::with(served, openapi, Arc::clone(&self.metrics), &self.limiters, &self.keys)
     }
 
     fn with(
@@ -87,6 +89,7 @@ impl Service {
         openapi: impl Into<Bytes>,
         metrics: Arc<Metrics>,
         known: &BTreeMap<TaskId, Limiters>,
+        known_keys: &[Arc<ApiKeys>],
     ) -> Result<Self, UnservablePlan> {
         let mut table: BTreeMap<String, Vec<(Method, Target)>> = BTreeMap::new();
         for (path, target) in [
@@ -98,6 +101,7 @@ impl Service {
             table.insert(path.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
         let mut all_limiters = BTreeMap::new();
+        let mut all_keys: Vec<Arc<ApiKeys>> = Vec::new();
         for Served { plan, store } in served {
             let limiter = |policy: &RateLimitPolicy| {
                 let same = known.get(&plan.task_id).and_then(|limiters| limiters.get(&policy.name));
@@ -107,7 +111,11 @@ impl Service {
             let limiters: Limiters =
                 plan.api.policies.iter().map(|policy| (policy.name.clone(), limiter(policy))).collect();
             all_limiters.insert(plan.task_id.clone(), limiters.clone());
-            let keys = Arc::new(ApiKeys::new(store.clone()));
+            let same = all_keys.iter().chain(known_keys).find(|keys| keys.are_of(store));
+            let keys = same.map_or_else(|| Arc::new(ApiKeys::new(store.clone())), Arc::clone);
+            if !all_keys.iter().any(|keys| keys.are_of(store)) {
+                all_keys.push(Arc::clone(&keys));
+            }
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
                 let program = compile(plan, endpoint, &limiters)?;
@@ -139,7 +147,7 @@ impl Service {
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
-        Ok(Self { routes, unmatched, metrics, stores, limiters: all_limiters, openapi: openapi.into() })
+        Ok(Self { routes, unmatched, metrics, stores, limiters: all_limiters, keys: all_keys, openapi: openapi.into() })
     }
 
     /// Answers one request of a client at that address.
@@ -201,6 +209,13 @@ impl Service {
     /// Moves measurements into their buckets; to be called every few seconds.
     pub fn upkeep(&self) {
         self.metrics.upkeep();
+    }
+
+    /// Writes when API keys were used last; to be called every minute at least, and at the end.
+    pub async fn write_key_uses(&self) {
+        for keys in &self.keys {
+            keys.write_uses().await;
+        }
     }
 
     fn route(&self, method: &Method, path: &str) -> Result<Routed<'_>, Refusal> {

@@ -29,5 +29,10 @@ CREATE TABLE IF NOT EXISTS api_keys (
   hint TEXT NOT NULL,
   hash TEXT NOT NULL UNIQUE,
   created_at TEXT NOT NULL,
-  revoked_at TEXT
+  revoked_at TEXT,
+  expires_at TEXT,
+  scopes TEXT,
+  last_used_at TEXT,
+  replaces TEXT,
+  caller TEXT
 ) STRICT;
