@@ -33,6 +33,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/idempotency.js", include_str!("../node/lib/idempotency.js")),
     ("lib/identifiers.js", include_str!("../node/lib/identifiers.js")),
     ("lib/json.js", include_str!("../node/lib/json.js")),
+    ("lib/key-expiry.js", include_str!("../node/lib/key-expiry.js")),
     ("lib/keys-command.js", include_str!("../node/lib/keys-command.js")),
     ("lib/listing.js", include_str!("../node/lib/listing.js")),
     ("lib/log.js", include_str!("../node/lib/log.js")),
@@ -96,6 +97,7 @@ fn refuse_other_triggers(plan: &Plan) -> Result<(), EmitError> {
 fn rendered(plan: &Plan, files: &mut Files) {
     let driver = driver::driver(plan.database.engine);
     let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme.is_some());
+    let scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
     let view = context! {
         api => plan.api.name.as_str(),
         module => module_name(&plan.api.name),
@@ -103,6 +105,7 @@ fn rendered(plan: &Plan, files: &mut Files) {
         default_url => driver.default_url,
         url_form => driver.url_form,
         asks_for_keys,
+        scope,
     };
     let templates = [
         ("application.js", "application.js", Comment::Slashes),

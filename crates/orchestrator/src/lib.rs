@@ -12,7 +12,7 @@ mod status;
 mod verify;
 mod workspace;
 
-pub use keys::{KeyFailure, create_key, list_keys, revoke_key};
+pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
 pub use read::{Source, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
@@ -21,7 +21,6 @@ pub use status::{TaskStatus, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};
 
 pub use serve::NewApiKey;
-pub use store::ApiKeyRow;
 
 /// The tasks and diagnostics of a text.
 pub use spec::{Parsed, Task, json_schema, parse};

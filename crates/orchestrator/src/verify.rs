@@ -2,12 +2,12 @@
 //! plan's cases over it, and what should have been stored is read back.
 
 use crate::response::{CheckOutcome, Verification};
-use plan::http_case::{ANY, CaseRequest, Expectation, HttpCase, MAX_REPEAT};
+use plan::http_case::{ANY, CaseKeys, CaseRequest, Expectation, HttpCase, MAX_REPEAT};
 use plan::query::{OnConflict, Write};
 use plan::{Item, Phase, Plan, Step, Trigger};
 use serve::{NewApiKey, Served, Service, try_case};
 use std::collections::BTreeMap;
-use store::{Location, Store};
+use store::{ApiKeyRow, Location, Store};
 
 /// What every verification that cannot be made fails with.
 type Broken = String;
@@ -28,13 +28,12 @@ async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verifi
         "the statements make the schema on an empty database",
         &store.differences(&plan.database).map_err(broken)?,
     )];
-    let key = NewApiKey::generate("verification", now).map_err(broken)?;
-    store.insert_api_key(&key.row).map_err(broken)?;
+    let keys = keys(&store, now)?;
     let service = service(plan, &store, openapi)?;
     for case in &plan.cases {
         service.forget_callers();
         let before = written(plan, &store).await?;
-        let mut differences = try_case(&service, case, key.key.expose()).await.map_err(broken)?;
+        let mut differences = try_case(&service, case, &keys).await.map_err(broken)?;
         let after = written(plan, &store).await?;
         if case.expect.status >= 400 && case.before.is_none() && after != before {
             differences.push("a refused request was stored".to_owned());
@@ -47,8 +46,8 @@ async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verifi
         verifications.push(verification);
     }
     verifications.extend(untried_limits(plan));
-    verifications.push(twice(plan, &store, openapi, key.key.expose()).await?);
-    verifications.extend(documents(plan, &store, openapi).await?);
+    verifications.push(twice(plan, &store, openapi, &keys).await?);
+    verifications.extend(documents(plan, &store, openapi, &keys).await?);
     Ok(verifications)
 }
 
@@ -72,12 +71,13 @@ pub(crate) async fn on_live(plan: &Plan, store: &Store, openapi: &str) -> Vec<Ve
             return verifications;
         }
     };
+    let no_keys = CaseKeys { good: String::new(), expired: String::new(), powerless: String::new() };
     for (phase, check, path, body) in [
         (Phase::ImplementEndpointLogic, "the API over the database is alive", "/healthz", r#"{"status":"ok"}"#),
         (Phase::ProvisionDatabaseInstance, "the database answers", "/readyz", r#"{"status":"ready"}"#),
     ] {
         let case = get(path, serde_json::from_str(body).ok());
-        let differences = try_case(&service, &case, "").await.unwrap_or_else(|error| vec![error.to_string()]);
+        let differences = try_case(&service, &case, &no_keys).await.unwrap_or_else(|error| vec![error.to_string()]);
         verifications.push(Verification::of(phase, check, &differences));
     }
     verifications
@@ -108,6 +108,21 @@ fn service(plan: &Plan, store: &Store, openapi: &str) -> Result<Service, Broken>
     Service::new(&[Served { plan, store: store.clone() }], openapi.to_owned()).map_err(broken)
 }
 
+/// A key that is good, one that no longer is, and one that is good for nothing.
+fn keys(store: &Store, now: &str) -> Result<CaseKeys, Broken> {
+    let make = |change: &dyn Fn(&mut ApiKeyRow)| -> Result<String, Broken> {
+        let mut new = NewApiKey::generate("verification", now).map_err(broken)?;
+        change(&mut new.row);
+        store.insert_api_key(&new.row).map_err(broken)?;
+        Ok(new.key.expose().clone())
+    };
+    Ok(CaseKeys {
+        good: make(&|_| {})?,
+        expired: make(&|row| row.expires_at = Some(now.to_owned()))?,
+        powerless: make(&|row| row.scopes = Some(String::new()))?,
+    })
+}
+
 /// Rows of the tables that requests write.
 async fn written(plan: &Plan, store: &Store) -> Result<i64, Broken> {
     let keys = plan::system::api_keys().name;
@@ -129,7 +144,7 @@ fn untried_limits(plan: &Plan) -> impl Iterator<Item = Verification> {
 }
 
 /// A right request that was answered before: each endpoint stores again, or keeps what it has, as its procedure says.
-async fn twice(plan: &Plan, store: &Store, openapi: &str, key: &str) -> Result<Verification, Broken> {
+async fn twice(plan: &Plan, store: &Store, openapi: &str, keys: &CaseKeys) -> Result<Verification, Broken> {
     let service = service(plan, store, openapi)?;
     let mut differences = Vec::new();
     for endpoint in &plan.api.endpoints {
@@ -144,7 +159,7 @@ async fn twice(plan: &Plan, store: &Store, openapi: &str, key: &str) -> Result<V
         let Some(case) = right else { continue };
         service.forget_callers();
         let before = written(plan, store).await?;
-        differences.extend(try_case(&service, case, key).await.map_err(broken)?);
+        differences.extend(try_case(&service, case, keys).await.map_err(broken)?);
         let grown = written(plan, store).await? - before;
         match (keeps_known_rows(&endpoint.procedure.body), grown) {
             (true, 0) => {}
@@ -179,7 +194,12 @@ fn has_write(items: &[Item], wanted: &dyn Fn(&Write) -> bool) -> bool {
 }
 
 /// The document is served and names every endpoint; the metrics have counted.
-async fn documents(plan: &Plan, store: &Store, openapi: &str) -> Result<Vec<Verification>, Broken> {
+async fn documents(
+    plan: &Plan,
+    store: &Store,
+    openapi: &str,
+    keys: &CaseKeys,
+) -> Result<Vec<Verification>, Broken> {
     let service = service(plan, store, openapi)?;
     let mut paths = serde_json::Map::new();
     for endpoint in &plan.api.endpoints {
@@ -188,8 +208,8 @@ async fn documents(plan: &Plan, store: &Store, openapi: &str) -> Result<Vec<Veri
         }
     }
     let document = get("/openapi.json", Some(serde_json::json!({ "openapi": ANY, "paths": paths })));
-    let described = try_case(&service, &document, "").await.map_err(broken)?;
-    let mut uncounted = try_case(&service, &get("/metrics", None), "").await.map_err(broken)?;
+    let described = try_case(&service, &document, keys).await.map_err(broken)?;
+    let mut uncounted = try_case(&service, &get("/metrics", None), keys).await.map_err(broken)?;
     let metrics = service.metrics();
     let line = r#"http_requests_total{method="GET",route="/openapi.json",status="200"} 1"#;
     if !metrics.lines().any(|found| found == line) {

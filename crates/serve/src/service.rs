@@ -54,6 +54,8 @@ pub struct Service {
 struct Counted {
     metrics: Arc<Metrics>,
     limiters: BTreeMap<TaskId, Limiters>,
+    /// One for each database.
+    keys: Vec<Arc<ApiKeys>>,
     claims: Arc<Claims>,
 }
 
@@ -81,8 +83,8 @@ impl Service {
     /// [`UnservablePlan`] when a plan holds what this server cannot run, or two plans want one route.
     pub fn new(served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
         let metrics = Arc::new(Metrics::new());
-        let counted = Counted { metrics, limiters: BTreeMap::new(), claims: Arc::new(Claims::default()) };
-        Self::with(served, openapi, &counted)
+        let claims = Arc::new(Claims::default());
+        Self::with(served, openapi, &Counted { metrics, limiters: BTreeMap::new(), keys: Vec::new(), claims })
     }
 
     /// The same in the place of this service: it goes on counting what this one counted, for metrics and for rate limits that
@@ -106,6 +108,7 @@ impl Service {
             table.insert(path.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
         let mut all_limiters = BTreeMap::new();
+        let mut all_keys: Vec<Arc<ApiKeys>> = Vec::new();
         let mut answers = Vec::new();
         for Served { plan, store } in served {
             let limiter = |policy: &RateLimitPolicy| {
@@ -116,7 +119,11 @@ impl Service {
             let limiters: Limiters =
                 plan.api.policies.iter().map(|policy| (policy.name.clone(), limiter(policy))).collect();
             all_limiters.insert(plan.task_id.clone(), limiters.clone());
-            let keys = Arc::new(ApiKeys::new(store.clone()));
+            let same = all_keys.iter().chain(&known.keys).find(|keys| keys.are_of(store));
+            let keys = same.map_or_else(|| Arc::new(ApiKeys::new(store.clone())), Arc::clone);
+            if !all_keys.iter().any(|keys| keys.are_of(store)) {
+                all_keys.push(Arc::clone(&keys));
+            }
             if plan.database.tables.contains(&system::idempotency_answers()) {
                 answers.push((store.clone(), dialect::lower_answers(plan.database.engine)?.forget));
             }
@@ -151,7 +158,8 @@ impl Service {
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
-        let counted = Counted { metrics, limiters: all_limiters, claims: Arc::clone(&known.claims) };
+        let counted =
+            Counted { metrics, limiters: all_limiters, keys: all_keys, claims: Arc::clone(&known.claims) };
         Ok(Self { routes, unmatched, counted, stores, answers, openapi: openapi.into() })
     }
 
@@ -228,6 +236,13 @@ impl Service {
     /// Moves measurements into their buckets; to be called every few seconds.
     pub fn upkeep(&self) {
         self.counted.metrics.upkeep();
+    }
+
+    /// Writes when API keys were used last; to be called every minute at least, and at the end.
+    pub async fn write_key_uses(&self) {
+        for keys in &self.counted.keys {
+            keys.write_uses().await;
+        }
     }
 
     fn route(&self, method: &Method, path: &str) -> Result<Routed<'_>, Refusal> {

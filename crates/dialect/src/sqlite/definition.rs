@@ -1,7 +1,9 @@
 //! Tables as SQLite statements, and as SQLite's catalogue shows them.
 
 use super::{collation, quote, sql_type};
-use plan::database::{Column, LockClass, Nullability, ObservedColumn, ObservedTable, Statement, Table, Undo};
+use plan::database::{
+    Column, ColumnPresent, LockClass, Nullability, ObservedColumn, ObservedTable, Statement, Table, Undo,
+};
 use vocab::{ColumnName, TableName};
 
 /// `IF NOT EXISTS`, because several tasks of a workspace may share a table; the planner has compared it by then.
@@ -16,9 +18,11 @@ pub fn create_table(table: &Table) -> Statement {
         why: format!("{}: {}", table.name, table.comment),
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TABLE {name}")),
+        unless: None,
     }
 }
 
+/// SQLite has no `ADD COLUMN IF NOT EXISTS`, so whoever runs the statement looks first.
 pub fn add_column(table: &TableName, column: &Column) -> Statement {
     let name = quote(table.as_str());
     Statement {
@@ -26,6 +30,7 @@ pub fn add_column(table: &TableName, column: &Column) -> Statement {
         why: format!("{table}.{}: {}", column.name, column.comment),
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {}", quote(column.name.as_str()))),
+        unless: Some(ColumnPresent { table: table.clone(), column: column.name.clone() }),
     }
 }
 

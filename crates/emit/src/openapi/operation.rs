@@ -29,9 +29,18 @@ impl Writer {
                 Some(Scheme::AccessToken) | None => json!([]),
             },
         });
+        let mut sentences = Vec::new();
         if !outline.events.is_empty() {
             let events: Vec<String> = outline.events.iter().map(|event| format!("`{event}`")).collect();
-            operation["description"] = format!("Emits {}.", events.join(", ")).into();
+            sentences.push(format!("Emits {}.", events.join(", ")));
+        }
+        if let Some(scope) = outline.endpoint.scope() {
+            sentences.push(format!("Needs an API key with the scope `{scope}`."));
+            // Also read by the command of the Node.js application that makes keys.
+            operation["x-required-scope"] = scope.to_string().into();
+        }
+        if !sentences.is_empty() {
+            operation["description"] = sentences.join(" ").into();
         }
         let parameters = parameters(plan, outline);
         if !parameters.is_empty() {

@@ -33,7 +33,7 @@ pub fn headers(plans: &[&Plan]) -> Value {
             "schema": {"type": "integer", "minimum": 1},
         },
         "WWW-Authenticate": {
-            "description": "How to authenticate.",
+            "description": "How to authenticate, and what the key lacks.",
             "schema": text,
         },
         "ETag": {
@@ -108,7 +108,7 @@ pub fn problem_response(kinds: &[Problem], limited: bool) -> Value {
         content["examples"] = Value::Object(examples);
     }
     let retry = match kinds[0].status() {
-        401 => &["WWW-Authenticate"][..],
+        401 | 403 => &["WWW-Authenticate"][..],
         429 | 503 => &["Retry-After"][..],
         _ if kinds.contains(&Problem::RequestInProgress) => &["Retry-After"][..],
         _ => &[],

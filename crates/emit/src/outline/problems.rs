@@ -28,8 +28,9 @@ pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
 
 fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
     match step {
-        Step::Authorize { failures, .. } => {
+        Step::Authorize { scope, failures, .. } => {
             let mut found = vec![Problem::MissingCredentials, Problem::InvalidCredentials, Problem::Unavailable];
+            found.extend(scope.is_some().then_some(Problem::InsufficientScope));
             found.extend(failures.is_some().then_some(Problem::RateLimited));
             found
         }

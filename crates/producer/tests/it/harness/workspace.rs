@@ -1,6 +1,7 @@
 //! A workspace in a folder of its own, and the command line at work in it.
 
 use super::Sample;
+use plan::http_case::CaseKeys;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -93,6 +94,21 @@ impl Workspace {
     pub fn create_key(&self) -> String {
         let made = end(&mut self.command(&["keys", "create", "--name", "test"])).must_end_with(0);
         made.stdout.trim_end().to_owned()
+    }
+
+    /// The keys of the cases. No command makes a key that has expired, or one that may do nothing.
+    pub fn case_keys(&self) -> CaseKeys {
+        let changed = |change: &str| {
+            let key = self.create_key();
+            let changed = self.query(&format!("UPDATE api_keys SET {change} WHERE id = (SELECT max(id) FROM api_keys) RETURNING id"));
+            assert_eq!(changed.len(), 1);
+            key
+        };
+        CaseKeys {
+            good: self.create_key(),
+            expired: changed("expires_at = '2026-01-02T03:04:05.678Z'"),
+            powerless: changed("scopes = ''"),
+        }
     }
 
     /// What the database answers to a statement, as text; a missing value is `-`.
