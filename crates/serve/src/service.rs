@@ -5,6 +5,7 @@ use crate::api_key::ApiKeys;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Program, UnservablePlan, compile};
 use crate::rate_limit::Limiter;
+use crate::reference_page;
 use crate::run::{Facts, Failure, Run, Surroundings, Weak, names_tag};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -45,6 +46,7 @@ pub struct Service {
     stores: Vec<Store>,
     limiters: BTreeMap<TaskId, Limiters>,
     openapi: Bytes,
+    reference_page: Bytes,
 }
 
 /// The methods that a path answers.
@@ -59,6 +61,8 @@ enum Target {
     Ready,
     Metrics,
     OpenApi,
+    ReferencePage,
+    FileOfReferencePage,
 }
 
 /// What answers a request, who counts it, and the parameters of its path.
@@ -94,6 +98,8 @@ impl Service {
             ("/readyz", Target::Ready),
             ("/metrics", Target::Metrics),
             ("/openapi.json", Target::OpenApi),
+            (reference_page::PAGE, Target::ReferencePage),
+            (reference_page::FILES, Target::FileOfReferencePage),
         ] {
             table.insert(path.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
@@ -139,7 +145,9 @@ impl Service {
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
-        Ok(Self { routes, unmatched, metrics, stores, limiters: all_limiters, openapi: openapi.into() })
+        let openapi = openapi.into();
+        let reference_page = reference_page::page(&openapi);
+        Ok(Self { routes, unmatched, metrics, stores, limiters: all_limiters, openapi, reference_page })
     }
 
     /// Answers one request of a client at that address.
@@ -250,6 +258,12 @@ impl Service {
                 (Answer { status: 200, content_type, headers: Vec::new(), body }, Vec::new())
             }
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
+            Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
+            Target::FileOfReferencePage => {
+                let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, headers));
+                let missing = || Refusal::from(Problem::NotFound).into_answer(&facts.request_id);
+                (file.unwrap_or_else(missing), Vec::new())
+            }
         }
     }
 

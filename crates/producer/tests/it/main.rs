@@ -12,5 +12,6 @@ mod http;
 mod lists;
 mod raw;
 mod records;
+mod reference_page;
 mod refused;
 mod run;
