@@ -43,6 +43,8 @@ const LIB: &[(&str, &str)] = &[
     ("lib/outbox.js", include_str!("../node/lib/outbox.js")),
     ("lib/problem.js", include_str!("../node/lib/problem.js")),
     ("lib/rate-limit.js", include_str!("../node/lib/rate-limit.js")),
+    ("lib/reference-page.js", include_str!("../node/lib/reference-page.js")),
+    ("lib/reference-page/initialize.js", include_str!("../node/lib/reference-page/initialize.js")),
     ("lib/request.js", include_str!("../node/lib/request.js")),
     ("lib/response.js", include_str!("../node/lib/response.js")),
     ("lib/server.js", include_str!("../node/lib/server.js")),

@@ -6,6 +6,7 @@ use crate::idempotency::{Claims, oldest_kept};
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Program, UnservablePlan, compile};
 use crate::rate_limit::Limiter;
+use crate::reference_page;
 use crate::run::{Facts, Failure, Run, Surroundings, Weak, names_tag};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -47,6 +48,7 @@ pub struct Service {
     /// The databases that keep answers, with the statement that forgets the old ones.
     answers: Vec<(Store, String)>,
     openapi: Bytes,
+    reference_page: Bytes,
 }
 
 /// What a service counts and goes on counting when another takes its place.
@@ -71,6 +73,8 @@ enum Target {
     Ready,
     Metrics,
     OpenApi,
+    ReferencePage,
+    FileOfReferencePage,
 }
 
 /// What answers a request, who counts it, and the parameters of its path.
@@ -104,6 +108,8 @@ impl Service {
             ("/readyz", Target::Ready),
             ("/metrics", Target::Metrics),
             ("/openapi.json", Target::OpenApi),
+            (reference_page::PAGE, Target::ReferencePage),
+            (reference_page::FILES, Target::FileOfReferencePage),
         ] {
             table.insert(path.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
@@ -160,7 +166,9 @@ impl Service {
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
         let counted =
             Counted { metrics, limiters: all_limiters, keys: all_keys, claims: Arc::clone(&known.claims) };
-        Ok(Self { routes, unmatched, counted, stores, answers, openapi: openapi.into() })
+        let openapi = openapi.into();
+        let reference_page = reference_page::page(&openapi);
+        Ok(Self { routes, unmatched, counted, stores, answers, openapi, reference_page })
     }
 
     /// Answers one request of a client at that address.
@@ -293,6 +301,12 @@ impl Service {
                 (Answer { status: 200, content_type, headers: Vec::new(), body }, Vec::new())
             }
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
+            Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
+            Target::FileOfReferencePage => {
+                let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, headers));
+                let missing = || Refusal::from(Problem::NotFound).into_answer(&facts.request_id);
+                (file.unwrap_or_else(missing), Vec::new())
+            }
         }
     }
 

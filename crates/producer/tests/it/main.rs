@@ -13,5 +13,6 @@ mod idempotency;
 mod lists;
 mod raw;
 mod records;
+mod reference_page;
 mod refused;
 mod run;
