@@ -10,6 +10,7 @@ mod golden;
 mod harness;
 mod http;
 mod idempotency;
+mod interruptions;
 mod lists;
 mod raw;
 mod records;
