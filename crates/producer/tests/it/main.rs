@@ -9,6 +9,7 @@
 mod golden;
 mod harness;
 mod http;
+mod keys;
 mod lists;
 mod raw;
 mod records;
