@@ -48,7 +48,7 @@ fn callers_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         api => plan.api.name.as_str(),
         version => plan.api.version.as_str(),
         asks_for_keys => outlines.iter().any(|outline| outline.scheme.is_some()),
-        scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
+        needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
         policies,
         endpoints,
         error_example => pretty(&error),
@@ -82,7 +82,8 @@ fn endpoint_view(plan: &Plan, outline: &Outline<'_>) -> Value {
     let problems: Vec<Value> = in_order(&outline.problems)
         .into_iter()
         .map(|problem| {
-            let detail = problem_detail(problem, policy, Some(outline.endpoint.max_body_bytes), outline.endpoint.scope());
+            let detail =
+                problem_detail(problem, policy, Some(outline.endpoint.max_body_bytes), outline.endpoint.scope());
             context! { status => problem.status(), name => problem.name(), detail }
         })
         .collect();

@@ -99,7 +99,7 @@ fn refuse_other_triggers(plan: &Plan) -> Result<(), EmitError> {
 fn rendered(plan: &Plan, files: &mut Files) {
     let driver = driver::driver(plan.database.engine);
     let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme.is_some());
-    let scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
+    let needed_scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
     let view = context! {
         api => plan.api.name.as_str(),
         module => module_name(&plan.api.name),
@@ -107,7 +107,7 @@ fn rendered(plan: &Plan, files: &mut Files) {
         default_url => driver.default_url,
         url_form => driver.url_form,
         asks_for_keys,
-        scope,
+        needed_scope,
     };
     let templates = [
         ("application.js", "application.js", Comment::Slashes),

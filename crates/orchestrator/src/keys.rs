@@ -331,5 +331,9 @@ fn current_database(workspace: &Workspace) -> Result<Store, KeyFailure> {
     let tables = store.inspect().map_err(WorkspaceFailure::from)?;
     let found = tables.iter().find(|table| table.name == wanted.name.as_str());
     let is_there = |name: &str| found.is_some_and(|table| table.columns.iter().any(|column| column.name == name));
-    if wanted.columns.iter().all(|column| is_there(column.name.as_str())) { Ok(store) } else { Err(KeyFailure::OldDatabase) }
+    if wanted.columns.iter().all(|column| is_there(column.name.as_str())) {
+        Ok(store)
+    } else {
+        Err(KeyFailure::OldDatabase)
+    }
 }

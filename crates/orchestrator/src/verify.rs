@@ -198,12 +198,7 @@ fn has_write(items: &[Item], wanted: &dyn Fn(&Write) -> bool) -> bool {
 }
 
 /// The document is served and names every endpoint; the metrics have counted.
-async fn documents(
-    plan: &Plan,
-    store: &Store,
-    openapi: &str,
-    keys: &CaseKeys,
-) -> Result<Vec<Verification>, Broken> {
+async fn documents(plan: &Plan, store: &Store, openapi: &str, keys: &CaseKeys) -> Result<Vec<Verification>, Broken> {
     let service = service(plan, store, openapi)?;
     let mut paths = serde_json::Map::new();
     for endpoint in &plan.api.endpoints {

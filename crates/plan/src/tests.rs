@@ -657,7 +657,10 @@ fn filtered_list() {
         "GET",
         "/api/orders",
         vec![
-            bind("caller", Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) }),
+            bind(
+                "caller",
+                Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) },
+            ),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Listing(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),
@@ -695,7 +698,10 @@ fn graphql_operation() {
         name: ProcedureName::parse("query_orders").unwrap(),
         trigger: Trigger::GraphQl { operation: GraphQlOperation::Query, field: field("orders") },
         body: vec![
-            bind("caller", Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) }),
+            bind(
+                "caller",
+                Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) },
+            ),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Selection(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),

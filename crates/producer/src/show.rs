@@ -224,13 +224,19 @@ pub fn keys(keys: &[ListedKey], format: Format) -> Result<(), Box<dyn Error>> {
             let heads = ["ID", "STARTS", "STATUS", "CREATED", "ENDS", "LAST USED", "REPLACED BY", "SCOPES", "NAME"];
             writeln!(out, "{}", key_row(heads))?;
             for key in keys {
-                let minute = |time: Option<&String>| time.and_then(|time| time.get(..16)).unwrap_or("-").to_owned();
+                let minute = |time: Option<&String>| {
+                    time.and_then(|time| time.get(..16)).map_or_else(|| "-".to_owned(), |minute| format!("{minute}Z"))
+                };
                 let ends = minute(key.revoked_at.as_ref().or(key.expires_at.as_ref()));
                 let (created, used) = (minute(Some(&key.created_at)), minute(key.last_used_at.as_ref()));
                 let scopes = key.scopes.as_ref().map_or_else(|| "everything".to_owned(), |scopes| scopes.join(","));
                 let newer = key.replaced_by.as_deref().unwrap_or("-");
                 let status = key.status.as_str();
-                writeln!(out, "{}", key_row([&key.id, &key.hint, status, &created, &ends, &used, newer, &scopes, &key.name]))?;
+                writeln!(
+                    out,
+                    "{}",
+                    key_row([&key.id, &key.hint, status, &created, &ends, &used, newer, &scopes, &key.name])
+                )?;
             }
         }
     }
@@ -238,5 +244,7 @@ pub fn keys(keys: &[ListedKey], format: Format) -> Result<(), Box<dyn Error>> {
 }
 
 fn key_row([id, hint, status, created, ends, used, newer, scopes, name]: [&str; 9]) -> String {
-    format!("{id:<36}  {hint:<8}  {status:<8}  {created:<16}  {ends:<16}  {used:<16}  {newer:<36}  {scopes:<24}  {name}")
+    format!(
+        "{id:<36}  {hint:<8}  {status:<8}  {created:<17}  {ends:<17}  {used:<17}  {newer:<36}  {scopes:<24}  {name}"
+    )
 }

@@ -218,6 +218,77 @@ mod tests {
         }
     }
 
+    fn store() -> Store {
+        let store = Store::open(&store::Location::Memory).unwrap();
+        let statements = vec![dialect::create_table(vocab::Engine::Sqlite, &plan::system::api_keys())];
+        store.migrate("task", &[plan::Migration { name: "0001_initial".into(), statements }], "now").unwrap();
+        store
+    }
+
+    fn add(store: &Store, change: impl Fn(&mut ApiKeyRow)) -> NewApiKey {
+        let mut new = NewApiKey::generate("website", "2026-01-01T00:00:00.000Z").unwrap();
+        change(&mut new.row);
+        store.insert_api_key(&new.row).unwrap();
+        new
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn expiry_is_exact_while_a_key_is_remembered() {
+        let store = store();
+        let new = add(&store, |row| row.expires_at = Some("2026-01-02T03:04:05.678Z".into()));
+        let unreadable = add(&store, |row| row.expires_at = Some("soon".into()));
+        let keys = ApiKeys::new(store);
+        let key = new.key.expose();
+        for (now, is_good) in [
+            ("2026-01-02T03:04:05.677Z", true),
+            ("2026-01-02T03:04:05.678Z", false),
+            ("2026-01-02T03:04:05.677Z", true),
+        ] {
+            assert_eq!(keys.find(key, at(now)).await.unwrap().is_some(), is_good, "{now}");
+        }
+        assert!(keys.find(unreadable.key.expose(), at("2026-01-01T00:00:00Z")).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_key_and_its_successor_are_one_caller() {
+        let store = store();
+        let old = add(&store, |_| {});
+        let new = add(&store, |row| {
+            row.caller = Some(old.row.id.clone());
+            row.scopes = Some("products:read".into());
+        });
+        let keys = ApiKeys::new(store);
+        let now = at("2026-01-02T00:00:00Z");
+        let (old, new) =
+            (keys.find(old.key.expose(), now).await.unwrap(), keys.find(new.key.expose(), now).await.unwrap());
+        let (old, new) = (old.unwrap(), new.unwrap());
+        assert_eq!(old.principal, new.principal);
+        let scope = Scope { collection: vocab::TableName::parse("products").unwrap(), access: plan::Access::Write };
+        assert_eq!((old.may(&scope), new.may(&scope)), (true, false));
+    }
+
+    #[tokio::test]
+    async fn uses_are_noted_with_look_ups_and_written_together() {
+        let store = store();
+        let new = add(&store, |_| {});
+        let over = add(&store, |row| row.expires_at = Some("2026-01-01T00:00:00.001Z".into()));
+        let keys = ApiKeys::new(store.clone());
+        let used = || store.api_keys().unwrap().into_iter().map(|row| row.last_used_at).collect::<Vec<_>>();
+        for now in ["2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"] {
+            keys.find(new.key.expose(), at(now)).await.unwrap();
+            keys.find(over.key.expose(), at(now)).await.unwrap();
+        }
+        assert_eq!(used(), [None, None]);
+        keys.write_uses().await;
+        // The second time the memory answered, within the same second of the clock that never runs back.
+        assert_eq!(used(), [Some("2026-01-02T00:00:00.000Z".to_owned()), None]);
+        assert!(locked(&keys.uses).is_empty());
+    }
+
     #[test]
     fn the_unknown_key_of_the_cases_is_well_formed() {
         assert!(is_well_formed(plan::http_case::UNKNOWN_API_KEY));

@@ -67,11 +67,12 @@ export class ApiKeys {
   }
 
   /**
-   * @param {{ expiresAt?: string | null, scopes?: string[] | null }} [options] without them it is good for everything and for ever
+   * @param {{ expiresAt?: string | null, scopes?: string[] | null, at?: string }} [options] without them it is good for
+   *   everything and for ever; `at` is when it was made
    * @returns {{ id: string, secret: string }} the only time the secret is known
    */
-  create(name, { expiresAt = null, scopes = null } = {}) {
-    return insert(this.#database, { name, expiresAt, scopes: scopes && [...new Set(scopes)].sort().join(' ') });
+  create(name, { expiresAt = null, scopes = null, at = new Date().toISOString() } = {}) {
+    return insert(this.#database, { name, expiresAt, scopes: scopes && [...new Set(scopes)].sort().join(' '), createdAt: at });
   }
 
   /** Oldest first, without the secrets; `status` is `active`, `rotating`, `expired` or `revoked`. */
@@ -96,7 +97,7 @@ export class ApiKeys {
     const expiresAt = old.expires_at && new Date(Date.parse(at) + length).toISOString();
     return this.#database.transaction((transaction) => {
       if (transaction.run(endKey, [until, until, old.id, old.id]) !== 1) return undo();
-      return insert(transaction, { name: old.name, expiresAt, scopes: old.scopes, replaces: old.id, caller: old.caller, createdAt: at });
+      return insert(transaction, { name: old.name, expiresAt, scopes: old.scopes, createdAt: at, replaces: old.id, caller: old.caller });
     });
   }
 
@@ -129,7 +130,7 @@ export class ApiKeys {
   }
 }
 
-function insert(statements, { name, expiresAt, scopes, replaces = null, caller = null, createdAt = new Date().toISOString() }) {
+function insert(statements, { name, expiresAt, scopes, createdAt, replaces = null, caller = null }) {
   const id = uuidv7();
   const secret = generateKey();
   const values = [id, name, secret.slice(0, HINT_LENGTH), hashOf(secret), createdAt, expiresAt, scopes, replaces, caller];

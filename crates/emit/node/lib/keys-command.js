@@ -19,7 +19,9 @@ const commands = {
   create(keys, { name = '', expires, scope }) {
     if (!/^\P{Cc}{1,100}$/u.test(name)) throw new Refused('a key needs a name of 1 to 100 characters');
     if (scope) checkScopes(scope);
-    const { id, secret } = keys.create(name, { expiresAt: expires === undefined ? null : expiry(expires), scopes: scope ?? null });
+    const now = Date.now();
+    const expiresAt = expires === undefined ? null : expiry(expires, now);
+    const { id, secret } = keys.create(name, { expiresAt, scopes: scope ?? null, at: new Date(now).toISOString() });
     show(id, secret);
   },
   list(keys, { format }) {
@@ -27,7 +29,7 @@ const commands = {
     if (format === 'json') return console.log(JSON.stringify(all, null, 2));
     console.log(row('ID', 'STARTS', 'STATUS', 'CREATED', 'ENDS', 'LAST USED', 'REPLACED BY', 'SCOPES', 'NAME'));
     for (const key of all) {
-      const times = [key.created_at, key.revoked_at ?? key.expires_at, key.last_used_at].map((time) => time?.slice(0, 16) ?? '-');
+      const times = [key.created_at, key.revoked_at ?? key.expires_at, key.last_used_at].map((time) => (time ? `${time.slice(0, 16)}Z` : '-'));
       console.log(row(key.id, key.hint, key.status, ...times, key.replaced_by ?? '-', key.scopes?.join(',') ?? 'everything', key.name));
     }
   },
@@ -106,7 +108,7 @@ function checkScopes(scopes) {
 }
 
 function row(...cells) {
-  const widths = [36, 8, 8, 16, 16, 16, 36, 24];
+  const widths = [36, 8, 8, 17, 17, 17, 36, 24];
   return cells.map((cell, place) => cell.padEnd(widths[place] ?? 0)).join('  ');
 }
 

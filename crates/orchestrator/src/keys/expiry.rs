@@ -9,7 +9,9 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(3653 * 24);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WrongExpiry {
     /// It is neither form.
-    #[error("a key expires after a length of time such as `90d`, `12h` or `30m`, or at a time such as `2030-01-31T00:00:00Z`")]
+    #[error(
+        "a key expires after a length of time such as `90d`, `12h` or `30m`, or at a time such as `2030-01-31T00:00:00Z`"
+    )]
     Form,
     /// It names no later time.
     #[error("a key cannot have expired already: name a time in the future")]

@@ -9,8 +9,12 @@
 mod golden;
 mod harness;
 mod http;
+<<<<<<< HEAD
 mod idempotency;
 mod interruptions;
+=======
+mod keys;
+>>>>>>> h-keys
 mod lists;
 mod raw;
 mod records;

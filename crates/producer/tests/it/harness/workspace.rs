@@ -112,7 +112,8 @@ impl Workspace {
     pub fn case_keys(&self) -> CaseKeys {
         let changed = |change: &str| {
             let key = self.create_key();
-            let changed = self.query(&format!("UPDATE api_keys SET {change} WHERE id = (SELECT max(id) FROM api_keys) RETURNING id"));
+            let changed = self
+                .query(&format!("UPDATE api_keys SET {change} WHERE id = (SELECT max(id) FROM api_keys) RETURNING id"));
             assert_eq!(changed.len(), 1);
             key
         };
