@@ -13,6 +13,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("Dockerfile", include_str!("../templates/Dockerfile")),
     ("compose.yaml", include_str!("../templates/compose.yaml")),
     ("alerts.yaml", include_str!("../templates/alerts.yaml")),
+    ("client.js", include_str!("../templates/client.js")),
+    ("client.d.ts", include_str!("../templates/client.d.ts")),
     ("README.md", include_str!("../templates/README.md")),
     ("documentation.md", include_str!("../templates/documentation.md")),
     ("api-reference.md", include_str!("../templates/api-reference.md")),

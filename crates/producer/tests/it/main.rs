@@ -15,3 +15,4 @@ mod records;
 mod reference_page;
 mod refused;
 mod run;
+mod typed_client;
