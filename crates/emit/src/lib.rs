@@ -3,6 +3,7 @@
 //! Comes in: a [`Plan`]; goes out: texts by path. Nothing here reads a task, touches a file, or decides what the API does.
 
 mod client;
+mod dashboard;
 mod documents;
 mod error;
 mod node;
@@ -29,6 +30,7 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     let mut files = node::files(plan)?;
     files.extend(documents::files(plan));
     files.extend(client::files(plan));
+    files.insert("monitoring/grafana-dashboard.json".to_owned(), dashboard::dashboard(plan));
     files.insert("documentation/openapi.json".to_owned(), openapi(&[plan]));
     Ok(files)
 }

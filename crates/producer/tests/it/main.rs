@@ -10,6 +10,7 @@ mod golden;
 mod harness;
 mod http;
 mod lists;
+mod monitoring;
 mod raw;
 mod records;
 mod reference_page;
