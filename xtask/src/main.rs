@@ -10,6 +10,7 @@
 mod bench;
 mod browse;
 mod gate;
+mod promtool;
 mod repository;
 mod runner;
 mod source;
@@ -27,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   bench serve           the native server against a hand-written one, and the time of `producer run`
         [--connections 32] [--seconds 4] [--rounds 3]
   browse                the reference page of both servers in Chromium, calling the API
+  promtool              the emitted alerts and dashboards, read by Prometheus' own tool
   vendor                the files of the reference page, in the version of the emitted application's manifest";
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
         ["bench", "serve", options @ ..] => bench::run(&repository, options),
         ["browse"] => browse::run(&repository),
+        ["promtool"] => promtool::run(&repository),
         ["vendor"] => vendor::run(&repository),
         _ => Err(USAGE.to_owned()),
     });

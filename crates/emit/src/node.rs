@@ -116,7 +116,10 @@ fn rendered(plan: &Plan, files: &mut Files) {
         (".env.example", "env.example", Comment::Hash),
         (".gitignore", "gitignore", Comment::Hash),
         ("Dockerfile", "Dockerfile", Comment::Hash),
+        ("Dockerfile.native", "Dockerfile.native", Comment::Hash),
+        (".dockerignore", "dockerignore", Comment::Hash),
         ("compose.yaml", "compose.yaml", Comment::Hash),
+        ("monitoring/prometheus.yaml", "prometheus.yaml", Comment::Hash),
         ("monitoring/alerts.yaml", "alerts.yaml", Comment::Hash),
         ("README.md", "README.md", Comment::Markup),
     ];

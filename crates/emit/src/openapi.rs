@@ -7,7 +7,7 @@ mod parameters;
 mod problems;
 mod schema;
 
-pub use parameters::operation_parameters;
+pub use parameters::{comparison_text, operation_parameters};
 pub use problems::problem_example;
 
 use crate::outline::outlines;

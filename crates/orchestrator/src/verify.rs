@@ -105,6 +105,11 @@ pub(crate) fn not_tried(plan: &Plan) -> Vec<Verification> {
             "the Node.js application",
             "`npm install && npm test` in the folder tries the same requests on it",
         ),
+        Verification::not_verified(
+            Phase::ImplementEndpointLogic,
+            "the container images",
+            "`docker compose build` in the folder builds that of the Node.js application",
+        ),
     ]
 }
 

@@ -40,9 +40,9 @@ fn column_definition(column: &Column) -> String {
         Nullability::NotNull => text.push_str(" NOT NULL"),
         Nullability::Nullable => {}
     }
-    if collation(&column.field_type) != "BINARY" {
+    if collation(column.field_type) != "BINARY" {
         text.push_str(" COLLATE ");
-        text.push_str(collation(&column.field_type));
+        text.push_str(collation(column.field_type));
     }
     text
 }
@@ -64,7 +64,7 @@ pub fn described(table: &Table) -> ObservedTable {
                 name: column.name.to_string(),
                 sql_type: sql_type(column.field_type).to_owned(),
                 nullability: column.nullability,
-                collation: collation(&column.field_type).to_owned(),
+                collation: collation(column.field_type).to_owned(),
             })
             .collect(),
         primary_key: texts(&table.primary_key),

@@ -119,7 +119,8 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
     found
 }
 
-fn comparison_text(comparison: Comparison) -> &'static str {
+/// What a filter asks of a column, in words.
+pub fn comparison_text(comparison: Comparison) -> &'static str {
     match comparison {
         Comparison::Equal => "is",
         Comparison::NotEqual => "is neither null nor",

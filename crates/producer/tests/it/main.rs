@@ -9,15 +9,14 @@
 mod golden;
 mod harness;
 mod http;
-<<<<<<< HEAD
 mod idempotency;
 mod interruptions;
-=======
 mod keys;
->>>>>>> h-keys
 mod lists;
+mod monitoring;
 mod raw;
 mod records;
 mod reference_page;
 mod refused;
 mod run;
+mod typed_client;
