@@ -9,7 +9,7 @@ use plan::shape::{Presence, Shape};
 use plan::value::{Condition, RequestValue, Value};
 use plan::{Plan, Problem, Table};
 use std::collections::{BTreeMap, BTreeSet};
-use vocab::{ColumnName, Datum, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
+use vocab::{ColumnName, Datum, Decimal, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
 
 /// An endpoint as its callers see it.
 pub struct Outline<'a> {
@@ -23,7 +23,7 @@ pub struct Outline<'a> {
     pub body: Option<Body<'a>>,
     pub listing: Option<Listing<'a>>,
     /// The parameters of its path, with the type of the column that each is compared with.
-    pub path_parameters: Vec<(&'a str, Option<FieldType>)>,
+    pub path_parameters: Vec<(&'a str, Option<&'a FieldType>)>,
     /// Whether `If-Match` decides over the change.
     pub guard: Guard,
     /// The ways it can succeed, in order.
@@ -240,7 +240,7 @@ fn described<'a>(plan: &'a Plan, endpoint: &Endpoint, name: &FieldName) -> Optio
     bodies.flatten().find(|field| field.name == *name).map(|field| field.description.as_str())
 }
 
-fn path_parameters<'a>(plan: &Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a str, Option<FieldType>)> {
+fn path_parameters<'a>(plan: &'a Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a str, Option<&'a FieldType>)> {
     let compared = |name: &str| {
         steps.iter().find_map(|step| {
             let (table, filter) = match step {
@@ -250,7 +250,7 @@ fn path_parameters<'a>(plan: &Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a 
             };
             filter.iter().find_map(|predicate| match predicate {
                 Predicate::Compare(column, _, Value::Request(RequestValue::Path(given))) if given.as_str() == name => {
-                    Some(plan.database.column(table, column)?.field_type)
+                    Some(&plan.database.column(table, column)?.field_type)
                 }
                 _ => None,
             })
@@ -573,7 +573,9 @@ impl Slots {
         match value {
             Value::Literal(Datum::Null) => Nullability::Nullable,
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
-            Value::Literal(Datum::Boolean(_) | Datum::Integer(_) | Datum::Text(_) | Datum::Json(_))
+            Value::Literal(
+                Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) | Datum::Json(_),
+            )
             | Value::Slot(_)
             | Value::Given(..)
             | Value::Now
@@ -593,9 +595,9 @@ fn held(plan: &Plan, step: &Step) -> Held {
                 .iter()
                 .map(|field| HeldField {
                     name: field.name.clone(),
-                    nullability: match field.presence {
-                        Presence::Required => Nullability::NotNull,
-                        Presence::Optional => Nullability::Nullable,
+                    nullability: match (field.presence, &field.default) {
+                        (Presence::Required, _) | (Presence::Optional, Some(_)) => Nullability::NotNull,
+                        (Presence::Optional, None) => Nullability::Nullable,
                     },
                 })
                 .collect(),
@@ -641,14 +643,18 @@ fn row(plan: &Plan, query: &Query) -> Vec<HeldField> {
 }
 
 /// A value of the type, for examples in documents.
-pub fn sample(field_type: FieldType) -> serde_json::Value {
+pub fn sample(field_type: &FieldType) -> serde_json::Value {
     match field_type {
         FieldType::Line { .. } | FieldType::Text { .. } => "text".into(),
         FieldType::Email => "ada@example.com".into(),
         FieldType::Phone => "+44 20 7946 0018".into(),
         FieldType::Url => "https://example.com/".into(),
+        FieldType::Choice { words } => words.first().map_or("text", String::as_str).into(),
+        FieldType::Code { letters } => "XYZ".chars().cycle().take(usize::from(*letters)).collect::<String>().into(),
         FieldType::Integer => 1.into(),
+        FieldType::Decimal { scale } => Decimal::new(10_i64.pow(u32::from(*scale)), *scale).to_string().into(),
         FieldType::Boolean => true.into(),
+        FieldType::Date => "2026-01-02".into(),
         FieldType::Timestamp => "2026-01-02T03:04:05.678Z".into(),
         FieldType::Uuid => "019c0f3e-7b1a-7c3d-8e5f-0123456789ab".into(),
         FieldType::Json => serde_json::json!({}),
@@ -669,7 +675,7 @@ impl Outline<'_> {
             Content::Page(fields) => {
                 let fields = fields.iter().map(|field| {
                     let known = self.example.get(field.name.as_str()).cloned();
-                    (field.name.to_string(), known.unwrap_or_else(|| sample(field.column.field_type)))
+                    (field.name.to_string(), known.unwrap_or_else(|| sample(&field.column.field_type)))
                 });
                 let row = serde_json::Value::Object(fields.collect());
                 Some(serde_json::json!({"items": [row], "next": null}))
@@ -683,14 +689,14 @@ impl Outline<'_> {
             let value = match &field.value {
                 Value::Literal(datum) => datum.to_json(),
                 Value::Field(_, name) => {
-                    self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(field.field_type))
+                    self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(&field.field_type))
                 }
                 Value::Slot(_)
                 | Value::Given(..)
                 | Value::Now
                 | Value::After(_)
                 | Value::Request(_)
-                | Value::Record(_) => sample(field.field_type),
+                | Value::Record(_) => sample(&field.field_type),
             };
             (field.name.to_string(), value)
         });
