@@ -4,9 +4,10 @@
 use crate::Files;
 use crate::node::filter_parameter;
 use crate::node::names::{Names, camel_case, pascal_case};
+use crate::node::script::quoted;
 use crate::openapi::comparison_text;
-use crate::render::capitalised;
 use crate::outline::{Body, Content, Guard, Listing, Outline, RowField, Success, Tagged, outlines, parameters_in};
+use crate::render::capitalised;
 use crate::render::{Comment, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;
@@ -195,7 +196,7 @@ impl Types {
                 (Body::Changes(_), Presence::Required) => (true, false),
                 (_, Presence::Optional) => (true, true),
             };
-            property(field.name.as_str(), field.field_type, optional, null, &field.description)
+            property(field.name.as_str(), &field.field_type, optional, null, &field.description)
         });
         let says = match body {
             Body::Record(_) => "What is sent.",
@@ -211,7 +212,7 @@ impl Types {
             Content::Record(body) => {
                 let fields = body.iter().map(|field| {
                     let null = outline.slots.nullability(&field.value) == Nullability::Nullable;
-                    property(field.name.as_str(), field.field_type, false, null, &field.description)
+                    property(field.name.as_str(), &field.field_type, false, null, &field.description)
                 });
                 match answer.tagged {
                     Tagged::Yes => self.declare(&record, RECORD, fields.collect()),
@@ -221,7 +222,7 @@ impl Types {
             Content::Page(fields) => {
                 let row = |field: &RowField<'_>| {
                     let null = field.column.nullability == Nullability::Nullable;
-                    property(field.name.as_str(), field.column.field_type, false, null, field.description)
+                    property(field.name.as_str(), &field.column.field_type, false, null, field.description)
                 };
                 format!("PageOf<{}>", self.declare(&record, RECORD, fields.iter().map(row).collect()))
             }
@@ -245,7 +246,7 @@ impl Types {
             for comparison in comparisons {
                 let says = format!("Only rows whose `{column}` {} this.", comparison_text(*comparison));
                 let name = filter_parameter(column, *comparison);
-                fields.push(field(&name, script_type(declared.field_type), says));
+                fields.push(field(&name, &script_type(&declared.field_type), says));
             }
         }
         self.declare(&format!("{}Query", pascal_case(method)), "Which rows, in which order.", fields)
@@ -255,7 +256,7 @@ impl Types {
 const RECORD: &str = "A record as it is stored.";
 const ANSWER: &str = "What is answered.";
 
-fn property(name: &str, of: FieldType, optional: bool, null: bool, description: &str) -> Value {
+fn property(name: &str, of: &FieldType, optional: bool, null: bool, description: &str) -> Value {
     let null = if null { " | null" } else { "" };
     let kind = capitalised(&of.describe());
     let description = description.trim_end_matches('.');
@@ -274,18 +275,23 @@ fn key(name: &str) -> String {
 }
 
 /// What a field is in TypeScript.
-fn script_type(of: FieldType) -> &'static str {
+fn script_type(of: &FieldType) -> String {
     match of {
+        FieldType::Choice { words } => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" | "),
+        // A decimal number as a text keeps every digit.
         FieldType::Line { .. }
         | FieldType::Text { .. }
         | FieldType::Email
         | FieldType::Phone
         | FieldType::Url
+        | FieldType::Code { .. }
+        | FieldType::Decimal { .. }
+        | FieldType::Date
         | FieldType::Timestamp
-        | FieldType::Uuid => "string",
-        FieldType::Integer => "number",
-        FieldType::Boolean => "boolean",
-        FieldType::Json => "unknown",
+        | FieldType::Uuid => "string".to_owned(),
+        FieldType::Integer => "number".to_owned(),
+        FieldType::Boolean => "boolean".to_owned(),
+        FieldType::Json => "unknown".to_owned(),
     }
 }
 
