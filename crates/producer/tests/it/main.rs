@@ -6,12 +6,16 @@
     reason = "tests do effects, and end where something is not as it must be"
 )]
 
+mod disks;
 mod golden;
 mod harness;
 mod http;
 mod interruptions;
 mod lists;
+mod progress;
 mod raw;
+mod reading;
 mod records;
 mod refused;
 mod run;
+mod status;
