@@ -3,15 +3,15 @@
 
 use crate::Files;
 use crate::node::kind;
-use crate::openapi::{capitalised, operation_parameters, problem_example};
+use crate::openapi::{operation_parameters, problem_example};
 use crate::outline::{Body, Content, Outline, RowField, Success, outlines};
-use crate::render::{Comment, generated, render};
+use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::api::RateLimitPolicy;
 use plan::database::{Column, LockClass, Nullability, Sensitivity, Table, Undo};
 use plan::procedure::{LimitKey, ResponseField, Scheme};
 use plan::shape::Presence;
-use plan::{EventDeclaration, Phase, Plan, Problem};
+use plan::{EventDeclaration, Phase, Plan, Problem, Scope};
 use std::collections::BTreeSet;
 use vocab::ColumnName;
 
@@ -48,6 +48,7 @@ fn callers_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         api => plan.api.name.as_str(),
         version => plan.api.version.as_str(),
         asks_for_keys => outlines.iter().any(|outline| outline.scheme.is_some()),
+        needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
         policies,
         endpoints,
         error_example => pretty(&error),
@@ -63,10 +64,11 @@ fn callers_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
 }
 
 fn endpoint_view(plan: &Plan, outline: &Outline<'_>) -> Value {
-    let access = match outline.scheme {
-        Some(Scheme::ApiKey) => " Asks for an API key.",
-        Some(Scheme::AccessToken) => " Asks for an access token.",
-        None => " Open to everybody.",
+    let access = match (outline.scheme, outline.endpoint.scope()) {
+        (Some(Scheme::ApiKey), None) => " Asks for an API key.".to_owned(),
+        (Some(Scheme::ApiKey), Some(scope)) => format!(" Asks for an API key with the scope `{scope}`."),
+        (Some(Scheme::AccessToken), _) => " Asks for an access token.".to_owned(),
+        (None, _) => " Open to everybody.".to_owned(),
     };
     let policy = outline.limit.and_then(|(name, _)| plan.api.policy(name));
     let limited = outline.limit.map_or_else(String::new, |(name, by)| {
@@ -80,7 +82,8 @@ fn endpoint_view(plan: &Plan, outline: &Outline<'_>) -> Value {
     let problems: Vec<Value> = in_order(&outline.problems)
         .into_iter()
         .map(|problem| {
-            let detail = problem_detail(problem, policy, Some(outline.endpoint.max_body_bytes));
+            let detail =
+                problem_detail(problem, policy, Some(outline.endpoint.max_body_bytes), outline.endpoint.scope());
             context! { status => problem.status(), name => problem.name(), detail }
         })
         .collect();
@@ -221,7 +224,11 @@ fn reference_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
                 method => outline.method,
                 path => outline.path,
                 summary => outline.endpoint.summary.as_str(),
-                key => if outline.scheme.is_some() { "yes" } else { "no" },
+                key => match (outline.scheme, outline.endpoint.scope()) {
+                    (Some(_), Some(scope)) => format!("`{scope}`"),
+                    (Some(_), None) => "yes".to_owned(),
+                    (None, _) => "no".to_owned(),
+                },
                 limit => outline.limit.map_or_else(String::new, |(policy, _)| format!("`{policy}`")),
                 success => join(successes),
                 errors => join(errors),
@@ -263,7 +270,7 @@ fn reference_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
     let problems: Vec<Value> = Problem::ALL
         .into_iter()
         .map(|problem| {
-            let detail = problem_detail(problem, None, None);
+            let detail = problem_detail(problem, None, None, None);
             context! { status => problem.status(), name => problem.name(), title => problem.title(), detail }
         })
         .collect();
@@ -378,12 +385,21 @@ fn plan_view(plan: &Plan) -> Value {
     context! { task => plan.task_id.as_str(), phases, procedures, migrations }
 }
 
-fn problem_detail(problem: Problem, policy: Option<&RateLimitPolicy>, max_body_bytes: Option<u64>) -> String {
+fn problem_detail(
+    problem: Problem,
+    policy: Option<&RateLimitPolicy>,
+    max_body_bytes: Option<u64>,
+    scope: Option<&Scope>,
+) -> String {
     let bytes = max_body_bytes.map_or_else(|| "`<n>`".to_owned(), |bytes| bytes.to_string());
     match problem {
         Problem::MethodNotAllowed => "this path answers `<methods>`".to_owned(),
         Problem::BodyTooLarge => format!("the body may have at most {bytes} bytes"),
         Problem::ValidationFailed => "`<n>` fields are wrong".to_owned(),
+        Problem::InsufficientScope => match scope {
+            Some(scope) => format!("the API key lacks the scope `{scope}`"),
+            None => "the API key lacks the scope `<scope>`".to_owned(),
+        },
         Problem::RateLimited => match policy {
             Some(policy) => format!("at most {} requests per {} seconds", policy.quota, policy.window_seconds),
             None => "at most `<n>` requests per `<n>` seconds".to_owned(),

@@ -149,6 +149,24 @@ pub struct Statement {
     pub lock: LockClass,
     /// How it is taken back.
     pub undo: Undo,
+    /// What makes it superfluous: another task of the workspace may have seen to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<ColumnPresent>,
+}
+
+/// A column that may be there already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnPresent {
+    /// The table.
+    pub table: TableName,
+    /// The column.
+    pub column: ColumnName,
+}
+
+impl fmt::Display for ColumnPresent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} has {}", self.table, self.column)
+    }
 }
 
 /// What a statement keeps others from doing while it runs.

@@ -32,6 +32,9 @@ pub fn plan(plan: &Plan) -> String {
         let _ = writeln!(text, "\nmigration {}", migration.name);
         for statement in &migration.statements {
             let _ = writeln!(text, "  -- {}", statement.why);
+            if let Some(there) = &statement.unless {
+                let _ = writeln!(text, "  -- unless {there}");
+            }
             for line in statement.sql.lines() {
                 let _ = writeln!(text, "  {line}");
             }
@@ -149,14 +152,15 @@ pub fn step_name(step: &Step) -> &'static str {
 fn step(step: &Step) -> String {
     let name = step_name(step);
     match step {
-        Step::Authorize { scheme, failures } => {
+        Step::Authorize { scheme, scope, failures } => {
             let scheme = match scheme {
                 Scheme::ApiKey => "api key",
                 Scheme::AccessToken => "access token",
             };
+            let scope = scope.as_ref().map_or(String::new(), |scope| format!(" with scope {scope}"));
             let failures =
                 failures.as_ref().map_or(String::new(), |policy| format!(", failures count against {policy}"));
-            format!("{name} by {scheme}{failures}")
+            format!("{name} by {scheme}{scope}{failures}")
         }
         Step::Limit { policy, by } => {
             let by = match by {

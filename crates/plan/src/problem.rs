@@ -16,6 +16,8 @@ pub enum Problem {
     MissingCredentials,
     /// The API key is wrong.
     InvalidCredentials,
+    /// The API key is right and must not be used for this.
+    InsufficientScope,
     /// Nothing has this path.
     NotFound,
     /// The path answers other methods.
@@ -48,12 +50,13 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
         Self::MissingCredentials,
         Self::InvalidCredentials,
+        Self::InsufficientScope,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -124,6 +127,7 @@ impl Problem {
                 "Authentication failed",
                 Some("the API key is unknown, expired or revoked"),
             ),
+            Self::InsufficientScope => ("insufficient-scope", 403, "Insufficient scope", None),
             Self::NotFound => ("not-found", 404, "Not found", Some("no resource has this path")),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "Method not allowed", None),
             Self::RequestTimeout => {

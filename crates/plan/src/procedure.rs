@@ -3,6 +3,7 @@
 
 use crate::problem::Problem;
 use crate::query::{Cardinality, Holes, OnConflict, Query, Write};
+use crate::scope::Scope;
 use crate::shape::Shape;
 use crate::value::{Condition, Value};
 use serde::{Deserialize, Serialize};
@@ -144,10 +145,14 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Makes the principal, or ends with 401. Failures count against the address under the policy.
+    /// Makes the principal, or ends with 401. Failures count against the address under the policy. Whoever is known and may
+    /// not do this ends with 403, which counts against the principal.
     Authorize {
         /// How callers prove who they are.
         scheme: Scheme,
+        /// What a key must have been given; nothing where every key will do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<Scope>,
         /// The policy that failures count against.
         failures: Option<PolicyName>,
     },

@@ -42,10 +42,12 @@ pub fn api_keys() -> Table {
             required("hint", FieldType::Line { max: 8 }, Sensitivity::Plain, "its first characters"),
             required("hash", FieldType::Line { max: 64 }, Sensitivity::Secret, "SHA-256, lower-case hex"),
             required("created_at", FieldType::Timestamp, Sensitivity::Plain, "when it was made"),
-            Column {
-                nullability: Nullability::Nullable,
-                ..required("revoked_at", FieldType::Timestamp, Sensitivity::Plain, "when it stopped being good")
-            },
+            optional("revoked_at", FieldType::Timestamp, "when it stopped being good"),
+            optional("expires_at", FieldType::Timestamp, "from when on it is no longer good"),
+            optional("scopes", FieldType::Text { max: 4000 }, "what it may be used for; null: everything"),
+            optional("last_used_at", FieldType::Timestamp, "when it was used last, within a minute"),
+            optional("replaces", FieldType::Uuid, "the key that it was made to replace"),
+            optional("caller", FieldType::Uuid, "the first key of its line, for limits; null: itself"),
         ],
         primary_key: vec![column_name("id")],
         unique: vec![vec![column_name("hash")]],
@@ -100,6 +102,10 @@ fn required(name: &str, field_type: FieldType, sensitivity: Sensitivity, comment
     }
 }
 
+fn optional(name: &str, field_type: FieldType, comment: &str) -> Column {
+    Column { nullability: Nullability::Nullable, ..required(name, field_type, Sensitivity::Plain, comment) }
+}
+
 fn table_name(text: &str) -> TableName {
     TableName::parse(text).expect("a literal that is a name")
 }
@@ -113,7 +119,7 @@ mod tests {
     #[test]
     fn the_tables_can_be_built() {
         assert_eq!(super::outbox_events().columns.len(), 4);
-        assert_eq!(super::api_keys().columns.len(), 6);
+        assert_eq!(super::api_keys().columns.len(), 11);
         assert_eq!(super::idempotency_answers().columns.len(), 6);
     }
 }

@@ -352,7 +352,7 @@ fn checkout() {
         "POST",
         "/api/checkout",
         vec![
-            Item::Do(Step::Authorize { scheme: Scheme::AccessToken, failures: Some(policy("default")) }),
+            Item::Do(Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) }),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("input", Step::Validate(Input::Body(shape("Checkout", &["product_id"])))),
             bind("order_id", Step::Generate(Generated::Uuid)),
@@ -660,7 +660,10 @@ fn filtered_list() {
         "GET",
         "/api/orders",
         vec![
-            bind("caller", Step::Authorize { scheme: Scheme::AccessToken, failures: Some(policy("default")) }),
+            bind(
+                "caller",
+                Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) },
+            ),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Listing(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),
@@ -698,7 +701,10 @@ fn graphql_operation() {
         name: ProcedureName::parse("query_orders").unwrap(),
         trigger: Trigger::GraphQl { operation: GraphQlOperation::Query, field: field("orders") },
         body: vec![
-            bind("caller", Step::Authorize { scheme: Scheme::AccessToken, failures: Some(policy("default")) }),
+            bind(
+                "caller",
+                Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) },
+            ),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Selection(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),

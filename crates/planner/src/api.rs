@@ -6,13 +6,13 @@ use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, target};
 use catalog::Catalog;
 use plan::api::{ApiPlan, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
-use plan::procedure::{Item, LimitKey, Procedure, Scheme, Step, Trigger};
-use plan::{Decision, Phase, Table, check, system};
+use plan::procedure::{LimitKey, Procedure, Scheme, Trigger};
+use plan::{Access, Decision, Item, Phase, Scope, Step, Table, check, system};
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, ResponseFormat, RuleValue, SecurityFeature, Segment,
     Spanned,
 };
-use vocab::{Diagnostic, PolicyName, ProcedureName};
+use vocab::{Diagnostic, PolicyName, ProcedureName, TableName};
 
 /// Largest accepted body of an endpoint, in bytes.
 const MAX_BODY_BYTES: u64 = 65_536;
@@ -110,7 +110,7 @@ impl Designer<'_> {
         self.check_overrides(endpoint);
         let inferred = infer(endpoint, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
         let resolved = entity::resolve(endpoint, requirements, &inferred, self.catalog)
-            .map_err(|problems| self.problems.extend(problems))
+            .map_err(|problems| self.refuse(problems))
             .ok()?;
         let by = self.limit_key(endpoint, requirements, scheme)?;
         if self.problems.len() > problems_before {
@@ -118,6 +118,15 @@ impl Designer<'_> {
         }
         let policy = self.policy(endpoint, requirements);
         Some(self.lower(endpoint, &inferred, &resolved, Guarded { scheme, policy, by }))
+    }
+
+    /// Endpoints of one entity share their rules, and what is wrong with one is said once.
+    fn refuse(&mut self, problems: Vec<Diagnostic>) {
+        for problem in problems {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
     }
 
     fn lower(
@@ -144,13 +153,15 @@ impl Designer<'_> {
             path: endpoint.path.as_str(),
             key: target(&endpoint.path).and_then(|target| target.key),
         };
-        let behaved = behaviour::lower(&inferred.intent.behavior, &given)
+        let mut behaved = behaviour::lower(&inferred.intent.behavior, &given)
             .expect("a test shows that every behaviour of the catalogue is in the list");
+        let scope = ask_for_scope(&mut behaved.body, &behaved.table.name);
         let emits = behaved.event.as_ref().map_or_else(String::new, |(event, _)| format!(" and emits `{event}`"));
         let decision = format!("{}{emits}", behaved.summary);
         self.decide(Phase::ImplementEndpointLogic, &subject, decision, inferred.reason.clone());
         self.decide_fields(resolved);
         self.decide_guards(&subject, &guarded);
+        self.decide_scope(&subject, scope);
         self.add_table(behaved.table);
         if let Some((name, fields)) = behaved.event {
             self.add_event(EventDeclaration { also: self.catalog.generalisations(&name), name, fields });
@@ -189,6 +200,16 @@ impl Designer<'_> {
         };
         let decision = format!("{decision}, policy `{}`", guarded.policy);
         self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason.to_owned());
+    }
+
+    fn decide_scope(&mut self, subject: &str, scope: Option<Scope>) {
+        let Some(scope) = scope else { return };
+        let reason = match scope.access {
+            Access::Read => format!("its procedure reads `{}` and changes nothing", scope.collection),
+            Access::Write => format!("its procedure writes `{}`", scope.collection),
+        };
+        let decision = format!("needs the scope `{scope}`; a key without any scopes has them all");
+        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
     }
 
     fn scheme(&mut self, endpoint: &spec::Endpoint) -> Option<Scheme> {
@@ -336,6 +357,19 @@ impl Designer<'_> {
         );
         format
     }
+}
+
+/// Makes a procedure that asks for an API key ask for the scope that follows from what it does. Access tokens have none.
+fn ask_for_scope(body: &mut [Item], collection: &TableName) -> Option<Scope> {
+    let access = Access::of(body);
+    body.iter_mut().find_map(|item| match item {
+        Item::Let(_, Step::Authorize { scheme: Scheme::ApiKey, scope, .. })
+        | Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope, .. }) => {
+            *scope = Some(Scope { collection: collection.clone(), access });
+            scope.clone()
+        }
+        Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+    })
 }
 
 /// `post_api_contact`, `get_api_orders_by_id`: unique, because method and path are. Long paths keep their end, which tells them apart.

@@ -77,7 +77,7 @@ impl Given<'_> {
         let policy = self.guarded.policy.clone();
         let mut items = Vec::new();
         if let Some(scheme) = self.guarded.scheme {
-            items.push(Item::Do(Step::Authorize { scheme, failures: Some(policy.clone()) }));
+            items.push(Item::Do(Step::Authorize { scheme, scope: None, failures: Some(policy.clone()) }));
         }
         items.push(Item::Do(Step::Limit { policy, by: self.guarded.by }));
         items

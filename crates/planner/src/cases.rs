@@ -2,7 +2,10 @@
 //! procedures, so a behaviour needs no list of its own.
 
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
-use plan::http_case::{ANY, API_KEY, CaseRequest, Expectation, HttpCase, ID, MAX_REPEAT, UNIQUE, UNKNOWN_API_KEY};
+use plan::http_case::{
+    ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, POWERLESS_API_KEY, UNIQUE,
+    UNKNOWN_API_KEY,
+};
 use plan::procedure::{Input, Item, Response, Scheme, Step, Trigger};
 use plan::query::{Holes, OnConflict, Write};
 use plan::shape::{Presence, Shape, ShapeField};
@@ -336,11 +339,17 @@ impl<'a> Asker<'a> {
             request.headers = key.map(|key| ("x-api-key".to_owned(), key.to_owned())).into_iter().collect();
             request
         };
-        vec![
+        let mut cases = vec![
             self.problem("asks for a key", request(None), Problem::MissingCredentials),
             self.problem("refuses a text that is no key", request(Some("wrong")), Problem::InvalidCredentials),
             self.problem("refuses an unknown key", request(Some(UNKNOWN_API_KEY)), Problem::InvalidCredentials),
-        ]
+            self.problem("refuses a key that has expired", request(Some(EXPIRED_API_KEY)), Problem::InvalidCredentials),
+        ];
+        if let Some(scope) = self.endpoint.scope() {
+            let shows = format!("refuses a key without the scope {scope}");
+            cases.push(self.problem(&shows, request(Some(POWERLESS_API_KEY)), Problem::InsufficientScope));
+        }
+        cases
     }
 
     /// The requests up to the limit are cheap ones: a counted request need not be a right one.

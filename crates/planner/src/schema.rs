@@ -27,9 +27,15 @@ pub fn design(
     let mut statements = Vec::new();
     for table in wanted {
         let known = before.iter().find(|known| known.name == table.name);
-        problems.extend(drift(engine, known.unwrap_or(table), &observed.tables, place));
+        let missing = if known.is_none() { missing(table, &observed.tables) } else { Vec::new() };
+        problems.extend(drift(engine, known.unwrap_or(table), &missing, &observed.tables, place));
         match known {
-            None => new.push(table.clone()),
+            None => {
+                new.push(table.clone());
+                for column in missing {
+                    statements.extend(dialect::add_column(engine, table, column));
+                }
+            }
             Some(known) => match additions(engine, known, table) {
                 Ok(added) => statements.extend(added),
                 Err(why) => problems.push(
@@ -56,10 +62,25 @@ pub fn design(
     Ok(DatabasePlan { engine, connection, tables: wanted.to_vec(), migrations })
 }
 
-/// What is there must be what was made; a table that somebody changed by hand is not built upon.
-fn drift(engine: Engine, expected: &Table, observed: &[ObservedTable], place: &Place) -> Option<Diagnostic> {
+/// The columns that a table lacks which another task of the workspace has made, as far as they can be added.
+fn missing<'t>(table: &'t Table, observed: &[ObservedTable]) -> Vec<&'t Column> {
+    let Some(found) = observed.iter().find(|found| found.name == table.name.as_str()) else { return Vec::new() };
+    let is_there = |column: &Column| found.columns.iter().any(|other| other.name == column.name.as_str());
+    let addable = |column: &Column| column.nullability == Nullability::Nullable && !is_there(column);
+    table.columns.iter().filter(|column| addable(column)).collect()
+}
+
+/// What is there must be what was made, but for what will be added; a table that somebody changed by hand is not built upon.
+fn drift(
+    engine: Engine,
+    expected: &Table,
+    missing: &[&Column],
+    observed: &[ObservedTable],
+    place: &Place,
+) -> Option<Diagnostic> {
     let found = observed.iter().find(|table| table.name == expected.name.as_str())?;
-    let expected = dialect::described(engine, expected);
+    let mut expected = dialect::described(engine, expected);
+    expected.columns.retain(|column| !missing.iter().any(|missing| missing.name.as_str() == column.name));
     let differences = expected.differences(found);
     if differences.is_empty() {
         return None;

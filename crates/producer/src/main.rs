@@ -4,6 +4,7 @@
 mod arguments;
 mod explain;
 mod pipeline;
+mod progress;
 mod show;
 
 use arguments::{Arguments, Command, KeysCommand};
@@ -17,15 +18,22 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("PRODUCER_LOG").unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(progress::is_coloured())
+        .with_writer(std::io::stderr)
+        .init();
     let ended = match Arguments::parse().command {
         Command::Run(run) => pipeline::run(&run).await,
         Command::Check(check) => pipeline::check(&check),
         Command::Serve(serve) => pipeline::serve(&serve.place, &serve.listen.listen).await,
         Command::Status(status) => pipeline::status(&status),
         Command::Schema => show::schema(&orchestrator::json_schema()).map(|()| pipeline::COMPLETED),
-        Command::Keys(KeysCommand::Create { name, place }) => pipeline::create_key(&place, &name),
-        Command::Keys(KeysCommand::List { place }) => pipeline::list_keys(&place),
+        Command::Keys(KeysCommand::Create { name, expires, scopes, place }) => {
+            pipeline::create_key(&place, &name, expires.as_deref(), &scopes)
+        }
+        Command::Keys(KeysCommand::List { place, format }) => pipeline::list_keys(&place, format),
+        Command::Keys(KeysCommand::Rotate { id, overlap, place }) => pipeline::rotate_key(&place, &id, &overlap),
         Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),
         Command::Explain { code } => explain::explain(&code),
     };

@@ -11,6 +11,7 @@ mod listing;
 mod metrics;
 mod program;
 mod rate_limit;
+mod reference_page;
 mod refusal_stream;
 mod run;
 mod service;

@@ -9,7 +9,7 @@ use plan::api::Endpoint;
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Procedure, Response, Scheme, Step, Writes};
 use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{Plan, Problem, check, print};
+use plan::{Plan, Problem, Scope, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vocab::{Datum, Engine, FieldName, FieldType, PolicyName, SlotName};
@@ -22,7 +22,7 @@ pub(crate) struct Program {
 
 /// One item of a program.
 pub(crate) enum Operation {
-    Authorize { failures: Option<Arc<Limiter>> },
+    Authorize { scope: Option<Scope>, failures: Option<Arc<Limiter>> },
     Limit { limiter: Arc<Limiter>, by: LimitKey },
     Claim,
     Recall { answers: Arc<AnswerStatements> },
@@ -210,9 +210,9 @@ impl Compiler<'_> {
 
     fn step(&mut self, step: &Step, slot: Option<usize>) -> Result<Operation, UnservablePlan> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, failures } => {
+            Step::Authorize { scheme: Scheme::ApiKey, scope, failures } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
-                Ok(Operation::Authorize { failures })
+                Ok(Operation::Authorize { scope: scope.clone(), failures })
             }
             Step::Limit { policy, by } => Ok(Operation::Limit { limiter: self.limiter(policy)?, by: *by }),
             Step::Claim => Ok(Operation::Claim),

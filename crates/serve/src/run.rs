@@ -14,10 +14,10 @@ use dialect::AnswerStatements;
 use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
-use plan::Problem;
 use plan::procedure::{LimitKey, Outcome, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
+use plan::{Problem, Scope};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -154,7 +154,9 @@ where
         Box::pin(async move {
             for operation in operations {
                 match operation {
-                    Operation::Authorize { failures } => self.authorize(failures.as_ref(), frame).await?,
+                    Operation::Authorize { scope, failures } => {
+                        self.authorize(scope.as_ref(), failures.as_ref(), frame).await?;
+                    }
                     Operation::Limit { limiter, by } => {
                         let caller = match by {
                             LimitKey::Principal => self.principal.clone(),
@@ -214,16 +216,26 @@ where
         })
     }
 
-    /// A failed attempt counts against the address, so keys cannot be guessed faster than requests are allowed.
-    async fn authorize(&mut self, failures: Option<&Arc<Limiter>>, frame: &Frame) -> Result<(), Failure> {
+    /// A failed attempt counts against the address, so keys cannot be guessed faster than requests are allowed. A good key that
+    /// must not do this counts for itself.
+    async fn authorize(
+        &mut self,
+        scope: Option<&Scope>,
+        failures: Option<&Arc<Limiter>>,
+        frame: &Frame,
+    ) -> Result<(), Failure> {
         let presented = presented_key(self.headers);
         let known = match presented {
-            Some(key) => self.surroundings.keys.find(key).await?,
+            Some(key) => self.surroundings.keys.find(key, frame.facts.arrived).await?,
             None => None,
         };
-        if let Some(id) = known {
-            self.principal = format!("key:{id}");
-            return Ok(());
+        if let Some(key) = known {
+            self.principal.clone_from(&key.principal);
+            let Some(scope) = scope.filter(|scope| !key.may(scope)) else { return Ok(()) };
+            if let Some(limiter) = failures {
+                self.limit(limiter, &key.principal)?;
+            }
+            return Err(Refusal::insufficient_scope(scope).into());
         }
         if let Some(limiter) = failures {
             self.limit(limiter, &by_address(frame))?;

@@ -6,6 +6,7 @@ use crate::idempotency::{Claims, oldest_kept};
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Program, UnservablePlan, compile};
 use crate::rate_limit::Limiter;
+use crate::reference_page;
 use crate::run::{Facts, Failure, Run, Surroundings, Weak, names_tag};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -47,6 +48,7 @@ pub struct Service {
     /// The databases that keep answers, with the statement that forgets the old ones.
     answers: Vec<(Store, String)>,
     openapi: Bytes,
+    reference_page: Bytes,
 }
 
 /// What a service counts and goes on counting when another takes its place.
@@ -54,6 +56,8 @@ pub struct Service {
 struct Counted {
     metrics: Arc<Metrics>,
     limiters: BTreeMap<TaskId, Limiters>,
+    /// One for each database.
+    keys: Vec<Arc<ApiKeys>>,
     claims: Arc<Claims>,
 }
 
@@ -69,6 +73,8 @@ enum Target {
     Ready,
     Metrics,
     OpenApi,
+    ReferencePage,
+    FileOfReferencePage,
 }
 
 /// What answers a request, who counts it, and the parameters of its path.
@@ -81,8 +87,8 @@ impl Service {
     /// [`UnservablePlan`] when a plan holds what this server cannot run, or two plans want one route.
     pub fn new(served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
         let metrics = Arc::new(Metrics::new());
-        let counted = Counted { metrics, limiters: BTreeMap::new(), claims: Arc::new(Claims::default()) };
-        Self::with(served, openapi, &counted)
+        let claims = Arc::new(Claims::default());
+        Self::with(served, openapi, &Counted { metrics, limiters: BTreeMap::new(), keys: Vec::new(), claims })
     }
 
     /// The same in the place of this service: it goes on counting what this one counted, for metrics and for rate limits that
@@ -102,10 +108,13 @@ impl Service {
             ("/readyz", Target::Ready),
             ("/metrics", Target::Metrics),
             ("/openapi.json", Target::OpenApi),
+            (reference_page::PAGE, Target::ReferencePage),
+            (reference_page::FILES, Target::FileOfReferencePage),
         ] {
             table.insert(path.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
         let mut all_limiters = BTreeMap::new();
+        let mut all_keys: Vec<Arc<ApiKeys>> = Vec::new();
         let mut answers = Vec::new();
         for Served { plan, store } in served {
             let limiter = |policy: &RateLimitPolicy| {
@@ -116,7 +125,11 @@ impl Service {
             let limiters: Limiters =
                 plan.api.policies.iter().map(|policy| (policy.name.clone(), limiter(policy))).collect();
             all_limiters.insert(plan.task_id.clone(), limiters.clone());
-            let keys = Arc::new(ApiKeys::new(store.clone()));
+            let same = all_keys.iter().chain(&known.keys).find(|keys| keys.are_of(store));
+            let keys = same.map_or_else(|| Arc::new(ApiKeys::new(store.clone())), Arc::clone);
+            if !all_keys.iter().any(|keys| keys.are_of(store)) {
+                all_keys.push(Arc::clone(&keys));
+            }
             if plan.database.tables.contains(&system::idempotency_answers()) {
                 answers.push((store.clone(), dialect::lower_answers(plan.database.engine)?.forget));
             }
@@ -151,8 +164,10 @@ impl Service {
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
-        let counted = Counted { metrics, limiters: all_limiters, claims: Arc::clone(&known.claims) };
-        Ok(Self { routes, unmatched, counted, stores, answers, openapi: openapi.into() })
+        let counted = Counted { metrics, limiters: all_limiters, keys: all_keys, claims: Arc::clone(&known.claims) };
+        let openapi = openapi.into();
+        let reference_page = reference_page::page(&openapi);
+        Ok(Self { routes, unmatched, counted, stores, answers, openapi, reference_page })
     }
 
     /// Answers one request of a client at that address.
@@ -230,6 +245,13 @@ impl Service {
         self.counted.metrics.upkeep();
     }
 
+    /// Writes when API keys were used last; to be called every minute at least, and at the end.
+    pub async fn write_key_uses(&self) {
+        for keys in &self.counted.keys {
+            keys.write_uses().await;
+        }
+    }
+
     fn route(&self, method: &Method, path: &str) -> Result<Routed<'_>, Refusal> {
         let Ok(found) = self.routes.at(path) else { return Err(Problem::NotFound.into()) };
         let route = found.value;
@@ -278,6 +300,12 @@ impl Service {
                 (Answer { status: 200, content_type, headers: Vec::new(), body }, Vec::new())
             }
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
+            Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
+            Target::FileOfReferencePage => {
+                let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, headers));
+                let missing = || Refusal::from(Problem::NotFound).into_answer(&facts.request_id);
+                (file.unwrap_or_else(missing), Vec::new())
+            }
         }
     }
 

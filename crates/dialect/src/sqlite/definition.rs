@@ -2,7 +2,7 @@
 
 use super::{collation, literal, now, quote, sql_type};
 use plan::database::{
-    Check, CheckRule, Column, ColumnDefault, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
+    Check, CheckRule, Column, ColumnDefault, ColumnPresent, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
     ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times, Undo,
     Uniqueness,
 };
@@ -37,6 +37,7 @@ pub fn create_table(table: &Table) -> Statement {
         why: format!("{}: {}", table.name, table.comment),
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TABLE {name}")),
+        unless: None,
     }
 }
 
@@ -51,6 +52,7 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
         why: format!("{}: {}", index.name, index.why),
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("DROP INDEX {name}")),
+        unless: None,
     }
 }
 
@@ -66,6 +68,7 @@ fn create_trigger(table: &Table) -> Option<Statement> {
         why: format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TRIGGER {name}")),
+        unless: None,
     })
 }
 
@@ -84,6 +87,7 @@ fn trigger_body(table: &Table) -> String {
     )
 }
 
+/// SQLite has no `ADD COLUMN IF NOT EXISTS`, so whoever runs the statement looks first.
 pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     let name = quote(table.name.as_str());
     let mut definition = column_definition(column);
@@ -99,6 +103,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
         why: format!("{}.{}: {}", table.name, column.name, column.comment),
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {}", quote(column.name.as_str()))),
+        unless: Some(ColumnPresent { table: table.name.clone(), column: column.name.clone() }),
     }]
 }
 

@@ -96,6 +96,7 @@ class Transaction extends Statements {
 export class Database extends Statements {
   #connection;
   #prepared;
+  #endings = [];
 
   constructor(connection) {
     const prepared = new Map();
@@ -130,7 +131,13 @@ export class Database extends Statements {
     translated(() => this.#connection.exec(sql));
   }
 
+  /** Calls back before the database is closed. */
+  beforeClose(callback) {
+    this.#endings.push(callback);
+  }
+
   close() {
+    for (const callback of this.#endings) callback();
     // Prepared statements live until they are garbage collected, and with them the write-ahead log; what it holds goes
     // into the file now.
     this.#connection.exec('PRAGMA wal_checkpoint(PASSIVE)');

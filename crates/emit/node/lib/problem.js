@@ -30,6 +30,12 @@ const problems = {
     detail: () => 'the API key is unknown, expired or revoked',
     headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api", error="invalid_token"' }),
   },
+  insufficient_scope: {
+    status: 403,
+    title: 'Insufficient scope',
+    detail: ({ scope }) => `the API key lacks the scope \`${scope}\``,
+    headers: ({ scope }) => ({ 'WWW-Authenticate': `Bearer realm="api", error="insufficient_scope", scope="${scope}"` }),
+  },
   not_found: {
     status: 404,
     title: 'Not found',

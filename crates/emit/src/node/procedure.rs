@@ -16,7 +16,7 @@ use plan::procedure::{
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::Value;
-use plan::{Problem, print};
+use plan::{Problem, Scope, print};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, FieldName, FieldType, PolicyName, SlotName};
 
@@ -141,8 +141,8 @@ impl<'a> Writer<'_, 'a> {
         surroundings: Surroundings,
     ) -> Result<(), EmitError> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, failures } => {
-                self.authorize(script, slot, failures.as_ref())?;
+            Step::Authorize { scheme: Scheme::ApiKey, scope, failures } => {
+                self.authorize(script, slot, failures.as_ref(), scope.as_ref())?;
             }
             Step::Limit { policy, by } => {
                 let limit = self.limit(policy)?;
@@ -237,13 +237,17 @@ impl<'a> Writer<'_, 'a> {
         script: &mut Script,
         slot: Option<&SlotName>,
         failures: Option<&PolicyName>,
+        scope: Option<&Scope>,
     ) -> Result<(), EmitError> {
         self.module.imports.insert(Import::Authorize);
         self.module.shared.insert(Shared::Keys);
         let mut arguments = vec![Expression::text("request"), Expression::text("keys")];
-        if let Some(policy) = failures {
-            arguments.push(Expression::text(self.limit(policy)?));
+        match (failures, scope) {
+            (Some(policy), _) => arguments.push(Expression::text(self.limit(policy)?)),
+            (None, Some(_)) => arguments.push(Expression::text("undefined")),
+            (None, None) => {}
         }
+        arguments.extend(scope.map(|scope| Expression::text(quoted(&scope.to_string()))));
         let call = Expression::call("authorize", arguments);
         let is_counted = flattened(&self.procedure.body).into_iter().any(|item| {
             matches!(item, Item::Let(_, step) | Item::Do(step)

@@ -202,7 +202,7 @@ fn with_length(field_type: &FieldType, max: Option<u32>) -> FieldType {
 
 /// The type that a task states for a field whose table has another, where every value of it fits there.
 fn narrower_type(known: &FieldType, word: &str, max: Option<u32>) -> Result<FieldType, String> {
-    let differs = || format!("its table holds another type: {}", known.describe());
+    let differs = || format!("the type of its table is another: {}", known.describe());
     let stated = stated_type(word, max, None).ok_or_else(differs)?;
     let room = match known {
         FieldType::Line { max } | FieldType::Text { max } => Some(*max),
@@ -286,7 +286,7 @@ fn choose(field: &mut Field, words: &[String]) -> Result<(), String> {
     match &field.field_type {
         FieldType::Choice { words: known } => {
             if let Some(word) = words.iter().find(|word| !known.contains(word)) {
-                return Err(format!("`{word}` is not in its table, which holds {}", field.field_type.describe()));
+                return Err(format!("`{word}` is not among the words of its table: {}", field.field_type.describe()));
             }
         }
         FieldType::Line { max } | FieldType::Text { max } => {
@@ -304,7 +304,7 @@ fn choose(field: &mut Field, words: &[String]) -> Result<(), String> {
         | FieldType::Date
         | FieldType::Timestamp
         | FieldType::Uuid
-        | FieldType::Json => return Err(format!("it holds {}", field.field_type.describe())),
+        | FieldType::Json => return Err(type_is(&field.field_type)),
     }
     field.field_type = FieldType::Choice { words: words.to_vec() };
     field.default = field.default.take().filter(|default| words.iter().any(|word| *word == default.plain()));
@@ -314,7 +314,7 @@ fn choose(field: &mut Field, words: &[String]) -> Result<(), String> {
 fn at_least(field: &mut Field, stated: &Stated<'_>) -> Result<(), String> {
     let least = stated.length("min_length").unwrap_or(1);
     match field.field_type.max_length() {
-        None => Err(format!("it holds {}", field.field_type.describe())),
+        None => Err(type_is(&field.field_type)),
         Some(most) if least > most => Err(format!("it has at most {most} characters")),
         Some(_) => {
             field.min_length = least.max(field.min_length);
@@ -334,7 +334,7 @@ fn at_most(field: &mut Field, stated: &Stated<'_>, table: Table) -> Result<(), S
             Ok(())
         }
         (other, _) => match other.max_length() {
-            None => Err(format!("it holds {}", other.describe())),
+            None => Err(type_is(other)),
             Some(known) if most > known => Err(format!("it has at most {known} characters")),
             Some(known) => {
                 field.max_length = (most < known).then_some(most);
@@ -348,7 +348,7 @@ fn same_scale(field: &Field, stated: &Stated<'_>) -> Result<(), String> {
     match field.field_type {
         FieldType::Decimal { scale } if stated.scale() == Some(scale) => Ok(()),
         FieldType::Decimal { scale } => Err(format!("its table has {scale} digits behind the point")),
-        _ => Err(format!("it holds {}", field.field_type.describe())),
+        _ => Err(type_is(&field.field_type)),
     }
 }
 
@@ -383,14 +383,14 @@ fn number_of(field_type: &FieldType, number: Decimal) -> Result<Datum, String> {
         FieldType::Integer if number.scale() == 0 => Ok(Datum::Integer(number.units())),
         FieldType::Decimal { scale } => match Decimal::parse(&number.to_string(), *scale) {
             Ok(number) => Ok(Datum::Decimal(number)),
-            Err(_) => Err(format!("{number} does not fit: it holds {}", field_type.describe())),
+            Err(_) => Err(format!("{number} is none: {}", type_is(field_type))),
         },
-        _ => Err(format!("{number} does not fit: it holds {}", field_type.describe())),
+        _ => Err(format!("{number} is none: {}", type_is(field_type))),
     }
 }
 
 fn default(field: &Field, stated: &RuleValue) -> Result<Datum, String> {
-    let misfit = || format!("the default does not fit: it holds {}", field.field_type.describe());
+    let misfit = || format!("such a default is none: {}", type_is(&field.field_type));
     let datum = match (&field.field_type, stated) {
         (FieldType::Boolean, RuleValue::Boolean(value)) => Datum::Boolean(*value),
         (FieldType::Integer | FieldType::Decimal { .. }, RuleValue::Number(number)) => {
@@ -409,7 +409,10 @@ fn default(field: &Field, stated: &RuleValue) -> Result<Datum, String> {
         }
         _ => return Err(misfit()),
     };
-    if field.bounds.allow(&datum) { Ok(datum) } else { Err(misfit()) }
+    match field.bounds.describe() {
+        Some(words) if !field.bounds.allow(&datum) => Err(format!("the default must be {words}")),
+        Some(_) | None => Ok(datum),
+    }
 }
 
 /// The field with an example that its own rules accept.
@@ -485,6 +488,10 @@ fn example_of(field_type: &FieldType) -> String {
         FieldType::Json => "{\"key\": \"value\"}",
     }
     .to_owned()
+}
+
+fn type_is(field_type: &FieldType) -> String {
+    format!("its type is {}", field_type.describe())
 }
 
 fn refused(rule: &FieldRule, place: &vocab::Place, why: &str) -> Diagnostic {

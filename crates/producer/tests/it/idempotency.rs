@@ -103,7 +103,8 @@ fn an_answer_is_forgotten_after_a_day(kind: Kind) {
     let server = Server::start(kind, &workspace);
     assert_eq!(send(server.address, &key, "old").status, 201);
     // Older than a day: the id of a row begins with its time.
-    workspace.execute("UPDATE idempotency_answers SET id = '00' || substr(id, 3)");
+    let aged = workspace.query("UPDATE idempotency_answers SET id = '00' || substr(id, 3) RETURNING id");
+    assert_eq!(aged.len(), 1);
     let again = send(server.address, &key, "old");
     assert_eq!((again.status, is_replayed(&again)), (201, false));
     assert_eq!(workspace.count("contact_messages"), 2);

@@ -20,7 +20,7 @@ export function registerEndpoints(application, { database, metrics }) {
 
   // POST /api/contact: stores a contact message. Emits `contact_form`.
   application.route('POST', '/api/contact', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'contact_messages:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
     const input = await validate(request, contactMessage);

@@ -37,7 +37,7 @@ export function registerEndpoints(application, { database, metrics }) {
 
   // POST /api/products: creates a product. Emits `product_created`.
   application.route('POST', '/api/products', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
     const input = await validate(request, product);
@@ -115,7 +115,7 @@ export function registerEndpoints(application, { database, metrics }) {
 
   // PUT /api/products/{id}: replaces one product. Emits `product_updated`.
   application.route('PUT', '/api/products/{id}', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
     const input = await validate(request, product);
@@ -168,7 +168,7 @@ export function registerEndpoints(application, { database, metrics }) {
 
   // PATCH /api/products/{id}: changes one product. Emits `product_updated`.
   application.route('PATCH', '/api/products/{id}', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
     const input = await validateChanges(request, product);
@@ -226,7 +226,7 @@ export function registerEndpoints(application, { database, metrics }) {
 
   // DELETE /api/products/{id}: deletes one product. Emits `product_deleted`.
   application.route('DELETE', '/api/products/{id}', (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
 
@@ -245,7 +245,7 @@ export function registerEndpoints(application, { database, metrics }) {
 
   // POST /api/articles: creates a article. Emits `article_created`.
   application.route('POST', '/api/articles', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'articles:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
     const input = await validate(request, article);

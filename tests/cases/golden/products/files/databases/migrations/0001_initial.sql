@@ -53,6 +53,11 @@ CREATE TABLE IF NOT EXISTS api_keys (
   hash TEXT NOT NULL,
   created_at TEXT NOT NULL,
   revoked_at TEXT,
+  expires_at TEXT,
+  scopes TEXT,
+  last_used_at TEXT,
+  replaces TEXT,
+  caller TEXT,
   PRIMARY KEY (id),
   UNIQUE (hash)
 ) STRICT;
