@@ -65,7 +65,7 @@ fn a_migration_file_says_why_and_how_to_undo() {
 
 #[test]
 fn a_column_is_added_unless_it_is_there() {
-    let statements = vec![add_column(Engine::Sqlite, &table().name, &table().columns[2])];
+    let statements = add_column(Engine::Sqlite, &table(), &table().columns[2]);
     expect![[r#"
         -- order.note: a column
         -- locks: writes, for a moment; undo: ALTER TABLE "order" DROP COLUMN note

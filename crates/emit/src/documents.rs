@@ -5,15 +5,17 @@ use crate::Files;
 use crate::node::kind;
 use crate::openapi::{operation_parameters, problem_example};
 use crate::outline::{Body, Content, Outline, RowField, Success, outlines};
-use crate::render::{Comment, capitalised, generated, render};
+use crate::render::{Comment, capitalised, generated, generated_of, render};
 use minijinja::{Value, context};
 use plan::api::RateLimitPolicy;
-use plan::database::{Column, LockClass, Nullability, Sensitivity, Table, Undo};
+use plan::database::{
+    CheckRule, Column, LockClass, Nullability, OnDelete, Sensitivity, Table, Times, Undo, Uniqueness,
+};
 use plan::procedure::{LimitKey, ResponseField, Scheme};
 use plan::shape::Presence;
-use plan::{EventDeclaration, Phase, Plan, Problem, Scope};
+use plan::{DatabasePlan, DatabaseTaskPlan, Decision, EventDeclaration, Phase, Plan, Problem, Scope};
 use std::collections::BTreeSet;
-use vocab::ColumnName;
+use vocab::{ColumnName, TaskId};
 
 pub fn files(plan: &Plan) -> Files {
     let outlines = outlines(plan);
@@ -278,14 +280,109 @@ fn reference_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
     context! { api, version, endpoints, policies, parameters, shapes, problems }
 }
 
+/// The documents of a database without an API.
+pub fn database_files(plan: &DatabaseTaskPlan) -> Files {
+    let events: Vec<Value> = Vec::new();
+    let schema = context! {
+        events,
+        applied => "`producer run` applies them",
+        ..database_view(plan.task_id.as_str(), &plan.database)
+    };
+    let procedures: Vec<String> = Vec::new();
+    let decided = context! {
+        procedures,
+        ..decisions_view(&plan.task_id, &plan.decisions, &plan.database)
+    };
+    let made = |template, view| generated_of(&plan.task_id, Comment::Markup, &render(template, view));
+    Files::from([
+        ("documentation/database-schema.md".to_owned(), made("database-schema.md", &schema)),
+        ("plan.md".to_owned(), made("plan.md", &decided)),
+    ])
+}
+
 fn schema_view(plan: &Plan) -> Value {
-    let tables: Vec<Value> = plan.database.tables.iter().map(table_view).collect();
     let events: Vec<Value> = plan.api.events.iter().map(event_view).collect();
-    context! { api => plan.api.name.as_str(), engine => plan.database.engine.as_str(), tables, events }
+    let applied = "the server applies them when it starts";
+    context! { events, applied, ..database_view(&plan.api.name, &plan.database) }
+}
+
+fn database_view(title: &str, database: &DatabasePlan) -> Value {
+    let tables: Vec<Value> = database.tables.iter().map(table_view).collect();
+    let relations: Vec<String> = database.tables.iter().flat_map(relations).collect();
+    context! { api => title, engine => database.engine.as_str(), tables, relations }
+}
+
+/// The lines between tables in the diagram: how many on each side, and the column that says so.
+fn relations(table: &Table) -> Vec<String> {
+    let keys = table.rules.foreign_keys.iter();
+    keys.map(|key| {
+        let is_nullable = |column: &ColumnName| {
+            table.columns.iter().any(|known| known.name == *column && known.nullability == Nullability::Nullable)
+        };
+        let one = if key.columns.iter().any(is_nullable) { "|o" } else { "||" };
+        let is_single = table.unique.contains(&key.columns) || table.primary_key == key.columns;
+        let many = if is_single { "o|" } else { "o{" };
+        format!("{} {one}--{many} {} : \"{}\"", key.table, table.name, column_names(&key.columns))
+    })
+    .collect()
+}
+
+fn column_names(columns: &[ColumnName]) -> String {
+    columns.iter().map(ColumnName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The rules of a table as sentences.
+fn rules_view(table: &Table) -> Vec<String> {
+    let mut rules: Vec<String> = Vec::new();
+    for key in &table.rules.foreign_keys {
+        let then = match key.on_delete {
+            OnDelete::Cascade => "goes with it",
+            OnDelete::Restrict => "keeps it from going",
+            OnDelete::SetNull => "stays without it",
+        };
+        rules.push(format!(
+            "{} leads to {} of `{}` and {then}: {}",
+            column_list(&key.columns),
+            column_list(&key.target),
+            key.table,
+            key.why
+        ));
+    }
+    for check in &table.rules.checks {
+        let column = &check.column;
+        match &check.rule {
+            CheckRule::Range { minimum, maximum } => {
+                let bounds = vocab::Bounds { minimum: minimum.clone(), maximum: maximum.clone() };
+                rules.push(format!("`{column}` is {}", bounds.describe().unwrap_or_default()));
+            }
+            CheckRule::OneOf(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+                rules.push(format!("`{column}` is one of {}", words.join(", ")));
+            }
+            // The type says so.
+            CheckRule::Length { .. } => {}
+        }
+    }
+    for index in &table.rules.indexes {
+        let unique = match index.uniqueness {
+            Uniqueness::Unique => "unique index",
+            Uniqueness::Repeating => "index",
+        };
+        rules.push(format!("{unique} `{}` on {}: {}", index.name, column_list(&index.columns), index.why));
+    }
+    match table.rules.times {
+        Times::KeptByWriter => {}
+        Times::KeptByDatabase => rules.push(
+            "the database sets `updated_at` and raises `row_version` with every change that does not do so itself"
+                .to_owned(),
+        ),
+    }
+    rules
 }
 
 fn table_view(table: &Table) -> Value {
     let columns: Vec<Value> = table.columns.iter().map(|column| column_view(table, column)).collect();
+    let rules = rules_view(table);
     let unique: String = table.unique.iter().map(|unique| format!(" Unique: {}.", column_list(unique))).collect();
     context! {
         name => table.name.as_str(),
@@ -293,6 +390,7 @@ fn table_view(table: &Table) -> Value {
         columns,
         primary_key => column_list(&table.primary_key),
         unique,
+        rules,
     }
 }
 
@@ -303,6 +401,9 @@ fn column_view(table: &Table, column: &Column) -> Value {
     }
     if table.unique.iter().any(|unique| unique.contains(&column.name)) {
         keys.push("UK");
+    }
+    if table.rules.foreign_keys.iter().any(|key| key.columns.contains(&column.name)) {
+        keys.push("FK");
     }
     let keys = if keys.is_empty() { String::new() } else { format!(" {}", keys.join(", ")) };
     context! {
@@ -340,8 +441,15 @@ fn event_view(event: &EventDeclaration) -> Value {
 }
 
 fn plan_view(plan: &Plan) -> Value {
+    let endpoints = plan.api.endpoints.iter();
+    let procedures: Vec<String> =
+        endpoints.map(|endpoint| plan::print::procedure(&endpoint.procedure).trim_end().to_owned()).collect();
+    context! { procedures, ..decisions_view(&plan.task_id, &plan.decisions, &plan.database) }
+}
+
+fn decisions_view(task_id: &TaskId, decided: &[Decision], database: &DatabasePlan) -> Value {
     let mut order: Vec<Phase> = Vec::new();
-    for decision in &plan.decisions {
+    for decision in decided {
         if !order.contains(&decision.phase) {
             order.push(decision.phase);
         }
@@ -349,18 +457,14 @@ fn plan_view(plan: &Plan) -> Value {
     let phases: Vec<Value> = order
         .into_iter()
         .map(|phase| {
-            let decisions = plan.decisions.iter().filter(|decision| decision.phase == phase);
+            let decisions = decided.iter().filter(|decision| decision.phase == phase);
             let decisions: Vec<Value> = decisions
                 .map(|made| context! { subject => made.subject.as_str(), decision => made.decision.as_str(), reason => made.reason.as_str() })
                 .collect();
             context! { name => capitalised(&phase.as_str().replace('_', " ")), decisions }
         })
         .collect();
-    let endpoints = plan.api.endpoints.iter();
-    let procedures: Vec<String> =
-        endpoints.map(|endpoint| plan::print::procedure(&endpoint.procedure).trim_end().to_owned()).collect();
-    let migrations: Vec<Value> = plan
-        .database
+    let migrations: Vec<Value> = database
         .migrations
         .iter()
         .map(|migration| {
@@ -382,7 +486,7 @@ fn plan_view(plan: &Plan) -> Value {
             context! { name => migration.name.as_str(), statements }
         })
         .collect();
-    context! { task => plan.task_id.as_str(), phases, procedures, migrations }
+    context! { task => task_id.as_str(), phases, migrations }
 }
 
 fn problem_detail(

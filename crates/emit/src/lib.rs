@@ -4,6 +4,7 @@
 
 mod client;
 mod dashboard;
+mod database;
 mod documents;
 mod error;
 mod node;
@@ -16,7 +17,7 @@ mod tests;
 
 pub use error::EmitError;
 
-use plan::Plan;
+use plan::{DatabaseTaskPlan, Plan};
 use std::collections::BTreeMap;
 
 /// Path below the task's folder, with `/` -> content, one trailing line feed.
@@ -33,6 +34,12 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     files.insert("monitoring/grafana-dashboard.json".to_owned(), dashboard::dashboard(plan));
     files.insert("documentation/openapi.json".to_owned(), openapi(&[plan]));
     Ok(files)
+}
+
+/// Every file of the folder of a database task but the response.
+#[must_use]
+pub fn database_files(plan: &DatabaseTaskPlan) -> Files {
+    database::files(plan)
 }
 
 /// One OpenAPI document for several APIs that are served together: their paths and the operational routes, pretty JSON.

@@ -1,7 +1,7 @@
 //! The Node.js application: `lib/` as it is, endpoints and middleware from the procedures, and what starts, tests, packs and
 //! watches it.
 
-mod driver;
+pub mod driver;
 mod listing;
 mod middleware;
 mod module;
@@ -14,6 +14,7 @@ pub use listing::filter_parameter;
 pub use middleware::kind;
 
 use crate::Files;
+use crate::database;
 use crate::error::EmitError;
 use crate::outline::outlines;
 use crate::render::{Comment, generated, render};
@@ -78,7 +79,7 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     files.insert("package.json".to_owned(), package(plan));
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
     rendered(plan, &mut files);
-    migrations(plan, &mut files);
+    database::sql(&plan.task_id, &plan.database, &mut files);
     Ok(files)
 }
 
@@ -129,27 +130,6 @@ fn rendered(plan: &Plan, files: &mut Files) {
     }
 }
 
-/// The migrations, byte for byte as they are executed: the ledger knows them by their checksum, so they carry no header.
-fn migrations(plan: &Plan, files: &mut Files) {
-    for migration in &plan.database.migrations {
-        files.insert(format!("databases/migrations/{}.sql", migration.name), dialect::migration::text(migration));
-    }
-    let statements = plan.database.tables.iter().map(|table| {
-        let columns: String = table
-            .columns
-            .iter()
-            .map(|column| format!("--   {}: {}\n", column.name, one_line(&column.comment)))
-            .collect();
-        let statement = dialect::create_table(plan.database.engine, table);
-        format!("-- {}\n{columns}{};\n", one_line(&statement.why), statement.sql)
-    });
-    let text = format!(
-        "-- The whole schema, for reading. What is executed are the files in `migrations/`.\n\n{}",
-        statements.collect::<Vec<_>>().join("\n")
-    );
-    files.insert("databases/schema.sql".to_owned(), generated(plan, Comment::Dashes, &text));
-}
-
 /// The reference's manifest under this API's name and version: dependencies are kept in one place.
 fn package(plan: &Plan) -> String {
     let mut package: Value = serde_json::from_str(PACKAGE).expect("the reference's manifest is JSON");
@@ -167,11 +147,11 @@ fn module_name(api: &str) -> String {
     names.take(&names::camel_case(api))
 }
 
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn pretty(value: &impl serde::Serialize) -> String {
+pub fn pretty(value: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).expect("plain data with text keys");
     text.push('\n');
     text

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use store::StoreError;
-use vocab::{Diagnostic, Severity, TaskId};
+use vocab::{Diagnostic, Engine, Severity, TaskId};
 
 /// The public kinds of failure that this program can meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -219,6 +219,49 @@ impl Failure {
                     "bring that file back from a copy, or move it away and run the task again",
                 )
             },
+        }
+    }
+
+    /// Nobody has said where the database is.
+    pub(crate) fn no_connection(engine: Engine) -> Self {
+        Self {
+            place: Some("database_config.connection".to_owned()),
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "connection_missing",
+                "the task does not say where the database is",
+                match engine {
+                    Engine::Sqlite => {
+                        "add `connection: \"file:/srv/data/shop.sqlite\"`, or `connection: \"${env:DATABASE_URL}\"` and set that \
+                         variable; for a file of the workspace write `environment: development`"
+                    }
+                },
+            )
+        }
+    }
+
+    /// An environment variable that the task names is not set.
+    pub(crate) fn no_variable(name: &str) -> Self {
+        let message = format!("the environment variable `{name}` is not set");
+        Self {
+            place: Some("database_config.connection".to_owned()),
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "variable_missing",
+                message,
+                format!("set it where the producer runs: `{name}=... producer run TASK`"),
+            )
+        }
+    }
+
+    /// What a reference holds leads nowhere. It is not repeated, because it may hold a password.
+    pub(crate) fn no_location(engine: Engine, why: String) -> Self {
+        let message = format!("`connection` does not lead to a {engine} database");
+        let hint = "change what the variable holds, or write the place into `connection` itself";
+        Self {
+            cause: Some(why),
+            place: Some("database_config.connection".to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "location", message, hint)
         }
     }
 

@@ -312,7 +312,8 @@ fn known_scopes(workspace: &Workspace) -> Result<Vec<String>, KeyFailure> {
     let mut needed: BTreeSet<Scope> = BTreeSet::new();
     for task_id in workspace.task_ids()? {
         let active = workspace.active_plan(&task_id)?;
-        let endpoints = active.iter().flat_map(|persisted| &persisted.plan.api.endpoints);
+        let apis = active.iter().filter_map(|persisted| persisted.plan.api());
+        let endpoints = apis.flat_map(|plan| &plan.api.endpoints);
         needed.extend(endpoints.filter_map(|endpoint| endpoint.scope().cloned()));
     }
     let accesses: BTreeSet<_> = needed.iter().map(|scope| scope.access).collect();

@@ -2,9 +2,12 @@
 //! The order is in [`run::run_task`]; each step is done by the crate whose job it is.
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
 
+mod database;
 mod failure;
 mod keys;
+mod located;
 pub mod order;
+mod probe;
 mod read;
 pub mod response;
 mod run;

@@ -43,6 +43,8 @@ pub enum Status {
     Failed,
     /// A task it depends on is not completed.
     Waiting,
+    /// Something must be said first; the error says how.
+    NeedsInput,
 }
 
 impl Status {
@@ -53,6 +55,7 @@ impl Status {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Waiting => "waiting",
+            Self::NeedsInput => "needs_input",
         }
     }
 }
@@ -65,9 +68,11 @@ pub struct Output {
     /// The task's folder.
     pub location: String,
     /// The URLs of the endpoints.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,
     /// Whether somebody answers them at the moment.
-    pub serving: ServingState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving: Option<ServingState>,
     /// The database.
     pub database: DatabaseState,
     /// What is known of the whole.
@@ -98,8 +103,9 @@ pub struct DatabaseState {
 /// What is known of the whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metadata {
-    /// From the paths, or `v1`.
-    pub api_version: String,
+    /// From the paths, or `v1`; absent without an API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
     /// `sqlite_3.50`.
     pub database_version: String,
     /// `production_ready` when nothing of the list is missing, else `development`.
@@ -204,7 +210,7 @@ impl Response {
     pub fn exit_status(&self) -> u8 {
         match (&self.status, &self.error) {
             (Status::Completed, _) => 0,
-            (Status::Waiting, _) => 3,
+            (Status::Waiting | Status::NeedsInput, _) => 3,
             (Status::Failed, Some(error)) if error.kind == FailureKind::TaskInvalid => 2,
             (Status::Failed, _) => 1,
         }

@@ -2,7 +2,9 @@
 //! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
 //! run finishes the work.
 
+use crate::database;
 use crate::failure::Failure;
+use crate::located::{Located, locate};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::serving::{routes, running_server};
 use crate::verify;
@@ -11,14 +13,14 @@ use apply::{FileOutcome, migrate, remove_stale, write_files};
 use catalog::Catalog;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use plan::database::Connection;
 use plan::persisted::FORMAT;
-use plan::{Observed, PersistedPlan, Phase, Plan, Trigger};
+use plan::{Observed, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
 use spec::Task;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::Store;
-use vocab::{Diagnostic, TaskId, sha256_hex};
+use store::{Seen, Store};
+use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
 const TAKE_OVER: Duration = Duration::from_secs(2);
@@ -53,13 +55,13 @@ pub type Progress<'a> = &'a (dyn Fn(Phase, &str) + Sync);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
     /// The plan.
-    pub plan: Plan,
+    pub plan: TaskPlan,
     /// SHA-256 of the task's content, lower-case hex.
     pub task_hash: String,
 }
 
 /// Why a task did not even get a plan, or did not come through.
-enum Stop {
+pub(crate) enum Stop {
     Invalid(Vec<Diagnostic>),
     Workspace(WorkspaceFailure),
     World(Box<Failure>),
@@ -131,7 +133,7 @@ fn keep_end(task_id: &TaskId, response: &mut Response, options: &RunOptions) {
     }
 }
 
-fn task_folder(task_id: &TaskId, options: &RunOptions) -> PathBuf {
+pub(crate) fn task_folder(task_id: &TaskId, options: &RunOptions) -> PathBuf {
     options.output.join(format!("task_{task_id}"))
 }
 
@@ -153,17 +155,21 @@ async fn attempt(
     }
     progress(Phase::DesignApiArchitecture, "planning");
     let planned = make_plan(task, workspace).map_err(|stop| (given, stop))?;
-    let task_id = planned.plan.task_id.clone();
-    carry_out(task, planned, options, progress).await.map_err(|stop| (Some(task_id), stop))
+    let task_id = planned.plan.task_id().clone();
+    let carried_out = match database::of(planned) {
+        Ok((plan, task_hash)) => database::carry_out(task, plan, task_hash, options, progress),
+        Err((plan, task_hash)) => carry_out(task, plan, task_hash, options, progress).await,
+    };
+    carried_out.map_err(|stop| (Some(task_id), stop))
 }
 
 async fn carry_out(
     task: &Task,
-    planned: Planned,
+    plan: Plan,
+    task_hash: String,
     options: &RunOptions,
     progress: Progress<'_>,
 ) -> Result<Response, Stop> {
-    let Planned { plan, task_hash } = planned;
     let workspace = &options.workspace;
     let task_id = &plan.task_id.clone();
     let folder = task_folder(task_id, options);
@@ -184,8 +190,10 @@ async fn carry_out(
     }
 
     let active = workspace.active_plan(task_id).ok().flatten();
-    let persisted = PersistedPlan { format: FORMAT, planner_version: planner::VERSION.to_owned(), task_hash, plan };
-    let plan = &persisted.plan;
+    let planner_version = planner::VERSION.to_owned();
+    let planned = TaskPlan::Api(Box::new(plan.clone()));
+    let persisted = PersistedPlan { format: FORMAT, planner_version, task_hash, plan: planned };
+    let plan = &plan;
     workspace.remember(task_id, &task.text, &persisted.task_hash)?;
     let is_new_plan = active.as_ref() != Some(&persisted);
     let version = if is_new_plan { Some(workspace.persist(task_id, &persisted)?) } else { None };
@@ -196,17 +204,7 @@ async fn carry_out(
         .map_err(|error| Failure::migration(&error, &workspace.database_file()))?;
 
     progress(Phase::CreateApiDocumentation, "writing files");
-    let (outcomes, removed) = write(&folder, &files, workspace, task_id)?;
-    warnings.extend(outcomes.iter().filter_map(|(path, outcome)| match outcome {
-        FileOutcome::Beside(beside) => Some(format!("`{path}` was edited and is kept; its new version is `{beside}`")),
-        FileOutcome::Kept => Some(format!("`{path}` was edited and is kept")),
-        FileOutcome::Written | FileOutcome::Unchanged => None,
-    }));
-    let wrote = removed
-        || outcomes.values().any(|outcome| match outcome {
-            FileOutcome::Written | FileOutcome::Beside(_) => true,
-            FileOutcome::Kept | FileOutcome::Unchanged => false,
-        });
+    let wrote = write(&folder, &files, workspace, task_id, &mut warnings)?;
 
     progress(Phase::ProvisionDatabaseInstance, "reading back what was made");
     verification.extend(verify::on_live(plan, &store, &openapi).await);
@@ -245,31 +243,37 @@ fn make_plan(task: &Task, workspace: &Workspace) -> Result<Planned, Stop> {
         Some(id) => id.clone(),
         None => workspace.give_id(&task_hash, Timestamp::now().to_zoned(TimeZone::UTC).year())?,
     };
-    let observed = observe(workspace, &task_id)?;
+    let observed = observe(workspace, &task_id, planner::database_of(task))?;
     let plan = planner::plan(task, &task_id, &catalog, &observed).map_err(Stop::Invalid)?;
     Ok(Planned { plan, task_hash })
 }
 
 /// What is there. A run that was stopped after it migrated left a database that no active plan describes: the newest
 /// persisted plan whose migrations were all applied does.
-fn observe(workspace: &Workspace, task_id: &TaskId) -> Result<Observed, Stop> {
-    let file = workspace.database_file();
-    let (tables, applied) = match file.exists() {
-        true => Store::look(&file, task_id.as_str()).map_err(WorkspaceFailure::from)?,
-        false => (Vec::new(), Vec::new()),
+fn observe(
+    workspace: &Workspace,
+    task_id: &TaskId,
+    (engine, connection): (Engine, Connection),
+) -> Result<Observed, Stop> {
+    let Seen { tables, applied, .. } = match locate(workspace, engine, &connection)? {
+        Located::At(database) => {
+            database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.name())))?
+        }
+        // What must be said first is asked when the plan is carried out; until then nothing is known to be there.
+        Located::Asks(_) => Seen::default(),
     };
     let is_applied = |persisted: &PersistedPlan| {
-        let migrations = &persisted.plan.database.migrations;
+        let migrations = &persisted.plan.database().migrations;
         !migrations.is_empty() && migrations.iter().all(|migration| applied.contains(&migration.into()))
     };
     let applied_plan = workspace.persisted_plans(task_id)?.into_iter().find(is_applied);
     // A plan that this program cannot read is planned anew from the task in hand.
     let base = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten());
-    Ok(Observed { tables, active: base.map(|persisted| persisted.plan.database) })
+    Ok(Observed { tables, active: base.map(|persisted| persisted.plan.database().clone()) })
 }
 
 /// A known dependency must be completed.
-fn unmet_dependency<'t>(
+pub(crate) fn unmet_dependency<'t>(
     task: &'t Task,
     options: &RunOptions,
     warnings: &mut Vec<String>,
@@ -291,7 +295,7 @@ fn unmet_dependency<'t>(
     Ok(None)
 }
 
-fn waiting(task_id: &TaskId, on: &TaskId, warnings: Vec<String>) -> Response {
+pub(crate) fn waiting(task_id: &TaskId, on: &TaskId, warnings: Vec<String>) -> Response {
     let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::waiting(on));
     response.status = Status::Waiting;
     response.warnings = warnings;
@@ -303,7 +307,8 @@ fn check_routes(plan: &Plan, workspace: &Workspace) -> Result<(), Stop> {
     let wanted = routes(plan);
     for other in workspace.task_ids()?.iter().filter(|id| **id != plan.task_id) {
         let Some(active) = workspace.active_plan(other)? else { continue };
-        if let Some(route) = routes(&active.plan).into_iter().find(|route| wanted.contains(route)) {
+        let Some(other_plan) = active.plan.api() else { continue };
+        if let Some(route) = routes(other_plan).into_iter().find(|route| wanted.contains(route)) {
             return Err(Failure::route_taken(&route, other).into());
         }
     }
@@ -317,13 +322,14 @@ fn route(trigger: &Trigger) -> Option<(&str, &str)> {
     }
 }
 
-/// Writes the task's files; also whether one that has no place any more was removed.
-fn write(
+/// Writes the task's files; whether anything changed there. What was edited is kept, and a warning.
+pub(crate) fn write(
     folder: &Path,
     files: &emit::Files,
     workspace: &Workspace,
     task_id: &TaskId,
-) -> Result<(BTreeMap<String, FileOutcome>, bool), Stop> {
+    warnings: &mut Vec<String>,
+) -> Result<bool, Stop> {
     let told = |failure: apply::FileFailure| Failure::file(&failure, folder);
     let mut ledger = workspace.file_ledger(task_id)?;
     ledger.announce(files);
@@ -332,7 +338,16 @@ fn write(
     let removed = remove_stale(folder, files, &mut ledger).map_err(told)?;
     ledger.settle(files);
     workspace.keep_file_ledger(task_id, &ledger)?;
-    Ok((outcomes, !removed.is_empty()))
+    warnings.extend(outcomes.iter().filter_map(|(path, outcome)| match outcome {
+        FileOutcome::Beside(beside) => Some(format!("`{path}` was edited and is kept; its new version is `{beside}`")),
+        FileOutcome::Kept => Some(format!("`{path}` was edited and is kept")),
+        FileOutcome::Written | FileOutcome::Unchanged => None,
+    }));
+    let wrote = outcomes.values().any(|outcome| match outcome {
+        FileOutcome::Written | FileOutcome::Beside(_) => true,
+        FileOutcome::Kept | FileOutcome::Unchanged => false,
+    });
+    Ok(wrote || !removed.is_empty())
 }
 
 fn output(plan: &Plan, options: &RunOptions, folder: &Path, store: &Store, verification: &[Verification]) -> Output {
@@ -354,14 +369,14 @@ fn output(plan: &Plan, options: &RunOptions, folder: &Path, store: &Store, verif
         format: "integration",
         location: format!("{}/", std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display()),
         endpoints: urls(plan, &address),
-        serving,
+        serving: Some(serving),
         database: DatabaseState {
             host: "embedded".to_owned(),
             name: options.workspace.database_file().display().to_string(),
             status: if passed(Phase::ProvisionDatabaseInstance) { "connected" } else { "not_connected" },
         },
         metadata: Metadata {
-            api_version: plan.api.version.clone(),
+            api_version: Some(plan.api.version.clone()),
             database_version: store.version(),
             security_level: if missing.is_empty() { "production_ready" } else { "development" },
             security_missing: missing,
@@ -409,7 +424,7 @@ fn serving_state(plan: &Plan, options: &RunOptions) -> (ServingState, String) {
     }
 }
 
-fn first_failure(verification: &[Verification]) -> Option<&Verification> {
+pub(crate) fn first_failure(verification: &[Verification]) -> Option<&Verification> {
     verification.iter().find(|check| check.outcome == CheckOutcome::Failed)
 }
 

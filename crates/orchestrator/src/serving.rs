@@ -1,7 +1,7 @@
 //! Serving the workspace: every active plan behind one listener.
 
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
-use plan::PersistedPlan;
+use plan::{PersistedPlan, Plan, TaskPlan};
 use serve::{Current, Served, Service, UnservablePlan, listen};
 use std::future::Future;
 use std::io::{Read as _, Write as _};
@@ -127,7 +127,7 @@ fn successor(
 
 /// The active plans of a workspace with their numbers.
 struct ActivePlans {
-    plans: Vec<PersistedPlan>,
+    plans: Vec<Plan>,
     versions: Vec<(TaskId, String)>,
 }
 
@@ -136,7 +136,7 @@ impl ActivePlans {
         let mut plans = Vec::new();
         let versions = versions(workspace)?;
         for (task_id, _) in &versions {
-            plans.extend(workspace.active_plan(task_id)?);
+            plans.extend(workspace.active_plan(task_id)?.and_then(api));
         }
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
@@ -145,25 +145,38 @@ impl ActivePlans {
     }
 
     fn served(&self, store: &Store) -> Vec<Served<'_>> {
-        self.plans.iter().map(|persisted| Served { plan: &persisted.plan, store: store.clone() }).collect()
+        self.plans.iter().map(|plan| Served { plan, store: store.clone() }).collect()
     }
 
     fn openapi(&self) -> String {
-        emit::openapi(&self.plans.iter().map(|persisted| &persisted.plan).collect::<Vec<_>>())
+        emit::openapi(&self.plans.iter().collect::<Vec<_>>())
     }
 
     fn routes(&self) -> Vec<String> {
-        let mut routes: Vec<String> = self.plans.iter().flat_map(|persisted| routes(&persisted.plan)).collect();
+        let mut routes: Vec<String> = self.plans.iter().flat_map(routes).collect();
         routes.sort();
         routes
     }
 }
 
-/// The tasks with an active plan, and its number.
+/// The API of a plan; databases are not served.
+fn api(persisted: PersistedPlan) -> Option<Plan> {
+    match persisted.plan {
+        TaskPlan::Api(plan) => Some(*plan),
+        TaskPlan::Database(_) => None,
+    }
+}
+
+/// The tasks with an active API, and its number.
 fn versions(workspace: &Workspace) -> Result<Vec<(TaskId, String)>, WorkspaceFailure> {
     let mut versions = Vec::new();
     for task_id in workspace.task_ids()? {
-        versions.extend(workspace.active_version(&task_id)?.map(|version| (task_id, version)));
+        let Some(version) = workspace.active_version(&task_id)? else { continue };
+        // What cannot be read is reported when it is loaded.
+        let is_api = workspace.active_plan(&task_id).map_or(true, |active| active.and_then(api).is_some());
+        if is_api {
+            versions.push((task_id, version));
+        }
     }
     Ok(versions)
 }

@@ -102,7 +102,9 @@ fn status_of(
         status = TaskStatus { status: ended, at: Some(at), error, warnings, folder: Some(folder), ..status };
     }
     match active {
-        Ok(active) => status.routes = active.map_or_else(Vec::new, |persisted| routes(&persisted.plan)),
+        Ok(active) => {
+            status.routes = active.as_ref().and_then(|persisted| persisted.plan.api()).map_or_else(Vec::new, routes)
+        }
         Err(damaged) => status.warnings.push(damaged.to_string()),
     }
     Ok(status)

@@ -30,7 +30,7 @@ fn planned() -> Plan {
         listen: String::new(),
         unknown_dependencies: UnknownDependencies::TakenToBeDone,
     };
-    plan_task(&spec::parse("-", TASK).tasks[0], &options).unwrap().plan
+    plan_task(&spec::parse("-", TASK).tasks[0], &options).unwrap().plan.api().expect("an API").clone()
 }
 
 /// How the proof of a plan fails; `None` when it does not.

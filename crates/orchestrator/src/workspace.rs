@@ -114,6 +114,12 @@ impl Workspace {
         self.state().join("data").join("embedded.sqlite")
     }
 
+    /// The file of another SQLite database of the workspace.
+    #[must_use]
+    pub fn named_database_file(&self, name: &str) -> PathBuf {
+        self.state().join("data").join(format!("{name}.sqlite"))
+    }
+
     /// Opens the embedded database, making it when it is not there.
     ///
     /// # Errors

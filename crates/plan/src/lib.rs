@@ -33,7 +33,7 @@ use vocab::TaskId;
 
 /// What one task comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 pub enum TaskPlan {
     /// Of `setup_api`.
     Api(Box<Plan>),
@@ -57,6 +57,15 @@ impl TaskPlan {
         match self {
             Self::Api(plan) => &plan.database,
             Self::Database(plan) => &plan.database,
+        }
+    }
+
+    /// The database, to be changed.
+    #[must_use]
+    pub fn database_mut(&mut self) -> &mut DatabasePlan {
+        match self {
+            Self::Api(plan) => &mut plan.database,
+            Self::Database(plan) => &mut plan.database,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A plan as it is kept: `serve` runs persisted plans and nothing else, so upgrading the binary never changes a live API quietly.
 
-use crate::Plan;
+use crate::TaskPlan;
 use serde::{Deserialize, Serialize};
 
 /// The format this build writes and reads. Raised with every change that an older reader would misunderstand.
@@ -16,7 +16,7 @@ pub struct PersistedPlan {
     /// SHA-256 of the task's content, lower-case hex.
     pub task_hash: String,
     /// The plan.
-    pub plan: Plan,
+    pub plan: TaskPlan,
 }
 
 /// Why a persisted plan cannot be used.

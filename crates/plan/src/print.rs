@@ -1,6 +1,5 @@
 //! Procedures as text that people read: in `run --plan`, in `plan.md` and in tests.
 
-use crate::Plan;
 use crate::procedure::{
     Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, Scheme, Step, Trigger, Writes,
 };
@@ -9,42 +8,63 @@ use crate::query::{
 };
 use crate::shape::{Presence, Shape};
 use crate::value::{Condition, RequestValue, Value};
+use crate::{DatabasePlan, Decision, Plan, TaskPlan};
 use std::fmt::Write as _;
 use vocab::{Datum, FieldName};
+
+/// The whole plan of a task.
+#[must_use]
+pub fn task_plan(planned: &TaskPlan) -> String {
+    match planned {
+        TaskPlan::Api(planned) => plan(planned),
+        TaskPlan::Database(planned) => {
+            let mut text = format!("plan of task {}\n", planned.task_id);
+            decisions(&mut text, &planned.decisions);
+            migrations(&mut text, &planned.database);
+            text.push_str("\nwill be tried on an empty scratch schema first\n");
+            text
+        }
+    }
+}
 
 /// The whole plan: decisions by phase with their reasons, procedures, and the statements that will run.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     let mut text = format!("plan of task {}\n", plan.task_id);
+    decisions(&mut text, &plan.decisions);
+    for endpoint in &plan.api.endpoints {
+        text.push('\n');
+        text.push_str(&procedure(&endpoint.procedure));
+    }
+    migrations(&mut text, &plan.database);
+    text.push_str("\nwill be tried on a scratch database first\n");
+    for case in &plan.cases {
+        let _ = writeln!(text, "  {}", case.name);
+    }
+    text
+}
+
+fn decisions(text: &mut String, decisions: &[Decision]) {
     let mut phase = None;
-    for decision in &plan.decisions {
+    for decision in decisions {
         if phase != Some(decision.phase) {
             phase = Some(decision.phase);
             let _ = writeln!(text, "\n{}", decision.phase);
         }
         let _ = writeln!(text, "  {}: {}\n    because: {}", decision.subject, decision.decision, decision.reason);
     }
-    for endpoint in &plan.api.endpoints {
-        text.push('\n');
-        text.push_str(&procedure(&endpoint.procedure));
-    }
-    for migration in &plan.database.migrations {
+}
+
+fn migrations(text: &mut String, database: &DatabasePlan) {
+    for migration in &database.migrations {
         let _ = writeln!(text, "\nmigration {}", migration.name);
         for statement in &migration.statements {
             let _ = writeln!(text, "  -- {}", statement.why);
-            if let Some(there) = &statement.unless {
-                let _ = writeln!(text, "  -- unless {there}");
-            }
             for line in statement.sql.lines() {
                 let _ = writeln!(text, "  {line}");
             }
         }
     }
-    text.push_str("\nwill be tried on a scratch database first\n");
-    for case in &plan.cases {
-        let _ = writeln!(text, "  {}", case.name);
-    }
-    text
 }
 
 /// The procedure, one item a line, two spaces a level.

@@ -12,9 +12,16 @@ mod unbuilt;
 use crate::schema;
 use catalog::Catalog;
 use draft::Draft;
+use plan::database::Connection;
 use plan::{DatabaseTaskPlan, Observed};
 use spec::DatabaseConfig;
-use vocab::{Diagnostic, TaskId};
+use vocab::{Diagnostic, Engine, TaskId};
+
+/// The engine and the place of the database.
+pub fn place(config: &DatabaseConfig) -> (Engine, Connection) {
+    let target = connection::target(config, &mut Draft::default());
+    (target.engine, target.connection)
+}
 
 /// Plans the database.
 pub fn plan(

@@ -59,6 +59,15 @@ pub fn plan(
     Ok(TaskPlan::Api(Box::new(plan)))
 }
 
+/// The database a task is about, before anything is planned: whoever plans must have looked at it.
+#[must_use]
+pub fn database_of(task: &Task) -> (Engine, Connection) {
+    match &task.specification {
+        Specification::ConfigureDatabase(config) => database::place(config),
+        Specification::SetupApi(_) | Specification::IntegrateService(_) => (Engine::Sqlite, Connection::Embedded),
+    }
+}
+
 fn not_built(task: &Task, task_type: &str) -> Diagnostic {
     Diagnostic::error(
         codes::TASK_TYPE_NOT_BUILT,

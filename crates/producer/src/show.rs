@@ -3,7 +3,7 @@
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use orchestrator::{ListedKey, Response, Serving, Source, TaskStatus};
-use plan::Plan;
+use plan::TaskPlan;
 use std::error::Error;
 use std::io::{self, Write as _};
 use vocab::{Diagnostic, Severity};
@@ -172,9 +172,9 @@ pub fn response(response: &Response, format: Format) -> Result<(), Box<dyn Error
 }
 
 /// A plan: for people, or whole as JSON.
-pub fn plan(plan: &Plan, format: Format) -> Result<(), Box<dyn Error>> {
+pub fn plan(plan: &TaskPlan, format: Format) -> Result<(), Box<dyn Error>> {
     let text = match format {
-        Format::Yaml => plan::print::plan(plan),
+        Format::Yaml => plan::print::task_plan(plan),
         Format::Json => serde_json::to_string_pretty(plan)? + "\n",
     };
     io::stdout().lock().write_all(text.as_bytes())?;

@@ -3,11 +3,15 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: files, threads
 
 mod api_key;
+mod database;
 mod error;
+mod rehearsal;
 mod sqlite;
 
 pub use api_key::ApiKeyRow;
+pub use database::{Database, Seen};
 pub use error::StoreError;
+pub use rehearsal::{Attempt, Rehearsal};
 pub use sqlite::{SqliteStore as Store, Transaction};
 
 #[cfg(test)]

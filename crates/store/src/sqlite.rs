@@ -5,6 +5,9 @@
 
 mod api_keys;
 mod inspect;
+mod rehearsal;
+
+pub use rehearsal::rehearse;
 
 use crate::{AppliedMigration, Ended, Location, Row, StoreError, TransactionFuture};
 use plan::database::{DatabasePlan, Migration, ObservedTable, Statement};
@@ -218,9 +221,7 @@ impl SqliteStore {
     /// The engine's version, as responses show it: `sqlite_3.50`.
     #[must_use]
     pub fn version(&self) -> String {
-        let version = rusqlite::version();
-        let short: Vec<&str> = version.split('.').take(2).collect();
-        format!("sqlite_{}", short.join("."))
+        version()
     }
 
     /// On a thread that may block, with a connection that is given back afterwards.
@@ -248,6 +249,13 @@ impl SqliteStore {
         }
         result
     }
+}
+
+/// As responses show it: `sqlite_3.50`.
+pub fn version() -> String {
+    let version = rusqlite::version();
+    let short: Vec<&str> = version.split('.').take(2).collect();
+    format!("sqlite_{}", short.join("."))
 }
 
 /// Made by whoever migrates first, this program or the Node.js application.

@@ -97,11 +97,11 @@ fn a_column_that_is_there_is_not_added_again() {
     let add = |name: &str| {
         let mut column = system::api_keys().columns.pop().unwrap();
         column.name = ColumnName::parse(name).unwrap();
-        dialect::add_column(Engine::Sqlite, &system::api_keys().name, &column)
+        dialect::add_column(Engine::Sqlite, &system::api_keys(), &column)
     };
     // Within one migration, and in that of another task.
     for task in ["task", "another"] {
-        let statements = vec![add("scopes"), add("colour"), add("colour")];
+        let statements = ["scopes", "colour", "colour"].into_iter().flat_map(add).collect();
         let migration = Migration { name: "0002_additions".into(), statements };
         assert_eq!(store.migrate(task, &[migration], "now").unwrap(), ["0002_additions"]);
     }
@@ -178,7 +178,7 @@ async fn the_keys_of_an_older_database_are_read() {
     assert_eq!(store.find_api_key("hash 1".into()).await.unwrap(), Some(key("1")));
     assert!(store.insert_api_key(&key("2")).is_err());
     // A server that has it open sees the columns as soon as they are there.
-    let add = added.iter().map(|column| dialect::add_column(Engine::Sqlite, &older.name, column)).collect();
+    let add = added.iter().flat_map(|column| dialect::add_column(Engine::Sqlite, &older, column)).collect();
     store.migrate("b", &[create(add)], "now").unwrap();
     store.read("UPDATE api_keys SET scopes = 'a:read'".into(), Vec::new()).await.unwrap();
     let found = store.find_api_key("hash 1".into()).await.unwrap().unwrap();

@@ -12,6 +12,14 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// Whether it knows roles and grants.
+    #[must_use]
+    pub fn has_roles(self) -> bool {
+        match self {
+            Self::Sqlite => false,
+        }
+    }
+
     /// The engine's name in tasks and responses.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -10,6 +10,18 @@ pub struct Driver {
     pub default_url: &'static str,
     /// What `DATABASE_URL` may be, for people.
     pub url_form: &'static str,
+    /// The template of `databases/connection-config.js` where there is no API beside it.
+    pub stand_alone: &'static str,
+    /// The package of the driver, and what tells its version.
+    pub package: (&'static str, fn() -> String),
+}
+
+/// The versions of drivers stand in manifests that are installed and tried.
+const REFERENCE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/package.json"));
+
+fn version(manifest: &str, package: &str) -> String {
+    let manifest: serde_json::Value = serde_json::from_str(manifest).expect("a manifest is JSON");
+    manifest["dependencies"][package].as_str().expect("a dependency with its version").to_owned()
 }
 
 /// The driver of an engine.
@@ -19,6 +31,8 @@ pub fn driver(engine: Engine) -> Driver {
             connection_config: "connection-config.js",
             default_url: "file:./data/app.sqlite",
             url_form: "`file:` and a path; a relative one starts at this folder",
+            stand_alone: "sqlite-connection.js",
+            package: ("@photostructure/sqlite", || version(REFERENCE, "@photostructure/sqlite")),
         },
     }
 }

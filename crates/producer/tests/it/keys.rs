@@ -293,7 +293,7 @@ fn make_older(workspace: &Workspace, tasks: &[&str]) {
     for task in tasks {
         let path = workspace.path().join(format!(".producer/tasks/{task}/plans/1.json"));
         let mut persisted = PersistedPlan::from_text(&fs::read_to_string(&path).unwrap()).unwrap();
-        let database = &mut persisted.plan.database;
+        let database = persisted.plan.database_mut();
         let keys = database.tables.iter_mut().find(|table| table.name.as_str() == "api_keys").unwrap();
         keys.columns.truncate(keys.columns.len() - LATER.len());
         let migration: &mut Migration = &mut database.migrations[0];

@@ -1,0 +1,68 @@
+//! The files of a database without an API: its schema and migrations as SQL, how to connect to it, its documents.
+
+use crate::Files;
+use crate::documents;
+use crate::node::{driver, one_line, pretty};
+use crate::render::{Comment, generated_of, render};
+use minijinja::context;
+use plan::database::Connection;
+use plan::{DatabasePlan, DatabaseTaskPlan};
+use vocab::TaskId;
+
+pub fn files(plan: &DatabaseTaskPlan) -> Files {
+    let mut files = Files::new();
+    sql(&plan.task_id, &plan.database, &mut files);
+    let driver = driver::driver(plan.database.engine);
+    let view = context! {
+        default_url => default_url(&plan.database.connection, driver.default_url),
+        url_form => driver.url_form,
+    };
+    let made = |comment, template| generated_of(&plan.task_id, comment, &render(template, &view));
+    files.insert("databases/connection-config.js".to_owned(), made(Comment::Slashes, driver.stand_alone));
+    files.insert(".env.example".to_owned(), made(Comment::Hash, "database.env.example"));
+    files.insert("package.json".to_owned(), package(plan));
+    files.extend(documents::database_files(plan));
+    files
+}
+
+/// What `connection-config.js` falls back to; a place that a reference names is never written down.
+fn default_url(connection: &Connection, otherwise: &str) -> String {
+    match connection {
+        Connection::File { name } => format!("file:../../../.producer/data/{name}.sqlite"),
+        Connection::Embedded | Connection::Location(_) | Connection::Missing => otherwise.to_owned(),
+    }
+}
+
+fn package(plan: &DatabaseTaskPlan) -> String {
+    let driver = driver::driver(plan.database.engine);
+    let name = plan.task_id.as_str().to_ascii_lowercase();
+    pretty(&serde_json::json!({
+        "name": name,
+        "version": "1.0.0",
+        "private": true,
+        "type": "module",
+        "engines": { "node": ">=20.15" },
+        "dependencies": { (driver.package.0): driver.package.1() },
+    }))
+}
+
+/// The migrations, byte for byte as they are executed: the ledger knows them by their checksum, so they carry no header. The
+/// whole schema is for reading, and makes the same tables in an empty database.
+pub fn sql(task_id: &TaskId, database: &DatabasePlan, files: &mut Files) {
+    for migration in &database.migrations {
+        files.insert(format!("databases/migrations/{}.sql", migration.name), dialect::migration::text(migration));
+    }
+    let statements = dialect::create_tables(database.engine, &database.tables).into_iter().map(|statement| {
+        let table = database.tables.iter().find(|table| statement.why == format!("{}: {}", table.name, table.comment));
+        let columns = table.map_or_else(String::new, |table| {
+            let columns = table.columns.iter();
+            columns.map(|column| format!("--   {}: {}\n", column.name, one_line(&column.comment))).collect()
+        });
+        format!("-- {}\n{columns}{};\n", one_line(&statement.why), statement.sql)
+    });
+    let text = format!(
+        "-- The whole schema, for reading. What is executed are the files in `migrations/`.\n\n{}",
+        statements.collect::<Vec<_>>().join("\n")
+    );
+    files.insert("databases/schema.sql".to_owned(), generated_of(task_id, Comment::Dashes, &text));
+}

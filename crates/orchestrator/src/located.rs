@@ -1,0 +1,45 @@
+//! Where the database of a plan is on this machine: references are looked up here, and nowhere else. What is missing becomes a
+//! question that says how to answer it.
+
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+use plan::database::{Connection, LocationPart};
+use std::path::Path;
+use store::Database;
+use vocab::Engine;
+
+/// A place, or what must be known to have one.
+pub(crate) enum Located {
+    At(Database),
+    Asks(Box<Failure>),
+}
+
+pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connection) -> Result<Located, Failure> {
+    let text = match connection {
+        Connection::Embedded => return Ok(Located::At(Database::Sqlite(workspace.database_file()))),
+        Connection::File { name } => return Ok(Located::At(Database::Sqlite(workspace.named_database_file(name)))),
+        Connection::Missing => return Ok(Located::Asks(Box::new(Failure::no_connection(engine)))),
+        Connection::Location(parts) => match text(parts) {
+            Ok(text) => text,
+            Err(name) => return Ok(Located::Asks(Box::new(Failure::no_variable(&name)))),
+        },
+    };
+    Database::parse(engine, &text, |path| workspace.root().join(Path::new(path)))
+        .map(Located::At)
+        .map_err(|why| Failure::no_location(engine, why))
+}
+
+/// The whole text, or the name of the variable that is not set.
+fn text(parts: &[LocationPart]) -> Result<String, String> {
+    parts
+        .iter()
+        .map(|part| match part {
+            LocationPart::Text(text) => Ok(text.clone()),
+            LocationPart::Environment(name) => {
+                std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| name.clone())
+            }
+            // The planner refuses these.
+            LocationPart::Secret(name) => Err(name.clone()),
+        })
+        .collect()
+}

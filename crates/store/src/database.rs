@@ -1,0 +1,105 @@
+//! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
+
+use crate::rehearsal::{Attempt, Rehearsal};
+use crate::sqlite::{self, SqliteStore};
+use crate::{AppliedMigration, Location, StoreError};
+use plan::Migration;
+use plan::database::ObservedTable;
+use std::path::PathBuf;
+use vocab::Engine;
+
+/// Where a schema is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A SQLite file, made with its folder when it is not there.
+    Sqlite(PathBuf),
+}
+
+/// What a database was seen to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Its tables.
+    pub tables: Vec<ObservedTable>,
+    /// The migrations of the scope that was asked for.
+    pub applied: Vec<AppliedMigration>,
+    /// The engine's version, as responses show it: `sqlite_3.50`.
+    pub version: String,
+}
+
+impl Database {
+    /// The database of a URL or a path. `beside` gives a relative path its place.
+    ///
+    /// # Errors
+    /// What is wrong with the text; it is not repeated, because it may hold a password.
+    pub fn parse(engine: Engine, text: &str, beside: impl FnOnce(&str) -> PathBuf) -> Result<Self, String> {
+        match engine {
+            Engine::Sqlite => {
+                let path = text.strip_prefix("sqlite:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
+                let path = path.strip_prefix("//").unwrap_or(path);
+                if path.is_empty() || path.contains(['?', '#', '\0']) {
+                    return Err("a SQLite database is `file:` and a path".to_owned());
+                }
+                Ok(Self::Sqlite(beside(path)))
+            }
+        }
+    }
+
+    /// What is there now; nothing is made or changed. `scope` is the task's id in the ledger.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be connected to or does not answer.
+    pub fn look(&self, scope: &str) -> Result<Seen, StoreError> {
+        match self {
+            Self::Sqlite(file) => {
+                let (tables, applied) = match file.exists() {
+                    true => SqliteStore::look(file, scope)?,
+                    false => (Vec::new(), Vec::new()),
+                };
+                Ok(Seen { tables, applied, version: sqlite::version() })
+            }
+        }
+    }
+
+    /// Applies the migrations that the ledger does not have, each whole or not at all. Returns the names applied now.
+    ///
+    /// # Errors
+    /// [`StoreError::MigrationChanged`] when one of them was applied with another content, [`StoreError`] when a statement fails.
+    pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Sqlite(file) => {
+                if let Some(folder) = file.parent() {
+                    std::fs::create_dir_all(folder)
+                        .map_err(|error| StoreError::Unavailable(format!("{}: {error}", folder.display())))?;
+                }
+                SqliteStore::open(&Location::File(file.clone()))?.migrate(scope, migrations, now)
+            }
+        }
+    }
+
+    /// Makes the migrations' schema on an empty scratch, makes the attempts on it, and leaves nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a migration's statement is refused, or there is no scratch to be had.
+    pub fn rehearse(&self, migrations: &[Migration], attempts: &[Attempt]) -> Result<Rehearsal, StoreError> {
+        let statements: Vec<_> = migrations.iter().flat_map(|migration| &migration.statements).collect();
+        match self {
+            Self::Sqlite(_) => sqlite::rehearse(&statements, attempts),
+        }
+    }
+
+    /// Where it is, for people: a host, or `embedded`. Never a password.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match self {
+            Self::Sqlite(_) => "embedded".to_owned(),
+        }
+    }
+
+    /// What it is called there: a name, or a file.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Sqlite(file) => file.display().to_string(),
+        }
+    }
+}
