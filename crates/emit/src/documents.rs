@@ -3,9 +3,9 @@
 
 use crate::Files;
 use crate::node::kind;
-use crate::openapi::{capitalised, operation_parameters, problem_example};
+use crate::openapi::{operation_parameters, problem_example};
 use crate::outline::{Body, Content, Outline, RowField, Success, outlines};
-use crate::render::{Comment, generated, render};
+use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::api::RateLimitPolicy;
 use plan::database::{Column, LockClass, Nullability, Sensitivity, Table, Undo};
@@ -169,11 +169,22 @@ fn answer_field(outline: &Outline<'_>, field: &ResponseField) -> Value {
 
 fn body_fields(body: Body<'_>) -> Vec<Value> {
     let fields = body.shape().fields.iter().map(|field| {
-        let least =
-            if field.min_length > 1 { format!(", at least {} characters", field.min_length) } else { String::new() };
+        let mut rules = String::new();
+        if field.min_length > 1 {
+            rules.push_str(&format!(", at least {} characters", field.min_length));
+        }
+        if let Some(max) = field.max_length {
+            rules.push_str(&format!(", at most {max} characters"));
+        }
+        if let Some(words) = field.bounds.describe() {
+            rules.push_str(&format!(", {words}"));
+        }
+        if let Some(default) = &field.default {
+            rules.push_str(&format!("; `{}` where it is not given", default.plain()));
+        }
         context! {
             name => field.name.as_str(),
-            type => format!("{}{least}", field.field_type.describe()),
+            type => format!("{}{rules}", field.field_type.describe()),
             required => match (field.presence, body) {
                 (Presence::Required, Body::Record(_)) => "yes",
                 (Presence::Required, Body::Changes(_)) => "no, and not null",
@@ -296,7 +307,7 @@ fn column_view(table: &Table, column: &Column) -> Value {
     let keys = if keys.is_empty() { String::new() } else { format!(" {}", keys.join(", ")) };
     context! {
         name => column.name.as_str(),
-        word => kind(column.field_type),
+        word => kind(&column.field_type),
         keys,
         quoted => column.comment.replace('"', "'"),
         type => column.field_type.describe(),
@@ -395,13 +406,16 @@ fn problem_detail(
         },
         Problem::MalformedRequest
         | Problem::MalformedBody
+        | Problem::MalformedIdempotencyKey
         | Problem::MissingCredentials
         | Problem::InvalidCredentials
         | Problem::NotFound
         | Problem::RequestTimeout
         | Problem::Conflict
+        | Problem::RequestInProgress
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
+        | Problem::IdempotencyKeyReused
         | Problem::InternalError
         | Problem::Unavailable
         | Problem::Overloaded => problem.detail().unwrap_or_default().to_owned(),
@@ -416,12 +430,12 @@ fn field_codes(outlines: &[Outline<'_>]) -> Vec<Value> {
         ("too_long", "it has more characters than allowed"),
         ("too_short", "it has fewer characters than asked for"),
         ("format", "it is not of the field's format"),
+        ("range", "the number is too small or too large"),
         ("invalid_character", "it holds a control character"),
         ("unknown_field", "the endpoint has no such field"),
     ];
     if outlines.iter().any(|outline| outline.listing.is_some()) {
         codes.extend([
-            ("range", "the number is too small or too large"),
             ("unknown_parameter", "the endpoint has no such query parameter"),
             ("repeated", "the query parameter was given more than once"),
         ]);

@@ -2,6 +2,7 @@
 //! The order is in [`run::run_task`]; each step is done by the crate whose job it is.
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
 
+mod failure;
 mod keys;
 pub mod order;
 mod read;
@@ -12,15 +13,18 @@ mod status;
 mod verify;
 mod workspace;
 
+#[cfg(test)]
+mod tests;
+
+pub use failure::{Failure, FailureKind};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
-pub use read::{Source, read_sources};
+pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
 pub use serving::{ServeFailure, Serving};
-pub use status::{TaskStatus, statuses};
+pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};
 
 pub use serve::NewApiKey;
 
-/// The tasks and diagnostics of a text.
-pub use spec::{Parsed, Task, json_schema, parse};
+pub use spec::{Parsed, Task, json_schema};

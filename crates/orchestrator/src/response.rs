@@ -1,5 +1,6 @@
 //! The answer to a task, in the shape of the public contract. Its status words are computed from its verifications.
 
+use crate::failure::{Failure, FailureKind};
 use plan::Phase;
 use serde::Serialize;
 use vocab::Diagnostic;
@@ -122,6 +123,12 @@ pub struct Verification {
     /// What there is to say about it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// What kind of failure it is if it failed.
+    #[serde(skip)]
+    pub kind: FailureKind,
+    /// Where that would be: a route, or the phase.
+    #[serde(skip)]
+    pub place: String,
 }
 
 /// How a check came out.
@@ -136,113 +143,28 @@ pub enum CheckOutcome {
     NotVerified,
 }
 
-/// Why a task failed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Failure {
-    /// One of the public kinds.
-    pub kind: &'static str,
-    /// The code of the first diagnostic, or a word.
-    pub code: String,
-    /// What went wrong.
-    pub message: String,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-    /// Where.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// Whether trying again may help.
-    pub retryable: bool,
-    /// Whether trying again can do harm.
-    pub safe_to_retry: bool,
-    /// Everything that is wrong with the task.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub diagnostics: Vec<Diagnostic>,
-}
-
-/// The kind of a failure that is the task's own.
-pub const TASK_INVALID: &str = "task.invalid";
-
 impl Verification {
-    /// A check that came out as it must.
-    #[must_use]
-    pub fn passed(phase: Phase, check: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { phase, check: check.into(), outcome: CheckOutcome::Passed, detail: detail.into() }
-    }
-
     /// A check with its differences: passed when there are none.
     #[must_use]
     pub fn of(phase: Phase, check: impl Into<String>, differences: &[String]) -> Self {
         let outcome = if differences.is_empty() { CheckOutcome::Passed } else { CheckOutcome::Failed };
-        Self { phase, check: check.into(), outcome, detail: differences.join("; ") }
+        Self::new(phase, check.into(), outcome, differences.join("; "))
     }
 
     /// A check that nobody could try here, with the reason.
     #[must_use]
     pub fn not_verified(phase: Phase, check: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { phase, check: check.into(), outcome: CheckOutcome::NotVerified, detail: detail.into() }
+        Self::new(phase, check.into(), CheckOutcome::NotVerified, detail.into())
     }
-}
 
-impl Failure {
-    /// A failure of the world.
+    fn new(phase: Phase, check: String, outcome: CheckOutcome, detail: String) -> Self {
+        Self { phase, check, outcome, detail, kind: FailureKind::of_phase(phase), place: phase.to_string() }
+    }
+
+    /// Says more exactly what failed where if the check failed.
     #[must_use]
-    pub fn new(kind: &'static str, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            code: code.to_owned(),
-            message: message.into(),
-            cause: None,
-            place: None,
-            hint: None,
-            retryable: false,
-            safe_to_retry: true,
-            diagnostics: Vec::new(),
-        }
-    }
-
-    /// The failure of a task that is itself wrong. There is at least one diagnostic.
-    #[must_use]
-    pub fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
-        let first = diagnostics.iter().find(|diagnostic| diagnostic.severity == vocab::Severity::Error);
-        Self {
-            place: first.and_then(|first| first.place.as_ref()).map(ToString::to_string),
-            hint: first.and_then(|first| first.help.clone()),
-            ..Self::new(
-                TASK_INVALID,
-                first.map_or("", |first| first.code.0),
-                first.map_or_else(String::new, |first| first.message.clone()),
-            )
-        }
-        .with_diagnostics(diagnostics)
-    }
-
-    fn with_diagnostics(mut self, diagnostics: Vec<Diagnostic>) -> Self {
-        self.diagnostics = diagnostics;
-        self
-    }
-
-    /// The kind of the first failed verification.
-    #[must_use]
-    pub fn of_verification(failed: &Verification) -> Self {
-        let kind = match failed.phase {
-            Phase::DesignApiArchitecture | Phase::ImplementEndpointLogic => "api.endpoint_configuration",
-            Phase::SetupAuthenticationMiddleware => "api.authentication_setup",
-            Phase::CreateApiDocumentation => "api.documentation",
-            Phase::ProvisionDatabaseInstance | Phase::SetupUserPermissions => "database.connection",
-            Phase::CreateSchemaAndTables => "database.migration",
-            Phase::ConfigureBackupProcedures => "database.backup_recovery",
-            Phase::AuthenticateWithServiceApi => "integration.authentication",
-            Phase::ImplementIntegrationLogic | Phase::SetupErrorHandlingAndRetries => "integration.service_unavailable",
-            Phase::ConfigureMonitoringAndAlerts => "api.endpoint_configuration",
-        };
-        let mut failure =
-            Self::new(kind, "verification_failed", format!("`{}` did not come out as it must", failed.check));
-        failure.cause = Some(failed.detail.clone());
-        failure
+    pub fn about(self, kind: FailureKind, place: impl Into<String>) -> Self {
+        Self { kind, place: place.into(), ..self }
     }
 }
 
@@ -283,7 +205,7 @@ impl Response {
         match (&self.status, &self.error) {
             (Status::Completed, _) => 0,
             (Status::Waiting, _) => 3,
-            (Status::Failed, Some(error)) if error.kind == TASK_INVALID => 2,
+            (Status::Failed, Some(error)) if error.kind == FailureKind::TaskInvalid => 2,
             (Status::Failed, _) => 1,
         }
     }

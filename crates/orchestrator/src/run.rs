@@ -2,12 +2,11 @@
 //! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
 //! run finishes the work.
 
-use crate::response::{
-    CheckOutcome, DatabaseState, Failure, Metadata, Output, Response, ServingState, Status, Verification,
-};
+use crate::failure::Failure;
+use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::serving::{routes, running_server};
 use crate::verify;
-use crate::workspace::{Changed, Workspace, WorkspaceFailure};
+use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
 use apply::{FileOutcome, migrate, remove_stale, write_files};
 use catalog::Catalog;
 use jiff::Timestamp;
@@ -18,7 +17,7 @@ use spec::Task;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{Store, StoreError};
+use store::Store;
 use vocab::{Diagnostic, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -62,35 +61,19 @@ pub struct Planned {
 /// Why a task did not even get a plan, or did not come through.
 enum Stop {
     Invalid(Vec<Diagnostic>),
+    Workspace(WorkspaceFailure),
     World(Box<Failure>),
 }
 
 impl From<WorkspaceFailure> for Stop {
     fn from(failure: WorkspaceFailure) -> Self {
-        match failure {
-            WorkspaceFailure::Store(error) => error.into(),
-            WorkspaceFailure::File { .. } | WorkspaceFailure::Damaged { .. } => {
-                let mut told = Failure::new("api.endpoint_configuration", "workspace", "the workspace cannot be used");
-                told.cause = Some(failure.to_string());
-                Self::World(Box::new(told))
-            }
-        }
+        Self::Workspace(failure)
     }
 }
 
-impl From<StoreError> for Stop {
-    fn from(error: StoreError) -> Self {
-        let mut told = match &error {
-            StoreError::Unavailable(_) => {
-                Failure::new("database.connection", "unavailable", "the database does not answer")
-            }
-            StoreError::MigrationChanged { .. } | StoreError::Refused(_) | StoreError::Conflict => {
-                Failure::new("database.migration", "refused", "the database was not changed")
-            }
-        };
-        told.retryable = error.is_retryable();
-        told.cause = Some(error.to_string());
-        Self::World(Box::new(told))
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::World(Box::new(failure))
     }
 }
 
@@ -101,7 +84,7 @@ impl From<StoreError> for Stop {
 pub fn plan_task(task: &Task, options: &RunOptions) -> Result<Planned, Box<Response>> {
     make_plan(task, &options.workspace).map_err(|stop| {
         let id = task.task_id.as_ref().map(ToString::to_string);
-        Box::new(Response::failed(id, now(), failure(stop)))
+        Box::new(Response::failed(id, now(), failure(stop, &options.workspace)))
     })
 }
 
@@ -111,25 +94,45 @@ pub async fn run_task(task: &Task, options: &RunOptions, progress: Progress<'_>)
     let started_at = now();
     let mut response = match attempt(task, options, progress).await {
         Ok(response) => response,
-        Err((id, stop)) => Response::failed(id.map(|id| id.to_string()), started_at.clone(), failure(stop)),
+        Err((id, stop)) => {
+            Response::failed(id.map(|id| id.to_string()), started_at.clone(), failure(stop, &options.workspace))
+        }
     };
     response.started_at = started_at;
     response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if let Some(id) = response.task_id.as_ref().and_then(|id| TaskId::parse(id).ok()) {
+        keep_end(&id, &mut response, options);
+    }
+    response
+}
+
+/// Leaves word of how the task ended, for `status` and in the task's folder. The response goes out all the same.
+fn keep_end(task_id: &TaskId, response: &mut Response, options: &RunOptions) {
+    let folder = task_folder(task_id, options);
+    let end = TaskEnd {
+        status: response.status.as_str().to_owned(),
+        at: now(),
+        error: response.error.as_ref().map(ToString::to_string),
+        warnings: response.warnings.clone(),
+        folder: std::path::absolute(&folder).unwrap_or_else(|_| folder.clone()),
+    };
     let changed = if response.changed { Changed::Something } else { Changed::Nothing };
-    if let Some(id) = response.task_id.as_ref().and_then(|id| TaskId::parse(id).ok())
-        && let Err(error) = options.workspace.note_end(&id, response.status.as_str(), changed, &now())
-    {
+    if let Err(error) = options.workspace.note_end(task_id, &end, changed) {
         response.warnings.push(format!("how the task ended was not noted: {error}"));
     }
     // A folder that says how an older run ended must not go on saying so.
-    let folder = response.task_id.as_ref().map(|id| options.output.join(format!("task_{id}")));
-    let folder = folder.filter(|folder| response.status == Status::Completed || folder.is_dir());
-    if let (Some(folder), Ok(text)) = (folder, response.to_yaml())
+    if response.status != Status::Completed && !folder.is_dir() {
+        return;
+    }
+    if let Ok(text) = response.to_yaml()
         && let Err(error) = apply::write_atomically(&folder.join("response.yaml"), text.as_bytes())
     {
         response.warnings.push(format!("response.yaml was not written: {error}"));
     }
-    response
+}
+
+fn task_folder(task_id: &TaskId, options: &RunOptions) -> PathBuf {
+    options.output.join(format!("task_{task_id}"))
 }
 
 async fn attempt(
@@ -163,23 +166,19 @@ async fn carry_out(
     let Planned { plan, task_hash } = planned;
     let workspace = &options.workspace;
     let task_id = &plan.task_id.clone();
-    let folder = options.output.join(format!("task_{task_id}"));
+    let folder = task_folder(task_id, options);
     let mut warnings = Vec::new();
     if let Some(waiting_for) = unmet_dependency(task, options, &mut warnings)? {
         return Ok(waiting(task_id, waiting_for, warnings));
     }
     check_routes(&plan, workspace)?;
     let openapi = emit::openapi(&[&plan]);
-    let files = emit::files(&plan).map_err(|error| {
-        let mut told = Failure::new("api.endpoint_configuration", "emit", "the Node.js application cannot be written");
-        told.cause = Some(error.to_string());
-        Stop::World(Box::new(told))
-    })?;
+    let files = emit::files(&plan).map_err(|error| Failure::application(&error))?;
 
     progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
     let mut verification = verify::on_scratch(&plan, &openapi, &now()).await;
     if let Some(failed) = first_failure(&verification) {
-        let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::of_verification(failed));
+        let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::unproved(failed));
         response.verification = verification;
         return Ok(response);
     }
@@ -193,7 +192,8 @@ async fn carry_out(
 
     progress(Phase::CreateSchemaAndTables, "migrating the database");
     let store = workspace.open_database()?;
-    let migrated = migrate(&store, task_id, &plan.database, &now())?;
+    let migrated = migrate(&store, task_id, &plan.database, &now())
+        .map_err(|error| Failure::migration(&error, &workspace.database_file()))?;
 
     progress(Phase::CreateApiDocumentation, "writing files");
     let (outcomes, removed) = write(&folder, &files, workspace, task_id)?;
@@ -213,7 +213,8 @@ async fn carry_out(
     verification.extend(verify::not_tried(plan));
     verification.sort_by_key(|check| check.phase);
     if let Some(failed) = first_failure(&verification) {
-        let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::of_verification(failed));
+        let failure = Failure::not_live(failed, &workspace.database_file());
+        let mut response = Response::failed(Some(task_id.to_string()), String::new(), failure);
         response.warnings = warnings;
         response.verification = verification;
         return Ok(response);
@@ -254,7 +255,7 @@ fn make_plan(task: &Task, workspace: &Workspace) -> Result<Planned, Stop> {
 fn observe(workspace: &Workspace, task_id: &TaskId) -> Result<Observed, Stop> {
     let file = workspace.database_file();
     let (tables, applied) = match file.exists() {
-        true => Store::look(&file, task_id.as_str())?,
+        true => Store::look(&file, task_id.as_str()).map_err(WorkspaceFailure::from)?,
         false => (Vec::new(), Vec::new()),
     };
     let is_applied = |persisted: &PersistedPlan| {
@@ -291,10 +292,7 @@ fn unmet_dependency<'t>(
 }
 
 fn waiting(task_id: &TaskId, on: &TaskId, warnings: Vec<String>) -> Response {
-    let mut failure = Failure::new("task.waiting", "dependency", format!("`{on}` is not completed"));
-    failure.hint = Some(format!("run the task `{on}` first"));
-    failure.retryable = true;
-    let mut response = Response::failed(Some(task_id.to_string()), String::new(), failure);
+    let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::waiting(on));
     response.status = Status::Waiting;
     response.warnings = warnings;
     response
@@ -306,10 +304,7 @@ fn check_routes(plan: &Plan, workspace: &Workspace) -> Result<(), Stop> {
     for other in workspace.task_ids()?.iter().filter(|id| **id != plan.task_id) {
         let Some(active) = workspace.active_plan(other)? else { continue };
         if let Some(route) = routes(&active.plan).into_iter().find(|route| wanted.contains(route)) {
-            let message = format!("`{route}` is served by task `{other}` already");
-            let mut told = Failure::new("api.endpoint_configuration", "route_taken", message);
-            told.hint = Some("give the endpoint another path, or use another workspace".to_owned());
-            return Err(Stop::World(Box::new(told)));
+            return Err(Failure::route_taken(&route, other).into());
         }
     }
     Ok(())
@@ -329,13 +324,7 @@ fn write(
     workspace: &Workspace,
     task_id: &TaskId,
 ) -> Result<(BTreeMap<String, FileOutcome>, bool), Stop> {
-    let told = |failure: apply::FileFailure| {
-        let mut told =
-            Failure::new("api.endpoint_configuration", "files", "a file of the task's folder cannot be written");
-        told.cause = Some(failure.to_string());
-        told.hint = Some("make the folder writable, or name another one with `--output`".to_owned());
-        Stop::World(Box::new(told))
-    };
+    let told = |failure: apply::FileFailure| Failure::file(&failure, folder);
     let mut ledger = workspace.file_ledger(task_id)?;
     ledger.announce(files);
     workspace.keep_file_ledger(task_id, &ledger)?;
@@ -424,9 +413,10 @@ fn first_failure(verification: &[Verification]) -> Option<&Verification> {
     verification.iter().find(|check| check.outcome == CheckOutcome::Failed)
 }
 
-fn failure(stop: Stop) -> Failure {
+fn failure(stop: Stop, workspace: &Workspace) -> Failure {
     match stop {
         Stop::Invalid(diagnostics) => Failure::invalid(diagnostics),
+        Stop::Workspace(failure) => Failure::workspace(&failure, &workspace.database_file()),
         Stop::World(failure) => *failure,
     }
 }

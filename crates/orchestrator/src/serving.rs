@@ -43,7 +43,10 @@ pub enum ServeFailure {
     #[error(transparent)]
     Plan(#[from] UnservablePlan),
     /// The address cannot be listened at.
-    #[error("cannot listen at {address}: {source}")]
+    #[error(
+        "cannot listen at `{address}`: {source}; name another address with `--listen`, as 127.0.0.1:8081 \
+         (port 0 takes any free one)"
+    )]
     Address {
         /// The address.
         address: String,

@@ -1,24 +1,55 @@
-//! Every task of a workspace at a glance.
+//! The tasks of a workspace as they stand: what is on disk and who serves comes in, one record a task goes out. Changes nothing.
 
 use crate::serving::{routes, running_server};
-use crate::workspace::{Workspace, WorkspaceFailure};
+use crate::workspace::{RunningServer, TaskEnd, Workspace, WorkspaceFailure};
 use serde::Serialize;
+use std::path::PathBuf;
+use vocab::TaskId;
 
 /// One task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TaskStatus {
     /// Its id.
     pub task_id: String,
-    /// How its last run ended; `running` while none has.
+    /// How its last run ended; `unfinished` while none has.
     pub status: String,
-    /// When that was, UTC.
+    /// Since when it stands like that, UTC.
     pub at: Option<String>,
+    /// Why it failed or waits, in one line.
+    pub error: Option<String>,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
     /// The number of the active plan.
     pub plan: Option<String>,
+    /// The folder of its files.
+    pub folder: Option<PathBuf>,
     /// Its routes: `POST /api/contact`.
     pub routes: Vec<String>,
     /// The address that serves the active plan at the moment.
     pub served_at: Option<String>,
+}
+
+/// Why the status of a task cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusFailure {
+    /// The workspace cannot be used.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceFailure),
+    /// No task has that id.
+    #[error("no task of this workspace has the id `{id}`; {}", way_out(nearest.as_deref()))]
+    Unknown {
+        /// The id that was asked for.
+        id: String,
+        /// The known one that is most like it.
+        nearest: Option<String>,
+    },
+}
+
+fn way_out(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "`producer status` lists those it knows".to_owned(),
+    }
 }
 
 /// All tasks, by id.
@@ -27,22 +58,52 @@ pub struct TaskStatus {
 /// When the workspace cannot be read.
 pub fn statuses(workspace: &Workspace) -> Result<Vec<TaskStatus>, WorkspaceFailure> {
     let server = running_server(workspace);
-    let mut found = Vec::new();
-    for task_id in workspace.task_ids()? {
-        let end = workspace.last_end(&task_id)?;
-        let plan = workspace.active_version(&task_id)?;
-        let active = workspace.active_plan(&task_id).ok().flatten();
-        let is_served = |server: &&crate::workspace::RunningServer| {
-            server.plans.iter().any(|(id, version)| *id == task_id && Some(version) == plan.as_ref())
-        };
-        found.push(TaskStatus {
-            status: end.as_ref().map_or_else(|| "running".to_owned(), |end| end.status.clone()),
-            at: end.map(|end| end.at),
-            served_at: server.as_ref().filter(is_served).map(|server| server.address.clone()),
-            routes: active.map_or_else(Vec::new, |persisted| routes(&persisted.plan)),
-            plan,
-            task_id: task_id.to_string(),
-        });
+    workspace.task_ids()?.iter().map(|id| status_of(workspace, id, server.as_ref())).collect()
+}
+
+/// One task.
+///
+/// # Errors
+/// [`StatusFailure`] when the workspace knows no such task.
+pub fn status(workspace: &Workspace, id: &str) -> Result<TaskStatus, StatusFailure> {
+    let known = workspace.task_ids()?;
+    let Some(task_id) = known.iter().find(|known| known.as_str() == id) else {
+        let names: Vec<&str> = known.iter().map(TaskId::as_str).collect();
+        let nearest = spec::closest(id, &names).map(ToOwned::to_owned);
+        return Err(StatusFailure::Unknown { id: id.to_owned(), nearest });
+    };
+    Ok(status_of(workspace, task_id, running_server(workspace).as_ref())?)
+}
+
+fn status_of(
+    workspace: &Workspace,
+    task_id: &TaskId,
+    server: Option<&RunningServer>,
+) -> Result<TaskStatus, WorkspaceFailure> {
+    let end = workspace.last_end(task_id)?;
+    let plan = workspace.active_version(task_id)?;
+    let active = workspace.active_plan(task_id);
+    let is_served = |server: &&RunningServer| {
+        server.plans.iter().any(|(id, version)| id == task_id && Some(version) == plan.as_ref())
+    };
+    let served_at = server.filter(is_served).map(|server| server.address.clone());
+    let mut status = TaskStatus {
+        task_id: task_id.to_string(),
+        status: "unfinished".to_owned(),
+        at: None,
+        error: None,
+        warnings: Vec::new(),
+        plan,
+        folder: None,
+        routes: Vec::new(),
+        served_at,
+    };
+    if let Some(TaskEnd { status: ended, at, error, warnings, folder }) = end {
+        status = TaskStatus { status: ended, at: Some(at), error, warnings, folder: Some(folder), ..status };
     }
-    Ok(found)
+    match active {
+        Ok(active) => status.routes = active.map_or_else(Vec::new, |persisted| routes(&persisted.plan)),
+        Err(damaged) => status.warnings.push(damaged.to_string()),
+    }
+    Ok(status)
 }

@@ -1,6 +1,7 @@
 //! Proof that a plan works, before it touches anything: its statements make an empty scratch database, its API answers the
 //! plan's cases over it, and what should have been stored is read back.
 
+use crate::failure::FailureKind;
 use crate::response::{CheckOutcome, Verification};
 use plan::http_case::{ANY, CaseKeys, CaseRequest, Expectation, HttpCase, MAX_REPEAT};
 use plan::query::{OnConflict, Write};
@@ -22,12 +23,15 @@ pub(crate) async fn on_scratch(plan: &Plan, openapi: &str, now: &str) -> Vec<Ver
 
 async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verification>, Broken> {
     let store = Store::open(&Location::Memory).map_err(broken)?;
-    store.migrate(plan.task_id.as_str(), &plan.database.migrations, now).map_err(broken)?;
-    let mut verifications = vec![Verification::of(
-        Phase::CreateSchemaAndTables,
-        "the statements make the schema on an empty database",
-        &store.differences(&plan.database).map_err(broken)?,
-    )];
+    let made = match store.migrate(plan.task_id.as_str(), &plan.database.migrations, now) {
+        Ok(_) => store.differences(&plan.database).map_err(broken)?,
+        Err(error) => vec![error.to_string()],
+    };
+    let schema = "the statements make the schema on an empty database";
+    let mut verifications = vec![Verification::of(Phase::CreateSchemaAndTables, schema, &made)];
+    if !made.is_empty() {
+        return Ok(verifications);
+    }
     let keys = keys(&store, now)?;
     let service = service(plan, &store, openapi)?;
     for case in &plan.cases {
@@ -39,7 +43,7 @@ async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verifi
             differences.push("a refused request was stored".to_owned());
         }
         let stored = (case.before.is_none() && after > before).then(|| format!("stored {} rows", after - before));
-        let mut verification = Verification::of(phase(case), &case.name, &differences);
+        let mut verification = case_verification(case, &differences);
         if verification.outcome == CheckOutcome::Passed {
             verification.detail = stored.unwrap_or_default();
         }
@@ -100,6 +104,11 @@ pub(crate) fn not_tried(plan: &Plan) -> Vec<Verification> {
             Phase::ImplementEndpointLogic,
             "the Node.js application",
             "`npm install && npm test` in the folder tries the same requests on it",
+        ),
+        Verification::not_verified(
+            Phase::ImplementEndpointLogic,
+            "the container images",
+            "`docker compose build` in the folder builds that of the Node.js application",
         ),
     ]
 }
@@ -215,8 +224,10 @@ async fn documents(plan: &Plan, store: &Store, openapi: &str, keys: &CaseKeys) -
             Phase::CreateApiDocumentation,
             "the OpenAPI document is served and names every endpoint",
             &described,
-        ),
-        Verification::of(Phase::ConfigureMonitoringAndAlerts, "the metrics count requests", &uncounted),
+        )
+        .about(FailureKind::Documentation, "GET /openapi.json"),
+        Verification::of(Phase::ConfigureMonitoringAndAlerts, "the metrics count requests", &uncounted)
+            .about(FailureKind::EndpointConfiguration, "GET /metrics"),
     ])
 }
 
@@ -236,11 +247,18 @@ fn get(path: &str, body: Option<serde_json::Value>) -> HttpCase {
     }
 }
 
-fn phase(case: &HttpCase) -> Phase {
-    match case.expect.status {
-        401 | 403 | 429 => Phase::SetupAuthenticationMiddleware,
-        _ => Phase::ImplementEndpointLogic,
-    }
+/// A case belongs to what its answer is about: who is let in, how often, or the work itself. Every answer also states the limit.
+fn case_verification(case: &HttpCase, differences: &[String]) -> Verification {
+    let (phase, kind) = match case.expect.status {
+        401 | 403 => (Phase::SetupAuthenticationMiddleware, FailureKind::AuthenticationSetup),
+        429 => (Phase::SetupAuthenticationMiddleware, FailureKind::RateLimiting),
+        _ => (Phase::ImplementEndpointLogic, FailureKind::EndpointConfiguration),
+    };
+    let is_of_limit = |difference: &String| difference.starts_with("header `ratelimit");
+    let is_limit_alone = !differences.is_empty() && differences.iter().all(is_of_limit);
+    let kind = if is_limit_alone { FailureKind::RateLimiting } else { kind };
+    let place = format!("{} {}", case.request.method, case.request.path);
+    Verification::of(phase, &case.name, differences).about(kind, place)
 }
 
 fn broken(error: impl std::fmt::Display) -> Broken {

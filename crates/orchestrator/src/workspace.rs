@@ -21,7 +21,9 @@ pub struct Workspace {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceFailure {
     /// A file of it cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error(
+        "`{path}` cannot be used: {source}; see that this user may read and write it, or name another `--workspace`"
+    )]
     File {
         /// The file.
         path: PathBuf,
@@ -29,7 +31,7 @@ pub enum WorkspaceFailure {
         source: io::Error,
     },
     /// A file of it is not what this program wrote.
-    #[error("{path}: {why}")]
+    #[error("`{path}` is damaged: {why}")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -37,7 +39,9 @@ pub enum WorkspaceFailure {
         why: String,
     },
     /// Its database cannot be used.
-    #[error(transparent)]
+    #[error(
+        "`.producer/data/embedded.sqlite`: {0}; see that it is a SQLite database that this user may read and write"
+    )]
     Store(#[from] StoreError),
 }
 
@@ -64,6 +68,12 @@ pub struct TaskEnd {
     pub status: String,
     /// Since when it stands like that, UTC.
     pub at: String,
+    /// Why it failed or waits, in one line.
+    pub error: Option<String>,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+    /// The task's folder.
+    pub folder: PathBuf,
 }
 
 /// Held while a run changes the workspace; the operating system lets it go when the process dies.
@@ -196,23 +206,18 @@ impl Workspace {
         write_json(&folder.join("record.json"), &TaskRecord { content_hash: content_hash.to_owned() })
     }
 
-    /// Remembers how a run of a known task ended. A run that found everything in place leaves what was noted before.
+    /// Remembers how a run of a known task ended. A run that found everything in place, or failed as the one before, leaves
+    /// what was noted.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn note_end(
-        &self,
-        task_id: &TaskId,
-        status: &str,
-        changed: Changed,
-        now: &str,
-    ) -> Result<(), WorkspaceFailure> {
-        let stands = self.last_end(task_id)?.is_some_and(|end| end.status == status);
+    pub fn note_end(&self, task_id: &TaskId, end: &TaskEnd, changed: Changed) -> Result<(), WorkspaceFailure> {
+        let noted = self.last_end(task_id)?;
+        let stands = noted.is_some_and(|noted| TaskEnd { at: end.at.clone(), ..noted } == *end);
         if !self.knows(task_id) || (stands && changed == Changed::Nothing) {
             return Ok(());
         }
-        let end = TaskEnd { status: status.to_owned(), at: now.to_owned() };
-        write_json(&self.task_folder(task_id).join("end.json"), &end)
+        write_json(&self.task_folder(task_id).join("end.json"), end)
     }
 
     /// How the last run of a task ended; `None` while none has.

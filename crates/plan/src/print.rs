@@ -129,6 +129,8 @@ pub fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Authorize { .. } => "authorize",
         Step::Limit { .. } => "limit",
+        Step::Claim => "claim",
+        Step::Recall(_) => "recall",
         Step::Validate(_) => "validate",
         Step::Generate(_) => "generate",
         Step::Check(_) => "check",
@@ -167,6 +169,8 @@ fn step(step: &Step) -> String {
             };
             format!("{name} {policy} by {by}")
         }
+        Step::Claim => format!("{name} the idempotency key"),
+        Step::Recall(claim) => format!("{name} the answer kept for {claim}"),
         Step::Validate(input) => match input {
             Input::Body(what) => format!("{name} body as {}", shape(what)),
             Input::Changes(what) => format!("{name} body as changes of {}", shape(what)),
@@ -214,9 +218,10 @@ fn shape(shape: &Shape) -> String {
     let fields: Vec<String> = shape
         .fields
         .iter()
-        .map(|field| match field.presence {
-            Presence::Required => field.name.to_string(),
-            Presence::Optional => format!("{}?", field.name),
+        .map(|field| match (field.presence, &field.default) {
+            (Presence::Required, _) => field.name.to_string(),
+            (Presence::Optional, None) => format!("{}?", field.name),
+            (Presence::Optional, Some(default)) => format!("{} = {}", field.name, default.to_json()),
         })
         .collect();
     format!("{} {{ {} }}", shape.name, fields.join(", "))

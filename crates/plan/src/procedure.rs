@@ -163,6 +163,13 @@ pub enum Step {
         /// Whom the request is counted for.
         by: LimitKey,
     },
+    /// Takes the request's `Idempotency-Key`, where it brings one, or ends with 409 while another request with it is under
+    /// way. Gives a claim.
+    Claim,
+    /// The first step of a transaction that exits on every path. Ends with the answer that was kept under the claim's key, or
+    /// with 422 where it was kept for another request. Where there is none, the answer with which the transaction exits is
+    /// kept together with its writes.
+    Recall(SlotName),
     /// Reads what the request brings and checks it, or ends with 4xx. Gives a record.
     Validate(Input),
     /// A new value nobody can guess.
@@ -377,6 +384,8 @@ impl Step {
             Self::Await { .. } | Self::Fetch { .. } => Some(&[Answered, Refused, Unknown]),
             Self::Authorize { .. }
             | Self::Limit { .. }
+            | Self::Claim
+            | Self::Recall(_)
             | Self::Validate(_)
             | Self::Generate(_)
             | Self::Digest(_)
@@ -396,12 +405,13 @@ impl Step {
         match self {
             Self::Authorize { .. }
             | Self::Limit { .. }
+            | Self::Claim
             | Self::Validate(_)
             | Self::HashPassword(_)
             | Self::VerifyPassword { .. }
             | Self::Await { .. }
             | Self::Fetch { .. } => StepPlace::Outside,
-            Self::Write(_) | Self::Emit { .. } | Self::Enqueue { .. } => StepPlace::Inside,
+            Self::Recall(_) | Self::Write(_) | Self::Emit { .. } | Self::Enqueue { .. } => StepPlace::Inside,
             Self::Generate(_)
             | Self::Check(_)
             | Self::Digest(_)

@@ -1,7 +1,10 @@
-//! The tables that every API brings with it: the outbox and the API keys.
+//! The tables that every API brings with it: the outbox, the API keys and the answers kept for idempotency keys.
 
 use crate::database::{Column, Nullability, Sensitivity, Table};
 use vocab::{ColumnName, FieldType, TableName};
+
+/// Longest answer that is kept for an idempotency key, in characters.
+pub const MAX_KEPT_BODY: u32 = 4_194_304;
 
 /// Events, written in the transaction of the change they tell of.
 ///
@@ -50,11 +53,47 @@ pub fn api_keys() -> Table {
     }
 }
 
+/// Answers by the idempotency key that they were given to. Rows are forgotten after a day; their ids sort by time.
+///
+/// # Panics
+/// Never: the names are literals and a test builds the table.
+#[must_use]
+pub fn idempotency_answers() -> Table {
+    Table {
+        name: table_name("idempotency_answers"),
+        comment: "answers by idempotency key, kept for a day with the writes that they tell of".to_owned(),
+        columns: vec![
+            required("id", FieldType::Uuid, Sensitivity::Plain, "sorts by time"),
+            required(
+                "claim",
+                FieldType::Line { max: 64 },
+                Sensitivity::Plain,
+                "SHA-256 of caller and key, lower-case hex",
+            ),
+            required(
+                "fingerprint",
+                FieldType::Line { max: 64 },
+                Sensitivity::Plain,
+                "SHA-256 of method, path and body, lower-case hex",
+            ),
+            required("status", FieldType::Integer, Sensitivity::Plain, "the answer's status"),
+            required("headers", FieldType::Json, Sensitivity::Plain, "the answer's own headers by lower-case name"),
+            Column {
+                nullability: Nullability::Nullable,
+                ..required("body", FieldType::Text { max: MAX_KEPT_BODY }, Sensitivity::Personal, "the answer's body")
+            },
+        ],
+        primary_key: vec![column_name("id")],
+        unique: vec![vec![column_name("claim")]],
+    }
+}
+
 fn required(name: &str, field_type: FieldType, sensitivity: Sensitivity, comment: &str) -> Column {
     Column {
         name: column_name(name),
         field_type,
         nullability: Nullability::NotNull,
+        default: None,
         sensitivity,
         comment: comment.to_owned(),
     }
@@ -78,5 +117,6 @@ mod tests {
     fn the_tables_can_be_built() {
         assert_eq!(super::outbox_events().columns.len(), 4);
         assert_eq!(super::api_keys().columns.len(), 11);
+        assert_eq!(super::idempotency_answers().columns.len(), 6);
     }
 }

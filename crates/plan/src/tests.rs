@@ -106,6 +106,9 @@ fn shape(name: &str, names: &[&str]) -> Shape {
             field_type: FieldType::Line { max: 200 },
             presence: Presence::Required,
             min_length: 1,
+            max_length: None,
+            bounds: vocab::Bounds::default(),
+            default: None,
             description: String::new(),
         })
         .collect();
@@ -761,4 +764,9 @@ fn malformed_procedures_are_refused() {
         found(vec![Item::Transaction(vec![Item::Transaction(vec![])]), done()]),
         "a transaction inside a transaction"
     );
+    let recall = || Item::Do(Step::Recall(slot("claim")));
+    let recalling = |body: Vec<Item>| found(vec![bind("claim", Step::Claim), Item::Transaction(body), done()]);
+    assert_eq!(recalling(vec![recall()]), "a transaction that keeps its answer goes on behind it");
+    assert_eq!(recalling(vec![emit("e", &[]), recall()]), "a transaction recalls an answer after its first step");
+    assert_eq!(found(vec![Item::Transaction(vec![recall(), done()])]), "slot `claim` is used before it is bound");
 }

@@ -46,12 +46,14 @@ fn a_field_named_in_the_task_becomes_required() {
     expect![[r#"
         procedure post_api_contact on POST /api/contact
           limit default by address
+          let claim = claim the idempotency key
           let input = validate body as ContactMessage { name, email, phone, company?, subject?, message }
           let id = generate uuid
           transaction
+            recall the answer kept for claim
             insert contact_messages { id: id, name: input.name, email: input.email, phone: input.phone, company: input.company, subject: input.subject, message: input.message, created_at: now, updated_at: now, row_version: 1 }
             emit contact_form { id: id, name: input.name, email: input.email, phone: input.phone, company: input.company, subject: input.subject, message: input.message, created_at: now }
-          respond 201 { id: id, received_at: now }
+            respond 201 { id: id, received_at: now }
     "#]].assert_eq(&printed);
 }
 

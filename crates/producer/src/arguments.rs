@@ -3,9 +3,17 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+const FIRST_STEPS: &str = "\
+First steps:
+  producer run task.yaml --serve     carry a task out and serve its API
+  producer keys create --name me     make an API key for it
+  producer status                    see how the tasks of this folder stand
+
+Exit status: 0 completed, 1 failed, 2 the task is wrong, 3 waiting for another task.";
+
 /// Turns a short YAML task into a working, verified back end.
 #[derive(Debug, Parser)]
-#[command(name = "producer", version, about, arg_required_else_help = true)]
+#[command(name = "producer", version, about, arg_required_else_help = true, after_help = FIRST_STEPS)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -19,16 +27,16 @@ pub enum Command {
     Check(Check),
     /// Serve every API completed in the workspace.
     Serve(Serve),
-    /// How the tasks of the workspace stand.
+    /// Show how the tasks of the workspace stand, or one of them in detail.
     Status(Status),
     /// Print the JSON Schema of tasks, for editors.
     Schema,
-    /// API keys of the workspace.
+    /// Create, list and revoke the API keys of the workspace.
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// What a diagnostic code means, and how to mend it.
+    /// Explain a diagnostic code and how to mend what it means.
     Explain {
-        /// The code: `IP104`.
+        /// The code, as `IP104`.
         code: String,
     },
 }
@@ -36,20 +44,20 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Run {
     /// Task files, folders of them, or `-` for standard input.
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "TASK")]
     pub tasks: Vec<String>,
     #[command(flatten)]
     pub place: Place,
-    /// The folder that gets the task's folder. [default: <workspace>/output/integration]
-    #[arg(long)]
+    /// The folder in which each task gets a folder of its own. [default: <workspace>/output/integration]
+    #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
     /// Wait for dependencies that this workspace does not know, instead of taking them to be done.
     #[arg(long)]
     pub require_dependencies: bool,
-    /// Show the plan with its reasons and stop.
+    /// Show the plan with its reasons and stop; with `--format json`, the whole plan.
     #[arg(long)]
     pub plan: bool,
-    /// Keep serving afterwards.
+    /// Keep serving the workspace afterwards, if every task was completed.
     #[arg(long)]
     pub serve: bool,
     #[command(flatten)]
@@ -62,24 +70,24 @@ pub struct Run {
 #[derive(Debug, Args)]
 pub struct Check {
     /// Task files, folders of them, or `-` for standard input.
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "TASK")]
     pub tasks: Vec<String>,
     #[command(flatten)]
     pub place: Place,
     /// The form of the findings.
-    #[arg(long, value_enum, default_value_t = Format::Yaml)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
 }
 
 #[derive(Debug, Args)]
 pub struct Status {
-    /// One task only.
+    /// The task to show in detail: its routes, folder, plan, warnings, and how its last run ended.
     pub task_id: Option<String>,
     #[command(flatten)]
     pub place: Place,
-    /// A table, or JSON.
-    #[arg(long, value_enum, default_value_t = Format::Yaml)]
-    pub format: Format,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
 }
 
 #[derive(Debug, Args)]
@@ -136,21 +144,31 @@ pub enum KeysCommand {
 #[derive(Debug, Args)]
 pub struct Place {
     /// The folder whose `.producer` holds plans, database and keys.
-    #[arg(long, default_value = ".")]
+    #[arg(long, default_value = ".", value_name = "FOLDER")]
     pub workspace: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub struct Listen {
     /// The address to serve at; port 0 takes any free one.
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: String,
 }
 
+/// The form of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// YAML, or text for people where there is no response.
+    /// YAML.
     Yaml,
     /// JSON.
+    Json,
+}
+
+/// The form of what is no response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    /// Lines for people.
+    Text,
+    /// JSON for programs.
     Json,
 }

@@ -4,6 +4,7 @@
 mod arguments;
 mod explain;
 mod pipeline;
+mod progress;
 mod show;
 
 use arguments::{Arguments, Command, KeysCommand};
@@ -17,7 +18,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("PRODUCER_LOG").unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(progress::is_coloured())
+        .with_writer(std::io::stderr)
+        .init();
     let ended = match Arguments::parse().command {
         Command::Run(run) => pipeline::run(&run).await,
         Command::Check(check) => pipeline::check(&check),

@@ -2,6 +2,7 @@
 //! Each function ends with the exit status of its command.
 
 use crate::arguments::{Check, Format, Place, Run, Status};
+use crate::progress::{Outcome, Steps};
 use crate::show;
 use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order};
 use std::error::Error;
@@ -23,7 +24,7 @@ pub async fn run(run: &Run) -> Ended {
     let mut status = COMPLETED;
     let mut tasks: Vec<(Source, Task)> = Vec::new();
     for source in orchestrator::read_sources(&run.tasks)? {
-        let parsed = orchestrator::parse(&source.name, &source.text);
+        let parsed = orchestrator::parse(&source);
         show::diagnostics(&source, &parsed.diagnostics);
         if vocab::diagnostic::has_errors(&parsed.diagnostics) {
             status = status.max(answer(&Response::invalid(parsed.diagnostics), run.format)?);
@@ -50,7 +51,9 @@ pub async fn run(run: &Run) -> Ended {
 }
 
 async fn answer_task(task: &Task, source: &Source, options: &RunOptions, format: Format) -> Ended {
-    let response = orchestrator::run_task(task, options, &show::progress).await;
+    let steps = Steps::new();
+    let response = orchestrator::run_task(task, options, &|phase, doing| steps.begin(phase, doing)).await;
+    steps.end(if response.error.is_none() { Outcome::Good } else { Outcome::Bad });
     show::response_diagnostics(source, &response);
     answer(&response, format)
 }
@@ -75,7 +78,7 @@ pub fn check(check: &Check) -> Ended {
     let mut findings = Vec::new();
     let mut tasks = Vec::new();
     for source in orchestrator::read_sources(&check.tasks)? {
-        let parsed = orchestrator::parse(&source.name, &source.text);
+        let parsed = orchestrator::parse(&source);
         let mut found = parsed.diagnostics;
         for task in &parsed.tasks {
             let refused = orchestrator::plan_task(task, &options).err();
@@ -94,14 +97,11 @@ pub fn check(check: &Check) -> Ended {
 }
 
 pub fn status(asked: &Status) -> Ended {
-    let mut tasks = orchestrator::statuses(&Workspace::new(&asked.place.workspace))?;
-    if let Some(id) = &asked.task_id {
-        tasks.retain(|task| task.task_id == *id);
-        if tasks.is_empty() {
-            return Err(format!("this workspace knows no task `{id}`").into());
-        }
+    let workspace = Workspace::new(&asked.place.workspace);
+    match &asked.task_id {
+        Some(id) => show::status(&orchestrator::status(&workspace, id)?, asked.format)?,
+        None => show::statuses(&orchestrator::statuses(&workspace)?, asked.format)?,
     }
-    show::statuses(&tasks, asked.format)?;
     Ok(COMPLETED)
 }
 

@@ -1,26 +1,29 @@
 //! What people and programs see: results on standard output, everything else on standard error.
 
-use crate::arguments::Format;
+use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use orchestrator::{ListedKey, Response, Serving, Source, TaskStatus};
-use plan::{Phase, Plan};
+use plan::Plan;
 use std::error::Error;
 use std::io::{self, Write as _};
 use vocab::{Diagnostic, Severity};
 
-/// A failure with its causes.
+/// Lines of a source that are longer are not shown whole.
+const MAX_LINE_BYTES: usize = 400;
+
+/// A failure with those of its causes that it does not tell itself.
 pub fn failure(failure: &dyn Error) {
-    eprintln!("producer: {failure}");
+    let mut told = failure.to_string();
+    eprintln!("producer: {told}");
     let mut cause = failure.source();
     while let Some(inner) = cause {
-        eprintln!("  because: {inner}");
+        let text = inner.to_string();
+        if !told.contains(&text) {
+            eprintln!("  because: {text}");
+            told = text;
+        }
         cause = inner.source();
     }
-}
-
-/// One step of a run.
-pub fn progress(phase: Phase, doing: &str) {
-    eprintln!("{phase}: {doing}");
 }
 
 /// Each diagnostic with its source line.
@@ -36,16 +39,37 @@ pub fn diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
             shown = shown.with_help(help.clone());
         }
         if let Some(place) = &diagnostic.place {
-            let label = LabeledSpan::new_with_span(None, (place.offset, place.length));
-            let named = NamedSource::new(&source.name, source.text.clone());
+            let text = excerpt(&source.text, place.offset);
+            let label = LabeledSpan::new_with_span(None, (place.offset, place.length.min(text.len() - place.offset)));
+            let named = NamedSource::new(&source.name, text);
             eprintln!("{:?}", Report::new(shown.with_label(label)).with_source_code(named));
         } else {
             eprintln!("{:?}", Report::new(shown));
         }
     }
-    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        eprintln!("`producer explain CODE` says more about each");
+    let mut codes: Vec<&str> = diagnostics.iter().map(|diagnostic| diagnostic.code.0).collect();
+    codes.dedup();
+    match codes[..] {
+        [] => {}
+        [code] => eprintln!("`producer explain {code}` says more"),
+        [..] => eprintln!("`producer explain CODE` says more about each"),
     }
+}
+
+/// The text as a terminal may show it, as long as it was up to there: control characters do nothing, and a line that fills
+/// screens ends soon after the place.
+fn excerpt(text: &str, offset: usize) -> String {
+    let line_end = text[offset..].find('\n').map_or(text.len(), |length| offset + length);
+    let is_long = line_end - text[..offset].rfind('\n').unwrap_or(0) > MAX_LINE_BYTES;
+    let end = if is_long { text.floor_char_boundary(line_end.min(offset + MAX_LINE_BYTES)) } else { text.len() };
+    let mut shown = String::with_capacity(end);
+    for character in text[..end].chars() {
+        match character.is_control() && !matches!(character, '\n' | '\r' | '\t') {
+            true => shown.extend(std::iter::repeat_n('?', character.len_utf8())),
+            false => shown.push(character),
+        }
+    }
+    shown
 }
 
 /// Each diagnostic with the source that it is about.
@@ -58,29 +82,72 @@ pub fn diagnostics_of<'a>(sources: impl Iterator<Item = &'a Source> + Clone, all
     }
 }
 
-/// All tasks, as a table.
-pub fn statuses(tasks: &[TaskStatus], format: Format) -> Result<(), Box<dyn Error>> {
+/// All tasks, a line each.
+pub fn statuses(tasks: &[TaskStatus], format: Listing) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
-    match format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(tasks)?)?,
-        Format::Yaml => {
-            writeln!(out, "{:<28}  {:<10}  {:<24}  {:<4}  {:<8}  SERVED AT", "TASK", "STATUS", "AT", "PLAN", "ROUTES")?;
-            for task in tasks {
-                let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-                writeln!(
-                    out,
-                    "{:<28}  {:<10}  {:<24}  {:<4}  {:<8}  {}",
-                    task.task_id,
-                    task.status,
-                    or_none(&task.at),
-                    or_none(&task.plan),
-                    task.routes.len(),
-                    or_none(&task.served_at)
-                )?;
-            }
-        }
+    if format == Listing::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(tasks)?)?;
+        return Ok(());
+    }
+    if tasks.is_empty() {
+        writeln!(out, "no task was run here yet: `producer run TASK` carries one out")?;
+        return Ok(());
+    }
+    let head = ["TASK", "STATUS", "SINCE", "PLAN", "ROUTES", "SERVED AT"].map(ToOwned::to_owned);
+    let rows = tasks.iter().map(|task| {
+        [
+            task.task_id.clone(),
+            task.status.clone(),
+            or_dash(task.at.as_ref()),
+            or_dash(task.plan.as_ref()),
+            task.routes.len().to_string(),
+            or_dash(task.served_at.as_ref()),
+        ]
+    });
+    out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
+    if tasks.iter().any(|task| task.error.is_some() || !task.warnings.is_empty()) {
+        eprintln!("`producer status TASK` says more about one");
     }
     Ok(())
+}
+
+/// One task with all that is known of it.
+pub fn status(task: &TaskStatus, format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    if format == Listing::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(task)?)?;
+        return Ok(());
+    }
+    let since = task.at.as_ref().map(|at| format!(" since {at}")).unwrap_or_default();
+    let served = task.served_at.as_ref().map(|address| format!("http://{address}"));
+    let mut rows = vec![
+        ["task".to_owned(), task.task_id.clone()],
+        ["status".to_owned(), format!("{}{since}", task.status)],
+        ["plan".to_owned(), or_dash(task.plan.as_ref())],
+        ["folder".to_owned(), or_dash(task.folder.as_ref().map(|folder| folder.display().to_string()).as_ref())],
+        ["served at".to_owned(), served.unwrap_or_else(|| "nowhere at the moment: `producer serve`".to_owned())],
+    ];
+    rows.extend(task.routes.iter().map(|route| ["route".to_owned(), route.clone()]));
+    rows.extend(task.warnings.iter().map(|warning| ["warning".to_owned(), warning.clone()]));
+    rows.extend(task.error.iter().map(|error| ["error".to_owned(), error.clone()]));
+    out.write_all(table(&rows).as_bytes())?;
+    Ok(())
+}
+
+fn or_dash(text: Option<&String>) -> String {
+    text.cloned().unwrap_or_else(|| "-".to_owned())
+}
+
+/// Columns as wide as their longest cell, two spaces between.
+fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
+    let line = |row: &[String; COLUMNS]| {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
 }
 
 /// The schema, alone on standard output.
@@ -115,11 +182,11 @@ pub fn plan(plan: &Plan, format: Format) -> Result<(), Box<dyn Error>> {
 }
 
 /// What `check` found.
-pub fn findings(findings: &[Diagnostic], format: Format) -> Result<(), Box<dyn Error>> {
+pub fn findings(findings: &[Diagnostic], format: Listing) -> Result<(), Box<dyn Error>> {
     let text = match format {
-        Format::Yaml if findings.is_empty() => "nothing is wrong\n".to_owned(),
-        Format::Yaml => findings.iter().map(|finding| format!("{finding}\n")).collect(),
-        Format::Json => serde_json::to_string_pretty(findings)? + "\n",
+        Listing::Text if findings.is_empty() => "nothing is wrong\n".to_owned(),
+        Listing::Text => findings.iter().map(|finding| format!("{finding}\n")).collect(),
+        Listing::Json => serde_json::to_string_pretty(findings)? + "\n",
     };
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(())

@@ -45,8 +45,11 @@ impl From<Problem> for Refusal {
             Problem::RequestTimeout | Problem::MalformedRequest | Problem::BodyTooLarge => {
                 vec![("connection", "close".to_owned())]
             }
-            Problem::Unavailable | Problem::Overloaded => vec![("retry-after", "1".to_owned())],
+            Problem::RequestInProgress | Problem::Unavailable | Problem::Overloaded => {
+                vec![("retry-after", "1".to_owned())]
+            }
             Problem::MalformedBody
+            | Problem::MalformedIdempotencyKey
             | Problem::InsufficientScope
             | Problem::NotFound
             | Problem::MethodNotAllowed
@@ -54,6 +57,7 @@ impl From<Problem> for Refusal {
             | Problem::PreconditionFailed
             | Problem::UnsupportedMediaType
             | Problem::ValidationFailed
+            | Problem::IdempotencyKeyReused
             | Problem::RateLimited
             | Problem::InternalError => Vec::new(),
         };

@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("matchit", &["serve"]),
     ("minijinja", &["emit"]),
     ("clap", &["producer"]),
+    ("indicatif", &["producer"]),
     ("serde-saphyr", &["spec", "catalog", "orchestrator", "producer"]),
 ];
 

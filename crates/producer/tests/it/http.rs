@@ -32,9 +32,9 @@ macro_rules! files {
 }
 
 files!(contact_newsletter: crate::harness::Sample::ContactNewsletter, [
-    bodies, contact, formats, keys, limits, newsletter, operations, request_ids, routes, validation,
+    bodies, contact, formats, idempotency, keys, limits, newsletter, operations, request_ids, routes, validation,
 ]);
-files!(products: crate::harness::Sample::Products, [articles, changes, creation, deletion, lists, reading, replacement]);
+files!(products: crate::harness::Sample::Products, [articles, changes, creation, deletion, lists, reading, repetitions, replacement]);
 
 /// The names of a sample's files, sorted.
 fn files_of(sample: Sample) -> Vec<String> {

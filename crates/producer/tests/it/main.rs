@@ -6,12 +6,21 @@
     reason = "tests do effects, and end where something is not as it must be"
 )]
 
+mod disks;
 mod golden;
 mod harness;
 mod http;
+mod idempotency;
+mod interruptions;
 mod keys;
 mod lists;
+mod monitoring;
+mod progress;
 mod raw;
+mod reading;
 mod records;
+mod reference_page;
 mod refused;
 mod run;
+mod status;
+mod typed_client;

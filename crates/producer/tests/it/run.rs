@@ -1,38 +1,19 @@
-//! The command line: what `run` and its companions answer, make and leave alone, also when they are killed on the way.
+//! The command line: what `run` and its companions answer, make and leave alone.
 
 use crate::harness::client::{Connection, ask, post};
-use crate::harness::server::{Kind, Server};
-use crate::harness::workspace::{Ended, Workspace, change_times, end, end_with_input, files, producer};
-use crate::harness::{CONTACT_NEWSLETTER, MESSAGE, SUBSCRIPTION, TASK_ID, repository};
+use crate::harness::server::{Kind, Server, must_answer};
+use crate::harness::workspace::{
+    Ended, Workspace, change_times, end, end_with_input, files, producer, sample_with, task,
+};
+use crate::harness::{CONTACT_NEWSLETTER, MESSAGE, TASK_ID, repository};
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 const CONTACT: (&str, &str) = ("/api/contact", "api_key");
 const NEWSLETTER: (&str, &str) = ("/api/newsletter", "none");
-
-/// An API task whose endpoints are paths with their authentication; `head` and `tail` stand around its specification.
-fn task(head: &str, endpoints: &[(&str, &str)], tail: &str) -> String {
-    let endpoints: String = endpoints
-        .iter()
-        .map(|(path, authentication)| {
-            format!("      - {{ path: {path}, method: POST, authentication: {authentication} }}\n")
-        })
-        .collect();
-    format!(
-        "{head}\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n{endpoints}{tail}"
-    )
-}
-
-fn sample_with(old: &str, new: &str) -> String {
-    let text = fs::read_to_string(repository(CONTACT_NEWSLETTER)).unwrap();
-    assert!(text.contains(old));
-    text.replace(old, new)
-}
 
 #[test]
 fn the_response_has_the_shape_of_the_contract() {
@@ -244,7 +225,7 @@ fn a_task_waits_for_a_dependency_that_is_not_completed() {
     let failed = end_with_input(run.arg("--output").arg(&in_the_way), &first).must_end_with(1).response();
     assert_eq!(
         (&failed["error"]["kind"], &failed["error"]["code"]),
-        (&json!("api.endpoint_configuration"), &json!("files"))
+        (&json!("api.endpoint_configuration"), &json!("in_the_way"))
     );
 
     let waiting = workspace.run_text(&second).must_end_with(3).response();
@@ -359,88 +340,6 @@ fn the_response_knows_who_serves() {
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
     assert_eq!(serving(&sample_with("100_requests", "50_requests"))["serving"]["status"], json!("not_listening"));
-}
-
-#[test]
-fn a_run_may_be_killed_at_any_moment() {
-    const MOMENTS: u32 = 20;
-    const NEWSLETTER_LINES: &str =
-        "      - path: \"/api/newsletter\"\n        method: \"POST\"\n        authentication: \"none\"\n";
-    let older = Workspace::new();
-    older.run_text(&sample_with(NEWSLETTER_LINES, "")).must_end_with(0);
-    // What is there at the end, in a new workspace and in one where there was something before.
-    let (new, second) = (Workspace::completed(), older.copy());
-    second.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0);
-    let whole = (0..3).map(|_| timed(|| drop(Workspace::completed()))).min().unwrap();
-    let mut killed = 0;
-    for moment in 0..MOMENTS {
-        let is_second = moment % 2 == 1;
-        let workspace = if is_second { older.copy() } else { Workspace::new() };
-        let mut run = start_run(&workspace);
-        thread::sleep(whole * moment / MOMENTS);
-        run.kill().unwrap();
-        killed += u32::from(run.wait().unwrap().code().is_none());
-        if is_second {
-            // What was there before goes on working.
-            let server = Server::start(Kind::Native, &workspace);
-            let key = workspace.create_key();
-            assert_eq!(ask(server.address, &post("/api/contact", Some(&key), MESSAGE), "").unwrap().status, 201);
-            let newsletter = ask(server.address, &post("/api/newsletter", None, SUBSCRIPTION), "").unwrap().status;
-            assert!(matches!(newsletter, 404 | 202), "{newsletter}");
-        }
-        workspace.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0);
-        let undisturbed = if is_second { &second } else { &new };
-        assert!(made(&workspace) == made(undisturbed), "killed at moment {moment} of {MOMENTS}, the files differ");
-        assert_eq!(workspace.migrations(), undisturbed.migrations());
-        must_answer(&Server::start(Kind::Native, &workspace), &workspace, 201, 202);
-    }
-    assert!(killed >= MOMENTS / 4, "only {killed} were killed on the way");
-}
-
-/// The files of the task's folder that are the same for every run.
-fn made(workspace: &Workspace) -> BTreeMap<String, Vec<u8>> {
-    let mut made = files(&workspace.application);
-    made.remove("response.yaml").unwrap();
-    // What a killed run was writing stays beside the file.
-    made.retain(|path, _| !path.ends_with(".tmp"));
-    made
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let begun = Instant::now();
-    work();
-    begun.elapsed()
-}
-
-#[test]
-fn two_runs_at_once_both_complete() {
-    let workspace = Workspace::new();
-    let runs = [start_run(&workspace), start_run(&workspace)];
-    let changed: BTreeSet<bool> = runs
-        .into_iter()
-        .map(|run| {
-            let output = run.wait_with_output().unwrap();
-            let stdout = String::from_utf8(output.stdout).unwrap();
-            let ended = Ended { status: output.status.code(), stdout, stderr: String::new() };
-            ended.must_end_with(0).response()["changed"].as_bool().unwrap()
-        })
-        .collect();
-    assert_eq!(changed, BTreeSet::from([true, false]), "the second finds everything in place");
-    assert_eq!(workspace.migrations(), ["integration_2025_001 0001_initial"]);
-}
-
-fn start_run(workspace: &Workspace) -> Child {
-    let mut command = workspace.command(&["run"]);
-    command.arg(repository(CONTACT_NEWSLETTER)).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-/// Asks both endpoints of the sample.
-#[track_caller]
-fn must_answer(server: &Server, workspace: &Workspace, contact: u16, newsletter: u16) {
-    let key = workspace.create_key();
-    let status = |path, key, body| ask(server.address, &post(path, key, body), "").unwrap().status;
-    assert_eq!(status("/api/contact", Some(key.as_str()), MESSAGE), contact);
-    assert_eq!(status("/api/newsletter", None, SUBSCRIPTION), newsletter);
 }
 
 /// The texts at that pointer in every element of a list.

@@ -1,6 +1,8 @@
 //! The two servers that answer alike, each as a process on a port of its own. None outlives its test.
 
+use super::client::{ask, post};
 use super::workspace::Workspace;
+use super::{MESSAGE, SUBSCRIPTION};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -125,6 +127,15 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Asks both endpoints of the first sample.
+#[track_caller]
+pub fn must_answer(server: &Server, workspace: &Workspace, contact: u16, newsletter: u16) {
+    let key = workspace.create_key();
+    let status = |path, key, body| ask(server.address, &post(path, key, body), "").unwrap().status;
+    assert_eq!(status("/api/contact", Some(key.as_str()), MESSAGE), contact);
+    assert_eq!(status("/api/newsletter", None, SUBSCRIPTION), newsletter);
 }
 
 /// Passes everything into the log, and the address to whoever waits for it.

@@ -1,9 +1,9 @@
 //! A workspace in a folder of its own, and the command line at work in it.
 
-use super::Sample;
+use super::{CONTACT_NEWSLETTER, Sample, repository};
 use plan::http_case::CaseKeys;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,9 +37,21 @@ impl Workspace {
 
     /// An empty one for a sample task.
     pub fn of(sample: Sample) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap(), sample)
+    }
+
+    fn at(folder: TempDir, sample: Sample) -> Self {
         let application = folder.path().join("output/integration").join(format!("task_{}", sample.id()));
         Self { folder, sample, application }
+    }
+
+    /// An empty one in memory, where the machine has room for it: for tests of many runs, whose files nobody needs on a disk.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        match memory.is_dir().then(|| tempfile::tempdir_in(memory)) {
+            Some(Ok(folder)) => Self::at(folder, Sample::ContactNewsletter),
+            Some(Err(_)) | None => Self::new(),
+        }
     }
 
     /// One in which the first sample task was completed.
@@ -54,9 +66,9 @@ impl Workspace {
         workspace
     }
 
-    /// Another one with the same files.
+    /// Another one beside it with the same files.
     pub fn copy(&self) -> Self {
-        let copy = Self::of(self.sample);
+        let copy = Self::at(tempfile::tempdir_in(self.path().parent().unwrap()).unwrap(), self.sample);
         for (path, file) in walk(self.path()) {
             let target = copy.path().join(path);
             fs::create_dir_all(target.parent().unwrap()).unwrap();
@@ -114,10 +126,7 @@ impl Workspace {
 
     /// What the database answers to a statement, as text; a missing value is `-`.
     pub fn query(&self, statement: &str) -> Vec<Vec<String>> {
-        let store = Store::open(&Location::File(self.database_file())).unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let rows = runtime.block_on(store.read(statement.into(), Vec::new())).unwrap();
-        rows.into_iter().map(|row| row.into_iter().map(shown).collect()).collect()
+        query(&self.database_file(), statement)
     }
 
     /// How many rows a table holds.
@@ -132,11 +141,51 @@ impl Workspace {
     }
 }
 
+fn query(database: &Path, statement: &str) -> Vec<Vec<String>> {
+    let store = Store::open(&Location::File(database.to_owned())).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let rows = runtime.block_on(store.read(statement.into(), Vec::new())).unwrap();
+    rows.into_iter().map(|row| row.into_iter().map(shown).collect()).collect()
+}
+
+/// Everything that runs made in the workspace of that folder and that is the same wherever and whenever they are made: the
+/// tasks' files, their active plans, the ledgers, the tables.
+pub fn outcome(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut made = files(&root.join("output"));
+    // What a killed run was writing stays beside the file until the next one writes it.
+    made.retain(|path, _| !path.ends_with("/response.yaml") && !path.ends_with(".tmp"));
+    for (path, content) in files(&root.join(".producer/tasks")) {
+        if let Some(folder) = path.strip_suffix("/active") {
+            let version = String::from_utf8(content).unwrap();
+            let plan = root.join(".producer/tasks").join(folder).join("plans").join(format!("{}.json", version.trim()));
+            made.insert(format!("{folder} active"), fs::read(plan).unwrap());
+        } else if path.ends_with("/files.json") {
+            made.insert(path, content);
+        }
+    }
+    let database = root.join(".producer/data/embedded.sqlite");
+    for statement in [
+        "SELECT scope, name, checksum FROM schema_migrations ORDER BY scope, name",
+        "SELECT name, sql FROM sqlite_schema ORDER BY name",
+    ] {
+        let rows: Vec<String> = query(&database, statement).into_iter().map(|row| row.join(" ")).collect();
+        made.insert(statement.to_owned(), rows.join("\n").into_bytes());
+    }
+    made
+}
+
+/// The paths at which two outcomes differ.
+pub fn difference(left: &BTreeMap<String, Vec<u8>>, right: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let paths: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    paths.into_iter().filter(|path| left.get(*path) != right.get(*path)).cloned().collect()
+}
+
 fn shown(datum: Datum) -> String {
     match datum {
         Datum::Null => "-".to_owned(),
         Datum::Boolean(value) => value.to_string(),
         Datum::Integer(value) => value.to_string(),
+        Datum::Decimal(value) => value.to_string(),
         Datum::Text(value) => value,
         Datum::Json(value) => value.to_string(),
     }
@@ -183,6 +232,26 @@ pub fn end_with_input(command: &mut Command, input: &str) -> Ended {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// An API task whose endpoints are paths with their authentication; `head` and `tail` stand around its specification.
+pub fn task(head: &str, endpoints: &[(&str, &str)], tail: &str) -> String {
+    let endpoints: String = endpoints
+        .iter()
+        .map(|(path, authentication)| {
+            format!("      - {{ path: {path}, method: POST, authentication: {authentication} }}\n")
+        })
+        .collect();
+    format!(
+        "{head}\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n{endpoints}{tail}"
+    )
+}
+
+/// The first sample task with another text in it.
+pub fn sample_with(old: &str, new: &str) -> String {
+    let text = fs::read_to_string(repository(CONTACT_NEWSLETTER)).unwrap();
+    assert!(text.contains(old));
+    text.replace(old, new)
 }
 
 /// Every file of a folder by its path in it, without links; empty where there is no folder.

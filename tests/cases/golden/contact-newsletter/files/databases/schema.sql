@@ -85,3 +85,21 @@ CREATE TABLE IF NOT EXISTS api_keys (
   PRIMARY KEY (id),
   UNIQUE (hash)
 ) STRICT;
+
+-- idempotency_answers: answers by idempotency key, kept for a day with the writes that they tell of
+--   id: sorts by time
+--   claim: SHA-256 of caller and key, lower-case hex
+--   fingerprint: SHA-256 of method, path and body, lower-case hex
+--   status: the answer's status
+--   headers: the answer's own headers by lower-case name
+--   body: the answer's body
+CREATE TABLE IF NOT EXISTS idempotency_answers (
+  id TEXT NOT NULL,
+  claim TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  headers TEXT NOT NULL,
+  body TEXT,
+  PRIMARY KEY (id),
+  UNIQUE (claim)
+) STRICT;

@@ -1,0 +1,329 @@
+//! Why a task did not come through, told to whoever sent it: an error of any crate comes in, one of the public kinds goes out,
+//! with what failed, where, why, and how to mend it. It never says what the caller must keep secret: bodies, keys, rows.
+
+use crate::response::Verification;
+use crate::workspace::WorkspaceFailure;
+use apply::FileFailure;
+use plan::Phase;
+use serde::Serialize;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use store::StoreError;
+use vocab::{Diagnostic, Severity, TaskId};
+
+/// The public kinds of failure that this program can meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum FailureKind {
+    /// The task itself is wrong; its diagnostics say how.
+    #[serde(rename = "task.invalid")]
+    TaskInvalid,
+    /// A task it depends on is not completed.
+    #[serde(rename = "task.waiting")]
+    TaskWaiting,
+    /// An endpoint cannot be made, or does not do what it should.
+    #[serde(rename = "api.endpoint_configuration")]
+    EndpointConfiguration,
+    /// A caller is let in who must not be, or the other way round.
+    #[serde(rename = "api.authentication_setup")]
+    AuthenticationSetup,
+    /// A limit does not hold.
+    #[serde(rename = "api.rate_limiting")]
+    RateLimiting,
+    /// What describes the API cannot be written, or is wrong.
+    #[serde(rename = "api.documentation")]
+    Documentation,
+    /// The database cannot be opened or does not answer.
+    #[serde(rename = "database.connection")]
+    DatabaseConnection,
+    /// The database cannot be brought to what the plan needs.
+    #[serde(rename = "database.migration")]
+    DatabaseMigration,
+    /// A backup cannot be made or restored.
+    #[serde(rename = "database.backup_recovery")]
+    BackupRecovery,
+    /// A provider does not let us in.
+    #[serde(rename = "integration.authentication")]
+    IntegrationAuthentication,
+    /// A provider does not answer.
+    #[serde(rename = "integration.service_unavailable")]
+    ServiceUnavailable,
+}
+
+impl FailureKind {
+    /// What a check of that phase is about, unless it says more.
+    pub(crate) fn of_phase(phase: Phase) -> Self {
+        match phase {
+            Phase::DesignApiArchitecture | Phase::ImplementEndpointLogic => Self::EndpointConfiguration,
+            Phase::SetupAuthenticationMiddleware => Self::AuthenticationSetup,
+            Phase::CreateApiDocumentation => Self::Documentation,
+            Phase::ProvisionDatabaseInstance | Phase::SetupUserPermissions => Self::DatabaseConnection,
+            Phase::CreateSchemaAndTables => Self::DatabaseMigration,
+            Phase::ConfigureBackupProcedures => Self::BackupRecovery,
+            Phase::AuthenticateWithServiceApi => Self::IntegrationAuthentication,
+            Phase::ImplementIntegrationLogic
+            | Phase::SetupErrorHandlingAndRetries
+            | Phase::ConfigureMonitoringAndAlerts => Self::ServiceUnavailable,
+        }
+    }
+}
+
+/// Why a task failed. Shown as one line: what, where, why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failure {
+    /// Which of the public kinds.
+    pub kind: FailureKind,
+    /// The code of the first diagnostic, or a word.
+    pub code: String,
+    /// What went wrong.
+    pub message: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Where: a place in the task, a file, a route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Whether trying again as it is may help.
+    pub retryable: bool,
+    /// Whether trying again does no harm.
+    pub safe_to_retry: bool,
+    /// Everything that is wrong with the task.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)?;
+        if let Some(place) = &self.place {
+            write!(formatter, " ({place})")?;
+        }
+        if let Some(cause) = &self.cause {
+            write!(formatter, ": {}", cause.replace('\n', " "))?;
+        }
+        Ok(())
+    }
+}
+
+/// How the world keeps a file from being written or read, as far as somebody can do something about it.
+struct FileTrouble {
+    code: &'static str,
+    hint: String,
+    retryable: bool,
+}
+
+impl FileTrouble {
+    /// `option` is what names another folder on the command line.
+    fn of(error: &io::Error, option: &str) -> Self {
+        let (code, hint, retryable) = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                ("disk_full", "free some space there and run the task again".to_owned(), true)
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
+                "not_writable",
+                format!("make that folder writable for this user, or name another one with `{option}`"),
+                false,
+            ),
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => (
+                "in_the_way",
+                format!("move away what stands in the way, or name another folder with `{option}`"),
+                false,
+            ),
+            _ => ("file", format!("see that the path can be used, or name another folder with `{option}`"), true),
+        };
+        Self { code, hint, retryable }
+    }
+}
+
+impl Failure {
+    fn new(kind: FailureKind, code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            kind,
+            code: code.to_owned(),
+            message: message.into(),
+            cause: None,
+            place: None,
+            hint: Some(hint.into()),
+            retryable: false,
+            // Each step of a run can be repeated, wherever the one before stopped.
+            safe_to_retry: true,
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// The failure of a task that is itself wrong. There is at least one diagnostic.
+    pub(crate) fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
+        let first = diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error);
+        Self {
+            kind: FailureKind::TaskInvalid,
+            code: first.map_or_else(String::new, |first| first.code.to_string()),
+            message: first.map_or_else(String::new, |first| first.message.clone()),
+            cause: None,
+            place: first.and_then(|first| first.place.as_ref()).map(ToString::to_string),
+            hint: first.and_then(|first| first.help.clone()),
+            retryable: false,
+            safe_to_retry: true,
+            diagnostics,
+        }
+    }
+
+    /// A dependency is not completed.
+    pub(crate) fn waiting(on: &TaskId) -> Self {
+        let message = format!("`{on}` is not completed");
+        Self {
+            place: Some("dependencies".to_owned()),
+            retryable: true,
+            ..Self::new(FailureKind::TaskWaiting, "dependency", message, format!("run the task `{on}` first"))
+        }
+    }
+
+    /// Two tasks of a workspace want one route.
+    pub(crate) fn route_taken(route: &str, other: &TaskId) -> Self {
+        let hint = "give the endpoint another path, or use another workspace";
+        let message = format!("`{route}` is served by task `{other}` already");
+        Self {
+            place: Some(route.to_owned()),
+            ..Self::new(FailureKind::EndpointConfiguration, "route_taken", message, hint)
+        }
+    }
+
+    /// The workspace's state cannot be read or written. `database` is the file of its database.
+    pub(crate) fn workspace(failure: &WorkspaceFailure, database: &Path) -> Self {
+        let kind = FailureKind::EndpointConfiguration;
+        match failure {
+            WorkspaceFailure::Store(error) => Self::database(error, database),
+            WorkspaceFailure::File { path, source } => {
+                let trouble = FileTrouble::of(source, "--workspace");
+                Self {
+                    cause: Some(source.to_string()),
+                    place: Some(path.display().to_string()),
+                    retryable: trouble.retryable,
+                    ..Self::new(
+                        kind,
+                        trouble.code,
+                        "the state of the workspace cannot be read or written",
+                        trouble.hint,
+                    )
+                }
+            }
+            WorkspaceFailure::Damaged { path, why } => Self {
+                cause: Some(why.clone()),
+                place: Some(path.display().to_string()),
+                ..Self::new(
+                    kind,
+                    "damaged",
+                    "the state of the workspace is damaged",
+                    "bring that file back from a copy, or move it away and run the task again",
+                )
+            },
+        }
+    }
+
+    /// The database cannot be opened or looked at.
+    pub(crate) fn database(error: &StoreError, file: &Path) -> Self {
+        let (code, message, hint) = match error {
+            StoreError::Unavailable(_) => (
+                "unavailable",
+                "the database does not answer",
+                "see that its folder is writable and has space, and that no other program holds the file, then run again",
+            ),
+            StoreError::Refused(_) | StoreError::MigrationChanged { .. } | StoreError::Conflict => (
+                "unusable",
+                "the database cannot be used",
+                "bring the file back from a copy, or move it away: the next run makes a new one",
+            ),
+        };
+        Self {
+            cause: Some(error.to_string()),
+            place: Some(file.display().to_string()),
+            retryable: error.is_retryable(),
+            ..Self::new(FailureKind::DatabaseConnection, code, message, hint)
+        }
+    }
+
+    /// The database cannot be migrated; it is as it was before the migration that failed.
+    pub(crate) fn migration(error: &StoreError, file: &Path) -> Self {
+        let (code, hint) = match error {
+            StoreError::Unavailable(_) => (
+                "unavailable",
+                "see that its folder is writable and has space, and that no other program holds the file, then run again",
+            ),
+            StoreError::MigrationChanged { .. } => (
+                "migration_changed",
+                "bring the migration back as it was applied; further changes get a migration of their own",
+            ),
+            StoreError::Refused(_) | StoreError::Conflict => {
+                ("refused", "change what the cause names in the database, or in the task, and run again")
+            }
+        };
+        Self {
+            cause: Some(error.to_string()),
+            place: Some(file.display().to_string()),
+            retryable: error.is_retryable(),
+            ..Self::new(FailureKind::DatabaseMigration, code, "the database was not changed", hint)
+        }
+    }
+
+    /// A file of the task's folder cannot be written: a document, who is let in, or another part of the application.
+    pub(crate) fn file(failure: &FileFailure, folder: &Path) -> Self {
+        let path = failure.path.strip_prefix(folder).unwrap_or(&failure.path);
+        let is_document = path.starts_with("documentation") || path.extension().is_some_and(|end| end == "md");
+        let (kind, what) = if is_document {
+            (FailureKind::Documentation, "a document of the API cannot be written")
+        } else if path.file_name().is_some_and(|name| name == "middleware.js") {
+            (FailureKind::AuthenticationSetup, "the file of authentication and limits cannot be written")
+        } else {
+            (FailureKind::EndpointConfiguration, "a file of the application cannot be written")
+        };
+        let trouble = FileTrouble::of(&failure.source, "--output");
+        Self {
+            cause: Some(failure.source.to_string()),
+            place: Some(failure.path.display().to_string()),
+            retryable: trouble.retryable,
+            ..Self::new(kind, trouble.code, what, trouble.hint)
+        }
+    }
+
+    /// The plan holds what the Node.js application cannot do.
+    pub(crate) fn application(error: &emit::EmitError) -> Self {
+        Self {
+            cause: Some(error.to_string()),
+            place: Some("the plan".to_owned()),
+            ..Self::new(
+                FailureKind::EndpointConfiguration,
+                "application",
+                "the Node.js application cannot be written",
+                "take out what the cause names, and report it: a task that is accepted should not end like this",
+            )
+        }
+    }
+
+    /// A check failed before anything was touched: the plan does not do what it says.
+    pub(crate) fn unproved(failed: &Verification) -> Self {
+        let hint = "nothing was changed; `producer run --plan` shows the plan: report it together with the task";
+        Self { code: "plan_not_proved".to_owned(), ..Self::of_check(failed, hint) }
+    }
+
+    /// A check of what was made failed; the plan that was active stays so.
+    pub(crate) fn not_live(failed: &Verification, database: &Path) -> Self {
+        let hint = "see that nothing else changes the database meanwhile, and run the task again";
+        Self {
+            code: "not_as_made".to_owned(),
+            place: Some(database.display().to_string()),
+            retryable: true,
+            ..Self::of_check(failed, hint)
+        }
+    }
+
+    fn of_check(failed: &Verification, hint: &str) -> Self {
+        let message = format!("`{}` did not come out as it must", failed.check);
+        Self {
+            cause: Some(failed.detail.clone()),
+            place: Some(failed.place.clone()),
+            ..Self::new(failed.kind, "", message, hint)
+        }
+    }
+}
