@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask bench serve`.
+//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask bench`.
 //! Comes in: a command line; goes out: a report and an exit status.
 //! Nothing of the product may depend on this crate, and it links none of the product's crates.
 #![allow(
@@ -22,8 +22,8 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   test                  get what the tests need, run every test
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
-  bench serve           the native server against a hand-written one, and the time of `producer run`
-        [--connections 32] [--seconds 4] [--rounds 3]";
+  bench                 the native server against a hand-written one and the Node.js application, and the time of commands
+        [--connections 32] [--seconds 2] [--rounds 5]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         ["test"] => Ok(test::run(&repository)),
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
-        ["bench", "serve", options @ ..] => bench::run(&repository, options),
+        ["bench", options @ ..] => bench::run(&repository, options),
         _ => Err(USAGE.to_owned()),
     });
     match outcome {
