@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask bench`.
+//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask bench` and those that need more than the tests.
 //! Comes in: a command line; goes out: a report and an exit status.
 //! Nothing of the product may depend on this crate, and it links none of the product's crates.
 #![allow(
@@ -8,11 +8,14 @@
 )]
 
 mod bench;
+mod browse;
 mod gate;
+mod promtool;
 mod repository;
 mod runner;
 mod source;
 mod test;
+mod vendor;
 
 use std::process::ExitCode;
 
@@ -23,7 +26,10 @@ const USAGE: &str = "usage: cargo xtask <command>
   test                  get what the tests need, run every test
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
   bench                 the native server against a hand-written one and the Node.js application, and the time of commands
-        [--connections 32] [--seconds 2] [--rounds 5]";
+        [--connections 32] [--seconds 2] [--rounds 5]
+  browse                the reference page of both servers in Chromium, calling the API
+  promtool              the emitted alerts and dashboards, read by Prometheus' own tool
+  vendor                the files of the reference page, in the version of the emitted application's manifest";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +39,9 @@ fn main() -> ExitCode {
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
         ["bench", options @ ..] => bench::run(&repository, options),
+        ["browse"] => browse::run(&repository),
+        ["promtool"] => promtool::run(&repository),
+        ["vendor"] => vendor::run(&repository),
         _ => Err(USAGE.to_owned()),
     });
     match outcome {

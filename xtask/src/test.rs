@@ -1,6 +1,7 @@
 //! `cargo xtask test`: gets what the tests need, runs every runner, ends with one line of sums.
 //! A part that cannot be had here is skipped loudly; with `CI=true` it is a failure.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -11,7 +12,10 @@ use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
 
 const OLDEST_NODE: u32 = 20;
-const REFERENCE_PACKAGE: &str = "crates/emit/node/reference/package.json";
+/// Names the packages of the emitted application.
+pub const MANIFEST: &str = "crates/emit/node/package.json";
+/// What the tests need beside the application's own packages.
+const TEST_PACKAGES: [(&str, &str); 1] = [("typescript", "5.9.3")];
 const LIB: &str = "crates/emit/node/lib";
 const NODE_FOLDER: &str = "target/node";
 
@@ -71,15 +75,25 @@ fn obtain_node(repository: &Repository) -> Node {
         Ok(packages) => Node::Ready {
             node: format!("{node_version} ({})", node.display()),
             npm: format!("{npm_version} ({})", npm.display()),
-            modules: repository.root.join(NODE_FOLDER).join("node_modules"),
+            modules: modules(repository),
             packages,
         },
         Err(why) => Node::Missing(why),
     }
 }
 
+/// The folder with what the emitted application and its tests need.
+pub fn install_application_packages(repository: &Repository) -> Result<PathBuf, String> {
+    install(&repository.root.join(NODE_FOLDER), &test_package(repository)?)?;
+    Ok(modules(repository))
+}
+
+fn modules(repository: &Repository) -> PathBuf {
+    repository.root.join(NODE_FOLDER).join("node_modules")
+}
+
 /// A program's place on the path and what it says to `--version`.
-fn program(name: &str) -> Option<(PathBuf, String)> {
+pub fn program(name: &str) -> Option<(PathBuf, String)> {
     let output = Command::new(name).arg("--version").output().ok().filter(|output| output.status.success())?;
     let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let folders = std::env::var_os("PATH").unwrap_or_default();
@@ -94,20 +108,22 @@ fn major(version: &str) -> Option<u32> {
 
 /// A package with the emitted app's dependencies and nothing else.
 fn test_package(repository: &Repository) -> Result<String, String> {
-    let text = repository.read(REFERENCE_PACKAGE)?;
-    let reference: Value =
-        serde_json::from_str(&text).map_err(|error| format!("`{REFERENCE_PACKAGE}` is not JSON: {error}"))?;
-    let dependencies = reference
+    let text = repository.read(MANIFEST)?;
+    let emitted: Value = serde_json::from_str(&text).map_err(|error| format!("`{MANIFEST}` is not JSON: {error}"))?;
+    let dependencies = emitted
         .get("dependencies")
         .filter(|value| value.is_object())
-        .ok_or_else(|| format!("`{REFERENCE_PACKAGE}` has no `dependencies` object"))?;
-    let kind = reference.get("type").cloned().unwrap_or_else(|| json!("module"));
-    let package = json!({ "name": "emitted-app-tests", "private": true, "type": kind, "dependencies": dependencies });
+        .ok_or_else(|| format!("`{MANIFEST}` has no `dependencies` object"))?;
+    let kind = emitted.get("type").cloned().unwrap_or_else(|| json!("module"));
+    let mut package =
+        json!({ "name": "emitted-app-tests", "private": true, "type": kind, "dependencies": dependencies });
+    package["scarfSettings"] = emitted.get("scarfSettings").cloned().unwrap_or_default();
+    package["devDependencies"] = json!(TEST_PACKAGES.iter().copied().collect::<BTreeMap<_, _>>());
     Ok(format!("{package:#}\n"))
 }
 
 /// Installs `package` in `folder` unless the stamp there says that this very text is installed.
-fn install(folder: &Path, package: &str) -> Result<&'static str, String> {
+pub fn install(folder: &Path, package: &str) -> Result<&'static str, String> {
     let stamp = folder.join("installed.json");
     let modules = folder.join("node_modules");
     if modules.is_dir() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == package) {

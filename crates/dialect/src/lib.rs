@@ -8,10 +8,10 @@ mod sqlite;
 mod tests;
 
 use plan::database::{Column, ObservedTable, Statement, Table};
-use plan::query::{OnConflict, Order, Query, Write};
+use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::system;
 use plan::value::{Comparison, Value};
-use vocab::{ColumnName, Datum, Engine, TableName};
+use vocab::{ColumnName, Datum, Engine, FieldName, TableName};
 
 /// A statement with placeholders, and where their values come from, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,4 +113,56 @@ pub fn lower_emit(engine: Engine) -> String {
     let outbox = system::outbox_events();
     let values = outbox.columns.into_iter().map(|column| (column.name, Value::Literal(Datum::Null))).collect();
     lower_write(engine, &Write::Insert { table: outbox.name, values, on_conflict: OnConflict::Fail }).text
+}
+
+/// The statements behind [`plan::Step::Recall`], over [`system::idempotency_answers`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerStatements {
+    /// Finds fingerprint, status, headers and body. Placeholders: the claim, the least id that is not too old.
+    pub find: String,
+    /// Keeps an answer in the place of one that is too old. Placeholders: the table's columns in order.
+    pub keep: String,
+    /// Forgets answers. Placeholder: the least id that is not too old.
+    pub forget: String,
+}
+
+/// How answers are kept for idempotency keys.
+///
+/// # Errors
+/// [`Unsupported`] where the engine's lowering has no words for it.
+pub fn lower_answers(engine: Engine) -> Result<AnswerStatements, Unsupported> {
+    let table = system::idempotency_answers();
+    let column = |name: &str| {
+        let known = table.columns.iter().find(|column| column.name.as_str() == name);
+        known.map(|column| column.name.clone()).expect("a column of the table above")
+    };
+    let given = || Value::Literal(Datum::Null);
+    let outputs = ["fingerprint", "status", "headers", "body"].map(|name| Output::Column {
+        column: column(name),
+        field: FieldName::parse(name).expect("a column's name is a field's name"),
+    });
+    let find = Query {
+        from: table.name.clone(),
+        outputs: outputs.into(),
+        filter: vec![
+            Predicate::Compare(column("claim"), Comparison::Equal, given()),
+            Predicate::Compare(column("id"), Comparison::AtLeast, given()),
+        ],
+        order: Vec::new(),
+        holes: Holes::default(),
+        lock: RowLock::None,
+    };
+    let others = table.columns.iter().map(|column| column.name.clone()).filter(|name| name.as_str() != "claim");
+    let keep = Write::Insert {
+        table: table.name.clone(),
+        values: table.columns.iter().map(|column| (column.name.clone(), given())).collect(),
+        on_conflict: OnConflict::Replace { unique: vec![column("claim")], columns: others.collect() },
+    };
+    let too_old = Predicate::Compare(column("id"), Comparison::Less, given());
+    let forget = Write::Delete { table: table.name.clone(), filter: vec![too_old] };
+    Ok(AnswerStatements {
+        find: lower_query(engine, &find)?.text,
+        keep: lower_write(engine, &keep).text,
+        forget: lower_write(engine, &forget).text,
+    })
 }

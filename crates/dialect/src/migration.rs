@@ -20,7 +20,12 @@ pub fn text(migration: &Migration) -> String {
             Undo::Statement(sql) => sql.clone(),
             Undo::Impossible(why) => format!("none, {why}"),
         };
-        let _ = write!(text, "-- {}\n-- locks: {lock}; undo: {undo}\n{};\n", statement.why, statement.sql);
+        let _ = writeln!(text, "-- {}\n-- locks: {lock}; undo: {undo}", statement.why);
+        // Whoever runs the file reads this line: `store`, and `lib/migrations.js` of the emitted application.
+        if let Some(there) = &statement.unless {
+            let _ = writeln!(text, "-- unless {there}");
+        }
+        let _ = writeln!(text, "{};", statement.sql);
     }
     text
 }

@@ -1,6 +1,8 @@
 //! Statements as text: one check a feature.
 
-use crate::{Listing, create_table, lower_listing, lower_listing_base, lower_query, lower_write, migration};
+use crate::{
+    Listing, add_column, create_table, lower_listing, lower_listing_base, lower_query, lower_write, migration,
+};
 use expect_test::{Expect, expect};
 use plan::database::{Column, Migration, Nullability, Sensitivity, Table};
 use plan::query::{Assigned, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write};
@@ -12,6 +14,7 @@ fn table() -> Table {
         name: ColumnName::parse(name).unwrap(),
         field_type,
         nullability,
+        default: None,
         sensitivity: Sensitivity::Plain,
         comment: "a column".into(),
     };
@@ -57,6 +60,18 @@ fn a_migration_file_says_why_and_how_to_undo() {
         ) STRICT;
     "#]]
     .assert_eq(&migration::text(&migration));
+}
+
+#[test]
+fn a_column_is_added_unless_it_is_there() {
+    let statements = vec![add_column(Engine::Sqlite, &table().name, &table().columns[2])];
+    expect![[r#"
+        -- order.note: a column
+        -- locks: writes, for a moment; undo: ALTER TABLE "order" DROP COLUMN note
+        -- unless order has note
+        ALTER TABLE "order" ADD COLUMN note TEXT;
+    "#]]
+    .assert_eq(&migration::text(&Migration { name: "0002_additions".into(), statements }));
 }
 
 #[test]

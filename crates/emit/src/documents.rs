@@ -3,15 +3,15 @@
 
 use crate::Files;
 use crate::node::kind;
-use crate::openapi::{capitalised, operation_parameters, problem_example};
+use crate::openapi::{operation_parameters, problem_example};
 use crate::outline::{Body, Content, Outline, RowField, Success, outlines};
-use crate::render::{Comment, generated, render};
+use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::api::RateLimitPolicy;
 use plan::database::{Column, LockClass, Nullability, Sensitivity, Table, Undo};
 use plan::procedure::{LimitKey, ResponseField, Scheme};
 use plan::shape::Presence;
-use plan::{EventDeclaration, Phase, Plan, Problem};
+use plan::{EventDeclaration, Phase, Plan, Problem, Scope};
 use std::collections::BTreeSet;
 use vocab::ColumnName;
 
@@ -48,6 +48,7 @@ fn callers_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         api => plan.api.name.as_str(),
         version => plan.api.version.as_str(),
         asks_for_keys => outlines.iter().any(|outline| outline.scheme.is_some()),
+        needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
         policies,
         endpoints,
         error_example => pretty(&error),
@@ -63,10 +64,11 @@ fn callers_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
 }
 
 fn endpoint_view(plan: &Plan, outline: &Outline<'_>) -> Value {
-    let access = match outline.scheme {
-        Some(Scheme::ApiKey) => " Asks for an API key.",
-        Some(Scheme::AccessToken) => " Asks for an access token.",
-        None => " Open to everybody.",
+    let access = match (outline.scheme, outline.endpoint.scope()) {
+        (Some(Scheme::ApiKey), None) => " Asks for an API key.".to_owned(),
+        (Some(Scheme::ApiKey), Some(scope)) => format!(" Asks for an API key with the scope `{scope}`."),
+        (Some(Scheme::AccessToken), _) => " Asks for an access token.".to_owned(),
+        (None, _) => " Open to everybody.".to_owned(),
     };
     let policy = outline.limit.and_then(|(name, _)| plan.api.policy(name));
     let limited = outline.limit.map_or_else(String::new, |(name, by)| {
@@ -80,7 +82,8 @@ fn endpoint_view(plan: &Plan, outline: &Outline<'_>) -> Value {
     let problems: Vec<Value> = in_order(&outline.problems)
         .into_iter()
         .map(|problem| {
-            let detail = problem_detail(problem, policy, Some(outline.endpoint.max_body_bytes));
+            let detail =
+                problem_detail(problem, policy, Some(outline.endpoint.max_body_bytes), outline.endpoint.scope());
             context! { status => problem.status(), name => problem.name(), detail }
         })
         .collect();
@@ -166,11 +169,22 @@ fn answer_field(outline: &Outline<'_>, field: &ResponseField) -> Value {
 
 fn body_fields(body: Body<'_>) -> Vec<Value> {
     let fields = body.shape().fields.iter().map(|field| {
-        let least =
-            if field.min_length > 1 { format!(", at least {} characters", field.min_length) } else { String::new() };
+        let mut rules = String::new();
+        if field.min_length > 1 {
+            rules.push_str(&format!(", at least {} characters", field.min_length));
+        }
+        if let Some(max) = field.max_length {
+            rules.push_str(&format!(", at most {max} characters"));
+        }
+        if let Some(words) = field.bounds.describe() {
+            rules.push_str(&format!(", {words}"));
+        }
+        if let Some(default) = &field.default {
+            rules.push_str(&format!("; `{}` where it is not given", default.plain()));
+        }
         context! {
             name => field.name.as_str(),
-            type => format!("{}{least}", field.field_type.describe()),
+            type => format!("{}{rules}", field.field_type.describe()),
             required => match (field.presence, body) {
                 (Presence::Required, Body::Record(_)) => "yes",
                 (Presence::Required, Body::Changes(_)) => "no, and not null",
@@ -210,7 +224,11 @@ fn reference_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
                 method => outline.method,
                 path => outline.path,
                 summary => outline.endpoint.summary.as_str(),
-                key => if outline.scheme.is_some() { "yes" } else { "no" },
+                key => match (outline.scheme, outline.endpoint.scope()) {
+                    (Some(_), Some(scope)) => format!("`{scope}`"),
+                    (Some(_), None) => "yes".to_owned(),
+                    (None, _) => "no".to_owned(),
+                },
                 limit => outline.limit.map_or_else(String::new, |(policy, _)| format!("`{policy}`")),
                 success => join(successes),
                 errors => join(errors),
@@ -252,7 +270,7 @@ fn reference_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
     let problems: Vec<Value> = Problem::ALL
         .into_iter()
         .map(|problem| {
-            let detail = problem_detail(problem, None, None);
+            let detail = problem_detail(problem, None, None, None);
             context! { status => problem.status(), name => problem.name(), title => problem.title(), detail }
         })
         .collect();
@@ -289,7 +307,7 @@ fn column_view(table: &Table, column: &Column) -> Value {
     let keys = if keys.is_empty() { String::new() } else { format!(" {}", keys.join(", ")) };
     context! {
         name => column.name.as_str(),
-        word => kind(column.field_type),
+        word => kind(&column.field_type),
         keys,
         quoted => column.comment.replace('"', "'"),
         type => column.field_type.describe(),
@@ -367,25 +385,37 @@ fn plan_view(plan: &Plan) -> Value {
     context! { task => plan.task_id.as_str(), phases, procedures, migrations }
 }
 
-fn problem_detail(problem: Problem, policy: Option<&RateLimitPolicy>, max_body_bytes: Option<u64>) -> String {
+fn problem_detail(
+    problem: Problem,
+    policy: Option<&RateLimitPolicy>,
+    max_body_bytes: Option<u64>,
+    scope: Option<&Scope>,
+) -> String {
     let bytes = max_body_bytes.map_or_else(|| "`<n>`".to_owned(), |bytes| bytes.to_string());
     match problem {
         Problem::MethodNotAllowed => "this path answers `<methods>`".to_owned(),
         Problem::BodyTooLarge => format!("the body may have at most {bytes} bytes"),
         Problem::ValidationFailed => "`<n>` fields are wrong".to_owned(),
+        Problem::InsufficientScope => match scope {
+            Some(scope) => format!("the API key lacks the scope `{scope}`"),
+            None => "the API key lacks the scope `<scope>`".to_owned(),
+        },
         Problem::RateLimited => match policy {
             Some(policy) => format!("at most {} requests per {} seconds", policy.quota, policy.window_seconds),
             None => "at most `<n>` requests per `<n>` seconds".to_owned(),
         },
         Problem::MalformedRequest
         | Problem::MalformedBody
+        | Problem::MalformedIdempotencyKey
         | Problem::MissingCredentials
         | Problem::InvalidCredentials
         | Problem::NotFound
         | Problem::RequestTimeout
         | Problem::Conflict
+        | Problem::RequestInProgress
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
+        | Problem::IdempotencyKeyReused
         | Problem::InternalError
         | Problem::Unavailable
         | Problem::Overloaded => problem.detail().unwrap_or_default().to_owned(),
@@ -400,12 +430,12 @@ fn field_codes(outlines: &[Outline<'_>]) -> Vec<Value> {
         ("too_long", "it has more characters than allowed"),
         ("too_short", "it has fewer characters than asked for"),
         ("format", "it is not of the field's format"),
+        ("range", "the number is too small or too large"),
         ("invalid_character", "it holds a control character"),
         ("unknown_field", "the endpoint has no such field"),
     ];
     if outlines.iter().any(|outline| outline.listing.is_some()) {
         codes.extend([
-            ("range", "the number is too small or too large"),
             ("unknown_parameter", "the endpoint has no such query parameter"),
             ("repeated", "the query parameter was given more than once"),
         ]);

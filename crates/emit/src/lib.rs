@@ -1,6 +1,9 @@
-//! Files from a plan: a complete Node.js application that serves the API, its migrations, and its documents.
+//! Files from a plan: a complete Node.js application that serves the API, its migrations, its documents,
+//! and a client for front ends.
 //! Comes in: a [`Plan`]; goes out: texts by path. Nothing here reads a task, touches a file, or decides what the API does.
 
+mod client;
+mod dashboard;
 mod documents;
 mod error;
 mod node;
@@ -26,6 +29,8 @@ pub type Files = BTreeMap<String, String>;
 pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     let mut files = node::files(plan)?;
     files.extend(documents::files(plan));
+    files.extend(client::files(plan));
+    files.insert("monitoring/grafana-dashboard.json".to_owned(), dashboard::dashboard(plan));
     files.insert("documentation/openapi.json".to_owned(), openapi(&[plan]));
     Ok(files)
 }

@@ -7,7 +7,7 @@ mod middleware;
 mod module;
 pub mod names;
 mod procedure;
-mod script;
+pub mod script;
 mod value;
 
 pub use listing::filter_parameter;
@@ -28,10 +28,13 @@ const LIB: &[(&str, &str)] = &[
     ("lib/authorization.js", include_str!("../node/lib/authorization.js")),
     ("lib/body.js", include_str!("../node/lib/body.js")),
     ("lib/database.js", include_str!("../node/lib/database.js")),
+    ("lib/decimal.js", include_str!("../node/lib/decimal.js")),
     ("lib/environment.js", include_str!("../node/lib/environment.js")),
     ("lib/etag.js", include_str!("../node/lib/etag.js")),
+    ("lib/idempotency.js", include_str!("../node/lib/idempotency.js")),
     ("lib/identifiers.js", include_str!("../node/lib/identifiers.js")),
     ("lib/json.js", include_str!("../node/lib/json.js")),
+    ("lib/key-expiry.js", include_str!("../node/lib/key-expiry.js")),
     ("lib/keys-command.js", include_str!("../node/lib/keys-command.js")),
     ("lib/listing.js", include_str!("../node/lib/listing.js")),
     ("lib/log.js", include_str!("../node/lib/log.js")),
@@ -41,6 +44,8 @@ const LIB: &[(&str, &str)] = &[
     ("lib/outbox.js", include_str!("../node/lib/outbox.js")),
     ("lib/problem.js", include_str!("../node/lib/problem.js")),
     ("lib/rate-limit.js", include_str!("../node/lib/rate-limit.js")),
+    ("lib/reference-page.js", include_str!("../node/lib/reference-page.js")),
+    ("lib/reference-page/initialize.js", include_str!("../node/lib/reference-page/initialize.js")),
     ("lib/request.js", include_str!("../node/lib/request.js")),
     ("lib/response.js", include_str!("../node/lib/response.js")),
     ("lib/server.js", include_str!("../node/lib/server.js")),
@@ -48,9 +53,9 @@ const LIB: &[(&str, &str)] = &[
     ("lib/validation.js", include_str!("../node/lib/validation.js")),
 ];
 
-/// The hand-written application that the generator follows; what does not depend on the plan is taken from it.
-const SERVER: &str = include_str!("../node/reference/server.js");
-const PACKAGE: &str = include_str!("../node/reference/package.json");
+/// What starts the application, and its packages: the one place that names their versions.
+const SERVER: &str = include_str!("../node/server.js");
+const PACKAGE: &str = include_str!("../node/package.json");
 
 #[cfg(test)]
 pub fn default_body_limit() -> String {
@@ -95,6 +100,7 @@ fn refuse_other_triggers(plan: &Plan) -> Result<(), EmitError> {
 fn rendered(plan: &Plan, files: &mut Files) {
     let driver = driver::driver(plan.database.engine);
     let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme.is_some());
+    let needed_scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
     let view = context! {
         api => plan.api.name.as_str(),
         module => module_name(&plan.api.name),
@@ -102,6 +108,7 @@ fn rendered(plan: &Plan, files: &mut Files) {
         default_url => driver.default_url,
         url_form => driver.url_form,
         asks_for_keys,
+        needed_scope,
     };
     let templates = [
         ("application.js", "application.js", Comment::Slashes),
@@ -110,7 +117,10 @@ fn rendered(plan: &Plan, files: &mut Files) {
         (".env.example", "env.example", Comment::Hash),
         (".gitignore", "gitignore", Comment::Hash),
         ("Dockerfile", "Dockerfile", Comment::Hash),
+        ("Dockerfile.native", "Dockerfile.native", Comment::Hash),
+        (".dockerignore", "dockerignore", Comment::Hash),
         ("compose.yaml", "compose.yaml", Comment::Hash),
+        ("monitoring/prometheus.yaml", "prometheus.yaml", Comment::Hash),
         ("monitoring/alerts.yaml", "alerts.yaml", Comment::Hash),
         ("README.md", "README.md", Comment::Markup),
     ];

@@ -1,15 +1,23 @@
 //! What can be read off a procedure without running it: who may call, what comes in and goes out, every problem it can end
 //! with, what its slots hold. The code generator and all documents take it from here, so they cannot disagree.
 
+mod problems;
+mod sample;
+mod slots;
+mod uses;
+
+pub use slots::{Held, Slots};
+pub use uses::{bound_slots, used_slots};
+
 use plan::api::Endpoint;
-use plan::database::{Column, Nullability};
-use plan::procedure::{Generated, Input, Item, LimitKey, Location, Response, ResponseField, Scheme, Step, Trigger};
-use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
-use plan::shape::{Presence, Shape};
+use plan::database::Column;
+use plan::procedure::{Input, Item, LimitKey, Location, Response, ResponseField, Scheme, Step, Trigger};
+use plan::query::{Holes, Output, Predicate, Query, Write};
+use plan::shape::Shape;
 use plan::value::{Condition, RequestValue, Value};
 use plan::{Plan, Problem, Table};
-use std::collections::{BTreeMap, BTreeSet};
-use vocab::{ColumnName, Datum, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
+use std::collections::BTreeSet;
+use vocab::{EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
 
 /// An endpoint as its callers see it.
 pub struct Outline<'a> {
@@ -23,9 +31,11 @@ pub struct Outline<'a> {
     pub body: Option<Body<'a>>,
     pub listing: Option<Listing<'a>>,
     /// The parameters of its path, with the type of the column that each is compared with.
-    pub path_parameters: Vec<(&'a str, Option<FieldType>)>,
+    pub path_parameters: Vec<(&'a str, Option<&'a FieldType>)>,
     /// Whether `If-Match` decides over the change.
     pub guard: Guard,
+    /// Whether `Idempotency-Key` is honoured.
+    pub repeatable: Repeatable,
     /// The ways it can succeed, in order.
     pub answers: Vec<Success<'a>>,
     pub problems: BTreeSet<Problem>,
@@ -76,6 +86,13 @@ pub enum Guard {
     IfMatch,
 }
 
+/// Whether a request may be sent again with its idempotency key and is done once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeatable {
+    No,
+    WithKey,
+}
+
 /// A way to succeed.
 #[derive(Clone, PartialEq)]
 pub struct Success<'a> {
@@ -109,6 +126,13 @@ pub struct RowField<'a> {
 pub enum Tagged {
     No,
     Yes,
+}
+
+impl Outline<'_> {
+    /// Whether an answer may be spared a caller who has it: a tagged answer to `GET`.
+    pub fn is_spared(&self) -> bool {
+        self.method == "GET" && self.answers.iter().any(|answer| answer.tagged == Tagged::Yes)
+    }
 }
 
 /// The outlines of the endpoints that answer a request.
@@ -165,8 +189,12 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             true => Guard::IfMatch,
             false => Guard::None,
         },
+        repeatable: match steps.iter().any(|step| matches!(step, Step::Claim)) {
+            true => Repeatable::WithKey,
+            false => Repeatable::No,
+        },
         answers,
-        problems: problems(plan, &items),
+        problems: problems::problems(plan, &items),
         events,
         slots: Slots::of(plan, &endpoint.procedure.body),
     })
@@ -240,7 +268,7 @@ fn described<'a>(plan: &'a Plan, endpoint: &Endpoint, name: &FieldName) -> Optio
     bodies.flatten().find(|field| field.name == *name).map(|field| field.description.as_str())
 }
 
-fn path_parameters<'a>(plan: &Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a str, Option<FieldType>)> {
+fn path_parameters<'a>(plan: &'a Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a str, Option<&'a FieldType>)> {
     let compared = |name: &str| {
         steps.iter().find_map(|step| {
             let (table, filter) = match step {
@@ -250,7 +278,7 @@ fn path_parameters<'a>(plan: &Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a 
             };
             filter.iter().find_map(|predicate| match predicate {
                 Predicate::Compare(column, _, Value::Request(RequestValue::Path(given))) if given.as_str() == name => {
-                    Some(plan.database.column(table, column)?.field_type)
+                    Some(&plan.database.column(table, column)?.field_type)
                 }
                 _ => None,
             })
@@ -297,44 +325,6 @@ pub fn always_exits(items: &[Item]) -> bool {
     })
 }
 
-/// The slots that the items bind.
-pub fn bound_slots(items: &[Item]) -> BTreeSet<SlotName> {
-    flattened(items).into_iter().filter_map(bound_slot).cloned().collect()
-}
-
-/// The slots that the items use: their values, or how they came out.
-pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
-    let mut found = BTreeSet::new();
-    for item in flattened(items) {
-        let mut values = Vec::new();
-        match item {
-            Item::Let(_, step) | Item::Do(step) => {
-                values_of_step(step, &mut values);
-                found.extend(slots_of_step(step));
-            }
-            Item::Exit(Response::Answer { body, tag, location, .. }, _) => {
-                values.extend(body.iter().map(|field| &field.value));
-                values.extend(tag);
-                values.extend(location.as_ref().map(|location| &location.key));
-            }
-            Item::Exit(Response::Redirect(value), _) => values.push(value),
-            Item::Match(slot, _) | Item::Exit(Response::Rows { slot }, _) => {
-                found.insert(slot.clone());
-            }
-            Item::Transaction(_) | Item::Exit(Response::Problem(_) | Response::Done, _) => {}
-        }
-        values.into_iter().for_each(|value| slots_of_value(value, &mut found));
-    }
-    found
-}
-
-fn bound_slot(item: &Item) -> Option<&SlotName> {
-    match item {
-        Item::Let(slot, _) => Some(slot),
-        Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
-    }
-}
-
 fn step_of(item: &Item) -> Option<&Step> {
     match item {
         Item::Let(_, step) | Item::Do(step) => Some(step),
@@ -342,358 +332,6 @@ fn step_of(item: &Item) -> Option<&Step> {
     }
 }
 
-fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
-    match value {
-        Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => {
-            found.insert(slot.clone());
-        }
-        Value::Record(fields) => fields.iter().for_each(|(_, value)| slots_of_value(value, found)),
-        Value::Literal(_) | Value::Now | Value::After(_) | Value::Request(_) => {}
-    }
-}
-
-/// The slots that the step names by themselves, outside of values.
-fn slots_of_step(step: &Step) -> Vec<SlotName> {
-    match step {
-        Step::Read { filled_by, .. } => filled_by.iter().cloned().collect(),
-        Step::Write(Write::Update { set, .. }) => set
-            .iter()
-            .filter_map(|(_, assigned)| match assigned {
-                Assigned::IfGiven(slot, _) => Some(slot.clone()),
-                Assigned::Value(_) | Assigned::Plus(_) => None,
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
-    match step {
-        Step::Check(condition) => values_of_condition(condition, values),
-        Step::Read { query, .. } => values_of_predicates(&query.filter, values),
-        Step::Write(Write::Insert { values: row, .. }) => values.extend(row.iter().map(|(_, value)| value)),
-        Step::Write(Write::Update { set, filter, .. }) => {
-            values.extend(set.iter().filter_map(|(_, assigned)| match assigned {
-                Assigned::Value(value) => Some(value),
-                Assigned::Plus(_) | Assigned::IfGiven(..) => None,
-            }));
-            values_of_predicates(filter, values);
-        }
-        Step::Write(Write::Delete { filter, .. }) => values_of_predicates(filter, values),
-        Step::Emit { payload: fields, .. }
-        | Step::Fetch { input: fields, .. }
-        | Step::IssueToken { claims: fields, .. } => values.extend(fields.iter().map(|(_, value)| value)),
-        Step::Enqueue { input, idempotency_key, .. } => {
-            values.extend(input.iter().map(|(_, value)| value));
-            values.push(idempotency_key);
-        }
-        Step::VerifyPassword { password, hash } => values.extend([password, hash]),
-        Step::Digest(value)
-        | Step::HashPassword(value)
-        | Step::Await { delivery: value, .. }
-        | Step::Presign { key: value, .. } => values.push(value),
-        Step::Authorize { .. }
-        | Step::Limit { .. }
-        | Step::Validate(_)
-        | Step::Generate(_)
-        | Step::VerifySignature { .. } => {}
-    }
-}
-
-fn values_of_predicates<'a>(predicates: &'a [Predicate], values: &mut Vec<&'a Value>) {
-    for predicate in predicates {
-        match predicate {
-            Predicate::Compare(_, _, value) => values.push(value),
-            Predicate::Null(_) => {}
-            Predicate::Any(inner) => values_of_predicates(inner, values),
-            Predicate::Not(inner) => values_of_predicates(std::slice::from_ref(inner), values),
-        }
-    }
-}
-
-fn values_of_condition<'a>(condition: &'a Condition, values: &mut Vec<&'a Value>) {
-    match condition {
-        Condition::Compare(left, _, right) => values.extend([left, right]),
-        Condition::Present(value) | Condition::Current(value) => values.push(value),
-        Condition::All(list) | Condition::Any(list) => {
-            list.iter().for_each(|condition| values_of_condition(condition, values));
-        }
-        Condition::Not(inner) => values_of_condition(inner, values),
-    }
-}
-
-/// Every problem the procedure can end with, beside those of requests that never reach it.
-fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
-    let mut found = BTreeSet::from([Problem::InternalError, Problem::Overloaded]);
-    for item in items {
-        match item {
-            Item::Let(_, step) | Item::Do(step) => found.extend(problems_of_step(plan, items, step)),
-            Item::Transaction(_) => {
-                found.insert(Problem::Unavailable);
-            }
-            Item::Exit(Response::Problem(problem), _) => {
-                found.insert(*problem);
-            }
-            Item::Match(..) | Item::Exit(..) => {}
-        }
-    }
-    found
-}
-
-fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
-    match step {
-        Step::Authorize { failures, .. } => {
-            let mut found = vec![Problem::MissingCredentials, Problem::InvalidCredentials, Problem::Unavailable];
-            found.extend(failures.is_some().then_some(Problem::RateLimited));
-            found
-        }
-        Step::Limit { .. } => vec![Problem::RateLimited],
-        Step::Validate(Input::Body(_) | Input::Changes(_)) => vec![
-            Problem::MalformedBody,
-            Problem::RequestTimeout,
-            Problem::BodyTooLarge,
-            Problem::UnsupportedMediaType,
-            Problem::ValidationFailed,
-        ],
-        Step::Validate(Input::Parameters(_) | Input::Listing(_) | Input::Selection(_)) => {
-            vec![Problem::ValidationFailed]
-        }
-        Step::Read { .. } => vec![Problem::Unavailable],
-        Step::Write(write) => {
-            let conflict = may_conflict(plan, items, write).then_some(Problem::Conflict);
-            std::iter::once(Problem::Unavailable).chain(conflict).collect()
-        }
-        Step::Generate(_)
-        | Step::Check(_)
-        | Step::Digest(_)
-        | Step::HashPassword(_)
-        | Step::VerifyPassword { .. }
-        | Step::Emit { .. }
-        | Step::Enqueue { .. }
-        | Step::Await { .. }
-        | Step::Fetch { .. }
-        | Step::VerifySignature { .. }
-        | Step::IssueToken { .. }
-        | Step::Presign { .. } => Vec::new(),
-    }
-}
-
-/// Whether a unique value that the write brings may be taken, with nothing said about what happens then.
-fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
-    type Brought<'a> = (&'a ColumnName, Option<&'a Value>);
-    let (table, columns, settled): (_, Vec<Brought<'_>>, Option<&[ColumnName]>) = match write {
-        Write::Insert { table, values, on_conflict } => {
-            let settled = match on_conflict {
-                OnConflict::Fail => None,
-                OnConflict::Keep { unique } | OnConflict::Replace { unique, .. } => Some(unique.as_slice()),
-            };
-            (table, values.iter().map(|(column, value)| (column, Some(value))).collect(), settled)
-        }
-        Write::Update { table, set, .. } => {
-            let set = set.iter().filter_map(|(column, assigned)| match assigned {
-                Assigned::Value(value) => Some((column, Some(value))),
-                Assigned::IfGiven(..) => Some((column, None)),
-                Assigned::Plus(_) => None,
-            });
-            (table, set.collect(), None)
-        }
-        Write::Delete { .. } => return false,
-    };
-    let Some(table) = table_of(plan, table) else { return true };
-    let is_fresh = |value: &Value| {
-        match value {
-        Value::Slot(slot) => items.iter().any(|item| {
-            matches!(item, Item::Let(bound, Step::Generate(Generated::Uuid | Generated::Token { .. })) if bound == slot)
-        }),
-        _ => false,
-    }
-    };
-    std::iter::once(&table.primary_key).chain(&table.unique).any(|unique| {
-        let mut brought = columns.iter().filter(|(column, _)| unique.contains(column)).peekable();
-        settled != Some(unique.as_slice())
-            && brought.peek().is_some()
-            && !brought.any(|(_, value)| value.is_some_and(is_fresh))
-    })
-}
-
 fn table_of<'a>(plan: &'a Plan, name: &TableName) -> Option<&'a Table> {
     plan.database.tables.iter().find(|table| table.name == *name)
-}
-
-/// What the slots of a procedure hold.
-pub struct Slots(BTreeMap<SlotName, Held>);
-
-/// What a slot holds.
-pub enum Held {
-    /// Who calls.
-    Principal,
-    /// A record with these fields.
-    Record(Vec<HeldField>),
-    /// A record of changes: a field that was not given is undefined.
-    Changes(Vec<HeldField>),
-    /// A list of records.
-    Rows,
-    /// A page of records with the cursor of the next.
-    Page,
-    /// One value that is never null.
-    Plain,
-    /// Only how its step came out.
-    Outcome,
-}
-
-/// A field of a record.
-pub struct HeldField {
-    pub name: FieldName,
-    pub nullability: Nullability,
-}
-
-impl Slots {
-    pub fn of(plan: &Plan, body: &[Item]) -> Self {
-        let held = flattened(body).into_iter().filter_map(|item| match item {
-            Item::Let(slot, step) => Some((slot.clone(), held(plan, step))),
-            Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
-        });
-        Self(held.collect())
-    }
-
-    pub fn get(&self, slot: &SlotName) -> Option<&Held> {
-        self.0.get(slot)
-    }
-
-    /// The field of the record in the slot.
-    pub fn field(&self, slot: &SlotName, name: &FieldName) -> Option<&HeldField> {
-        match self.0.get(slot)? {
-            Held::Record(fields) | Held::Changes(fields) => fields.iter().find(|field| field.name == *name),
-            Held::Principal | Held::Rows | Held::Page | Held::Plain | Held::Outcome => None,
-        }
-    }
-
-    /// Whether the value may be null.
-    pub fn nullability(&self, value: &Value) -> Nullability {
-        match value {
-            Value::Literal(Datum::Null) => Nullability::Nullable,
-            Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
-            Value::Literal(Datum::Boolean(_) | Datum::Integer(_) | Datum::Text(_) | Datum::Json(_))
-            | Value::Slot(_)
-            | Value::Given(..)
-            | Value::Now
-            | Value::After(_)
-            | Value::Request(_)
-            | Value::Record(_) => Nullability::NotNull,
-        }
-    }
-}
-
-fn held(plan: &Plan, step: &Step) -> Held {
-    match step {
-        Step::Authorize { .. } => Held::Principal,
-        Step::Validate(Input::Body(shape) | Input::Parameters(shape)) => Held::Record(
-            shape
-                .fields
-                .iter()
-                .map(|field| HeldField {
-                    name: field.name.clone(),
-                    nullability: match field.presence {
-                        Presence::Required => Nullability::NotNull,
-                        Presence::Optional => Nullability::Nullable,
-                    },
-                })
-                .collect(),
-        ),
-        Step::Validate(Input::Changes(shape)) => {
-            let field = |name: &FieldName| HeldField { name: name.clone(), nullability: Nullability::Nullable };
-            Held::Changes(shape.fields.iter().map(|declared| field(&declared.name)).collect())
-        }
-        Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
-        Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
-        Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
-        Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } | Step::VerifySignature { .. } => Held::Outcome,
-        Step::Limit { .. }
-        | Step::Validate(Input::Listing(_) | Input::Selection(_))
-        | Step::Generate(_)
-        | Step::Digest(_)
-        | Step::HashPassword(_)
-        | Step::Emit { .. }
-        | Step::Enqueue { .. }
-        | Step::Await { .. }
-        | Step::Fetch { .. }
-        | Step::IssueToken { .. }
-        | Step::Presign { .. } => Held::Plain,
-    }
-}
-
-fn row(plan: &Plan, query: &Query) -> Vec<HeldField> {
-    let columns = table_of(plan, &query.from).map_or(&[][..], |table| &table.columns);
-    query
-        .outputs
-        .iter()
-        .map(|output| match output {
-            Output::Column { column, field } => HeldField {
-                name: field.clone(),
-                nullability: columns
-                    .iter()
-                    .find(|known| known.name == *column)
-                    .map_or(Nullability::Nullable, |known| known.nullability),
-            },
-            Output::Related { field, .. } => HeldField { name: field.clone(), nullability: Nullability::NotNull },
-        })
-        .collect()
-}
-
-/// A value of the type, for examples in documents.
-pub fn sample(field_type: FieldType) -> serde_json::Value {
-    match field_type {
-        FieldType::Line { .. } | FieldType::Text { .. } => "text".into(),
-        FieldType::Email => "ada@example.com".into(),
-        FieldType::Phone => "+44 20 7946 0018".into(),
-        FieldType::Url => "https://example.com/".into(),
-        FieldType::Integer => 1.into(),
-        FieldType::Boolean => true.into(),
-        FieldType::Timestamp => "2026-01-02T03:04:05.678Z".into(),
-        FieldType::Uuid => "019c0f3e-7b1a-7c3d-8e5f-0123456789ab".into(),
-        FieldType::Json => serde_json::json!({}),
-    }
-}
-
-impl Outline<'_> {
-    /// Whether an answer may be spared a caller who has it: a tagged answer to `GET`.
-    pub fn is_spared(&self) -> bool {
-        self.method == "GET" && self.answers.iter().any(|answer| answer.tagged == Tagged::Yes)
-    }
-
-    /// An answer's body as an example, if it has one.
-    pub fn sample_content(&self, content: &Content<'_>) -> Option<serde_json::Value> {
-        match content {
-            Content::Nothing => None,
-            Content::Record(body) => Some(self.sample_answer(body)),
-            Content::Page(fields) => {
-                let fields = fields.iter().map(|field| {
-                    let known = self.example.get(field.name.as_str()).cloned();
-                    (field.name.to_string(), known.unwrap_or_else(|| sample(field.column.field_type)))
-                });
-                let row = serde_json::Value::Object(fields.collect());
-                Some(serde_json::json!({"items": [row], "next": null}))
-            }
-        }
-    }
-
-    /// An answer's body as an example: literals as they are, the rest as a sample of its type.
-    fn sample_answer(&self, body: &[ResponseField]) -> serde_json::Value {
-        let fields = body.iter().map(|field| {
-            let value = match &field.value {
-                Value::Literal(datum) => datum.to_json(),
-                Value::Field(_, name) => {
-                    self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(field.field_type))
-                }
-                Value::Slot(_)
-                | Value::Given(..)
-                | Value::Now
-                | Value::After(_)
-                | Value::Request(_)
-                | Value::Record(_) => sample(field.field_type),
-            };
-            (field.name.to_string(), value)
-        });
-        serde_json::Value::Object(fields.collect())
-    }
 }

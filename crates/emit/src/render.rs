@@ -11,8 +11,13 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("env.example", include_str!("../templates/env.example")),
     ("gitignore", include_str!("../templates/gitignore")),
     ("Dockerfile", include_str!("../templates/Dockerfile")),
+    ("Dockerfile.native", include_str!("../templates/Dockerfile.native")),
+    ("dockerignore", include_str!("../templates/dockerignore")),
     ("compose.yaml", include_str!("../templates/compose.yaml")),
     ("alerts.yaml", include_str!("../templates/alerts.yaml")),
+    ("prometheus.yaml", include_str!("../templates/prometheus.yaml")),
+    ("client.js", include_str!("../templates/client.js")),
+    ("client.d.ts", include_str!("../templates/client.d.ts")),
     ("README.md", include_str!("../templates/README.md")),
     ("documentation.md", include_str!("../templates/documentation.md")),
     ("api-reference.md", include_str!("../templates/api-reference.md")),
@@ -43,6 +48,12 @@ pub fn cell(text: &str) -> String {
     let parts: Vec<String> =
         parts.map(|(index, part)| if index % 2 == 0 { part.replace('<', "&lt;") } else { part.to_owned() }).collect();
     parts.join("`")
+}
+
+/// The sentence with a capital letter.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// How a kind of file writes comments.

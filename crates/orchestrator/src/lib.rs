@@ -17,7 +17,7 @@ mod workspace;
 mod tests;
 
 pub use failure::{Failure, FailureKind};
-pub use keys::{KeyFailure, create_key, list_keys, revoke_key};
+pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
@@ -26,6 +26,5 @@ pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};
 
 pub use serve::NewApiKey;
-pub use store::ApiKeyRow;
 
 pub use spec::{Parsed, Task, json_schema};

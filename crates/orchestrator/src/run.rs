@@ -423,5 +423,10 @@ fn failure(stop: Stop, workspace: &Workspace) -> Failure {
 
 /// UTC with milliseconds.
 pub(crate) fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    timestamp(Timestamp::now())
+}
+
+/// UTC with milliseconds.
+pub(crate) fn timestamp(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

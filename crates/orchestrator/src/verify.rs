@@ -3,12 +3,12 @@
 
 use crate::failure::FailureKind;
 use crate::response::{CheckOutcome, Verification};
-use plan::http_case::{ANY, CaseRequest, Expectation, HttpCase, MAX_REPEAT};
+use plan::http_case::{ANY, CaseKeys, CaseRequest, Expectation, HttpCase, MAX_REPEAT};
 use plan::query::{OnConflict, Write};
 use plan::{Item, Phase, Plan, Step, Trigger};
 use serve::{NewApiKey, Served, Service, try_case};
 use std::collections::BTreeMap;
-use store::{Location, Store};
+use store::{ApiKeyRow, Location, Store};
 
 /// What every verification that cannot be made fails with.
 type Broken = String;
@@ -32,13 +32,12 @@ async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verifi
     if !made.is_empty() {
         return Ok(verifications);
     }
-    let key = NewApiKey::generate("verification", now).map_err(broken)?;
-    store.insert_api_key(&key.row).map_err(broken)?;
+    let keys = keys(&store, now)?;
     let service = service(plan, &store, openapi)?;
     for case in &plan.cases {
         service.forget_callers();
         let before = written(plan, &store).await?;
-        let mut differences = try_case(&service, case, key.key.expose()).await.map_err(broken)?;
+        let mut differences = try_case(&service, case, &keys).await.map_err(broken)?;
         let after = written(plan, &store).await?;
         if case.expect.status >= 400 && case.before.is_none() && after != before {
             differences.push("a refused request was stored".to_owned());
@@ -51,8 +50,8 @@ async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verifi
         verifications.push(verification);
     }
     verifications.extend(untried_limits(plan));
-    verifications.push(twice(plan, &store, openapi, key.key.expose()).await?);
-    verifications.extend(documents(plan, &store, openapi).await?);
+    verifications.push(twice(plan, &store, openapi, &keys).await?);
+    verifications.extend(documents(plan, &store, openapi, &keys).await?);
     Ok(verifications)
 }
 
@@ -76,12 +75,13 @@ pub(crate) async fn on_live(plan: &Plan, store: &Store, openapi: &str) -> Vec<Ve
             return verifications;
         }
     };
+    let no_keys = CaseKeys { good: String::new(), expired: String::new(), powerless: String::new() };
     for (phase, check, path, body) in [
         (Phase::ImplementEndpointLogic, "the API over the database is alive", "/healthz", r#"{"status":"ok"}"#),
         (Phase::ProvisionDatabaseInstance, "the database answers", "/readyz", r#"{"status":"ready"}"#),
     ] {
         let case = get(path, serde_json::from_str(body).ok());
-        let differences = try_case(&service, &case, "").await.unwrap_or_else(|error| vec![error.to_string()]);
+        let differences = try_case(&service, &case, &no_keys).await.unwrap_or_else(|error| vec![error.to_string()]);
         verifications.push(Verification::of(phase, check, &differences));
     }
     verifications
@@ -105,11 +105,31 @@ pub(crate) fn not_tried(plan: &Plan) -> Vec<Verification> {
             "the Node.js application",
             "`npm install && npm test` in the folder tries the same requests on it",
         ),
+        Verification::not_verified(
+            Phase::ImplementEndpointLogic,
+            "the container images",
+            "`docker compose build` in the folder builds that of the Node.js application",
+        ),
     ]
 }
 
 fn service(plan: &Plan, store: &Store, openapi: &str) -> Result<Service, Broken> {
     Service::new(&[Served { plan, store: store.clone() }], openapi.to_owned()).map_err(broken)
+}
+
+/// A key that is good, one that no longer is, and one that is good for nothing.
+fn keys(store: &Store, now: &str) -> Result<CaseKeys, Broken> {
+    let make = |change: &dyn Fn(&mut ApiKeyRow)| -> Result<String, Broken> {
+        let mut new = NewApiKey::generate("verification", now).map_err(broken)?;
+        change(&mut new.row);
+        store.insert_api_key(&new.row).map_err(broken)?;
+        Ok(new.key.expose().clone())
+    };
+    Ok(CaseKeys {
+        good: make(&|_| {})?,
+        expired: make(&|row| row.expires_at = Some(now.to_owned()))?,
+        powerless: make(&|row| row.scopes = Some(String::new()))?,
+    })
 }
 
 /// Rows of the tables that requests write.
@@ -133,7 +153,7 @@ fn untried_limits(plan: &Plan) -> impl Iterator<Item = Verification> {
 }
 
 /// A right request that was answered before: each endpoint stores again, or keeps what it has, as its procedure says.
-async fn twice(plan: &Plan, store: &Store, openapi: &str, key: &str) -> Result<Verification, Broken> {
+async fn twice(plan: &Plan, store: &Store, openapi: &str, keys: &CaseKeys) -> Result<Verification, Broken> {
     let service = service(plan, store, openapi)?;
     let mut differences = Vec::new();
     for endpoint in &plan.api.endpoints {
@@ -148,7 +168,7 @@ async fn twice(plan: &Plan, store: &Store, openapi: &str, key: &str) -> Result<V
         let Some(case) = right else { continue };
         service.forget_callers();
         let before = written(plan, store).await?;
-        differences.extend(try_case(&service, case, key).await.map_err(broken)?);
+        differences.extend(try_case(&service, case, keys).await.map_err(broken)?);
         let grown = written(plan, store).await? - before;
         match (keeps_known_rows(&endpoint.procedure.body), grown) {
             (true, 0) => {}
@@ -183,7 +203,7 @@ fn has_write(items: &[Item], wanted: &dyn Fn(&Write) -> bool) -> bool {
 }
 
 /// The document is served and names every endpoint; the metrics have counted.
-async fn documents(plan: &Plan, store: &Store, openapi: &str) -> Result<Vec<Verification>, Broken> {
+async fn documents(plan: &Plan, store: &Store, openapi: &str, keys: &CaseKeys) -> Result<Vec<Verification>, Broken> {
     let service = service(plan, store, openapi)?;
     let mut paths = serde_json::Map::new();
     for endpoint in &plan.api.endpoints {
@@ -192,8 +212,8 @@ async fn documents(plan: &Plan, store: &Store, openapi: &str) -> Result<Vec<Veri
         }
     }
     let document = get("/openapi.json", Some(serde_json::json!({ "openapi": ANY, "paths": paths })));
-    let described = try_case(&service, &document, "").await.map_err(broken)?;
-    let mut uncounted = try_case(&service, &get("/metrics", None), "").await.map_err(broken)?;
+    let described = try_case(&service, &document, keys).await.map_err(broken)?;
+    let mut uncounted = try_case(&service, &get("/metrics", None), keys).await.map_err(broken)?;
     let metrics = service.metrics();
     let line = r#"http_requests_total{method="GET",route="/openapi.json",status="200"} 1"#;
     if !metrics.lines().any(|found| found == line) {

@@ -1,6 +1,7 @@
 //! An API: its endpoints with their procedures, rate limits and events.
 
-use crate::procedure::Procedure;
+use crate::procedure::{Item, Procedure, Step};
+use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
 use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName};
 
@@ -66,6 +67,17 @@ pub struct EventDeclaration {
     pub also: Vec<EventName>,
     /// What its payload holds.
     pub fields: Vec<(FieldName, FieldType)>,
+}
+
+impl Endpoint {
+    /// What it needs of the key that it is called with.
+    #[must_use]
+    pub fn scope(&self) -> Option<&Scope> {
+        self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, Step::Authorize { scope, .. }) | Item::Do(Step::Authorize { scope, .. }) => scope.as_ref(),
+            Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+        })
+    }
 }
 
 impl RateLimitPolicy {

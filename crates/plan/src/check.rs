@@ -76,7 +76,15 @@ impl Checker {
                 if surroundings == Surroundings::Transaction {
                     self.found.push("a transaction inside a transaction".to_owned());
                 }
-                self.block(body, slots, Surroundings::Transaction)
+                let end = self.block(body, slots, Surroundings::Transaction);
+                let recalls = |item: &&Item| matches!(item, Item::Let(_, Step::Recall(_)) | Item::Do(Step::Recall(_)));
+                if body.iter().skip(1).any(|item| recalls(&item)) {
+                    self.found.push("a transaction recalls an answer after its first step".to_owned());
+                }
+                if end.is_some() && body.first().filter(recalls).is_some() {
+                    self.found.push("a transaction that keeps its answer goes on behind it".to_owned());
+                }
+                end
             }
             Item::Match(slot, arms) => self.arms(slot, arms, &slots, surroundings),
             Item::Exit(response, _) => {
@@ -137,7 +145,12 @@ impl Checker {
             | (StepPlace::Inside, Surroundings::Transaction) => {}
         }
         match step {
-            Step::Authorize { .. } | Step::Limit { .. } | Step::Generate(_) | Step::VerifySignature { .. } => {}
+            Step::Authorize { .. }
+            | Step::Limit { .. }
+            | Step::Claim
+            | Step::Generate(_)
+            | Step::VerifySignature { .. } => {}
+            Step::Recall(claim) => self.slot(claim, slots),
             Step::Validate(
                 Input::Body(_) | Input::Changes(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_),
             ) => {}

@@ -1,7 +1,8 @@
 //! A database: the tables wanted, the migrations that make them, and what a server was seen to hold.
 
 use serde::{Deserialize, Serialize};
-use vocab::{ColumnName, Engine, FieldType, TableName};
+use std::fmt;
+use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
 
 /// A database as the plan wants it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,9 @@ pub struct Column {
     pub field_type: FieldType,
     /// Whether it may be null.
     pub nullability: Nullability,
+    /// What a row holds that was written without the column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Datum>,
     /// Who may see it.
     pub sensitivity: Sensitivity,
     /// What it means.
@@ -105,6 +109,24 @@ pub struct Statement {
     pub lock: LockClass,
     /// How it is taken back.
     pub undo: Undo,
+    /// What makes it superfluous: another task of the workspace may have seen to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<ColumnPresent>,
+}
+
+/// A column that may be there already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnPresent {
+    /// The table.
+    pub table: TableName,
+    /// The column.
+    pub column: ColumnName,
+}
+
+impl fmt::Display for ColumnPresent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} has {}", self.table, self.column)
+    }
 }
 
 /// What a statement keeps others from doing while it runs.

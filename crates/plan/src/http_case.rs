@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 pub const ANY: &str = "${any}";
 /// In a request header: a valid API key.
 pub const API_KEY: &str = "${api_key}";
+/// In a request header: an API key that was valid until it expired.
+pub const EXPIRED_API_KEY: &str = "${expired_api_key}";
+/// In a request header: an API key that is valid and may be used for nothing.
+pub const POWERLESS_API_KEY: &str = "${powerless_api_key}";
 /// In the path of a request, or in an expected body: the id of what the request before made.
 pub const ID: &str = "${id}";
 /// In a body: another short text in every request, for values that must be unique.
@@ -16,6 +20,26 @@ pub const UNIQUE: &str = "${unique}";
 pub const UNKNOWN_API_KEY: &str = "ipk_0000000000000000000000003mif3b";
 /// Most repetitions of one request: a limit above it is not tried at its full height.
 pub const MAX_REPEAT: u32 = 1001;
+
+/// The keys that stand for the placeholders of a case.
+pub struct CaseKeys {
+    /// For [`API_KEY`].
+    pub good: String,
+    /// For [`EXPIRED_API_KEY`].
+    pub expired: String,
+    /// For [`POWERLESS_API_KEY`].
+    pub powerless: String,
+}
+
+impl CaseKeys {
+    /// The text with the keys in the place of their placeholders.
+    #[must_use]
+    pub fn filled(&self, text: &str) -> String {
+        text.replace(API_KEY, &self.good)
+            .replace(EXPIRED_API_KEY, &self.expired)
+            .replace(POWERLESS_API_KEY, &self.powerless)
+    }
+}
 
 /// A request and its expected answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ pub mod print;
 pub mod problem;
 pub mod procedure;
 pub mod query;
+pub mod scope;
 pub mod shape;
 pub mod system;
 pub mod value;
@@ -23,6 +24,7 @@ pub use persisted::PersistedPlan;
 pub use problem::Problem;
 pub use procedure::{Item, Outcome, Procedure, Step, Trigger};
 pub use query::{Query, Write};
+pub use scope::{Access, Scope};
 pub use shape::{Shape, ShapeField};
 pub use value::Value;
 

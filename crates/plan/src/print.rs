@@ -32,6 +32,9 @@ pub fn plan(plan: &Plan) -> String {
         let _ = writeln!(text, "\nmigration {}", migration.name);
         for statement in &migration.statements {
             let _ = writeln!(text, "  -- {}", statement.why);
+            if let Some(there) = &statement.unless {
+                let _ = writeln!(text, "  -- unless {there}");
+            }
             for line in statement.sql.lines() {
                 let _ = writeln!(text, "  {line}");
             }
@@ -126,6 +129,8 @@ pub fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Authorize { .. } => "authorize",
         Step::Limit { .. } => "limit",
+        Step::Claim => "claim",
+        Step::Recall(_) => "recall",
         Step::Validate(_) => "validate",
         Step::Generate(_) => "generate",
         Step::Check(_) => "check",
@@ -147,14 +152,15 @@ pub fn step_name(step: &Step) -> &'static str {
 fn step(step: &Step) -> String {
     let name = step_name(step);
     match step {
-        Step::Authorize { scheme, failures } => {
+        Step::Authorize { scheme, scope, failures } => {
             let scheme = match scheme {
                 Scheme::ApiKey => "api key",
                 Scheme::AccessToken => "access token",
             };
+            let scope = scope.as_ref().map_or(String::new(), |scope| format!(" with scope {scope}"));
             let failures =
                 failures.as_ref().map_or(String::new(), |policy| format!(", failures count against {policy}"));
-            format!("{name} by {scheme}{failures}")
+            format!("{name} by {scheme}{scope}{failures}")
         }
         Step::Limit { policy, by } => {
             let by = match by {
@@ -163,6 +169,8 @@ fn step(step: &Step) -> String {
             };
             format!("{name} {policy} by {by}")
         }
+        Step::Claim => format!("{name} the idempotency key"),
+        Step::Recall(claim) => format!("{name} the answer kept for {claim}"),
         Step::Validate(input) => match input {
             Input::Body(what) => format!("{name} body as {}", shape(what)),
             Input::Changes(what) => format!("{name} body as changes of {}", shape(what)),
@@ -210,9 +218,10 @@ fn shape(shape: &Shape) -> String {
     let fields: Vec<String> = shape
         .fields
         .iter()
-        .map(|field| match field.presence {
-            Presence::Required => field.name.to_string(),
-            Presence::Optional => format!("{}?", field.name),
+        .map(|field| match (field.presence, &field.default) {
+            (Presence::Required, _) => field.name.to_string(),
+            (Presence::Optional, None) => format!("{}?", field.name),
+            (Presence::Optional, Some(default)) => format!("{} = {}", field.name, default.to_json()),
         })
         .collect();
     format!("{} {{ {} }}", shape.name, fields.join(", "))

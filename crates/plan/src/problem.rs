@@ -10,10 +10,14 @@ pub enum Problem {
     MalformedRequest,
     /// The body is not JSON.
     MalformedBody,
+    /// The idempotency key is none.
+    MalformedIdempotencyKey,
     /// No API key was sent.
     MissingCredentials,
     /// The API key is wrong.
     InvalidCredentials,
+    /// The API key is right and must not be used for this.
+    InsufficientScope,
     /// Nothing has this path.
     NotFound,
     /// The path answers other methods.
@@ -22,6 +26,8 @@ pub enum Problem {
     RequestTimeout,
     /// A unique value is taken.
     Conflict,
+    /// Another request with the same idempotency key is under way.
+    RequestInProgress,
     /// The record has changed since the caller read it.
     PreconditionFailed,
     /// The body is over the limit.
@@ -30,6 +36,8 @@ pub enum Problem {
     UnsupportedMediaType,
     /// Fields are wrong.
     ValidationFailed,
+    /// The idempotency key was sent before with another request.
+    IdempotencyKeyReused,
     /// The caller is over the limit.
     RateLimited,
     /// A bug, or a failure with no better name.
@@ -42,19 +50,23 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::MalformedRequest,
         Self::MalformedBody,
+        Self::MalformedIdempotencyKey,
         Self::MissingCredentials,
         Self::InvalidCredentials,
+        Self::InsufficientScope,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::Conflict,
+        Self::RequestInProgress,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::ValidationFailed,
+        Self::IdempotencyKeyReused,
         Self::RateLimited,
         Self::InternalError,
         Self::Unavailable,
@@ -97,6 +109,12 @@ impl Problem {
                 ("malformed-request", 400, "Malformed request", Some("the request is not valid HTTP"))
             }
             Self::MalformedBody => ("malformed-body", 400, "Malformed body", Some("the body is not valid JSON")),
+            Self::MalformedIdempotencyKey => (
+                "malformed-idempotency-key",
+                400,
+                "Malformed idempotency key",
+                Some("an `Idempotency-Key` is sent once and has 1 to 255 visible ASCII characters"),
+            ),
             Self::MissingCredentials => (
                 "missing-credentials",
                 401,
@@ -109,12 +127,19 @@ impl Problem {
                 "Authentication failed",
                 Some("the API key is unknown, expired or revoked"),
             ),
+            Self::InsufficientScope => ("insufficient-scope", 403, "Insufficient scope", None),
             Self::NotFound => ("not-found", 404, "Not found", Some("no resource has this path")),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "Method not allowed", None),
             Self::RequestTimeout => {
                 ("request-timeout", 408, "Request timed out", Some("the body did not arrive in time"))
             }
             Self::Conflict => ("conflict", 409, "Conflict", Some("a record with the same unique value exists")),
+            Self::RequestInProgress => (
+                "request-in-progress",
+                409,
+                "Request in progress",
+                Some("another request with this `Idempotency-Key` is still being worked on"),
+            ),
             Self::PreconditionFailed => (
                 "precondition-failed",
                 412,
@@ -126,6 +151,12 @@ impl Problem {
                 ("unsupported-media-type", 415, "Unsupported media type", Some("send the body as `application/json`"))
             }
             Self::ValidationFailed => ("validation-failed", 422, "Validation failed", None),
+            Self::IdempotencyKeyReused => (
+                "idempotency-key-reused",
+                422,
+                "Idempotency key reused",
+                Some("this `Idempotency-Key` was sent before with another request"),
+            ),
             Self::RateLimited => ("rate-limited", 429, "Too many requests", None),
             Self::InternalError => (
                 "internal-error",

@@ -3,6 +3,7 @@
 
 use crate::problem::Problem;
 use crate::query::{Cardinality, Holes, OnConflict, Query, Write};
+use crate::scope::Scope;
 use crate::shape::Shape;
 use crate::value::{Condition, Value};
 use serde::{Deserialize, Serialize};
@@ -144,10 +145,14 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Makes the principal, or ends with 401. Failures count against the address under the policy.
+    /// Makes the principal, or ends with 401. Failures count against the address under the policy. Whoever is known and may
+    /// not do this ends with 403, which counts against the principal.
     Authorize {
         /// How callers prove who they are.
         scheme: Scheme,
+        /// What a key must have been given; nothing where every key will do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<Scope>,
         /// The policy that failures count against.
         failures: Option<PolicyName>,
     },
@@ -158,6 +163,13 @@ pub enum Step {
         /// Whom the request is counted for.
         by: LimitKey,
     },
+    /// Takes the request's `Idempotency-Key`, where it brings one, or ends with 409 while another request with it is under
+    /// way. Gives a claim.
+    Claim,
+    /// The first step of a transaction that exits on every path. Ends with the answer that was kept under the claim's key, or
+    /// with 422 where it was kept for another request. Where there is none, the answer with which the transaction exits is
+    /// kept together with its writes.
+    Recall(SlotName),
     /// Reads what the request brings and checks it, or ends with 4xx. Gives a record.
     Validate(Input),
     /// A new value nobody can guess.
@@ -372,6 +384,8 @@ impl Step {
             Self::Await { .. } | Self::Fetch { .. } => Some(&[Answered, Refused, Unknown]),
             Self::Authorize { .. }
             | Self::Limit { .. }
+            | Self::Claim
+            | Self::Recall(_)
             | Self::Validate(_)
             | Self::Generate(_)
             | Self::Digest(_)
@@ -391,12 +405,13 @@ impl Step {
         match self {
             Self::Authorize { .. }
             | Self::Limit { .. }
+            | Self::Claim
             | Self::Validate(_)
             | Self::HashPassword(_)
             | Self::VerifyPassword { .. }
             | Self::Await { .. }
             | Self::Fetch { .. } => StepPlace::Outside,
-            Self::Write(_) | Self::Emit { .. } | Self::Enqueue { .. } => StepPlace::Inside,
+            Self::Recall(_) | Self::Write(_) | Self::Emit { .. } | Self::Enqueue { .. } => StepPlace::Inside,
             Self::Generate(_)
             | Self::Check(_)
             | Self::Digest(_)

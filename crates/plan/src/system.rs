@@ -1,7 +1,10 @@
-//! The tables that every API brings with it: the outbox and the API keys.
+//! The tables that every API brings with it: the outbox, the API keys and the answers kept for idempotency keys.
 
 use crate::database::{Column, Nullability, Sensitivity, Table};
 use vocab::{ColumnName, FieldType, TableName};
+
+/// Longest answer that is kept for an idempotency key, in characters.
+pub const MAX_KEPT_BODY: u32 = 4_194_304;
 
 /// Events, written in the transaction of the change they tell of.
 ///
@@ -38,13 +41,50 @@ pub fn api_keys() -> Table {
             required("hint", FieldType::Line { max: 8 }, Sensitivity::Plain, "its first characters"),
             required("hash", FieldType::Line { max: 64 }, Sensitivity::Secret, "SHA-256, lower-case hex"),
             required("created_at", FieldType::Timestamp, Sensitivity::Plain, "when it was made"),
-            Column {
-                nullability: Nullability::Nullable,
-                ..required("revoked_at", FieldType::Timestamp, Sensitivity::Plain, "when it stopped being good")
-            },
+            optional("revoked_at", FieldType::Timestamp, "when it stopped being good"),
+            optional("expires_at", FieldType::Timestamp, "from when on it is no longer good"),
+            optional("scopes", FieldType::Text { max: 4000 }, "what it may be used for; null: everything"),
+            optional("last_used_at", FieldType::Timestamp, "when it was used last, within a minute"),
+            optional("replaces", FieldType::Uuid, "the key that it was made to replace"),
+            optional("caller", FieldType::Uuid, "the first key of its line, for limits; null: itself"),
         ],
         primary_key: vec![column_name("id")],
         unique: vec![vec![column_name("hash")]],
+    }
+}
+
+/// Answers by the idempotency key that they were given to. Rows are forgotten after a day; their ids sort by time.
+///
+/// # Panics
+/// Never: the names are literals and a test builds the table.
+#[must_use]
+pub fn idempotency_answers() -> Table {
+    Table {
+        name: table_name("idempotency_answers"),
+        comment: "answers by idempotency key, kept for a day with the writes that they tell of".to_owned(),
+        columns: vec![
+            required("id", FieldType::Uuid, Sensitivity::Plain, "sorts by time"),
+            required(
+                "claim",
+                FieldType::Line { max: 64 },
+                Sensitivity::Plain,
+                "SHA-256 of caller and key, lower-case hex",
+            ),
+            required(
+                "fingerprint",
+                FieldType::Line { max: 64 },
+                Sensitivity::Plain,
+                "SHA-256 of method, path and body, lower-case hex",
+            ),
+            required("status", FieldType::Integer, Sensitivity::Plain, "the answer's status"),
+            required("headers", FieldType::Json, Sensitivity::Plain, "the answer's own headers by lower-case name"),
+            Column {
+                nullability: Nullability::Nullable,
+                ..required("body", FieldType::Text { max: MAX_KEPT_BODY }, Sensitivity::Personal, "the answer's body")
+            },
+        ],
+        primary_key: vec![column_name("id")],
+        unique: vec![vec![column_name("claim")]],
     }
 }
 
@@ -53,9 +93,14 @@ fn required(name: &str, field_type: FieldType, sensitivity: Sensitivity, comment
         name: column_name(name),
         field_type,
         nullability: Nullability::NotNull,
+        default: None,
         sensitivity,
         comment: comment.to_owned(),
     }
+}
+
+fn optional(name: &str, field_type: FieldType, comment: &str) -> Column {
+    Column { nullability: Nullability::Nullable, ..required(name, field_type, Sensitivity::Plain, comment) }
 }
 
 fn table_name(text: &str) -> TableName {
@@ -71,6 +116,7 @@ mod tests {
     #[test]
     fn the_tables_can_be_built() {
         assert_eq!(super::outbox_events().columns.len(), 4);
-        assert_eq!(super::api_keys().columns.len(), 6);
+        assert_eq!(super::api_keys().columns.len(), 11);
+        assert_eq!(super::idempotency_answers().columns.len(), 6);
     }
 }

@@ -106,6 +106,9 @@ fn shape(name: &str, names: &[&str]) -> Shape {
             field_type: FieldType::Line { max: 200 },
             presence: Presence::Required,
             min_length: 1,
+            max_length: None,
+            bounds: vocab::Bounds::default(),
+            default: None,
             description: String::new(),
         })
         .collect();
@@ -349,7 +352,7 @@ fn checkout() {
         "POST",
         "/api/checkout",
         vec![
-            Item::Do(Step::Authorize { scheme: Scheme::AccessToken, failures: Some(policy("default")) }),
+            Item::Do(Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) }),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("input", Step::Validate(Input::Body(shape("Checkout", &["product_id"])))),
             bind("order_id", Step::Generate(Generated::Uuid)),
@@ -657,7 +660,10 @@ fn filtered_list() {
         "GET",
         "/api/orders",
         vec![
-            bind("caller", Step::Authorize { scheme: Scheme::AccessToken, failures: Some(policy("default")) }),
+            bind(
+                "caller",
+                Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) },
+            ),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Listing(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),
@@ -695,7 +701,10 @@ fn graphql_operation() {
         name: ProcedureName::parse("query_orders").unwrap(),
         trigger: Trigger::GraphQl { operation: GraphQlOperation::Query, field: field("orders") },
         body: vec![
-            bind("caller", Step::Authorize { scheme: Scheme::AccessToken, failures: Some(policy("default")) }),
+            bind(
+                "caller",
+                Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) },
+            ),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Selection(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),
@@ -755,4 +764,9 @@ fn malformed_procedures_are_refused() {
         found(vec![Item::Transaction(vec![Item::Transaction(vec![])]), done()]),
         "a transaction inside a transaction"
     );
+    let recall = || Item::Do(Step::Recall(slot("claim")));
+    let recalling = |body: Vec<Item>| found(vec![bind("claim", Step::Claim), Item::Transaction(body), done()]);
+    assert_eq!(recalling(vec![recall()]), "a transaction that keeps its answer goes on behind it");
+    assert_eq!(recalling(vec![emit("e", &[]), recall()]), "a transaction recalls an answer after its first step");
+    assert_eq!(found(vec![Item::Transaction(vec![recall(), done()])]), "slot `claim` is used before it is bound");
 }

@@ -7,12 +7,12 @@ use crate::intent::{Inferred, infer, target};
 use catalog::Catalog;
 use plan::api::{ApiPlan, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, Scheme, Trigger};
-use plan::{Decision, Phase, Table, check, system};
+use plan::{Access, Decision, Item, Phase, Scope, Step, Table, check, system};
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, ResponseFormat, RuleValue, SecurityFeature, Segment,
     Spanned,
 };
-use vocab::{Diagnostic, PolicyName, ProcedureName};
+use vocab::{Diagnostic, PolicyName, ProcedureName, TableName};
 
 /// Largest accepted body of an endpoint, in bytes.
 const MAX_BODY_BYTES: u64 = 65_536;
@@ -89,8 +89,8 @@ impl Designer<'_> {
     fn check_features(&mut self, features: &[Spanned<SecurityFeature>]) {
         for feature in features {
             match feature.value {
-                SecurityFeature::RateLimiting | SecurityFeature::InputValidation => {}
-                SecurityFeature::Cors | SecurityFeature::SecurityHeaders | SecurityFeature::Idempotency => {
+                SecurityFeature::RateLimiting | SecurityFeature::InputValidation | SecurityFeature::Idempotency => {}
+                SecurityFeature::Cors | SecurityFeature::SecurityHeaders => {
                     self.problems.push(
                         Diagnostic::error(
                             codes::SECURITY_FEATURE_NOT_BUILT,
@@ -110,15 +110,23 @@ impl Designer<'_> {
         self.check_overrides(endpoint);
         let inferred = infer(endpoint, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
         let resolved = entity::resolve(endpoint, requirements, &inferred, self.catalog)
-            .map_err(|problems| self.problems.extend(problems))
+            .map_err(|problems| self.refuse(problems))
             .ok()?;
-        self.check_fields(endpoint, &resolved);
         let by = self.limit_key(endpoint, requirements, scheme)?;
         if self.problems.len() > problems_before {
             return None;
         }
         let policy = self.policy(endpoint, requirements);
         Some(self.lower(endpoint, &inferred, &resolved, Guarded { scheme, policy, by }))
+    }
+
+    /// Endpoints of one entity share their rules, and what is wrong with one is said once.
+    fn refuse(&mut self, problems: Vec<Diagnostic>) {
+        for problem in problems {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
     }
 
     fn lower(
@@ -138,19 +146,22 @@ impl Designer<'_> {
             endpoint.validation.iter().filter(is_required).map(|rule| rule.name.value.clone()).collect();
         let given = Given {
             entity,
+            asked: &resolved.asked,
             emits: inferred.intent.emits.as_ref(),
             required: &required,
             guarded: &guarded,
             path: endpoint.path.as_str(),
             key: target(&endpoint.path).and_then(|target| target.key),
         };
-        let behaved = behaviour::lower(&inferred.intent.behavior, &given)
+        let mut behaved = behaviour::lower(&inferred.intent.behavior, &given)
             .expect("a test shows that every behaviour of the catalogue is in the list");
+        let scope = ask_for_scope(&mut behaved.body, &behaved.table.name);
         let emits = behaved.event.as_ref().map_or_else(String::new, |(event, _)| format!(" and emits `{event}`"));
         let decision = format!("{}{emits}", behaved.summary);
         self.decide(Phase::ImplementEndpointLogic, &subject, decision, inferred.reason.clone());
         self.decide_fields(resolved);
         self.decide_guards(&subject, &guarded);
+        self.decide_scope(&subject, scope);
         self.add_table(behaved.table);
         if let Some((name, fields)) = behaved.event {
             self.add_event(EventDeclaration { also: self.catalog.generalisations(&name), name, fields });
@@ -189,6 +200,16 @@ impl Designer<'_> {
         };
         let decision = format!("{decision}, policy `{}`", guarded.policy);
         self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason.to_owned());
+    }
+
+    fn decide_scope(&mut self, subject: &str, scope: Option<Scope>) {
+        let Some(scope) = scope else { return };
+        let reason = match scope.access {
+            Access::Read => format!("its procedure reads `{}` and changes nothing", scope.collection),
+            Access::Write => format!("its procedure writes `{}`", scope.collection),
+        };
+        let decision = format!("needs the scope `{scope}`; a key without any scopes has them all");
+        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
     }
 
     fn scheme(&mut self, endpoint: &spec::Endpoint) -> Option<Scheme> {
@@ -234,32 +255,12 @@ impl Designer<'_> {
         }));
     }
 
-    /// Rules about a field that the catalogue describes are not read yet, nor are fields of any JSON.
-    fn check_fields(&mut self, endpoint: &spec::Endpoint, resolved: &Resolved) {
-        for rule in &endpoint.validation {
-            let is_made = resolved.made.iter().any(|(name, ..)| *name == rule.name.value);
-            let unread = rule.rules.iter().find(|(word, value)| {
-                value.value == RuleValue::Text("json".to_owned()) || !is_made && word.value != "required"
-            });
-            if let Some((word, _)) = unread {
-                let message = format!("this producer does not read `{}` of `{}` yet", word.value, rule.name.value);
-                self.problems
-                    .push(Diagnostic::error(codes::OVERRIDE_NOT_BUILT, message, &word.place).with_help("remove it"));
-            }
-        }
-    }
-
-    /// Once for each entity that the task made.
+    /// Once for each entity.
     fn decide_fields(&mut self, resolved: &Resolved) {
-        for (name, field_type, reason) in &resolved.made {
+        for (name, decision, reason) in &resolved.decided {
             let subject = format!("field `{}.{name}`", resolved.entity.table);
             if !self.decisions.iter().any(|decision| decision.subject == subject) {
-                self.decide(
-                    Phase::CreateSchemaAndTables,
-                    &subject,
-                    format!("holds {}", field_type.describe()),
-                    reason.clone(),
-                );
+                self.decide(Phase::CreateSchemaAndTables, &subject, decision.clone(), reason.clone());
             }
         }
     }
@@ -333,6 +334,10 @@ impl Designer<'_> {
         if !endpoints.is_empty() {
             self.add_table(system::outbox_events());
             self.add_table(system::api_keys());
+            let claims = |item: &Item| matches!(item, Item::Let(_, Step::Claim));
+            if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(claims)) {
+                self.add_table(system::idempotency_answers());
+            }
         }
     }
 
@@ -352,6 +357,19 @@ impl Designer<'_> {
         );
         format
     }
+}
+
+/// Makes a procedure that asks for an API key ask for the scope that follows from what it does. Access tokens have none.
+fn ask_for_scope(body: &mut [Item], collection: &TableName) -> Option<Scope> {
+    let access = Access::of(body);
+    body.iter_mut().find_map(|item| match item {
+        Item::Let(_, Step::Authorize { scheme: Scheme::ApiKey, scope, .. })
+        | Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope, .. }) => {
+            *scope = Some(Scope { collection: collection.clone(), access });
+            scope.clone()
+        }
+        Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+    })
 }
 
 /// `post_api_contact`, `get_api_orders_by_id`: unique, because method and path are. Long paths keep their end, which tells them apart.

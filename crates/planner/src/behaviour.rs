@@ -9,7 +9,7 @@ mod record_list;
 mod record_replace;
 mod record_update;
 
-use catalog::Entity;
+use catalog::{Entity, Field};
 use plan::database::{Column, Nullability, Sensitivity};
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
 use plan::query::{Assigned, Cardinality, Holes, Output, Predicate, RowLock, Write};
@@ -39,6 +39,8 @@ pub struct Behaved {
 /// What a behaviour is given.
 pub struct Given<'a> {
     pub entity: &'a Entity,
+    /// The entity's fields as requests may bring them.
+    pub asked: &'a [Field],
     /// The event that tells of it, where the rule names one.
     pub emits: Option<&'a EventName>,
     /// Fields that the task asks for although the entity does not.
@@ -75,18 +77,33 @@ impl Given<'_> {
         let policy = self.guarded.policy.clone();
         let mut items = Vec::new();
         if let Some(scheme) = self.guarded.scheme {
-            items.push(Item::Do(Step::Authorize { scheme, failures: Some(policy.clone()) }));
+            items.push(Item::Do(Step::Authorize { scheme, scope: None, failures: Some(policy.clone()) }));
         }
         items.push(Item::Do(Step::Limit { policy, by: self.guarded.by }));
         items
     }
 
+    /// The guards of a change: sent again with the same idempotency key, it is made once.
+    fn write_guards(&self) -> Vec<Item> {
+        let mut items = self.guards();
+        items.push(Item::Let(slot("claim"), Step::Claim));
+        items
+    }
+
     /// The steps before a new row: who may call, what comes in, and the row's id.
     fn opening(&self) -> Vec<Item> {
-        let mut items = self.guards();
+        let mut items = self.write_guards();
         items.push(Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))));
         items.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid)));
         items
+    }
+
+    /// The transaction of a change with its answer, which stands for it when the request is sent again.
+    fn once(&self, changes: Vec<Item>, answer: Response) -> Item {
+        let mut items = vec![Item::Do(Step::Recall(slot("claim")))];
+        items.extend(changes);
+        items.push(Item::Exit(answer, Writes::Keep));
+        Item::Transaction(items)
     }
 
     /// The new row: id, the fields of the request, the times, the first version.
@@ -118,7 +135,7 @@ impl Given<'_> {
 
     fn columns_as_fields(&self, wanted: impl Fn(&str) -> bool) -> Vec<(FieldName, FieldType)> {
         let columns = self.table().columns.into_iter().filter(|column| wanted(column.name.as_str()));
-        columns.map(|column| (field_name(column.name.as_str()), column.field_type)).collect()
+        columns.map(|column| (field_name(column.name.as_str()), column.field_type.clone())).collect()
     }
 
     /// What callers see of a record: everything but the version, which is its tag.
@@ -208,18 +225,15 @@ impl Given<'_> {
         let payload =
             fields.iter().map(|(name, _)| (name.clone(), Value::Field(slot("fresh"), name.clone()))).collect();
         changes.push(Item::Do(Step::Emit { event: event.clone(), payload }));
-        let mut body = self.guards();
+        let mut body = self.write_guards();
         body.push(Item::Let(slot("input"), Step::Validate(input)));
-        body.push(Item::Transaction(changes));
-        body.push(Item::Exit(
-            Response::Answer {
-                status: 200,
-                body: self.answer(|name| Value::Field(slot("fresh"), name.clone())),
-                tag: Some(Value::Field(slot("fresh"), field_name("row_version"))),
-                location: None,
-            },
-            Writes::Keep,
-        ));
+        let answer = Response::Answer {
+            status: 200,
+            body: self.answer(|name| Value::Field(slot("fresh"), name.clone())),
+            tag: Some(Value::Field(slot("fresh"), field_name("row_version"))),
+            location: None,
+        };
+        body.push(self.once(changes, answer));
         Behaved { summary, body, table, event: Some((event, fields)), example: self.example() }
     }
 
@@ -237,7 +251,7 @@ impl Given<'_> {
     }
 
     fn shape(&self) -> Shape {
-        shape(self.entity, self.required)
+        shape(self.entity, self.asked, self.required)
     }
 
     fn table(&self) -> Table {
@@ -245,18 +259,20 @@ impl Given<'_> {
             name: column_name(name),
             field_type,
             nullability: Nullability::NotNull,
+            default: None,
             sensitivity: Sensitivity::Plain,
             comment: comment.to_owned(),
         };
         let mut columns = vec![plain("id", FieldType::Uuid, "made by the server; sorts by time")];
         columns.extend(self.entity.fields.iter().map(|field| Column {
             name: column_name(field.name.as_str()),
-            field_type: field.field_type,
+            field_type: field.field_type.clone(),
             // What the entity leaves open stays nullable even where this task asks for it: another task may not.
-            nullability: match field.presence {
-                catalog::Presence::Required => Nullability::NotNull,
-                catalog::Presence::Optional => Nullability::Nullable,
+            nullability: match (field.presence, &field.default) {
+                (catalog::Presence::Required, _) | (catalog::Presence::Optional, Some(_)) => Nullability::NotNull,
+                (catalog::Presence::Optional, None) => Nullability::Nullable,
             },
+            default: field.default.clone(),
             sensitivity: match field.sensitivity {
                 catalog::Sensitivity::Plain => Sensitivity::Plain,
                 catalog::Sensitivity::Personal => Sensitivity::Personal,
@@ -282,24 +298,7 @@ impl Given<'_> {
 
     /// A body with an example value in every field.
     fn example(&self) -> serde_json::Value {
-        let fields = self.entity.fields.iter();
-        fields
-            .map(|field| {
-                let value = match field.field_type {
-                    FieldType::Integer => field.example.parse::<i64>().map_or(serde_json::Value::Null, Into::into),
-                    FieldType::Boolean => (field.example == "true").into(),
-                    FieldType::Line { .. }
-                    | FieldType::Text { .. }
-                    | FieldType::Email
-                    | FieldType::Phone
-                    | FieldType::Url
-                    | FieldType::Timestamp
-                    | FieldType::Uuid
-                    | FieldType::Json => field.example.as_str().into(),
-                };
-                (field.name.to_string(), value)
-            })
-            .collect()
+        self.asked.iter().map(|field| (field.name.to_string(), field.example_value().to_json())).collect()
     }
 }
 
@@ -314,9 +313,8 @@ fn unless_found(name: &str, problem: Problem) -> Item {
     )
 }
 
-fn shape(entity: &Entity, required: &[FieldName]) -> Shape {
-    let fields = entity
-        .fields
+fn shape(entity: &Entity, asked: &[Field], required: &[FieldName]) -> Shape {
+    let fields = asked
         .iter()
         .map(|field| {
             let presence = match field.presence {
@@ -326,9 +324,12 @@ fn shape(entity: &Entity, required: &[FieldName]) -> Shape {
             };
             ShapeField {
                 name: field.name.clone(),
-                field_type: field.field_type,
+                field_type: field.field_type.clone(),
                 presence,
                 min_length: field.min_length,
+                max_length: field.max_length,
+                bounds: field.bounds.clone(),
+                default: field.default.clone().filter(|_| presence == Presence::Optional),
                 description: field.description.clone(),
             }
         })

@@ -2,15 +2,18 @@
 //! procedures, so a behaviour needs no list of its own.
 
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
-use plan::http_case::{ANY, API_KEY, CaseRequest, Expectation, HttpCase, ID, MAX_REPEAT, UNIQUE, UNKNOWN_API_KEY};
+use plan::http_case::{
+    ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, POWERLESS_API_KEY, UNIQUE,
+    UNKNOWN_API_KEY,
+};
 use plan::procedure::{Input, Item, Response, Scheme, Step, Trigger};
 use plan::query::{Holes, OnConflict, Write};
-use plan::shape::{Presence, Shape};
+use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::Value;
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use vocab::{FieldType, TableName};
+use vocab::{Datum, Decimal, FieldType, TableName};
 
 /// A key that no record has.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -58,16 +61,17 @@ impl<'a> Asker<'a> {
     fn cases(&self) -> Vec<HttpCase> {
         let body = &self.endpoint.procedure.body;
         let mut cases = Vec::new();
-        match body.last() {
-            Some(Item::Exit(Response::Answer { status, body, tag, .. }, _)) => {
+        match final_response(body) {
+            Some(Response::Answer { status, body, tag, .. }) => {
                 cases.extend(self.answers(*status, body.iter().map(|field| field.name.as_str()), tag.as_ref()));
             }
-            Some(Item::Exit(Response::Rows { .. }, _)) => {
+            Some(Response::Rows { .. }) => {
                 let request = self.request();
                 cases.push(self.case("lists", request, 200).with_body(&json!({"items": ANY, "next": ANY})));
             }
-            _ => {}
+            Some(Response::Problem(_) | Response::Redirect(_) | Response::Done) | None => {}
         }
+        cases.extend(self.repetitions());
         for item in body {
             match item {
                 Item::Let(_, Step::Validate(Input::Body(shape))) => cases.extend(self.wrong_bodies(shape)),
@@ -125,6 +129,55 @@ impl<'a> Asker<'a> {
             cases.push(self.problem("refuses another version", stale, Problem::PreconditionFailed));
         }
         cases
+    }
+
+    /// A request that makes something is sent again with its idempotency key: as it was, and otherwise.
+    fn repetitions(&self) -> Vec<HttpCase> {
+        let claims = |item: &Item| matches!(item, Item::Let(_, Step::Claim));
+        if !self.endpoint.procedure.body.iter().any(claims) || self.path.contains('{') || self.right.is_null() {
+            return Vec::new();
+        }
+        let keyed = |key: &str, body: &Json| {
+            let mut request = self.request().with_body(body);
+            request.headers.insert("idempotency-key".to_owned(), format!("{key}-{}", self.endpoint.procedure.name));
+            request
+        };
+        let text = self.right.to_string().replace(UNIQUE, "repeated");
+        let once: Json = serde_json::from_str(&text).unwrap_or_else(|_| self.right.clone());
+        let Some(Response::Answer { status, .. }) = final_response(&self.endpoint.procedure.body) else {
+            return Vec::new();
+        };
+        let mut replayed = self.case("answers a repeated request as before", keyed("same", &once), *status);
+        replayed.before = Some(keyed("same", &once));
+        replayed.expect.headers.insert("idempotency-replayed".to_owned(), "true".to_owned());
+        if answers_id(self.endpoint) {
+            replayed = replayed.with_body(&json!({"id": ID}));
+        }
+        let malformed = keyed(&"k".repeat(256), &once);
+        let mut cases =
+            vec![replayed, self.problem("refuses a malformed key", malformed, Problem::MalformedIdempotencyKey)];
+        if let Some(other) = self.another(&once) {
+            let shows = "refuses another request with the same key";
+            let mut reused = self.problem(shows, keyed("other", &other), Problem::IdempotencyKeyReused);
+            let text = self.right.to_string().replace(UNIQUE, "reused");
+            reused.before = serde_json::from_str(&text).ok().map(|body| keyed("other", &body));
+            cases.push(reused);
+        }
+        cases
+    }
+
+    /// The body with another text in it.
+    fn another(&self, body: &Json) -> Option<Json> {
+        let is_text = |field: &&plan::shape::ShapeField| match field.field_type {
+            FieldType::Line { max } | FieldType::Text { max } => max >= field.min_length.max(7),
+            _ => false,
+        };
+        let mut other = body.clone();
+        match shape_of(self.endpoint)?.fields.iter().find(is_text) {
+            Some(field) => other[field.name.as_str()] = "another".into(),
+            None => other = serde_json::from_str(&body.to_string().replacen('@', ".another@", 1)).ok()?,
+        }
+        (other != *body).then_some(other)
     }
 
     fn missing(&self) -> HttpCase {
@@ -214,21 +267,29 @@ impl<'a> Asker<'a> {
         let mut cases = Vec::new();
         for field in &shape.fields {
             let name = field.name.as_str();
-            let (shows, value, code): (&str, Json, &str) = match field.field_type {
+            let (shows, value, code): (&str, Json, &str) = match &field.field_type {
                 FieldType::Email => ("that is no e-mail address", "nobody".into(), "format"),
                 FieldType::Phone => ("that is no telephone number", "none".into(), "format"),
                 FieldType::Url => ("that is no URL", "nowhere".into(), "format"),
                 FieldType::Timestamp => ("that is no time", "yesterday".into(), "format"),
                 FieldType::Uuid => ("that is no UUID", "one".into(), "format"),
                 FieldType::Line { max } | FieldType::Text { max } => {
-                    ("that is too long", "x".repeat(max as usize + 1).into(), "too_long")
+                    ("that is too long", "x".repeat(*max as usize + 1).into(), "too_long")
                 }
                 FieldType::Integer => ("that is no whole number", "many".into(), "type"),
                 FieldType::Boolean => ("that is neither true nor false", "perhaps".into(), "type"),
-                FieldType::Json => continue,
+                FieldType::Choice { .. } => ("that is none of the words", "no such word".into(), "format"),
+                FieldType::Code { .. } => ("that is no code", "?".into(), "format"),
+                FieldType::Decimal { .. } => ("that is no decimal number", "many".into(), "format"),
+                FieldType::Date => ("that is no day", "2026-02-30".into(), "format"),
+                FieldType::Json => ("that is no document", "text".into(), "type"),
             };
             let shows = format!("refuses a value of `{name}` {shows}");
             cases.push(self.invalid(&shows, with(name, value), vec![entry(name, code)]));
+            if let Some(value) = below(field) {
+                let shows = format!("refuses a value of `{name}` that is too small");
+                cases.push(self.invalid(&shows, with(name, value), vec![entry(name, "range")]));
+            }
         }
         let unknown = with("no_such_field", "x".into());
         cases.push(self.invalid(
@@ -278,11 +339,17 @@ impl<'a> Asker<'a> {
             request.headers = key.map(|key| ("x-api-key".to_owned(), key.to_owned())).into_iter().collect();
             request
         };
-        vec![
+        let mut cases = vec![
             self.problem("asks for a key", request(None), Problem::MissingCredentials),
             self.problem("refuses a text that is no key", request(Some("wrong")), Problem::InvalidCredentials),
             self.problem("refuses an unknown key", request(Some(UNKNOWN_API_KEY)), Problem::InvalidCredentials),
-        ]
+            self.problem("refuses a key that has expired", request(Some(EXPIRED_API_KEY)), Problem::InvalidCredentials),
+        ];
+        if let Some(scope) = self.endpoint.scope() {
+            let shows = format!("refuses a key without the scope {scope}");
+            cases.push(self.problem(&shows, request(Some(POWERLESS_API_KEY)), Problem::InsufficientScope));
+        }
+        cases
     }
 
     /// The requests up to the limit are cheap ones: a counted request need not be a right one.
@@ -299,6 +366,16 @@ impl<'a> Asker<'a> {
         case.repeat = repeat;
         Some(case)
     }
+}
+
+/// The number next below the least one.
+fn below(field: &ShapeField) -> Option<Json> {
+    let below = match field.bounds.minimum.as_ref()? {
+        Datum::Integer(least) => Datum::Integer(least.checked_sub(1)?),
+        Datum::Decimal(least) => Datum::Decimal(Decimal::new(least.units().checked_sub(1)?, least.scale())),
+        Datum::Null | Datum::Boolean(_) | Datum::Text(_) | Datum::Json(_) => return None,
+    };
+    Some(below.to_json())
 }
 
 /// The example, with another value in every request where the insert cannot take the same one twice.
@@ -322,9 +399,18 @@ fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
 
 /// Whether the answer tells which record was made.
 fn answers_id(endpoint: &Endpoint) -> bool {
-    match endpoint.procedure.body.last() {
-        Some(Item::Exit(Response::Answer { body, .. }, _)) => body.iter().any(|field| field.name.as_str() == "id"),
-        _ => false,
+    match final_response(&endpoint.procedure.body) {
+        Some(Response::Answer { body, .. }) => body.iter().any(|field| field.name.as_str() == "id"),
+        Some(Response::Rows { .. } | Response::Problem(_) | Response::Redirect(_) | Response::Done) | None => false,
+    }
+}
+
+/// What a request that nothing stops is answered with.
+fn final_response(items: &[Item]) -> Option<&Response> {
+    match items.last()? {
+        Item::Exit(response, _) => Some(response),
+        Item::Transaction(body) => final_response(body),
+        Item::Let(..) | Item::Do(_) | Item::Match(..) => None,
     }
 }
 

@@ -2,9 +2,9 @@
 //! refuse rows is an error that names it.
 
 use crate::codes::{CHANGE_NOT_ADDITIVE, TABLE_DIFFERS};
-use plan::database::{Connection, Nullability, ObservedTable, Statement};
+use plan::database::{Column, Connection, Nullability, ObservedTable, Statement};
 use plan::{DatabasePlan, Decision, Migration, Observed, Phase, Table};
-use vocab::{Diagnostic, Engine, Place};
+use vocab::{Diagnostic, Engine, FieldType, Place};
 
 /// The database, and why it is as it is.
 pub struct Designed {
@@ -21,9 +21,13 @@ pub fn design(wanted: &[Table], observed: &Observed, place: &Place) -> Result<De
     let mut statements = Vec::new();
     for table in wanted {
         let known = before.iter().find(|known| known.name == table.name);
-        problems.extend(drift(engine, known.unwrap_or(table), &observed.tables, place));
+        let missing = if known.is_none() { missing(table, &observed.tables) } else { Vec::new() };
+        problems.extend(drift(engine, known.unwrap_or(table), &missing, &observed.tables, place));
         match known {
-            None => statements.push(dialect::create_table(engine, table)),
+            None => {
+                statements.push(dialect::create_table(engine, table));
+                statements.extend(missing.into_iter().map(|column| dialect::add_column(engine, &table.name, column)));
+            }
             Some(known) => match additions(engine, known, table) {
                 Ok(added) => statements.extend(added),
                 Err(why) => problems.push(
@@ -52,10 +56,25 @@ pub fn design(wanted: &[Table], observed: &Observed, place: &Place) -> Result<De
     })
 }
 
-/// What is there must be what was made; a table that somebody changed by hand is not built upon.
-fn drift(engine: Engine, expected: &Table, observed: &[ObservedTable], place: &Place) -> Option<Diagnostic> {
+/// The columns that a table lacks which another task of the workspace has made, as far as they can be added.
+fn missing<'t>(table: &'t Table, observed: &[ObservedTable]) -> Vec<&'t Column> {
+    let Some(found) = observed.iter().find(|found| found.name == table.name.as_str()) else { return Vec::new() };
+    let is_there = |column: &Column| found.columns.iter().any(|other| other.name == column.name.as_str());
+    let addable = |column: &Column| column.nullability == Nullability::Nullable && !is_there(column);
+    table.columns.iter().filter(|column| addable(column)).collect()
+}
+
+/// What is there must be what was made, but for what will be added; a table that somebody changed by hand is not built upon.
+fn drift(
+    engine: Engine,
+    expected: &Table,
+    missing: &[&Column],
+    observed: &[ObservedTable],
+    place: &Place,
+) -> Option<Diagnostic> {
     let found = observed.iter().find(|table| table.name == expected.name.as_str())?;
-    let expected = dialect::described(engine, expected);
+    let mut expected = dialect::described(engine, expected);
+    expected.columns.retain(|column| !missing.iter().any(|missing| missing.name.as_str() == column.name));
     let difference = difference(&expected, found)?;
     Some(
         Diagnostic::error(TABLE_DIFFERS, format!("table `{}` is there and differs: {difference}", found.name), place)
@@ -90,22 +109,39 @@ fn additions(engine: Engine, known: &Table, wanted: &Table) -> Result<Vec<Statem
     let mut statements = Vec::new();
     for column in &wanted.columns {
         match known.columns.iter().find(|other| other.name == column.name) {
-            Some(other) if other.field_type == column.field_type && other.nullability == column.nullability => {}
+            Some(other) if fits(other, column) => {}
             Some(_) => return Err(format!("column `{}` becomes another kind", column.name)),
-            None => match column.nullability {
-                Nullability::Nullable => statements.push(dialect::add_column(engine, &wanted.name, column)),
-                Nullability::NotNull => return Err(format!("column `{}` is new and must have a value", column.name)),
+            None => match (column.nullability, &column.default) {
+                (Nullability::Nullable, _) | (Nullability::NotNull, Some(_)) => {
+                    statements.push(dialect::add_column(engine, &wanted.name, column));
+                }
+                (Nullability::NotNull, None) => {
+                    return Err(format!("column `{}` is new and must have a value", column.name));
+                }
             },
         }
     }
     let lost = known.columns.iter().find(|other| {
-        other.nullability == Nullability::NotNull && !wanted.columns.iter().any(|column| column.name == other.name)
+        other.nullability == Nullability::NotNull
+            && other.default.is_none()
+            && !wanted.columns.iter().any(|column| column.name == other.name)
     });
     match lost {
         Some(column) => Err(format!("column `{}` must have a value and is no longer given one", column.name)),
         None if known.unique != wanted.unique => Err("what is unique changes".to_owned()),
         None => Ok(statements),
     }
+}
+
+/// Whether the column that is there holds what is wanted. Choices may become more: the engine keeps them as texts.
+fn fits(known: &Column, wanted: &Column) -> bool {
+    let same_type = match (&known.field_type, &wanted.field_type) {
+        (FieldType::Choice { words: known }, FieldType::Choice { words: wanted }) => {
+            known.iter().all(|word| wanted.contains(word))
+        }
+        (known, wanted) => known == wanted,
+    };
+    same_type && known.nullability == wanted.nullability
 }
 
 fn decisions(wanted: &[Table]) -> Vec<Decision> {

@@ -2,7 +2,8 @@
 
 use catalog::Catalog;
 use expect_test::expect;
-use plan::{Observed, PersistedPlan, Plan};
+use plan::database::ObservedTable;
+use plan::{DatabasePlan, Migration, Observed, PersistedPlan, Plan};
 use vocab::{Diagnostic, TaskId};
 
 fn plan_text(text: &str, observed: &Observed) -> Result<Plan, Vec<Diagnostic>> {
@@ -45,12 +46,14 @@ fn a_field_named_in_the_task_becomes_required() {
     expect![[r#"
         procedure post_api_contact on POST /api/contact
           limit default by address
+          let claim = claim the idempotency key
           let input = validate body as ContactMessage { name, email, phone, company?, subject?, message }
           let id = generate uuid
           transaction
+            recall the answer kept for claim
             insert contact_messages { id: id, name: input.name, email: input.email, phone: input.phone, company: input.company, subject: input.subject, message: input.message, created_at: now, updated_at: now, row_version: 1 }
             emit contact_form { id: id, name: input.name, email: input.email, phone: input.phone, company: input.company, subject: input.subject, message: input.message, created_at: now }
-          respond 201 { id: id, received_at: now }
+            respond 201 { id: id, received_at: now }
     "#]].assert_eq(&printed);
 }
 
@@ -78,4 +81,71 @@ fn a_table_that_was_changed_by_hand_is_not_built_upon() {
         messages,
         ["task.yaml:3:3: IP208: table `contact_messages` is there and differs: column `name` is missing"]
     );
+}
+
+/// What an older producer made: the table of keys had six columns.
+fn older(database: &DatabasePlan) -> DatabasePlan {
+    let mut older = database.clone();
+    let keys = older.tables.iter_mut().find(|table| table.name.as_str() == "api_keys").unwrap();
+    keys.columns.truncate(6);
+    let statements = older.tables.iter().map(|table| dialect::create_table(older.engine, table)).collect();
+    older.migrations = vec![Migration { name: "0001_initial".into(), statements }];
+    older
+}
+
+fn there(database: &DatabasePlan) -> Vec<ObservedTable> {
+    database.tables.iter().map(|table| dialect::described(database.engine, table)).collect()
+}
+
+#[test]
+fn a_table_that_two_tasks_share_gets_its_new_columns_from_each() {
+    let now = plan_text(&task(CONTACT), &Observed::default()).unwrap().database;
+    let before = older(&now);
+    let first = plan_text(&task(CONTACT), &Observed { tables: there(&before), active: Some(before.clone()) }).unwrap();
+    // The other task has run by then.
+    let second = plan_text(&task(CONTACT), &Observed { tables: there(&now), active: Some(before) }).unwrap();
+    assert_eq!(first, second, "each has to be able to make the database alone");
+    let added = &first.database.migrations[1];
+    assert_eq!((added.name.as_str(), added.statements.len()), ("0002_additions", 5));
+    assert!(added.statements.iter().all(|statement| statement.unless.is_some()));
+    let observed = Observed { tables: there(&now), active: Some(first.database.clone()) };
+    assert_eq!(plan_text(&task(CONTACT), &observed).unwrap(), first);
+}
+
+#[test]
+fn a_new_task_adds_what_a_table_lacks_that_another_one_made() {
+    let before = older(&plan_text(&task(CONTACT), &Observed::default()).unwrap().database);
+    let tables = there(&before);
+    let plan = plan_text(&task(NEWSLETTER), &Observed { tables: tables.clone(), active: None }).unwrap();
+    let statements = &plan.database.migrations[0].statements;
+    let added: Vec<String> =
+        statements.iter().filter_map(|one| Some(one.unless.as_ref()?.column.to_string())).collect();
+    assert_eq!(added, ["expires_at", "scopes", "last_used_at", "replaces", "caller"]);
+    assert!(
+        statements
+            .iter()
+            .any(|one| one.sql.starts_with("CREATE TABLE IF NOT EXISTS api_keys") && one.sql.contains("caller"))
+    );
+
+    // What must have a value cannot be added.
+    let mut broken = tables;
+    let keys = broken.iter_mut().find(|table| table.name == "api_keys").unwrap();
+    keys.columns.retain(|column| column.name != "hash");
+    let problems = plan_text(&task(NEWSLETTER), &Observed { tables: broken, active: None }).unwrap_err();
+    assert!(
+        problems[0].to_string().ends_with("IP208: table `api_keys` is there and differs: column `hash` is missing")
+    );
+}
+
+#[test]
+fn a_scope_follows_from_what_the_procedure_does() {
+    let endpoints = "      - {path: /api/articles, method: POST, authentication: api_key}
+      - {path: /api/articles, method: GET, authentication: api_key}
+      - {path: /api/articles/:id, method: GET, authentication: none}
+      - {path: /api/articles/:id, method: DELETE, authentication: api_key}
+      - {path: /api/newsletter, method: POST, authentication: api_key}";
+    let plan = plan_text(&task(endpoints), &Observed::default()).unwrap();
+    let scopes: Vec<String> =
+        plan.api.endpoints.iter().map(|endpoint| endpoint.scope().map_or("-".into(), ToString::to_string)).collect();
+    assert_eq!(scopes, ["articles:write", "articles:read", "-", "articles:write", "newsletter_subscribers:write"]);
 }

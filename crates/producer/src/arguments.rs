@@ -105,6 +105,12 @@ pub enum KeysCommand {
         /// Who will use it.
         #[arg(long)]
         name: String,
+        /// When it stops working: after `90d`, `12h`, `30m`, or at a time such as `2030-01-31T00:00:00Z`. [default: never]
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+        /// What it may be used for: `products:read`, `products:write`, `*:read` ...; may be given several times. [default: everything]
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
         #[command(flatten)]
         place: Place,
     },
@@ -112,10 +118,23 @@ pub enum KeysCommand {
     List {
         #[command(flatten)]
         place: Place,
+        /// A table, or JSON.
+        #[arg(long, value_enum, default_value_t = Format::Yaml)]
+        format: Format,
+    },
+    /// Make a key in the place of another one and show it, once; both work for a while.
+    Rotate {
+        /// The id of the other one, or its beginning, from the list.
+        id: String,
+        /// How long the other one goes on working: `24h`, `7d`, `30m`, or `0`.
+        #[arg(long, value_name = "LENGTH", default_value = "24h")]
+        overlap: String,
+        #[command(flatten)]
+        place: Place,
     },
     /// Make a key useless, within a second.
     Revoke {
-        /// Its id, from the list.
+        /// Its id, or its beginning, from the list.
         id: String,
         #[command(flatten)]
         place: Place,

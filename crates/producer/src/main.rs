@@ -29,8 +29,11 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => pipeline::serve(&serve.place, &serve.listen.listen).await,
         Command::Status(status) => pipeline::status(&status),
         Command::Schema => show::schema(&orchestrator::json_schema()).map(|()| pipeline::COMPLETED),
-        Command::Keys(KeysCommand::Create { name, place }) => pipeline::create_key(&place, &name),
-        Command::Keys(KeysCommand::List { place }) => pipeline::list_keys(&place),
+        Command::Keys(KeysCommand::Create { name, expires, scopes, place }) => {
+            pipeline::create_key(&place, &name, expires.as_deref(), &scopes)
+        }
+        Command::Keys(KeysCommand::List { place, format }) => pipeline::list_keys(&place, format),
+        Command::Keys(KeysCommand::Rotate { id, overlap, place }) => pipeline::rotate_key(&place, &id, &overlap),
         Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),
         Command::Explain { code } => explain::explain(&code),
     };

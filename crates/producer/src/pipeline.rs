@@ -116,19 +116,25 @@ async fn serve_workspace(workspace: &Workspace, listen: &str) -> Ended {
     Ok(COMPLETED)
 }
 
-pub fn create_key(place: &Place, name: &str) -> Ended {
-    let new = orchestrator::create_key(&Workspace::new(&place.workspace), name)?;
+pub fn create_key(place: &Place, name: &str, expires: Option<&str>, scopes: &[String]) -> Ended {
+    let new = orchestrator::create_key(&Workspace::new(&place.workspace), name, expires, scopes)?;
     show::new_key(&new)?;
     Ok(COMPLETED)
 }
 
-pub fn list_keys(place: &Place) -> Ended {
-    show::keys(&orchestrator::list_keys(&Workspace::new(&place.workspace))?)?;
+pub fn list_keys(place: &Place, format: Format) -> Ended {
+    show::keys(&orchestrator::list_keys(&Workspace::new(&place.workspace))?, format)?;
+    Ok(COMPLETED)
+}
+
+pub fn rotate_key(place: &Place, id: &str, overlap: &str) -> Ended {
+    show::rotated_key(&orchestrator::rotate_key(&Workspace::new(&place.workspace), id, overlap)?)?;
     Ok(COMPLETED)
 }
 
 pub fn revoke_key(place: &Place, id: &str) -> Ended {
-    orchestrator::revoke_key(&Workspace::new(&place.workspace), id)?;
+    let revoked = orchestrator::revoke_key(&Workspace::new(&place.workspace), id)?;
+    show::revoked_key(&revoked);
     Ok(COMPLETED)
 }
 

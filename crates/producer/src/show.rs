@@ -2,7 +2,7 @@
 
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
-use orchestrator::{Response, Serving, Source, TaskStatus};
+use orchestrator::{ListedKey, Response, Serving, Source, TaskStatus};
 use plan::Plan;
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -207,13 +207,48 @@ pub fn new_key(new: &orchestrator::NewApiKey) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// A key in the place of another one, alone on standard output.
+pub fn rotated_key(rotated: &orchestrator::RotatedKey) -> Result<(), Box<dyn Error>> {
+    new_key(&rotated.new)?;
+    eprintln!("key {} works until {}", rotated.old, rotated.until);
+    Ok(())
+}
+
+/// Which key was revoked.
+pub fn revoked_key(id: &str) {
+    eprintln!("key {id} stops working within a second");
+}
+
 /// All keys, as a table.
-pub fn keys(keys: &[orchestrator::ApiKeyRow]) -> Result<(), Box<dyn Error>> {
+pub fn keys(keys: &[ListedKey], format: Format) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{:<36}  {:<8}  {:<24}  {:<24}  NAME", "ID", "STARTS", "CREATED", "REVOKED")?;
-    for key in keys {
-        let revoked = key.revoked_at.as_deref().unwrap_or("-");
-        writeln!(out, "{:<36}  {:<8}  {:<24}  {revoked:<24}  {}", key.id, key.hint, key.created_at, key.name)?;
+    match format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(keys)?)?,
+        Format::Yaml => {
+            let heads = ["ID", "STARTS", "STATUS", "CREATED", "ENDS", "LAST USED", "REPLACED BY", "SCOPES", "NAME"];
+            writeln!(out, "{}", key_row(heads))?;
+            for key in keys {
+                let minute = |time: Option<&String>| {
+                    time.and_then(|time| time.get(..16)).map_or_else(|| "-".to_owned(), |minute| format!("{minute}Z"))
+                };
+                let ends = minute(key.revoked_at.as_ref().or(key.expires_at.as_ref()));
+                let (created, used) = (minute(Some(&key.created_at)), minute(key.last_used_at.as_ref()));
+                let scopes = key.scopes.as_ref().map_or_else(|| "everything".to_owned(), |scopes| scopes.join(","));
+                let newer = key.replaced_by.as_deref().unwrap_or("-");
+                let status = key.status.as_str();
+                writeln!(
+                    out,
+                    "{}",
+                    key_row([&key.id, &key.hint, status, &created, &ends, &used, newer, &scopes, &key.name])
+                )?;
+            }
+        }
     }
     Ok(())
+}
+
+fn key_row([id, hint, status, created, ends, used, newer, scopes, name]: [&str; 9]) -> String {
+    format!(
+        "{id:<36}  {hint:<8}  {status:<8}  {created:<17}  {ends:<17}  {used:<17}  {newer:<36}  {scopes:<24}  {name}"
+    )
 }

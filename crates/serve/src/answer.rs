@@ -2,7 +2,7 @@
 
 use crate::validation::{Spot, Wrong};
 use bytes::Bytes;
-use plan::Problem;
+use plan::{Problem, Scope};
 use serde_json::json;
 
 /// An answer before the headers that every response carries.
@@ -45,14 +45,19 @@ impl From<Problem> for Refusal {
             Problem::RequestTimeout | Problem::MalformedRequest | Problem::BodyTooLarge => {
                 vec![("connection", "close".to_owned())]
             }
-            Problem::Unavailable | Problem::Overloaded => vec![("retry-after", "1".to_owned())],
+            Problem::RequestInProgress | Problem::Unavailable | Problem::Overloaded => {
+                vec![("retry-after", "1".to_owned())]
+            }
             Problem::MalformedBody
+            | Problem::MalformedIdempotencyKey
+            | Problem::InsufficientScope
             | Problem::NotFound
             | Problem::MethodNotAllowed
             | Problem::Conflict
             | Problem::PreconditionFailed
             | Problem::UnsupportedMediaType
             | Problem::ValidationFailed
+            | Problem::IdempotencyKeyReused
             | Problem::RateLimited
             | Problem::InternalError => Vec::new(),
         };
@@ -66,6 +71,15 @@ impl Refusal {
             detail: Some(format!("this path answers {allow}")),
             headers: vec![("allow", allow.to_owned())],
             ..Problem::MethodNotAllowed.into()
+        }
+    }
+
+    pub fn insufficient_scope(scope: &Scope) -> Self {
+        let challenge = format!("Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        Self {
+            detail: Some(format!("the API key lacks the scope `{scope}`")),
+            headers: vec![("www-authenticate", challenge)],
+            ..Problem::InsufficientScope.into()
         }
     }
 

@@ -16,7 +16,12 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 /// connection with unread data resets it. The answer waits meanwhile.
 const LINGER: Duration = Duration::from_millis(50);
 
-pub(crate) async fn read_json<B>(headers: &HeaderMap, body: &mut B, limit: u64) -> Result<serde_json::Value, Refusal>
+/// The value, and the bytes it came as.
+pub(crate) async fn read_json<B>(
+    headers: &HeaderMap,
+    body: &mut B,
+    limit: u64,
+) -> Result<(serde_json::Value, Bytes), Refusal>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -40,7 +45,8 @@ where
     if depth(&bytes) > MAX_DEPTH {
         return Err(Problem::MalformedBody.into());
     }
-    serde_json::from_slice(&bytes).map_err(|_| Problem::MalformedBody.into())
+    let value = serde_json::from_slice(&bytes).map_err(|_| Problem::MalformedBody)?;
+    Ok((value, bytes))
 }
 
 async fn read_bytes<B>(body: &mut B, limit: u64) -> Result<Bytes, Refusal>

@@ -5,11 +5,13 @@
 mod answer;
 mod api_key;
 mod body;
+mod idempotency;
 mod listen;
 mod listing;
 mod metrics;
 mod program;
 mod rate_limit;
+mod reference_page;
 mod refusal_stream;
 mod run;
 mod service;

@@ -25,6 +25,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often measurements are moved into their buckets.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// How often it is written when API keys were used last, which lists of keys are accurate to twice of, and how often answers
+/// that were kept long enough are forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
 /// How long to wait after the system refused a connection, so that a full table does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -39,12 +42,21 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut upkeep = tokio::time::interval(UPKEEP);
+    let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
     tokio::pin!(end);
     loop {
         let accepted = tokio::select! {
             () = &mut end => break,
             _ = upkeep.tick() => {
                 current.load().upkeep();
+                continue;
+            }
+            _ = housekeeping.tick() => {
+                let service = current.load_full();
+                tokio::spawn(async move {
+                    service.write_key_uses().await;
+                    service.forget_answers().await;
+                });
                 continue;
             }
             accepted = accept(&listener, &places) => accepted,
@@ -72,6 +84,7 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way after {} s", DRAIN.as_secs());
     }
+    current.load().write_key_uses().await;
 }
 
 type Accepted = (tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);

@@ -4,12 +4,12 @@
 use crate::listing::ListingCheck;
 use crate::rate_limit::Limiter;
 use crate::validation::Check;
-use dialect::{Lowered, Unsupported};
+use dialect::{AnswerStatements, Lowered, Unsupported};
 use plan::api::Endpoint;
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Procedure, Response, Scheme, Step, Writes};
 use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{Plan, Problem, check, print};
+use plan::{Plan, Problem, Scope, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vocab::{Datum, Engine, FieldName, FieldType, PolicyName, SlotName};
@@ -22,8 +22,10 @@ pub(crate) struct Program {
 
 /// One item of a program.
 pub(crate) enum Operation {
-    Authorize { failures: Option<Arc<Limiter>> },
+    Authorize { scope: Option<Scope>, failures: Option<Arc<Limiter>> },
     Limit { limiter: Arc<Limiter>, by: LimitKey },
+    Claim,
+    Recall { answers: Arc<AnswerStatements> },
     Validate { slot: Option<usize>, check: Arc<Check> },
     ValidateChanges { slot: Option<usize>, check: Arc<Check> },
     ValidateListing { slot: Option<usize>, check: Arc<ListingCheck> },
@@ -208,11 +210,13 @@ impl Compiler<'_> {
 
     fn step(&mut self, step: &Step, slot: Option<usize>) -> Result<Operation, UnservablePlan> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, failures } => {
+            Step::Authorize { scheme: Scheme::ApiKey, scope, failures } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
-                Ok(Operation::Authorize { failures })
+                Ok(Operation::Authorize { scope: scope.clone(), failures })
             }
             Step::Limit { policy, by } => Ok(Operation::Limit { limiter: self.limiter(policy)?, by: *by }),
+            Step::Claim => Ok(Operation::Claim),
+            Step::Recall(_) => Ok(Operation::Recall { answers: Arc::new(dialect::lower_answers(self.engine)?) }),
             Step::Validate(Input::Body(shape)) => {
                 Ok(Operation::Validate { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
             }
@@ -279,7 +283,7 @@ impl Compiler<'_> {
             .iter()
             .map(|output| match output {
                 Output::Column { column, .. } => {
-                    let known = self.plan.database.column(&query.from, column).map(|column| column.field_type);
+                    let known = self.plan.database.column(&query.from, column).map(|column| column.field_type.clone());
                     known.ok_or_else(|| self.malformed(format!("table `{}` has no column `{column}`", query.from)))
                 }
                 Output::Related { .. } => Err(self.unsupported("nested rows")),

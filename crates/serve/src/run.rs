@@ -4,23 +4,25 @@
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::body::read_json;
+use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
 use crate::program::{Bound, Expression, List, Operation, Program, Question};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use bytes::Bytes;
-use http::HeaderMap;
+use dialect::AnswerStatements;
+use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
-use plan::Problem;
 use plan::procedure::{LimitKey, Outcome, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
+use plan::{Problem, Scope};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
-use vocab::{ColumnName, Datum, FieldType, sha256_hex};
+use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex};
 
 /// Characters of a list's digest that make its tag.
 const LIST_TAG_LENGTH: usize = 32;
@@ -30,17 +32,19 @@ pub(crate) struct Surroundings<'a> {
     pub store: &'a Store,
     pub keys: &'a ApiKeys,
     pub metrics: &'a Metrics,
+    pub claims: &'a Arc<Claims>,
 }
 
 /// What a request says, apart from its body.
 #[derive(Clone)]
 pub(crate) struct Facts {
     pub arrived: Timestamp,
+    pub method: Method,
+    pub uri: Uri,
     pub address: String,
     pub request_id: String,
     /// The path's parameters, decoded.
     pub parameters: Vec<(String, String)>,
-    pub query: String,
     pub if_match: Option<String>,
 }
 
@@ -78,6 +82,9 @@ pub(crate) struct Run<'a, B> {
     /// Who calls; empty while nobody was authorized.
     principal: String,
     pub limit: Option<(Arc<Limiter>, Standing)>,
+    claim: Option<Claim>,
+    /// The body's bytes, once it was read.
+    bytes: Bytes,
 }
 
 /// What a slot holds.
@@ -105,6 +112,9 @@ struct Frame {
     slots: Vec<Slot>,
     facts: Facts,
     emitted: Vec<Arc<str>>,
+    pledge: Option<Pledge>,
+    /// How the answer of the transaction is to be kept.
+    keeps: Option<Arc<AnswerStatements>>,
 }
 
 /// Where a block leaves its program.
@@ -124,12 +134,12 @@ where
     B: Body<Data = Bytes, Error: Send> + Unpin + Send,
 {
     pub fn new(surroundings: &'a Surroundings<'a>, headers: &'a HeaderMap, body: &'a mut B) -> Self {
-        Self { surroundings, headers, body, principal: String::new(), limit: None }
+        Self { surroundings, headers, body, principal: String::new(), limit: None, claim: None, bytes: Bytes::new() }
     }
 
     /// Runs the program to its answer.
     pub async fn program(&mut self, program: &Program, facts: Facts) -> Result<Answer, Failure> {
-        let mut frame = Frame { slots: vec![Slot::Empty; program.slots], facts, emitted: Vec::new() };
+        let mut frame = Frame { slots: vec![Slot::Empty; program.slots], ..Frame::of(facts) };
         match self.block(&program.operations, &mut frame).await? {
             Flow::Exit(answer, _) => Ok(answer),
             Flow::Continue => unreachable!("a checked procedure ends in an exit on every path"),
@@ -144,7 +154,9 @@ where
         Box::pin(async move {
             for operation in operations {
                 match operation {
-                    Operation::Authorize { failures } => self.authorize(failures.as_ref(), frame).await?,
+                    Operation::Authorize { scope, failures } => {
+                        self.authorize(scope.as_ref(), failures.as_ref(), frame).await?;
+                    }
                     Operation::Limit { limiter, by } => {
                         let caller = match by {
                             LimitKey::Principal => self.principal.clone(),
@@ -152,18 +164,25 @@ where
                         };
                         self.limit(limiter, &caller)?;
                     }
+                    Operation::Claim => {
+                        let caller = if self.principal.is_empty() { by_address(frame) } else { self.principal.clone() };
+                        let Facts { method, uri, .. } = &frame.facts;
+                        self.claim = Claims::take(self.surroundings.claims, &caller, self.headers, method, uri)?;
+                    }
                     Operation::Validate { slot, check } => {
-                        let body = read_json(self.headers, self.body, check.max_body_bytes).await?;
+                        let body = self.json(check.max_body_bytes).await?;
                         let record = check.record(&body).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Record(record));
                     }
                     Operation::ValidateChanges { slot, check } => {
-                        let body = read_json(self.headers, self.body, check.max_body_bytes).await?;
+                        let body = self.json(check.max_body_bytes).await?;
                         let changes = check.changes(&body).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Changes(changes));
                     }
                     Operation::ValidateListing { slot, check } => {
-                        let asked = check.asked(&frame.facts.query).map_err(Refusal::validation_failed)?;
+                        let asked = check
+                            .asked(frame.facts.uri.query().unwrap_or_default())
+                            .map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Asked(Box::new(asked)));
                     }
                     Operation::Transaction(operations) => {
@@ -187,6 +206,7 @@ where
                     | Operation::Emit { .. } => {
                         data(operation, frame, &mut Executor::Store(self.surroundings.store)).await?;
                     }
+                    Operation::Recall { .. } => unreachable!("a checked procedure recalls in transactions only"),
                     Operation::Answer { .. } | Operation::Rows { .. } | Operation::Problem { .. } => {
                         return Ok(frame.exit(operation));
                     }
@@ -196,21 +216,37 @@ where
         })
     }
 
-    /// A failed attempt counts against the address, so keys cannot be guessed faster than requests are allowed.
-    async fn authorize(&mut self, failures: Option<&Arc<Limiter>>, frame: &Frame) -> Result<(), Failure> {
+    /// A failed attempt counts against the address, so keys cannot be guessed faster than requests are allowed. A good key that
+    /// must not do this counts for itself.
+    async fn authorize(
+        &mut self,
+        scope: Option<&Scope>,
+        failures: Option<&Arc<Limiter>>,
+        frame: &Frame,
+    ) -> Result<(), Failure> {
         let presented = presented_key(self.headers);
         let known = match presented {
-            Some(key) => self.surroundings.keys.find(key).await?,
+            Some(key) => self.surroundings.keys.find(key, frame.facts.arrived).await?,
             None => None,
         };
-        if let Some(id) = known {
-            self.principal = format!("key:{id}");
-            return Ok(());
+        if let Some(key) = known {
+            self.principal.clone_from(&key.principal);
+            let Some(scope) = scope.filter(|scope| !key.may(scope)) else { return Ok(()) };
+            if let Some(limiter) = failures {
+                self.limit(limiter, &key.principal)?;
+            }
+            return Err(Refusal::insufficient_scope(scope).into());
         }
         if let Some(limiter) = failures {
             self.limit(limiter, &by_address(frame))?;
         }
         Err(if presented.is_some() { Problem::InvalidCredentials } else { Problem::MissingCredentials }.into())
+    }
+
+    async fn json(&mut self, limit: u64) -> Result<serde_json::Value, Refusal> {
+        let (value, bytes) = read_json(self.headers, self.body, limit).await?;
+        self.bytes = bytes;
+        Ok(value)
     }
 
     fn limit(&mut self, limiter: &Arc<Limiter>, caller: &str) -> Result<(), Refusal> {
@@ -228,11 +264,18 @@ where
 
     /// The frame goes into the transaction's work and comes back with its answer.
     async fn transaction(&mut self, operations: Arc<[Operation]>, frame: &mut Frame) -> Result<Flow, Failure> {
-        let facts = frame.facts.clone();
-        let mut inner = std::mem::replace(frame, Frame { slots: Vec::new(), facts, emitted: Vec::new() });
+        frame.pledge = self.claim.as_ref().map(|claim| claim.pledge(&self.bytes));
+        let mut inner = std::mem::replace(frame, Frame::of(frame.facts.clone()));
         let work = self.surroundings.store.transaction(move |transaction| {
             Box::pin(async move {
-                match data_block(&operations, &mut inner, &mut Executor::Transaction(transaction)).await {
+                let mut executor = Executor::Transaction(transaction);
+                let ended = data_block(&operations, &mut inner, &mut executor).await;
+                if let (Ok(Flow::Exit(answer, Writes::Keep)), Some(answers), Some(pledge)) =
+                    (&ended, &inner.keeps, &inner.pledge)
+                {
+                    executor.execute(&answers.keep, &pledge.keep(answer)).await?;
+                }
+                match ended {
                     Ok(flow @ Flow::Exit(_, Writes::Undo)) => Ok(Ended::Undo(Ok((inner, flow)))),
                     Ok(flow) => Ok(Ended::Commit(Ok((inner, flow)))),
                     Err(Failure::Store(error)) => Err(error),
@@ -275,8 +318,14 @@ fn data_block<'b>(
                 | Operation::ReadPage { .. }
                 | Operation::Write { .. }
                 | Operation::Emit { .. } => data(operation, frame, executor).await?,
+                Operation::Recall { answers } => {
+                    if let Some(answer) = recall(answers, frame, executor).await? {
+                        return Ok(Flow::Exit(answer, Writes::Undo));
+                    }
+                }
                 Operation::Authorize { .. }
                 | Operation::Limit { .. }
+                | Operation::Claim
                 | Operation::Validate { .. }
                 | Operation::ValidateChanges { .. }
                 | Operation::ValidateListing { .. }
@@ -285,6 +334,23 @@ fn data_block<'b>(
         }
         Ok(Flow::Continue)
     })
+}
+
+/// The answer that was kept for the request, if it brings a key and was answered before. Else the answer to come is kept.
+async fn recall(
+    answers: &Arc<AnswerStatements>,
+    frame: &mut Frame,
+    executor: &mut Executor<'_>,
+) -> Result<Option<Answer>, Failure> {
+    let Some(pledge) = &frame.pledge else { return Ok(None) };
+    let rows = executor.read(&Arc::from(answers.find.as_str()), pledge.find(frame.facts.arrived)).await?;
+    match rows.first() {
+        Some(row) => Ok(Some(pledge.recalled(row)?)),
+        None => {
+            frame.keeps = Some(Arc::clone(answers));
+            Ok(None)
+        }
+    }
 }
 
 /// One step that needs nothing but slots and the database.
@@ -328,6 +394,8 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         }
         Operation::Authorize { .. }
         | Operation::Limit { .. }
+        | Operation::Claim
+        | Operation::Recall { .. }
         | Operation::Validate { .. }
         | Operation::ValidateChanges { .. }
         | Operation::ValidateListing { .. }
@@ -357,6 +425,10 @@ impl Executor<'_> {
 }
 
 impl Frame {
+    fn of(facts: Facts) -> Self {
+        Self { slots: Vec::new(), facts, emitted: Vec::new(), pledge: None, keeps: None }
+    }
+
     fn set(&mut self, slot: Option<usize>, value: Slot) {
         if let Some(slot) = slot {
             self.slots[slot] = value;
@@ -482,12 +554,7 @@ impl Frame {
 
 fn compare(left: &Datum, comparison: Comparison, right: &Datum) -> bool {
     use std::cmp::Ordering::{Equal, Greater, Less};
-    let ordering = match (left, right) {
-        (Datum::Integer(left), Datum::Integer(right)) => left.cmp(right),
-        (Datum::Text(left), Datum::Text(right)) => left.cmp(right),
-        (Datum::Boolean(left), Datum::Boolean(right)) => left.cmp(right),
-        _ => return false,
-    };
+    let Some(ordering) = left.compare(right) else { return false };
     match comparison {
         Comparison::Equal => ordering == Equal,
         Comparison::NotEqual => ordering != Equal,
@@ -504,6 +571,7 @@ fn typed(row: Row, types: &[FieldType]) -> Row {
         .zip(types)
         .map(|(datum, field_type)| match (field_type, datum) {
             (FieldType::Boolean, Datum::Integer(number)) => Datum::Boolean(number != 0),
+            (FieldType::Decimal { scale }, Datum::Integer(units)) => Datum::Decimal(Decimal::new(units, *scale)),
             (FieldType::Json, Datum::Text(text)) => serde_json::from_str(&text).map_or(Datum::Text(text), Datum::Json),
             (_, datum) => datum,
         })
@@ -535,7 +603,7 @@ fn page(list: &List, asked: &Asked, rows: Vec<Row>) -> Page {
 fn text(datum: &Datum) -> String {
     match datum {
         Datum::Text(text) => text.clone(),
-        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Json(_) => datum.to_json().to_string(),
+        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => datum.plain(),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
+use crate::idempotency::{Claims, oldest_kept};
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Program, UnservablePlan, compile};
 use crate::rate_limit::Limiter;
+use crate::reference_page;
 use crate::run::{Facts, Failure, Run, Surroundings, Weak, names_tag};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -12,13 +14,13 @@ use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
 use plan::procedure::Trigger;
-use plan::{Plan, Problem, RateLimitPolicy};
+use plan::{Plan, Problem, RateLimitPolicy, system};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Store, StoreError};
-use vocab::TaskId;
+use store::{Ended, Store, StoreError};
+use vocab::{Datum, TaskId};
 
 /// How long a whole request may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -41,10 +43,22 @@ pub struct Service {
     routes: matchit::Router<Route>,
     /// By method; the last is for all methods that are not in the list.
     unmatched: Vec<RouteMetrics>,
-    metrics: Arc<Metrics>,
+    counted: Counted,
     stores: Vec<Store>,
-    limiters: BTreeMap<TaskId, Limiters>,
+    /// The databases that keep answers, with the statement that forgets the old ones.
+    answers: Vec<(Store, String)>,
     openapi: Bytes,
+    reference_page: Bytes,
+}
+
+/// What a service counts and goes on counting when another takes its place.
+#[derive(Clone)]
+struct Counted {
+    metrics: Arc<Metrics>,
+    limiters: BTreeMap<TaskId, Limiters>,
+    /// One for each database.
+    keys: Vec<Arc<ApiKeys>>,
+    claims: Arc<Claims>,
 }
 
 /// The methods that a path answers.
@@ -59,6 +73,8 @@ enum Target {
     Ready,
     Metrics,
     OpenApi,
+    ReferencePage,
+    FileOfReferencePage,
 }
 
 /// What answers a request, who counts it, and the parameters of its path.
@@ -70,7 +86,9 @@ impl Service {
     /// # Errors
     /// [`UnservablePlan`] when a plan holds what this server cannot run, or two plans want one route.
     pub fn new(served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
-        Self::with(served, openapi, Arc::new(Metrics::new()), &BTreeMap::new())
+        let metrics = Arc::new(Metrics::new());
+        let claims = Arc::new(Claims::default());
+        Self::with(served, openapi, &Counted { metrics, limiters: BTreeMap::new(), keys: Vec::new(), claims })
     }
 
     /// The same in the place of this service: it goes on counting what this one counted, for metrics and for rate limits that
@@ -79,35 +97,42 @@ impl Service {
     /// # Errors
     /// As [`Self::new`]; this service is as it was then.
     pub fn succeeded_by(&self, served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
-        Self::with(served, openapi, Arc::clone(&self.metrics), &self.limiters)
+        Self::with(served, openapi, &self.counted)
     }
 
-    fn with(
-        served: &[Served<'_>],
-        openapi: impl Into<Bytes>,
-        metrics: Arc<Metrics>,
-        known: &BTreeMap<TaskId, Limiters>,
-    ) -> Result<Self, UnservablePlan> {
+    fn with(served: &[Served<'_>], openapi: impl Into<Bytes>, known: &Counted) -> Result<Self, UnservablePlan> {
+        let metrics = Arc::clone(&known.metrics);
         let mut table: BTreeMap<String, Vec<(Method, Target)>> = BTreeMap::new();
         for (path, target) in [
             ("/healthz", Target::Health),
             ("/readyz", Target::Ready),
             ("/metrics", Target::Metrics),
             ("/openapi.json", Target::OpenApi),
+            (reference_page::PAGE, Target::ReferencePage),
+            (reference_page::FILES, Target::FileOfReferencePage),
         ] {
             table.insert(path.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
         let mut all_limiters = BTreeMap::new();
+        let mut all_keys: Vec<Arc<ApiKeys>> = Vec::new();
+        let mut answers = Vec::new();
         for Served { plan, store } in served {
             let limiter = |policy: &RateLimitPolicy| {
-                let same = known.get(&plan.task_id).and_then(|limiters| limiters.get(&policy.name));
+                let same = known.limiters.get(&plan.task_id).and_then(|limiters| limiters.get(&policy.name));
                 let same = same.filter(|limiter| limiter.policy() == policy);
                 same.map_or_else(|| Arc::new(Limiter::new(policy)), Arc::clone)
             };
             let limiters: Limiters =
                 plan.api.policies.iter().map(|policy| (policy.name.clone(), limiter(policy))).collect();
             all_limiters.insert(plan.task_id.clone(), limiters.clone());
-            let keys = Arc::new(ApiKeys::new(store.clone()));
+            let same = all_keys.iter().chain(&known.keys).find(|keys| keys.are_of(store));
+            let keys = same.map_or_else(|| Arc::new(ApiKeys::new(store.clone())), Arc::clone);
+            if !all_keys.iter().any(|keys| keys.are_of(store)) {
+                all_keys.push(Arc::clone(&keys));
+            }
+            if plan.database.tables.contains(&system::idempotency_answers()) {
+                answers.push((store.clone(), dialect::lower_answers(plan.database.engine)?.forget));
+            }
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
                 let program = compile(plan, endpoint, &limiters)?;
@@ -139,7 +164,10 @@ impl Service {
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
-        Ok(Self { routes, unmatched, metrics, stores, limiters: all_limiters, openapi: openapi.into() })
+        let counted = Counted { metrics, limiters: all_limiters, keys: all_keys, claims: Arc::clone(&known.claims) };
+        let openapi = openapi.into();
+        let reference_page = reference_page::page(&openapi);
+        Ok(Self { routes, unmatched, counted, stores, answers, openapi, reference_page })
     }
 
     /// Answers one request of a client at that address.
@@ -148,14 +176,15 @@ impl Service {
         B: Body<Data = Bytes, Error: Send> + Unpin + Send,
     {
         let started = Instant::now();
-        self.metrics.in_flight().increment(1.0);
+        self.counted.metrics.in_flight().increment(1.0);
         let (parts, mut body) = request.into_parts();
         let mut facts = Facts {
             arrived: Timestamp::now(),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
             address: address.to_canonical().to_string(),
             request_id: request_id(&parts.headers),
             parameters: Vec::new(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
             if_match: header(&parts.headers, "if-match"),
         };
         let request_id = facts.request_id.clone();
@@ -176,31 +205,51 @@ impl Service {
         let response = response(answer, limit, &request_id);
         let elapsed = started.elapsed();
         match counters {
-            Some(counters) => self.metrics.answered(counters, response.status().as_u16(), elapsed),
+            Some(counters) => self.counted.metrics.answered(counters, response.status().as_u16(), elapsed),
             None => {
                 let last = UNMATCHED_METHODS.len() - 1;
                 let index = UNMATCHED_METHODS.iter().position(|known| *known == parts.method.as_str()).unwrap_or(last);
-                self.metrics.answered(&self.unmatched[index], response.status().as_u16(), elapsed);
+                self.counted.metrics.answered(&self.unmatched[index], response.status().as_u16(), elapsed);
             }
         }
-        self.metrics.in_flight().decrement(1.0);
+        self.counted.metrics.in_flight().decrement(1.0);
         response
     }
 
     /// Forgets what was counted for rate limits, so that what is tried next does not depend on what was tried before.
     pub fn forget_callers(&self) {
-        self.limiters.values().flat_map(BTreeMap::values).for_each(|limiter| limiter.forget());
+        self.counted.limiters.values().flat_map(BTreeMap::values).for_each(|limiter| limiter.forget());
     }
 
     /// What was counted so far, as Prometheus text.
     #[must_use]
     pub fn metrics(&self) -> String {
-        self.metrics.render()
+        self.counted.metrics.render()
+    }
+
+    /// Forgets answers that were kept long enough; to be called every minute or so.
+    pub async fn forget_answers(&self) {
+        for (store, statement) in &self.answers {
+            let (statement, oldest) = (statement.clone(), [Datum::Text(oldest_kept(Timestamp::now()))]);
+            let forgotten = store.transaction(move |mut transaction| {
+                Box::pin(async move { Ok(Ended::Commit(transaction.execute(&statement, &oldest).await?)) })
+            });
+            if let Err(error) = forgotten.await {
+                tracing::warn!(error = %error, "old answers were not forgotten");
+            }
+        }
     }
 
     /// Moves measurements into their buckets; to be called every few seconds.
     pub fn upkeep(&self) {
-        self.metrics.upkeep();
+        self.counted.metrics.upkeep();
+    }
+
+    /// Writes when API keys were used last; to be called every minute at least, and at the end.
+    pub async fn write_key_uses(&self) {
+        for keys in &self.counted.keys {
+            keys.write_uses().await;
+        }
     }
 
     fn route(&self, method: &Method, path: &str) -> Result<Routed<'_>, Refusal> {
@@ -225,7 +274,8 @@ impl Service {
     {
         match target {
             Target::Procedure { program, keys, store } => {
-                let surroundings = Surroundings { store, keys, metrics: &self.metrics };
+                let surroundings =
+                    Surroundings { store, keys, metrics: &self.counted.metrics, claims: &self.counted.claims };
                 let request_id = facts.request_id.clone();
                 let mut run = Run::new(&surroundings, headers, body);
                 let ended = tokio::time::timeout(ANSWER_TIMEOUT, run.program(program, facts)).await;
@@ -245,11 +295,17 @@ impl Service {
             Target::Health => (Answer::json(200, r#"{"status":"ok"}"#), Vec::new()),
             Target::Ready => (self.ready(&facts.request_id).await, Vec::new()),
             Target::Metrics => {
-                let body = self.metrics.render().into();
+                let body = self.counted.metrics.render().into();
                 let content_type = "text/plain; version=0.0.4; charset=utf-8";
                 (Answer { status: 200, content_type, headers: Vec::new(), body }, Vec::new())
             }
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
+            Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
+            Target::FileOfReferencePage => {
+                let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, headers));
+                let missing = || Refusal::from(Problem::NotFound).into_answer(&facts.request_id);
+                (file.unwrap_or_else(missing), Vec::new())
+            }
         }
     }
 

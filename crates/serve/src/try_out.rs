@@ -4,18 +4,18 @@ use crate::service::Service;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use plan::http_case::{API_KEY, Answer, CaseRequest, HttpCase, ID, UNIQUE};
+use plan::http_case::{Answer, CaseKeys, CaseRequest, HttpCase, ID, UNIQUE};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sends the case as often as it says and returns every way in which the last answer differs; empty when it is as expected.
-/// `api_key` stands for the key that the case asks for.
+/// `keys` stand for those that the case asks for.
 ///
 /// # Errors
 /// When the case is no HTTP request.
-pub async fn try_case(service: &Service, case: &HttpCase, api_key: &str) -> Result<Vec<String>, http::Error> {
+pub async fn try_case(service: &Service, case: &HttpCase, keys: &CaseKeys) -> Result<Vec<String>, http::Error> {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let mut known = Known { api_key: api_key.to_owned(), id: None };
+    let mut known = Known { keys, id: None };
     if let Some(before) = &case.before {
         let answer = reduce(service.handle(request(before, &known)?, address).await).await;
         known.id = answer.id();
@@ -32,12 +32,12 @@ pub async fn try_case(service: &Service, case: &HttpCase, api_key: &str) -> Resu
 }
 
 /// What stands for the placeholders of a case.
-struct Known {
-    api_key: String,
+struct Known<'a> {
+    keys: &'a CaseKeys,
     id: Option<String>,
 }
 
-fn request(sent: &CaseRequest, known: &Known) -> Result<Request<Full<Bytes>>, http::Error> {
+fn request(sent: &CaseRequest, known: &Known<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
     let path = known.id.as_ref().map_or_else(|| sent.path.clone(), |id| sent.path.replace(ID, id));
     let mut request = Request::builder().method(sent.method.as_str()).uri(path).header("host", "localhost");
     let stated = sent.headers.contains_key("content-type");
@@ -45,7 +45,7 @@ fn request(sent: &CaseRequest, known: &Known) -> Result<Request<Full<Bytes>>, ht
         request = request.header("content-type", "application/json");
     }
     for (name, value) in &sent.headers {
-        request = request.header(name, value.replace(API_KEY, &known.api_key));
+        request = request.header(name, known.keys.filled(value));
     }
     let body = match (&sent.body, &sent.text) {
         (Some(body), _) => body.to_string().replace(UNIQUE, &unique()),

@@ -15,4 +15,22 @@ pub struct ApiKeyRow {
     pub created_at: String,
     /// When it stopped being good.
     pub revoked_at: Option<String>,
+    /// From when on it is no longer good.
+    pub expires_at: Option<String>,
+    /// What it may be used for, with a space between scopes; `None`: everything.
+    pub scopes: Option<String>,
+    /// When it was used last, within a minute.
+    pub last_used_at: Option<String>,
+    /// The key that it was made to replace.
+    pub replaces: Option<String>,
+    /// The first key of its line; `None`: itself.
+    pub caller: Option<String>,
+}
+
+impl ApiKeyRow {
+    /// Whom requests with this key are counted for: the same across rotations.
+    #[must_use]
+    pub fn caller(&self) -> &str {
+        self.caller.as_deref().unwrap_or(&self.id)
+    }
 }

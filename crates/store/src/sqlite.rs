@@ -3,10 +3,11 @@
 //! With `synchronous=FULL` every commit waits for the disk. Grouping the transactions that wait meanwhile makes durable the
 //! fast case: each runs in its own savepoint, so one that fails takes nothing of the others with it.
 
+mod api_keys;
 mod inspect;
 
-use crate::{ApiKeyRow, AppliedMigration, Ended, Location, Row, StoreError, TransactionFuture};
-use plan::database::{DatabasePlan, Migration, ObservedTable};
+use crate::{AppliedMigration, Ended, Location, Row, StoreError, TransactionFuture};
+use plan::database::{DatabasePlan, Migration, ObservedTable, Statement};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql, TransactionBehavior};
 use std::path::Path;
@@ -90,6 +91,12 @@ impl SqliteStore {
         let writer = Some((writer, thread));
         let shared = Shared { writer, readers: Mutex::new(Vec::new()), location: location.clone(), uri };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Whether both are the same open database.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Runs work in a transaction. The work may only wait for the transaction itself.
@@ -185,7 +192,9 @@ impl SqliteStore {
                 None => {}
             }
             for statement in &migration.statements {
-                transaction.execute_batch(&statement.sql)?;
+                if !is_superfluous(&transaction, statement)? {
+                    transaction.execute_batch(&statement.sql)?;
+                }
             }
             transaction.execute(
                 "INSERT INTO schema_migrations (scope, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
@@ -195,59 +204,6 @@ impl SqliteStore {
             done.push(migration.name.clone());
         }
         Ok(done)
-    }
-
-    /// Keeps a new API key.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub fn insert_api_key(&self, key: &ApiKeyRow) -> Result<(), StoreError> {
-        self.blocking(|connection| {
-            connection.execute(
-                "INSERT INTO api_keys (id, name, hint, hash, created_at) VALUES (?, ?, ?, ?, ?)",
-                [&key.id, &key.name, &key.hint, &key.hash, &key.created_at],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// All API keys, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub fn api_keys(&self) -> Result<Vec<ApiKeyRow>, StoreError> {
-        self.blocking(|connection| {
-            let mut statement =
-                connection.prepare("SELECT id, name, hint, hash, created_at, revoked_at FROM api_keys ORDER BY id")?;
-            let rows = statement.query_map([], api_key)?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-    }
-
-    /// Makes a key useless. `false` when no good key has that id.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub fn revoke_api_key(&self, id: &str, now: &str) -> Result<bool, StoreError> {
-        self.blocking(|connection| {
-            let changed = connection
-                .execute("UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", [now, id])?;
-            Ok(changed == 1)
-        })
-    }
-
-    /// The key with that hash, if it was not revoked.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub async fn find_api_key(&self, hash: String) -> Result<Option<ApiKeyRow>, StoreError> {
-        self.with_reader(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT id, name, hint, hash, created_at, revoked_at FROM api_keys WHERE hash = ? AND revoked_at IS NULL",
-            )?;
-            Ok(statement.query_row([&hash], api_key).optional()?)
-        })
-        .await
     }
 
     /// How many rows the tables hold together.
@@ -330,22 +286,24 @@ fn applied_migrations(connection: &Connection, scope: &str) -> Result<Vec<Applie
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Asked just before the statement would run: one before it may have made the column.
+fn is_superfluous(connection: &Connection, statement: &Statement) -> Result<bool, StoreError> {
+    let Some(there) = &statement.unless else { return Ok(false) };
+    let found = connection
+        .query_row(
+            "SELECT 1 FROM pragma_table_info(?) WHERE name = ?",
+            [there.table.as_str(), there.column.as_str()],
+            |_| Ok(()),
+        )
+        .optional()?;
+    Ok(found.is_some())
+}
+
 fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {
     let found = connection
         .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", [name], |_| Ok(()))
         .optional()?;
     Ok(found.is_some())
-}
-
-fn api_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKeyRow> {
-    Ok(ApiKeyRow {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        hint: row.get(2)?,
-        hash: row.get(3)?,
-        created_at: row.get(4)?,
-        revoked_at: row.get(5)?,
-    })
 }
 
 /// A transaction on the writer's connection.
@@ -406,6 +364,7 @@ impl ToSql for Parameter<'_> {
             Datum::Null => ToSqlOutput::Borrowed(ValueRef::Null),
             Datum::Boolean(value) => ToSqlOutput::Borrowed(ValueRef::Integer(i64::from(*value))),
             Datum::Integer(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
+            Datum::Decimal(value) => ToSqlOutput::Borrowed(ValueRef::Integer(value.units())),
             Datum::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
             Datum::Json(value) => ToSqlOutput::Owned(rusqlite::types::Value::Text(value.to_string())),
         })

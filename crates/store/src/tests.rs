@@ -3,7 +3,7 @@
 use crate::{ApiKeyRow, Ended, Location, Store, StoreError};
 use plan::database::Migration;
 use plan::system;
-use vocab::{Datum, Engine};
+use vocab::{ColumnName, Datum, Engine};
 
 fn scratch() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -89,21 +89,96 @@ fn a_migration_that_fails_half_way_leaves_nothing() {
     assert_eq!(applied.len(), 1);
 }
 
+#[test]
+fn a_column_that_is_there_is_not_added_again() {
+    let (_folder, store) = scratch();
+    let add = |name: &str| {
+        let mut column = system::api_keys().columns.pop().unwrap();
+        column.name = ColumnName::parse(name).unwrap();
+        dialect::add_column(Engine::Sqlite, &system::api_keys().name, &column)
+    };
+    // Within one migration, and in that of another task.
+    for task in ["task", "another"] {
+        let statements = vec![add("scopes"), add("colour"), add("colour")];
+        let migration = Migration { name: "0002_additions".into(), statements };
+        assert_eq!(store.migrate(task, &[migration], "now").unwrap(), ["0002_additions"]);
+    }
+    let table = store.inspect().unwrap().into_iter().find(|table| table.name == "api_keys").unwrap();
+    assert_eq!(table.columns.len(), system::api_keys().columns.len() + 1);
+}
+
+fn key(id: &str) -> ApiKeyRow {
+    ApiKeyRow {
+        id: id.to_owned(),
+        name: "web".to_owned(),
+        hint: "ipk_abcd".to_owned(),
+        hash: format!("hash {id}"),
+        created_at: "2026-01-01".to_owned(),
+        revoked_at: None,
+        expires_at: None,
+        scopes: None,
+        last_used_at: None,
+        replaces: None,
+        caller: None,
+    }
+}
+
 #[tokio::test]
 async fn a_revoked_key_is_not_found() {
     let (_folder, store) = scratch();
-    let text = |text: &str| text.to_owned();
-    let key = ApiKeyRow {
-        id: text("1"),
-        name: text("web"),
-        hint: text("ipk_abcd"),
-        hash: text("ff"),
-        created_at: text("now"),
-        revoked_at: None,
-    };
+    let key = ApiKeyRow { expires_at: Some("2026-01-02".into()), scopes: Some("a:read".into()), ..key("1") };
     store.insert_api_key(&key).unwrap();
-    assert_eq!(store.find_api_key(text("ff")).await.unwrap(), Some(key));
+    assert_eq!(store.find_api_key(key.hash.clone()).await.unwrap().as_ref(), Some(&key));
     assert!(store.revoke_api_key("1", "later").unwrap());
     assert!(!store.revoke_api_key("1", "later").unwrap());
-    assert_eq!(store.find_api_key(text("ff")).await.unwrap(), None);
+    assert_eq!(store.find_api_key(key.hash).await.unwrap(), None);
+}
+
+#[test]
+fn a_key_is_replaced_once() {
+    let (_folder, store) = scratch();
+    store.insert_api_key(&key("1")).unwrap();
+    let new = |id: &str, old: &str| ApiKeyRow { replaces: Some(old.into()), caller: Some("1".into()), ..key(id) };
+    assert!(store.replace_api_key("1", "2026-01-05", &new("2", "1")).unwrap());
+    assert!(!store.replace_api_key("1", "2026-01-06", &new("3", "1")).unwrap());
+    assert!(store.replace_api_key("2", "2026-01-07", &new("3", "2")).unwrap());
+    store.revoke_api_key("3", "later").unwrap();
+    assert!(!store.replace_api_key("3", "2026-01-08", &new("4", "3")).unwrap());
+    let rows = store.api_keys().unwrap();
+    let ends: Vec<_> = rows.iter().map(|row| (row.id.as_str(), row.caller(), row.expires_at.as_deref())).collect();
+    assert_eq!(ends, [("1", "1", Some("2026-01-05")), ("2", "1", Some("2026-01-07")), ("3", "1", None)]);
+    let earlier = ApiKeyRow { expires_at: Some("2026-01-01".into()), ..key("5") };
+    store.insert_api_key(&earlier).unwrap();
+    assert!(store.replace_api_key("5", "2026-01-05", &new("6", "5")).unwrap());
+    assert_eq!(store.api_keys().unwrap()[3], earlier, "a rotation lengthens no life");
+}
+
+#[tokio::test]
+async fn the_latest_use_of_a_key_counts() {
+    let (_folder, store) = scratch();
+    store.insert_api_key(&key("1")).unwrap();
+    for at in ["2026-01-03", "2026-01-02"] {
+        store.note_api_key_uses(vec![("1".into(), at.into()), ("gone".into(), at.into())]).await.unwrap();
+    }
+    assert_eq!(store.api_keys().unwrap()[0].last_used_at.as_deref(), Some("2026-01-03"));
+}
+
+#[tokio::test]
+async fn the_keys_of_an_older_database_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Location::File(folder.path().join("test.sqlite"))).unwrap();
+    let mut older = system::api_keys();
+    let added = older.columns.split_off(6);
+    let create = |statements| Migration { name: "0001_initial".into(), statements };
+    store.migrate("a", &[create(vec![dialect::create_table(Engine::Sqlite, &older)])], "now").unwrap();
+    let insert = "INSERT INTO api_keys (id, name, hint, hash, created_at) VALUES ('1', 'web', 'ipk_abcd', 'hash 1', '2026-01-01')";
+    store.read(insert.into(), Vec::new()).await.unwrap();
+    assert_eq!(store.find_api_key("hash 1".into()).await.unwrap(), Some(key("1")));
+    assert!(store.insert_api_key(&key("2")).is_err());
+    // A server that has it open sees the columns as soon as they are there.
+    let add = added.iter().map(|column| dialect::add_column(Engine::Sqlite, &older.name, column)).collect();
+    store.migrate("b", &[create(add)], "now").unwrap();
+    store.read("UPDATE api_keys SET scopes = 'a:read'".into(), Vec::new()).await.unwrap();
+    let found = store.find_api_key("hash 1".into()).await.unwrap().unwrap();
+    assert_eq!(found.scopes.as_deref(), Some("a:read"));
 }

@@ -1,7 +1,9 @@
 //! Tables as SQLite statements, and as SQLite's catalogue shows them.
 
-use super::{collation, quote, sql_type};
-use plan::database::{Column, LockClass, Nullability, ObservedColumn, ObservedTable, Statement, Table, Undo};
+use super::{collation, literal, quote, sql_type};
+use plan::database::{
+    Column, ColumnPresent, LockClass, Nullability, ObservedColumn, ObservedTable, Statement, Table, Undo,
+};
 use vocab::{ColumnName, TableName};
 
 /// `IF NOT EXISTS`, because several tasks of a workspace may share a table; the planner has compared it by then.
@@ -16,9 +18,11 @@ pub fn create_table(table: &Table) -> Statement {
         why: format!("{}: {}", table.name, table.comment),
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TABLE {name}")),
+        unless: None,
     }
 }
 
+/// SQLite has no `ADD COLUMN IF NOT EXISTS`, so whoever runs the statement looks first.
 pub fn add_column(table: &TableName, column: &Column) -> Statement {
     let name = quote(table.as_str());
     Statement {
@@ -26,18 +30,23 @@ pub fn add_column(table: &TableName, column: &Column) -> Statement {
         why: format!("{table}.{}: {}", column.name, column.comment),
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {}", quote(column.name.as_str()))),
+        unless: Some(ColumnPresent { table: table.clone(), column: column.name.clone() }),
     }
 }
 
 fn column_definition(column: &Column) -> String {
-    let mut text = format!("{} {}", quote(column.name.as_str()), sql_type(column.field_type));
+    let mut text = format!("{} {}", quote(column.name.as_str()), sql_type(&column.field_type));
     match column.nullability {
         Nullability::NotNull => text.push_str(" NOT NULL"),
         Nullability::Nullable => {}
     }
-    if collation(column.field_type) != "BINARY" {
+    if let Some(default) = &column.default {
+        text.push_str(" DEFAULT ");
+        text.push_str(&literal(default));
+    }
+    if collation(&column.field_type) != "BINARY" {
         text.push_str(" COLLATE ");
-        text.push_str(collation(column.field_type));
+        text.push_str(collation(&column.field_type));
     }
     text
 }
@@ -57,9 +66,9 @@ pub fn described(table: &Table) -> ObservedTable {
             .iter()
             .map(|column| ObservedColumn {
                 name: column.name.to_string(),
-                sql_type: sql_type(column.field_type).to_owned(),
+                sql_type: sql_type(&column.field_type).to_owned(),
                 nullability: column.nullability,
-                collation: collation(column.field_type).to_owned(),
+                collation: collation(&column.field_type).to_owned(),
             })
             .collect(),
         primary_key: texts(&table.primary_key),

@@ -69,7 +69,7 @@ function createRouter(routes, answerTimeout, metrics) {
       if (!procedure) throw new Problem('method_not_allowed', { allow });
       request.route = path;
       request.parameters = incoming.params;
-      const answer = await withinTime(answerTimeout, procedure(request));
+      const answer = await withinTime(answerTimeout, run(procedure, request));
       if (answer instanceof Problem) throw answer;
       send(request, unlessKnown(request, answer), metrics);
     });
@@ -87,6 +87,15 @@ function allowedMethods(procedures) {
   const methods = new Set(procedures.keys());
   if (methods.has('GET')) methods.add('HEAD');
   return [...methods].sort().join(', ');
+}
+
+// A procedure that takes too long goes on behind its answer, and is settled only then.
+async function run(procedure, request) {
+  try {
+    return await procedure(request);
+  } finally {
+    request.settled();
+  }
 }
 
 async function withinTime(milliseconds, work) {

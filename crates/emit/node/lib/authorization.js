@@ -1,5 +1,6 @@
-// Who calls: the API key of a request, or a 401. A failed attempt counts against the client's address under the route's
-// own policy, so keys cannot be guessed faster than requests are allowed.
+// Who calls, and whether they may: the API key of a request, or a 401, or a 403. A failed attempt counts against the client's
+// address under the route's own policy, so keys cannot be guessed faster than requests are allowed; a good key that must
+// not do this counts for itself.
 
 import { Problem } from './problem.js';
 import { anonymous } from './request.js';
@@ -8,18 +9,31 @@ import { anonymous } from './request.js';
  * @param {import('./request.js').Request} request
  * @param {import('./api-keys.js').ApiKeys} keys
  * @param {import('./rate-limit.js').RateLimit} [limit] without it, failed attempts count nowhere
+ * @param {string} [scope] what the key must have been given: `products:write`
  * @returns {{ identity: string, id: string, name: string }} the caller
  */
-export function authorize(request, keys, limit) {
+export function authorize(request, keys, limit, scope) {
   // Should the lookup fail, its 503 carries the rate limit headers too.
   limit?.describe(request, anonymous(request));
   const secret = presentedKey(request);
-  const key = secret && keys.find(secret);
+  const key = secret && keys.find(secret, request.receivedAt);
   if (!key) {
     limit?.take(request, anonymous(request));
     throw new Problem(secret ? 'invalid_credentials' : 'missing_credentials');
   }
-  return { identity: `key:${key.id}`, id: key.id, name: key.name };
+  // The same caller before and after a rotation: a new key brings no second quota.
+  const caller = { identity: `key:${key.caller}`, id: key.id, name: key.name };
+  if (scope && !isWithin(scope, key.scopes)) {
+    limit?.take(request, caller);
+    throw new Problem('insufficient_scope', { scope });
+  }
+  return caller;
+}
+
+/** A key without any scopes has them all. The right to write does not include that to read. */
+function isWithin(scope, scopes) {
+  const [, access] = scope.split(':');
+  return scopes === null || scopes.split(' ').some((granted) => granted === scope || granted === `*:${access}`);
 }
 
 /** `X-API-Key` wins where both are sent; an empty one is none. */

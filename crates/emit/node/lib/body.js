@@ -19,7 +19,8 @@ export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIM
   if (announced === 0) throw new Problem('malformed_body');
   if (!isJsonMediaType(request.header('content-type'))) throw new Problem('unsupported_media_type');
   if (announced > limit) throw new Problem('body_too_large', { limit });
-  return parseJson(await readBytes(request, limit, timeout));
+  request.body = await readBytes(request, limit, timeout);
+  return parseJson(request.body);
 }
 
 /** `application/json` or `application/<x>+json`, in UTF-8. */

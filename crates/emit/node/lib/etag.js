@@ -28,7 +28,9 @@ export function unlessKnown(request, answer) {
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   if (!isRead || tag === undefined || known === undefined) return answer;
   const names = isAny(known) || tagsIn(known).some((named) => named.replace(/^W\//, '') === tag);
-  return names ? { status: 304, headers: { ETag: tag }, text: undefined } : answer;
+  if (!names) return answer;
+  const { 'Content-Type': contentType, ...headers } = answer.headers;
+  return { status: 304, headers, text: undefined };
 }
 
 function isAny(list) {

@@ -31,3 +31,9 @@ export function createUuidv7(now = Date.now) {
 }
 
 export const uuidv7 = createUuidv7();
+
+/** What every identifier made at that time or later is greater than. @param {number} time milliseconds since 1970 */
+export function uuidv7Floor(time) {
+  const hex = Math.max(0, time).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}

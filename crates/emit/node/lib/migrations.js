@@ -5,8 +5,14 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 
 const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (scope TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (scope, name)) STRICT`;
+const findColumn = `SELECT name FROM pragma_table_info(?) WHERE name = ?`;
 const findEntry = `SELECT checksum FROM schema_migrations WHERE scope = ? AND name = ?`;
 const insertEntry = `INSERT INTO schema_migrations (scope, name, checksum, applied_at) VALUES (?, ?, ?, ?)`;
+
+// SQLite has no `ADD COLUMN IF NOT EXISTS`. A statement behind a line `-- unless <table> has <column>` is left out where that is
+// so: another application on this database may have added the column.
+const guarded = /^(-- unless \w+ has \w+\n[^;]*;)/m;
+const guard = /^-- unless (\w+) has (\w+)\n/;
 
 /**
  * @param {import('./database.js').Database} database
@@ -28,7 +34,7 @@ function apply(database, scope, name, bytes) {
     transaction.run(createLedger);
     const entry = transaction.optional(findEntry, [scope, name]);
     if (entry === null) {
-      database.exec(bytes.toString('utf8'));
+      run(database, bytes.toString('utf8'));
       transaction.run(insertEntry, [scope, name, checksum, new Date().toISOString()]);
       return true;
     }
@@ -37,4 +43,11 @@ function apply(database, scope, name, bytes) {
     }
     return false;
   });
+}
+
+function run(database, text) {
+  for (const part of text.split(guarded)) {
+    const [, table, column] = guard.exec(part) ?? [];
+    if (table === undefined || database.optional(findColumn, [table, column]) === null) database.exec(part);
+  }
 }

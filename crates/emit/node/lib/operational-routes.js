@@ -1,6 +1,7 @@
 // What an operator asks the application: is it alive, can it work, what does it offer, what has it counted.
 
 import { Problem } from './problem.js';
+import { addReferencePage } from './reference-page.js';
 import { respond, respondText } from './response.js';
 
 // Reads the file; `SELECT 1` would succeed without it.
@@ -19,6 +20,8 @@ export function addOperationalRoutes(application, { database, metrics, openapi }
   });
 
   application.route('GET', '/openapi.json', () => respondText(200, 'application/json', openapi));
+
+  addReferencePage(application, openapi);
 
   application.route('GET', '/metrics', async () =>
     respondText(200, metrics.registry.contentType, await metrics.registry.metrics()));

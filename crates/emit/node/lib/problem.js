@@ -13,6 +13,11 @@ const problems = {
     title: 'Malformed body',
     detail: () => 'the body is not valid JSON',
   },
+  malformed_idempotency_key: {
+    status: 400,
+    title: 'Malformed idempotency key',
+    detail: () => 'an `Idempotency-Key` is sent once and has 1 to 255 visible ASCII characters',
+  },
   missing_credentials: {
     status: 401,
     title: 'Authentication required',
@@ -24,6 +29,12 @@ const problems = {
     title: 'Authentication failed',
     detail: () => 'the API key is unknown, expired or revoked',
     headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api", error="invalid_token"' }),
+  },
+  insufficient_scope: {
+    status: 403,
+    title: 'Insufficient scope',
+    detail: ({ scope }) => `the API key lacks the scope \`${scope}\``,
+    headers: ({ scope }) => ({ 'WWW-Authenticate': `Bearer realm="api", error="insufficient_scope", scope="${scope}"` }),
   },
   not_found: {
     status: 404,
@@ -47,6 +58,12 @@ const problems = {
     title: 'Conflict',
     detail: () => 'a record with the same unique value exists',
   },
+  request_in_progress: {
+    status: 409,
+    title: 'Request in progress',
+    detail: () => 'another request with this `Idempotency-Key` is still being worked on',
+    headers: () => ({ 'Retry-After': '1' }),
+  },
   precondition_failed: {
     status: 412,
     title: 'Precondition failed',
@@ -67,6 +84,11 @@ const problems = {
     status: 422,
     title: 'Validation failed',
     detail: ({ errors }) => (errors.length === 1 ? '1 field is wrong' : `${errors.length} fields are wrong`),
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'Idempotency key reused',
+    detail: () => 'this `Idempotency-Key` was sent before with another request',
   },
   rate_limited: {
     status: 429,

@@ -5,6 +5,8 @@ import { uuidv7 } from './identifiers.js';
 const requestIdShape = /^[A-Za-z0-9._-]{1,64}$/;
 
 export class Request {
+  #callbacks = [];
+
   /**
    * @param {import('node:http').IncomingMessage} incoming
    * @param {import('node:http').ServerResponse} outgoing
@@ -24,17 +26,37 @@ export class Request {
     this.parameters = {};
     /** Headers the answer carries whether the procedure succeeds or fails. */
     this.answerHeaders = {};
+    /** The body's bytes, once they were read. */
+    this.body = Buffer.alloc(0);
   }
 
   header(name) {
     return this.incoming.headers[name];
   }
 
+  /** How often the header was sent. */
+  countOf(name) {
+    return this.incoming.rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === name).length;
+  }
+
+  /** Path and query as they were sent. */
+  get target() {
+    return this.incoming.url.split('#')[0];
+  }
+
+  /** Calls back once the procedure has ended, however it did. */
+  whenSettled(callback) {
+    this.#callbacks.push(callback);
+  }
+
+  settled() {
+    for (const callback of this.#callbacks.splice(0)) callback();
+  }
+
   /** The query string's names and values in the order they were sent, decoded. */
   get query() {
-    const [target] = this.incoming.url.split('#');
-    const start = target.indexOf('?');
-    return new URLSearchParams(start < 0 ? '' : target.slice(start));
+    const start = this.target.indexOf('?');
+    return new URLSearchParams(start < 0 ? '' : this.target.slice(start));
   }
 
   /** The time that many seconds after the arrival, in the form of `receivedAt`. */

@@ -12,6 +12,7 @@ export function respond(status, body, headers = {}) {
   return respondText(status, 'application/json', JSON.stringify(body), headers);
 }
 
+/** @param {string | Buffer} text */
 export function respondText(status, contentType, text, headers = {}) {
   return { status, headers: { ...headers, 'Content-Type': contentType }, text };
 }

@@ -88,6 +88,8 @@ pub enum Shared {
     Keys,
     /// Its rate limits.
     Limits,
+    /// The answers it keeps for idempotency keys.
+    Idempotency,
     /// Its outbox.
     Outbox,
 }
@@ -97,6 +99,7 @@ impl Shared {
         match self {
             Self::Keys => "keys",
             Self::Limits => "limits",
+            Self::Idempotency => "idempotency",
             Self::Outbox => "outbox",
         }
     }
@@ -154,7 +157,7 @@ pub struct Module<'a> {
 impl<'a> Module<'a> {
     fn new(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<Self, EmitError> {
         let mut taken: Vec<&str> = Import::ALL.map(Import::symbol).to_vec();
-        taken.extend([Shared::Keys, Shared::Limits, Shared::Outbox].map(Shared::symbol));
+        taken.extend([Shared::Keys, Shared::Limits, Shared::Idempotency, Shared::Outbox].map(Shared::symbol));
         taken.extend(["application", "createMiddleware", "database", "metrics", "registerEndpoints"]);
         taken.extend(["request", "transaction"]);
         let mut names = Names::new(&taken);

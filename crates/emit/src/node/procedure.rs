@@ -2,7 +2,7 @@
 //! It decides nothing: a step that it has no words for is an error.
 
 use super::listing::{KEY, description};
-use super::middleware::kind;
+use super::middleware::type_rules;
 use super::module::{Import, Module, Shared};
 use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted, template_literal};
@@ -16,7 +16,7 @@ use plan::procedure::{
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::Value;
-use plan::{Problem, print};
+use plan::{Problem, Scope, print};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, FieldName, FieldType, PolicyName, SlotName};
 
@@ -45,6 +45,7 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, outline: &Outline<'a>) -> Re
         max_body_bytes: outline.endpoint.max_body_bytes,
         principal: None,
         hoisted: BTreeSet::new(),
+        keeps: None,
         waits: false,
     };
     let mut script = Script::at(DEPTH);
@@ -82,6 +83,8 @@ pub struct Writer<'m, 'a> {
     principal: Option<String>,
     /// Slots declared before the block that binds them, because they are used behind it.
     hoisted: BTreeSet<SlotName>,
+    /// The variable of the claim whose answer the transaction around keeps.
+    keeps: Option<String>,
     waits: bool,
 }
 
@@ -138,8 +141,8 @@ impl<'a> Writer<'_, 'a> {
         surroundings: Surroundings,
     ) -> Result<(), EmitError> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, failures } => {
-                self.authorize(script, slot, failures.as_ref())?;
+            Step::Authorize { scheme: Scheme::ApiKey, scope, failures } => {
+                self.authorize(script, slot, failures.as_ref(), scope.as_ref())?;
             }
             Step::Limit { policy, by } => {
                 let limit = self.limit(policy)?;
@@ -148,13 +151,24 @@ impl<'a> Writer<'_, 'a> {
                     (LimitKey::Principal, None) => {
                         return self.malformed("it limits by principal and never asks who calls".to_owned());
                     }
-                    (LimitKey::Address, _) => {
-                        self.module.imports.insert(Import::Anonymous);
-                        Expression::text("anonymous(request)")
-                    }
+                    (LimitKey::Address, _) => self.anonymous(),
                 };
                 let take = Expression::call(format!("{limit}.take"), [Expression::text("request"), caller]);
                 script.statement("", &take);
+            }
+            Step::Claim => {
+                self.module.shared.insert(Shared::Idempotency);
+                let caller = self.caller();
+                let call = Expression::call("idempotency.claim", [Expression::text("request"), caller]);
+                self.bind(script, slot, &call);
+            }
+            Step::Recall(claim) => {
+                let claim = self.local(claim);
+                let known = self.names.take("known");
+                let call = Expression::call(format!("{claim}.recall"), [Expression::text("transaction")]);
+                script.statement(&format!("const {known} = "), &call);
+                script.line(&format!("if ({known}) return {known};"));
+                self.keeps = Some(claim);
             }
             Step::Validate(Input::Body(shape)) => {
                 let call = self.validation(Body::Record(shape));
@@ -223,17 +237,21 @@ impl<'a> Writer<'_, 'a> {
         script: &mut Script,
         slot: Option<&SlotName>,
         failures: Option<&PolicyName>,
+        scope: Option<&Scope>,
     ) -> Result<(), EmitError> {
         self.module.imports.insert(Import::Authorize);
         self.module.shared.insert(Shared::Keys);
         let mut arguments = vec![Expression::text("request"), Expression::text("keys")];
-        if let Some(policy) = failures {
-            arguments.push(Expression::text(self.limit(policy)?));
+        match (failures, scope) {
+            (Some(policy), _) => arguments.push(Expression::text(self.limit(policy)?)),
+            (None, Some(_)) => arguments.push(Expression::text("undefined")),
+            (None, None) => {}
         }
+        arguments.extend(scope.map(|scope| Expression::text(quoted(&scope.to_string()))));
         let call = Expression::call("authorize", arguments);
         let is_counted = flattened(&self.procedure.body).into_iter().any(|item| {
             matches!(item, Item::Let(_, step) | Item::Do(step)
-                if matches!(step, Step::Limit { by: LimitKey::Principal, .. }))
+                if matches!(step, Step::Claim | Step::Limit { by: LimitKey::Principal, .. }))
         });
         match slot {
             Some(slot) => {
@@ -248,6 +266,16 @@ impl<'a> Writer<'_, 'a> {
             None => script.statement("", &call),
         }
         Ok(())
+    }
+
+    /// Who calls: the principal where one was made.
+    fn caller(&mut self) -> Expression {
+        self.principal.as_ref().map(Expression::text).unwrap_or_else(|| self.anonymous())
+    }
+
+    fn anonymous(&mut self) -> Expression {
+        self.module.imports.insert(Import::Anonymous);
+        Expression::text("anonymous(request)")
     }
 
     fn limit(&mut self, policy: &PolicyName) -> Result<String, EmitError> {
@@ -309,23 +337,26 @@ impl<'a> Writer<'_, 'a> {
     fn kinds(&self, query: &Query) -> Vec<(String, Expression)> {
         let outputs = query.outputs.iter().filter_map(|output| match output {
             Output::Column { column, field } => {
-                Some((field, self.module.plan.database.column(&query.from, column)?.field_type))
+                Some((field, &self.module.plan.database.column(&query.from, column)?.field_type))
             }
             Output::Related { .. } => None,
         });
         let kept_otherwise = outputs.filter(|(_, field_type)| match field_type {
-            FieldType::Boolean | FieldType::Json => true,
+            FieldType::Boolean | FieldType::Decimal { .. } | FieldType::Json => true,
             FieldType::Line { .. }
             | FieldType::Text { .. }
             | FieldType::Email
             | FieldType::Phone
             | FieldType::Url
+            | FieldType::Choice { .. }
+            | FieldType::Code { .. }
             | FieldType::Integer
+            | FieldType::Date
             | FieldType::Timestamp
             | FieldType::Uuid => false,
         });
         kept_otherwise
-            .map(|(field, field_type)| (field.to_string(), Expression::text(quoted(kind(field_type)))))
+            .map(|(field, field_type)| (field.to_string(), Expression::Object(type_rules(field_type))))
             .collect()
     }
 
@@ -417,6 +448,7 @@ impl<'a> Writer<'_, 'a> {
         };
         script.open(&format!("{start}database.transaction((transaction) => {{"));
         self.block(script, body, after, Surroundings::Transaction)?;
+        self.keeps = None;
         script.close("});");
         if let Some(done) = done {
             script.line(&format!("if ({done}) return {done};"));
@@ -552,6 +584,10 @@ impl<'a> Writer<'_, 'a> {
                 script.statement("return ", &Expression::call("undo", [answer]));
             }
             (Surroundings::Transaction, Writes::Keep) | (Surroundings::Plain, _) => {
+                let answer = match &self.keeps {
+                    Some(claim) => Expression::call(format!("{claim}.keep"), [Expression::text("transaction"), answer]),
+                    None => answer,
+                };
                 script.statement("return ", &answer);
             }
         }

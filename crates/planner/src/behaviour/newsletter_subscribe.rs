@@ -2,7 +2,7 @@
 //! find out who reads it.
 
 use super::{Behaved, Given, column_name, field_name, slot};
-use plan::procedure::{Item, Outcome, Response, ResponseField, Step, Writes};
+use plan::procedure::{Item, Outcome, Response, ResponseField, Step};
 use plan::query::{OnConflict, Write};
 use plan::value::Value;
 use vocab::{Datum, FieldType};
@@ -16,27 +16,25 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     };
     let event = given.own_event("subscribed");
     let mut body = given.opening();
-    body.push(Item::Transaction(vec![
+    let subscription = vec![
         Item::Let(slot("subscription"), Step::Write(insert)),
         Item::Match(
             slot("subscription"),
             vec![(Outcome::Inserted, vec![given.emit_new(&event)]), (Outcome::Present, Vec::new())],
         ),
-    ]));
-    body.push(Item::Exit(
-        Response::Answer {
-            status: 202,
-            body: vec![ResponseField {
-                name: field_name("status"),
-                value: Value::Literal(Datum::Text("accepted".to_owned())),
-                field_type: FieldType::Line { max: 20 },
-                description: "Always `accepted`: the answer does not tell whether the address was known.".to_owned(),
-            }],
-            tag: None,
-            location: None,
-        },
-        Writes::Keep,
-    ));
+    ];
+    let answer = Response::Answer {
+        status: 202,
+        body: vec![ResponseField {
+            name: field_name("status"),
+            value: Value::Literal(Datum::Text("accepted".to_owned())),
+            field_type: FieldType::Line { max: 20 },
+            description: "Always `accepted`: the answer does not tell whether the address was known.".to_owned(),
+        }],
+        tag: None,
+        location: None,
+    };
+    body.push(given.once(subscription, answer));
     Behaved {
         summary: "subscribes an address to the newsletter once".to_owned(),
         body,

@@ -1,7 +1,7 @@
 //! The end of a record.
 
 use super::{Behaved, Given, field_name, slot};
-use plan::procedure::{Item, Response, Step, Writes};
+use plan::procedure::{Item, Response, Step};
 use plan::query::Write;
 use plan::value::Value;
 use vocab::FieldType;
@@ -14,9 +14,8 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let mut deletion = given.find_current();
     deletion.push(Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: given.has_key() })));
     deletion.push(Item::Do(Step::Emit { event: event.clone(), payload }));
-    let mut body = given.guards();
-    body.push(Item::Transaction(deletion));
-    body.push(Item::Exit(Response::Answer { status: 204, body: Vec::new(), tag: None, location: None }, Writes::Keep));
+    let mut body = given.write_guards();
+    body.push(given.once(deletion, Response::Answer { status: 204, body: Vec::new(), tag: None, location: None }));
     let fields = vec![(field_name("id"), FieldType::Uuid), (field_name("deleted_at"), FieldType::Timestamp)];
     Behaved {
         summary: format!("deletes one {}", given.thing()),

@@ -8,7 +8,7 @@ use crate::harness::Sample;
 use crate::harness::client;
 use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Workspace, end};
-use plan::http_case::{ANY, Answer, CaseRequest, Expectation, HttpCase, ID};
+use plan::http_case::{ANY, Answer, CaseKeys, CaseRequest, Expectation, HttpCase, ID};
 use serde_json::Value as Json;
 use std::fs;
 
@@ -32,9 +32,9 @@ macro_rules! files {
 }
 
 files!(contact_newsletter: crate::harness::Sample::ContactNewsletter, [
-    bodies, contact, formats, keys, limits, newsletter, operations, request_ids, routes, validation,
+    bodies, contact, formats, idempotency, keys, limits, newsletter, operations, request_ids, routes, validation,
 ]);
-files!(products: crate::harness::Sample::Products, [articles, changes, creation, deletion, lists, reading, replacement]);
+files!(products: crate::harness::Sample::Products, [articles, changes, creation, deletion, lists, reading, repetitions, replacement]);
 
 /// The names of a sample's files, sorted.
 fn files_of(sample: Sample) -> Vec<String> {
@@ -64,7 +64,7 @@ fn the_emitted_application_passes_its_own_tests() {
 /// Asks a server everything in a file, and fails with all differences at once.
 fn check(kind: Kind, sample: Sample, file: &str) {
     let prepared = Workspace::completed_with(sample);
-    let key = prepared.create_key();
+    let keys = prepared.case_keys();
     let mut running: Option<Running> = None;
     let mut found = Vec::new();
     for case in read(sample, file) {
@@ -74,7 +74,7 @@ fn check(kind: Kind, sample: Sample, file: &str) {
         };
         found.extend(
             server
-                .differences(&case, &key)
+                .differences(&case, &keys)
                 .into_iter()
                 .map(|difference| format!("{kind:?} {file}.yaml `{}`: {difference}", case.name)),
         );
@@ -110,17 +110,19 @@ impl Running {
         case.repeat == 1 && self.requests < self.most_requests && !case.expect.headers.iter().any(counts)
     }
 
-    fn differences(&self, case: &HttpCase, key: &str) -> Vec<String> {
-        self.last_answer(case, key).map_or_else(
+    fn differences(&self, case: &HttpCase, keys: &CaseKeys) -> Vec<String> {
+        self.last_answer(case, keys).map_or_else(
             |problem| vec![problem],
             |(answer, id)| filled(&case.expect, &answer).differences(&answer, id.as_deref()),
         )
     }
 
     /// The answer to compare, with the id of what the request before made.
-    fn last_answer(&self, case: &HttpCase, key: &str) -> Result<(Answer, Option<String>), String> {
+    fn last_answer(&self, case: &HttpCase, keys: &CaseKeys) -> Result<(Answer, Option<String>), String> {
         let ask = |request: &CaseRequest| {
-            client::ask(self.server.address, request, key).map_err(|error| format!("no answer: {error}"))
+            let mut request = request.clone();
+            request.headers.values_mut().for_each(|value| *value = keys.filled(value));
+            client::ask(self.server.address, &request, "").map_err(|error| format!("no answer: {error}"))
         };
         let mut request = case.request.clone();
         let mut id = None;

@@ -30,6 +30,18 @@ test('each runs once and is entered in the ledger', (context) => {
   assert.match(entry.applied_at, /^\d{4}-.*\.\d{3}Z$/);
 });
 
+test('a column that another application has added is not added again', (context) => {
+  const database = createDatabase(context);
+  const first = 'CREATE TABLE a (b TEXT) STRICT;\n';
+  const add = (column) => `-- why; and how\n-- unless a has ${column}\nALTER TABLE a ADD COLUMN ${column} TEXT;\n`;
+  const rest = `${add('c')}\n${add('d')}\nCREATE TABLE e (f TEXT) STRICT;\n\n${add('d')}`;
+  const migrations = createMigrations(context, { '0001_initial.sql': first + add('c'), '0002_additions.sql': rest });
+  assert.deepEqual(migrate(database, migrations), ['0001_initial', '0002_additions']);
+  const columns = database.many(`SELECT name FROM pragma_table_info('a')`).map((column) => column.name);
+  assert.deepEqual(columns, ['b', 'c', 'd']);
+  assert.equal(database.many(`SELECT name FROM pragma_table_info('e')`).length, 1);
+});
+
 test('one that changed is refused', (context) => {
   const database = createDatabase(context);
   const migrations = createMigrations(context, { '0001_initial.sql': 'CREATE TABLE a (b TEXT) STRICT' });

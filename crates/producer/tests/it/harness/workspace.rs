@@ -1,6 +1,7 @@
 //! A workspace in a folder of its own, and the command line at work in it.
 
 use super::{CONTACT_NEWSLETTER, Sample, repository};
+use plan::http_case::CaseKeys;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -107,6 +108,22 @@ impl Workspace {
         made.stdout.trim_end().to_owned()
     }
 
+    /// The keys of the cases. No command makes a key that has expired, or one that may do nothing.
+    pub fn case_keys(&self) -> CaseKeys {
+        let changed = |change: &str| {
+            let key = self.create_key();
+            let changed = self
+                .query(&format!("UPDATE api_keys SET {change} WHERE id = (SELECT max(id) FROM api_keys) RETURNING id"));
+            assert_eq!(changed.len(), 1);
+            key
+        };
+        CaseKeys {
+            good: self.create_key(),
+            expired: changed("expires_at = '2026-01-02T03:04:05.678Z'"),
+            powerless: changed("scopes = ''"),
+        }
+    }
+
     /// What the database answers to a statement, as text; a missing value is `-`.
     pub fn query(&self, statement: &str) -> Vec<Vec<String>> {
         query(&self.database_file(), statement)
@@ -168,6 +185,7 @@ fn shown(datum: Datum) -> String {
         Datum::Null => "-".to_owned(),
         Datum::Boolean(value) => value.to_string(),
         Datum::Integer(value) => value.to_string(),
+        Datum::Decimal(value) => value.to_string(),
         Datum::Text(value) => value,
         Datum::Json(value) => value.to_string(),
     }

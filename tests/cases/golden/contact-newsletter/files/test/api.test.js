@@ -17,8 +17,10 @@ import { closeServer } from '../lib/shutdown.js';
 
 /** In an expected header or body: anything, but present. */
 const ANYTHING = '${any}';
-/** In a request header: a working API key. */
+/** In a request header: a working API key, one that has expired, and one that works and may do nothing. */
 const API_KEY = '${api_key}';
+const EXPIRED_API_KEY = '${expired_api_key}';
+const POWERLESS_API_KEY = '${powerless_api_key}';
 /** In the path of a request, or in an expected body: the id of what the request before made. */
 const ID = '${id}';
 /** In a body: another short text in every request, for values that must be unique. */
@@ -49,7 +51,12 @@ for (const { name, repeat = 1, before, request: asked, expect: wanted } of cases
 async function start(context) {
   const folder = mkdtempSync(join(tmpdir(), 'contact-newsletter-'));
   const database = connect(`file:${folder}/app.sqlite`);
-  const { secret: key } = new ApiKeys(database).create('test');
+  const apiKeys = new ApiKeys(database);
+  const keys = {
+    [API_KEY]: apiKeys.create('test').secret,
+    [EXPIRED_API_KEY]: apiKeys.create('test', { expiresAt: new Date().toISOString() }).secret,
+    [POWERLESS_API_KEY]: apiKeys.create('test', { scopes: [] }).secret,
+  };
   const server = createServer(buildApplication(database).listener());
   const url = new URL(await listen(server, { host: '127.0.0.1', port: 0 }));
   context.after(async () => {
@@ -57,7 +64,7 @@ async function start(context) {
     database.close();
     rmSync(folder, { recursive: true });
   });
-  return { url, key };
+  return { url, keys };
 }
 
 /** Sends what a case asks for first. @returns {Promise<string | undefined>} the id of what it made */
@@ -73,11 +80,15 @@ function withId(document, id) {
   return JSON.parse(JSON.stringify(document).replaceAll(ID, JSON.stringify(String(id)).slice(1, -1)));
 }
 
+function withKey(value, keys) {
+  return Object.entries(keys).reduce((text, [placeholder, key]) => text.replaceAll(placeholder, key), value);
+}
+
 // Not `fetch`: it adds headers, and refuses to send some.
-function send({ url, key }, { method, path, headers = {}, body, text }) {
+function send({ url, keys }, { method, path, headers = {}, body, text }) {
   const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
-  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value.replaceAll(API_KEY, key);
+  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = withKey(value, keys);
   return new Promise((resolve, reject) => {
     const options = { host: url.hostname, port: url.port, method, path, headers: all, agent: false };
     const outgoing = http.request(options, async (incoming) => {

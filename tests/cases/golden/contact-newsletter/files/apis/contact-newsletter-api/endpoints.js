@@ -16,16 +16,19 @@ const insertNewsletterSubscriber = `INSERT INTO newsletter_subscribers (id, emai
 
 /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
 export function registerEndpoints(application, { database, metrics }) {
-  const { keys, limits, outbox } = createMiddleware({ database, metrics });
+  const { keys, limits, idempotency, outbox } = createMiddleware({ database, metrics });
 
   // POST /api/contact: stores a contact message. Emits `contact_form`.
   application.route('POST', '/api/contact', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'contact_messages:write');
     limits.default.take(request, caller);
+    const claim = idempotency.claim(request, caller);
     const input = await validate(request, contactMessage);
     const id = uuidv7();
 
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       transaction.run(insertContactMessage, [
         id,
         input.name,
@@ -49,18 +52,20 @@ export function registerEndpoints(application, { database, metrics }) {
         created_at: request.receivedAt,
       };
       outbox.emit(transaction, 'contact_form', event, request.receivedAt);
+      return claim.keep(transaction, respond(201, { id, received_at: request.receivedAt }));
     });
-
-    return respond(201, { id, received_at: request.receivedAt });
   });
 
   // POST /api/newsletter: subscribes an address to the newsletter once. Emits `newsletter_signup`.
   application.route('POST', '/api/newsletter', async (request) => {
     limits.default.take(request, anonymous(request));
+    const claim = idempotency.claim(request, anonymous(request));
     const input = await validate(request, newsletterSubscriber);
     const id = uuidv7();
 
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       const subscription = transaction.insert(insertNewsletterSubscriber, [
         id,
         input.email,
@@ -73,8 +78,7 @@ export function registerEndpoints(application, { database, metrics }) {
         const event = { id, email: input.email, name: input.name, created_at: request.receivedAt };
         outbox.emit(transaction, 'newsletter_signup', event, request.receivedAt);
       }
+      return claim.keep(transaction, respond(202, { status: 'accepted' }));
     });
-
-    return respond(202, { status: 'accepted' });
   });
 }

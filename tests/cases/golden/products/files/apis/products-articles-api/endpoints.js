@@ -33,16 +33,19 @@ const findArticle = `SELECT id, title, slug, summary, body, author_name, categor
 
 /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
 export function registerEndpoints(application, { database, metrics }) {
-  const { keys, limits, outbox } = createMiddleware({ database, metrics });
+  const { keys, limits, idempotency, outbox } = createMiddleware({ database, metrics });
 
   // POST /api/products: creates a product. Emits `product_created`.
   application.route('POST', '/api/products', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
+    const claim = idempotency.claim(request, caller);
     const input = await validate(request, product);
     const id = uuidv7();
 
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       transaction.run(insertProduct, [
         id,
         input.name,
@@ -64,22 +67,21 @@ export function registerEndpoints(application, { database, metrics }) {
         created_at: request.receivedAt,
       };
       outbox.emit(transaction, 'product_created', event, request.receivedAt);
+      return claim.keep(transaction, respond(
+        201,
+        {
+          id,
+          name: input.name,
+          stock: input.stock,
+          active: input.active,
+          released_at: input.released_at,
+          notes: input.notes,
+          created_at: request.receivedAt,
+          updated_at: request.receivedAt,
+        },
+        { ETag: etag(1), Location: `/api/products/${id}` },
+      ));
     });
-
-    return respond(
-      201,
-      {
-        id,
-        name: input.name,
-        stock: input.stock,
-        active: input.active,
-        released_at: input.released_at,
-        notes: input.notes,
-        created_at: request.receivedAt,
-        updated_at: request.receivedAt,
-      },
-      { ETag: etag(1), Location: `/api/products/${id}` },
-    );
   });
 
   // GET /api/products: lists the products.
@@ -113,12 +115,14 @@ export function registerEndpoints(application, { database, metrics }) {
 
   // PUT /api/products/{id}: replaces one product. Emits `product_updated`.
   application.route('PUT', '/api/products/{id}', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
+    const claim = idempotency.claim(request, caller);
     const input = await validate(request, product);
 
-    let fresh;
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       const row = transaction.optional(findProductRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
@@ -132,7 +136,7 @@ export function registerEndpoints(application, { database, metrics }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      fresh = transaction.optional(findProduct, [request.parameters.id], { active: 'boolean' });
+      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: 'boolean' });
       if (!fresh) throw new Problem('internal_error');
       const event = {
         id: fresh.id,
@@ -145,32 +149,33 @@ export function registerEndpoints(application, { database, metrics }) {
         updated_at: fresh.updated_at,
       };
       outbox.emit(transaction, 'product_updated', event, request.receivedAt);
+      return claim.keep(transaction, respond(
+        200,
+        {
+          id: fresh.id,
+          name: fresh.name,
+          stock: fresh.stock,
+          active: fresh.active,
+          released_at: fresh.released_at,
+          notes: fresh.notes,
+          created_at: fresh.created_at,
+          updated_at: fresh.updated_at,
+        },
+        { ETag: etag(fresh.row_version) },
+      ));
     });
-
-    return respond(
-      200,
-      {
-        id: fresh.id,
-        name: fresh.name,
-        stock: fresh.stock,
-        active: fresh.active,
-        released_at: fresh.released_at,
-        notes: fresh.notes,
-        created_at: fresh.created_at,
-        updated_at: fresh.updated_at,
-      },
-      { ETag: etag(fresh.row_version) },
-    );
   });
 
   // PATCH /api/products/{id}: changes one product. Emits `product_updated`.
   application.route('PATCH', '/api/products/{id}', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
+    const claim = idempotency.claim(request, caller);
     const input = await validateChanges(request, product);
 
-    let fresh;
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       const row = transaction.optional(findProductRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
@@ -189,7 +194,7 @@ export function registerEndpoints(application, { database, metrics }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      fresh = transaction.optional(findProduct, [request.parameters.id], { active: 'boolean' });
+      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: 'boolean' });
       if (!fresh) throw new Problem('internal_error');
       const event = {
         id: fresh.id,
@@ -202,49 +207,53 @@ export function registerEndpoints(application, { database, metrics }) {
         updated_at: fresh.updated_at,
       };
       outbox.emit(transaction, 'product_updated', event, request.receivedAt);
+      return claim.keep(transaction, respond(
+        200,
+        {
+          id: fresh.id,
+          name: fresh.name,
+          stock: fresh.stock,
+          active: fresh.active,
+          released_at: fresh.released_at,
+          notes: fresh.notes,
+          created_at: fresh.created_at,
+          updated_at: fresh.updated_at,
+        },
+        { ETag: etag(fresh.row_version) },
+      ));
     });
-
-    return respond(
-      200,
-      {
-        id: fresh.id,
-        name: fresh.name,
-        stock: fresh.stock,
-        active: fresh.active,
-        released_at: fresh.released_at,
-        notes: fresh.notes,
-        created_at: fresh.created_at,
-        updated_at: fresh.updated_at,
-      },
-      { ETag: etag(fresh.row_version) },
-    );
   });
 
   // DELETE /api/products/{id}: deletes one product. Emits `product_deleted`.
   application.route('DELETE', '/api/products/{id}', (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
+    const claim = idempotency.claim(request, caller);
 
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       const row = transaction.optional(findProductRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
       transaction.run(deleteProduct, [request.parameters.id]);
       outbox.emit(transaction, 'product_deleted', { id: row.id, deleted_at: request.receivedAt }, request.receivedAt);
+      return claim.keep(transaction, respond(204));
     });
-
-    return respond(204);
   });
 
   // POST /api/articles: creates a article. Emits `article_created`.
   application.route('POST', '/api/articles', async (request) => {
-    const caller = authorize(request, keys, limits.default);
+    const caller = authorize(request, keys, limits.default, 'articles:write');
     limits.default.take(request, caller);
+    const claim = idempotency.claim(request, caller);
     const input = await validate(request, article);
     const id = uuidv7();
 
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       transaction.run(insertArticle, [
         id,
         input.title,
@@ -276,27 +285,26 @@ export function registerEndpoints(application, { database, metrics }) {
         created_at: request.receivedAt,
       };
       outbox.emit(transaction, 'article_created', event, request.receivedAt);
+      return claim.keep(transaction, respond(
+        201,
+        {
+          id,
+          title: input.title,
+          slug: input.slug,
+          summary: input.summary,
+          body: input.body,
+          author_name: input.author_name,
+          category: input.category,
+          tags: input.tags,
+          image_url: input.image_url,
+          language: input.language,
+          published_at: input.published_at,
+          created_at: request.receivedAt,
+          updated_at: request.receivedAt,
+        },
+        { ETag: etag(1), Location: `/api/articles/${id}` },
+      ));
     });
-
-    return respond(
-      201,
-      {
-        id,
-        title: input.title,
-        slug: input.slug,
-        summary: input.summary,
-        body: input.body,
-        author_name: input.author_name,
-        category: input.category,
-        tags: input.tags,
-        image_url: input.image_url,
-        language: input.language,
-        published_at: input.published_at,
-        created_at: request.receivedAt,
-        updated_at: request.receivedAt,
-      },
-      { ETag: etag(1), Location: `/api/articles/${id}` },
-    );
   });
 
   // GET /api/articles/{id}: reads one article.

@@ -1,0 +1,301 @@
+//! The client for front ends: an ES module without dependencies and its types. Comes in: the plan; goes out: two texts. A method for
+//! each endpoint, named after what it does with what is at its path; types say what goes in, what comes out, and every problem.
+
+use crate::Files;
+use crate::node::filter_parameter;
+use crate::node::names::{Names, camel_case, pascal_case};
+use crate::node::script::quoted;
+use crate::openapi::comparison_text;
+use crate::outline::{Body, Content, Guard, Listing, Outline, RowField, Success, Tagged, outlines, parameters_in};
+use crate::render::capitalised;
+use crate::render::{Comment, generated, render};
+use minijinja::{Value, context};
+use plan::database::Nullability;
+use plan::shape::Presence;
+use plan::{Plan, Problem};
+use vocab::FieldType;
+
+/// What the templates declare, and what types are made of.
+const OWN_TYPES: [&str; 18] = [
+    "AbortSignal",
+    "Answer",
+    "ApiError",
+    "AsyncGenerator",
+    "CallOptions",
+    "ChangeOptions",
+    "ClientOptions",
+    "Error",
+    "FieldError",
+    "Headers",
+    "NotModified",
+    "PageOf",
+    "Problem",
+    "ProblemOf",
+    "Promise",
+    "Record",
+    "URL",
+    "WriteOptions",
+];
+
+pub fn files(plan: &Plan) -> Files {
+    let view = view(plan, &outlines(plan));
+    let name = format!("client/{}-client", plan.api.name);
+    let file = |ending: &str, template| {
+        (format!("{name}.{ending}"), generated(plan, Comment::Slashes, &render(template, &view)))
+    };
+    Files::from([file("js", "client.js"), file("d.ts", "client.d.ts")])
+}
+
+fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
+    let mut types = Types { names: Names::new(&OWN_TYPES), declared: Vec::new() };
+    let class = types.names.take(&format!("{}Client", pascal_case(&plan.api.name)));
+    let mut names = Names::new(&["constructor"]);
+    let methods: Vec<Value> =
+        outlines.iter().map(|outline| method_view(plan, outline, &mut names, &mut types)).collect();
+    let declared: Vec<Value> = types
+        .declared
+        .into_iter()
+        .map(|(name, body)| context! { name, fields => body.fields, says => body.says })
+        .collect();
+    let problems: Vec<Value> = Problem::ALL
+        .into_iter()
+        .map(|problem| context! { name => problem.name(), status => problem.status(), errors => problem == Problem::ValidationFailed })
+        .collect();
+    context! {
+        api => plan.api.name.as_str(),
+        file => format!("{}-client.js", plan.api.name),
+        class,
+        declared,
+        problems,
+        methods,
+        asks_for_keys => outlines.iter().any(|outline| outline.scheme.is_some()),
+        lists => outlines.iter().any(|outline| outline.listing.is_some()),
+        spared => outlines.iter().any(Outline::is_spared),
+        guarded => outlines.iter().any(|outline| outline.guard == Guard::IfMatch),
+        has_path_parameters => outlines.iter().any(|outline| !outline.path_parameters.is_empty()),
+    }
+}
+
+fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mut Types) -> Value {
+    let name = names.take(&method_name(outline));
+    let answers: Vec<(u16, String)> =
+        outline.answers.iter().map(|answer| (answer.status, types.answer(&name, outline, answer))).collect();
+    let results: Vec<String> = answers.iter().map(|(status, of)| format!("Answer<{status}, {of}>")).collect();
+    let (path, parameters) = parameters(outline, types);
+    let list = outline.listing.map(|listing| {
+        let rows = answers.iter().find_map(|(_, of)| of.strip_prefix("PageOf<")?.strip_suffix('>'));
+        let all = names.take(&format!("all{}", collection(outline)));
+        context! { query => types.query(&name, plan, listing), all, item => rows }
+    });
+    let options = match (outline.guard, outline.method) {
+        (Guard::IfMatch, _) => "ChangeOptions",
+        (Guard::None, "GET") => "CallOptions",
+        (Guard::None, _) => "WriteOptions",
+    };
+    let problems: Vec<&str> = outline.problems.iter().map(|problem| problem.name()).collect();
+    context! {
+        name,
+        route => format!("{} {}", outline.method, outline.path),
+        summary => comment(&capitalised(&outline.endpoint.summary)),
+        call => format!("'{}', {path}, {}", outline.method, sent(outline)),
+        parameters,
+        options,
+        result => results.join(" | "),
+        spared => outline.is_spared(),
+        list,
+        problems,
+    }
+}
+
+/// The path as an expression, and the parameters before `query` and `options`.
+fn parameters(outline: &Outline<'_>, types: &mut Types) -> (String, Vec<Value>) {
+    let mut found = Vec::new();
+    let mut locals = Names::new(&["body", "changes", "query", "options", "segment"]);
+    let mut path = outline.path.to_owned();
+    for parameter in parameters_in(outline.path) {
+        let local = locals.take(&camel_case(parameter));
+        path = path.replace(&format!("{{{parameter}}}"), &format!("${{segment({local})}}"));
+        found.push(context! { name => local, of => "string", example => format!("'<{parameter}>'") });
+    }
+    let path = if found.is_empty() { format!("'{path}'") } else { format!("`{path}`") };
+    if let Some(body) = outline.body {
+        found.push(context! { name => local_of(body), of => types.body(body), example => "{ ... }" });
+    }
+    (path, found)
+}
+
+fn local_of(body: Body<'_>) -> &'static str {
+    match body {
+        Body::Record(_) => "body",
+        Body::Changes(_) => "changes",
+    }
+}
+
+/// What a method hands over to be sent, as an object.
+fn sent(outline: &Outline<'_>) -> String {
+    let body = outline.body.map(|body| match local_of(body) {
+        "body" => "body".to_owned(),
+        local => format!("body: {local}"),
+    });
+    let query = outline.listing.map(|_| "query".to_owned());
+    let key = outline.scheme.map(|_| "withKey: true".to_owned());
+    let entries: Vec<String> = [body, query, key].into_iter().flatten().collect();
+    if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
+}
+
+/// `createProduct`, `listProducts`, `submitContact`: what is done, and with what.
+fn method_name(outline: &Outline<'_>) -> String {
+    let one = pascal_case(outline.endpoint.entity.as_str());
+    let makes_a_record = outline.answers.iter().any(|answer| answer.tagged == Tagged::Yes);
+    match outline.method {
+        "GET" if outline.listing.is_some() => format!("list{}", collection(outline)),
+        "GET" => format!("get{one}"),
+        "PUT" => format!("replace{one}"),
+        "PATCH" => format!("update{one}"),
+        "DELETE" => format!("delete{one}"),
+        "POST" if makes_a_record => format!("create{one}"),
+        "POST" => format!("submit{}", collection(outline)),
+        _ => camel_case(outline.endpoint.procedure.name.as_str()),
+    }
+}
+
+/// What the path names, without what says only that this is an API: `/api/v1/news/letters/{id}` as `NewsLetters`.
+fn collection(outline: &Outline<'_>) -> String {
+    let is_version = |word: &str| word.strip_prefix('v').is_some_and(|rest| rest.parse::<u32>().is_ok());
+    let words = outline.path.split('/').filter(|word| !word.starts_with('{') && *word != "api" && !is_version(word));
+    words.map(pascal_case).collect()
+}
+
+/// The declarations of the types that endpoints use. Those that are the same are one.
+struct Types {
+    names: Names,
+    declared: Vec<(String, Declaration)>,
+}
+
+#[derive(Clone, PartialEq)]
+struct Declaration {
+    says: String,
+    fields: Vec<Value>,
+}
+
+impl Types {
+    fn declare(&mut self, wanted: &str, says: &str, fields: Vec<Value>) -> String {
+        let declaration = Declaration { says: says.to_owned(), fields };
+        if let Some((name, _)) = self.declared.iter().find(|(_, known)| *known == declaration) {
+            return name.clone();
+        }
+        let name = self.names.take(wanted);
+        self.declared.push((name.clone(), declaration));
+        name
+    }
+
+    fn body(&mut self, body: Body<'_>) -> String {
+        let fields = body.shape().fields.iter().map(|field| {
+            let (optional, null) = match (body, field.presence) {
+                (Body::Record(_), Presence::Required) => (false, false),
+                (Body::Changes(_), Presence::Required) => (true, false),
+                (_, Presence::Optional) => (true, true),
+            };
+            property(field.name.as_str(), &field.field_type, optional, null, &field.description)
+        });
+        let says = match body {
+            Body::Record(_) => "What is sent.",
+            Body::Changes(_) => "Changes: a field that is absent stays as it is, one that is null is emptied.",
+        };
+        self.declare(&body.name(), says, fields.collect())
+    }
+
+    fn answer(&mut self, method: &str, outline: &Outline<'_>, answer: &Success<'_>) -> String {
+        let record = format!("{}Record", pascal_case(outline.endpoint.entity.as_str()));
+        match &answer.content {
+            Content::Nothing => "undefined".to_owned(),
+            Content::Record(body) => {
+                let fields = body.iter().map(|field| {
+                    let null = outline.slots.nullability(&field.value) == Nullability::Nullable;
+                    property(field.name.as_str(), &field.field_type, false, null, &field.description)
+                });
+                match answer.tagged {
+                    Tagged::Yes => self.declare(&record, RECORD, fields.collect()),
+                    Tagged::No => self.declare(&format!("{}Answer", pascal_case(method)), ANSWER, fields.collect()),
+                }
+            }
+            Content::Page(fields) => {
+                let row = |field: &RowField<'_>| {
+                    let null = field.column.nullability == Nullability::Nullable;
+                    property(field.name.as_str(), &field.column.field_type, false, null, field.description)
+                };
+                format!("PageOf<{}>", self.declare(&record, RECORD, fields.iter().map(row).collect()))
+            }
+        }
+    }
+
+    fn query(&mut self, method: &str, plan: &Plan, listing: Listing<'_>) -> String {
+        let field = |name: &str, of: &str, says: String| context! { name => key(name), of, optional => true, says };
+        let mut fields = Vec::new();
+        if let Some(page) = listing.holes.page {
+            fields.push(field("limit", "number", format!("Rows a page: 1 to {}, or {}.", page.max, page.default)));
+        }
+        if !listing.holes.sorts.is_empty() {
+            let sorts = listing.holes.sorts.iter().flat_map(|column| [format!("'{column}'"), format!("'-{column}'")]);
+            let says = "What to sort by, with `-` for the reverse; newest first where it is not given.";
+            fields.push(field("sort", &sorts.collect::<Vec<_>>().join(" | "), says.to_owned()));
+        }
+        fields.push(field("cursor", "string", "The `next` of the page before, with the same `sort`.".to_owned()));
+        for (column, comparisons) in &listing.holes.filters {
+            let Some(declared) = plan.database.column(&listing.query.from, column) else { continue };
+            for comparison in comparisons {
+                let says = format!("Only rows whose `{column}` {} this.", comparison_text(*comparison));
+                let name = filter_parameter(column, *comparison);
+                fields.push(field(&name, &script_type(&declared.field_type), says));
+            }
+        }
+        self.declare(&format!("{}Query", pascal_case(method)), "Which rows, in which order.", fields)
+    }
+}
+
+const RECORD: &str = "A record as it is stored.";
+const ANSWER: &str = "What is answered.";
+
+fn property(name: &str, of: &FieldType, optional: bool, null: bool, description: &str) -> Value {
+    let null = if null { " | null" } else { "" };
+    let kind = capitalised(&of.describe());
+    let description = description.trim_end_matches('.');
+    let says = if description.is_empty() { format!("{kind}.") } else { format!("{description}. {kind}.") };
+    context! { name => key(name), of => format!("{}{null}", script_type(of)), optional, says => comment(&says) }
+}
+
+/// A name of a property as it stands in code.
+fn key(name: &str) -> String {
+    let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    if plain && !name.starts_with(|letter: char| letter.is_ascii_digit()) {
+        name.to_owned()
+    } else {
+        format!("'{name}'")
+    }
+}
+
+/// What a field is in TypeScript.
+fn script_type(of: &FieldType) -> String {
+    match of {
+        FieldType::Choice { words } => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" | "),
+        // A decimal number as a text keeps every digit.
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Email
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Code { .. }
+        | FieldType::Decimal { .. }
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Uuid => "string".to_owned(),
+        FieldType::Integer => "number".to_owned(),
+        FieldType::Boolean => "boolean".to_owned(),
+        FieldType::Json => "unknown".to_owned(),
+    }
+}
+
+/// A text inside a comment, on one line.
+fn comment(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace("*/", "* /")
+}

@@ -1,0 +1,176 @@
+//! One operation: its parameters, its body, every answer. Schemas and answers that operations share become components.
+
+use super::parameters::parameters;
+use super::problems::{answer_headers, problem_response};
+use super::{JSON, NOT_MODIFIED};
+use crate::node::names::{camel_case, pascal_case};
+use crate::outline::{Content, Outline, Repeatable, Success, Tagged};
+use crate::render::capitalised;
+use plan::api::DocumentationFormat;
+use plan::procedure::Scheme;
+use plan::{Plan, Problem};
+use serde_json::{Map, Value, json};
+
+/// Writes operations, and gathers the components that they refer to.
+pub struct Writer {
+    pub format: DocumentationFormat,
+    pub schemas: Map<String, Value>,
+    pub responses: Map<String, Value>,
+}
+
+impl Writer {
+    pub fn operation(&mut self, plan: &Plan, outline: &Outline<'_>) -> Value {
+        let mut operation = json!({
+            "operationId": camel_case(outline.endpoint.procedure.name.as_str()),
+            "summary": capitalised(&outline.endpoint.summary),
+            "tags": [plan.api.name],
+            "security": match outline.scheme {
+                Some(Scheme::ApiKey) => json!([{"ApiKeyHeader": []}, {"Bearer": []}]),
+                Some(Scheme::AccessToken) | None => json!([]),
+            },
+        });
+        let mut sentences = Vec::new();
+        if !outline.events.is_empty() {
+            let events: Vec<String> = outline.events.iter().map(|event| format!("`{event}`")).collect();
+            sentences.push(format!("Emits {}.", events.join(", ")));
+        }
+        if let Some(scope) = outline.endpoint.scope() {
+            sentences.push(format!("Needs an API key with the scope `{scope}`."));
+            // Also read by the command of the Node.js application that makes keys.
+            operation["x-required-scope"] = scope.to_string().into();
+        }
+        if !sentences.is_empty() {
+            operation["description"] = sentences.join(" ").into();
+        }
+        let parameters = parameters(plan, outline);
+        if !parameters.is_empty() {
+            operation["parameters"] = parameters.into();
+        }
+        if let Some(body) = outline.body {
+            let schema = self.component(&body.name(), self.body_schema(body));
+            operation["requestBody"] = json!({
+                "required": true,
+                "content": {JSON: {"schema": schema, "example": outline.endpoint.example}},
+            });
+        }
+        operation["responses"] = self.responses(outline);
+        operation
+    }
+
+    fn responses(&mut self, outline: &Outline<'_>) -> Value {
+        let mut responses = Map::new();
+        let mut statuses: Vec<u16> = outline.answers.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        statuses.dedup();
+        for status in statuses {
+            responses.insert(status.to_string(), self.success(outline, status));
+        }
+        if outline.is_spared() {
+            responses.insert(NOT_MODIFIED.to_string(), self.not_modified(outline.limit.is_some()));
+        }
+        let mut problems: Vec<u16> = outline.problems.iter().map(|problem| problem.status()).collect();
+        problems.sort_unstable();
+        problems.dedup();
+        for status in problems {
+            let kinds: Vec<Problem> =
+                outline.problems.iter().copied().filter(|problem| problem.status() == status).collect();
+            let response = self.problem(&kinds, outline.limit.is_some());
+            responses.insert(status.to_string(), response);
+        }
+        Value::Object(responses)
+    }
+
+    fn success(&mut self, outline: &Outline<'_>, status: u16) -> Value {
+        let answers: Vec<&Success<'_>> = outline.answers.iter().filter(|answer| answer.status == status).collect();
+        let mut own: Vec<&str> = Vec::new();
+        own.extend(answers.iter().any(|answer| answer.tagged == Tagged::Yes).then_some("ETag"));
+        own.extend(answers.iter().any(|answer| answer.location.is_some()).then_some("Location"));
+        own.extend((outline.repeatable == Repeatable::WithKey).then_some("Idempotency-Replayed"));
+        let headers = answer_headers(outline.limit.is_some(), &own);
+        let mut schemas: Vec<Value> =
+            answers.iter().filter_map(|answer| self.content_schema(outline, answer)).collect();
+        let schema = match schemas.len() {
+            0 => return json!({"description": status_text(status), "headers": headers}),
+            1 => schemas.remove(0),
+            _ => json!({"oneOf": schemas}),
+        };
+        let example = answers.iter().find_map(|answer| outline.sample_content(&answer.content));
+        json!({
+            "description": status_text(status),
+            "headers": headers,
+            "content": {JSON: {"schema": schema, "example": example}},
+        })
+    }
+
+    /// Records and the rows of lists are components named after the entity, so that endpoints share them.
+    fn content_schema(&mut self, outline: &Outline<'_>, answer: &Success<'_>) -> Option<Value> {
+        let record = format!("{}Record", pascal_case(outline.endpoint.entity.as_str()));
+        match (&answer.content, answer.tagged) {
+            (Content::Nothing, _) => None,
+            (Content::Record(body), Tagged::No) => {
+                let name = format!("{}Answer", pascal_case(outline.endpoint.procedure.name.as_str()));
+                Some(self.component(&name, self.answer_schema(outline, body)))
+            }
+            (Content::Record(body), Tagged::Yes) => Some(self.component(&record, self.answer_schema(outline, body))),
+            (Content::Page(fields), _) => {
+                let item = self.component(&record, self.row_schema(fields));
+                let mut next =
+                    json!({"type": "string", "description": "The `cursor` of the next page; null on the last."});
+                self.nullable(&mut next);
+                let items = json!({"type": "array", "items": item});
+                Some(json!({
+                    "type": "object",
+                    "required": ["items", "next"],
+                    "properties": {"items": items, "next": next},
+                }))
+            }
+        }
+    }
+
+    /// What a caller is answered who has it already.
+    fn not_modified(&mut self, limited: bool) -> Value {
+        let headers = answer_headers(limited, &["ETag"]);
+        let response = json!({"description": "Not modified: the caller has this version.", "headers": headers});
+        if !limited {
+            return response;
+        }
+        self.responses.entry("NotModified").or_insert(response);
+        json!({"$ref": "#/components/responses/NotModified"})
+    }
+
+    /// Answers of limited routes are shared components; they all carry the limit's headers.
+    pub fn problem(&mut self, kinds: &[Problem], limited: bool) -> Value {
+        let response = problem_response(kinds, limited);
+        if !limited {
+            return response;
+        }
+        let mut name = pascal_case(&kinds[0].title().to_ascii_lowercase().replace(' ', "_"));
+        if kinds.len() > 1 {
+            name = kinds.iter().map(|kind| pascal_case(kind.name())).collect::<Vec<_>>().join("Or");
+        }
+        self.responses.entry(name.clone()).or_insert(response);
+        json!({"$ref": format!("#/components/responses/{name}")})
+    }
+
+    /// A reference to the schema under that name; another schema of the same name gets a number.
+    fn component(&mut self, name: &str, schema: Value) -> Value {
+        let mut free = name.to_owned();
+        let mut number = 2;
+        while self.schemas.get(&free).is_some_and(|known| *known != schema) {
+            free = format!("{name}{number}");
+            number += 1;
+        }
+        let reference = json!({"$ref": format!("#/components/schemas/{free}")});
+        self.schemas.insert(free, schema);
+        reference
+    }
+}
+
+fn status_text(status: u16) -> &'static str {
+    match status {
+        201 => "Created.",
+        202 => "Accepted.",
+        204 => "Done; there is nothing to say.",
+        _ => "Done.",
+    }
+}

@@ -1,0 +1,132 @@
+//! What an operation takes beside its body: path, query and header parameters, for the document and for people.
+
+use super::schema::type_schema;
+use crate::node::filter_parameter;
+use crate::outline::{Guard, Listing, Outline, Repeatable};
+use plan::Plan;
+use plan::value::Comparison;
+use serde_json::{Value, json};
+use vocab::FieldType;
+
+/// One parameter of an operation, for the document and for people.
+pub struct Parameter {
+    pub name: String,
+    /// `path`, `query` or `header`.
+    pub place: &'static str,
+    pub schema: Value,
+    /// Its type in words.
+    pub word: String,
+    pub description: String,
+}
+
+pub fn parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Value> {
+    let written = |parameter: Parameter| {
+        let mut value = json!({"name": parameter.name, "in": parameter.place});
+        if parameter.place == "path" {
+            value["required"] = true.into();
+        }
+        value["schema"] = parameter.schema;
+        value["description"] = parameter.description.into();
+        value
+    };
+    operation_parameters(plan, outline).into_iter().map(written).collect()
+}
+
+/// What an operation takes beside its body, its key and its request id.
+pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter> {
+    let mut found: Vec<Parameter> = Vec::new();
+    for (name, field_type) in &outline.path_parameters {
+        // Another form is no error: it is found nowhere.
+        found.push(Parameter {
+            name: (*name).to_owned(),
+            place: "path",
+            schema: json!({"type": "string"}),
+            word: field_type.map_or_else(|| "text".to_owned(), FieldType::describe),
+            description: format!("The `{name}` of the record."),
+        });
+    }
+    if let Some(listing) = outline.listing {
+        found.extend(list_parameters(plan, listing));
+    }
+    let header = |name: &str, description: &str| Parameter {
+        name: name.to_owned(),
+        place: "header",
+        schema: json!({"type": "string"}),
+        word: "tag".to_owned(),
+        description: description.to_owned(),
+    };
+    if outline.is_spared() {
+        let description = "The `ETag` of what the caller has: it is answered 304 where nothing has changed.";
+        found.push(header("If-None-Match", description));
+    }
+    match outline.guard {
+        Guard::IfMatch => {
+            let description = "The `ETag` of the record as the caller knows it: 412 where it has changed since.";
+            found.push(header("If-Match", description));
+        }
+        Guard::None => {}
+    }
+    match outline.repeatable {
+        Repeatable::WithKey => found.push(Parameter {
+            name: "Idempotency-Key".to_owned(),
+            place: "header",
+            schema: json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}),
+            word: "1 to 255 visible ASCII characters".to_owned(),
+            description:
+                "Names this request: sent again with the same key within a day it is answered as before and done once."
+                    .to_owned(),
+        }),
+        Repeatable::No => {}
+    }
+    found
+}
+
+fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
+    let query = |name: &str, schema: Value, word: String, description: String| Parameter {
+        name: name.to_owned(),
+        place: "query",
+        schema,
+        word,
+        description,
+    };
+    let mut found = Vec::new();
+    if let Some(page) = listing.holes.page {
+        let schema = json!({"type": "integer", "minimum": 1, "maximum": page.max, "default": page.default});
+        let word = format!("whole number, 1 to {}", page.max);
+        found.push(query("limit", schema, word, format!("Rows a page; {} where it is not given.", page.default)));
+    }
+    if !listing.holes.sorts.is_empty() {
+        let sorts = listing.holes.sorts.iter().flat_map(|column| [column.to_string(), format!("-{column}")]);
+        let names: Vec<String> = listing.holes.sorts.iter().map(|column| format!("`{column}`")).collect();
+        let description = "The column to sort by, with `-` before it for the reverse. Without it: newest first.";
+        let schema = json!({"type": "string", "enum": sorts.collect::<Vec<_>>()});
+        found.push(query("sort", schema, names.join(", "), description.to_owned()));
+    }
+    let description = "The `next` of the page before, asked for with the same `sort`.";
+    found.push(query("cursor", json!({"type": "string"}), "text".to_owned(), description.to_owned()));
+    for (column, comparisons) in &listing.holes.filters {
+        let Some(declared) = plan.database.column(&listing.query.from, column) else { continue };
+        for comparison in comparisons {
+            let mut schema = type_schema(&declared.field_type);
+            if let Some(max) = declared.field_type.max_length() {
+                schema["maxLength"] = max.into();
+            }
+            let description = format!("Only rows whose `{column}` {} this.", comparison_text(*comparison));
+            let name = filter_parameter(column, *comparison);
+            found.push(query(&name, schema, declared.field_type.describe(), description));
+        }
+    }
+    found
+}
+
+/// What a filter asks of a column, in words.
+pub fn comparison_text(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "is",
+        Comparison::NotEqual => "is neither null nor",
+        Comparison::Less => "is less than",
+        Comparison::AtMost => "is at most",
+        Comparison::Greater => "is greater than",
+        Comparison::AtLeast => "is at least",
+    }
+}

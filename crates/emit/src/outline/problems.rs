@@ -1,0 +1,106 @@
+//! Every problem that a procedure can end with, read off its steps. It never asks what a behaviour is called.
+
+use super::table_of;
+use plan::procedure::{Generated, Input, Item, Response, Step};
+use plan::query::{Assigned, OnConflict, Write};
+use plan::value::Value;
+use plan::{Plan, Problem};
+use std::collections::BTreeSet;
+use vocab::ColumnName;
+
+/// Every problem the procedure can end with, beside those of requests that never reach it.
+pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
+    let mut found = BTreeSet::from([Problem::InternalError, Problem::Overloaded]);
+    for item in items {
+        match item {
+            Item::Let(_, step) | Item::Do(step) => found.extend(problems_of_step(plan, items, step)),
+            Item::Transaction(_) => {
+                found.insert(Problem::Unavailable);
+            }
+            Item::Exit(Response::Problem(problem), _) => {
+                found.insert(*problem);
+            }
+            Item::Match(..) | Item::Exit(..) => {}
+        }
+    }
+    found
+}
+
+fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
+    match step {
+        Step::Authorize { scope, failures, .. } => {
+            let mut found = vec![Problem::MissingCredentials, Problem::InvalidCredentials, Problem::Unavailable];
+            found.extend(scope.is_some().then_some(Problem::InsufficientScope));
+            found.extend(failures.is_some().then_some(Problem::RateLimited));
+            found
+        }
+        Step::Limit { .. } => vec![Problem::RateLimited],
+        Step::Claim => vec![Problem::MalformedIdempotencyKey, Problem::RequestInProgress],
+        Step::Recall(_) => vec![Problem::IdempotencyKeyReused, Problem::Unavailable],
+        Step::Validate(Input::Body(_) | Input::Changes(_)) => vec![
+            Problem::MalformedBody,
+            Problem::RequestTimeout,
+            Problem::BodyTooLarge,
+            Problem::UnsupportedMediaType,
+            Problem::ValidationFailed,
+        ],
+        Step::Validate(Input::Parameters(_) | Input::Listing(_) | Input::Selection(_)) => {
+            vec![Problem::ValidationFailed]
+        }
+        Step::Read { .. } => vec![Problem::Unavailable],
+        Step::Write(write) => {
+            let conflict = may_conflict(plan, items, write).then_some(Problem::Conflict);
+            std::iter::once(Problem::Unavailable).chain(conflict).collect()
+        }
+        Step::Generate(_)
+        | Step::Check(_)
+        | Step::Digest(_)
+        | Step::HashPassword(_)
+        | Step::VerifyPassword { .. }
+        | Step::Emit { .. }
+        | Step::Enqueue { .. }
+        | Step::Await { .. }
+        | Step::Fetch { .. }
+        | Step::VerifySignature { .. }
+        | Step::IssueToken { .. }
+        | Step::Presign { .. } => Vec::new(),
+    }
+}
+
+/// Whether a unique value that the write brings may be taken, with nothing said about what happens then.
+fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
+    type Brought<'a> = (&'a ColumnName, Option<&'a Value>);
+    let (table, columns, settled): (_, Vec<Brought<'_>>, Option<&[ColumnName]>) = match write {
+        Write::Insert { table, values, on_conflict } => {
+            let settled = match on_conflict {
+                OnConflict::Fail => None,
+                OnConflict::Keep { unique } | OnConflict::Replace { unique, .. } => Some(unique.as_slice()),
+            };
+            (table, values.iter().map(|(column, value)| (column, Some(value))).collect(), settled)
+        }
+        Write::Update { table, set, .. } => {
+            let set = set.iter().filter_map(|(column, assigned)| match assigned {
+                Assigned::Value(value) => Some((column, Some(value))),
+                Assigned::IfGiven(..) => Some((column, None)),
+                Assigned::Plus(_) => None,
+            });
+            (table, set.collect(), None)
+        }
+        Write::Delete { .. } => return false,
+    };
+    let Some(table) = table_of(plan, table) else { return true };
+    let is_fresh = |value: &Value| {
+        match value {
+        Value::Slot(slot) => items.iter().any(|item| {
+            matches!(item, Item::Let(bound, Step::Generate(Generated::Uuid | Generated::Token { .. })) if bound == slot)
+        }),
+        _ => false,
+    }
+    };
+    std::iter::once(&table.primary_key).chain(&table.unique).any(|unique| {
+        let mut brought = columns.iter().filter(|(column, _)| unique.contains(column)).peekable();
+        settled != Some(unique.as_slice())
+            && brought.peek().is_some()
+            && !brought.any(|(_, value)| value.is_some_and(is_fresh))
+    })
+}

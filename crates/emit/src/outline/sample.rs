@@ -1,0 +1,63 @@
+//! Examples of answers: what the endpoint's example says of a field, else a sample of the field's type.
+
+use super::{Content, Outline};
+use plan::procedure::ResponseField;
+use plan::value::Value;
+use vocab::{Decimal, FieldType};
+
+/// A value of the type, for examples in documents.
+fn sample(field_type: &FieldType) -> serde_json::Value {
+    match field_type {
+        FieldType::Line { .. } | FieldType::Text { .. } => "text".into(),
+        FieldType::Email => "ada@example.com".into(),
+        FieldType::Phone => "+44 20 7946 0018".into(),
+        FieldType::Url => "https://example.com/".into(),
+        FieldType::Choice { words } => words.first().map_or("text", String::as_str).into(),
+        FieldType::Code { letters } => "XYZ".chars().cycle().take(usize::from(*letters)).collect::<String>().into(),
+        FieldType::Integer => 1.into(),
+        FieldType::Decimal { scale } => Decimal::new(10_i64.pow(u32::from(*scale)), *scale).to_string().into(),
+        FieldType::Boolean => true.into(),
+        FieldType::Date => "2026-01-02".into(),
+        FieldType::Timestamp => "2026-01-02T03:04:05.678Z".into(),
+        FieldType::Uuid => "019c0f3e-7b1a-7c3d-8e5f-0123456789ab".into(),
+        FieldType::Json => serde_json::json!({}),
+    }
+}
+
+impl Outline<'_> {
+    /// An answer's body as an example, if it has one.
+    pub fn sample_content(&self, content: &Content<'_>) -> Option<serde_json::Value> {
+        match content {
+            Content::Nothing => None,
+            Content::Record(body) => Some(self.sample_answer(body)),
+            Content::Page(fields) => {
+                let fields = fields.iter().map(|field| {
+                    let known = self.example.get(field.name.as_str()).cloned();
+                    (field.name.to_string(), known.unwrap_or_else(|| sample(&field.column.field_type)))
+                });
+                let row = serde_json::Value::Object(fields.collect());
+                Some(serde_json::json!({"items": [row], "next": null}))
+            }
+        }
+    }
+
+    /// An answer's body as an example: literals as they are, the rest as a sample of its type.
+    fn sample_answer(&self, body: &[ResponseField]) -> serde_json::Value {
+        let fields = body.iter().map(|field| {
+            let value = match &field.value {
+                Value::Literal(datum) => datum.to_json(),
+                Value::Field(_, name) => {
+                    self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(&field.field_type))
+                }
+                Value::Slot(_)
+                | Value::Given(..)
+                | Value::Now
+                | Value::After(_)
+                | Value::Request(_)
+                | Value::Record(_) => sample(&field.field_type),
+            };
+            (field.name.to_string(), value)
+        });
+        serde_json::Value::Object(fields.collect())
+    }
+}

@@ -1,0 +1,135 @@
+//! What the slots of a procedure hold, and whether a value of theirs may be null.
+
+use super::{flattened, table_of};
+use plan::Plan;
+use plan::database::Nullability;
+use plan::procedure::{Input, Item, Step};
+use plan::query::{Cardinality, Output, Query};
+use plan::shape::Presence;
+use plan::value::Value;
+use std::collections::BTreeMap;
+use vocab::{Datum, FieldName, SlotName};
+
+/// What the slots of a procedure hold.
+pub struct Slots(BTreeMap<SlotName, Held>);
+
+/// What a slot holds.
+pub enum Held {
+    /// Who calls.
+    Principal,
+    /// A record with these fields.
+    Record(Vec<HeldField>),
+    /// A record of changes: a field that was not given is undefined.
+    Changes(Vec<HeldField>),
+    /// A list of records.
+    Rows,
+    /// A page of records with the cursor of the next.
+    Page,
+    /// One value that is never null.
+    Plain,
+    /// Only how its step came out.
+    Outcome,
+}
+
+/// A field of a record.
+pub struct HeldField {
+    pub name: FieldName,
+    pub nullability: Nullability,
+}
+
+impl Slots {
+    pub fn of(plan: &Plan, body: &[Item]) -> Self {
+        let held = flattened(body).into_iter().filter_map(|item| match item {
+            Item::Let(slot, step) => Some((slot.clone(), held(plan, step))),
+            Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+        });
+        Self(held.collect())
+    }
+
+    pub fn get(&self, slot: &SlotName) -> Option<&Held> {
+        self.0.get(slot)
+    }
+
+    /// The field of the record in the slot.
+    pub fn field(&self, slot: &SlotName, name: &FieldName) -> Option<&HeldField> {
+        match self.0.get(slot)? {
+            Held::Record(fields) | Held::Changes(fields) => fields.iter().find(|field| field.name == *name),
+            Held::Principal | Held::Rows | Held::Page | Held::Plain | Held::Outcome => None,
+        }
+    }
+
+    /// Whether the value may be null.
+    pub fn nullability(&self, value: &Value) -> Nullability {
+        match value {
+            Value::Literal(Datum::Null) => Nullability::Nullable,
+            Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
+            Value::Literal(
+                Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) | Datum::Json(_),
+            )
+            | Value::Slot(_)
+            | Value::Given(..)
+            | Value::Now
+            | Value::After(_)
+            | Value::Request(_)
+            | Value::Record(_) => Nullability::NotNull,
+        }
+    }
+}
+
+fn held(plan: &Plan, step: &Step) -> Held {
+    match step {
+        Step::Authorize { .. } => Held::Principal,
+        Step::Validate(Input::Body(shape) | Input::Parameters(shape)) => Held::Record(
+            shape
+                .fields
+                .iter()
+                .map(|field| HeldField {
+                    name: field.name.clone(),
+                    nullability: match (field.presence, &field.default) {
+                        (Presence::Required, _) | (Presence::Optional, Some(_)) => Nullability::NotNull,
+                        (Presence::Optional, None) => Nullability::Nullable,
+                    },
+                })
+                .collect(),
+        ),
+        Step::Validate(Input::Changes(shape)) => {
+            let field = |name: &FieldName| HeldField { name: name.clone(), nullability: Nullability::Nullable };
+            Held::Changes(shape.fields.iter().map(|declared| field(&declared.name)).collect())
+        }
+        Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
+        Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
+        Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
+        Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } | Step::VerifySignature { .. } => Held::Outcome,
+        Step::Limit { .. }
+        | Step::Claim
+        | Step::Recall(_)
+        | Step::Validate(Input::Listing(_) | Input::Selection(_))
+        | Step::Generate(_)
+        | Step::Digest(_)
+        | Step::HashPassword(_)
+        | Step::Emit { .. }
+        | Step::Enqueue { .. }
+        | Step::Await { .. }
+        | Step::Fetch { .. }
+        | Step::IssueToken { .. }
+        | Step::Presign { .. } => Held::Plain,
+    }
+}
+
+fn row(plan: &Plan, query: &Query) -> Vec<HeldField> {
+    let columns = table_of(plan, &query.from).map_or(&[][..], |table| &table.columns);
+    query
+        .outputs
+        .iter()
+        .map(|output| match output {
+            Output::Column { column, field } => HeldField {
+                name: field.clone(),
+                nullability: columns
+                    .iter()
+                    .find(|known| known.name == *column)
+                    .map_or(Nullability::Nullable, |known| known.nullability),
+            },
+            Output::Related { field, .. } => HeldField { name: field.clone(), nullability: Nullability::NotNull },
+        })
+        .collect()
+}

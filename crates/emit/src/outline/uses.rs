@@ -1,0 +1,129 @@
+//! Which slots the items of a procedure bind, and which they use. It reads items and says names; it knows no plan.
+
+use super::flattened;
+use plan::procedure::{Item, Response, Step};
+use plan::query::{Assigned, Predicate, Write};
+use plan::value::{Condition, Value};
+use std::collections::BTreeSet;
+use vocab::SlotName;
+
+/// The slots that the items bind.
+pub fn bound_slots(items: &[Item]) -> BTreeSet<SlotName> {
+    flattened(items).into_iter().filter_map(bound_slot).cloned().collect()
+}
+
+/// The slots that the items use: their values, or how they came out.
+pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
+    let mut found = BTreeSet::new();
+    for item in flattened(items) {
+        let mut values = Vec::new();
+        match item {
+            Item::Let(_, step) | Item::Do(step) => {
+                values_of_step(step, &mut values);
+                found.extend(slots_of_step(step));
+            }
+            Item::Exit(Response::Answer { body, tag, location, .. }, _) => {
+                values.extend(body.iter().map(|field| &field.value));
+                values.extend(tag);
+                values.extend(location.as_ref().map(|location| &location.key));
+            }
+            Item::Exit(Response::Redirect(value), _) => values.push(value),
+            Item::Match(slot, _) | Item::Exit(Response::Rows { slot }, _) => {
+                found.insert(slot.clone());
+            }
+            Item::Transaction(_) | Item::Exit(Response::Problem(_) | Response::Done, _) => {}
+        }
+        values.into_iter().for_each(|value| slots_of_value(value, &mut found));
+    }
+    found
+}
+
+fn bound_slot(item: &Item) -> Option<&SlotName> {
+    match item {
+        Item::Let(slot, _) => Some(slot),
+        Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+    }
+}
+
+fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
+    match value {
+        Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => {
+            found.insert(slot.clone());
+        }
+        Value::Record(fields) => fields.iter().for_each(|(_, value)| slots_of_value(value, found)),
+        Value::Literal(_) | Value::Now | Value::After(_) | Value::Request(_) => {}
+    }
+}
+
+/// The slots that the step names by themselves, outside of values.
+fn slots_of_step(step: &Step) -> Vec<SlotName> {
+    match step {
+        Step::Read { filled_by, .. } => filled_by.iter().cloned().collect(),
+        Step::Recall(claim) => vec![claim.clone()],
+        Step::Write(Write::Update { set, .. }) => set
+            .iter()
+            .filter_map(|(_, assigned)| match assigned {
+                Assigned::IfGiven(slot, _) => Some(slot.clone()),
+                Assigned::Value(_) | Assigned::Plus(_) => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
+    match step {
+        Step::Check(condition) => values_of_condition(condition, values),
+        Step::Read { query, .. } => values_of_predicates(&query.filter, values),
+        Step::Write(Write::Insert { values: row, .. }) => values.extend(row.iter().map(|(_, value)| value)),
+        Step::Write(Write::Update { set, filter, .. }) => {
+            values.extend(set.iter().filter_map(|(_, assigned)| match assigned {
+                Assigned::Value(value) => Some(value),
+                Assigned::Plus(_) | Assigned::IfGiven(..) => None,
+            }));
+            values_of_predicates(filter, values);
+        }
+        Step::Write(Write::Delete { filter, .. }) => values_of_predicates(filter, values),
+        Step::Emit { payload: fields, .. }
+        | Step::Fetch { input: fields, .. }
+        | Step::IssueToken { claims: fields, .. } => values.extend(fields.iter().map(|(_, value)| value)),
+        Step::Enqueue { input, idempotency_key, .. } => {
+            values.extend(input.iter().map(|(_, value)| value));
+            values.push(idempotency_key);
+        }
+        Step::VerifyPassword { password, hash } => values.extend([password, hash]),
+        Step::Digest(value)
+        | Step::HashPassword(value)
+        | Step::Await { delivery: value, .. }
+        | Step::Presign { key: value, .. } => values.push(value),
+        Step::Authorize { .. }
+        | Step::Limit { .. }
+        | Step::Claim
+        | Step::Recall(_)
+        | Step::Validate(_)
+        | Step::Generate(_)
+        | Step::VerifySignature { .. } => {}
+    }
+}
+
+fn values_of_predicates<'a>(predicates: &'a [Predicate], values: &mut Vec<&'a Value>) {
+    for predicate in predicates {
+        match predicate {
+            Predicate::Compare(_, _, value) => values.push(value),
+            Predicate::Null(_) => {}
+            Predicate::Any(inner) => values_of_predicates(inner, values),
+            Predicate::Not(inner) => values_of_predicates(std::slice::from_ref(inner), values),
+        }
+    }
+}
+
+fn values_of_condition<'a>(condition: &'a Condition, values: &mut Vec<&'a Value>) {
+    match condition {
+        Condition::Compare(left, _, right) => values.extend([left, right]),
+        Condition::Present(value) | Condition::Current(value) => values.push(value),
+        Condition::All(list) | Condition::Any(list) => {
+            list.iter().for_each(|condition| values_of_condition(condition, values));
+        }
+        Condition::Not(inner) => values_of_condition(inner, values),
+    }
+}

@@ -1,0 +1,125 @@
+// Types of the client of the {{ api }} API.
+{% for type in declared %}
+
+/** {{ type.says }} */
+export interface {{ type.name }} {
+{% for field in type.fields %}
+  /** {{ field.says }} */
+  {{ field.name }}{% if field.optional %}?{% endif %}: {{ field.of }};
+{% endfor %}
+}
+{% endfor %}
+{% if lists %}
+
+/** A page of a list. */
+export interface PageOf<Item> {
+  items: Item[];
+  /** The `cursor` of the next page; null on the last. */
+  next: string | null;
+}
+{% endif %}
+
+/** What a method gives. */
+export interface Answer<Status extends number, Data> {
+  status: Status;
+  data: Data;
+  /** The version of what is answered, where it has one and the server lets a page of another origin see it. */
+  etag: string | undefined;
+  headers: Headers;
+}
+{% if spared %}
+
+/** What a read gives that named the version it has, where that is still the newest. */
+export type NotModified = Answer<304, undefined>;
+{% endif %}
+
+/** An error answer, RFC 9457. */
+export interface ProblemOf<Name extends string, Status extends number> {
+  type: `urn:problem-type:${Name}`;
+  title: string;
+  status: Status;
+  detail: string;
+  /** Finds the request in the server's log. */
+  request_id: string;
+}
+
+/** Every error answer; its `type` tells which one it is. */
+export type Problem =
+{% for problem in problems %}
+  | {% if problem.errors %}(ProblemOf<'{{ problem.name }}', {{ problem.status }}> & { errors: FieldError[] }){% else %}ProblemOf<'{{ problem.name }}', {{ problem.status }}>{% endif %}{% if loop.last %};{% endif %}
+
+{% endfor %}
+
+/** What is wrong with one field of a body, or with one parameter. */
+export interface FieldError {
+  /** Where in the body the field is, RFC 6901: `/email`. */
+  pointer?: string;
+  /** The name of the query parameter, where it is not the body. */
+  parameter?: string;
+  code: string;
+  /** What it must be. */
+  detail: string;
+}
+
+/** What a method throws when the API does not do what it was asked. Where no answer comes at all, `fetch` throws. */
+export class ApiError extends Error {
+  readonly status: number;
+  /** What the API says is wrong; `undefined` where something before it answered. */
+  readonly problem: Problem | undefined;
+  readonly headers: Headers;
+  /** How many seconds to wait before the next try, where the server says so. */
+  get retryAfter(): number | undefined;
+}
+
+export interface ClientOptions {
+  /** Where the API is: `https://api.example.com`. */
+  baseUrl: string | URL;
+{% if asks_for_keys %}
+  /** The key, or what gives it; sent where an endpoint asks for one. A key in a page is a key that every visitor has. */
+  apiKey?: string | (() => string | Promise<string>) | undefined;
+{% endif %}
+  /** Instead of the global `fetch`. */
+  fetch?: typeof fetch | undefined;
+}
+
+export interface CallOptions {
+  /** Ends the call early. */
+  signal?: AbortSignal | undefined;
+  /** More headers. */
+  headers?: Record<string, string> | undefined;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** A text of your own for this write: repeated with the same text, it is done once where the API supports that. */
+  idempotencyKey?: string | undefined;
+}
+{% if guarded %}
+
+export interface ChangeOptions extends WriteOptions {
+  /** The `etag` of the record as you know it: the change fails with `precondition-failed` where it has changed since. */
+  ifMatch?: string | undefined;
+}
+{% endif %}
+
+export class {{ class }} {
+  constructor(options: ClientOptions);
+{% for method in methods %}
+
+  /**
+   * {{ method.summary }}: `{{ method.route }}`.
+   *
+   * @throws {ApiError} {{ method.problems | join(", ") }}
+   */
+{% set own %}{% for parameter in method.parameters %}{{ parameter.name }}: {{ parameter.of }}, {% endfor %}{% endset %}
+{% set all %}{{ own }}{% if method.list %}query?: {{ method.list.query }}, {% endif %}{% endset %}
+{% if method.spared %}
+  {{ method.name }}({{ own }}{% if method.list %}query: {{ method.list.query }} | undefined, {% endif %}options: {{ method.options }} & { ifNoneMatch: string }): Promise<{{ method.result }} | NotModified>;
+{% endif %}
+  {{ method.name }}({{ all }}options?: {{ method.options }}): Promise<{{ method.result }}>;
+{% if method.list %}
+
+  /** Every row of `{{ method.name }}`, page after page. */
+  {{ method.list.all }}({{ all }}options?: {{ method.options }}): AsyncGenerator<{{ method.list.item }}, void, undefined>;
+{% endif %}
+{% endfor %}
+}

@@ -1,0 +1,113 @@
+// A client of the {{ api }} API for browsers, Node.js and whatever else has `fetch`. Its types are in the `.d.ts` beside it.
+//
+//   import { {{ class }} } from './{{ file }}';
+//
+//   const api = new {{ class }}({ baseUrl: 'http://127.0.0.1:8080'{% if asks_for_keys %}, apiKey: 'ipk_...'{% endif %} });
+//   const { data } = await api.{{ methods[0].name }}({{ methods[0].parameters | map(attribute="example") | join(", ") }});
+
+/** What a method throws when the API does not do what it was asked. */
+export class ApiError extends Error {
+  constructor(response, problem) {
+    super(problem ? `${problem.title}: ${problem.detail}` : `the server answered ${response.status}`);
+    this.name = 'ApiError';
+    this.status = response.status;
+    this.problem = problem;
+    this.headers = response.headers;
+  }
+
+  /** How many seconds to wait before the next try, where the server says so. */
+  get retryAfter() {
+    const seconds = this.headers.get('Retry-After');
+    return seconds === null ? undefined : Number(seconds);
+  }
+}
+
+export class {{ class }} {
+  #baseUrl;
+  #fetch;
+{% if asks_for_keys %}
+  #apiKey;
+{% endif %}
+
+  constructor({ baseUrl,{% if asks_for_keys %} apiKey,{% endif %} fetch = globalThis.fetch }) {
+    this.#baseUrl = String(baseUrl).replace(/\/+$/, '');
+    this.#fetch = fetch;
+{% if asks_for_keys %}
+    this.#apiKey = apiKey;
+{% endif %}
+  }
+{% for method in methods %}
+
+  /** {{ method.summary }}. */
+{% if method.list %}
+  {{ method.name }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}query, options) {
+    return this.#send({{ method.call }}, options);
+  }
+
+  /** Every row, page after page. */
+  async *{{ method.list.all }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}query, options) {
+    let cursor = query?.cursor;
+    do {
+      const { data } = await this.{{ method.name }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}{ ...query, cursor }, options);
+      yield* data.items;
+      cursor = data.next;
+    } while (cursor !== null);
+  }
+{% else %}
+  {{ method.name }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}options) {
+    return this.#send({{ method.call }}, options);
+  }
+{% endif %}
+{% endfor %}
+
+  async #send(method, path, { body{% if lists %}, query{% endif %}{% if asks_for_keys %}, withKey{% endif %} }, options = {}) {
+    const headers = new Headers(options.headers);
+    const set = (name, value) => value !== undefined && headers.set(name, value);
+    if (body !== undefined) set('Content-Type', 'application/json');
+{% if asks_for_keys %}
+    if (withKey) set('X-API-Key', typeof this.#apiKey === 'function' ? await this.#apiKey() : this.#apiKey);
+{% endif %}
+    set('Idempotency-Key', options.idempotencyKey);
+{% if guarded %}
+    set('If-Match', options.ifMatch);
+{% endif %}
+{% if spared %}
+    set('If-None-Match', options.ifNoneMatch);
+{% endif %}
+    // Called without an object before it: browsers refuse `fetch` as a method of anything but the window.
+    const send = this.#fetch;
+    const response = await send(`${this.#baseUrl}${path}{% if lists %}${search(query)}{% endif %}`, {
+      method,
+      headers,
+      body: JSON.stringify(body),
+      signal: options.signal,
+    });
+    const data = await jsonOf(response);
+    if (!response.ok{% if spared %} && response.status !== 304{% endif %}) throw new ApiError(response, data?.type ? data : undefined);
+    return { status: response.status, data, etag: response.headers.get('ETag') ?? undefined, headers: response.headers };
+  }
+}
+{% if has_path_parameters %}
+
+/** A value as one segment of a path. */
+function segment(value) {
+  const text = String(value);
+  // `fetch` would take these for a way up.
+  if (/^\.{0,2}$/.test(text)) throw new TypeError(`\`${text}\` cannot be part of a path`);
+  return encodeURIComponent(text);
+}
+{% endif %}
+{% if lists %}
+
+function search(query) {
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null);
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+{% endif %}
+
+/** The document in an answer; `undefined` where there is none, or something else, as from a proxy in between. */
+async function jsonOf(response) {
+  const isJson = /^application\/(.+\+)?json\b/i.test(response.headers.get('Content-Type') ?? '');
+  const text = await response.text();
+  return isJson && text !== '' ? JSON.parse(text) : undefined;
+}

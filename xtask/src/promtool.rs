@@ -1,0 +1,73 @@
+//! `cargo xtask promtool`: what is emitted for Prometheus and Grafana, read by Prometheus' own tool. Comes in: `promtool` on the path and
+//! the golden files; goes out: what it says. It is no part of the gate: not every machine has the tool, and npm has no package of it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use serde_json::{Value, json};
+
+use crate::repository::Repository;
+use crate::test::program;
+
+const GOLDEN: &str = "tests/cases/golden";
+/// The sample whose alerts are rung.
+const RUNG: &str = "contact-newsletter";
+const ALERTS_TEST: &str = "xtask/src/promtool/alerts.test.yaml";
+const FOLDER: &str = "target/promtool";
+
+/// Reads configuration, rules and the dashboards' expressions of each sample, and rings the alerts of one.
+pub fn run(repository: &Repository) -> Result<ExitCode, String> {
+    let Some((_, version)) = program("promtool") else {
+        return Err("no `promtool` on the path: Debian has it in the package `prometheus`".to_owned());
+    };
+    println!("{}", version.lines().next().unwrap_or_default());
+    let folder = repository.root.join(FOLDER);
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
+    for sample in repository.folders(GOLDEN)? {
+        let monitoring = format!("{GOLDEN}/{sample}/files/monitoring");
+        promtool(&["check", "config", "prometheus.yaml"], &repository.root.join(&monitoring))?;
+        let dashboard = repository.read(&format!("{monitoring}/grafana-dashboard.json"))?;
+        let rules = recording_rules(&dashboard)?;
+        let file = format!("{sample}-dashboard.yaml");
+        write(&folder.join(&file), &rules)?;
+        promtool(&["check", "rules", &file], &folder)?;
+    }
+    write(&folder.join("alerts.yaml"), &repository.read(&format!("{GOLDEN}/{RUNG}/files/monitoring/alerts.yaml"))?)?;
+    write(&folder.join("alerts.test.yaml"), &repository.read(ALERTS_TEST)?)?;
+    promtool(&["test", "rules", "alerts.test.yaml"], &folder)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The expressions of a dashboard as rules, for `promtool` reads no dashboards. JSON is YAML.
+fn recording_rules(dashboard: &str) -> Result<String, String> {
+    let dashboard: Value =
+        serde_json::from_str(dashboard).map_err(|error| format!("a dashboard is not JSON: {error}"))?;
+    let targets = dashboard["panels"].as_array().into_iter().flatten();
+    let targets = targets.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    let expressions: Vec<&str> = targets.filter_map(|target| target["expr"].as_str()).collect();
+    if expressions.is_empty() {
+        return Err("a dashboard has no expressions".to_owned());
+    }
+    let rules: Vec<Value> = expressions
+        .iter()
+        .enumerate()
+        // Grafana fills these in.
+        .map(|(number, expression)| (number, expression.replace("$__rate_interval", "1m").replace("$route", ".+")))
+        .map(|(number, expression)| json!({ "record": format!("expression_{number}"), "expr": expression }))
+        .collect();
+    Ok(json!({ "groups": [{ "name": "dashboard", "rules": rules }] }).to_string())
+}
+
+fn promtool(words: &[&str], folder: &Path) -> Result<(), String> {
+    let status = Command::new("promtool").args(words).current_dir(folder).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(format!("`promtool {}` found something in `{}`", words.join(" "), folder.display())),
+        Err(error) => Err(format!("`promtool` did not start: {error}")),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("cannot write `{}`: {error}", path.display()))
+}
