@@ -144,17 +144,18 @@ fn field(rule: &FieldRule, catalog: &Catalog) -> (Field, String) {
     };
     let example = by_word.filter(|word| word.field_type == field_type).map(|word| word.example.clone());
     let presence = if rule.rules.is_empty() || required { Presence::Required } else { Presence::Optional };
+    let min_length = length("min_length").unwrap_or(1);
     let field = Field {
         name: rule.name.value.clone(),
         field_type,
         presence,
-        min_length: length("min_length").unwrap_or(1),
+        min_length,
         sensitivity: match field_type {
             FieldType::Email | FieldType::Phone => Sensitivity::Personal,
             _ => Sensitivity::Plain,
         },
         description: String::new(),
-        example: example.unwrap_or_else(|| example_of(field_type).to_owned()),
+        example: fitting(&example.unwrap_or_else(|| example_of(field_type).to_owned()), field_type, min_length),
     };
     (field, reason)
 }
@@ -196,6 +197,29 @@ fn example_of(field_type: FieldType) -> &'static str {
     }
 }
 
+/// The example, made longer or shorter where its field asks for it.
+fn fitting(example: &str, field_type: FieldType, min_length: u32) -> String {
+    let missing = (min_length as usize).saturating_sub(example.chars().count());
+    match field_type {
+        FieldType::Line { max } | FieldType::Text { max } => {
+            let cut: String = example.chars().take(max as usize).collect();
+            // White space at the end would be dropped.
+            let kept = cut.trim_end();
+            let missing = (min_length as usize).saturating_sub(kept.chars().count());
+            format!("{kept}{}", "x".repeat(missing))
+        }
+        FieldType::Email => "x".repeat(missing) + example,
+        FieldType::Url if missing > 0 => format!("{example}/{}", "x".repeat(missing)),
+        FieldType::Phone => example.replacen(' ', &" ".repeat(missing + 1), 1),
+        FieldType::Url
+        | FieldType::Integer
+        | FieldType::Boolean
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => example.to_owned(),
+    }
+}
+
 /// Letters, digits and `_`, lower case.
 pub fn snake_case(segment: &str) -> String {
     let text: String = segment
@@ -223,6 +247,25 @@ fn singular(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::{FieldType, example_of, fitting};
+
+    #[test]
+    fn examples_fit_their_fields() {
+        for (field_type, min_length, expected) in [
+            (FieldType::Line { max: 200 }, 1, "Something"),
+            (FieldType::Line { max: 5 }, 2, "Somet"),
+            (FieldType::Line { max: 200 }, 12, "Somethingxxx"),
+            (FieldType::Text { max: 2 }, 1, "A"),
+            (FieldType::Text { max: 200 }, 14, "A few words.xx"),
+            (FieldType::Email, 17, "xxada@example.com"),
+            (FieldType::Url, 21, "https://example.com/xx"),
+            (FieldType::Phone, 18, "+44   20 7946 0018"),
+            (FieldType::Integer, 1, "3"),
+        ] {
+            assert_eq!(fitting(example_of(field_type), field_type, min_length), expected);
+        }
+    }
+
     #[test]
     fn singulars() {
         for (plural, expected) in [

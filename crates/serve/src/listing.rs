@@ -1,6 +1,6 @@
 //! Lists: what the query string asks for, checked against what the plan allows, and the cursors that lead from page to page.
 
-use crate::validation::{MAX_ENTRIES, Why, Wrong, parameter_number, parameter_value};
+use crate::validation::{MAX_ENTRIES, Why, Wrong, parameter_number, parameter_value, whole_number};
 use dialect::Listing;
 use plan::query::{Direction, Holes, Order, Page};
 use plan::value::Comparison;
@@ -147,9 +147,9 @@ impl ListingCheck {
                     .find(|(column, _)| *column == level.column)
                     .map_or(FieldType::Uuid, |(_, field_type)| *field_type);
                 match (field_type, value) {
-                    (FieldType::Integer, serde_json::Value::Number(number)) => number.as_i64().map(Datum::Integer),
+                    (FieldType::Integer, number) => whole_number(number).map(Datum::Integer),
                     (FieldType::Boolean, serde_json::Value::Bool(value)) => Some(Datum::Boolean(*value)),
-                    (FieldType::Integer | FieldType::Boolean, _) => None,
+                    (FieldType::Boolean, _) => None,
                     (_, serde_json::Value::String(text)) => Some(Datum::Text(text.clone())),
                     (_, _) => None,
                 }

@@ -129,7 +129,8 @@ function readCursor({ listing, sort }, text) {
   const parts = jsonIn(Buffer.from(text, 'hex'));
   if (!Array.isArray(parts) || parts[0] !== sort) return null;
   const order = orderOf(sort);
-  const values = parts.slice(1);
+  // `+ 0` makes 0 of -0.
+  const values = parts.slice(1).map((value) => (typeof value === 'number' ? value + 0 : value));
   const fits = (name, index) => isOfKind(values[index], listing.columns[name].kind);
   return values.length === order.length && order.every(fits) ? values : null;
 }

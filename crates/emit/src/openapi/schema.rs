@@ -1,5 +1,6 @@
 //! Schemas: what a body must be, what an answer is. A field's type comes in, JSON Schema in the dialect of the document goes out.
 
+use super::accepted::value_schema;
 use super::operation::Writer;
 use crate::outline::{Body, Outline, RowField};
 use plan::api::DocumentationFormat;
@@ -9,26 +10,23 @@ use plan::shape::Presence;
 use serde_json::{Map, Value, json};
 use vocab::FieldType;
 
+/// The greatest whole number that every JSON reader holds exactly: 2^53 - 1.
+const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
+
 impl Writer {
     pub fn body_schema(&self, body: Body<'_>) -> Value {
         let mut properties = Map::new();
         let mut required: Vec<&str> = Vec::new();
         for field in &body.shape().fields {
-            let mut schema = type_schema(field.field_type);
-            if let Some(max) = field.field_type.max_length() {
-                schema["maxLength"] = max.into();
-                match field.presence {
-                    Presence::Required => schema["minLength"] = field.min_length.max(1).into(),
-                    // Empty counts as absent, so only a single character may be too short.
-                    Presence::Optional => {}
-                }
-            }
+            let mut schema = match field.presence {
+                Presence::Required => value_schema(field.field_type, field.min_length),
+                Presence::Optional => self.optional_schema(field.field_type, field.min_length),
+            };
             describe(&mut schema, &field.description);
             match (field.presence, body) {
                 (Presence::Required, Body::Record(_)) => required.push(field.name.as_str()),
-                // It may be left out, and never be emptied.
-                (Presence::Required, Body::Changes(_)) => {}
-                (Presence::Optional, _) => self.nullable(&mut schema),
+                // A change may leave it out, and never empty it.
+                (Presence::Required, Body::Changes(_)) | (Presence::Optional, _) => {}
             }
             properties.insert(field.name.to_string(), schema);
         }
@@ -95,12 +93,16 @@ fn object_schema(properties: Map<String, Value>) -> Value {
     schema
 }
 
+/// What a value of the type is, wherever it stands. E-mail addresses and URLs have no `format`: those of JSON Schema refuse what
+/// people use (`a..b@example.com`, `https://example.com/ü`) and the servers take.
 pub fn type_schema(field_type: FieldType) -> Value {
     match field_type {
-        FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Phone => json!({"type": "string"}),
-        FieldType::Email => json!({"type": "string", "format": "email"}),
-        FieldType::Url => json!({"type": "string", "format": "uri"}),
-        FieldType::Integer => json!({"type": "integer", "format": "int64"}),
+        FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Phone | FieldType::Email | FieldType::Url => {
+            json!({"type": "string"})
+        }
+        FieldType::Integer => {
+            json!({"type": "integer", "format": "int64", "minimum": -MAX_SAFE_INTEGER, "maximum": MAX_SAFE_INTEGER})
+        }
         FieldType::Boolean => json!({"type": "boolean"}),
         FieldType::Timestamp => json!({"type": "string", "format": "date-time"}),
         FieldType::Uuid => json!({"type": "string", "format": "uuid"}),

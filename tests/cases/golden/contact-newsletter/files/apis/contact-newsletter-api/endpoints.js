@@ -22,7 +22,7 @@ export function registerEndpoints(application, { database, metrics }) {
   application.route('POST', '/api/contact', async (request) => {
     const caller = authorize(request, keys, limits.default);
     limits.default.take(request, caller);
-    const input = await validate(request, contactMessage);
+    const input = await validate(request, contactMessage, { limit: 131_072 });
     const id = uuidv7();
 
     database.transaction((transaction) => {

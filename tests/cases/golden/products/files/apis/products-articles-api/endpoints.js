@@ -21,9 +21,9 @@ const findProduct = `SELECT id, name, stock, active, released_at, notes, created
 
 const findProductRowVersion = `SELECT id, row_version FROM products WHERE id = ?`;
 
-const updateProduct = `UPDATE products SET name = ?, stock = ?, active = ?, released_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
+const replaceProduct = `UPDATE products SET name = ?, stock = ?, active = ?, released_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
-const updateProduct2 = `UPDATE products SET name = CASE WHEN ? THEN ? ELSE name END, stock = CASE WHEN ? THEN ? ELSE stock END, active = CASE WHEN ? THEN ? ELSE active END, released_at = CASE WHEN ? THEN ? ELSE released_at END, notes = CASE WHEN ? THEN ? ELSE notes END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
+const changeProduct = `UPDATE products SET name = CASE WHEN ? THEN ? ELSE name END, stock = CASE WHEN ? THEN ? ELSE stock END, active = CASE WHEN ? THEN ? ELSE active END, released_at = CASE WHEN ? THEN ? ELSE released_at END, notes = CASE WHEN ? THEN ? ELSE notes END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
 const deleteProduct = `DELETE FROM products WHERE id = ?`;
 
@@ -39,7 +39,7 @@ export function registerEndpoints(application, { database, metrics }) {
   application.route('POST', '/api/products', async (request) => {
     const caller = authorize(request, keys, limits.default);
     limits.default.take(request, caller);
-    const input = await validate(request, product);
+    const input = await validate(request, product, { limit: 131_072 });
     const id = uuidv7();
 
     database.transaction((transaction) => {
@@ -115,7 +115,7 @@ export function registerEndpoints(application, { database, metrics }) {
   application.route('PUT', '/api/products/{id}', async (request) => {
     const caller = authorize(request, keys, limits.default);
     limits.default.take(request, caller);
-    const input = await validate(request, product);
+    const input = await validate(request, product, { limit: 131_072 });
 
     let fresh;
     database.transaction((transaction) => {
@@ -123,7 +123,7 @@ export function registerEndpoints(application, { database, metrics }) {
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(updateProduct, [
+      transaction.run(replaceProduct, [
         input.name,
         input.stock,
         input.active,
@@ -167,7 +167,7 @@ export function registerEndpoints(application, { database, metrics }) {
   application.route('PATCH', '/api/products/{id}', async (request) => {
     const caller = authorize(request, keys, limits.default);
     limits.default.take(request, caller);
-    const input = await validateChanges(request, product);
+    const input = await validateChanges(request, product, { limit: 131_072 });
 
     let fresh;
     database.transaction((transaction) => {
@@ -175,7 +175,7 @@ export function registerEndpoints(application, { database, metrics }) {
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(updateProduct2, [
+      transaction.run(changeProduct, [
         input.name !== undefined,
         input.name,
         input.stock !== undefined,
@@ -237,11 +237,11 @@ export function registerEndpoints(application, { database, metrics }) {
     return respond(204);
   });
 
-  // POST /api/articles: creates a article. Emits `article_created`.
+  // POST /api/articles: creates an article. Emits `article_created`.
   application.route('POST', '/api/articles', async (request) => {
     const caller = authorize(request, keys, limits.default);
     limits.default.take(request, caller);
-    const input = await validate(request, article);
+    const input = await validate(request, article, { limit: 655_360 });
     const id = uuidv7();
 
     database.transaction((transaction) => {
