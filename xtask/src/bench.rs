@@ -2,7 +2,6 @@
 //! Goes out: requests per second, their ratio, seconds, each beside its aim. A run with one wrong answer gives no figure.
 
 mod load;
-mod server;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +9,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::repository::Repository;
+use crate::server::Server;
 use load::{Load, Round};
-use server::Server;
 
 /// The native server is to reach this share of the hand-written one.
 const RATIO_AIM: f64 = 0.9;

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask bench serve`.
+//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask schemathesis`, `cargo xtask bench serve`.
 //! Comes in: a command line; goes out: a report and an exit status.
 //! Nothing of the product may depend on this crate, and it links none of the product's crates.
 #![allow(
@@ -11,6 +11,8 @@ mod bench;
 mod gate;
 mod repository;
 mod runner;
+mod schemathesis;
+mod server;
 mod source;
 mod test;
 
@@ -22,6 +24,7 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   test                  get what the tests need, run every test
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
+  schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
   bench serve           the native server against a hand-written one, and the time of `producer run`
         [--connections 32] [--seconds 4] [--rounds 3]";
 
@@ -32,6 +35,8 @@ fn main() -> ExitCode {
         ["test"] => Ok(test::run(&repository)),
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
+        ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),
+        ["schemathesis", "--full"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Full)),
         ["bench", "serve", options @ ..] => bench::run(&repository, options),
         _ => Err(USAGE.to_owned()),
     });

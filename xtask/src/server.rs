@@ -1,10 +1,10 @@
 //! A server as a child process: started, asked where it listens, stopped politely.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,16 +24,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `command` and waits for `listening on http://ADDRESS` on its standard error.
+    /// Starts `command` and waits until it says `listening on http://ADDRESS`.
     pub fn start(name: &'static str, command: &mut Command) -> Result<Self, String> {
         let mut child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{name} did not start: {error}"))?;
         let lines = Arc::default();
-        let announced = watch(&mut child, &lines);
+        let (sender, announced) = mpsc::channel();
+        watch(child.stdout.take(), &sender, &lines);
+        watch(child.stderr.take(), &sender, &lines);
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut server = Self { address: unknown, name, child, lines };
         let waited = announced.recv_timeout(START);
@@ -41,7 +43,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The last lines it wrote on standard error.
+    /// The last lines it wrote.
     pub fn last_words(&self) -> String {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| format!("  | {line}\n")).collect()
@@ -75,25 +77,27 @@ impl Drop for Server {
     }
 }
 
-/// Reads standard error to its end, so that the server never waits for a reader.
-fn watch(child: &mut Child, lines: &Arc<Mutex<VecDeque<String>>>) -> Receiver<SocketAddr> {
-    let (sender, announced) = mpsc::channel();
-    let kept = Arc::clone(lines);
-    if let Some(output) = child.stderr.take() {
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if let Some(address) = address_in(&line) {
-                    let _ = sender.send(address);
-                }
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                if kept.len() == KEPT_LINES {
-                    kept.pop_front();
-                }
-                kept.push_back(line);
+/// Reads an output to its end, so that the server never waits for a reader.
+fn watch(
+    output: Option<impl Read + Send + 'static>,
+    sender: &Sender<SocketAddr>,
+    lines: &Arc<Mutex<VecDeque<String>>>,
+) {
+    let Some(output) = output else { return };
+    let (sender, kept) = (sender.clone(), Arc::clone(lines));
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Some(address) = address_in(&line) {
+                // Nobody waits any more when the server was too slow.
+                let _ = sender.send(address);
             }
-        });
-    }
-    announced
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() == KEPT_LINES {
+                kept.pop_front();
+            }
+            kept.push_back(line);
+        }
+    });
 }
 
 /// The address in a line that holds `listening on http://127.0.0.1:8080`, whatever follows it.
