@@ -4,7 +4,6 @@
 mod commands;
 mod comparison;
 mod load;
-mod server;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -13,6 +13,8 @@ mod gate;
 mod promtool;
 mod repository;
 mod runner;
+mod schemathesis;
+mod server;
 mod source;
 mod test;
 mod vendor;
@@ -27,6 +29,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
   bench                 the native server against a hand-written one and the Node.js application, and the time of commands
         [--connections 32] [--seconds 2] [--rounds 5]
+  schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
   browse                the reference page of both servers in Chromium, calling the API
   promtool              the emitted alerts and dashboards, read by Prometheus' own tool
   vendor                the files of the reference page, in the version of the emitted application's manifest";
@@ -39,6 +42,8 @@ fn main() -> ExitCode {
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
         ["bench", options @ ..] => bench::run(&repository, options),
+        ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),
+        ["schemathesis", "--full"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Full)),
         ["browse"] => browse::run(&repository),
         ["promtool"] => promtool::run(&repository),
         ["vendor"] => vendor::run(&repository),

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::server::Server;
 use super::{Programs, Scratch, max, median, min, said, write};
+use crate::server::Server;
 
 const TIMES: usize = 10;
 const RUN_AIM: f64 = 0.5;

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::load::{Load, Round};
-use super::server::Server;
 use super::{Options, Programs, Scratch, max, median, min, said};
+use crate::server::Server;
 
 /// The native server is to reach this share of the hand-written one.
 const RATIO_AIM: f64 = 0.9;

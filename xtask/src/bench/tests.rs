@@ -1,8 +1,8 @@
 //! A figure is only as good as its checks: answers, addresses and medians.
 
 use super::load::read_answer;
-use super::server::address_in;
 use super::{Options, median};
+use crate::server::address_in;
 
 fn answer(text: &str) -> Result<(), String> {
     read_answer(&mut text.as_bytes(), &mut Vec::new(), 201)

@@ -14,7 +14,7 @@ use crate::outline::{
 use plan::procedure::{
     Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Scheme, Step, Writes,
 };
-use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
+use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::Value;
 use plan::{Problem, Scope, print};
 use std::collections::BTreeSet;
@@ -373,7 +373,7 @@ impl<'a> Writer<'_, 'a> {
                 ("insert", table, "insert")
             }
             Write::Insert { table, .. } => ("insert", table, "run"),
-            Write::Update { table, .. } => ("update", table, "run"),
+            Write::Update { table, set, .. } => (self.verb_of(set), table, "run"),
             Write::Delete { table, .. } => ("delete", table, "run"),
         };
         let constant = self.module.statement(verb, table, None, lowered.text);
@@ -386,6 +386,25 @@ impl<'a> Writer<'_, 'a> {
         };
         self.bind(script, slot, &outcome);
         Ok(())
+    }
+
+    /// What an update does: it replaces a record by the body, changes what was given, or something else.
+    fn verb_of(&self, set: &[(ColumnName, Assigned)]) -> &'static str {
+        if set.iter().any(|(_, assigned)| matches!(assigned, Assigned::IfGiven(..))) {
+            return "change";
+        }
+        let is_set = |slot: &SlotName, field: &FieldName| {
+            set.iter().any(|(_, assigned)| {
+                matches!(assigned, Assigned::Value(Value::Field(from, name)) if from == slot && name == field)
+            })
+        };
+        let replaces = flattened(&self.procedure.body).into_iter().any(|item| match item {
+            Item::Let(slot, Step::Validate(Input::Body(shape))) => {
+                shape.fields.iter().all(|field| is_set(slot, &field.name))
+            }
+            _ => false,
+        });
+        if replaces { "replace" } else { "update" }
     }
 
     /// The payload stands in a variable of its own where the call would be too long with it.

@@ -318,7 +318,7 @@ export class ProductsArticlesClient {
   deleteProduct(id: string, options?: ChangeOptions): Promise<Answer<204, undefined>>;
 
   /**
-   * Creates a article: `POST /api/articles`.
+   * Creates an article: `POST /api/articles`.
    *
    * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, conflict, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
