@@ -5,9 +5,10 @@ use crate::Files;
 use crate::node::filter_parameter;
 use crate::node::names::{Names, camel_case, pascal_case};
 use crate::openapi::comparison_text;
-use crate::render::capitalised;
-use crate::outline::{Body, Content, Guard, Listing, Outline, RowField, Success, Tagged, outlines, parameters_in};
-use crate::render::{Comment, generated, render};
+use crate::outline::{
+    Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, outlines, parameters_in,
+};
+use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;
 use plan::shape::Presence;
@@ -70,6 +71,7 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         asks_for_keys => outlines.iter().any(|outline| outline.scheme.is_some()),
         lists => outlines.iter().any(|outline| outline.listing.is_some()),
         spared => outlines.iter().any(Outline::is_spared),
+        repeatable => outlines.iter().any(|outline| outline.repeatable == Repeatable::WithKey),
         guarded => outlines.iter().any(|outline| outline.guard == Guard::IfMatch),
         has_path_parameters => outlines.iter().any(|outline| !outline.path_parameters.is_empty()),
     }
@@ -86,10 +88,11 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
         let all = names.take(&format!("all{}", collection(outline)));
         context! { query => types.query(&name, plan, listing), all, item => rows }
     });
-    let options = match (outline.guard, outline.method) {
-        (Guard::IfMatch, _) => "ChangeOptions",
-        (Guard::None, "GET") => "CallOptions",
-        (Guard::None, _) => "WriteOptions",
+    let options = match (outline.guard, outline.repeatable) {
+        (Guard::IfMatch, Repeatable::WithKey) => "ChangeOptions & WriteOptions",
+        (Guard::IfMatch, Repeatable::No) => "ChangeOptions",
+        (Guard::None, Repeatable::WithKey) => "WriteOptions",
+        (Guard::None, Repeatable::No) => "CallOptions",
     };
     let problems: Vec<&str> = outline.problems.iter().map(|problem| problem.name()).collect();
     context! {

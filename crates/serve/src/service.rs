@@ -164,8 +164,7 @@ impl Service {
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
-        let counted =
-            Counted { metrics, limiters: all_limiters, keys: all_keys, claims: Arc::clone(&known.claims) };
+        let counted = Counted { metrics, limiters: all_limiters, keys: all_keys, claims: Arc::clone(&known.claims) };
         let openapi = openapi.into();
         let reference_page = reference_page::page(&openapi);
         Ok(Self { routes, unmatched, counted, stores, answers, openapi, reference_page })
