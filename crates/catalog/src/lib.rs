@@ -103,7 +103,9 @@ impl Catalog {
     #[must_use]
     pub fn entity_of_segment(&self, segment: &str) -> Option<&Entity> {
         let word = spelled(segment).replace('-', "_");
-        let named = |entity: &&Entity| entity.table.as_str() == word || entity.entity.as_str() == word;
+        let named = |entity: &&Entity| {
+            entity.table.as_str() == word || entity.entity.as_str() == word || entity.also.contains(&word)
+        };
         let entity = self.entities.values().find(named)?;
         let for_another = |intent: &Intent| {
             intent.entity.as_ref().is_some_and(|claimed| *claimed != entity.entity) && intent.claims(segment)

@@ -2,8 +2,8 @@
 
 use super::*;
 use std::collections::BTreeSet;
-use vocab::FieldType;
 use vocab::field_type::{EMAIL_MAX, PHONE_MAX, URL_MAX};
+use vocab::{Decimal, FieldType};
 
 /// Columns that every table has besides the fields of its entity.
 const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
@@ -75,7 +75,13 @@ fn fields_are_described_and_their_examples_fit() {
             assert!(names.insert(&field.name), "{place} is there twice");
             assert!(!OWN_COLUMNS.contains(&field.name.as_str()), "{place} is kept by the server");
             assert!(is_sentence(&field.description), "{place}: {}", field.description);
-            assert!(fits(field.field_type, &field.example), "{place}: {}", field.example);
+            assert!(fits(&field.field_type, &field.example), "{place}: {}", field.example);
+            assert!(field.bounds.allow(&field.example_value()), "{place}: {}", field.example);
+            assert!(field.default.as_ref().is_none_or(|default| field.bounds.allow(default)), "{place}");
+            if let FieldType::Choice { words } = &field.field_type {
+                let distinct: BTreeSet<&String> = words.iter().collect();
+                assert!(words.len() > 1 && distinct.len() == words.len(), "{place}: {words:?}");
+            }
             assert!(
                 field.field_type.max_length().is_none_or(|max| max < MAX_BODY_BYTES - 10_000),
                 "{place} is too long"
@@ -95,7 +101,8 @@ fn fields_are_described_and_their_examples_fit() {
 #[test]
 fn the_examples_of_words_fit() {
     for rule in &catalog().words {
-        assert!(fits(rule.field_type, &rule.example), "{}", rule.example);
+        assert!(fits(&rule.field_type, &rule.example), "{}", rule.example);
+        assert!(!rule.because.is_empty() && !rule.because.ends_with('.'), "{}", rule.because);
     }
 }
 
@@ -115,9 +122,13 @@ fn a_check_of_examples_that_fails() {
         (FieldType::Timestamp, "2026-01-02"),
         (FieldType::Timestamp, "2026-01-02 03:04:05.678Z"),
         (FieldType::Uuid, "019c0f3e"),
-        (FieldType::Json, "{}"),
+        (FieldType::Json, "text"),
+        (FieldType::Date, "2026-01"),
+        (FieldType::Decimal { scale: 2 }, "12.5"),
+        (FieldType::Choice { words: vec!["open".to_owned()] }, "closed"),
+        (FieldType::Code { letters: 3 }, "eur"),
     ] {
-        assert!(!fits(field_type, example), "{example}");
+        assert!(!fits(&field_type, example), "{example}");
     }
     for wrong in ["", "no capital.", "No full stop", "Two.. stops.."] {
         assert!(!is_sentence(wrong), "{wrong}");
@@ -128,14 +139,14 @@ fn is_sentence(text: &str) -> bool {
     text.starts_with(|first: char| first.is_uppercase()) && text.ends_with('.') && !text.ends_with("..")
 }
 
-/// Whether a server would take the example as a value of the type. No field of the catalogue holds JSON.
-fn fits(field_type: FieldType, example: &str) -> bool {
+/// Whether a server would take the example as a value of the type.
+fn fits(field_type: &FieldType, example: &str) -> bool {
     let within =
         |max: u32| !example.trim().is_empty() && example.trim() == example && example.chars().count() <= max as usize;
     let one_line = !example.contains(char::is_control);
     match field_type {
-        FieldType::Line { max } => one_line && within(max),
-        FieldType::Text { max } => within(max),
+        FieldType::Line { max } => one_line && within(*max),
+        FieldType::Text { max } => within(*max),
         FieldType::Email => {
             let domain = example.split_once('@').map(|(_, domain)| domain);
             within(EMAIL_MAX) && !example.contains(' ') && domain.is_some_and(|domain| domain.contains('.'))
@@ -147,14 +158,25 @@ fn fits(field_type: FieldType, example: &str) -> bool {
                 && example.chars().all(|letter| letter.is_ascii_digit() || "+ -.()".contains(letter))
         }
         FieldType::Url => within(URL_MAX) && example.starts_with("https://") && !example.contains(' '),
+        FieldType::Choice { words } => words.iter().any(|word| word == example),
+        FieldType::Code { letters } => {
+            example.len() == usize::from(*letters) && example.bytes().all(|byte| byte.is_ascii_uppercase())
+        }
         FieldType::Integer => example.parse::<i64>().is_ok(),
+        // In its normal form, so that documents show what is answered.
+        FieldType::Decimal { scale } => {
+            Decimal::parse(example, *scale).is_ok_and(|number| number.to_string() == example)
+        }
         FieldType::Boolean => ["true", "false"].contains(&example),
+        FieldType::Date => shape(example) == "0000-00-00",
         FieldType::Timestamp => shape(example) == "0000-00-00T00:00:00.000Z",
         FieldType::Uuid => {
             shape(&example.replace(|letter: char| letter.is_ascii_hexdigit(), "0"))
                 == "00000000-0000-0000-0000-000000000000"
         }
-        FieldType::Json => false,
+        FieldType::Json => {
+            serde_json::from_str::<serde_json::Value>(example).is_ok_and(|json| json.is_array() || json.is_object())
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 pub mod definition;
 pub mod statement;
 
-use vocab::FieldType;
+use vocab::{Datum, FieldType};
 
 /// The identifier as it stands in a statement. The only place that writes one: names are checked when they are parsed, so
 /// quoting is needed for SQLite's keywords alone.
@@ -12,33 +12,54 @@ pub fn quote(name: &str) -> String {
 }
 
 /// The column's type in a `STRICT` table.
-pub fn sql_type(field_type: FieldType) -> &'static str {
+pub fn sql_type(field_type: &FieldType) -> &'static str {
     match field_type {
         FieldType::Line { .. }
         | FieldType::Text { .. }
         | FieldType::Email
         | FieldType::Phone
         | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Date
         | FieldType::Timestamp
         | FieldType::Uuid
         | FieldType::Json => "TEXT",
-        FieldType::Integer | FieldType::Boolean => "INTEGER",
+        // A decimal number is kept in units of its last digit, so that order and equality are those of numbers.
+        FieldType::Integer | FieldType::Decimal { .. } | FieldType::Boolean => "INTEGER",
     }
 }
 
 /// How the column's texts are compared.
-pub fn collation(field_type: FieldType) -> &'static str {
+pub fn collation(field_type: &FieldType) -> &'static str {
     match field_type {
         FieldType::Email => "NOCASE",
         FieldType::Line { .. }
         | FieldType::Text { .. }
         | FieldType::Phone
         | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
         | FieldType::Integer
+        | FieldType::Decimal { .. }
         | FieldType::Boolean
+        | FieldType::Date
         | FieldType::Timestamp
         | FieldType::Uuid
         | FieldType::Json => "BINARY",
+    }
+}
+
+/// The value as it stands in a statement, for what cannot be bound: the defaults of columns.
+pub fn literal(datum: &Datum) -> String {
+    let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    match datum {
+        Datum::Null => "NULL".to_owned(),
+        Datum::Boolean(value) => i64::from(*value).to_string(),
+        Datum::Integer(value) => value.to_string(),
+        Datum::Decimal(value) => value.units().to_string(),
+        Datum::Text(value) => text(value),
+        Datum::Json(value) => text(&value.to_string()),
     }
 }
 

@@ -14,6 +14,7 @@ fn table() -> Table {
         name: ColumnName::parse(name).unwrap(),
         field_type,
         nullability,
+        default: None,
         sensitivity: Sensitivity::Plain,
         comment: "a column".into(),
     };

@@ -2,8 +2,10 @@
 //! each endpoint, named after what it does with what is at its path; types say what goes in, what comes out, and every problem.
 
 use crate::Files;
+use crate::documents::described_type;
 use crate::node::filter_parameter;
 use crate::node::names::{Names, camel_case, pascal_case};
+use crate::node::script::quoted;
 use crate::openapi::comparison_text;
 use crate::outline::{
     Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, outlines, parameters_in,
@@ -198,7 +200,12 @@ impl Types {
                 (Body::Changes(_), Presence::Required) => (true, false),
                 (_, Presence::Optional) => (true, true),
             };
-            property(field.name.as_str(), field.field_type, optional, null, &field.description)
+            let of = match &field.field_type {
+                FieldType::Decimal { .. } => "string | number".to_owned(),
+                of => script_type(of),
+            };
+            let words = described_type(field);
+            property(field.name.as_str(), &Typed { of, null, words }, optional, &field.description)
         });
         let says = match body {
             Body::Record(_) => "What is sent.",
@@ -214,7 +221,7 @@ impl Types {
             Content::Record(body) => {
                 let fields = body.iter().map(|field| {
                     let null = outline.slots.nullability(&field.value) == Nullability::Nullable;
-                    property(field.name.as_str(), field.field_type, false, null, &field.description)
+                    property(field.name.as_str(), &Typed::of(&field.field_type, null), false, &field.description)
                 });
                 match answer.tagged {
                     Tagged::Yes => self.declare(&record, RECORD, fields.collect()),
@@ -224,7 +231,7 @@ impl Types {
             Content::Page(fields) => {
                 let row = |field: &RowField<'_>| {
                     let null = field.column.nullability == Nullability::Nullable;
-                    property(field.name.as_str(), field.column.field_type, false, null, field.description)
+                    property(field.name.as_str(), &Typed::of(&field.column.field_type, null), false, field.description)
                 };
                 format!("PageOf<{}>", self.declare(&record, RECORD, fields.iter().map(row).collect()))
             }
@@ -248,7 +255,7 @@ impl Types {
             for comparison in comparisons {
                 let says = format!("Only rows whose `{column}` {} this.", comparison_text(*comparison));
                 let name = filter_parameter(column, *comparison);
-                fields.push(field(&name, script_type(declared.field_type), says));
+                fields.push(field(&name, &script_type(&declared.field_type), says));
             }
         }
         self.declare(&format!("{}Query", pascal_case(method)), "Which rows, in which order.", fields)
@@ -258,12 +265,25 @@ impl Types {
 const RECORD: &str = "A record as it is stored.";
 const ANSWER: &str = "What is answered.";
 
-fn property(name: &str, of: FieldType, optional: bool, null: bool, description: &str) -> Value {
-    let null = if null { " | null" } else { "" };
-    let kind = capitalised(&of.describe());
+/// The type of a property, in TypeScript and in words.
+struct Typed {
+    of: String,
+    null: bool,
+    words: String,
+}
+
+impl Typed {
+    fn of(field_type: &FieldType, null: bool) -> Self {
+        Self { of: script_type(field_type), null, words: field_type.describe() }
+    }
+}
+
+fn property(name: &str, typed: &Typed, optional: bool, description: &str) -> Value {
+    let null = if typed.null { " | null" } else { "" };
+    let kind = capitalised(&typed.words);
     let description = description.trim_end_matches('.');
     let says = if description.is_empty() { format!("{kind}.") } else { format!("{description}. {kind}.") };
-    context! { name => key(name), of => format!("{}{null}", script_type(of)), optional, says => comment(&says) }
+    context! { name => key(name), of => format!("{}{null}", typed.of), optional, says => comment(&says) }
 }
 
 /// A name of a property as it stands in code.
@@ -277,18 +297,23 @@ fn key(name: &str) -> String {
 }
 
 /// What a field is in TypeScript.
-fn script_type(of: FieldType) -> &'static str {
+fn script_type(of: &FieldType) -> String {
     match of {
+        FieldType::Choice { words } => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" | "),
+        // A decimal number as a text keeps every digit.
         FieldType::Line { .. }
         | FieldType::Text { .. }
         | FieldType::Email
         | FieldType::Phone
         | FieldType::Url
+        | FieldType::Code { .. }
+        | FieldType::Decimal { .. }
+        | FieldType::Date
         | FieldType::Timestamp
-        | FieldType::Uuid => "string",
-        FieldType::Integer => "number",
-        FieldType::Boolean => "boolean",
-        FieldType::Json => "unknown",
+        | FieldType::Uuid => "string".to_owned(),
+        FieldType::Integer => "number".to_owned(),
+        FieldType::Boolean => "boolean".to_owned(),
+        FieldType::Json => "unknown".to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use minijinja::{Value, context};
 use plan::api::RateLimitPolicy;
 use plan::database::{Column, LockClass, Nullability, Sensitivity, Table, Undo};
 use plan::procedure::{LimitKey, ResponseField, Scheme};
-use plan::shape::Presence;
+use plan::shape::{Presence, ShapeField};
 use plan::{EventDeclaration, Phase, Plan, Problem, Scope};
 use std::collections::BTreeSet;
 use vocab::ColumnName;
@@ -169,11 +169,9 @@ fn answer_field(outline: &Outline<'_>, field: &ResponseField) -> Value {
 
 fn body_fields(body: Body<'_>) -> Vec<Value> {
     let fields = body.shape().fields.iter().map(|field| {
-        let least =
-            if field.min_length > 1 { format!(", at least {} characters", field.min_length) } else { String::new() };
         context! {
             name => field.name.as_str(),
-            type => format!("{}{least}", field.field_type.describe()),
+            type => described_type(field),
             required => match (field.presence, body) {
                 (Presence::Required, Body::Record(_)) => "yes",
                 (Presence::Required, Body::Changes(_)) => "no, and not null",
@@ -183,6 +181,24 @@ fn body_fields(body: Body<'_>) -> Vec<Value> {
         }
     });
     fields.collect()
+}
+
+/// What a field of a body holds, in words.
+pub fn described_type(field: &ShapeField) -> String {
+    let mut words = field.field_type.describe();
+    if field.min_length > 1 {
+        words.push_str(&format!(", at least {} characters", field.min_length));
+    }
+    if let Some(max) = field.max_length {
+        words.push_str(&format!(", at most {max} characters"));
+    }
+    if let Some(bounds) = field.bounds.describe() {
+        words.push_str(&format!(", {bounds}"));
+    }
+    if let Some(default) = &field.default {
+        words.push_str(&format!("; `{}` where it is not given", default.plain()));
+    }
+    words
 }
 
 /// A command that works as it is pasted.
@@ -296,7 +312,7 @@ fn column_view(table: &Table, column: &Column) -> Value {
     let keys = if keys.is_empty() { String::new() } else { format!(" {}", keys.join(", ")) };
     context! {
         name => column.name.as_str(),
-        word => kind(column.field_type),
+        word => kind(&column.field_type),
         keys,
         quoted => column.comment.replace('"', "'"),
         type => column.field_type.describe(),
@@ -419,12 +435,12 @@ fn field_codes(outlines: &[Outline<'_>]) -> Vec<Value> {
         ("too_long", "it has more characters than allowed"),
         ("too_short", "it has fewer characters than asked for"),
         ("format", "it is not of the field's format"),
+        ("range", "the number is too small or too large"),
         ("invalid_character", "it holds a control character"),
         ("unknown_field", "the endpoint has no such field"),
     ];
     if outlines.iter().any(|outline| outline.listing.is_some()) {
         codes.extend([
-            ("range", "the number is too small or too large"),
             ("unknown_parameter", "the endpoint has no such query parameter"),
             ("repeated", "the query parameter was given more than once"),
         ]);

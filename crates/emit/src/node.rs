@@ -7,7 +7,7 @@ mod middleware;
 mod module;
 pub mod names;
 mod procedure;
-mod script;
+pub mod script;
 mod value;
 
 pub use listing::filter_parameter;
@@ -28,6 +28,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/authorization.js", include_str!("../node/lib/authorization.js")),
     ("lib/body.js", include_str!("../node/lib/body.js")),
     ("lib/database.js", include_str!("../node/lib/database.js")),
+    ("lib/decimal.js", include_str!("../node/lib/decimal.js")),
     ("lib/environment.js", include_str!("../node/lib/environment.js")),
     ("lib/etag.js", include_str!("../node/lib/etag.js")),
     ("lib/idempotency.js", include_str!("../node/lib/idempotency.js")),

@@ -31,7 +31,7 @@ pub struct Outline<'a> {
     pub body: Option<Body<'a>>,
     pub listing: Option<Listing<'a>>,
     /// The parameters of its path, with the type of the column that each is compared with.
-    pub path_parameters: Vec<(&'a str, Option<FieldType>)>,
+    pub path_parameters: Vec<(&'a str, Option<&'a FieldType>)>,
     /// Whether `If-Match` decides over the change.
     pub guard: Guard,
     /// Whether `Idempotency-Key` is honoured.
@@ -268,7 +268,7 @@ fn described<'a>(plan: &'a Plan, endpoint: &Endpoint, name: &FieldName) -> Optio
     bodies.flatten().find(|field| field.name == *name).map(|field| field.description.as_str())
 }
 
-fn path_parameters<'a>(plan: &Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a str, Option<FieldType>)> {
+fn path_parameters<'a>(plan: &'a Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a str, Option<&'a FieldType>)> {
     let compared = |name: &str| {
         steps.iter().find_map(|step| {
             let (table, filter) = match step {
@@ -278,7 +278,7 @@ fn path_parameters<'a>(plan: &Plan, path: &'a str, steps: &[&Step]) -> Vec<(&'a 
             };
             filter.iter().find_map(|predicate| match predicate {
                 Predicate::Compare(column, _, Value::Request(RequestValue::Path(given))) if given.as_str() == name => {
-                    Some(plan.database.column(table, column)?.field_type)
+                    Some(&plan.database.column(table, column)?.field_type)
                 }
                 _ => None,
             })

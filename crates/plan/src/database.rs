@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use vocab::{ColumnName, Engine, FieldType, TableName};
+use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
 
 /// A database as the plan wants it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,9 @@ pub struct Column {
     pub field_type: FieldType,
     /// Whether it may be null.
     pub nullability: Nullability,
+    /// What a row holds that was written without the column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Datum>,
     /// Who may see it.
     pub sensitivity: Sensitivity,
     /// What it means.

@@ -218,9 +218,10 @@ fn shape(shape: &Shape) -> String {
     let fields: Vec<String> = shape
         .fields
         .iter()
-        .map(|field| match field.presence {
-            Presence::Required => field.name.to_string(),
-            Presence::Optional => format!("{}?", field.name),
+        .map(|field| match (field.presence, &field.default) {
+            (Presence::Required, _) => field.name.to_string(),
+            (Presence::Optional, None) => format!("{}?", field.name),
+            (Presence::Optional, Some(default)) => format!("{} = {}", field.name, default.to_json()),
         })
         .collect();
     format!("{} {{ {} }}", shape.name, fields.join(", "))

@@ -1,7 +1,7 @@
 //! The shape of a record that a request must bring.
 
 use serde::{Deserialize, Serialize};
-use vocab::{FieldName, FieldType};
+use vocab::{Bounds, Datum, FieldName, FieldType};
 
 /// The fields of a record, in their declared order; others are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,15 @@ pub struct ShapeField {
     pub presence: Presence,
     /// Fewest characters of a text.
     pub min_length: u32,
+    /// Most characters of a text, where fewer than its type allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u32>,
+    /// The least and the greatest number.
+    #[serde(default, skip_serializing_if = "Bounds::is_empty")]
+    pub bounds: Bounds,
+    /// What an optional field holds where it is absent, null or empty; none: null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Datum>,
     /// One sentence for documents.
     pub description: String,
 }

@@ -93,6 +93,7 @@ fn required(name: &str, field_type: FieldType, sensitivity: Sensitivity, comment
         name: column_name(name),
         field_type,
         nullability: Nullability::NotNull,
+        default: None,
         sensitivity,
         comment: comment.to_owned(),
     }

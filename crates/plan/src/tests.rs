@@ -106,6 +106,9 @@ fn shape(name: &str, names: &[&str]) -> Shape {
             field_type: FieldType::Line { max: 200 },
             presence: Presence::Required,
             min_length: 1,
+            max_length: None,
+            bounds: vocab::Bounds::default(),
+            default: None,
             description: String::new(),
         })
         .collect();

@@ -110,15 +110,23 @@ impl Designer<'_> {
         self.check_overrides(endpoint);
         let inferred = infer(endpoint, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
         let resolved = entity::resolve(endpoint, requirements, &inferred, self.catalog)
-            .map_err(|problems| self.problems.extend(problems))
+            .map_err(|problems| self.refuse(problems))
             .ok()?;
-        self.check_fields(endpoint, &resolved);
         let by = self.limit_key(endpoint, requirements, scheme)?;
         if self.problems.len() > problems_before {
             return None;
         }
         let policy = self.policy(endpoint, requirements);
         Some(self.lower(endpoint, &inferred, &resolved, Guarded { scheme, policy, by }))
+    }
+
+    /// Endpoints of one entity share their rules, and what is wrong with one is said once.
+    fn refuse(&mut self, problems: Vec<Diagnostic>) {
+        for problem in problems {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
     }
 
     fn lower(
@@ -138,6 +146,7 @@ impl Designer<'_> {
             endpoint.validation.iter().filter(is_required).map(|rule| rule.name.value.clone()).collect();
         let given = Given {
             entity,
+            asked: &resolved.asked,
             emits: inferred.intent.emits.as_ref(),
             required: &required,
             guarded: &guarded,
@@ -246,32 +255,12 @@ impl Designer<'_> {
         }));
     }
 
-    /// Rules about a field that the catalogue describes are not read yet, nor are fields of any JSON.
-    fn check_fields(&mut self, endpoint: &spec::Endpoint, resolved: &Resolved) {
-        for rule in &endpoint.validation {
-            let is_made = resolved.made.iter().any(|(name, ..)| *name == rule.name.value);
-            let unread = rule.rules.iter().find(|(word, value)| {
-                value.value == RuleValue::Text("json".to_owned()) || !is_made && word.value != "required"
-            });
-            if let Some((word, _)) = unread {
-                let message = format!("this producer does not read `{}` of `{}` yet", word.value, rule.name.value);
-                self.problems
-                    .push(Diagnostic::error(codes::OVERRIDE_NOT_BUILT, message, &word.place).with_help("remove it"));
-            }
-        }
-    }
-
-    /// Once for each entity that the task made.
+    /// Once for each entity.
     fn decide_fields(&mut self, resolved: &Resolved) {
-        for (name, field_type, reason) in &resolved.made {
+        for (name, decision, reason) in &resolved.decided {
             let subject = format!("field `{}.{name}`", resolved.entity.table);
             if !self.decisions.iter().any(|decision| decision.subject == subject) {
-                self.decide(
-                    Phase::CreateSchemaAndTables,
-                    &subject,
-                    format!("holds {}", field_type.describe()),
-                    reason.clone(),
-                );
+                self.decide(Phase::CreateSchemaAndTables, &subject, decision.clone(), reason.clone());
             }
         }
     }

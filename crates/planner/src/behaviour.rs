@@ -9,7 +9,7 @@ mod record_list;
 mod record_replace;
 mod record_update;
 
-use catalog::Entity;
+use catalog::{Entity, Field};
 use plan::database::{Column, Nullability, Sensitivity};
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
 use plan::query::{Assigned, Cardinality, Holes, Output, Predicate, RowLock, Write};
@@ -39,6 +39,8 @@ pub struct Behaved {
 /// What a behaviour is given.
 pub struct Given<'a> {
     pub entity: &'a Entity,
+    /// The entity's fields as requests may bring them.
+    pub asked: &'a [Field],
     /// The event that tells of it, where the rule names one.
     pub emits: Option<&'a EventName>,
     /// Fields that the task asks for although the entity does not.
@@ -133,7 +135,7 @@ impl Given<'_> {
 
     fn columns_as_fields(&self, wanted: impl Fn(&str) -> bool) -> Vec<(FieldName, FieldType)> {
         let columns = self.table().columns.into_iter().filter(|column| wanted(column.name.as_str()));
-        columns.map(|column| (field_name(column.name.as_str()), column.field_type)).collect()
+        columns.map(|column| (field_name(column.name.as_str()), column.field_type.clone())).collect()
     }
 
     /// What callers see of a record: everything but the version, which is its tag.
@@ -249,7 +251,7 @@ impl Given<'_> {
     }
 
     fn shape(&self) -> Shape {
-        shape(self.entity, self.required)
+        shape(self.entity, self.asked, self.required)
     }
 
     fn table(&self) -> Table {
@@ -257,18 +259,20 @@ impl Given<'_> {
             name: column_name(name),
             field_type,
             nullability: Nullability::NotNull,
+            default: None,
             sensitivity: Sensitivity::Plain,
             comment: comment.to_owned(),
         };
         let mut columns = vec![plain("id", FieldType::Uuid, "made by the server; sorts by time")];
         columns.extend(self.entity.fields.iter().map(|field| Column {
             name: column_name(field.name.as_str()),
-            field_type: field.field_type,
+            field_type: field.field_type.clone(),
             // What the entity leaves open stays nullable even where this task asks for it: another task may not.
-            nullability: match field.presence {
-                catalog::Presence::Required => Nullability::NotNull,
-                catalog::Presence::Optional => Nullability::Nullable,
+            nullability: match (field.presence, &field.default) {
+                (catalog::Presence::Required, _) | (catalog::Presence::Optional, Some(_)) => Nullability::NotNull,
+                (catalog::Presence::Optional, None) => Nullability::Nullable,
             },
+            default: field.default.clone(),
             sensitivity: match field.sensitivity {
                 catalog::Sensitivity::Plain => Sensitivity::Plain,
                 catalog::Sensitivity::Personal => Sensitivity::Personal,
@@ -294,24 +298,7 @@ impl Given<'_> {
 
     /// A body with an example value in every field.
     fn example(&self) -> serde_json::Value {
-        let fields = self.entity.fields.iter();
-        fields
-            .map(|field| {
-                let value = match field.field_type {
-                    FieldType::Integer => field.example.parse::<i64>().map_or(serde_json::Value::Null, Into::into),
-                    FieldType::Boolean => (field.example == "true").into(),
-                    FieldType::Line { .. }
-                    | FieldType::Text { .. }
-                    | FieldType::Email
-                    | FieldType::Phone
-                    | FieldType::Url
-                    | FieldType::Timestamp
-                    | FieldType::Uuid
-                    | FieldType::Json => field.example.as_str().into(),
-                };
-                (field.name.to_string(), value)
-            })
-            .collect()
+        self.asked.iter().map(|field| (field.name.to_string(), field.example_value().to_json())).collect()
     }
 }
 
@@ -326,9 +313,8 @@ fn unless_found(name: &str, problem: Problem) -> Item {
     )
 }
 
-fn shape(entity: &Entity, required: &[FieldName]) -> Shape {
-    let fields = entity
-        .fields
+fn shape(entity: &Entity, asked: &[Field], required: &[FieldName]) -> Shape {
+    let fields = asked
         .iter()
         .map(|field| {
             let presence = match field.presence {
@@ -338,9 +324,12 @@ fn shape(entity: &Entity, required: &[FieldName]) -> Shape {
             };
             ShapeField {
                 name: field.name.clone(),
-                field_type: field.field_type,
+                field_type: field.field_type.clone(),
                 presence,
                 min_length: field.min_length,
+                max_length: field.max_length,
+                bounds: field.bounds.clone(),
+                default: field.default.clone().filter(|_| presence == Presence::Optional),
                 description: field.description.clone(),
             }
         })

@@ -8,12 +8,12 @@ use plan::http_case::{
 };
 use plan::procedure::{Input, Item, Response, Scheme, Step, Trigger};
 use plan::query::{Holes, OnConflict, Write};
-use plan::shape::{Presence, Shape};
+use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::Value;
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use vocab::{FieldType, TableName};
+use vocab::{Datum, Decimal, FieldType, TableName};
 
 /// A key that no record has.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -267,21 +267,29 @@ impl<'a> Asker<'a> {
         let mut cases = Vec::new();
         for field in &shape.fields {
             let name = field.name.as_str();
-            let (shows, value, code): (&str, Json, &str) = match field.field_type {
+            let (shows, value, code): (&str, Json, &str) = match &field.field_type {
                 FieldType::Email => ("that is no e-mail address", "nobody".into(), "format"),
                 FieldType::Phone => ("that is no telephone number", "none".into(), "format"),
                 FieldType::Url => ("that is no URL", "nowhere".into(), "format"),
                 FieldType::Timestamp => ("that is no time", "yesterday".into(), "format"),
                 FieldType::Uuid => ("that is no UUID", "one".into(), "format"),
                 FieldType::Line { max } | FieldType::Text { max } => {
-                    ("that is too long", "x".repeat(max as usize + 1).into(), "too_long")
+                    ("that is too long", "x".repeat(*max as usize + 1).into(), "too_long")
                 }
                 FieldType::Integer => ("that is no whole number", "many".into(), "type"),
                 FieldType::Boolean => ("that is neither true nor false", "perhaps".into(), "type"),
-                FieldType::Json => continue,
+                FieldType::Choice { .. } => ("that is none of the words", "no such word".into(), "format"),
+                FieldType::Code { .. } => ("that is no code", "?".into(), "format"),
+                FieldType::Decimal { .. } => ("that is no decimal number", "many".into(), "format"),
+                FieldType::Date => ("that is no day", "2026-02-30".into(), "format"),
+                FieldType::Json => ("that is no document", "text".into(), "type"),
             };
             let shows = format!("refuses a value of `{name}` {shows}");
             cases.push(self.invalid(&shows, with(name, value), vec![entry(name, code)]));
+            if let Some(value) = below(field) {
+                let shows = format!("refuses a value of `{name}` that is too small");
+                cases.push(self.invalid(&shows, with(name, value), vec![entry(name, "range")]));
+            }
         }
         let unknown = with("no_such_field", "x".into());
         cases.push(self.invalid(
@@ -358,6 +366,16 @@ impl<'a> Asker<'a> {
         case.repeat = repeat;
         Some(case)
     }
+}
+
+/// The number next below the least one.
+fn below(field: &ShapeField) -> Option<Json> {
+    let below = match field.bounds.minimum.as_ref()? {
+        Datum::Integer(least) => Datum::Integer(least.checked_sub(1)?),
+        Datum::Decimal(least) => Datum::Decimal(Decimal::new(least.units().checked_sub(1)?, least.scale())),
+        Datum::Null | Datum::Boolean(_) | Datum::Text(_) | Datum::Json(_) => return None,
+    };
+    Some(below.to_json())
 }
 
 /// The example, with another value in every request where the insert cannot take the same one twice.

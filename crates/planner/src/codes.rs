@@ -32,4 +32,5 @@ codes! {
     CHANGE_NOT_ADDITIVE = "IP209";
     /// A field would keep a secret in the clear.
     SECRET_FIELD = "IP210";
+    RULE_DOES_NOT_FIT = "IP220";
 }

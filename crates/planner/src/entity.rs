@@ -1,22 +1,25 @@
 //! The entity behind an endpoint: one that the catalogue knows, or one made from the fields that the task names.
 
+mod field;
+
 use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
 use crate::intent::{Inferred, infer, target};
-use catalog::{Catalog, Entity, Field, Presence, Sensitivity};
-use spec::{ApiRequirements, Endpoint, FieldRule, RuleValue};
-use vocab::{Diagnostic, EntityName, FieldName, FieldType, TableName};
+use catalog::{Catalog, Entity, Field, Presence};
+use field::{described, made, narrowed};
+use spec::{ApiRequirements, Endpoint, FieldRule};
+use vocab::{Diagnostic, EntityName, FieldName, TableName};
 
 /// Columns that every table of an entity has besides its fields.
 pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
-/// Longest text of a field that says nothing of its length.
-const LINE_MAX: u32 = 200;
-const TEXT_MAX: u32 = 5000;
 
 /// The entity an endpoint works on, with what was decided about its fields and why.
 pub struct Resolved {
+    /// As the table keeps it.
     pub entity: Entity,
-    /// Field, type and reason, for fields that the catalogue does not know.
-    pub made: Vec<(FieldName, FieldType, String)>,
+    /// Its fields as the requests of this API may bring them: perhaps narrower.
+    pub asked: Vec<Field>,
+    /// Field, what it holds and the reason, for fields about which the task says something.
+    pub decided: Vec<(FieldName, String, String)>,
 }
 
 pub fn resolve(
@@ -59,17 +62,36 @@ fn stated_fields<'a>(
     rules
 }
 
-/// A known entity with the fields that the task adds to it. They may be empty: rows of other tasks do not have them.
+/// A known entity with the fields that the task adds to it. They may be empty: rows of other tasks do not have them. What the
+/// task says of a known field makes it narrower for requests, and leaves the table as it is.
 fn extended(known: &Entity, stated: &[&FieldRule], catalog: &Catalog) -> Result<Resolved, Vec<Diagnostic>> {
     let mut entity = known.clone();
-    let mut made = Vec::new();
-    for rule in stated.iter().filter(|rule| !known.fields.iter().any(|field| field.name == rule.name.value)) {
-        refuse(rule, catalog)?;
-        let (field, reason) = field(rule, catalog);
-        made.push((field.name.clone(), field.field_type, reason));
-        entity.fields.push(Field { presence: Presence::Optional, ..field });
+    let mut asked = known.fields.clone();
+    let mut decided = Vec::new();
+    let mut problems = Vec::new();
+    for rule in stated {
+        if let Some(field) = asked.iter_mut().find(|field| field.name == rule.name.value) {
+            match narrowed(field, rule) {
+                Ok(narrower) if narrower != *field => {
+                    decided.push((field.name.clone(), described(&narrower), "the task says so".to_owned()));
+                    *field = narrower;
+                }
+                Ok(_) => {}
+                Err(found) => problems.extend(found),
+            }
+            continue;
+        }
+        match refuse(rule, catalog).and_then(|()| made(rule, catalog)) {
+            Ok((field, reason)) => {
+                decided.push((field.name.clone(), described(&field), reason));
+                let field = Field { presence: Presence::Optional, ..field };
+                entity.fields.push(field.clone());
+                asked.push(field);
+            }
+            Err(found) => problems.extend(found),
+        }
     }
-    Ok(Resolved { entity, made })
+    if problems.is_empty() { Ok(Resolved { entity, asked, decided }) } else { Err(problems) }
 }
 
 /// Fields that a task cannot have: those the server keeps, and those that must not be kept as they come.
@@ -105,118 +127,82 @@ fn made_of_fields(
                 .with_help("name them at the endpoint that creates them: `validation: [\"title\", \"description\"]`"),
         ]);
     };
-    let mut made = Vec::new();
-    let mut fields = Vec::new();
+    let mut decided = Vec::new();
+    let mut fields: Vec<Field> = Vec::new();
+    let mut problems = Vec::new();
     for rule in stated {
-        refuse(rule, catalog)?;
-        let (field, reason) = field(rule, catalog);
-        made.push((field.name.clone(), field.field_type, reason));
-        fields.push(field);
+        match refuse(rule, catalog).and_then(|()| made(rule, catalog)) {
+            Ok((field, reason)) => {
+                decided.push((field.name.clone(), described(&field), reason));
+                fields.push(field);
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
     }
     let comment = format!("what {segment} are is said by the task");
-    Ok(Resolved { entity: Entity { entity, table, comment, unique: Vec::new(), fields }, made })
+    let asked = fields.clone();
+    let entity = Entity { entity, table, comment, also: Vec::new(), unique: Vec::new(), fields };
+    Ok(Resolved { entity, asked, decided })
 }
 
-/// A field from its rules, or from the words of its name. A field in a list must be there; one in a map says so itself.
-fn field(rule: &FieldRule, catalog: &Catalog) -> (Field, String) {
-    let text = |word: &str| {
-        rule.rules.iter().find(|(known, _)| known.value == word).and_then(|(_, value)| match &value.value {
-            RuleValue::Text(text) => Some(text.as_str()),
-            RuleValue::Boolean(_) | RuleValue::Integer(_) => None,
-        })
-    };
-    let length = |word: &str| {
-        rule.rules.iter().find(|(known, _)| known.value == word).and_then(|(_, value)| match &value.value {
-            RuleValue::Integer(number) => u32::try_from(*number).ok(),
-            RuleValue::Boolean(_) | RuleValue::Text(_) => None,
-        })
-    };
-    let required =
-        rule.rules.iter().any(|(word, value)| word.value == "required" && value.value == RuleValue::Boolean(true));
-    let stated = text("format").or_else(|| text("type")).and_then(|word| stated_type(word, length("max_length")));
-    let by_word = catalog.word_rule(&rule.name.value);
-    let (field_type, reason) = match (stated, by_word) {
-        (Some(stated), _) => (stated, "the task says so".to_owned()),
-        (None, Some(word)) => {
-            (with_length(word.field_type, length("max_length")), format!("the words of `{}`", rule.name.value))
-        }
-        (None, None) => (FieldType::Line { max: LINE_MAX }, "nothing says more".to_owned()),
-    };
-    let example = by_word.filter(|word| word.field_type == field_type).map(|word| word.example.clone());
-    let presence = if rule.rules.is_empty() || required { Presence::Required } else { Presence::Optional };
-    let field = Field {
-        name: rule.name.value.clone(),
-        field_type,
-        presence,
-        min_length: length("min_length").unwrap_or(1),
-        sensitivity: match field_type {
-            FieldType::Email | FieldType::Phone => Sensitivity::Personal,
-            _ => Sensitivity::Plain,
-        },
-        description: String::new(),
-        example: example.unwrap_or_else(|| example_of(field_type).to_owned()),
-    };
-    (field, reason)
-}
-
-fn stated_type(word: &str, max: Option<u32>) -> Option<FieldType> {
-    Some(match word {
-        "line" => FieldType::Line { max: max.unwrap_or(LINE_MAX) },
-        "text" => FieldType::Text { max: max.unwrap_or(TEXT_MAX) },
-        "email" => FieldType::Email,
-        "phone" => FieldType::Phone,
-        "url" => FieldType::Url,
-        "integer" => FieldType::Integer,
-        "boolean" => FieldType::Boolean,
-        "timestamp" => FieldType::Timestamp,
-        "uuid" => FieldType::Uuid,
-        _ => return None,
-    })
-}
-
-fn with_length(field_type: FieldType, max: Option<u32>) -> FieldType {
-    match (field_type, max) {
-        (FieldType::Line { .. }, Some(max)) => FieldType::Line { max },
-        (FieldType::Text { .. }, Some(max)) => FieldType::Text { max },
-        (other, _) => other,
-    }
-}
-
-fn example_of(field_type: FieldType) -> &'static str {
-    match field_type {
-        FieldType::Line { .. } | FieldType::Json => "Something",
-        FieldType::Text { .. } => "A few words.",
-        FieldType::Email => "ada@example.com",
-        FieldType::Phone => "+44 20 7946 0018",
-        FieldType::Url => "https://example.com",
-        FieldType::Integer => "3",
-        FieldType::Boolean => "true",
-        FieldType::Timestamp => "2026-01-02T03:04:05.678Z",
-        FieldType::Uuid => "019c0f3e-7b1a-7c3d-8e5f-0123456789ab",
-    }
-}
-
-/// Letters, digits and `_`, lower case.
+/// Letters, digits and `_`, lower case: `orderItems` and `order-items` are `order_items`.
 pub fn snake_case(segment: &str) -> String {
-    let text: String = segment
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' })
-        .collect();
+    let mut text = String::with_capacity(segment.len() + 4);
+    let mut inside_word = false;
+    for letter in segment.chars() {
+        if letter.is_ascii_uppercase() && inside_word {
+            text.push('_');
+        }
+        inside_word = letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        text.push(if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' });
+    }
     text.trim_matches('_').to_owned()
 }
 
+/// Plurals that no ending tells.
+const IRREGULAR: &[(&str, &str)] = &[
+    ("people", "person"),
+    ("children", "child"),
+    ("men", "man"),
+    ("women", "woman"),
+    ("feet", "foot"),
+    ("teeth", "tooth"),
+    ("mice", "mouse"),
+    ("criteria", "criterion"),
+    ("indices", "index"),
+    ("analyses", "analysis"),
+    ("diagnoses", "diagnosis"),
+    ("movies", "movie"),
+    ("series", "series"),
+    ("news", "news"),
+    ("lenses", "lens"),
+    ("leaves", "leaf"),
+    ("lives", "life"),
+    ("shelves", "shelf"),
+    ("quizzes", "quiz"),
+    ("potatoes", "potato"),
+    ("heroes", "hero"),
+];
+
 /// `companies` -> `company`, `boxes` -> `box`, `orders` -> `order`; a word that is no plural stays.
 fn singular(word: &str) -> String {
-    if let Some(stem) = word.strip_suffix("ies").filter(|stem| stem.len() > 1) {
+    let (before, last) = word.rsplit_once('_').map_or(("", word), |(_, last)| (&word[..word.len() - last.len()], last));
+    if let Some((_, single)) = IRREGULAR.iter().find(|(plural, _)| *plural == last) {
+        return format!("{before}{single}");
+    }
+    if let Some(stem) = word.strip_suffix("ies").filter(|_| last.len() > 4) {
         return format!("{stem}y");
     }
-    for ending in ["sses", "shes", "ches", "xes"] {
+    for ending in ["sses", "shes", "ches", "xes", "zzes", "tuses", "buses", "viruses"] {
         if word.ends_with(ending) {
             return word[..word.len() - 2].to_owned();
         }
     }
     match word.strip_suffix('s') {
-        Some(stem) if !stem.ends_with('s') && stem.len() > 1 => stem.to_owned(),
+        Some(stem) if !stem.ends_with(['s', 'u']) && !stem.ends_with("si") && stem.len() > 1 => stem.to_owned(),
         Some(_) | None => word.to_owned(),
     }
 }
@@ -227,13 +213,42 @@ mod tests {
     fn singulars() {
         for (plural, expected) in [
             ("companies", "company"),
+            ("order_entries", "order_entry"),
+            ("pies", "pie"),
             ("boxes", "box"),
             ("classes", "class"),
             ("orders", "order"),
+            ("order_items", "order_item"),
             ("staff", "staff"),
+            ("media", "media"),
+            ("people", "person"),
+            ("sales_people", "sales_person"),
+            ("children", "child"),
+            ("statuses", "status"),
+            ("status", "status"),
+            ("houses", "house"),
+            ("courses", "course"),
+            ("expenses", "expense"),
+            ("analysis", "analysis"),
+            ("quizzes", "quiz"),
+            ("movies", "movie"),
             ("glass", "glass"),
         ] {
             assert_eq!(super::singular(plural), expected);
+        }
+    }
+
+    #[test]
+    fn segments_become_names() {
+        for (segment, expected) in [
+            ("orderItems", "order_items"),
+            ("order-items", "order_items"),
+            ("OrderItems", "order_items"),
+            ("order_items", "order_items"),
+            ("FAQ", "faq"),
+            ("v2Orders", "v2_orders"),
+        ] {
+            assert_eq!(super::snake_case(segment), expected);
         }
     }
 }

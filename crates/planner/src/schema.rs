@@ -4,7 +4,7 @@
 use crate::codes::{CHANGE_NOT_ADDITIVE, TABLE_DIFFERS};
 use plan::database::{Column, Connection, Nullability, ObservedTable, Statement};
 use plan::{DatabasePlan, Decision, Migration, Observed, Phase, Table};
-use vocab::{Diagnostic, Engine, Place};
+use vocab::{Diagnostic, Engine, FieldType, Place};
 
 /// The database, and why it is as it is.
 pub struct Designed {
@@ -109,22 +109,39 @@ fn additions(engine: Engine, known: &Table, wanted: &Table) -> Result<Vec<Statem
     let mut statements = Vec::new();
     for column in &wanted.columns {
         match known.columns.iter().find(|other| other.name == column.name) {
-            Some(other) if other.field_type == column.field_type && other.nullability == column.nullability => {}
+            Some(other) if fits(other, column) => {}
             Some(_) => return Err(format!("column `{}` becomes another kind", column.name)),
-            None => match column.nullability {
-                Nullability::Nullable => statements.push(dialect::add_column(engine, &wanted.name, column)),
-                Nullability::NotNull => return Err(format!("column `{}` is new and must have a value", column.name)),
+            None => match (column.nullability, &column.default) {
+                (Nullability::Nullable, _) | (Nullability::NotNull, Some(_)) => {
+                    statements.push(dialect::add_column(engine, &wanted.name, column));
+                }
+                (Nullability::NotNull, None) => {
+                    return Err(format!("column `{}` is new and must have a value", column.name));
+                }
             },
         }
     }
     let lost = known.columns.iter().find(|other| {
-        other.nullability == Nullability::NotNull && !wanted.columns.iter().any(|column| column.name == other.name)
+        other.nullability == Nullability::NotNull
+            && other.default.is_none()
+            && !wanted.columns.iter().any(|column| column.name == other.name)
     });
     match lost {
         Some(column) => Err(format!("column `{}` must have a value and is no longer given one", column.name)),
         None if known.unique != wanted.unique => Err("what is unique changes".to_owned()),
         None => Ok(statements),
     }
+}
+
+/// Whether the column that is there holds what is wanted. Choices may become more: the engine keeps them as texts.
+fn fits(known: &Column, wanted: &Column) -> bool {
+    let same_type = match (&known.field_type, &wanted.field_type) {
+        (FieldType::Choice { words: known }, FieldType::Choice { words: wanted }) => {
+            known.iter().all(|word| wanted.contains(word))
+        }
+        (known, wanted) => known == wanted,
+    };
+    same_type && known.nullability == wanted.nullability
 }
 
 fn decisions(wanted: &[Table]) -> Vec<Decision> {

@@ -47,8 +47,12 @@ pub fn diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
             eprintln!("{:?}", Report::new(shown));
         }
     }
-    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        eprintln!("`producer explain CODE` says more about each");
+    let mut codes: Vec<&str> = diagnostics.iter().map(|diagnostic| diagnostic.code.0).collect();
+    codes.dedup();
+    match codes[..] {
+        [] => {}
+        [code] => eprintln!("`producer explain {code}` says more"),
+        [..] => eprintln!("`producer explain CODE` says more about each"),
     }
 }
 

@@ -100,7 +100,9 @@ impl Pledge {
         let status = u16::try_from(*status).map_err(|_| Problem::InternalError)?;
         let mut answer = match body {
             Datum::Text(body) => Answer::json(status, body.clone()),
-            Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Json(_) => Answer::empty(status),
+            Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => {
+                Answer::empty(status)
+            }
         };
         let headers: serde_json::Value = serde_json::from_str(headers).map_err(|_| Problem::InternalError)?;
         for name in KEPT_HEADERS {

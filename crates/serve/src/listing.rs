@@ -1,6 +1,6 @@
 //! Lists: what the query string asks for, checked against what the plan allows, and the cursors that lead from page to page.
 
-use crate::validation::{MAX_ENTRIES, Why, Wrong, parameter_number, parameter_value};
+use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
 use dialect::Listing;
 use plan::query::{Direction, Holes, Order, Page};
 use plan::value::Comparison;
@@ -44,7 +44,7 @@ pub(crate) struct Asked {
 impl ListingCheck {
     /// `None` when the plan does not say what is needed: a page, columns that exist, a key.
     pub fn new(query: &Query, holes: &Holes, database: &DatabasePlan) -> Option<Self> {
-        let field_type = |column: &ColumnName| Some(database.column(&query.from, column)?.field_type);
+        let field_type = |column: &ColumnName| Some(database.column(&query.from, column)?.field_type.clone());
         let mut filters = Vec::new();
         for (column, comparisons) in &holes.filters {
             for comparison in comparisons {
@@ -90,7 +90,7 @@ impl ListingCheck {
                 "cursor" => cursor = Some((wrong.len(), text.into_owned())),
                 name => match self.filters.iter().find(|filter| filter.parameter == name) {
                     None => refuse(Why::new("unknown_parameter", "is not a known parameter")),
-                    Some(filter) => match parameter_value(filter.field_type, &text) {
+                    Some(filter) => match parameter_value(&filter.field_type, &text) {
                         Ok(value) => filters.push((filter.column.clone(), filter.comparison, value)),
                         Err(why) => refuse(why),
                     },
@@ -141,18 +141,8 @@ impl ListingCheck {
             .iter()
             .zip(&order)
             .map(|(value, level)| {
-                let field_type = self
-                    .sorts
-                    .iter()
-                    .find(|(column, _)| *column == level.column)
-                    .map_or(FieldType::Uuid, |(_, field_type)| *field_type);
-                match (field_type, value) {
-                    (FieldType::Integer, serde_json::Value::Number(number)) => number.as_i64().map(Datum::Integer),
-                    (FieldType::Boolean, serde_json::Value::Bool(value)) => Some(Datum::Boolean(*value)),
-                    (FieldType::Integer | FieldType::Boolean, _) => None,
-                    (_, serde_json::Value::String(text)) => Some(Datum::Text(text.clone())),
-                    (_, _) => None,
-                }
+                let sort = self.sorts.iter().find(|(column, _)| *column == level.column);
+                cursor_value(sort.map_or(&FieldType::Uuid, |(_, field_type)| field_type), value)
             })
             .collect()
     }

@@ -283,7 +283,7 @@ impl Compiler<'_> {
             .iter()
             .map(|output| match output {
                 Output::Column { column, .. } => {
-                    let known = self.plan.database.column(&query.from, column).map(|column| column.field_type);
+                    let known = self.plan.database.column(&query.from, column).map(|column| column.field_type.clone());
                     known.ok_or_else(|| self.malformed(format!("table `{}` has no column `{column}`", query.from)))
                 }
                 Output::Related { .. } => Err(self.unsupported("nested rows")),

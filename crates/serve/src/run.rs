@@ -22,7 +22,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
-use vocab::{ColumnName, Datum, FieldType, sha256_hex};
+use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex};
 
 /// Characters of a list's digest that make its tag.
 const LIST_TAG_LENGTH: usize = 32;
@@ -554,12 +554,7 @@ impl Frame {
 
 fn compare(left: &Datum, comparison: Comparison, right: &Datum) -> bool {
     use std::cmp::Ordering::{Equal, Greater, Less};
-    let ordering = match (left, right) {
-        (Datum::Integer(left), Datum::Integer(right)) => left.cmp(right),
-        (Datum::Text(left), Datum::Text(right)) => left.cmp(right),
-        (Datum::Boolean(left), Datum::Boolean(right)) => left.cmp(right),
-        _ => return false,
-    };
+    let Some(ordering) = left.compare(right) else { return false };
     match comparison {
         Comparison::Equal => ordering == Equal,
         Comparison::NotEqual => ordering != Equal,
@@ -576,6 +571,7 @@ fn typed(row: Row, types: &[FieldType]) -> Row {
         .zip(types)
         .map(|(datum, field_type)| match (field_type, datum) {
             (FieldType::Boolean, Datum::Integer(number)) => Datum::Boolean(number != 0),
+            (FieldType::Decimal { scale }, Datum::Integer(units)) => Datum::Decimal(Decimal::new(units, *scale)),
             (FieldType::Json, Datum::Text(text)) => serde_json::from_str(&text).map_or(Datum::Text(text), Datum::Json),
             (_, datum) => datum,
         })
@@ -607,7 +603,7 @@ fn page(list: &List, asked: &Asked, rows: Vec<Row>) -> Page {
 fn text(datum: &Datum) -> String {
     match datum {
         Datum::Text(text) => text.clone(),
-        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Json(_) => datum.to_json().to_string(),
+        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => datum.plain(),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use plan::shape::{Presence, Shape, ShapeField};
 use serde_json::Value as Json;
+use vocab::decimal::NotADecimal;
 use vocab::field_type::EMAIL_MAX;
-use vocab::{Datum, FieldType};
+use vocab::{Bounds, Datum, Decimal, FieldType};
 
 /// Most entries of one answer.
 pub(crate) const MAX_ENTRIES: usize = 100;
@@ -65,22 +66,14 @@ impl Check {
 
     /// The record in the shape's order, or everything that is wrong.
     pub fn record(&self, body: &Json) -> Result<Vec<Datum>, Vec<Wrong>> {
-        self.fields(body, |field, given| {
-            match value(field.field_type, field.min_length, given.unwrap_or(&Json::Null))? {
-                Datum::Null if field.presence == Presence::Required => Err(Why::new("required", "is required")),
-                datum => Ok(datum),
-            }
-        })
+        self.fields(body, |field, given| value(field, given.unwrap_or(&Json::Null)))
     }
 
     /// The changes in the shape's order, `None` for a field that was not given, or everything that is wrong.
     pub fn changes(&self, body: &Json) -> Result<Vec<Option<Datum>>, Vec<Wrong>> {
         self.fields(body, |field, given| {
             let Some(given) = given else { return Ok(None) };
-            match value(field.field_type, field.min_length, given)? {
-                Datum::Null if field.presence == Presence::Required => Err(Why::new("required", "is required")),
-                datum => Ok(Some(datum)),
-            }
+            value(field, given).map(Some)
         })
     }
 
@@ -113,32 +106,69 @@ impl Check {
     }
 }
 
-/// The value of a field; null for one that is null or empty.
-fn value(field_type: FieldType, min_length: u32, given: &Json) -> Result<Datum, Why> {
+/// The value of a field. One that is null or empty holds its default, or null.
+fn value(field: &ShapeField, given: &Json) -> Result<Datum, Why> {
+    let lengths = Lengths { min: field.min_length, max: field.max_length };
+    match (typed(&field.field_type, lengths, given)?, field.presence) {
+        (Datum::Null, Presence::Required) => Err(Why::new("required", "is required")),
+        (Datum::Null, Presence::Optional) => Ok(field.default.clone().unwrap_or(Datum::Null)),
+        (datum, _) => within(&field.bounds.of_type(&field.field_type), datum),
+    }
+}
+
+fn within(bounds: &Bounds, datum: Datum) -> Result<Datum, Why> {
+    match bounds.describe() {
+        Some(words) if !bounds.allow(&datum) => Err(Why::new("range", format!("must be {words}"))),
+        Some(_) | None => Ok(datum),
+    }
+}
+
+/// Characters that a field asks for beyond what its type does.
+#[derive(Clone, Copy, Default)]
+struct Lengths {
+    min: u32,
+    max: Option<u32>,
+}
+
+/// What was given, in the type's own form; null for what is null or empty.
+fn typed(field_type: &FieldType, lengths: Lengths, given: &Json) -> Result<Datum, Why> {
     match (field_type, given) {
         (_, Json::Null) => Ok(Datum::Null),
         (FieldType::Integer, _) => {
             whole_number(given).map(Datum::Integer).ok_or_else(|| Why::new("type", "must be a whole number"))
         }
+        // A number is what a double makes of it, RFC 8259, 6; so many digits come back from it as they were sent.
+        (FieldType::Decimal { scale }, Json::Number(number)) => {
+            decimal(&number.as_f64().unwrap_or(f64::NAN).to_string(), *scale)
+        }
+        (FieldType::Decimal { .. }, Json::String(text)) => text_value(field_type, lengths, text),
+        (FieldType::Decimal { .. }, _) => Err(Why::new("type", "must be a decimal number")),
         (FieldType::Boolean, Json::Bool(value)) => Ok(Datum::Boolean(*value)),
         (FieldType::Boolean, _) => Err(Why::new("type", "must be true or false")),
-        (FieldType::Json, _) => Ok(Datum::Json(given.clone())),
+        (FieldType::Json, Json::Object(_) | Json::Array(_)) => Ok(Datum::Json(with_doubles(given))),
+        (FieldType::Json, _) => Err(Why::new("type", "must be an object or a list")),
         (
             FieldType::Line { .. }
             | FieldType::Text { .. }
             | FieldType::Email
             | FieldType::Phone
             | FieldType::Url
+            | FieldType::Choice { .. }
+            | FieldType::Code { .. }
+            | FieldType::Date
             | FieldType::Timestamp
             | FieldType::Uuid,
             Json::String(text),
-        ) => text_value(field_type, min_length, text),
+        ) => text_value(field_type, lengths, text),
         (
             FieldType::Line { .. }
             | FieldType::Text { .. }
             | FieldType::Email
             | FieldType::Phone
             | FieldType::Url
+            | FieldType::Choice { .. }
+            | FieldType::Code { .. }
+            | FieldType::Date
             | FieldType::Timestamp
             | FieldType::Uuid,
             _,
@@ -147,7 +177,7 @@ fn value(field_type: FieldType, min_length: u32, given: &Json) -> Result<Datum, 
 }
 
 /// The value of a query parameter, which is always a text.
-pub(crate) fn parameter_value(field_type: FieldType, text: &str) -> Result<Datum, Why> {
+pub(crate) fn parameter_value(field_type: &FieldType, text: &str) -> Result<Datum, Why> {
     let datum = match field_type {
         FieldType::Integer => match parameter_number(text) {
             Some(number) => Datum::Integer(number),
@@ -163,11 +193,77 @@ pub(crate) fn parameter_value(field_type: FieldType, text: &str) -> Result<Datum
         | FieldType::Email
         | FieldType::Phone
         | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Decimal { .. }
+        | FieldType::Date
         | FieldType::Timestamp
         | FieldType::Uuid
-        | FieldType::Json => text_value(field_type, 0, text)?,
+        | FieldType::Json => text_value(field_type, Lengths::default(), text)?,
     };
     if datum == Datum::Null { Err(Why::new("required", "is required")) } else { Ok(datum) }
+}
+
+/// The value that a cursor holds for a column of the type, if it is one.
+pub(crate) fn cursor_value(field_type: &FieldType, given: &Json) -> Option<Datum> {
+    match (field_type, given) {
+        (FieldType::Integer, Json::Number(number)) => number.as_i64().map(Datum::Integer),
+        (FieldType::Boolean, Json::Bool(value)) => Some(Datum::Boolean(*value)),
+        (FieldType::Decimal { scale }, Json::String(text)) => Decimal::parse(text, *scale).ok().map(Datum::Decimal),
+        (FieldType::Integer | FieldType::Boolean | FieldType::Decimal { .. } | FieldType::Json, _) => None,
+        (
+            FieldType::Line { .. }
+            | FieldType::Text { .. }
+            | FieldType::Email
+            | FieldType::Phone
+            | FieldType::Url
+            | FieldType::Choice { .. }
+            | FieldType::Code { .. }
+            | FieldType::Date
+            | FieldType::Timestamp
+            | FieldType::Uuid,
+            Json::String(text),
+        ) => Some(Datum::Text(text.clone())),
+        (
+            FieldType::Line { .. }
+            | FieldType::Text { .. }
+            | FieldType::Email
+            | FieldType::Phone
+            | FieldType::Url
+            | FieldType::Choice { .. }
+            | FieldType::Code { .. }
+            | FieldType::Date
+            | FieldType::Timestamp
+            | FieldType::Uuid,
+            _,
+        ) => None,
+    }
+}
+
+fn decimal(text: &str, scale: u8) -> Result<Datum, Why> {
+    Decimal::parse(text, scale).map(Datum::Decimal).map_err(|why| match why {
+        NotADecimal::Form => Why::new("format", "must be a decimal number"),
+        NotADecimal::Decimals => {
+            let noun = if scale == 1 { "decimal" } else { "decimals" };
+            Why::new("format", format!("must have at most {scale} {noun}"))
+        }
+        NotADecimal::TooLarge => {
+            let greatest = Decimal::greatest(scale);
+            Why::new("range", format!("must be between -{greatest} and {greatest}"))
+        }
+    })
+}
+
+/// The document with numbers as every reader understands them: those of JavaScript.
+fn with_doubles(given: &Json) -> Json {
+    match given {
+        Json::Number(number) => {
+            whole_number(given).map_or_else(|| number.as_f64().map_or(Json::Null, Json::from), Json::from)
+        }
+        Json::Array(items) => items.iter().map(with_doubles).collect(),
+        Json::Object(entries) => entries.iter().map(|(name, value)| (name.clone(), with_doubles(value))).collect(),
+        Json::Null | Json::Bool(_) | Json::String(_) => given.clone(),
+    }
 }
 
 /// Digits with perhaps a minus before them, within what every JSON reader holds exactly.
@@ -185,7 +281,7 @@ fn whole_number(given: &Json) -> Option<i64> {
     Some(number as i64)
 }
 
-fn text_value(field_type: FieldType, min_length: u32, text: &str) -> Result<Datum, Why> {
+fn text_value(field_type: &FieldType, lengths: Lengths, text: &str) -> Result<Datum, Why> {
     let text = text.trim_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']);
     if text.is_empty() {
         return Ok(Datum::Null);
@@ -198,14 +294,27 @@ fn text_value(field_type: FieldType, min_length: u32, text: &str) -> Result<Datu
     }
     let length = text.chars().count();
     // An address that is too long is no address: its greatest length is part of the format.
-    let max = field_type.max_length().filter(|_| field_type != FieldType::Email);
+    let of_type = field_type.max_length().filter(|_| *field_type != FieldType::Email);
+    let max = [of_type, lengths.max].into_iter().flatten().min();
     if let Some(max) = max.filter(|max| length > *max as usize) {
         return Err(Why::new("too_long", format!("must have at most {max} characters")));
     }
-    if length < min_length as usize {
-        return Err(Why::new("too_short", format!("must have at least {min_length} characters")));
+    if length < lengths.min as usize {
+        return Err(Why::new("too_short", format!("must have at least {} characters", lengths.min)));
     }
     let (right, expected) = match field_type {
+        FieldType::Decimal { scale } => return decimal(text, *scale),
+        FieldType::Choice { words } => {
+            let is_known = words.iter().any(|word| word == text);
+            let why = || Why::new("format", format!("must be one of {}", words.join(", ")));
+            return is_known.then(|| Datum::Text(text.to_owned())).ok_or_else(why);
+        }
+        FieldType::Code { letters } => {
+            let is_code = length == usize::from(*letters) && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+            let why = || Why::new("format", format!("must be a code of {letters} letters"));
+            return is_code.then(|| Datum::Text(text.to_ascii_uppercase())).ok_or_else(why);
+        }
+        FieldType::Date => (date(text), "a date such as 2026-01-02"),
         FieldType::Email => (is_email(text).then(|| text.to_owned()), "an e-mail address"),
         FieldType::Phone => (is_phone(text).then(|| text.to_owned()), "a telephone number"),
         FieldType::Url => (is_url(text).then(|| text.to_owned()), "a URL"),
@@ -238,6 +347,14 @@ fn timestamp(text: &str) -> Option<String> {
         .ok()
         .filter(|_| is_time && fraction_is_right && zone_is_right)
         .map(crate::run::timestamp)
+}
+
+/// `2026-01-02`, a day that the calendar has, of the years 1 to 9999; texts are in the order of days.
+fn date(text: &str) -> Option<String> {
+    let is_digit = |at: usize, byte: u8| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    let has_form = text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| is_digit(at, byte));
+    let is_day = has_form && !text.starts_with("0000") && text.parse::<jiff::civil::Date>().is_ok();
+    is_day.then(|| text.to_owned())
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -346,6 +463,47 @@ mod tests {
         ] {
             assert_eq!(whole_number(&serde_json::from_str(given).unwrap()), expected, "{given}");
         }
+    }
+
+    #[test]
+    fn days_of_the_calendar() {
+        for good in ["2026-01-02", "2024-02-29", "0001-01-01", "9999-12-31"] {
+            assert_eq!(date(good).as_deref(), Some(good));
+        }
+        for bad in ["2026-02-29", "2026-13-01", "2026-00-10", "0000-01-01", "2026-1-2", "20260102", "+2026-01-02"] {
+            assert_eq!(date(bad), None, "{bad}");
+        }
+        assert_eq!(date("2026-01-02T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn decimal_numbers_come_as_numbers_and_as_texts() {
+        let price = FieldType::Decimal { scale: 2 };
+        for (given, expected) in [
+            ("12.5", Ok("12.50")),
+            ("12", Ok("12.00")),
+            ("-0.0", Ok("0.00")),
+            ("1e3", Ok("1000.00")),
+            ("\" 12.5 \"", Ok("12.50")),
+            ("\"9999999999999.99\"", Ok("9999999999999.99")),
+            ("9999999999999.99", Ok("9999999999999.99")),
+            ("0.30000000000000004", Err("must have at most 2 decimals")),
+            ("1e-7", Err("must have at most 2 decimals")),
+            ("1e300", Err("must be between -9999999999999.99 and 9999999999999.99")),
+            ("\"1e3\"", Err("must be a decimal number")),
+            ("\"12,50\"", Err("must be a decimal number")),
+            ("true", Err("must be a decimal number")),
+        ] {
+            let value = typed(&price, Lengths::default(), &serde_json::from_str(given).unwrap());
+            let value = value.map(|datum| datum.plain()).map_err(|why| why.detail);
+            assert_eq!(value, expected.map(str::to_owned).map_err(str::to_owned), "{given}");
+        }
+    }
+
+    #[test]
+    fn documents_hold_the_numbers_of_javascript() {
+        let given: Json = serde_json::from_str("{\"a\": [1.0, 9007199254740993, 1e2, -0.0, 0.5]}").unwrap();
+        assert_eq!(with_doubles(&given).to_string(), "{\"a\":[1,9007199254740992.0,100,0,0.5]}");
     }
 
     #[test]

@@ -364,6 +364,7 @@ impl ToSql for Parameter<'_> {
             Datum::Null => ToSqlOutput::Borrowed(ValueRef::Null),
             Datum::Boolean(value) => ToSqlOutput::Borrowed(ValueRef::Integer(i64::from(*value))),
             Datum::Integer(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
+            Datum::Decimal(value) => ToSqlOutput::Borrowed(ValueRef::Integer(value.units())),
             Datum::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
             Datum::Json(value) => ToSqlOutput::Owned(rusqlite::types::Value::Text(value.to_string())),
         })

@@ -1,7 +1,9 @@
 //! Words shared by every crate: names (parsed once), field types, database engines, values, diagnostics, secrets.
 //! Nothing here knows a task, a plan or a server, and nothing here has an effect.
 
+pub mod bounds;
 pub mod datum;
+pub mod decimal;
 pub mod diagnostic;
 pub mod digest;
 pub mod engine;
@@ -9,7 +11,9 @@ pub mod field_type;
 pub mod name;
 pub mod secret;
 
+pub use bounds::Bounds;
 pub use datum::Datum;
+pub use decimal::Decimal;
 pub use diagnostic::{Code, Diagnostic, Place, Severity};
 pub use digest::sha256_hex;
 pub use engine::Engine;

@@ -1,6 +1,6 @@
 //! Tables as SQLite statements, and as SQLite's catalogue shows them.
 
-use super::{collation, quote, sql_type};
+use super::{collation, literal, quote, sql_type};
 use plan::database::{
     Column, ColumnPresent, LockClass, Nullability, ObservedColumn, ObservedTable, Statement, Table, Undo,
 };
@@ -35,14 +35,18 @@ pub fn add_column(table: &TableName, column: &Column) -> Statement {
 }
 
 fn column_definition(column: &Column) -> String {
-    let mut text = format!("{} {}", quote(column.name.as_str()), sql_type(column.field_type));
+    let mut text = format!("{} {}", quote(column.name.as_str()), sql_type(&column.field_type));
     match column.nullability {
         Nullability::NotNull => text.push_str(" NOT NULL"),
         Nullability::Nullable => {}
     }
-    if collation(column.field_type) != "BINARY" {
+    if let Some(default) = &column.default {
+        text.push_str(" DEFAULT ");
+        text.push_str(&literal(default));
+    }
+    if collation(&column.field_type) != "BINARY" {
         text.push_str(" COLLATE ");
-        text.push_str(collation(column.field_type));
+        text.push_str(collation(&column.field_type));
     }
     text
 }
@@ -62,9 +66,9 @@ pub fn described(table: &Table) -> ObservedTable {
             .iter()
             .map(|column| ObservedColumn {
                 name: column.name.to_string(),
-                sql_type: sql_type(column.field_type).to_owned(),
+                sql_type: sql_type(&column.field_type).to_owned(),
                 nullability: column.nullability,
-                collation: collation(column.field_type).to_owned(),
+                collation: collation(&column.field_type).to_owned(),
             })
             .collect(),
         primary_key: texts(&table.primary_key),

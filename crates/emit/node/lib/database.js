@@ -4,6 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
+import { Decimal } from './decimal.js';
 import { Problem } from './problem.js';
 
 const BUSY_TIMEOUT = 5000;
@@ -43,24 +44,25 @@ class Statements {
   }
 
   /** The row that must be there. */
-  one(sql, values = [], kinds = {}) {
-    const row = this.optional(sql, values, kinds);
+  one(sql, values = [], columns = {}) {
+    const row = this.optional(sql, values, columns);
     if (row === null) throw new Error(`no row for: ${sql}`);
     return row;
   }
 
   /**
-   * @param {Record<string, string>} [kinds] of columns: 'boolean' and 'json' are given back as what was written
+   * @param {Record<string, { kind: string, scale?: number }>} [columns] 'boolean', 'decimal' and 'json' are given back as what
+   *   was written
    * @returns {object | null}
    */
-  optional(sql, values = [], kinds = {}) {
+  optional(sql, values = [], columns = {}) {
     const row = this.#execute('get', sql, values);
-    return row === undefined ? null : fromColumns(row, kinds);
+    return row === undefined ? null : fromColumns(row, columns);
   }
 
-  /** All rows; the SQL carries the LIMIT. `kinds` as for `optional`. */
-  many(sql, values = [], kinds = {}) {
-    return this.#execute('all', sql, values).map((row) => fromColumns(row, kinds));
+  /** All rows; the SQL carries the LIMIT. `columns` as for `optional`. */
+  many(sql, values = [], columns = {}) {
+    return this.#execute('all', sql, values).map((row) => fromColumns(row, columns));
   }
 
   #execute(method, sql, values) {
@@ -157,22 +159,25 @@ export function openDatabase(file, { busyTimeout = BUSY_TIMEOUT } = {}) {
   return new Database(connection);
 }
 
-// SQLite has no booleans and no documents: they are kept as 0 and 1, and as JSON text. A field of a record of changes that
-// was not given is `undefined`.
+// SQLite has no booleans, no decimal numbers and no documents: they are kept as 0 and 1, in units of the last digit, and as
+// JSON text. A field of a record of changes that was not given is `undefined`.
 function toColumn(value) {
   if (value === undefined) return null;
   if (typeof value === 'boolean') return Number(value);
+  if (value instanceof Decimal) return value.units;
   // The driver cuts a text at U+0000, and the rest of it would then name another row. As bytes it stays whole and is equal to
   // no text.
   if (typeof value === 'string' && value.includes('\0')) return Buffer.from(value);
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
 }
 
-function fromColumns(row, kinds) {
+function fromColumns(row, columns) {
   for (const [name, value] of Object.entries(row)) {
-    if (value === null) continue;
-    if (kinds[name] === 'boolean') row[name] = value !== 0;
-    if (kinds[name] === 'json') row[name] = JSON.parse(value);
+    const column = columns[name];
+    if (value === null || column === undefined) continue;
+    if (column.kind === 'boolean') row[name] = value !== 0;
+    if (column.kind === 'decimal') row[name] = new Decimal(value, column.scale);
+    if (column.kind === 'json') row[name] = JSON.parse(value);
   }
   return row;
 }

@@ -6,7 +6,7 @@ import { etagOfText } from './etag.js';
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
 import { respondText } from './response.js';
-import { checkParameter, ERROR_LIMIT, isOfKind } from './validation.js';
+import { checkParameter, cursorValue, ERROR_LIMIT } from './validation.js';
 
 /** The unique column that every order ends with. */
 const KEY = 'id';
@@ -52,8 +52,7 @@ export function validateListing(request, listing) {
  */
 export function readPage(database, asked, select, conditionValues) {
   const { sql, values } = compose(select, conditionValues ? 'AND' : 'WHERE', asked);
-  const kinds = Object.fromEntries(Object.entries(asked.listing.columns).map(([name, { kind }]) => [name, kind]));
-  const rows = database.many(sql, [...(conditionValues ?? []), ...values], kinds);
+  const rows = database.many(sql, [...(conditionValues ?? []), ...values], asked.listing.columns);
   const items = rows.slice(0, asked.limit);
   return { items, next: rows.length > asked.limit ? writeCursor(asked, items.at(-1)) : null };
 }
@@ -129,9 +128,9 @@ function readCursor({ listing, sort }, text) {
   const parts = jsonIn(Buffer.from(text, 'hex'));
   if (!Array.isArray(parts) || parts[0] !== sort) return null;
   const order = orderOf(sort);
-  const values = parts.slice(1);
-  const fits = (name, index) => isOfKind(values[index], listing.columns[name].kind);
-  return values.length === order.length && order.every(fits) ? values : null;
+  if (parts.length - 1 !== order.length) return null;
+  const values = order.map((name, index) => cursorValue(parts[index + 1], listing.columns[name]));
+  return values.includes(undefined) ? null : values;
 }
 
 function jsonIn(bytes) {

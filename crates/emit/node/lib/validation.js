@@ -1,8 +1,12 @@
 // Checks what a request brings against a declared shape and gives the input of a procedure: trimmed strings, numbers,
-// booleans, and `null` for what is absent. A shape is a list of fields: { name, kind, required, minimum, maximum }.
-// Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone', 'url', 'timestamp', 'uuid', 'integer', 'boolean'.
+// booleans, decimal numbers, documents, and `null` or the field's default for what is absent. A shape is a list of fields:
+// { name, kind, required, minimum, maximum, default }. Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone',
+// 'url', 'choice' (with `words`), 'code' (with `letters`), 'date', 'timestamp', 'uuid', 'integer', 'decimal' (with `scale`),
+// 'boolean', 'json'. Minimum and maximum bound the length of a text, and the value of a number (a decimal number is written
+// as a text).
 
 import { readJson } from './body.js';
+import { Decimal, decimalOf, parseDecimal } from './decimal.js';
 import { Problem } from './problem.js';
 
 export const ERROR_LIMIT = 100;
@@ -23,6 +27,18 @@ const kinds = {
   email: { controls, accepts: isEmail, detail: 'must be an e-mail address' },
   phone: { controls, accepts: isPhone, detail: 'must be a telephone number' },
   url: { controls, accepts: isUrl, detail: 'must be a URL' },
+  choice: {
+    controls,
+    accepts: (value, { words }) => words.includes(value),
+    detail: ({ words }) => `must be one of ${words.join(', ')}`,
+  },
+  code: {
+    controls,
+    accepts: (value, { letters }) => value.length === letters && /^[a-z]+$/i.test(value),
+    detail: ({ letters }) => `must be a code of ${letters} letters`,
+    kept: (value) => value.toUpperCase(),
+  },
+  date: { controls, accepts: isDate, detail: 'must be a date such as 2026-01-02' },
   // Kept in one form, so that texts are equal where times are, and in their order.
   timestamp: {
     controls,
@@ -47,6 +63,7 @@ const otherTypes = {
     detail: 'must be true or false',
     fromText: (text) => new Map([['true', true], ['false', false]]).get(text),
   },
+  json: { accepts: (value) => typeof value === 'object', detail: 'must be an object or a list' },
 };
 
 /**
@@ -78,16 +95,17 @@ export function checkChanges(document, shape) {
 }
 
 /** Checks the text of a query parameter as a value of the field. @returns {{ value } | { code, detail }} */
-export function checkParameter(text, { kind, maximum }) {
-  const otherType = otherTypes[kind];
-  if (!otherType) return checkField(text, { kind, maximum, required: true });
+export function checkParameter(text, column) {
+  const otherType = otherTypes[column.kind];
+  if (!otherType) return checkField(text, { ...column, required: true });
   const value = otherType.fromText(text);
   return otherType.accepts(value) ? { value } : { code: 'type', detail: otherType.detail };
 }
 
-/** Whether a value has the type that values of the kind have; its form is not looked at. */
-export function isOfKind(value, kind) {
-  return otherTypes[kind]?.accepts(value) ?? typeof value === 'string';
+/** The value that a cursor holds for a column; `undefined` where it is of another type. Its form is not looked at. */
+export function cursorValue(value, { kind, scale }) {
+  if (kind === 'decimal') return typeof value === 'string' ? parseDecimal(value, scale).value : undefined;
+  return (otherTypes[kind]?.accepts(value) ?? typeof value === 'string') ? value : undefined;
 }
 
 function checkFields(document, shape, isAsked) {
@@ -111,21 +129,49 @@ function checkFields(document, shape, isAsked) {
 }
 
 // The order of these checks is part of the API: the first that fails is the one reported.
-function checkField(given, { kind, required = false, minimum = 0, maximum = Infinity }) {
-  const absent = required ? { code: 'required', detail: 'is required' } : { value: null };
+function checkField(given, field) {
+  const { kind, required = false, minimum = 0, maximum = Infinity } = field;
+  const absent = required ? { code: 'required', detail: 'is required' } : { value: defaultOf(field) };
   if (given === undefined || given === null) return absent;
+  if (kind === 'decimal' && typeof given === 'number') return within(decimalOf(given, field.scale), field);
   const otherType = otherTypes[kind];
-  if (otherType) return otherType.accepts(given) ? { value: given } : { code: 'type', detail: otherType.detail };
-  if (typeof given !== 'string') return { code: 'type', detail: 'must be a string' };
+  if (otherType) return otherType.accepts(given) ? within({ value: given }, field) : { code: 'type', detail: otherType.detail };
+  if (typeof given !== 'string') return { code: 'type', detail: kind === 'decimal' ? 'must be a decimal number' : 'must be a string' };
   const value = trim(given);
   if (value === '') return absent;
+  if (kind === 'decimal') {
+    if (controls.test(value)) return { code: 'invalid_character', detail: 'must not contain control characters' };
+    return within(parseDecimal(value, field.scale), field);
+  }
   const rules = kinds[kind];
   if (rules.controls.test(value)) return { code: 'invalid_character', detail: 'must not contain control characters' };
   const length = countCodePoints(value);
   if (length > maximum) return { code: 'too_long', detail: `must have at most ${maximum} characters` };
   if (length < minimum) return { code: 'too_short', detail: `must have at least ${minimum} characters` };
-  if (rules.accepts && !rules.accepts(value)) return { code: 'format', detail: rules.detail };
+  if (rules.accepts && !rules.accepts(value, field)) {
+    return { code: 'format', detail: typeof rules.detail === 'function' ? rules.detail(field) : rules.detail };
+  }
   return { value: rules.kept ? rules.kept(value) : value };
+}
+
+function defaultOf({ kind, scale, default: value = null }) {
+  return kind === 'decimal' && value !== null ? parseDecimal(value, scale).value : value;
+}
+
+/** What was checked so far, if it is between the field's bounds. */
+function within(checked, { kind, scale, minimum, maximum }) {
+  if (checked.code || (kind !== 'integer' && kind !== 'decimal')) return checked;
+  const bound = (text) => (kind === 'decimal' && text !== undefined ? parseDecimal(text, scale).value : text);
+  let [least, most] = [bound(minimum), bound(maximum)];
+  if (kind === 'decimal') {
+    most ??= Decimal.greatest(scale);
+    least ??= new Decimal(-Decimal.greatest(scale).units, scale);
+  }
+  const { value } = checked;
+  if (!(value < least) && !(value > most)) return checked;
+  if (least === undefined) return { code: 'range', detail: `must be at most ${most}` };
+  if (most === undefined) return { code: 'range', detail: `must be at least ${least}` };
+  return { code: 'range', detail: `must be between ${least} and ${most}` };
 }
 
 // Not a regular expression: `\s+$` takes quadratic time on long runs of white space.
@@ -162,8 +208,17 @@ function isTimestamp(value) {
   const time = new Date(value);
   // In UTC the year may have another number of digits.
   if (!parts || Number.isNaN(time.getTime()) || time.toISOString().length !== LENGTH_OF_TIMES) return false;
-  const day = new Date(`${parts[1]}T00:00:00Z`);
-  return day.toISOString().startsWith(parts[1]);
+  return isDay(parts[1]);
+}
+
+// A day that the calendar has, of the years 1 to 9999; texts are in the order of days.
+function isDate(value) {
+  return /^(?!0000)\d{4}-\d\d-\d\d$/.test(value) && isDay(value);
+}
+
+function isDay(value) {
+  const day = new Date(`${value}T00:00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value);
 }
 
 function isUuid(value) {

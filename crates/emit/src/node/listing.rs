@@ -1,7 +1,7 @@
 //! What may be asked of a list, as `lib/listing.js` reads it: columns with their kinds and comparisons, sorts, pages.
 //! What that file could not keep to is refused here, so that no row is ever lost between two pages.
 
-use super::middleware::{kind, maximum};
+use super::middleware::{maximum, type_rules};
 use super::script::{Expression, quoted};
 use crate::error::EmitError;
 use crate::outline::Listing;
@@ -59,11 +59,11 @@ impl Reader<'_> {
     }
 
     fn column(&self, name: &ColumnName) -> Result<Expression, EmitError> {
-        let field_type = self.declared(name)?.field_type;
-        let mut rules = vec![("kind".to_owned(), Expression::text(quoted(kind(field_type))))];
+        let field_type = &self.declared(name)?.field_type;
+        let mut rules = type_rules(field_type);
         let asked = self.listing.holes.filters.iter().find(|(column, _)| column == name);
         if let Some((_, comparisons)) = asked {
-            if field_type == FieldType::Json {
+            if *field_type == FieldType::Json {
                 return self.cannot(format!("filter by the JSON column `{name}`"));
             }
             if let Some(Some(maximum)) = maximum(field_type) {

@@ -7,7 +7,7 @@ use crate::error::EmitError;
 use plan::Plan;
 use plan::api::RateLimitPolicy;
 use plan::shape::{Presence, ShapeField};
-use vocab::FieldType;
+use vocab::{Datum, FieldType};
 
 /// The text of `middleware.js`.
 pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, EmitError> {
@@ -111,7 +111,7 @@ fn shape(script: &mut Script, constant: &ShapeConstant<'_>) -> Result<(), EmitEr
     script.line(&format!("/** The body of {}. */", enumerated(&constant.takers)));
     script.open(&format!("export const {} = [", constant.name));
     for field in &constant.shape.fields {
-        script.line(&format!("{},", rules(field, &constant.takers[0])?.flat()));
+        script.line(&format!("{},", rules(field).laid_out(2, 2, 1)));
     }
     script.close("];");
     Ok(())
@@ -123,51 +123,93 @@ fn listing(script: &mut Script, constant: &ListingConstant<'_>) {
 }
 
 /// A field as `lib/validation.js` reads it.
-fn rules(field: &ShapeField, taker: &str) -> Result<Expression, EmitError> {
-    if field.field_type == FieldType::Json {
-        let what = format!("check the JSON field `{}`", field.name);
-        return Err(EmitError::Step { procedure: taker.to_owned(), what });
-    }
-    let mut rules = vec![
-        ("name".to_owned(), Expression::text(quoted(field.name.as_str()))),
-        ("kind".to_owned(), Expression::text(quoted(kind(field.field_type)))),
-    ];
+fn rules(field: &ShapeField) -> Expression {
+    let mut rules = vec![("name".to_owned(), Expression::text(quoted(field.name.as_str())))];
+    rules.extend(type_rules(&field.field_type));
     match field.presence {
         Presence::Required => rules.push(("required".to_owned(), Expression::text("true"))),
         Presence::Optional => {}
     }
-    if let Some(maximum) = maximum(field.field_type) {
+    let bound = |word: &str, bound: &Option<Datum>| bound.as_ref().map(|bound| (word.to_owned(), datum(bound)));
+    if let Some(maximum) = maximum(&field.field_type) {
         if field.min_length > 1 {
             rules.push(("minimum".to_owned(), Expression::text(field.min_length.to_string())));
         }
+        let maximum = [maximum, field.max_length].into_iter().flatten().min();
         rules.extend(maximum.map(|maximum| ("maximum".to_owned(), Expression::text(maximum.to_string()))));
+    } else {
+        rules.extend(bound("minimum", &field.bounds.minimum));
+        rules.extend(bound("maximum", &field.bounds.maximum));
     }
-    Ok(Expression::Object(rules))
+    rules.extend(bound("default", &field.default));
+    Expression::Object(rules)
+}
+
+/// The kind, and what a kind is made precise by.
+pub fn type_rules(field_type: &FieldType) -> Vec<(String, Expression)> {
+    let mut rules = vec![("kind".to_owned(), Expression::text(quoted(kind(field_type))))];
+    match field_type {
+        FieldType::Choice { words } => {
+            let words = words.iter().map(|word| Expression::text(quoted(word)));
+            rules.push(("words".to_owned(), Expression::Array(words.collect())));
+        }
+        FieldType::Code { letters } => rules.push(("letters".to_owned(), Expression::text(letters.to_string()))),
+        FieldType::Decimal { scale } => rules.push(("scale".to_owned(), Expression::text(scale.to_string()))),
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Email
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Integer
+        | FieldType::Boolean
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => {}
+    }
+    rules
+}
+
+/// Decimal numbers as texts.
+fn datum(datum: &Datum) -> Expression {
+    match datum {
+        Datum::Text(_) | Datum::Decimal(_) => Expression::text(quoted(&datum.plain())),
+        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Json(_) => Expression::text(datum.plain()),
+    }
 }
 
 /// The type's name in `lib/`.
-pub fn kind(field_type: FieldType) -> &'static str {
+pub fn kind(field_type: &FieldType) -> &'static str {
     match field_type {
         FieldType::Line { .. } => "line",
         FieldType::Text { .. } => "text",
         FieldType::Email => "email",
         FieldType::Phone => "phone",
         FieldType::Url => "url",
+        FieldType::Choice { .. } => "choice",
+        FieldType::Code { .. } => "code",
         FieldType::Integer => "integer",
+        FieldType::Decimal { .. } => "decimal",
         FieldType::Boolean => "boolean",
+        FieldType::Date => "date",
         FieldType::Timestamp => "timestamp",
         FieldType::Uuid => "uuid",
         FieldType::Json => "json",
     }
 }
 
-/// `None` for what is no text; `Some(None)` where the format itself bounds the length.
-pub fn maximum(field_type: FieldType) -> Option<Option<u32>> {
+/// `None` for what has no length; `Some(None)` where the format itself bounds it.
+pub fn maximum(field_type: &FieldType) -> Option<Option<u32>> {
     match field_type {
         FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Phone | FieldType::Url => {
             Some(field_type.max_length())
         }
-        FieldType::Email | FieldType::Timestamp | FieldType::Uuid => Some(None),
-        FieldType::Integer | FieldType::Boolean | FieldType::Json => None,
+        FieldType::Email
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Uuid => Some(None),
+        FieldType::Integer | FieldType::Decimal { .. } | FieldType::Boolean | FieldType::Json => None,
     }
 }

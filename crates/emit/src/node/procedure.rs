@@ -2,7 +2,7 @@
 //! It decides nothing: a step that it has no words for is an error.
 
 use super::listing::KEY;
-use super::middleware::kind;
+use super::middleware::type_rules;
 use super::module::{Import, Module, Shared};
 use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted, template_literal};
@@ -338,23 +338,26 @@ impl<'a> Writer<'_, 'a> {
     fn kinds(&self, query: &Query) -> Vec<(String, Expression)> {
         let outputs = query.outputs.iter().filter_map(|output| match output {
             Output::Column { column, field } => {
-                Some((field, self.module.plan.database.column(&query.from, column)?.field_type))
+                Some((field, &self.module.plan.database.column(&query.from, column)?.field_type))
             }
             Output::Related { .. } => None,
         });
         let kept_otherwise = outputs.filter(|(_, field_type)| match field_type {
-            FieldType::Boolean | FieldType::Json => true,
+            FieldType::Boolean | FieldType::Decimal { .. } | FieldType::Json => true,
             FieldType::Line { .. }
             | FieldType::Text { .. }
             | FieldType::Email
             | FieldType::Phone
             | FieldType::Url
+            | FieldType::Choice { .. }
+            | FieldType::Code { .. }
             | FieldType::Integer
+            | FieldType::Date
             | FieldType::Timestamp
             | FieldType::Uuid => false,
         });
         kept_otherwise
-            .map(|(field, field_type)| (field.to_string(), Expression::text(quoted(kind(field_type)))))
+            .map(|(field, field_type)| (field.to_string(), Expression::Object(type_rules(field_type))))
             .collect()
     }
 

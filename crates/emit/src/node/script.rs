@@ -50,7 +50,7 @@ impl Expression {
     }
 
     /// On as many lines as it takes, the first one beginning after `before` columns, all others `indent` deep at least.
-    fn laid_out(&self, before: usize, indent: usize, after: usize) -> String {
+    pub fn laid_out(&self, before: usize, indent: usize, after: usize) -> String {
         let flat = self.flat();
         if before + width(&flat) + after <= COLUMNS {
             return flat;

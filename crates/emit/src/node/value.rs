@@ -84,6 +84,9 @@ impl Writer<'_, '_> {
                 return self.cannot(&format!("use the number {number}: JavaScript does not keep it exactly"));
             }
             Datum::Integer(number) => Expression::text(number.to_string()),
+            Datum::Decimal(number) => {
+                return self.cannot(&format!("use the decimal number {number} as it stands"));
+            }
             Datum::Text(text) => Expression::text(quoted(text)),
             Datum::Json(document) => json_literal(document),
         })

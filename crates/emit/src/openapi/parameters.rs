@@ -107,7 +107,7 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
     for (column, comparisons) in &listing.holes.filters {
         let Some(declared) = plan.database.column(&listing.query.from, column) else { continue };
         for comparison in comparisons {
-            let mut schema = type_schema(declared.field_type);
+            let mut schema = type_schema(&declared.field_type);
             if let Some(max) = declared.field_type.max_length() {
                 schema["maxLength"] = max.into();
             }

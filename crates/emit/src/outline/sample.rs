@@ -3,17 +3,21 @@
 use super::{Content, Outline};
 use plan::procedure::ResponseField;
 use plan::value::Value;
-use vocab::FieldType;
+use vocab::{Decimal, FieldType};
 
 /// A value of the type, for examples in documents.
-fn sample(field_type: FieldType) -> serde_json::Value {
+fn sample(field_type: &FieldType) -> serde_json::Value {
     match field_type {
         FieldType::Line { .. } | FieldType::Text { .. } => "text".into(),
         FieldType::Email => "ada@example.com".into(),
         FieldType::Phone => "+44 20 7946 0018".into(),
         FieldType::Url => "https://example.com/".into(),
+        FieldType::Choice { words } => words.first().map_or("text", String::as_str).into(),
+        FieldType::Code { letters } => "XYZ".chars().cycle().take(usize::from(*letters)).collect::<String>().into(),
         FieldType::Integer => 1.into(),
+        FieldType::Decimal { scale } => Decimal::new(10_i64.pow(u32::from(*scale)), *scale).to_string().into(),
         FieldType::Boolean => true.into(),
+        FieldType::Date => "2026-01-02".into(),
         FieldType::Timestamp => "2026-01-02T03:04:05.678Z".into(),
         FieldType::Uuid => "019c0f3e-7b1a-7c3d-8e5f-0123456789ab".into(),
         FieldType::Json => serde_json::json!({}),
@@ -29,7 +33,7 @@ impl Outline<'_> {
             Content::Page(fields) => {
                 let fields = fields.iter().map(|field| {
                     let known = self.example.get(field.name.as_str()).cloned();
-                    (field.name.to_string(), known.unwrap_or_else(|| sample(field.column.field_type)))
+                    (field.name.to_string(), known.unwrap_or_else(|| sample(&field.column.field_type)))
                 });
                 let row = serde_json::Value::Object(fields.collect());
                 Some(serde_json::json!({"items": [row], "next": null}))
@@ -43,14 +47,14 @@ impl Outline<'_> {
             let value = match &field.value {
                 Value::Literal(datum) => datum.to_json(),
                 Value::Field(_, name) => {
-                    self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(field.field_type))
+                    self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(&field.field_type))
                 }
                 Value::Slot(_)
                 | Value::Given(..)
                 | Value::Now
                 | Value::After(_)
                 | Value::Request(_)
-                | Value::Record(_) => sample(field.field_type),
+                | Value::Record(_) => sample(&field.field_type),
             };
             (field.name.to_string(), value)
         });

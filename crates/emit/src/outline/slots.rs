@@ -63,7 +63,9 @@ impl Slots {
         match value {
             Value::Literal(Datum::Null) => Nullability::Nullable,
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
-            Value::Literal(Datum::Boolean(_) | Datum::Integer(_) | Datum::Text(_) | Datum::Json(_))
+            Value::Literal(
+                Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) | Datum::Json(_),
+            )
             | Value::Slot(_)
             | Value::Given(..)
             | Value::Now
@@ -83,9 +85,9 @@ fn held(plan: &Plan, step: &Step) -> Held {
                 .iter()
                 .map(|field| HeldField {
                     name: field.name.clone(),
-                    nullability: match field.presence {
-                        Presence::Required => Nullability::NotNull,
-                        Presence::Optional => Nullability::Nullable,
+                    nullability: match (field.presence, &field.default) {
+                        (Presence::Required, _) | (Presence::Optional, Some(_)) => Nullability::NotNull,
+                        (Presence::Optional, None) => Nullability::Nullable,
                     },
                 })
                 .collect(),

@@ -16,13 +16,14 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let sorts = visible
         .clone()
         .filter(|column| {
-            column.nullability == Nullability::NotNull && !matches!(column.field_type, FieldType::Text { .. })
+            column.nullability == Nullability::NotNull
+                && !matches!(column.field_type, FieldType::Text { .. } | FieldType::Json)
         })
         .map(|column| column.name.clone())
         .collect();
     let filters = visible
         .filter(|column| column.name.as_str() != "id")
-        .filter_map(|column| comparisons(column.field_type).map(|list| (column.name.clone(), list)))
+        .filter_map(|column| comparisons(&column.field_type).map(|list| (column.name.clone(), list)))
         .collect();
     let query = Query {
         from: table.name.clone(),
@@ -57,11 +58,18 @@ fn id() -> ColumnName {
 }
 
 /// How values of a type can be compared usefully.
-fn comparisons(field_type: FieldType) -> Option<Vec<Comparison>> {
+fn comparisons(field_type: &FieldType) -> Option<Vec<Comparison>> {
     use Comparison::{AtLeast, AtMost, Equal, Greater, Less, NotEqual};
     match field_type {
-        FieldType::Integer | FieldType::Timestamp => Some(vec![Equal, NotEqual, Less, AtMost, Greater, AtLeast]),
-        FieldType::Line { .. } | FieldType::Email | FieldType::Phone | FieldType::Url => Some(vec![Equal, NotEqual]),
+        FieldType::Integer | FieldType::Decimal { .. } | FieldType::Date | FieldType::Timestamp => {
+            Some(vec![Equal, NotEqual, Less, AtMost, Greater, AtLeast])
+        }
+        FieldType::Line { .. }
+        | FieldType::Email
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. } => Some(vec![Equal, NotEqual]),
         FieldType::Boolean | FieldType::Uuid => Some(vec![Equal]),
         FieldType::Text { .. } | FieldType::Json => None,
     }

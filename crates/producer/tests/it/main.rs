@@ -6,6 +6,7 @@
     reason = "tests do effects, and end where something is not as it must be"
 )]
 
+mod disks;
 mod golden;
 mod harness;
 mod http;
@@ -14,9 +15,12 @@ mod interruptions;
 mod keys;
 mod lists;
 mod monitoring;
+mod progress;
 mod raw;
+mod reading;
 mod records;
 mod reference_page;
 mod refused;
 mod run;
+mod status;
 mod typed_client;

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { undo } from '../database.js';
+import { Decimal } from '../decimal.js';
 import { Outbox } from '../outbox.js';
 import { createDatabase, temporaryFolder } from './temporary-database.js';
 
@@ -57,12 +58,20 @@ test('booleans and documents are kept as SQLite knows them', (context) => {
   assert.deepEqual({ ...asked }, { yes: 1, absent: null, document: '{"a":[1]}' });
 });
 
-test('booleans and documents are given back as they were written', (context) => {
+test('booleans, decimal numbers and documents are given back as they were written', (context) => {
   const { database } = createWords(context);
-  const question = `SELECT ? AS yes, ? AS absent, ? AS document, ? AS number`;
-  const asked = database.one(question, [true, undefined, { a: [1] }, 1], { yes: 'boolean', absent: 'boolean', document: 'json', number: 'integer' });
-  assert.deepEqual({ ...asked }, { yes: true, absent: null, document: { a: [1] }, number: 1 });
-  assert.deepEqual(database.many(`SELECT ? AS no`, [false], { no: 'boolean' }).map((row) => row.no), [false]);
+  const question = `SELECT ? AS yes, ? AS absent, ? AS document, ? AS number, ? AS price, typeof(?) AS stored`;
+  const price = new Decimal(-1250, 2);
+  const asked = database.one(question, [true, undefined, { a: [1] }, 1, price, price], {
+    yes: { kind: 'boolean' },
+    absent: { kind: 'boolean' },
+    document: { kind: 'json' },
+    number: { kind: 'integer' },
+    price: { kind: 'decimal', scale: 2 },
+  });
+  const expected = { yes: true, absent: null, document: { a: [1] }, number: 1, price: '-12.50', stored: 'integer' };
+  assert.deepEqual({ ...asked, price: String(asked.price) }, expected);
+  assert.deepEqual(database.many(`SELECT ? AS no`, [false], { no: { kind: 'boolean' } }).map((row) => row.no), [false]);
 });
 
 test('of many statements the newest are kept prepared', (context) => {

@@ -97,3 +97,54 @@ test('changes hold what was given, and nothing else', () => {
   assert.deepEqual(errors([['x', 1], ['stock', 'a'], ['name', null]]), ['/name required', '/stock type', '/x unknown_field']);
   assert.throws(() => checkChanges([], shape), ({ errors: [{ code, pointer }] }) => code === 'type' && pointer === '');
 });
+
+test('decimal numbers come as numbers and as texts', () => {
+  const field = { kind: 'decimal', scale: 2 };
+  const good = [[12.5, '12.50'], [12, '12.00'], [-0, '0.00'], [1e3, '1000.00'], [' 12.5 ', '12.50'], ['-0.00', '0.00']];
+  for (const [given, kept] of good) assert.equal(String(verdict(field, given)), kept);
+  for (const greatest of [9999999999999.99, '9999999999999.99']) assert.equal(String(verdict(field, greatest)), '9999999999999.99');
+  assert.equal(JSON.stringify(verdict(field, 12.5)), '"12.50"');
+  const bad = [
+    [0.1 + 0.2, 'format', 'must have at most 2 decimals'],
+    [1e-7, 'format', 'must have at most 2 decimals'],
+    [1e300, 'range', 'must be between -9999999999999.99 and 9999999999999.99'],
+    ['1e3', 'format', 'must be a decimal number'],
+    ['12,50', 'format', 'must be a decimal number'],
+    ['.5', 'format', 'must be a decimal number'],
+    ['1\u00001', 'invalid_character', 'must not contain control characters'],
+    [true, 'type', 'must be a decimal number'],
+  ];
+  for (const [given, code, detail] of bad) assert.deepEqual(verdict(field, given), { pointer: '/field', code, detail });
+  assert.equal(verdict(field, ''), null);
+  assert.equal(verdict({ ...field, required: true }, '').code, 'required');
+});
+
+test('numbers between their bounds', () => {
+  const stars = { kind: 'integer', minimum: 1, maximum: 5 };
+  for (const number of [1, 5]) assert.equal(verdict(stars, number), number);
+  for (const number of [0, 6]) assert.equal(verdict(stars, number).detail, 'must be between 1 and 5');
+  assert.equal(verdict({ kind: 'integer', minimum: 0 }, -1).detail, 'must be at least 0');
+  assert.equal(verdict({ kind: 'integer', maximum: 0 }, 1).detail, 'must be at most 0');
+  const price = { kind: 'decimal', scale: 2, minimum: '0.00' };
+  assert.equal(String(verdict(price, 0)), '0.00');
+  assert.deepEqual(verdict(price, '-0.01'), { pointer: '/field', code: 'range', detail: 'must be between 0.00 and 9999999999999.99' });
+});
+
+test('days of the calendar', () => {
+  for (const day of ['2026-01-02', '2024-02-29', '0001-01-01', '9999-12-31']) assert.equal(verdict({ kind: 'date' }, day), day);
+  for (const day of ['2026-02-29', '2026-13-01', '0000-01-01', '2026-1-2', '20260102', '+2026-01-02', '2026-01-02T00:00:00Z']) {
+    assert.deepEqual(verdict({ kind: 'date' }, day), { pointer: '/field', code: 'format', detail: 'must be a date such as 2026-01-02' });
+  }
+});
+
+test('words, codes and documents', () => {
+  const status = { kind: 'choice', words: ['open', 'closed'], default: 'open' };
+  assert.equal(verdict(status, ' closed '), 'closed');
+  for (const nothing of [undefined, null, '']) assert.equal(verdict(status, nothing), 'open');
+  for (const word of ['Open', 'shut']) assert.deepEqual(verdict(status, word), { pointer: '/field', code: 'format', detail: 'must be one of open, closed' });
+  assert.equal(verdict({ kind: 'code', letters: 3 }, 'eur'), 'EUR');
+  for (const code of ['EU', 'EURO', 'E1R', 'ÄÖÜ']) assert.equal(verdict({ kind: 'code', letters: 3 }, code).detail, 'must be a code of 3 letters');
+  for (const document of [[], { a: [1] }]) assert.deepEqual(verdict({ kind: 'json' }, document), document);
+  for (const scalar of ['text', 1, true]) assert.equal(verdict({ kind: 'json' }, scalar).detail, 'must be an object or a list');
+  assert.equal(String(verdict({ kind: 'decimal', scale: 2, default: '0.10' }, null)), '0.10');
+});

@@ -185,6 +185,7 @@ fn shown(datum: Datum) -> String {
         Datum::Null => "-".to_owned(),
         Datum::Boolean(value) => value.to_string(),
         Datum::Integer(value) => value.to_string(),
+        Datum::Decimal(value) => value.to_string(),
         Datum::Text(value) => value,
         Datum::Json(value) => value.to_string(),
     }
