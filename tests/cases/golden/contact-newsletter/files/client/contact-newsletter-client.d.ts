@@ -120,7 +120,7 @@ export interface CallOptions {
 }
 
 export interface WriteOptions extends CallOptions {
-  /** A text of your own for this write: repeated with the same text, it is done once where the API supports that. */
+  /** Best a new UUID for each thing to be done: sent again with the same one, it is done once and answered as before. */
   idempotencyKey?: string | undefined;
 }
 
