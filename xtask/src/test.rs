@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
+use crate::schemathesis::{self, Extent};
 
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
@@ -40,15 +41,22 @@ pub fn tally(repository: &Repository) -> Tally {
         Node::Missing(why) => tally.skip(format!("the tests of `{LIB}` and of the emitted app: {why}")),
         Node::Broken(why) => tally.fail(why),
     }
+    schemathesis::tally(repository, Extent::Bounded, &node, &mut tally);
     print_parts(&node);
-    if in_ci() && tally.skipped > 0 {
-        tally.fail("with `CI=true` nothing may be skipped");
-    }
+    nothing_skipped_in_ci(&mut tally);
     tally
 }
 
+/// On a machine that has to have everything, what was skipped is a failure.
+pub fn nothing_skipped_in_ci(tally: &mut Tally) {
+    if std::env::var("CI").is_ok_and(|value| value == "true") && tally.skipped > 0 {
+        tally.fail("with `CI=true` nothing may be skipped");
+    }
+}
+
 /// What the machine has for the JavaScript half.
-enum Node {
+#[derive(Debug)]
+pub enum Node {
     /// Versions, where the programs are, and the installed packages.
     Ready { node: String, npm: String, modules: PathBuf, packages: &'static str },
     /// Cannot be had here, and why.
@@ -57,7 +65,7 @@ enum Node {
     Broken(String),
 }
 
-fn obtain_node(repository: &Repository) -> Node {
+pub fn obtain_node(repository: &Repository) -> Node {
     let Some((node, node_version)) = program("node") else {
         return Node::Missing(format!("no `node` on the path (Node.js {OLDEST_NODE} or newer is needed)"));
     };
@@ -209,8 +217,4 @@ fn print_parts(node: &Node) {
         }
         Node::Missing(why) | Node::Broken(why) => println!("  node          not used: {why}"),
     }
-}
-
-fn in_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| value == "true")
 }

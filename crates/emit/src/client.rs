@@ -2,13 +2,15 @@
 //! each endpoint, named after what it does with what is at its path; types say what goes in, what comes out, and every problem.
 
 use crate::Files;
+use crate::documents::described_type;
 use crate::node::filter_parameter;
 use crate::node::names::{Names, camel_case, pascal_case};
 use crate::node::script::quoted;
 use crate::openapi::comparison_text;
-use crate::outline::{Body, Content, Guard, Listing, Outline, RowField, Success, Tagged, outlines, parameters_in};
-use crate::render::capitalised;
-use crate::render::{Comment, generated, render};
+use crate::outline::{
+    Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, outlines, parameters_in,
+};
+use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;
 use plan::shape::Presence;
@@ -71,6 +73,7 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         asks_for_keys => outlines.iter().any(|outline| outline.scheme.is_some()),
         lists => outlines.iter().any(|outline| outline.listing.is_some()),
         spared => outlines.iter().any(Outline::is_spared),
+        repeatable => outlines.iter().any(|outline| outline.repeatable == Repeatable::WithKey),
         guarded => outlines.iter().any(|outline| outline.guard == Guard::IfMatch),
         has_path_parameters => outlines.iter().any(|outline| !outline.path_parameters.is_empty()),
     }
@@ -87,10 +90,11 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
         let all = names.take(&format!("all{}", collection(outline)));
         context! { query => types.query(&name, plan, listing), all, item => rows }
     });
-    let options = match (outline.guard, outline.method) {
-        (Guard::IfMatch, _) => "ChangeOptions",
-        (Guard::None, "GET") => "CallOptions",
-        (Guard::None, _) => "WriteOptions",
+    let options = match (outline.guard, outline.repeatable) {
+        (Guard::IfMatch, Repeatable::WithKey) => "ChangeOptions & WriteOptions",
+        (Guard::IfMatch, Repeatable::No) => "ChangeOptions",
+        (Guard::None, Repeatable::WithKey) => "WriteOptions",
+        (Guard::None, Repeatable::No) => "CallOptions",
     };
     let problems: Vec<&str> = outline.problems.iter().map(|problem| problem.name()).collect();
     context! {
@@ -196,7 +200,12 @@ impl Types {
                 (Body::Changes(_), Presence::Required) => (true, false),
                 (_, Presence::Optional) => (true, true),
             };
-            property(field.name.as_str(), &field.field_type, optional, null, &field.description)
+            let of = match &field.field_type {
+                FieldType::Decimal { .. } => "string | number".to_owned(),
+                of => script_type(of),
+            };
+            let words = described_type(field);
+            property(field.name.as_str(), &Typed { of, null, words }, optional, &field.description)
         });
         let says = match body {
             Body::Record(_) => "What is sent.",
@@ -212,7 +221,7 @@ impl Types {
             Content::Record(body) => {
                 let fields = body.iter().map(|field| {
                     let null = outline.slots.nullability(&field.value) == Nullability::Nullable;
-                    property(field.name.as_str(), &field.field_type, false, null, &field.description)
+                    property(field.name.as_str(), &Typed::of(&field.field_type, null), false, &field.description)
                 });
                 match answer.tagged {
                     Tagged::Yes => self.declare(&record, RECORD, fields.collect()),
@@ -222,7 +231,7 @@ impl Types {
             Content::Page(fields) => {
                 let row = |field: &RowField<'_>| {
                     let null = field.column.nullability == Nullability::Nullable;
-                    property(field.name.as_str(), &field.column.field_type, false, null, field.description)
+                    property(field.name.as_str(), &Typed::of(&field.column.field_type, null), false, field.description)
                 };
                 format!("PageOf<{}>", self.declare(&record, RECORD, fields.iter().map(row).collect()))
             }
@@ -256,12 +265,25 @@ impl Types {
 const RECORD: &str = "A record as it is stored.";
 const ANSWER: &str = "What is answered.";
 
-fn property(name: &str, of: &FieldType, optional: bool, null: bool, description: &str) -> Value {
-    let null = if null { " | null" } else { "" };
-    let kind = capitalised(&of.describe());
+/// The type of a property, in TypeScript and in words.
+struct Typed {
+    of: String,
+    null: bool,
+    words: String,
+}
+
+impl Typed {
+    fn of(field_type: &FieldType, null: bool) -> Self {
+        Self { of: script_type(field_type), null, words: field_type.describe() }
+    }
+}
+
+fn property(name: &str, typed: &Typed, optional: bool, description: &str) -> Value {
+    let null = if typed.null { " | null" } else { "" };
+    let kind = capitalised(&typed.words);
     let description = description.trim_end_matches('.');
     let says = if description.is_empty() { format!("{kind}.") } else { format!("{description}. {kind}.") };
-    context! { name => key(name), of => format!("{}{null}", script_type(of)), optional, says => comment(&says) }
+    context! { name => key(name), of => format!("{}{null}", typed.of), optional, says => comment(&says) }
 }
 
 /// A name of a property as it stands in code.

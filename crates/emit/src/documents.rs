@@ -12,7 +12,7 @@ use plan::database::{
     CheckRule, Column, LockClass, Nullability, OnDelete, Sensitivity, Table, Times, Undo, Uniqueness,
 };
 use plan::procedure::{LimitKey, ResponseField, Scheme};
-use plan::shape::Presence;
+use plan::shape::{Presence, ShapeField};
 use plan::{DatabasePlan, DatabaseTaskPlan, Decision, EventDeclaration, Phase, Plan, Problem, Scope};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, TaskId};
@@ -171,22 +171,9 @@ fn answer_field(outline: &Outline<'_>, field: &ResponseField) -> Value {
 
 fn body_fields(body: Body<'_>) -> Vec<Value> {
     let fields = body.shape().fields.iter().map(|field| {
-        let mut rules = String::new();
-        if field.min_length > 1 {
-            rules.push_str(&format!(", at least {} characters", field.min_length));
-        }
-        if let Some(max) = field.max_length {
-            rules.push_str(&format!(", at most {max} characters"));
-        }
-        if let Some(words) = field.bounds.describe() {
-            rules.push_str(&format!(", {words}"));
-        }
-        if let Some(default) = &field.default {
-            rules.push_str(&format!("; `{}` where it is not given", default.plain()));
-        }
         context! {
             name => field.name.as_str(),
-            type => format!("{}{rules}", field.field_type.describe()),
+            type => described_type(field),
             required => match (field.presence, body) {
                 (Presence::Required, Body::Record(_)) => "yes",
                 (Presence::Required, Body::Changes(_)) => "no, and not null",
@@ -196,6 +183,24 @@ fn body_fields(body: Body<'_>) -> Vec<Value> {
         }
     });
     fields.collect()
+}
+
+/// What a field of a body holds, in words.
+pub fn described_type(field: &ShapeField) -> String {
+    let mut words = field.field_type.describe();
+    if field.min_length > 1 {
+        words.push_str(&format!(", at least {} characters", field.min_length));
+    }
+    if let Some(max) = field.max_length {
+        words.push_str(&format!(", at most {max} characters"));
+    }
+    if let Some(bounds) = field.bounds.describe() {
+        words.push_str(&format!(", {bounds}"));
+    }
+    if let Some(default) = &field.default {
+        words.push_str(&format!("; `{}` where it is not given", default.plain()));
+    }
+    words
 }
 
 /// A command that works as it is pasted.

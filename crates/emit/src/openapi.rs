@@ -1,6 +1,7 @@
 //! The OpenAPI document: what the procedures take, answer and end with, and the operational routes beside them.
 //! Comes in: the plans of the APIs that one server serves; goes out: JSON text, the same for the same plans.
 
+mod accepted;
 mod operation;
 mod operational;
 mod parameters;

@@ -13,6 +13,7 @@ use plan::shape::{Presence, ShapeField};
 use plan::value::{Comparison, Condition, RequestValue};
 use plan::{Item, Outcome, Plan, Problem, Procedure, Query, Shape, Step, Trigger, Value, Write};
 use serde_json::json;
+use std::collections::BTreeSet;
 use vocab::{
     ColumnName, Datum, Decimal, EntityName, EventName, FieldName, FieldType, PolicyName, ProcedureName, SlotName,
     TableName,
@@ -626,6 +627,28 @@ fn a_migration_is_what_is_executed() {
 fn the_limit_of_a_body_is_that_of_the_lib() {
     let limit = crate::node::default_body_limit();
     assert!(include_str!("../node/lib/body.js").contains(&format!("export const BODY_LIMIT = {limit};")));
+}
+
+/// Of the application's code and of `compose.yaml`.
+#[test]
+fn every_variable_that_is_read_stands_in_the_example_of_settings() {
+    let files = files(&sample()).unwrap();
+    let mut read = BTreeSet::new();
+    for (path, text) in &files {
+        let marks: &[&str] = match path.as_str() {
+            "compose.yaml" => &["${"],
+            path if path.ends_with(".js") && !path.starts_with("client/") => &["process.env.", "environment."],
+            _ => &[],
+        };
+        for rest in marks.iter().flat_map(|mark| text.split(mark).skip(1)) {
+            let end = rest.find(|letter: char| !letter.is_ascii_uppercase() && letter != '_').unwrap_or(rest.len());
+            read.extend((end > 1).then(|| &rest[..end]));
+        }
+    }
+    assert!(read.contains("DATABASE_URL") && read.contains("PRODUCER_WORKSPACE"), "{read:?}");
+    let example = files[".env.example"].lines().map(|line| line.trim_start_matches("# "));
+    let named: BTreeSet<&str> = example.filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    assert_eq!(read.difference(&named).collect::<Vec<_>>(), Vec::<&&str>::new());
 }
 
 #[test]

@@ -88,14 +88,16 @@ export interface CallOptions {
   /** More headers. */
   headers?: Record<string, string> | undefined;
 }
+{% if repeatable %}
 
 export interface WriteOptions extends CallOptions {
-  /** A text of your own for this write: repeated with the same text, it is done once where the API supports that. */
+  /** Best a new UUID for each thing to be done: sent again with the same one, it is done once and answered as before. */
   idempotencyKey?: string | undefined;
 }
+{% endif %}
 {% if guarded %}
 
-export interface ChangeOptions extends WriteOptions {
+export interface ChangeOptions extends CallOptions {
   /** The `etag` of the record as you know it: the change fails with `precondition-failed` where it has changed since. */
   ifMatch?: string | undefined;
 }

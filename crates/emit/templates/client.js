@@ -67,7 +67,9 @@ export class {{ class }} {
 {% if asks_for_keys %}
     if (withKey) set('X-API-Key', typeof this.#apiKey === 'function' ? await this.#apiKey() : this.#apiKey);
 {% endif %}
+{% if repeatable %}
     set('Idempotency-Key', options.idempotencyKey);
+{% endif %}
 {% if guarded %}
     set('If-Match', options.ifMatch);
 {% endif %}

@@ -1,7 +1,7 @@
 //! One HTTP request with the answer it must get. The same form is used by `tests/cases/http/*.yaml`, by the verification
 //! that a run does, and by the tests that travel with the emitted application.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// In an expected header or body: anything, but present.
@@ -12,8 +12,12 @@ pub const API_KEY: &str = "${api_key}";
 pub const EXPIRED_API_KEY: &str = "${expired_api_key}";
 /// In a request header: an API key that is valid and may be used for nothing.
 pub const POWERLESS_API_KEY: &str = "${powerless_api_key}";
-/// In the path of a request, or in an expected body: the id of what the request before made.
+/// In a path, a header or an expected body: the id of what the first request before made.
 pub const ID: &str = "${id}";
+/// In a path: the cursor in the answer to the last request before.
+pub const NEXT: &str = "${next}";
+/// In a request header: the tag of the answer to the last request before.
+pub const TAG: &str = "${tag}";
 /// In a body: another short text in every request, for values that must be unique.
 pub const UNIQUE: &str = "${unique}";
 /// A key of the right shape, with the right checksum, that nobody was given.
@@ -50,9 +54,10 @@ pub struct HttpCase {
     /// How often the request is sent; the last answer is compared.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub repeat: u32,
-    /// A request that is sent once before; its answer must be 2xx, and the `id` of its body stands for [`ID`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<CaseRequest>,
+    /// Requests that are sent once before, in this order; each must be answered 2xx. Their answers say what [`ID`], [`NEXT`]
+    /// and [`TAG`] stand for. A single one needs no list.
+    #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<CaseRequest>,
     /// What is sent.
     pub request: CaseRequest,
     /// What must come back.
@@ -90,6 +95,19 @@ pub struct Expectation {
     /// A JSON body. Of objects the given keys are compared, arrays are compared whole; [`ANY`] means present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<serde_json::Value>,
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CaseRequest>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(CaseRequest),
+        Many(Vec<CaseRequest>),
+    }
+    Written::deserialize(deserializer).map(|written| match written {
+        Written::One(request) => vec![request],
+        Written::Many(requests) => requests,
+    })
 }
 
 fn once() -> u32 {
@@ -147,15 +165,44 @@ impl Answer {
     /// The `id` of the body.
     #[must_use]
     pub fn id(&self) -> Option<String> {
+        self.text_of("id")
+    }
+
+    fn text_of(&self, name: &str) -> Option<String> {
         let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
-        body.get("id").and_then(serde_json::Value::as_str).map(str::to_owned)
+        body.get(name).and_then(serde_json::Value::as_str).map(str::to_owned)
+    }
+}
+
+/// What the answers to the requests before said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    id: Option<String>,
+    next: Option<String>,
+    tag: Option<String>,
+}
+
+impl Known {
+    /// Takes note of the answer to a request before.
+    pub fn note(&mut self, answer: &Answer) {
+        self.id = self.id.take().or_else(|| answer.id());
+        self.next = answer.text_of("next");
+        self.tag = answer.headers.get("etag").cloned();
+    }
+
+    /// The text with what is known in the place of [`ID`], [`NEXT`] and [`TAG`].
+    #[must_use]
+    pub fn filled(&self, text: &str) -> String {
+        let known = [(ID, &self.id), (NEXT, &self.next), (TAG, &self.tag)];
+        let said = known.into_iter().filter_map(|(placeholder, said)| Some((placeholder, said.as_deref()?)));
+        said.fold(text.to_owned(), |text, (placeholder, said)| text.replace(placeholder, said))
     }
 }
 
 impl Expectation {
-    /// Every way in which the answer differs, as sentences; empty when it is as expected. `id` stands for [`ID`].
+    /// Every way in which the answer differs, as sentences; empty when it is as expected.
     #[must_use]
-    pub fn differences(&self, answer: &Answer, id: Option<&str>) -> Vec<String> {
+    pub fn differences(&self, answer: &Answer, known: &Known) -> Vec<String> {
         let mut found = Vec::new();
         if self.status != answer.status {
             found.push(format!("status {} instead of {}", answer.status, self.status));
@@ -171,7 +218,7 @@ impl Expectation {
         }
         if let Some(wanted) = &self.body {
             match serde_json::from_slice(&answer.body) {
-                Ok(got) => compare("", &with_id(wanted, id), &got, &mut found),
+                Ok(got) => compare("", &filled(wanted, known), &got, &mut found),
                 Err(_) => found.push("the body is not JSON".to_owned()),
             }
         }
@@ -179,13 +226,13 @@ impl Expectation {
     }
 }
 
-fn with_id(wanted: &serde_json::Value, id: Option<&str>) -> serde_json::Value {
+fn filled(wanted: &serde_json::Value, known: &Known) -> serde_json::Value {
     use serde_json::Value;
-    match (wanted, id) {
-        (Value::String(text), Some(id)) => text.replace(ID, id).into(),
-        (Value::Array(items), _) => items.iter().map(|item| with_id(item, id)).collect(),
-        (Value::Object(fields), _) => fields.iter().map(|(key, value)| (key.clone(), with_id(value, id))).collect(),
-        (other, _) => other.clone(),
+    match wanted {
+        Value::String(text) => known.filled(text).into(),
+        Value::Array(items) => items.iter().map(|item| filled(item, known)).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), filled(value, known))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => wanted.clone(),
     }
 }
 
@@ -229,9 +276,11 @@ mod tests {
     #[test]
     fn a_body_is_matched_by_the_keys_that_were_named() {
         let got = answer(&json!({"id": "1", "extra": true, "errors": [{"code": "a", "x": 1}]}));
-        assert!(expectation(json!({"id": ANY, "errors": [{"code": "a"}]})).differences(&got, None).is_empty());
+        assert!(
+            expectation(json!({"id": ANY, "errors": [{"code": "a"}]})).differences(&got, &Known::default()).is_empty()
+        );
         assert_eq!(
-            expectation(json!({"id": "2", "gone": 1, "errors": []})).differences(&got, None),
+            expectation(json!({"id": "2", "gone": 1, "errors": []})).differences(&got, &Known::default()),
             [
                 "body `/id` is \"1\" instead of \"2\"",
                 "body `/gone` is missing",
@@ -241,13 +290,34 @@ mod tests {
     }
 
     #[test]
+    fn the_first_answer_says_the_id_and_the_last_one_the_rest() {
+        let mut known = Known::default();
+        for (body, tag) in [(json!({"id": "1"}), "a"), (json!({"id": "2", "next": "n"}), "b")] {
+            known.note(&Answer { headers: BTreeMap::from([("etag".to_owned(), tag.to_owned())]), ..answer(&body) });
+        }
+        assert_eq!(known.filled("/${id}?cursor=${next}#${tag}${unique}"), "/1?cursor=n#b${unique}");
+        assert_eq!(Known::default().filled("/${id}"), "/${id}");
+        assert!(expectation(json!([{"id": "${id}"}])).differences(&answer(&json!([{"id": "1"}])), &known).is_empty());
+    }
+
+    #[test]
+    fn one_request_before_needs_no_list() {
+        let request = json!({"method": "GET", "path": "/"});
+        let read = |before: serde_json::Value| {
+            let case = json!({"name": "a", "before": before, "request": request, "expect": {"status": 200}});
+            serde_json::from_value::<HttpCase>(case).unwrap()
+        };
+        assert_eq!(read(request.clone()), read(json!([request])));
+    }
+
+    #[test]
     fn headers_and_status_are_matched() {
         let mut wanted = expectation(json!({}));
         wanted.status = 201;
         wanted.headers =
             BTreeMap::from([("retry-after".to_owned(), ANY.to_owned()), ("etag".to_owned(), ANY.to_owned())]);
         assert_eq!(
-            wanted.differences(&answer(&json!({})), None),
+            wanted.differences(&answer(&json!({})), &Known::default()),
             ["status 200 instead of 201", "header `etag` is missing"]
         );
     }

@@ -1,6 +1,7 @@
 //! The API as a whole: its endpoints as procedures, its limits, its events, and the tables they need.
 
 use crate::behaviour::{self, Given, Guarded};
+use crate::body_size::max_body_bytes;
 use crate::codes;
 use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, target};
@@ -15,7 +16,6 @@ use spec::{
 use vocab::{Diagnostic, PolicyName, ProcedureName, TableName};
 
 /// Largest accepted body of an endpoint, in bytes.
-const MAX_BODY_BYTES: u64 = 65_536;
 /// The limit where the task names none.
 const DEFAULT_LIMIT: RateLimit = RateLimit { limit: 100, window_seconds: 60, by: None };
 /// Longest name of an API in files, in words.
@@ -166,6 +166,7 @@ impl Designer<'_> {
         if let Some((name, fields)) = behaved.event {
             self.add_event(EventDeclaration { also: self.catalog.generalisations(&name), name, fields });
         }
+        let max_body_bytes = max_body_bytes(&behaved.body);
         let procedure = Procedure {
             name: procedure_name(endpoint),
             trigger: Trigger::Request {
@@ -180,7 +181,7 @@ impl Designer<'_> {
             procedure,
             entity: entity.entity.clone(),
             summary: behaved.summary,
-            max_body_bytes: MAX_BODY_BYTES,
+            max_body_bytes,
             example: behaved.example,
         }
     }

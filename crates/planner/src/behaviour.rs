@@ -245,6 +245,11 @@ impl Given<'_> {
         self.emits.cloned().unwrap_or_else(own)
     }
 
+    /// The entity's name as words, with its article: `an article`.
+    fn a_thing(&self) -> String {
+        with_article(&self.thing())
+    }
+
     /// The entity's name as words.
     fn thing(&self) -> String {
         self.entity.entity.as_str().replace('_', " ")
@@ -262,6 +267,13 @@ impl Given<'_> {
     fn example(&self) -> serde_json::Value {
         self.asked.iter().map(|field| (field.name.to_string(), field.example_value().to_json())).collect()
     }
+}
+
+/// Words that begin with a vowel and are spoken as if they did not, and one the other way round.
+fn with_article(thing: &str) -> String {
+    let spoken_with_consonant = ["use", "uni", "eu", "one"].iter().any(|begin| thing.starts_with(begin));
+    let vowel = thing.starts_with(['a', 'e', 'i', 'o', 'u']) && !spoken_with_consonant || thing.starts_with("hour");
+    format!("{} {thing}", if vowel { "an" } else { "a" })
 }
 
 /// Ends with the problem where the read found nothing.
@@ -318,6 +330,13 @@ fn field_name(text: &str) -> FieldName {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn articles() {
+        for thing in ["an article", "a product", "an hour", "a user", "a unit", "an order", "a one time code"] {
+            assert_eq!(super::with_article(thing.split_once(' ').unwrap().1), thing);
+        }
+    }
+
     #[test]
     fn every_behaviour_of_the_catalogue_is_in_the_list() {
         let known: Vec<&str> = super::BEHAVIOURS.iter().map(|(name, _)| *name).collect();

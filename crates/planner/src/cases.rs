@@ -1,26 +1,27 @@
 //! The requests that prove an API: for each endpoint a right one, wrong ones, and one over the limit. Derived from the
 //! procedures, so a behaviour needs no list of its own.
 
+mod body;
+
+use body::{acceptable, marked, shape_of, taken};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::http_case::{
-    ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, POWERLESS_API_KEY, UNIQUE,
-    UNKNOWN_API_KEY,
+    ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, POWERLESS_API_KEY, TAG,
+    UNIQUE, UNKNOWN_API_KEY,
 };
 use plan::procedure::{Input, Item, Response, Scheme, Step, Trigger};
-use plan::query::{Holes, OnConflict, Write};
+use plan::query::Holes;
 use plan::shape::{Presence, Shape, ShapeField};
-use plan::value::Value;
+use plan::value::{Comparison, Value};
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use vocab::{Datum, Decimal, FieldType, TableName};
+use vocab::{Datum, Decimal, FieldType};
 
 /// A key that no record has.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 /// A version that no record of a case reaches.
 const OTHER_VERSION: &str = "\"999\"";
-/// Room that is left in a text for what makes it unique.
-const UNIQUE_LENGTH: usize = 8;
 /// The version of a record that was just made.
 const FIRST_VERSION: &str = "\"1\"";
 
@@ -38,24 +39,46 @@ struct Asker<'a> {
     policy: Option<&'a RateLimitPolicy>,
     /// A body that is accepted, however often; null where there is none.
     right: Json,
-    /// A request that makes a record for this endpoint to work on.
-    before: Option<CaseRequest>,
+    tables: &'a [Table],
+    /// The endpoint that makes the records this one works on, if it is not a maker itself.
+    maker: Option<Maker<'a>>,
+}
+
+/// An endpoint that makes records.
+struct Maker<'a> {
+    endpoint: &'a Endpoint,
+    path: &'a str,
+    tables: &'a [Table],
+}
+
+impl Maker<'_> {
+    /// A request that makes a record, however often it is sent.
+    fn any(&self) -> CaseRequest {
+        self.with(&acceptable(self.endpoint, self.tables))
+    }
+
+    /// A request that makes a record with the mark in what must be unique.
+    fn taken(&self, mark: &str) -> Option<CaseRequest> {
+        Some(self.with(&taken(self.endpoint, self.tables, mark)?))
+    }
+
+    fn with(&self, body: &Json) -> CaseRequest {
+        request("POST", self.path, scheme_of(self.endpoint)).with_body(body)
+    }
 }
 
 impl<'a> Asker<'a> {
-    fn of(api: &'a ApiPlan, tables: &[Table], endpoint: &'a Endpoint) -> Option<Self> {
+    fn of(api: &'a ApiPlan, tables: &'a [Table], endpoint: &'a Endpoint) -> Option<Self> {
         let (method, path) = request_of(endpoint)?;
         let policy = endpoint.procedure.body.iter().find_map(|item| match item {
             Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
             _ => None,
         });
-        let before = path.rsplit_once("/{").and_then(|(collection, _)| {
-            let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && answers_id(other);
-            let maker = api.endpoints.iter().find(creates)?;
-            Some(request("POST", collection, scheme_of(maker)).with_body(&acceptable(maker, tables)))
-        });
+        let collection = path.rsplit_once("/{").map_or(path, |(collection, _)| collection);
+        let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && answers_id(other);
+        let maker = api.endpoints.iter().find(creates).map(|endpoint| Maker { endpoint, path: collection, tables });
         let right = acceptable(endpoint, tables);
-        Some(Self { method, path, endpoint, scheme: scheme_of(endpoint), policy, right, before })
+        Some(Self { method, path, endpoint, scheme: scheme_of(endpoint), policy, right, maker, tables })
     }
 
     fn cases(&self) -> Vec<HttpCase> {
@@ -68,6 +91,7 @@ impl<'a> Asker<'a> {
             Some(Response::Rows { .. }) => {
                 let request = self.request();
                 cases.push(self.case("lists", request, 200).with_body(&json!({"items": ANY, "next": ANY})));
+                cases.extend(self.lists());
             }
             Some(Response::Problem(_) | Response::Redirect(_) | Response::Done) | None => {}
         }
@@ -83,6 +107,7 @@ impl<'a> Asker<'a> {
         if self.scheme.is_some() {
             cases.extend(self.wrong_keys());
         }
+        cases.extend(self.taken());
         cases.extend(self.over_the_limit());
         cases
     }
@@ -90,7 +115,7 @@ impl<'a> Asker<'a> {
     /// The right request, and what a record's version decides.
     fn answers<'n>(&self, status: u16, fields: impl Iterator<Item = &'n str>, tag: Option<&Value>) -> Vec<HttpCase> {
         let is_item = self.path.contains('{');
-        if is_item && self.before.is_none() {
+        if is_item && self.maker.is_none() {
             return vec![self.missing()];
         }
         let request = || match &self.right {
@@ -148,7 +173,7 @@ impl<'a> Asker<'a> {
             return Vec::new();
         };
         let mut replayed = self.case("answers a repeated request as before", keyed("same", &once), *status);
-        replayed.before = Some(keyed("same", &once));
+        replayed.before = vec![keyed("same", &once)];
         replayed.expect.headers.insert("idempotency-replayed".to_owned(), "true".to_owned());
         if answers_id(self.endpoint) {
             replayed = replayed.with_body(&json!({"id": ID}));
@@ -160,7 +185,7 @@ impl<'a> Asker<'a> {
             let shows = "refuses another request with the same key";
             let mut reused = self.problem(shows, keyed("other", &other), Problem::IdempotencyKeyReused);
             let text = self.right.to_string().replace(UNIQUE, "reused");
-            reused.before = serde_json::from_str(&text).ok().map(|body| keyed("other", &body));
+            reused.before = serde_json::from_str(&text).ok().map(|body| keyed("other", &body)).into_iter().collect();
             cases.push(reused);
         }
         cases
@@ -187,8 +212,61 @@ impl<'a> Asker<'a> {
         };
         request.path = self.path_with(NOBODY);
         let mut case = self.problem("knows no record of another key", request, Problem::NotFound);
-        case.before = None;
+        case.before.clear();
         case
+    }
+
+    /// What must be unique and is another record's already.
+    fn taken(&self) -> Option<HttpCase> {
+        let maker = self.maker.as_ref()?;
+        let mark = format!("taken-{}", self.method.to_ascii_lowercase());
+        let body = taken(self.endpoint, self.tables, &mark)?;
+        let mut case = self.case("refuses what another record has", self.request().with_body(&body), 409);
+        // The first record is the one that is asked for.
+        case.before.extend(maker.taken(&mark));
+        Some(as_problem(case, Problem::Conflict))
+    }
+
+    /// A list that the caller has, one that a filter makes shorter, and the page behind a page.
+    fn lists(&self) -> Vec<HttpCase> {
+        let with = |query: &str| {
+            let mut request = self.request();
+            request.path = format!("{}?{query}", self.path);
+            request
+        };
+        let mut known = self.case("is not modified for whoever has the list", self.request(), 304);
+        known.before = vec![self.request()];
+        known.request.headers.insert("if-none-match".to_owned(), TAG.to_owned());
+        let mut cases = vec![known];
+        let Some(maker) = &self.maker else { return cases };
+        let mut second = self.case("goes on behind a page", with(&format!("limit=1&cursor={NEXT}")), 200);
+        second.before = vec![maker.any(), maker.any(), with("limit=1")];
+        cases.push(second.with_body(&json!({"items": [{"id": ID}], "next": ANY})));
+        if let Some((parameter, value)) = self.filter(maker) {
+            let query = form_urlencoded(&parameter, &value);
+            let mut found = self.case(&format!("keeps the rows of one `{parameter}`"), with(&query), 200);
+            let mut body = acceptable(maker.endpoint, maker.tables);
+            body[parameter] = value.into();
+            found.before = vec![maker.with(&body)];
+            cases.push(found.with_body(&json!({"items": [{"id": ID}], "next": null})));
+        }
+        cases
+    }
+
+    /// A column that may be asked for a value, and a value that no other case gives it.
+    fn filter(&self, maker: &Maker<'_>) -> Option<(String, String)> {
+        let fields = &shape_of(maker.endpoint)?.fields;
+        let holes = self.endpoint.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, Step::Validate(Input::Listing(holes))) => Some(holes),
+            _ => None,
+        })?;
+        holes.filters.iter().filter(|(_, comparisons)| comparisons.contains(&Comparison::Equal)).find_map(
+            |(column, _)| {
+                let field = fields.iter().find(|field| field.name.as_str() == column.as_str())?;
+                let value = marked(field, "found-by-filter")?;
+                Some((column.to_string(), value.as_str()?.to_owned()))
+            },
+        )
     }
 
     fn path_with(&self, key: &str) -> String {
@@ -211,7 +289,7 @@ impl<'a> Asker<'a> {
         HttpCase {
             name: format!("{} {} {shows}", self.method, self.path),
             repeat: 1,
-            before: self.before.clone(),
+            before: self.maker.iter().filter(|_| self.path.contains('{')).map(Maker::any).collect(),
             request,
             expect: Expectation { status, headers, body: None },
         }
@@ -221,11 +299,10 @@ impl<'a> Asker<'a> {
         let mut case = self.case(shows, request, problem.status());
         // Only the version of a record that is there can be another one.
         if problem != Problem::PreconditionFailed {
-            case.before = None;
+            case.before.clear();
             case.request.path = case.request.path.replace(ID, NOBODY);
         }
-        case.expect.headers.insert("content-type".to_owned(), "application/problem+json".to_owned());
-        case.with_body(&json!({"type": problem.type_uri(), "status": problem.status()}))
+        as_problem(case, problem)
     }
 
     fn wrong_bodies(&self, shape: &Shape) -> Vec<HttpCase> {
@@ -378,25 +455,6 @@ fn below(field: &ShapeField) -> Option<Json> {
     Some(below.to_json())
 }
 
-/// The example, with another value in every request where the insert cannot take the same one twice.
-fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
-    let mut body = endpoint.example.clone();
-    let Some(table) = strictly_unique(&endpoint.procedure.body) else { return body };
-    let unique = tables.iter().filter(|known| known.name == *table).flat_map(|table| table.unique.iter().flatten());
-    for column in unique {
-        let field = shape_of(endpoint)
-            .and_then(|shape| shape.fields.iter().find(|field| field.name.as_str() == column.as_str()));
-        let max = field.and_then(|field| field.field_type.max_length()).unwrap_or(u32::MAX) as usize;
-        if let Some(Json::String(text)) = body.get_mut(column.as_str()) {
-            *text = match text.split_once('@') {
-                Some((local, domain)) => format!("{local}{UNIQUE}@{domain}"),
-                None => text.chars().take(max.saturating_sub(UNIQUE_LENGTH)).chain(UNIQUE.chars()).collect(),
-            };
-        }
-    }
-    body
-}
-
 /// Whether the answer tells which record was made.
 fn answers_id(endpoint: &Endpoint) -> bool {
     match final_response(&endpoint.procedure.body) {
@@ -412,26 +470,6 @@ fn final_response(items: &[Item]) -> Option<&Response> {
         Item::Transaction(body) => final_response(body),
         Item::Let(..) | Item::Do(_) | Item::Match(..) => None,
     }
-}
-
-fn shape_of(endpoint: &Endpoint) -> Option<&Shape> {
-    endpoint.procedure.body.iter().find_map(|item| match item {
-        Item::Let(_, Step::Validate(Input::Body(shape) | Input::Changes(shape))) => Some(shape),
-        _ => None,
-    })
-}
-
-/// The table that the items write to in a way that a taken value makes fail.
-fn strictly_unique(items: &[Item]) -> Option<&TableName> {
-    items.iter().find_map(|item| match item {
-        Item::Let(_, Step::Write(write)) | Item::Do(Step::Write(write)) => match write {
-            Write::Insert { table, on_conflict: OnConflict::Fail, .. } | Write::Update { table, .. } => Some(table),
-            Write::Insert { .. } | Write::Delete { .. } => None,
-        },
-        Item::Transaction(body) => strictly_unique(body),
-        Item::Match(_, arms) => arms.iter().find_map(|(_, body)| strictly_unique(body)),
-        Item::Let(..) | Item::Do(_) | Item::Exit(..) => None,
-    })
 }
 
 fn request_of(endpoint: &Endpoint) -> Option<(&str, &str)> {
@@ -454,6 +492,18 @@ fn request(method: &str, path: &str, scheme: Option<Scheme>) -> CaseRequest {
         Some(Scheme::AccessToken) | None => BTreeMap::new(),
     };
     CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None }
+}
+
+/// What the answer of the case must say to be that problem.
+fn as_problem(mut case: HttpCase, problem: Problem) -> HttpCase {
+    case.expect.headers.insert("content-type".to_owned(), "application/problem+json".to_owned());
+    case.with_body(&json!({"type": problem.type_uri(), "status": problem.status()}))
+}
+
+/// The parameter as it stands in a query string. Marks are made of letters that need no escaping but `@`, `:` and `/`.
+fn form_urlencoded(parameter: &str, value: &str) -> String {
+    let value = value.replace('@', "%40").replace(':', "%3A").replace('/', "%2F");
+    format!("{parameter}={value}")
 }
 
 fn entry(name: &str, code: &str) -> Json {

@@ -3,6 +3,7 @@
 
 mod api;
 mod behaviour;
+mod body_size;
 mod cases;
 mod codes;
 mod database;

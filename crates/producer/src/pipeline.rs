@@ -110,9 +110,10 @@ pub async fn serve(place: &Place, listen: &str) -> Ended {
 }
 
 async fn serve_workspace(workspace: &Workspace, listen: &str) -> Ended {
+    let end = asked_to_end();
     let serving = Serving::bind(workspace, listen).await?;
     show::listening(&serving);
-    serving.run(asked_to_end()).await?;
+    serving.run(end).await?;
     Ok(COMPLETED)
 }
 
@@ -145,16 +146,20 @@ fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> Run
     RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies }
 }
 
-/// SIGINT or SIGTERM.
-async fn asked_to_end() {
-    let interrupt = tokio::signal::ctrl_c();
+/// SIGINT, or SIGTERM, which is listened for from now on: whoever sees that the server listens may end it.
+fn asked_to_end() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    async move {
+        let interrupt = tokio::signal::ctrl_c();
+        #[cfg(unix)]
+        if let Ok(mut terminate) = terminate {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
         }
-        return;
+        let _ = interrupt.await;
     }
-    let _ = interrupt.await;
 }

@@ -1,6 +1,7 @@
 //! A request's JSON body, read within bounds of size and time. Nothing is read before the headers passed.
 
 use crate::answer::Refusal;
+use crate::service::header;
 use crate::validation::{MAX_DEPTH, depth};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -31,8 +32,8 @@ where
     if !chunked && length.unwrap_or(0) == 0 && body.is_end_stream() {
         return Err(Problem::MalformedBody.into());
     }
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !is_json_media_type(media_type) {
+    let media_type = header(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+    if !is_json_media_type(&media_type) {
         return Err(Problem::UnsupportedMediaType.into());
     }
     if length.is_some_and(|length| length > limit) {

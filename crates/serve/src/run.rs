@@ -9,6 +9,7 @@ use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
 use crate::program::{Bound, Expression, List, Operation, Program, Question};
 use crate::rate_limit::{Limiter, Standing, Verdict};
+use crate::service::header;
 use bytes::Bytes;
 use dialect::AnswerStatements;
 use http::{HeaderMap, Method, Uri};
@@ -225,7 +226,7 @@ where
         frame: &Frame,
     ) -> Result<(), Failure> {
         let presented = presented_key(self.headers);
-        let known = match presented {
+        let known = match &presented {
             Some(key) => self.surroundings.keys.find(key, frame.facts.arrived).await?,
             None => None,
         };
@@ -634,13 +635,13 @@ fn by_address(frame: &Frame) -> String {
 }
 
 /// `X-API-Key` wins where both are sent; an empty one is none.
-fn presented_key(headers: &HeaderMap) -> Option<&str> {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
+fn presented_key(headers: &HeaderMap) -> Option<String> {
     let bearer = || {
-        let (scheme, rest) = text("authorization")?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim_start_matches(' '))
+        let sent = header(headers, "authorization")?;
+        let (scheme, rest) = sent.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim_start_matches(' ').to_owned())
     };
-    text("x-api-key").filter(|key| !key.is_empty()).or_else(|| bearer().filter(|key| !key.is_empty()))
+    header(headers, "x-api-key").filter(|key| !key.is_empty()).or_else(|| bearer().filter(|key| !key.is_empty()))
 }
 
 /// UTC with milliseconds: `2026-01-02T03:04:05.678Z`.

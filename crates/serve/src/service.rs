@@ -379,9 +379,9 @@ fn unless_known(answer: Answer, method: &Method, headers: &HeaderMap) -> Answer 
     }
 }
 
-/// All values of a header that is a list, as one.
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+/// All values of a header as one (RFC 9110, 5.3): two keys are no key.
+pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect();
     (!values.is_empty()).then(|| values.join(", "))
 }
 
@@ -403,13 +403,9 @@ fn decoded(segment: &str) -> Option<String> {
 }
 
 fn request_id(headers: &HeaderMap) -> String {
-    let is_good = |text: &&str| {
+    let is_good = |text: &String| {
         (1..=MAX_REQUEST_ID).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
-    headers
-        .get("x-request-id")
-        .and_then(|value| value.to_str().ok())
-        .filter(is_good)
-        .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+    header(headers, "x-request-id").filter(is_good).unwrap_or_else(|| uuid::Uuid::now_v7().to_string())
 }

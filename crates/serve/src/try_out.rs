@@ -4,7 +4,7 @@ use crate::service::Service;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use plan::http_case::{Answer, CaseKeys, CaseRequest, HttpCase, ID, UNIQUE};
+use plan::http_case::{Answer, CaseKeys, CaseRequest, HttpCase, Known, UNIQUE};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,37 +15,31 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// When the case is no HTTP request.
 pub async fn try_case(service: &Service, case: &HttpCase, keys: &CaseKeys) -> Result<Vec<String>, http::Error> {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let mut known = Known { keys, id: None };
-    if let Some(before) = &case.before {
-        let answer = reduce(service.handle(request(before, &known)?, address).await).await;
-        known.id = answer.id();
+    let mut known = Known::default();
+    for before in &case.before {
+        let answer = reduce(service.handle(request(before, &known, keys)?, address).await).await;
+        known.note(&answer);
         if !(200..300).contains(&answer.status) {
             return Ok(vec![format!("the request before was answered {}", answer.status)]);
         }
     }
     let mut differences = Vec::new();
     for _ in 0..case.repeat {
-        let answer = service.handle(request(&case.request, &known)?, address).await;
-        differences = case.expect.differences(&reduce(answer).await, known.id.as_deref());
+        let answer = service.handle(request(&case.request, &known, keys)?, address).await;
+        differences = case.expect.differences(&reduce(answer).await, &known);
     }
     Ok(differences)
 }
 
-/// What stands for the placeholders of a case.
-struct Known<'a> {
-    keys: &'a CaseKeys,
-    id: Option<String>,
-}
-
-fn request(sent: &CaseRequest, known: &Known<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
-    let path = known.id.as_ref().map_or_else(|| sent.path.clone(), |id| sent.path.replace(ID, id));
-    let mut request = Request::builder().method(sent.method.as_str()).uri(path).header("host", "localhost");
+fn request(sent: &CaseRequest, known: &Known, keys: &CaseKeys) -> Result<Request<Full<Bytes>>, http::Error> {
+    let mut request =
+        Request::builder().method(sent.method.as_str()).uri(known.filled(&sent.path)).header("host", "localhost");
     let stated = sent.headers.contains_key("content-type");
     if sent.body.is_some() && !stated {
         request = request.header("content-type", "application/json");
     }
     for (name, value) in &sent.headers {
-        request = request.header(name, known.keys.filled(value));
+        request = request.header(name, known.filled(&keys.filled(value)));
     }
     let body = match (&sent.body, &sent.text) {
         (Some(body), _) => body.to_string().replace(UNIQUE, &unique()),

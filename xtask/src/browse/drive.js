@@ -1,10 +1,10 @@
 // Carries out the sample task about products, serves it with both servers, opens the reference page of each in Chromium, gives it an
-// API key, and has it call the API. Comes in: `node drive.js <producer> <task> <packages of the application> <chromium> <pictures>`;
+// API key, and has it call the API; then uses the emitted client as a page would. Comes in: `node drive.js <producer> <task> <packages of the application> <chromium> <pictures>`;
 // goes out: a line for each server and pictures in that folder, or what is wrong and status 1.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
@@ -29,10 +29,11 @@ try {
   symlinkSync(packages, join(application, 'node_modules'));
 
   const native = await listening(producer, ['serve', '--listen', '127.0.0.1:0', '--workspace', workspace]);
-  await browse('native', native, key);
+  const client = readFileSync(join(application, 'client/products-articles-client.js'), 'utf8');
+  await browse('native', native, key, client);
   const settings = { HOST: '127.0.0.1', PORT: '0', DATABASE_URL: `file:${workspace}/.producer/data/embedded.sqlite` };
   const node = await listening('node', ['server.js'], { cwd: application, env: { ...process.env, ...settings } });
-  await browse('node', node, key);
+  await browse('node', node, key, client);
 } finally {
   for (const server of servers) server.kill('SIGKILL');
   rmSync(workspace, { recursive: true, force: true });
@@ -56,13 +57,15 @@ function listening(command, words, options) {
   });
 }
 
-async function browse(name, server, key) {
+async function browse(name, server, key, client) {
   const userDataDir = join(workspace, `profile-${name}`);
   const browser = await puppeteer.launch({ executablePath, userDataDir, args: chromiumFlags });
   try {
     const page = await browser.newPage();
     const requests = await visit(page, server, key, join(pictures, name));
     console.log(`ok    ${name}: ${requests} requests, all to ${server}`);
+    const records = await useClient(await browser.newPage(), server, key, client);
+    console.log(`ok    ${name}: the client read ${records} records`);
   } finally {
     await browser.close();
   }
@@ -114,4 +117,22 @@ async function visit(page, server, key, folder) {
   assert.deepEqual(requests.filter((url) => !url.startsWith(`${server}/`) && !url.startsWith('data:')), []);
   assert.deepEqual(complaints, []);
   return requests.length;
+}
+
+/** Uses the emitted client as a script of a page does. @returns {Promise<number>} how many records it read */
+async function useClient(page, server, key, client) {
+  // The page may have any script: it is not about the policy of this API's own page.
+  await page.setBypassCSP(true);
+  await page.goto(`${server}/healthz`);
+  const read = await page.evaluate(async (source, apiKey) => {
+    const script = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+    const { ProductsArticlesClient } = await import(script);
+    const api = new ProductsArticlesClient({ baseUrl: location.origin, apiKey });
+    for (const stock of [1, 2, 3]) await api.createProduct({ name: 'Lamp', stock });
+    const stocks = [];
+    for await (const { stock } of api.allProducts({ limit: 2, name: 'Lamp', sort: 'created_at' })) stocks.push(stock);
+    return stocks;
+  }, client, key);
+  assert.deepEqual(read.slice(-3), [1, 2, 3]);
+  return read.length;
 }

@@ -38,7 +38,7 @@ export function createApplication({ database, metrics, openapi, answerTimeout = 
     /** The listener for a server; the routes added so far are the ones it knows. */
     listener() {
       const router = createRouter(routes, answerTimeout, metrics);
-      return (incoming, outgoing) => {
+      const listen = (incoming, outgoing) => {
         const request = new Request(incoming, outgoing);
         incoming.request = request;
         metrics.inFlight.inc();
@@ -48,11 +48,19 @@ export function createApplication({ database, metrics, openapi, answerTimeout = 
         }
         router(incoming, outgoing, (error) => fail(request, error ?? new Problem('not_found'), metrics));
       };
+      // The parser of Node.js lets no method through that it does not know; no route has one.
+      return Object.assign(listen, { refusalOfMethod: (path) => refusalOfMethod(routes, path) });
     },
   };
 
   addOperationalRoutes(application, { database, metrics, openapi });
   return application;
+}
+
+function refusalOfMethod(routes, path) {
+  const fits = (pattern) => new RegExp(`^${pattern.replace(/[.+]/g, '\\$&').replace(/\{[^}]+\}/g, '[^/]+')}$`).test(path);
+  const pattern = [...routes.keys()].sort(literalsFirst).find(fits);
+  return pattern ? new Problem('method_not_allowed', { allow: allowedMethods(routes.get(pattern)) }) : new Problem('not_found');
 }
 
 function createRouter(routes, answerTimeout, metrics) {

@@ -2,7 +2,7 @@
 
 import { uuidv7 } from './identifiers.js';
 
-const requestIdShape = /^[A-Za-z0-9._-]{1,64}$/;
+export const requestIdShape = /^[A-Za-z0-9._-]{1,64}$/;
 
 export class Request {
   #callbacks = [];
@@ -12,9 +12,9 @@ export class Request {
    * @param {import('node:http').ServerResponse} outgoing
    */
   constructor(incoming, outgoing) {
-    const proposedId = incoming.headers['x-request-id'];
     this.incoming = incoming;
     this.outgoing = outgoing;
+    const proposedId = this.header('x-request-id');
     this.id = requestIdShape.test(proposedId ?? '') ? proposedId : uuidv7();
     this.method = incoming.method;
     /** The time of arrival, UTC with milliseconds; rows and events of this request are dated with it. */
@@ -30,8 +30,9 @@ export class Request {
     this.body = Buffer.alloc(0);
   }
 
+  /** The values of a header, as one where it was sent more than once: two keys are no key. */
   header(name) {
-    return this.incoming.headers[name];
+    return this.incoming.headersDistinct[name]?.join(', ');
   }
 
   /** How often the header was sent. */

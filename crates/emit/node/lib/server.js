@@ -3,6 +3,7 @@
 import http from 'node:http';
 import { uuidv7 } from './identifiers.js';
 import { Problem } from './problem.js';
+import { requestIdShape } from './request.js';
 import { standingHeaders } from './response.js';
 
 const HEADERS_TIMEOUT = 10_000;
@@ -10,7 +11,7 @@ const HEADERS_TIMEOUT = 10_000;
 const REQUEST_TIMEOUT = 30_000;
 const CHECK_INTERVAL = 1000;
 
-/** @param {http.RequestListener} listener */
+/** @param {http.RequestListener & { refusalOfMethod(path: string): Problem }} listener what an application gives */
 export function createServer(listener) {
   // Socket -> its latest request and response.
   const latest = new WeakMap();
@@ -29,7 +30,9 @@ export function createServer(listener) {
   // `100 Continue` is sent by whoever reads the body, so that a refused body is never asked for.
   server.on('checkContinue', onRequest);
   server.on('checkExpectation', onRequest);
-  server.on('clientError', (error, socket) => refuse(error, socket, latest.get(socket)));
+  // A tunnel is nothing that an API offers.
+  server.on('connect', (incoming, socket) => write(socket, new Problem('not_found'), uuidv7()));
+  server.on('clientError', (error, socket) => refuse(error, socket, latest.get(socket), listener));
   return server;
 }
 
@@ -45,15 +48,36 @@ export function listen(server, { host, port }) {
   });
 }
 
-function refuse(error, socket, exchange) {
+function refuse(error, socket, exchange, listener) {
   if (!socket.writable || error.code === 'ECONNRESET' || !isAwaitingAnswer(exchange)) {
     socket.destroy();
     return;
   }
-  const problem = new Problem(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'malformed_request');
-  const requestId = uuidv7();
+  const asked = error.code === 'HPE_INVALID_METHOD' ? headIn(error.rawPacket) : undefined;
+  if (asked) return write(socket, listener.refusalOfMethod(asked.path), asked.requestId);
+  write(socket, new Problem(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'malformed_request'), uuidv7());
+}
+
+// The head of a request that is right but for a method that the parser does not know, where the packet begins with it.
+function headIn(packet) {
+  const [head, ...rest] = packet.toString('latin1').split('\r\n\r\n');
+  const [line, ...headers] = head.split('\r\n');
+  const [, path] = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ (\/[^ ?#]*)[^ ]* HTTP\/1\.1$/.exec(line) ?? [];
+  const valuesOf = (name) => headers.filter((header) => header.toLowerCase().startsWith(`${name}:`));
+  if (rest.length === 0 || path === undefined || valuesOf('host').length === 0) return undefined;
+  const proposedId = valuesOf('x-request-id').map((header) => header.slice('x-request-id:'.length).trim()).join(', ');
+  return { path, requestId: requestIdShape.test(proposedId) ? proposedId : uuidv7() };
+}
+
+function write(socket, problem, requestId) {
   const { status, headers, text } = problem.toResponse(requestId);
-  const allHeaders = { ...standingHeaders, 'X-Request-Id': requestId, ...headers, 'Content-Length': Buffer.byteLength(text) };
+  const allHeaders = {
+    ...standingHeaders,
+    'X-Request-Id': requestId,
+    ...headers,
+    Connection: 'close',
+    'Content-Length': Buffer.byteLength(text),
+  };
   const lines = Object.entries(allHeaders).map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.write(`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n${lines}\r\n${text}`);
   socket.destroySoon();

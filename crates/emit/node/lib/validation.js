@@ -10,6 +10,7 @@ import { Decimal, decimalOf, parseDecimal } from './decimal.js';
 import { Problem } from './problem.js';
 
 export const ERROR_LIMIT = 100;
+/** RFC 5321 gives a path 256 octets with its brackets. */
 const EMAIL_LIMIT = 254;
 const LENGTH_OF_TIMES = '2026-01-02T03:04:05.678Z'.length;
 const WHITE_SPACE = ' \t\n\v\f\r';
@@ -24,29 +25,33 @@ const emailShape =
 const kinds = {
   line: { controls },
   text: { controls: controlsOfText },
-  email: { controls, accepts: isEmail, detail: 'must be an e-mail address' },
+  email: { controls, maximum: EMAIL_LIMIT, accepts: isEmail, detail: 'must be an e-mail address' },
   phone: { controls, accepts: isPhone, detail: 'must be a telephone number' },
   url: { controls, accepts: isUrl, detail: 'must be a URL' },
+  // What programs write is taken as it stands: an empty text is none of these.
   choice: {
     controls,
+    asItStands: true,
     accepts: (value, { words }) => words.includes(value),
     detail: ({ words }) => `must be one of ${words.join(', ')}`,
   },
   code: {
     controls,
+    asItStands: true,
     accepts: (value, { letters }) => value.length === letters && /^[a-z]+$/i.test(value),
     detail: ({ letters }) => `must be a code of ${letters} letters`,
     kept: (value) => value.toUpperCase(),
   },
-  date: { controls, accepts: isDate, detail: 'must be a date such as 2026-01-02' },
+  date: { controls, asItStands: true, accepts: isDate, detail: 'must be a date such as 2026-01-02' },
   // Kept in one form, so that texts are equal where times are, and in their order.
   timestamp: {
     controls,
+    asItStands: true,
     accepts: isTimestamp,
     detail: 'must be a time such as 2026-01-02T03:04:05Z',
     kept: (value) => new Date(value).toISOString(),
   },
-  uuid: { controls, accepts: isUuid, detail: 'must be a UUID', kept: (value) => value.toLowerCase() },
+  uuid: { controls, asItStands: true, accepts: isUuid, detail: 'must be a UUID', kept: (value) => value.toLowerCase() },
 };
 
 // Kinds that are no strings, with how they are read from the text of a parameter. A number beyond 2^53 would not be the one
@@ -105,7 +110,9 @@ export function checkParameter(text, column) {
 /** The value that a cursor holds for a column; `undefined` where it is of another type. Its form is not looked at. */
 export function cursorValue(value, { kind, scale }) {
   if (kind === 'decimal') return typeof value === 'string' ? parseDecimal(value, scale).value : undefined;
-  return (otherTypes[kind]?.accepts(value) ?? typeof value === 'string') ? value : undefined;
+  // `+ 0` makes 0 of -0.
+  const plain = typeof value === 'number' ? value + 0 : value;
+  return (otherTypes[kind]?.accepts(plain) ?? typeof plain === 'string') ? plain : undefined;
 }
 
 function checkFields(document, shape, isAsked) {
@@ -130,24 +137,21 @@ function checkFields(document, shape, isAsked) {
 
 // The order of these checks is part of the API: the first that fails is the one reported.
 function checkField(given, field) {
-  const { kind, required = false, minimum = 0, maximum = Infinity } = field;
+  const { kind, required = false, minimum = 0, maximum = kinds[kind]?.maximum ?? Infinity } = field;
   const absent = required ? { code: 'required', detail: 'is required' } : { value: defaultOf(field) };
   if (given === undefined || given === null) return absent;
   if (kind === 'decimal' && typeof given === 'number') return within(decimalOf(given, field.scale), field);
   const otherType = otherTypes[kind];
   if (otherType) return otherType.accepts(given) ? within({ value: given }, field) : { code: 'type', detail: otherType.detail };
   if (typeof given !== 'string') return { code: 'type', detail: kind === 'decimal' ? 'must be a decimal number' : 'must be a string' };
-  const value = trim(given);
-  if (value === '') return absent;
-  if (kind === 'decimal') {
-    if (controls.test(value)) return { code: 'invalid_character', detail: 'must not contain control characters' };
-    return within(parseDecimal(value, field.scale), field);
-  }
+  if (kind === 'decimal') return within(parseDecimal(given, field.scale), field);
+  // What was sent is counted, as a document's `maxLength` does; the white space goes afterwards.
+  if (countCodePoints(given) > maximum) return { code: 'too_long', detail: `must have at most ${maximum} characters` };
   const rules = kinds[kind];
+  const value = rules.asItStands ? given : trim(given);
+  if (value === '' && !rules.asItStands) return absent;
   if (rules.controls.test(value)) return { code: 'invalid_character', detail: 'must not contain control characters' };
-  const length = countCodePoints(value);
-  if (length > maximum) return { code: 'too_long', detail: `must have at most ${maximum} characters` };
-  if (length < minimum) return { code: 'too_short', detail: `must have at least ${minimum} characters` };
+  if (countCodePoints(value) < minimum) return { code: 'too_short', detail: `must have at least ${minimum} characters` };
   if (rules.accepts && !rules.accepts(value, field)) {
     return { code: 'format', detail: typeof rules.detail === 'function' ? rules.detail(field) : rules.detail };
   }
@@ -190,7 +194,7 @@ function countCodePoints(string) {
 }
 
 function isEmail(value) {
-  return value.length <= EMAIL_LIMIT && emailShape.test(value);
+  return emailShape.test(value);
 }
 
 function isPhone(value) {
@@ -199,12 +203,16 @@ function isPhone(value) {
 }
 
 function isUrl(value) {
-  return /^https?:\/\/\S+$/i.test(value);
+  // U+0085 is white space in Unicode, and none in JavaScript.
+  return /^https?:\/\/[^\s\u0085]+$/i.test(value);
 }
+
+const timestampShape =
+  /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
 // RFC 3339. `Date` alone would take 30 February for 2 March, and 24:00 for the next day.
 function isTimestamp(value) {
-  const parts = /^(\d{4}-\d\d-\d\d)T(?!24)\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.exec(value);
+  const parts = timestampShape.exec(value);
   const time = new Date(value);
   // In UTC the year may have another number of digits.
   if (!parts || Number.isNaN(time.getTime()) || time.toISOString().length !== LENGTH_OF_TIMES) return false;

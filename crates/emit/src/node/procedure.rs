@@ -1,7 +1,7 @@
 //! Procedures as JavaScript: each endpoint becomes a function that reads like its procedure, one statement a step.
 //! It decides nothing: a step that it has no words for is an error.
 
-use super::listing::KEY;
+use super::listing::{KEY, description};
 use super::middleware::type_rules;
 use super::module::{Import, Module, Shared};
 use super::names::{Names, camel_case};
@@ -14,7 +14,7 @@ use crate::outline::{
 use plan::procedure::{
     Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Scheme, Step, Writes,
 };
-use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
+use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::Value;
 use plan::{Problem, Scope, print};
 use std::collections::BTreeSet;
@@ -304,13 +304,12 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn listing_validation(&mut self, holes: &Holes) -> Result<Expression, EmitError> {
-        let constant =
-            match self.listing.filter(|listing| listing.holes == holes) {
-                Some(listing) => self.module.listings.iter().find(|constant| {
-                    constant.listing.holes == holes && constant.listing.query.from == listing.query.from
-                }),
-                None => None,
-            };
+        // Lists of which the same may be asked share a constant, whatever table they read.
+        let description = match self.listing.filter(|listing| listing.holes == holes) {
+            Some(listing) => Some(description(self.module.plan, &self.procedure.name, listing)?.flat()),
+            None => None,
+        };
+        let constant = self.module.listings.iter().find(|constant| Some(constant.description.flat()) == description);
         let Some(constant) = constant.map(|constant| constant.name.clone()) else {
             return self.malformed("what is asked of a list fills no query".to_owned());
         };
@@ -374,7 +373,7 @@ impl<'a> Writer<'_, 'a> {
                 ("insert", table, "insert")
             }
             Write::Insert { table, .. } => ("insert", table, "run"),
-            Write::Update { table, .. } => ("update", table, "run"),
+            Write::Update { table, set, .. } => (self.verb_of(set), table, "run"),
             Write::Delete { table, .. } => ("delete", table, "run"),
         };
         let constant = self.module.statement(verb, table, None, lowered.text);
@@ -387,6 +386,25 @@ impl<'a> Writer<'_, 'a> {
         };
         self.bind(script, slot, &outcome);
         Ok(())
+    }
+
+    /// What an update does: it replaces a record by the body, changes what was given, or something else.
+    fn verb_of(&self, set: &[(ColumnName, Assigned)]) -> &'static str {
+        if set.iter().any(|(_, assigned)| matches!(assigned, Assigned::IfGiven(..))) {
+            return "change";
+        }
+        let is_set = |slot: &SlotName, field: &FieldName| {
+            set.iter().any(|(_, assigned)| {
+                matches!(assigned, Assigned::Value(Value::Field(from, name)) if from == slot && name == field)
+            })
+        };
+        let replaces = flattened(&self.procedure.body).into_iter().any(|item| match item {
+            Item::Let(slot, Step::Validate(Input::Body(shape))) => {
+                shape.fields.iter().all(|field| is_set(slot, &field.name))
+            }
+            _ => false,
+        });
+        if replaces { "replace" } else { "update" }
     }
 
     /// The payload stands in a variable of its own where the call would be too long with it.

@@ -1,6 +1,6 @@
 //! What an operation takes beside its body: path, query and header parameters, for the document and for people.
 
-use super::schema::type_schema;
+use super::accepted::value_schema;
 use crate::node::filter_parameter;
 use crate::outline::{Guard, Listing, Outline, Repeatable};
 use plan::Plan;
@@ -107,10 +107,7 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
     for (column, comparisons) in &listing.holes.filters {
         let Some(declared) = plan.database.column(&listing.query.from, column) else { continue };
         for comparison in comparisons {
-            let mut schema = type_schema(&declared.field_type);
-            if let Some(max) = declared.field_type.max_length() {
-                schema["maxLength"] = max.into();
-            }
+            let schema = value_schema(&declared.field_type, 0);
             let description = format!("Only rows whose `{column}` {} this.", comparison_text(*comparison));
             let name = filter_parameter(column, *comparison);
             found.push(query(&name, schema, declared.field_type.describe(), description));

@@ -5,34 +5,28 @@ use crate::outline::{Body, Outline, RowField};
 use plan::api::DocumentationFormat;
 use plan::database::Nullability;
 use plan::procedure::ResponseField;
-use plan::shape::{Presence, ShapeField};
+use plan::shape::Presence;
 use serde_json::{Map, Value, json};
+use vocab::FieldType;
 use vocab::decimal::DIGITS;
-use vocab::{Bounds, Datum, FieldType};
+
+/// The greatest whole number that every JSON reader holds exactly: 2^53 - 1.
+const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
 impl Writer {
     pub fn body_schema(&self, body: Body<'_>) -> Value {
         let mut properties = Map::new();
         let mut required: Vec<&str> = Vec::new();
         for field in &body.shape().fields {
-            let mut schema = self.input_schema(field);
-            if let Some(max) = field.field_type.max_length() {
-                schema["maxLength"] = field.max_length.unwrap_or(max).into();
-                match field.presence {
-                    Presence::Required => schema["minLength"] = field.min_length.max(1).into(),
-                    // Empty counts as absent, so only a single character may be too short.
-                    Presence::Optional => {}
-                }
-            }
+            let mut schema = self.field_schema(field);
             describe(&mut schema, &field.description);
             if let Some(default) = &field.default {
                 schema["default"] = default.to_json();
             }
             match (field.presence, body) {
                 (Presence::Required, Body::Record(_)) => required.push(field.name.as_str()),
-                // It may be left out, and never be emptied.
-                (Presence::Required, Body::Changes(_)) => {}
-                (Presence::Optional, _) => self.nullable(&mut schema),
+                // A change may leave it out, and never empty it.
+                (Presence::Required, Body::Changes(_)) | (Presence::Optional, _) => {}
             }
             properties.insert(field.name.to_string(), schema);
         }
@@ -89,48 +83,6 @@ impl Writer {
             (DocumentationFormat::OpenApi31, kind) => schema["type"] = json!([kind, "null"]),
         }
     }
-
-    /// What a request may bring for the field, which is more than what an answer holds: numbers for decimal numbers, small
-    /// letters for codes.
-    fn input_schema(&self, field: &ShapeField) -> Value {
-        let mut schema = match &field.field_type {
-            FieldType::Decimal { scale } => {
-                let text = json!({"type": "string", "pattern": decimal_pattern(*scale, "?", "1,")});
-                let mut number = json!({"type": "number"});
-                bound(&mut number, &field.bounds.of_type(&field.field_type));
-                match self.format {
-                    DocumentationFormat::OpenApi30 => json!({"oneOf": [text, number]}),
-                    DocumentationFormat::OpenApi31 => {
-                        number["type"] = json!(["string", "number"]);
-                        number["pattern"] = text["pattern"].clone();
-                        number
-                    }
-                }
-            }
-            FieldType::Code { letters } => json!({"type": "string", "pattern": format!("^[A-Za-z]{{{letters}}}$")}),
-            FieldType::Json => match self.format {
-                DocumentationFormat::OpenApi30 => {
-                    json!({"oneOf": [{"type": "object"}, {"type": "array", "items": {}}]})
-                }
-                DocumentationFormat::OpenApi31 => json!({"type": ["object", "array"]}),
-            },
-            FieldType::Line { .. }
-            | FieldType::Text { .. }
-            | FieldType::Email
-            | FieldType::Phone
-            | FieldType::Url
-            | FieldType::Choice { .. }
-            | FieldType::Integer
-            | FieldType::Boolean
-            | FieldType::Date
-            | FieldType::Timestamp
-            | FieldType::Uuid => type_schema(&field.field_type),
-        };
-        if field.field_type == FieldType::Integer {
-            bound(&mut schema, &field.bounds);
-        }
-        schema
-    }
 }
 
 /// A field that the task alone names has no description.
@@ -151,31 +103,20 @@ fn object_schema(properties: Map<String, Value>) -> Value {
     schema
 }
 
-/// A decimal number as a text: how its point may be missing, and how few digits may stand behind it.
-fn decimal_pattern(scale: u8, point: &str, least: &str) -> String {
-    format!("^-?[0-9]{{1,{}}}(\\.[0-9]{{{least}{scale}}}){point}$", DIGITS - scale)
-}
-
-fn bound(schema: &mut Value, bounds: &Bounds) {
-    let number = |bound: &Datum| bound.plain().parse::<serde_json::Number>().ok();
-    if let Some(minimum) = bounds.minimum.as_ref().and_then(number) {
-        schema["minimum"] = minimum.into();
-    }
-    if let Some(maximum) = bounds.maximum.as_ref().and_then(number) {
-        schema["maximum"] = maximum.into();
-    }
-}
-
+/// What a value of the type is, wherever it stands. E-mail addresses and URLs have no `format`: those of JSON Schema refuse what
+/// people use (`a..b@example.com`, `https://example.com/ü`) and the servers take.
 pub fn type_schema(field_type: &FieldType) -> Value {
     match field_type {
-        FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Phone => json!({"type": "string"}),
-        FieldType::Email => json!({"type": "string", "format": "email"}),
-        FieldType::Url => json!({"type": "string", "format": "uri"}),
+        FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Phone | FieldType::Email | FieldType::Url => {
+            json!({"type": "string"})
+        }
         FieldType::Choice { words } => json!({"type": "string", "enum": words}),
         FieldType::Code { letters } => json!({"type": "string", "pattern": format!("^[A-Z]{{{letters}}}$")}),
-        FieldType::Integer => json!({"type": "integer", "format": "int64"}),
+        FieldType::Integer => {
+            json!({"type": "integer", "format": "int64", "minimum": -MAX_SAFE_INTEGER, "maximum": MAX_SAFE_INTEGER})
+        }
         FieldType::Decimal { scale } => {
-            json!({"type": "string", "format": "decimal", "pattern": decimal_pattern(*scale, "", "")})
+            json!({"type": "string", "format": "decimal", "pattern": decimal_pattern(*scale)})
         }
         FieldType::Date => json!({"type": "string", "format": "date"}),
         FieldType::Boolean => json!({"type": "boolean"}),
@@ -183,4 +124,9 @@ pub fn type_schema(field_type: &FieldType) -> Value {
         FieldType::Uuid => json!({"type": "string", "format": "uuid"}),
         FieldType::Json => json!({}),
     }
+}
+
+/// A decimal number with all its decimals.
+fn decimal_pattern(scale: u8) -> String {
+    format!("^-?[0-9]{{1,{}}}(\\.[0-9]{{{scale}}})$", DIGITS - scale)
 }

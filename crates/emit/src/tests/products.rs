@@ -284,7 +284,7 @@ fn the_endpoints_of_records() {
 
             const findProductRowVersion = `SELECT id, row_version FROM products WHERE id = ?`;
 
-            const updateProduct = `UPDATE products SET name = CASE WHEN ? THEN ? ELSE name END, note = CASE WHEN ? THEN ? ELSE note END, active = CASE WHEN ? THEN ? ELSE active END, stock = CASE WHEN ? THEN ? ELSE stock END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
+            const changeProduct = `UPDATE products SET name = CASE WHEN ? THEN ? ELSE name END, note = CASE WHEN ? THEN ? ELSE note END, active = CASE WHEN ? THEN ? ELSE active END, stock = CASE WHEN ? THEN ? ELSE stock END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
             const deleteProduct = `DELETE FROM products WHERE id = ?`;
 
@@ -370,7 +370,7 @@ fn the_endpoints_of_records() {
                   if (!row) throw new Problem('not_found');
                   const current = isCurrent(request, row.row_version);
                   if (!current) throw new Problem('precondition_failed');
-                  transaction.run(updateProduct, [
+                  transaction.run(changeProduct, [
                     input.name !== undefined,
                     input.name,
                     input.note !== undefined,

@@ -32,7 +32,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     };
     body.push(given.once(vec![Item::Do(Step::Write(insert)), given.emit_new(&event)], answer));
     Behaved {
-        summary: format!("stores a {}", given.thing()),
+        summary: format!("stores {}", given.a_thing()),
         body,
         table,
         event: Some((event, given.new_event_fields())),

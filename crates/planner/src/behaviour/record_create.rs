@@ -19,7 +19,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     };
     body.push(given.once(vec![Item::Do(Step::Write(insert)), given.emit_new(&event)], answer));
     Behaved {
-        summary: format!("creates a {}", given.thing()),
+        summary: format!("creates {}", given.a_thing()),
         body,
         table,
         event: Some((event, given.new_event_fields())),

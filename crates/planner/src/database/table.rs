@@ -36,7 +36,7 @@ pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
         table.primary_key = key.iter().map(|column| column.value.clone()).collect();
     }
     keep_times(&mut table);
-    draft.decide(format!("table `{}`", table.name), decision, reason);
+    draft.decide(format!("columns of `{}`", table.name), decision, reason);
     if !draft.add(table, entity, &stated.name.place) {
         return;
     }
@@ -62,7 +62,7 @@ fn of_entity(stated: &spec::Table, entity: &Entity) -> (Table, String, String) {
         true => format!("the catalogue knows `{}`", entity.table),
         false => format!("the catalogue knows `{}`, and the name ends in that", entity.table),
     };
-    (table, format!("each row is {}", entity.comment), reason)
+    (table, format!("those of the entity `{}`", entity.entity), reason)
 }
 
 /// The table of a link that has fields of its own.
@@ -98,7 +98,7 @@ fn of_name(stated: &spec::Table) -> (Table, String, String) {
         stated.name.value
     );
     let comment = format!("one of the {}", stated.name.value.as_str().replace('_', " "));
-    (assembled(stated, comment, vec![name]), "each row has a `name` and what belongs to it".to_owned(), help)
+    (assembled(stated, comment, vec![name]), "a `name`, and what belongs to it".to_owned(), help)
 }
 
 fn of_columns(draft: &mut Draft, stated: &spec::Table) -> (Table, String, String) {
@@ -108,7 +108,7 @@ fn of_columns(draft: &mut Draft, stated: &spec::Table) -> (Table, String, String
     for said in stated.columns.iter().filter(|said| said.unique) {
         table.unique.push(vec![said.name.value.clone()]);
     }
-    (table, "has the columns of the task".to_owned(), "the task says them, which wins over the catalogue".to_owned())
+    (table, "those of the task".to_owned(), "the task says them, which wins over the catalogue".to_owned())
 }
 
 /// The columns between the key and the times, each of which the task may say itself.

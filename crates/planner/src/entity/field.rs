@@ -433,8 +433,15 @@ fn with_example(mut field: Field) -> Field {
             let longer = format!("{}{}", "a".repeat(missing.min(50)), field.example);
             if fits { longer } else { "a@b.co".to_owned() }
         }
-        FieldType::Phone
-        | FieldType::Url
+        FieldType::Phone => {
+            let missing = min.saturating_sub(field.example.chars().count());
+            field.example.replacen(' ', &" ".repeat(missing + 1), 1)
+        }
+        FieldType::Url if field.example.chars().count() < min => {
+            let missing = min - field.example.chars().count();
+            format!("{}/{}", field.example, "x".repeat(missing))
+        }
+        FieldType::Url
         | FieldType::Choice { .. }
         | FieldType::Code { .. }
         | FieldType::Boolean

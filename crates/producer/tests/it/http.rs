@@ -8,7 +8,7 @@ use crate::harness::Sample;
 use crate::harness::client;
 use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Workspace, end};
-use plan::http_case::{ANY, Answer, CaseKeys, CaseRequest, Expectation, HttpCase, ID};
+use plan::http_case::{ANY, Answer, CaseKeys, CaseRequest, Expectation, HttpCase, Known};
 use serde_json::Value as Json;
 use std::fs;
 
@@ -113,35 +113,32 @@ impl Running {
     fn differences(&self, case: &HttpCase, keys: &CaseKeys) -> Vec<String> {
         self.last_answer(case, keys).map_or_else(
             |problem| vec![problem],
-            |(answer, id)| filled(&case.expect, &answer).differences(&answer, id.as_deref()),
+            |(answer, known)| filled(&case.expect, &answer).differences(&answer, &known),
         )
     }
 
-    /// The answer to compare, with the id of what the request before made.
-    fn last_answer(&self, case: &HttpCase, keys: &CaseKeys) -> Result<(Answer, Option<String>), String> {
-        let ask = |request: &CaseRequest| {
+    /// The answer to compare, with what the answers before said.
+    fn last_answer(&self, case: &HttpCase, keys: &CaseKeys) -> Result<(Answer, Known), String> {
+        let mut known = Known::default();
+        let ask = |request: &CaseRequest, known: &Known| {
             let mut request = request.clone();
-            request.headers.values_mut().for_each(|value| *value = keys.filled(value));
+            request.path = known.filled(&request.path);
+            request.headers.values_mut().for_each(|value| *value = known.filled(&keys.filled(value)));
             client::ask(self.server.address, &request, "").map_err(|error| format!("no answer: {error}"))
         };
-        let mut request = case.request.clone();
-        let mut id = None;
-        if let Some(before) = &case.before {
-            let made = ask(before)?;
+        for before in &case.before {
+            let made = ask(before, &known)?;
             if !(200..300).contains(&made.status) {
                 let body = String::from_utf8_lossy(&made.body).into_owned();
                 return Err(format!("the request before was answered {}: {body}", made.status));
             }
-            id = made.id();
+            known.note(&made);
         }
-        if let Some(id) = &id {
-            request.path = request.path.replace(ID, id);
-        }
-        let mut answer = ask(&request)?;
+        let mut answer = ask(&case.request, &known)?;
         for _ in 1..case.repeat {
-            answer = ask(&request)?;
+            answer = ask(&case.request, &known)?;
         }
-        Ok((answer, id))
+        Ok((answer, known))
     }
 }
 

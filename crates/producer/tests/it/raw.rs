@@ -18,6 +18,8 @@ on_both_servers!(
     a_body_announced_too_large_is_refused_though_it_is_sent,
     a_body_that_does_not_arrive_is_answered_408,
     what_is_not_http_is_answered_with_a_problem,
+    a_header_sent_twice_has_both_values,
+    a_tunnel_is_found_nowhere,
     a_connection_goes_on_after_a_refusal,
     head_has_the_headers_of_get_and_no_body,
     a_contact_message_and_its_event_are_stored_together,
@@ -115,6 +117,42 @@ fn what_is_not_http_is_answered_with_a_problem(kind: Kind) {
         assert!(connection.rest().unwrap().is_empty());
     }
     assert_eq!(asked(&server, &get("/healthz")).status, 200);
+}
+
+fn a_header_sent_twice_has_both_values(kind: Kind) {
+    let (workspace, server) = started(kind);
+    let key = workspace.create_key();
+    let answer = |headers: &str| {
+        let mut connection = Connection::open(server.address).unwrap();
+        let length = MESSAGE.len();
+        let head = format!(
+            "POST /api/contact HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
+        );
+        connection.send(format!("{head}{headers}\r\n{MESSAGE}").as_bytes()).unwrap();
+        connection.answer("POST").unwrap()
+    };
+    let sent = format!("X-API-Key: {key}\r\n");
+    assert_eq!(answer(&format!("{sent}X-Request-Id: a\r\n")).headers["x-request-id"], "a");
+    let twice = answer(&format!("{sent}X-Request-Id: a\r\nX-Request-Id: a\r\n"));
+    assert_eq!((twice.status, twice.headers["x-request-id"].len()), (201, 36));
+    must_be_problem(
+        &answer(&format!("{sent}{sent}")),
+        401,
+        "invalid-credentials",
+        "the API key is unknown, expired or revoked",
+    );
+    let bearer = format!("Authorization: Bearer {key}\r\n");
+    assert_eq!(answer(&bearer).status, 201);
+    assert_eq!(answer(&format!("{bearer}{bearer}")).status, 401);
+    assert_eq!(answer(&format!("{sent}Content-Type: application/json\r\n")).status, 415);
+}
+
+fn a_tunnel_is_found_nowhere(kind: Kind) {
+    let (_workspace, server) = started(kind);
+    let mut connection = Connection::open(server.address).unwrap();
+    connection.send(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n").unwrap();
+    let answer = connection.answer("POST").unwrap();
+    must_be_problem(&answer, 404, "not-found", "no resource has this path");
 }
 
 fn a_connection_goes_on_after_a_refusal(kind: Kind) {

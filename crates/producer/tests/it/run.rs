@@ -250,6 +250,18 @@ fn a_task_may_be_changed_after_a_run_that_failed() {
 }
 
 #[test]
+fn a_server_may_be_ended_as_soon_as_it_listens() {
+    let workspace = Workspace::completed();
+    for kind in Kind::all_here() {
+        for _ in 0..5 {
+            let server = Server::start(kind, &workspace);
+            server.terminate();
+            assert_eq!(server.wait().code(), Some(0), "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn a_server_that_ends_takes_back_only_its_own_announcement() {
     let workspace = Workspace::completed();
     let first = Server::start(Kind::Native, &workspace);
@@ -270,6 +282,21 @@ fn two_tasks_cannot_answer_one_route() {
     workspace.run_text(&task("task_id: second", &[NEWSLETTER], "")).must_end_with(0);
     let server = Server::start(Kind::Native, &workspace);
     must_answer(&server, &workspace, 201, 202);
+}
+
+#[test]
+fn two_kinds_of_records_may_have_the_same_fields() {
+    let fields = "validation: { name: { type: line, required: true } }";
+    let endpoints: String = ["widgets", "gadgets"]
+        .iter()
+        .map(|kind| {
+            format!(
+                "      - {{ path: /api/{kind}, method: POST, authentication: none, {fields} }}
+      - {{ path: /api/{kind}, method: GET, authentication: none }}\n"
+            )
+        })
+        .collect();
+    Workspace::new().run_text(&task("task_id: alike", &[], &endpoints)).must_end_with(0);
 }
 
 #[test]

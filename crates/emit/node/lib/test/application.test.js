@@ -124,6 +124,6 @@ test('a server that closes finishes what is under way', async (context) => {
 });
 
 test('times after the arrival', () => {
-  const request = new Request({ headers: {}, method: 'GET', socket: {} }, {});
+  const request = new Request({ headersDistinct: {}, method: 'GET', socket: {} }, {});
   assert.equal(Date.parse(request.after(900)) - Date.parse(request.receivedAt), 900_000);
 });

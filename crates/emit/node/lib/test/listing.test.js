@@ -23,7 +23,7 @@ const products = {
 };
 
 function ask(query) {
-  const incoming = { headers: {}, method: 'GET', url: `/products${query}`, socket: {} };
+  const incoming = { headersDistinct: {}, method: 'GET', url: `/products${query}`, socket: {} };
   return validateListing(new Request(incoming, {}), products);
 }
 

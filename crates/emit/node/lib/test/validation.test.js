@@ -19,16 +19,17 @@ test('the first check that fails is the one reported', () => {
   assert.equal(verdict(field, null).code, 'required');
   assert.equal(verdict(field, {}).code, 'type');
   assert.equal(verdict(field, ' ').code, 'required');
-  assert.equal(verdict(field, 'abcdef\u0001').code, 'invalid_character');
-  assert.equal(verdict(field, 'abcdef').code, 'too_long');
+  assert.equal(verdict(field, 'abcdef\u0001').code, 'too_long');
+  assert.equal(verdict(field, 'a\u0001').code, 'invalid_character');
   assert.deepEqual(verdict(field, 'ab'), { pointer: '/field', code: 'too_short', detail: 'must have at least 3 characters' });
   assert.equal(verdict(field, 'abc').code, 'format');
-  assert.equal(verdict(field, ' a@b.c '), 'a@b.c');
+  assert.equal(verdict(field, ' a@b.c').code, 'too_long');
+  assert.equal(verdict({ ...field, maximum: 7 }, ' a@b.c '), 'a@b.c');
 });
 
 test('URLs', () => {
   for (const url of ['http://a', 'https://a/b?c#d', 'HTTPS://ä']) assert.equal(verdict({ kind: 'url' }, url), url);
-  for (const url of ['http://', 'ftp://a', 'https://a b', 'https://a\u00a0b', 'a', 'javascript:http://a']) {
+  for (const url of ['http://', 'ftp://a', 'https://a b', 'https://a\u00a0b', 'https://a\u0085b', 'https://a\ufeffb', 'a', 'javascript:http://a']) {
     assert.deepEqual(verdict({ kind: 'url' }, url), { pointer: '/field', code: 'format', detail: 'must be a URL' });
   }
 });
@@ -40,7 +41,7 @@ test('times', () => {
     '2024-02-29T23:59:59+02:00': '2024-02-29T21:59:59.000Z',
   };
   for (const [time, kept] of Object.entries(good)) assert.equal(verdict({ kind: 'timestamp' }, time), kept);
-  const bad = ['2026-01-02', '2026-02-30T00:00:00Z', '2026-01-02T24:00:00Z', '2026-01-02T03:04:05', '2026-01-02 03:04:05Z', '9999-12-31T23:59:59-01:00', 'now'];
+  const bad = ['2026-01-02', '2026-02-30T00:00:00Z', '2026-01-02T24:00:00Z', '2026-01-02T03:04:05', '2026-01-02 03:04:05Z', '9999-12-31T23:59:59-01:00', 'now', '', ' 2026-01-02T03:04:05Z'];
   for (const time of bad) {
     const detail = 'must be a time such as 2026-01-02T03:04:05Z';
     assert.deepEqual(verdict({ kind: 'timestamp' }, time), { pointer: '/field', code: 'format', detail });

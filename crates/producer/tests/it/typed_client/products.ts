@@ -28,6 +28,8 @@ const made = await api.createProduct(lamp, { idempotencyKey: 'lamp-1' });
 const status: 201 = made.status;
 const record: ProductRecord = made.data;
 must(status === 201 && record.name === 'Lamp' && record.active === null, 'a record is made');
+const again = await api.createProduct(lamp, { idempotencyKey: 'lamp-1' });
+must(again.data.id === record.id && again.headers.get('Idempotency-Replayed') === 'true', 'it is made once');
 
 const same = await api.getProduct(record.id, { ifNoneMatch: made.etag ?? '' });
 must(same.status === 304 && same.data === undefined, 'a record that is known is not sent');

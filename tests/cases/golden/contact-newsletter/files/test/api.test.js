@@ -21,8 +21,12 @@ const ANYTHING = '${any}';
 const API_KEY = '${api_key}';
 const EXPIRED_API_KEY = '${expired_api_key}';
 const POWERLESS_API_KEY = '${powerless_api_key}';
-/** In the path of a request, or in an expected body: the id of what the request before made. */
+/** In a path, a header or an expected body: the id of what the first request before made. */
 const ID = '${id}';
+/** In a path: the cursor in the answer to the last request before. */
+const NEXT = '${next}';
+/** In a request header: the tag of the answer to the last request before. */
+const TAG = '${tag}';
 /** In a body: another short text in every request, for values that must be unique. */
 const UNIQUE = '${unique}';
 
@@ -30,12 +34,13 @@ let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
 
-for (const { name, repeat = 1, before, request: asked, expect: wanted } of cases) {
+for (const { name, repeat = 1, before = [], request: asked, expect: wanted } of cases) {
   test(name, async (context) => {
     const application = await start(context);
-    const id = before && (await make(application, before));
-    const request = { ...asked, path: withId(asked.path, id) };
-    const expect = { ...wanted, body: withId(wanted.body, id) };
+    const known = {};
+    for (const first of before) note(known, await send(application, filled(first, known)));
+    const request = filled(asked, known);
+    const expect = filled(wanted, known);
     let answer;
     for (let count = 0; count < repeat; count += 1) answer = await send(application, request);
     assert.equal(answer.status, expect.status, answer.text);
@@ -67,17 +72,22 @@ async function start(context) {
   return { url, keys };
 }
 
-/** Sends what a case asks for first. @returns {Promise<string | undefined>} the id of what it made */
-async function make(application, request) {
-  const { status, text } = await send(application, request);
+/** Takes note of the answer to a request before. */
+function note(known, { status, headers, text }) {
   assert.ok(status >= 200 && status < 300, text);
-  return text === '' ? undefined : JSON.parse(text).id;
+  const { id, next } = text === '' ? {} : JSON.parse(text);
+  known[ID] ??= id;
+  known[NEXT] = next;
+  known[TAG] = headers.etag;
 }
 
-/** The text, or every text in the document, with the id in its place. */
-function withId(document, id) {
-  if (document === undefined || id === undefined) return document;
-  return JSON.parse(JSON.stringify(document).replaceAll(ID, JSON.stringify(String(id)).slice(1, -1)));
+/** The document with what is known in the place of every placeholder. */
+function filled(document, known) {
+  let text = JSON.stringify(document);
+  for (const [placeholder, said] of Object.entries(known)) {
+    if (typeof said === 'string') text = text.replaceAll(placeholder, () => JSON.stringify(said).slice(1, -1));
+  }
+  return JSON.parse(text);
 }
 
 function withKey(value, keys) {

@@ -75,7 +75,7 @@ export class ProductsArticlesClient {
     return this.#send('DELETE', `/api/products/${segment(id)}`, { withKey: true }, options);
   }
 
-  /** Creates a article. */
+  /** Creates an article. */
   createArticle(body, options) {
     return this.#send('POST', '/api/articles', { body, withKey: true }, options);
   }

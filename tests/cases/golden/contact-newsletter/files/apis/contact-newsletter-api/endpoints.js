@@ -23,7 +23,7 @@ export function registerEndpoints(application, { database, metrics }) {
     const caller = authorize(request, keys, limits.default, 'contact_messages:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
-    const input = await validate(request, contactMessage);
+    const input = await validate(request, contactMessage, { limit: 131_072 });
     const id = uuidv7();
 
     return database.transaction((transaction) => {

@@ -21,9 +21,9 @@ const findProduct = `SELECT id, name, stock, active, released_at, notes, created
 
 const findProductRowVersion = `SELECT id, row_version FROM products WHERE id = ?`;
 
-const updateProduct = `UPDATE products SET name = ?, stock = ?, active = ?, released_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
+const replaceProduct = `UPDATE products SET name = ?, stock = ?, active = ?, released_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
-const updateProduct2 = `UPDATE products SET name = CASE WHEN ? THEN ? ELSE name END, stock = CASE WHEN ? THEN ? ELSE stock END, active = CASE WHEN ? THEN ? ELSE active END, released_at = CASE WHEN ? THEN ? ELSE released_at END, notes = CASE WHEN ? THEN ? ELSE notes END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
+const changeProduct = `UPDATE products SET name = CASE WHEN ? THEN ? ELSE name END, stock = CASE WHEN ? THEN ? ELSE stock END, active = CASE WHEN ? THEN ? ELSE active END, released_at = CASE WHEN ? THEN ? ELSE released_at END, notes = CASE WHEN ? THEN ? ELSE notes END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
 const deleteProduct = `DELETE FROM products WHERE id = ?`;
 
@@ -40,7 +40,7 @@ export function registerEndpoints(application, { database, metrics }) {
     const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
-    const input = await validate(request, product);
+    const input = await validate(request, product, { limit: 131_072 });
     const id = uuidv7();
 
     return database.transaction((transaction) => {
@@ -95,7 +95,7 @@ export function registerEndpoints(application, { database, metrics }) {
   // GET /api/products/{id}: reads one product.
   application.route('GET', '/api/products/{id}', (request) => {
     limits.default.take(request, anonymous(request));
-    const row = database.optional(findProduct, [request.parameters.id], { active: 'boolean' });
+    const row = database.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
     if (!row) throw new Problem('not_found');
     return respond(
       200,
@@ -118,7 +118,7 @@ export function registerEndpoints(application, { database, metrics }) {
     const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
-    const input = await validate(request, product);
+    const input = await validate(request, product, { limit: 131_072 });
 
     return database.transaction((transaction) => {
       const known = claim.recall(transaction);
@@ -127,7 +127,7 @@ export function registerEndpoints(application, { database, metrics }) {
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(updateProduct, [
+      transaction.run(replaceProduct, [
         input.name,
         input.stock,
         input.active,
@@ -136,7 +136,7 @@ export function registerEndpoints(application, { database, metrics }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: 'boolean' });
+      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
       if (!fresh) throw new Problem('internal_error');
       const event = {
         id: fresh.id,
@@ -171,7 +171,7 @@ export function registerEndpoints(application, { database, metrics }) {
     const caller = authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
-    const input = await validateChanges(request, product);
+    const input = await validateChanges(request, product, { limit: 131_072 });
 
     return database.transaction((transaction) => {
       const known = claim.recall(transaction);
@@ -180,7 +180,7 @@ export function registerEndpoints(application, { database, metrics }) {
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(updateProduct2, [
+      transaction.run(changeProduct, [
         input.name !== undefined,
         input.name,
         input.stock !== undefined,
@@ -194,7 +194,7 @@ export function registerEndpoints(application, { database, metrics }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: 'boolean' });
+      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
       if (!fresh) throw new Problem('internal_error');
       const event = {
         id: fresh.id,
@@ -243,12 +243,12 @@ export function registerEndpoints(application, { database, metrics }) {
     });
   });
 
-  // POST /api/articles: creates a article. Emits `article_created`.
+  // POST /api/articles: creates an article. Emits `article_created`.
   application.route('POST', '/api/articles', async (request) => {
     const caller = authorize(request, keys, limits.default, 'articles:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
-    const input = await validate(request, article);
+    const input = await validate(request, article, { limit: 655_360 });
     const id = uuidv7();
 
     return database.transaction((transaction) => {

@@ -1,0 +1,93 @@
+//! Bodies that an endpoint accepts, made from its example: one that may be sent again and again, and one that is known by its
+//! mark.
+
+use plan::Table;
+use plan::api::Endpoint;
+use plan::http_case::UNIQUE;
+use plan::procedure::{Input, Item, Step};
+use plan::query::{OnConflict, Write};
+use plan::shape::{Shape, ShapeField};
+use serde_json::{Value as Json, json};
+use vocab::{FieldType, TableName};
+
+/// Room that is left in a text for what makes it unique.
+const UNIQUE_LENGTH: usize = 8;
+
+/// The example, with another value in every request where the insert cannot take the same one twice.
+pub fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
+    let mut body = endpoint.example.clone();
+    for field in unique_fields(endpoint, tables) {
+        let max = field.field_type.max_length().unwrap_or(u32::MAX) as usize;
+        if let Some(Json::String(text)) = body.get_mut(field.name.as_str()) {
+            *text = match text.split_once('@') {
+                Some((local, domain)) => format!("{local}{UNIQUE}@{domain}"),
+                None => text.chars().take(max.saturating_sub(UNIQUE_LENGTH)).chain(UNIQUE.chars()).collect(),
+            };
+        }
+    }
+    body
+}
+
+/// The example with the mark in every field whose value must be unique; `None` where there is no such field, or one that
+/// cannot hold it.
+pub fn taken(endpoint: &Endpoint, tables: &[Table], mark: &str) -> Option<Json> {
+    let mut body = endpoint.example.clone();
+    let unique = unique_fields(endpoint, tables);
+    for field in &unique {
+        body[field.name.as_str()] = marked(field, mark)?;
+    }
+    (!unique.is_empty()).then_some(body)
+}
+
+/// A value of the field that holds the mark.
+pub fn marked(field: &ShapeField, mark: &str) -> Option<Json> {
+    let longest =
+        |max: &u32| (mark.len() <= *max as usize && field.min_length as usize <= mark.len()).then(|| json!(mark));
+    match &field.field_type {
+        FieldType::Line { max } | FieldType::Text { max } => longest(max),
+        FieldType::Email => Some(json!(format!("{mark}@example.com"))),
+        FieldType::Url => Some(json!(format!("https://example.com/{mark}"))),
+        FieldType::Phone
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Integer
+        | FieldType::Decimal { .. }
+        | FieldType::Boolean
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => None,
+    }
+}
+
+/// The fields of the body whose values no other record may have.
+fn unique_fields<'a>(endpoint: &'a Endpoint, tables: &[Table]) -> Vec<&'a ShapeField> {
+    let (Some(table), Some(shape)) = (strictly_unique(&endpoint.procedure.body), shape_of(endpoint)) else {
+        return Vec::new();
+    };
+    let unique: Vec<_> =
+        tables.iter().filter(|known| known.name == *table).flat_map(|table| table.unique.iter().flatten()).collect();
+    let is_unique = |field: &&ShapeField| unique.iter().any(|column| column.as_str() == field.name.as_str());
+    shape.fields.iter().filter(is_unique).collect()
+}
+
+/// What the body of the endpoint is checked against.
+pub fn shape_of(endpoint: &Endpoint) -> Option<&Shape> {
+    endpoint.procedure.body.iter().find_map(|item| match item {
+        Item::Let(_, Step::Validate(Input::Body(shape) | Input::Changes(shape))) => Some(shape),
+        _ => None,
+    })
+}
+
+/// The table that the items write to in a way that a taken value makes fail.
+fn strictly_unique(items: &[Item]) -> Option<&TableName> {
+    items.iter().find_map(|item| match item {
+        Item::Let(_, Step::Write(write)) | Item::Do(Step::Write(write)) => match write {
+            Write::Insert { table, on_conflict: OnConflict::Fail, .. } | Write::Update { table, .. } => Some(table),
+            Write::Insert { .. } | Write::Delete { .. } => None,
+        },
+        Item::Transaction(body) => strictly_unique(body),
+        Item::Match(_, arms) => arms.iter().find_map(|(_, body)| strictly_unique(body)),
+        Item::Let(..) | Item::Do(_) | Item::Exit(..) => None,
+    })
+}
