@@ -60,15 +60,6 @@ impl TaskPlan {
         }
     }
 
-    /// The database, to be changed.
-    #[must_use]
-    pub fn database_mut(&mut self) -> &mut DatabasePlan {
-        match self {
-            Self::Api(plan) => &mut plan.database,
-            Self::Database(plan) => &mut plan.database,
-        }
-    }
-
     /// What was decided and why.
     #[must_use]
     pub fn decisions(&self) -> &[Decision] {

@@ -1,5 +1,7 @@
 //! Plans of tasks, and the tasks that cannot be planned.
 
+mod database;
+
 use catalog::Catalog;
 use expect_test::expect;
 use plan::database::ObservedTable;

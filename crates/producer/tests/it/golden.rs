@@ -6,34 +6,43 @@ use crate::harness::{Sample, is_updating, repository};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 #[test]
 fn contact_newsletter_gives_what_it_gave() {
-    check(Sample::ContactNewsletter);
+    check_sample(Sample::ContactNewsletter);
 }
 
 #[test]
 fn products_gives_what_it_gave() {
-    check(Sample::Products);
+    check_sample(Sample::Products);
 }
 
-fn check(of: Sample) {
-    let sample = of.task();
-    let workspace = Workspace::of(of);
-    let plan = end(workspace.command(&["run", "--plan"]).arg(&sample)).must_end_with(0).stdout;
-    let ended = workspace.run(&sample).must_end_with(0);
+#[test]
+fn a_shop_database_gives_what_it_gave() {
+    let task = repository("tests/cases/tasks/shop-sqlite.yaml");
+    check(&Workspace::new(), &task, "shop_sqlite_001", "tests/cases/golden/shop-sqlite");
+}
+
+fn check_sample(of: Sample) {
+    check(&Workspace::of(of), &of.task(), of.id(), of.golden());
+}
+
+fn check(workspace: &Workspace, sample: &Path, id: &str, golden: &str) {
+    let plan = end(workspace.command(&["run", "--plan"]).arg(sample)).must_end_with(0).stdout;
+    let ended = workspace.run(sample).must_end_with(0);
     let mut made = BTreeMap::from([("plan.txt".to_owned(), plan.into_bytes())]);
     let root = workspace.path().to_str().unwrap();
     made.insert(
         "response.yaml".to_owned(),
         undated(&ended.stdout, &ended.response()).replace(root, "/workspace").into_bytes(),
     );
-    for (path, content) in files(&workspace.application) {
+    for (path, content) in files(&workspace.path().join(format!("output/integration/task_{id}"))) {
         if !path.starts_with("lib/") && path != "response.yaml" {
             made.insert(format!("files/{path}"), content);
         }
     }
-    compare(of.golden(), &made);
+    compare(golden, &made);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::harness::workspace::{Ended, Workspace, end, files};
 use crate::harness::{CONTACT_NEWSLETTER, MESSAGE, Sample, TASK_ID, repository};
 use jiff::{SignedDuration, Timestamp};
 use plan::http_case::Answer;
-use plan::{Item, Migration, PersistedPlan, Step};
+use plan::{Item, Migration, PersistedPlan, Plan, Step, TaskPlan};
 use serde_json::{Value as Json, json};
 use std::fs;
 use std::thread;
@@ -287,16 +287,24 @@ fn nothing_that_is_printed_holds_a_key(kind: Kind) {
     }
 }
 
+fn api_of(plan: &mut TaskPlan) -> &mut Plan {
+    match plan {
+        TaskPlan::Api(plan) => plan,
+        TaskPlan::Database(_) => panic!("a task with an API"),
+    }
+}
+
 /// Makes a workspace what it would be, had an older producer made it: the table of keys knew nothing of what came later.
 fn make_older(workspace: &Workspace, tasks: &[&str]) {
     const LATER: [&str; 5] = ["expires_at", "scopes", "last_used_at", "replaces", "caller"];
     for task in tasks {
         let path = workspace.path().join(format!(".producer/tasks/{task}/plans/1.json"));
         let mut persisted = PersistedPlan::from_text(&fs::read_to_string(&path).unwrap()).unwrap();
-        let database = persisted.plan.database_mut();
+        let plan = api_of(&mut persisted.plan);
+        let database = &mut plan.database;
         let keys = database.tables.iter_mut().find(|table| table.name.as_str() == "api_keys").unwrap();
         keys.columns.truncate(keys.columns.len() - LATER.len());
-        for item in persisted.plan.api.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.procedure.body) {
+        for item in plan.api.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.procedure.body) {
             if let Item::Do(Step::Authorize { scope, .. }) = item {
                 *scope = None;
             }

@@ -141,7 +141,8 @@ impl Workspace {
     }
 }
 
-fn query(database: &Path, statement: &str) -> Vec<Vec<String>> {
+/// What a database file answers to a statement, as text; a missing value is `-`.
+pub fn query(database: &Path, statement: &str) -> Vec<Vec<String>> {
     let store = Store::open(&Location::File(database.to_owned())).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let rows = runtime.block_on(store.read(statement.into(), Vec::new())).unwrap();

@@ -258,11 +258,11 @@ export interface CallOptions {
 }
 
 export interface WriteOptions extends CallOptions {
-  /** A text of your own for this write: repeated with the same text, it is done once where the API supports that. */
+  /** Best a new UUID for each thing to be done: sent again with the same one, it is done once and answered as before. */
   idempotencyKey?: string | undefined;
 }
 
-export interface ChangeOptions extends WriteOptions {
+export interface ChangeOptions extends CallOptions {
   /** The `etag` of the record as you know it: the change fails with `precondition-failed` where it has changed since. */
   ifMatch?: string | undefined;
 }
@@ -301,21 +301,21 @@ export class ProductsArticlesClient {
    *
    * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
-  replaceProduct(id: string, body: Product, options?: ChangeOptions): Promise<Answer<200, ProductRecord>>;
+  replaceProduct(id: string, body: Product, options?: ChangeOptions & WriteOptions): Promise<Answer<200, ProductRecord>>;
 
   /**
    * Changes one product: `PATCH /api/products/{id}`.
    *
    * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
-  updateProduct(id: string, changes: ProductChanges, options?: ChangeOptions): Promise<Answer<200, ProductRecord>>;
+  updateProduct(id: string, changes: ProductChanges, options?: ChangeOptions & WriteOptions): Promise<Answer<200, ProductRecord>>;
 
   /**
    * Deletes one product: `DELETE /api/products/{id}`.
    *
    * @throws {ApiError} malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-in-progress, precondition-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
-  deleteProduct(id: string, options?: ChangeOptions): Promise<Answer<204, undefined>>;
+  deleteProduct(id: string, options?: ChangeOptions & WriteOptions): Promise<Answer<204, undefined>>;
 
   /**
    * Creates an article: `POST /api/articles`.

@@ -1,0 +1,189 @@
+//! Schemas from names of tables and how they belong together.
+
+use catalog::Catalog;
+use expect_test::{Expect, expect};
+use plan::database::{Nullability, Table};
+use plan::{Decision, Observed, TaskPlan};
+use vocab::{Diagnostic, TaskId};
+
+fn planned(schema: &str) -> Result<(Vec<Table>, Vec<Decision>), Vec<Diagnostic>> {
+    let text = format!(
+        "task_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    schema_requirements: {{ {schema} }}\n"
+    );
+    let parsed = spec::parse("task.yaml", &text);
+    assert_eq!(parsed.diagnostics, []);
+    let task_id = TaskId::parse("task").unwrap();
+    let catalog = Catalog::built_in().unwrap();
+    match crate::plan(&parsed.tasks[0], &task_id, &catalog, &Observed::default())? {
+        TaskPlan::Database(plan) => Ok((plan.database.tables, plan.decisions)),
+        TaskPlan::Api(_) => panic!("a database"),
+    }
+}
+
+/// Keys as `orders.user_id -> users.id restrict`; a `?` where the column may be absent. Then the tables' primary keys that are
+/// not `id`, what is unique, and the indexes.
+fn check(schema: &str, expected: &Expect) {
+    let (tables, _) = planned(schema).unwrap();
+    let mut lines = Vec::new();
+    for table in &tables {
+        for key in &table.rules.foreign_keys {
+            let column = table.columns.iter().find(|column| column.name == key.columns[0]).unwrap();
+            let absent = if column.nullability == Nullability::Nullable { "?" } else { "" };
+            lines.push(format!(
+                "{}.{}{absent} -> {}.{} {}",
+                table.name,
+                column.name,
+                key.table,
+                key.target[0],
+                key.on_delete.as_str()
+            ));
+        }
+        let list =
+            |columns: &[vocab::ColumnName]| columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if list(&table.primary_key) != "id" {
+            lines.push(format!("{} key ({})", table.name, list(&table.primary_key)));
+        }
+        lines.extend(table.unique.iter().map(|columns| format!("{} unique ({})", table.name, list(columns))));
+        lines
+            .extend(table.rules.indexes.iter().map(|index| format!("index {} ({})", index.name, list(&index.columns))));
+    }
+    expected.assert_eq(&(lines.join("\n") + "\n"));
+}
+
+#[test]
+fn the_catalogue_knows_who_belongs_to_whom_whatever_the_order() {
+    let expected = expect![[r#"
+        orders.user_id -> users.id restrict
+        index orders_user_id_idx (user_id)
+        users unique (email)
+    "#]];
+    check("tables: [orders, users], relationships: [users_to_orders]", &expected);
+    check("tables: [orders, users], relationships: [orders_to_users]", &expected);
+    check("tables: [orders, users], relationships: [orders_to_users, users_to_orders]", &expected);
+}
+
+#[test]
+fn many_to_many_goes_through_a_table_of_links() {
+    check(
+        "tables: [products, orders], relationships: [products_to_orders]",
+        &expect![[r#"
+            products unique (sku)
+            order_items.order_id -> orders.id cascade
+            order_items.product_id -> products.id restrict
+            order_items unique (order_id, product_id)
+            index order_items_product_id_idx (product_id)
+        "#]],
+    );
+    check(
+        "tables: [students, courses], relationships: [{ from: students, to: courses, kind: many_to_many, on_delete: restrict }]",
+        &expect![[r#"
+            courses unique (slug)
+            student_courses.student_id -> students.id cascade
+            student_courses.course_id -> courses.id restrict
+            student_courses key (student_id, course_id)
+            index student_courses_course_id_idx (course_id)
+        "#]],
+    );
+    check(
+        "tables: [articles], relationships: [{ from: articles, to: articles, kind: many_to_many }]",
+        &expect![[r#"
+            articles unique (slug)
+            article_articles.article_id -> articles.id cascade
+            article_articles.related_article_id -> articles.id cascade
+            article_articles key (article_id, related_article_id)
+            index article_articles_related_article_id_idx (related_article_id)
+        "#]],
+    );
+}
+
+#[test]
+fn what_nobody_knows_is_one_to_many() {
+    check(
+        "tables: [planets, moons], relationships: [planets_to_moons]",
+        &expect![[r#"
+            moons.planet_id -> planets.id restrict
+            index moons_planet_id_idx (planet_id)
+        "#]],
+    );
+    check(
+        "tables: [planets, rings], relationships: [{ from: planets, to: rings, kind: one_to_one, on_delete: cascade }]",
+        &expect![[r#"
+            rings.planet_id -> planets.id cascade
+            rings unique (planet_id)
+        "#]],
+    );
+    let (tables, decisions) = planned("tables: [planets]").unwrap();
+    assert!(tables[0].columns.iter().any(|column| column.name.as_str() == "name"));
+    let said = decisions.iter().find(|decision| decision.subject == "columns of `planets`").unwrap();
+    assert!(said.reason.contains("columns: {...}"), "{}", said.reason);
+}
+
+#[test]
+fn tables_that_belong_to_themselves() {
+    check(
+        "tables: [employees], relationships: [{ from: employees, to: employees, kind: one_to_many }]",
+        &expect![[r#"
+            employees.manager_id? -> employees.id set_null
+            employees unique (email)
+            employees unique (employee_number)
+            index employees_manager_id_idx (manager_id)
+        "#]],
+    );
+    check(
+        "tables: [rooms_of_mine], relationships: [{ from: rooms_of_mine, to: rooms_of_mine, kind: one_to_many }]",
+        &expect![[r#"
+            rooms_of_mine.parent_id? -> rooms_of_mine.id set_null
+            index rooms_of_mine_parent_id_idx (parent_id)
+        "#]],
+    );
+}
+
+#[test]
+fn a_circle_is_opened_where_the_task_does_not_insist() {
+    check(
+        "tables: [hens, eggs], relationships: [hens_to_eggs, eggs_to_hens]",
+        &expect![[r#"
+            hens.egg_id -> eggs.id restrict
+            index hens_egg_id_idx (egg_id)
+            eggs.hen_id? -> hens.id restrict
+            index eggs_hen_id_idx (hen_id)
+        "#]],
+    );
+    check(
+        "tables: [hens, { name: eggs, columns: { hen_id: { type: uuid, required: true, references: hens } } }], relationships: [eggs_to_hens]",
+        &expect![[r#"
+            hens.egg_id? -> eggs.id restrict
+            index hens_egg_id_idx (egg_id)
+            eggs.hen_id -> hens.id restrict
+            index eggs_hen_id_idx (hen_id)
+        "#]],
+    );
+}
+
+#[test]
+fn columns_of_the_task_win_and_its_keys_are_used() {
+    check(
+        "tables: [users, { name: orders, columns: { user_id: uuid, number: { type: line, unique: true } }, indexes: [[user_id, number]] }], relationships: [users_to_orders]",
+        &expect![[r#"
+            users unique (email)
+            orders.user_id? -> users.id restrict
+            orders unique (number)
+            index orders_user_id_number_idx (user_id, number)
+        "#]],
+    );
+}
+
+#[test]
+fn names_that_are_too_long_are_shortened_and_stay_apart() {
+    let (one, other) = ("a".repeat(63), format!("{}b", "a".repeat(62)));
+    let (tables, _) = planned(&format!("tables: [{one}, {other}], relationships: [{one}_to_{other}]")).unwrap();
+    let names = tables.iter().flat_map(|table| {
+        let rules = &table.rules;
+        let checks = rules.checks.iter().map(|check| check.name.to_string());
+        checks.chain(rules.indexes.iter().map(|index| index.name.to_string())).collect::<Vec<_>>()
+    });
+    let names: Vec<String> = names.collect();
+    assert!(names.iter().all(|name| name.len() <= 63), "{names:?}");
+    let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+    assert_eq!(distinct.len(), names.len(), "{names:?}");
+}

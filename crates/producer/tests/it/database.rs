@@ -1,0 +1,193 @@
+//! Database tasks as people meet them, on SQLite: made, run again, changed by hand, extended, and asked for what is missing.
+
+use crate::harness::repository;
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files, query};
+use std::fs;
+use std::path::PathBuf;
+
+/// A task with these tables, and lines of `database_config` besides.
+fn task(tables: &str, besides: &str) -> String {
+    format!(
+        "task_id: rooms\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    name: rooms\n{besides}\n    schema_requirements:\n      tables: {tables}\n"
+    )
+}
+
+const ROOMS: &str = "[{ name: rooms, columns: { number: { type: integer, required: true } } }]";
+
+fn file(workspace: &Workspace) -> PathBuf {
+    workspace.path().join(".producer/data/rooms.sqlite")
+}
+
+fn verified(ended: &Ended) -> Vec<String> {
+    let checks = ended.response()["verification"].as_array().unwrap().clone();
+    checks.iter().map(|check| format!("{}: {}", check["check"], check["outcome"]).replace('"', "")).collect()
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let workspace = Workspace::new();
+    let sample = repository("tests/cases/tasks/shop-sqlite.yaml");
+    let ended = workspace.run(&sample).must_end_with(0);
+    assert_eq!(ended.response()["changed"], true);
+    for check in [
+        "the statements make the schema on an empty database: passed",
+        "a value that a check forbids is refused: passed",
+        "a unique value is refused the second time: passed",
+        "a key that leads nowhere is refused: passed",
+        "removing a row does to others what the plan says: passed",
+        "the database keeps times and versions by itself: passed",
+        "the schema was read back from the database: passed",
+    ] {
+        assert!(verified(&ended).contains(&check.to_owned()), "{check}: {:?}", verified(&ended));
+    }
+    let before = files(workspace.path());
+    let again = workspace.run(&sample).must_end_with(0).response();
+    assert_eq!(again["changed"], false);
+    let undated = |mut files: std::collections::BTreeMap<String, Vec<u8>>| {
+        files.retain(|path, _| !path.ends_with("response.yaml"));
+        files
+    };
+    assert!(undated(files(workspace.path())) == undated(before), "a file has changed");
+}
+
+#[test]
+fn the_whole_schema_makes_the_same_database() {
+    let workspace = Workspace::new();
+    workspace.run(&repository("tests/cases/tasks/shop-sqlite.yaml")).must_end_with(0);
+    let text = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'schema_migrations' ORDER BY name";
+    let made = query(&workspace.path().join(".producer/data/development_db.sqlite"), text);
+    let schema = workspace.path().join("output/integration/task_shop_sqlite_001/databases/schema.sql");
+    let loaded = workspace.path().join("loaded.sqlite");
+    load(&loaded, &fs::read_to_string(schema).unwrap());
+    assert_eq!(query(&loaded, text), made);
+    assert_eq!(made.len(), 10, "four tables, two indexes, four triggers");
+}
+
+#[test]
+fn a_column_of_the_task_becomes_a_column_of_the_database() {
+    let workspace = Workspace::new();
+    workspace.run_text(&task(ROOMS, "")).must_end_with(0);
+    query(&file(&workspace), "INSERT INTO rooms (number) VALUES (7)");
+    let more = "[halls, { name: rooms, columns: { number: { type: integer, required: true }, seats: { type: integer, default: 4 }, hall_id: { type: uuid, references: halls } } }]";
+    let ended = workspace.run_text(&task(more, "")).must_end_with(0);
+    assert_eq!(ended.response()["changed"], true);
+    assert_eq!(query(&file(&workspace), "SELECT number, seats, hall_id FROM rooms"), [["7", "4", "-"]]);
+    let names = query(&file(&workspace), "SELECT name FROM schema_migrations ORDER BY name");
+    assert_eq!(names, [["0001_initial"], ["0002_additions"]]);
+    assert_eq!(workspace.run_text(&task(more, "")).must_end_with(0).response()["changed"], false);
+}
+
+#[test]
+fn a_database_that_was_changed_by_hand_is_not_built_upon() {
+    let workspace = Workspace::new();
+    workspace.run(&repository("tests/cases/tasks/shop-sqlite.yaml")).must_end_with(0);
+    let shop = workspace.path().join(".producer/data/development_db.sqlite");
+    query(&shop, "DROP INDEX orders_user_id_idx");
+    query(&shop, "DROP TRIGGER users_touch");
+    let mut check = workspace.command(&["check", "shop-sqlite.yaml"]);
+    let checked = end(check.current_dir(repository("tests/cases/tasks"))).must_end_with(2).stdout;
+    assert_eq!(
+        checked,
+        "shop-sqlite.yaml:4:3: IP208: table `users` is there and differs: trigger `users_touch` is missing\n\
+         shop-sqlite.yaml:4:3: IP208: table `orders` is there and differs: index `orders_user_id_idx` is missing\n"
+    );
+}
+
+#[test]
+fn a_change_that_could_refuse_rows_is_not_made() {
+    let workspace = Workspace::new();
+    workspace.run_text(&task(ROOMS, "")).must_end_with(0);
+    for (tables, why) in [
+        (
+            "[{ name: rooms, columns: { number: { type: integer, required: true }, floor: { type: integer, required: true } } }]",
+            "column `floor` is new and must have a value",
+        ),
+        (
+            "[{ name: rooms, columns: { number: { type: line, required: true } } }]",
+            "column `number` becomes another kind",
+        ),
+        (
+            "[{ name: rooms, columns: { number: { type: integer, required: true } }, constraints: [{ check: { column: number, at_least: 1 } }] }]",
+            "what its rows must hold changes",
+        ),
+        (
+            "[{ name: rooms, columns: { number: { type: integer, required: true } }, constraints: [{ unique: [number] }] }]",
+            "what is unique changes",
+        ),
+    ] {
+        let ended = workspace.run_text(&task(tables, "")).must_end_with(2);
+        let error = ended.response()["error"].clone();
+        assert_eq!(error["code"], "IP209");
+        assert!(error["message"].as_str().unwrap().ends_with(why), "{error}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_asked_for() {
+    let workspace = Workspace::new();
+    let ended = workspace.run_text(&task(ROOMS, "    environment: production")).must_end_with(3).response();
+    assert_eq!((&ended["status"], &ended["error"]["code"]), (&"needs_input".into(), &"connection_missing".into()));
+    assert_eq!(ended["error"]["kind"], "database.connection");
+    assert!(ended["error"]["hint"].as_str().unwrap().contains("connection: \"${env:DATABASE_URL}\""), "{ended}");
+
+    let by_variable = task(ROOMS, "    environment: production\n    connection: ${env:ROOMS_URL}");
+    let mut run = workspace.command(&["run", "-"]);
+    let ended = end_with_input(run.env_remove("ROOMS_URL"), &by_variable).must_end_with(3).response();
+    assert_eq!(ended["error"]["code"], "variable_missing");
+    assert!(!file(&workspace).exists());
+
+    let elsewhere = workspace.path().join("elsewhere/rooms.sqlite");
+    let mut run = workspace.command(&["run", "-"]);
+    run.env("ROOMS_URL", format!("file:{}", elsewhere.display()));
+    let ended = end_with_input(&mut run, &by_variable).must_end_with(0).response();
+    assert_eq!(ended["output"]["database"]["name"], elsewhere.to_str().unwrap());
+    assert_eq!(query(&elsewhere, "SELECT count(*) FROM rooms"), [["0"]]);
+
+    let mut run = workspace.command(&["run", "-"]);
+    let ended = end_with_input(run.env("ROOMS_URL", "file:x?password=hunter2"), &by_variable).must_end_with(1);
+    assert_eq!(ended.response()["error"]["code"], "location");
+    assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("hunter2"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_a_failed_connection() {
+    let workspace = Workspace::new();
+    let other = workspace.path().join("letter.txt");
+    fs::write(&other, "Dear Ada, this is not a database, however long one looks at it.").unwrap();
+    let ended = workspace.run_text(&task(ROOMS, &format!("    connection: \"file:{}\"", other.display())));
+    let error = ended.must_end_with(1).response()["error"].clone();
+    assert_eq!(error["kind"], "database.connection");
+    assert_eq!(error["place"], other.to_str().unwrap());
+}
+
+#[test]
+fn a_migration_that_was_edited_in_the_ledger_is_refused() {
+    let workspace = Workspace::new();
+    workspace.run_text(&task(ROOMS, "")).must_end_with(0);
+    query(&file(&workspace), "UPDATE schema_migrations SET checksum = 'another'");
+    let error = workspace.run_text(&task(ROOMS, "")).must_end_with(1).response()["error"].clone();
+    assert_eq!((&error["kind"], &error["code"]), (&"database.migration".into(), &"migration_changed".into()));
+}
+
+#[test]
+fn databases_are_not_served() {
+    let workspace = Workspace::new();
+    workspace.run_text(&task(ROOMS, "")).must_end_with(0);
+    let served = end(&mut workspace.command(&["serve", "--listen", "127.0.0.1:0"])).must_end_with(1);
+    assert!(served.stderr.contains("no completed API"), "{}", served.stderr);
+    let status = end(&mut workspace.command(&["status"])).must_end_with(0).stdout;
+    assert!(status.contains("rooms") && status.contains("completed"), "{status}");
+}
+
+/// Runs the statements of a file, one migration of a ledger that is not looked at.
+fn load(database: &std::path::Path, text: &str) {
+    let statement = plan::Statement {
+        sql: text.to_owned(),
+        why: "the whole schema".to_owned(),
+        lock: plan::database::LockClass::NewObject,
+        undo: plan::database::Undo::Impossible("it is a test".to_owned()),
+        unless: None,
+    };
+    let migration = plan::Migration { name: "0001_whole".to_owned(), statements: vec![statement] };
+    store::Database::Sqlite(database.to_owned()).migrate("whole", &[migration], "now").unwrap();
+}
