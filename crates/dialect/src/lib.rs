@@ -3,6 +3,8 @@
 
 pub mod migration;
 pub mod name;
+mod postgresql;
+mod relational;
 mod sqlite;
 
 #[cfg(test)]
@@ -38,6 +40,7 @@ pub struct Unsupported {
 pub fn create_tables(engine: Engine, tables: &[Table]) -> Vec<Statement> {
     match engine {
         Engine::Sqlite => sqlite::definition::create_tables(tables),
+        Engine::PostgreSql => postgresql::definition::create_tables(tables),
     }
 }
 
@@ -46,6 +49,7 @@ pub fn create_tables(engine: Engine, tables: &[Table]) -> Vec<Statement> {
 pub fn create_index(engine: Engine, table: &Table, index: &Index) -> Statement {
     match engine {
         Engine::Sqlite => sqlite::definition::create_index(table, index),
+        Engine::PostgreSql => postgresql::definition::create_index(table, index),
     }
 }
 
@@ -54,6 +58,7 @@ pub fn create_index(engine: Engine, table: &Table, index: &Index) -> Statement {
 pub fn create_table(engine: Engine, table: &Table) -> Statement {
     match engine {
         Engine::Sqlite => sqlite::definition::create_table(table),
+        Engine::PostgreSql => postgresql::definition::create_table(table),
     }
 }
 
@@ -62,6 +67,7 @@ pub fn create_table(engine: Engine, table: &Table) -> Statement {
 pub fn add_column(engine: Engine, table: &Table, column: &Column) -> Vec<Statement> {
     match engine {
         Engine::Sqlite => sqlite::definition::add_column(table, column),
+        Engine::PostgreSql => postgresql::definition::add_column(table, column),
     }
 }
 
@@ -70,6 +76,7 @@ pub fn add_column(engine: Engine, table: &Table, column: &Column) -> Vec<Stateme
 pub fn described(engine: Engine, table: &Table) -> ObservedTable {
     match engine {
         Engine::Sqlite => sqlite::definition::described(table),
+        Engine::PostgreSql => postgresql::definition::described(table),
     }
 }
 
@@ -79,7 +86,8 @@ pub fn described(engine: Engine, table: &Table) -> ObservedTable {
 /// [`Unsupported`] where the engine's lowering has no words for it.
 pub fn lower_query(engine: Engine, query: &Query) -> Result<Lowered, Unsupported> {
     match engine {
-        Engine::Sqlite => sqlite::statement::query(query),
+        Engine::Sqlite => relational::query(sqlite::WORDS, query),
+        Engine::PostgreSql => relational::query(postgresql::WORDS, query).map(postgresql::numbered),
     }
 }
 
@@ -102,7 +110,9 @@ pub struct Listing {
 /// [`Unsupported`] where the engine's lowering has no words for it.
 pub fn lower_listing_base(engine: Engine, query: &Query) -> Result<Lowered, Unsupported> {
     match engine {
-        Engine::Sqlite => sqlite::statement::listing_base(query),
+        Engine::Sqlite => relational::listing_base(sqlite::WORDS, query),
+        // Numbered as a whole, when the request has added its part.
+        Engine::PostgreSql => relational::listing_base(postgresql::WORDS, query),
     }
 }
 
@@ -111,7 +121,11 @@ pub fn lower_listing_base(engine: Engine, query: &Query) -> Result<Lowered, Unsu
 #[must_use]
 pub fn lower_listing(engine: Engine, query: &Query, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
     match engine {
-        Engine::Sqlite => sqlite::statement::listing(base, !query.filter.is_empty(), asked),
+        Engine::Sqlite => relational::listing(sqlite::WORDS, base, !query.filter.is_empty(), asked),
+        Engine::PostgreSql => {
+            let (text, binds) = relational::listing(postgresql::WORDS, base, !query.filter.is_empty(), asked);
+            (postgresql::number(&text), binds)
+        }
     }
 }
 
@@ -119,7 +133,8 @@ pub fn lower_listing(engine: Engine, query: &Query, base: &str, asked: &Listing)
 #[must_use]
 pub fn lower_write(engine: Engine, write: &Write) -> Lowered {
     match engine {
-        Engine::Sqlite => sqlite::statement::write(write),
+        Engine::Sqlite => relational::write(sqlite::WORDS, write),
+        Engine::PostgreSql => postgresql::numbered(relational::write(postgresql::WORDS, write)),
     }
 }
 

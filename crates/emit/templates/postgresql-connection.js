@@ -10,7 +10,8 @@ const idleTimeout = 30_000;
 /**
  * Opens a pool. TLS follows `sslmode` of the URL: `verify-full` outside of development.
  * @param {string | undefined} url `postgresql://user:password@host:port/database`
- * @param {{ max?: number }} [options] connections at most; all programs together stay below the server's `max_connections`
+ * @param {object} [options]
+ * @param {number} [options.max] connections; all programs together stay below the server's `max_connections`
  */
 export function connect(url = process.env.DATABASE_URL, { max = 10 } = {}) {
   if (!url) throw new Error('set `DATABASE_URL`');

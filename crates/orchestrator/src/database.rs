@@ -36,7 +36,7 @@ pub(crate) fn carry_out(
             return Ok(response);
         }
     };
-    let place = place(&database);
+    let place = database.place();
     let files = emit::database_files(&plan);
 
     progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
@@ -104,13 +104,6 @@ pub(crate) fn of(planned: Planned) -> Result<(DatabaseTaskPlan, String), (plan::
     match planned.plan {
         TaskPlan::Database(plan) => Ok((plan, planned.task_hash)),
         TaskPlan::Api(plan) => Err((*plan, planned.task_hash)),
-    }
-}
-
-/// `localhost/shop`, or a file.
-fn place(database: &Database) -> String {
-    match database {
-        Database::Sqlite(_) => database.name(),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use store::StoreError;
+use store::{StoreError, Trouble};
 use vocab::{Diagnostic, Engine, Severity, TaskId};
 
 /// The public kinds of failure that this program can meet.
@@ -138,6 +138,32 @@ impl FileTrouble {
     }
 }
 
+/// A word for what keeps a server from letting us in, and what to do about it.
+fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
+    match trouble {
+        Trouble::UnknownHost => {
+            ("unknown_host", "see that the host in `connection` is spelled right and can be found from here")
+        }
+        Trouble::Refused => {
+            ("refused", "see that the server runs, listens at that host and port, and that no firewall is between")
+        }
+        Trouble::TimedOut => {
+            ("timed_out", "see that the host and the port are right and that no firewall drops the packets")
+        }
+        Trouble::Authentication => (
+            "authentication",
+            "see that user and password in `connection` are right, and that `pg_hba.conf` lets them in from here",
+        ),
+        Trouble::DatabaseMissing => {
+            ("database_missing", "create the database, or name one that exists at the end of `connection`")
+        }
+        Trouble::Busy => ("busy", "wait until the server has started or has connections left, and run again"),
+        Trouble::TooOld => ("too_old", "use a newer server"),
+        Trouble::ReadOnly => ("read_only", "connect to the primary server"),
+        Trouble::Other => ("not_connected", "do what the cause asks for, and run again"),
+    }
+}
+
 impl Failure {
     fn new(kind: FailureKind, code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
@@ -235,6 +261,10 @@ impl Failure {
                         "add `connection: \"file:/srv/data/shop.sqlite\"`, or `connection: \"${env:DATABASE_URL}\"` and set that \
                          variable; for a file of the workspace write `environment: development`"
                     }
+                    Engine::PostgreSql => {
+                        "add `connection: \"${env:DATABASE_URL}\"` and set that variable to `postgresql://user:password@host/name`, or \
+                         write the URL itself with the password elsewhere: `postgresql://user:${env:DATABASE_PASSWORD}@host/name`"
+                    }
                 },
             )
         }
@@ -268,6 +298,10 @@ impl Failure {
     /// The database cannot be opened or looked at.
     pub(crate) fn database(error: &StoreError, file: &Path) -> Self {
         let (code, message, hint) = match error {
+            StoreError::NotConnected(trouble, _) => {
+                let (code, hint) = way_in(*trouble);
+                (code, "the database cannot be connected to", hint)
+            }
             StoreError::Unavailable(_) => (
                 "unavailable",
                 "the database does not answer",
@@ -289,8 +323,11 @@ impl Failure {
 
     /// The database cannot be migrated; it is as it was before the migration that failed.
     pub(crate) fn migration(error: &StoreError, file: &Path) -> Self {
+        if let StoreError::NotConnected(..) = error {
+            return Self::database(error, file);
+        }
         let (code, hint) = match error {
-            StoreError::Unavailable(_) => (
+            StoreError::Unavailable(_) | StoreError::NotConnected(..) => (
                 "unavailable",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
             ),

@@ -257,7 +257,7 @@ fn observe(
 ) -> Result<Observed, Stop> {
     let Seen { tables, applied, .. } = match locate(workspace, engine, &connection)? {
         Located::At(database) => {
-            database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.name())))?
+            database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.place())))?
         }
         // What must be said first is asked when the plan is carried out; until then nothing is known to be there.
         Located::Asks(_) => Seen::default(),

@@ -2,7 +2,7 @@
 
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
-use crate::{AppliedMigration, Location, StoreError};
+use crate::{AppliedMigration, Location, Server, StoreError};
 use plan::Migration;
 use plan::database::ObservedTable;
 use std::path::PathBuf;
@@ -13,6 +13,8 @@ use vocab::Engine;
 pub enum Database {
     /// A SQLite file, made with its folder when it is not there.
     Sqlite(PathBuf),
+    /// A PostgreSQL database that exists.
+    PostgreSql(Server),
 }
 
 /// What a database was seen to hold.
@@ -33,6 +35,7 @@ impl Database {
     /// What is wrong with the text; it is not repeated, because it may hold a password.
     pub fn parse(engine: Engine, text: &str, beside: impl FnOnce(&str) -> PathBuf) -> Result<Self, String> {
         match engine {
+            Engine::PostgreSql => Server::parse(text).map(Self::PostgreSql),
             Engine::Sqlite => {
                 let path = text.strip_prefix("sqlite:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
                 let path = path.strip_prefix("//").unwrap_or(path);
@@ -50,6 +53,7 @@ impl Database {
     /// [`StoreError`] when it cannot be connected to or does not answer.
     pub fn look(&self, scope: &str) -> Result<Seen, StoreError> {
         match self {
+            Self::PostgreSql(server) => server.look(scope),
             Self::Sqlite(file) => {
                 let (tables, applied) = match file.exists() {
                     true => SqliteStore::look(file, scope)?,
@@ -66,6 +70,7 @@ impl Database {
     /// [`StoreError::MigrationChanged`] when one of them was applied with another content, [`StoreError`] when a statement fails.
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
         match self {
+            Self::PostgreSql(server) => server.migrate(scope, migrations, now),
             Self::Sqlite(file) => {
                 if let Some(folder) = file.parent() {
                     std::fs::create_dir_all(folder)
@@ -84,6 +89,7 @@ impl Database {
         let statements: Vec<_> = migrations.iter().flat_map(|migration| &migration.statements).collect();
         match self {
             Self::Sqlite(_) => sqlite::rehearse(&statements, attempts),
+            Self::PostgreSql(server) => server.rehearse(&statements, attempts),
         }
     }
 
@@ -92,6 +98,16 @@ impl Database {
     pub fn host(&self) -> String {
         match self {
             Self::Sqlite(_) => "embedded".to_owned(),
+            Self::PostgreSql(server) => server.host.clone(),
+        }
+    }
+
+    /// Both together, for messages.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Sqlite(_) => self.name(),
+            Self::PostgreSql(server) => format!("{}/{}", server.host, server.name),
         }
     }
 
@@ -100,6 +116,7 @@ impl Database {
     pub fn name(&self) -> String {
         match self {
             Self::Sqlite(file) => file.display().to_string(),
+            Self::PostgreSql(server) => server.name.clone(),
         }
     }
 }

@@ -6,6 +6,9 @@ pub enum StoreError {
     /// A unique value is taken: another value may do.
     #[error("a row with the same unique value exists")]
     Conflict,
+    /// It does not let us in.
+    #[error("{1}")]
+    NotConnected(Trouble, String),
     /// It does not answer now: trying again may help.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
@@ -20,12 +23,39 @@ pub enum StoreError {
     Refused(String),
 }
 
+/// What keeps a server from letting us in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody knows the host's name.
+    UnknownHost,
+    /// Nobody listens there.
+    Refused,
+    /// No answer in time.
+    TimedOut,
+    /// The user or the password is not right.
+    Authentication,
+    /// The server has no such database.
+    DatabaseMissing,
+    /// It has no connection left, or is still starting.
+    Busy,
+    /// It is too old.
+    TooOld,
+    /// It takes no changes.
+    ReadOnly,
+    /// Something else.
+    Other,
+}
+
 impl StoreError {
     /// Whether trying again may help.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
+            Self::Unavailable(_)
+            | Self::NotConnected(Trouble::TimedOut | Trouble::Refused | Trouble::UnknownHost | Trouble::Busy, _) => {
+                true
+            }
+            Self::NotConnected(_, _) => false,
             Self::Conflict | Self::MigrationChanged { .. } | Self::Refused(_) => false,
         }
     }

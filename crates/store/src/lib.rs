@@ -5,12 +5,14 @@
 mod api_key;
 mod database;
 mod error;
+mod postgresql;
 mod rehearsal;
 mod sqlite;
 
 pub use api_key::ApiKeyRow;
 pub use database::{Database, Seen};
-pub use error::StoreError;
+pub use error::{StoreError, Trouble};
+pub use postgresql::Server;
 pub use rehearsal::{Attempt, Rehearsal};
 pub use sqlite::{SqliteStore as Store, Transaction};
 

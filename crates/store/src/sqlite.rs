@@ -463,6 +463,7 @@ impl StoreError {
         match self {
             Self::Conflict => Self::Conflict,
             Self::Unavailable(why) => Self::Unavailable(why.clone()),
+            Self::NotConnected(trouble, why) => Self::NotConnected(*trouble, why.clone()),
             Self::MigrationChanged { name } => Self::MigrationChanged { name: name.clone() },
             Self::Refused(why) => Self::Refused(why.clone()),
         }

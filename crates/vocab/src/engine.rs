@@ -9,6 +9,9 @@ use std::fmt;
 pub enum Engine {
     /// SQLite, also the embedded default.
     Sqlite,
+    /// PostgreSQL, from version 14.
+    #[serde(rename = "postgresql")]
+    PostgreSql,
 }
 
 impl Engine {
@@ -17,6 +20,7 @@ impl Engine {
     pub fn has_roles(self) -> bool {
         match self {
             Self::Sqlite => false,
+            Self::PostgreSql => true,
         }
     }
 
@@ -25,6 +29,7 @@ impl Engine {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
+            Self::PostgreSql => "postgresql",
         }
     }
 }

@@ -54,6 +54,7 @@ pub const ROOMS: &[Room] = &[
 /// A heavy dependency and the only crates that may name it, for any purpose.
 const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
+    ("tokio-postgres", &["store"]),
     ("hyper", &["serve"]),
     ("hyper-util", &["serve"]),
     ("matchit", &["serve"]),

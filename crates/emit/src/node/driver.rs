@@ -19,6 +19,8 @@ pub struct Driver {
 /// The versions of drivers stand in manifests that are installed and tried.
 const REFERENCE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/package.json"));
 
+const POSTGRESQL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/postgresql/package.json"));
+
 fn version(manifest: &str, package: &str) -> String {
     let manifest: serde_json::Value = serde_json::from_str(manifest).expect("a manifest is JSON");
     manifest["dependencies"][package].as_str().expect("a dependency with its version").to_owned()
@@ -33,6 +35,13 @@ pub fn driver(engine: Engine) -> Driver {
             url_form: "`file:` and a path; a relative one starts at this folder",
             stand_alone: "sqlite-connection.js",
             package: ("@photostructure/sqlite", || version(REFERENCE, "@photostructure/sqlite")),
+        },
+        Engine::PostgreSql => Driver {
+            connection_config: "postgresql-connection.js",
+            default_url: "",
+            url_form: "`postgresql://user:password@host:port/database`; outside of development with `?sslmode=verify-full`",
+            stand_alone: "postgresql-connection.js",
+            package: ("pg", || version(POSTGRESQL, "pg")),
         },
     }
 }

@@ -12,7 +12,8 @@ use vocab::Engine;
 pub fn engine(kind: DatabaseType) -> Option<Engine> {
     match kind {
         DatabaseType::Sqlite => Some(Engine::Sqlite),
-        DatabaseType::PostgreSql | DatabaseType::MySql | DatabaseType::MongoDb => None,
+        DatabaseType::PostgreSql => Some(Engine::PostgreSql),
+        DatabaseType::MySql | DatabaseType::MongoDb => None,
     }
 }
 
@@ -33,10 +34,13 @@ pub fn target(config: &DatabaseConfig, draft: &mut Draft) -> Target {
             format!("the SQLite file `{name}` of the workspace"),
             "in development a file of the workspace does; the task names no other place".to_owned(),
         ),
-        (None, Engine::Sqlite, environment) => (
+        (None, Engine::Sqlite | Engine::PostgreSql, environment) => (
             Connection::Missing,
             "not known yet".to_owned(),
-            format!("{} data needs a place of its own, and the task names none", environment.as_str()),
+            match engine {
+                Engine::Sqlite => format!("{environment} data needs a place of its own, and the task names none"),
+                Engine::PostgreSql => "the task names no `connection`".to_owned(),
+            },
         ),
     };
     draft.decisions.push(Decision {

@@ -1,0 +1,274 @@
+//! PostgreSQL: its own types for times, UUIDs, numbers and JSON; texts with a check for their length; e-mail addresses under a
+//! collation that does not regard case.
+
+pub mod definition;
+
+use crate::Lowered;
+use crate::relational::Words;
+use vocab::decimal::DIGITS;
+use vocab::{Datum, Engine, FieldType};
+
+/// What differs from the other engines that speak SQL.
+pub const WORDS: Words = Words { engine: Engine::PostgreSql, quote, row_lock: " FOR UPDATE" };
+
+/// The identifier as PostgreSQL itself writes it, so that what is made and what is read back are the same text.
+pub fn quote(name: &str) -> String {
+    if KEYWORDS.binary_search(&name).is_ok() { format!("\"{name}\"") } else { name.to_owned() }
+}
+
+/// The statement with `$1`, `$2` ... for its placeholders: nothing else of a lowered statement is a question mark, because
+/// values are bound and names have none.
+pub fn numbered(lowered: Lowered) -> Lowered {
+    Lowered { text: number(&lowered.text), binds: lowered.binds }
+}
+
+/// The same for a text.
+pub fn number(text: &str) -> String {
+    let mut parts = text.split('?');
+    let mut numbered = parts.next().unwrap_or_default().to_owned();
+    for (index, part) in parts.enumerate() {
+        numbered.push_str(&format!("${}", index + 1));
+        numbered.push_str(part);
+    }
+    numbered
+}
+
+/// The column's type, as PostgreSQL itself writes it.
+pub fn sql_type(field_type: &FieldType) -> String {
+    match field_type {
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Email
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. } => "text".to_owned(),
+        FieldType::Integer => "bigint".to_owned(),
+        FieldType::Decimal { scale } => format!("numeric({DIGITS},{scale})"),
+        FieldType::Boolean => "boolean".to_owned(),
+        FieldType::Date => "date".to_owned(),
+        FieldType::Timestamp => "timestamp(3) with time zone".to_owned(),
+        FieldType::Uuid => "uuid".to_owned(),
+        FieldType::Json => "jsonb".to_owned(),
+    }
+}
+
+/// How the column's texts are compared; empty where that does not apply.
+pub fn collation(field_type: &FieldType) -> &'static str {
+    match field_type {
+        FieldType::Email => CASE_INSENSITIVE,
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. } => "default",
+        FieldType::Integer
+        | FieldType::Decimal { .. }
+        | FieldType::Boolean
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => "",
+    }
+}
+
+/// The collation of e-mail addresses.
+pub const CASE_INSENSITIVE: &str = "case_insensitive";
+
+/// The value as PostgreSQL itself writes it in a check or a default.
+pub fn literal(datum: &Datum, field_type: &FieldType) -> String {
+    match datum {
+        Datum::Null => "NULL".to_owned(),
+        Datum::Boolean(value) => value.to_string(),
+        Datum::Integer(value) if i32::try_from(*value).is_ok() && *value < 0 => format!("'{value}'::integer"),
+        Datum::Integer(value) if *value < 0 || i32::try_from(*value).is_err() => format!("'{value}'::bigint"),
+        Datum::Integer(value) => value.to_string(),
+        Datum::Decimal(value) if value.units() < 0 => format!("'{value}'::numeric"),
+        Datum::Decimal(value) => value.to_string(),
+        Datum::Text(value) => format!("{}::{}", text(value), sql_type(field_type)),
+        Datum::Json(value) => format!("{}::jsonb", text(&jsonb(value))),
+    }
+}
+
+/// A text as it stands in a statement. Backslashes mean themselves (`standard_conforming_strings`).
+pub fn text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A document as `jsonb` writes it: keys by length, then by their bytes; a blank behind each `:` and `,`.
+fn jsonb(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(jsonb).collect::<Vec<_>>().join(", "))
+        }
+        serde_json::Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by(|(left, _), (right, _)| (left.len(), left).cmp(&(right.len(), right)));
+            let fields: Vec<String> = fields
+                .into_iter()
+                .map(|(name, value)| format!("{}: {}", serde_json::Value::from(name.as_str()), jsonb(value)))
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => value.to_string(),
+    }
+}
+
+/// PostgreSQL's keywords that it quotes itself, <https://www.postgresql.org/docs/15/sql-keywords-appendix.html>, sorted.
+pub const KEYWORDS: &[&str] = &[
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "between",
+    "bigint",
+    "binary",
+    "bit",
+    "boolean",
+    "both",
+    "case",
+    "cast",
+    "char",
+    "character",
+    "check",
+    "coalesce",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "dec",
+    "decimal",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "extract",
+    "false",
+    "fetch",
+    "float",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "greatest",
+    "group",
+    "grouping",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "inout",
+    "int",
+    "integer",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "lateral",
+    "leading",
+    "least",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "national",
+    "natural",
+    "nchar",
+    "none",
+    "normalize",
+    "not",
+    "notnull",
+    "null",
+    "nullif",
+    "numeric",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "out",
+    "outer",
+    "overlaps",
+    "overlay",
+    "placing",
+    "position",
+    "precision",
+    "primary",
+    "real",
+    "references",
+    "returning",
+    "right",
+    "row",
+    "select",
+    "session_user",
+    "setof",
+    "similar",
+    "smallint",
+    "some",
+    "substring",
+    "symmetric",
+    "table",
+    "tablesample",
+    "then",
+    "time",
+    "timestamp",
+    "to",
+    "trailing",
+    "treat",
+    "trim",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "values",
+    "varchar",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+    "xmlattributes",
+    "xmlconcat",
+    "xmlelement",
+    "xmlexists",
+    "xmlforest",
+    "xmlnamespaces",
+    "xmlparse",
+    "xmlpi",
+    "xmlroot",
+    "xmlserialize",
+    "xmltable",
+];
