@@ -10,6 +10,7 @@
 mod bench;
 mod browse;
 mod gate;
+mod postgresql;
 mod promtool;
 mod repository;
 mod runner;

@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode};
 
 use serde_json::{Value, json};
 
+use crate::postgresql::{self, Server};
 use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
 use crate::schemathesis::{self, Extent};
@@ -35,14 +36,18 @@ pub fn tally(repository: &Repository) -> Tally {
         Ok(status) if status.success() => {}
         _ => tally.fail("`cargo build -p producer` failed"),
     }
-    test_crates(repository, &node, &mut tally);
+    let postgresql = Server::obtain();
+    test_crates(repository, &node, &postgresql, &mut tally);
+    if let Err(why) = &postgresql {
+        tally.skip(format!("the tests on PostgreSQL: {why}"));
+    }
     match &node {
         Node::Ready { .. } => test_lib(repository, &mut tally),
         Node::Missing(why) => tally.skip(format!("the tests of `{LIB}` and of the emitted app: {why}")),
         Node::Broken(why) => tally.fail(why),
     }
     schemathesis::tally(repository, Extent::Bounded, &node, &mut tally);
-    print_parts(&node);
+    print_parts(&node, &postgresql);
     nothing_skipped_in_ci(&mut tally);
     tally
 }
@@ -150,11 +155,15 @@ pub fn install(folder: &Path, package: &str) -> Result<&'static str, String> {
     Ok("installed now")
 }
 
-fn test_crates(repository: &Repository, node: &Node, tally: &mut Tally) {
+fn test_crates(repository: &Repository, node: &Node, postgresql: &Result<Server, String>, tally: &mut Tally) {
     let mut command = repository.cargo(&["test", "--workspace", "--no-fail-fast"]);
     match node {
         Node::Ready { modules, .. } => command.env("NODE_MODULES", modules),
         Node::Missing(_) | Node::Broken(_) => command.env_remove("NODE_MODULES"),
+    };
+    match postgresql {
+        Ok(server) => command.env(postgresql::VARIABLE, &server.url),
+        Err(_) => command.env_remove(postgresql::VARIABLE),
     };
     tally.run("`cargo test`", Runner::Cargo, &mut command);
 }
@@ -207,7 +216,7 @@ fn lib_tests(repository: &Repository) -> Result<Vec<String>, String> {
     }
 }
 
-fn print_parts(node: &Node) {
+fn print_parts(node: &Node, postgresql: &Result<Server, String>) {
     println!("\nexternal parts:");
     match node {
         Node::Ready { node, npm, modules, packages } => {
@@ -216,5 +225,9 @@ fn print_parts(node: &Node) {
             println!("  npm packages  {} ({packages})", modules.display());
         }
         Node::Missing(why) | Node::Broken(why) => println!("  node          not used: {why}"),
+    }
+    match postgresql {
+        Ok(server) => println!("  postgresql    {}", server.origin),
+        Err(why) => println!("  postgresql    not used: {why}"),
     }
 }

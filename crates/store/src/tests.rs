@@ -2,7 +2,7 @@
 
 mod shop;
 
-use crate::{ApiKeyRow, Ended, Location, Store, StoreError};
+use crate::{ApiKeyRow, Database, Ended, Location, Server, Store, StoreError};
 use plan::database::Migration;
 use plan::system;
 use vocab::{ColumnName, Datum, Engine};
@@ -225,4 +225,21 @@ async fn every_rule_is_read_back_as_it_was_made_and_holds() {
     run("UPDATE \"order\" SET quantity = 2").await.unwrap();
     let kept = read("SELECT updated_at > '2026-01-01T00:00:00.000Z', row_version FROM \"order\"").await;
     assert_eq!(kept, [[Datum::Integer(1), Datum::Integer(2)]]);
+}
+
+#[test]
+fn every_rule_is_read_back_from_postgresql_as_it_was_made() {
+    let Ok(url) = std::env::var("TEST_POSTGRESQL_URL") else {
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "SKIPPED rules on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
+        return;
+    };
+    let tables = shop::shop();
+    let statements = dialect::create_tables(Engine::PostgreSql, &tables);
+    let migration = Migration { name: "0001_initial".into(), statements };
+    let database = Database::PostgreSql(Server::parse(&url).unwrap());
+    let rehearsal = database.rehearse(&[migration], &[]).unwrap();
+    let mut wanted: Vec<_> = tables.iter().map(|table| dialect::described(Engine::PostgreSql, table)).collect();
+    wanted.sort_by(|left, right| left.name.cmp(&right.name));
+    assert_eq!(rehearsal.tables, wanted);
 }

@@ -1,4 +1,6 @@
-//! Database tasks as people meet them, on SQLite: made, run again, changed by hand, extended, and asked for what is missing.
+//! Database tasks as people meet them, on SQLite, and on PostgreSQL in the file beside: made, run again, changed by hand, extended, and asked for what is missing.
+
+mod postgresql;
 
 use crate::harness::repository;
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files, query};
