@@ -5,7 +5,7 @@ use crate::codes;
 use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, target};
 use catalog::Catalog;
-use plan::api::{ApiPlan, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
+use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, Scheme, Trigger};
 use plan::{Decision, Phase, Table, check, system};
 use spec::{
@@ -54,7 +54,9 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Desig
     if !designer.problems.is_empty() {
         return Err(designer.problems);
     }
-    let api = ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, documentation };
+    let cors = designer.cors(&requirements.security_features);
+    let api =
+        ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, cors, documentation };
     Ok(Designed { api, tables: designer.tables, decisions: designer.decisions })
 }
 
@@ -89,8 +91,12 @@ impl Designer<'_> {
     fn check_features(&mut self, features: &[Spanned<SecurityFeature>]) {
         for feature in features {
             match feature.value {
-                SecurityFeature::RateLimiting | SecurityFeature::InputValidation => {}
-                SecurityFeature::Cors | SecurityFeature::SecurityHeaders | SecurityFeature::Idempotency => {
+                // Always on, but for `cors`, which is on where it is named.
+                SecurityFeature::RateLimiting
+                | SecurityFeature::InputValidation
+                | SecurityFeature::SecurityHeaders
+                | SecurityFeature::Cors => {}
+                SecurityFeature::Idempotency => {
                     self.problems.push(
                         Diagnostic::error(
                             codes::SECURITY_FEATURE_NOT_BUILT,
@@ -102,6 +108,19 @@ impl Designer<'_> {
                 }
             }
         }
+    }
+
+    fn cors(&mut self, features: &[Spanned<SecurityFeature>]) -> Cors {
+        let (cors, decision, reason) = match features.iter().any(|feature| feature.value == SecurityFeature::Cors) {
+            true => (
+                Cors::On,
+                "pages of other origins may call it, without cookies: of those in `CORS_ORIGINS`, or of any where that is empty",
+                "the task says `cors`; which origins belongs to where it is served",
+            ),
+            false => (Cors::Off, "browsers keep pages of other origins away", "the task does not name `cors`"),
+        };
+        self.decide(Phase::SetupAuthenticationMiddleware, "other origins", decision.to_owned(), reason.to_owned());
+        cors
     }
 
     fn endpoint(&mut self, endpoint: &spec::Endpoint, requirements: &ApiRequirements) -> Option<Endpoint> {

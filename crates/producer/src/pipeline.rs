@@ -110,7 +110,8 @@ pub async fn serve(place: &Place, listen: &str) -> Ended {
 }
 
 async fn serve_workspace(workspace: &Workspace, listen: &str) -> Ended {
-    let serving = Serving::bind(workspace, listen).await?;
+    let origins = std::env::var("CORS_ORIGINS").unwrap_or_default();
+    let serving = Serving::bind(workspace, listen, &origins).await?;
     show::listening(&serving);
     serving.run(asked_to_end()).await?;
     Ok(COMPLETED)

@@ -4,7 +4,7 @@ use crate::answer::Refusal;
 use crate::validation::{MAX_DEPTH, depth};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use plan::Problem;
@@ -25,6 +25,9 @@ where
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok()).or(announced);
     if !chunked && length.unwrap_or(0) == 0 && body.is_end_stream() {
         return Err(Problem::MalformedBody.into());
+    }
+    if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Refusal::unsupported_coding());
     }
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !is_json_media_type(media_type) {
@@ -50,7 +53,7 @@ where
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Err(Problem::MalformedBody.into()) };
+        let Ok(frame) = frame else { return Err(Problem::MalformedRequest.into()) };
         let Ok(data) = frame.into_data() else { continue };
         let size = first.as_ref().map_or(0, Bytes::len) + rest.len() + data.len();
         if size as u64 > limit {

@@ -3,7 +3,9 @@
 
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
+use crate::at_work::{AtWork, Place};
 use crate::body::read_json;
+use crate::etag::{Weak, names_tag, quoted};
 use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
 use crate::program::{Bound, Expression, List, Operation, Program, Question};
@@ -30,6 +32,7 @@ pub(crate) struct Surroundings<'a> {
     pub store: &'a Store,
     pub keys: &'a ApiKeys,
     pub metrics: &'a Metrics,
+    pub at_work: &'a AtWork,
 }
 
 /// What a request says, apart from its body.
@@ -78,6 +81,8 @@ pub(crate) struct Run<'a, B> {
     /// Who calls; empty while nobody was authorized.
     principal: String,
     pub limit: Option<(Arc<Limiter>, Standing)>,
+    /// Given back while the client is waited for.
+    place: Option<Place<'a>>,
 }
 
 /// What a slot holds.
@@ -124,12 +129,13 @@ where
     B: Body<Data = Bytes, Error: Send> + Unpin + Send,
 {
     pub fn new(surroundings: &'a Surroundings<'a>, headers: &'a HeaderMap, body: &'a mut B) -> Self {
-        Self { surroundings, headers, body, principal: String::new(), limit: None }
+        Self { surroundings, headers, body, principal: String::new(), limit: None, place: None }
     }
 
     /// Runs the program to its answer.
     pub async fn program(&mut self, program: &Program, facts: Facts) -> Result<Answer, Failure> {
         let mut frame = Frame { slots: vec![Slot::Empty; program.slots], facts, emitted: Vec::new() };
+        self.place = Some(self.surroundings.at_work.enter()?);
         match self.block(&program.operations, &mut frame).await? {
             Flow::Exit(answer, _) => Ok(answer),
             Flow::Continue => unreachable!("a checked procedure ends in an exit on every path"),
@@ -153,12 +159,12 @@ where
                         self.limit(limiter, &caller)?;
                     }
                     Operation::Validate { slot, check } => {
-                        let body = read_json(self.headers, self.body, check.max_body_bytes).await?;
+                        let body = self.body(check.max_body_bytes).await?;
                         let record = check.record(&body).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Record(record));
                     }
                     Operation::ValidateChanges { slot, check } => {
-                        let body = read_json(self.headers, self.body, check.max_body_bytes).await?;
+                        let body = self.body(check.max_body_bytes).await?;
                         let changes = check.changes(&body).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Changes(changes));
                     }
@@ -194,6 +200,14 @@ where
             }
             Ok(Flow::Continue)
         })
+    }
+
+    /// Whoever waits for a client keeps nobody else from being worked for.
+    async fn body(&mut self, limit: u64) -> Result<serde_json::Value, Failure> {
+        self.place = None;
+        let body = read_json(self.headers, self.body, limit).await?;
+        self.place = Some(self.surroundings.at_work.enter()?);
+        Ok(body)
     }
 
     /// A failed attempt counts against the address, so keys cannot be guessed faster than requests are allowed.
@@ -537,28 +551,6 @@ fn text(datum: &Datum) -> String {
         Datum::Text(text) => text.clone(),
         Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Json(_) => datum.to_json().to_string(),
     }
-}
-
-fn quoted(tag: &str) -> String {
-    format!("\"{tag}\"")
-}
-
-/// Whether `W/"1"` counts as `"1"`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Weak {
-    /// It does, when reading.
-    Same,
-    /// It does not, when writing.
-    Different,
-}
-
-/// Whether a list of tags is `*` or names the tag (RFC 9110, 13.1).
-pub(crate) fn names_tag(list: &str, tag: &str, weak: Weak) -> bool {
-    list.trim() == "*"
-        || list.split(',').map(str::trim).any(|named| match named.strip_prefix("W/") {
-            Some(inner) => weak == Weak::Same && inner == tag,
-            None => named == tag,
-        })
 }
 
 fn by_address(frame: &Frame) -> String {

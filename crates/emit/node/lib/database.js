@@ -6,7 +6,10 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { Problem } from './problem.js';
 
-const BUSY_TIMEOUT = 5000;
+// Nobody is answered while a statement waits, so it waits no longer than everybody can.
+const BUSY_TIMEOUT = 1000;
+// After one that waited in vain, the next ones do not wait at all for that long.
+const BUSY_PAUSE = 1000;
 // Statements kept prepared; lists are composed at request time, in many forms.
 const STATEMENT_LIMIT = 500;
 
@@ -94,12 +97,15 @@ class Transaction extends Statements {
 export class Database extends Statements {
   #connection;
   #prepared;
+  #busyTimeout;
+  #busyUntil = -Infinity;
 
-  constructor(connection) {
+  constructor(connection, busyTimeout) {
     const prepared = new Map();
     super(connection, prepared);
     this.#connection = connection;
     this.#prepared = prepared;
+    this.#busyTimeout = busyTimeout;
   }
 
   /**
@@ -108,7 +114,7 @@ export class Database extends Statements {
    */
   transaction(work) {
     const transaction = new Transaction(this.#connection, this.#prepared);
-    this.exec('BEGIN IMMEDIATE');
+    this.#begin();
     let result;
     try {
       result = work(transaction);
@@ -122,6 +128,20 @@ export class Database extends Statements {
     if (result instanceof Undone) return result.result;
     transaction.committed();
     return result;
+  }
+
+  #begin() {
+    const waits = performance.now() >= this.#busyUntil;
+    if (!waits) this.exec('PRAGMA busy_timeout = 0');
+    try {
+      this.exec('BEGIN IMMEDIATE');
+      this.#busyUntil = -Infinity;
+    } catch (error) {
+      if (waits && error.name === 'unavailable') this.#busyUntil = performance.now() + BUSY_PAUSE;
+      throw error;
+    } finally {
+      if (!waits) this.exec(`PRAGMA busy_timeout = ${this.#busyTimeout}`);
+    }
   }
 
   exec(sql) {
@@ -147,7 +167,7 @@ export function openDatabase(file, { busyTimeout = BUSY_TIMEOUT } = {}) {
   connection.exec('PRAGMA journal_mode = WAL');
   connection.exec('PRAGMA synchronous = FULL');
   connection.exec('PRAGMA foreign_keys = ON');
-  return new Database(connection);
+  return new Database(connection, busyTimeout);
 }
 
 // SQLite has no booleans and no documents: they are kept as 0 and 1, and as JSON text. A field of a record of changes that

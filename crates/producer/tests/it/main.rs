@@ -10,6 +10,7 @@ mod golden;
 mod harness;
 mod http;
 mod lists;
+mod manners;
 mod raw;
 mod records;
 mod refused;

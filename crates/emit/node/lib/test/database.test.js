@@ -20,7 +20,7 @@ function createWords(context, file, options) {
 test('the settings of the connection', (context) => {
   const { database } = createWords(context);
   const setting = (name) => Object.values(database.one(`PRAGMA ${name}`))[0];
-  assert.deepEqual(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout'].map(setting), ['wal', 2, 1, 5000]);
+  assert.deepEqual(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout'].map(setting), ['wal', 2, 1, 1000]);
 });
 
 test('what a transaction returns is kept, except when it is undone; what it throws is undone', (context) => {

@@ -31,9 +31,12 @@ const insertArticle = `INSERT INTO articles (id, title, slug, summary, body, aut
 
 const findArticle = `SELECT id, title, slug, summary, body, author_name, category, tags, image_url, language, published_at, created_at, updated_at, row_version FROM articles WHERE id = ?`;
 
-/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-export function registerEndpoints(application, { database, metrics }) {
-  const { keys, limits, outbox } = createMiddleware({ database, metrics });
+/**
+ * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+ *   counts?: import('../../lib/counts.js').Counts }} parts
+ */
+export function registerEndpoints(application, { database, metrics, counts }) {
+  const { keys, limits, outbox } = createMiddleware({ database, metrics, counts });
 
   // POST /api/products: creates a product. Emits `product_created`.
   application.route('POST', '/api/products', async (request) => {
