@@ -2,6 +2,7 @@
 //! Goes out: requests per second, their ratio, seconds, each beside its aim. A run with one wrong answer gives no figure.
 
 mod load;
+pub mod overload;
 mod server;
 
 use std::fs;
@@ -161,22 +162,28 @@ fn said(command: &mut Command) -> Result<String, String> {
     Err(format!("{command:?} failed, {}:\n{}\n{}", output.status, text(&output.stdout), text(&output.stderr)))
 }
 
+/// The native server over a workspace in that folder, and a key for it.
+fn native(programs: &Programs, workspace: &Path) -> Result<(Server, String), String> {
+    let task = write_task(workspace)?;
+    run_task(programs, workspace, &task)?;
+    let mut create_key = Command::new(&programs.producer);
+    create_key.args(["keys", "create", "--name", "bench", "--workspace"]).arg(workspace).current_dir(workspace);
+    let key = said(&mut create_key)?;
+    let mut serve = Command::new(&programs.producer);
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--workspace"]).arg(workspace).current_dir(workspace);
+    Ok((Server::start("native server", &mut serve)?, key))
+}
+
 fn compare_servers(programs: &Programs, scratch: &Scratch, options: &Options) -> Result<(), String> {
     let workspace = scratch.folder("native")?;
-    let task = write_task(&workspace)?;
-    run_task(programs, &workspace, &task)?;
-    let mut create_key = Command::new(&programs.producer);
-    create_key.args(["keys", "create", "--name", "bench", "--workspace"]).arg(&workspace).current_dir(&workspace);
-    let key = said(&mut create_key)?;
-
-    let mut serve = Command::new(&programs.producer);
-    serve.args(["serve", "--listen", "127.0.0.1:0", "--workspace"]).arg(&workspace).current_dir(&workspace);
+    let (server, key) = native(programs, &workspace)?;
     let baseline_folder = scratch.folder("baseline")?;
     let mut by_hand = Command::new(&programs.baseline);
     by_hand.arg("--database").arg(baseline_folder.join("baseline.db")).arg("--key").arg(&key);
 
-    let mut native = Side::start("native server", &mut serve, workspace, &key, options)?;
-    let mut baseline = Side::start("hand-written", &mut by_hand, baseline_folder, &key, options)?;
+    let mut native = Side::new("native server", server, workspace, &key, options);
+    let mut baseline =
+        Side::new("hand-written", Server::start("hand-written", &mut by_hand)?, baseline_folder, &key, options);
     for round in 0..options.rounds {
         let order = if round % 2 == 0 { [&mut native, &mut baseline] } else { [&mut baseline, &mut native] };
         for side in order {
@@ -211,16 +218,9 @@ struct Side {
 }
 
 impl Side {
-    fn start(
-        name: &'static str,
-        command: &mut Command,
-        folder: PathBuf,
-        key: &str,
-        options: &Options,
-    ) -> Result<Self, String> {
-        let server = Server::start(name, command)?;
+    fn new(name: &'static str, server: Server, folder: PathBuf, key: &str, options: &Options) -> Self {
         let load = Load::new(server.address, key, options.connections);
-        Ok(Self { name, server, folder, load, rates: Vec::new(), stored: 0 })
+        Self { name, server, folder, load, rates: Vec::new(), stored: 0 }
     }
 
     fn round(&mut self, options: &Options) -> Result<(), String> {
@@ -296,6 +296,13 @@ fn median(values: &[f64]) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
+}
+
+/// The value that this share of the others does not exceed; none at all where there are no values.
+fn percentile(values: &mut [Duration], share: f64) -> Duration {
+    values.sort_unstable();
+    let index = ((values.len() as f64 * share).ceil() as usize).saturating_sub(1);
+    values.get(index).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

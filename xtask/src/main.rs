@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask bench serve`.
+//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask bench serve|overload`.
 //! Comes in: a command line; goes out: a report and an exit status.
 //! Nothing of the product may depend on this crate, and it links none of the product's crates.
 #![allow(
@@ -23,6 +23,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   test                  get what the tests need, run every test
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
   bench serve           the native server against a hand-written one, and the time of `producer run`
+  bench overload        what the native server still does when four times as much is asked of it
         [--connections 32] [--seconds 4] [--rounds 3]";
 
 fn main() -> ExitCode {
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
         ["bench", "serve", options @ ..] => bench::run(&repository, options),
+        ["bench", "overload", options @ ..] => bench::overload::run(&repository, options),
         _ => Err(USAGE.to_owned()),
     });
     match outcome {

@@ -13,6 +13,8 @@ const LEAST_TO_REWRITE = 4 * 1024 * 1024;
 // How far two readings of the machine's clock may be apart (`/proc/uptime` counts hundredths), in milliseconds.
 const CLOCK_ERROR = 10;
 const UPKEEP_INTERVAL = 5000;
+// Counts of policies that the application does not have are kept that long, should it have them again.
+const UNCLAIMED = 24 * 60 * 60 * 1000;
 const PRIVATE = 0o600;
 
 export class Counts {
@@ -123,7 +125,7 @@ export class Counts {
       for (const [identity, time] of limit.passed()) parts.push(lineOf(policy, identity, time));
     }
     for (const [policy, past] of this.#unclaimed) {
-      for (const [identity, time] of past) parts.push(lineOf(policy, identity, time));
+      for (const [identity, time] of past.filter(([, time]) => time > this.now() - UNCLAIMED)) parts.push(lineOf(policy, identity, time));
     }
     const text = parts.join('');
     writeFileSync(file, text);
