@@ -220,7 +220,9 @@ impl Counts {
             (&*file).write_all(text.as_bytes())
         };
         for limiter in kept.limiters.iter().filter_map(|(_, limiter)| limiter.upgrade()) {
-            limiter.each_part(|past| write(&lines(limiter.scope(), past.into_iter())))?;
+            for text in limiter.parts(|past| lines(limiter.scope(), past.into_iter())) {
+                write(&text)?;
+            }
         }
         for (scope, past) in &kept.unclaimed {
             write(&lines(scope, past.iter().map(|(caller, time)| (caller.as_str(), *time))))?;

@@ -17,6 +17,7 @@ mod patient_stream;
 mod program;
 mod rate_limit;
 mod refusal_stream;
+mod request;
 mod response;
 mod run;
 mod service;

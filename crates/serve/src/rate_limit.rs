@@ -97,15 +97,14 @@ impl Limiter {
         }
     }
 
-    /// Shows what it knows, one part after the other; each is locked while it is looked at.
-    pub fn each_part<E>(&self, mut look: impl FnMut(Vec<(&str, Duration)>) -> Result<(), E>) -> Result<(), E> {
+    /// What it knows, one part after the other; each is locked only while it is looked at.
+    pub fn parts<T>(&self, mut look: impl FnMut(Vec<(&str, Duration)>) -> T) -> impl Iterator<Item = T> {
         let now = self.clock.now();
-        for shard in &self.shards {
+        self.shards.iter().map(move |shard| {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             let all = shard.logs.iter().flat_map(|(caller, log)| log.iter().map(|time| (caller.as_str(), *time)));
-            look(all.filter(|(_, time)| *time + self.window > now).collect())?;
-        }
-        Ok(())
+            look(all.filter(|(_, time)| *time + self.window > now).collect())
+        })
     }
 
     /// The policy.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 on_both_servers!(
     what_no_client_sends_is_refused,
     what_few_clients_send_is_answered,
+    who_sends_nothing_is_not_waited_for,
     origins_that_are_listed_may_call_and_others_not,
     an_origin_that_is_none_ends_the_start,
     exactly_the_limit_passes_of_sixteen_threads_and_outlives_a_restart,
@@ -95,6 +96,23 @@ fn what_few_clients_send_is_answered(kind: Kind) {
     connection.send(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
     let answer = String::from_utf8(connection.rest().unwrap()).unwrap();
     assert!(answer.starts_with("HTTP/1.") && answer.contains(" 200 OK\r\n"), "{answer}");
+}
+
+fn who_sends_nothing_is_not_waited_for(kind: Kind) {
+    let (_workspace, server) = started(kind);
+    let begun = Instant::now();
+    let ended = |sent: &[u8]| {
+        let mut connection = Connection::open(server.address).unwrap();
+        connection.send(sent).unwrap();
+        connection.rest().unwrap();
+        let waited = begun.elapsed();
+        assert!((Duration::from_secs(9)..Duration::from_secs(14)).contains(&waited), "{waited:?}");
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| ended(b"GET /healthz HTTP/1.1\r\nHo"));
+        scope.spawn(|| ended(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"));
+    });
+    assert_eq!(asked(&server, "/healthz").status, 200);
 }
 
 fn origins_that_are_listed_may_call_and_others_not(kind: Kind) {

@@ -90,6 +90,25 @@ test('a database that is busy is unavailable, and works again', (context) => {
   assert.deepEqual(words(), ['a']);
 });
 
+test('after a transaction waited in vain for the database, the next ones do not wait', (context) => {
+  const file = join(temporaryFolder(context), 'app.sqlite');
+  const { database } = createWords(context, file, { busyTimeout: 300 });
+  const { database: other } = createWords(context, file);
+  other.exec('BEGIN IMMEDIATE');
+  const waited = () => {
+    const begun = performance.now();
+    assert.throws(() => database.transaction(() => {}), { name: 'unavailable' });
+    return performance.now() - begun;
+  };
+  assert.ok(waited() >= 290);
+  for (let count = 0; count < 3; count += 1) assert.ok(waited() < 200);
+  other.exec('COMMIT');
+  database.transaction((transaction) => transaction.run(insert, ['a']));
+  other.exec('BEGIN IMMEDIATE');
+  assert.ok(waited() >= 290, 'a success ends the pause');
+  other.exec('COMMIT');
+});
+
 test('an event is kept with its transaction, and reported afterwards', (context) => {
   const { database } = createWords(context);
   database.exec('CREATE TABLE outbox_events (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, payload TEXT NOT NULL, occurred_at TEXT NOT NULL) STRICT');
