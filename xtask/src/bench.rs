@@ -4,10 +4,12 @@
 mod commands;
 mod comparison;
 mod load;
+pub mod overload;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use crate::repository::Repository;
 
@@ -172,6 +174,13 @@ fn median(values: &[f64]) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
+}
+
+/// The value that this share of the others does not exceed; none at all where there are no values.
+fn percentile(values: &mut [Duration], share: f64) -> Duration {
+    values.sort_unstable();
+    let index = ((values.len() as f64 * share).ceil() as usize).saturating_sub(1);
+    values.get(index).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

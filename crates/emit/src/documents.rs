@@ -7,7 +7,7 @@ use crate::openapi::{operation_parameters, problem_example};
 use crate::outline::{Body, Content, Outline, RowField, Success, outlines};
 use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
-use plan::api::RateLimitPolicy;
+use plan::api::{Cors, RateLimitPolicy};
 use plan::database::{Column, LockClass, Nullability, Sensitivity, Table, Undo};
 use plan::procedure::{LimitKey, ResponseField, Scheme};
 use plan::shape::{Presence, ShapeField};
@@ -60,6 +60,7 @@ fn callers_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
             .map(|outline| format!("{} {}", outline.method, outline.path)),
         lists => outlines.iter().any(|outline| outline.listing.is_some()),
         versions => outlines.iter().any(Outline::is_spared),
+        cors => plan.api.cors == Cors::On,
     }
 }
 
@@ -419,6 +420,8 @@ fn problem_detail(
         | Problem::Conflict
         | Problem::RequestInProgress
         | Problem::PreconditionFailed
+        | Problem::UriTooLong
+        | Problem::HeaderFieldsTooLarge
         | Problem::UnsupportedMediaType
         | Problem::IdempotencyKeyReused
         | Problem::InternalError

@@ -420,9 +420,12 @@ fn a_transaction_may_end_the_procedure_and_hand_out_a_row() {
 
             const updateDoor2 = `UPDATE doors SET failures = ? WHERE id = ?`;
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function registerEndpoints(application, { database, metrics }) {
-              const { limits } = createMiddleware({ database, metrics });
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function registerEndpoints(application, { database, metrics, counts }) {
+              const { limits } = createMiddleware({ database, metrics, counts });
 
               // POST /api/doors: opens a door.
               application.route('POST', '/api/doors', async (request) => {
@@ -470,9 +473,12 @@ fn a_transaction_may_be_the_answer() {
 
             const deleteDoor = `DELETE FROM doors WHERE code = ?`;
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function registerEndpoints(application, { database, metrics }) {
-              const { limits, outbox } = createMiddleware({ database, metrics });
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function registerEndpoints(application, { database, metrics, counts }) {
+              const { limits, outbox } = createMiddleware({ database, metrics, counts });
 
               // POST /api/doors: opens a door. Emits `contact_form`.
               application.route('POST', '/api/doors', async (request) => {
@@ -558,8 +564,11 @@ fn fields_of_every_type_have_their_rules() {
             import { validate } from '../../lib/validation.js';
             import { doorCode } from './middleware.js';
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function registerEndpoints(application, { database, metrics }) {
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function registerEndpoints(application, { database, metrics, counts }) {
               // POST /api/doors: opens a door.
               application.route('POST', '/api/doors', async (request) => {
                 await validate(request, doorCode, { limit: 1_048_576 });
@@ -661,7 +670,7 @@ fn every_problem_has_the_name_and_the_words_of_the_lib() {
             problem.title()
         );
         assert!(lib.contains(&head), "{problem:?}");
-        let detail = problem.detail().map_or(String::new(), |detail| format!("() => '{detail}'"));
+        let detail = problem.detail().map_or(String::new(), |detail| format!("'{detail}'"));
         assert!(lib.contains(&detail), "{problem:?}");
     }
 }

@@ -114,6 +114,12 @@ impl Workspace {
         self.state().join("data").join("embedded.sqlite")
     }
 
+    /// The folder of what the server counts for rate limits.
+    #[must_use]
+    pub fn counts_folder(&self) -> PathBuf {
+        self.state().join("limits")
+    }
+
     /// Opens the embedded database, making it when it is not there.
     ///
     /// # Errors

@@ -3,13 +3,15 @@
 
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
+use crate::at_work::{AtWork, Place};
 use crate::body::read_json;
+use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
 use crate::program::{Bound, Expression, List, Operation, Program, Question};
 use crate::rate_limit::{Limiter, Standing, Verdict};
-use crate::service::header;
+use crate::request::header;
 use bytes::Bytes;
 use dialect::AnswerStatements;
 use http::{HeaderMap, Method, Uri};
@@ -34,6 +36,7 @@ pub(crate) struct Surroundings<'a> {
     pub keys: &'a ApiKeys,
     pub metrics: &'a Metrics,
     pub claims: &'a Arc<Claims>,
+    pub at_work: &'a AtWork,
 }
 
 /// What a request says, apart from its body.
@@ -86,6 +89,8 @@ pub(crate) struct Run<'a, B> {
     claim: Option<Claim>,
     /// The body's bytes, once it was read.
     bytes: Bytes,
+    /// Given back while the client is waited for.
+    place: Option<Place<'a>>,
 }
 
 /// What a slot holds.
@@ -135,12 +140,14 @@ where
     B: Body<Data = Bytes, Error: Send> + Unpin + Send,
 {
     pub fn new(surroundings: &'a Surroundings<'a>, headers: &'a HeaderMap, body: &'a mut B) -> Self {
-        Self { surroundings, headers, body, principal: String::new(), limit: None, claim: None, bytes: Bytes::new() }
+        let (principal, bytes) = (String::new(), Bytes::new());
+        Self { surroundings, headers, body, principal, limit: None, claim: None, bytes, place: None }
     }
 
     /// Runs the program to its answer.
     pub async fn program(&mut self, program: &Program, facts: Facts) -> Result<Answer, Failure> {
         let mut frame = Frame { slots: vec![Slot::Empty; program.slots], ..Frame::of(facts) };
+        self.place = Some(self.surroundings.at_work.enter()?);
         match self.block(&program.operations, &mut frame).await? {
             Flow::Exit(answer, _) => Ok(answer),
             Flow::Continue => unreachable!("a checked procedure ends in an exit on every path"),
@@ -244,8 +251,11 @@ where
         Err(if presented.is_some() { Problem::InvalidCredentials } else { Problem::MissingCredentials }.into())
     }
 
-    async fn json(&mut self, limit: u64) -> Result<serde_json::Value, Refusal> {
+    /// Whoever waits for a client keeps nobody else from being worked for.
+    async fn json(&mut self, limit: u64) -> Result<serde_json::Value, Failure> {
+        self.place = None;
         let (value, bytes) = read_json(self.headers, self.body, limit).await?;
+        self.place = Some(self.surroundings.at_work.enter()?);
         self.bytes = bytes;
         Ok(value)
     }
@@ -606,28 +616,6 @@ fn text(datum: &Datum) -> String {
         Datum::Text(text) => text.clone(),
         Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => datum.plain(),
     }
-}
-
-fn quoted(tag: &str) -> String {
-    format!("\"{tag}\"")
-}
-
-/// Whether `W/"1"` counts as `"1"`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Weak {
-    /// It does, when reading.
-    Same,
-    /// It does not, when writing.
-    Different,
-}
-
-/// Whether a list of tags is `*` or names the tag (RFC 9110, 13.1).
-pub(crate) fn names_tag(list: &str, tag: &str, weak: Weak) -> bool {
-    list.trim() == "*"
-        || list.split(',').map(str::trim).any(|named| match named.strip_prefix("W/") {
-            Some(inner) => weak == Weak::Same && inner == tag,
-            None => named == tag,
-        })
 }
 
 fn by_address(frame: &Frame) -> String {

@@ -431,7 +431,13 @@ fn run_group(
     group: &mut Vec<Job>,
     queue: &mut mpsc::Receiver<Job>,
 ) -> Result<(), StoreError> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    if let Err(error) = connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])) {
+        // Whoever waits behind the first has waited as well: one after the other would wait longer than anybody listens.
+        while let Ok(job) = queue.try_recv() {
+            group.push(job);
+        }
+        return Err(error.into());
+    }
     let mut next = 0;
     while let Some(job) = group.get_mut(next) {
         connection.prepare_cached("SAVEPOINT work")?.execute([])?;

@@ -5,6 +5,7 @@ pub mod server;
 pub mod workspace;
 
 use std::path::{Path, PathBuf};
+use store::{Ended, Location, Store};
 
 /// The sample task that the product carries out.
 pub const CONTACT_NEWSLETTER: &str = "tests/cases/tasks/contact-newsletter-api.yaml";
@@ -73,6 +74,29 @@ pub fn repository(path: &str) -> PathBuf {
 /// Whether the cases' expected files are to be written anew.
 pub fn is_updating() -> bool {
     std::env::var_os("UPDATE_GOLDEN").is_some()
+}
+
+/// Does something while another program holds the database's write lock.
+pub fn while_locked<T>(workspace: &workspace::Workspace, work: impl FnOnce() -> T) -> T {
+    let store = Store::open(&Location::File(workspace.database_file())).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (locked, wait_locked) = std::sync::mpsc::channel();
+    let (release, wait_release) = std::sync::mpsc::channel::<()>();
+    let holding = runtime.spawn(async move {
+        store
+            .transaction(move |_transaction| {
+                locked.send(()).unwrap();
+                // Ends when the other side is dropped.
+                let _ = wait_release.recv();
+                Box::pin(async { Ok(Ended::Undo(())) })
+            })
+            .await
+    });
+    wait_locked.recv().unwrap();
+    let result = work();
+    drop(release);
+    runtime.block_on(holding).unwrap().unwrap();
+    result
 }
 
 /// Makes a module with one test for each server out of every function named; the functions take the server's kind.

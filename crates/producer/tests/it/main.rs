@@ -14,6 +14,7 @@ mod idempotency;
 mod interruptions;
 mod keys;
 mod lists;
+mod manners;
 mod monitoring;
 mod progress;
 mod raw;

@@ -171,7 +171,6 @@ fn what_is_not_built_yet_is_refused_plainly() {
         (
             "user-accounts-api",
             &[
-                "IP206: this producer does not build `cors` yet",
                 "IP204: nothing tells what `POST /api/auth/login` does",
                 "IP203: this producer does not build `jwt_token` authentication yet",
                 "IP204: nothing tells what `GET /api/users/profile` does",

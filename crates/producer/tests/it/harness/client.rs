@@ -50,6 +50,12 @@ pub fn post(path: &str, key: Option<&str>, body: &str) -> CaseRequest {
     request
 }
 
+/// A request as it is sent, for who sends it by hand.
+pub fn on_the_wire(request: &CaseRequest) -> Vec<u8> {
+    let (head, body) = bytes(request, "");
+    [head, body].concat()
+}
+
 fn bytes(request: &CaseRequest, key: &str) -> (Vec<u8>, Vec<u8>) {
     let (body, media_type) = match (&request.body, &request.text) {
         (Some(body), _) => (Some(body.to_string().replace(UNIQUE, &unique())), Some("application/json")),
