@@ -1,40 +1,40 @@
-//! `cargo xtask bench serve`: the native server against a hand-written one in the same run, and the time of `producer run`.
-//! Goes out: requests per second, their ratio, seconds, each beside its aim. A run with one wrong answer gives no figure.
+//! `cargo xtask bench`: the native server against a hand-written one and the Node.js application in the same run, and how long commands
+//! take. Goes out: figures and their ratios, each beside its aim. A run with one wrong answer gives no figure.
 
+mod commands;
+mod comparison;
 mod load;
 mod server;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::repository::Repository;
-use load::{Load, Round};
-use server::Server;
 
-/// The native server is to reach this share of the hand-written one.
-const RATIO_AIM: f64 = 0.9;
-/// `producer run` is to answer within this many seconds.
-const RUN_AIM: f64 = 0.5;
-const RUNS: usize = 10;
-const WARM_UP: Duration = Duration::from_secs(1);
+/// Where `cargo xtask test` installs the packages of the Node.js application.
+const NODE_MODULES: &str = "target/node/node_modules";
 
-const TASK: &str = r#"task_id: "bench_contact"
+/// A form, and records that are read one by one and in lists; everything with a key, a limit and validation.
+const TASK: &str = r#"task_id: "bench"
 task_type: "setup_api"
 specifications:
   api_requirements:
     type: "rest"
     endpoints:
-      - path: "/api/contact"
+      - { path: "/api/contact", method: "POST", authentication: "api_key" }
+      - path: "/api/products"
         method: "POST"
         authentication: "api_key"
-      - path: "/api/newsletter"
-        method: "POST"
-        authentication: "none"
+        validation:
+          name: { type: "line", required: true, max_length: 80 }
+          stock: { type: "integer", required: true }
+          active: { type: "boolean" }
+          released_at: { type: "timestamp" }
+          notes: { type: "text" }
+      - { path: "/api/products", method: "GET", authentication: "api_key" }
+      - { path: "/api/products/:id", method: "GET", authentication: "api_key" }
     rate_limiting: "50000000_requests_per_minute"
-output_format: "integration"
-priority: "high"
 "#;
 
 /// What may be chosen on the command line.
@@ -44,28 +44,29 @@ struct Options {
     rounds: usize,
 }
 
-/// The two programs, built the same way.
+/// The programs, built the same way, and what the Node.js application needs.
 struct Programs {
     producer: PathBuf,
     baseline: PathBuf,
+    node_modules: Option<PathBuf>,
 }
 
 /// A folder that goes away with this value.
 struct Scratch(PathBuf);
 
-/// Builds both servers, measures, prints.
+/// Builds the servers, measures, prints.
 pub fn run(repository: &Repository, options: &[&str]) -> Result<ExitCode, String> {
     let options = Options::parse(options)?;
     let (programs, target) = build(repository)?;
     let scratch = Scratch::new(&target)?;
-    print_start_to_response(&programs, &scratch)?;
-    compare_servers(&programs, &scratch, &options)?;
+    commands::measure(&programs, &scratch)?;
+    comparison::measure(&programs, &scratch, &options)?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Options {
     fn parse(words: &[&str]) -> Result<Self, String> {
-        let mut options = Self { connections: 32, seconds: 4, rounds: 3 };
+        let mut options = Self { connections: 32, seconds: 2, rounds: 5 };
         for pair in words.chunks(2) {
             let number = |least: u64| {
                 let number = pair.get(1).and_then(|word| word.parse::<u64>().ok());
@@ -75,7 +76,7 @@ impl Options {
                 "--connections" => options.connections = number(1)? as usize,
                 "--seconds" => options.seconds = number(1)?,
                 "--rounds" => options.rounds = number(1)? as usize,
-                other => return Err(format!("`bench serve` does not know `{other}`")),
+                other => return Err(format!("`bench` does not know `{other}`")),
             }
         }
         Ok(options)
@@ -96,12 +97,29 @@ impl Scratch {
         fs::create_dir_all(&path).map_err(|error| format!("cannot make `{}`: {error}", path.display()))?;
         Ok(path)
     }
+
+    /// A workspace in which the task was completed.
+    fn workspace(&self, name: &str, programs: &Programs) -> Result<PathBuf, String> {
+        let workspace = self.folder(name)?;
+        let task = write(&workspace.join("task.yaml"), TASK)?;
+        said(programs.producer(&["run"], &workspace).arg(task))?;
+        Ok(workspace)
+    }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         // Nothing to do about a folder that stays: it is in the build output.
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Programs {
+    /// A command of the producer in a workspace.
+    fn producer(&self, words: &[&str], workspace: &Path) -> Command {
+        let mut command = Command::new(&self.producer);
+        command.args(words).arg("--workspace").arg(workspace).current_dir(workspace);
+        command
     }
 }
 
@@ -116,38 +134,18 @@ fn build(repository: &Repository) -> Result<(Programs, PathBuf), String> {
     let metadata = repository.metadata()?;
     let target = PathBuf::from(metadata["target_directory"].as_str().ok_or("cargo names no target folder")?);
     let program = |name: &str| target.join("quick").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    Ok((Programs { producer: program("producer"), baseline: program("bench_baseline") }, target))
+    let node_modules = repository.root.join(NODE_MODULES);
+    let programs = Programs {
+        producer: program("producer"),
+        baseline: program("bench_baseline"),
+        node_modules: node_modules.is_dir().then_some(node_modules),
+    };
+    Ok((programs, target))
 }
 
-fn print_start_to_response(programs: &Programs, scratch: &Scratch) -> Result<(), String> {
-    let mut seconds = Vec::with_capacity(RUNS);
-    for run in 0..RUNS {
-        let workspace = scratch.folder(&format!("run-{run}"))?;
-        let task = write_task(&workspace)?;
-        let start = Instant::now();
-        run_task(programs, &workspace, &task)?;
-        seconds.push(start.elapsed().as_secs_f64());
-    }
-    println!("producer run, process start to response, {RUNS} empty workspaces");
-    println!(
-        "  median {:.3} s   min {:.3}   max {:.3}   aim {RUN_AIM} s or less",
-        median(&seconds),
-        min(&seconds),
-        max(&seconds)
-    );
-    Ok(())
-}
-
-fn write_task(workspace: &Path) -> Result<PathBuf, String> {
-    let path = workspace.join("task.yaml");
-    fs::write(&path, TASK).map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
-    Ok(path)
-}
-
-fn run_task(programs: &Programs, workspace: &Path, task: &Path) -> Result<(), String> {
-    let mut command = Command::new(&programs.producer);
-    command.arg("run").arg(task).arg("--workspace").arg(workspace).current_dir(workspace);
-    said(&mut command).map(|_| ())
+fn write(path: &Path, text: &str) -> Result<PathBuf, String> {
+    fs::write(path, text).map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
+    Ok(path.to_owned())
 }
 
 /// Standard output of a command that must succeed.
@@ -159,127 +157,6 @@ fn said(command: &mut Command) -> Result<String, String> {
         return Ok(text(&output.stdout));
     }
     Err(format!("{command:?} failed, {}:\n{}\n{}", output.status, text(&output.stdout), text(&output.stderr)))
-}
-
-fn compare_servers(programs: &Programs, scratch: &Scratch, options: &Options) -> Result<(), String> {
-    let workspace = scratch.folder("native")?;
-    let task = write_task(&workspace)?;
-    run_task(programs, &workspace, &task)?;
-    let mut create_key = Command::new(&programs.producer);
-    create_key.args(["keys", "create", "--name", "bench", "--workspace"]).arg(&workspace).current_dir(&workspace);
-    let key = said(&mut create_key)?;
-
-    let mut serve = Command::new(&programs.producer);
-    serve.args(["serve", "--listen", "127.0.0.1:0", "--workspace"]).arg(&workspace).current_dir(&workspace);
-    let baseline_folder = scratch.folder("baseline")?;
-    let mut by_hand = Command::new(&programs.baseline);
-    by_hand.arg("--database").arg(baseline_folder.join("baseline.db")).arg("--key").arg(&key);
-
-    let mut native = Side::start("native server", &mut serve, workspace, &key, options)?;
-    let mut baseline = Side::start("hand-written", &mut by_hand, baseline_folder, &key, options)?;
-    for round in 0..options.rounds {
-        let order = if round % 2 == 0 { [&mut native, &mut baseline] } else { [&mut baseline, &mut native] };
-        for side in order {
-            side.round(options)?;
-        }
-    }
-    println!(
-        "POST /api/contact, {} connections, {} rounds of {} s after {} s of warm-up, requests/s",
-        options.connections,
-        options.rounds,
-        options.seconds,
-        WARM_UP.as_secs()
-    );
-    native.print();
-    baseline.print();
-    println!("  ratio of medians {:.2}   aim {RATIO_AIM} or more", native.median() / baseline.median());
-    let native_rows = native.finish()?;
-    let baseline_rows = baseline.finish()?;
-    println!("  {native_rows}\n  {baseline_rows}");
-    Ok(())
-}
-
-/// One server under load, and what it did so far.
-struct Side {
-    name: &'static str,
-    server: Server,
-    folder: PathBuf,
-    load: Load,
-    rates: Vec<f64>,
-    /// Requests answered with 201, the warm-up's among them.
-    stored: u64,
-}
-
-impl Side {
-    fn start(
-        name: &'static str,
-        command: &mut Command,
-        folder: PathBuf,
-        key: &str,
-        options: &Options,
-    ) -> Result<Self, String> {
-        let server = Server::start(name, command)?;
-        let load = Load::new(server.address, key, options.connections);
-        Ok(Self { name, server, folder, load, rates: Vec::new(), stored: 0 })
-    }
-
-    fn round(&mut self, options: &Options) -> Result<(), String> {
-        let Round { counted, stored } = self
-            .load
-            .run(WARM_UP, Duration::from_secs(options.seconds))
-            .map_err(|error| format!("no figure: {}: {error}\n{}", self.name, self.server.last_words()))?;
-        self.rates.push(counted as f64 / options.seconds as f64);
-        self.stored += stored;
-        Ok(())
-    }
-
-    fn median(&self) -> f64 {
-        median(&self.rates)
-    }
-
-    fn print(&self) {
-        let (least, most) = (min(&self.rates), max(&self.rates));
-        println!("  {:14} median {:8.0}   min {least:8.0}   max {most:8.0}", self.name, self.median());
-    }
-
-    /// Stops the server and compares the rows in its database with the answers it gave.
-    fn finish(self) -> Result<String, String> {
-        self.server.stop()?;
-        match stored_rows(&self.folder) {
-            Some(rows) if rows == self.stored => {
-                Ok(format!("{}: {rows} answers of 201, as many rows stored", self.name))
-            }
-            Some(rows) => Err(format!("{}: {} answers of 201 but {rows} rows stored", self.name, self.stored)),
-            None => Ok(format!(
-                "{}: {} answers of 201; rows not checked (no `sqlite3` command, or no table found)",
-                self.name, self.stored
-            )),
-        }
-    }
-}
-
-/// Rows in the first database under `folder` that has the table.
-fn stored_rows(folder: &Path) -> Option<u64> {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())) {
-            if path.is_dir() {
-                folders.push(path);
-            } else if let Some(rows) = rows_in(&path) {
-                return Some(rows);
-            }
-        }
-    }
-    None
-}
-
-fn rows_in(path: &Path) -> Option<u64> {
-    if !fs::read(path).ok()?.starts_with(b"SQLite format 3\0") {
-        return None;
-    }
-    let mut command = Command::new("sqlite3");
-    command.arg(path).arg("SELECT count(*) FROM contact_messages");
-    said(&mut command).ok()?.parse().ok()
 }
 
 fn min(values: &[f64]) -> f64 {

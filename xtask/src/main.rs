@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask bench serve` and those that need more than the tests.
+//! Developer commands: `cargo xtask test`, `cargo xtask gate`, `cargo xtask bench` and those that need more than the tests.
 //! Comes in: a command line; goes out: a report and an exit status.
 //! Nothing of the product may depend on this crate, and it links none of the product's crates.
 #![allow(
@@ -25,8 +25,8 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   test                  get what the tests need, run every test
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
-  bench serve           the native server against a hand-written one, and the time of `producer run`
-        [--connections 32] [--seconds 4] [--rounds 3]
+  bench                 the native server against a hand-written one and the Node.js application, and the time of commands
+        [--connections 32] [--seconds 2] [--rounds 5]
   browse                the reference page of both servers in Chromium, calling the API
   promtool              the emitted alerts and dashboards, read by Prometheus' own tool
   vendor                the files of the reference page, in the version of the emitted application's manifest";
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         ["test"] => Ok(test::run(&repository)),
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
-        ["bench", "serve", options @ ..] => bench::run(&repository, options),
+        ["bench", options @ ..] => bench::run(&repository, options),
         ["browse"] => browse::run(&repository),
         ["promtool"] => promtool::run(&repository),
         ["vendor"] => vendor::run(&repository),

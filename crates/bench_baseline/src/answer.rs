@@ -80,9 +80,21 @@ impl RequestId {
     /// A JSON answer.
     pub fn json(&self, status: StatusCode, body: &impl Serialize) -> Response {
         match serde_json::to_vec(body) {
-            Ok(body) => self.response(status, "application/json", body),
+            Ok(body) => self.json_bytes(status, body),
             Err(_) => self.problem(&Problem::Internal),
         }
+    }
+
+    /// A JSON answer that is written already.
+    pub fn json_bytes(&self, status: StatusCode, body: Vec<u8>) -> Response {
+        self.response(status, "application/json", body)
+    }
+
+    /// 304: the caller has it already.
+    pub fn not_modified(&self) -> Response {
+        let mut response = self.response(StatusCode::NOT_MODIFIED, "application/json", Vec::new());
+        response.headers_mut().remove(CONTENT_TYPE);
+        response
     }
 
     /// A problem document, with the headers its kind asks for.

@@ -1,4 +1,4 @@
-//! `POST /api/contact`: authorize, limit, read, validate, store, answer.
+//! `POST /api/contact`: admit, read, validate, store, answer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
 use crate::Service;
-use crate::answer::{Problem, RequestId, add_limit};
+use crate::admission::{admit, internal};
+use crate::answer::{Problem, RequestId};
 use crate::database::Stored;
-use crate::limit::{Caller, Count};
 use crate::validation;
 
 const LARGEST_BODY: usize = 65_536;
@@ -34,39 +34,16 @@ pub async fn submit(
     request: Request,
 ) -> Response {
     let start = Instant::now();
-    let (caller, refusal) = match authorize(&service, request.headers()).await {
-        Ok(key) => (Caller::Key(key), None),
-        Err(problem) => (Caller::Address(address.ip()), Some(problem)),
+    let (count, admitted) = admit(&service, request.headers(), address).await;
+    let outcome = match admitted {
+        Ok(()) => store(&service, request).await,
+        Err(problem) => Err(problem),
     };
-    let count = service.limiter.count(caller);
-    let outcome = match refusal {
-        _ if !count.passed => Err(Problem::RateLimited(count.quota, count.window)),
-        Some(problem) => Err(problem),
-        None => store(&service, request).await,
-    };
-    let response = respond(&id, &count, outcome);
-    service.metrics.record(response.status(), start.elapsed());
-    response
-}
-
-fn respond(id: &RequestId, count: &Count, outcome: Result<Stored, Problem>) -> Response {
-    let mut response = match outcome {
+    let response = match outcome {
         Ok(Stored { id: row, at }) => id.json(StatusCode::CREATED, &Receipt { id: row, received_at: at }),
         Err(problem) => id.problem(&problem),
     };
-    add_limit(&mut response, count);
-    response
-}
-
-/// The key's row in the table of keys.
-async fn authorize(service: &Service, headers: &HeaderMap) -> Result<i64, Problem> {
-    let bearer = || headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
-    let sent = headers.get("x-api-key").map(|value| value.to_str().unwrap_or_default()).or_else(bearer);
-    let key = sent.filter(|key| !key.is_empty()).ok_or(Problem::MissingCredentials)?;
-    match service.keys.find(key).await {
-        Ok(found) => found.ok_or(Problem::InvalidCredentials),
-        Err(error) => Err(internal(&error)),
-    }
+    service.finish(response, &count, start)
 }
 
 async fn store(service: &Service, request: Request) -> Result<Stored, Problem> {
@@ -110,9 +87,4 @@ fn is_json(headers: &HeaderMap) -> bool {
         || media_type.strip_prefix("application/").is_some_and(|subtype| subtype.ends_with("+json"));
     let mut charsets = parts.filter_map(|part| part.strip_prefix("charset="));
     json && charsets.all(|charset| charset.trim_matches('"') == "utf-8")
-}
-
-fn internal(error: &dyn std::error::Error) -> Problem {
-    eprintln!("error: {error}");
-    Problem::Internal
 }

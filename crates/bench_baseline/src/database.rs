@@ -1,4 +1,4 @@
-//! The database file: one connection behind a lock, statements prepared once, one transaction per message.
+//! The database file: one writing connection behind a lock, a few for readers, statements prepared once, one transaction per message.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,10 @@ const SCHEMA: &str = "
         id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL, phone TEXT, company TEXT, subject TEXT,
         message TEXT NOT NULL, created_at TEXT NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS products (
+        id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, stock INTEGER NOT NULL, active INTEGER, released_at TEXT, notes TEXT,
+        created_at TEXT NOT NULL, updated_at TEXT NOT NULL, row_version INTEGER NOT NULL
+    ) STRICT;
     CREATE TABLE IF NOT EXISTS outbox_events (
         id TEXT PRIMARY KEY, name TEXT NOT NULL, payload TEXT NOT NULL, occurred_at TEXT NOT NULL
     ) WITHOUT ROWID;
@@ -27,9 +31,35 @@ const INSERT_MESSAGE: &str = "INSERT INTO contact_messages
 const INSERT_EVENT: &str =
     "INSERT INTO outbox_events (id, name, payload, occurred_at) VALUES (?1, 'contact_form', ?2, ?3)";
 
+const INSERT_PRODUCT: &str = "INSERT INTO products
+    (id, name, stock, active, released_at, notes, created_at, updated_at, row_version) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?4, ?4, 1)";
+const PRODUCT: &str =
+    "SELECT id, name, stock, active, released_at, notes, created_at, updated_at, row_version FROM products";
+const NOTES: &str = "A short description of what this is, who needs it and how it is packed.";
+/// Readers at once; more wait.
+const READERS: usize = 4;
+
 /// An open database.
 pub struct Database {
     connection: Mutex<Connection>,
+    readers: [Mutex<Connection>; READERS],
+}
+
+/// A record as it is answered.
+#[derive(Debug, Serialize)]
+pub struct Product {
+    /// UUIDv7.
+    pub id: String,
+    name: String,
+    stock: i64,
+    active: Option<bool>,
+    released_at: Option<String>,
+    notes: Option<String>,
+    created_at: String,
+    updated_at: String,
+    /// Grows with every change.
+    #[serde(skip)]
+    pub row_version: i64,
 }
 
 /// What storing a message made.
@@ -56,7 +86,46 @@ impl Database {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.execute_batch(SCHEMA)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        let reader = || Connection::open(path).map(Mutex::new);
+        Ok(Self { connection: Mutex::new(connection), readers: [reader()?, reader()?, reader()?, reader()?] })
+    }
+
+    /// Puts in products whose ids tell their number.
+    pub fn fill(&self, rows: u32) -> rusqlite::Result<()> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        for number in 0..rows {
+            let id = format!("01900000-0000-7000-8000-{number:012}");
+            transaction.prepare_cached(INSERT_PRODUCT)?.execute(params![
+                id,
+                format!("Product {number}"),
+                number,
+                now(),
+                NOTES
+            ])?;
+        }
+        transaction.commit()
+    }
+
+    /// One product.
+    pub fn product(&self, id: &str) -> rusqlite::Result<Option<Product>> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(&format!("{PRODUCT} WHERE id = ?1"))?;
+        statement.query_row([id], product).optional()
+    }
+
+    /// Products, newest first, of those with a smaller id than that.
+    pub fn products(&self, limit: u32, before: Option<&str>) -> rusqlite::Result<Vec<Product>> {
+        let reader = self.reader();
+        let mut statement =
+            reader.prepare_cached(&format!("{PRODUCT} WHERE ?2 IS NULL OR id < ?2 ORDER BY id DESC LIMIT ?1"))?;
+        statement.query_map(params![limit, before], product)?.collect()
+    }
+
+    /// A reader that nobody uses; the first one where all are in use.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        let idle = self.readers.iter().find_map(|reader| reader.try_lock().ok());
+        idle.unwrap_or_else(|| self.readers[0].lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes a key with this hash work; a key that is there stays as it is.
@@ -95,6 +164,20 @@ impl Database {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn product(row: &rusqlite::Row<'_>) -> rusqlite::Result<Product> {
+    Ok(Product {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        stock: row.get(2)?,
+        active: row.get(3)?,
+        released_at: row.get(4)?,
+        notes: row.get(5)?,
+        created_at: row.get(6)?,
+        updated_at: row.get(7)?,
+        row_version: row.get(8)?,
+    })
 }
 
 fn now() -> String {

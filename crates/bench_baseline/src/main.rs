@@ -1,5 +1,6 @@
-//! The hand-written server that the native one is measured against: one contact endpoint, and the same work for each request.
-//! Comes in: `--database FILE --key KEY`; goes out: HTTP as `docs/http-manners.md` describes it.
+//! The hand-written server that the native one is measured against: a contact form and the reading of products, and the same work
+//! for each request. Comes in: `--database FILE --key KEY`; goes out: HTTP as `docs/http-manners.md` describes it. With `--fill ROWS` it
+//! puts products into the database instead, its own or the native server's, and ends.
 //! No part of the product: it shares no code with it, so that the comparison means something.
 #![allow(
     clippy::disallowed_methods,
@@ -7,33 +8,37 @@
     reason = "a server does effects; its hash maps never decide an order"
 )]
 
+mod admission;
 mod answer;
 mod contact;
 mod database;
 mod keys;
 mod limit;
 mod metrics;
+mod products;
 mod validation;
 
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
+use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use answer::{Problem, RequestId};
+use answer::{Problem, RequestId, add_limit};
 use database::Database;
 use keys::Keys;
-use limit::Limiter;
+use limit::{Count, Limiter};
 use metrics::Metrics;
 
-const USAGE: &str = "usage: bench_baseline --database FILE --key KEY [--listen 127.0.0.1:0] [--limit 50000000]";
+const USAGE: &str =
+    "usage: bench_baseline --database FILE --key KEY [--listen 127.0.0.1:0] [--limit 50000000] [--fill ROWS]";
 
 /// What every request shares.
 struct Service {
@@ -49,12 +54,25 @@ struct Options {
     key: String,
     listen: SocketAddr,
     limit: usize,
+    fill: Option<u32>,
+}
+
+impl Service {
+    /// States the limit in an answer and counts it.
+    fn finish(&self, mut response: Response, count: &Count, start: Instant) -> Response {
+        add_limit(&mut response, count);
+        self.metrics.record(response.status(), start.elapsed());
+        response
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
     let database = Arc::new(Database::open(&options.database)?);
+    if let Some(rows) = options.fill {
+        return Ok(database.fill(rows)?);
+    }
     database.add_key(&keys::hash(&options.key))?;
     let service = Arc::new(Service {
         keys: Keys::new(Arc::clone(&database)),
@@ -80,6 +98,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 fn routes(service: Arc<Service>) -> Router {
     Router::new()
         .route("/api/contact", post(contact::submit))
+        .route("/api/products", get(products::list))
+        .route("/api/products/{id}", get(products::read))
         .route("/metrics", get(async |State(service): State<Arc<Service>>| service.metrics.text()))
         .fallback(async |id: RequestId| id.problem(&Problem::NotFound))
         .method_not_allowed_fallback(async |id: RequestId| id.problem(&Problem::MethodNotAllowed))
@@ -103,6 +123,7 @@ impl Options {
         let (mut database, mut key) = (None, None);
         let mut listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut limit = 50_000_000;
+        let mut fill = None;
         while let Some(word) = words.next() {
             let value = words.next().ok_or(USAGE)?;
             match word.as_str() {
@@ -110,9 +131,10 @@ impl Options {
                 "--key" => key = Some(value),
                 "--listen" => listen = value.parse()?,
                 "--limit" => limit = value.parse()?,
+                "--fill" => fill = Some(value.parse()?),
                 _ => return Err(USAGE.into()),
             }
         }
-        Ok(Self { database: database.ok_or(USAGE)?, key: key.ok_or(USAGE)?, listen, limit })
+        Ok(Self { database: database.ok_or(USAGE)?, key: key.ok_or(USAGE)?, listen, limit, fill })
     }
 }

@@ -29,12 +29,25 @@ pub struct Message {
     pub message: String,
 }
 
-/// One wrong field.
+/// One wrong field or parameter.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct FieldProblem {
-    pointer: String,
+    #[serde(flatten)]
+    place: Place,
     code: &'static str,
     detail: String,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Place {
+    Pointer(String),
+    Parameter(String),
+}
+
+/// A parameter of the query string is wrong.
+pub fn wrong_parameter(name: &str, code: &'static str, detail: impl Into<String>) -> FieldProblem {
+    FieldProblem { place: Place::Parameter(name.to_owned()), code, detail: detail.into() }
 }
 
 #[derive(Default, Deserialize)]
@@ -140,13 +153,13 @@ fn problems(fields: [Checked; 6], not_text: &[&str], unknown: Vec<FieldProblem>)
         if not_text.contains(&field) {
             return Some(problem(&pointer, "type", "must be a string"));
         }
-        checked.err().map(|(code, detail)| FieldProblem { pointer, code, detail })
+        checked.err().map(|(code, detail)| FieldProblem { place: Place::Pointer(pointer), code, detail })
     });
     declared.chain(unknown).take(MOST_PROBLEMS).collect()
 }
 
 fn problem(pointer: &str, code: &'static str, detail: &str) -> FieldProblem {
-    FieldProblem { pointer: pointer.to_owned(), code, detail: detail.to_owned() }
+    FieldProblem { place: Place::Pointer(pointer.to_owned()), code, detail: detail.to_owned() }
 }
 
 fn required(text: Option<String>, kind: Kind, longest: usize) -> Checked {

@@ -1,11 +1,10 @@
 //! The load: many connections, each sending one request after the other and checking every answer.
-//! HTTP/1.1 with keep-alive and without pipelining. An answer that is not 201 ends the round with an error.
+//! HTTP/1.1 with keep-alive and without pipelining. An answer of another status than the wanted one ends the round with an error.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-const BODY: &str = r#"{"name":"Ada Lovelace","email":"ada@example.com","phone":"+44 20 7946 0958","company":"Analytical Engines","subject":"A question","message":"How long does the difference engine take for one polynomial, and who turns the crank?"}"#;
 const PATIENCE: Duration = Duration::from_secs(10);
 const LARGEST_ANSWER: usize = 64 * 1024;
 
@@ -13,7 +12,9 @@ const LARGEST_ANSWER: usize = 64 * 1024;
 pub struct Load {
     address: SocketAddr,
     connections: usize,
-    request: Vec<u8>,
+    /// Sent in turns.
+    requests: Vec<Vec<u8>>,
+    status: u16,
 }
 
 /// What one round saw.
@@ -22,27 +23,22 @@ pub struct Round {
     /// Answers within the measured time.
     pub counted: u64,
     /// All answers, the warm-up's and the last ones' among them.
-    pub stored: u64,
+    pub answered: u64,
 }
 
 impl Load {
-    /// The contact request to `address`, with `key`.
-    pub fn new(address: SocketAddr, key: &str, connections: usize) -> Self {
-        let request = format!(
-            "POST /api/contact HTTP/1.1\r\nHost: {address}\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{BODY}",
-            BODY.len()
-        );
-        Self { address, connections, request: request.into_bytes() }
+    /// Requests as they go over the wire, to `address`, each to be answered with `status`.
+    pub fn new(address: SocketAddr, requests: Vec<Vec<u8>>, status: u16, connections: usize) -> Self {
+        Self { address, connections, requests, status }
     }
 
-    /// Sends for `warm_up` and then `measured`; every answer must be 201.
+    /// Sends for `warm_up` and then `measured`; every answer must be the wanted one.
     pub fn run(&self, warm_up: Duration, measured: Duration) -> Result<Round, String> {
         let start = Instant::now() + warm_up;
         let end = start + measured;
         let answers: Vec<Result<Round, String>> = std::thread::scope(|scope| {
             let workers: Vec<_> =
-                (0..self.connections).map(|_| scope.spawn(move || self.one_connection(start, end))).collect();
+                (0..self.connections).map(|nth| scope.spawn(move || self.one_connection(nth, start, end))).collect();
             let panicked = |_| Err("the load generator panicked".to_owned());
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(panicked)).collect()
         });
@@ -51,27 +47,29 @@ impl Load {
         for answer in answers {
             let round = answer.map_err(|error| format!("{wrong} of {} connections: {error}", self.connections))?;
             sum.counted += round.counted;
-            sum.stored += round.stored;
+            sum.answered += round.answered;
         }
         Ok(sum)
     }
 
-    fn one_connection(&self, start: Instant, end: Instant) -> Result<Round, String> {
+    fn one_connection(&self, nth: usize, start: Instant, end: Instant) -> Result<Round, String> {
         let mut connection = self.connect().map_err(|error| format!("cannot connect: {error}"))?;
         let mut round = Round::default();
         let mut answer = Vec::with_capacity(4096);
-        loop {
-            connection.write_all(&self.request).map_err(|error| format!("cannot send: {error}"))?;
-            read_answer(&mut connection, &mut answer)?;
-            round.stored += 1;
+        // Connections begin at different requests.
+        for request in self.requests.iter().cycle().skip(nth * self.requests.len() / self.connections) {
+            connection.write_all(request).map_err(|error| format!("cannot send: {error}"))?;
+            read_answer(&mut connection, &mut answer, self.status)?;
+            round.answered += 1;
             let now = Instant::now();
             if now >= end {
-                return Ok(round);
+                break;
             }
             if now >= start {
                 round.counted += 1;
             }
         }
+        Ok(round)
     }
 
     fn connect(&self) -> std::io::Result<TcpStream> {
@@ -83,8 +81,8 @@ impl Load {
     }
 }
 
-/// Reads one whole answer into `answer` and checks that it is 201.
-pub fn read_answer(connection: &mut impl Read, answer: &mut Vec<u8>) -> Result<(), String> {
+/// Reads one whole answer into `answer` and checks its status.
+pub fn read_answer(connection: &mut impl Read, answer: &mut Vec<u8>, status: u16) -> Result<(), String> {
     answer.clear();
     let mut piece = [0_u8; 4096];
     let mut whole = None;
@@ -101,8 +99,8 @@ pub fn read_answer(connection: &mut impl Read, answer: &mut Vec<u8>) -> Result<(
             whole = whole_length(answer)?;
         }
     }
-    if !answer.starts_with(b"HTTP/1.1 201 ") {
-        return Err(format!("an answer that is not 201:\n{}", String::from_utf8_lossy(answer)));
+    if !answer.starts_with(format!("HTTP/1.1 {status} ").as_bytes()) {
+        return Err(format!("an answer that is not {status}:\n{}", String::from_utf8_lossy(answer)));
     }
     match whole {
         Some(length) if length == answer.len() => Ok(()),

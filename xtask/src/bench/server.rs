@@ -1,10 +1,10 @@
 //! A server as a child process: started, asked where it listens, stopped politely.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ const START: Duration = Duration::from_secs(20);
 /// Longer than a server may take to finish what is under way.
 const STOP: Duration = Duration::from_secs(15);
 const KEPT_LINES: usize = 20;
+/// `USER_HZ`, which is 100 on every Linux architecture.
+const TICKS_A_SECOND: u64 = 100;
 const MARK: &str = "listening on http://";
 
 /// A running server; killed when dropped.
@@ -24,11 +26,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `command` and waits for `listening on http://ADDRESS` on its standard error.
+    /// Starts `command` and waits for `listening on http://ADDRESS` in what it writes.
     pub fn start(name: &'static str, command: &mut Command) -> Result<Self, String> {
         let mut child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{name} did not start: {error}"))?;
@@ -41,7 +43,23 @@ impl Server {
         Ok(server)
     }
 
-    /// The last lines it wrote on standard error.
+    /// Its resident memory in KiB, where the system tells.
+    pub fn resident(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
+    /// The processor time it has used so far, where the system tells: user and system time of all its threads.
+    pub fn processor_time(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        // The name may hold spaces; it ends at the last bracket. Fields 14 and 15 of proc_pid_stat(5).
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let mut ticks = || fields.next()?.parse::<u64>().ok();
+        Some(Duration::from_millis((ticks()? + ticks()?) * 1000 / TICKS_A_SECOND))
+    }
+
+    /// The last lines it wrote.
     pub fn last_words(&self) -> String {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| format!("  | {line}\n")).collect()
@@ -75,25 +93,33 @@ impl Drop for Server {
     }
 }
 
-/// Reads standard error to its end, so that the server never waits for a reader.
+/// Reads both outputs to their end, so that the server never waits for a reader.
 fn watch(child: &mut Child, lines: &Arc<Mutex<VecDeque<String>>>) -> Receiver<SocketAddr> {
     let (sender, announced) = mpsc::channel();
-    let kept = Arc::clone(lines);
     if let Some(output) = child.stderr.take() {
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if let Some(address) = address_in(&line) {
-                    let _ = sender.send(address);
-                }
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                if kept.len() == KEPT_LINES {
-                    kept.pop_front();
-                }
-                kept.push_back(line);
-            }
-        });
+        keep(output, lines, sender.clone());
+    }
+    if let Some(output) = child.stdout.take() {
+        keep(output, lines, sender);
     }
     announced
+}
+
+fn keep(output: impl Read + Send + 'static, lines: &Arc<Mutex<VecDeque<String>>>, sender: Sender<SocketAddr>) {
+    let kept = Arc::clone(lines);
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Some(address) = address_in(&line) {
+                // Nobody waits any more once it has come.
+                let _ = sender.send(address);
+            }
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() == KEPT_LINES {
+                kept.pop_front();
+            }
+            kept.push_back(line);
+        }
+    });
 }
 
 /// The address in a line that holds `listening on http://127.0.0.1:8080`, whatever follows it.

@@ -5,11 +5,11 @@ use super::server::address_in;
 use super::{Options, median};
 
 fn answer(text: &str) -> Result<(), String> {
-    read_answer(&mut text.as_bytes(), &mut Vec::new())
+    read_answer(&mut text.as_bytes(), &mut Vec::new(), 201)
 }
 
 #[test]
-fn only_one_whole_answer_of_201_counts() {
+fn only_one_whole_answer_of_the_status_counts() {
     assert_eq!(answer("HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}"), Ok(()));
     let refused = answer("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}");
     assert!(refused.is_err_and(|error| error.contains("not 201")));

@@ -1,6 +1,6 @@
 //! The form's rules, on the fast way and on the slow one.
 
-use super::check;
+use super::{FieldProblem, Place, check};
 use crate::answer::Problem;
 
 /// `pointer code` of each problem, or `ok`, or `malformed`.
@@ -9,10 +9,17 @@ fn outcome(body: &str) -> String {
         Ok(_) => "ok".to_owned(),
         Err(Problem::ValidationFailed(problems)) => {
             let lines: Vec<String> =
-                problems.iter().map(|problem| format!("{} {}", problem.pointer, problem.code)).collect();
+                problems.iter().map(|problem| format!("{} {}", pointer(problem), problem.code)).collect();
             lines.join(", ")
         }
         Err(_) => "malformed".to_owned(),
+    }
+}
+
+fn pointer(problem: &FieldProblem) -> &str {
+    match &problem.place {
+        Place::Pointer(pointer) => pointer,
+        Place::Parameter(name) => panic!("parameter `{name}` of a body"),
     }
 }
 

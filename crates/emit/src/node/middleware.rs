@@ -117,7 +117,7 @@ fn shape(script: &mut Script, constant: &ShapeConstant<'_>) -> Result<(), EmitEr
     Ok(())
 }
 
-fn listing(script: &mut Script, constant: &ListingConstant<'_>) {
+fn listing(script: &mut Script, constant: &ListingConstant) {
     script.line(&format!("/** What {} may be asked. */", enumerated(&constant.takers)));
     script.statement(&format!("export const {} = ", constant.name), &constant.description);
 }

@@ -6,7 +6,7 @@ use super::names::{Names, camel_case};
 use super::procedure::{Written, write_procedure};
 use super::script::{Expression, Script, quoted, template_literal};
 use crate::error::EmitError;
-use crate::outline::{Body, Listing, Outline, body, bound_slots, flattened};
+use crate::outline::{Body, Outline, body, bound_slots, flattened};
 use plan::procedure::Item;
 use plan::shape::Shape;
 use plan::{Plan, check};
@@ -114,9 +114,8 @@ pub struct ShapeConstant<'a> {
 }
 
 /// What a list may be asked, as a constant of `middleware.js`.
-pub struct ListingConstant<'a> {
+pub struct ListingConstant {
     pub name: String,
-    pub listing: Listing<'a>,
     pub description: Expression,
     /// The endpoints that answer with such lists: `GET /api/products`.
     pub takers: Vec<String>,
@@ -128,7 +127,7 @@ pub struct EndpointModule<'a> {
     pub text: String,
     pub shared: BTreeSet<Shared>,
     pub shapes: Vec<ShapeConstant<'a>>,
-    pub listings: Vec<ListingConstant<'a>>,
+    pub listings: Vec<ListingConstant>,
 }
 
 /// The endpoints of a plan as a module.
@@ -148,7 +147,7 @@ pub struct Module<'a> {
     pub names: Names,
     pub locals: BTreeMap<SlotName, String>,
     pub shapes: Vec<ShapeConstant<'a>>,
-    pub listings: Vec<ListingConstant<'a>>,
+    pub listings: Vec<ListingConstant>,
     /// Constants of `endpoints.js`: name and statement, in order of first use.
     statements: Vec<(String, String)>,
     pub imports: BTreeSet<Import>,
@@ -298,12 +297,12 @@ fn shape_constants<'a>(outlines: &[Outline<'a>], names: &mut Names) -> Vec<Shape
 }
 
 /// Lists of which the same may be asked are one constant.
-fn listing_constants<'a>(
-    plan: &'a Plan,
-    outlines: &[Outline<'a>],
+fn listing_constants(
+    plan: &Plan,
+    outlines: &[Outline<'_>],
     names: &mut Names,
-) -> Result<Vec<ListingConstant<'a>>, EmitError> {
-    let mut constants: Vec<ListingConstant<'a>> = Vec::new();
+) -> Result<Vec<ListingConstant>, EmitError> {
+    let mut constants: Vec<ListingConstant> = Vec::new();
     for outline in outlines {
         let Some(listing) = outline.listing else { continue };
         let description = description(plan, &outline.endpoint.procedure.name, listing)?;
@@ -312,7 +311,7 @@ fn listing_constants<'a>(
             Some(constant) => constant.takers.push(takes(outline)),
             None => {
                 let name = names.take(&camel_case(&format!("{}_list", outline.endpoint.entity)));
-                constants.push(ListingConstant { name, listing, description, takers: vec![takes(outline)] });
+                constants.push(ListingConstant { name, description, takers: vec![takes(outline)] });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Procedures as JavaScript: each endpoint becomes a function that reads like its procedure, one statement a step.
 //! It decides nothing: a step that it has no words for is an error.
 
-use super::listing::KEY;
+use super::listing::{KEY, description};
 use super::middleware::type_rules;
 use super::module::{Import, Module, Shared};
 use super::names::{Names, camel_case};
@@ -304,13 +304,12 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn listing_validation(&mut self, holes: &Holes) -> Result<Expression, EmitError> {
-        let constant =
-            match self.listing.filter(|listing| listing.holes == holes) {
-                Some(listing) => self.module.listings.iter().find(|constant| {
-                    constant.listing.holes == holes && constant.listing.query.from == listing.query.from
-                }),
-                None => None,
-            };
+        // Lists of which the same may be asked share a constant, whatever table they read.
+        let description = match self.listing.filter(|listing| listing.holes == holes) {
+            Some(listing) => Some(description(self.module.plan, &self.procedure.name, listing)?.flat()),
+            None => None,
+        };
+        let constant = self.module.listings.iter().find(|constant| Some(constant.description.flat()) == description);
         let Some(constant) = constant.map(|constant| constant.name.clone()) else {
             return self.malformed("what is asked of a list fills no query".to_owned());
         };

@@ -285,6 +285,21 @@ fn two_tasks_cannot_answer_one_route() {
 }
 
 #[test]
+fn two_kinds_of_records_may_have_the_same_fields() {
+    let fields = "validation: { name: { type: line, required: true } }";
+    let endpoints: String = ["widgets", "gadgets"]
+        .iter()
+        .map(|kind| {
+            format!(
+                "      - {{ path: /api/{kind}, method: POST, authentication: none, {fields} }}
+      - {{ path: /api/{kind}, method: GET, authentication: none }}\n"
+            )
+        })
+        .collect();
+    Workspace::new().run_text(&task("task_id: alike", &[], &endpoints)).must_end_with(0);
+}
+
+#[test]
 fn a_key_is_shown_once_and_kept_nowhere() {
     let workspace = Workspace::completed();
     let made = end(&mut workspace.command(&["keys", "create", "--name", "website"])).must_end_with(0);

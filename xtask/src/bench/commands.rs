@@ -1,0 +1,111 @@
+//! How long commands take from start to answer, and what an idle server holds.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::server::Server;
+use super::{Programs, Scratch, max, median, min, said, write};
+
+const TIMES: usize = 10;
+const RUN_AIM: f64 = 0.5;
+const CHECK_AIM: f64 = 0.2;
+const START_AIM: f64 = 0.15;
+const MEMORY_AIM_KIB: u64 = 20 * 1024;
+/// Kinds of records in the large task, with five endpoints each.
+const KINDS: usize = 200;
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Measures and prints.
+pub fn measure(programs: &Programs, scratch: &Scratch) -> Result<(), String> {
+    let mut seconds = Vec::new();
+    for time in 0..TIMES {
+        let start = Instant::now();
+        scratch.workspace(&format!("run-{time}"), programs)?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    print("producer run, start to response, empty workspace", &seconds, RUN_AIM);
+
+    let workspace = scratch.folder("check")?;
+    let task = write(&workspace.join("large.yaml"), &large_task())?;
+    let mut seconds = Vec::new();
+    for _ in 0..TIMES {
+        let start = Instant::now();
+        said(programs.producer(&["check"], &workspace).arg(&task))?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    print(&format!("producer check, {} endpoints", KINDS * 5), &seconds, CHECK_AIM);
+
+    let workspace = scratch.workspace("start", programs)?;
+    let mut seconds = Vec::new();
+    let mut resident = None;
+    for time in 0..TIMES {
+        let start = Instant::now();
+        let server =
+            Server::start("native server", &mut programs.producer(&["serve", "--listen", "127.0.0.1:0"], &workspace))?;
+        first_answer(&server)?;
+        seconds.push(start.elapsed().as_secs_f64());
+        if time == 0 {
+            thread::sleep(IDLE);
+            resident = server.resident();
+        }
+        server.stop()?;
+    }
+    print("producer serve, start to first answer", &seconds, START_AIM);
+    if let Some(resident) = resident {
+        println!(
+            "producer serve, idle, resident memory\n  {:.1} MiB   aim {} MiB or less",
+            mebibytes(resident),
+            MEMORY_AIM_KIB / 1024
+        );
+    }
+    Ok(())
+}
+
+fn mebibytes(kibibytes: u64) -> f64 {
+    kibibytes as f64 / 1024.0
+}
+
+fn print(what: &str, seconds: &[f64], aim: f64) {
+    println!("{what}, {} times", seconds.len());
+    let (median, least, most) = (median(seconds), min(seconds), max(seconds));
+    println!("  median {median:.3} s   min {least:.3}   max {most:.3}   aim {aim} s or less");
+}
+
+fn first_answer(server: &Server) -> Result<(), String> {
+    let ask = || -> std::io::Result<[u8; 12]> {
+        let mut connection = TcpStream::connect(server.address)?;
+        connection.write_all(b"GET /healthz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        let mut head = [0; 12];
+        connection.read_exact(&mut head)?;
+        Ok(head)
+    };
+    match ask() {
+        Ok(head) if &head == b"HTTP/1.1 200" => Ok(()),
+        Ok(head) => Err(format!("the first answer begins `{}`", String::from_utf8_lossy(&head))),
+        Err(error) => Err(format!("no first answer: {error}")),
+    }
+}
+
+fn large_task() -> String {
+    let mut task =
+        "task_id: large\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n"
+            .to_owned();
+    for kind in 0..KINDS {
+        let path = format!("/api/things{kind:03}");
+        let validation = "validation: { name: { type: line, required: true }, stock: { type: integer } }";
+        for (path, method, more) in [
+            (path.clone(), "POST", format!(", {validation}")),
+            (path.clone(), "GET", String::new()),
+            (format!("{path}/:id"), "GET", String::new()),
+            (format!("{path}/:id"), "PATCH", String::new()),
+            (format!("{path}/:id"), "DELETE", String::new()),
+        ] {
+            // Writing to a string cannot fail.
+            let _ = writeln!(task, "      - {{ path: \"{path}\", method: {method}, authentication: api_key{more} }}");
+        }
+    }
+    task
+}
