@@ -238,6 +238,13 @@ impl Given<'_> {
         self.entity.entity.as_str().replace('_', " ")
     }
 
+    /// With its article: `an invoice`.
+    fn a_thing(&self) -> String {
+        let thing = self.thing();
+        let article = if thing.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        format!("{article} {thing}")
+    }
+
     fn shape(&self) -> Shape {
         shape(self.entity, self.asked, self.required)
     }

@@ -35,7 +35,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         Writes::Keep,
     ));
     Behaved {
-        summary: format!("stores a {}", given.thing()),
+        summary: format!("stores {}", given.a_thing()),
         body,
         table,
         event: Some((event, given.new_event_fields())),

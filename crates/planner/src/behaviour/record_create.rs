@@ -22,7 +22,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         Writes::Keep,
     ));
     Behaved {
-        summary: format!("creates a {}", given.thing()),
+        summary: format!("creates {}", given.a_thing()),
         body,
         table,
         event: Some((event, given.new_event_fields())),

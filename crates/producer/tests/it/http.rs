@@ -34,6 +34,7 @@ macro_rules! files {
 files!(contact_newsletter: crate::harness::Sample::ContactNewsletter, [
     bodies, contact, formats, keys, limits, newsletter, operations, request_ids, routes, validation,
 ]);
+files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
 files!(products: crate::harness::Sample::Products, [articles, changes, creation, deletion, lists, reading, replacement]);
 
 /// The names of a sample's files, sorted.
@@ -51,7 +52,7 @@ fn files_of(sample: Sample) -> Vec<String> {
 #[test]
 fn the_emitted_application_passes_its_own_tests() {
     if Kind::Node.is_here() {
-        for sample in [Sample::ContactNewsletter, Sample::Products] {
+        for sample in [Sample::ContactNewsletter, Sample::Products, Sample::Invoices] {
             let workspace = Workspace::completed_with(sample);
             let tests = end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);
             let cases: Vec<Json> =

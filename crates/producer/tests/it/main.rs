@@ -14,3 +14,4 @@ mod raw;
 mod records;
 mod refused;
 mod run;
+mod values;

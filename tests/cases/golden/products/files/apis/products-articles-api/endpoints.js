@@ -237,7 +237,7 @@ export function registerEndpoints(application, { database, metrics }) {
     return respond(204);
   });
 
-  // POST /api/articles: creates a article. Emits `article_created`.
+  // POST /api/articles: creates an article. Emits `article_created`.
   application.route('POST', '/api/articles', async (request) => {
     const caller = authorize(request, keys, limits.default);
     limits.default.take(request, caller);
@@ -302,7 +302,7 @@ export function registerEndpoints(application, { database, metrics }) {
   // GET /api/articles/{id}: reads one article.
   application.route('GET', '/api/articles/{id}', (request) => {
     limits.default.take(request, anonymous(request));
-    const row = database.optional(findArticle, [request.parameters.id]);
+    const row = database.optional(findArticle, [request.parameters.id], { tags: { kind: 'json' } });
     if (!row) throw new Problem('not_found');
     return respond(
       200,

@@ -36,7 +36,7 @@ export const article = [
   { name: 'body', kind: 'text', required: true, maximum: 50000 },
   { name: 'author_name', kind: 'line', maximum: 200 },
   { name: 'category', kind: 'line', maximum: 100 },
-  { name: 'tags', kind: 'line', maximum: 300 },
+  { name: 'tags', kind: 'json' },
   { name: 'image_url', kind: 'url', maximum: 2048 },
   { name: 'language', kind: 'line', maximum: 35 },
   { name: 'published_at', kind: 'timestamp' },
