@@ -177,7 +177,11 @@ fn body_fields(body: Body<'_>) -> Vec<Value> {
             rules.push_str(&format!(", {words}"));
         }
         if let Some(default) = &field.default {
-            rules.push_str(&format!("; `{}` where it is not given", default.plain()));
+            let when = match body {
+                Body::Record(_) => "where it is not given",
+                Body::Changes(_) => "where it is null",
+            };
+            rules.push_str(&format!("; `{}` {when}", default.plain()));
         }
         context! {
             name => field.name.as_str(),

@@ -13,7 +13,7 @@ use plan::{Plan, Problem};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use vocab::decimal::DIGITS;
-use vocab::{Bounds, Datum, FieldType};
+use vocab::{Bounds, Datum, Decimal, FieldType};
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -336,7 +336,8 @@ impl Writer {
                 }
             }
             describe(&mut schema, &field.description);
-            if let Some(default) = &field.default {
+            // What is left out of a body of changes stays as it is.
+            if let (Some(default), Body::Record(_)) = (&field.default, body) {
                 schema["default"] = default.to_json();
             }
             match (field.presence, body) {
@@ -406,7 +407,7 @@ impl Writer {
     fn input_schema(&self, field: &ShapeField) -> Value {
         let mut schema = match &field.field_type {
             FieldType::Decimal { scale } => {
-                let text = json!({"type": "string", "pattern": decimal_pattern(*scale, "?", "1,")});
+                let text = json!({"type": "string", "pattern": decimal_pattern(*scale, &field.bounds)});
                 let mut number = json!({"type": "number"});
                 bound(&mut number, &field.bounds.of_type(&field.field_type));
                 match self.format {
@@ -418,7 +419,7 @@ impl Writer {
                     }
                 }
             }
-            FieldType::Code { letters } => json!({"type": "string", "pattern": format!("^[A-Za-z]{{{letters}}}$")}),
+            FieldType::Code { letters } => code_schema(*letters),
             FieldType::Json => match self.format {
                 DocumentationFormat::OpenApi30 => {
                     json!({"oneOf": [{"type": "object"}, {"type": "array", "items": {}}]})
@@ -515,19 +516,52 @@ fn answer_headers(limited: bool, more: &[&str]) -> Value {
     Value::Object(headers.collect())
 }
 
-/// A decimal number as a text: how its point may be missing, and how few digits may stand behind it.
-fn decimal_pattern(scale: u8, point: &str, least: &str) -> String {
-    format!("^-?[0-9]{{1,{}}}(\\.[0-9]{{{least}{scale}}}){point}$", DIGITS - scale)
+/// A decimal number as a request may write it. Of its bounds the pattern says only whether it may be negative.
+fn decimal_pattern(scale: u8, bounds: &Bounds) -> String {
+    let zero = Bounds { minimum: Some(Datum::Decimal(Decimal::new(0, scale))), maximum: None };
+    let sign = if bounds.minimum.as_ref().is_some_and(|least| zero.allow(least)) { "" } else { "-?" };
+    format!("^{sign}[0-9]{{1,{}}}(\\.[0-9]{{1,{scale}}})?$", DIGITS - scale)
 }
 
 fn bound(schema: &mut Value, bounds: &Bounds) {
-    let number = |bound: &Datum| bound.plain().parse::<serde_json::Number>().ok();
+    let short = |text: String| match text.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole.to_owned(),
+        Some(_) | None => text,
+    };
+    let number = |bound: &Datum| short(bound.plain()).parse::<serde_json::Number>().ok();
     if let Some(minimum) = bounds.minimum.as_ref().and_then(number) {
         schema["minimum"] = minimum.into();
     }
     if let Some(maximum) = bounds.maximum.as_ref().and_then(number) {
         schema["maximum"] = maximum.into();
     }
+}
+
+/// A value as a query string may write it.
+fn parameter_schema(field_type: &FieldType) -> Value {
+    match field_type {
+        FieldType::Decimal { scale } => {
+            json!({"type": "string", "pattern": decimal_pattern(*scale, &Bounds::default())})
+        }
+        FieldType::Code { letters } => code_schema(*letters),
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Email
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Integer
+        | FieldType::Boolean
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => type_schema(field_type),
+    }
+}
+
+/// A code as a request may write it.
+fn code_schema(letters: u8) -> Value {
+    json!({"type": "string", "pattern": format!("^[A-Za-z]{{{letters}}}$")})
 }
 
 fn type_schema(field_type: &FieldType) -> Value {
@@ -539,7 +573,8 @@ fn type_schema(field_type: &FieldType) -> Value {
         FieldType::Code { letters } => json!({"type": "string", "pattern": format!("^[A-Z]{{{letters}}}$")}),
         FieldType::Integer => json!({"type": "integer", "format": "int64"}),
         FieldType::Decimal { scale } => {
-            json!({"type": "string", "format": "decimal", "pattern": decimal_pattern(*scale, "", "")})
+            let pattern = format!("^-?[0-9]{{1,{}}}\\.[0-9]{{{scale}}}$", DIGITS - scale);
+            json!({"type": "string", "format": "decimal", "pattern": pattern})
         }
         FieldType::Date => json!({"type": "string", "format": "date"}),
         FieldType::Boolean => json!({"type": "boolean"}),
@@ -636,7 +671,7 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
     for (column, comparisons) in &listing.holes.filters {
         let Some(declared) = plan.database.column(&listing.query.from, column) else { continue };
         for comparison in comparisons {
-            let mut schema = type_schema(&declared.field_type);
+            let mut schema = parameter_schema(&declared.field_type);
             if let Some(max) = declared.field_type.max_length() {
                 schema["maxLength"] = max.into();
             }

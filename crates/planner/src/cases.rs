@@ -2,7 +2,9 @@
 //! procedures, so a behaviour needs no list of its own.
 
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
-use plan::http_case::{ANY, API_KEY, CaseRequest, Expectation, HttpCase, ID, MAX_REPEAT, UNIQUE, UNKNOWN_API_KEY};
+use plan::http_case::{
+    ANY, API_KEY, CaseRequest, Expectation, HttpCase, ID, MAX_REPEAT, UNIQUE, UNIQUE_LENGTH, UNKNOWN_API_KEY,
+};
 use plan::procedure::{Input, Item, Response, Scheme, Step, Trigger};
 use plan::query::{Holes, OnConflict, Write};
 use plan::shape::{Presence, Shape, ShapeField};
@@ -10,14 +12,13 @@ use plan::value::Value;
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+use vocab::field_type::URL_MAX;
 use vocab::{Datum, Decimal, FieldType, TableName};
 
 /// A key that no record has.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 /// A version that no record of a case reaches.
 const OTHER_VERSION: &str = "\"999\"";
-/// Room that is left in a text for what makes it unique.
-const UNIQUE_LENGTH: usize = 8;
 /// The version of a record that was just made.
 const FIRST_VERSION: &str = "\"1\"";
 
@@ -327,15 +328,33 @@ fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
     for column in unique {
         let field = shape_of(endpoint)
             .and_then(|shape| shape.fields.iter().find(|field| field.name.as_str() == column.as_str()));
-        let max = field.and_then(|field| field.field_type.max_length()).unwrap_or(u32::MAX) as usize;
-        if let Some(Json::String(text)) = body.get_mut(column.as_str()) {
-            *text = match text.split_once('@') {
-                Some((local, domain)) => format!("{local}{UNIQUE}@{domain}"),
-                None => text.chars().take(max.saturating_sub(UNIQUE_LENGTH)).chain(UNIQUE.chars()).collect(),
-            };
+        let (Some(field), Some(Json::String(text))) = (field, body.get_mut(column.as_str())) else { continue };
+        if let Some(other) = with_unique(field, text) {
+            *text = other;
         }
     }
     body
+}
+
+/// The text with what makes it unique, where its type has room for that.
+fn with_unique(field: &ShapeField, text: &str) -> Option<String> {
+    let shortened = |text: &str, max: usize| text.chars().take(max.saturating_sub(UNIQUE_LENGTH)).collect::<String>();
+    match &field.field_type {
+        FieldType::Line { max } | FieldType::Text { max } => Some(shortened(text, *max as usize) + UNIQUE),
+        FieldType::Url => Some(shortened(text, URL_MAX as usize) + UNIQUE),
+        FieldType::Email => text.split_once('@').map(|(local, domain)| format!("{local}{UNIQUE}@{domain}")),
+        // Digits are hexadecimal ones too.
+        FieldType::Uuid => Some(shortened(text, text.len()) + UNIQUE),
+        FieldType::Phone
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Integer
+        | FieldType::Decimal { .. }
+        | FieldType::Boolean
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Json => None,
+    }
 }
 
 /// Whether the answer tells which record was made.

@@ -75,7 +75,7 @@ function withId(document, id) {
 
 // Not `fetch`: it adds headers, and refuses to send some.
 function send({ url, key }, { method, path, headers = {}, body, text }) {
-  const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)));
+  const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)).padStart(8, '0'));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value.replaceAll(API_KEY, key);
   return new Promise((resolve, reject) => {
