@@ -706,6 +706,41 @@ fn the_version_of_the_document_is_the_one_asked_for() {
 }
 
 #[test]
+fn values_in_both_formats_of_the_document() {
+    let price = FieldType::Decimal { scale: 2 };
+    let status = FieldType::Choice { words: vec!["open".into(), "closed".into()] };
+    let facts = FieldType::Json;
+    let fields = [
+        ("price", price, Presence::Optional),
+        ("status", status, Presence::Optional),
+        ("facts", facts, Presence::Optional),
+    ];
+    let mut step = body(&fields);
+    if let Step::Validate(Input::Body(shape)) = &mut step {
+        shape.fields[0].bounds.minimum = Some(Datum::Decimal(Decimal::new(0, 2)));
+        shape.fields[0].bounds.maximum = Some(Datum::Decimal(Decimal::new(1050, 2)));
+        shape.fields[1].default = Some(Datum::Text("open".into()));
+    }
+    let mut plan = with_procedure(vec![Item::Do(step), answer(204, &[], Writes::Keep)]);
+    let mut text = String::new();
+    for format in [DocumentationFormat::OpenApi31, DocumentationFormat::OpenApi30] {
+        plan.api.documentation = format;
+        let document: serde_json::Value = serde_json::from_str(&openapi(&[&plan])).unwrap();
+        for (name, schema) in document["components"]["schemas"]["DoorCode"]["properties"].as_object().unwrap() {
+            text.push_str(&format!("{name}: {schema}\n"));
+        }
+    }
+    expect![[r#"
+        price: {"type":["string","number","null"],"minimum":0,"maximum":10.5,"pattern":"^[0-9]{1,13}(\\.[0-9]{1,2})?$","description":"one | two"}
+        status: {"type":["string","null"],"enum":["open","closed",null],"description":"one | two","default":"open"}
+        facts: {"type":["object","array","null"],"description":"one | two"}
+        price: {"oneOf":[{"type":"string","pattern":"^[0-9]{1,13}(\\.[0-9]{1,2})?$","nullable":true},{"type":"number","minimum":0,"maximum":10.5}],"description":"one | two"}
+        status: {"type":"string","enum":["open","closed",null],"description":"one | two","default":"open","nullable":true}
+        facts: {"oneOf":[{"type":"object","nullable":true},{"type":"array","items":{}}],"description":"one | two"}
+    "#]].assert_eq(&text);
+}
+
+#[test]
 fn several_apis_are_one_document() {
     let doors = with_procedure(making());
     let document: serde_json::Value = serde_json::from_str(&openapi(&[&sample(), &doors])).unwrap();

@@ -17,6 +17,11 @@ fn products_gives_what_it_gave() {
     check(Sample::Products);
 }
 
+#[test]
+fn invoices_gives_what_it_gave() {
+    check(Sample::Invoices);
+}
+
 fn check(of: Sample) {
     let sample = of.task();
     let workspace = Workspace::of(of);
@@ -44,7 +49,7 @@ fn the_same_task_gives_the_same_bytes() {
         made.remove("response.yaml").unwrap();
         made
     };
-    for sample in [Sample::ContactNewsletter, Sample::Products] {
+    for sample in [Sample::ContactNewsletter, Sample::Products, Sample::Invoices] {
         assert!(made(sample) == made(sample), "{sample:?}");
     }
 }

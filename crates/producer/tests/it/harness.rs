@@ -19,6 +19,8 @@ pub enum Sample {
     ContactNewsletter,
     /// Records: one kind whose fields the task names, and one of the catalogue.
     Products,
+    /// Money, dates and choices.
+    Invoices,
 }
 
 impl Sample {
@@ -26,6 +28,7 @@ impl Sample {
         repository(match self {
             Self::ContactNewsletter => CONTACT_NEWSLETTER,
             Self::Products => "tests/cases/tasks/products-api.yaml",
+            Self::Invoices => "tests/cases/tasks/invoices-api.yaml",
         })
     }
 
@@ -33,6 +36,7 @@ impl Sample {
         match self {
             Self::ContactNewsletter => TASK_ID,
             Self::Products => "products_2025_001",
+            Self::Invoices => "invoices_2025_001",
         }
     }
 
@@ -41,6 +45,7 @@ impl Sample {
         repository(match self {
             Self::ContactNewsletter => "tests/cases/http",
             Self::Products => "tests/cases/http/products",
+            Self::Invoices => "tests/cases/http/invoices",
         })
     }
 
@@ -48,7 +53,7 @@ impl Sample {
     pub fn most_requests(self) -> u32 {
         match self {
             Self::ContactNewsletter => 80,
-            Self::Products => 500,
+            Self::Products | Self::Invoices => 500,
         }
     }
 
@@ -57,6 +62,7 @@ impl Sample {
         match self {
             Self::ContactNewsletter => "tests/cases/golden/contact-newsletter",
             Self::Products => "tests/cases/golden/products",
+            Self::Invoices => "tests/cases/golden/invoices",
         }
     }
 }

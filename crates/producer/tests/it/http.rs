@@ -41,6 +41,7 @@ files!(contact_newsletter: crate::harness::Sample::ContactNewsletter, [
 files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, lists, reading, repetitions, replacement,
 ]);
+files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
 
 /// The names of a sample's files, sorted.
 fn files_of(sample: Sample) -> Vec<String> {
@@ -57,7 +58,7 @@ fn files_of(sample: Sample) -> Vec<String> {
 #[test]
 fn the_emitted_application_passes_its_own_tests() {
     if Kind::Node.is_here() {
-        for sample in [Sample::ContactNewsletter, Sample::Products] {
+        for sample in [Sample::ContactNewsletter, Sample::Products, Sample::Invoices] {
             let workspace = Workspace::completed_with(sample);
             let tests = end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);
             let cases: Vec<Json> =

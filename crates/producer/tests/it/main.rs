@@ -25,3 +25,4 @@ mod refused;
 mod run;
 mod status;
 mod typed_client;
+mod values;

@@ -1,6 +1,6 @@
 //! An HTTP/1.1 client that adds nothing to what it is told to send, and keeps apart what came back.
 
-use plan::http_case::{API_KEY, Answer, CaseRequest, UNIQUE};
+use plan::http_case::{API_KEY, Answer, CaseRequest, UNIQUE, UNIQUE_LENGTH};
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -80,7 +80,7 @@ fn bytes(request: &CaseRequest, key: &str) -> (Vec<u8>, Vec<u8>) {
 /// Another text each time.
 fn unique() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
-    NUMBER.fetch_add(1, Ordering::Relaxed).to_string()
+    format!("{:0width$}", NUMBER.fetch_add(1, Ordering::Relaxed), width = UNIQUE_LENGTH)
 }
 
 fn is_hangup(error: &io::Error) -> bool {
