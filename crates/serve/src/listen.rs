@@ -21,6 +21,8 @@ use tokio::sync::Semaphore;
 const MAX_CONNECTIONS: usize = 10_000;
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest head of a request, in bytes.
+const MAX_HEAD: usize = 65_536;
 /// How long requests under way may take once the end was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often measurements are moved into their buckets.
@@ -34,7 +36,7 @@ pub type Current = Arc<ArcSwap<Service>>;
 /// Serves until `end` is done, then finishes what is under way.
 pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Output = ()>) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
     builder.http2().timer(TokioTimer::new());
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));

@@ -202,7 +202,7 @@ fn text_value(field_type: FieldType, min_length: u32, mut text: &str) -> Result<
     if text.bytes().any(is_control) {
         return Err(Why::new("invalid_character", "must not contain control characters"));
     }
-    if text.chars().count() < min_length as usize {
+    if field_type.max_length().is_some() && text.chars().count() < min_length as usize {
         return Err(Why::new("too_short", format!("must have at least {min_length} characters")));
     }
     let (right, expected) = match field_type {

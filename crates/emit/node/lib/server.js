@@ -10,6 +10,8 @@ const HEADERS_TIMEOUT = 10_000;
 // Headers, the body and the wait before the body is read; it also ends a sender that goes on after it was answered.
 const REQUEST_TIMEOUT = 30_000;
 const CHECK_INTERVAL = 1000;
+/** Largest head of a request, in bytes: a list may be asked with long values, and every character of them is three to twelve bytes. */
+const HEAD_LIMIT = 65_536;
 
 /** @param {http.RequestListener & { refusalOfMethod(path: string): Problem }} listener what an application gives */
 export function createServer(listener) {
@@ -22,6 +24,7 @@ export function createServer(listener) {
   const server = http.createServer({
     headersTimeout: HEADERS_TIMEOUT,
     requestTimeout: REQUEST_TIMEOUT,
+    maxHeaderSize: HEAD_LIMIT,
     connectionsCheckingInterval: CHECK_INTERVAL,
     // Node.js would answer a missing Host by itself, without a problem document; the application does.
     requireHostHeader: false,
