@@ -70,7 +70,7 @@ fn check(kind: Kind, sample: Sample, least: usize) {
             ("BASE_URL".to_owned(), format!("http://{}", server.address)),
             ("API_KEY".to_owned(), key.clone()),
         ]);
-        for variable in variables.iter().filter(|variable| is_used(example, &variable.name, &variables)) {
+        for variable in variables.iter().filter(|variable| example.script.contains(&format!("${}", variable.name))) {
             let source = examples.iter().find(|example| asks(example, &variable.from)).unwrap();
             // A page has another one behind it only where there are rows enough.
             let makers = examples.iter().filter(|other| other.status == Some(201) && !asks(other, &variable.from));
@@ -81,12 +81,6 @@ fn check(kind: Kind, sample: Sample, least: usize) {
         }
         compare(kind, example, &run(example, &known));
     }
-}
-
-/// Whether the command needs the variable, perhaps to learn another one.
-fn is_used(example: &Example, name: &str, variables: &[Variable]) -> bool {
-    let names = |script: &str| variables.iter().any(|known| known.name == name && script.contains(&format!("${name}")));
-    names(&example.script)
 }
 
 /// Whether the command is the one that the document calls `POST /api/products`.
