@@ -154,7 +154,7 @@ impl Problem {
             ),
             Self::BodyTooLarge => ("body-too-large", 413, "Body too large", None),
             Self::UriTooLong => {
-                ("uri-too-long", 414, "URI too long", Some("path and query may have at most 8192 bytes together"))
+                ("uri-too-long", 414, "URI too long", Some("path and query may have at most 57344 bytes together"))
             }
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", 415, "Unsupported media type", Some("send the body as `application/json`"))
@@ -171,7 +171,7 @@ impl Problem {
                 "header-fields-too-large",
                 431,
                 "Header fields too large",
-                Some("the head of a request may have at most 16384 bytes and 100 fields"),
+                Some("the head of a request may have at most 65536 bytes and 100 fields"),
             ),
             Self::InternalError => (
                 "internal-error",

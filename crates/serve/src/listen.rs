@@ -23,7 +23,7 @@ const MAX_CONNECTIONS: usize = 10_000;
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of the head of a request, and fields in it.
-const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEAD: usize = 64 * 1024;
 const MAX_FIELDS: usize = 100;
 /// Requests of one HTTP/2 connection at once.
 const MAX_STREAMS: u32 = 128;

@@ -32,7 +32,7 @@ use vocab::{Datum, TaskId};
 /// How long a whole request may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest target, in bytes of path and query.
-const MAX_TARGET: usize = 8192;
+const MAX_TARGET: usize = 56 * 1024;
 
 /// Methods that requests without a route are counted by. A caller must not be able to make up labels.
 const UNMATCHED_METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"];

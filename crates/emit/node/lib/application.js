@@ -15,7 +15,7 @@ import { respond, standingHeaders, transportSecurity } from './response.js';
 
 export const ANSWER_TIMEOUT = 15_000;
 // Of path and query, in bytes.
-const TARGET_LIMIT = 8192;
+const TARGET_LIMIT = 56 * 1024;
 const FIELD_LIMIT = 100;
 // A host with its port (RFC 3986, 3.2.2).
 const hostShape = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]*$/;

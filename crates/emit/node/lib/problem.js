@@ -78,7 +78,7 @@ const problems = {
   uri_too_long: {
     status: 414,
     title: 'URI too long',
-    detail: () => 'path and query may have at most 8192 bytes together',
+    detail: () => 'path and query may have at most 57344 bytes together',
     headers: () => ({ Connection: 'close' }),
   },
   unsupported_media_type: {
@@ -107,7 +107,7 @@ const problems = {
   header_fields_too_large: {
     status: 431,
     title: 'Header fields too large',
-    detail: () => 'the head of a request may have at most 16384 bytes and 100 fields',
+    detail: () => 'the head of a request may have at most 65536 bytes and 100 fields',
     headers: () => ({ Connection: 'close' }),
   },
   internal_error: {

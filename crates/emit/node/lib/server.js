@@ -7,7 +7,7 @@ import { requestIdShape } from './request.js';
 import { standingHeaders } from './response.js';
 
 // Of the head of a request.
-const HEAD_LIMIT = 16 * 1024;
+const HEAD_LIMIT = 64 * 1024;
 const CONNECTION_LIMIT = 10_000;
 
 const HEADERS_TIMEOUT = 10_000;
@@ -29,6 +29,7 @@ export function createServer(listener) {
   const server = http.createServer({
     headersTimeout: HEADERS_TIMEOUT,
     requestTimeout: REQUEST_TIMEOUT,
+    maxHeaderSize: HEAD_LIMIT,
     connectionsCheckingInterval: CHECK_INTERVAL,
     keepAliveTimeout: KEEP_ALIVE,
     maxHeaderSize: HEAD_LIMIT,

@@ -7,6 +7,7 @@
 )]
 
 mod disks;
+mod documentation;
 mod golden;
 mod harness;
 mod http;
