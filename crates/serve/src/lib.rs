@@ -5,6 +5,7 @@
 mod answer;
 mod api_key;
 mod body;
+mod encode;
 mod idempotency;
 mod listen;
 mod listing;
