@@ -111,8 +111,10 @@ pub async fn serve(place: &Place, listen: &str) -> Ended {
 
 async fn serve_workspace(workspace: &Workspace, listen: &str) -> Ended {
     let serving = Serving::bind(workspace, listen).await?;
+    // Before anybody is told that it listens, and may ask it to end.
+    let end = asked_to_end()?;
     show::listening(&serving);
-    serving.run(asked_to_end()).await?;
+    serving.run(end).await?;
     Ok(COMPLETED)
 }
 
@@ -145,16 +147,23 @@ fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> Run
     RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies }
 }
 
-/// SIGINT or SIGTERM.
-async fn asked_to_end() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+/// Done at SIGINT or SIGTERM; from now on neither ends the process.
+#[cfg(unix)]
+fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
         tokio::select! {
-            _ = interrupt => {}
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        return;
-    }
-    let _ = interrupt.await;
+    })
+}
+
+/// Done at an interruption.
+#[cfg(not(unix))]
+fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }
