@@ -70,8 +70,8 @@ fn one_task_is_shown_in_detail() {
         .must_end_with(1);
     let shown = lines(&status(&workspace, &[TASK_ID]));
     assert!(shown[1].1.starts_with("failed since 2") && shown[2] == said("plan", "1"), "{shown:?}");
-    let file = in_the_way.join(format!("task_{TASK_ID}/.env.example"));
-    let expected = format!("a file of the application cannot be written ({}): Not a directory", file.display());
+    let folder = in_the_way.join(format!("task_{TASK_ID}"));
+    let expected = format!("a file of the application cannot be written ({}/", folder.display());
     assert!(shown.iter().any(|(name, value)| name == "error" && value.starts_with(&expected)), "{shown:?}");
 
     let one: Json = serde_json::from_str(&status(&workspace, &[TASK_ID, "--format", "json"])).unwrap();
