@@ -8,12 +8,13 @@ use crate::workspace::{Workspace, WorkspaceFailure};
 use expiry::{WrongExpiry, end_of_overlap, expiry};
 use jiff::Timestamp;
 use plan::Scope;
+use plan::procedure::Scheme;
 use plan::scope::EVERY_COLLECTION;
 use serde::Serialize;
 use serve::NewApiKey;
 use std::collections::BTreeSet;
 use store::{ApiKeyRow, Store};
-use vocab::sha256_hex;
+use vocab::{TaskId, sha256_hex};
 
 /// Characters of a key, or of a text that may be one, that may be shown.
 const SHOWN: usize = 8;
@@ -30,6 +31,9 @@ pub enum KeyFailure {
     /// The database has no place for what keys know today.
     #[error("the database of this workspace is older than this program: run its tasks once more")]
     OldDatabase,
+    /// A task was planned when endpoints needed no scopes.
+    #[error("the endpoints of task `{0}` know no scopes, for it was run by an older program: run it once more")]
+    OldPlan(TaskId),
     /// The name is not one.
     #[error("a key needs a name of 1 to 100 characters")]
     Name,
@@ -175,14 +179,19 @@ pub fn rotate_key(workspace: &Workspace, which: &str, overlap: &str) -> Result<R
     let store = current_database(workspace)?;
     let rows = store.api_keys().map_err(WorkspaceFailure::from)?;
     let old = named(&rows, which)?;
-    match status(old, &rows, &timestamp(created)) {
+    match status(old, &rows, created) {
         KeyStatus::Active => {}
         KeyStatus::Rotating => return Err(replaced(old, &rows)),
         KeyStatus::Expired | KeyStatus::Revoked => return Err(KeyFailure::Unknown(shown(which))),
     }
+    let unreadable = || KeyFailure::Unknown(old.id.clone());
+    let expires_at = match &old.expires_at {
+        Some(end) => Some(as_long(&old.created_at, end, created).map(timestamp).ok_or_else(unreadable)?),
+        None => None,
+    };
     let mut new = generate(&old.name, created)?;
     new.row = ApiKeyRow {
-        expires_at: old.expires_at.as_ref().and_then(|end| as_long(&old.created_at, end, created)).map(timestamp),
+        expires_at,
         scopes: old.scopes.clone(),
         replaces: Some(old.id.clone()),
         caller: Some(old.caller().to_owned()),
@@ -202,12 +211,12 @@ pub fn rotate_key(workspace: &Workspace, which: &str, overlap: &str) -> Result<R
 /// [`KeyFailure`] when there is no database.
 pub fn list_keys(workspace: &Workspace) -> Result<Vec<ListedKey>, KeyFailure> {
     let rows = database(workspace)?.api_keys().map_err(WorkspaceFailure::from)?;
-    let now = now();
+    let now = Timestamp::now();
     let listed = |row: &ApiKeyRow| ListedKey {
         id: row.id.clone(),
         name: row.name.clone(),
         hint: row.hint.clone(),
-        status: status(row, &rows, &now),
+        status: status(row, &rows, now),
         scopes: row.scopes.as_ref().map(|scopes| scopes.split(' ').map(str::to_owned).collect()),
         created_at: row.created_at.clone(),
         expires_at: row.expires_at.clone(),
@@ -259,10 +268,12 @@ fn shown(which: &str) -> String {
     if is_key { format!("{}...", which.chars().take(SHOWN).collect::<String>()) } else { which.to_owned() }
 }
 
-fn status(row: &ApiKeyRow, rows: &[ApiKeyRow], now: &str) -> KeyStatus {
+/// As the servers see it: a time that nobody can read is over.
+fn status(row: &ApiKeyRow, rows: &[ApiKeyRow], now: Timestamp) -> KeyStatus {
+    let is_good = row.expires_at.as_ref().is_none_or(|end| end.parse::<Timestamp>().is_ok_and(|end| now < end));
     if row.revoked_at.is_some() {
         KeyStatus::Revoked
-    } else if row.expires_at.as_deref().is_some_and(|end| end <= now) {
+    } else if !is_good {
         KeyStatus::Expired
     } else if newer(row, rows).is_some() {
         KeyStatus::Rotating
@@ -307,13 +318,19 @@ fn checked_scopes(workspace: &Workspace, asked: &[String]) -> Result<Option<Stri
     Ok(Some(asked.into_iter().collect::<Vec<_>>().join(" ")))
 }
 
-/// Every scope that an endpoint of the workspace needs, sorted, and those for every collection.
+/// Every scope that an endpoint of the workspace needs, sorted, and those for every collection. An endpoint of an older plan
+/// would let every key in, so there must be none.
 fn known_scopes(workspace: &Workspace) -> Result<Vec<String>, KeyFailure> {
     let mut needed: BTreeSet<Scope> = BTreeSet::new();
     for task_id in workspace.task_ids()? {
         let active = workspace.active_plan(&task_id)?;
-        let endpoints = active.iter().flat_map(|persisted| &persisted.plan.api.endpoints);
-        needed.extend(endpoints.filter_map(|endpoint| endpoint.scope().cloned()));
+        for endpoint in active.iter().flat_map(|persisted| &persisted.plan.api.endpoints) {
+            match endpoint.authorization() {
+                Some((Scheme::ApiKey, Some(scope))) => needed.extend([scope.clone()]),
+                Some((Scheme::ApiKey, None)) => return Err(KeyFailure::OldPlan(task_id)),
+                Some((Scheme::AccessToken, _)) | None => {}
+            }
+        }
     }
     let accesses: BTreeSet<_> = needed.iter().map(|scope| scope.access).collect();
     let named = needed.iter().map(ToString::to_string);

@@ -1,6 +1,6 @@
 //! An API: its endpoints with their procedures, rate limits and events.
 
-use crate::procedure::{Item, Procedure, Step};
+use crate::procedure::{Item, Procedure, Scheme, Step};
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
 use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName};
@@ -73,8 +73,16 @@ impl Endpoint {
     /// What it needs of the key that it is called with.
     #[must_use]
     pub fn scope(&self) -> Option<&Scope> {
+        self.authorization()?.1
+    }
+
+    /// How its callers prove who they are, and what it needs of their key.
+    #[must_use]
+    pub fn authorization(&self) -> Option<(Scheme, Option<&Scope>)> {
         self.procedure.body.iter().find_map(|item| match item {
-            Item::Let(_, Step::Authorize { scope, .. }) | Item::Do(Step::Authorize { scope, .. }) => scope.as_ref(),
+            Item::Let(_, Step::Authorize { scheme, scope, .. }) | Item::Do(Step::Authorize { scheme, scope, .. }) => {
+                Some((*scheme, scope.as_ref()))
+            }
             Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
         })
     }

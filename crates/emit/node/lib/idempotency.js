@@ -66,7 +66,7 @@ class Claim {
   recall(transaction) {
     if (!this.#key) return undefined;
     const { name, request, oldest } = this.#key;
-    const kept = transaction.optional(findAnswer, [name, oldest], { headers: 'json' });
+    const kept = transaction.optional(findAnswer, [name, oldest], { headers: { kind: 'json' } });
     if (!kept) return undefined;
     if (kept.fingerprint !== fingerprintOf(request)) throw new Problem('idempotency_key_reused');
     const headers = Object.entries(keptHeaders)

@@ -6,7 +6,7 @@ use crate::harness::workspace::{Ended, Workspace, end, files};
 use crate::harness::{CONTACT_NEWSLETTER, MESSAGE, Sample, TASK_ID, repository};
 use jiff::{SignedDuration, Timestamp};
 use plan::http_case::Answer;
-use plan::{Migration, PersistedPlan};
+use plan::{Item, Migration, PersistedPlan, Step};
 use serde_json::{Value as Json, json};
 use std::fs;
 use std::thread;
@@ -296,6 +296,11 @@ fn make_older(workspace: &Workspace, tasks: &[&str]) {
         let database = &mut persisted.plan.database;
         let keys = database.tables.iter_mut().find(|table| table.name.as_str() == "api_keys").unwrap();
         keys.columns.truncate(keys.columns.len() - LATER.len());
+        for item in persisted.plan.api.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.procedure.body) {
+            if let Item::Do(Step::Authorize { scope, .. }) = item {
+                *scope = None;
+            }
+        }
         let migration: &mut Migration = &mut database.migrations[0];
         for column in LATER {
             for statement in &mut migration.statements {
@@ -332,6 +337,9 @@ fn a_workspace_of_an_older_producer_is_brought_up_to_date_by_the_next_run() {
     // A task that is new, one of the older ones, and the other one, which finds the columns there.
     workspace.run_text(&third).must_end_with(0);
     assert_eq!(send(&server, &key).status, 201);
+    let early =
+        keys(Kind::Native, &workspace, &["create", "--name", "a", "--scope", "feedback:write"]).must_end_with(1);
+    assert!(early.stderr.contains("know no scopes"), "an endpoint would let it in: {}", early.stderr);
     for _ in 0..2 {
         workspace.run(&repository(CONTACT_NEWSLETTER)).must_end_with(0);
         workspace.run_text(second).must_end_with(0);

@@ -250,6 +250,18 @@ fn a_task_may_be_changed_after_a_run_that_failed() {
 }
 
 #[test]
+fn a_server_may_be_ended_as_soon_as_it_listens() {
+    let workspace = Workspace::completed();
+    for kind in Kind::all_here() {
+        for _ in 0..5 {
+            let server = Server::start(kind, &workspace);
+            server.terminate();
+            assert_eq!(server.wait().code(), Some(0), "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn a_server_that_ends_takes_back_only_its_own_announcement() {
     let workspace = Workspace::completed();
     let first = Server::start(Kind::Native, &workspace);

@@ -63,16 +63,20 @@ export interface ProblemOf<Name extends string, Status extends number> {
 export type Problem =
   | ProblemOf<'malformed-request', 400>
   | ProblemOf<'malformed-body', 400>
+  | ProblemOf<'malformed-idempotency-key', 400>
   | ProblemOf<'missing-credentials', 401>
   | ProblemOf<'invalid-credentials', 401>
+  | ProblemOf<'insufficient-scope', 403>
   | ProblemOf<'not-found', 404>
   | ProblemOf<'method-not-allowed', 405>
   | ProblemOf<'request-timeout', 408>
   | ProblemOf<'conflict', 409>
+  | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
   | ProblemOf<'unsupported-media-type', 415>
   | (ProblemOf<'validation-failed', 422> & { errors: FieldError[] })
+  | ProblemOf<'idempotency-key-reused', 422>
   | ProblemOf<'rate-limited', 429>
   | ProblemOf<'internal-error', 500>
   | ProblemOf<'unavailable', 503>
@@ -126,14 +130,14 @@ export class ContactNewsletterClient {
   /**
    * Stores a contact message: `POST /api/contact`.
    *
-   * @throws {ApiError} malformed-body, missing-credentials, invalid-credentials, request-timeout, body-too-large, unsupported-media-type, validation-failed, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   submitContact(body: ContactMessage, options?: WriteOptions): Promise<Answer<201, SubmitContactAnswer>>;
 
   /**
    * Subscribes an address to the newsletter once: `POST /api/newsletter`.
    *
-   * @throws {ApiError} malformed-body, request-timeout, body-too-large, unsupported-media-type, validation-failed, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-body, malformed-idempotency-key, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   submitNewsletter(body: NewsletterSubscriber, options?: WriteOptions): Promise<Answer<202, SubmitNewsletterAnswer>>;
 }

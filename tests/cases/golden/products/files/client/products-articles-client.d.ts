@@ -201,16 +201,20 @@ export interface ProblemOf<Name extends string, Status extends number> {
 export type Problem =
   | ProblemOf<'malformed-request', 400>
   | ProblemOf<'malformed-body', 400>
+  | ProblemOf<'malformed-idempotency-key', 400>
   | ProblemOf<'missing-credentials', 401>
   | ProblemOf<'invalid-credentials', 401>
+  | ProblemOf<'insufficient-scope', 403>
   | ProblemOf<'not-found', 404>
   | ProblemOf<'method-not-allowed', 405>
   | ProblemOf<'request-timeout', 408>
   | ProblemOf<'conflict', 409>
+  | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
   | ProblemOf<'unsupported-media-type', 415>
   | (ProblemOf<'validation-failed', 422> & { errors: FieldError[] })
+  | ProblemOf<'idempotency-key-reused', 422>
   | ProblemOf<'rate-limited', 429>
   | ProblemOf<'internal-error', 500>
   | ProblemOf<'unavailable', 503>
@@ -269,7 +273,7 @@ export class ProductsArticlesClient {
   /**
    * Creates a product: `POST /api/products`.
    *
-   * @throws {ApiError} malformed-body, missing-credentials, invalid-credentials, request-timeout, body-too-large, unsupported-media-type, validation-failed, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   createProduct(body: Product, options?: WriteOptions): Promise<Answer<201, ProductRecord>>;
 
@@ -295,28 +299,28 @@ export class ProductsArticlesClient {
   /**
    * Replaces one product: `PUT /api/products/{id}`.
    *
-   * @throws {ApiError} malformed-body, missing-credentials, invalid-credentials, not-found, request-timeout, precondition-failed, body-too-large, unsupported-media-type, validation-failed, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   replaceProduct(id: string, body: Product, options?: ChangeOptions): Promise<Answer<200, ProductRecord>>;
 
   /**
    * Changes one product: `PATCH /api/products/{id}`.
    *
-   * @throws {ApiError} malformed-body, missing-credentials, invalid-credentials, not-found, request-timeout, precondition-failed, body-too-large, unsupported-media-type, validation-failed, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   updateProduct(id: string, changes: ProductChanges, options?: ChangeOptions): Promise<Answer<200, ProductRecord>>;
 
   /**
    * Deletes one product: `DELETE /api/products/{id}`.
    *
-   * @throws {ApiError} missing-credentials, invalid-credentials, not-found, precondition-failed, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-in-progress, precondition-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   deleteProduct(id: string, options?: ChangeOptions): Promise<Answer<204, undefined>>;
 
   /**
    * Creates a article: `POST /api/articles`.
    *
-   * @throws {ApiError} malformed-body, missing-credentials, invalid-credentials, request-timeout, conflict, body-too-large, unsupported-media-type, validation-failed, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, conflict, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   createArticle(body: Article, options?: WriteOptions): Promise<Answer<201, ArticleRecord>>;
 

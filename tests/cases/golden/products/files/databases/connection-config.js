@@ -7,7 +7,7 @@ import { databaseFile } from '../lib/environment.js';
 import { migrate } from '../lib/migrations.js';
 
 /** Under this name the migrations below are entered in the ledger of the database. */
-const scope = 'products:write';
+const scope = 'products_2025_001';
 
 const migrations = new URL('migrations/', import.meta.url);
 const applicationFolder = new URL('../', import.meta.url);

@@ -95,7 +95,7 @@ export function registerEndpoints(application, { database, metrics }) {
   // GET /api/products/{id}: reads one product.
   application.route('GET', '/api/products/{id}', (request) => {
     limits.default.take(request, anonymous(request));
-    const row = database.optional(findProduct, [request.parameters.id], { active: 'boolean' });
+    const row = database.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
     if (!row) throw new Problem('not_found');
     return respond(
       200,
@@ -136,7 +136,7 @@ export function registerEndpoints(application, { database, metrics }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: 'boolean' });
+      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
       if (!fresh) throw new Problem('internal_error');
       const event = {
         id: fresh.id,
@@ -194,7 +194,7 @@ export function registerEndpoints(application, { database, metrics }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: 'boolean' });
+      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
       if (!fresh) throw new Problem('internal_error');
       const event = {
         id: fresh.id,
