@@ -12,9 +12,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use crate::repository::Repository;
-
-/// Where `cargo xtask test` installs the packages of the Node.js application.
-const NODE_MODULES: &str = "target/node/node_modules";
+use crate::test::install_application_packages;
 
 /// A form, and records that are read one by one and in lists; everything with a key, a limit and validation.
 const TASK: &str = r#"task_id: "bench"
@@ -135,11 +133,14 @@ fn build(repository: &Repository) -> Result<(Programs, PathBuf), String> {
     let metadata = repository.metadata()?;
     let target = PathBuf::from(metadata["target_directory"].as_str().ok_or("cargo names no target folder")?);
     let program = |name: &str| target.join("quick").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let node_modules = repository.root.join(NODE_MODULES);
+    let node_modules = install_application_packages(repository);
+    if let Err(why) = &node_modules {
+        println!("the Node.js application is left out: {why}");
+    }
     let programs = Programs {
         producer: program("producer"),
         baseline: program("bench_baseline"),
-        node_modules: node_modules.is_dir().then_some(node_modules),
+        node_modules: node_modules.ok(),
     };
     Ok((programs, target))
 }

@@ -9,6 +9,7 @@ mod body;
 mod coding;
 mod cors;
 mod counts;
+mod encode;
 mod etag;
 mod idempotency;
 mod listen;

@@ -5,6 +5,7 @@ use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::{AtWork, Place};
 use crate::body::read_json;
+use crate::encode;
 use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
@@ -378,14 +379,15 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             frame.set(*slot, found.unwrap_or(Slot::Outcome(Outcome::Missing)));
         }
         Operation::ReadPage { slot, list, asked } => {
-            let Slot::Asked(asked) = frame.slots[*asked].clone() else {
+            let Slot::Asked(asked) = &frame.slots[*asked] else {
                 unreachable!("a checked procedure fills a list by what was asked of it")
             };
             let (text, binds) = dialect::lower_listing(list.engine, &list.query, &list.base.text, &asked.listing);
             let mut parameters = frame.binds(&list.base);
             parameters.extend(binds);
             let rows = executor.read(&Arc::from(text), parameters).await?;
-            frame.set(*slot, Slot::Page(Box::new(page(list, &asked, rows))));
+            let page = page(list, asked, rows);
+            frame.set(*slot, Slot::Page(Box::new(page)));
         }
         Operation::Write { slot, statement, outcomes } => {
             let changed = executor.execute(&statement.text, &frame.binds(statement)).await?;
@@ -466,7 +468,7 @@ impl Frame {
             Operation::Answer { answer: parts, writes } => {
                 let mut answer = match parts.body.is_empty() {
                     true => Answer::empty(parts.status),
-                    false => Answer::json(parts.status, self.object(&parts.body).to_string()),
+                    false => Answer::json(parts.status, self.encoded(&parts.body)),
                 };
                 if let Some(tag) = &parts.tag {
                     answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
@@ -480,15 +482,8 @@ impl Frame {
                 let Slot::Page(page) = &self.slots[*slot] else {
                     unreachable!("a checked procedure answers with the rows of a list")
                 };
-                let items: Vec<serde_json::Value> = page
-                    .rows
-                    .iter()
-                    .map(|row| {
-                        fields.iter().zip(row).map(|(name, datum)| (name.to_string(), datum.to_json())).collect()
-                    })
-                    .collect();
-                let body = serde_json::json!({"items": items, "next": page.next}).to_string();
-                let tag = quoted(&sha256_hex(body.as_bytes())[..LIST_TAG_LENGTH]);
+                let body = encode::page(fields, &page.rows, page.next.as_deref());
+                let tag = quoted(&sha256_hex(&body)[..LIST_TAG_LENGTH]);
                 let mut answer = Answer::json(200, body);
                 answer.headers.push(("etag", tag));
                 Flow::Exit(answer, *writes)
@@ -502,6 +497,13 @@ impl Frame {
 
     fn binds(&self, statement: &Bound) -> Vec<Datum> {
         statement.binds.iter().map(|expression| self.value(expression)).collect()
+    }
+
+    fn encoded(&self, fields: &[(Arc<str>, Expression)]) -> Vec<u8> {
+        let values: Vec<Datum> = fields.iter().map(|(_, expression)| self.value(expression)).collect();
+        let mut body = Vec::with_capacity(64 + fields.len() * 32);
+        encode::object(&mut body, fields.iter().map(|(name, _)| &**name).zip(&values));
+        body
     }
 
     fn object(&self, fields: &[(Arc<str>, Expression)]) -> serde_json::Value {

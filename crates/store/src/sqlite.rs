@@ -5,13 +5,15 @@
 
 mod api_keys;
 mod inspect;
+mod readers;
 
+use self::readers::Readers;
 use crate::{AppliedMigration, Ended, Location, Row, StoreError, TransactionFuture};
 use plan::database::{DatabasePlan, Migration, ObservedTable, Statement};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql, TransactionBehavior};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,8 +24,6 @@ use vocab::{Datum, TableName};
 const QUEUE_LENGTH: usize = 1024;
 /// Transactions that are committed together at most.
 const GROUP_LENGTH: usize = 128;
-/// Reading connections.
-const READERS: usize = 4;
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements a connection keeps prepared.
@@ -38,7 +38,8 @@ pub struct SqliteStore {
 struct Shared {
     /// Present until the store is closed.
     writer: Option<(mpsc::Sender<Job>, JoinHandle<()>)>,
-    readers: Mutex<Vec<Connection>>,
+    /// Present once somebody has read.
+    readers: OnceLock<Readers>,
     location: Location,
     /// A database in memory lives as long as a connection to it; its URI names it.
     uri: String,
@@ -47,7 +48,7 @@ struct Shared {
 impl Drop for Shared {
     /// Waits for the transactions under way, so that the last connection closes the file and leaves nothing beside it.
     fn drop(&mut self) {
-        self.readers.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        drop(self.readers.take());
         if let Some((writer, thread)) = self.writer.take() {
             drop(writer);
             if thread.join().is_err() {
@@ -89,7 +90,7 @@ impl SqliteStore {
             .spawn(move || write_loop(connection, queue))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let writer = Some((writer, thread));
-        let shared = Shared { writer, readers: Mutex::new(Vec::new()), location: location.clone(), uri };
+        let shared = Shared { writer, readers: OnceLock::new(), location: location.clone(), uri };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -224,30 +225,19 @@ impl SqliteStore {
         format!("sqlite_{}", short.join("."))
     }
 
-    /// On a thread that may block, with a connection that is given back afterwards.
+    /// On a reading thread.
     async fn with_reader<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let store = self.clone();
-        tokio::task::spawn_blocking(move || store.blocking(work))
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?
+        let Shared { readers, uri, location, .. } = &*self.shared;
+        readers.get_or_init(|| Readers::start(uri, location)).read(work).await
     }
 
+    /// On this thread, for commands that do one thing and end.
     fn blocking<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let idle = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => connect(&self.shared.uri, &self.shared.location)?,
-        };
-        let result = work(&connection);
-        let mut readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS {
-            readers.push(connection);
-        }
-        result
+        work(&connect(&self.shared.uri, &self.shared.location)?)
     }
 }
 

@@ -77,9 +77,8 @@ struct Figures {
 /// Measures and prints.
 pub fn measure(programs: &Programs, scratch: &Scratch, options: &Options) -> Result<(), String> {
     let mut sides = vec![native(programs, scratch)?, baseline(programs, scratch)?];
-    match &programs.node_modules {
-        Some(modules) => sides.push(node(programs, scratch, modules)?),
-        None => println!("the Node.js application is left out: `cargo xtask test` installs its packages"),
+    if let Some(modules) = &programs.node_modules {
+        sides.push(node(programs, scratch, modules)?);
     }
     for work in Work::ALL {
         for connections in [options.connections, 1] {

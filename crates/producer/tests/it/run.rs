@@ -398,3 +398,14 @@ fn a_server_takes_over_what_becomes_active() {
     let left = |header: &str| header.split("r=").nth(1).unwrap().split(';').next().unwrap().parse::<u32>().unwrap();
     assert_eq!(left(&after) + 1, left(&before), "{before} {after}");
 }
+
+/// A service manager may ask a server to end as soon as it says that it listens.
+#[test]
+fn a_server_that_has_just_begun_ends_well() {
+    let workspace = Workspace::completed();
+    for _ in 0..5 {
+        let server = Server::start(Kind::Native, &workspace);
+        server.terminate();
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}
