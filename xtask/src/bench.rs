@@ -4,15 +4,15 @@
 mod commands;
 mod comparison;
 mod load;
+pub mod overload;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use crate::repository::Repository;
-
-/// Where `cargo xtask test` installs the packages of the Node.js application.
-const NODE_MODULES: &str = "target/node/node_modules";
+use crate::test::install_application_packages;
 
 /// A form, and records that are read one by one and in lists; everything with a key, a limit and validation.
 const TASK: &str = r#"task_id: "bench"
@@ -133,11 +133,14 @@ fn build(repository: &Repository) -> Result<(Programs, PathBuf), String> {
     let metadata = repository.metadata()?;
     let target = PathBuf::from(metadata["target_directory"].as_str().ok_or("cargo names no target folder")?);
     let program = |name: &str| target.join("quick").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let node_modules = repository.root.join(NODE_MODULES);
+    let node_modules = install_application_packages(repository);
+    if let Err(why) = &node_modules {
+        println!("the Node.js application is left out: {why}");
+    }
     let programs = Programs {
         producer: program("producer"),
         baseline: program("bench_baseline"),
-        node_modules: node_modules.is_dir().then_some(node_modules),
+        node_modules: node_modules.ok(),
     };
     Ok((programs, target))
 }
@@ -172,6 +175,13 @@ fn median(values: &[f64]) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
+}
+
+/// The value that this share of the others does not exceed; none at all where there are no values.
+fn percentile(values: &mut [Duration], share: f64) -> Duration {
+    values.sort_unstable();
+    let index = ((values.len() as f64 * share).ceil() as usize).saturating_sub(1);
+    values.get(index).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
   bench                 the native server against a hand-written one and the Node.js application, and the time of commands
         [--connections 32] [--seconds 2] [--rounds 5]
+  bench overload        what the native server still does when four times as much is asked of it
   schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
   browse                the reference page of both servers in Chromium, calling the API
   promtool              the emitted alerts and dashboards, read by Prometheus' own tool
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         ["test"] => Ok(test::run(&repository)),
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
+        ["bench", "overload", options @ ..] => bench::overload::run(&repository, options),
         ["bench", options @ ..] => bench::run(&repository, options),
         ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),
         ["schemathesis", "--full"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Full)),

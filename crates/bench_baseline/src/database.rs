@@ -36,8 +36,8 @@ const INSERT_PRODUCT: &str = "INSERT INTO products
 const PRODUCT: &str =
     "SELECT id, name, stock, active, released_at, notes, created_at, updated_at, row_version FROM products";
 const NOTES: &str = "A short description of what this is, who needs it and how it is packed.";
-/// Readers at once; more wait.
-const READERS: usize = 4;
+/// Reading connections.
+pub const READERS: usize = 4;
 
 /// An open database.
 pub struct Database {

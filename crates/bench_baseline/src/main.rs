@@ -30,9 +30,10 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 use answer::{Problem, RequestId, add_limit};
-use database::Database;
+use database::{Database, READERS};
 use keys::Keys;
 use limit::{Count, Limiter};
 use metrics::Metrics;
@@ -43,6 +44,7 @@ const USAGE: &str =
 /// What every request shares.
 struct Service {
     database: Arc<Database>,
+    readers: Semaphore,
     keys: Keys,
     limiter: Limiter,
     metrics: Metrics,
@@ -77,6 +79,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let service = Arc::new(Service {
         keys: Keys::new(Arc::clone(&database)),
         database,
+        readers: Semaphore::new(READERS),
         limiter: Limiter::new(options.limit, Duration::from_secs(60)),
         metrics: Metrics::default(),
     });

@@ -90,6 +90,8 @@ async fn with_reader<T: Send + 'static>(
     service: &Service,
     work: impl FnOnce(&crate::database::Database) -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
+    // As many at once as there are connections to read with: more threads would only wait for each other.
+    let _place = service.readers.acquire().await.map_err(|error| internal(&error))?;
     let database = Arc::clone(&service.database);
     match tokio::task::spawn_blocking(move || work(&database)).await {
         Ok(Ok(found)) => Ok(found),

@@ -19,6 +19,7 @@ use crate::error::EmitError;
 use crate::outline::outlines;
 use crate::render::{Comment, generated, render};
 use minijinja::context;
+use plan::api::Cors;
 use plan::{Plan, procedure::Trigger};
 use serde_json::Value;
 
@@ -28,6 +29,9 @@ const LIB: &[(&str, &str)] = &[
     ("lib/application.js", include_str!("../node/lib/application.js")),
     ("lib/authorization.js", include_str!("../node/lib/authorization.js")),
     ("lib/body.js", include_str!("../node/lib/body.js")),
+    ("lib/coding.js", include_str!("../node/lib/coding.js")),
+    ("lib/cors.js", include_str!("../node/lib/cors.js")),
+    ("lib/counts.js", include_str!("../node/lib/counts.js")),
     ("lib/database.js", include_str!("../node/lib/database.js")),
     ("lib/decimal.js", include_str!("../node/lib/decimal.js")),
     ("lib/environment.js", include_str!("../node/lib/environment.js")),
@@ -43,6 +47,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/migrations.js", include_str!("../node/lib/migrations.js")),
     ("lib/operational-routes.js", include_str!("../node/lib/operational-routes.js")),
     ("lib/outbox.js", include_str!("../node/lib/outbox.js")),
+    ("lib/pressure.js", include_str!("../node/lib/pressure.js")),
     ("lib/problem.js", include_str!("../node/lib/problem.js")),
     ("lib/rate-limit.js", include_str!("../node/lib/rate-limit.js")),
     ("lib/reference-page.js", include_str!("../node/lib/reference-page.js")),
@@ -110,6 +115,7 @@ fn rendered(plan: &Plan, files: &mut Files) {
         url_form => driver.url_form,
         asks_for_keys,
         needed_scope,
+        cors => plan.api.cors == Cors::On,
     };
     let templates = [
         ("application.js", "application.js", Comment::Slashes),

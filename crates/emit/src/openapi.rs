@@ -78,7 +78,9 @@ fn info(plans: &[&Plan]) -> Value {
     let version =
         if versions.is_empty() { "v1".to_owned() } else { versions.into_iter().collect::<Vec<_>>().join(", ") };
     let description = "Bodies and answers are JSON. Errors are `application/problem+json` (RFC 9457) with one entry for each \
-                       wrong field. Every answer carries `X-Request-Id`.";
+                       wrong field. Every answer carries `X-Request-Id`. Lengths count characters (Unicode code points) as they are \
+                       sent; white space at both ends of a text is dropped. Other paths are answered 404, other methods 405 \
+                       with `Allow`; `GET` operations answer `HEAD`. A request's head may have at most 65536 bytes.";
     json!({"title": title, "version": version, "description": description})
 }
 

@@ -421,9 +421,12 @@ fn a_transaction_may_end_the_procedure_and_hand_out_a_row() {
 
             const updateDoor2 = `UPDATE doors SET failures = ? WHERE id = ?`;
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function registerEndpoints(application, { database, metrics }) {
-              const { limits } = createMiddleware({ database, metrics });
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function registerEndpoints(application, { database, metrics, counts }) {
+              const { limits } = createMiddleware({ database, metrics, counts });
 
               // POST /api/doors: opens a door.
               application.route('POST', '/api/doors', async (request) => {
@@ -471,9 +474,12 @@ fn a_transaction_may_be_the_answer() {
 
             const deleteDoor = `DELETE FROM doors WHERE code = ?`;
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function registerEndpoints(application, { database, metrics }) {
-              const { limits, outbox } = createMiddleware({ database, metrics });
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function registerEndpoints(application, { database, metrics, counts }) {
+              const { limits, outbox } = createMiddleware({ database, metrics, counts });
 
               // POST /api/doors: opens a door. Emits `contact_form`.
               application.route('POST', '/api/doors', async (request) => {
@@ -559,8 +565,11 @@ fn fields_of_every_type_have_their_rules() {
             import { validate } from '../../lib/validation.js';
             import { doorCode } from './middleware.js';
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function registerEndpoints(application, { database, metrics }) {
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function registerEndpoints(application, { database, metrics, counts }) {
               // POST /api/doors: opens a door.
               application.route('POST', '/api/doors', async (request) => {
                 await validate(request, doorCode, { limit: 1_048_576 });
@@ -662,7 +671,7 @@ fn every_problem_has_the_name_and_the_words_of_the_lib() {
             problem.title()
         );
         assert!(lib.contains(&head), "{problem:?}");
-        let detail = problem.detail().map_or(String::new(), |detail| format!("() => '{detail}'"));
+        let detail = problem.detail().map_or(String::new(), |detail| format!("'{detail}'"));
         assert!(lib.contains(&detail), "{problem:?}");
     }
 }
@@ -695,6 +704,41 @@ fn the_version_of_the_document_is_the_one_asked_for() {
     assert_eq!((old["openapi"].as_str(), phone(&old)["type"].clone()), (Some("3.0.3"), json!("string")));
     assert_eq!(phone(&old)["nullable"], json!(true));
     assert_eq!(document(&[])["openapi"], json!("3.1.0"));
+}
+
+#[test]
+fn values_in_both_formats_of_the_document() {
+    let price = FieldType::Decimal { scale: 2 };
+    let status = FieldType::Choice { words: vec!["open".into(), "closed".into()] };
+    let facts = FieldType::Json;
+    let fields = [
+        ("price", price, Presence::Optional),
+        ("status", status, Presence::Optional),
+        ("facts", facts, Presence::Optional),
+    ];
+    let mut step = body(&fields);
+    if let Step::Validate(Input::Body(shape)) = &mut step {
+        shape.fields[0].bounds.minimum = Some(Datum::Decimal(Decimal::new(0, 2)));
+        shape.fields[0].bounds.maximum = Some(Datum::Decimal(Decimal::new(1050, 2)));
+        shape.fields[1].default = Some(Datum::Text("open".into()));
+    }
+    let mut plan = with_procedure(vec![Item::Do(step), answer(204, &[], Writes::Keep)]);
+    let mut text = String::new();
+    for format in [DocumentationFormat::OpenApi31, DocumentationFormat::OpenApi30] {
+        plan.api.documentation = format;
+        let document: serde_json::Value = serde_json::from_str(&openapi(&[&plan])).unwrap();
+        for (name, schema) in document["components"]["schemas"]["DoorCode"]["properties"].as_object().unwrap() {
+            text.push_str(&format!("{name}: {schema}\n"));
+        }
+    }
+    expect![[r#"
+        price: {"type":["string","number","null"],"minimum":0,"maximum":10.5,"pattern":"^[0-9]{1,13}(\\.[0-9]{1,2})?$","description":"one | two"}
+        status: {"type":["string","null"],"enum":["open","closed",null],"description":"one | two","default":"open"}
+        facts: {"type":["object","array","null"],"description":"one | two"}
+        price: {"oneOf":[{"type":"string","pattern":"^[0-9]{1,13}(\\.[0-9]{1,2})?$","nullable":true},{"type":"number","minimum":0,"maximum":10.5}],"description":"one | two"}
+        status: {"type":"string","enum":["open","closed",null],"description":"one | two","default":"open","nullable":true}
+        facts: {"oneOf":[{"type":"object","nullable":true},{"type":"array","items":{}}],"description":"one | two"}
+    "#]].assert_eq(&text);
 }
 
 #[test]

@@ -94,7 +94,7 @@ function withKey(value, keys) {
 
 // Not `fetch`: it adds headers, and refuses to send some.
 function send({ url, keys }, { method, path, headers = {}, body, text }) {
-  const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)));
+  const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)).padStart(8, '0'));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = withKey(value, keys);
   return new Promise((resolve, reject) => {

@@ -116,7 +116,7 @@ fn keep_end(task_id: &TaskId, response: &mut Response, options: &RunOptions) {
         at: now(),
         error: response.error.as_ref().map(ToString::to_string),
         warnings: response.warnings.clone(),
-        folder: std::path::absolute(&folder).unwrap_or_else(|_| folder.clone()),
+        folder: Some(std::path::absolute(&folder).unwrap_or_else(|_| folder.clone())),
     };
     let changed = if response.changed { Changed::Something } else { Changed::Nothing };
     if let Err(error) = options.workspace.note_end(task_id, &end, changed) {

@@ -2,7 +2,7 @@
 
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
 use plan::{PersistedPlan, Plan, TaskPlan};
-use serve::{Current, Served, Service, UnservablePlan, listen};
+use serve::{Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin, listen};
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -42,6 +42,17 @@ pub enum ServeFailure {
     /// A plan cannot be served.
     #[error(transparent)]
     Plan(#[from] UnservablePlan),
+    /// The setting names what is no origin.
+    #[error("`CORS_ORIGINS`: {0}")]
+    Origins(#[from] WrongOrigin),
+    /// The counts of rate limits cannot be kept.
+    #[error("the counts of rate limits in {folder} cannot be kept: {source}")]
+    Counts {
+        /// Where they are.
+        folder: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The address cannot be listened at.
     #[error(
         "cannot listen at `{address}`: {source}; name another address with `--listen`, as 127.0.0.1:8081 \
@@ -57,14 +68,18 @@ pub enum ServeFailure {
 
 impl Serving {
     /// Loads every active plan of the workspace and binds the address. Migrates nothing: a plan became active only after its
-    /// database was.
+    /// database was. `origins` lists whose pages may call the APIs that allow other origins; empty means any.
     ///
     /// # Errors
     /// [`ServeFailure`] when there is nothing to serve, or no way to.
-    pub async fn bind(workspace: &Workspace, address: &str) -> Result<Self, ServeFailure> {
+    pub async fn bind(workspace: &Workspace, address: &str, origins: &str) -> Result<Self, ServeFailure> {
         let active = ActivePlans::load(workspace)?;
         let store = workspace.open_database()?;
-        let service = Service::new(&active.served(&store), active.openapi())?;
+        let origins = Origins::parse(origins)?;
+        let folder = workspace.counts_folder();
+        let counts = Counts::open(&folder).map_err(|source| ServeFailure::Counts { folder, source })?;
+        let settings = Settings { origins, counts: Some(Arc::new(counts)) };
+        let service = Service::with_settings(&active.served(&store), active.openapi(), settings)?;
         let failure = |source| ServeFailure::Address { address: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(failure)?;
         let bound = listener.local_addr().map_err(failure)?;

@@ -99,7 +99,7 @@ fn status_of(
         served_at,
     };
     if let Some(TaskEnd { status: ended, at, error, warnings, folder }) = end {
-        status = TaskStatus { status: ended, at: Some(at), error, warnings, folder: Some(folder), ..status };
+        status = TaskStatus { status: ended, at: Some(at), error, warnings, folder, ..status };
     }
     match active {
         Ok(active) => {

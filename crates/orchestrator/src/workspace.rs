@@ -71,9 +71,10 @@ pub struct TaskEnd {
     /// Why it failed or waits, in one line.
     pub error: Option<String>,
     /// What somebody should look at.
+    #[serde(default)]
     pub warnings: Vec<String>,
-    /// The task's folder.
-    pub folder: PathBuf,
+    /// The task's folder; an older producer did not note it.
+    pub folder: Option<PathBuf>,
 }
 
 /// Held while a run changes the workspace; the operating system lets it go when the process dies.
@@ -118,6 +119,12 @@ impl Workspace {
     #[must_use]
     pub fn named_database_file(&self, name: &str) -> PathBuf {
         self.state().join("data").join(format!("{name}.sqlite"))
+    }
+
+    /// The folder of what the server counts for rate limits.
+    #[must_use]
+    pub fn counts_folder(&self) -> PathBuf {
+        self.state().join("limits")
     }
 
     /// Opens the embedded database, making it when it is not there.

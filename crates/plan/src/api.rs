@@ -18,8 +18,21 @@ pub struct ApiPlan {
     pub policies: Vec<RateLimitPolicy>,
     /// The events its procedures emit.
     pub events: Vec<EventDeclaration>,
+    /// Whether pages of other origins may call it.
+    pub cors: Cors,
     /// Which document the task asked for.
     pub documentation: DocumentationFormat,
+}
+
+/// Whether browsers let pages of other origins call an API. Which origins is said where it is served, not in the plan: they differ
+/// between a trial and the real thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cors {
+    /// Pages of its own origin only.
+    Off,
+    /// Pages of the origins that the server is told, or of any where it is told none.
+    On,
 }
 
 /// The format of the API's machine-readable description.

@@ -20,6 +20,8 @@ pub const NEXT: &str = "${next}";
 pub const TAG: &str = "${tag}";
 /// In a body: another short text in every request, for values that must be unique.
 pub const UNIQUE: &str = "${unique}";
+/// Digits that stand in the place of [`UNIQUE`].
+pub const UNIQUE_LENGTH: usize = 8;
 /// A key of the right shape, with the right checksum, that nobody was given.
 pub const UNKNOWN_API_KEY: &str = "ipk_0000000000000000000000003mif3b";
 /// Most repetitions of one request: a limit above it is not tried at its full height.

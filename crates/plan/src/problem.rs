@@ -32,6 +32,8 @@ pub enum Problem {
     PreconditionFailed,
     /// The body is over the limit.
     BodyTooLarge,
+    /// The request's target is over the limit.
+    UriTooLong,
     /// The body is of another media type.
     UnsupportedMediaType,
     /// Fields are wrong.
@@ -40,17 +42,19 @@ pub enum Problem {
     IdempotencyKeyReused,
     /// The caller is over the limit.
     RateLimited,
+    /// The head of the request is over the limit.
+    HeaderFieldsTooLarge,
     /// A bug, or a failure with no better name.
     InternalError,
     /// The database does not answer.
     Unavailable,
-    /// The answer took too long.
+    /// The answer took too long, or more is at work than the server takes on.
     Overloaded,
 }
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -64,10 +68,12 @@ impl Problem {
         Self::RequestInProgress,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
+        Self::UriTooLong,
         Self::UnsupportedMediaType,
         Self::ValidationFailed,
         Self::IdempotencyKeyReused,
         Self::RateLimited,
+        Self::HeaderFieldsTooLarge,
         Self::InternalError,
         Self::Unavailable,
         Self::Overloaded,
@@ -147,6 +153,9 @@ impl Problem {
                 Some("the record has changed since it was read; read it again"),
             ),
             Self::BodyTooLarge => ("body-too-large", 413, "Body too large", None),
+            Self::UriTooLong => {
+                ("uri-too-long", 414, "URI too long", Some("path and query may have at most 57344 bytes together"))
+            }
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", 415, "Unsupported media type", Some("send the body as `application/json`"))
             }
@@ -158,6 +167,12 @@ impl Problem {
                 Some("this `Idempotency-Key` was sent before with another request"),
             ),
             Self::RateLimited => ("rate-limited", 429, "Too many requests", None),
+            Self::HeaderFieldsTooLarge => (
+                "header-fields-too-large",
+                431,
+                "Header fields too large",
+                Some("the head of a request may have at most 65536 bytes and 100 fields"),
+            ),
             Self::InternalError => (
                 "internal-error",
                 500,

@@ -6,7 +6,7 @@ use crate::codes;
 use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, target};
 use catalog::Catalog;
-use plan::api::{ApiPlan, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
+use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, Scheme, Trigger};
 use plan::{Access, Decision, Item, Phase, Scope, Step, Table, check, system};
 use spec::{
@@ -38,7 +38,6 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Desig
         events: Vec::new(),
     };
     designer.check_kind(&requirements.kind);
-    designer.check_features(&requirements.security_features);
     let name = api_name(requirements);
     let version = api_version(requirements);
     designer.decide(
@@ -54,7 +53,9 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Desig
     if !designer.problems.is_empty() {
         return Err(designer.problems);
     }
-    let api = ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, documentation };
+    let cors = designer.cors(&requirements.security_features);
+    let api =
+        ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, cors, documentation };
     Ok(Designed { api, tables: designer.tables, decisions: designer.decisions })
 }
 
@@ -86,22 +87,17 @@ impl Designer<'_> {
         }
     }
 
-    fn check_features(&mut self, features: &[Spanned<SecurityFeature>]) {
-        for feature in features {
-            match feature.value {
-                SecurityFeature::RateLimiting | SecurityFeature::InputValidation | SecurityFeature::Idempotency => {}
-                SecurityFeature::Cors | SecurityFeature::SecurityHeaders => {
-                    self.problems.push(
-                        Diagnostic::error(
-                            codes::SECURITY_FEATURE_NOT_BUILT,
-                            format!("this producer does not build `{}` yet", feature.value.as_str()),
-                            &feature.place,
-                        )
-                        .with_help("remove it from `security_features`, and do without it"),
-                    );
-                }
-            }
-        }
+    fn cors(&mut self, features: &[Spanned<SecurityFeature>]) -> Cors {
+        let (cors, decision, reason) = match features.iter().any(|feature| feature.value == SecurityFeature::Cors) {
+            true => (
+                Cors::On,
+                "pages of other origins may call it, without cookies: of those in `CORS_ORIGINS`, or of any where that is empty",
+                "the task says `cors`; which origins belongs to where it is served",
+            ),
+            false => (Cors::Off, "browsers keep pages of other origins away", "the task does not name `cors`"),
+        };
+        self.decide(Phase::SetupAuthenticationMiddleware, "other origins", decision.to_owned(), reason.to_owned());
+        cors
     }
 
     fn endpoint(&mut self, endpoint: &spec::Endpoint, requirements: &ApiRequirements) -> Option<Endpoint> {

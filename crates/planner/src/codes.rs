@@ -22,8 +22,6 @@ codes! {
     NOT_INFERRED = "IP204";
     /// An override or a rule is part of the language and not of this build.
     OVERRIDE_NOT_BUILT = "IP205";
-    /// A security feature is part of the language and not of this build.
-    SECURITY_FEATURE_NOT_BUILT = "IP206";
     /// A limit counts by something that the endpoint does not know.
     LIMIT_WITHOUT_SUBJECT = "IP207";
     /// A table that is there differs from what the task needs.

@@ -29,10 +29,32 @@ pub fn resolve(
     let segment = target(&endpoint.path).map_or("", |target| target.segment);
     let stated = stated_fields(segment, endpoint, requirements, inferred, catalog);
     let named = inferred.intent.entity.as_ref().and_then(|name| catalog.entity(name));
-    match named.or_else(|| catalog.entity_of_segment(segment)) {
-        Some(known) => extended(known, &stated, catalog),
-        None => made_of_fields(segment, endpoint, &stated, catalog),
+    match (named, catalog.entity_of_segment(segment)) {
+        (Some(known), _) => extended(known, &stated, catalog),
+        (None, Some(known)) if describes(&stated, known) => {
+            made_of_fields(segment, endpoint, &stated, Some(known), catalog)
+        }
+        (None, Some(known)) => extended(&relaxed(known, &stated), &stated, catalog),
+        (None, None) => made_of_fields(segment, endpoint, &stated, None, catalog),
     }
+}
+
+/// Whether the task describes the record by itself: it says what known fields hold, so it does not rely on the catalogue.
+fn describes(stated: &[&FieldRule], known: &Entity) -> bool {
+    let is_known = |rule: &FieldRule| known.fields.iter().any(|field| field.name == rule.name.value);
+    stated.iter().any(|rule| is_known(rule) && rule.rules.iter().any(|(word, _)| word.value == "type"))
+}
+
+/// A task that says which fields of a record must be there has named them all: the others may be left out.
+fn relaxed(known: &Entity, stated: &[&FieldRule]) -> Entity {
+    let mut entity = known.clone();
+    let says_presence =
+        stated.iter().any(|rule| rule.rules.is_empty() || rule.rules.iter().any(|(word, _)| word.value == "required"));
+    let is_stated = |field: &Field| stated.iter().any(|rule| rule.name.value == field.name);
+    for field in entity.fields.iter_mut().filter(|field| says_presence && !is_stated(field)) {
+        field.presence = Presence::Optional;
+    }
+    entity
 }
 
 /// What the endpoints of one name validate: together they describe one entity. An endpoint whose rule names its entity
@@ -79,7 +101,7 @@ fn extended(known: &Entity, stated: &[&FieldRule], catalog: &Catalog) -> Result<
             }
             continue;
         }
-        match refuse(rule, catalog).and_then(|()| made(rule, catalog)) {
+        match refuse(rule, catalog).and_then(|()| made(rule, None, catalog)) {
             Ok((field, reason)) => {
                 decided.push((field.name.clone(), described(&field), reason));
                 let field = Field { presence: Presence::Optional, ..field };
@@ -114,10 +136,12 @@ fn made_of_fields(
     segment: &str,
     endpoint: &Endpoint,
     stated: &[&FieldRule],
+    known: Option<&Entity>,
     catalog: &Catalog,
 ) -> Result<Resolved, Vec<Diagnostic>> {
     let table = snake_case(segment);
-    let names = TableName::parse(&table).ok().zip(EntityName::parse(&singular(&table)).ok());
+    let own = || TableName::parse(&table).ok().zip(EntityName::parse(&singular(&table)).ok());
+    let names = known.map(|known| (known.table.clone(), known.entity.clone())).or_else(own);
     let (Some((table, entity)), false) = (names, stated.is_empty()) else {
         let message = format!("nothing tells which fields `{segment}` have");
         return Err(vec![
@@ -129,7 +153,8 @@ fn made_of_fields(
     let mut fields: Vec<Field> = Vec::new();
     let mut problems = Vec::new();
     for rule in stated {
-        match refuse(rule, catalog).and_then(|()| made(rule, catalog)) {
+        let known = known.and_then(|known| known.fields.iter().find(|field| field.name == rule.name.value));
+        match refuse(rule, catalog).and_then(|()| made(rule, known, catalog)) {
             Ok((field, reason)) => {
                 decided.push((field.name.clone(), described(&field), reason));
                 fields.push(field);
@@ -140,9 +165,12 @@ fn made_of_fields(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let comment = format!("what {segment} are is said by the task");
+    let said_by_task = || format!("what {segment} are is said by the task");
+    let comment = known.map_or_else(said_by_task, |known| known.comment.clone());
     let asked = fields.clone();
-    let entity = Entity { entity, table, comment, also: Vec::new(), unique: Vec::new(), fields };
+    let is_there = |unique: &&Vec<FieldName>| unique.iter().all(|name| asked.iter().any(|field| field.name == *name));
+    let unique = known.map_or_else(Vec::new, |known| known.unique.iter().filter(is_there).cloned().collect());
+    let entity = Entity { entity, table, comment, also: Vec::new(), unique, fields };
     Ok(Resolved { entity, asked, decided })
 }
 

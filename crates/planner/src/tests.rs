@@ -159,3 +159,67 @@ fn a_scope_follows_from_what_the_procedure_does() {
         plan.api.endpoints.iter().map(|endpoint| endpoint.scope().map_or("-".into(), ToString::to_string)).collect();
     assert_eq!(scopes, ["articles:write", "articles:read", "-", "articles:write", "newsletter_subscribers:write"]);
 }
+/// What the first endpoint takes, one field a line.
+fn taken(endpoint: &str) -> String {
+    let plan = plan_text(&task(endpoint), &Observed::default()).unwrap();
+    let shape = plan.api.endpoints[0].procedure.body.iter().find_map(|item| match item {
+        plan::Item::Let(_, plan::Step::Validate(plan::procedure::Input::Body(shape))) => Some(shape),
+        _ => None,
+    });
+    let lines = shape.unwrap().fields.iter().map(|field| {
+        let bounds = field.bounds.describe().map_or_else(String::new, |words| format!(", {words}"));
+        let default = field.default.as_ref().map_or_else(String::new, |default| format!(" = {}", default.plain()));
+        format!("{} {:?}: {}{bounds}{default}\n", field.name, field.presence, field.field_type.describe())
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_task_narrows_what_the_catalogue_knows() {
+    let rules = "validation: {rating: {minimum: 3}, title: {max_length: 50}, status: {one_of: [published, rejected], default: published}}";
+    expect![[r#"
+        product_id Optional: UUID
+        rating Required: whole number, between 3 and 5
+        title Optional: text, one line, at most 50 characters
+        body Optional: text, at most 5000 characters
+        author_name Optional: text, one line, at most 200 characters
+        author_email Optional: e-mail address
+        status Optional: one of `published`, `rejected` = published
+        verified_purchase Optional: true or false = false
+    "#]]
+    .assert_eq(&taken(&format!("      - {{path: /api/reviews, method: POST, authentication: none, {rules}}}")));
+}
+
+#[test]
+fn names_of_segments_and_fields_are_understood() {
+    let fields = "validation: [unit_price, opened_on, issue]";
+    expect![[r#"
+        unit_price Required: decimal number, 15 digits, 2 of them behind the point, at least 0.00
+        opened_on Required: date
+        issue Required: text, one line, at most 200 characters
+    "#]]
+    .assert_eq(&taken(&format!("      - {{path: /api/oddThings, method: POST, authentication: none, {fields}}}")));
+    let order_items = |segment| taken(&format!("      - {{path: /api/{segment}, method: POST, authentication: none}}"));
+    assert_eq!(order_items("orderItems"), order_items("order-items"));
+    assert!(order_items("order_items").contains("quantity Required: whole number, at least 1\n"));
+}
+
+#[test]
+fn a_choice_may_get_more_words_and_a_column_with_a_default_may_come() {
+    let status = |words: &str| {
+        format!(
+            "      - {{path: /api/odds, method: POST, authentication: none, validation: {{name: line, status: {{one_of: [{words}]}}}}}}"
+        )
+    };
+    let first = plan_text(&task(&status("open, shut")), &Observed::default()).unwrap();
+    let tables = first.database.tables.iter().map(|table| dialect::described(first.database.engine, table)).collect();
+    let observed = Observed { tables, active: Some(first.database) };
+    assert!(plan_text(&task(&status("open, shut, lost")), &observed).is_ok());
+    assert!(plan_text(&task(&status("open")), &observed).is_err());
+    let more = status("open, shut").replace("]}}}", "]}, stars: {minimum: 1, default: 3}}}");
+    let plan = plan_text(&task(&more), &observed).unwrap();
+    assert_eq!(
+        plan.database.migrations[1].statements[0].sql,
+        "ALTER TABLE odds ADD COLUMN stars INTEGER NOT NULL DEFAULT 3"
+    );
+}

@@ -110,8 +110,9 @@ pub async fn serve(place: &Place, listen: &str) -> Ended {
 }
 
 async fn serve_workspace(workspace: &Workspace, listen: &str) -> Ended {
-    let end = asked_to_end();
-    let serving = Serving::bind(workspace, listen).await?;
+    let origins = std::env::var("CORS_ORIGINS").unwrap_or_default();
+    let serving = Serving::bind(workspace, listen, &origins).await?;
+    let end = asked_to_end()?;
     show::listening(&serving);
     serving.run(end).await?;
     Ok(COMPLETED)
@@ -146,20 +147,22 @@ fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> Run
     RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies }
 }
 
-/// SIGINT, or SIGTERM, which is listened for from now on: whoever sees that the server listens may end it.
-fn asked_to_end() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    async move {
-        let interrupt = tokio::signal::ctrl_c();
-        #[cfg(unix)]
-        if let Ok(mut terminate) = terminate {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+/// SIGINT or SIGTERM, from the moment of the call on: whoever reads the address may ask for the end at once.
+#[cfg(unix)]
+fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-        let _ = interrupt.await;
-    }
+    })
+}
+
+#[cfg(not(unix))]
+fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }

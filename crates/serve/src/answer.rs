@@ -42,9 +42,11 @@ impl From<Problem> for Refusal {
             Problem::InvalidCredentials => {
                 vec![("www-authenticate", "Bearer realm=\"api\", error=\"invalid_token\"".to_owned())]
             }
-            Problem::RequestTimeout | Problem::MalformedRequest | Problem::BodyTooLarge => {
-                vec![("connection", "close".to_owned())]
-            }
+            Problem::RequestTimeout
+            | Problem::MalformedRequest
+            | Problem::BodyTooLarge
+            | Problem::UriTooLong
+            | Problem::HeaderFieldsTooLarge => vec![("connection", "close".to_owned())],
             Problem::RequestInProgress | Problem::Unavailable | Problem::Overloaded => {
                 vec![("retry-after", "1".to_owned())]
             }
@@ -85,6 +87,20 @@ impl Refusal {
 
     pub fn body_too_large(limit: u64) -> Self {
         Self { detail: Some(format!("the body may have at most {limit} bytes")), ..Problem::BodyTooLarge.into() }
+    }
+
+    /// RFC 9110, 15.5.16: the header says that it is the coding, and which one would do.
+    pub fn unsupported_coding() -> Self {
+        Self {
+            detail: Some("send the body without `Content-Encoding`".to_owned()),
+            headers: vec![("accept-encoding", "identity".to_owned())],
+            ..Problem::UnsupportedMediaType.into()
+        }
+    }
+
+    /// More is at work than the server takes on.
+    pub fn busy() -> Self {
+        Self { detail: Some("too many requests are at work; try again".to_owned()), ..Problem::Overloaded.into() }
     }
 
     pub fn validation_failed(errors: Vec<Wrong>) -> Self {

@@ -1,11 +1,11 @@
 //! A request's JSON body, read within bounds of size and time. Nothing is read before the headers passed.
 
 use crate::answer::Refusal;
-use crate::service::header;
+use crate::request::header;
 use crate::validation::{MAX_DEPTH, depth};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use plan::Problem;
@@ -32,6 +32,9 @@ where
     if !chunked && length.unwrap_or(0) == 0 && body.is_end_stream() {
         return Err(Problem::MalformedBody.into());
     }
+    if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Refusal::unsupported_coding());
+    }
     let media_type = header(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     if !is_json_media_type(&media_type) {
         return Err(Problem::UnsupportedMediaType.into());
@@ -57,7 +60,7 @@ where
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Err(Problem::MalformedBody.into()) };
+        let Ok(frame) = frame else { return Err(Problem::MalformedRequest.into()) };
         let Ok(data) = frame.into_data() else { continue };
         let size = first.as_ref().map_or(0, Bytes::len) + rest.len() + data.len();
         if size as u64 > limit {

@@ -4,22 +4,33 @@
 
 mod answer;
 mod api_key;
+mod at_work;
 mod body;
+mod coding;
+mod cors;
+mod counts;
+mod encode;
+mod etag;
 mod idempotency;
 mod listen;
 mod listing;
 mod metrics;
+mod patient_stream;
 mod program;
 mod rate_limit;
 mod reference_page;
 mod refusal_stream;
+mod request;
+mod response;
 mod run;
 mod service;
 mod try_out;
 mod validation;
 
 pub use api_key::NewApiKey;
+pub use cors::{Origins, WrongOrigin};
+pub use counts::Counts;
 pub use listen::{Current, listen};
 pub use program::UnservablePlan;
-pub use service::{Served, Service};
+pub use service::{Served, Service, Settings};
 pub use try_out::try_case;

@@ -1,5 +1,6 @@
 //! The listener: connections in, requests to the service of the moment, a graceful end.
 
+use crate::patient_stream::PatientStream;
 use crate::refusal_stream::RefusalStream;
 use crate::service::Service;
 use arc_swap::ArcSwap;
@@ -21,6 +22,20 @@ use tokio::sync::Semaphore;
 const MAX_CONNECTIONS: usize = 10_000;
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of the head of a request, and fields in it.
+const MAX_HEAD: usize = 64 * 1024;
+const MAX_FIELDS: usize = 100;
+/// Requests of one HTTP/2 connection at once.
+const MAX_STREAMS: u32 = 128;
+/// Requests of one HTTP/2 connection that its client took back before they were looked at, and those that were refused: past that
+/// the connection ends (the rapid reset attack, CVE-2023-44487).
+const MAX_RESETS: usize = 20;
+const MAX_REFUSED: usize = 256;
+/// How long an HTTP/2 connection may be quiet before its client is asked whether it is there, and how long it may take to say so.
+const PING_AFTER: Duration = Duration::from_secs(15);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of answers that wait for one HTTP/2 request's client.
+const MAX_SEND_BUFFER: usize = 64 * 1024;
 /// How long requests under way may take once the end was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often measurements are moved into their buckets.
@@ -36,9 +51,7 @@ pub type Current = Arc<ArcSwap<Service>>;
 
 /// Serves until `end` is done, then finishes what is under way.
 pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Output = ()>) {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    builder.http2().timer(TokioTimer::new());
+    let builder = protocols();
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut upkeep = tokio::time::interval(UPKEEP);
@@ -48,7 +61,9 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
         let accepted = tokio::select! {
             () = &mut end => break,
             _ = upkeep.tick() => {
-                current.load().upkeep();
+                let service = current.load_full();
+                // It may write files; nobody waits for it.
+                drop(tokio::task::spawn_blocking(move || service.upkeep()));
                 continue;
             }
             _ = housekeeping.tick() => {
@@ -70,7 +85,9 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
             let service = current.load_full();
             async move { Ok::<_, Infallible>(service.handle(request, address.ip()).await) }
         });
-        let connection = builder.serve_connection(TokioIo::new(RefusalStream::new(stream)), service).into_owned();
+        let connection = builder
+            .serve_connection(TokioIo::new(RefusalStream::new(PatientStream::new(stream))), service)
+            .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // A connection fails when its client goes away or does not speak HTTP: nothing for the log.
@@ -85,6 +102,28 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
         tracing::warn!("requests were still under way after {} s", DRAIN.as_secs());
     }
     current.load().write_key_uses().await;
+}
+
+/// HTTP/1.1 and HTTP/2 in the clear, told apart by the first bytes, with the bounds of both.
+fn protocols() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_FIELDS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD as u32)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_REFUSED)
+        .max_send_buf_size(MAX_SEND_BUFFER)
+        .keep_alive_interval(PING_AFTER)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
 }
 
 type Accepted = (tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);

@@ -2,11 +2,13 @@
 
 #![allow(clippy::disallowed_types)] // callers are looked up by hash; their order never shows
 
+use crate::counts::{Clock, Counts, Past};
 use plan::RateLimitPolicy;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use vocab::TaskId;
 
 /// Parts of the table, so that callers seldom wait for each other.
 const SHARDS: usize = 16;
@@ -22,7 +24,10 @@ pub(crate) struct Limiter {
     policy: RateLimitPolicy,
     header: String,
     window: Duration,
-    origin: Instant,
+    clock: Clock,
+    /// Task and policy, as the counts name it.
+    scope: String,
+    counts: Option<Arc<Counts>>,
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
@@ -56,17 +61,50 @@ pub(crate) enum Verdict {
 }
 
 impl Limiter {
-    /// A limiter without a past.
-    #[must_use]
-    pub fn new(policy: &RateLimitPolicy) -> Self {
-        Self {
+    /// A limiter that goes on where the counts left it, and without them one without a past.
+    pub fn kept(policy: &RateLimitPolicy, task_id: &TaskId, counts: Option<&Arc<Counts>>) -> Arc<Self> {
+        let limiter = Arc::new(Self {
             header: policy.header(),
             window: Duration::from_secs(u64::from(policy.window_seconds)),
             policy: policy.clone(),
-            origin: Instant::now(),
+            clock: counts.map_or_else(Clock::new, |counts| counts.clock()),
+            scope: format!("{task_id}:{}", policy.name),
+            counts: counts.cloned(),
             hasher: RandomState::new(),
             shards: std::array::from_fn(|_| Mutex::default()),
+        });
+        if let Some(counts) = counts {
+            counts.keep(&limiter);
         }
+        limiter
+    }
+
+    /// What its lines are called by.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// Adds requests that passed before; one that is known already is not added.
+    pub fn recall(&self, past: Past) {
+        let now = self.clock.now();
+        for (caller, time) in past.into_iter().filter(|(_, time)| *time + self.window > now) {
+            let mut shard = self.shard(&caller);
+            let (_, log) = shard.log(&caller, now, self.window);
+            let place = log.partition_point(|known| *known < time);
+            if log.get(place) != Some(&time) {
+                log.insert(place, time);
+            }
+        }
+    }
+
+    /// What it knows, one part after the other; each is locked only while it is looked at.
+    pub fn parts<T>(&self, mut look: impl FnMut(Vec<(&str, Duration)>) -> T) -> impl Iterator<Item = T> {
+        let now = self.clock.now();
+        self.shards.iter().map(move |shard| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let all = shard.logs.iter().flat_map(|(caller, log)| log.iter().map(|time| (caller.as_str(), *time)));
+            look(all.filter(|(_, time)| *time + self.window > now).collect())
+        })
     }
 
     /// The policy.
@@ -89,7 +127,7 @@ impl Limiter {
 
     /// Counts a request that arrives now, if it passes.
     pub fn take(&self, caller: &str) -> Standing {
-        self.take_at(caller, self.origin.elapsed())
+        self.take_at(caller, self.clock.now())
     }
 
     /// Forgets all callers, as if none had come.
@@ -99,34 +137,48 @@ impl Limiter {
         }
     }
 
-    /// The same at a moment that the caller names; moments of one caller must not run backwards.
-    fn take_at(&self, caller: &str, now: Duration) -> Standing {
+    fn shard(&self, caller: &str) -> MutexGuard<'_, Shard> {
         let shard = usize::try_from(self.hasher.hash_one(caller) % SHARDS as u64).unwrap_or(0);
-        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
-        let log = shard.log(caller, now, self.window);
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same at a moment that the caller names. A moment before the last one counts as the one after it: no two requests of
+    /// one caller are counted at one time.
+    fn take_at(&self, caller: &str, now: Duration) -> Standing {
+        let mut shard = self.shard(caller);
+        let (name, log) = shard.log(caller, now, self.window);
+        let now = log.back().map_or(now, |newest| now.max(*newest + Duration::from_nanos(1)));
         while log.front().is_some_and(|oldest| *oldest + self.window <= now) {
             log.pop_front();
         }
         let quota = self.policy.quota as usize;
         let verdict = if log.len() < quota {
             log.push_back(now);
+            if let Some(counts) = &self.counts {
+                counts.note(&self.scope, name, now);
+            }
             Verdict::Pass
         } else {
             Verdict::Refuse
         };
         let oldest = log.front().copied().unwrap_or(now);
-        let left = (oldest + self.window).saturating_sub(now);
+        let left = (oldest + self.window).saturating_sub(now).min(self.window);
         Standing {
             verdict,
-            remaining: u32::try_from(quota - log.len()).unwrap_or(u32::MAX),
+            remaining: u32::try_from(quota.saturating_sub(log.len())).unwrap_or(u32::MAX),
             reset_seconds: u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1),
         }
     }
 }
 
 impl Shard {
-    /// The caller's log; past the bound the one that all further callers share.
-    fn log(&mut self, caller: &str, now: Duration, window: Duration) -> &mut VecDeque<Duration> {
+    /// The caller's log with its name; past the bound the one that all further callers share.
+    fn log<'a>(
+        &'a mut self,
+        caller: &'a str,
+        now: Duration,
+        window: Duration,
+    ) -> (&'a str, &'a mut VecDeque<Duration>) {
         let known = self.logs.contains_key(caller);
         if !known && self.logs.len() >= CALLERS_PER_SHARD && now >= self.swept + SWEEP_PAUSE {
             self.logs.retain(|_, log| log.back().is_some_and(|newest| *newest + window > now));
@@ -136,7 +188,7 @@ impl Shard {
         if !self.logs.contains_key(name) {
             self.logs.insert(name.to_owned(), VecDeque::new());
         }
-        self.logs.get_mut(name).expect("inserted above")
+        (name, self.logs.get_mut(name).expect("inserted above"))
     }
 }
 
@@ -145,8 +197,9 @@ mod tests {
     use super::*;
     use vocab::PolicyName;
 
-    fn limiter(quota: u32, window_seconds: u32) -> Limiter {
-        Limiter::new(&RateLimitPolicy { name: PolicyName::parse("default").unwrap(), quota, window_seconds })
+    fn limiter(quota: u32, window_seconds: u32) -> Arc<Limiter> {
+        let policy = RateLimitPolicy { name: PolicyName::parse("default").unwrap(), quota, window_seconds };
+        Limiter::kept(&policy, &TaskId::parse("task").unwrap(), None)
     }
 
     #[test]

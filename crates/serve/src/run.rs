@@ -3,13 +3,16 @@
 
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
+use crate::at_work::{AtWork, Place};
 use crate::body::read_json;
+use crate::encode;
+use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
 use crate::program::{Bound, Expression, List, Operation, Program, Question};
 use crate::rate_limit::{Limiter, Standing, Verdict};
-use crate::service::header;
+use crate::request::header;
 use bytes::Bytes;
 use dialect::AnswerStatements;
 use http::{HeaderMap, Method, Uri};
@@ -34,6 +37,7 @@ pub(crate) struct Surroundings<'a> {
     pub keys: &'a ApiKeys,
     pub metrics: &'a Metrics,
     pub claims: &'a Arc<Claims>,
+    pub at_work: &'a AtWork,
 }
 
 /// What a request says, apart from its body.
@@ -86,6 +90,8 @@ pub(crate) struct Run<'a, B> {
     claim: Option<Claim>,
     /// The body's bytes, once it was read.
     bytes: Bytes,
+    /// Given back while the client is waited for.
+    place: Option<Place<'a>>,
 }
 
 /// What a slot holds.
@@ -135,12 +141,14 @@ where
     B: Body<Data = Bytes, Error: Send> + Unpin + Send,
 {
     pub fn new(surroundings: &'a Surroundings<'a>, headers: &'a HeaderMap, body: &'a mut B) -> Self {
-        Self { surroundings, headers, body, principal: String::new(), limit: None, claim: None, bytes: Bytes::new() }
+        let (principal, bytes) = (String::new(), Bytes::new());
+        Self { surroundings, headers, body, principal, limit: None, claim: None, bytes, place: None }
     }
 
     /// Runs the program to its answer.
     pub async fn program(&mut self, program: &Program, facts: Facts) -> Result<Answer, Failure> {
         let mut frame = Frame { slots: vec![Slot::Empty; program.slots], ..Frame::of(facts) };
+        self.place = Some(self.surroundings.at_work.enter()?);
         match self.block(&program.operations, &mut frame).await? {
             Flow::Exit(answer, _) => Ok(answer),
             Flow::Continue => unreachable!("a checked procedure ends in an exit on every path"),
@@ -244,8 +252,11 @@ where
         Err(if presented.is_some() { Problem::InvalidCredentials } else { Problem::MissingCredentials }.into())
     }
 
-    async fn json(&mut self, limit: u64) -> Result<serde_json::Value, Refusal> {
+    /// Whoever waits for a client keeps nobody else from being worked for.
+    async fn json(&mut self, limit: u64) -> Result<serde_json::Value, Failure> {
+        self.place = None;
         let (value, bytes) = read_json(self.headers, self.body, limit).await?;
+        self.place = Some(self.surroundings.at_work.enter()?);
         self.bytes = bytes;
         Ok(value)
     }
@@ -368,14 +379,15 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             frame.set(*slot, found.unwrap_or(Slot::Outcome(Outcome::Missing)));
         }
         Operation::ReadPage { slot, list, asked } => {
-            let Slot::Asked(asked) = frame.slots[*asked].clone() else {
+            let Slot::Asked(asked) = &frame.slots[*asked] else {
                 unreachable!("a checked procedure fills a list by what was asked of it")
             };
             let (text, binds) = dialect::lower_listing(list.engine, &list.query, &list.base.text, &asked.listing);
             let mut parameters = frame.binds(&list.base);
             parameters.extend(binds);
             let rows = executor.read(&Arc::from(text), parameters).await?;
-            frame.set(*slot, Slot::Page(Box::new(page(list, &asked, rows))));
+            let page = page(list, asked, rows);
+            frame.set(*slot, Slot::Page(Box::new(page)));
         }
         Operation::Write { slot, statement, outcomes } => {
             let changed = executor.execute(&statement.text, &frame.binds(statement)).await?;
@@ -456,7 +468,7 @@ impl Frame {
             Operation::Answer { answer: parts, writes } => {
                 let mut answer = match parts.body.is_empty() {
                     true => Answer::empty(parts.status),
-                    false => Answer::json(parts.status, self.object(&parts.body).to_string()),
+                    false => Answer::json(parts.status, self.encoded(&parts.body)),
                 };
                 if let Some(tag) = &parts.tag {
                     answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
@@ -470,15 +482,8 @@ impl Frame {
                 let Slot::Page(page) = &self.slots[*slot] else {
                     unreachable!("a checked procedure answers with the rows of a list")
                 };
-                let items: Vec<serde_json::Value> = page
-                    .rows
-                    .iter()
-                    .map(|row| {
-                        fields.iter().zip(row).map(|(name, datum)| (name.to_string(), datum.to_json())).collect()
-                    })
-                    .collect();
-                let body = serde_json::json!({"items": items, "next": page.next}).to_string();
-                let tag = quoted(&sha256_hex(body.as_bytes())[..LIST_TAG_LENGTH]);
+                let body = encode::page(fields, &page.rows, page.next.as_deref());
+                let tag = quoted(&sha256_hex(&body)[..LIST_TAG_LENGTH]);
                 let mut answer = Answer::json(200, body);
                 answer.headers.push(("etag", tag));
                 Flow::Exit(answer, *writes)
@@ -492,6 +497,13 @@ impl Frame {
 
     fn binds(&self, statement: &Bound) -> Vec<Datum> {
         statement.binds.iter().map(|expression| self.value(expression)).collect()
+    }
+
+    fn encoded(&self, fields: &[(Arc<str>, Expression)]) -> Vec<u8> {
+        let values: Vec<Datum> = fields.iter().map(|(_, expression)| self.value(expression)).collect();
+        let mut body = Vec::with_capacity(64 + fields.len() * 32);
+        encode::object(&mut body, fields.iter().map(|(name, _)| &**name).zip(&values));
+        body
     }
 
     fn object(&self, fields: &[(Arc<str>, Expression)]) -> serde_json::Value {
@@ -606,28 +618,6 @@ fn text(datum: &Datum) -> String {
         Datum::Text(text) => text.clone(),
         Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => datum.plain(),
     }
-}
-
-fn quoted(tag: &str) -> String {
-    format!("\"{tag}\"")
-}
-
-/// Whether `W/"1"` counts as `"1"`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Weak {
-    /// It does, when reading.
-    Same,
-    /// It does not, when writing.
-    Different,
-}
-
-/// Whether a list of tags is `*` or names the tag (RFC 9110, 13.1).
-pub(crate) fn names_tag(list: &str, tag: &str, weak: Weak) -> bool {
-    list.trim() == "*"
-        || list.split(',').map(str::trim).any(|named| match named.strip_prefix("W/") {
-            Some(inner) => weak == Weak::Same && inner == tag,
-            None => named == tag,
-        })
 }
 
 fn by_address(frame: &Frame) -> String {

@@ -2,17 +2,24 @@
 
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
+use crate::at_work::AtWork;
+use crate::cors::{Origins, preflight};
+use crate::counts::Counts;
 use crate::idempotency::{Claims, oldest_kept};
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Program, UnservablePlan, compile};
 use crate::rate_limit::Limiter;
 use crate::reference_page;
-use crate::run::{Facts, Failure, Run, Surroundings, Weak, names_tag};
+use crate::request::{decoded, header, is_well_formed, request_id};
+use crate::response::{Asked, response};
+use crate::run::{Facts, Failure, Run, Surroundings};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
+use plan::api::Cors;
 use plan::procedure::Trigger;
 use plan::{Plan, Problem, RateLimitPolicy, system};
 use std::collections::BTreeMap;
@@ -24,8 +31,8 @@ use vocab::{Datum, TaskId};
 
 /// How long a whole request may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest request id that is taken over from a caller.
-const MAX_REQUEST_ID: usize = 64;
+/// Longest target, in bytes of path and query.
+const MAX_TARGET: usize = 56 * 1024;
 
 /// Methods that requests without a route are counted by. A caller must not be able to make up labels.
 const UNMATCHED_METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"];
@@ -36,6 +43,15 @@ pub struct Served<'a> {
     pub plan: &'a Plan,
     /// Its database, migrated.
     pub store: Store,
+}
+
+/// What is decided where plans are served, and not in them.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// Whose pages may call the APIs that allow other origins.
+    pub origins: Origins,
+    /// Where the counts of rate limits outlive the process; without it they end with it.
+    pub counts: Option<Arc<Counts>>,
 }
 
 /// Answers requests.
@@ -49,6 +65,10 @@ pub struct Service {
     answers: Vec<(Store, String)>,
     openapi: Bytes,
     reference_page: Bytes,
+    settings: Settings,
+    at_work: AtWork,
+    /// Whether pages of other origins may read that nobody has a path.
+    cors: Cors,
 }
 
 /// What a service counts and goes on counting when another takes its place.
@@ -63,12 +83,14 @@ struct Counted {
 
 /// The methods that a path answers.
 struct Route {
+    cors: Cors,
     targets: Vec<(Method, Target, RouteMetrics)>,
 }
 
 #[derive(Clone)]
 enum Target {
     Procedure { program: Arc<Program>, keys: Arc<ApiKeys>, store: Store },
+    Preflight,
     Health,
     Ready,
     Metrics,
@@ -86,9 +108,22 @@ impl Service {
     /// # Errors
     /// [`UnservablePlan`] when a plan holds what this server cannot run, or two plans want one route.
     pub fn new(served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
+        Self::with_settings(served, openapi, Settings::default())
+    }
+
+    /// The same with what is decided where the plans are served.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_settings(
+        served: &[Served<'_>],
+        openapi: impl Into<Bytes>,
+        settings: Settings,
+    ) -> Result<Self, UnservablePlan> {
         let metrics = Arc::new(Metrics::new());
         let claims = Arc::new(Claims::default());
-        Self::with(served, openapi, &Counted { metrics, limiters: BTreeMap::new(), keys: Vec::new(), claims })
+        let counted = Counted { metrics, limiters: BTreeMap::new(), keys: Vec::new(), claims };
+        Self::with(served, openapi, &counted, settings)
     }
 
     /// The same in the place of this service: it goes on counting what this one counted, for metrics and for rate limits that
@@ -97,10 +132,15 @@ impl Service {
     /// # Errors
     /// As [`Self::new`]; this service is as it was then.
     pub fn succeeded_by(&self, served: &[Served<'_>], openapi: impl Into<Bytes>) -> Result<Self, UnservablePlan> {
-        Self::with(served, openapi, &self.counted)
+        Self::with(served, openapi, &self.counted, self.settings.clone())
     }
 
-    fn with(served: &[Served<'_>], openapi: impl Into<Bytes>, known: &Counted) -> Result<Self, UnservablePlan> {
+    fn with(
+        served: &[Served<'_>],
+        openapi: impl Into<Bytes>,
+        known: &Counted,
+        settings: Settings,
+    ) -> Result<Self, UnservablePlan> {
         let metrics = Arc::clone(&known.metrics);
         let mut table: BTreeMap<String, Vec<(Method, Target)>> = BTreeMap::new();
         for (path, target) in [
@@ -120,7 +160,7 @@ impl Service {
             let limiter = |policy: &RateLimitPolicy| {
                 let same = known.limiters.get(&plan.task_id).and_then(|limiters| limiters.get(&policy.name));
                 let same = same.filter(|limiter| limiter.policy() == policy);
-                same.map_or_else(|| Arc::new(Limiter::new(policy)), Arc::clone)
+                same.map_or_else(|| Limiter::kept(policy, &plan.task_id, settings.counts.as_ref()), Arc::clone)
             };
             let limiters: Limiters =
                 plan.api.policies.iter().map(|policy| (policy.name.clone(), limiter(policy))).collect();
@@ -139,6 +179,9 @@ impl Service {
                 let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
                 let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
                 let targets = table.entry(path.clone()).or_default();
+                if plan.api.cors == Cors::On && !targets.iter().any(|(method, _)| *method == Method::OPTIONS) {
+                    targets.push((Method::OPTIONS, Target::Preflight));
+                }
                 if targets.iter().any(|(known, _)| *known == method) {
                     return Err(taken());
                 }
@@ -160,14 +203,19 @@ impl Service {
                 })
                 .collect();
             let taken = UnservablePlan::RouteTaken { method: "any method".to_owned(), path: path.clone() };
-            routes.insert(path, Route { targets }).map_err(|_| taken)?;
+            routes.insert(path, Route::new(targets)).map_err(|_| taken)?;
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
         let counted = Counted { metrics, limiters: all_limiters, keys: all_keys, claims: Arc::clone(&known.claims) };
         let openapi = openapi.into();
         let reference_page = reference_page::page(&openapi);
-        Ok(Self { routes, unmatched, counted, stores, answers, openapi, reference_page })
+        let cors = match served.iter().any(|served| served.plan.api.cors == Cors::On) {
+            true => Cors::On,
+            false => Cors::Off,
+        };
+        let at_work = AtWork::default();
+        Ok(Self { routes, unmatched, counted, stores, answers, openapi, reference_page, settings, at_work, cors })
     }
 
     /// Answers one request of a client at that address.
@@ -188,21 +236,21 @@ impl Service {
             if_match: header(&parts.headers, "if-match"),
         };
         let request_id = facts.request_id.clone();
-        // RFC 9112, 3.2.
-        let has_host = parts.version != http::Version::HTTP_11 || parts.headers.contains_key("host");
-        let routed = match has_host {
-            true => self.route(&parts.method, parts.uri.path()),
-            false => Err(Problem::MalformedRequest.into()),
-        };
+        let (cors, routed) = self.routed(&parts);
         let (counters, answer, limit) = match routed {
             Err(refusal) => (None, refusal.into_answer(&request_id), Vec::new()),
             Ok((target, counters, parameters)) => {
                 facts.parameters = parameters;
-                let (answer, limit) = self.target(target, &parts.headers, &mut body, facts).await;
-                (Some(counters), unless_known(answer, &parts.method, &parts.headers), limit)
+                let (answer, limit) = self.target(target, &parts, &mut body, facts).await;
+                (Some(counters), answer, limit)
             }
         };
-        let response = response(answer, limit, &request_id);
+        let origins = match cors {
+            Cors::On => Some(&self.settings.origins),
+            Cors::Off => None,
+        };
+        let asked = Asked { method: &parts.method, headers: &parts.headers, request_id: &request_id, origins };
+        let response = response(answer, limit, &asked).await;
         let elapsed = started.elapsed();
         match counters {
             Some(counters) => self.counted.metrics.answered(counters, response.status().as_u16(), elapsed),
@@ -240,9 +288,10 @@ impl Service {
         }
     }
 
-    /// Moves measurements into their buckets; to be called every few seconds.
+    /// Moves measurements into their buckets, and keeps the file of counts short; to be called every few seconds.
     pub fn upkeep(&self) {
         self.counted.metrics.upkeep();
+        self.settings.counts.iter().for_each(|counts| counts.upkeep());
     }
 
     /// Writes when API keys were used last; to be called every minute at least, and at the end.
@@ -252,20 +301,29 @@ impl Service {
         }
     }
 
-    fn route(&self, method: &Method, path: &str) -> Result<Routed<'_>, Refusal> {
-        let Ok(found) = self.routes.at(path) else { return Err(Problem::NotFound.into()) };
+    /// What answers the request, and whether pages of other origins may read the answer.
+    fn routed(&self, parts: &Parts) -> (Cors, Result<Routed<'_>, Refusal>) {
+        if !is_well_formed(parts) {
+            return (Cors::Off, Err(Problem::MalformedRequest.into()));
+        }
+        if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
+            return (self.cors, Err(Problem::UriTooLong.into()));
+        }
+        let Ok(found) = self.routes.at(parts.uri.path()) else { return (self.cors, Err(Problem::NotFound.into())) };
         let route = found.value;
-        let target = route.targets.iter().find(|(known, ..)| known == method);
-        let (_, target, counters) = target.ok_or_else(|| Refusal::method_not_allowed(&route.allow()))?;
+        let target = route.targets.iter().find(|(known, ..)| *known == parts.method);
+        let Some((_, target, counters)) = target else {
+            return (route.cors, Err(Refusal::method_not_allowed(&route.allow())));
+        };
         let parameters = found.params.iter().map(|(name, raw)| Some((name.to_owned(), decoded(raw)?)));
-        let parameters = parameters.collect::<Option<_>>().ok_or(Refusal::from(Problem::NotFound))?;
-        Ok((target, counters, parameters))
+        let parameters = parameters.collect::<Option<_>>().ok_or(Refusal::from(Problem::NotFound));
+        (route.cors, parameters.map(|parameters| (target, counters, parameters)))
     }
 
     async fn target<B>(
         &self,
         target: &Target,
-        headers: &HeaderMap,
+        parts: &Parts,
         body: &mut B,
         facts: Facts,
     ) -> (Answer, Vec<(&'static str, String)>)
@@ -274,10 +332,10 @@ impl Service {
     {
         match target {
             Target::Procedure { program, keys, store } => {
-                let surroundings =
-                    Surroundings { store, keys, metrics: &self.counted.metrics, claims: &self.counted.claims };
+                let Counted { metrics, claims, .. } = &self.counted;
+                let surroundings = Surroundings { store, keys, metrics, claims, at_work: &self.at_work };
                 let request_id = facts.request_id.clone();
-                let mut run = Run::new(&surroundings, headers, body);
+                let mut run = Run::new(&surroundings, &parts.headers, body);
                 let ended = tokio::time::timeout(ANSWER_TIMEOUT, run.program(program, facts)).await;
                 let answer = match ended {
                     Ok(Ok(answer)) => answer,
@@ -292,6 +350,11 @@ impl Service {
                 });
                 (answer, limit)
             }
+            Target::Preflight => {
+                let allowed =
+                    self.routes.at(parts.uri.path()).map_or_else(|_| Vec::new(), |found| found.value.preflight());
+                (Answer { headers: allowed, ..Answer::empty(204) }, Vec::new())
+            }
             Target::Health => (Answer::json(200, r#"{"status":"ok"}"#), Vec::new()),
             Target::Ready => (self.ready(&facts.request_id).await, Vec::new()),
             Target::Metrics => {
@@ -302,7 +365,7 @@ impl Service {
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
             Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
             Target::FileOfReferencePage => {
-                let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, headers));
+                let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, &parts.headers));
                 let missing = || Refusal::from(Problem::NotFound).into_answer(&facts.request_id);
                 (file.unwrap_or_else(missing), Vec::new())
             }
@@ -321,12 +384,30 @@ impl Service {
 }
 
 impl Route {
+    fn new(targets: Vec<(Method, Target, RouteMetrics)>) -> Self {
+        let cors = match targets.iter().any(|(_, target, _)| matches!(target, Target::Preflight)) {
+            true => Cors::On,
+            false => Cors::Off,
+        };
+        Self { cors, targets }
+    }
+
     /// The methods, sorted, as in the `Allow` header.
     fn allow(&self) -> String {
-        let mut methods: Vec<&str> = self.targets.iter().map(|(method, ..)| method.as_str()).collect();
-        methods.sort_unstable();
-        methods.join(", ")
+        listed(self.targets.iter().map(|(method, ..)| method))
     }
+
+    /// What a preflight is told.
+    fn preflight(&self) -> Vec<(&'static str, String)> {
+        let methods = self.targets.iter().map(|(method, ..)| method).filter(|method| **method != Method::OPTIONS);
+        preflight(listed(methods), self.allow())
+    }
+}
+
+fn listed<'a>(methods: impl Iterator<Item = &'a Method>) -> String {
+    let mut methods: Vec<&str> = methods.map(Method::as_str).collect();
+    methods.sort_unstable();
+    methods.join(", ")
 }
 
 /// What the caller hears of a failure; the log hears why.
@@ -344,68 +425,4 @@ fn refusal(failure: Failure, request_id: &str) -> Refusal {
             if error.is_retryable() { Problem::Unavailable } else { Problem::InternalError }.into()
         }
     }
-}
-
-fn response(answer: Answer, limit: Vec<(&'static str, String)>, request_id: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(answer.body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    let mut set = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    if !answer.content_type.is_empty() {
-        set("content-type", answer.content_type);
-    }
-    set("x-content-type-options", "nosniff");
-    set("cache-control", "no-store");
-    set("x-request-id", request_id);
-    limit.iter().chain(&answer.headers).for_each(|(name, value)| set(name, value));
-    response
-}
-
-/// 304 instead of what the caller has already.
-fn unless_known(answer: Answer, method: &Method, headers: &HeaderMap) -> Answer {
-    if answer.status != 200 || !matches!(*method, Method::GET | Method::HEAD) {
-        return answer;
-    }
-    let tag = answer.headers.iter().find(|(name, _)| *name == "etag").map(|(_, tag)| tag);
-    match (tag, header(headers, "if-none-match")) {
-        (Some(tag), Some(known)) if names_tag(&known, tag, Weak::Same) => {
-            Answer { headers: answer.headers, ..Answer::empty(304) }
-        }
-        _ => answer,
-    }
-}
-
-/// All values of a header as one (RFC 9110, 5.3): two keys are no key.
-pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect();
-    (!values.is_empty()).then(|| values.join(", "))
-}
-
-/// A segment of a path without its percent signs; `None` when it is not UTF-8 or not well formed.
-fn decoded(segment: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        if *first == b'%' {
-            let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?);
-            rest = &tail[2..];
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn request_id(headers: &HeaderMap) -> String {
-    let is_good = |text: &String| {
-        (1..=MAX_REQUEST_ID).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    };
-    header(headers, "x-request-id").filter(is_good).unwrap_or_else(|| uuid::Uuid::now_v7().to_string())
 }

@@ -4,7 +4,7 @@ use crate::service::Service;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use plan::http_case::{Answer, CaseKeys, CaseRequest, HttpCase, Known, UNIQUE};
+use plan::http_case::{Answer, CaseKeys, CaseRequest, HttpCase, Known, UNIQUE, UNIQUE_LENGTH};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -51,7 +51,7 @@ fn request(sent: &CaseRequest, known: &Known, keys: &CaseKeys) -> Result<Request
 
 fn unique() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    NUMBER.fetch_add(1, Ordering::Relaxed).to_string()
+    format!("{:0width$}", NUMBER.fetch_add(1, Ordering::Relaxed), width = UNIQUE_LENGTH)
 }
 
 async fn reduce(response: Response<Full<Bytes>>) -> Answer {

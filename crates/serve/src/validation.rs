@@ -315,7 +315,7 @@ fn text_value(field_type: &FieldType, lengths: Lengths, mut text: &str) -> Resul
     if text.bytes().any(is_control) {
         return Err(Why::new("invalid_character", "must not contain control characters"));
     }
-    if text.chars().count() < lengths.min as usize {
+    if field_type.max_length().is_some() && text.chars().count() < lengths.min as usize {
         return Err(Why::new("too_short", format!("must have at least {} characters", lengths.min)));
     }
     let (right, expected) = match field_type {

@@ -5,16 +5,18 @@
 
 mod api_keys;
 mod inspect;
+mod readers;
 mod rehearsal;
 
 pub use rehearsal::rehearse;
 
+use self::readers::Readers;
 use crate::{AppliedMigration, Ended, Location, Row, StoreError, TransactionFuture};
 use plan::database::{DatabasePlan, Migration, ObservedTable, Statement};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql, TransactionBehavior};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,8 +27,6 @@ use vocab::{Datum, TableName};
 const QUEUE_LENGTH: usize = 1024;
 /// Transactions that are committed together at most.
 const GROUP_LENGTH: usize = 128;
-/// Reading connections.
-const READERS: usize = 4;
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements a connection keeps prepared.
@@ -41,7 +41,8 @@ pub struct SqliteStore {
 struct Shared {
     /// Present until the store is closed.
     writer: Option<(mpsc::Sender<Job>, JoinHandle<()>)>,
-    readers: Mutex<Vec<Connection>>,
+    /// Present once somebody has read.
+    readers: OnceLock<Readers>,
     location: Location,
     /// A database in memory lives as long as a connection to it; its URI names it.
     uri: String,
@@ -50,7 +51,7 @@ struct Shared {
 impl Drop for Shared {
     /// Waits for the transactions under way, so that the last connection closes the file and leaves nothing beside it.
     fn drop(&mut self) {
-        self.readers.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        drop(self.readers.take());
         if let Some((writer, thread)) = self.writer.take() {
             drop(writer);
             if thread.join().is_err() {
@@ -92,7 +93,7 @@ impl SqliteStore {
             .spawn(move || write_loop(connection, queue))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let writer = Some((writer, thread));
-        let shared = Shared { writer, readers: Mutex::new(Vec::new()), location: location.clone(), uri };
+        let shared = Shared { writer, readers: OnceLock::new(), location: location.clone(), uri };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -224,30 +225,19 @@ impl SqliteStore {
         version()
     }
 
-    /// On a thread that may block, with a connection that is given back afterwards.
+    /// On a reading thread.
     async fn with_reader<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let store = self.clone();
-        tokio::task::spawn_blocking(move || store.blocking(work))
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?
+        let Shared { readers, uri, location, .. } = &*self.shared;
+        readers.get_or_init(|| Readers::start(uri, location)).read(work).await
     }
 
+    /// On this thread, for commands that do one thing and end.
     fn blocking<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let idle = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => connect(&self.shared.uri, &self.shared.location)?,
-        };
-        let result = work(&connection);
-        let mut readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS {
-            readers.push(connection);
-        }
-        result
+        work(&connect(&self.shared.uri, &self.shared.location)?)
     }
 }
 
@@ -438,7 +428,13 @@ fn run_group(
     group: &mut Vec<Job>,
     queue: &mut mpsc::Receiver<Job>,
 ) -> Result<(), StoreError> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    if let Err(error) = connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])) {
+        // Whoever waits behind the first has waited as well: one after the other would wait longer than anybody listens.
+        while let Ok(job) = queue.try_recv() {
+            group.push(job);
+        }
+        return Err(error.into());
+    }
     let mut next = 0;
     while let Some(job) = group.get_mut(next) {
         connection.prepare_cached("SAVEPOINT work")?.execute([])?;

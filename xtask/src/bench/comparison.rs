@@ -13,7 +13,7 @@ use crate::server::Server;
 
 /// The native server is to reach this share of the hand-written one.
 const RATIO_AIM: f64 = 0.9;
-const WARM_UP: Duration = Duration::from_millis(500);
+pub const WARM_UP: Duration = Duration::from_millis(500);
 /// Products in each database, and how many of them are asked for by id.
 const ROWS: usize = 1000;
 const ASKED: usize = 100;
@@ -77,9 +77,8 @@ struct Figures {
 /// Measures and prints.
 pub fn measure(programs: &Programs, scratch: &Scratch, options: &Options) -> Result<(), String> {
     let mut sides = vec![native(programs, scratch)?, baseline(programs, scratch)?];
-    match &programs.node_modules {
-        Some(modules) => sides.push(node(programs, scratch, modules)?),
-        None => println!("the Node.js application is left out: `cargo xtask test` installs its packages"),
+    if let Some(modules) = &programs.node_modules {
+        sides.push(node(programs, scratch, modules)?);
     }
     for work in Work::ALL {
         for connections in [options.connections, 1] {
@@ -127,6 +126,13 @@ fn compare(sides: &mut [Side], work: Work, connections: usize, options: &Options
 }
 
 const HAND_WRITTEN: &str = "hand-written";
+
+/// The native server, and the load of forms for it.
+pub fn native_with_forms(programs: &Programs, scratch: &Scratch, connections: usize) -> Result<(Server, Load), String> {
+    let Side { server, key, .. } = native(programs, scratch)?;
+    let load = Work::Post.load(server.address, &key, connections);
+    Ok((server, load))
+}
 
 fn native(programs: &Programs, scratch: &Scratch) -> Result<Side, String> {
     let (workspace, key) = completed(programs, scratch, "native")?;

@@ -72,7 +72,13 @@ impl Load {
         Ok(round)
     }
 
-    fn connect(&self) -> std::io::Result<TcpStream> {
+    /// What each connection sends.
+    pub fn request(&self) -> &[u8] {
+        &self.requests[0]
+    }
+
+    /// One more connection.
+    pub fn connect(&self) -> std::io::Result<TcpStream> {
         let connection = TcpStream::connect(self.address)?;
         connection.set_nodelay(true)?;
         connection.set_read_timeout(Some(PATIENCE))?;
@@ -83,6 +89,14 @@ impl Load {
 
 /// Reads one whole answer into `answer` and checks its status.
 pub fn read_answer(connection: &mut impl Read, answer: &mut Vec<u8>, status: u16) -> Result<(), String> {
+    match read_whole(connection, answer)? {
+        found if found == status => Ok(()),
+        _ => Err(format!("an answer that is not {status}:\n{}", String::from_utf8_lossy(answer))),
+    }
+}
+
+/// Reads one whole answer into `answer` and gives its status.
+pub fn read_whole(connection: &mut impl Read, answer: &mut Vec<u8>) -> Result<u16, String> {
     answer.clear();
     let mut piece = [0_u8; 4096];
     let mut whole = None;
@@ -99,13 +113,11 @@ pub fn read_answer(connection: &mut impl Read, answer: &mut Vec<u8>, status: u16
             whole = whole_length(answer)?;
         }
     }
-    if !answer.starts_with(format!("HTTP/1.1 {status} ").as_bytes()) {
-        return Err(format!("an answer that is not {status}:\n{}", String::from_utf8_lossy(answer)));
+    if whole != Some(answer.len()) {
+        return Err("more than one answer to one request".to_owned());
     }
-    match whole {
-        Some(length) if length == answer.len() => Ok(()),
-        _ => Err("more than one answer to one request".to_owned()),
-    }
+    let status = answer.get(9..12).and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+    status.ok_or_else(|| format!("an answer without a status:\n{}", String::from_utf8_lossy(answer)))
 }
 
 /// Length of head and body together, once the head is whole.

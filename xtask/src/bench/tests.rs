@@ -1,8 +1,9 @@
 //! A figure is only as good as its checks: answers, addresses and medians.
 
 use super::load::read_answer;
-use super::{Options, median};
+use super::{Options, median, percentile};
 use crate::server::address_in;
+use std::time::Duration;
 
 fn answer(text: &str) -> Result<(), String> {
     read_answer(&mut text.as_bytes(), &mut Vec::new(), 201)
@@ -30,6 +31,14 @@ fn the_address_is_read_out_of_the_line() {
 fn the_median_is_the_middle() {
     assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
     assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_percentile_is_a_value_that_was_seen() {
+    let mut values: Vec<_> = (1..=200).rev().map(Duration::from_millis).collect();
+    assert_eq!(percentile(&mut values, 0.5), Duration::from_millis(100));
+    assert_eq!(percentile(&mut values, 0.99), Duration::from_millis(198));
+    assert_eq!(percentile(&mut [], 0.5), Duration::ZERO);
 }
 
 #[test]

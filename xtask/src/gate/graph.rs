@@ -58,6 +58,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["serve"]),
     ("hyper-util", &["serve"]),
     ("matchit", &["serve"]),
+    ("brotli", &["serve"]),
+    ("flate2", &["serve"]),
     ("minijinja", &["emit"]),
     ("clap", &["producer"]),
     ("indicatif", &["producer"]),

@@ -3,14 +3,23 @@
 
 import express from 'express';
 import { ClientGone } from './body.js';
-import { unlessKnown } from './etag.js';
+import { acceptedCoding, canBeCoded, codedTag, encode } from './coding.js';
+import { corsHeaders, preflight } from './cors.js';
+import { isKnown } from './etag.js';
 import { logError } from './log.js';
 import { addOperationalRoutes } from './operational-routes.js';
+import { Pressure } from './pressure.js';
 import { Problem } from './problem.js';
 import { Request } from './request.js';
-import { standingHeaders } from './response.js';
+import { respond, standingHeaders, transportSecurity } from './response.js';
 
 export const ANSWER_TIMEOUT = 15_000;
+// Of path and query, in bytes.
+const TARGET_LIMIT = 56 * 1024;
+const FIELD_LIMIT = 100;
+// A host with its port (RFC 3986, 3.2.2).
+const hostShape = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]*$/;
+const methods = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']);
 
 // How long a refused body is still taken in, and thrown away, so that its sender gets to read the answer: closing a
 // connection with unread data resets it.
@@ -18,9 +27,10 @@ const LINGER_MILLISECONDS = 1000;
 
 /**
  * @param {{ database: import('./database.js').Database, metrics: ReturnType<import('./metrics.js').createMetrics>,
- *   openapi: string, answerTimeout?: number }} parts `openapi` is the document's text
+ *   openapi: string, origins?: Set<string> | '*', answerTimeout?: number, pressure?: Pressure }} parts `openapi` is the
+ *   document's text; pages of `origins` may call the API, without it of none but its own
  */
-export function createApplication({ database, metrics, openapi, answerTimeout = ANSWER_TIMEOUT }) {
+export function createApplication({ database, metrics, openapi, origins, answerTimeout = ANSWER_TIMEOUT, pressure = new Pressure() }) {
   // Path -> method -> procedure.
   const routes = new Map();
 
@@ -37,15 +47,16 @@ export function createApplication({ database, metrics, openapi, answerTimeout = 
 
     /** The listener for a server; the routes added so far are the ones it knows. */
     listener() {
-      const router = createRouter(routes, answerTimeout, metrics);
+      const router = createRouter({ routes, operational, origins, answerTimeout, pressure, metrics });
       const listen = (incoming, outgoing) => {
         const request = new Request(incoming, outgoing);
         incoming.request = request;
         metrics.inFlight.inc();
         outgoing.once('close', () => metrics.inFlight.dec());
-        if (incoming.httpVersion === '1.1' && request.header('host') === undefined) {
-          return fail(request, new Problem('malformed_request'), metrics);
-        }
+        if (incoming.rawHeaders.length / 2 > FIELD_LIMIT) return fail(request, new Problem('header_fields_too_large'), metrics);
+        if (!isWellFormed(incoming)) return fail(request, new Problem('malformed_request'), metrics);
+        request.origins = origins;
+        if (incoming.url.length > TARGET_LIMIT) return fail(request, new Problem('uri_too_long'), metrics);
         router(incoming, outgoing, (error) => fail(request, error ?? new Problem('not_found'), metrics));
       };
       // The parser of Node.js lets no method through that it does not know; no route has one.
@@ -54,6 +65,8 @@ export function createApplication({ database, metrics, openapi, answerTimeout = 
   };
 
   addOperationalRoutes(application, { database, metrics, openapi });
+  // They answer however much there is to do, and are nobody's API.
+  const operational = new Set(routes.keys());
   return application;
 }
 
@@ -63,26 +76,43 @@ function refusalOfMethod(routes, path) {
   return pattern ? new Problem('method_not_allowed', { allow: allowedMethods(routes.get(pattern)) }) : new Problem('not_found');
 }
 
-function createRouter(routes, answerTimeout, metrics) {
+// What the parser lets through and HTTP does not: RFC 9112, 3.2 (`Host`).
+function isWellFormed({ httpVersion, headers, rawHeaders }) {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  const hasHost = hosts === 0 ? httpVersion === '1.0' : hosts === 1 && hostShape.test(headers.host);
+  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) return false;
+  return hasHost && ['1.0', '1.1'].includes(httpVersion);
+}
+
+function createRouter({ routes, operational, origins, answerTimeout, pressure, metrics }) {
   const router = express();
   router.disable('x-powered-by');
   router.enable('strict routing');
   router.enable('case sensitive routing');
   for (const path of [...routes.keys()].sort(literalsFirst)) {
     const procedures = routes.get(path);
+    const isOperational = operational.has(path);
+    if (origins !== undefined && !isOperational) answerPreflights(procedures);
     const allow = allowedMethods(procedures);
     router.route(path.replace(/\{([^}]+)\}/g, ':"$1"')).all(async (incoming) => {
       const { request } = incoming;
+      if (isOperational) request.origins = undefined;
       const procedure = procedures.get(request.method) ?? (request.method === 'HEAD' ? procedures.get('GET') : undefined);
       if (!procedure) throw new Problem('method_not_allowed', { allow });
       request.route = path;
       request.parameters = incoming.params;
+      if (!isOperational && pressure.isHigh()) throw new Problem('overloaded', { busy: true });
       const answer = await withinTime(answerTimeout, run(procedure, request));
       if (answer instanceof Problem) throw answer;
-      send(request, unlessKnown(request, answer), metrics);
+      await send(request, answer, metrics);
     });
   }
   return router;
+}
+
+function answerPreflights(procedures) {
+  const methods = allowedMethods(procedures);
+  procedures.set('OPTIONS', () => respond(204, undefined, preflight(methods, allowedMethods(procedures))));
 }
 
 // `/orders/recent` is asked before `/orders/{id}`, whatever the order they were added in.
@@ -124,7 +154,10 @@ function fail(request, error, metrics) {
   if (problem.status >= 500) {
     logError(problem.name, error, { request_id: request.id, method: request.method, route: request.route });
   }
-  send(request, problem.toResponse(request.id), metrics);
+  send(request, problem.toResponse(request.id), metrics).catch((failure) => {
+    logError('an answer could not be sent', failure, { request_id: request.id });
+    request.outgoing.destroy();
+  });
 }
 
 function toProblem(request, error) {
@@ -134,26 +167,50 @@ function toProblem(request, error) {
   return new Problem('internal_error');
 }
 
-function send(request, { status, headers, text }, metrics) {
+async function send(request, answer, metrics) {
   const { incoming, outgoing } = request;
+  const { status, headers, body } = await onTheWire(request, answer);
   if (outgoing.headersSent || outgoing.destroyed) return;
   outgoing.statusCode = status;
-  const allHeaders = { ...standingHeaders, 'X-Request-Id': request.id, ...request.answerHeaders, ...headers };
+  const allHeaders = {
+    ...standingHeaders,
+    ...transportSecurity(request),
+    ...(request.origins && corsHeaders(request.origins, request)),
+    'X-Request-Id': request.id,
+    ...request.answerHeaders,
+    ...headers,
+  };
   for (const [name, value] of Object.entries(allHeaders)) outgoing.setHeader(name, value);
-  if (text !== undefined) outgoing.setHeader('Content-Length', Buffer.byteLength(text));
+  if (body !== undefined) outgoing.setHeader('Content-Length', Buffer.byteLength(body));
   count(request, status, metrics);
-  if (headers.Connection === 'close' && !incoming.complete) endAfterBody(incoming, outgoing, text);
-  else outgoing.end(text);
+  if (headers.Connection === 'close' && !incoming.complete) endAfterBody(incoming, outgoing, body);
+  else outgoing.end(body);
 }
 
-function endAfterBody(incoming, outgoing, text) {
+/** The answer in the coding that the caller likes best, or 304 where it has it already; the tag names these bytes. */
+async function onTheWire(request, answer) {
+  const canVary = canBeCoded(answer);
+  const coding = canVary ? acceptedCoding(request.header('accept-encoding')) : undefined;
+  const vary = [...(canVary ? ['Accept-Encoding'] : []), ...(request.origins instanceof Set ? ['Origin'] : [])];
+  const headers = { ...(vary.length > 0 && { Vary: vary.join(', ') }), ...answer.headers };
+  if (coding && headers.ETag) headers.ETag = codedTag(headers.ETag, coding);
+  if (isKnown(request, answer)) {
+    delete headers['Content-Type'];
+    return { status: 304, headers, body: undefined };
+  }
+  if (!coding) return { status: answer.status, headers, body: answer.text };
+  headers['Content-Encoding'] = coding;
+  return { status: answer.status, headers, body: await encode(coding, answer.text) };
+}
+
+function endAfterBody(incoming, outgoing, body) {
   const end = () => {
     clearTimeout(timer);
     outgoing.end();
   };
   const timer = setTimeout(end, LINGER_MILLISECONDS);
   incoming.once('end', end).once('close', end).on('error', () => {});
-  outgoing.write(text);
+  outgoing.write(body);
   incoming.resume();
 }
 

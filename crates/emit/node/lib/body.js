@@ -17,6 +17,7 @@ export class ClientGone extends Error {}
 export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIMEOUT } = {}) {
   const announced = request.header('transfer-encoding') === undefined ? Number(request.header('content-length') ?? 0) : undefined;
   if (announced === 0) throw new Problem('malformed_body');
+  if (!/^(?:identity)?$/i.test(request.header('content-encoding') ?? '')) throw new Problem('unsupported_media_type', { coded: true });
   if (!isJsonMediaType(request.header('content-type'))) throw new Problem('unsupported_media_type');
   if (announced > limit) throw new Problem('body_too_large', { limit });
   request.body = await readBytes(request, limit, timeout);

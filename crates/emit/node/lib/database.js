@@ -7,7 +7,10 @@ import { DatabaseSync } from '@photostructure/sqlite';
 import { Decimal } from './decimal.js';
 import { Problem } from './problem.js';
 
-const BUSY_TIMEOUT = 5000;
+// Nobody is answered while a statement waits, so it waits no longer than everybody can.
+const BUSY_TIMEOUT = 1000;
+// After one that waited in vain, the next ones do not wait at all for that long.
+const BUSY_PAUSE = 1000;
 // Statements kept prepared; lists are composed at request time, in many forms.
 const STATEMENT_LIMIT = 500;
 
@@ -97,12 +100,15 @@ export class Database extends Statements {
   #connection;
   #prepared;
   #endings = [];
+  #busyTimeout;
+  #busyUntil = -Infinity;
 
-  constructor(connection) {
+  constructor(connection, busyTimeout) {
     const prepared = new Map();
     super(connection, prepared);
     this.#connection = connection;
     this.#prepared = prepared;
+    this.#busyTimeout = busyTimeout;
   }
 
   /**
@@ -111,7 +117,7 @@ export class Database extends Statements {
    */
   transaction(work) {
     const transaction = new Transaction(this.#connection, this.#prepared);
-    this.exec('BEGIN IMMEDIATE');
+    this.#begin();
     let result;
     try {
       result = work(transaction);
@@ -125,6 +131,20 @@ export class Database extends Statements {
     if (result instanceof Undone) return result.result;
     transaction.committed();
     return result;
+  }
+
+  #begin() {
+    const waits = performance.now() >= this.#busyUntil;
+    if (!waits) this.exec('PRAGMA busy_timeout = 0');
+    try {
+      this.exec('BEGIN IMMEDIATE');
+      this.#busyUntil = -Infinity;
+    } catch (error) {
+      if (waits && error.name === 'unavailable') this.#busyUntil = performance.now() + BUSY_PAUSE;
+      throw error;
+    } finally {
+      if (!waits) this.exec(`PRAGMA busy_timeout = ${this.#busyTimeout}`);
+    }
   }
 
   exec(sql) {
@@ -156,7 +176,7 @@ export function openDatabase(file, { busyTimeout = BUSY_TIMEOUT } = {}) {
   connection.exec('PRAGMA journal_mode = WAL');
   connection.exec('PRAGMA synchronous = FULL');
   connection.exec('PRAGMA foreign_keys = ON');
-  return new Database(connection);
+  return new Database(connection, busyTimeout);
 }
 
 // SQLite has no booleans, no decimal numbers and no documents: they are kept as 0 and 1, in units of the last digit, and as

@@ -2,6 +2,7 @@
 // (RFC 9110, sections 8.8.3 and 13.1).
 
 import { createHash } from 'node:crypto';
+import { plainTag } from './coding.js';
 
 const DIGEST_LENGTH = 32;
 
@@ -18,19 +19,15 @@ export function etagOfText(text) {
 /** Whether `If-Match` allows to change this version: it is absent, `*`, or names its tag. A weak tag names nothing. */
 export function isCurrent(request, version) {
   const wanted = request.header('if-match');
-  return wanted === undefined || isAny(wanted) || tagsIn(wanted).includes(etag(version));
+  return wanted === undefined || isAny(wanted) || tagsIn(wanted).some((tag) => plainTag(tag) === etag(version));
 }
 
-/** The answer of a procedure, or 304 where `If-None-Match` says that the caller has it. Weak tags count as equal. */
-export function unlessKnown(request, answer) {
-  const { ETag: tag } = answer.headers;
+/** Whether `If-None-Match` says that the caller has the answer already. Weak tags count as equal. */
+export function isKnown(request, { status, headers: { ETag: tag } }) {
   const known = request.header('if-none-match');
-  const isRead = request.method === 'GET' || request.method === 'HEAD';
-  if (!isRead || tag === undefined || known === undefined) return answer;
-  const names = isAny(known) || tagsIn(known).some((named) => named.replace(/^W\//, '') === tag);
-  if (!names) return answer;
-  const { 'Content-Type': contentType, ...headers } = answer.headers;
-  return { status: 304, headers, text: undefined };
+  const isRead = status === 200 && (request.method === 'GET' || request.method === 'HEAD');
+  if (!isRead || tag === undefined || known === undefined) return false;
+  return isAny(known) || tagsIn(known).some((named) => plainTag(named.replace(/^W\//, '')) === tag);
 }
 
 function isAny(list) {

@@ -75,10 +75,18 @@ const problems = {
     detail: ({ limit }) => `the body may have at most ${limit} bytes`,
     headers: () => ({ Connection: 'close' }),
   },
+  uri_too_long: {
+    status: 414,
+    title: 'URI too long',
+    detail: () => 'path and query may have at most 57344 bytes together',
+    headers: () => ({ Connection: 'close' }),
+  },
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
-    detail: () => 'send the body as `application/json`',
+    detail: ({ coded }) => (coded ? 'send the body without `Content-Encoding`' : 'send the body as `application/json`'),
+    // RFC 9110, 15.5.16: says that it is the coding, and which one would do.
+    headers: ({ coded }) => (coded ? { 'Accept-Encoding': 'identity' } : {}),
   },
   validation_failed: {
     status: 422,
@@ -96,6 +104,12 @@ const problems = {
     detail: ({ quota, window }) => `at most ${quota} requests per ${window} seconds`,
     headers: ({ retryAfter }) => ({ 'Retry-After': String(retryAfter) }),
   },
+  header_fields_too_large: {
+    status: 431,
+    title: 'Header fields too large',
+    detail: () => 'the head of a request may have at most 65536 bytes and 100 fields',
+    headers: () => ({ Connection: 'close' }),
+  },
   internal_error: {
     status: 500,
     title: 'Internal error',
@@ -110,7 +124,7 @@ const problems = {
   overloaded: {
     status: 503,
     title: 'Service overloaded',
-    detail: () => 'the answer took too long',
+    detail: ({ busy }) => (busy ? 'too many requests are at work; try again' : 'the answer took too long'),
     headers: () => ({ 'Retry-After': '1' }),
   },
 };

@@ -12,26 +12,29 @@ export class RateLimit {
   #now;
   #callerLimit;
   #onRefused;
+  #counts;
   // Identity -> times of the counted requests, oldest first. The map is in the order of the last counted request.
   #callers = new Map();
 
   /**
    * @param {{ name: string, quota: number, window: number, now?: () => number, callerLimit?: number,
-   *   onRefused?: (policy: string) => void }} policy `window` in seconds, `now` in milliseconds on a clock that never
-   *   steps back
+   *   onRefused?: (policy: string) => void, counts?: import('./counts.js').Counts }} policy `window` in seconds, `now` in
+   *   milliseconds on a clock that never steps back; with `counts` what passed outlives the process
    */
-  constructor({ name, quota, window, now = () => performance.now(), callerLimit = CALLER_LIMIT, onRefused = () => {} }) {
+  constructor({ name, quota, window, counts, now = counts?.now ?? (() => performance.now()), callerLimit = CALLER_LIMIT, onRefused = () => {} }) {
     this.#name = name;
     this.#quota = quota;
     this.#window = window;
     this.#now = now;
     this.#callerLimit = callerLimit;
     this.#onRefused = onRefused;
+    this.#counts = counts;
+    counts?.keep(name, this);
   }
 
   /** Counts this request of the caller, or throws `rate_limited`. */
   take(request, caller) {
-    const now = this.#now();
+    let now = this.#now();
     const times = this.#timesOf(caller, now);
     if (times.length >= this.#quota) {
       this.#announce(request, times, now);
@@ -39,7 +42,10 @@ export class RateLimit {
       const retryAfter = Math.max(1, this.#secondsLeft(times, now));
       throw new Problem('rate_limited', { quota: this.#quota, window: this.#window, retryAfter });
     }
+    // No two requests of one caller are counted at one time.
+    if (times.length > 0) now = Math.max(now, times.at(-1) + 0.001);
     times.push(now);
+    this.#counts?.note(this.#name, caller.identity, now);
     this.#callers.delete(caller.identity);
     this.#makeRoom(now);
     this.#callers.set(caller.identity, times);
@@ -50,6 +56,25 @@ export class RateLimit {
   describe(request, caller) {
     const now = this.#now();
     this.#announce(request, this.#timesOf(caller, now), now);
+  }
+
+  /** Adds requests that passed before; one that is known already is not added. @param {[string, number][]} past */
+  recall(past) {
+    const now = this.#now();
+    const byIdentity = new Map();
+    for (const [identity, time] of past.filter(([, time]) => !this.#isOver(time, now))) {
+      if (!byIdentity.has(identity)) byIdentity.set(identity, new Set(this.#callers.get(identity)));
+      byIdentity.get(identity).add(time);
+    }
+    for (const [identity, times] of byIdentity) this.#callers.set(identity, [...times].sort((left, right) => left - right));
+  }
+
+  /** Every counted request that still counts. @returns {Iterable<[string, number]>} */
+  *passed() {
+    const now = this.#now();
+    for (const [identity, times] of this.#callers) {
+      for (const time of times) if (!this.#isOver(time, now)) yield [identity, time];
+    }
   }
 
   #timesOf(caller, now) {
@@ -69,7 +94,7 @@ export class RateLimit {
   }
 
   #announce(request, times, now) {
-    const left = this.#quota - times.length;
+    const left = Math.max(0, this.#quota - times.length);
     request.answerHeaders['RateLimit-Policy'] = `"${this.#name}";q=${this.#quota};w=${this.#window}`;
     request.answerHeaders['RateLimit'] = `"${this.#name}";r=${left};t=${this.#secondsLeft(times, now)}`;
   }
@@ -77,7 +102,7 @@ export class RateLimit {
   #secondsLeft(times, now) {
     if (times.length === 0) return 0;
     // The difference first: `times[0] + window - now` would round up past the window.
-    return Math.ceil((this.#window * 1000 - (now - times[0])) / 1000);
+    return Math.ceil((this.#window * 1000 - Math.max(0, now - times[0])) / 1000);
   }
 
   #isOver(time, now) {

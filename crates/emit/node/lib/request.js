@@ -24,6 +24,8 @@ export class Request {
     /** The pattern of the matched route; `undefined` until one matched. */
     this.route = undefined;
     this.parameters = {};
+    /** Whose pages may read the answer: `undefined` where only those of its own origin. */
+    this.origins = undefined;
     /** Headers the answer carries whether the procedure succeeds or fails. */
     this.answerHeaders = {};
     /** The body's bytes, once they were read. */

@@ -6,10 +6,17 @@ import { Problem } from './problem.js';
 import { requestIdShape } from './request.js';
 import { standingHeaders } from './response.js';
 
+// Of the head of a request.
+const HEAD_LIMIT = 64 * 1024;
+const CONNECTION_LIMIT = 10_000;
+
 const HEADERS_TIMEOUT = 10_000;
 // Headers, the body and the wait before the body is read; it also ends a sender that goes on after it was answered.
 const REQUEST_TIMEOUT = 30_000;
 const CHECK_INTERVAL = 1000;
+// How long nothing may move on a connection, and how long it may wait for its next request.
+const PATIENCE = 30_000;
+const KEEP_ALIVE = 10_000;
 
 /** @param {http.RequestListener & { refusalOfMethod(path: string): Problem }} listener what an application gives */
 export function createServer(listener) {
@@ -22,16 +29,24 @@ export function createServer(listener) {
   const server = http.createServer({
     headersTimeout: HEADERS_TIMEOUT,
     requestTimeout: REQUEST_TIMEOUT,
+    maxHeaderSize: HEAD_LIMIT,
     connectionsCheckingInterval: CHECK_INTERVAL,
+    keepAliveTimeout: KEEP_ALIVE,
+    maxHeaderSize: HEAD_LIMIT,
     // Node.js would answer a missing Host by itself, without a problem document; the application does.
     requireHostHeader: false,
   });
+  server.timeout = PATIENCE;
+  server.maxConnections = CONNECTION_LIMIT;
   server.on('request', onRequest);
   // `100 Continue` is sent by whoever reads the body, so that a refused body is never asked for.
   server.on('checkContinue', onRequest);
   server.on('checkExpectation', onRequest);
-  // A tunnel is nothing that an API offers.
-  server.on('connect', (incoming, socket) => write(socket, new Problem('not_found'), uuidv7()));
+  // A tunnel is nothing that an API offers, and nothing here is a proxy.
+  server.on('connect', (_, socket) => {
+    socket.on('error', () => {});
+    write(socket, new Problem('not_found'), uuidv7());
+  });
   server.on('clientError', (error, socket) => refuse(error, socket, latest.get(socket), listener));
   return server;
 }
@@ -55,7 +70,12 @@ function refuse(error, socket, exchange, listener) {
   }
   const asked = error.code === 'HPE_INVALID_METHOD' ? headIn(error.rawPacket) : undefined;
   if (asked) return write(socket, listener.refusalOfMethod(asked.path), asked.requestId);
-  write(socket, new Problem(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'malformed_request'), uuidv7());
+  write(socket, new Problem(problemOf(error)), uuidv7());
+}
+
+function problemOf(error) {
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout';
+  return error.code === 'HPE_HEADER_OVERFLOW' ? 'header_fields_too_large' : 'malformed_request';
 }
 
 // The head of a request that is right but for a method that the parser does not know, where the packet begins with it.
@@ -71,14 +91,8 @@ function headIn(packet) {
 
 function write(socket, problem, requestId) {
   const { status, headers, text } = problem.toResponse(requestId);
-  const allHeaders = {
-    ...standingHeaders,
-    'X-Request-Id': requestId,
-    ...headers,
-    Connection: 'close',
-    'Content-Length': Buffer.byteLength(text),
-  };
-  const lines = Object.entries(allHeaders).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const own = { ...headers, Connection: 'close', 'X-Request-Id': requestId, 'Content-Length': Buffer.byteLength(text) };
+  const lines = Object.entries({ ...standingHeaders, ...own }).map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.write(`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n${lines}\r\n${text}`);
   socket.destroySoon();
 }

@@ -1,6 +1,6 @@
 //! What the endpoints of an API share, as JavaScript: keys, limits, outbox, the shapes of bodies, and what lists may be asked.
 
-use super::module::{EndpointModule, ListingConstant, ShapeConstant, Shared};
+use super::module::{EndpointModule, ListingConstant, PARTS, ShapeConstant, Shared};
 use super::names::camel_case;
 use super::script::{Expression, Script, quoted};
 use crate::error::EmitError;
@@ -72,8 +72,8 @@ fn enumerated(parts: &[impl AsRef<str>]) -> String {
 }
 
 fn create_middleware(script: &mut Script, plan: &Plan, module: &EndpointModule<'_>) {
-    script.line("/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */");
-    script.open("export function createMiddleware({ database, metrics }) {");
+    PARTS.into_iter().for_each(|line| script.line(line));
+    script.open("export function createMiddleware({ database, metrics, counts }) {");
     if module.shared.contains(&Shared::Limits) {
         script.line("const onRefused = (policy) => metrics.rateLimited.inc({ policy });");
     }
@@ -102,6 +102,7 @@ fn rate_limit(policy: &RateLimitPolicy) -> String {
         ("quota".to_owned(), Expression::text(policy.quota.to_string())),
         ("window".to_owned(), Expression::text(policy.window_seconds.to_string())),
         ("onRefused".to_owned(), Expression::text("onRefused")),
+        ("counts".to_owned(), Expression::text("counts")),
     ]);
     let limit = Expression::call("new RateLimit", [options]);
     format!("{}: {},", camel_case(policy.name.as_str()), limit.flat())

@@ -13,6 +13,14 @@ use plan::{Plan, check};
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{ColumnName, SlotName, TableName};
 
+/// What an API is made of, for editors.
+pub const PARTS: [&str; 4] = [
+    "/**",
+    " * @param {{ database: import('../../lib/database.js').Database, metrics: object,",
+    " *   counts?: import('../../lib/counts.js').Counts }} parts",
+    " */",
+];
+
 /// What a module of endpoints may import from `lib/`, in the order of the paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Import {
@@ -158,7 +166,7 @@ impl<'a> Module<'a> {
     fn new(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<Self, EmitError> {
         let mut taken: Vec<&str> = Import::ALL.map(Import::symbol).to_vec();
         taken.extend([Shared::Keys, Shared::Limits, Shared::Idempotency, Shared::Outbox].map(Shared::symbol));
-        taken.extend(["application", "createMiddleware", "database", "metrics", "registerEndpoints"]);
+        taken.extend(["application", "counts", "createMiddleware", "database", "metrics", "registerEndpoints"]);
         taken.extend(["request", "transaction"]);
         let mut names = Names::new(&taken);
         let shapes = shape_constants(outlines, &mut names);
@@ -214,12 +222,12 @@ impl<'a> Module<'a> {
             script.line(&format!("const {name} = {};", template_literal(text)));
         }
         script.blank();
-        script.line("/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */");
-        script.open("export function registerEndpoints(application, { database, metrics }) {");
+        PARTS.into_iter().for_each(|line| script.line(line));
+        script.open("export function registerEndpoints(application, { database, metrics, counts }) {");
         if !self.shared.is_empty() {
             let shared: Vec<&str> = self.shared.iter().map(|shared| shared.symbol()).collect();
             let shared = shared.join(", ");
-            script.line(&format!("const {{ {shared} }} = createMiddleware({{ database, metrics }});"));
+            script.line(&format!("const {{ {shared} }} = createMiddleware({{ database, metrics, counts }});"));
         }
         script.blank();
         script.append(routes);

@@ -1,13 +1,13 @@
 //! One operation: its parameters, its body, every answer. Schemas and answers that operations share become components.
 
 use super::parameters::parameters;
-use super::problems::{answer_headers, problem_response};
+use super::problems::{answer_headers, problem_example, problem_response};
 use super::{JSON, NOT_MODIFIED};
 use crate::node::names::{camel_case, pascal_case};
 use crate::outline::{Content, Outline, Repeatable, Success, Tagged};
 use crate::render::capitalised;
 use plan::api::DocumentationFormat;
-use plan::procedure::Scheme;
+use plan::procedure::{LimitKey, Scheme};
 use plan::{Plan, Problem};
 use serde_json::{Map, Value, json};
 
@@ -29,18 +29,13 @@ impl Writer {
                 Some(Scheme::AccessToken) | None => json!([]),
             },
         });
-        let mut sentences = Vec::new();
-        if !outline.events.is_empty() {
-            let events: Vec<String> = outline.events.iter().map(|event| format!("`{event}`")).collect();
-            sentences.push(format!("Emits {}.", events.join(", ")));
-        }
+        let description = description(plan, outline);
         if let Some(scope) = outline.endpoint.scope() {
-            sentences.push(format!("Needs an API key with the scope `{scope}`."));
             // Also read by the command of the Node.js application that makes keys.
             operation["x-required-scope"] = scope.to_string().into();
         }
-        if !sentences.is_empty() {
-            operation["description"] = sentences.join(" ").into();
+        if !description.is_empty() {
+            operation["description"] = description.into();
         }
         let parameters = parameters(plan, outline);
         if !parameters.is_empty() {
@@ -53,11 +48,11 @@ impl Writer {
                 "content": {JSON: {"schema": schema, "example": outline.endpoint.example}},
             });
         }
-        operation["responses"] = self.responses(outline);
+        operation["responses"] = self.responses(plan, outline);
         operation
     }
 
-    fn responses(&mut self, outline: &Outline<'_>) -> Value {
+    fn responses(&mut self, plan: &Plan, outline: &Outline<'_>) -> Value {
         let mut responses = Map::new();
         let mut statuses: Vec<u16> = outline.answers.iter().map(|answer| answer.status).collect();
         statuses.sort_unstable();
@@ -72,8 +67,9 @@ impl Writer {
         problems.sort_unstable();
         problems.dedup();
         for status in problems {
-            let kinds: Vec<Problem> =
-                outline.problems.iter().copied().filter(|problem| problem.status() == status).collect();
+            let kinds = outline.problems.iter().filter(|problem| problem.status() == status);
+            let kinds: Vec<(Problem, Value)> =
+                kinds.map(|problem| (*problem, problem_example(plan, outline, *problem))).collect();
             let response = self.problem(&kinds, outline.limit.is_some());
             responses.insert(status.to_string(), response);
         }
@@ -138,32 +134,63 @@ impl Writer {
         json!({"$ref": "#/components/responses/NotModified"})
     }
 
-    /// Answers of limited routes are shared components; they all carry the limit's headers.
-    pub fn problem(&mut self, kinds: &[Problem], limited: bool) -> Value {
+    /// Answers of limited routes are shared components; they all carry the limit's headers. Another answer of the same name, such
+    /// as one with another limit of bytes, gets a number.
+    pub fn problem(&mut self, kinds: &[(Problem, Value)], limited: bool) -> Value {
         let response = problem_response(kinds, limited);
         if !limited {
             return response;
         }
-        let mut name = pascal_case(&kinds[0].title().to_ascii_lowercase().replace(' ', "_"));
-        if kinds.len() > 1 {
-            name = kinds.iter().map(|kind| pascal_case(kind.name())).collect::<Vec<_>>().join("Or");
-        }
-        self.responses.entry(name.clone()).or_insert(response);
-        json!({"$ref": format!("#/components/responses/{name}")})
+        let name = match kinds {
+            [(kind, _)] => pascal_case(&kind.title().to_ascii_lowercase().replace(' ', "_")),
+            _ => kinds.iter().map(|(kind, _)| pascal_case(kind.name())).collect::<Vec<_>>().join("Or"),
+        };
+        let free = free_name(&self.responses, &name, &response);
+        let reference = json!({"$ref": format!("#/components/responses/{free}")});
+        self.responses.insert(free, response);
+        reference
     }
 
     /// A reference to the schema under that name; another schema of the same name gets a number.
     fn component(&mut self, name: &str, schema: Value) -> Value {
-        let mut free = name.to_owned();
-        let mut number = 2;
-        while self.schemas.get(&free).is_some_and(|known| *known != schema) {
-            free = format!("{name}{number}");
-            number += 1;
-        }
+        let free = free_name(&self.schemas, name, &schema);
         let reference = json!({"$ref": format!("#/components/schemas/{free}")});
         self.schemas.insert(free, schema);
         reference
     }
+}
+
+/// The name, with a number where something else has it.
+fn free_name(known: &Map<String, Value>, name: &str, wanted: &Value) -> String {
+    let mut free = name.to_owned();
+    let mut number = 2;
+    while known.get(&free).is_some_and(|known| known != wanted) {
+        free = format!("{name}{number}");
+        number += 1;
+    }
+    free
+}
+
+/// Who may call, how often, how much, and what it tells others.
+fn description(plan: &Plan, outline: &Outline<'_>) -> String {
+    let mut sentences = Vec::new();
+    sentences.extend(outline.limit.and_then(|(name, by)| {
+        let policy = plan.api.policy(name)?;
+        let by = match by {
+            LimitKey::Principal => "API key",
+            LimitKey::Address => "client address",
+        };
+        let (quota, window) = (policy.quota, policy.window_seconds);
+        Some(format!("At most {quota} requests per {window} seconds by {by}, policy `{name}`."))
+    }));
+    if outline.body.is_some() {
+        sentences.push(format!("The body may have at most {} bytes.", outline.endpoint.max_body_bytes));
+    }
+    if !outline.events.is_empty() {
+        let events: Vec<String> = outline.events.iter().map(|event| format!("`{event}`")).collect();
+        sentences.push(format!("Emits {}.", events.join(", ")));
+    }
+    sentences.join(" ")
 }
 
 fn status_text(status: u16) -> &'static str {

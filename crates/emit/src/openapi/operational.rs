@@ -1,7 +1,7 @@
 //! The operational routes, which every server has beside its APIs.
 
 use super::operation::Writer;
-use super::problems::answer_headers;
+use super::problems::{answer_headers, plain_example};
 use super::{JSON, OPERATIONS};
 use plan::Problem;
 use serde_json::{Map, Value, json};
@@ -11,8 +11,11 @@ pub fn operational_paths(paths: &mut Map<String, Value>, writer: &mut Writer) {
         let mut responses = Map::new();
         let success = json!({"description": "OK.", "headers": answer_headers(false, &[]), "content": content});
         responses.insert("200".to_owned(), success);
-        for problem in problems {
-            responses.insert(problem.status().to_string(), writer.problem(&[*problem], false));
+        for problem in [Problem::MalformedRequest].iter().chain(problems) {
+            responses.insert(
+                problem.status().to_string(),
+                writer.problem(&[(*problem, plain_example(*problem, problem.detail().unwrap_or_default()))], false),
+            );
         }
         let operation = json!({
             "operationId": id, "summary": summary, "tags": [OPERATIONS], "security": [], "responses": responses,

@@ -1,6 +1,8 @@
 //! Errors and headers: the schema of a problem, an answer for each kind with an example, and what the headers of answers say.
 
 use super::PROBLEM_JSON;
+use crate::outline::Outline;
+use plan::shape::Presence;
 use plan::{Plan, Problem};
 use serde_json::{Map, Value, json};
 
@@ -12,33 +14,36 @@ pub fn headers(plans: &[&Plan]) -> Value {
         }
         schema
     };
-    let text = json!({"type": "string"});
     let limit = policy
         .map(|policy| format!("\"{}\";r={};t={}", policy.name, policy.quota.saturating_sub(1), policy.window_seconds));
     json!({
         "X-Request-Id": {
             "description": "Names this request in the server's log. A request may bring its own.",
+            "required": true,
             "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
         },
         "RateLimit": with_example(json!({
             "description": "The policy, the requests left (`r`), and the seconds until there is room for more (`t`).",
-            "schema": text,
+            "schema": {"type": "string", "pattern": "^\"[^\"]+\";r=[0-9]+;t=[0-9]+$"},
         }), limit),
         "RateLimit-Policy": with_example(json!({
             "description": "The policy, its quota (`q`) and its window in seconds (`w`).",
-            "schema": text,
+            "schema": {"type": "string", "pattern": "^\"[^\"]+\";q=[0-9]+;w=[0-9]+$"},
         }), policy.map(plan::RateLimitPolicy::header)),
         "Retry-After": {
             "description": "Seconds until the request may be sent again.",
+            "required": true,
             "schema": {"type": "integer", "minimum": 1},
         },
         "WWW-Authenticate": {
             "description": "How to authenticate, and what the key lacks.",
-            "schema": text,
+            "required": true,
+            "schema": {"type": "string"},
         },
         "ETag": {
             "description": "The version of what is answered, in quotes.",
-            "schema": text,
+            "required": true,
+            "schema": {"type": "string", "pattern": "^\"[^\"]*\"$"},
             "example": "\"1\"",
         },
         "Idempotency-Replayed": {
@@ -47,6 +52,7 @@ pub fn headers(plans: &[&Plan]) -> Value {
         },
         "Location": {
             "description": "The path of the new record.",
+            "required": true,
             "schema": {"type": "string", "format": "uri-reference"},
         },
     })
@@ -95,49 +101,94 @@ pub fn problem_schema() -> Value {
     })
 }
 
-pub fn problem_response(kinds: &[Problem], limited: bool) -> Value {
-    let titles: Vec<&str> = kinds.iter().map(|kind| kind.title()).collect();
-    let mut examples = Map::new();
-    for kind in kinds {
-        if let Some(example) = problem_example(*kind) {
-            examples.insert(kind.name().to_owned(), json!({"value": example}));
-        }
-    }
-    let mut content = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
-    if !examples.is_empty() {
-        content["examples"] = Value::Object(examples);
-    }
-    let retry = match kinds[0].status() {
+pub fn problem_response(kinds: &[(Problem, Value)], limited: bool) -> Value {
+    let titles: Vec<&str> = kinds.iter().map(|(kind, _)| kind.title()).collect();
+    let examples: Map<String, Value> =
+        kinds.iter().map(|(kind, example)| (kind.name().to_owned(), json!({"value": example}))).collect();
+    let content = json!({"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples});
+    let retry = match kinds[0].0.status() {
         401 | 403 => &["WWW-Authenticate"][..],
         429 | 503 => &["Retry-After"][..],
-        _ if kinds.contains(&Problem::RequestInProgress) => &["Retry-After"][..],
         _ => &[],
     };
+    let mut headers = answer_headers(limited, retry);
+    if kinds.iter().any(|(kind, _)| *kind == Problem::RequestInProgress) {
+        headers["Retry-After"] = json!({
+            "description": "Seconds until the request may be sent again, where one with its key is being answered.",
+            "schema": {"type": "integer", "minimum": 1},
+        });
+    }
     json!({
         "description": format!("{}.", titles.join(". ")),
-        "headers": answer_headers(limited, retry),
+        "headers": headers,
         "content": {PROBLEM_JSON: content},
     })
 }
 
-/// What such an answer says; nothing where its detail depends on the route.
-pub fn problem_example(problem: Problem) -> Option<Value> {
-    let (detail, errors) = match (problem, problem.detail()) {
-        (Problem::ValidationFailed, _) => {
-            ("1 field is wrong", Some(json!([{"pointer": "/email", "code": "required", "detail": "is required"}])))
+/// What the endpoint answers with that problem.
+pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> Value {
+    let detail = match problem {
+        Problem::MethodNotAllowed => format!("this path answers {}", outline.method),
+        Problem::BodyTooLarge => format!("the body may have at most {} bytes", outline.endpoint.max_body_bytes),
+        Problem::ValidationFailed => "1 field is wrong".to_owned(),
+        Problem::InsufficientScope => {
+            outline.endpoint.scope().map_or_else(String::new, |scope| format!("the API key lacks the scope `{scope}`"))
         }
-        (_, Some(detail)) => (detail, None),
-        (_, None) => return None,
+        Problem::RateLimited => {
+            outline.limit.and_then(|(name, _)| plan.api.policy(name)).map_or_else(String::new, |policy| {
+                format!("at most {} requests per {} seconds", policy.quota, policy.window_seconds)
+            })
+        }
+        Problem::MalformedRequest
+        | Problem::MalformedBody
+        | Problem::MalformedIdempotencyKey
+        | Problem::RequestInProgress
+        | Problem::IdempotencyKeyReused
+        | Problem::UriTooLong
+        | Problem::HeaderFieldsTooLarge
+        | Problem::MissingCredentials
+        | Problem::InvalidCredentials
+        | Problem::NotFound
+        | Problem::RequestTimeout
+        | Problem::Conflict
+        | Problem::PreconditionFailed
+        | Problem::UnsupportedMediaType
+        | Problem::InternalError
+        | Problem::Unavailable
+        | Problem::Overloaded => problem.detail().unwrap_or_default().to_owned(),
     };
-    let mut example = json!({
+    let mut example = plain_example(problem, &detail);
+    if problem == Problem::ValidationFailed {
+        example["errors"] = json!([wrong_entry(outline)]);
+    }
+    example
+}
+
+/// The entry of a field that is missing, or of a parameter out of its range.
+fn wrong_entry(outline: &Outline<'_>) -> Value {
+    let fields = outline.body.map(|body| &body.shape().fields);
+    let required = fields.and_then(|fields| fields.iter().find(|field| field.presence == Presence::Required));
+    match (required, outline.listing.and_then(|listing| listing.holes.page)) {
+        (Some(field), _) => {
+            json!({"pointer": format!("/{}", field.name), "code": "required", "detail": "is required"})
+        }
+        (None, Some(page)) => {
+            let detail = format!("must be between 1 and {}", page.max);
+            json!({"parameter": "limit", "code": "range", "detail": detail})
+        }
+        (None, None) => {
+            json!({"pointer": "/no_such_field", "code": "unknown_field", "detail": "is not a known field"})
+        }
+    }
+}
+
+/// What is answered whatever was asked.
+pub fn plain_example(problem: Problem, detail: &str) -> Value {
+    json!({
         "type": problem.type_uri(),
         "title": problem.title(),
         "status": problem.status(),
         "detail": detail,
         "request_id": "019c0f3e-7b1a-7c3d-8e5f-0123456789ab",
-    });
-    if let Some(errors) = errors {
-        example["errors"] = errors;
-    }
-    Some(example)
+    })
 }

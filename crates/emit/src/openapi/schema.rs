@@ -20,7 +20,8 @@ impl Writer {
         for field in &body.shape().fields {
             let mut schema = self.field_schema(field);
             describe(&mut schema, &field.description);
-            if let Some(default) = &field.default {
+            // What is left out of a body of changes stays as it is.
+            if let (Some(default), Body::Record(_)) = (&field.default, body) {
                 schema["default"] = default.to_json();
             }
             match (field.presence, body) {

@@ -8,9 +8,9 @@ use plan::{Plan, Problem};
 use std::collections::BTreeSet;
 use vocab::ColumnName;
 
-/// Every problem the procedure can end with, beside those of requests that never reach it.
+/// Every problem the procedure can end with, and that of bytes which are no request.
 pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
-    let mut found = BTreeSet::from([Problem::InternalError, Problem::Overloaded]);
+    let mut found = BTreeSet::from([Problem::MalformedRequest, Problem::InternalError, Problem::Overloaded]);
     for item in items {
         match item {
             Item::Let(_, step) | Item::Do(step) => found.extend(problems_of_step(plan, items, step)),

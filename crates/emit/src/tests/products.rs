@@ -438,13 +438,16 @@ fn the_middleware_of_records() {
             import { Outbox } from '../../lib/outbox.js';
             import { RateLimit } from '../../lib/rate-limit.js';
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function createMiddleware({ database, metrics }) {
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function createMiddleware({ database, metrics, counts }) {
               const onRefused = (policy) => metrics.rateLimited.inc({ policy });
               return {
                 keys: new ApiKeys(database),
                 limits: {
-                  default: new RateLimit({ name: 'default', quota: 100, window: 60, onRefused }),
+                  default: new RateLimit({ name: 'default', quota: 100, window: 60, onRefused, counts }),
                 },
                 outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),
               };
@@ -568,10 +571,10 @@ fn records_in_the_openapi_document() {
         statuses,
         [
             "post 201 400 401 408 413 415 422 429 500 503",
-            "get 200 304 401 422 429 500 503",
-            "get 200 304 401 404 429 500 503",
+            "get 200 304 400 401 422 429 500 503",
+            "get 200 304 400 401 404 429 500 503",
             "patch 200 400 401 404 408 412 413 415 422 429 500 503",
-            "delete 204 401 404 412 429 500 503",
+            "delete 204 400 401 404 412 429 500 503",
         ]
     );
     let parameters = |path: &str, method: &str| -> Vec<String> {
@@ -605,14 +608,42 @@ fn records_in_the_openapi_document() {
     assert_eq!(document30.pointer(next), Some(&json!(true)));
 }
 
+/// What a value must be is told whole: a document that is laxer than the servers sends callers into errors.
+#[test]
+fn values_in_the_openapi_document() {
+    let document = document(&shop());
+    let schemas = &document["components"]["schemas"];
+    expect![[r#"
+        {
+          "type": "string",
+          "maxLength": 100,
+          "minLength": 1,
+          "pattern": "^[\\t-\\r ]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*[\\t-\\r ]*$",
+          "description": "Its name."
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&schemas["Product"]["properties"]["name"]).unwrap());
+    let stock = &schemas["Product"]["properties"]["stock"];
+    assert_eq!(stock["maximum"], json!(9_007_199_254_740_991_i64));
+    assert_eq!(stock["minimum"], json!(-9_007_199_254_740_991_i64));
+    let rate_limited = &document["components"]["responses"]["TooManyRequests"];
+    let example = &rate_limited["content"]["application/problem+json"]["examples"]["rate-limited"]["value"];
+    assert_eq!(example["detail"], json!("at most 100 requests per 60 seconds"));
+    let too_large = &document["components"]["responses"]["BodyTooLarge"]["content"]["application/problem+json"];
+    assert_eq!(
+        too_large["examples"]["body-too-large"]["value"]["detail"],
+        json!("the body may have at most 65536 bytes")
+    );
+}
+
 #[test]
 fn records_in_the_documents() {
     let files = files(&shop()).unwrap();
     let documentation = &files["apis/shop-api/documentation.md"];
     for line in [
-        "export ID=put_the_id_of_a_record_here",
-        "curl --include --request DELETE \"$BASE_URL/api/products/$ID\" \\",
-        "| `stock[gte]` | query | whole number | Only rows whose `stock` is at least this. |",
+        "export PRODUCT_ID=put_it_here",
+        "| `PRODUCT_ID` | the `id` of a record | `POST /api/products` |",
+        "curl --include --request DELETE \"$BASE_URL/api/products/$PRODUCT_ID\" \\",
+        "| `stock` | query | whole number | Only rows whose `stock` is this. Also with `[ne]`, `[lt]`, `[lte]`, `[gt]`, `[gte]`. |",
         "| `If-Match` | header | tag | The `ETag` of the record as the caller knows it: 412 where it has changed since. |",
         "| `name` | text, one line, at most 100 characters | no, and not null | Its name. |",
         "Answer 204, without a body.",

@@ -3,29 +3,45 @@
 
 use plan::Table;
 use plan::api::Endpoint;
-use plan::http_case::UNIQUE;
+use plan::http_case::{UNIQUE, UNIQUE_LENGTH};
 use plan::procedure::{Input, Item, Step};
 use plan::query::{OnConflict, Write};
 use plan::shape::{Shape, ShapeField};
 use serde_json::{Value as Json, json};
+use vocab::field_type::URL_MAX;
 use vocab::{FieldType, TableName};
-
-/// Room that is left in a text for what makes it unique.
-const UNIQUE_LENGTH: usize = 8;
 
 /// The example, with another value in every request where the insert cannot take the same one twice.
 pub fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
     let mut body = endpoint.example.clone();
     for field in unique_fields(endpoint, tables) {
-        let max = field.field_type.max_length().unwrap_or(u32::MAX) as usize;
-        if let Some(Json::String(text)) = body.get_mut(field.name.as_str()) {
-            *text = match text.split_once('@') {
-                Some((local, domain)) => format!("{local}{UNIQUE}@{domain}"),
-                None => text.chars().take(max.saturating_sub(UNIQUE_LENGTH)).chain(UNIQUE.chars()).collect(),
-            };
+        let Some(Json::String(text)) = body.get_mut(field.name.as_str()) else { continue };
+        if let Some(other) = with_unique(field, text) {
+            *text = other;
         }
     }
     body
+}
+
+/// The text with what makes it unique, where its type has room for that.
+fn with_unique(field: &ShapeField, text: &str) -> Option<String> {
+    let shortened = |text: &str, max: usize| text.chars().take(max.saturating_sub(UNIQUE_LENGTH)).collect::<String>();
+    match &field.field_type {
+        FieldType::Line { max } | FieldType::Text { max } => Some(shortened(text, *max as usize) + UNIQUE),
+        FieldType::Url => Some(shortened(text, URL_MAX as usize) + UNIQUE),
+        FieldType::Email => text.split_once('@').map(|(local, domain)| format!("{local}{UNIQUE}@{domain}")),
+        // Digits are hexadecimal ones too.
+        FieldType::Uuid => Some(shortened(text, text.len()) + UNIQUE),
+        FieldType::Phone
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Integer
+        | FieldType::Decimal { .. }
+        | FieldType::Boolean
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Json => None,
+    }
 }
 
 /// The example with the mark in every field whose value must be unique; `None` where there is no such field, or one that

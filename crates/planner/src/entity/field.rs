@@ -33,9 +33,18 @@ pub fn described(field: &Field) -> String {
     text
 }
 
-/// A new field, and where its type comes from. A field in a list must be there; one in a map says so itself.
-pub fn made(rule: &FieldRule, catalog: &Catalog) -> Result<(Field, String), Vec<Diagnostic>> {
+/// A new field, and where its type comes from. A field in a list must be there; one in a map says so itself. `known` is what the
+/// catalogue calls so in such a record.
+pub fn made(rule: &FieldRule, known: Option<&Field>, catalog: &Catalog) -> Result<(Field, String), Vec<Diagnostic>> {
     let stated = Stated::of(rule);
+    let says_type = ["type", "format", "one_of", "scale"].iter().any(|word| stated.rule(word).is_some());
+    if let (Some(known), false) = (known, says_type) {
+        let must_be = rule.rules.is_empty() || stated.required() == Some(true);
+        let presence = if must_be { Presence::Required } else { Presence::Optional };
+        let field = Field { presence, default: known.default.clone().filter(|_| !must_be), ..known.clone() };
+        let reason = format!("the catalogue knows `{}`", rule.name.value);
+        return Ok((with_example(limited(field, &stated, Table::Makes)?), reason));
+    }
     let by_word = catalog.word_rule(&rule.name.value);
     let (field_type, bounds, reason) = type_of(&stated, by_word, rule);
     let field = Field {
@@ -49,15 +58,15 @@ pub fn made(rule: &FieldRule, catalog: &Catalog) -> Result<(Field, String), Vec<
         max_length: None,
         bounds,
         default: None,
-        sensitivity: match (&field_type, by_word) {
-            (FieldType::Email | FieldType::Phone, _) => Sensitivity::Personal,
-            (_, Some(word)) => word.sensitivity,
-            (_, None) => Sensitivity::Plain,
+        sensitivity: match field_type {
+            FieldType::Email | FieldType::Phone => Sensitivity::Personal,
+            _ => known.map(|known| known.sensitivity).or(by_word.map(|word| word.sensitivity)).unwrap_or_default(),
         },
-        description: String::new(),
-        example: match by_word {
-            Some(word) if word.field_type == field_type => word.example.clone(),
-            Some(_) | None => example_of(&field_type),
+        description: known.map_or_else(String::new, |known| known.description.clone()),
+        example: match (known, by_word) {
+            (Some(known), _) if known.field_type == field_type => known.example.clone(),
+            (_, Some(word)) if word.field_type == field_type => word.example.clone(),
+            _ => example_of(&field_type),
         },
         field_type,
     };

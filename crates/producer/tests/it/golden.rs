@@ -19,6 +19,11 @@ fn products_gives_what_it_gave() {
 }
 
 #[test]
+fn invoices_gives_what_it_gave() {
+    check_sample(Sample::Invoices);
+}
+
+#[test]
 fn a_shop_database_gives_what_it_gave() {
     let task = repository("tests/cases/tasks/shop-sqlite.yaml");
     check(&Workspace::new(), &task, "shop_sqlite_001", "tests/cases/golden/shop-sqlite");
@@ -53,7 +58,7 @@ fn the_same_task_gives_the_same_bytes() {
         made.remove("response.yaml").unwrap();
         made
     };
-    for sample in [Sample::ContactNewsletter, Sample::Products] {
+    for sample in [Sample::ContactNewsletter, Sample::Products, Sample::Invoices] {
         assert!(made(sample) == made(sample), "{sample:?}");
     }
 }

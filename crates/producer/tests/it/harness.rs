@@ -5,6 +5,7 @@ pub mod server;
 pub mod workspace;
 
 use std::path::{Path, PathBuf};
+use store::{Ended, Location, Store};
 
 /// The sample task that the product carries out.
 pub const CONTACT_NEWSLETTER: &str = "tests/cases/tasks/contact-newsletter-api.yaml";
@@ -18,6 +19,8 @@ pub enum Sample {
     ContactNewsletter,
     /// Records: one kind whose fields the task names, and one of the catalogue.
     Products,
+    /// Money, dates and choices.
+    Invoices,
 }
 
 impl Sample {
@@ -25,6 +28,7 @@ impl Sample {
         repository(match self {
             Self::ContactNewsletter => CONTACT_NEWSLETTER,
             Self::Products => "tests/cases/tasks/products-api.yaml",
+            Self::Invoices => "tests/cases/tasks/invoices-api.yaml",
         })
     }
 
@@ -32,6 +36,7 @@ impl Sample {
         match self {
             Self::ContactNewsletter => TASK_ID,
             Self::Products => "products_2025_001",
+            Self::Invoices => "invoices_2025_001",
         }
     }
 
@@ -40,6 +45,7 @@ impl Sample {
         repository(match self {
             Self::ContactNewsletter => "tests/cases/http",
             Self::Products => "tests/cases/http/products",
+            Self::Invoices => "tests/cases/http/invoices",
         })
     }
 
@@ -47,7 +53,7 @@ impl Sample {
     pub fn most_requests(self) -> u32 {
         match self {
             Self::ContactNewsletter => 80,
-            Self::Products => 500,
+            Self::Products | Self::Invoices => 500,
         }
     }
 
@@ -56,6 +62,7 @@ impl Sample {
         match self {
             Self::ContactNewsletter => "tests/cases/golden/contact-newsletter",
             Self::Products => "tests/cases/golden/products",
+            Self::Invoices => "tests/cases/golden/invoices",
         }
     }
 }
@@ -73,6 +80,29 @@ pub fn repository(path: &str) -> PathBuf {
 /// Whether the cases' expected files are to be written anew.
 pub fn is_updating() -> bool {
     std::env::var_os("UPDATE_GOLDEN").is_some()
+}
+
+/// Does something while another program holds the database's write lock.
+pub fn while_locked<T>(workspace: &workspace::Workspace, work: impl FnOnce() -> T) -> T {
+    let store = Store::open(&Location::File(workspace.database_file())).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (locked, wait_locked) = std::sync::mpsc::channel();
+    let (release, wait_release) = std::sync::mpsc::channel::<()>();
+    let holding = runtime.spawn(async move {
+        store
+            .transaction(move |_transaction| {
+                locked.send(()).unwrap();
+                // Ends when the other side is dropped.
+                let _ = wait_release.recv();
+                Box::pin(async { Ok(Ended::Undo(())) })
+            })
+            .await
+    });
+    wait_locked.recv().unwrap();
+    let result = work();
+    drop(release);
+    runtime.block_on(holding).unwrap().unwrap();
+    result
 }
 
 /// Makes a module with one test for each server out of every function named; the functions take the server's kind.

@@ -6,7 +6,7 @@ use crate::harness::workspace::{Ended, Workspace, end, files};
 use crate::harness::{CONTACT_NEWSLETTER, MESSAGE, Sample, TASK_ID, repository};
 use jiff::{SignedDuration, Timestamp};
 use plan::http_case::Answer;
-use plan::{Item, Migration, PersistedPlan, Plan, Step, TaskPlan};
+use plan::{Item, Migration, PersistedPlan, Plan, Statement, Step, TaskPlan};
 use serde_json::{Value as Json, json};
 use std::fs;
 use std::thread;
@@ -310,10 +310,10 @@ fn make_older(workspace: &Workspace, tasks: &[&str]) {
             }
         }
         let migration: &mut Migration = &mut database.migrations[0];
+        let creates_keys = |statement: &&mut Statement| statement.sql.contains(" api_keys ");
+        let statement = migration.statements.iter_mut().find(creates_keys).unwrap();
         for column in LATER {
-            for statement in &mut migration.statements {
-                statement.sql = statement.sql.replace(&format!("  {column} TEXT,\n"), "");
-            }
+            statement.sql = statement.sql.replace(&format!("  {column} TEXT,\n"), "");
         }
         let AppliedMigration { checksum, .. } = AppliedMigration::from(&*migration);
         fs::write(&path, persisted.to_text()).unwrap();

@@ -8,6 +8,7 @@
 
 mod database;
 mod disks;
+mod documentation;
 mod golden;
 mod harness;
 mod http;
@@ -15,6 +16,7 @@ mod idempotency;
 mod interruptions;
 mod keys;
 mod lists;
+mod manners;
 mod monitoring;
 mod progress;
 mod raw;
@@ -25,3 +27,4 @@ mod refused;
 mod run;
 mod status;
 mod typed_client;
+mod values;

@@ -3,14 +3,13 @@
 use crate::harness::client::{Connection, ask, get, post};
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Workspace, end};
-use crate::harness::{MESSAGE, SUBSCRIPTION, on_both_servers};
+use crate::harness::{MESSAGE, SUBSCRIPTION, on_both_servers, while_locked};
 use plan::http_case::{Answer, CaseRequest};
 use serde_json::{Value as Json, json};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use store::{Ended, Location, Store};
 
 on_both_servers!(
     a_chunked_body_past_the_limit_is_refused_while_its_sender_goes_on,
@@ -396,27 +395,4 @@ fn within(time: Duration, is_so: impl Fn() -> bool) -> bool {
         thread::sleep(Duration::from_millis(5));
     }
     is_so()
-}
-
-/// Does something while another program holds the database's write lock.
-fn while_locked<T>(workspace: &Workspace, work: impl FnOnce() -> T) -> T {
-    let store = Store::open(&Location::File(workspace.database_file())).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (locked, wait_locked) = std::sync::mpsc::channel();
-    let (release, wait_release) = std::sync::mpsc::channel::<()>();
-    let holding = runtime.spawn(async move {
-        store
-            .transaction(move |_transaction| {
-                locked.send(()).unwrap();
-                // Ends when the other side is dropped.
-                let _ = wait_release.recv();
-                Box::pin(async { Ok(Ended::Undo(())) })
-            })
-            .await
-    });
-    wait_locked.recv().unwrap();
-    let result = work();
-    drop(release);
-    runtime.block_on(holding).unwrap().unwrap();
-    result
 }

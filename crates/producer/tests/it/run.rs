@@ -171,7 +171,6 @@ fn what_is_not_built_yet_is_refused_plainly() {
         (
             "user-accounts-api",
             &[
-                "IP206: this producer does not build `cors` yet",
                 "IP204: nothing tells what `POST /api/auth/login` does",
                 "IP203: this producer does not build `jwt_token` authentication yet",
                 "IP204: nothing tells what `GET /api/users/profile` does",
@@ -398,4 +397,15 @@ fn a_server_takes_over_what_becomes_active() {
     let after = ask("POST", "/api/contact").headers["ratelimit"].clone();
     let left = |header: &str| header.split("r=").nth(1).unwrap().split(';').next().unwrap().parse::<u32>().unwrap();
     assert_eq!(left(&after) + 1, left(&before), "{before} {after}");
+}
+
+/// A service manager may ask a server to end as soon as it says that it listens.
+#[test]
+fn a_server_that_has_just_begun_ends_well() {
+    let workspace = Workspace::completed();
+    for _ in 0..5 {
+        let server = Server::start(Kind::Native, &workspace);
+        server.terminate();
+        assert_eq!(server.wait().code(), Some(0));
+    }
 }

@@ -1,7 +1,7 @@
 //! `status`: every task at a glance, one in detail, and what there is to say where nothing is known. And what a command says when
 //! it cannot do what it was asked for.
 
-use crate::harness::server::{Kind, Server};
+use crate::harness::server::{Kind, Server, must_answer};
 use crate::harness::workspace::{Workspace, end, producer, task};
 use crate::harness::{CONTACT_NEWSLETTER, TASK_ID, repository};
 use serde_json::{Value as Json, json};
@@ -62,6 +62,8 @@ fn one_task_is_shown_in_detail() {
     assert!(shown.iter().all(|(name, _)| name != "error"), "{shown:?}");
 
     let server = Server::start(Kind::Native, &workspace);
+    // Once it answers, it has said where it is.
+    must_answer(&server, &workspace, 201, 202);
     assert!(lines(&status(&workspace, &[TASK_ID])).contains(&said("served at", &format!("http://{}", server.address))));
 
     let in_the_way = workspace.path().join("in_the_way");
@@ -70,8 +72,8 @@ fn one_task_is_shown_in_detail() {
         .must_end_with(1);
     let shown = lines(&status(&workspace, &[TASK_ID]));
     assert!(shown[1].1.starts_with("failed since 2") && shown[2] == said("plan", "1"), "{shown:?}");
-    let file = in_the_way.join(format!("task_{TASK_ID}/.dockerignore"));
-    let expected = format!("a file of the application cannot be written ({}): Not a directory", file.display());
+    let folder = in_the_way.join(format!("task_{TASK_ID}"));
+    let expected = format!("a file of the application cannot be written ({}/", folder.display());
     assert!(shown.iter().any(|(name, value)| name == "error" && value.starts_with(&expected)), "{shown:?}");
 
     let one: Json = serde_json::from_str(&status(&workspace, &[TASK_ID, "--format", "json"])).unwrap();

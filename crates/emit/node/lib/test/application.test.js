@@ -5,14 +5,16 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { createApplication } from '../application.js';
 import { createMetrics } from '../metrics.js';
+import { Pressure } from '../pressure.js';
 import { Problem } from '../problem.js';
 import { Request } from '../request.js';
 import { respond } from '../response.js';
 import { createServer, listen } from '../server.js';
 import { closeServer } from '../shutdown.js';
 
-async function serve(context, addRoutes) {
-  const application = createApplication({ database: {}, metrics: createMetrics(), openapi: '{}', answerTimeout: 50 });
+async function serve(context, addRoutes, options = {}) {
+  const parts = { database: {}, metrics: createMetrics(), openapi: '{}', answerTimeout: 50, ...options };
+  const application = createApplication(parts);
   addRoutes(application);
   const server = createServer(application.listener());
   const url = await listen(server, { host: '127.0.0.1', port: 0 });
@@ -52,6 +54,34 @@ test('an answer that takes too long is a 503, and what comes later is dropped', 
   }
   await new Promise((resolve) => setTimeout(resolve, 60));
   assert.equal(logged.mock.callCount(), 2);
+});
+
+test('while more has arrived than can be answered in time, the API sheds it and operations answer', async (context) => {
+  context.mock.method(console, 'error', () => {});
+  let now = 0;
+  const pressure = new Pressure({ now: () => now });
+  const { url } = await serve(context, (application) => application.route('GET', '/api', () => respond(200, {})), { pressure });
+  const ask = async (path) => {
+    pressure.beat();
+    now += 501;
+    return fetch(url + path);
+  };
+  pressure.beat = () => {};
+  assert.equal((await fetch(`${url}/api`)).status, 200);
+  const answer = await ask('/api');
+  assert.equal(answer.status, 503);
+  assert.equal(answer.headers.get('retry-after'), '1');
+  assert.equal((await answer.json()).detail, 'too many requests are at work; try again');
+  for (const path of ['/healthz', '/metrics']) assert.equal((await ask(path)).status, 200);
+});
+
+test('an own header wins over the standing one', async (context) => {
+  const { url } = await serve(context, (application) => {
+    application.route('GET', '/page', () => respond(200, {}, { 'content-security-policy': "default-src 'self'" }));
+  });
+  const answer = await fetch(`${url}/page`);
+  assert.equal(answer.headers.get('content-security-policy'), "default-src 'self'");
+  assert.equal(answer.headers.get('referrer-policy'), 'no-referrer');
 });
 
 test('a problem may be returned instead of thrown', async (context) => {

@@ -21,7 +21,7 @@ function createWords(context, file, options) {
 test('the settings of the connection', (context) => {
   const { database } = createWords(context);
   const setting = (name) => Object.values(database.one(`PRAGMA ${name}`))[0];
-  assert.deepEqual(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout'].map(setting), ['wal', 2, 1, 5000]);
+  assert.deepEqual(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout'].map(setting), ['wal', 2, 1, 1000]);
 });
 
 test('what a transaction returns is kept, except when it is undone; what it throws is undone', (context) => {
@@ -97,6 +97,25 @@ test('a database that is busy is unavailable, and works again', (context) => {
   other.exec('COMMIT');
   database.transaction((transaction) => transaction.run(insert, ['a']));
   assert.deepEqual(words(), ['a']);
+});
+
+test('after a transaction waited in vain for the database, the next ones do not wait', (context) => {
+  const file = join(temporaryFolder(context), 'app.sqlite');
+  const { database } = createWords(context, file, { busyTimeout: 300 });
+  const { database: other } = createWords(context, file);
+  other.exec('BEGIN IMMEDIATE');
+  const waited = () => {
+    const begun = performance.now();
+    assert.throws(() => database.transaction(() => {}), { name: 'unavailable' });
+    return performance.now() - begun;
+  };
+  assert.ok(waited() >= 290);
+  for (let count = 0; count < 3; count += 1) assert.ok(waited() < 200);
+  other.exec('COMMIT');
+  database.transaction((transaction) => transaction.run(insert, ['a']));
+  other.exec('BEGIN IMMEDIATE');
+  assert.ok(waited() >= 290, 'a success ends the pause');
+  other.exec('COMMIT');
 });
 
 test('an event is kept with its transaction, and reported afterwards', (context) => {

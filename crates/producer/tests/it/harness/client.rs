@@ -1,6 +1,6 @@
 //! An HTTP/1.1 client that adds nothing to what it is told to send, and keeps apart what came back.
 
-use plan::http_case::{API_KEY, Answer, CaseRequest, UNIQUE};
+use plan::http_case::{API_KEY, Answer, CaseRequest, UNIQUE, UNIQUE_LENGTH};
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -50,6 +50,12 @@ pub fn post(path: &str, key: Option<&str>, body: &str) -> CaseRequest {
     request
 }
 
+/// A request as it is sent, for who sends it by hand.
+pub fn on_the_wire(request: &CaseRequest) -> Vec<u8> {
+    let (head, body) = bytes(request, "");
+    [head, body].concat()
+}
+
 fn bytes(request: &CaseRequest, key: &str) -> (Vec<u8>, Vec<u8>) {
     let (body, media_type) = match (&request.body, &request.text) {
         (Some(body), _) => (Some(body.to_string().replace(UNIQUE, &unique())), Some("application/json")),
@@ -74,7 +80,7 @@ fn bytes(request: &CaseRequest, key: &str) -> (Vec<u8>, Vec<u8>) {
 /// Another text each time.
 fn unique() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
-    NUMBER.fetch_add(1, Ordering::Relaxed).to_string()
+    format!("{:0width$}", NUMBER.fetch_add(1, Ordering::Relaxed), width = UNIQUE_LENGTH)
 }
 
 fn is_hangup(error: &io::Error) -> bool {

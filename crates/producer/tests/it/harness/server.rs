@@ -72,7 +72,12 @@ pub fn node(workspace: &Workspace, words: &[&str]) -> Command {
 impl Server {
     /// Starts a server over the workspace's database.
     pub fn start(kind: Kind, workspace: &Workspace) -> Self {
-        let mut command = match kind {
+        Self::of(&mut Self::command(kind, workspace))
+    }
+
+    /// The command that starts it.
+    pub fn command(kind: Kind, workspace: &Workspace) -> Command {
+        match kind {
             Kind::Native => workspace.command(&["serve", "--listen", "127.0.0.1:0"]),
             Kind::Node => {
                 let mut command = node(workspace, &["server.js"]);
@@ -80,8 +85,7 @@ impl Server {
                 command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", database);
                 command
             }
-        };
-        Self::of(&mut command)
+        }
     }
 
     /// The server that a command becomes.

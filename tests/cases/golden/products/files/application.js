@@ -5,13 +5,17 @@
 import { readFileSync } from 'node:fs';
 import * as productsArticles from './apis/products-articles-api/endpoints.js';
 import { createApplication } from './lib/application.js';
+import { allowedOrigins } from './lib/cors.js';
 import { createMetrics } from './lib/metrics.js';
 
-/** @param {import('./lib/database.js').Database} database migrated */
-export function buildApplication(database) {
+/**
+ * @param {import('./lib/database.js').Database} database migrated
+ * @param {import('./lib/counts.js').Counts} [counts] where rate limits outlive the process
+ */
+export function buildApplication(database, counts) {
   const metrics = createMetrics();
   const openapi = readFileSync(new URL('documentation/openapi.json', import.meta.url), 'utf8');
-  const application = createApplication({ database, metrics, openapi });
-  productsArticles.registerEndpoints(application, { database, metrics });
+  const application = createApplication({ database, metrics, openapi, origins: allowedOrigins() });
+  productsArticles.registerEndpoints(application, { database, metrics, counts });
   return application;
 }

@@ -1,0 +1,106 @@
+//! `documentation.md`: the API for whoever writes a program that calls it. Every command in it runs as it is pasted once the
+//! variables at its beginning are set; a test does that.
+
+use super::fields::{answer_fields, body_fields, parameters};
+use super::{commands, pretty, problems, sentence};
+use crate::openapi::problem_example;
+use crate::outline::{Body, Content, Outline, Success};
+use minijinja::{Value, context};
+use plan::api::{Cors, RateLimitPolicy};
+use plan::procedure::{LimitKey, Scheme};
+use plan::{Plan, Problem};
+
+pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
+    let endpoints: Vec<Value> = outlines.iter().map(|outline| endpoint(plan, outline)).collect();
+    context! {
+        api => plan.api.name.as_str(),
+        version => plan.api.version.as_str(),
+        variables => commands::variables(outlines),
+        authentication => authentication(plan, outlines),
+        needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
+        policies => plan.api.policies.iter().map(policy).collect::<Vec<_>>(),
+        conditional => commands::conditional(outlines),
+        pages => commands::pages(outlines),
+        endpoints,
+        problems => problems::of_api(plan, outlines),
+        codes => field_codes(outlines),
+        cors => plan.api.cors == Cors::On,
+    }
+}
+
+/// What a caller without a key is answered, at the first endpoint that asks for one.
+fn authentication(plan: &Plan, outlines: &[Outline<'_>]) -> Option<Value> {
+    let asked = outlines.iter().find(|outline| outline.scheme == Some(Scheme::ApiKey))?;
+    let error = pretty(&problem_example(plan, asked, Problem::MissingCredentials));
+    Some(context! { curl => commands::without_key(asked), error })
+}
+
+fn policy(policy: &RateLimitPolicy) -> Value {
+    let window = match policy.window_seconds {
+        1 => "second".to_owned(),
+        more => format!("{more} seconds"),
+    };
+    let text = format!("at most {} requests of one caller in any {window}", policy.quota);
+    let example = format!("\"{}\";r={};t={}", policy.name, policy.quota.saturating_sub(1), policy.window_seconds);
+    context! { name => policy.name.as_str(), text, header => policy.header(), example }
+}
+
+fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
+    let access = match (outline.scheme, outline.endpoint.scope()) {
+        (Some(Scheme::ApiKey), None) => " Asks for an API key.".to_owned(),
+        (Some(Scheme::ApiKey), Some(scope)) => format!(" Asks for an API key with the scope `{scope}`."),
+        (Some(Scheme::AccessToken), _) => " Asks for an access token.".to_owned(),
+        (None, _) => " Open to everybody.".to_owned(),
+    };
+    let limited = outline.limit.map_or_else(String::new, |(name, by)| {
+        let by = match by {
+            LimitKey::Principal => "API key",
+            LimitKey::Address => "client address",
+        };
+        format!(" Counts under policy `{name}` by {by}.")
+    });
+    context! {
+        title => format!("{} {}", outline.method, outline.path),
+        summary => sentence(&outline.endpoint.summary),
+        access => format!("{access}{limited}"),
+        fields => outline.body.map(body_fields),
+        changes => outline.body.is_some_and(|body| matches!(body, Body::Changes(_))),
+        parameters => parameters(plan, outline),
+        spared => outline.is_spared(),
+        max_body_bytes => outline.endpoint.max_body_bytes,
+        curl => commands::right(outline),
+        answers => outline.answers.iter().map(|answer| answer_view(outline, answer)).collect::<Vec<_>>(),
+        problems => problems::of_endpoint(plan, outline),
+    }
+}
+
+fn answer_view(outline: &Outline<'_>, answer: &Success<'_>) -> Value {
+    context! {
+        status => answer.status,
+        example => outline.sample_content(&answer.content).map(|content| pretty(&content)),
+        page => matches!(answer.content, Content::Page(_)),
+        location => answer.location.map(|location| location.path.as_str()),
+        fields => answer_fields(outline, answer),
+    }
+}
+
+/// What can be wrong with a field: `docs/http-manners.md`, section Validation.
+fn field_codes(outlines: &[Outline<'_>]) -> Vec<Value> {
+    let mut codes = vec![
+        ("required", "a required field is absent, `null`, or empty"),
+        ("type", "the value is of another type than the field"),
+        ("too_long", "it has more characters than allowed, white space at its ends included"),
+        ("too_short", "it has fewer characters than asked for, without white space at its ends"),
+        ("format", "it is not of the field's format"),
+        ("range", "the number is too small or too large"),
+        ("invalid_character", "it holds a control character; a text of several lines may hold tabs and line breaks"),
+        ("unknown_field", "the endpoint has no such field"),
+    ];
+    if outlines.iter().any(|outline| outline.listing.is_some()) {
+        codes.extend([
+            ("unknown_parameter", "the endpoint has no such query parameter"),
+            ("repeated", "the query parameter was given more than once"),
+        ]);
+    }
+    codes.into_iter().map(|(name, when)| context! { name, when }).collect()
+}

@@ -1,0 +1,136 @@
+//! Commands for a shell, which work as they are pasted once their variables are set, and what those variables are.
+
+use super::pretty;
+use crate::outline::{Content, Guard, Outline};
+use minijinja::{Value, context};
+use plan::procedure::Scheme;
+use plan::value::Comparison;
+
+/// Rows a page in the examples.
+const PAGE: u32 = 2;
+/// A tag that no record has.
+const OTHER_TAG: &str = r#""0""#;
+
+/// The variables beside those that every API has: name, what it is, where it is taken from.
+pub fn variables(outlines: &[Outline<'_>]) -> Vec<Value> {
+    let mut found: Vec<(String, String, Option<String>)> = Vec::new();
+    for outline in outlines {
+        for (name, _) in &outline.path_parameters {
+            let variable = variable(outline, name);
+            if !found.iter().any(|(known, ..)| *known == variable) {
+                found.push((variable, format!("the `{name}` of a record"), maker(outlines, outline)));
+            }
+        }
+    }
+    if let Some(outline) = outlines.iter().find(|outline| is_versioned(outline)) {
+        let from = maker(outlines, outline);
+        found.push(("ETAG".to_owned(), "the `ETag` of a record, with its quotes".to_owned(), from));
+    }
+    if let Some(list) = outlines.iter().find(|outline| outline.listing.is_some()) {
+        let from = format!("{} {}?limit={PAGE}", list.method, list.path);
+        found.push(("CURSOR".to_owned(), "the `next` of a page".to_owned(), Some(from)));
+    }
+    found.into_iter().map(|(name, is, from)| context! { name, is, from }).collect()
+}
+
+/// The endpoint whose answer tells a record of this one's collection.
+fn maker(outlines: &[Outline<'_>], outline: &Outline<'_>) -> Option<String> {
+    let collection = outline.path.rsplit_once("/{").map_or(outline.path, |(collection, _)| collection);
+    let makes =
+        |other: &&Outline<'_>| other.path == collection && other.answers.iter().any(|answer| answer.location.is_some());
+    outlines.iter().find(makes).map(|maker| format!("{} {}", maker.method, maker.path))
+}
+
+/// `PRODUCT_ID` for the `id` of a product; another parameter has a name of its own.
+fn variable(outline: &Outline<'_>, parameter: &str) -> String {
+    let name = match parameter {
+        "id" => format!("{}_id", outline.endpoint.entity),
+        other => other.replace('-', "_"),
+    };
+    name.to_ascii_uppercase()
+}
+
+fn is_versioned(outline: &Outline<'_>) -> bool {
+    outline.path.contains('{') && (outline.is_spared() || outline.guard == Guard::IfMatch)
+}
+
+/// A right request.
+pub fn right(outline: &Outline<'_>) -> String {
+    command(outline, "", &[])
+}
+
+/// The same without a key.
+pub fn without_key(outline: &Outline<'_>) -> String {
+    written(outline, "", Vec::new())
+}
+
+/// A read that is spared, a change of the version that is there, and one of another version.
+pub fn conditional(outlines: &[Outline<'_>]) -> Value {
+    let read = outlines.iter().find(|outline| outline.is_spared() && is_versioned(outline));
+    let change = outlines.iter().find(|outline| outline.guard == Guard::IfMatch);
+    let spared = read.map(|outline| command(outline, "", &["--header \"If-None-Match: $ETAG\""]));
+    let changed = change.map(|outline| {
+        let stale = format!("--header 'If-Match: {OTHER_TAG}'");
+        context! {
+            curl => command(outline, "", &["--header \"If-Match: $ETAG\""]),
+            status => outline.answers.first().map(|answer| answer.status),
+            stale => command(outline, "", &[&stale]),
+        }
+    });
+    context! { spared, changed }
+}
+
+/// The first page of a list, the one behind it, another order, and a filter.
+pub fn pages(outlines: &[Outline<'_>]) -> Option<Value> {
+    let list = outlines.iter().find(|outline| outline.listing.is_some())?;
+    let holes = list.listing?.holes;
+    let mut example = list.answers.iter().find_map(|answer| match &answer.content {
+        Content::Page(_) => list.sample_content(&answer.content),
+        Content::Nothing | Content::Record(_) => None,
+    })?;
+    example["next"] =
+        "5b222d6964222c2230313963306633652d376231612d376333642d386535662d303132333435363738396162225d".into();
+    let sort = holes.sorts.last().map(|column| format!("?sort=-{column}"));
+    let filter = holes.filters.iter().find_map(|(column, comparisons)| {
+        let value = list.example.get(column.as_str()).filter(|_| comparisons.contains(&Comparison::Equal))?;
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let name = column.as_str();
+        Some(context! { name, curl => command(list, "", &["--get", &format!("--data-urlencode {}", quoted(&format!("{name}={value}")))]) })
+    });
+    Some(context! {
+        title => format!("{} {}", list.method, list.path),
+        page => PAGE,
+        first => command(list, &format!("?limit={PAGE}"), &[]),
+        example => pretty(&example),
+        next => command(list, &format!("?limit={PAGE}&cursor=$CURSOR"), &[]),
+        sort => sort.map(|query| command(list, &query, &[])),
+        filter,
+    })
+}
+
+fn command(outline: &Outline<'_>, query: &str, more: &[&str]) -> String {
+    let mut parts: Vec<String> = match outline.scheme {
+        Some(Scheme::ApiKey) => vec!["--header \"X-API-Key: $API_KEY\"".to_owned()],
+        Some(Scheme::AccessToken) | None => Vec::new(),
+    };
+    parts.extend(more.iter().map(|part| (*part).to_owned()));
+    written(outline, query, parts)
+}
+
+fn written(outline: &Outline<'_>, query: &str, parts: Vec<String>) -> String {
+    let path = outline.path_parameters.iter().fold(outline.path.to_owned(), |path, (name, _)| {
+        path.replace(&format!("{{{name}}}"), &format!("${}", variable(outline, name)))
+    });
+    let mut all = vec![format!("curl --include --request {} \"$BASE_URL{path}{query}\"", outline.method)];
+    all.extend(parts);
+    if outline.body.is_some() {
+        all.push("--header 'Content-Type: application/json'".to_owned());
+        all.push(format!("--data {}", quoted(&pretty(&outline.endpoint.example))));
+    }
+    all.join(" \\\n  ")
+}
+
+/// The text in single quotes, as a shell reads it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}

@@ -1,0 +1,156 @@
+//! `database-schema.md`: the tables as a diagram and one by one, and the events that tell of their changes.
+
+use super::column_list;
+use crate::node::kind;
+use crate::render::capitalised;
+use minijinja::{Value, context};
+use plan::database::{CheckRule, Column, Nullability, OnDelete, Sensitivity, Table, Times, Uniqueness};
+use plan::{DatabasePlan, DatabaseTaskPlan, EventDeclaration, Plan};
+use vocab::ColumnName;
+
+pub fn view(plan: &Plan) -> Value {
+    let events: Vec<Value> = plan.api.events.iter().map(event_view).collect();
+    let applied = "the server applies them when it starts";
+    context! { events, applied, ..tables(&plan.api.name, &plan.database) }
+}
+
+/// Of a database without an API: nobody tells of changes.
+pub fn stand_alone_view(plan: &DatabaseTaskPlan) -> Value {
+    let events: Vec<Value> = Vec::new();
+    let applied = "`producer run` applies them";
+    context! { events, applied, ..tables(plan.task_id.as_str(), &plan.database) }
+}
+
+fn tables(title: &str, database: &DatabasePlan) -> Value {
+    let tables: Vec<Value> = database.tables.iter().map(table_view).collect();
+    let relations: Vec<String> = database.tables.iter().flat_map(relations).collect();
+    context! { api => title, engine => database.engine.as_str(), tables, relations }
+}
+
+/// The lines between tables in the diagram: how many on each side, and the column that says so.
+fn relations(table: &Table) -> Vec<String> {
+    let keys = table.rules.foreign_keys.iter();
+    keys.map(|key| {
+        let is_nullable = |column: &ColumnName| {
+            table.columns.iter().any(|known| known.name == *column && known.nullability == Nullability::Nullable)
+        };
+        let one = if key.columns.iter().any(is_nullable) { "|o" } else { "||" };
+        let is_single = table.unique.contains(&key.columns) || table.primary_key == key.columns;
+        let many = if is_single { "o|" } else { "o{" };
+        format!("{} {one}--{many} {} : \"{}\"", key.table, table.name, column_names(&key.columns))
+    })
+    .collect()
+}
+
+fn column_names(columns: &[ColumnName]) -> String {
+    columns.iter().map(ColumnName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The rules of a table as sentences.
+fn rules_view(table: &Table) -> Vec<String> {
+    let mut rules: Vec<String> = Vec::new();
+    for key in &table.rules.foreign_keys {
+        let then = match key.on_delete {
+            OnDelete::Cascade => "goes with it",
+            OnDelete::Restrict => "keeps it from going",
+            OnDelete::SetNull => "stays without it",
+        };
+        rules.push(format!(
+            "{} leads to {} of `{}` and {then}: {}",
+            column_list(&key.columns),
+            column_list(&key.target),
+            key.table,
+            key.why
+        ));
+    }
+    for check in &table.rules.checks {
+        let column = &check.column;
+        match &check.rule {
+            CheckRule::Range { minimum, maximum } => {
+                let bounds = vocab::Bounds { minimum: minimum.clone(), maximum: maximum.clone() };
+                rules.push(format!("`{column}` is {}", bounds.describe().unwrap_or_default()));
+            }
+            CheckRule::OneOf(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+                rules.push(format!("`{column}` is one of {}", words.join(", ")));
+            }
+            // The type says so.
+            CheckRule::Length { .. } => {}
+        }
+    }
+    for index in &table.rules.indexes {
+        let unique = match index.uniqueness {
+            Uniqueness::Unique => "unique index",
+            Uniqueness::Repeating => "index",
+        };
+        rules.push(format!("{unique} `{}` on {}: {}", index.name, column_list(&index.columns), index.why));
+    }
+    match table.rules.times {
+        Times::KeptByWriter => {}
+        Times::KeptByDatabase => rules.push(
+            "the database sets `updated_at` and raises `row_version` with every change that does not do so itself"
+                .to_owned(),
+        ),
+    }
+    rules
+}
+
+fn table_view(table: &Table) -> Value {
+    let columns: Vec<Value> = table.columns.iter().map(|column| column_view(table, column)).collect();
+    let rules = rules_view(table);
+    let unique: String = table.unique.iter().map(|unique| format!(" Unique: {}.", column_list(unique))).collect();
+    context! {
+        name => table.name.as_str(),
+        comment => capitalised(&table.comment),
+        columns,
+        primary_key => column_list(&table.primary_key),
+        unique,
+        rules,
+    }
+}
+
+fn column_view(table: &Table, column: &Column) -> Value {
+    let mut keys: Vec<&str> = Vec::new();
+    if table.primary_key.contains(&column.name) {
+        keys.push("PK");
+    }
+    if table.unique.iter().any(|unique| unique.contains(&column.name)) {
+        keys.push("UK");
+    }
+    if table.rules.foreign_keys.iter().any(|key| key.columns.contains(&column.name)) {
+        keys.push("FK");
+    }
+    let keys = if keys.is_empty() { String::new() } else { format!(" {}", keys.join(", ")) };
+    context! {
+        name => column.name.as_str(),
+        word => kind(&column.field_type),
+        keys,
+        quoted => column.comment.replace('"', "'"),
+        type => column.field_type.describe(),
+        null => match column.nullability {
+            Nullability::NotNull => "no",
+            Nullability::Nullable => "yes",
+        },
+        sensitivity => match column.sensitivity {
+            Sensitivity::Plain => "plain",
+            Sensitivity::Personal => "personal",
+            Sensitivity::Secret => "secret",
+        },
+        comment => column.comment.as_str(),
+    }
+}
+
+fn event_view(event: &EventDeclaration) -> Value {
+    let also: Vec<String> = event.also.iter().map(|name| format!("`{name}`")).collect();
+    let also = if also.is_empty() {
+        "It counts as no other event.".to_owned()
+    } else {
+        format!("It also counts as {}: who listens to that hears of this too.", also.join(", "))
+    };
+    let fields: Vec<Value> = event
+        .fields
+        .iter()
+        .map(|(name, field_type)| context! { name => name.as_str(), type => field_type.describe() })
+        .collect();
+    context! { name => event.name.as_str(), also, fields }
+}

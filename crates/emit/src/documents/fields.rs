@@ -1,0 +1,114 @@
+//! Fields and parameters as rows of tables, each with every rule that holds for it.
+
+use crate::openapi::operation_parameters;
+use crate::outline::{Body, Content, Outline, Success};
+use minijinja::{Value, context};
+use plan::Plan;
+use plan::database::Nullability;
+use plan::shape::{Presence, ShapeField};
+use vocab::FieldType;
+
+/// The parameters of an operation; the comparisons of a column are one row.
+pub fn parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Value> {
+    let parameters = operation_parameters(plan, outline);
+    let is_comparison = |name: &str| name.ends_with(']');
+    parameters
+        .iter()
+        .filter(|parameter| !is_comparison(&parameter.name))
+        .map(|parameter| {
+            let begin = format!("{}[", parameter.name);
+            let comparisons = parameters.iter().filter_map(|other| other.name.strip_prefix(&begin));
+            let also: Vec<String> = comparisons.map(|end| format!("`[{end}`")).collect();
+            let also = if also.is_empty() { String::new() } else { format!(" Also with {}.", also.join(", ")) };
+            let description = format!("{}{also}", parameter.description);
+            context! { name => parameter.name.as_str(), place => parameter.place, type => parameter.word.as_str(), description }
+        })
+        .collect()
+}
+
+/// The fields of a body.
+pub fn body_fields(body: Body<'_>) -> Vec<Value> {
+    let fields = body.shape().fields.iter().map(|field| {
+        context! {
+            name => field.name.as_str(),
+            type => described_type(field),
+            required => match (field.presence, body) {
+                (Presence::Required, Body::Record(_)) => "yes",
+                (Presence::Required, Body::Changes(_)) => "no, and not null",
+                (Presence::Optional, _) => "no",
+            },
+            description => field.description.as_str(),
+        }
+    });
+    fields.collect()
+}
+
+/// The fields of an answer, or of the rows of a page.
+pub fn answer_fields(outline: &Outline<'_>, answer: &Success<'_>) -> Vec<Value> {
+    let row = |name: &str, field_type: &FieldType, nullability: Nullability, description: &str| {
+        let or_null = match nullability {
+            Nullability::Nullable => ", or null",
+            Nullability::NotNull => "",
+        };
+        context! { name, type => format!("{}{or_null}", field_type.describe()), description }
+    };
+    match &answer.content {
+        Content::Nothing => Vec::new(),
+        Content::Record(body) => body
+            .iter()
+            .map(|field| {
+                let nullability = outline.slots.nullability(&field.value);
+                row(field.name.as_str(), &field.field_type, nullability, &field.description)
+            })
+            .collect(),
+        Content::Page(fields) => fields
+            .iter()
+            .map(|field| {
+                row(field.name.as_str(), &field.column.field_type, field.column.nullability, field.description)
+            })
+            .collect(),
+    }
+}
+
+/// What a field of a body holds, in words, with every rule that holds for it: `docs/http-manners.md`, section Validation.
+pub fn described_type(field: &ShapeField) -> String {
+    let mut words = rules(&field.field_type);
+    if field.min_length > 1 {
+        words.push_str(&format!(", at least {} characters", field.min_length));
+    }
+    if let Some(max) = field.max_length {
+        words.push_str(&format!(", at most {max} characters"));
+    }
+    if let Some(bounds) = field.bounds.describe() {
+        words.push_str(&format!(", {bounds}"));
+    }
+    if let Some(default) = &field.default {
+        words.push_str(&format!("; `{}` where it is not given", default.plain()));
+    }
+    words
+}
+
+fn rules(field_type: &FieldType) -> String {
+    let more = match field_type {
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Decimal { .. }
+        | FieldType::Boolean
+        | FieldType::Uuid
+        | FieldType::Json => "",
+        FieldType::Email => ", at most 254 characters",
+        FieldType::Phone => {
+            ": perhaps a `+`, then 5 to 20 digits with spaces, `-`, `.`, `(`, `)` between; at most 40 characters"
+        }
+        FieldType::Url => " with `http://` or `https://`, without white space, at most 2048 characters",
+        FieldType::Integer => " from -9007199254740991 to 9007199254740991",
+        FieldType::Date => ", such as `2026-01-02`",
+        FieldType::Timestamp => {
+            return "time: RFC 3339 with `Z` or an offset, such as `2026-01-02T03:04:05Z`; it is answered in UTC"
+                .to_owned();
+        }
+    };
+    format!("{}{more}", field_type.describe())
+}

@@ -1,0 +1,108 @@
+//! What the documents say of errors: when each comes, what to do about it, what it looks like.
+
+use super::pretty;
+use crate::openapi::problem_example;
+use crate::outline::Outline;
+use minijinja::{Value, context};
+use plan::{Plan, Problem};
+use std::collections::BTreeSet;
+
+/// The errors of one endpoint, by status.
+pub fn of_endpoint(plan: &Plan, outline: &Outline<'_>) -> Vec<Value> {
+    let mut ordered: Vec<Problem> = outline.problems.iter().copied().collect();
+    ordered.sort_by_key(|problem| problem.status());
+    let row = |problem: Problem| {
+        let example = problem_example(plan, outline, problem);
+        context! { status => problem.status(), name => problem.name(), detail => example["detail"].as_str(), when => when(problem) }
+    };
+    ordered.into_iter().map(row).collect()
+}
+
+/// Every error of the API with an answer, and those of requests that reach no endpoint.
+pub fn of_api(plan: &Plan, outlines: &[Outline<'_>]) -> Vec<Value> {
+    let mut known: BTreeSet<Problem> = outlines.iter().flat_map(|outline| outline.problems.iter().copied()).collect();
+    known.extend([Problem::MalformedRequest, Problem::NotFound, Problem::MethodNotAllowed]);
+    let mut ordered: Vec<Problem> = known.into_iter().collect();
+    ordered.sort_by_key(|problem| problem.status());
+    let view = |problem: Problem| {
+        let asked = outlines.iter().find(|outline| outline.problems.contains(&problem)).or(outlines.first())?;
+        let example = pretty(&problem_example(plan, asked, problem));
+        let (when, headers) = (when(problem), headers(problem));
+        Some(
+            context! { status => problem.status(), name => problem.name(), title => problem.title(), when, headers, example },
+        )
+    };
+    ordered.into_iter().filter_map(view).collect()
+}
+
+/// When it comes, and what to do then.
+pub fn when(problem: Problem) -> &'static str {
+    match problem {
+        Problem::MalformedRequest => "The bytes are no HTTP request. Mend the client.",
+        Problem::MalformedBody => {
+            "The body is missing, is not JSON in UTF-8, or is nested more than 32 levels deep. Mend the client."
+        }
+        Problem::MalformedIdempotencyKey => "`Idempotency-Key` is empty, too long or sent twice. Mend the client.",
+        Problem::MissingCredentials => "No key was sent. Send one.",
+        Problem::InvalidCredentials => {
+            "The key is unknown, expired or was revoked. Ask whoever runs the server for another one."
+        }
+        Problem::InsufficientScope => {
+            "The key lacks the scope this endpoint asks for. Ask whoever runs the server for a key with it."
+        }
+        Problem::NotFound => "Nothing has this path: it is misspelled, or the record was deleted.",
+        Problem::MethodNotAllowed => "The path is right and the method is not; `Allow` names the right ones.",
+        Problem::RequestTimeout => "The body took longer than 10 seconds. Send it again.",
+        Problem::Conflict => "Another record has a value that must be unique. Choose another value.",
+        Problem::RequestInProgress => {
+            "The request with this `Idempotency-Key` is still being answered. Send it again after `Retry-After`."
+        }
+        Problem::PreconditionFailed => {
+            "`If-Match` names another version than the record has. Read it again, decide anew, and send the change with the new `ETag`."
+        }
+        Problem::BodyTooLarge => "The body has more bytes than this endpoint takes.",
+        Problem::UriTooLong => "Path and query are too long. Send fewer or shorter filters.",
+        Problem::HeaderFieldsTooLarge => {
+            "The head of the request is too long, or has too many fields. Send fewer headers."
+        }
+        Problem::UnsupportedMediaType => {
+            "The body came as something else. Send it with `Content-Type: application/json`."
+        }
+        Problem::IdempotencyKeyReused => {
+            "Another request was sent with this `Idempotency-Key`. Make a new key for a new request."
+        }
+        Problem::ValidationFailed => {
+            "Single fields or parameters are wrong; `errors` has one entry for each. Show them where the fields are."
+        }
+        Problem::RateLimited => "The caller has asked too often. Wait as many seconds as `Retry-After` says.",
+        Problem::InternalError => "The server failed. Whoever runs it finds the cause by the `request_id`.",
+        Problem::Unavailable => "The database does not answer. Try again after `Retry-After`.",
+        Problem::Overloaded => "The answer took longer than 15 seconds. Try again after `Retry-After`.",
+    }
+}
+
+/// The headers it adds, with an example of each.
+fn headers(problem: Problem) -> Vec<&'static str> {
+    match problem {
+        Problem::MissingCredentials => vec!["WWW-Authenticate: Bearer realm=\"api\""],
+        Problem::InvalidCredentials => vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"invalid_token\""],
+        Problem::InsufficientScope => vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"insufficient_scope\""],
+        Problem::MethodNotAllowed => vec!["Allow"],
+        Problem::RateLimited => vec!["Retry-After"],
+        Problem::RequestInProgress | Problem::Unavailable | Problem::Overloaded => vec!["Retry-After: 1"],
+        Problem::MalformedRequest
+        | Problem::RequestTimeout
+        | Problem::BodyTooLarge
+        | Problem::UriTooLong
+        | Problem::HeaderFieldsTooLarge => vec!["Connection: close"],
+        Problem::MalformedBody
+        | Problem::MalformedIdempotencyKey
+        | Problem::IdempotencyKeyReused
+        | Problem::NotFound
+        | Problem::Conflict
+        | Problem::PreconditionFailed
+        | Problem::UnsupportedMediaType
+        | Problem::ValidationFailed
+        | Problem::InternalError => Vec::new(),
+    }
+}

@@ -1,0 +1,108 @@
+//! `api-reference.md`: the same API as tables.
+
+use super::fields::{answer_fields, body_fields, parameters};
+use super::problems::when;
+use crate::outline::{Body, Content, Outline};
+use minijinja::{Value, context};
+use plan::{Plan, Problem};
+use std::collections::BTreeSet;
+
+pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
+    let policies: Vec<Value> = plan
+        .api
+        .policies
+        .iter()
+        .map(|policy| {
+            context! { name => policy.name.as_str(), quota => policy.quota, window_seconds => policy.window_seconds }
+        })
+        .collect();
+    let parameters: Vec<Value> = outlines
+        .iter()
+        .filter_map(|outline| {
+            let parameters = parameters(plan, outline);
+            (!parameters.is_empty()).then(|| context! { title => title(outline), parameters })
+        })
+        .collect();
+    let problems: Vec<Value> = Problem::ALL
+        .into_iter()
+        .map(|problem| {
+            let (status, name, title) = (problem.status(), problem.name(), problem.title());
+            context! { status, name, title, when => when(problem) }
+        })
+        .collect();
+    context! {
+        api => plan.api.name.as_str(),
+        version => plan.api.version.as_str(),
+        endpoints => outlines.iter().map(endpoint).collect::<Vec<_>>(),
+        policies,
+        parameters,
+        shapes => shapes(outlines),
+        answers => answers(outlines),
+        problems,
+    }
+}
+
+fn title(outline: &Outline<'_>) -> String {
+    format!("{} {}", outline.method, outline.path)
+}
+
+fn endpoint(outline: &Outline<'_>) -> Value {
+    let mut successes: BTreeSet<u16> = outline.answers.iter().map(|answer| answer.status).collect();
+    successes.extend(outline.is_spared().then_some(304));
+    let errors: BTreeSet<u16> = outline.problems.iter().map(|problem| problem.status()).collect();
+    context! {
+        method => outline.method,
+        path => outline.path,
+        summary => outline.endpoint.summary.as_str(),
+        key => match (outline.scheme, outline.endpoint.scope()) {
+            (Some(_), Some(scope)) => format!("`{scope}`"),
+            (Some(_), None) => "yes".to_owned(),
+            (None, _) => "no".to_owned(),
+        },
+        limit => outline.limit.map_or_else(String::new, |(policy, _)| format!("`{policy}`")),
+        success => join(successes),
+        errors => join(errors),
+    }
+}
+
+/// Bodies, each once, with the endpoints that take it.
+fn shapes(outlines: &[Outline<'_>]) -> Vec<Value> {
+    let mut bodies: Vec<(Body<'_>, u64, Vec<String>)> = Vec::new();
+    for outline in outlines {
+        let Some(body) = outline.body else { continue };
+        let taker = format!("`{}`", title(outline));
+        match bodies.iter_mut().find(|(known, ..)| *known == body) {
+            Some((_, _, takers)) => takers.push(taker),
+            None => bodies.push((body, outline.endpoint.max_body_bytes, vec![taker])),
+        }
+    }
+    let view = |(body, max_body_bytes, takers): (Body<'_>, u64, Vec<String>)| {
+        let takers = takers.join(" and of ");
+        context! { name => body.name(), takers, max_body_bytes, fields => body_fields(body) }
+    };
+    bodies.into_iter().map(view).collect()
+}
+
+/// The fields of answers, each set once, with the endpoints that give it.
+fn answers(outlines: &[Outline<'_>]) -> Vec<Value> {
+    let mut sets: Vec<(Vec<Value>, Vec<String>)> = Vec::new();
+    for outline in outlines {
+        for answer in &outline.answers {
+            let fields = answer_fields(outline, answer);
+            let place = match answer.content {
+                Content::Nothing => continue,
+                Content::Record(_) => format!("`{}` ({})", title(outline), answer.status),
+                Content::Page(_) => format!("each of the `items` of `{}` ({})", title(outline), answer.status),
+            };
+            match sets.iter_mut().find(|(known, _)| *known == fields) {
+                Some((_, places)) => places.push(place),
+                None => sets.push((fields, vec![place])),
+            }
+        }
+    }
+    sets.into_iter().map(|(fields, places)| context! { places => places.join(", "), fields }).collect()
+}
+
+fn join(statuses: BTreeSet<u16>) -> String {
+    statuses.into_iter().map(|status| status.to_string()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,102 @@
+//! What every answer passes on its way out: the tag that spares it, its coding, and the headers that every answer carries. A
+//! header of the answer's own wins over the standing one of the same name.
+
+use crate::answer::Answer;
+use crate::coding::{Coding, LEAST, is_compressible};
+use crate::cors::Origins;
+use crate::etag::{Weak, coded, names_tag};
+use crate::request::header;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http_body_util::Full;
+
+/// Headers of every response. They are for what no browser shows as a page; who serves a page brings its own policy.
+/// <https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html>
+pub(crate) const STANDING: [(&str, &str); 6] = [
+    ("x-content-type-options", "nosniff"),
+    ("cache-control", "no-store"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+];
+/// Said where the request came over TLS: a year. Not for subdomains, which may be somebody else's.
+const TRANSPORT_SECURITY: &str = "max-age=31536000";
+
+/// What an answer must know of its request.
+pub(crate) struct Asked<'a> {
+    pub method: &'a Method,
+    pub headers: &'a HeaderMap,
+    pub request_id: &'a str,
+    /// Present where pages of other origins may read the answer.
+    pub origins: Option<&'a Origins>,
+}
+
+/// The answer with everything that goes with it.
+pub(crate) async fn response(
+    mut answer: Answer,
+    limit: Vec<(&'static str, String)>,
+    asked: &Asked<'_>,
+) -> Response<Full<Bytes>> {
+    let coding = coding(&answer, asked.headers);
+    let mut vary: Vec<&str> = can_be_coded(&answer).then_some("Accept-Encoding").into_iter().collect();
+    let is_known = is_known(&answer, asked);
+    // The tag names the bytes as they are sent, in a 304 those that would have been.
+    if let (Some(coding), Some((_, tag))) = (coding, answer.headers.iter_mut().find(|(name, _)| *name == "etag")) {
+        *tag = coded(tag, coding);
+    }
+    match coding {
+        _ if is_known => answer = Answer { headers: answer.headers, ..Answer::empty(304) },
+        Some(coding) => {
+            answer.body = coding.encode(answer.body).await;
+            answer.headers.push(("content-encoding", coding.name().to_owned()));
+        }
+        None => {}
+    }
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    for (name, value) in STANDING {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if asked.headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https") {
+        headers.insert("strict-transport-security", HeaderValue::from_static(TRANSPORT_SECURITY));
+    }
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    if let Some(origins) = asked.origins {
+        origins.headers(asked.headers).iter().for_each(|(name, value)| set(name, value));
+        vary.extend(origins.vary().then_some("Origin"));
+    }
+    if !answer.content_type.is_empty() {
+        set("content-type", answer.content_type);
+    }
+    if !vary.is_empty() {
+        set("vary", &vary.join(", "));
+    }
+    set("x-request-id", asked.request_id);
+    limit.iter().chain(&answer.headers).for_each(|(name, value)| set(name, value));
+    response
+}
+
+/// The coding that the caller likes best, where it takes one and the answer gains by it.
+fn coding(answer: &Answer, headers: &HeaderMap) -> Option<Coding> {
+    Coding::accepted(&header(headers, "accept-encoding")?).filter(|_| can_be_coded(answer))
+}
+
+fn can_be_coded(answer: &Answer) -> bool {
+    is_compressible(answer.content_type) && answer.body.len() >= LEAST
+}
+
+/// Whether the caller has the answer already.
+fn is_known(answer: &Answer, asked: &Asked<'_>) -> bool {
+    let is_read = answer.status == 200 && matches!(*asked.method, Method::GET | Method::HEAD);
+    let tag = answer.headers.iter().find(|(name, _)| *name == "etag").filter(|_| is_read);
+    match (tag, header(asked.headers, "if-none-match")) {
+        (Some((_, tag)), Some(known)) => names_tag(&known, tag, Weak::Same),
+        (None, _) | (_, None) => false,
+    }
+}

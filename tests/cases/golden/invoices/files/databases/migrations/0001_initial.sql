@@ -1,0 +1,70 @@
+-- invoices: a bill to a customer
+-- locks: nothing; undo: DROP TABLE invoices
+CREATE TABLE IF NOT EXISTS invoices (
+  id TEXT NOT NULL,
+  invoice_number TEXT NOT NULL,
+  customer_id TEXT,
+  customer_name TEXT NOT NULL,
+  customer_email TEXT COLLATE NOCASE,
+  billing_address TEXT,
+  status TEXT NOT NULL DEFAULT 'draft',
+  issued_on TEXT NOT NULL,
+  due_on TEXT,
+  subtotal INTEGER,
+  tax_rate INTEGER,
+  tax INTEGER,
+  total INTEGER NOT NULL,
+  currency TEXT NOT NULL DEFAULT 'USD',
+  line_items TEXT,
+  paid_at TEXT,
+  notes TEXT,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  row_version INTEGER NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE (invoice_number)
+) STRICT;
+
+-- stays: what stays are is said by the task
+-- locks: nothing; undo: DROP TABLE stays
+CREATE TABLE IF NOT EXISTS stays (
+  id TEXT NOT NULL,
+  guest_name TEXT NOT NULL,
+  arrived_on TEXT NOT NULL,
+  price_per_night INTEGER NOT NULL,
+  rating INTEGER,
+  discount_percent INTEGER,
+  latitude INTEGER,
+  is_business INTEGER,
+  board TEXT NOT NULL DEFAULT 'breakfast',
+  nights INTEGER NOT NULL,
+  deposit INTEGER,
+  tags TEXT,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  row_version INTEGER NOT NULL,
+  PRIMARY KEY (id)
+) STRICT;
+
+-- outbox_events: events, written in the transaction of the change they tell of
+-- locks: nothing; undo: DROP TABLE outbox_events
+CREATE TABLE IF NOT EXISTS outbox_events (
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  occurred_at TEXT NOT NULL,
+  PRIMARY KEY (id)
+) STRICT;
+
+-- api_keys: API keys by their hash; the key itself is shown once and kept nowhere
+-- locks: nothing; undo: DROP TABLE api_keys
+CREATE TABLE IF NOT EXISTS api_keys (
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  hint TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  revoked_at TEXT,
+  PRIMARY KEY (id),
+  UNIQUE (hash)
+) STRICT;
