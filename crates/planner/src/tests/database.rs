@@ -54,6 +54,7 @@ fn check(schema: &str, expected: &Expect) {
 fn the_catalogue_knows_who_belongs_to_whom_whatever_the_order() {
     let expected = expect![[r#"
         orders.user_id -> users.id restrict
+        orders unique (order_number)
         index orders_user_id_idx (user_id)
         users unique (email)
     "#]];
@@ -68,6 +69,7 @@ fn many_to_many_goes_through_a_table_of_links() {
         "tables: [products, orders], relationships: [products_to_orders]",
         &expect![[r#"
             products unique (sku)
+            orders unique (order_number)
             order_items.order_id -> orders.id cascade
             order_items.product_id -> products.id restrict
             order_items unique (order_id, product_id)
@@ -77,6 +79,7 @@ fn many_to_many_goes_through_a_table_of_links() {
     check(
         "tables: [students, courses], relationships: [{ from: students, to: courses, kind: many_to_many, on_delete: restrict }]",
         &expect![[r#"
+            students unique (student_number)
             courses unique (slug)
             student_courses.student_id -> students.id cascade
             student_courses.course_id -> courses.id restrict
