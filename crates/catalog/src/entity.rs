@@ -1,7 +1,7 @@
 //! Entities: what a thing is called, which fields it has, what is unique about it.
 
 use serde::Deserialize;
-use vocab::{EntityName, FieldName, FieldType, TableName};
+use vocab::{EntityName, FieldFormat, FieldName, FieldType, TableName};
 
 /// A kind of thing.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -28,6 +28,8 @@ pub struct Field {
     pub name: FieldName,
     /// What it holds.
     pub field_type: FieldType,
+    /// What its values look like beside that.
+    pub format: Option<FieldFormat>,
     /// Whether it may be left out.
     pub presence: Presence,
     /// Fewest characters of a text.
@@ -68,6 +70,7 @@ struct FieldText {
     #[serde(rename = "type")]
     kind: Kind,
     max: Option<u32>,
+    format: Option<FieldFormat>,
     presence: Presence,
     sensitivity: Sensitivity,
     description: String,
@@ -114,6 +117,7 @@ impl TryFrom<FieldText> for Field {
         Ok(Self {
             name: text.name,
             field_type,
+            format: text.format,
             presence: text.presence,
             min_length: 1,
             sensitivity: text.sensitivity,

@@ -111,6 +111,17 @@ impl Catalog {
         (!self.intents.iter().any(for_another)).then_some(entity)
     }
 
+    /// Every entity, by name.
+    pub fn entities(&self) -> impl Iterator<Item = &Entity> {
+        self.entities.values()
+    }
+
+    /// The entity that a rule has for the segment.
+    #[must_use]
+    pub fn claimed_entity(&self, segment: &str) -> Option<&EntityName> {
+        self.intents.iter().filter(|intent| intent.claims(segment)).find_map(|intent| intent.entity.as_ref())
+    }
+
     /// What a field of that name most likely holds.
     #[must_use]
     pub fn word_rule(&self, name: &FieldName) -> Option<&WordRule> {

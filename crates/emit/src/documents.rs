@@ -9,11 +9,11 @@ use crate::render::{Comment, generated, render};
 use minijinja::{Value, context};
 use plan::api::RateLimitPolicy;
 use plan::database::{Column, LockClass, Nullability, Sensitivity, Table, Undo};
-use plan::procedure::{LimitKey, ResponseField, Scheme};
+use plan::procedure::{LimitKey, ResponseField, RowsFormat, Scheme};
 use plan::shape::Presence;
 use plan::{EventDeclaration, Phase, Plan, Problem};
 use std::collections::BTreeSet;
-use vocab::ColumnName;
+use vocab::{ColumnName, FieldFormat};
 
 pub fn files(plan: &Plan) -> Files {
     let outlines = outlines(plan);
@@ -103,12 +103,25 @@ fn answer_view(outline: &Outline<'_>, answer: &Success<'_>) -> Value {
     let fields: Vec<Value> = match &answer.content {
         Content::Nothing => Vec::new(),
         Content::Record(body) => body.iter().map(|field| answer_field(outline, field)).collect(),
-        Content::Page(fields) => fields.iter().map(row_field).collect(),
+        Content::Page(fields, _) => fields.iter().map(row_field).collect(),
     };
     context! {
         status => answer.status,
-        example => outline.sample_content(&answer.content).map(|content| pretty(&content)),
-        page => matches!(answer.content, Content::Page(_)),
+        example => outline.sample_content(&answer.content).map(|content| match content.as_str() {
+            Some(text) => text.trim_end().replace('\r', ""),
+            None => pretty(&content),
+        }),
+        page => match answer.content {
+            Content::Page(_, RowsFormat::Json) => Some("Each of the `items`"),
+            Content::Page(_, RowsFormat::Csv) => Some("The columns"),
+            Content::Page(_, RowsFormat::Ndjson) => Some("Each line"),
+            Content::Nothing | Content::Record(_) => None,
+        },
+        language => match answer.content {
+            Content::Page(_, RowsFormat::Csv) => "csv",
+            Content::Page(_, RowsFormat::Ndjson) => "ndjson",
+            Content::Page(_, RowsFormat::Json) | Content::Nothing | Content::Record(_) => "json",
+        },
         location => answer.location.map(|location| location.path.as_str()),
         fields,
     }
@@ -120,6 +133,11 @@ fn row_field(field: &RowField<'_>) -> Value {
         type => format!("{}{}", field.column.field_type.describe(), or_null(field.column.nullability)),
         description => field.description,
     }
+}
+
+/// What a value looks like beside its type.
+fn formed(format: Option<FieldFormat>) -> String {
+    format.map_or_else(String::new, |format| format!(", {}", format.describe()))
 }
 
 fn or_null(nullability: Nullability) -> &'static str {
@@ -170,7 +188,7 @@ fn body_fields(body: Body<'_>) -> Vec<Value> {
             if field.min_length > 1 { format!(", at least {} characters", field.min_length) } else { String::new() };
         context! {
             name => field.name.as_str(),
-            type => format!("{}{least}", field.field_type.describe()),
+            type => format!("{}{least}{}", field.field_type.describe(), formed(field.format)),
             required => match (field.presence, body) {
                 (Presence::Required, Body::Record(_)) => "yes",
                 (Presence::Required, Body::Changes(_)) => "no, and not null",

@@ -6,13 +6,14 @@ use crate::node::names::{camel_case, pascal_case};
 use crate::outline::{Body, Content, Guard, Listing, Outline, RowField, Success, Tagged, outlines};
 use plan::api::DocumentationFormat;
 use plan::database::Nullability;
-use plan::procedure::{ResponseField, Scheme};
+use plan::procedure::{ResponseField, RowsFormat, Scheme};
 use plan::shape::Presence;
 use plan::value::Comparison;
-use plan::{Plan, Problem};
+use plan::{Cache, Plan, Problem};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use vocab::FieldType;
+use vocab::field_format::BYTE_COUNT_MAX;
+use vocab::{FieldFormat, FieldType};
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -135,6 +136,14 @@ fn headers(plans: &[&Plan]) -> Value {
             "schema": text,
             "example": "\"1\"",
         },
+        "Link": {
+            "description": "The next page, where there is one: `<?...>; rel=\"next\"` (RFC 8288).",
+            "schema": text,
+        },
+        "Cache-Control": {
+            "description": "How long the answer may be kept, and by whom.",
+            "schema": text,
+        },
         "Location": {
             "description": "The path of the new record.",
             "schema": {"type": "string", "format": "uri-reference"},
@@ -242,6 +251,8 @@ impl Writer {
         let mut own: Vec<&str> = Vec::new();
         own.extend(answers.iter().any(|answer| answer.tagged == Tagged::Yes).then_some("ETag"));
         own.extend(answers.iter().any(|answer| answer.location.is_some()).then_some("Location"));
+        own.extend(answers.iter().any(|answer| matches!(answer.content, Content::Page(..))).then_some("Link"));
+        own.extend((outline.endpoint.cache != Cache::NoStore && status == 200).then_some("Cache-Control"));
         let headers = answer_headers(outline.limit.is_some(), &own);
         let mut schemas: Vec<Value> =
             answers.iter().filter_map(|answer| self.content_schema(outline, answer)).collect();
@@ -251,10 +262,15 @@ impl Writer {
             _ => json!({"oneOf": schemas}),
         };
         let example = answers.iter().find_map(|answer| outline.sample_content(&answer.content));
+        let format = answers.iter().find_map(|answer| match answer.content {
+            Content::Page(_, format) => Some(format),
+            Content::Nothing | Content::Record(_) => None,
+        });
+        let media_type = format.map_or(JSON, RowsFormat::content_type);
         json!({
             "description": status_text(status),
             "headers": headers,
-            "content": {JSON: {"schema": schema, "example": example}},
+            "content": {media_type: {"schema": schema, "example": example}},
         })
     }
 
@@ -268,7 +284,14 @@ impl Writer {
                 Some(self.component(&name, self.answer_schema(outline, body)))
             }
             (Content::Record(body), Tagged::Yes) => Some(self.component(&record, self.answer_schema(outline, body))),
-            (Content::Page(fields), _) => {
+            (Content::Page(_, RowsFormat::Csv), _) => {
+                let description = "RFC 4180 with a header row. A text that a spreadsheet would run gets a `'` before it.";
+                Some(json!({"type": "string", "description": description}))
+            }
+            (Content::Page(_, RowsFormat::Ndjson), _) => {
+                Some(json!({"type": "string", "description": "One JSON object a line."}))
+            }
+            (Content::Page(fields, RowsFormat::Json), _) => {
                 let item = self.component(&record, self.row_schema(fields));
                 let mut next =
                     json!({"type": "string", "description": "The `cursor` of the next page; null on the last."});
@@ -326,6 +349,7 @@ impl Writer {
         let mut required: Vec<&str> = Vec::new();
         for field in &body.shape().fields {
             let mut schema = type_schema(field.field_type);
+            field.format.into_iter().for_each(|format| narrow(&mut schema, format));
             if let Some(max) = field.field_type.max_length() {
                 schema["maxLength"] = max.into();
                 match field.presence {
@@ -384,6 +408,21 @@ impl Writer {
         match self.format {
             DocumentationFormat::OpenApi30 => schema["nullable"] = true.into(),
             DocumentationFormat::OpenApi31 => schema["type"] = json!([name, "null"]),
+        }
+    }
+}
+
+/// The form that values have beside their type.
+fn narrow(schema: &mut Value, format: FieldFormat) {
+    match format {
+        FieldFormat::FileName => schema["pattern"] = r"^(?!\.{1,2}$)[^/\\]+$".into(),
+        FieldFormat::MediaType => {
+            schema["pattern"] = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$".into();
+        }
+        FieldFormat::Sha256 => schema["pattern"] = "^[0-9a-f]{64}$".into(),
+        FieldFormat::ByteCount => {
+            schema["minimum"] = 0.into();
+            schema["maximum"] = BYTE_COUNT_MAX.into();
         }
     }
 }

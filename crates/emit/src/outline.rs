@@ -3,7 +3,7 @@
 
 use plan::api::Endpoint;
 use plan::database::{Column, Nullability};
-use plan::procedure::{Generated, Input, Item, LimitKey, Location, Response, ResponseField, Scheme, Step, Trigger};
+use plan::procedure::{Generated, Input, Item, LimitKey, Location, Response, ResponseField, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::{Presence, Shape};
 use plan::value::{Condition, RequestValue, Value};
@@ -92,7 +92,7 @@ pub enum Content<'a> {
     Nothing,
     Record(&'a [ResponseField]),
     /// A page of rows with these fields.
-    Page(Vec<RowField<'a>>),
+    Page(Vec<RowField<'a>>, RowsFormat),
 }
 
 /// A field of the rows of a list.
@@ -209,7 +209,7 @@ fn success<'a>(
             tagged: if tag.is_some() { Tagged::Yes } else { Tagged::No },
             location: location.as_ref(),
         }),
-        Response::Rows { slot } => {
+        Response::Rows { slot, format } => {
             let query = items.iter().find_map(|item| match item {
                 Item::Let(bound, Step::Read { query, .. }) if bound == slot => Some(query),
                 _ => None,
@@ -222,7 +222,7 @@ fn success<'a>(
                 }
                 Output::Related { .. } => None,
             });
-            let content = Content::Page(fields.collect());
+            let content = Content::Page(fields.collect(), *format);
             Some(Success { status: 200, content, tagged: Tagged::Yes, location: None })
         }
         Response::Problem(_) | Response::Redirect(_) | Response::Done => None,
@@ -318,7 +318,7 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
                 values.extend(location.as_ref().map(|location| &location.key));
             }
             Item::Exit(Response::Redirect(value), _) => values.push(value),
-            Item::Match(slot, _) | Item::Exit(Response::Rows { slot }, _) => {
+            Item::Match(slot, _) | Item::Exit(Response::Rows { slot, .. }, _) => {
                 found.insert(slot.clone());
             }
             Item::Transaction(_) | Item::Exit(Response::Problem(_) | Response::Done, _) => {}
@@ -395,6 +395,7 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         Step::Authorize { .. }
         | Step::Limit { .. }
         | Step::Validate(_)
+        | Step::Ping
         | Step::Generate(_)
         | Step::VerifySignature { .. } => {}
     }
@@ -458,7 +459,7 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         Step::Validate(Input::Parameters(_) | Input::Listing(_) | Input::Selection(_)) => {
             vec![Problem::ValidationFailed]
         }
-        Step::Read { .. } => vec![Problem::Unavailable],
+        Step::Read { .. } | Step::Ping => vec![Problem::Unavailable],
         Step::Write(write) => {
             let conflict = may_conflict(plan, items, write).then_some(Problem::Conflict);
             std::iter::once(Problem::Unavailable).chain(conflict).collect()
@@ -609,6 +610,7 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
         Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } | Step::VerifySignature { .. } => Held::Outcome,
         Step::Limit { .. }
+        | Step::Ping
         | Step::Validate(Input::Listing(_) | Input::Selection(_))
         | Step::Generate(_)
         | Step::Digest(_)
@@ -655,6 +657,23 @@ pub fn sample(field_type: FieldType) -> serde_json::Value {
     }
 }
 
+/// One row, as text where the page is no JSON document.
+fn sample_page(row: serde_json::Map<String, serde_json::Value>, format: RowsFormat) -> serde_json::Value {
+    match format {
+        RowsFormat::Json => serde_json::json!({"items": [row], "next": null}),
+        RowsFormat::Ndjson => format!("{}\n", serde_json::Value::Object(row)).into(),
+        RowsFormat::Csv => {
+            let cell = |value: &serde_json::Value| {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+            };
+            let names: Vec<&str> = row.keys().map(String::as_str).collect();
+            let cells: Vec<String> = row.values().map(cell).collect();
+            format!("{}\r\n{}\r\n", names.join(","), cells.join(",")).into()
+        }
+    }
+}
+
 impl Outline<'_> {
     /// Whether an answer may be spared a caller who has it: a tagged answer to `GET`.
     pub fn is_spared(&self) -> bool {
@@ -666,13 +685,13 @@ impl Outline<'_> {
         match content {
             Content::Nothing => None,
             Content::Record(body) => Some(self.sample_answer(body)),
-            Content::Page(fields) => {
+            Content::Page(fields, format) => {
                 let fields = fields.iter().map(|field| {
                     let known = self.example.get(field.name.as_str()).cloned();
                     (field.name.to_string(), known.unwrap_or_else(|| sample(field.column.field_type)))
                 });
-                let row = serde_json::Value::Object(fields.collect());
-                Some(serde_json::json!({"items": [row], "next": null}))
+                let row: serde_json::Map<_, _> = fields.collect();
+                Some(sample_page(row, *format))
             }
         }
     }

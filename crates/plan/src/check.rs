@@ -137,7 +137,11 @@ impl Checker {
             | (StepPlace::Inside, Surroundings::Transaction) => {}
         }
         match step {
-            Step::Authorize { .. } | Step::Limit { .. } | Step::Generate(_) | Step::VerifySignature { .. } => {}
+            Step::Authorize { .. }
+            | Step::Limit { .. }
+            | Step::Ping
+            | Step::Generate(_)
+            | Step::VerifySignature { .. } => {}
             Step::Validate(
                 Input::Body(_) | Input::Changes(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_),
             ) => {}
@@ -224,7 +228,7 @@ impl Checker {
                 tag.iter().for_each(|tag| self.value(tag, slots));
                 location.iter().for_each(|location| self.value(&location.key, slots));
             }
-            Response::Rows { slot } => self.slot(slot, slots),
+            Response::Rows { slot, .. } => self.slot(slot, slots),
             Response::Redirect(value) => self.value(value, slots),
             Response::Problem(_) | Response::Done => {}
         }

@@ -10,6 +10,8 @@ pub const ANY: &str = "${any}";
 pub const API_KEY: &str = "${api_key}";
 /// In the path of a request, or in an expected body: the id of what the request before made.
 pub const ID: &str = "${id}";
+/// In the path of a request: the id of what the request before that made.
+pub const PARENT: &str = "${parent}";
 /// In a body: another short text in every request, for values that must be unique.
 pub const UNIQUE: &str = "${unique}";
 /// A key of the right shape, with the right checksum, that nobody was given.
@@ -26,6 +28,9 @@ pub struct HttpCase {
     /// How often the request is sent; the last answer is compared.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub repeat: u32,
+    /// A request that is sent once before all others; its answer must be 2xx, and the `id` of its body stands for [`PARENT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<CaseRequest>,
     /// A request that is sent once before; its answer must be 2xx, and the `id` of its body stands for [`ID`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<CaseRequest>,
@@ -66,6 +71,9 @@ pub struct Expectation {
     /// A JSON body. Of objects the given keys are compared, arrays are compared whole; [`ANY`] means present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<serde_json::Value>,
+    /// A body that is no JSON, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 fn once() -> u32 {
@@ -145,6 +153,11 @@ impl Expectation {
                 Some(_) => {}
             }
         }
+        if let Some(wanted) = &self.text
+            && wanted.as_bytes() != answer.body
+        {
+            found.push(format!("the body is {:?} instead of {wanted:?}", String::from_utf8_lossy(&answer.body)));
+        }
         if let Some(wanted) = &self.body {
             match serde_json::from_slice(&answer.body) {
                 Ok(got) => compare("", &with_id(wanted, id), &got, &mut found),
@@ -199,7 +212,7 @@ mod tests {
     }
 
     fn expectation(body: serde_json::Value) -> Expectation {
-        Expectation { status: 200, headers: BTreeMap::new(), body: Some(body) }
+        Expectation { status: 200, headers: BTreeMap::new(), body: Some(body), text: None }
     }
 
     #[test]

@@ -661,7 +661,7 @@ fn filtered_list() {
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Listing(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),
-            Item::Exit(Response::Rows { slot: slot("rows") }, Writes::Keep),
+            Item::Exit(Response::Rows { slot: slot("rows"), format: RowsFormat::Json }, Writes::Keep),
         ],
     );
     check(
@@ -699,7 +699,7 @@ fn graphql_operation() {
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Selection(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),
-            Item::Exit(Response::Rows { slot: slot("rows") }, Writes::Keep),
+            Item::Exit(Response::Rows { slot: slot("rows"), format: RowsFormat::Json }, Writes::Keep),
         ],
     };
     check(

@@ -2,15 +2,17 @@
 //! procedures, so a behaviour needs no list of its own.
 
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
-use plan::http_case::{ANY, API_KEY, CaseRequest, Expectation, HttpCase, ID, MAX_REPEAT, UNIQUE, UNKNOWN_API_KEY};
-use plan::procedure::{Input, Item, Response, Scheme, Step, Trigger};
+use plan::http_case::{
+    ANY, API_KEY, CaseRequest, Expectation, HttpCase, ID, MAX_REPEAT, PARENT, UNIQUE, UNKNOWN_API_KEY,
+};
+use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Holes, OnConflict, Write};
 use plan::shape::{Presence, Shape};
 use plan::value::Value;
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use vocab::{FieldType, TableName};
+use vocab::{FieldFormat, FieldType, TableName};
 
 /// A key that no record has.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -35,6 +37,9 @@ struct Asker<'a> {
     policy: Option<&'a RateLimitPolicy>,
     /// A body that is accepted, however often; null where there is none.
     right: Json,
+    /// A request that makes what the records of this endpoint belong to, and where its id stands in the path.
+    parent: Option<CaseRequest>,
+    parent_parameter: Option<&'a str>,
     /// A request that makes a record for this endpoint to work on.
     before: Option<CaseRequest>,
 }
@@ -46,13 +51,35 @@ impl<'a> Asker<'a> {
             Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
             _ => None,
         });
-        let before = path.rsplit_once("/{").and_then(|(collection, _)| {
+        let maker = |collection: &str| {
             let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && answers_id(other);
             let maker = api.endpoints.iter().find(creates)?;
             Some(request("POST", collection, scheme_of(maker)).with_body(&acceptable(maker, tables)))
+        };
+        let (collection, is_item) = match path.strip_suffix('}').and_then(|path| path.rsplit_once("/{")) {
+            Some((collection, _)) => (collection, true),
+            None => (path, false),
+        };
+        let nested = collection.split_once("/{").and_then(|(outer, rest)| Some((outer, rest.split_once('}')?.0)));
+        let parent = nested.and_then(|(outer, _)| maker(outer));
+        let parent_parameter = nested.map(|(_, parameter)| parameter);
+        let before = maker(collection).filter(|_| is_item).map(|mut request| {
+            request.path = in_parent(&request.path, parent_parameter, parent.is_some());
+            request
         });
         let right = acceptable(endpoint, tables);
-        Some(Self { method, path, endpoint, scheme: scheme_of(endpoint), policy, right, before })
+        let scheme = scheme_of(endpoint);
+        Some(Self { method, path, endpoint, scheme, policy, right, parent, parent_parameter, before })
+    }
+
+    fn is_item(&self) -> bool {
+        self.path.ends_with('}')
+    }
+
+    /// Whether a right request can be made: what it works on, and what that belongs to, can be made before.
+    fn can_be_right(&self) -> bool {
+        let has_record = !self.is_item() || self.before.is_some();
+        has_record && (self.parent.is_some() || !asks_for_parent(&self.endpoint.procedure.body))
     }
 
     fn cases(&self) -> Vec<HttpCase> {
@@ -62,9 +89,9 @@ impl<'a> Asker<'a> {
             Some(Item::Exit(Response::Answer { status, body, tag, .. }, _)) => {
                 cases.extend(self.answers(*status, body.iter().map(|field| field.name.as_str()), tag.as_ref()));
             }
-            Some(Item::Exit(Response::Rows { .. }, _)) => {
-                let request = self.request();
-                cases.push(self.case("lists", request, 200).with_body(&json!({"items": ANY, "next": ANY})));
+            Some(Item::Exit(Response::Rows { format, .. }, _)) => {
+                cases.extend(self.can_be_right().then(|| self.page("lists", self.request(), *format)));
+                cases.extend(asks_for_parent(body).then(|| self.missing()));
             }
             _ => {}
         }
@@ -85,8 +112,7 @@ impl<'a> Asker<'a> {
 
     /// The right request, and what a record's version decides.
     fn answers<'n>(&self, status: u16, fields: impl Iterator<Item = &'n str>, tag: Option<&Value>) -> Vec<HttpCase> {
-        let is_item = self.path.contains('{');
-        if is_item && self.before.is_none() {
+        if !self.can_be_right() {
             return vec![self.missing()];
         }
         let request = || match &self.right {
@@ -101,8 +127,9 @@ impl<'a> Asker<'a> {
         if tag.is_some() {
             right.expect.headers.insert("etag".to_owned(), ANY.to_owned());
         }
-        if !is_item {
-            return vec![right];
+        if !self.is_item() {
+            let missing = asks_for_parent(&self.endpoint.procedure.body).then(|| self.missing());
+            return std::iter::once(right).chain(missing).collect();
         }
         if tag.is_some() {
             right = right.with_body(&json!({"id": ID}));
@@ -113,6 +140,12 @@ impl<'a> Asker<'a> {
             request
         };
         let mut cases = vec![right, self.missing()];
+        cases.extend(self.parent_parameter.map(|parameter| {
+            let mut elsewhere = request();
+            elsewhere.path = self.path.replace(&format!("{{{parameter}}}"), NOBODY);
+            elsewhere.path = with_key(&elsewhere.path, ID);
+            self.problem_of_record("knows no such record of something else", elsewhere, Problem::NotFound)
+        }));
         if self.method == "GET" {
             cases.push(self.case(
                 "is not modified for whoever has the version",
@@ -133,19 +166,25 @@ impl<'a> Asker<'a> {
             example => self.request().with_body(example),
         };
         request.path = self.path_with(NOBODY);
-        let mut case = self.problem("knows no record of another key", request, Problem::NotFound);
-        case.before = None;
-        case
+        let shows = if self.is_item() { "knows no record of another key" } else { "knows nothing else it could belong to" };
+        self.problem(shows, request, Problem::NotFound)
     }
 
     fn path_with(&self, key: &str) -> String {
-        self.path
-            .rsplit_once("/{")
-            .map_or_else(|| self.path.to_owned(), |(collection, _)| format!("{collection}/{key}"))
+        with_key(&in_parent(self.path, self.parent_parameter, self.parent.is_some()), key)
     }
 
     fn request(&self) -> CaseRequest {
         request(self.method, &self.path_with(ID), self.scheme)
+    }
+
+    fn page(&self, shows: &str, request: CaseRequest, format: RowsFormat) -> HttpCase {
+        let mut case = self.case(shows, request, 200);
+        case.expect.headers.insert("content-type".to_owned(), format.content_type().to_owned());
+        match format {
+            RowsFormat::Json => case.with_body(&json!({"items": ANY, "next": ANY})),
+            RowsFormat::Csv | RowsFormat::Ndjson => case,
+        }
     }
 
     /// A case named after what it shows. An answer of a limited route carries the limit's headers.
@@ -158,19 +197,27 @@ impl<'a> Asker<'a> {
         HttpCase {
             name: format!("{} {} {shows}", self.method, self.path),
             repeat: 1,
+            parent: self.parent.clone(),
             before: self.before.clone(),
             request,
-            expect: Expectation { status, headers, body: None },
+            expect: Expectation { status, headers, body: None, text: None },
         }
     }
 
     fn problem(&self, shows: &str, request: CaseRequest, problem: Problem) -> HttpCase {
-        let mut case = self.case(shows, request, problem.status());
         // Only the version of a record that is there can be another one.
-        if problem != Problem::PreconditionFailed {
-            case.before = None;
-            case.request.path = case.request.path.replace(ID, NOBODY);
+        if problem == Problem::PreconditionFailed {
+            return self.problem_of_record(shows, request, problem);
         }
+        let mut case = self.problem_of_record(shows, request, problem);
+        (case.parent, case.before) = (None, None);
+        case.request.path = case.request.path.replace(PARENT, NOBODY).replace(ID, NOBODY);
+        case
+    }
+
+    /// A problem that only a record which is there can have.
+    fn problem_of_record(&self, shows: &str, request: CaseRequest, problem: Problem) -> HttpCase {
+        let mut case = self.case(shows, request, problem.status());
         case.expect.headers.insert("content-type".to_owned(), "application/problem+json".to_owned());
         case.with_body(&json!({"type": problem.type_uri(), "status": problem.status()}))
     }
@@ -214,6 +261,16 @@ impl<'a> Asker<'a> {
         let mut cases = Vec::new();
         for field in &shape.fields {
             let name = field.name.as_str();
+            if let Some(format) = field.format {
+                let (value, code): (Json, &str) = match format {
+                    FieldFormat::FileName => ("../secrets".into(), "format"),
+                    FieldFormat::MediaType => ("pdf".into(), "format"),
+                    FieldFormat::Sha256 => ("ABC".into(), "format"),
+                    FieldFormat::ByteCount => ((-1).into(), "range"),
+                };
+                let shows = format!("refuses a value of `{name}` that is not {}", format.describe());
+                cases.push(self.invalid(&shows, with(name, value), vec![entry(name, code)]));
+            }
             let (shows, value, code): (&str, Json, &str) = match field.field_type {
                 FieldType::Email => ("that is no e-mail address", "nobody".into(), "format"),
                 FieldType::Phone => ("that is no telephone number", "none".into(), "format"),
@@ -258,9 +315,13 @@ impl<'a> Asker<'a> {
             ),
             self.invalid("refuses a parameter given twice", with("limit=1&limit=2"), wrong("limit", "repeated")),
         ];
-        if let Some(sort) = holes.sorts.last() {
+        let format = self.endpoint.procedure.body.iter().find_map(|item| match item {
+            Item::Exit(Response::Rows { format, .. }, _) => Some(*format),
+            _ => None,
+        });
+        if let (Some(sort), Some(format), true) = (holes.sorts.last(), format, self.can_be_right()) {
             let sorted = with(&format!("sort=-{sort}&limit=1"));
-            cases.push(self.case("lists in another order", sorted, 200).with_body(&json!({"items": ANY, "next": ANY})));
+            cases.push(self.page("lists in another order", sorted, format));
         }
         cases
     }
@@ -299,6 +360,29 @@ impl<'a> Asker<'a> {
         case.repeat = repeat;
         Some(case)
     }
+}
+
+/// The path with the id of what was made for it to belong to, or with the key of nothing that anybody knows.
+fn in_parent(path: &str, parameter: Option<&str>, is_made: bool) -> String {
+    let key = if is_made { PARENT } else { NOBODY };
+    parameter.map_or_else(|| path.to_owned(), |parameter| path.replace(&format!("{{{parameter}}}"), key))
+}
+
+/// The path with a key in the place of its last parameter.
+fn with_key(path: &str, key: &str) -> String {
+    match path.strip_suffix('}').and_then(|path| path.rsplit_once("/{")) {
+        Some((collection, _)) => format!("{collection}/{key}"),
+        None => path.to_owned(),
+    }
+}
+
+/// Whether the items end with 404 where what the records belong to is not there.
+fn asks_for_parent(items: &[Item]) -> bool {
+    items.iter().any(|item| match item {
+        Item::Let(slot, Step::Read { .. }) => slot.as_str() == "parent",
+        Item::Transaction(body) => asks_for_parent(body),
+        Item::Let(..) | Item::Do(_) | Item::Match(..) | Item::Exit(..) => false,
+    })
 }
 
 /// The example, with another value in every request where the insert cannot take the same one twice.

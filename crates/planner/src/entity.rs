@@ -1,9 +1,11 @@
 //! The entity behind an endpoint: one that the catalogue knows, or one made from the fields that the task names.
 
 use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
-use crate::intent::{Inferred, infer, target};
+use crate::behaviour::WorksOn;
+use crate::intent::{Inferred, target};
+use crate::subject::{Known, entity_name};
 use catalog::{Catalog, Entity, Field, Presence, Sensitivity};
-use spec::{ApiRequirements, Endpoint, FieldRule, RuleValue};
+use spec::{Endpoint, FieldRule, RuleValue, closest};
 use vocab::{Diagnostic, EntityName, FieldName, FieldType, TableName};
 
 /// Columns that every table of an entity has besides its fields.
@@ -19,37 +21,40 @@ pub struct Resolved {
     pub made: Vec<(FieldName, FieldType, String)>,
 }
 
-pub fn resolve(
-    endpoint: &Endpoint,
-    requirements: &ApiRequirements,
-    inferred: &Inferred<'_>,
-    catalog: &Catalog,
-) -> Result<Resolved, Vec<Diagnostic>> {
+pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> Result<Resolved, Vec<Diagnostic>> {
+    if inferred.behaviour.works_on == WorksOn::Nothing {
+        return Ok(Resolved { entity: nothing(inferred.behaviour.name), made: Vec::new() });
+    }
     let segment = target(&endpoint.path).map_or("", |target| target.segment);
-    let stated = stated_fields(segment, endpoint, requirements, inferred, catalog);
-    let named = inferred.intent.entity.as_ref().and_then(|name| catalog.entity(name));
-    match named.or_else(|| catalog.entity_of_segment(segment)) {
-        Some(known) => extended(known, &stated, catalog),
-        None => made_of_fields(segment, endpoint, &stated, catalog),
+    let name = entity_name(endpoint, inferred, known.catalog);
+    let same = name.as_ref().map_or_else(Vec::new, |name| known.same(name));
+    let stated = stated_fields(endpoint, &same);
+    let mut resolved = match name.as_ref().and_then(|name| known.catalog.entity(name)) {
+        Some(entity) => extended(entity, &stated, known.catalog)?,
+        None => {
+            let names = name.and_then(|name| Some((known.table_name(&name)?, name)));
+            made_of_fields(segment, names, endpoint, &stated, known.catalog)?
+        }
+    };
+    add_parents(&mut resolved, &same, known);
+    Ok(resolved)
+}
+
+/// Stands where an endpoint has no entity; nothing is kept of it.
+fn nothing(name: &str) -> Entity {
+    Entity {
+        entity: EntityName::parse(name).expect("a behaviour's name"),
+        table: TableName::parse(name).expect("a behaviour's name"),
+        comment: String::new(),
+        unique: Vec::new(),
+        fields: Vec::new(),
     }
 }
 
-/// What the endpoints of one name validate: together they describe one entity. An endpoint whose rule names its entity
-/// describes that one alone.
-fn stated_fields<'a>(
-    segment: &str,
-    endpoint: &'a Endpoint,
-    requirements: &'a ApiRequirements,
-    inferred: &Inferred<'_>,
-    catalog: &Catalog,
-) -> Vec<&'a FieldRule> {
-    let is_same = |other: &&Endpoint| {
-        target(&other.path).is_some_and(|target| target.segment == segment)
-            && infer(other, catalog).is_ok_and(|other| other.intent.entity == inferred.intent.entity)
-    };
+/// What the endpoints of one entity validate: together they describe it.
+fn stated_fields<'a>(endpoint: &'a Endpoint, same: &[&'a Endpoint]) -> Vec<&'a FieldRule> {
     let mut rules: Vec<&FieldRule> = Vec::new();
-    let others = requirements.endpoints.iter().filter(is_same).flat_map(|other| &other.validation);
-    for rule in endpoint.validation.iter().chain(others) {
+    for rule in endpoint.validation.iter().chain(same.iter().flat_map(|other| &other.validation)) {
         match rules.iter_mut().find(|known| known.name.value == rule.name.value) {
             Some(known) if known.rules.is_empty() => *known = rule,
             Some(_) => {}
@@ -57,6 +62,30 @@ fn stated_fields<'a>(
         }
     }
     rules
+}
+
+/// What its records belong to, as the paths of the task say. It may be empty: other paths make records that belong to nothing.
+fn add_parents(resolved: &mut Resolved, same: &[&Endpoint], known: &Known<'_>) {
+    for other in same {
+        let Some(parent) = target(&other.path).and_then(|target| target.parent) else { continue };
+        let Some(name) = known.parent_field(parent) else { continue };
+        if resolved.entity.fields.iter().any(|field| field.name == name) {
+            continue;
+        }
+        // Whoever sends the key may have it from another system.
+        let field_type = FieldType::Line { max: LINE_MAX };
+        resolved.made.push((name.clone(), field_type, format!("the path `{}`", other.path)));
+        resolved.entity.fields.push(Field {
+            name,
+            field_type,
+            format: None,
+            presence: Presence::Optional,
+            min_length: 1,
+            sensitivity: Sensitivity::Plain,
+            description: format!("The `id` of the {} it belongs to.", singular(&snake_case(parent.segment)).replace('_', " ")),
+            example: "019c0f3e-7b1a-7c3d-8e5f-0123456789ab".to_owned(),
+        });
+    }
 }
 
 /// A known entity with the fields that the task adds to it. They may be empty: rows of other tasks do not have them.
@@ -92,18 +121,13 @@ fn refuse(rule: &FieldRule, catalog: &Catalog) -> Result<(), Vec<Diagnostic>> {
 
 fn made_of_fields(
     segment: &str,
+    names: Option<(TableName, EntityName)>,
     endpoint: &Endpoint,
     stated: &[&FieldRule],
     catalog: &Catalog,
 ) -> Result<Resolved, Vec<Diagnostic>> {
-    let table = snake_case(segment);
-    let names = TableName::parse(&table).ok().zip(EntityName::parse(&singular(&table)).ok());
     let (Some((table, entity)), false) = (names, stated.is_empty()) else {
-        let message = format!("nothing tells which fields `{segment}` have");
-        return Err(vec![
-            Diagnostic::error(NOT_INFERRED, message, &endpoint.place)
-                .with_help("name them at the endpoint that creates them: `validation: [\"title\", \"description\"]`"),
-        ]);
+        return Err(vec![no_fields(segment, endpoint, catalog)]);
     };
     let mut made = Vec::new();
     let mut fields = Vec::new();
@@ -113,8 +137,25 @@ fn made_of_fields(
         made.push((field.name.clone(), field.field_type, reason));
         fields.push(field);
     }
-    let comment = format!("what {segment} are is said by the task");
+    let comment = format!("what {} are is said by the task", table.as_str().replace('_', " "));
     Ok(Resolved { entity: Entity { entity, table, comment, unique: Vec::new(), fields }, made })
+}
+
+/// Nothing tells the fields. The names of the catalogue are near at hand, and so is `validation`.
+fn no_fields(segment: &str, endpoint: &Endpoint, catalog: &Catalog) -> Diagnostic {
+    let fields = "`validation: [\"title\", \"description\"]`";
+    if let Some(stated) = &endpoint.entity {
+        let known: Vec<&str> = catalog.entities().map(|entity| entity.entity.as_str()).collect();
+        let meant = closest(stated.value.as_str(), &known)
+            .map_or_else(String::new, |meant| format!("did you mean `entity: {meant}`? else "));
+        let message = format!("nothing tells which fields `{}` has", stated.value);
+        return Diagnostic::error(NOT_INFERRED, message, &stated.place)
+            .with_help(format!("{meant}name them at the endpoint that creates it: {fields}"));
+    }
+    let claimed = catalog.claimed_entity(segment);
+    let known = claimed.map_or_else(String::new, |entity| format!("add `entity: {entity}` if that is meant, or "));
+    Diagnostic::error(NOT_INFERRED, format!("nothing tells which fields `{segment}` have"), &endpoint.place)
+        .with_help(format!("{known}name them at the endpoint that creates them: {fields}"))
 }
 
 /// A field from its rules, or from the words of its name. A field in a list must be there; one in a map says so itself.
@@ -147,6 +188,7 @@ fn field(rule: &FieldRule, catalog: &Catalog) -> (Field, String) {
     let field = Field {
         name: rule.name.value.clone(),
         field_type,
+        format: None,
         presence,
         min_length: length("min_length").unwrap_or(1),
         sensitivity: match field_type {
@@ -206,7 +248,7 @@ pub fn snake_case(segment: &str) -> String {
 }
 
 /// `companies` -> `company`, `boxes` -> `box`, `orders` -> `order`; a word that is no plural stays.
-fn singular(word: &str) -> String {
+pub fn singular(word: &str) -> String {
     if let Some(stem) = word.strip_suffix("ies").filter(|stem| stem.len() > 1) {
         return format!("{stem}y");
     }

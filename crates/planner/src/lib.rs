@@ -7,7 +7,9 @@ mod cases;
 mod codes;
 mod entity;
 mod intent;
+mod overrides;
 mod schema;
+mod subject;
 
 #[cfg(test)]
 mod tests;

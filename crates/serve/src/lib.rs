@@ -8,6 +8,7 @@ mod body;
 mod listen;
 mod listing;
 mod metrics;
+mod page;
 mod program;
 mod rate_limit;
 mod refusal_stream;

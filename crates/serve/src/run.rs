@@ -6,12 +6,14 @@ use crate::api_key::ApiKeys;
 use crate::body::read_json;
 use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
+use crate::page::{self, Page};
 use crate::program::{Bound, Expression, List, Operation, Program, Question};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use bytes::Bytes;
 use http::HeaderMap;
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use plan::Problem;
 use plan::procedure::{LimitKey, Outcome, Writes};
 use plan::query::Output;
@@ -20,10 +22,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
-use vocab::{ColumnName, Datum, FieldType, sha256_hex};
+use vocab::{ColumnName, Datum, FieldType};
 
-/// Characters of a list's digest that make its tag.
-const LIST_TAG_LENGTH: usize = 32;
+/// What is written otherwise in a segment of a path; as `encodeURIComponent` has it.
+const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// What a request is served with.
 pub(crate) struct Surroundings<'a> {
@@ -93,13 +104,6 @@ enum Slot {
     Page(Box<Page>),
 }
 
-/// Some rows of a list, and the cursor to those behind them.
-#[derive(Debug, Clone)]
-struct Page {
-    rows: Vec<Row>,
-    next: Option<String>,
-}
-
 /// The slots of one run, and what was emitted in it.
 struct Frame {
     slots: Vec<Slot>,
@@ -165,6 +169,16 @@ where
                     Operation::ValidateListing { slot, check } => {
                         let asked = check.asked(&frame.facts.query).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Asked(Box::new(asked)));
+                    }
+                    Operation::ValidateParameters { slot, check } => {
+                        let record = check.parameters(&frame.facts.parameters).map_err(Refusal::validation_failed)?;
+                        frame.set(*slot, Slot::Record(record));
+                    }
+                    Operation::Ping => {
+                        if let Err(error) = self.surroundings.store.ping().await {
+                            tracing::warn!(request_id = frame.facts.request_id, error = %error, "the database does not answer");
+                            return Err(Problem::Unavailable.into());
+                        }
                     }
                     Operation::Transaction(operations) => {
                         let flow = self.transaction(Arc::clone(operations), frame).await?;
@@ -280,6 +294,8 @@ fn data_block<'b>(
                 | Operation::Validate { .. }
                 | Operation::ValidateChanges { .. }
                 | Operation::ValidateListing { .. }
+                | Operation::ValidateParameters { .. }
+                | Operation::Ping
                 | Operation::Transaction(_) => unreachable!("a checked procedure has no such step in a transaction"),
             }
         }
@@ -331,6 +347,8 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::Validate { .. }
         | Operation::ValidateChanges { .. }
         | Operation::ValidateListing { .. }
+        | Operation::ValidateParameters { .. }
+        | Operation::Ping
         | Operation::Transaction(_)
         | Operation::Match { .. }
         | Operation::Answer { .. }
@@ -389,32 +407,28 @@ impl Frame {
                     answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
                 }
                 if let Some((path, key)) = &parts.location {
-                    answer.headers.push(("location", format!("{path}{}", text(&self.value(key)))));
+                    answer.headers.push(("location", format!("{}{}", self.filled(path), text(&self.value(key)))));
                 }
                 Flow::Exit(answer, *writes)
             }
-            Operation::Rows { slot, fields, writes } => {
+            Operation::Rows { slot, columns, format, writes } => {
                 let Slot::Page(page) = &self.slots[*slot] else {
                     unreachable!("a checked procedure answers with the rows of a list")
                 };
-                let items: Vec<serde_json::Value> = page
-                    .rows
-                    .iter()
-                    .map(|row| {
-                        fields.iter().zip(row).map(|(name, datum)| (name.to_string(), datum.to_json())).collect()
-                    })
-                    .collect();
-                let body = serde_json::json!({"items": items, "next": page.next}).to_string();
-                let tag = quoted(&sha256_hex(body.as_bytes())[..LIST_TAG_LENGTH]);
-                let mut answer = Answer::json(200, body);
-                answer.headers.push(("etag", tag));
-                Flow::Exit(answer, *writes)
+                Flow::Exit(page::answer(page, columns, *format, &self.facts.query), *writes)
             }
             Operation::Problem { problem, writes } => {
                 Flow::Exit(Refusal::from(*problem).into_answer(&self.facts.request_id), *writes)
             }
             _ => unreachable!("called for exits only"),
         }
+    }
+
+    /// The path with this request's parameters in it.
+    fn filled(&self, path: &str) -> String {
+        self.facts.parameters.iter().fold(path.to_owned(), |path, (name, value)| {
+            path.replace(&format!("{{{name}}}"), &percent_encode(value.as_bytes(), IN_SEGMENT).to_string())
+        })
     }
 
     fn binds(&self, statement: &Bound) -> Vec<Datum> {

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
 use plan::procedure::Trigger;
-use plan::{Plan, Problem, RateLimitPolicy};
+use plan::{Cache, Plan, Problem, RateLimitPolicy};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ struct Route {
 
 #[derive(Clone)]
 enum Target {
-    Procedure { program: Arc<Program>, keys: Arc<ApiKeys>, store: Store },
+    Procedure { program: Arc<Program>, keys: Arc<ApiKeys>, store: Store, cache: Cache },
     Health,
     Ready,
     Metrics,
@@ -117,8 +117,12 @@ impl Service {
                 if targets.iter().any(|(known, _)| *known == method) {
                     return Err(taken());
                 }
-                let target =
-                    Target::Procedure { program: Arc::new(program), keys: Arc::clone(&keys), store: store.clone() };
+                let target = Target::Procedure {
+                    program: Arc::new(program),
+                    keys: Arc::clone(&keys),
+                    store: store.clone(),
+                    cache: endpoint.cache,
+                };
                 if method == Method::GET {
                     targets.push((Method::HEAD, target.clone()));
                 }
@@ -170,7 +174,8 @@ impl Service {
             Ok((target, counters, parameters)) => {
                 facts.parameters = parameters;
                 let (answer, limit) = self.target(target, &parts.headers, &mut body, facts).await;
-                (Some(counters), unless_known(answer, &parts.method, &parts.headers), limit)
+                let answer = unless_known(answer, &parts.method, &parts.headers);
+                (Some(counters), target.kept(answer), limit)
             }
         };
         let response = response(answer, limit, &request_id);
@@ -224,7 +229,7 @@ impl Service {
         B: Body<Data = Bytes, Error: Send> + Unpin + Send,
     {
         match target {
-            Target::Procedure { program, keys, store } => {
+            Target::Procedure { program, keys, store, .. } => {
                 let surroundings = Surroundings { store, keys, metrics: &self.metrics };
                 let request_id = facts.request_id.clone();
                 let mut run = Run::new(&surroundings, headers, body);
@@ -261,6 +266,21 @@ impl Service {
             }
         }
         Answer::json(200, r#"{"status":"ready","checks":{"database":"ok"}}"#)
+    }
+}
+
+impl Target {
+    /// The answer with the headers that say how long it may be kept: only a success may be kept at all.
+    fn kept(&self, mut answer: Answer) -> Answer {
+        let cache = match self {
+            Self::Procedure { cache, .. } if matches!(answer.status, 200 | 304) => *cache,
+            Self::Procedure { .. } | Self::Health | Self::Ready | Self::Metrics | Self::OpenApi => Cache::NoStore,
+        };
+        if cache != Cache::NoStore {
+            answer.headers.push(("cache-control", cache.header()));
+            answer.headers.extend(cache.vary().map(|vary| ("vary", vary.to_owned())));
+        }
+        answer
     }
 }
 
@@ -317,7 +337,9 @@ fn unless_known(answer: Answer, method: &Method, headers: &HeaderMap) -> Answer 
     let tag = answer.headers.iter().find(|(name, _)| *name == "etag").map(|(_, tag)| tag);
     match (tag, header(headers, "if-none-match")) {
         (Some(tag), Some(known)) if names_tag(&known, tag, Weak::Same) => {
-            Answer { headers: answer.headers, ..Answer::empty(304) }
+            // RFC 9110, 15.4.5: what guides caches, and nothing else.
+            let headers = answer.headers.into_iter().filter(|(name, _)| *name == "etag").collect();
+            Answer { headers, ..Answer::empty(304) }
         }
         _ => answer,
     }

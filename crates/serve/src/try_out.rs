@@ -4,7 +4,7 @@ use crate::service::Service;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use plan::http_case::{API_KEY, Answer, CaseRequest, HttpCase, ID, UNIQUE};
+use plan::http_case::{API_KEY, Answer, CaseRequest, HttpCase, ID, PARENT, UNIQUE};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,13 +15,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// When the case is no HTTP request.
 pub async fn try_case(service: &Service, case: &HttpCase, api_key: &str) -> Result<Vec<String>, http::Error> {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let mut known = Known { api_key: api_key.to_owned(), id: None };
-    if let Some(before) = &case.before {
+    let mut known = Known { api_key: api_key.to_owned(), parent: None, id: None };
+    for (before, is_parent) in [(&case.parent, true), (&case.before, false)] {
+        let Some(before) = before else { continue };
         let answer = reduce(service.handle(request(before, &known)?, address).await).await;
-        known.id = answer.id();
         if !(200..300).contains(&answer.status) {
             return Ok(vec![format!("the request before was answered {}", answer.status)]);
         }
+        *(if is_parent { &mut known.parent } else { &mut known.id }) = answer.id();
     }
     let mut differences = Vec::new();
     for _ in 0..case.repeat {
@@ -34,11 +35,16 @@ pub async fn try_case(service: &Service, case: &HttpCase, api_key: &str) -> Resu
 /// What stands for the placeholders of a case.
 struct Known {
     api_key: String,
+    parent: Option<String>,
     id: Option<String>,
 }
 
 fn request(sent: &CaseRequest, known: &Known) -> Result<Request<Full<Bytes>>, http::Error> {
-    let path = known.id.as_ref().map_or_else(|| sent.path.clone(), |id| sent.path.replace(ID, id));
+    let made = [(PARENT, &known.parent), (ID, &known.id)];
+    let path = made.into_iter().fold(sent.path.clone(), |path, (placeholder, id)| match id {
+        Some(id) => path.replace(placeholder, id),
+        None => path,
+    });
     let mut request = Request::builder().method(sent.method.as_str()).uri(path).header("host", "localhost");
     let stated = sent.headers.contains_key("content-type");
     if sent.body.is_some() && !stated {

@@ -2,8 +2,9 @@
 
 use plan::shape::{Presence, Shape, ShapeField};
 use serde_json::Value as Json;
+use vocab::field_format::BYTE_COUNT_MAX;
 use vocab::field_type::EMAIL_MAX;
-use vocab::{Datum, FieldType};
+use vocab::{Datum, FieldFormat, FieldType};
 
 /// Most entries of one answer.
 pub(crate) const MAX_ENTRIES: usize = 100;
@@ -66,7 +67,7 @@ impl Check {
     /// The record in the shape's order, or everything that is wrong.
     pub fn record(&self, body: &Json) -> Result<Vec<Datum>, Vec<Wrong>> {
         self.fields(body, |field, given| {
-            match value(field.field_type, field.min_length, given.unwrap_or(&Json::Null))? {
+            match formed(field, given.unwrap_or(&Json::Null))? {
                 Datum::Null if field.presence == Presence::Required => Err(Why::new("required", "is required")),
                 datum => Ok(datum),
             }
@@ -77,11 +78,26 @@ impl Check {
     pub fn changes(&self, body: &Json) -> Result<Vec<Option<Datum>>, Vec<Wrong>> {
         self.fields(body, |field, given| {
             let Some(given) = given else { return Ok(None) };
-            match value(field.field_type, field.min_length, given)? {
+            match formed(field, given)? {
                 Datum::Null if field.presence == Presence::Required => Err(Why::new("required", "is required")),
                 datum => Ok(Some(datum)),
             }
         })
+    }
+
+    /// The parameters of a path in the shape's order, or everything that is wrong.
+    pub fn parameters(&self, given: &[(String, String)]) -> Result<Vec<Datum>, Vec<Wrong>> {
+        let mut wrong = Vec::new();
+        let mut record = Vec::with_capacity(self.shape.fields.len());
+        for field in &self.shape.fields {
+            let name = field.name.as_str();
+            let text = given.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text);
+            match parameter_value(field.field_type, text) {
+                Ok(datum) => record.push(datum),
+                Err(why) => wrong.push(Wrong::parameter(name, why)),
+            }
+        }
+        if wrong.is_empty() { Ok(record) } else { Err(wrong) }
     }
 
     fn fields<T>(
@@ -111,6 +127,43 @@ impl Check {
         wrong.truncate(MAX_ENTRIES);
         if wrong.is_empty() { Ok(record) } else { Err(wrong) }
     }
+}
+
+/// The value of a field in its form.
+fn formed(field: &ShapeField, given: &Json) -> Result<Datum, Why> {
+    let datum = value(field.field_type, field.min_length, given)?;
+    let Some(format) = field.format else { return Ok(datum) };
+    if datum == Datum::Null {
+        return Ok(datum);
+    }
+    let is_text = |fits: fn(&str) -> bool| matches!(&datum, Datum::Text(text) if fits(text));
+    let (fits, code) = match format {
+        FieldFormat::FileName => (is_text(is_file_name), "format"),
+        FieldFormat::MediaType => (is_text(is_media_type), "format"),
+        FieldFormat::Sha256 => (is_text(is_sha256), "format"),
+        FieldFormat::ByteCount => {
+            (matches!(&datum, Datum::Integer(number) if (0..=BYTE_COUNT_MAX).contains(number)), "range")
+        }
+    };
+    if fits { Ok(datum) } else { Err(Why::new(code, format!("must be {}", format.describe()))) }
+}
+
+/// A name that stays where it is put: no path, on no system.
+fn is_file_name(text: &str) -> bool {
+    !text.contains(['/', '\\']) && text != "." && text != ".."
+}
+
+/// RFC 6838, 4.2: `image/svg+xml`.
+fn is_media_type(text: &str) -> bool {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    text.split_once('/').is_some_and(|(kind, name)| is_name(kind) && is_name(name))
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// The value of a field; null for one that is null or empty.

@@ -54,6 +54,7 @@ pub use reference::Reference;
 pub use schema::json_schema;
 pub use service::{MAX_SYNCED_FIELDS, Mapping, ServiceIntegration, ServiceType};
 pub use source::Spanned;
+pub use suggestion::closest;
 pub use task::{Priority, Specification, Task};
 pub use validation::{FieldRule, MAX_FIELD_LENGTH, RuleValue};
 

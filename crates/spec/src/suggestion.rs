@@ -7,7 +7,8 @@ const MIN_PREFIX: usize = 3;
 const MAX_WORD_BYTES: usize = 100;
 
 /// The known word nearest to `word`: a third of its letters may be wrong, swapped, missing or too many.
-pub(crate) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+#[must_use]
+pub fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     if word.len() > MAX_WORD_BYTES {
         return None;
     }

@@ -121,12 +121,19 @@ function send(request, { status, headers, text }, metrics) {
   const { incoming, outgoing } = request;
   if (outgoing.headersSent || outgoing.destroyed) return;
   outgoing.statusCode = status;
-  const allHeaders = { ...standingHeaders, 'X-Request-Id': request.id, ...request.answerHeaders, ...headers };
+  const allHeaders = { ...standingHeaders, 'X-Request-Id': request.id, ...request.answerHeaders, ...cacheHeaders(request, status), ...headers };
   for (const [name, value] of Object.entries(allHeaders)) outgoing.setHeader(name, value);
   if (text !== undefined) outgoing.setHeader('Content-Length', Buffer.byteLength(text));
   count(request, status, metrics);
   if (headers.Connection === 'close' && !incoming.complete) endAfterBody(incoming, outgoing, text);
   else outgoing.end(text);
+}
+
+// Only a success may be kept; what an answer to one caller is must not be given to another.
+function cacheHeaders({ cacheControl }, status) {
+  if (cacheControl === undefined || (status !== 200 && status !== 304)) return {};
+  const headers = { 'Cache-Control': cacheControl };
+  return cacheControl.startsWith('private') ? { ...headers, Vary: 'X-API-Key, Authorization' } : headers;
 }
 
 function endAfterBody(incoming, outgoing, text) {

@@ -22,6 +22,8 @@ export class Request {
     /** The pattern of the matched route; `undefined` until one matched. */
     this.route = undefined;
     this.parameters = {};
+    /** How long a successful answer may be kept: a `Cache-Control`. `undefined`: not at all. */
+    this.cacheControl = undefined;
     /** Headers the answer carries whether the procedure succeeds or fails. */
     this.answerHeaders = {};
   }

@@ -1,5 +1,5 @@
 // Checks what a request brings against a declared shape and gives the input of a procedure: trimmed strings, numbers,
-// booleans, and `null` for what is absent. A shape is a list of fields: { name, kind, required, minimum, maximum }.
+// booleans, and `null` for what is absent. A shape is a list of fields: { name, kind, format, required, minimum, maximum }.
 // Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone', 'url', 'timestamp', 'uuid', 'integer', 'boolean'.
 
 import { readJson } from './body.js';
@@ -7,6 +7,8 @@ import { Problem } from './problem.js';
 
 export const ERROR_LIMIT = 100;
 const EMAIL_LIMIT = 254;
+// 5 TiB, the largest object that the usual stores keep.
+const BYTE_COUNT_LIMIT = 5 * 2 ** 40;
 const LENGTH_OF_TIMES = '2026-01-02T03:04:05.678Z'.length;
 const WHITE_SPACE = ' \t\n\v\f\r';
 
@@ -49,6 +51,32 @@ const otherTypes = {
   },
 };
 
+// Forms that values have beside their kind.
+const forms = {
+  // A name that stays where it is put: no path, on no system.
+  file_name: {
+    accepts: (value) => !/[\/\\]/.test(value) && value !== '.' && value !== '..',
+    code: 'format',
+    detail: 'must be a file name without a path',
+  },
+  // RFC 6838, 4.2.
+  media_type: {
+    accepts: (value) => /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/i.test(value),
+    code: 'format',
+    detail: 'must be a media type such as image/png',
+  },
+  sha256: {
+    accepts: (value) => /^[0-9a-f]{64}$/.test(value),
+    code: 'format',
+    detail: 'must be 64 digits of lower-case hex',
+  },
+  byte_count: {
+    accepts: (value) => value >= 0 && value <= BYTE_COUNT_LIMIT,
+    code: 'range',
+    detail: `must be between 0 and ${BYTE_COUNT_LIMIT}`,
+  },
+};
+
 /**
  * Reads the body and checks it.
  * @param {import('./request.js').Request} request
@@ -65,6 +93,19 @@ export async function validate(request, shape, bounds) {
  */
 export async function validateChanges(request, shape, bounds) {
   return checkChanges(await readJson(request, bounds), shape);
+}
+
+/** Checks parameters of the path as the fields of a shape; they are texts, and all of them are there. */
+export function validateParameters(request, shape) {
+  const input = {};
+  const errors = [];
+  for (const field of shape) {
+    const { value, ...wrong } = checkParameter(request.parameters[field.name], field);
+    if (wrong.code) errors.push({ parameter: field.name, ...wrong });
+    else input[field.name] = value;
+  }
+  if (errors.length > 0) throw new Problem('validation_failed', { errors });
+  return input;
 }
 
 /** @param {any} document what `parseJson` gave */
@@ -97,7 +138,7 @@ function checkFields(document, shape, isAsked) {
   const input = {};
   const errors = [];
   for (const field of shape.filter(isAsked)) {
-    const { value, code, detail } = checkField(document.get(field.name), field);
+    const { value, code, detail } = checkFormed(document.get(field.name), field);
     if (code) errors.push({ pointer: pointerTo(field.name), code, detail });
     else input[field.name] = value;
   }
@@ -108,6 +149,14 @@ function checkFields(document, shape, isAsked) {
   }
   if (errors.length > 0) throw new Problem('validation_failed', { errors: errors.slice(0, ERROR_LIMIT) });
   return input;
+}
+
+/** Checks the value of a field, then the form that it has beside its kind. */
+function checkFormed(given, field) {
+  const checked = checkField(given, field);
+  const form = forms[field.format];
+  if (!form || checked.code || checked.value === null || form.accepts(checked.value)) return checked;
+  return { code: form.code, detail: form.detail };
 }
 
 // The order of these checks is part of the API: the first that fails is the one reported.

@@ -7,7 +7,7 @@ use crate::error::EmitError;
 use plan::Plan;
 use plan::api::RateLimitPolicy;
 use plan::shape::{Presence, ShapeField};
-use vocab::FieldType;
+use vocab::{FieldFormat, FieldType};
 
 /// The text of `middleware.js`.
 pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, EmitError> {
@@ -133,6 +133,9 @@ fn rules(field: &ShapeField, taker: &str) -> Result<Expression, EmitError> {
         Presence::Required => rules.push(("required".to_owned(), Expression::text("true"))),
         Presence::Optional => {}
     }
+    if let Some(format) = field.format {
+        rules.push(("format".to_owned(), Expression::text(quoted(form(format)))));
+    }
     if let Some(maximum) = maximum(field.field_type) {
         if field.min_length > 1 {
             rules.push(("minimum".to_owned(), Expression::text(field.min_length.to_string())));
@@ -140,6 +143,16 @@ fn rules(field: &ShapeField, taker: &str) -> Result<Expression, EmitError> {
         rules.extend(maximum.map(|maximum| ("maximum".to_owned(), Expression::text(maximum.to_string()))));
     }
     Ok(Expression::Object(rules))
+}
+
+/// The form's name in `lib/`.
+fn form(format: FieldFormat) -> &'static str {
+    match format {
+        FieldFormat::FileName => "file_name",
+        FieldFormat::MediaType => "media_type",
+        FieldFormat::Sha256 => "sha256",
+        FieldFormat::ByteCount => "byte_count",
+    }
 }
 
 /// The type's name in `lib/`.

@@ -208,7 +208,7 @@ fn listing(holes: Holes) -> Vec<Item> {
     let mut body = guards();
     body.push(bind("asked", Step::Validate(Input::Listing(holes))));
     body.push(bind("rows", Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }));
-    body.push(Item::Exit(Response::Rows { slot: slot("rows") }, Writes::Keep));
+    body.push(Item::Exit(Response::Rows { slot: slot("rows"), format: RowsFormat::Json }, Writes::Keep));
     body
 }
 

@@ -1,17 +1,14 @@
 //! A form: what it brings is stored, and an event tells of it.
 
 use super::{Behaved, Given, field_name, slot};
-use plan::procedure::{Item, Response, ResponseField, Step, Writes};
-use plan::query::{OnConflict, Write};
+use plan::procedure::{Item, Response, ResponseField, Writes};
 use plan::value::Value;
 use vocab::FieldType;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
-    let table = given.table();
-    let insert = Write::Insert { table: table.name.clone(), values: given.row(), on_conflict: OnConflict::Fail };
     let mut body = given.opening();
     let event = given.own_event("submitted");
-    body.push(Item::Transaction(vec![Item::Do(Step::Write(insert)), given.emit_new(&event)]));
+    body.push(given.stored(&event));
     body.push(Item::Exit(
         Response::Answer {
             status: 201,
@@ -37,7 +34,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     Behaved {
         summary: format!("stores a {}", given.thing()),
         body,
-        table,
+        table: Some(given.table()),
         event: Some((event, given.new_event_fields())),
         example: given.example(),
     }
