@@ -5,7 +5,7 @@ mod products;
 
 use crate::{EmitError, files, openapi};
 use expect_test::{Expect, expect};
-use plan::api::{DocumentationFormat, Endpoint};
+use plan::api::{Cache, DocumentationFormat, Endpoint};
 use plan::database::{Column, Nullability, Sensitivity, Table};
 use plan::procedure::{Generated, Input, LimitKey, Response, ResponseField, Writes};
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock};
@@ -35,6 +35,7 @@ fn with_procedure(body: Vec<Item>) -> Plan {
         summary: "opens a door".into(),
         max_body_bytes: 65_536,
         example: json!({"code": "1234"}),
+        cache: Cache::NoStore,
     }];
     plan.database.tables.push(doors());
     plan
@@ -151,6 +152,7 @@ fn body(fields: &[(&str, FieldType, Presence)]) -> Step {
         .map(|(name, field_type, presence)| ShapeField {
             name: field(name),
             field_type: *field_type,
+            format: None,
             presence: *presence,
             min_length: 4,
             description: "one | two".into(),

@@ -45,14 +45,16 @@ pub struct Endpoint {
     /// A body that the endpoint accepts, for documents and verification.
     pub example: serde_json::Value,
     /// How long its successful answers may be kept.
+    #[serde(default)]
     pub cache: Cache,
 }
 
 /// How long a successful answer to a read may be kept, and by whom. Anything else is never kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cache {
     /// Not at all.
+    #[default]
     NoStore,
     /// By the caller alone, for so many seconds: somebody else may be answered otherwise, or not at all.
     Private(u32),

@@ -3,7 +3,7 @@
 
 use crate::check::violations;
 use crate::procedure::{
-    Generated, GraphQlOperation, Input, Item, LimitKey, Operation, Outcome, Procedure, Response, ResponseField, Scheme,
+    Generated, GraphQlOperation, Input, Item, LimitKey, Operation, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme,
     Step, Trigger, Writes,
 };
 use crate::query::{
@@ -104,6 +104,7 @@ fn shape(name: &str, names: &[&str]) -> Shape {
         .map(|name| ShapeField {
             name: field(name),
             field_type: FieldType::Line { max: 200 },
+            format: None,
             presence: Presence::Required,
             min_length: 1,
             description: String::new(),

@@ -2,7 +2,7 @@
 
 use super::*;
 use plan::api::EventDeclaration;
-use plan::procedure::{Location, Scheme};
+use plan::procedure::{Location, RowsFormat, Scheme};
 use plan::query::{Choice, Direction, Order, Page};
 use plan::value::RequestValue;
 
@@ -55,6 +55,7 @@ fn endpoint(name: &str, method: &str, path: &str, summary: &str, body: Vec<Item>
         entity: EntityName::parse("product").unwrap(),
         summary: summary.into(),
         max_body_bytes: 65_536,
+        cache: Cache::NoStore,
         example: if takes_body {
             json!({"name": "Lamp", "note": "lamps@example.com", "stock": 3})
         } else {
@@ -100,6 +101,7 @@ fn shape() -> Shape {
     let fields = FIELDS[1..5].iter().map(|(name, field_type, nullability)| ShapeField {
         name: field(name),
         field_type: *field_type,
+        format: None,
         presence: match nullability {
             Nullability::NotNull => Presence::Required,
             Nullability::Nullable => Presence::Optional,
@@ -265,7 +267,8 @@ fn the_endpoints_of_records() {
         import { authorize } from '../../lib/authorization.js';
         import { etag, isCurrent } from '../../lib/etag.js';
         import { uuidv7 } from '../../lib/identifiers.js';
-        import { readPage, respondPage, validateListing } from '../../lib/listing.js';
+        import { readPage, validateListing } from '../../lib/listing.js';
+        import { respondPage } from '../../lib/page.js';
         import { Problem } from '../../lib/problem.js';
         import { respond } from '../../lib/response.js';
         import { validate, validateChanges } from '../../lib/validation.js';
@@ -329,7 +332,7 @@ fn the_endpoints_of_records() {
             limits.default.take(request, caller);
             const asked = validateListing(request, productList);
             const rows = readPage(database, asked, listProducts);
-            return respondPage(rows);
+            return respondPage(request, rows);
           });
 
           // GET /api/products/{id}: reads one product.

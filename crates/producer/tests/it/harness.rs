@@ -18,6 +18,8 @@ pub enum Sample {
     ContactNewsletter,
     /// Records: one kind whose fields the task names, and one of the catalogue.
     Products,
+    /// What endpoints may do beside storing records.
+    Behaviours,
 }
 
 impl Sample {
@@ -25,6 +27,7 @@ impl Sample {
         repository(match self {
             Self::ContactNewsletter => CONTACT_NEWSLETTER,
             Self::Products => "tests/cases/tasks/products-api.yaml",
+            Self::Behaviours => "tests/cases/tasks/behaviours-api.yaml",
         })
     }
 
@@ -32,6 +35,7 @@ impl Sample {
         match self {
             Self::ContactNewsletter => TASK_ID,
             Self::Products => "products_2025_001",
+            Self::Behaviours => "behaviours_2025_001",
         }
     }
 
@@ -40,6 +44,7 @@ impl Sample {
         repository(match self {
             Self::ContactNewsletter => "tests/cases/http",
             Self::Products => "tests/cases/http/products",
+            Self::Behaviours => "tests/cases/http/behaviours",
         })
     }
 
@@ -47,7 +52,7 @@ impl Sample {
     pub fn most_requests(self) -> u32 {
         match self {
             Self::ContactNewsletter => 80,
-            Self::Products => 500,
+            Self::Products | Self::Behaviours => 500,
         }
     }
 
@@ -56,6 +61,7 @@ impl Sample {
         match self {
             Self::ContactNewsletter => "tests/cases/golden/contact-newsletter",
             Self::Products => "tests/cases/golden/products",
+            Self::Behaviours => "tests/cases/golden/behaviours",
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Every case of `tests/cases/http`, asked of both servers. The cases are `docs/http-manners.md` as examples: those of the folder
-//! itself about the API of the first sample task, those of `products/` about that of the other.
+//! itself about the API of the first sample task, those of `products/` and `behaviours/` about those of the others.
 //!
 //! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, and in expected headers
 //! `${seconds}` (a whole number from 1 to 60) and `${uuid}` (a UUIDv7).
@@ -8,7 +8,7 @@ use crate::harness::Sample;
 use crate::harness::client;
 use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Workspace, end};
-use plan::http_case::{ANY, Answer, CaseRequest, Expectation, HttpCase, ID};
+use plan::http_case::{ANY, Answer, CaseRequest, Expectation, HttpCase, ID, PARENT};
 use serde_json::Value as Json;
 use std::fs;
 
@@ -34,6 +34,9 @@ macro_rules! files {
 files!(contact_newsletter: crate::harness::Sample::ContactNewsletter, [
     bodies, contact, formats, keys, limits, newsletter, operations, request_ids, routes, validation,
 ]);
+files!(behaviours: crate::harness::Sample::Behaviours, [
+    caching, files, forms, health, nesting, subscriptions, tables,
+]);
 files!(products: crate::harness::Sample::Products, [articles, changes, creation, deletion, lists, reading, replacement]);
 
 /// The names of a sample's files, sorted.
@@ -51,7 +54,7 @@ fn files_of(sample: Sample) -> Vec<String> {
 #[test]
 fn the_emitted_application_passes_its_own_tests() {
     if Kind::Node.is_here() {
-        for sample in [Sample::ContactNewsletter, Sample::Products] {
+        for sample in [Sample::ContactNewsletter, Sample::Products, Sample::Behaviours] {
             let workspace = Workspace::completed_with(sample);
             let tests = end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);
             let cases: Vec<Json> =
@@ -122,19 +125,22 @@ impl Running {
         let ask = |request: &CaseRequest| {
             client::ask(self.server.address, request, key).map_err(|error| format!("no answer: {error}"))
         };
-        let mut request = case.request.clone();
-        let mut id = None;
-        if let Some(before) = &case.before {
-            let made = ask(before)?;
+        let make = |request: &CaseRequest| {
+            let made = ask(request)?;
             if !(200..300).contains(&made.status) {
                 let body = String::from_utf8_lossy(&made.body).into_owned();
                 return Err(format!("the request before was answered {}: {body}", made.status));
             }
-            id = made.id();
-        }
-        if let Some(id) = &id {
-            request.path = request.path.replace(ID, id);
-        }
+            Ok(made.id())
+        };
+        let with = |request: &CaseRequest, placeholder: &str, id: &Option<String>| {
+            let path = id.as_ref().map_or_else(|| request.path.clone(), |id| request.path.replace(placeholder, id));
+            CaseRequest { path, ..request.clone() }
+        };
+        let parent = case.parent.as_ref().map(make).transpose()?.flatten();
+        let before = case.before.as_ref().map(|before| with(before, PARENT, &parent));
+        let id = before.as_ref().map(make).transpose()?.flatten();
+        let request = with(&with(&case.request, PARENT, &parent), ID, &id);
         let mut answer = ask(&request)?;
         for _ in 1..case.repeat {
             answer = ask(&request)?;
@@ -183,12 +189,19 @@ fn filled(expect: &Expectation, answer: &Answer) -> Expectation {
 }
 
 fn is_allowed(pattern: &str, got: &str) -> bool {
+    let is_seconds = |text: &str| text.parse().is_ok_and(|seconds: u8| (1..=60).contains(&seconds));
     let part = |placeholder: &str| {
         let (before, after) = pattern.split_once(placeholder)?;
         got.strip_prefix(before)?.strip_suffix(after)
     };
-    let is_seconds = |text: &str| text.parse().is_ok_and(|seconds: u8| (1..=60).contains(&seconds));
-    part("${seconds}").is_some_and(is_seconds) || part("${uuid}").is_some_and(is_uuid)
+    part("${seconds}").is_some_and(is_seconds) || is_with_uuids(pattern, got)
+}
+
+/// Every `${uuid}` of the pattern stands for a UUIDv7.
+fn is_with_uuids(pattern: &str, got: &str) -> bool {
+    let Some((before, after)) = pattern.split_once("${uuid}") else { return pattern == got };
+    let rest = got.strip_prefix(before).and_then(|rest| rest.split_at_checked(36));
+    rest.is_some_and(|(id, rest)| is_uuid(id) && is_with_uuids(after, rest))
 }
 
 fn is_uuid(text: &str) -> bool {
