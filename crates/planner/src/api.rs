@@ -457,12 +457,12 @@ fn lacking(endpoint: &spec::Endpoint, inferred: &Inferred, resolved: &Resolved) 
     let (behaviour, entity) = (inferred.behaviour, &resolved.entity);
     let has = |name: &str| entity.fields.iter().any(|field| field.name.as_str() == name);
     let is_unique = |name: &str| entity.unique.iter().any(|unique| matches!(&unique[..], [only] if only.as_str() == name));
-    let missing = behaviour.needs.iter().find(|name| !has(name)).map(|name| format!("`{name}`"));
-    let not_unique = behaviour.unique.filter(|name| !is_unique(name)).map(|name| format!("unique `{name}`"));
+    let missing = behaviour.needs.iter().find(|name| !has(name)).map(|name| format!("the field `{name}`"));
+    let not_unique = behaviour.unique.filter(|name| !is_unique(name)).map(|name| format!("a unique `{name}`"));
     let missing = missing.or(not_unique)?;
     let place = endpoint.entity.as_ref().map(|entity| &entity.place);
     let place = place.or(endpoint.behavior.as_ref().map(|behavior| &behavior.place)).unwrap_or(&endpoint.place);
-    let message = format!("`{}` needs a {missing}, and `{}` has none", behaviour.name, entity.entity);
+    let message = format!("`{}` needs {missing}, and `{}` has none", behaviour.name, entity.entity);
     Some(
         Diagnostic::error(codes::BEHAVIOR_DOES_NOT_FIT, message, place)
             .with_help("leave `entity` out, and the behaviour brings its own"),

@@ -181,8 +181,12 @@ fn help(endpoint: &Endpoint, catalog: &Catalog) -> String {
         .filter(|behaviour| behaviour.fits(endpoint).is_ok())
         .map(|behaviour| format!("`behavior: {}` ({})", behaviour.name, behaviour.does))
         .collect();
+    let accounts = match endpoint.path.literals().any(|segment| catalog.is_account(segment)) {
+        true => "this producer does not build accounts yet; for anything else ",
+        false => "",
+    };
     if !lines.is_empty() {
-        return format!("add one line beside `path: {path}`: {}", lines.join(", or "));
+        return format!("{accounts}add one line beside `path: {path}`: {}", lines.join(", or "));
     }
     match (endpoint.method, found.key) {
         (spec::Method::Put | spec::Method::Patch, None) => {
@@ -231,7 +235,8 @@ fn misspelled(endpoint: &Endpoint, found: &Target<'_>, catalog: &Catalog) -> Opt
     let known: Vec<String> =
         rules.flat_map(|intent| &intent.last_segment).map(|segment| segment.replace('-', "_")).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let meant = closest(&snake_case(found.segment), &known)?.replace('_', "-");
+    let word = snake_case(found.segment);
+    let meant = closest(&word, &known).filter(|meant| *meant != word)?.replace('_', "-");
     let path = endpoint.path.as_str();
     let path = match path.rfind(found.segment) {
         Some(at) => format!("{}{meant}{}", &path[..at], &path[at + found.segment.len()..]),

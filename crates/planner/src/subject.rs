@@ -76,8 +76,11 @@ impl<'a> Known<'a> {
 pub fn entity_name(endpoint: &Endpoint, inferred: &Inferred, catalog: &Catalog) -> Option<EntityName> {
     let of_path = || {
         let segment = target(&endpoint.path)?.segment;
-        let known = catalog.entity_of_segment(segment).map(|entity| entity.entity.clone());
-        known.or_else(|| EntityName::parse(&singular(&snake_case(segment))).ok())
+        if let Some(known) = catalog.entity_of_segment(segment) {
+            return Some(known.entity.clone());
+        }
+        // `contact` is a form; whoever reads it does not mean the address book, which is called so too.
+        EntityName::parse(&singular(&snake_case(segment))).ok().filter(|name| catalog.entity(name).is_none())
     };
     inferred.entity.clone().or_else(of_path)
 }
