@@ -4,7 +4,7 @@
 use crate::Files;
 use crate::node::kind;
 use crate::openapi::{capitalised, operation_parameters, problem_example};
-use crate::outline::{Body, Content, Outline, RowField, Success, outlines};
+use crate::outline::{Body, Content, Outline, RowField, Success, answer_formats, outlines};
 use crate::render::{Comment, generated, render};
 use minijinja::{Value, context};
 use plan::api::RateLimitPolicy;
@@ -47,6 +47,7 @@ fn callers_view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
     context! {
         api => plan.api.name.as_str(),
         version => plan.api.version.as_str(),
+        formats => answer_formats(outlines),
         asks_for_keys => outlines.iter().any(|outline| outline.scheme.is_some()),
         policies,
         endpoints,

@@ -3,7 +3,7 @@
 
 use crate::node::filter_parameter;
 use crate::node::names::{camel_case, pascal_case};
-use crate::outline::{Body, Content, Guard, Listing, Outline, RowField, Success, Tagged, outlines};
+use crate::outline::{Body, Content, Guard, Listing, Outline, RowField, Success, Tagged, answer_formats, outlines};
 use plan::api::DocumentationFormat;
 use plan::database::Nullability;
 use plan::procedure::{ResponseField, RowsFormat, Scheme};
@@ -71,8 +71,12 @@ fn info(plans: &[&Plan]) -> Value {
     let title = if names.is_empty() { "API".to_owned() } else { format!("{} API", names.join(", ")) };
     let version =
         if versions.is_empty() { "v1".to_owned() } else { versions.into_iter().collect::<Vec<_>>().join(", ") };
-    let description = "Bodies and answers are JSON. Errors are `application/problem+json` (RFC 9457) with one entry for each \
-                       wrong field. Every answer carries `X-Request-Id`.";
+    let outlines: Vec<Outline<'_>> = plans.iter().flat_map(|plan| outlines(plan)).collect();
+    let description = format!(
+        "{} Errors are `application/problem+json` (RFC 9457) with one entry for each wrong field. Every answer carries \
+         `X-Request-Id`.",
+        answer_formats(&outlines)
+    );
     json!({"title": title, "version": version, "description": description})
 }
 
@@ -285,7 +289,8 @@ impl Writer {
             }
             (Content::Record(body), Tagged::Yes) => Some(self.component(&record, self.answer_schema(outline, body))),
             (Content::Page(_, RowsFormat::Csv), _) => {
-                let description = "RFC 4180 with a header row. A text that a spreadsheet would run gets a `'` before it.";
+                let description =
+                    "RFC 4180 with a header row. A text that a spreadsheet would run gets a `'` before it.";
                 Some(json!({"type": "string", "description": description}))
             }
             (Content::Page(_, RowsFormat::Ndjson), _) => {

@@ -3,7 +3,9 @@
 
 use plan::api::Endpoint;
 use plan::database::{Column, Nullability};
-use plan::procedure::{Generated, Input, Item, LimitKey, Location, Response, ResponseField, RowsFormat, Scheme, Step, Trigger};
+use plan::procedure::{
+    Generated, Input, Item, LimitKey, Location, Response, ResponseField, RowsFormat, Scheme, Step, Trigger,
+};
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::{Presence, Shape};
 use plan::value::{Condition, RequestValue, Value};
@@ -654,6 +656,16 @@ pub fn sample(field_type: FieldType) -> serde_json::Value {
         FieldType::Timestamp => "2026-01-02T03:04:05.678Z".into(),
         FieldType::Uuid => "019c0f3e-7b1a-7c3d-8e5f-0123456789ab".into(),
         FieldType::Json => serde_json::json!({}),
+    }
+}
+
+/// What the answers of these endpoints are, for the first sentence of a document.
+pub fn answer_formats(outlines: &[Outline<'_>]) -> &'static str {
+    let is_text =
+        |answer: &Success<'_>| matches!(answer.content, Content::Page(_, RowsFormat::Csv | RowsFormat::Ndjson));
+    match outlines.iter().flat_map(|outline| &outline.answers).any(is_text) {
+        true => "Bodies are JSON, and so are answers where an endpoint says nothing else.",
+        false => "Bodies and answers are JSON.",
     }
 }
 

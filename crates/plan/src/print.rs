@@ -2,8 +2,8 @@
 
 use crate::Plan;
 use crate::procedure::{
-    Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step, Trigger,
-    Writes,
+    Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step,
+    Trigger, Writes,
 };
 use crate::query::{
     Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Output, Predicate, Query, RowLock, Write,

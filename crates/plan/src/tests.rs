@@ -3,8 +3,8 @@
 
 use crate::check::violations;
 use crate::procedure::{
-    Generated, GraphQlOperation, Input, Item, LimitKey, Operation, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme,
-    Step, Trigger, Writes,
+    Generated, GraphQlOperation, Input, Item, LimitKey, Operation, Outcome, Procedure, Response, ResponseField,
+    RowsFormat, Scheme, Step, Trigger, Writes,
 };
 use crate::query::{
     Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write,

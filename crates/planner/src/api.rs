@@ -11,8 +11,7 @@ use plan::api::{ApiPlan, DocumentationFormat, Endpoint, EventDeclaration, RateLi
 use plan::procedure::{LimitKey, Procedure, RowsFormat, Scheme, Trigger};
 use plan::{Cache, Decision, Phase, Table, check, system};
 use spec::{
-    ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment,
-    Spanned,
+    ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
 use vocab::{Diagnostic, EventName, Place, PolicyName, ProcedureName};
 
@@ -115,9 +114,8 @@ impl Designer<'_> {
         let cache = overrides::cache(endpoint).map_err(|problem| self.problems.push(problem)).ok();
         let inferred =
             infer(endpoint, requirements, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
-        let resolved = entity::resolve(endpoint, &inferred, known)
-            .map_err(|problems| self.problems.extend(problems))
-            .ok()?;
+        let resolved =
+            entity::resolve(endpoint, &inferred, known).map_err(|problems| self.problems.extend(problems)).ok()?;
         self.check_fields(endpoint, &resolved);
         self.problems.extend(lacking(endpoint, &inferred, &resolved));
         let by = self.limit_key(endpoint, requirements, scheme)?;
@@ -168,7 +166,10 @@ impl Designer<'_> {
             // What its endpoint names is said with the event, and is no column.
             WorksOn::EntityOfOthers => {
                 let is_column = |name: &str| !resolved.made.iter().any(|(made, ..)| made.as_str() == name);
-                behaved.table.iter_mut().for_each(|table| table.columns.retain(|column| is_column(column.name.as_str())));
+                behaved
+                    .table
+                    .iter_mut()
+                    .for_each(|table| table.columns.retain(|column| is_column(column.name.as_str())));
             }
             WorksOn::Nothing => {}
         }
@@ -238,7 +239,9 @@ impl Designer<'_> {
         self.decide(Phase::ImplementEndpointLogic, &subject, format!("{}{emits}", behaved.summary), reason);
         let rows = match format {
             RowsFormat::Json => None,
-            RowsFormat::Csv => Some("as CSV with a header row; a text that a spreadsheet would run gets a `'` before it"),
+            RowsFormat::Csv => {
+                Some("as CSV with a header row; a text that a spreadsheet would run gets a `'` before it")
+            }
             RowsFormat::Ndjson => Some("as NDJSON, one record a line"),
         };
         if let (Some(rows), Some(stated)) = (rows, &endpoint.response_format) {
@@ -406,7 +409,8 @@ impl Designer<'_> {
                 Some((_, other)) if *other == field_type => {}
                 Some((_, other)) => {
                     let (here, there) = (field_type.describe(), other.describe());
-                    let message = format!("`{}` of event `{}` would be {here} here and {there} elsewhere", name, event.name);
+                    let message =
+                        format!("`{}` of event `{}` would be {here} here and {there} elsewhere", name, event.name);
                     self.problems.push(
                         Diagnostic::error(codes::EVENT_DIFFERS, message, place)
                             .with_help("give one of the events another name, or the fields one type"),
@@ -456,7 +460,8 @@ fn path_taken(endpoint: &spec::Endpoint) -> Option<Diagnostic> {
 fn lacking(endpoint: &spec::Endpoint, inferred: &Inferred, resolved: &Resolved) -> Option<Diagnostic> {
     let (behaviour, entity) = (inferred.behaviour, &resolved.entity);
     let has = |name: &str| entity.fields.iter().any(|field| field.name.as_str() == name);
-    let is_unique = |name: &str| entity.unique.iter().any(|unique| matches!(&unique[..], [only] if only.as_str() == name));
+    let is_unique =
+        |name: &str| entity.unique.iter().any(|unique| matches!(&unique[..], [only] if only.as_str() == name));
     let missing = behaviour.needs.iter().find(|name| !has(name)).map(|name| format!("the field `{name}`"));
     let not_unique = behaviour.unique.filter(|name| !is_unique(name)).map(|name| format!("a unique `{name}`"));
     let missing = missing.or(not_unique)?;

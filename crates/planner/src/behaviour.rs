@@ -608,11 +608,7 @@ fn shape_field(field: &catalog::Field, presence: Presence) -> ShapeField {
 
 /// The column is what the parameter of the path says.
 fn equals(column: &str, parameter: &FieldName) -> Predicate {
-    Predicate::Compare(
-        column_name(column),
-        Comparison::Equal,
-        Value::Request(RequestValue::Path(parameter.clone())),
-    )
+    Predicate::Compare(column_name(column), Comparison::Equal, Value::Request(RequestValue::Path(parameter.clone())))
 }
 
 fn upper_camel_case(name: &str) -> String {

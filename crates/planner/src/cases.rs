@@ -166,7 +166,8 @@ impl<'a> Asker<'a> {
             example => self.request().with_body(example),
         };
         request.path = self.path_with(NOBODY);
-        let shows = if self.is_item() { "knows no record of another key" } else { "knows nothing else it could belong to" };
+        let shows =
+            if self.is_item() { "knows no record of another key" } else { "knows nothing else it could belong to" };
         self.problem(shows, request, Problem::NotFound)
     }
 

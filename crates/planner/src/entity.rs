@@ -1,7 +1,7 @@
 //! The entity behind an endpoint: one that the catalogue knows, or one made from the fields that the task names.
 
-use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
 use crate::behaviour::WorksOn;
+use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
 use crate::intent::{Inferred, target};
 use crate::subject::{Known, entity_name};
 use catalog::{Catalog, Entity, Field, Presence, Sensitivity};
@@ -82,7 +82,10 @@ fn add_parents(resolved: &mut Resolved, same: &[&Endpoint], known: &Known<'_>) {
             presence: Presence::Optional,
             min_length: 1,
             sensitivity: Sensitivity::Plain,
-            description: format!("The `id` of the {} it belongs to.", singular(&snake_case(parent.segment)).replace('_', " ")),
+            description: format!(
+                "The `id` of the {} it belongs to.",
+                singular(&snake_case(parent.segment)).replace('_', " ")
+            ),
             example: "019c0f3e-7b1a-7c3d-8e5f-0123456789ab".to_owned(),
         });
     }

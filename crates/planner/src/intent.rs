@@ -86,9 +86,7 @@ pub fn infer(endpoint: &Endpoint, requirements: &ApiRequirements, catalog: &Cata
     let rule = rule.map(|(intent, ..)| intent);
     let same = rule.filter(|intent| intent.behavior.as_str() == behaviour.name);
     let of_rule = same.or_else(|| agreed(behaviour, catalog));
-    let entity = stated_entity
-        .clone()
-        .or_else(|| of_rule.or(rule).and_then(|intent| intent.entity.clone()));
+    let entity = stated_entity.clone().or_else(|| of_rule.or(rule).and_then(|intent| intent.entity.clone()));
     let emits = of_rule.filter(|intent| intent.entity == entity).and_then(|intent| intent.emits.clone());
     Ok(Inferred { behaviour, entity, emits, reason: format!("the task says `behavior: {}`{of_entity}", stated.value) })
 }
@@ -147,7 +145,8 @@ fn agreed<'a>(behaviour: &Behaviour, catalog: &'a Catalog) -> Option<&'a Intent>
 
 fn unknown(endpoint: &Endpoint, stated: &spec::Spanned<vocab::BehaviorName>) -> Diagnostic {
     let known: Vec<&str> = behaviour::all().iter().map(|behaviour| behaviour.name).collect();
-    let meant = closest(stated.value.as_str(), &known).map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
+    let meant =
+        closest(stated.value.as_str(), &known).map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
     let fitting: Vec<String> = ways_out(endpoint).iter().map(|name| format!("`{name}`")).collect();
     let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     let fitting = match fitting.is_empty() {
@@ -160,7 +159,11 @@ fn unknown(endpoint: &Endpoint, stated: &spec::Spanned<vocab::BehaviorName>) -> 
 
 /// The behaviours that fit the method and the path, nearest first.
 fn ways_out(endpoint: &Endpoint) -> Vec<&'static str> {
-    behaviour::all().iter().filter(|behaviour| behaviour.fits(endpoint).is_ok()).map(|behaviour| behaviour.name).collect()
+    behaviour::all()
+        .iter()
+        .filter(|behaviour| behaviour.fits(endpoint).is_ok())
+        .map(|behaviour| behaviour.name)
+        .collect()
 }
 
 /// What nobody can infer, with the lines that settle it in this task.
@@ -190,7 +193,10 @@ fn help(endpoint: &Endpoint, catalog: &Catalog) -> String {
     }
     match (endpoint.method, found.key) {
         (spec::Method::Put | spec::Method::Patch, None) => {
-            format!("name the record that changes: `path: {path}/{{id}}`; for the one and only `{}`, keep it as a record with a key of its own", found.segment)
+            format!(
+                "name the record that changes: `path: {path}/{{id}}`; for the one and only `{}`, keep it as a record with a key of its own",
+                found.segment
+            )
         }
         (spec::Method::Post, Some(_)) => {
             let collection = path.rsplit_once('/').map_or(path, |(collection, _)| collection);
@@ -209,14 +215,15 @@ fn unnest(endpoint: &Endpoint) -> String {
     let is_literal = |segment: &Segment| matches!(segment, Segment::Literal(_));
     let literals: Vec<usize> = (0..segments.len()).filter(|at| is_literal(&segments[*at])).collect();
     let (Some(last), true) = (literals.last(), endpoint.path.parameters().count() > 1) else {
-        return "take a path that ends in a name, or in a name and a key: `/api/contact`, `/api/products/{id}`".to_owned();
+        return "take a path that ends in a name, or in a name and a key: `/api/contact`, `/api/products/{id}`"
+            .to_owned();
     };
     // The parent is a name with a key right behind it.
     let parent = literals.iter().rev().nth(1).filter(|at| segments.get(**at + 1).is_some_and(|next| !is_literal(next)));
     let inner = parent.map_or(*last, |parent| if parent + 2 == *last { *parent } else { *last });
-    let prefix = segments.iter().take_while(|segment| {
-        matches!(segment, Segment::Literal(text) if text == "api" || is_version(text))
-    });
+    let prefix = segments
+        .iter()
+        .take_while(|segment| matches!(segment, Segment::Literal(text) if text == "api" || is_version(text)));
     let short: String = prefix
         .chain(&segments[inner..])
         .map(|segment| match segment {

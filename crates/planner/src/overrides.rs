@@ -28,9 +28,10 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
         (Access::Public, false) => {
             contradiction("public", "write `authentication: none`, or `access: authenticated` where a key is asked for")
         }
-        (Access::Authenticated, true) => {
-            contradiction("authenticated", "write `authentication: api_key`, or `access: public` where everybody may call")
-        }
+        (Access::Authenticated, true) => contradiction(
+            "authenticated",
+            "write `authentication: api_key`, or `access: public` where everybody may call",
+        ),
         (Access::Owner, _) => not_built("owner", "has nobody to whom a record could belong"),
         (Access::Role(role), _) => not_built(&format!("role:{role}"), "has nobody who could hold the role"),
     }
@@ -66,7 +67,8 @@ pub fn write_rows(endpoint: &Endpoint, behaved: &mut Behaved) -> Result<RowsForm
         }
         _ => {
             let (method, path) = (endpoint.method, &endpoint.path);
-            let message = format!("`{method} {path}` answers with no list, and only lists are written as `{}`", stated.value);
+            let message =
+                format!("`{method} {path}` answers with no list, and only lists are written as `{}`", stated.value);
             Err(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &stated.place)
                 .with_help("remove `response_format`, or put it at the endpoint that lists"))
         }

@@ -52,7 +52,8 @@ fn object(columns: &Columns, row: &Row) -> serde_json::Value {
 /// RFC 8288. The target is a query alone: it holds wherever the path was published.
 fn link(query: &str, cursor: &str) -> String {
     let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
-    let target = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("cursor", cursor).finish();
+    let target =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("cursor", cursor).finish();
     format!("<?{target}>; rel=\"next\"")
 }
 

@@ -7,7 +7,9 @@ use crate::rate_limit::Limiter;
 use crate::validation::Check;
 use dialect::{Lowered, Unsupported};
 use plan::api::Endpoint;
-use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step, Writes};
+use plan::procedure::{
+    Generated, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step, Writes,
+};
 use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
 use plan::{Plan, Problem, check, print};
@@ -205,7 +207,12 @@ impl Compiler<'_> {
                     _ => None,
                 });
                 let types = self.types(query.ok_or_else(|| self.unsupported("rows that no read gives"))?)?;
-                Ok(Operation::Rows { slot: number, columns: Columns { names, types }, format: *format, writes: *writes })
+                Ok(Operation::Rows {
+                    slot: number,
+                    columns: Columns { names, types },
+                    format: *format,
+                    writes: *writes,
+                })
             }
             Item::Exit(Response::Problem(problem), writes) => {
                 Ok(Operation::Problem { problem: *problem, writes: *writes })

@@ -66,11 +66,9 @@ impl Check {
 
     /// The record in the shape's order, or everything that is wrong.
     pub fn record(&self, body: &Json) -> Result<Vec<Datum>, Vec<Wrong>> {
-        self.fields(body, |field, given| {
-            match formed(field, given.unwrap_or(&Json::Null))? {
-                Datum::Null if field.presence == Presence::Required => Err(Why::new("required", "is required")),
-                datum => Ok(datum),
-            }
+        self.fields(body, |field, given| match formed(field, given.unwrap_or(&Json::Null))? {
+            Datum::Null if field.presence == Presence::Required => Err(Why::new("required", "is required")),
+            datum => Ok(datum),
         })
     }
 

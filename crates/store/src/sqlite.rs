@@ -124,7 +124,11 @@ impl SqliteStore {
     pub async fn ping(&self) -> Result<(), StoreError> {
         // Reads the file; `SELECT 1` would succeed without it.
         let read = "SELECT 1 FROM schema_migrations LIMIT 1";
-        self.with_reader(move |connection| Ok(connection.query_row(read, [], |_| Ok(())).optional()?.unwrap_or(()))).await
+        self.with_reader(move |connection| {
+            connection.query_row(read, [], |_| Ok(())).optional()?;
+            Ok(())
+        })
+        .await
     }
 
     /// The tables of a file that is only looked at, and the migrations of that scope: nothing is made or changed.

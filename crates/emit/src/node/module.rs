@@ -185,7 +185,8 @@ impl<'a> Module<'a> {
         }
         let Written { text, waits } = write_procedure(self, outline)?;
         let waits = if waits { "async " } else { "" };
-        let parameter = if text.contains("request") || outline.endpoint.cache != Cache::NoStore { "(request)" } else { "()" };
+        let parameter =
+            if text.contains("request") || outline.endpoint.cache != Cache::NoStore { "(request)" } else { "()" };
         routes.comment(&describe(outline));
         let (method, path) = (quoted(outline.method), quoted(outline.path));
         routes.open(&format!("application.route({method}, {path}, {waits}{parameter} => {{"));

@@ -575,7 +575,11 @@ impl<'a> Writer<'_, 'a> {
     fn listed_columns(&self) -> Result<String, EmitError> {
         let Some(listing) = self.listing else { return self.cannot("write rows that nobody asks for as CSV") };
         let gives = |wanted: &ColumnName| {
-            listing.query.outputs.iter().any(|output| matches!(output, Output::Column { column, .. } if column == wanted))
+            listing
+                .query
+                .outputs
+                .iter()
+                .any(|output| matches!(output, Output::Column { column, .. } if column == wanted))
         };
         if listing.holes.filters.iter().any(|(column, _)| !gives(column)) {
             return self.cannot("write rows as CSV that do not give what they are filtered by");

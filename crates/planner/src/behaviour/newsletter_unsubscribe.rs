@@ -30,10 +30,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     body.push(Item::Let(slot("input"), Step::Validate(Input::Body(shape))));
     body.push(Item::Transaction(vec![
         Item::Let(slot("subscription"), Step::Write(Write::Delete { table: table.name.clone(), filter })),
-        Item::Match(
-            slot("subscription"),
-            vec![(Outcome::Changed, vec![emit]), (Outcome::Unchanged, Vec::new())],
-        ),
+        Item::Match(slot("subscription"), vec![(Outcome::Changed, vec![emit]), (Outcome::Unchanged, Vec::new())]),
     ]));
     body.push(Item::Exit(
         Response::Answer {
@@ -69,7 +66,5 @@ fn shape(given: &Given<'_>) -> Shape {
 fn example(given: &Given<'_>, shape: &Shape) -> serde_json::Value {
     let whole = given.example();
     let fields = shape.fields.iter();
-    fields
-        .filter_map(|field| Some((field.name.to_string(), whole.get(field.name.as_str())?.clone())))
-        .collect()
+    fields.filter_map(|field| Some((field.name.to_string(), whole.get(field.name.as_str())?.clone()))).collect()
 }

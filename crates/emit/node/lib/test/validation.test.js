@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, checkChanges } from '../validation.js';
+import { check, checkChanges, validateParameters } from '../validation.js';
 
 function verdict(field, value) {
   try {
@@ -96,4 +96,29 @@ test('changes hold what was given, and nothing else', () => {
   };
   assert.deepEqual(errors([['x', 1], ['stock', 'a'], ['name', null]]), ['/name required', '/stock type', '/x unknown_field']);
   assert.throws(() => checkChanges([], shape), ({ errors: [{ code, pointer }] }) => code === 'type' && pointer === '');
+});
+
+test('forms that a value has beside its kind', () => {
+  const digest = '0123456789abcdef'.repeat(4);
+  for (const [kind, format, right, wrong, code] of [
+    ['line', 'file_name', ['a.txt', '..a', 'été 1.tar.gz', '...'], ['a/b', 'a\\b', '.', '..'], 'format'],
+    ['line', 'media_type', ['image/svg+xml', 'a/b', 'X/Y.z-1'], ['pdf', 'a/b/c', '/b', 'a/', '+a/b', 'a/b; c=d', 'a b/c'], 'format'],
+    ['line', 'sha256', [digest], [digest.toUpperCase(), digest.slice(1), `${digest}0`], 'format'],
+    ['integer', 'byte_count', [0, 5 * 2 ** 40], [-1, 5 * 2 ** 40 + 1], 'range'],
+  ]) {
+    for (const value of right) assert.equal(verdict({ kind, format }, value), value);
+    for (const value of wrong) assert.equal(verdict({ kind, format }, value).code, code, `${format} ${value}`);
+    assert.equal(verdict({ kind, format }, null), null);
+  }
+});
+
+test('parameters of a path are checked as fields are', () => {
+  const shape = [{ name: 'ticket', kind: 'line', maximum: 3 }];
+  assert.deepEqual(validateParameters({ parameters: { ticket: ' é ' } }, shape), { ticket: 'é' });
+  for (const [ticket, code] of [['abcd', 'too_long'], ['a\u0000', 'invalid_character'], [' ', 'required']]) {
+    assert.throws(() => validateParameters({ parameters: { ticket } }, shape), (problem) => {
+      assert.deepEqual([problem.name, problem.errors[0].parameter, problem.errors[0].code], ['validation_failed', 'ticket', code]);
+      return true;
+    });
+  }
 });

@@ -21,6 +21,8 @@ const ANYTHING = '${any}';
 const API_KEY = '${api_key}';
 /** In the path of a request, or in an expected body: the id of what the request before made. */
 const ID = '${id}';
+/** In the path of a request: the id of what the request before that made. */
+const PARENT = '${parent}';
 /** In a body: another short text in every request, for values that must be unique. */
 const UNIQUE = '${unique}';
 
@@ -28,12 +30,13 @@ let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
 
-for (const { name, repeat = 1, before, request: asked, expect: wanted } of cases) {
+for (const { name, repeat = 1, parent, before, request: asked, expect: wanted } of cases) {
   test(name, async (context) => {
     const application = await start(context);
-    const id = before && (await make(application, before));
-    const request = { ...asked, path: withId(asked.path, id) };
-    const expect = { ...wanted, body: withId(wanted.body, id) };
+    const parentId = parent && (await make(application, parent));
+    const id = before && (await make(application, { ...before, path: withId(before.path, PARENT, parentId) }));
+    const request = { ...asked, path: withId(withId(asked.path, PARENT, parentId), ID, id) };
+    const expect = { ...wanted, body: withId(wanted.body, ID, id) };
     let answer;
     for (let count = 0; count < repeat; count += 1) answer = await send(application, request);
     assert.equal(answer.status, expect.status, answer.text);
@@ -68,9 +71,9 @@ async function make(application, request) {
 }
 
 /** The text, or every text in the document, with the id in its place. */
-function withId(document, id) {
+function withId(document, place, id) {
   if (document === undefined || id === undefined) return document;
-  return JSON.parse(JSON.stringify(document).replaceAll(ID, JSON.stringify(String(id)).slice(1, -1)));
+  return JSON.parse(JSON.stringify(document).replaceAll(place, JSON.stringify(String(id)).slice(1, -1)));
 }
 
 // Not `fetch`: it adds headers, and refuses to send some.

@@ -6,7 +6,8 @@
 import { authorize } from '../../lib/authorization.js';
 import { etag, isCurrent } from '../../lib/etag.js';
 import { uuidv7 } from '../../lib/identifiers.js';
-import { readPage, respondPage, validateListing } from '../../lib/listing.js';
+import { readPage, validateListing } from '../../lib/listing.js';
+import { respondPage } from '../../lib/page.js';
 import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
@@ -87,7 +88,7 @@ export function registerEndpoints(application, { database, metrics }) {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, productList);
     const rows = readPage(database, asked, listProducts);
-    return respondPage(rows);
+    return respondPage(request, rows);
   });
 
   // GET /api/products/{id}: reads one product.
