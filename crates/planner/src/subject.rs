@@ -5,6 +5,7 @@ use crate::entity::{OWN_COLUMNS, singular, snake_case};
 use crate::intent::{Inferred, Parent, infer, target};
 use catalog::Catalog;
 use spec::{ApiRequirements, Endpoint};
+use std::collections::BTreeMap;
 use vocab::{EntityName, FieldName, TableName};
 
 /// What one task and the catalogue know together.
@@ -13,6 +14,10 @@ pub struct Known<'a> {
     pub catalog: &'a Catalog,
     /// What each endpoint works on and describes; none where that cannot be told.
     subjects: Vec<Option<EntityName>>,
+    /// The last name of a path by its singular; the first path counts.
+    words: BTreeMap<String, String>,
+    /// What each thing that others belong to is called by its key in a path.
+    keys: BTreeMap<String, FieldName>,
 }
 
 impl<'a> Known<'a> {
@@ -25,7 +30,16 @@ impl<'a> Known<'a> {
             }
         };
         let subjects = requirements.endpoints.iter().map(subject).collect();
-        Self { requirements, catalog, subjects }
+        let (mut words, mut keys) = (BTreeMap::new(), BTreeMap::new());
+        for found in requirements.endpoints.iter().filter_map(|endpoint| target(&endpoint.path)) {
+            let word = snake_case(found.segment);
+            words.entry(singular(&word)).or_insert(word);
+            let is_own = |key: &FieldName| key.as_str().ends_with("_id") && !OWN_COLUMNS.contains(&key.as_str());
+            if let Some(parent) = found.parent.filter(|parent| is_own(parent.key)) {
+                keys.entry(snake_case(parent.segment)).or_insert_with(|| parent.key.clone());
+            }
+        }
+        Self { requirements, catalog, subjects, words, keys }
     }
 
     /// The endpoints that work on the entity and say what it is.
@@ -39,10 +53,7 @@ impl<'a> Known<'a> {
         if let Some(known) = self.catalog.entity(name) {
             return Some(known.table.clone());
         }
-        let named = self.requirements.endpoints.iter().find_map(|endpoint| {
-            let word = snake_case(target(&endpoint.path)?.segment);
-            (singular(&word) == name.as_str()).then_some(word)
-        });
+        let named = self.words.get(name.as_str()).cloned();
         TableName::parse(&named.unwrap_or_else(|| plural(name.as_str()))).ok()
     }
 
@@ -55,10 +66,9 @@ impl<'a> Known<'a> {
 
     /// `post_id`: as the first path that names the thing calls it, unless all of them call it `id`.
     pub fn parent_field(&self, parent: Parent<'_>) -> Option<FieldName> {
-        let parents = self.requirements.endpoints.iter().filter_map(|other| target(&other.path)?.parent);
-        let mut keys = parents.filter(|other| is_same_word(other.segment, parent.segment)).map(|other| other.key);
-        let said = keys.find(|key| key.as_str().ends_with("_id") && !OWN_COLUMNS.contains(&key.as_str()));
-        said.cloned().or_else(|| FieldName::parse(&format!("{}_id", singular(&snake_case(parent.segment)))).ok())
+        let word = snake_case(parent.segment);
+        let derived = || FieldName::parse(&format!("{}_id", singular(&word))).ok();
+        self.keys.get(&word).cloned().or_else(derived)
     }
 
     /// The table of the things that a path names before its last name, where another endpoint works on it.
