@@ -8,7 +8,9 @@ mod cases;
 mod codes;
 mod entity;
 mod intent;
+mod overrides;
 mod schema;
+mod subject;
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,15 @@ fn invoices_gives_what_it_gave() {
     check(Sample::Invoices);
 }
 
+/// Its files show nothing that those of the others do not; what is decided, and why, does.
+#[test]
+fn behaviours_are_planned_as_they_were() {
+    let of = Sample::Behaviours;
+    let workspace = Workspace::of(of);
+    let plan = end(workspace.command(&["run", "--plan"]).arg(of.task())).must_end_with(0).stdout;
+    compare(of.golden(), &BTreeMap::from([("plan.txt".to_owned(), plan.into_bytes())]));
+}
+
 fn check(of: Sample) {
     let sample = of.task();
     let workspace = Workspace::of(of);
