@@ -1,7 +1,7 @@
 //! Entities: what a thing is called, which fields it has, what is unique about it.
 
 use serde::Deserialize;
-use vocab::{Bounds, Datum, Decimal, EntityName, FieldName, FieldType, TableName};
+use vocab::{Bounds, Datum, Decimal, EntityName, FieldFormat, FieldName, FieldType, TableName};
 
 /// A kind of thing.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Field {
     pub name: FieldName,
     /// What it holds.
     pub field_type: FieldType,
+    /// What its values look like beside that.
+    pub format: Option<FieldFormat>,
     /// Whether it may be left out.
     pub presence: Presence,
     /// Fewest characters of a text.
@@ -92,6 +94,7 @@ struct FieldText {
     minimum: Option<String>,
     maximum: Option<String>,
     default: Option<String>,
+    format: Option<FieldFormat>,
     #[serde(default)]
     presence: Presence,
     #[serde(default)]
@@ -206,6 +209,7 @@ impl TryFrom<FieldText> for Field {
         }
         Ok(Self {
             field_type,
+            format: text.format,
             presence: text.presence,
             min_length: 1,
             max_length: None,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Guard {
+    accounts: Vec<String>,
     actions: Vec<String>,
     secrets: Vec<String>,
 }
@@ -14,7 +15,12 @@ pub(crate) struct Guard {
 impl Guard {
     /// Whether the segment names an action or the caller, in whatever spelling.
     pub fn is_action(&self, segment: &str) -> bool {
-        self.actions.contains(&spelled(segment))
+        self.is_account(segment) || self.actions.contains(&spelled(segment))
+    }
+
+    /// Whether the segment names what only somebody with an account does.
+    pub fn is_account(&self, segment: &str) -> bool {
+        self.accounts.contains(&spelled(segment))
     }
 
     /// Whether a field of that name holds something that opens or pays.

@@ -18,6 +18,12 @@ pub struct Intent {
     /// Whether the path ends in a name or in a key.
     #[serde(default)]
     pub path: PathKind,
+    /// Whether the path has no other name: `/api/health`, and not `/api/orders/health`.
+    #[serde(default)]
+    pub alone: bool,
+    /// Whether fields that the task names, and the entity does not have, say that something else is meant.
+    #[serde(default)]
+    pub unless_fields: bool,
     /// What the endpoint does.
     pub behavior: BehaviorName,
     /// What it does it with. None: what the path names.

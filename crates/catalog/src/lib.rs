@@ -84,6 +84,12 @@ impl Catalog {
         self.guard.is_action(segment)
     }
 
+    /// Whether a segment names what only somebody with an account does: `login`, `profile`.
+    #[must_use]
+    pub fn is_account(&self, segment: &str) -> bool {
+        self.guard.is_account(segment)
+    }
+
     /// Whether a field of that name holds something that opens or pays, and must not be stored as it comes.
     #[must_use]
     pub fn is_secret(&self, name: &FieldName) -> bool {
@@ -140,6 +146,17 @@ impl Catalog {
     #[must_use]
     pub fn relations(&self) -> &Relations {
         &self.relations
+    }
+
+    /// Every entity, by name.
+    pub fn entities(&self) -> impl Iterator<Item = &Entity> {
+        self.entities.values()
+    }
+
+    /// The entity that a rule has for the segment.
+    #[must_use]
+    pub fn claimed_entity(&self, segment: &str) -> Option<&EntityName> {
+        self.intents.iter().filter(|intent| intent.claims(segment)).find_map(|intent| intent.entity.as_ref())
     }
 
     /// What a field of that name most likely holds.

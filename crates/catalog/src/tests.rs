@@ -257,7 +257,31 @@ fn what_people_call_a_form_is_one() {
         ("complaint", "form.complaint"),
         ("survey", "form.survey"),
         ("survey-responses", "form.survey"),
+        ("contact-sales", "form.contact"),
+        ("quotation", "form.quote"),
+        ("bookConsultation", "form.booking"),
+        ("table-reservation", "form.booking"),
+        ("raise-a-ticket", "form.support"),
+        ("notify-me", "form.waitlist"),
+        ("send-cv", "form.careers"),
+        ("webinar-signup", "form.event_registration"),
+        ("report-an-error", "form.bug_report"),
+        ("become-a-sponsor", "form.partnership"),
+        ("request-a-trial", "form.demo"),
+        ("grievance", "form.complaint"),
+        ("questionnaire", "form.survey"),
+        ("suggestion-box", "form.suggestion"),
+        ("feature_request", "form.suggestion"),
+        ("submit-idea", "form.suggestion"),
+        ("leave-a-review", "form.review"),
+        ("refer-a-friend", "form.referral"),
+        ("pledge", "form.donation_pledge"),
+        ("refundRequest", "form.refund"),
+        ("warranty-claim", "form.refund"),
+        ("report-abuse", "form.abuse_report"),
         ("newsletter_signup", "newsletter.subscribe"),
+        ("mailing_list", "newsletter.subscribe"),
+        ("join-mailing-list", "newsletter.subscribe"),
         ("subscribe", "newsletter.subscribe"),
     ] {
         assert_eq!(rule_of(&catalog, "POST", segment), rule, "{segment}");
@@ -302,10 +326,44 @@ fn what_people_call_a_collection_stays_one() {
         "survey-results",
         "newsletters",
         "reviews",
+        "review",
         "comments",
+        "suggestions",
+        "ideas",
+        "referrals",
+        "donations",
+        "donate",
+        "refunds",
+        "returns",
+        "report",
+        "reports",
+        "subscriptions",
+        "media",
+        "images",
         "orders",
     ] {
         assert_eq!(rule_of(&catalog, "POST", segment), "record.create", "{segment}");
+    }
+}
+
+#[test]
+fn what_is_no_form_has_rules_of_its_own() {
+    let catalog = catalog();
+    for (method, segment, rule) in [
+        ("POST", "unsubscribe", "newsletter.unsubscribe"),
+        ("POST", "opt_out", "newsletter.unsubscribe"),
+        ("DELETE", "unsubscribe", "newsletter.unsubscribe_by_delete"),
+        ("DELETE", "newsletter", "newsletter.unsubscribe_by_delete"),
+        ("POST", "files", "file.create"),
+        ("POST", "upload", "file.create"),
+        ("GET", "uploads", "file.list"),
+        ("GET", "documents", "file.list"),
+        ("GET", "health", "health.ask"),
+        ("GET", "healthCheck", "health.ask"),
+        ("GET", "status", "health.ask"),
+        ("GET", "ping", "health.ask"),
+    ] {
+        assert_eq!(rule_of(&catalog, method, segment), rule, "{method} {segment}");
     }
 }
 
@@ -328,7 +386,7 @@ fn forms_tell_of_themselves() {
         // A refusal of what is there already would tell strangers who has written.
         assert!(entity.unique.is_empty(), "{}", intent.rule);
     }
-    assert_eq!(events.len(), 17);
+    assert_eq!(events.len(), 23);
 }
 
 #[test]

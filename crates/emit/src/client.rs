@@ -13,6 +13,7 @@ use crate::outline::{
 use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;
+use plan::procedure::RowsFormat;
 use plan::shape::Presence;
 use plan::{Plan, Problem};
 use vocab::FieldType;
@@ -71,12 +72,17 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         problems,
         methods,
         asks_for_keys => outlines.iter().any(|outline| outline.scheme.is_some()),
+        text_lists => outlines.iter().flat_map(|outline| &outline.answers).any(is_text),
         lists => outlines.iter().any(|outline| outline.listing.is_some()),
         spared => outlines.iter().any(Outline::is_spared),
         repeatable => outlines.iter().any(|outline| outline.repeatable == Repeatable::WithKey),
         guarded => outlines.iter().any(|outline| outline.guard == Guard::IfMatch),
         has_path_parameters => outlines.iter().any(|outline| !outline.path_parameters.is_empty()),
     }
+}
+
+fn is_text(answer: &Success<'_>) -> bool {
+    matches!(answer.content, Content::Page(_, RowsFormat::Csv | RowsFormat::Ndjson))
 }
 
 fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mut Types) -> Value {
@@ -87,7 +93,7 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
     let (path, parameters) = parameters(outline, types);
     let list = outline.listing.map(|listing| {
         let rows = answers.iter().find_map(|(_, of)| of.strip_prefix("PageOf<")?.strip_suffix('>'));
-        let all = names.take(&format!("all{}", collection(outline)));
+        let all = rows.map(|_| names.take(&format!("all{}", collection(outline))));
         context! { query => types.query(&name, plan, listing), all, item => rows }
     });
     let options = match (outline.guard, outline.repeatable) {
@@ -228,7 +234,9 @@ impl Types {
                     Tagged::No => self.declare(&format!("{}Answer", pascal_case(method)), ANSWER, fields.collect()),
                 }
             }
-            Content::Page(fields) => {
+            // One text: its rows are for whoever reads it.
+            Content::Page(_, RowsFormat::Csv | RowsFormat::Ndjson) => "string".to_owned(),
+            Content::Page(fields, RowsFormat::Json) => {
                 let row = |field: &RowField<'_>| {
                     let null = field.column.nullability == Nullability::Nullable;
                     property(field.name.as_str(), &Typed::of(&field.column.field_type, null), false, field.description)

@@ -47,6 +47,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/migrations.js", include_str!("../node/lib/migrations.js")),
     ("lib/operational-routes.js", include_str!("../node/lib/operational-routes.js")),
     ("lib/outbox.js", include_str!("../node/lib/outbox.js")),
+    ("lib/page.js", include_str!("../node/lib/page.js")),
     ("lib/pressure.js", include_str!("../node/lib/pressure.js")),
     ("lib/problem.js", include_str!("../node/lib/problem.js")),
     ("lib/rate-limit.js", include_str!("../node/lib/rate-limit.js")),

@@ -11,7 +11,7 @@ mod schema;
 pub use parameters::{comparison_text, operation_parameters};
 pub use problems::problem_example;
 
-use crate::outline::outlines;
+use crate::outline::{Outline, answer_formats, outlines};
 use operation::Writer;
 use operational::operational_paths;
 use plan::Plan;
@@ -77,10 +77,14 @@ fn info(plans: &[&Plan]) -> Value {
     let title = if names.is_empty() { "API".to_owned() } else { format!("{} API", names.join(", ")) };
     let version =
         if versions.is_empty() { "v1".to_owned() } else { versions.into_iter().collect::<Vec<_>>().join(", ") };
-    let description = "Bodies and answers are JSON. Errors are `application/problem+json` (RFC 9457) with one entry for each \
-                       wrong field. Every answer carries `X-Request-Id`. Lengths count characters (Unicode code points) as they are \
-                       sent; white space at both ends of a text is dropped. Other paths are answered 404, other methods 405 \
-                       with `Allow`; `GET` operations answer `HEAD`. A request's head may have at most 65536 bytes.";
+    let outlines: Vec<Outline<'_>> = plans.iter().flat_map(|plan| outlines(plan)).collect();
+    let description = format!(
+        "{} Errors are `application/problem+json` (RFC 9457) with one entry for each wrong field. Every answer carries \
+         `X-Request-Id`. Lengths count characters (Unicode code points) as they are sent; white space at both ends of a text \
+         is dropped. Other paths are answered 404, other methods 405 with `Allow`; `GET` operations answer `HEAD`. A request's \
+         head may have at most 65536 bytes.",
+        answer_formats(&outlines)
+    );
     json!({"title": title, "version": version, "description": description})
 }
 

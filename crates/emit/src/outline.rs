@@ -6,12 +6,13 @@ mod sample;
 mod slots;
 mod uses;
 
+pub use sample::answer_formats;
 pub use slots::{Held, Slots};
 pub use uses::{bound_slots, used_slots};
 
 use plan::api::Endpoint;
 use plan::database::Column;
-use plan::procedure::{Input, Item, LimitKey, Location, Response, ResponseField, Scheme, Step, Trigger};
+use plan::procedure::{Input, Item, LimitKey, Location, Response, ResponseField, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Holes, Output, Predicate, Query, Write};
 use plan::shape::Shape;
 use plan::value::{Condition, RequestValue, Value};
@@ -109,7 +110,7 @@ pub enum Content<'a> {
     Nothing,
     Record(&'a [ResponseField]),
     /// A page of rows with these fields.
-    Page(Vec<RowField<'a>>),
+    Page(Vec<RowField<'a>>, RowsFormat),
 }
 
 /// A field of the rows of a list.
@@ -237,7 +238,7 @@ fn success<'a>(
             tagged: if tag.is_some() { Tagged::Yes } else { Tagged::No },
             location: location.as_ref(),
         }),
-        Response::Rows { slot } => {
+        Response::Rows { slot, format } => {
             let query = items.iter().find_map(|item| match item {
                 Item::Let(bound, Step::Read { query, .. }) if bound == slot => Some(query),
                 _ => None,
@@ -250,7 +251,7 @@ fn success<'a>(
                 }
                 Output::Related { .. } => None,
             });
-            let content = Content::Page(fields.collect());
+            let content = Content::Page(fields.collect(), *format);
             Some(Success { status: 200, content, tagged: Tagged::Yes, location: None })
         }
         Response::Problem(_) | Response::Redirect(_) | Response::Done => None,

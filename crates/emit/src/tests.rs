@@ -5,7 +5,7 @@ mod products;
 
 use crate::{EmitError, files, openapi};
 use expect_test::{Expect, expect};
-use plan::api::{DocumentationFormat, Endpoint};
+use plan::api::{Cache, DocumentationFormat, Endpoint};
 use plan::database::{Column, Nullability, Rules, Sensitivity, Table};
 use plan::procedure::{Generated, Input, LimitKey, Response, ResponseField, Writes};
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock};
@@ -37,6 +37,7 @@ fn with_procedure(body: Vec<Item>) -> Plan {
         summary: "opens a door".into(),
         max_body_bytes: 65_536,
         example: json!({"code": "1234"}),
+        cache: Cache::NoStore,
     }];
     plan.database.tables.push(doors());
     plan
@@ -155,6 +156,7 @@ fn body(fields: &[(&str, FieldType, Presence)]) -> Step {
         .map(|(name, field_type, presence)| ShapeField {
             name: field(name),
             field_type: field_type.clone(),
+            format: None,
             presence: *presence,
             min_length: 4,
             max_length: None,
@@ -284,9 +286,12 @@ fn the_endpoints_of_the_sample() {
 
             const insertNewsletterSubscriber = `INSERT INTO newsletter_subscribers (id, email, name, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (email) DO NOTHING`;
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function registerEndpoints(application, { database, metrics }) {
-              const { keys, limits, idempotency, outbox } = createMiddleware({ database, metrics });
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function registerEndpoints(application, { database, metrics, counts }) {
+              const { keys, limits, idempotency, outbox } = createMiddleware({ database, metrics, counts });
 
               // POST /api/contact: stores a contact message. Emits `contact_form`.
               application.route('POST', '/api/contact', async (request) => {
@@ -372,13 +377,16 @@ fn the_middleware_of_the_sample() {
             import { Outbox } from '../../lib/outbox.js';
             import { RateLimit } from '../../lib/rate-limit.js';
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function createMiddleware({ database, metrics }) {
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function createMiddleware({ database, metrics, counts }) {
               const onRefused = (policy) => metrics.rateLimited.inc({ policy });
               return {
                 keys: new ApiKeys(database),
                 limits: {
-                  default: new RateLimit({ name: 'default', quota: 100, window: 60, onRefused }),
+                  default: new RateLimit({ name: 'default', quota: 100, window: 60, onRefused, counts }),
                 },
                 idempotency: new Idempotency(database),
                 outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),
@@ -732,11 +740,11 @@ fn values_in_both_formats_of_the_document() {
         }
     }
     expect![[r#"
-        price: {"type":["string","number","null"],"minimum":0,"maximum":10.5,"pattern":"^[0-9]{1,13}(\\.[0-9]{1,2})?$","description":"one | two"}
+        price: {"type":["string","number","null"],"multipleOf":0.01,"minimum":0.0,"maximum":10.5,"pattern":"^[0-9]{1,13}(\\.[0-9]{1,2})?$","description":"one | two"}
         status: {"type":["string","null"],"enum":["open","closed",null],"description":"one | two","default":"open"}
         facts: {"type":["object","array","null"],"description":"one | two"}
-        price: {"oneOf":[{"type":"string","pattern":"^[0-9]{1,13}(\\.[0-9]{1,2})?$","nullable":true},{"type":"number","minimum":0,"maximum":10.5}],"description":"one | two"}
-        status: {"type":"string","enum":["open","closed",null],"description":"one | two","default":"open","nullable":true}
+        price: {"oneOf":[{"type":"string","pattern":"^[0-9]{1,13}(\\.[0-9]{1,2})?$","nullable":true},{"type":"number","multipleOf":0.01,"minimum":0.0,"maximum":10.5}],"description":"one | two"}
+        status: {"type":"string","enum":["open","closed",null],"nullable":true,"description":"one | two","default":"open"}
         facts: {"oneOf":[{"type":"object","nullable":true},{"type":"array","items":{}}],"description":"one | two"}
     "#]].assert_eq(&text);
 }

@@ -118,7 +118,7 @@ export class {{ class }} {
   {{ method.name }}({{ own }}{% if method.list %}query: {{ method.list.query }} | undefined, {% endif %}options: {{ method.options }} & { ifNoneMatch: string }): Promise<{{ method.result }} | NotModified>;
 {% endif %}
   {{ method.name }}({{ all }}options?: {{ method.options }}): Promise<{{ method.result }}>;
-{% if method.list %}
+{% if method.list and method.list.all %}
 
   /** Every row of `{{ method.name }}`, page after page. */
   {{ method.list.all }}({{ all }}options?: {{ method.options }}): AsyncGenerator<{{ method.list.item }}, void, undefined>;

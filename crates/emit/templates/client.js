@@ -43,6 +43,7 @@ export class {{ class }} {
   {{ method.name }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}query, options) {
     return this.#send({{ method.call }}, options);
   }
+{% if method.list.all %}
 
   /** Every row, page after page. */
   async *{{ method.list.all }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}query, options) {
@@ -53,6 +54,7 @@ export class {{ class }} {
       cursor = data.next;
     } while (cursor !== null);
   }
+{% endif %}
 {% else %}
   {{ method.name }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}options) {
     return this.#send({{ method.call }}, options);
@@ -84,7 +86,7 @@ export class {{ class }} {
       body: JSON.stringify(body),
       signal: options.signal,
     });
-    const data = await jsonOf(response);
+    const data = await contentOf(response);
     if (!response.ok{% if spared %} && response.status !== 304{% endif %}) throw new ApiError(response, data?.type ? data : undefined);
     return { status: response.status, data, etag: response.headers.get('ETag') ?? undefined, headers: response.headers };
   }
@@ -108,8 +110,11 @@ function search(query) {
 {% endif %}
 
 /** The document in an answer; `undefined` where there is none, or something else, as from a proxy in between. */
-async function jsonOf(response) {
-  const isJson = /^application\/(.+\+)?json\b/i.test(response.headers.get('Content-Type') ?? '');
+async function contentOf(response) {
+  const mediaType = response.headers.get('Content-Type') ?? '';
   const text = await response.text();
-  return isJson && text !== '' ? JSON.parse(text) : undefined;
+{% if text_lists %}
+  if (/^(text\/csv|application\/x-ndjson)\b/i.test(mediaType)) return text;
+{% endif %}
+  return /^application\/(.+\+)?json\b/i.test(mediaType) && text !== '' ? JSON.parse(text) : undefined;
 }

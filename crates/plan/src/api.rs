@@ -58,6 +58,43 @@ pub struct Endpoint {
     pub max_body_bytes: u64,
     /// A body that the endpoint accepts, for documents and verification.
     pub example: serde_json::Value,
+    /// How long its successful answers may be kept.
+    #[serde(default)]
+    pub cache: Cache,
+}
+
+/// How long a successful answer to a read may be kept, and by whom. Anything else is never kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cache {
+    /// Not at all.
+    #[default]
+    NoStore,
+    /// By the caller alone, for so many seconds: somebody else may be answered otherwise, or not at all.
+    Private(u32),
+    /// By everybody between, for so many seconds.
+    Public(u32),
+}
+
+impl Cache {
+    /// The value of the `Cache-Control` header.
+    #[must_use]
+    pub fn header(self) -> String {
+        match self {
+            Self::NoStore => "no-store".to_owned(),
+            Self::Private(seconds) => format!("private, max-age={seconds}"),
+            Self::Public(seconds) => format!("public, max-age={seconds}"),
+        }
+    }
+
+    /// The value of the `Vary` header: what of a request decides whether a kept answer is the right one.
+    #[must_use]
+    pub fn vary(self) -> Option<&'static str> {
+        match self {
+            Self::Private(_) => Some("X-API-Key, Authorization"),
+            Self::NoStore | Self::Public(_) => None,
+        }
+    }
 }
 
 /// At most `quota` requests of one caller in any `window_seconds`.

@@ -148,6 +148,7 @@ impl Checker {
             Step::Authorize { .. }
             | Step::Limit { .. }
             | Step::Claim
+            | Step::Ping
             | Step::Generate(_)
             | Step::VerifySignature { .. } => {}
             Step::Recall(claim) => self.slot(claim, slots),
@@ -237,7 +238,7 @@ impl Checker {
                 tag.iter().for_each(|tag| self.value(tag, slots));
                 location.iter().for_each(|location| self.value(&location.key, slots));
             }
-            Response::Rows { slot } => self.slot(slot, slots),
+            Response::Rows { slot, .. } => self.slot(slot, slots),
             Response::Redirect(value) => self.value(value, slots),
             Response::Problem(_) | Response::Done => {}
         }

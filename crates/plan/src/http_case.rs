@@ -14,6 +14,8 @@ pub const EXPIRED_API_KEY: &str = "${expired_api_key}";
 pub const POWERLESS_API_KEY: &str = "${powerless_api_key}";
 /// In a path, a header or an expected body: the id of what the first request before made.
 pub const ID: &str = "${id}";
+/// In a path or a header: the id of what the parent of the case made.
+pub const PARENT: &str = "${parent}";
 /// In a path: the cursor in the answer to the last request before.
 pub const NEXT: &str = "${next}";
 /// In a request header: the tag of the answer to the last request before.
@@ -56,6 +58,9 @@ pub struct HttpCase {
     /// How often the request is sent; the last answer is compared.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub repeat: u32,
+    /// A request that is sent once before all others; its answer must be 2xx, and the `id` of its body stands for [`PARENT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<CaseRequest>,
     /// Requests that are sent once before, in this order; each must be answered 2xx. Their answers say what [`ID`], [`NEXT`]
     /// and [`TAG`] stand for. A single one needs no list.
     #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
@@ -97,6 +102,9 @@ pub struct Expectation {
     /// A JSON body. Of objects the given keys are compared, arrays are compared whole; [`ANY`] means present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<serde_json::Value>,
+    /// A body that is no JSON, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CaseRequest>, D::Error> {
@@ -179,12 +187,18 @@ impl Answer {
 /// What the answers to the requests before said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
+    parent: Option<String>,
     id: Option<String>,
     next: Option<String>,
     tag: Option<String>,
 }
 
 impl Known {
+    /// Takes note of the answer to the parent of a case.
+    pub fn note_parent(&mut self, answer: &Answer) {
+        self.parent = answer.id();
+    }
+
     /// Takes note of the answer to a request before.
     pub fn note(&mut self, answer: &Answer) {
         self.id = self.id.take().or_else(|| answer.id());
@@ -192,10 +206,10 @@ impl Known {
         self.tag = answer.headers.get("etag").cloned();
     }
 
-    /// The text with what is known in the place of [`ID`], [`NEXT`] and [`TAG`].
+    /// The text with what is known in the place of [`PARENT`], [`ID`], [`NEXT`] and [`TAG`].
     #[must_use]
     pub fn filled(&self, text: &str) -> String {
-        let known = [(ID, &self.id), (NEXT, &self.next), (TAG, &self.tag)];
+        let known = [(PARENT, &self.parent), (ID, &self.id), (NEXT, &self.next), (TAG, &self.tag)];
         let said = known.into_iter().filter_map(|(placeholder, said)| Some((placeholder, said.as_deref()?)));
         said.fold(text.to_owned(), |text, (placeholder, said)| text.replace(placeholder, said))
     }
@@ -217,6 +231,11 @@ impl Expectation {
                 }
                 Some(_) => {}
             }
+        }
+        if let Some(wanted) = &self.text
+            && wanted.as_bytes() != answer.body
+        {
+            found.push(format!("the body is {:?} instead of {wanted:?}", String::from_utf8_lossy(&answer.body)));
         }
         if let Some(wanted) = &self.body {
             match serde_json::from_slice(&answer.body) {
@@ -272,7 +291,7 @@ mod tests {
     }
 
     fn expectation(body: serde_json::Value) -> Expectation {
-        Expectation { status: 200, headers: BTreeMap::new(), body: Some(body) }
+        Expectation { status: 200, headers: BTreeMap::new(), body: Some(body), text: None }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub mod shape;
 pub mod system;
 pub mod value;
 
-pub use api::{ApiPlan, Endpoint, EventDeclaration, RateLimitPolicy};
+pub use api::{ApiPlan, Cache, Endpoint, EventDeclaration, RateLimitPolicy};
 pub use database::{DatabasePlan, Migration, Observed, Statement, Table};
 pub use decision::{Decision, Phase};
 pub use http_case::HttpCase;

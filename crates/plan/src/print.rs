@@ -1,7 +1,8 @@
 //! Procedures as text that people read: in `run --plan`, in `plan.md` and in tests.
 
 use crate::procedure::{
-    Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, Scheme, Step, Trigger, Writes,
+    Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step,
+    Trigger, Writes,
 };
 use crate::query::{
     Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Output, Predicate, Query, RowLock, Write,
@@ -152,6 +153,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Claim => "claim",
         Step::Recall(_) => "recall",
         Step::Validate(_) => "validate",
+        Step::Ping => "ping",
         Step::Generate(_) => "generate",
         Step::Check(_) => "check",
         Step::Digest(_) => "digest",
@@ -198,6 +200,7 @@ fn step(step: &Step) -> String {
             Input::Listing(open) => format!("{name} query string for{}", holes(open)),
             Input::Selection(open) => format!("{name} selection for{}", holes(open)),
         },
+        Step::Ping => format!("{name} the database"),
         Step::Generate(Generated::Uuid) => format!("{name} uuid"),
         Step::Generate(Generated::Token { bytes }) => format!("{name} token of {bytes} bytes"),
         Step::Check(asked) => format!("{name} {}", condition(asked)),
@@ -380,7 +383,14 @@ fn response(response: &Response) -> String {
                 .map_or_else(String::new, |location| format!(" at {}{{{}}}", location.path, value(&location.key)));
             format!("respond {status} {}{tag}{location}", record(&fields))
         }
-        Response::Rows { slot } => format!("respond 200 with the rows of {slot}"),
+        Response::Rows { slot, format } => {
+            let format = match format {
+                RowsFormat::Json => "",
+                RowsFormat::Csv => " as CSV",
+                RowsFormat::Ndjson => " as NDJSON",
+            };
+            format!("respond 200 with the rows of {slot}{format}")
+        }
         Response::Problem(problem) => format!("respond {} {}", problem.status(), problem.name()),
         Response::Redirect(to) => format!("redirect to {}", value(to)),
         Response::Done => "done".to_owned(),

@@ -172,6 +172,8 @@ pub enum Step {
     Recall(SlotName),
     /// Reads what the request brings and checks it, or ends with 4xx. Gives a record.
     Validate(Input),
+    /// Asks the database whether it answers, or ends with 503.
+    Ping,
     /// A new value nobody can guess.
     Generate(Generated),
     /// Asks a question: yes or no.
@@ -280,7 +282,7 @@ pub enum Input {
     /// The JSON body: a record of changes. A field that is absent stays as it is, one that is null is emptied
     /// (RFC 7396, one level deep).
     Changes(Shape),
-    /// The path and query parameters.
+    /// The parameters of the path.
     Parameters(Shape),
     /// The query string of a list: filters, order, page.
     Listing(Holes),
@@ -325,10 +327,12 @@ pub enum Response {
         /// Where the new record can be read: the `Location` header.
         location: Option<Location>,
     },
-    /// An answer with a page of rows: `{"items": [...], "next": cursor or null}`. Its tag is made from its bytes.
+    /// An answer with a page of rows. Its tag is made from its bytes; `Link` leads to the page behind it.
     Rows {
         /// The slot of a read.
         slot: SlotName,
+        /// How they are written.
+        format: RowsFormat,
     },
     /// An error.
     Problem(Problem),
@@ -338,10 +342,34 @@ pub enum Response {
     Done,
 }
 
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowsFormat {
+    /// One document: `{"items": [...], "next": cursor or null}`.
+    Json,
+    /// RFC 4180, with a header row.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+impl RowsFormat {
+    /// The `Content-Type` of such an answer.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
+}
+
 /// The path of a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Location {
-    /// The path up to the record's key, with its last slash.
+    /// The path up to the record's key, with its last slash. A parameter in it (`{post_id}`) is that of the request.
     pub path: String,
     /// The record's key.
     pub key: Value,
@@ -387,6 +415,7 @@ impl Step {
             | Self::Claim
             | Self::Recall(_)
             | Self::Validate(_)
+            | Self::Ping
             | Self::Generate(_)
             | Self::Digest(_)
             | Self::HashPassword(_)
@@ -407,6 +436,7 @@ impl Step {
             | Self::Limit { .. }
             | Self::Claim
             | Self::Validate(_)
+            | Self::Ping
             | Self::HashPassword(_)
             | Self::VerifyPassword { .. }
             | Self::Await { .. }

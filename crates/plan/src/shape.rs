@@ -1,7 +1,7 @@
 //! The shape of a record that a request must bring.
 
 use serde::{Deserialize, Serialize};
-use vocab::{Bounds, Datum, FieldName, FieldType};
+use vocab::{Bounds, Datum, FieldFormat, FieldName, FieldType};
 
 /// The fields of a record, in their declared order; others are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct ShapeField {
     pub name: FieldName,
     /// What it holds.
     pub field_type: FieldType,
+    /// What its values look like beside that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<FieldFormat>,
     /// Whether it may be left out.
     pub presence: Presence,
     /// Fewest characters of a text.

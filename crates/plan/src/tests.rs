@@ -3,8 +3,8 @@
 
 use crate::check::violations;
 use crate::procedure::{
-    Generated, GraphQlOperation, Input, Item, LimitKey, Operation, Outcome, Procedure, Response, ResponseField, Scheme,
-    Step, Trigger, Writes,
+    Generated, GraphQlOperation, Input, Item, LimitKey, Operation, Outcome, Procedure, Response, ResponseField,
+    RowsFormat, Scheme, Step, Trigger, Writes,
 };
 use crate::query::{
     Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write,
@@ -104,6 +104,7 @@ fn shape(name: &str, names: &[&str]) -> Shape {
         .map(|name| ShapeField {
             name: field(name),
             field_type: FieldType::Line { max: 200 },
+            format: None,
             presence: Presence::Required,
             min_length: 1,
             max_length: None,
@@ -667,7 +668,7 @@ fn filtered_list() {
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Listing(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),
-            Item::Exit(Response::Rows { slot: slot("rows") }, Writes::Keep),
+            Item::Exit(Response::Rows { slot: slot("rows"), format: RowsFormat::Json }, Writes::Keep),
         ],
     );
     check(
@@ -708,7 +709,7 @@ fn graphql_operation() {
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Selection(orders.holes.clone()))),
             bind("rows", Step::Read { query: orders, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }),
-            Item::Exit(Response::Rows { slot: slot("rows") }, Writes::Keep),
+            Item::Exit(Response::Rows { slot: slot("rows"), format: RowsFormat::Json }, Writes::Keep),
         ],
     };
     check(

@@ -1,21 +1,21 @@
 //! The API as a whole: its endpoints as procedures, its limits, its events, and the tables they need.
 
-use crate::behaviour::{self, Given, Guarded};
+use crate::behaviour::{Behaved, Given, Guarded, ParentKey};
 use crate::body_size::max_body_bytes;
 use crate::codes;
 use crate::entity::{self, Resolved, snake_case};
-use crate::intent::{Inferred, infer, target};
+use crate::intent::{Inferred, infer, is_version, target};
+use crate::overrides;
+use crate::subject::Known;
 use catalog::Catalog;
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
-use plan::procedure::{LimitKey, Procedure, Scheme, Trigger};
-use plan::{Access, Decision, Item, Phase, Scope, Step, Table, check, system};
+use plan::procedure::{LimitKey, Procedure, RowsFormat, Scheme, Trigger};
+use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, system};
 use spec::{
-    ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, ResponseFormat, RuleValue, SecurityFeature, Segment,
-    Spanned,
+    ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
-use vocab::{Diagnostic, PolicyName, ProcedureName, TableName};
+use vocab::{Diagnostic, EventName, Place, PolicyName, ProcedureName, TableName};
 
-/// Largest accepted body of an endpoint, in bytes.
 /// The limit where the task names none.
 const DEFAULT_LIMIT: RateLimit = RateLimit { limit: 100, window_seconds: 60, by: None };
 /// Longest name of an API in files, in words.
@@ -46,8 +46,9 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Desig
         format!("called `{name}`, version {version}"),
         "the words of its paths".to_owned(),
     );
+    let known = Known::new(requirements, catalog);
     let endpoints: Vec<Endpoint> =
-        requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, requirements)).collect();
+        requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
     designer.system_tables(&endpoints);
     let documentation = designer.documentation(requirements.documentation_format);
     if !designer.problems.is_empty() {
@@ -100,20 +101,23 @@ impl Designer<'_> {
         cors
     }
 
-    fn endpoint(&mut self, endpoint: &spec::Endpoint, requirements: &ApiRequirements) -> Option<Endpoint> {
+    fn endpoint(&mut self, endpoint: &spec::Endpoint, known: &Known<'_>) -> Option<Endpoint> {
         let problems_before = self.problems.len();
+        let requirements = known.requirements;
         let scheme = self.scheme(endpoint);
-        self.check_overrides(endpoint);
-        let inferred = infer(endpoint, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
-        let resolved = entity::resolve(endpoint, requirements, &inferred, self.catalog)
-            .map_err(|problems| self.refuse(problems))
-            .ok()?;
+        self.problems.extend(path_taken(endpoint).into_iter().chain(overrides::check_access(endpoint)));
+        let cache = overrides::cache(endpoint).map_err(|problem| self.problems.push(problem)).ok();
+        let inferred =
+            infer(endpoint, requirements, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
+        let resolved = entity::resolve(endpoint, &inferred, known).map_err(|problems| self.refuse(problems)).ok()?;
+        self.problems.extend(lacking(endpoint, &inferred, &resolved));
         let by = self.limit_key(endpoint, requirements, scheme)?;
         if self.problems.len() > problems_before {
             return None;
         }
-        let policy = self.policy(endpoint, requirements);
-        Some(self.lower(endpoint, &inferred, &resolved, Guarded { scheme, policy, by }))
+        let guarded = Guarded { scheme, policy: self.policy(endpoint, requirements), by };
+        let lowered = self.lower(endpoint, &inferred, &resolved, &guarded, known);
+        lowered.map(|endpoint| Endpoint { cache: cache.unwrap_or(Cache::NoStore), ..endpoint })
     }
 
     /// Endpoints of one entity share their rules, and what is wrong with one is said once.
@@ -128,40 +132,44 @@ impl Designer<'_> {
     fn lower(
         &mut self,
         endpoint: &spec::Endpoint,
-        inferred: &Inferred<'_>,
+        inferred: &Inferred,
         resolved: &Resolved,
-        guarded: Guarded,
-    ) -> Endpoint {
-        let subject = format!("{} {}", endpoint.method.as_str(), endpoint.path.as_str());
+        guarded: &Guarded,
+        known: &Known<'_>,
+    ) -> Option<Endpoint> {
         let entity = &resolved.entity;
         let is_required = |rule: &&spec::FieldRule| {
             let said = |word: &str, value: &RuleValue| word == "required" && *value == RuleValue::Boolean(true);
             rule.rules.is_empty() || rule.rules.iter().any(|(word, value)| said(&word.value, &value.value))
         };
-        let required: Vec<_> =
-            endpoint.validation.iter().filter(is_required).map(|rule| rule.name.value.clone()).collect();
+        let name = |rule: &spec::FieldRule| rule.name.value.clone();
+        let named: Vec<_> = endpoint.validation.iter().map(name).collect();
+        let required: Vec<_> = endpoint.validation.iter().filter(is_required).map(name).collect();
+        let parent = known.parent(endpoint);
         let given = Given {
             entity,
             asked: &resolved.asked,
-            emits: inferred.intent.emits.as_ref(),
+            emits: inferred.emits.as_ref(),
+            named: &named,
             required: &required,
-            guarded: &guarded,
+            guarded,
+            method: endpoint.method,
             path: endpoint.path.as_str(),
             key: target(&endpoint.path).and_then(|target| target.key),
+            parent: parent.as_ref(),
         };
-        let mut behaved = behaviour::lower(&inferred.intent.behavior, &given)
-            .expect("a test shows that every behaviour of the catalogue is in the list");
-        let scope = ask_for_scope(&mut behaved.body, &behaved.table.name);
-        let emits = behaved.event.as_ref().map_or_else(String::new, |(event, _)| format!(" and emits `{event}`"));
-        let decision = format!("{}{emits}", behaved.summary);
-        self.decide(Phase::ImplementEndpointLogic, &subject, decision, inferred.reason.clone());
+        let mut behaved = inferred.behaviour.lower(&given);
+        let scope = behaved.table.as_ref().and_then(|table| ask_for_scope(&mut behaved.body, &table.name));
+        let events = self.events(endpoint, inferred, &mut behaved)?;
+        let format =
+            overrides::write_rows(endpoint, &mut behaved).map_err(|problem| self.problems.push(problem)).ok()?;
+        self.decide_endpoint(endpoint, inferred, &behaved, &events, format);
+        self.decide_parent(endpoint, parent.as_ref());
         self.decide_fields(resolved);
-        self.decide_guards(&subject, &guarded);
+        let subject = subject_of(endpoint);
+        self.decide_guards(&subject, guarded);
         self.decide_scope(&subject, scope);
-        self.add_table(behaved.table);
-        if let Some((name, fields)) = behaved.event {
-            self.add_event(EventDeclaration { also: self.catalog.generalisations(&name), name, fields });
-        }
+        behaved.table.into_iter().for_each(|table| self.add_table(table));
         let max_body_bytes = max_body_bytes(&behaved.body);
         let procedure = Procedure {
             name: procedure_name(endpoint),
@@ -173,13 +181,88 @@ impl Designer<'_> {
         };
         let violations = check::violations(&procedure);
         assert!(violations.is_empty(), "a behaviour lowers to a well formed procedure: {violations:?}");
-        Endpoint {
+        Some(Endpoint {
             procedure,
             entity: entity.entity.clone(),
             summary: behaved.summary,
             max_body_bytes,
             example: behaved.example,
+            cache: Cache::NoStore,
+        })
+    }
+
+    /// The names of the events that the endpoint emits, declared with what they hold.
+    fn events(
+        &mut self,
+        endpoint: &spec::Endpoint,
+        inferred: &Inferred,
+        behaved: &mut Behaved,
+    ) -> Option<Vec<EventName>> {
+        let general = inferred.behaviour.general_event;
+        let own = behaved.event.clone();
+        let counts_as = |event: &EventName, general| overrides::counts_as(event, general, self.catalog);
+        let also = own.as_ref().map_or_else(Vec::new, |(event, _)| counts_as(event, general));
+        let further = overrides::emit_more(endpoint, behaved, &also);
+        let further = further.map_err(|problem| self.problems.push(problem)).ok()?;
+        let Some((name, fields)) = own else { return Some(Vec::new()) };
+        let mut names = vec![name.clone()];
+        self.add_event(EventDeclaration { name, also, fields: fields.clone() }, &endpoint.place);
+        for name in further {
+            let also = overrides::counts_as(&name, None, self.catalog);
+            let place = endpoint.emits.iter().find(|event| event.value == name).map(|event| event.place.clone());
+            let place = place.unwrap_or_else(|| endpoint.place.clone());
+            self.add_event(EventDeclaration { name: name.clone(), also, fields: fields.clone() }, &place);
+            names.push(name);
         }
+        Some(names)
+    }
+
+    fn decide_endpoint(
+        &mut self,
+        endpoint: &spec::Endpoint,
+        inferred: &Inferred,
+        behaved: &Behaved,
+        events: &[EventName],
+        format: RowsFormat,
+    ) {
+        let subject = subject_of(endpoint);
+        let names: Vec<String> = events.iter().map(|event| format!("`{event}`")).collect();
+        let emits = if names.is_empty() { String::new() } else { format!(" and emits {}", names.join(", ")) };
+        let mut reason = inferred.reason.clone();
+        if names.len() > 1 {
+            reason.push_str("; the task says `emits`");
+        }
+        self.decide(Phase::ImplementEndpointLogic, &subject, format!("{}{emits}", behaved.summary), reason);
+        let rows = match format {
+            RowsFormat::Json => None,
+            RowsFormat::Csv => {
+                Some("as CSV with a header row; a text that a spreadsheet would run gets a `'` before it")
+            }
+            RowsFormat::Ndjson => Some("as NDJSON, one record a line"),
+        };
+        if let (Some(rows), Some(stated)) = (rows, &endpoint.response_format) {
+            let decision = format!("answers {rows}; `Link` leads to the next page");
+            let reason = format!("the task says `response_format: {}`", stated.value);
+            self.decide(Phase::ImplementEndpointLogic, &subject, decision, reason);
+        }
+        let kept = |seconds, by: &str| format!("its answer may be kept for {seconds} seconds {by}");
+        let (decision, why) = match overrides::cache(endpoint) {
+            Ok(Cache::Public(seconds)) => (kept(seconds, "by everybody between"), "everybody is answered the same"),
+            Ok(Cache::Private(seconds)) => (kept(seconds, "by its caller"), "only callers with a key are answered"),
+            Ok(Cache::NoStore) | Err(_) => return,
+        };
+        self.decide(Phase::ImplementEndpointLogic, &subject, decision, format!("the task says `cache`; {why}"));
+    }
+
+    fn decide_parent(&mut self, endpoint: &spec::Endpoint, parent: Option<&ParentKey>) {
+        let Some(ParentKey { field, parameter, table }) = parent else { return };
+        let decision = format!("works on records whose `{field}` is the `{parameter}` of its path");
+        let reason = match table {
+            Some(table) => format!("the path nests them; 404 where `{table}` has no such record"),
+            None => "the path nests them; whether that record is there is not checked, because no endpoint of this task has it"
+                .to_owned(),
+        };
+        self.decide(Phase::ImplementEndpointLogic, &subject_of(endpoint), decision, reason);
     }
 
     fn decide_guards(&mut self, subject: &str, guarded: &Guarded) {
@@ -229,27 +312,6 @@ impl Designer<'_> {
                 None
             }
         }
-    }
-
-    fn check_overrides(&mut self, endpoint: &spec::Endpoint) {
-        let mut refused = Vec::new();
-        refused.extend(endpoint.behavior.as_ref().map(|given| ("behavior", &given.place)));
-        refused.extend(endpoint.entity.as_ref().map(|given| ("entity", &given.place)));
-        refused.extend(endpoint.access.as_ref().map(|given| ("access", &given.place)));
-        refused.extend(endpoint.cache.as_ref().map(|given| ("cache", &given.place)));
-        refused.extend(endpoint.emits.first().map(|given| ("emits", &given.place)));
-        match endpoint.response_format {
-            ResponseFormat::Json => {}
-            ResponseFormat::Csv | ResponseFormat::Ndjson => refused.push(("response_format", &endpoint.place)),
-        }
-        self.problems.extend(refused.into_iter().map(|(word, place)| {
-            Diagnostic::error(
-                codes::OVERRIDE_NOT_BUILT,
-                format!("this producer does not read `{word}` of an endpoint yet"),
-                place,
-            )
-            .with_help("remove it")
-        }));
     }
 
     /// Once for each entity.
@@ -321,9 +383,26 @@ impl Designer<'_> {
         }
     }
 
-    fn add_event(&mut self, event: EventDeclaration) {
-        if !self.events.iter().any(|known| known.name == event.name) {
+    /// An event that several endpoints emit holds what any of them says.
+    fn add_event(&mut self, event: EventDeclaration, place: &Place) {
+        let Some(known) = self.events.iter_mut().find(|known| known.name == event.name) else {
             self.events.push(event);
+            return;
+        };
+        for (name, field_type) in event.fields {
+            match known.fields.iter().find(|(field, _)| *field == name) {
+                None => known.fields.push((name, field_type)),
+                Some((_, other)) if *other == field_type => {}
+                Some((_, other)) => {
+                    let (here, there) = (field_type.describe(), other.describe());
+                    let message =
+                        format!("`{}` of event `{}` would be {here} here and {there} elsewhere", name, event.name);
+                    self.problems.push(
+                        Diagnostic::error(codes::EVENT_DIFFERS, message, place)
+                            .with_help("give one of the events another name, or the fields one type"),
+                    );
+                }
+            }
         }
     }
 
@@ -369,6 +448,40 @@ fn ask_for_scope(body: &mut [Item], collection: &TableName) -> Option<Scope> {
     })
 }
 
+/// Paths that the server itself answers.
+const OWN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"];
+
+fn path_taken(endpoint: &spec::Endpoint) -> Option<Diagnostic> {
+    let path = endpoint.path.as_str();
+    let is_taken = OWN_PATHS.contains(&path) || path.starts_with("/docs/");
+    is_taken.then(|| {
+        Diagnostic::error(codes::PATH_TAKEN, format!("the server itself answers `{path}`"), &endpoint.place)
+            .with_help("remove the endpoint, or take a path such as `/api/health`")
+    })
+}
+
+/// A behaviour that needs fields which the entity does not have.
+fn lacking(endpoint: &spec::Endpoint, inferred: &Inferred, resolved: &Resolved) -> Option<Diagnostic> {
+    let (behaviour, entity) = (inferred.behaviour, &resolved.entity);
+    let has = |name: &str| entity.fields.iter().any(|field| field.name.as_str() == name);
+    let is_unique =
+        |name: &str| entity.unique.iter().any(|unique| matches!(&unique[..], [only] if only.as_str() == name));
+    let missing = behaviour.needs.iter().find(|name| !has(name)).map(|name| format!("the field `{name}`"));
+    let not_unique = behaviour.unique.filter(|name| !is_unique(name)).map(|name| format!("a unique `{name}`"));
+    let missing = missing.or(not_unique)?;
+    let place = endpoint.entity.as_ref().map(|entity| &entity.place);
+    let place = place.or(endpoint.behavior.as_ref().map(|behavior| &behavior.place)).unwrap_or(&endpoint.place);
+    let message = format!("`{}` needs {missing}, and `{}` has none", behaviour.name, entity.entity);
+    Some(
+        Diagnostic::error(codes::BEHAVIOR_DOES_NOT_FIT, message, place)
+            .with_help("leave `entity` out, and the behaviour brings its own"),
+    )
+}
+
+fn subject_of(endpoint: &spec::Endpoint) -> String {
+    format!("{} {}", endpoint.method.as_str(), endpoint.path.as_str())
+}
+
 /// `post_api_contact`, `get_api_orders_by_id`: unique, because method and path are. Long paths keep their end, which tells them apart.
 fn procedure_name(endpoint: &spec::Endpoint) -> ProcedureName {
     let segments = endpoint.path.segments().iter().map(|segment| match segment {
@@ -384,12 +497,6 @@ fn procedure_name(endpoint: &spec::Endpoint) -> ProcedureName {
     let short =
         if text.len() > vocab::MAX_IDENTIFIER_LENGTH { format!("{}_{}", words[0], &text[excess..]) } else { text };
     ProcedureName::parse(&short).expect("a method followed by letters, digits and `_`")
-}
-
-fn is_version(segment: &str) -> bool {
-    segment
-        .strip_prefix('v')
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The words of the paths, without `api` and the version: `contact-newsletter`.

@@ -1,7 +1,10 @@
 //! What endpoints can do. Each behaviour is a file that lowers to a procedure, and a line in the list.
 
+mod file_metadata;
 mod form_submission;
+mod health;
 mod newsletter_subscribe;
+mod newsletter_unsubscribe;
 mod record_create;
 mod record_delete;
 mod record_get;
@@ -9,14 +12,16 @@ mod record_list;
 mod record_replace;
 mod record_update;
 
+use crate::intent::target;
 use crate::table::{self, column_name};
-use catalog::{Entity, Field};
+use catalog::{Entity, Field, PathKind};
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
-use plan::query::{Assigned, Cardinality, Holes, Output, Predicate, RowLock, Write};
+use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, RequestValue};
 use plan::{Problem, Query, Table, Value};
-use vocab::{BehaviorName, ColumnName, Datum, EventName, FieldName, FieldType, PolicyName, SlotName};
+use spec::{Endpoint, Method};
+use vocab::{ColumnName, Datum, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
 
 /// Who may call, and how often.
 pub struct Guarded {
@@ -30,7 +35,8 @@ pub struct Behaved {
     /// One sentence without its subject: `stores a contact message`.
     pub summary: String,
     pub body: Vec<Item>,
-    pub table: Table,
+    /// The table it works on, if it works on one.
+    pub table: Option<Table>,
     /// The event that tells of it, with its payload.
     pub event: Option<(EventName, Vec<(FieldName, FieldType)>)>,
     pub example: serde_json::Value,
@@ -43,32 +49,241 @@ pub struct Given<'a> {
     pub asked: &'a [Field],
     /// The event that tells of it, where the rule names one.
     pub emits: Option<&'a EventName>,
-    /// Fields that the task asks for although the entity does not.
+    /// Fields that the endpoint names.
+    pub named: &'a [FieldName],
+    /// Those of them that must be there, although the entity does not ask for them.
     pub required: &'a [FieldName],
     pub guarded: &'a Guarded,
+    pub method: Method,
     /// The endpoint's path.
     pub path: &'a str,
     /// The parameter that holds a record's key.
     pub key: Option<&'a FieldName>,
+    /// What the records of the path belong to.
+    pub parent: Option<&'a ParentKey>,
 }
 
-type Lower = fn(&Given<'_>) -> Behaved;
+/// What the records of a nested path belong to.
+pub struct ParentKey {
+    /// The field of the records that says so.
+    pub field: FieldName,
+    /// The parameter of the path.
+    pub parameter: FieldName,
+    /// The table of the things they belong to, where this task has one.
+    pub table: Option<TableName>,
+}
 
-const BEHAVIOURS: &[(&str, Lower)] = &[
-    ("form_submission", form_submission::lower),
-    ("newsletter_subscribe", newsletter_subscribe::lower),
-    ("record_create", record_create::lower),
-    ("record_list", record_list::lower),
-    ("record_get", record_get::lower),
-    ("record_replace", record_replace::lower),
-    ("record_update", record_update::lower),
-    ("record_delete", record_delete::lower),
+/// What a behaviour has to do with an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorksOn {
+    /// It keeps or reads one, and the fields that its endpoint names are fields of that.
+    Entity,
+    /// It works on one that other endpoints describe; the fields that its own endpoint names are no fields of that.
+    EntityOfOthers,
+    /// It has none.
+    Nothing,
+}
+
+/// Something that endpoints can do.
+pub struct Behaviour {
+    /// What a task calls it.
+    pub name: &'static str,
+    /// What it does, for people who look for one.
+    pub does: &'static str,
+    /// The methods it answers, and what their paths end in.
+    ways: &'static [(Method, PathKind)],
+    /// Whether what it works on may belong to something: `/api/posts/{post_id}/comments`.
+    pub in_parents: bool,
+    /// The fields that what it works on must have.
+    pub needs: &'static [&'static str],
+    /// The one of them that is unique by itself.
+    pub unique: Option<&'static str>,
+    pub works_on: WorksOn,
+    /// The event that all of its events count as, whether the catalogue knows them or not.
+    pub general_event: Option<&'static str>,
+    lower: fn(&Given<'_>) -> Behaved,
+}
+
+const PLAIN: Behaviour = Behaviour {
+    name: "",
+    does: "",
+    ways: &[],
+    in_parents: true,
+    needs: &[],
+    unique: None,
+    works_on: WorksOn::Entity,
+    general_event: None,
+    lower: record_get::lower,
+};
+
+const BEHAVIOURS: &[Behaviour] = &[
+    Behaviour {
+        name: "form_submission",
+        does: "stores what a form brings",
+        ways: &[(Method::Post, PathKind::Collection)],
+        general_event: Some("form_submission"),
+        lower: form_submission::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "record_create",
+        does: "creates a record",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: record_create::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "record_list",
+        does: "lists records",
+        ways: &[(Method::Get, PathKind::Collection)],
+        lower: record_list::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "record_get",
+        does: "reads one record",
+        ways: &[(Method::Get, PathKind::Item)],
+        lower: record_get::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "record_replace",
+        does: "replaces one record",
+        ways: &[(Method::Put, PathKind::Item)],
+        lower: record_replace::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "record_update",
+        does: "changes some fields of one record",
+        ways: &[(Method::Patch, PathKind::Item)],
+        lower: record_update::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "record_delete",
+        does: "deletes one record",
+        ways: &[(Method::Delete, PathKind::Item)],
+        lower: record_delete::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "newsletter_subscribe",
+        does: "subscribes an address to a newsletter",
+        ways: &[(Method::Post, PathKind::Collection)],
+        in_parents: false,
+        needs: &["email"],
+        unique: Some("email"),
+        lower: newsletter_subscribe::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "newsletter_unsubscribe",
+        does: "ends the subscription of an address",
+        ways: &[(Method::Post, PathKind::Collection), (Method::Delete, PathKind::Collection)],
+        in_parents: false,
+        needs: &["email"],
+        works_on: WorksOn::EntityOfOthers,
+        lower: newsletter_unsubscribe::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "file_metadata",
+        does: "keeps what is known of files, without their bytes",
+        ways: &[
+            (Method::Post, PathKind::Collection),
+            (Method::Get, PathKind::Collection),
+            (Method::Get, PathKind::Item),
+            (Method::Patch, PathKind::Item),
+            (Method::Delete, PathKind::Item),
+        ],
+        needs: &["name", "content_type", "size_bytes"],
+        lower: file_metadata::lower,
+        ..PLAIN
+    },
+    Behaviour {
+        name: "health",
+        does: "says whether the API can work",
+        ways: &[(Method::Get, PathKind::Collection)],
+        in_parents: false,
+        works_on: WorksOn::Nothing,
+        lower: health::lower,
+        ..PLAIN
+    },
 ];
 
-/// The procedure of a behaviour, or `None` when there is no such behaviour.
-pub fn lower(name: &BehaviorName, given: &Given<'_>) -> Option<Behaved> {
-    let (_, lower) = BEHAVIOURS.iter().find(|(known, _)| *known == name.as_str())?;
-    Some(lower(given))
+/// Everything endpoints can do, in the order in which it is proposed.
+pub fn all() -> &'static [Behaviour] {
+    BEHAVIOURS
+}
+
+/// The behaviour of that name.
+pub fn find(name: &str) -> Option<&'static Behaviour> {
+    BEHAVIOURS.iter().find(|behaviour| behaviour.name == name)
+}
+
+impl Behaviour {
+    /// Whether an endpoint can do it: its method, what its path ends in, what it belongs to.
+    ///
+    /// # Errors
+    /// Why not, and what would help.
+    pub fn fits(&self, endpoint: &Endpoint) -> Result<(), (String, String)> {
+        let (name, method, path) = (self.name, endpoint.method, endpoint.path.as_str());
+        let Some(found) = target(&endpoint.path) else {
+            let why = format!("`{name}` does not know what `{path}` belongs to");
+            return Err((why, "use a path like `/api/posts/{post_id}/comments` or a shorter one".to_owned()));
+        };
+        let kind = found.kind();
+        if found.parent.is_some() && !self.in_parents {
+            let why = format!("`{name}` belongs to nothing, and `{path}` names what it belongs to");
+            return Err((why, format!("use a path of its own, such as `path: /api/{}`", found.segment)));
+        }
+        if self.ways.contains(&(method, kind)) {
+            return Ok(());
+        }
+        let of_method = self.ways.iter().find(|(known, _)| *known == method);
+        let of_kind: Vec<String> = self
+            .ways
+            .iter()
+            .filter(|(_, known)| *known == kind)
+            .map(|(known, _)| format!("`method: {}`", known.as_str()))
+            .collect();
+        match (of_method, of_kind.is_empty()) {
+            (Some((_, PathKind::Item)), _) => Err((
+                format!("`{name}` needs the key of a record, and `{path}` has none"),
+                format!("let the path end in a parameter: `path: {path}/{{id}}`"),
+            )),
+            (Some((_, PathKind::Collection)), _) => {
+                let collection = path.rsplit_once('/').map_or(path, |(collection, _)| collection);
+                Err((
+                    format!("`{name}` takes no key, and `{path}` ends in one"),
+                    format!("let the path end in a name: `path: {collection}`"),
+                ))
+            }
+            (None, false) => {
+                Err((format!("`{name}` does not answer {method}"), format!("write {}", of_kind.join(" or "))))
+            }
+            (None, true) => {
+                let ways: Vec<String> = self.ways.iter().map(|way| described(*way)).collect();
+                Err((
+                    format!("`{name}` does not answer `{method} {path}`"),
+                    format!("it answers {}", ways.join(", or ")),
+                ))
+            }
+        }
+    }
+
+    /// The procedure that does it.
+    pub fn lower(&self, given: &Given<'_>) -> Behaved {
+        (self.lower)(given)
+    }
+}
+
+fn described((method, kind): (Method, PathKind)) -> String {
+    match kind {
+        PathKind::Collection => format!("{method} of a path that ends in a name"),
+        PathKind::Item => format!("{method} of a path that ends in a parameter"),
+    }
 }
 
 impl Given<'_> {
@@ -93,9 +308,61 @@ impl Given<'_> {
     /// The steps before a new row: who may call, what comes in, and the row's id.
     fn opening(&self) -> Vec<Item> {
         let mut items = self.write_guards();
+        items.extend(self.checked_parameters());
         items.push(Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))));
         items.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid)));
         items
+    }
+
+    /// `let place = ...`: the key of a thing that nobody here knows is checked like a field before it is stored.
+    fn checked_parameters(&self) -> Option<Item> {
+        let parent = self.parent.filter(|parent| parent.table.is_none())?;
+        let field = self.entity.fields.iter().find(|field| field.name == parent.field)?;
+        let shape = Shape {
+            name: format!("{}Place", upper_camel_case(self.entity.entity.as_str())),
+            fields: vec![ShapeField { name: parent.parameter.clone(), ..shape_field(field, Presence::Required) }],
+        };
+        Some(Item::Let(slot("place"), Step::Validate(Input::Parameters(shape))))
+    }
+
+    /// `let parent = ...` of the thing that the path says the record belongs to, 404 where there is none.
+    fn find_parent(&self, lock: RowLock) -> Vec<Item> {
+        let Some(ParentKey { parameter, table: Some(table), .. }) = self.parent else { return Vec::new() };
+        let query = Query {
+            from: table.clone(),
+            outputs: vec![Output::Column { column: column_name("id"), field: field_name("id") }],
+            filter: vec![equals("id", parameter)],
+            order: Vec::new(),
+            holes: Holes::default(),
+            lock,
+        };
+        let read = Step::Read { query, cardinality: Cardinality::One, filled_by: None };
+        vec![Item::Let(slot("parent"), read), unless_found("parent", Problem::NotFound)]
+    }
+
+    /// The rows that belong to the thing of the path.
+    fn belongs(&self) -> Option<Predicate> {
+        let ParentKey { field, parameter, .. } = self.parent?;
+        Some(equals(field.as_str(), parameter))
+    }
+
+    fn is_parent(&self, field: &str) -> bool {
+        self.parent.is_some_and(|parent| parent.field.as_str() == field)
+    }
+
+    /// The fields that a request says. What a record belongs to is said by its path.
+    fn own_fields(&self) -> impl Iterator<Item = &Field> {
+        self.asked.iter().filter(|field| !self.is_parent(field.name.as_str()))
+    }
+
+    /// A new record is stored and told of, in one transaction with its answer.
+    fn stored(&self, event: &EventName, answer: Response) -> Item {
+        let table = self.entity.table.clone();
+        let insert = Write::Insert { table, values: self.row(), on_conflict: OnConflict::Fail };
+        let mut changes = self.find_parent(RowLock::ForUpdate);
+        changes.push(Item::Do(Step::Write(insert)));
+        changes.push(self.emit_new(event));
+        self.once(changes, answer)
     }
 
     /// The transaction of a change with its answer, which stands for it when the request is sent again.
@@ -117,7 +384,13 @@ impl Given<'_> {
             "id" => Value::Slot(slot("id")),
             "created_at" | "updated_at" => Value::Now,
             "row_version" => Value::Literal(Datum::Integer(1)),
-            field => Value::Field(slot("input"), field_name(field)),
+            field => match self.parent.filter(|_| self.is_parent(field)) {
+                Some(ParentKey { parameter, table: Some(_), .. }) => {
+                    Value::Request(RequestValue::Path(parameter.clone()))
+                }
+                Some(ParentKey { parameter, table: None, .. }) => Value::Field(slot("place"), parameter.clone()),
+                None => Value::Field(slot("input"), field_name(field)),
+            },
         }
     }
 
@@ -183,8 +456,7 @@ impl Given<'_> {
 
     fn has_key(&self) -> Vec<Predicate> {
         let key = self.key.cloned().unwrap_or_else(|| field_name("id"));
-        let given = Value::Request(RequestValue::Path(key));
-        vec![Predicate::Compare(column_name("id"), Comparison::Equal, given)]
+        std::iter::once(equals("id", &key)).chain(self.belongs()).collect()
     }
 
     /// `let row = ...` of the version that is there, 404 where there is none, 412 where the caller has seen another one.
@@ -209,7 +481,7 @@ impl Given<'_> {
     fn change(&self, input: Input, assigned: impl Fn(&FieldName) -> Assigned, summary: String) -> Behaved {
         let table = self.table();
         let mut set: Vec<(ColumnName, Assigned)> =
-            self.entity.fields.iter().map(|field| (column_name(field.name.as_str()), assigned(&field.name))).collect();
+            self.own_fields().map(|field| (column_name(field.name.as_str()), assigned(&field.name))).collect();
         set.push((column_name("updated_at"), Assigned::Value(Value::Now)));
         set.push((column_name("row_version"), Assigned::Plus(1)));
         let mut changes = self.find_current();
@@ -234,7 +506,7 @@ impl Given<'_> {
             location: None,
         };
         body.push(self.once(changes, answer));
-        Behaved { summary, body, table, event: Some((event, fields)), example: self.example() }
+        Behaved { summary, body, table: Some(table), event: Some((event, fields)), example: self.example() }
     }
 
     /// `product_created`, unless the rule names an event.
@@ -256,7 +528,15 @@ impl Given<'_> {
     }
 
     fn shape(&self) -> Shape {
-        shape(self.entity, self.asked, self.required)
+        let fields = self.own_fields().map(|field| {
+            let presence = match field.presence {
+                catalog::Presence::Required => Presence::Required,
+                catalog::Presence::Optional if self.required.contains(&field.name) => Presence::Required,
+                catalog::Presence::Optional => Presence::Optional,
+            };
+            shape_field(field, presence)
+        });
+        Shape { name: upper_camel_case(self.entity.entity.as_str()), fields: fields.collect() }
     }
 
     fn table(&self) -> Table {
@@ -265,7 +545,7 @@ impl Given<'_> {
 
     /// A body with an example value in every field.
     fn example(&self) -> serde_json::Value {
-        self.asked.iter().map(|field| (field.name.to_string(), field.example_value().to_json())).collect()
+        self.own_fields().map(|field| (field.name.to_string(), field.example_value().to_json())).collect()
     }
 }
 
@@ -287,28 +567,23 @@ fn unless_found(name: &str, problem: Problem) -> Item {
     )
 }
 
-fn shape(entity: &Entity, asked: &[Field], required: &[FieldName]) -> Shape {
-    let fields = asked
-        .iter()
-        .map(|field| {
-            let presence = match field.presence {
-                catalog::Presence::Required => Presence::Required,
-                catalog::Presence::Optional if required.contains(&field.name) => Presence::Required,
-                catalog::Presence::Optional => Presence::Optional,
-            };
-            ShapeField {
-                name: field.name.clone(),
-                field_type: field.field_type.clone(),
-                presence,
-                min_length: field.min_length,
-                max_length: field.max_length,
-                bounds: field.bounds.clone(),
-                default: field.default.clone().filter(|_| presence == Presence::Optional),
-                description: field.description.clone(),
-            }
-        })
-        .collect();
-    Shape { name: upper_camel_case(entity.entity.as_str()), fields }
+fn shape_field(field: &Field, presence: Presence) -> ShapeField {
+    ShapeField {
+        name: field.name.clone(),
+        field_type: field.field_type.clone(),
+        format: field.format,
+        presence,
+        min_length: field.min_length,
+        max_length: field.max_length,
+        bounds: field.bounds.clone(),
+        default: field.default.clone().filter(|_| presence == Presence::Optional),
+        description: field.description.clone(),
+    }
+}
+
+/// The column is what the parameter of the path says.
+fn equals(column: &str, parameter: &FieldName) -> Predicate {
+    Predicate::Compare(column_name(column), Comparison::Equal, Value::Request(RequestValue::Path(parameter.clone())))
 }
 
 fn upper_camel_case(name: &str) -> String {
@@ -339,9 +614,8 @@ mod tests {
 
     #[test]
     fn every_behaviour_of_the_catalogue_is_in_the_list() {
-        let known: Vec<&str> = super::BEHAVIOURS.iter().map(|(name, _)| *name).collect();
         for behavior in catalog::Catalog::built_in().unwrap().behaviors() {
-            assert!(known.contains(&behavior.as_str()), "{behavior}");
+            assert!(super::find(behavior.as_str()).is_some(), "{behavior}");
         }
     }
 }

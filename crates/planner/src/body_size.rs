@@ -62,6 +62,7 @@ mod tests {
     fn the_longest_values_fit_and_the_bounds_hold() {
         let of = |field_type| {
             let field = ShapeField {
+                format: None,
                 name: FieldName::parse("body").unwrap(),
                 field_type,
                 presence: Presence::Required,

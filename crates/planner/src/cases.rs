@@ -6,17 +6,17 @@ mod body;
 use body::{acceptable, marked, shape_of, taken};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::http_case::{
-    ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, POWERLESS_API_KEY, TAG,
-    UNIQUE, UNKNOWN_API_KEY,
+    ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, PARENT, POWERLESS_API_KEY,
+    TAG, UNIQUE, UNKNOWN_API_KEY,
 };
-use plan::procedure::{Input, Item, Response, Scheme, Step, Trigger};
+use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
 use plan::query::Holes;
 use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Value};
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use vocab::{Datum, Decimal, FieldType};
+use vocab::{Datum, Decimal, FieldFormat, FieldType};
 
 /// A key that no record has.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -40,6 +40,9 @@ struct Asker<'a> {
     /// A body that is accepted, however often; null where there is none.
     right: Json,
     tables: &'a [Table],
+    /// A request that makes what the records of this endpoint belong to, and where its id stands in the path.
+    parent: Option<CaseRequest>,
+    parent_parameter: Option<&'a str>,
     /// The endpoint that makes the records this one works on, if it is not a maker itself.
     maker: Option<Maker<'a>>,
 }
@@ -47,11 +50,17 @@ struct Asker<'a> {
 /// An endpoint that makes records.
 struct Maker<'a> {
     endpoint: &'a Endpoint,
-    path: &'a str,
+    path: String,
     tables: &'a [Table],
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    fn of(api: &'a ApiPlan, tables: &'a [Table], collection: &str) -> Option<Self> {
+        let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && answers_id(other);
+        let endpoint = api.endpoints.iter().find(creates)?;
+        Some(Self { endpoint, path: collection.to_owned(), tables })
+    }
+
     /// A request that makes a record, however often it is sent.
     fn any(&self) -> CaseRequest {
         self.with(&acceptable(self.endpoint, self.tables))
@@ -63,7 +72,7 @@ impl Maker<'_> {
     }
 
     fn with(&self, body: &Json) -> CaseRequest {
-        request("POST", self.path, scheme_of(self.endpoint)).with_body(body)
+        request("POST", &self.path, scheme_of(self.endpoint)).with_body(body)
     }
 }
 
@@ -74,11 +83,28 @@ impl<'a> Asker<'a> {
             Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
             _ => None,
         });
-        let collection = path.rsplit_once("/{").map_or(path, |(collection, _)| collection);
-        let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && answers_id(other);
-        let maker = api.endpoints.iter().find(creates).map(|endpoint| Maker { endpoint, path: collection, tables });
+        let collection = match path.strip_suffix('}').and_then(|path| path.rsplit_once("/{")) {
+            Some((collection, _)) => collection,
+            None => path,
+        };
+        let nested = collection.split_once("/{").and_then(|(outer, rest)| Some((outer, rest.split_once('}')?.0)));
+        let parent = nested.and_then(|(outer, _)| Maker::of(api, tables, outer)).map(|maker| maker.any());
+        let parent_parameter = nested.map(|(_, parameter)| parameter);
+        let maker = Maker::of(api, tables, collection)
+            .map(|maker| Maker { path: in_parent(&maker.path, parent_parameter, parent.is_some()), ..maker });
         let right = acceptable(endpoint, tables);
-        Some(Self { method, path, endpoint, scheme: scheme_of(endpoint), policy, right, maker, tables })
+        let scheme = scheme_of(endpoint);
+        Some(Self { method, path, endpoint, scheme, policy, right, tables, parent, parent_parameter, maker })
+    }
+
+    fn is_item(&self) -> bool {
+        self.path.ends_with('}')
+    }
+
+    /// Whether a right request can be made: what it works on, and what that belongs to, can be made before.
+    fn can_be_right(&self) -> bool {
+        let has_record = !self.is_item() || self.maker.is_some();
+        has_record && (self.parent.is_some() || !asks_for_parent(&self.endpoint.procedure.body))
     }
 
     fn cases(&self) -> Vec<HttpCase> {
@@ -88,10 +114,12 @@ impl<'a> Asker<'a> {
             Some(Response::Answer { status, body, tag, .. }) => {
                 cases.extend(self.answers(*status, body.iter().map(|field| field.name.as_str()), tag.as_ref()));
             }
-            Some(Response::Rows { .. }) => {
-                let request = self.request();
-                cases.push(self.case("lists", request, 200).with_body(&json!({"items": ANY, "next": ANY})));
-                cases.extend(self.lists());
+            Some(Response::Rows { format, .. }) => {
+                if self.can_be_right() {
+                    cases.push(self.page("lists", self.request(), *format));
+                    cases.extend(self.lists(*format));
+                }
+                cases.extend(asks_for_parent(body).then(|| self.missing()));
             }
             Some(Response::Problem(_) | Response::Redirect(_) | Response::Done) | None => {}
         }
@@ -114,8 +142,7 @@ impl<'a> Asker<'a> {
 
     /// The right request, and what a record's version decides.
     fn answers<'n>(&self, status: u16, fields: impl Iterator<Item = &'n str>, tag: Option<&Value>) -> Vec<HttpCase> {
-        let is_item = self.path.contains('{');
-        if is_item && self.maker.is_none() {
+        if !self.can_be_right() {
             return vec![self.missing()];
         }
         let request = || match &self.right {
@@ -130,8 +157,9 @@ impl<'a> Asker<'a> {
         if tag.is_some() {
             right.expect.headers.insert("etag".to_owned(), ANY.to_owned());
         }
-        if !is_item {
-            return vec![right];
+        if !self.is_item() {
+            let missing = asks_for_parent(&self.endpoint.procedure.body).then(|| self.missing());
+            return std::iter::once(right).chain(missing).collect();
         }
         if tag.is_some() {
             right = right.with_body(&json!({"id": ID}));
@@ -142,6 +170,12 @@ impl<'a> Asker<'a> {
             request
         };
         let mut cases = vec![right, self.missing()];
+        cases.extend(self.parent_parameter.map(|parameter| {
+            let mut elsewhere = request();
+            elsewhere.path = self.path.replace(&format!("{{{parameter}}}"), NOBODY);
+            elsewhere.path = with_key(&elsewhere.path, ID);
+            self.problem_of_record("knows no such record of something else", elsewhere, Problem::NotFound)
+        }));
         if self.method == "GET" {
             cases.push(self.case(
                 "is not modified for whoever has the version",
@@ -159,7 +193,11 @@ impl<'a> Asker<'a> {
     /// A request that makes something is sent again with its idempotency key: as it was, and otherwise.
     fn repetitions(&self) -> Vec<HttpCase> {
         let claims = |item: &Item| matches!(item, Item::Let(_, Step::Claim));
-        if !self.endpoint.procedure.body.iter().any(claims) || self.path.contains('{') || self.right.is_null() {
+        if !self.endpoint.procedure.body.iter().any(claims)
+            || !self.can_be_right()
+            || self.is_item()
+            || self.right.is_null()
+        {
             return Vec::new();
         }
         let keyed = |key: &str, body: &Json| {
@@ -183,7 +221,7 @@ impl<'a> Asker<'a> {
             vec![replayed, self.problem("refuses a malformed key", malformed, Problem::MalformedIdempotencyKey)];
         if let Some(other) = self.another(&once) {
             let shows = "refuses another request with the same key";
-            let mut reused = self.problem(shows, keyed("other", &other), Problem::IdempotencyKeyReused);
+            let mut reused = self.problem_of_record(shows, keyed("other", &other), Problem::IdempotencyKeyReused);
             let text = self.right.to_string().replace(UNIQUE, "reused");
             reused.before = serde_json::from_str(&text).ok().map(|body| keyed("other", &body)).into_iter().collect();
             cases.push(reused);
@@ -211,9 +249,9 @@ impl<'a> Asker<'a> {
             example => self.request().with_body(example),
         };
         request.path = self.path_with(NOBODY);
-        let mut case = self.problem("knows no record of another key", request, Problem::NotFound);
-        case.before.clear();
-        case
+        let shows =
+            if self.is_item() { "knows no record of another key" } else { "knows nothing else it could belong to" };
+        self.problem(shows, request, Problem::NotFound)
     }
 
     /// What must be unique and is another record's already.
@@ -228,10 +266,13 @@ impl<'a> Asker<'a> {
     }
 
     /// A list that the caller has, one that a filter makes shorter, and the page behind a page.
-    fn lists(&self) -> Vec<HttpCase> {
+    fn lists(&self, format: RowsFormat) -> Vec<HttpCase> {
+        if format != RowsFormat::Json {
+            return Vec::new();
+        }
         let with = |query: &str| {
             let mut request = self.request();
-            request.path = format!("{}?{query}", self.path);
+            request.path = format!("{}?{query}", request.path);
             request
         };
         let mut known = self.case("is not modified for whoever has the list", self.request(), 304);
@@ -270,13 +311,20 @@ impl<'a> Asker<'a> {
     }
 
     fn path_with(&self, key: &str) -> String {
-        self.path
-            .rsplit_once("/{")
-            .map_or_else(|| self.path.to_owned(), |(collection, _)| format!("{collection}/{key}"))
+        with_key(&in_parent(self.path, self.parent_parameter, self.parent.is_some()), key)
     }
 
     fn request(&self) -> CaseRequest {
         request(self.method, &self.path_with(ID), self.scheme)
+    }
+
+    fn page(&self, shows: &str, request: CaseRequest, format: RowsFormat) -> HttpCase {
+        let mut case = self.case(shows, request, 200);
+        case.expect.headers.insert("content-type".to_owned(), format.content_type().to_owned());
+        match format {
+            RowsFormat::Json => case.with_body(&json!({"items": ANY, "next": ANY})),
+            RowsFormat::Csv | RowsFormat::Ndjson => case,
+        }
     }
 
     /// A case named after what it shows. An answer of a limited route carries the limit's headers.
@@ -289,20 +337,28 @@ impl<'a> Asker<'a> {
         HttpCase {
             name: format!("{} {} {shows}", self.method, self.path),
             repeat: 1,
-            before: self.maker.iter().filter(|_| self.path.contains('{')).map(Maker::any).collect(),
+            parent: self.parent.clone(),
+            before: self.maker.iter().filter(|_| self.is_item()).map(Maker::any).collect(),
             request,
-            expect: Expectation { status, headers, body: None },
+            expect: Expectation { status, headers, body: None, text: None },
         }
     }
 
     fn problem(&self, shows: &str, request: CaseRequest, problem: Problem) -> HttpCase {
-        let mut case = self.case(shows, request, problem.status());
         // Only the version of a record that is there can be another one.
-        if problem != Problem::PreconditionFailed {
-            case.before.clear();
-            case.request.path = case.request.path.replace(ID, NOBODY);
+        if problem == Problem::PreconditionFailed {
+            return self.problem_of_record(shows, request, problem);
         }
-        as_problem(case, problem)
+        let mut case = self.problem_of_record(shows, request, problem);
+        case.parent = None;
+        case.before.clear();
+        case.request.path = case.request.path.replace(PARENT, NOBODY).replace(ID, NOBODY);
+        case
+    }
+
+    /// A problem that only a record which is there can have.
+    fn problem_of_record(&self, shows: &str, request: CaseRequest, problem: Problem) -> HttpCase {
+        as_problem(self.case(shows, request, problem.status()), problem)
     }
 
     fn wrong_bodies(&self, shape: &Shape) -> Vec<HttpCase> {
@@ -344,6 +400,16 @@ impl<'a> Asker<'a> {
         let mut cases = Vec::new();
         for field in &shape.fields {
             let name = field.name.as_str();
+            if let Some(format) = field.format {
+                let (value, code): (Json, &str) = match format {
+                    FieldFormat::FileName => ("../secrets".into(), "format"),
+                    FieldFormat::MediaType => ("pdf".into(), "format"),
+                    FieldFormat::Sha256 => ("ABC".into(), "format"),
+                    FieldFormat::ByteCount => ((-1).into(), "range"),
+                };
+                let shows = format!("refuses a value of `{name}` that is not {}", format.describe());
+                cases.push(self.invalid(&shows, with(name, value), vec![entry(name, code)]));
+            }
             let (shows, value, code): (&str, Json, &str) = match &field.field_type {
                 FieldType::Email => ("that is no e-mail address", "nobody".into(), "format"),
                 FieldType::Phone => ("that is no telephone number", "none".into(), "format"),
@@ -396,9 +462,13 @@ impl<'a> Asker<'a> {
             ),
             self.invalid("refuses a parameter given twice", with("limit=1&limit=2"), wrong("limit", "repeated")),
         ];
-        if let Some(sort) = holes.sorts.last() {
+        let format = match final_response(&self.endpoint.procedure.body) {
+            Some(Response::Rows { format, .. }) => Some(*format),
+            _ => None,
+        };
+        if let (Some(sort), Some(format), true) = (holes.sorts.last(), format, self.can_be_right()) {
             let sorted = with(&format!("sort=-{sort}&limit=1"));
-            cases.push(self.case("lists in another order", sorted, 200).with_body(&json!({"items": ANY, "next": ANY})));
+            cases.push(self.page("lists in another order", sorted, format));
         }
         cases
     }
@@ -453,6 +523,29 @@ fn below(field: &ShapeField) -> Option<Json> {
         Datum::Null | Datum::Boolean(_) | Datum::Text(_) | Datum::Json(_) => return None,
     };
     Some(below.to_json())
+}
+
+/// The path with the id of what was made for it to belong to, or with the key of nothing that anybody knows.
+fn in_parent(path: &str, parameter: Option<&str>, is_made: bool) -> String {
+    let key = if is_made { PARENT } else { NOBODY };
+    parameter.map_or_else(|| path.to_owned(), |parameter| path.replace(&format!("{{{parameter}}}"), key))
+}
+
+/// The path with a key in the place of its last parameter.
+fn with_key(path: &str, key: &str) -> String {
+    match path.strip_suffix('}').and_then(|path| path.rsplit_once("/{")) {
+        Some((collection, _)) => format!("{collection}/{key}"),
+        None => path.to_owned(),
+    }
+}
+
+/// Whether the items end with 404 where what the records belong to is not there.
+fn asks_for_parent(items: &[Item]) -> bool {
+    items.iter().any(|item| match item {
+        Item::Let(slot, Step::Read { .. }) => slot.as_str() == "parent",
+        Item::Transaction(body) => asks_for_parent(body),
+        Item::Let(..) | Item::Do(_) | Item::Match(..) | Item::Exit(..) => false,
+    })
 }
 
 /// Whether the answer tells which record was made.

@@ -30,7 +30,20 @@ codes! {
     CHANGE_NOT_ADDITIVE = "IP209";
     /// A field would keep a secret in the clear.
     SECRET_FIELD = "IP210";
-    RULE_DOES_NOT_FIT = "IP220";
+    /// `behavior` names none that is known.
+    UNKNOWN_BEHAVIOR = "IP220";
+    /// A behaviour does not fit the method, the path or what it works on.
+    BEHAVIOR_DOES_NOT_FIT = "IP221";
+    /// `access` contradicts `authentication`.
+    ACCESS_CONTRADICTS = "IP222";
+    /// An override says something of an endpoint that cannot have it.
+    OVERRIDE_WITHOUT_MEANING = "IP223";
+    /// The server itself answers the path.
+    PATH_TAKEN = "IP224";
+    /// An event would hold one field as two types.
+    EVENT_DIFFERS = "IP225";
+    /// A rule does not fit its field.
+    RULE_DOES_NOT_FIT = "IP226";
     /// A part of a database task is part of the language and not of this build.
     DATABASE_PART_NOT_BUILT = "IP230";
     /// A rule or a reference names a column that its table does not have.

@@ -2,13 +2,15 @@
 
 mod field;
 
+use crate::behaviour::WorksOn;
 use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
-use crate::intent::{Inferred, infer, target};
+use crate::intent::{Inferred, target};
+use crate::subject::{Known, entity_name};
 use crate::table::OWN_COLUMNS;
-use catalog::{Catalog, Entity, Field, Presence};
-use field::{described, made, narrowed};
-use spec::{ApiRequirements, Endpoint, FieldRule};
-use vocab::{Diagnostic, EntityName, FieldName, TableName};
+use catalog::{Catalog, Entity, Field, Presence, Sensitivity};
+use field::{LINE_MAX, described, made, narrowed};
+use spec::{Endpoint, FieldRule, closest};
+use vocab::{Bounds, Diagnostic, EntityName, FieldName, FieldType, TableName};
 
 /// The entity an endpoint works on, with what was decided about its fields and why.
 pub struct Resolved {
@@ -20,23 +22,54 @@ pub struct Resolved {
     pub decided: Vec<(FieldName, String, String)>,
 }
 
-pub fn resolve(
-    endpoint: &Endpoint,
-    requirements: &ApiRequirements,
-    inferred: &Inferred<'_>,
-    catalog: &Catalog,
-) -> Result<Resolved, Vec<Diagnostic>> {
-    let segment = target(&endpoint.path).map_or("", |target| target.segment);
-    let stated = stated_fields(segment, endpoint, requirements, inferred, catalog);
-    let named = inferred.intent.entity.as_ref().and_then(|name| catalog.entity(name));
-    match (named, catalog.entity_of_segment(segment)) {
-        (Some(known), _) => extended(known, &stated, catalog),
-        (None, Some(known)) if describes(&stated, known) => {
-            made_of_fields(segment, endpoint, &stated, Some(known), catalog)
-        }
-        (None, Some(known)) => extended(&relaxed(known, &stated), &stated, catalog),
-        (None, None) => made_of_fields(segment, endpoint, &stated, None, catalog),
+pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> Result<Resolved, Vec<Diagnostic>> {
+    if inferred.behaviour.works_on == WorksOn::Nothing {
+        return Ok(Resolved { entity: nothing(inferred.behaviour.name), asked: Vec::new(), decided: Vec::new() });
     }
+    let segment = target(&endpoint.path).map_or("", |target| target.segment);
+    let name = entity_name(endpoint, inferred, known.catalog);
+    let same = name.as_ref().map_or_else(Vec::new, |name| known.same(name));
+    let stated = stated_fields(endpoint, &same);
+    let is_named = inferred.entity.is_some() || name.as_ref().is_some_and(|name| known.is_named(name));
+    let mut resolved = match name.as_ref().and_then(|name| known.catalog.entity(name)) {
+        Some(entity) if is_named => extended(entity, &stated, known.catalog)?,
+        Some(entity) if describes(&stated, entity) => {
+            let names = Some((entity.table.clone(), entity.entity.clone()));
+            made_of_fields(segment, names, endpoint, &stated, Some(entity), known.catalog)?
+        }
+        Some(entity) => extended(&relaxed(entity, &stated), &stated, known.catalog)?,
+        None => {
+            let names = name.as_ref().and_then(|name| Some((known.table_name(name)?, name.clone())));
+            made_of_fields(segment, names, endpoint, &stated, None, known.catalog)?
+        }
+    };
+    if inferred.behaviour.works_on == WorksOn::EntityOfOthers {
+        forget_own(&mut resolved, name.as_ref().and_then(|name| known.catalog.entity(name)), &same);
+    }
+    add_parents(&mut resolved, &same, known);
+    Ok(resolved)
+}
+
+/// Stands where an endpoint has no entity; nothing is kept of it.
+fn nothing(name: &str) -> Entity {
+    Entity {
+        entity: EntityName::parse(name).expect("a behaviour's name"),
+        table: TableName::parse(name).expect("a behaviour's name"),
+        comment: String::new(),
+        also: Vec::new(),
+        unique: Vec::new(),
+        fields: Vec::new(),
+    }
+}
+
+/// What an endpoint names beside what others describe is said with its event, and is no column.
+fn forget_own(resolved: &mut Resolved, entity: Option<&Entity>, same: &[&Endpoint]) {
+    let is_column = |name: &FieldName| {
+        entity.is_some_and(|entity| entity.fields.iter().any(|field| field.name == *name))
+            || same.iter().flat_map(|other| &other.validation).any(|rule| rule.name.value == *name)
+    };
+    resolved.entity.fields.retain(|field| is_column(&field.name));
+    resolved.decided.clear();
 }
 
 /// Whether the task describes the record by itself: it says what known fields hold, so it does not rely on the catalogue.
@@ -57,22 +90,10 @@ fn relaxed(known: &Entity, stated: &[&FieldRule]) -> Entity {
     entity
 }
 
-/// What the endpoints of one name validate: together they describe one entity. An endpoint whose rule names its entity
-/// describes that one alone.
-fn stated_fields<'a>(
-    segment: &str,
-    endpoint: &'a Endpoint,
-    requirements: &'a ApiRequirements,
-    inferred: &Inferred<'_>,
-    catalog: &Catalog,
-) -> Vec<&'a FieldRule> {
-    let is_same = |other: &&Endpoint| {
-        target(&other.path).is_some_and(|target| target.segment == segment)
-            && infer(other, catalog).is_ok_and(|other| other.intent.entity == inferred.intent.entity)
-    };
+/// What the endpoints of one entity validate: together they describe it.
+fn stated_fields<'a>(endpoint: &'a Endpoint, same: &[&'a Endpoint]) -> Vec<&'a FieldRule> {
     let mut rules: Vec<&FieldRule> = Vec::new();
-    let others = requirements.endpoints.iter().filter(is_same).flat_map(|other| &other.validation);
-    for rule in endpoint.validation.iter().chain(others) {
+    for rule in endpoint.validation.iter().chain(same.iter().flat_map(|other| &other.validation)) {
         match rules.iter_mut().find(|known| known.name.value == rule.name.value) {
             Some(known) if known.rules.is_empty() => *known = rule,
             Some(_) => {}
@@ -80,6 +101,37 @@ fn stated_fields<'a>(
         }
     }
     rules
+}
+
+/// What its records belong to, as the paths of the task say. It may be empty: other paths make records that belong to nothing.
+fn add_parents(resolved: &mut Resolved, same: &[&Endpoint], known: &Known<'_>) {
+    for other in same {
+        let Some(parent) = target(&other.path).and_then(|target| target.parent) else { continue };
+        let Some(name) = known.parent_field(parent) else { continue };
+        if resolved.entity.fields.iter().any(|field| field.name == name) {
+            continue;
+        }
+        let field = Field {
+            name,
+            // Whoever sends the key may have it from another system.
+            field_type: FieldType::Line { max: LINE_MAX },
+            format: None,
+            presence: Presence::Optional,
+            min_length: 1,
+            max_length: None,
+            bounds: Bounds::default(),
+            default: None,
+            sensitivity: Sensitivity::Plain,
+            description: format!(
+                "The `id` of the {} it belongs to.",
+                singular(&snake_case(parent.segment)).replace('_', " ")
+            ),
+            example: "019c0f3e-7b1a-7c3d-8e5f-0123456789ab".to_owned(),
+        };
+        resolved.decided.push((field.name.clone(), described(&field), format!("the path `{}`", other.path)));
+        resolved.entity.fields.push(field.clone());
+        resolved.asked.push(field);
+    }
 }
 
 /// A known entity with the fields that the task adds to it. They may be empty: rows of other tasks do not have them. What the
@@ -134,20 +186,14 @@ fn refuse(rule: &FieldRule, catalog: &Catalog) -> Result<(), Vec<Diagnostic>> {
 
 fn made_of_fields(
     segment: &str,
+    names: Option<(TableName, EntityName)>,
     endpoint: &Endpoint,
     stated: &[&FieldRule],
     known: Option<&Entity>,
     catalog: &Catalog,
 ) -> Result<Resolved, Vec<Diagnostic>> {
-    let table = snake_case(segment);
-    let own = || TableName::parse(&table).ok().zip(EntityName::parse(&singular(&table)).ok());
-    let names = known.map(|known| (known.table.clone(), known.entity.clone())).or_else(own);
     let (Some((table, entity)), false) = (names, stated.is_empty()) else {
-        let message = format!("nothing tells which fields `{segment}` have");
-        return Err(vec![
-            Diagnostic::error(NOT_INFERRED, message, &endpoint.place)
-                .with_help("name them at the endpoint that creates them: `validation: [\"title\", \"description\"]`"),
-        ]);
+        return Err(vec![no_fields(segment, endpoint, catalog)]);
     };
     let mut decided = Vec::new();
     let mut fields: Vec<Field> = Vec::new();
@@ -172,6 +218,23 @@ fn made_of_fields(
     let unique = known.map_or_else(Vec::new, |known| known.unique.iter().filter(is_there).cloned().collect());
     let entity = Entity { entity, table, comment, also: Vec::new(), unique, fields };
     Ok(Resolved { entity, asked, decided })
+}
+
+/// Nothing tells the fields. The names of the catalogue are near at hand, and so is `validation`.
+fn no_fields(segment: &str, endpoint: &Endpoint, catalog: &Catalog) -> Diagnostic {
+    let fields = "`validation: [\"title\", \"description\"]`";
+    if let Some(stated) = &endpoint.entity {
+        let known: Vec<&str> = catalog.entities().map(|entity| entity.entity.as_str()).collect();
+        let meant = closest(stated.value.as_str(), &known)
+            .map_or_else(String::new, |meant| format!("did you mean `entity: {meant}`? else "));
+        let message = format!("nothing tells which fields `{}` has", stated.value);
+        return Diagnostic::error(NOT_INFERRED, message, &stated.place)
+            .with_help(format!("{meant}name them at the endpoint that creates it: {fields}"));
+    }
+    let claimed = catalog.claimed_entity(segment);
+    let known = claimed.map_or_else(String::new, |entity| format!("add `entity: {entity}` if that is meant, or "));
+    Diagnostic::error(NOT_INFERRED, format!("nothing tells which fields `{segment}` have"), &endpoint.place)
+        .with_help(format!("{known}name them at the endpoint that creates them: {fields}"))
 }
 
 /// Letters, digits and `_`, lower case: `orderItems` and `order-items` are `order_items`.

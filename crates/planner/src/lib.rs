@@ -9,7 +9,9 @@ mod codes;
 mod database;
 mod entity;
 mod intent;
+mod overrides;
 mod schema;
+mod subject;
 mod table;
 
 #[cfg(test)]

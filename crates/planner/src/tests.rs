@@ -223,3 +223,230 @@ fn a_choice_may_get_more_words_and_a_column_with_a_default_may_come() {
         "ALTER TABLE odds ADD COLUMN stars INTEGER NOT NULL DEFAULT 3"
     );
 }
+
+fn planned(endpoints: &str) -> Plan {
+    plan_text(&task(endpoints), &Observed::default()).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// The code, the message and the help of the only problem.
+fn refused(endpoints: &str) -> (&'static str, String, String) {
+    let problems = plan_text(&task(endpoints), &Observed::default()).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let problem = problems.into_iter().next().unwrap();
+    (problem.code.0, problem.message, problem.help.unwrap())
+}
+
+fn decided<'a>(plan: &'a Plan, subject: &str) -> Vec<(&'a str, &'a str)> {
+    let of_endpoint = plan.decisions.iter().filter(|decision| decision.phase == plan::Phase::ImplementEndpointLogic);
+    let about = of_endpoint.filter(|decision| decision.subject == subject);
+    about.map(|decision| (decision.decision.as_str(), decision.reason.as_str())).collect()
+}
+
+#[test]
+fn a_behavior_is_done_wherever_it_fits_and_nowhere_else() {
+    for behaviour in crate::behaviour::all() {
+        let mut fitting = 0;
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            for path in ["/api/things", "/api/things/{id}"] {
+                // A behaviour that needs certain fields brings its own entity.
+                let entity = if behaviour.needs.is_empty() { ", entity: article" } else { "" };
+                let name = behaviour.name;
+                let endpoint = format!(
+                    "      - {{path: \"{path}\", method: {method}, authentication: none, behavior: {name}{entity}}}"
+                );
+                match plan_text(&task(&endpoint), &Observed::default()) {
+                    Ok(plan) => {
+                        fitting += 1;
+                        let decided = decided(&plan, &format!("{method} {path}"));
+                        assert!(decided[0].1.starts_with(&format!("the task says `behavior: {name}`")), "{decided:?}");
+                    }
+                    Err(problems) => {
+                        assert_eq!(problems.len(), 1, "{name} {method} {path}: {problems:?}");
+                        assert_eq!(problems[0].code.0, "IP221", "{name} {method} {path}: {problems:?}");
+                    }
+                }
+            }
+        }
+        assert!(fitting > 0, "{} fits nothing", behaviour.name);
+    }
+}
+
+#[test]
+fn further_events_hold_what_the_own_one_holds() {
+    let plan = planned(
+        "      - {path: /api/contact, method: POST, authentication: none, emits: [form_submission, contact_form, lead_seen]}\n      - {path: /api/feedback, method: POST, authentication: none, emits: [lead_seen]}",
+    );
+    // The general event is heard already, and the own one is told once.
+    let events: Vec<&str> = plan.api.events.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(events, ["contact_form", "lead_seen", "feedback_form"]);
+    let printed = plan::print::procedure(&plan.api.endpoints[0].procedure);
+    let emits: Vec<&str> = printed.lines().filter_map(|line| line.trim().strip_prefix("emit ")).collect();
+    assert_eq!(emits.len(), 2, "{printed}");
+    assert_eq!(emits[0].strip_prefix("contact_form"), emits[1].strip_prefix("lead_seen"));
+    let fields = |name: &str| {
+        let event = plan.api.events.iter().find(|event| event.name.as_str() == name).unwrap();
+        event.fields.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>()
+    };
+    for field in fields("contact_form").iter().chain(&fields("feedback_form")) {
+        assert!(fields("lead_seen").contains(field), "{field}");
+    }
+}
+
+#[test]
+fn a_form_that_only_the_task_knows_counts_as_one() {
+    let plan = planned(
+        "      - {path: /api/leave-word, method: POST, authentication: none, behavior: form_submission, validation: [name]}",
+    );
+    let event = &plan.api.events[0];
+    assert_eq!(event.name.as_str(), "leave_word_submitted");
+    assert_eq!(event.also.iter().map(ToString::to_string).collect::<Vec<_>>(), ["form_submission"]);
+}
+
+#[test]
+fn endpoints_of_one_entity_share_its_table_whatever_their_paths() {
+    let plan = planned(
+        "      - {path: /api/shop/goods, method: POST, authentication: none, entity: ware, validation: {weight: integer}}\n      - {path: /api/wares, method: GET, authentication: none}\n      - {path: \"/api/wares/{id}\", method: GET, authentication: none}",
+    );
+    let tables: Vec<&str> = plan.database.tables.iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(tables, ["wares", "outbox_events", "api_keys", "idempotency_answers"]);
+    assert!(plan.api.endpoints.iter().all(|endpoint| endpoint.entity.as_str() == "ware"));
+}
+
+#[test]
+fn answers_are_kept_by_those_who_may_see_them() {
+    for (authentication, cache, expected) in [
+        ("none", "no_store", "no-store"),
+        ("none", "60_seconds", "public, max-age=60"),
+        ("api_key", "2_minutes", "private, max-age=120"),
+    ] {
+        let endpoint =
+            format!("      - {{path: /api/articles, method: GET, authentication: {authentication}, cache: {cache}}}");
+        assert_eq!(planned(&endpoint).api.endpoints[0].cache.header(), expected);
+    }
+}
+
+#[test]
+fn records_belong_to_what_their_path_names() {
+    let nested = "      - {path: \"/api/posts/{id}/comments\", method: POST, authentication: none, validation: [text]}\n      - {path: \"/api/posts/{post}/comments/{id}\", method: GET, authentication: none}";
+    let plan = planned(nested);
+    let printed = plan::print::procedure(&plan.api.endpoints[0].procedure);
+    expect![[r#"
+        procedure post_api_posts_by_id_comments on POST /api/posts/{id}/comments
+          limit default by address
+          let claim = claim the idempotency key
+          let place = validate parameters as CommentPlace { id }
+          let input = validate body as Comment { author_name?, author_email?, body?, parent_id?, status = "published", text }
+          let id = generate uuid
+          transaction
+            recall the answer kept for claim
+            insert comments { id: id, author_name: input.author_name, author_email: input.author_email, body: input.body, post_id: place.id, parent_id: input.parent_id, status: input.status, text: input.text, created_at: now, updated_at: now, row_version: 1 }
+            emit comment_created { id: id, author_name: input.author_name, author_email: input.author_email, body: input.body, post_id: place.id, parent_id: input.parent_id, status: input.status, text: input.text, created_at: now }
+            respond 201 { id: id, author_name: input.author_name, author_email: input.author_email, body: input.body, post_id: place.id, parent_id: input.parent_id, status: input.status, text: input.text, created_at: now, updated_at: now } tagged 1 at /api/posts/{id}/comments/{id}
+    "#]].assert_eq(&printed);
+    let decisions = decided(&plan, "POST /api/posts/{id}/comments");
+    assert!(decisions[1].1.contains("is not checked"), "{decisions:?}");
+    let printed = plan::print::procedure(&plan.api.endpoints[1].procedure);
+    assert!(printed.contains("where id = request.path.id and post_id = request.path.post\n"), "{printed}");
+
+    // With the posts in the same task they must be there.
+    let posts = "      - {path: /api/posts, method: GET, authentication: none}";
+    let plan = planned(&format!("{nested}\n{posts}"));
+    let printed = plan::print::procedure(&plan.api.endpoints[0].procedure);
+    assert!(printed.contains("let parent = read one posts (id) where id = request.path.id for update\n"), "{printed}");
+    let decisions = decided(&plan, "POST /api/posts/{id}/comments");
+    assert!(decisions[1].1.contains("404 where `posts` has no such record"), "{decisions:?}");
+}
+
+#[test]
+fn a_form_may_belong_to_something() {
+    let plan = planned("      - {path: \"/api/events/{event_id}/rsvp\", method: POST, authentication: none}");
+    let printed = plan::print::procedure(&plan.api.endpoints[0].procedure);
+    assert!(printed.contains("emit rsvp {") && printed.contains("event_id: place.event_id"), "{printed}");
+}
+
+#[test]
+fn fields_of_another_kind_say_that_a_document_is_no_file() {
+    let behaviour = |validation: &str| {
+        let endpoint = format!("      - {{path: /api/documents, method: POST, authentication: none{validation}}}");
+        let plan = planned(&endpoint);
+        (plan.api.endpoints[0].entity.to_string(), decided(&plan, "POST /api/documents")[0].1.to_owned())
+    };
+    let (entity, reason) = behaviour("");
+    assert_eq!(entity, "file");
+    assert!(reason.starts_with("rule file.create: "), "{reason}");
+    assert_eq!(behaviour(", validation: [name, size_bytes]").0, "file");
+    let (entity, reason) = behaviour(", validation: [title, body]");
+    assert_eq!(entity, "document");
+    assert!(reason.starts_with("rule record.create: "), "{reason}");
+}
+
+#[test]
+fn a_status_is_health_only_where_the_path_names_nothing_else() {
+    let plan = planned("      - {path: /api/v1/status, method: GET, authentication: none}");
+    assert!(decided(&plan, "GET /api/v1/status")[0].1.starts_with("rule health.ask: "));
+    assert!(plan.database.tables.iter().all(|table| ["outbox_events", "api_keys"].contains(&table.name.as_str())));
+    let (code, ..) = refused("      - {path: /api/orders/status, method: GET, authentication: none}");
+    assert_eq!(code, "IP204");
+}
+
+#[test]
+fn what_cannot_be_inferred_shows_the_line_that_settles_it() {
+    for (endpoint, expected) in [
+        (
+            "/api/orders/status, method: GET",
+            "add one line beside `path: /api/orders/status`: `behavior: record_list` (lists records), or `behavior: file_metadata` (keeps what is known of files, without their bytes), or `behavior: health` (says whether the API can work)",
+        ),
+        ("/api/unsubscrib, method: DELETE", "did you mean `path: /api/unsubscribe`?"),
+        (
+            "/api/settings, method: PUT",
+            "name the record that changes: `path: /api/settings/{id}`; for the one and only `settings`, keep it as a record with a key of its own",
+        ),
+        (
+            "\"/api/orders/{id}\", method: POST",
+            "create with `path: /api/orders`, or change what is there with `method: PUT` or `method: PATCH`",
+        ),
+        (
+            "/api/orders, method: DELETE",
+            "add one line beside `path: /api/orders`: `behavior: newsletter_unsubscribe` (ends the subscription of an address)",
+        ),
+        (
+            "\"/api/a/{x}/b/{y}/c/{id}\", method: GET",
+            "things may belong to one other thing, as in `/api/posts/{post_id}/comments`: use `path: /api/b/{y}/c/{id}`",
+        ),
+        (
+            "/api/contact, method: GET",
+            "add `entity: contact_message` if that is meant, or name them at the endpoint that creates them: `validation: [\"title\", \"description\"]`",
+        ),
+        (
+            "/api/notes, method: GET, entity: nota",
+            "did you mean `entity: note`? else name them at the endpoint that creates it: `validation: [\"title\", \"description\"]`",
+        ),
+    ] {
+        let (code, _, help) = refused(&format!("      - {{path: {endpoint}, authentication: none}}"));
+        assert_eq!((code, help.as_str()), ("IP204", expected));
+    }
+}
+
+#[test]
+fn the_end_of_a_subscription_deletes_its_row() {
+    let plan =
+        planned("      - {path: /api/newsletter, method: DELETE, authentication: none, validation: [email, reason]}");
+    let printed = plan::print::procedure(&plan.api.endpoints[0].procedure);
+    expect![[r#"
+        procedure delete_api_newsletter on DELETE /api/newsletter
+          limit default by address
+          let claim = claim the idempotency key
+          let input = validate body as NewsletterSubscriberLeaving { email, reason }
+          transaction
+            recall the answer kept for claim
+            let subscription = delete newsletter_subscribers where email = input.email
+            match subscription
+              changed:
+                emit newsletter_unsubscribed { email: input.email, reason: input.reason, unsubscribed_at: now }
+              unchanged: go on
+            respond 202 { status: "accepted" }
+    "#]]
+    .assert_eq(&printed);
+    let columns = plan.database.tables[0].columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>();
+    assert_eq!(columns, ["id", "email", "name", "created_at", "updated_at", "row_version"]);
+}

@@ -15,6 +15,7 @@ mod idempotency;
 mod listen;
 mod listing;
 mod metrics;
+mod page;
 mod patient_stream;
 mod program;
 mod rate_limit;

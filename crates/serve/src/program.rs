@@ -2,11 +2,14 @@
 //! Done once when a plan is loaded; what this server cannot run is refused here and never at request time.
 
 use crate::listing::ListingCheck;
+use crate::page::Columns;
 use crate::rate_limit::Limiter;
 use crate::validation::Check;
 use dialect::{AnswerStatements, Lowered, Unsupported};
 use plan::api::Endpoint;
-use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Procedure, Response, Scheme, Step, Writes};
+use plan::procedure::{
+    Generated, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step, Writes,
+};
 use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
 use plan::{Plan, Problem, Scope, check, print};
@@ -29,6 +32,8 @@ pub(crate) enum Operation {
     Validate { slot: Option<usize>, check: Arc<Check> },
     ValidateChanges { slot: Option<usize>, check: Arc<Check> },
     ValidateListing { slot: Option<usize>, check: Arc<ListingCheck> },
+    ValidateParameters { slot: Option<usize>, check: Arc<Check> },
+    Ping,
     Uuid { slot: Option<usize> },
     Ask { slot: Option<usize>, condition: Question },
     ReadOne { slot: Option<usize>, statement: Bound, types: Vec<FieldType> },
@@ -38,7 +43,7 @@ pub(crate) enum Operation {
     Transaction(Arc<[Operation]>),
     Match { slot: usize, arms: Vec<(Outcome, Vec<Operation>)> },
     Answer { answer: Box<AnswerParts>, writes: Writes },
-    Rows { slot: usize, fields: Vec<Arc<str>>, writes: Writes },
+    Rows { slot: usize, columns: Columns, format: RowsFormat, writes: Writes },
     Problem { problem: Problem, writes: Writes },
 }
 
@@ -194,12 +199,22 @@ impl Compiler<'_> {
                 let answer = Box::new(AnswerParts { status: *status, body, tag, location });
                 Ok(Operation::Answer { answer, writes: *writes })
             }
-            Item::Exit(Response::Rows { slot }, writes) => {
+            Item::Exit(Response::Rows { slot, format }, writes) => {
                 let number = self.slot(slot)?;
-                let fields = self.slots.get(slot).map_or_else(Vec::new, |(_, fields)| {
+                let names = self.slots.get(slot).map_or_else(Vec::new, |(_, fields)| {
                     fields.iter().map(|field| Arc::from(field.as_str())).collect()
                 });
-                Ok(Operation::Rows { slot: number, fields, writes: *writes })
+                let query = self.procedure.body.iter().find_map(|item| match item {
+                    Item::Let(bound, Step::Read { query, .. }) if bound == slot => Some(query),
+                    _ => None,
+                });
+                let types = self.types(query.ok_or_else(|| self.unsupported("rows that no read gives"))?)?;
+                Ok(Operation::Rows {
+                    slot: number,
+                    columns: Columns { names, types },
+                    format: *format,
+                    writes: *writes,
+                })
             }
             Item::Exit(Response::Problem(problem), writes) => {
                 Ok(Operation::Problem { problem: *problem, writes: *writes })
@@ -229,6 +244,10 @@ impl Compiler<'_> {
                     .ok_or_else(|| self.malformed("a list names columns that its table does not have".to_owned()))?;
                 Ok(Operation::ValidateListing { slot, check: Arc::new(check) })
             }
+            Step::Validate(Input::Parameters(shape)) => {
+                Ok(Operation::ValidateParameters { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
+            }
+            Step::Ping => Ok(Operation::Ping),
             Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
             Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
             Step::Read { query, cardinality: Cardinality::One, filled_by: None } => {
@@ -253,7 +272,7 @@ impl Compiler<'_> {
                 Ok(Operation::Emit { event: Arc::from(event.as_str()), payload, text })
             }
             Step::Authorize { scheme: Scheme::AccessToken, .. }
-            | Step::Validate(Input::Parameters(_) | Input::Selection(_))
+            | Step::Validate(Input::Selection(_))
             | Step::Generate(Generated::Token { .. })
             | Step::Digest(_)
             | Step::HashPassword(_)

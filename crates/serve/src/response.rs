@@ -20,6 +20,8 @@ pub(crate) const STANDING: [(&str, &str); 6] = [
     ("referrer-policy", "no-referrer"),
     ("x-frame-options", "DENY"),
 ];
+/// What an answer keeps of its own headers where the caller has it already: what guides caches (RFC 9110, 15.4.5).
+const OF_KNOWN: [&str; 3] = ["etag", "cache-control", "vary"];
 /// Said where the request came over TLS: a year. Not for subdomains, which may be somebody else's.
 const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
@@ -46,7 +48,11 @@ pub(crate) async fn response(
         *tag = coded(tag, coding);
     }
     match coding {
-        _ if is_known => answer = Answer { headers: answer.headers, ..Answer::empty(304) },
+        _ if is_known => {
+            let mut headers = answer.headers;
+            headers.retain(|(name, _)| OF_KNOWN.contains(name));
+            answer = Answer { headers, ..Answer::empty(304) };
+        }
         Some(coding) => {
             answer.body = coding.encode(answer.body).await;
             answer.headers.push(("content-encoding", coding.name().to_owned()));
@@ -62,6 +68,8 @@ pub(crate) async fn response(
     if asked.headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https") {
         headers.insert("strict-transport-security", HeaderValue::from_static(TRANSPORT_SECURITY));
     }
+    let own_vary: Vec<String> =
+        answer.headers.extract_if(.., |(name, _)| *name == "vary").map(|(_, value)| value).collect();
     let mut set = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
@@ -71,6 +79,7 @@ pub(crate) async fn response(
         origins.headers(asked.headers).iter().for_each(|(name, value)| set(name, value));
         vary.extend(origins.vary().then_some("Origin"));
     }
+    vary.extend(own_vary.iter().map(String::as_str));
     if !answer.content_type.is_empty() {
         set("content-type", answer.content_type);
     }
@@ -88,7 +97,16 @@ fn coding(answer: &Answer, headers: &HeaderMap) -> Option<Coding> {
 }
 
 fn can_be_coded(answer: &Answer) -> bool {
-    is_compressible(answer.content_type) && answer.body.len() >= LEAST
+    is_compressible(answer.content_type) && answer.body.len() >= LEAST && !has_chosen(answer)
+}
+
+/// Whether the answer has looked for the best coding itself.
+fn has_chosen(answer: &Answer) -> bool {
+    answer.headers.iter().any(|(name, value)| match *name {
+        "content-encoding" => true,
+        "vary" => value.contains("Accept-Encoding"),
+        _ => false,
+    })
 }
 
 /// Whether the caller has the answer already.
@@ -98,5 +116,43 @@ fn is_known(answer: &Answer, asked: &Asked<'_>) -> bool {
     match (tag, header(asked.headers, "if-none-match")) {
         (Some((_, tag)), Some(known)) => names_tag(&known, tag, Weak::Same),
         (None, _) | (_, None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn sent(own: &[(&'static str, &str)], request: &[(&'static str, &'static str)]) -> HeaderMap {
+        let headers = own.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let answer = Answer { headers, ..Answer::json(200, "1".repeat(LEAST)) };
+        let request: HeaderMap = request
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let origins = Origins::Listed(vec!["https://a.example".to_owned()]);
+        let asked = Asked { method: &Method::GET, headers: &request, request_id: "1", origins: Some(&origins) };
+        response(answer, Vec::new(), &asked).await.into_parts().0.headers
+    }
+
+    #[tokio::test]
+    async fn everything_that_an_answer_varies_by_is_named() {
+        let own = [("vary", "X-API-Key"), ("cache-control", "private"), ("etag", "\"1\""), ("link", "<?a>")];
+        let found = sent(&own, &[("accept-encoding", "gzip")]).await;
+        assert_eq!(found["vary"], "Accept-Encoding, Origin, X-API-Key");
+        assert_eq!(found["cache-control"], "private");
+        assert_eq!(found["content-encoding"], "gzip");
+        let known = sent(&own, &[("if-none-match", "\"1\"")]).await;
+        assert_eq!(known["vary"], "Accept-Encoding, Origin, X-API-Key");
+        assert!(known.contains_key("etag") && !known.contains_key("link"), "{known:?}");
+    }
+
+    #[tokio::test]
+    async fn what_chose_its_coding_is_not_coded_again() {
+        for own in [&[("content-encoding", "gzip"), ("vary", "Accept-Encoding")][..], &[("vary", "Accept-Encoding")]] {
+            let found = sent(own, &[("accept-encoding", "br")]).await;
+            assert_eq!(found["vary"], "Origin, Accept-Encoding");
+            assert_ne!(found.get("content-encoding").map(HeaderValue::as_bytes), Some(&b"br"[..]));
+        }
     }
 }

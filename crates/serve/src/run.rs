@@ -10,6 +10,7 @@ use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
+use crate::page::{self, Page};
 use crate::program::{Bound, Expression, List, Operation, Program, Question};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use crate::request::header;
@@ -18,6 +19,7 @@ use dialect::AnswerStatements;
 use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use plan::procedure::{LimitKey, Outcome, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
@@ -26,10 +28,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
-use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex};
+use vocab::{ColumnName, Datum, Decimal, FieldType};
 
-/// Characters of a list's digest that make its tag.
-const LIST_TAG_LENGTH: usize = 32;
+/// What is written otherwise in a segment of a path; as `encodeURIComponent` has it.
+const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// What a request is served with.
 pub(crate) struct Surroundings<'a> {
@@ -105,13 +116,6 @@ enum Slot {
     Found(Row),
     Asked(Box<Asked>),
     Page(Box<Page>),
-}
-
-/// Some rows of a list, and the cursor to those behind them.
-#[derive(Debug, Clone)]
-struct Page {
-    rows: Vec<Row>,
-    next: Option<String>,
 }
 
 /// The slots of one run, and what was emitted in it.
@@ -193,6 +197,16 @@ where
                             .asked(frame.facts.uri.query().unwrap_or_default())
                             .map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Asked(Box::new(asked)));
+                    }
+                    Operation::ValidateParameters { slot, check } => {
+                        let record = check.parameters(&frame.facts.parameters).map_err(Refusal::validation_failed)?;
+                        frame.set(*slot, Slot::Record(record));
+                    }
+                    Operation::Ping => {
+                        if let Err(error) = self.surroundings.store.ping().await {
+                            tracing::warn!(request_id = frame.facts.request_id, error = %error, "the database does not answer");
+                            return Err(Problem::Unavailable.into());
+                        }
                     }
                     Operation::Transaction(operations) => {
                         let flow = self.transaction(Arc::clone(operations), frame).await?;
@@ -341,6 +355,8 @@ fn data_block<'b>(
                 | Operation::Validate { .. }
                 | Operation::ValidateChanges { .. }
                 | Operation::ValidateListing { .. }
+                | Operation::ValidateParameters { .. }
+                | Operation::Ping
                 | Operation::Transaction(_) => unreachable!("a checked procedure has no such step in a transaction"),
             }
         }
@@ -412,6 +428,8 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::Validate { .. }
         | Operation::ValidateChanges { .. }
         | Operation::ValidateListing { .. }
+        | Operation::ValidateParameters { .. }
+        | Operation::Ping
         | Operation::Transaction(_)
         | Operation::Match { .. }
         | Operation::Answer { .. }
@@ -474,25 +492,29 @@ impl Frame {
                     answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
                 }
                 if let Some((path, key)) = &parts.location {
-                    answer.headers.push(("location", format!("{path}{}", text(&self.value(key)))));
+                    answer.headers.push(("location", format!("{}{}", self.filled(path), text(&self.value(key)))));
                 }
                 Flow::Exit(answer, *writes)
             }
-            Operation::Rows { slot, fields, writes } => {
+            Operation::Rows { slot, columns, format, writes } => {
                 let Slot::Page(page) = &self.slots[*slot] else {
                     unreachable!("a checked procedure answers with the rows of a list")
                 };
-                let body = encode::page(fields, &page.rows, page.next.as_deref());
-                let tag = quoted(&sha256_hex(&body)[..LIST_TAG_LENGTH]);
-                let mut answer = Answer::json(200, body);
-                answer.headers.push(("etag", tag));
-                Flow::Exit(answer, *writes)
+                let query = self.facts.uri.query().unwrap_or_default();
+                Flow::Exit(page::answer(page, columns, *format, query), *writes)
             }
             Operation::Problem { problem, writes } => {
                 Flow::Exit(Refusal::from(*problem).into_answer(&self.facts.request_id), *writes)
             }
             _ => unreachable!("called for exits only"),
         }
+    }
+
+    /// The path with this request's parameters in it.
+    fn filled(&self, path: &str) -> String {
+        self.facts.parameters.iter().fold(path.to_owned(), |path, (name, value)| {
+            path.replace(&format!("{{{name}}}"), &percent_encode(value.as_bytes(), IN_SEGMENT).to_string())
+        })
     }
 
     fn binds(&self, statement: &Bound) -> Vec<Datum> {

@@ -21,7 +21,7 @@ use hyper::body::Body;
 use jiff::Timestamp;
 use plan::api::Cors;
 use plan::procedure::Trigger;
-use plan::{Plan, Problem, RateLimitPolicy, system};
+use plan::{Cache, Plan, Problem, RateLimitPolicy, system};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -89,7 +89,7 @@ struct Route {
 
 #[derive(Clone)]
 enum Target {
-    Procedure { program: Arc<Program>, keys: Arc<ApiKeys>, store: Store },
+    Procedure { program: Arc<Program>, keys: Arc<ApiKeys>, store: Store, cache: Cache },
     Preflight,
     Health,
     Ready,
@@ -185,8 +185,12 @@ impl Service {
                 if targets.iter().any(|(known, _)| *known == method) {
                     return Err(taken());
                 }
-                let target =
-                    Target::Procedure { program: Arc::new(program), keys: Arc::clone(&keys), store: store.clone() };
+                let target = Target::Procedure {
+                    program: Arc::new(program),
+                    keys: Arc::clone(&keys),
+                    store: store.clone(),
+                    cache: endpoint.cache,
+                };
                 if method == Method::GET {
                     targets.push((Method::HEAD, target.clone()));
                 }
@@ -242,7 +246,7 @@ impl Service {
             Ok((target, counters, parameters)) => {
                 facts.parameters = parameters;
                 let (answer, limit) = self.target(target, &parts, &mut body, facts).await;
-                (Some(counters), answer, limit)
+                (Some(counters), target.kept(answer), limit)
             }
         };
         let origins = match cors {
@@ -331,7 +335,7 @@ impl Service {
         B: Body<Data = Bytes, Error: Send> + Unpin + Send,
     {
         match target {
-            Target::Procedure { program, keys, store } => {
+            Target::Procedure { program, keys, store, .. } => {
                 let Counted { metrics, claims, .. } = &self.counted;
                 let surroundings = Surroundings { store, keys, metrics, claims, at_work: &self.at_work };
                 let request_id = facts.request_id.clone();
@@ -380,6 +384,28 @@ impl Service {
             }
         }
         Answer::json(200, r#"{"status":"ready","checks":{"database":"ok"}}"#)
+    }
+}
+
+impl Target {
+    /// The answer with the headers that say how long it may be kept: only a success may be kept at all.
+    fn kept(&self, mut answer: Answer) -> Answer {
+        let cache = match self {
+            Self::Procedure { cache, .. } if answer.status == 200 => *cache,
+            Self::Procedure { .. }
+            | Self::Preflight
+            | Self::Health
+            | Self::Ready
+            | Self::Metrics
+            | Self::OpenApi
+            | Self::ReferencePage
+            | Self::FileOfReferencePage => Cache::NoStore,
+        };
+        if cache != Cache::NoStore {
+            answer.headers.push(("cache-control", cache.header()));
+            answer.headers.extend(cache.vary().map(|vary| ("vary", vary.to_owned())));
+        }
+        answer
     }
 }
 

@@ -16,11 +16,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub async fn try_case(service: &Service, case: &HttpCase, keys: &CaseKeys) -> Result<Vec<String>, http::Error> {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let mut known = Known::default();
-    for before in &case.before {
+    for (before, is_parent) in
+        case.parent.iter().map(|parent| (parent, true)).chain(case.before.iter().map(|before| (before, false)))
+    {
         let answer = reduce(service.handle(request(before, &known, keys)?, address).await).await;
-        known.note(&answer);
         if !(200..300).contains(&answer.status) {
             return Ok(vec![format!("the request before was answered {}", answer.status)]);
+        }
+        match is_parent {
+            true => known.note_parent(&answer),
+            false => known.note(&answer),
         }
     }
     let mut differences = Vec::new();

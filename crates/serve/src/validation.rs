@@ -3,7 +3,8 @@
 use plan::shape::{Presence, Shape, ShapeField};
 use serde_json::Value as Json;
 use vocab::decimal::NotADecimal;
-use vocab::{Bounds, Datum, Decimal, FieldType};
+use vocab::field_format::BYTE_COUNT_MAX;
+use vocab::{Bounds, Datum, Decimal, FieldFormat, FieldType};
 
 /// Most entries of one answer.
 pub(crate) const MAX_ENTRIES: usize = 100;
@@ -76,6 +77,21 @@ impl Check {
         })
     }
 
+    /// The parameters of a path in the shape's order, or everything that is wrong.
+    pub fn parameters(&self, given: &[(String, String)]) -> Result<Vec<Datum>, Vec<Wrong>> {
+        let mut wrong = Vec::new();
+        let mut record = Vec::with_capacity(self.shape.fields.len());
+        for field in &self.shape.fields {
+            let name = field.name.as_str();
+            let text = given.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text);
+            match parameter_value(&field.field_type, text) {
+                Ok(datum) => record.push(datum),
+                Err(why) => wrong.push(Wrong::parameter(name, why)),
+            }
+        }
+        if wrong.is_empty() { Ok(record) } else { Err(wrong) }
+    }
+
     fn fields<T>(
         &self,
         body: &Json,
@@ -111,8 +127,41 @@ fn value(field: &ShapeField, given: &Json) -> Result<Datum, Why> {
     match (typed(&field.field_type, lengths, given)?, field.presence) {
         (Datum::Null, Presence::Required) => Err(Why::new("required", "is required")),
         (Datum::Null, Presence::Optional) => Ok(field.default.clone().unwrap_or(Datum::Null)),
-        (datum, _) => within(&field.bounds.of_type(&field.field_type), datum),
+        (datum, _) => formed(field.format, within(&field.bounds.of_type(&field.field_type), datum)?),
     }
+}
+
+/// What was given, if it is in that form.
+fn formed(format: Option<FieldFormat>, datum: Datum) -> Result<Datum, Why> {
+    let Some(format) = format else { return Ok(datum) };
+    let is_text = |fits: fn(&str) -> bool| matches!(&datum, Datum::Text(text) if fits(text));
+    let (fits, code) = match format {
+        FieldFormat::FileName => (is_text(is_file_name), "format"),
+        FieldFormat::MediaType => (is_text(is_media_type), "format"),
+        FieldFormat::Sha256 => (is_text(is_sha256), "format"),
+        FieldFormat::ByteCount => {
+            (matches!(&datum, Datum::Integer(number) if (0..=BYTE_COUNT_MAX).contains(number)), "range")
+        }
+    };
+    if fits { Ok(datum) } else { Err(Why::new(code, format!("must be {}", format.describe()))) }
+}
+
+/// A name that stays where it is put: no path, on no system.
+fn is_file_name(text: &str) -> bool {
+    !text.contains(['/', '\\']) && text != "." && text != ".."
+}
+
+/// RFC 6838, 4.2: `image/svg+xml`.
+fn is_media_type(text: &str) -> bool {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    text.split_once('/').is_some_and(|(kind, name)| is_name(kind) && is_name(name))
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 fn within(bounds: &Bounds, datum: Datum) -> Result<Datum, Why> {

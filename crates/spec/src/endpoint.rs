@@ -31,8 +31,8 @@ pub struct Endpoint {
     pub authentication_place: Option<Place>,
     /// The fields it takes, in the task's order.
     pub validation: Vec<FieldRule>,
-    /// The format of its answers.
-    pub response_format: ResponseFormat,
+    /// The format of its answers, where the task names one; JSON else.
+    pub response_format: Option<Spanned<ResponseFormat>>,
     /// What it does, where the task overrides the inference.
     pub behavior: Option<Spanned<BehaviorName>>,
     /// What it works on, where the task overrides the inference.
@@ -147,7 +147,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
         authentication: authentication.value,
         authentication_place: Some(authentication.place),
         validation,
-        response_format: response_format.map_or(ResponseFormat::Json, |format| format.value),
+        response_format,
         behavior,
         entity,
         rate_limiting,

@@ -173,7 +173,7 @@ fn everything_an_endpoint_can_say_is_read() {
     assert_eq!(endpoint.path.literals().collect::<Vec<_>>(), ["api", "orders", "lines"]);
     assert_eq!(endpoint.path.parameters().map(vocab::FieldName::as_str).collect::<Vec<_>>(), ["order_id", "id"]);
     assert_eq!((endpoint.method, endpoint.authentication), (Method::Patch, Authentication::Jwt));
-    assert_eq!(endpoint.response_format, ResponseFormat::Ndjson);
+    assert_eq!(endpoint.response_format.as_ref().map(|format| format.value), Some(ResponseFormat::Ndjson));
     assert_eq!(endpoint.behavior.as_ref().unwrap().value.as_str(), "update_record");
     assert_eq!(endpoint.entity.as_ref().unwrap().value.as_str(), "order_line");
     assert_eq!(endpoint.access.as_ref().unwrap().value, Access::Owner);

@@ -191,16 +191,29 @@ async function send(request, answer, metrics) {
 async function onTheWire(request, answer) {
   const canVary = canBeCoded(answer);
   const coding = canVary ? acceptedCoding(request.header('accept-encoding')) : undefined;
-  const vary = [...(canVary ? ['Accept-Encoding'] : []), ...(request.origins instanceof Set ? ['Origin'] : [])];
-  const headers = { ...(vary.length > 0 && { Vary: vary.join(', ') }), ...answer.headers };
+  const cached = cacheControl(request, answer);
+  const headers = { ...(cached && { 'Cache-Control': cached }), ...answer.headers };
+  const vary = [
+    ...(canVary ? ['Accept-Encoding'] : []),
+    ...(request.origins instanceof Set ? ['Origin'] : []),
+    ...(answer.headers.Vary ? [answer.headers.Vary] : []),
+    // What an answer to one caller is must not be given to another.
+    ...(cached?.startsWith('private') ? ['X-API-Key', 'Authorization'] : []),
+  ];
+  if (vary.length > 0) headers.Vary = vary.join(', ');
   if (coding && headers.ETag) headers.ETag = codedTag(headers.ETag, coding);
   if (isKnown(request, answer)) {
-    delete headers['Content-Type'];
+    for (const name of ['Content-Type', 'Content-Encoding', 'Link']) delete headers[name];
     return { status: 304, headers, body: undefined };
   }
   if (!coding) return { status: answer.status, headers, body: answer.text };
   headers['Content-Encoding'] = coding;
   return { status: answer.status, headers, body: await encode(coding, answer.text) };
+}
+
+/** How long the answer may be kept, where it may; one that becomes 304 is 200 here. */
+function cacheControl(request, { status }) {
+  return status === 200 ? request.cacheControl : undefined;
 }
 
 function endAfterBody(incoming, outgoing, body) {

@@ -14,6 +14,9 @@ const BUSY_PAUSE = 1000;
 // Statements kept prepared; lists are composed at request time, in many forms.
 const STATEMENT_LIMIT = 500;
 
+// Reads the file; `SELECT 1` would succeed without it.
+const readLedger = `SELECT name FROM schema_migrations LIMIT 1`;
+
 // https://sqlite.org/rescode.html
 const BUSY = 5;
 const LOCKED = 6;
@@ -131,6 +134,15 @@ export class Database extends Statements {
     if (result instanceof Undone) return result.result;
     transaction.committed();
     return result;
+  }
+
+  /** Fails as `unavailable` where the database does not answer. */
+  ping() {
+    try {
+      this.optional(readLedger);
+    } catch (error) {
+      throw new Problem('unavailable', {}, { cause: error });
+    }
   }
 
   #begin() {

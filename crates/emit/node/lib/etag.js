@@ -27,7 +27,7 @@ export function isKnown(request, { status, headers: { ETag: tag } }) {
   const known = request.header('if-none-match');
   const isRead = status === 200 && (request.method === 'GET' || request.method === 'HEAD');
   if (!isRead || tag === undefined || known === undefined) return false;
-  return isAny(known) || tagsIn(known).some((named) => plainTag(named.replace(/^W\//, '')) === tag);
+  return isAny(known) || tagsIn(known).some((named) => plainTag(named.replace(/^W\//, '')) === plainTag(tag));
 }
 
 function isAny(list) {

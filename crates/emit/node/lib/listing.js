@@ -1,11 +1,9 @@
-// Lists: checks a query string against what an endpoint allows, reads one page of rows by keyset, and answers with it.
+// Lists: checks a query string against what an endpoint allows, and reads one page of rows by keyset.
 // What an endpoint allows is { columns, sorts, order, page }: every column with its kind and the comparisons that may be
 // asked of it, the columns to sort by, the order where none is asked for (`-id`), and { default, maximum } rows a page.
 
-import { etagOfText } from './etag.js';
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
-import { respondText } from './response.js';
 import { checkParameter, cursorValue, ERROR_LIMIT } from './validation.js';
 
 /** The unique column that every order ends with. */
@@ -55,12 +53,6 @@ export function readPage(database, asked, select, conditionValues) {
   const rows = database.many(sql, [...(conditionValues ?? []), ...values], asked.listing.columns);
   const items = rows.slice(0, asked.limit);
   return { items, next: rows.length > asked.limit ? writeCursor(asked, items.at(-1)) : null };
-}
-
-/** The answer with a page. */
-export function respondPage({ items, next }) {
-  const text = JSON.stringify({ items, next });
-  return respondText(200, 'application/json', text, { ETag: etagOfText(text) });
 }
 
 /** Notes what one parameter asks; gives what is wrong with it, if anything is. */

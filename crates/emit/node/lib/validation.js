@@ -1,6 +1,6 @@
 // Checks what a request brings against a declared shape and gives the input of a procedure: trimmed strings, numbers,
 // booleans, decimal numbers, documents, and `null` or the field's default for what is absent. A shape is a list of fields:
-// { name, kind, required, minimum, maximum, default }. Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone',
+// { name, kind, format, required, minimum, maximum, default }. Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone',
 // 'url', 'choice' (with `words`), 'code' (with `letters`), 'date', 'timestamp', 'uuid', 'integer', 'decimal' (with `scale`),
 // 'boolean', 'json'. Minimum and maximum bound the length of a text, and the value of a number (a decimal number is written
 // as a text).
@@ -12,6 +12,8 @@ import { Problem } from './problem.js';
 export const ERROR_LIMIT = 100;
 /** RFC 5321 gives a path 256 octets with its brackets. */
 const EMAIL_LIMIT = 254;
+// 5 TiB, the largest object that the usual stores keep.
+const BYTE_COUNT_LIMIT = 5 * 2 ** 40;
 const LENGTH_OF_TIMES = '2026-01-02T03:04:05.678Z'.length;
 const WHITE_SPACE = ' \t\n\v\f\r';
 
@@ -71,6 +73,32 @@ const otherTypes = {
   json: { accepts: (value) => typeof value === 'object', detail: 'must be an object or a list' },
 };
 
+// Forms that values have beside their kind.
+const forms = {
+  // A name that stays where it is put: no path, on no system.
+  file_name: {
+    accepts: (value) => !/[\/\\]/.test(value) && value !== '.' && value !== '..',
+    code: 'format',
+    detail: 'must be a file name without a path',
+  },
+  // RFC 6838, 4.2.
+  media_type: {
+    accepts: (value) => /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/i.test(value),
+    code: 'format',
+    detail: 'must be a media type such as image/png',
+  },
+  sha256: {
+    accepts: (value) => /^[0-9a-f]{64}$/.test(value),
+    code: 'format',
+    detail: 'must be 64 digits of lower-case hex',
+  },
+  byte_count: {
+    accepts: (value) => value >= 0 && value <= BYTE_COUNT_LIMIT,
+    code: 'range',
+    detail: `must be between 0 and ${BYTE_COUNT_LIMIT}`,
+  },
+};
+
 /**
  * Reads the body and checks it.
  * @param {import('./request.js').Request} request
@@ -87,6 +115,19 @@ export async function validate(request, shape, bounds) {
  */
 export async function validateChanges(request, shape, bounds) {
   return checkChanges(await readJson(request, bounds), shape);
+}
+
+/** Checks parameters of the path as the fields of a shape; they are texts, and all of them are there. */
+export function validateParameters(request, shape) {
+  const input = {};
+  const errors = [];
+  for (const field of shape) {
+    const { value, ...wrong } = checkParameter(request.parameters[field.name], field);
+    if (wrong.code) errors.push({ parameter: field.name, ...wrong });
+    else input[field.name] = value;
+  }
+  if (errors.length > 0) throw new Problem('validation_failed', { errors });
+  return input;
 }
 
 /** @param {any} document what `parseJson` gave */
@@ -122,7 +163,7 @@ function checkFields(document, shape, isAsked) {
   const input = {};
   const errors = [];
   for (const field of shape.filter(isAsked)) {
-    const { value, code, detail } = checkField(document.get(field.name), field);
+    const { value, code, detail } = checkFormed(document.get(field.name), field);
     if (code) errors.push({ pointer: pointerTo(field.name), code, detail });
     else input[field.name] = value;
   }
@@ -135,6 +176,14 @@ function checkFields(document, shape, isAsked) {
   return input;
 }
 
+/** Checks the value of a field, then the form that it has beside its kind. */
+function checkFormed(given, field) {
+  const checked = checkField(given, field);
+  const form = forms[field.format];
+  if (!form || checked.code || checked.value === null || form.accepts(checked.value)) return checked;
+  return { code: form.code, detail: form.detail };
+}
+
 // The order of these checks is part of the API: the first that fails is the one reported.
 function checkField(given, field) {
   const { kind, required = false, minimum = 0, maximum = kinds[kind]?.maximum ?? Infinity } = field;
@@ -144,6 +193,7 @@ function checkField(given, field) {
   const otherType = otherTypes[kind];
   if (otherType) return otherType.accepts(given) ? within({ value: given }, field) : { code: 'type', detail: otherType.detail };
   if (typeof given !== 'string') return { code: 'type', detail: kind === 'decimal' ? 'must be a decimal number' : 'must be a string' };
+  if (kind === 'decimal' && controls.test(given)) return { code: 'invalid_character', detail: 'must not contain control characters' };
   if (kind === 'decimal') return within(parseDecimal(given, field.scale), field);
   // What was sent is counted, as a document's `maxLength` does; the white space goes afterwards.
   if (countCodePoints(given) > maximum) return { code: 'too_long', detail: `must have at most ${maximum} characters` };

@@ -4,23 +4,27 @@
 use super::fields::{answer_fields, body_fields, parameters};
 use super::{commands, pretty, problems, sentence};
 use crate::openapi::problem_example;
-use crate::outline::{Body, Content, Outline, Success};
+use crate::outline::{Body, Content, Outline, Success, answer_formats};
 use minijinja::{Value, context};
 use plan::api::{Cors, RateLimitPolicy};
-use plan::procedure::{LimitKey, Scheme};
+use plan::procedure::{LimitKey, RowsFormat, Scheme};
 use plan::{Plan, Problem};
 
 pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
     let endpoints: Vec<Value> = outlines.iter().map(|outline| endpoint(plan, outline)).collect();
+    let asks_parameters = outlines.iter().any(|outline| outline.listing.is_some());
     context! {
         api => plan.api.name.as_str(),
         version => plan.api.version.as_str(),
+        formats => answer_formats(outlines),
         variables => commands::variables(outlines),
         authentication => authentication(plan, outlines),
         needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
         policies => plan.api.policies.iter().map(policy).collect::<Vec<_>>(),
         conditional => commands::conditional(outlines),
         pages => commands::pages(outlines),
+        text_pages => asks_parameters && commands::pages(outlines).is_none(),
+        asks_parameters,
         endpoints,
         problems => problems::of_api(plan, outlines),
         codes => field_codes(outlines),
@@ -77,8 +81,21 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
 fn answer_view(outline: &Outline<'_>, answer: &Success<'_>) -> Value {
     context! {
         status => answer.status,
-        example => outline.sample_content(&answer.content).map(|content| pretty(&content)),
-        page => matches!(answer.content, Content::Page(_)),
+        example => outline.sample_content(&answer.content).map(|content| match content.as_str() {
+            Some(text) => text.trim_end().replace('\r', ""),
+            None => pretty(&content),
+        }),
+        page => match answer.content {
+            Content::Page(_, RowsFormat::Json) => Some("Each of the `items`"),
+            Content::Page(_, RowsFormat::Csv) => Some("The columns"),
+            Content::Page(_, RowsFormat::Ndjson) => Some("Each line"),
+            Content::Nothing | Content::Record(_) => None,
+        },
+        language => match answer.content {
+            Content::Page(_, RowsFormat::Csv) => "csv",
+            Content::Page(_, RowsFormat::Ndjson) => "ndjson",
+            Content::Page(_, RowsFormat::Json) | Content::Nothing | Content::Record(_) => "json",
+        },
         location => answer.location.map(|location| location.path.as_str()),
         fields => answer_fields(outline, answer),
     }

@@ -3,7 +3,7 @@
 use super::pretty;
 use crate::outline::{Content, Guard, Outline};
 use minijinja::{Value, context};
-use plan::procedure::Scheme;
+use plan::procedure::{RowsFormat, Scheme};
 use plan::value::Comparison;
 
 /// Rows a page in the examples.
@@ -18,24 +18,34 @@ pub fn variables(outlines: &[Outline<'_>]) -> Vec<Value> {
         for (name, _) in &outline.path_parameters {
             let variable = variable(outline, name);
             if !found.iter().any(|(known, ..)| *known == variable) {
-                found.push((variable, format!("the `{name}` of a record"), maker(outlines, outline)));
+                let collection = outline.path.split_once(&format!("/{{{name}}}"));
+                let from = collection.and_then(|(collection, _)| maker(outlines, collection));
+                found.push((variable, format!("the `{name}` of a record"), from));
             }
         }
     }
     if let Some(outline) = outlines.iter().find(|outline| is_versioned(outline)) {
-        let from = maker(outlines, outline);
+        let from = outline.path.rsplit_once("/{").and_then(|(collection, _)| maker(outlines, collection));
         found.push(("ETAG".to_owned(), "the `ETag` of a record, with its quotes".to_owned(), from));
     }
-    if let Some(list) = outlines.iter().find(|outline| outline.listing.is_some()) {
+    if let Some((list, _)) = list_of_items(outlines) {
         let from = format!("{} {}?limit={PAGE}", list.method, list.path);
         found.push(("CURSOR".to_owned(), "the `next` of a page".to_owned(), Some(from)));
     }
     found.into_iter().map(|(name, is, from)| context! { name, is, from }).collect()
 }
 
-/// The endpoint whose answer tells a record of this one's collection.
-fn maker(outlines: &[Outline<'_>], outline: &Outline<'_>) -> Option<String> {
-    let collection = outline.path.rsplit_once("/{").map_or(outline.path, |(collection, _)| collection);
+/// The first list that is answered as JSON, with an example of a page.
+fn list_of_items<'o, 'a>(outlines: &'o [Outline<'a>]) -> Option<(&'o Outline<'a>, serde_json::Value)> {
+    outlines.iter().filter(|outline| outline.listing.is_some()).find_map(|outline| {
+        let page =
+            outline.answers.iter().find(|answer| matches!(answer.content, Content::Page(_, RowsFormat::Json)))?;
+        Some((outline, outline.sample_content(&page.content)?))
+    })
+}
+
+/// The endpoint whose answer tells a record of the collection.
+fn maker(outlines: &[Outline<'_>], collection: &str) -> Option<String> {
     let makes =
         |other: &&Outline<'_>| other.path == collection && other.answers.iter().any(|answer| answer.location.is_some());
     outlines.iter().find(makes).map(|maker| format!("{} {}", maker.method, maker.path))
@@ -82,12 +92,8 @@ pub fn conditional(outlines: &[Outline<'_>]) -> Value {
 
 /// The first page of a list, the one behind it, another order, and a filter.
 pub fn pages(outlines: &[Outline<'_>]) -> Option<Value> {
-    let list = outlines.iter().find(|outline| outline.listing.is_some())?;
+    let (list, mut example) = list_of_items(outlines)?;
     let holes = list.listing?.holes;
-    let mut example = list.answers.iter().find_map(|answer| match &answer.content {
-        Content::Page(_) => list.sample_content(&answer.content),
-        Content::Nothing | Content::Record(_) => None,
-    })?;
     example["next"] =
         "5b222d6964222c2230313963306633652d376231612d376333642d386535662d303132333435363738396162225d".into();
     let sort = holes.sorts.last().map(|column| format!("?sort=-{column}"));

@@ -61,7 +61,7 @@ pub fn answer_fields(outline: &Outline<'_>, answer: &Success<'_>) -> Vec<Value> 
                 row(field.name.as_str(), &field.field_type, nullability, &field.description)
             })
             .collect(),
-        Content::Page(fields) => fields
+        Content::Page(fields, _) => fields
             .iter()
             .map(|field| {
                 row(field.name.as_str(), &field.column.field_type, field.column.nullability, field.description)
@@ -81,6 +81,9 @@ pub fn described_type(field: &ShapeField) -> String {
     }
     if let Some(bounds) = field.bounds.describe() {
         words.push_str(&format!(", {bounds}"));
+    }
+    if let Some(format) = field.format {
+        words.push_str(&format!(", {}", format.describe()));
     }
     if let Some(default) = &field.default {
         words.push_str(&format!("; `{}` where it is not given", default.plain()));

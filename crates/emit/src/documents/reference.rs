@@ -4,6 +4,7 @@ use super::fields::{answer_fields, body_fields, parameters};
 use super::problems::when;
 use crate::outline::{Body, Content, Outline};
 use minijinja::{Value, context};
+use plan::procedure::RowsFormat;
 use plan::{Plan, Problem};
 use std::collections::BTreeSet;
 
@@ -89,11 +90,14 @@ fn answers(outlines: &[Outline<'_>]) -> Vec<Value> {
     for outline in outlines {
         for answer in &outline.answers {
             let fields = answer_fields(outline, answer);
-            let place = match answer.content {
+            let part = match answer.content {
                 Content::Nothing => continue,
-                Content::Record(_) => format!("`{}` ({})", title(outline), answer.status),
-                Content::Page(_) => format!("each of the `items` of `{}` ({})", title(outline), answer.status),
+                Content::Record(_) => "",
+                Content::Page(_, RowsFormat::Json) => "each of the `items` of ",
+                Content::Page(_, RowsFormat::Csv) => "each row of ",
+                Content::Page(_, RowsFormat::Ndjson) => "each line of ",
             };
+            let place = format!("{part}`{}` ({})", title(outline), answer.status);
             match sets.iter_mut().find(|(known, _)| *known == fields) {
                 Some((_, places)) => places.push(place),
                 None => sets.push((fields, vec![place])),

@@ -7,7 +7,7 @@ use crate::error::EmitError;
 use plan::Plan;
 use plan::api::RateLimitPolicy;
 use plan::shape::{Presence, ShapeField};
-use vocab::{Datum, FieldType};
+use vocab::{Datum, FieldFormat, FieldType};
 
 /// The text of `middleware.js`.
 pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, EmitError> {
@@ -131,6 +131,9 @@ fn rules(field: &ShapeField) -> Expression {
         Presence::Required => rules.push(("required".to_owned(), Expression::text("true"))),
         Presence::Optional => {}
     }
+    if let Some(format) = field.format {
+        rules.push(("format".to_owned(), Expression::text(quoted(form(format)))));
+    }
     let bound = |word: &str, bound: &Option<Datum>| bound.as_ref().map(|bound| (word.to_owned(), datum(bound)));
     if let Some(maximum) = maximum(&field.field_type) {
         if field.min_length > 1 {
@@ -176,6 +179,16 @@ fn datum(datum: &Datum) -> Expression {
     match datum {
         Datum::Text(_) | Datum::Decimal(_) => Expression::text(quoted(&datum.plain())),
         Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Json(_) => Expression::text(datum.plain()),
+    }
+}
+
+/// The form's name in `lib/`.
+fn form(format: FieldFormat) -> &'static str {
+    match format {
+        FieldFormat::FileName => "file_name",
+        FieldFormat::MediaType => "media_type",
+        FieldFormat::Sha256 => "sha256",
+        FieldFormat::ByteCount => "byte_count",
     }
 }
 

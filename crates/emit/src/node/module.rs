@@ -7,9 +7,9 @@ use super::procedure::{Written, write_procedure};
 use super::script::{Expression, Script, quoted, template_literal};
 use crate::error::EmitError;
 use crate::outline::{Body, Outline, body, bound_slots, flattened};
-use plan::procedure::Item;
+use plan::procedure::{Input, Item, Step};
 use plan::shape::Shape;
-use plan::{Plan, check};
+use plan::{Cache, Plan, check};
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{ColumnName, SlotName, TableName};
 
@@ -30,30 +30,36 @@ pub enum Import {
     IsCurrent,
     Uuidv7,
     ReadPage,
-    RespondPage,
     ValidateListing,
+    RespondCsv,
+    RespondNdjson,
+    RespondPage,
     Problem,
     Anonymous,
     Respond,
     Validate,
     ValidateChanges,
+    ValidateParameters,
 }
 
 impl Import {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 16] = [
         Self::Authorize,
         Self::Undo,
         Self::Etag,
         Self::IsCurrent,
         Self::Uuidv7,
         Self::ReadPage,
-        Self::RespondPage,
         Self::ValidateListing,
+        Self::RespondCsv,
+        Self::RespondNdjson,
+        Self::RespondPage,
         Self::Problem,
         Self::Anonymous,
         Self::Respond,
         Self::Validate,
         Self::ValidateChanges,
+        Self::ValidateParameters,
     ];
 
     fn symbol(self) -> &'static str {
@@ -64,6 +70,8 @@ impl Import {
             Self::IsCurrent => "isCurrent",
             Self::Uuidv7 => "uuidv7",
             Self::ReadPage => "readPage",
+            Self::RespondCsv => "respondCsv",
+            Self::RespondNdjson => "respondNdjson",
             Self::RespondPage => "respondPage",
             Self::ValidateListing => "validateListing",
             Self::Problem => "Problem",
@@ -71,6 +79,7 @@ impl Import {
             Self::Respond => "respond",
             Self::Validate => "validate",
             Self::ValidateChanges => "validateChanges",
+            Self::ValidateParameters => "validateParameters",
         }
     }
 
@@ -80,11 +89,12 @@ impl Import {
             Self::Undo => "database",
             Self::Etag | Self::IsCurrent => "etag",
             Self::Uuidv7 => "identifiers",
-            Self::ReadPage | Self::RespondPage | Self::ValidateListing => "listing",
+            Self::ReadPage | Self::ValidateListing => "listing",
+            Self::RespondCsv | Self::RespondNdjson | Self::RespondPage => "page",
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
-            Self::Validate | Self::ValidateChanges => "validation",
+            Self::Validate | Self::ValidateChanges | Self::ValidateParameters => "validation",
         }
     }
 }
@@ -185,10 +195,12 @@ impl<'a> Module<'a> {
         }
         let Written { text, waits } = write_procedure(self, outline)?;
         let waits = if waits { "async " } else { "" };
-        let parameter = if text.contains("request") { "(request)" } else { "()" };
+        let parameter =
+            if text.contains("request") || outline.endpoint.cache != Cache::NoStore { "(request)" } else { "()" };
         routes.comment(&describe(outline));
         let (method, path) = (quoted(outline.method), quoted(outline.path));
         routes.open(&format!("application.route({method}, {path}, {waits}{parameter} => {{"));
+        routes.append(&kept(outline));
         routes.append(&text);
         routes.close("});");
         Ok(())
@@ -286,7 +298,11 @@ fn shape_constants<'a>(outlines: &[Outline<'a>], names: &mut Names) -> Vec<Shape
     for outline in outlines {
         for item in flattened(&outline.endpoint.procedure.body) {
             let (Item::Let(_, step) | Item::Do(step)) = item else { continue };
-            bodies.extend(body(step).map(|body| (body, takes(outline))));
+            let checked = match step {
+                Step::Validate(Input::Parameters(shape)) => Some(Body::Record(shape)),
+                step => body(step),
+            };
+            bodies.extend(checked.map(|body| (body, takes(outline))));
         }
     }
     // A shape that records are checked against too is named after them.
@@ -324,6 +340,18 @@ fn listing_constants(
         }
     }
     Ok(constants)
+}
+
+/// Says at the top of an endpoint how long its answers may be kept.
+fn kept(outline: &Outline<'_>) -> String {
+    match outline.endpoint.cache {
+        Cache::NoStore => String::new(),
+        cache @ (Cache::Private(_) | Cache::Public(_)) => {
+            let mut script = Script::at(2);
+            script.line(&format!("request.cacheControl = {};", quoted(&cache.header())));
+            script.into_text()
+        }
+    }
 }
 
 /// The endpoint as the comments of `middleware.js` call it.

@@ -12,9 +12,11 @@ use crate::outline::{
     Body, Held, Listing, Outline, Slots, always_exits, bound_slots, flattened, parameters_in, used_slots,
 };
 use plan::procedure::{
-    Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Scheme, Step, Writes,
+    Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme, Step,
+    Writes,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Query, Write};
+use plan::shape::Shape;
 use plan::value::Value;
 use plan::{Problem, Scope, print};
 use std::collections::BTreeSet;
@@ -182,6 +184,11 @@ impl<'a> Writer<'_, 'a> {
                 let call = self.listing_validation(holes)?;
                 self.bind(script, slot, &call);
             }
+            Step::Validate(Input::Parameters(shape)) => {
+                let call = self.parameter_validation(shape);
+                self.bind(script, slot, &call);
+            }
+            Step::Ping => script.line("database.ping();"),
             Step::Generate(Generated::Uuid) => {
                 if slot.is_some() {
                     self.module.imports.insert(Import::Uuidv7);
@@ -216,7 +223,7 @@ impl<'a> Writer<'_, 'a> {
                 self.emit(script, event.as_str(), payload)?;
             }
             Step::Authorize { scheme: Scheme::AccessToken, .. }
-            | Step::Validate(Input::Parameters(_) | Input::Selection(_))
+            | Step::Validate(Input::Selection(_))
             | Step::Generate(Generated::Token { .. })
             | Step::Digest(_)
             | Step::HashPassword(_)
@@ -293,9 +300,7 @@ impl<'a> Writer<'_, 'a> {
         };
         self.module.imports.insert(import);
         self.waits = true;
-        let constant = self.module.shapes.iter().find(|constant| constant.shape == body.shape());
-        let constant = constant.map(|constant| constant.name.clone()).expect("every shape of the plan was collected");
-        let mut arguments = vec![Expression::text("request"), Expression::text(constant)];
+        let mut arguments = vec![Expression::text("request"), Expression::text(self.constant(body.shape()))];
         if self.max_body_bytes != DEFAULT_BODY_LIMIT {
             let limit = Expression::text(grouped(self.max_body_bytes));
             arguments.push(Expression::Object(vec![("limit".to_owned(), limit)]));
@@ -303,18 +308,34 @@ impl<'a> Writer<'_, 'a> {
         Expression::call(callee, arguments)
     }
 
+    fn parameter_validation(&mut self, shape: &Shape) -> Expression {
+        self.module.imports.insert(Import::ValidateParameters);
+        let arguments = [Expression::text("request"), Expression::text(self.constant(shape))];
+        Expression::call("validateParameters", arguments)
+    }
+
+    fn constant(&self, shape: &Shape) -> String {
+        let constant = self.module.shapes.iter().find(|constant| constant.shape == shape);
+        constant.map(|constant| constant.name.clone()).expect("every shape of the plan was collected")
+    }
+
     fn listing_validation(&mut self, holes: &Holes) -> Result<Expression, EmitError> {
-        // Lists of which the same may be asked share a constant, whatever table they read.
-        let description = match self.listing.filter(|listing| listing.holes == holes) {
+        let constant = self.listing_constant(self.listing.filter(|listing| listing.holes == holes))?;
+        self.module.imports.insert(Import::ValidateListing);
+        Ok(Expression::call("validateListing", [Expression::text("request"), Expression::text(constant)]))
+    }
+
+    /// Lists of which the same may be asked share a constant, whatever table they read.
+    fn listing_constant(&self, listing: Option<Listing<'_>>) -> Result<String, EmitError> {
+        let description = match listing {
             Some(listing) => Some(description(self.module.plan, &self.procedure.name, listing)?.flat()),
             None => None,
         };
         let constant = self.module.listings.iter().find(|constant| Some(constant.description.flat()) == description);
-        let Some(constant) = constant.map(|constant| constant.name.clone()) else {
-            return self.malformed("what is asked of a list fills no query".to_owned());
-        };
-        self.module.imports.insert(Import::ValidateListing);
-        Ok(Expression::call("validateListing", [Expression::text("request"), Expression::text(constant)]))
+        match constant {
+            Some(constant) => Ok(constant.name.clone()),
+            None => self.malformed("what is asked of a list fills no query".to_owned()),
+        }
     }
 
     /// A page of the list that the slot asks for; the rest of the statement is composed when it is known.
@@ -564,7 +585,7 @@ impl<'a> Writer<'_, 'a> {
                 let answer = self.answer(*status, body, tag.as_ref(), location.as_ref())?;
                 self.return_answer(script, answer, writes, surroundings);
             }
-            Response::Rows { slot } => {
+            Response::Rows { slot, format } => {
                 let rows = self.local(slot);
                 let page = match self.slots.get(slot) {
                     Some(Held::Page) => Expression::text(rows),
@@ -574,8 +595,17 @@ impl<'a> Writer<'_, 'a> {
                     ]),
                     _ => return self.malformed(format!("slot `{slot}` holds no rows")),
                 };
-                self.module.imports.insert(Import::RespondPage);
-                self.return_answer(script, Expression::call("respondPage", [page]), writes, surroundings);
+                let mut arguments = vec![Expression::text("request"), page];
+                let (import, callee) = match format {
+                    RowsFormat::Json => (Import::RespondPage, "respondPage"),
+                    RowsFormat::Ndjson => (Import::RespondNdjson, "respondNdjson"),
+                    RowsFormat::Csv => {
+                        arguments.push(Expression::text(self.listed_columns()?));
+                        (Import::RespondCsv, "respondCsv")
+                    }
+                };
+                self.module.imports.insert(import);
+                self.return_answer(script, Expression::call(callee, arguments), writes, surroundings);
             }
             Response::Problem(problem) => {
                 // Its detail names a fact that only the step which makes such problems knows.
@@ -594,6 +624,22 @@ impl<'a> Writer<'_, 'a> {
             Response::Done => return self.cannot("end without an answer"),
         }
         Ok(())
+    }
+
+    /// The constant whose columns are those of the rows.
+    fn listed_columns(&self) -> Result<String, EmitError> {
+        let Some(listing) = self.listing else { return self.cannot("write rows that nobody asks for as CSV") };
+        let gives = |wanted: &ColumnName| {
+            listing
+                .query
+                .outputs
+                .iter()
+                .any(|output| matches!(output, Output::Column { column, .. } if column == wanted))
+        };
+        if listing.holes.filters.iter().any(|(column, _)| !gives(column)) {
+            return self.cannot("write rows as CSV that do not give what they are filtered by");
+        }
+        self.listing_constant(Some(listing))
     }
 
     fn return_answer(&mut self, script: &mut Script, answer: Expression, writes: Writes, surroundings: Surroundings) {
@@ -626,7 +672,7 @@ impl<'a> Writer<'_, 'a> {
             headers.push(("ETag".to_owned(), Expression::call("etag", [self.value(tag)?])));
         }
         if let Some(Location { path, key }) = location {
-            let path = template_literal(path);
+            let path = self.filled(path)?;
             let path = path.trim_end_matches('`');
             let value = self.value(key)?.flat();
             // What was generated here fits into a path as it is.
@@ -647,6 +693,19 @@ impl<'a> Writer<'_, 'a> {
             arguments.push(Expression::Object(headers));
         }
         Ok(Expression::call("respond", arguments))
+    }
+
+    /// The path as a template literal, with the parameters of the request in it.
+    fn filled(&self, path: &str) -> Result<String, EmitError> {
+        let mut filled = template_literal(path);
+        for name in parameters_in(path) {
+            if !parameters_in(self.path).any(|known| known == name) {
+                return self.malformed(format!("its path has no parameter `{name}`"));
+            }
+            let parameter = format!("${{encodeURIComponent(request.parameters.{name})}}");
+            filled = filled.replace(&format!("{{{name}}}"), &parameter);
+        }
+        Ok(filled)
     }
 
     fn hoist(&mut self, script: &mut Script, slots: BTreeSet<SlotName>) {

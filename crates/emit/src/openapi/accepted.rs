@@ -7,8 +7,14 @@ use plan::api::DocumentationFormat;
 use plan::shape::{Presence, ShapeField};
 use serde_json::{Value, json};
 use vocab::decimal::DIGITS;
-use vocab::{Bounds, Datum, FieldType};
+use vocab::field_format::BYTE_COUNT_MAX;
+use vocab::{Bounds, Datum, FieldFormat, FieldType};
 
+/// The name of a file alone, without a path.
+const FILE_NAME: &str = r"(?!\.{1,2}[\t-\r ]*$)[^\x00-\x20\x7f/\\][^\x00-\x1f\x7f/\\]*";
+/// RFC 6838, 4.2.
+const MEDIA_TYPE: &str = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*";
+const SHA256: &str = r"[0-9a-f]{64}";
 /// White space that is dropped off both ends.
 const SPACE: &str = r"[\t-\r ]*";
 /// A character of a text of one line.
@@ -48,6 +54,9 @@ impl Writer {
         if let Some(max) = field.max_length {
             schema["maxLength"] = max.into();
         }
+        if let Some(format) = field.format {
+            narrow(&mut schema, field, format);
+        }
         match field.presence {
             Presence::Required => {}
             Presence::Optional => self.nullable(&mut schema),
@@ -76,6 +85,28 @@ impl Writer {
             DocumentationFormat::OpenApi31 => json!({"type": ["object", "array"]}),
         }
     }
+}
+
+/// The form that a value has beside its type.
+fn narrow(schema: &mut Value, field: &ShapeField, format: FieldFormat) {
+    let form = match format {
+        FieldFormat::FileName => FILE_NAME,
+        FieldFormat::MediaType => MEDIA_TYPE,
+        FieldFormat::Sha256 => SHA256,
+        FieldFormat::ByteCount => {
+            let least = schema["minimum"].as_i64().unwrap_or(i64::MIN);
+            let most = schema["maximum"].as_i64().unwrap_or(i64::MAX);
+            schema["minimum"] = least.max(0).into();
+            schema["maximum"] = most.min(BYTE_COUNT_MAX).into();
+            return;
+        }
+    };
+    let content = long_enough(form, field.min_length);
+    let content = match field.presence {
+        Presence::Required => content,
+        Presence::Optional => format!("(?:{content})?"),
+    };
+    schema["pattern"] = padded(&field.field_type, &content).into();
 }
 
 fn optional_schema(field_type: &FieldType, min_length: u32) -> Value {
@@ -147,22 +178,25 @@ fn padded(field_type: &FieldType, content: &str) -> String {
     if is_plain(field_type) { format!("^{content}$") } else { format!("^{SPACE}{content}{SPACE}$") }
 }
 
+fn long_enough(format: &str, min_length: u32) -> String {
+    match min_length {
+        0 | 1 => format.to_owned(),
+        _ => format!("(?={OF_LINE}{{{min_length}}}){format}"),
+    }
+}
+
 /// What stands between the white space, where that is not said by `format` alone.
 fn content(field_type: &FieldType, min_length: u32) -> Option<String> {
     let text = |character: &str| match min_length {
         0 | 1 => format!("{AT_END}{character}*"),
         _ => format!("{AT_END}{character}{{{},}}{AT_END}", min_length - 2),
     };
-    let long_enough = |format: &str| match min_length {
-        0 | 1 => format.to_owned(),
-        _ => format!("(?={OF_LINE}{{{min_length}}}){format}"),
-    };
     match field_type {
         FieldType::Line { .. } => Some(text(OF_LINE)),
         FieldType::Text { .. } => Some(text(OF_TEXT)),
-        FieldType::Email => Some(long_enough(EMAIL)),
-        FieldType::Phone => Some(long_enough(PHONE)),
-        FieldType::Url => Some(long_enough(URL)),
+        FieldType::Email => Some(long_enough(EMAIL, min_length)),
+        FieldType::Phone => Some(long_enough(PHONE, min_length)),
+        FieldType::Url => Some(long_enough(URL, min_length)),
         FieldType::Timestamp => Some(TIMESTAMP.to_owned()),
         FieldType::Code { letters } => Some(format!("[A-Za-z]{{{letters}}}")),
         FieldType::Decimal { scale } => Some(format!(r"-?[0-9]{{1,{}}}(?:\.[0-9]{{1,{scale}}})?", DIGITS - scale)),

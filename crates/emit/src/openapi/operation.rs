@@ -7,8 +7,8 @@ use crate::node::names::{camel_case, pascal_case};
 use crate::outline::{Content, Outline, Repeatable, Success, Tagged};
 use crate::render::capitalised;
 use plan::api::DocumentationFormat;
-use plan::procedure::{LimitKey, Scheme};
-use plan::{Plan, Problem};
+use plan::procedure::{LimitKey, RowsFormat, Scheme};
+use plan::{Cache, Plan, Problem};
 use serde_json::{Map, Value, json};
 
 /// Writes operations, and gathers the components that they refer to.
@@ -81,6 +81,8 @@ impl Writer {
         let mut own: Vec<&str> = Vec::new();
         own.extend(answers.iter().any(|answer| answer.tagged == Tagged::Yes).then_some("ETag"));
         own.extend(answers.iter().any(|answer| answer.location.is_some()).then_some("Location"));
+        own.extend(answers.iter().any(|answer| matches!(answer.content, Content::Page(..))).then_some("Link"));
+        own.extend((outline.endpoint.cache != Cache::NoStore && status == 200).then_some("Cache-Control"));
         own.extend((outline.repeatable == Repeatable::WithKey).then_some("Idempotency-Replayed"));
         let headers = answer_headers(outline.limit.is_some(), &own);
         let mut schemas: Vec<Value> =
@@ -91,10 +93,15 @@ impl Writer {
             _ => json!({"oneOf": schemas}),
         };
         let example = answers.iter().find_map(|answer| outline.sample_content(&answer.content));
+        let format = answers.iter().find_map(|answer| match answer.content {
+            Content::Page(_, format) => Some(format),
+            Content::Nothing | Content::Record(_) => None,
+        });
+        let media_type = format.map_or(JSON, RowsFormat::content_type);
         json!({
             "description": status_text(status),
             "headers": headers,
-            "content": {JSON: {"schema": schema, "example": example}},
+            "content": {media_type: {"schema": schema, "example": example}},
         })
     }
 
@@ -108,7 +115,15 @@ impl Writer {
                 Some(self.component(&name, self.answer_schema(outline, body)))
             }
             (Content::Record(body), Tagged::Yes) => Some(self.component(&record, self.answer_schema(outline, body))),
-            (Content::Page(fields), _) => {
+            (Content::Page(_, RowsFormat::Csv), _) => {
+                let description =
+                    "RFC 4180 with a header row. A text that a spreadsheet would run gets a `'` before it.";
+                Some(json!({"type": "string", "description": description}))
+            }
+            (Content::Page(_, RowsFormat::Ndjson), _) => {
+                Some(json!({"type": "string", "description": "One JSON object a line."}))
+            }
+            (Content::Page(fields, RowsFormat::Json), _) => {
                 let item = self.component(&record, self.row_schema(fields));
                 let mut next =
                     json!({"type": "string", "description": "The `cursor` of the next page; null on the last."});

@@ -50,6 +50,15 @@ pub fn headers(plans: &[&Plan]) -> Value {
             "description": "`true` where the answer was given before to a request with the same key.",
             "schema": {"type": "string", "enum": ["true"]},
         },
+        "Link": {
+            "description": "The next page, where there is one: `<?...>; rel=\"next\"` (RFC 8288).",
+            "schema": {"type": "string"},
+        },
+        "Cache-Control": {
+            "description": "How long the answer may be kept, and by whom.",
+            "required": true,
+            "schema": {"type": "string"},
+        },
         "Location": {
             "description": "The path of the new record.",
             "required": true,

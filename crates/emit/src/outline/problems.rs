@@ -47,7 +47,7 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         Step::Validate(Input::Parameters(_) | Input::Listing(_) | Input::Selection(_)) => {
             vec![Problem::ValidationFailed]
         }
-        Step::Read { .. } => vec![Problem::Unavailable],
+        Step::Read { .. } | Step::Ping => vec![Problem::Unavailable],
         Step::Write(write) => {
             let conflict = may_conflict(plan, items, write).then_some(Problem::Conflict);
             std::iter::once(Problem::Unavailable).chain(conflict).collect()

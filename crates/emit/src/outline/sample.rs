@@ -1,7 +1,7 @@
 //! Examples of answers: what the endpoint's example says of a field, else a sample of the field's type.
 
-use super::{Content, Outline};
-use plan::procedure::ResponseField;
+use super::{Content, Outline, Success};
+use plan::procedure::{ResponseField, RowsFormat};
 use plan::value::Value;
 use vocab::{Decimal, FieldType};
 
@@ -24,19 +24,45 @@ fn sample(field_type: &FieldType) -> serde_json::Value {
     }
 }
 
+/// What the answers of these endpoints are, for the first sentence of a document.
+pub fn answer_formats(outlines: &[Outline<'_>]) -> &'static str {
+    let is_text =
+        |answer: &Success<'_>| matches!(answer.content, Content::Page(_, RowsFormat::Csv | RowsFormat::Ndjson));
+    match outlines.iter().flat_map(|outline| &outline.answers).any(is_text) {
+        true => "Bodies are JSON, and so are answers where an endpoint says nothing else.",
+        false => "Bodies and answers are JSON.",
+    }
+}
+
+/// One row, as text where the page is no JSON document.
+fn sample_page(row: serde_json::Map<String, serde_json::Value>, format: RowsFormat) -> serde_json::Value {
+    match format {
+        RowsFormat::Json => serde_json::json!({"items": [row], "next": null}),
+        RowsFormat::Ndjson => format!("{}\n", serde_json::Value::Object(row)).into(),
+        RowsFormat::Csv => {
+            let cell = |value: &serde_json::Value| {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+            };
+            let names: Vec<&str> = row.keys().map(String::as_str).collect();
+            let cells: Vec<String> = row.values().map(cell).collect();
+            format!("{}\r\n{}\r\n", names.join(","), cells.join(",")).into()
+        }
+    }
+}
+
 impl Outline<'_> {
     /// An answer's body as an example, if it has one.
     pub fn sample_content(&self, content: &Content<'_>) -> Option<serde_json::Value> {
         match content {
             Content::Nothing => None,
             Content::Record(body) => Some(self.sample_answer(body)),
-            Content::Page(fields) => {
+            Content::Page(fields, format) => {
                 let fields = fields.iter().map(|field| {
                     let known = self.example.get(field.name.as_str()).cloned();
                     (field.name.to_string(), known.unwrap_or_else(|| sample(&field.column.field_type)))
                 });
-                let row = serde_json::Value::Object(fields.collect());
-                Some(serde_json::json!({"items": [row], "next": null}))
+                Some(sample_page(fields.collect(), *format))
             }
         }
     }

@@ -102,6 +102,7 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } | Step::VerifySignature { .. } => Held::Outcome,
         Step::Limit { .. }
         | Step::Claim
+        | Step::Ping
         | Step::Recall(_)
         | Step::Validate(Input::Listing(_) | Input::Selection(_))
         | Step::Generate(_)

@@ -28,7 +28,7 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
                 values.extend(location.as_ref().map(|location| &location.key));
             }
             Item::Exit(Response::Redirect(value), _) => values.push(value),
-            Item::Match(slot, _) | Item::Exit(Response::Rows { slot }, _) => {
+            Item::Match(slot, _) | Item::Exit(Response::Rows { slot, .. }, _) => {
                 found.insert(slot.clone());
             }
             Item::Transaction(_) | Item::Exit(Response::Problem(_) | Response::Done, _) => {}
@@ -101,6 +101,7 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         | Step::Claim
         | Step::Recall(_)
         | Step::Validate(_)
+        | Step::Ping
         | Step::Generate(_)
         | Step::VerifySignature { .. } => {}
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use plan::api::EventDeclaration;
-use plan::procedure::{Location, Scheme};
+use plan::procedure::{Location, RowsFormat, Scheme};
 use plan::query::{Choice, Direction, Order, Page};
 use plan::value::RequestValue;
 
@@ -55,6 +55,7 @@ fn endpoint(name: &str, method: &str, path: &str, summary: &str, body: Vec<Item>
         entity: EntityName::parse("product").unwrap(),
         summary: summary.into(),
         max_body_bytes: 65_536,
+        cache: Cache::NoStore,
         example: if takes_body {
             json!({"name": "Lamp", "note": "lamps@example.com", "stock": 3})
         } else {
@@ -102,6 +103,7 @@ fn shape() -> Shape {
     let fields = FIELDS[1..5].iter().map(|(name, field_type, nullability)| ShapeField {
         name: field(name),
         field_type: field_type.clone(),
+        format: None,
         presence: match nullability {
             Nullability::NotNull => Presence::Required,
             Nullability::Nullable => Presence::Optional,
@@ -213,7 +215,7 @@ fn listing(holes: Holes) -> Vec<Item> {
     let mut body = guards();
     body.push(bind("asked", Step::Validate(Input::Listing(holes))));
     body.push(bind("rows", Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) }));
-    body.push(Item::Exit(Response::Rows { slot: slot("rows") }, Writes::Keep));
+    body.push(Item::Exit(Response::Rows { slot: slot("rows"), format: RowsFormat::Json }, Writes::Keep));
     body
 }
 
@@ -270,7 +272,8 @@ fn the_endpoints_of_records() {
             import { authorize } from '../../lib/authorization.js';
             import { etag, isCurrent } from '../../lib/etag.js';
             import { uuidv7 } from '../../lib/identifiers.js';
-            import { readPage, respondPage, validateListing } from '../../lib/listing.js';
+            import { readPage, validateListing } from '../../lib/listing.js';
+            import { respondPage } from '../../lib/page.js';
             import { Problem } from '../../lib/problem.js';
             import { respond } from '../../lib/response.js';
             import { validate, validateChanges } from '../../lib/validation.js';
@@ -288,9 +291,12 @@ fn the_endpoints_of_records() {
 
             const deleteProduct = `DELETE FROM products WHERE id = ?`;
 
-            /** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-            export function registerEndpoints(application, { database, metrics }) {
-              const { keys, limits, outbox } = createMiddleware({ database, metrics });
+            /**
+             * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+             *   counts?: import('../../lib/counts.js').Counts }} parts
+             */
+            export function registerEndpoints(application, { database, metrics, counts }) {
+              const { keys, limits, outbox } = createMiddleware({ database, metrics, counts });
 
               // POST /api/products: creates a product. Emits `product_created`.
               application.route('POST', '/api/products', async (request) => {
@@ -334,7 +340,7 @@ fn the_endpoints_of_records() {
                 limits.default.take(request, caller);
                 const asked = validateListing(request, productList);
                 const rows = readPage(database, asked, listProducts);
-                return respondPage(rows);
+                return respondPage(request, rows);
               });
 
               // GET /api/products/{id}: reads one product.

@@ -1,14 +1,11 @@
 //! A form: what it brings is stored, and an event tells of it.
 
 use super::{Behaved, Given, field_name, slot};
-use plan::procedure::{Item, Response, ResponseField, Step};
-use plan::query::{OnConflict, Write};
+use plan::procedure::{Response, ResponseField};
 use plan::value::Value;
 use vocab::FieldType;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
-    let table = given.table();
-    let insert = Write::Insert { table: table.name.clone(), values: given.row(), on_conflict: OnConflict::Fail };
     let mut body = given.opening();
     let event = given.own_event("submitted");
     let answer = Response::Answer {
@@ -30,11 +27,11 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         tag: None,
         location: None,
     };
-    body.push(given.once(vec![Item::Do(Step::Write(insert)), given.emit_new(&event)], answer));
+    body.push(given.stored(&event, answer));
     Behaved {
         summary: format!("stores {}", given.a_thing()),
         body,
-        table,
+        table: Some(given.table()),
         event: Some((event, given.new_event_fields())),
         example: given.example(),
     }

@@ -38,7 +38,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     Behaved {
         summary: "subscribes an address to the newsletter once".to_owned(),
         body,
-        table,
+        table: Some(table),
         event: Some((event, given.new_event_fields())),
         example: given.example(),
     }

@@ -1,14 +1,11 @@
 //! A new record: stored, told of, and answered whole with its path and its first version.
 
 use super::{Behaved, Given, slot};
-use plan::procedure::{Item, Location, Response, Step};
-use plan::query::{OnConflict, Write};
+use plan::procedure::{Location, Response};
 use plan::value::Value;
 use vocab::Datum;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
-    let table = given.table();
-    let insert = Write::Insert { table: table.name.clone(), values: given.row(), on_conflict: OnConflict::Fail };
     let event = given.own_event("created");
     let mut body = given.opening();
     let answer = Response::Answer {
@@ -17,11 +14,11 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         tag: Some(Value::Literal(Datum::Integer(1))),
         location: Some(Location { path: format!("{}/", given.path), key: Value::Slot(slot("id")) }),
     };
-    body.push(given.once(vec![Item::Do(Step::Write(insert)), given.emit_new(&event)], answer));
+    body.push(given.stored(&event, answer));
     Behaved {
         summary: format!("creates {}", given.a_thing()),
         body,
-        table,
+        table: Some(given.table()),
         event: Some((event, given.new_event_fields())),
         example: given.example(),
     }

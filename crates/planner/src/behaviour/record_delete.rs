@@ -20,7 +20,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     Behaved {
         summary: format!("deletes one {}", given.thing()),
         body,
-        table,
+        table: Some(table),
         event: Some((event, fields)),
         example: serde_json::Value::Null,
     }

@@ -23,7 +23,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     Behaved {
         summary: format!("reads one {}", given.thing()),
         body,
-        table: given.table(),
+        table: Some(given.table()),
         event: None,
         example: serde_json::Value::Null,
     }

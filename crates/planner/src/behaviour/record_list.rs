@@ -2,7 +2,7 @@
 
 use super::{Behaved, Given, column_name, slot};
 use plan::database::Nullability;
-use plan::procedure::{Input, Item, Response, Step, Writes};
+use plan::procedure::{Input, Item, Response, RowsFormat, Step, Writes};
 use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Page, Query, RowLock};
 use plan::value::Comparison;
 use vocab::{ColumnName, FieldType};
@@ -22,7 +22,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         .map(|column| column.name.clone())
         .collect();
     let filters = visible
-        .filter(|column| column.name.as_str() != "id")
+        .filter(|column| column.name.as_str() != "id" && !given.is_parent(column.name.as_str()))
         .filter_map(|column| comparisons(&column.field_type).map(|list| (column.name.clone(), list)))
         .collect();
     let query = Query {
@@ -32,22 +32,23 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             .into_iter()
             .map(|(field, _)| Output::Column { column: column_name(field.as_str()), field })
             .collect(),
-        filter: Vec::new(),
+        filter: given.belongs().into_iter().collect(),
         order: vec![Order { column: id(), direction: Direction::Descending }],
         holes: Holes { filters, sorts, selection: Choice::Fixed, page: Some(PAGE) },
         lock: RowLock::None,
     };
     let mut body = given.guards();
     body.push(Item::Let(slot("asked"), Step::Validate(Input::Listing(query.holes.clone()))));
+    body.extend(given.find_parent(RowLock::None));
     body.push(Item::Let(
         slot("rows"),
         Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(slot("asked")) },
     ));
-    body.push(Item::Exit(Response::Rows { slot: slot("rows") }, Writes::Keep));
+    body.push(Item::Exit(Response::Rows { slot: slot("rows"), format: RowsFormat::Json }, Writes::Keep));
     Behaved {
         summary: format!("lists the {}", table.name.as_str().replace('_', " ")),
         body,
-        table,
+        table: Some(table),
         event: None,
         example: serde_json::Value::Null,
     }

@@ -7,7 +7,7 @@ use spec::{FieldRule, RuleValue, Spanned};
 use vocab::{Bounds, Datum, Decimal, Diagnostic, FieldType};
 
 /// Longest text of a field that says nothing of its length.
-const LINE_MAX: u32 = 200;
+pub const LINE_MAX: u32 = 200;
 const TEXT_MAX: u32 = 5000;
 /// Digits behind the point of a decimal number that says nothing of them: those of most currencies.
 const SCALE: u8 = 2;
@@ -54,6 +54,7 @@ pub fn made(rule: &FieldRule, known: Option<&Field>, catalog: &Catalog) -> Resul
         } else {
             Presence::Optional
         },
+        format: None,
         min_length: 1,
         max_length: None,
         bounds,
@@ -316,6 +317,7 @@ fn choose(field: &mut Field, words: &[String]) -> Result<(), String> {
         | FieldType::Json => return Err(type_is(&field.field_type)),
     }
     field.field_type = FieldType::Choice { words: words.to_vec() };
+    field.format = None;
     field.default = field.default.take().filter(|default| words.iter().any(|word| *word == default.plain()));
     Ok(())
 }

@@ -23,6 +23,15 @@ fn invoices_gives_what_it_gave() {
     check_sample(Sample::Invoices);
 }
 
+/// Its files show nothing that those of the others do not; what is decided, and why, does.
+#[test]
+fn behaviours_are_planned_as_they_were() {
+    let of = Sample::Behaviours;
+    let workspace = Workspace::of(of);
+    let plan = end(workspace.command(&["run", "--plan"]).arg(of.task())).must_end_with(0).stdout;
+    compare(of.golden(), &BTreeMap::from([("plan.txt".to_owned(), plan.into_bytes())]));
+}
+
 #[test]
 fn a_shop_database_gives_what_it_gave() {
     let task = repository("tests/cases/tasks/shop-sqlite.yaml");

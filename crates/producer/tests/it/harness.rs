@@ -21,6 +21,8 @@ pub enum Sample {
     Products,
     /// Money, dates and choices.
     Invoices,
+    /// What endpoints may do beside storing records.
+    Behaviours,
 }
 
 impl Sample {
@@ -29,6 +31,7 @@ impl Sample {
             Self::ContactNewsletter => CONTACT_NEWSLETTER,
             Self::Products => "tests/cases/tasks/products-api.yaml",
             Self::Invoices => "tests/cases/tasks/invoices-api.yaml",
+            Self::Behaviours => "tests/cases/tasks/behaviours-api.yaml",
         })
     }
 
@@ -37,6 +40,7 @@ impl Sample {
             Self::ContactNewsletter => TASK_ID,
             Self::Products => "products_2025_001",
             Self::Invoices => "invoices_2025_001",
+            Self::Behaviours => "behaviours_2025_001",
         }
     }
 
@@ -46,6 +50,7 @@ impl Sample {
             Self::ContactNewsletter => "tests/cases/http",
             Self::Products => "tests/cases/http/products",
             Self::Invoices => "tests/cases/http/invoices",
+            Self::Behaviours => "tests/cases/http/behaviours",
         })
     }
 
@@ -53,7 +58,7 @@ impl Sample {
     pub fn most_requests(self) -> u32 {
         match self {
             Self::ContactNewsletter => 80,
-            Self::Products | Self::Invoices => 500,
+            Self::Products | Self::Invoices | Self::Behaviours => 500,
         }
     }
 
@@ -63,6 +68,7 @@ impl Sample {
             Self::ContactNewsletter => "tests/cases/golden/contact-newsletter",
             Self::Products => "tests/cases/golden/products",
             Self::Invoices => "tests/cases/golden/invoices",
+            Self::Behaviours => "tests/cases/golden/behaviours",
         }
     }
 }

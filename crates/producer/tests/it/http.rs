@@ -1,5 +1,5 @@
 //! Every case of `tests/cases/http`, asked of both servers. The cases are `docs/http-manners.md` as examples: those of the folder
-//! itself about the API of the first sample task, those of `products/` about that of the other.
+//! itself about the API of the first sample task, those of its folders about those of the others.
 //!
 //! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, and in expected headers
 //! `${seconds}` (a whole number from 1 to 60), `${uuid}` (a UUIDv7) and `${absent}` (no such header).
@@ -38,6 +38,9 @@ files!(contact_newsletter: crate::harness::Sample::ContactNewsletter, [
     bodies, codings, contact, formats, headers, idempotency, keys, limits, newsletter, operations, request_ids, routes,
     validation,
 ]);
+files!(behaviours: crate::harness::Sample::Behaviours, [
+    caching, files, forms, health, nesting, subscriptions, tables,
+]);
 files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, lists, reading, repetitions, replacement,
 ]);
@@ -58,7 +61,7 @@ fn files_of(sample: Sample) -> Vec<String> {
 #[test]
 fn the_emitted_application_passes_its_own_tests() {
     if Kind::Node.is_here() {
-        for sample in [Sample::ContactNewsletter, Sample::Products, Sample::Invoices] {
+        for sample in [Sample::ContactNewsletter, Sample::Products, Sample::Invoices, Sample::Behaviours] {
             let workspace = Workspace::completed_with(sample);
             let tests = end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);
             let cases: Vec<Json> =
@@ -133,13 +136,19 @@ impl Running {
             request.headers.values_mut().for_each(|value| *value = known.filled(&keys.filled(value)));
             client::ask(self.server.address, &request, "").map_err(|error| format!("no answer: {error}"))
         };
-        for before in &case.before {
-            let made = ask(before, &known)?;
+        let make = |request: &CaseRequest, known: &Known| {
+            let made = ask(request, known)?;
             if !(200..300).contains(&made.status) {
                 let body = String::from_utf8_lossy(&made.body).into_owned();
                 return Err(format!("the request before was answered {}: {body}", made.status));
             }
-            known.note(&made);
+            Ok(made)
+        };
+        if let Some(parent) = &case.parent {
+            known.note_parent(&make(parent, &known)?);
+        }
+        for before in &case.before {
+            known.note(&make(before, &known)?);
         }
         let mut answer = ask(&case.request, &known)?;
         for _ in 1..case.repeat {
@@ -190,12 +199,19 @@ fn filled(expect: &Expectation, answer: &Answer) -> Expectation {
 }
 
 fn is_allowed(pattern: &str, got: &str) -> bool {
+    let is_seconds = |text: &str| text.parse().is_ok_and(|seconds: u8| (1..=60).contains(&seconds));
     let part = |placeholder: &str| {
         let (before, after) = pattern.split_once(placeholder)?;
         got.strip_prefix(before)?.strip_suffix(after)
     };
-    let is_seconds = |text: &str| text.parse().is_ok_and(|seconds: u8| (1..=60).contains(&seconds));
-    part("${seconds}").is_some_and(is_seconds) || part("${uuid}").is_some_and(is_uuid)
+    part("${seconds}").is_some_and(is_seconds) || is_with_uuids(pattern, got)
+}
+
+/// Every `${uuid}` of the pattern stands for a UUIDv7.
+fn is_with_uuids(pattern: &str, got: &str) -> bool {
+    let Some((before, after)) = pattern.split_once("${uuid}") else { return pattern == got };
+    let rest = got.strip_prefix(before).and_then(|rest| rest.split_at_checked(36));
+    rest.is_some_and(|(id, rest)| is_uuid(id) && is_with_uuids(after, rest))
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -157,3 +157,28 @@ test('times after the arrival', () => {
   const request = new Request({ headersDistinct: {}, method: 'GET', socket: {} }, {});
   assert.equal(Date.parse(request.after(900)) - Date.parse(request.receivedAt), 900_000);
 });
+
+test('only a success may be kept, and by others only where all callers are answered the same', async (context) => {
+  const { url } = await serve(context, (application) => {
+    application.route('GET', '/kept/{by}', (request) => {
+      request.cacheControl = `${request.parameters.by}, max-age=60`;
+      if (request.query.has('fail')) throw new Problem('not_found');
+      return respond(200, {}, { ETag: '"1"' });
+    });
+    application.route('GET', '/plain', () => respond(200, {}));
+    application.route('GET', '/long', (request) => {
+      request.cacheControl = 'private, max-age=60';
+      return respond(200, { text: 'a'.repeat(2000) });
+    });
+  });
+  const headers = async (path, sent = {}) => {
+    const { status, headers: got } = await fetch(url + path, { headers: sent });
+    return [status, got.get('cache-control'), got.get('vary')];
+  };
+  assert.deepEqual(await headers('/kept/public'), [200, 'public, max-age=60', null]);
+  assert.deepEqual(await headers('/kept/private'), [200, 'private, max-age=60', 'X-API-Key, Authorization']);
+  assert.deepEqual(await headers('/kept/private', { 'if-none-match': '"1"' }), [304, 'private, max-age=60', 'X-API-Key, Authorization']);
+  assert.deepEqual(await headers('/kept/public?fail'), [404, 'no-store', null]);
+  assert.deepEqual(await headers('/plain'), [200, 'no-store', null]);
+  assert.deepEqual(await headers('/long'), [200, 'private, max-age=60', 'Accept-Encoding, X-API-Key, Authorization']);
+});

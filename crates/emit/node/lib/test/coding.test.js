@@ -35,6 +35,7 @@ test('only what becomes smaller is coded', () => {
   }
   for (const type of ['image/png', 'font/woff2', 'application/octet-stream']) assert.ok(!can(type, 5000), type);
   assert.ok(!canBeCoded({ status: 204, headers: {}, text: undefined }));
+  assert.ok(!canBeCoded(respondText(200, 'text/css', 'a'.repeat(1024), { 'Content-Encoding': 'gzip' })));
 });
 
 test('what was coded can be read again, under a tag of its own', async () => {

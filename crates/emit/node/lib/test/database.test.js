@@ -131,3 +131,11 @@ test('an event is kept with its transaction, and reported afterwards', (context)
   assert.deepEqual({ ...event }, { name: 'said', payload: '{"word":"a"}', occurred_at: at });
   assert.deepEqual(others, []);
 });
+
+test('a database that does not answer is unavailable', (context) => {
+  const { database } = createWords(context);
+  database.exec('CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT) STRICT');
+  database.ping();
+  database.exec('DROP TABLE schema_migrations');
+  assert.throws(() => database.ping(), { name: 'unavailable' });
+});

@@ -1,0 +1,59 @@
+// Answers with one page of a list, as JSON, CSV (RFC 4180) or NDJSON, with its tag and the link to the page behind it. It reads
+// no rows: `readPage` of listing.js gives them.
+
+import { etagOfText } from './etag.js';
+import { respondText } from './response.js';
+
+/**
+ * `{"items": [...], "next": cursor or null}`.
+ * @param {import('./request.js').Request} request
+ * @param {{ items: object[], next: string | null }} page
+ */
+export function respondPage(request, { items, next }) {
+  const text = JSON.stringify({ items, next });
+  return respondText(200, 'application/json', text, { ETag: etagOfText(text), ...linkTo(request, next) });
+}
+
+/**
+ * A header row, then a row for each item. Parameters as for `respondPage`.
+ * @param {{ columns: Record<string, { kind: string }> }} listing what `readPage` was asked for
+ */
+export function respondCsv(request, { items, next }, { columns }) {
+  const names = Object.keys(columns);
+  const rows = items.map((item) => names.map((name) => cell(item[name], columns[name].kind)));
+  const text = [names, ...rows].map((cells) => `${cells.join(',')}\r\n`).join('');
+  return respondRows(request, 'text/csv; charset=utf-8; header=present', text, next);
+}
+
+/** One JSON object a line. Parameters as for `respondPage`. */
+export function respondNdjson(request, { items, next }) {
+  const text = items.map((item) => `${JSON.stringify(item)}\n`).join('');
+  return respondRows(request, 'application/x-ndjson', text, next);
+}
+
+// The cursor does not stand in such a body, and a list that has grown behind this page has another answer.
+function respondRows(request, contentType, text, next) {
+  return respondText(200, contentType, text, { ETag: etagOfText(text + (next ?? '')), ...linkTo(request, next) });
+}
+
+/** RFC 8288. The target is a query alone: it holds wherever the path was published. */
+function linkTo(request, next) {
+  if (next === null) return {};
+  const { query } = request;
+  query.delete('cursor');
+  query.append('cursor', next);
+  return { Link: `<?${query}>; rel="next"` };
+}
+
+function cell(value, kind) {
+  if (value === null) return '';
+  const text = typeof value === 'object' && kind !== 'decimal' ? JSON.stringify(value) : String(value);
+  const safe = typeof value === 'string' && mayBeRun(text, kind) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+// What a spreadsheet takes for a formula (OWASP, CSV injection). A telephone number begins with `+` and holds nothing that can
+// be called.
+function mayBeRun(text, kind) {
+  return kind !== 'phone' && /^[=+\-@\t\r]/.test(text);
+}

@@ -1,0 +1,123 @@
+//! What an endpoint says beside its method, path and fields: `access`, `cache`, `emits`, `response_format`. Each is carried out on
+//! what the behaviour came to, or refused with the reason; none is ever ignored.
+
+use crate::behaviour::Behaved;
+use crate::codes::{ACCESS_CONTRADICTS, OVERRIDE_NOT_BUILT, OVERRIDE_WITHOUT_MEANING};
+use catalog::Catalog;
+use plan::Cache;
+use plan::procedure::{Item, Response, RowsFormat, Step};
+use spec::{Access, Authentication, Endpoint, Method, ResponseFormat};
+use vocab::{Diagnostic, EventName};
+
+/// `access` says once more who may call, or more than this producer can tell apart.
+pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
+    let stated = endpoint.access.as_ref()?;
+    let authentication = endpoint.authentication.as_str();
+    let is_open = endpoint.authentication == Authentication::None;
+    let contradiction = |access: &str, help: &str| {
+        let message = format!("`access: {access}` contradicts `authentication: {authentication}`");
+        Some(Diagnostic::error(ACCESS_CONTRADICTS, message, &stated.place).with_help(help))
+    };
+    let not_built = |access: &str, lacks: &str| {
+        let message = format!("this producer does not build accounts yet, so `access: {access}` {lacks}");
+        let help = "write `access: authenticated`, which lets in everybody with a key, and give keys to nobody else";
+        Some(Diagnostic::error(OVERRIDE_NOT_BUILT, message, &stated.place).with_help(help))
+    };
+    match (&stated.value, is_open) {
+        (Access::Public, true) | (Access::Authenticated, false) => None,
+        (Access::Public, false) => {
+            contradiction("public", "write `authentication: none`, or `access: authenticated` where a key is asked for")
+        }
+        (Access::Authenticated, true) => contradiction(
+            "authenticated",
+            "write `authentication: api_key`, or `access: public` where everybody may call",
+        ),
+        (Access::Owner, _) => not_built("owner", "has nobody to whom a record could belong"),
+        (Access::Role(role), _) => not_built(&format!("role:{role}"), "has nobody who could hold the role"),
+    }
+}
+
+/// How long the answers may be kept: by everybody between only where everybody is answered the same.
+pub fn cache(endpoint: &Endpoint) -> Result<Cache, Diagnostic> {
+    let Some(stated) = &endpoint.cache else { return Ok(Cache::NoStore) };
+    match (stated.value, endpoint.method, endpoint.authentication) {
+        (spec::Cache::NoStore, ..) => Ok(Cache::NoStore),
+        (spec::Cache::Seconds(seconds), Method::Get, Authentication::None) => Ok(Cache::Public(seconds)),
+        (spec::Cache::Seconds(seconds), Method::Get, _) => Ok(Cache::Private(seconds)),
+        (spec::Cache::Seconds(_), Method::Post | Method::Put | Method::Patch | Method::Delete, _) => {
+            let message = format!("the answer to a {} is never kept", endpoint.method);
+            Err(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &stated.place)
+                .with_help("remove `cache`, or put it at the endpoint that reads"))
+        }
+    }
+}
+
+/// Has the rows of a list written as the endpoint says.
+pub fn write_rows(endpoint: &Endpoint, behaved: &mut Behaved) -> Result<RowsFormat, Diagnostic> {
+    let Some(stated) = &endpoint.response_format else { return Ok(RowsFormat::Json) };
+    let wanted = match stated.value {
+        ResponseFormat::Json => return Ok(RowsFormat::Json),
+        ResponseFormat::Csv => RowsFormat::Csv,
+        ResponseFormat::Ndjson => RowsFormat::Ndjson,
+    };
+    match behaved.body.last_mut() {
+        Some(Item::Exit(Response::Rows { format, .. }, _)) => {
+            *format = wanted;
+            Ok(wanted)
+        }
+        _ => {
+            let (method, path) = (endpoint.method, &endpoint.path);
+            let message =
+                format!("`{method} {path}` answers with no list, and only lists are written as `{}`", stated.value);
+            Err(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &stated.place)
+                .with_help("remove `response_format`, or put it at the endpoint that lists"))
+        }
+    }
+}
+
+/// Has every event that the endpoint names emitted beside the behaviour's own one, with the same payload; gives those that are
+/// new. One that the own event counts as is heard already.
+pub fn emit_more(
+    endpoint: &Endpoint,
+    behaved: &mut Behaved,
+    own_counts_as: &[EventName],
+) -> Result<Vec<EventName>, Diagnostic> {
+    let Some(first) = endpoint.emits.first() else { return Ok(Vec::new()) };
+    let Some((own, _)) = &behaved.event else {
+        let message = format!("`{} {}` changes nothing, so no event can tell of it", endpoint.method, endpoint.path);
+        return Err(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &first.place)
+            .with_help("remove `emits`, or put it at the endpoint that writes"));
+    };
+    let named = endpoint.emits.iter().map(|event| &event.value);
+    let further: Vec<EventName> =
+        named.filter(|event| *event != own && !own_counts_as.contains(event)).cloned().collect();
+    add_emits(&mut behaved.body, &further);
+    Ok(further)
+}
+
+fn add_emits(items: &mut Vec<Item>, further: &[EventName]) {
+    let mut at = 0;
+    while at < items.len() {
+        let mut more = Vec::new();
+        match &mut items[at] {
+            Item::Do(Step::Emit { payload, .. }) => {
+                let emit = |event: &EventName| Item::Do(Step::Emit { event: event.clone(), payload: payload.clone() });
+                more.extend(further.iter().map(emit));
+            }
+            Item::Transaction(body) => add_emits(body, further),
+            Item::Match(_, arms) => arms.iter_mut().for_each(|(_, body)| add_emits(body, further)),
+            Item::Let(..) | Item::Do(_) | Item::Exit(..) => {}
+        }
+        let added = more.len();
+        items.splice(at + 1..=at, more);
+        at += 1 + added;
+    }
+}
+
+/// What an event also counts as: what the catalogue says, or at least what all events of its behaviour count as.
+pub fn counts_as(event: &EventName, general: Option<&str>, catalog: &Catalog) -> Vec<EventName> {
+    let known = catalog.generalisations(event);
+    let general = general.filter(|general| known.is_empty() && *general != event.as_str());
+    let general = general.and_then(|general| EventName::parse(general).ok());
+    known.into_iter().chain(general).collect()
+}

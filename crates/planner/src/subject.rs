@@ -1,0 +1,131 @@
+//! What an endpoint works on, by name: endpoints that work on the same thing share one entity and one table, whatever their paths.
+
+use crate::behaviour::{ParentKey, WorksOn};
+use crate::entity::{singular, snake_case};
+use crate::intent::{Inferred, Parent, infer, target};
+use crate::table::OWN_COLUMNS;
+use catalog::Catalog;
+use spec::{ApiRequirements, Endpoint};
+use std::collections::{BTreeMap, BTreeSet};
+use vocab::{EntityName, FieldName, TableName};
+
+/// What one task and the catalogue know together.
+pub struct Known<'a> {
+    pub requirements: &'a ApiRequirements,
+    pub catalog: &'a Catalog,
+    /// What each endpoint works on and describes; none where that cannot be told.
+    subjects: Vec<Option<EntityName>>,
+    /// Those that the task or a rule names, so that their paths need not.
+    named: BTreeSet<EntityName>,
+    /// The last name of a path by its singular; the first path counts.
+    words: BTreeMap<String, String>,
+    /// What each thing that others belong to is called by its key in a path.
+    keys: BTreeMap<String, FieldName>,
+}
+
+impl<'a> Known<'a> {
+    pub fn new(requirements: &'a ApiRequirements, catalog: &'a Catalog) -> Self {
+        let mut named = BTreeSet::new();
+        let subject = |endpoint: &Endpoint| {
+            let inferred = infer(endpoint, requirements, catalog).ok()?;
+            match inferred.behaviour.works_on {
+                WorksOn::Entity => {
+                    named.extend(inferred.entity.clone());
+                    entity_name(endpoint, &inferred, catalog)
+                }
+                WorksOn::EntityOfOthers | WorksOn::Nothing => None,
+            }
+        };
+        let subjects = requirements.endpoints.iter().map(subject).collect();
+        let (mut words, mut keys) = (BTreeMap::new(), BTreeMap::new());
+        for found in requirements.endpoints.iter().filter_map(|endpoint| target(&endpoint.path)) {
+            let word = snake_case(found.segment);
+            words.entry(singular(&word)).or_insert(word);
+            let is_own = |key: &FieldName| key.as_str().ends_with("_id") && !OWN_COLUMNS.contains(&key.as_str());
+            if let Some(parent) = found.parent.filter(|parent| is_own(parent.key)) {
+                keys.entry(snake_case(parent.segment)).or_insert_with(|| parent.key.clone());
+            }
+        }
+        Self { requirements, catalog, subjects, named, words, keys }
+    }
+
+    /// The endpoints that work on the entity and say what it is.
+    pub fn same(&self, name: &EntityName) -> Vec<&'a Endpoint> {
+        let endpoints = self.requirements.endpoints.iter().zip(&self.subjects);
+        endpoints.filter(|(_, subject)| subject.as_ref() == Some(name)).map(|(endpoint, _)| endpoint).collect()
+    }
+
+    /// Whether some endpoint works on the entity because it is named, and not because its path is.
+    pub fn is_named(&self, name: &EntityName) -> bool {
+        self.named.contains(name)
+    }
+
+    /// The table of an entity: the catalogue's, or the word of the first path that names it, or its plural.
+    pub fn table_name(&self, name: &EntityName) -> Option<TableName> {
+        if let Some(known) = self.catalog.entity(name) {
+            return Some(known.table.clone());
+        }
+        let named = self.words.get(name.as_str()).cloned();
+        TableName::parse(&named.unwrap_or_else(|| plural(name.as_str()))).ok()
+    }
+
+    /// What the records of a nested path belong to.
+    pub fn parent(&self, endpoint: &Endpoint) -> Option<ParentKey> {
+        let parent = target(&endpoint.path)?.parent?;
+        let field = self.parent_field(parent)?;
+        Some(ParentKey { field, parameter: parent.key.clone(), table: self.parent_table(parent) })
+    }
+
+    /// `post_id`: as the first path that names the thing calls it, unless all of them call it `id`.
+    pub fn parent_field(&self, parent: Parent<'_>) -> Option<FieldName> {
+        let word = snake_case(parent.segment);
+        let derived = || FieldName::parse(&format!("{}_id", singular(&word))).ok();
+        self.keys.get(&word).cloned().or_else(derived)
+    }
+
+    /// The table of the things that a path names before its last name, where another endpoint works on it.
+    fn parent_table(&self, parent: Parent<'_>) -> Option<TableName> {
+        let mut endpoints = self.requirements.endpoints.iter().zip(&self.subjects);
+        endpoints.find_map(|(other, subject)| {
+            let found = target(&other.path).filter(|found| found.parent.is_none())?;
+            let name = subject.as_ref().filter(|_| is_same_word(found.segment, parent.segment))?;
+            self.table_name(name)
+        })
+    }
+}
+
+/// The entity that the endpoint works on: the one it is told to, or the one that its path names.
+pub fn entity_name(endpoint: &Endpoint, inferred: &Inferred, catalog: &Catalog) -> Option<EntityName> {
+    let of_path = || {
+        let segment = target(&endpoint.path)?.segment;
+        if let Some(known) = catalog.entity_of_segment(segment) {
+            return Some(known.entity.clone());
+        }
+        // `contact` is a form; whoever reads it does not mean the address book, which is called so too.
+        EntityName::parse(&singular(&snake_case(segment))).ok().filter(|name| catalog.entity(name).is_none())
+    };
+    inferred.entity.clone().or_else(of_path)
+}
+
+fn is_same_word(left: &str, right: &str) -> bool {
+    snake_case(left) == snake_case(right)
+}
+
+/// `box` -> `boxes`, `company` -> `companies`, `order` -> `orders`.
+fn plural(word: &str) -> String {
+    match word.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
+        _ if ["s", "x", "z", "ch", "sh"].iter().any(|ending| word.ends_with(ending)) => format!("{word}es"),
+        Some(_) | None => format!("{word}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn plurals() {
+        for (word, expected) in [("order", "orders"), ("company", "companies"), ("day", "days"), ("box", "boxes")] {
+            assert_eq!(super::plural(word), expected);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A page of rows as an answer: JSON, CSV or NDJSON, with its tag and the link to the page behind it. Rows come in, bytes go out.
+
+use crate::answer::Answer;
+use crate::encode;
+use plan::procedure::RowsFormat;
+use std::sync::Arc;
+use store::Row;
+use vocab::{Datum, FieldType, sha256_hex};
+
+/// Characters of a list's digest that make its tag.
+const TAG_LENGTH: usize = 32;
+
+/// Some rows of a list, and the cursor to those behind them.
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    pub rows: Vec<Row>,
+    pub next: Option<String>,
+}
+
+/// What a row is made of.
+pub(crate) struct Columns {
+    pub names: Vec<Arc<str>>,
+    pub types: Vec<FieldType>,
+}
+
+/// The answer with a page. `query` is the query string that asked for it.
+pub(crate) fn answer(page: &Page, columns: &Columns, format: RowsFormat, query: &str) -> Answer {
+    let body = match format {
+        RowsFormat::Json => encode::page(&columns.names, &page.rows, page.next.as_deref()),
+        RowsFormat::Csv => csv(page, columns).into_bytes(),
+        RowsFormat::Ndjson => ndjson(page, columns),
+    };
+    let next = page.next.as_deref().unwrap_or_default();
+    let digest = match format {
+        RowsFormat::Json => sha256_hex(&body),
+        // The cursor does not stand in the body, and a list that has grown behind this page has another answer.
+        RowsFormat::Csv | RowsFormat::Ndjson => sha256_hex(&[&body, next.as_bytes()].concat()),
+    };
+    let mut headers = vec![("etag", format!("\"{}\"", &digest[..TAG_LENGTH]))];
+    if page.next.is_some() {
+        headers.push(("link", link(query, next)));
+    }
+    Answer { status: 200, content_type: format.content_type(), headers, body: body.into() }
+}
+
+fn ndjson(page: &Page, columns: &Columns) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for row in &page.rows {
+        encode::object(&mut lines, columns.names.iter().map(AsRef::as_ref).zip(row));
+        lines.push(b'\n');
+    }
+    lines
+}
+
+/// RFC 8288. The target is a query alone: it holds wherever the path was published.
+fn link(query: &str, cursor: &str) -> String {
+    let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
+    let target =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("cursor", cursor).finish();
+    format!("<?{target}>; rel=\"next\"")
+}
+
+/// RFC 4180.
+fn csv(page: &Page, columns: &Columns) -> String {
+    let header: Vec<&str> = columns.names.iter().map(AsRef::as_ref).collect();
+    let mut text = format!("{}\r\n", header.join(","));
+    for row in &page.rows {
+        let cells: Vec<String> = row.iter().zip(&columns.types).map(|(datum, of)| cell(datum, of)).collect();
+        text.push_str(&cells.join(","));
+        text.push_str("\r\n");
+    }
+    text
+}
+
+fn cell(datum: &Datum, field_type: &FieldType) -> String {
+    let text = match datum {
+        Datum::Null => String::new(),
+        Datum::Text(text) if may_be_run(field_type) && text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
+            format!("'{text}")
+        }
+        Datum::Text(text) => text.clone(),
+        Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => datum.plain(),
+    };
+    if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// Whether a spreadsheet may take a value of the type for a formula (OWASP, CSV injection). A telephone number begins with `+`
+/// and holds nothing that can be called.
+fn may_be_run(field_type: &FieldType) -> bool {
+    *field_type != FieldType::Phone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::Decimal;
+
+    #[test]
+    fn cells() {
+        let line = FieldType::Line { max: 200 };
+        for (given, field_type, expected) in [
+            (Datum::Null, line.clone(), ""),
+            (Datum::Text("plain".to_owned()), line.clone(), "plain"),
+            (Datum::Text("a,b".to_owned()), line.clone(), "\"a,b\""),
+            (Datum::Text("say \"x\"\nthen".to_owned()), line.clone(), "\"say \"\"x\"\"\nthen\""),
+            (Datum::Text("=1+1".to_owned()), line.clone(), "'=1+1"),
+            (Datum::Text("=HYPERLINK(\"x\")".to_owned()), line.clone(), "\"'=HYPERLINK(\"\"x\"\")\""),
+            (Datum::Text("@x".to_owned()), FieldType::Email, "'@x"),
+            (Datum::Text("+44 20".to_owned()), FieldType::Phone, "+44 20"),
+            (Datum::Integer(-3), FieldType::Integer, "-3"),
+            (Datum::Decimal(Decimal::new(-1250, 2)), FieldType::Decimal { scale: 2 }, "-12.50"),
+            (Datum::Boolean(true), FieldType::Boolean, "true"),
+        ] {
+            assert_eq!(cell(&given, &field_type), expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn the_link_keeps_everything_but_the_cursor() {
+        assert_eq!(link("limit=2&cursor=aa&name=a%20%3Eb", "ff"), "<?limit=2&name=a+%3Eb&cursor=ff>; rel=\"next\"");
+        assert_eq!(link("", "ff"), "<?cursor=ff>; rel=\"next\"");
+    }
+}
