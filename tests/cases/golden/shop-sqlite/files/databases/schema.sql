@@ -25,73 +25,122 @@ CREATE TABLE IF NOT EXISTS users (
   CONSTRAINT users_status_words CHECK (status IN ('active', 'disabled'))
 ) STRICT;
 
--- orders: a purchase
+-- orders: an order of a customer
 --   id: made by the server; sorts by time
 --   user_id: The user it belongs to.
---   status: How far it has come.
---   total: What it costs altogether, in units of the currency.
---   currency: The currency of its amounts.
---   placed_at: When it was ordered for good.
+--   order_number: What people call it.
+--   customer_id: Who ordered, where it is a known customer.
+--   customer_name: Who ordered.
+--   customer_email: Where to write about it.
+--   status: How far it is.
+--   subtotal: What the items cost.
+--   tax: The tax.
+--   shipping_cost: What the delivery costs.
+--   discount: What is taken off.
+--   total: What is to be paid.
+--   currency: The currency of the amounts, ISO 4217.
+--   shipping_address: Where it goes.
+--   billing_address: Where the invoice goes.
+--   notes: What else the customer said.
+--   placed_at: When it was ordered.
 --   created_at: when the row was made
 --   updated_at: when it was last changed
 --   row_version: raised by each change; the tag of the record
 CREATE TABLE IF NOT EXISTS orders (
   id TEXT NOT NULL DEFAULT (lower(substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 1, 8) || '-' || substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
   user_id TEXT NOT NULL,
+  order_number TEXT,
+  customer_id TEXT,
+  customer_name TEXT,
+  customer_email TEXT COLLATE NOCASE,
   status TEXT NOT NULL DEFAULT 'pending',
+  subtotal INTEGER,
+  tax INTEGER,
+  shipping_cost INTEGER,
+  discount INTEGER,
   total INTEGER NOT NULL,
-  currency TEXT NOT NULL,
+  currency TEXT NOT NULL DEFAULT 'USD',
+  shipping_address TEXT,
+  billing_address TEXT,
+  notes TEXT,
   placed_at TEXT,
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
   PRIMARY KEY (id),
+  UNIQUE (order_number),
   CONSTRAINT orders_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE RESTRICT,
-  CONSTRAINT orders_status_words CHECK (status IN ('pending', 'paid', 'shipped', 'delivered', 'cancelled', 'refunded')),
+  CONSTRAINT orders_order_number_length CHECK (length(order_number) <= 100),
+  CONSTRAINT orders_customer_name_length CHECK (length(customer_name) <= 200),
+  CONSTRAINT orders_customer_email_length CHECK (length(customer_email) <= 254),
+  CONSTRAINT orders_status_words CHECK (status IN ('pending', 'paid', 'processing', 'shipped', 'delivered', 'cancelled', 'refunded')),
+  CONSTRAINT orders_subtotal_range CHECK (subtotal >= 0),
+  CONSTRAINT orders_tax_range CHECK (tax >= 0),
+  CONSTRAINT orders_shipping_cost_range CHECK (shipping_cost >= 0),
+  CONSTRAINT orders_discount_range CHECK (discount >= 0),
   CONSTRAINT orders_total_range CHECK (total >= 0),
-  CONSTRAINT orders_currency_length CHECK (length(currency) <= 3)
+  CONSTRAINT orders_currency_length CHECK (length(currency) <= 3),
+  CONSTRAINT orders_shipping_address_length CHECK (length(shipping_address) <= 500),
+  CONSTRAINT orders_billing_address_length CHECK (length(billing_address) <= 500),
+  CONSTRAINT orders_notes_length CHECK (length(notes) <= 2000)
 ) STRICT;
 
--- products: something that is sold
+-- products: a product that is sold
 --   id: made by the server; sorts by time
---   sku: The number by which it is ordered.
 --   name: What it is called.
---   description: What there is to say about it.
---   price: What one costs, in units of the currency.
---   currency: The currency of the price.
---   stock: How many are there.
---   active: Whether it can be ordered.
+--   sku: The seller's own number of it.
+--   description: What it is and what it is good for.
+--   price: What one costs.
+--   currency: The currency of the price, ISO 4217.
+--   category: What kind of product it is.
+--   stock: How many there are.
+--   status: Whether it is sold.
+--   image_url: A picture of it.
+--   weight_kg: What one weighs, in kilograms.
+--   tags: What it is filed under, a list of words.
 --   created_at: when the row was made
 --   updated_at: when it was last changed
 --   row_version: raised by each change; the tag of the record
 CREATE TABLE IF NOT EXISTS products (
   id TEXT NOT NULL DEFAULT (lower(substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 1, 8) || '-' || substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
-  sku TEXT NOT NULL,
   name TEXT NOT NULL,
+  sku TEXT,
   description TEXT,
   price INTEGER NOT NULL,
-  currency TEXT NOT NULL,
+  currency TEXT NOT NULL DEFAULT 'USD',
+  category TEXT,
   stock INTEGER NOT NULL DEFAULT 0,
-  active INTEGER NOT NULL DEFAULT 1,
+  status TEXT NOT NULL DEFAULT 'active',
+  image_url TEXT,
+  weight_kg INTEGER,
+  tags TEXT,
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
   PRIMARY KEY (id),
   UNIQUE (sku),
-  CONSTRAINT products_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT products_name_length CHECK (length(name) <= 200),
-  CONSTRAINT products_description_length CHECK (length(description) <= 5000),
+  CONSTRAINT products_sku_length CHECK (length(sku) <= 100),
+  CONSTRAINT products_description_length CHECK (length(description) <= 10000),
   CONSTRAINT products_price_range CHECK (price >= 0),
   CONSTRAINT products_currency_length CHECK (length(currency) <= 3),
-  CONSTRAINT products_stock_range CHECK (stock >= 0)
+  CONSTRAINT products_category_length CHECK (length(category) <= 100),
+  CONSTRAINT products_stock_range CHECK (stock >= 0),
+  CONSTRAINT products_status_words CHECK (status IN ('draft', 'active', 'archived')),
+  CONSTRAINT products_image_url_length CHECK (length(image_url) <= 2048),
+  CONSTRAINT products_weight_kg_range CHECK (weight_kg >= 0)
 ) STRICT;
 
--- order_items: a product of an order, with what it cost when it was ordered
+-- order_items: a line of an order
 --   id: made by the server; sorts by time
---   order_id: The order of the link.
---   product_id: The product of the link.
---   quantity: How many of it.
---   unit_price: What one cost when it was ordered.
+--   order_id: The order.
+--   product_id: The product.
+--   product_name: What the product was called.
+--   sku: The seller's own number of the product.
+--   quantity: How many.
+--   unit_price: What one costs.
+--   total: What they cost together.
+--   currency: The currency of the prices, ISO 4217.
 --   created_at: when the row was made
 --   updated_at: when it was last changed
 --   row_version: raised by each change; the tag of the record
@@ -99,8 +148,12 @@ CREATE TABLE IF NOT EXISTS order_items (
   id TEXT NOT NULL DEFAULT (lower(substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 1, 8) || '-' || substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
   order_id TEXT NOT NULL,
   product_id TEXT NOT NULL,
+  product_name TEXT,
+  sku TEXT,
   quantity INTEGER NOT NULL,
   unit_price INTEGER NOT NULL,
+  total INTEGER,
+  currency TEXT NOT NULL DEFAULT 'USD',
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
@@ -108,8 +161,12 @@ CREATE TABLE IF NOT EXISTS order_items (
   UNIQUE (order_id, product_id),
   CONSTRAINT order_items_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE,
   CONSTRAINT order_items_product_id_fkey FOREIGN KEY (product_id) REFERENCES products (id) ON DELETE RESTRICT,
+  CONSTRAINT order_items_product_name_length CHECK (length(product_name) <= 200),
+  CONSTRAINT order_items_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT order_items_quantity_range CHECK (quantity >= 1),
-  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0)
+  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0),
+  CONSTRAINT order_items_total_range CHECK (total >= 0),
+  CONSTRAINT order_items_currency_length CHECK (length(currency) <= 3)
 ) STRICT;
 
 -- users: the database itself keeps `updated_at` and `row_version`, whoever writes

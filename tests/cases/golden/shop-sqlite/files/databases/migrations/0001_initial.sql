@@ -15,57 +15,91 @@ CREATE TABLE IF NOT EXISTS users (
   CONSTRAINT users_status_words CHECK (status IN ('active', 'disabled'))
 ) STRICT;
 
--- orders: a purchase
+-- orders: an order of a customer
 -- locks: nothing; undo: DROP TABLE orders
 CREATE TABLE IF NOT EXISTS orders (
   id TEXT NOT NULL DEFAULT (lower(substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 1, 8) || '-' || substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
   user_id TEXT NOT NULL,
+  order_number TEXT,
+  customer_id TEXT,
+  customer_name TEXT,
+  customer_email TEXT COLLATE NOCASE,
   status TEXT NOT NULL DEFAULT 'pending',
+  subtotal INTEGER,
+  tax INTEGER,
+  shipping_cost INTEGER,
+  discount INTEGER,
   total INTEGER NOT NULL,
-  currency TEXT NOT NULL,
+  currency TEXT NOT NULL DEFAULT 'USD',
+  shipping_address TEXT,
+  billing_address TEXT,
+  notes TEXT,
   placed_at TEXT,
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
   PRIMARY KEY (id),
+  UNIQUE (order_number),
   CONSTRAINT orders_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE RESTRICT,
-  CONSTRAINT orders_status_words CHECK (status IN ('pending', 'paid', 'shipped', 'delivered', 'cancelled', 'refunded')),
+  CONSTRAINT orders_order_number_length CHECK (length(order_number) <= 100),
+  CONSTRAINT orders_customer_name_length CHECK (length(customer_name) <= 200),
+  CONSTRAINT orders_customer_email_length CHECK (length(customer_email) <= 254),
+  CONSTRAINT orders_status_words CHECK (status IN ('pending', 'paid', 'processing', 'shipped', 'delivered', 'cancelled', 'refunded')),
+  CONSTRAINT orders_subtotal_range CHECK (subtotal >= 0),
+  CONSTRAINT orders_tax_range CHECK (tax >= 0),
+  CONSTRAINT orders_shipping_cost_range CHECK (shipping_cost >= 0),
+  CONSTRAINT orders_discount_range CHECK (discount >= 0),
   CONSTRAINT orders_total_range CHECK (total >= 0),
-  CONSTRAINT orders_currency_length CHECK (length(currency) <= 3)
+  CONSTRAINT orders_currency_length CHECK (length(currency) <= 3),
+  CONSTRAINT orders_shipping_address_length CHECK (length(shipping_address) <= 500),
+  CONSTRAINT orders_billing_address_length CHECK (length(billing_address) <= 500),
+  CONSTRAINT orders_notes_length CHECK (length(notes) <= 2000)
 ) STRICT;
 
--- products: something that is sold
+-- products: a product that is sold
 -- locks: nothing; undo: DROP TABLE products
 CREATE TABLE IF NOT EXISTS products (
   id TEXT NOT NULL DEFAULT (lower(substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 1, 8) || '-' || substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
-  sku TEXT NOT NULL,
   name TEXT NOT NULL,
+  sku TEXT,
   description TEXT,
   price INTEGER NOT NULL,
-  currency TEXT NOT NULL,
+  currency TEXT NOT NULL DEFAULT 'USD',
+  category TEXT,
   stock INTEGER NOT NULL DEFAULT 0,
-  active INTEGER NOT NULL DEFAULT 1,
+  status TEXT NOT NULL DEFAULT 'active',
+  image_url TEXT,
+  weight_kg INTEGER,
+  tags TEXT,
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
   PRIMARY KEY (id),
   UNIQUE (sku),
-  CONSTRAINT products_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT products_name_length CHECK (length(name) <= 200),
-  CONSTRAINT products_description_length CHECK (length(description) <= 5000),
+  CONSTRAINT products_sku_length CHECK (length(sku) <= 100),
+  CONSTRAINT products_description_length CHECK (length(description) <= 10000),
   CONSTRAINT products_price_range CHECK (price >= 0),
   CONSTRAINT products_currency_length CHECK (length(currency) <= 3),
-  CONSTRAINT products_stock_range CHECK (stock >= 0)
+  CONSTRAINT products_category_length CHECK (length(category) <= 100),
+  CONSTRAINT products_stock_range CHECK (stock >= 0),
+  CONSTRAINT products_status_words CHECK (status IN ('draft', 'active', 'archived')),
+  CONSTRAINT products_image_url_length CHECK (length(image_url) <= 2048),
+  CONSTRAINT products_weight_kg_range CHECK (weight_kg >= 0)
 ) STRICT;
 
--- order_items: a product of an order, with what it cost when it was ordered
+-- order_items: a line of an order
 -- locks: nothing; undo: DROP TABLE order_items
 CREATE TABLE IF NOT EXISTS order_items (
   id TEXT NOT NULL DEFAULT (lower(substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 1, 8) || '-' || substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
   order_id TEXT NOT NULL,
   product_id TEXT NOT NULL,
+  product_name TEXT,
+  sku TEXT,
   quantity INTEGER NOT NULL,
   unit_price INTEGER NOT NULL,
+  total INTEGER,
+  currency TEXT NOT NULL DEFAULT 'USD',
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
@@ -73,8 +107,12 @@ CREATE TABLE IF NOT EXISTS order_items (
   UNIQUE (order_id, product_id),
   CONSTRAINT order_items_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE,
   CONSTRAINT order_items_product_id_fkey FOREIGN KEY (product_id) REFERENCES products (id) ON DELETE RESTRICT,
+  CONSTRAINT order_items_product_name_length CHECK (length(product_name) <= 200),
+  CONSTRAINT order_items_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT order_items_quantity_range CHECK (quantity >= 1),
-  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0)
+  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0),
+  CONSTRAINT order_items_total_range CHECK (total >= 0),
+  CONSTRAINT order_items_currency_length CHECK (length(currency) <= 3)
 ) STRICT;
 
 -- users: the database itself keeps `updated_at` and `row_version`, whoever writes
