@@ -33,7 +33,7 @@ const EVENT_FILE: (&str, &str) = ("events.yaml", include_str!("../events.yaml"))
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {
     entities: BTreeMap<EntityName, Entity>,
-    /// Entities that database tasks know and APIs do not: an API's own task says what its products are.
+    /// Entities that database tasks know and APIs do not: accounts belong to whatever signs people in.
     tables: BTreeMap<EntityName, Entity>,
     relations: Relations,
     intents: Vec<Intent>,

@@ -5,9 +5,7 @@ use crate::failure::Failure;
 use crate::located::{Located, locate};
 use crate::probe::{self, Promise};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, Status, Verification};
-use crate::run::{
-    Planned, Progress, RunOptions, Stop, first_failure, now, task_folder, unmet_dependency, waiting, write,
-};
+use crate::run::{Progress, RunOptions, Stop, first_failure, now, task_folder, unmet_dependency, waiting, write};
 use plan::persisted::FORMAT;
 use plan::{DatabasePlan, DatabaseTaskPlan, PersistedPlan, Phase, TaskPlan};
 use spec::Task;
@@ -97,14 +95,6 @@ pub(crate) fn carry_out(
         duration_ms: 0,
         error: None,
     })
-}
-
-/// Whether a plan is one that this file carries out; else it is given back.
-pub(crate) fn of(planned: Planned) -> Result<(DatabaseTaskPlan, String), (plan::Plan, String)> {
-    match planned.plan {
-        TaskPlan::Database(plan) => Ok((plan, planned.task_hash)),
-        TaskPlan::Api(plan) => Err((*plan, planned.task_hash)),
-    }
 }
 
 /// The migrations make the schema from nothing, and each rule of it refuses a wrong row.

@@ -138,6 +138,11 @@ impl FileTrouble {
     }
 }
 
+const WAYS_TO_A_FILE: &str = "add `connection: \"file:/srv/data/shop.sqlite\"`, or `connection: \"${env:DATABASE_URL}\"` and set that \
+    variable; for a file of the workspace write `environment: development`";
+const WAYS_TO_A_SERVER: &str = "add `connection: \"${env:DATABASE_URL}\"` and set that variable to `postgresql://user:password@host/name`, \
+    or write the URL itself with the password elsewhere: `postgresql://user:${env:DATABASE_PASSWORD}@host/name`";
+
 /// A word for what keeps a server from letting us in, and what to do about it.
 fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
     match trouble {
@@ -256,16 +261,7 @@ impl Failure {
                 FailureKind::DatabaseConnection,
                 "connection_missing",
                 "the task does not say where the database is",
-                match engine {
-                    Engine::Sqlite => {
-                        "add `connection: \"file:/srv/data/shop.sqlite\"`, or `connection: \"${env:DATABASE_URL}\"` and set that \
-                         variable; for a file of the workspace write `environment: development`"
-                    }
-                    Engine::PostgreSql => {
-                        "add `connection: \"${env:DATABASE_URL}\"` and set that variable to `postgresql://user:password@host/name`, or \
-                         write the URL itself with the password elsewhere: `postgresql://user:${env:DATABASE_PASSWORD}@host/name`"
-                    }
-                },
+                if engine.keeps_files() { WAYS_TO_A_FILE } else { WAYS_TO_A_SERVER },
             )
         }
     }

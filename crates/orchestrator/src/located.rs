@@ -14,7 +14,7 @@ pub(crate) enum Located {
     Asks(Box<Failure>),
 }
 
-pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connection) -> Result<Located, Failure> {
+pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connection) -> Result<Located, Box<Failure>> {
     let text = match connection {
         Connection::Embedded => return Ok(Located::At(Database::Sqlite(workspace.database_file()))),
         Connection::File { name } => return Ok(Located::At(Database::Sqlite(workspace.named_database_file(name)))),
@@ -26,7 +26,7 @@ pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connect
     };
     Database::parse(engine, &text, |path| workspace.root().join(Path::new(path)))
         .map(Located::At)
-        .map_err(|why| Failure::no_location(engine, why))
+        .map_err(|why| Box::new(Failure::no_location(engine, why)))
 }
 
 /// The whole text, or the name of the variable that is not set.

@@ -73,6 +73,12 @@ impl From<WorkspaceFailure> for Stop {
     }
 }
 
+impl From<Box<Failure>> for Stop {
+    fn from(failure: Box<Failure>) -> Self {
+        Self::World(failure)
+    }
+}
+
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         Self::World(Box::new(failure))
@@ -156,9 +162,10 @@ async fn attempt(
     progress(Phase::DesignApiArchitecture, "planning");
     let planned = make_plan(task, workspace).map_err(|stop| (given, stop))?;
     let task_id = planned.plan.task_id().clone();
-    let carried_out = match database::of(planned) {
-        Ok((plan, task_hash)) => database::carry_out(task, plan, task_hash, options, progress),
-        Err((plan, task_hash)) => carry_out(task, plan, task_hash, options, progress).await,
+    let Planned { plan, task_hash } = planned;
+    let carried_out = match plan {
+        TaskPlan::Database(plan) => database::carry_out(task, plan, task_hash, options, progress),
+        TaskPlan::Api(plan) => carry_out(task, *plan, task_hash, options, progress).await,
     };
     carried_out.map_err(|stop| (Some(task_id), stop))
 }

@@ -15,6 +15,15 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// Whether a database is a file that is made when it is not there, and not a name on a server.
+    #[must_use]
+    pub fn keeps_files(self) -> bool {
+        match self {
+            Self::Sqlite => true,
+            Self::PostgreSql => false,
+        }
+    }
+
     /// Whether it knows roles and grants.
     #[must_use]
     pub fn has_roles(self) -> bool {

@@ -23,24 +23,22 @@ pub fn target(config: &DatabaseConfig, draft: &mut Draft) -> Target {
         Some(name) => name.value.to_string(),
         None => format!("{}_db", config.environment.as_str()),
     };
-    let (connection, decision, reason) = match (&config.connection, engine, config.environment) {
-        (Some(given), _, _) => {
+    let is_development = config.environment == Environment::Development;
+    let (connection, decision, reason) = match &config.connection {
+        Some(given) => {
             let parts = parts(&given.value);
             let shown: String = parts.iter().map(ToString::to_string).collect();
             (Connection::Location(parts), format!("the one at `{shown}`"), "the task says so".to_owned())
         }
-        (None, Engine::Sqlite, Environment::Development) => (
+        None if engine.keeps_files() && is_development => (
             Connection::File { name: name.clone() },
             format!("the SQLite file `{name}` of the workspace"),
             "in development a file of the workspace does; the task names no other place".to_owned(),
         ),
-        (None, Engine::Sqlite | Engine::PostgreSql, environment) => (
+        None => (
             Connection::Missing,
             "not known yet".to_owned(),
-            match engine {
-                Engine::Sqlite => format!("{environment} data needs a place of its own, and the task names none"),
-                Engine::PostgreSql => "the task names no `connection`".to_owned(),
-            },
+            format!("{} data needs a place of its own, and the task names none", config.environment),
         ),
     };
     draft.decisions.push(Decision {
