@@ -7,11 +7,14 @@ import * as invoicesStays from './apis/invoices-stays-api/endpoints.js';
 import { createApplication } from './lib/application.js';
 import { createMetrics } from './lib/metrics.js';
 
-/** @param {import('./lib/database.js').Database} database migrated */
-export function buildApplication(database) {
+/**
+ * @param {import('./lib/database.js').Database} database migrated
+ * @param {import('./lib/counts.js').Counts} [counts] where rate limits outlive the process
+ */
+export function buildApplication(database, counts) {
   const metrics = createMetrics();
   const openapi = readFileSync(new URL('documentation/openapi.json', import.meta.url), 'utf8');
   const application = createApplication({ database, metrics, openapi });
-  invoicesStays.registerEndpoints(application, { database, metrics });
+  invoicesStays.registerEndpoints(application, { database, metrics, counts });
   return application;
 }

@@ -5,6 +5,7 @@
 
 import { buildApplication } from './application.js';
 import { connect } from './databases/connection-config.js';
+import { openCounts } from './lib/counts.js';
 import { listenAddress, loadEnvironment } from './lib/environment.js';
 import { createServer, listen } from './lib/server.js';
 import { stopOnSignals } from './lib/shutdown.js';
@@ -12,7 +13,7 @@ import { stopOnSignals } from './lib/shutdown.js';
 loadEnvironment(new URL('.env', import.meta.url));
 
 const database = connect();
-const application = buildApplication(database);
+const application = buildApplication(database, openCounts(new URL('data/', import.meta.url)));
 const server = createServer(application.listener());
 stopOnSignals(server, database);
 console.log(`listening on ${await listen(server, listenAddress())}`);

@@ -14,9 +14,9 @@ export interface SubmitContactAnswer {
 export interface ContactMessage {
   /** Who writes. Text, one line, at most 200 characters. */
   name: string;
-  /** Where to answer. E-mail address. */
+  /** Where to answer. E-mail address, at most 254 characters. */
   email: string;
-  /** Where to call back. Telephone number. */
+  /** Where to call back. Telephone number: perhaps a `+`, then 5 to 20 digits with spaces, `-`, `.`, `(`, `)` between; at most 40 characters. */
   phone?: string | null;
   /** For whom. Text, one line, at most 200 characters. */
   company?: string | null;
@@ -34,7 +34,7 @@ export interface SubmitNewsletterAnswer {
 
 /** What is sent. */
 export interface NewsletterSubscriber {
-  /** Where the newsletter goes. E-mail address. */
+  /** Where the newsletter goes. E-mail address, at most 254 characters. */
   email: string;
   /** How to address the reader. Text, one line, at most 200 characters. */
   name?: string | null;
@@ -74,10 +74,12 @@ export type Problem =
   | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
+  | ProblemOf<'uri-too-long', 414>
   | ProblemOf<'unsupported-media-type', 415>
   | (ProblemOf<'validation-failed', 422> & { errors: FieldError[] })
   | ProblemOf<'idempotency-key-reused', 422>
   | ProblemOf<'rate-limited', 429>
+  | ProblemOf<'header-fields-too-large', 431>
   | ProblemOf<'internal-error', 500>
   | ProblemOf<'unavailable', 503>
   | ProblemOf<'overloaded', 503>;
@@ -130,14 +132,14 @@ export class ContactNewsletterClient {
   /**
    * Stores a contact message: `POST /api/contact`.
    *
-   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   submitContact(body: ContactMessage, options?: WriteOptions): Promise<Answer<201, SubmitContactAnswer>>;
 
   /**
    * Subscribes an address to the newsletter once: `POST /api/newsletter`.
    *
-   * @throws {ApiError} malformed-body, malformed-idempotency-key, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   submitNewsletter(body: NewsletterSubscriber, options?: WriteOptions): Promise<Answer<202, SubmitNewsletterAnswer>>;
 }

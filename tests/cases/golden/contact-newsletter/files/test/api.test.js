@@ -27,6 +27,8 @@ const ID = '${id}';
 const NEXT = '${next}';
 /** In a request header: the tag of the answer to the last request before. */
 const TAG = '${tag}';
+/** In a path: the id of what the request before all others made. */
+const PARENT = '${parent}';
 /** In a body: another short text in every request, for values that must be unique. */
 const UNIQUE = '${unique}';
 
@@ -34,10 +36,11 @@ let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
 
-for (const { name, repeat = 1, before = [], request: asked, expect: wanted } of cases) {
+for (const { name, repeat = 1, parent, before = [], request: asked, expect: wanted } of cases) {
   test(name, async (context) => {
     const application = await start(context);
     const known = {};
+    if (parent) known[PARENT] = told(await send(application, parent)).id;
     for (const first of before) note(known, await send(application, filled(first, known)));
     const request = filled(asked, known);
     const expect = filled(wanted, known);
@@ -49,6 +52,7 @@ for (const { name, repeat = 1, before = [], request: asked, expect: wanted } of 
       assert.ok(given !== undefined, `no header ${header}`);
       if (value !== ANYTHING) assert.equal(given, value, header);
     }
+    if (expect.text !== undefined) assert.equal(answer.text, expect.text);
     if (expect.body !== undefined) assertMatches(JSON.parse(answer.text), expect.body, 'body');
   });
 }
@@ -73,12 +77,17 @@ async function start(context) {
 }
 
 /** Takes note of the answer to a request before. */
-function note(known, { status, headers, text }) {
-  assert.ok(status >= 200 && status < 300, text);
-  const { id, next } = text === '' ? {} : JSON.parse(text);
+function note(known, answer) {
+  const { id, next } = told(answer);
   known[ID] ??= id;
   known[NEXT] = next;
-  known[TAG] = headers.etag;
+  known[TAG] = answer.headers.etag;
+}
+
+/** What the answer to a request before says, where it is JSON. */
+function told({ status, headers, text }) {
+  assert.ok(status >= 200 && status < 300, text);
+  return headers['content-type']?.startsWith('application/json') ? JSON.parse(text) : {};
 }
 
 /** The document with what is known in the place of every placeholder. */
@@ -96,8 +105,10 @@ function withKey(value, keys) {
 
 // Not `fetch`: it adds headers, and refuses to send some.
 function send({ url, keys }, { method, path, headers = {}, body, text }) {
-  const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)));
+  const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)).padStart(8, '0'));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
+  // The client names no length of its own accord where a DELETE has a body.
+  if (payload !== undefined) all['content-length'] = Buffer.byteLength(payload);
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = withKey(value, keys);
   return new Promise((resolve, reject) => {
     const options = { host: url.hostname, port: url.port, method, path, headers: all, agent: false };

@@ -103,6 +103,11 @@ CREATE TABLE IF NOT EXISTS outbox_events (
 --   hash: SHA-256, lower-case hex
 --   created_at: when it was made
 --   revoked_at: when it stopped being good
+--   expires_at: from when on it is no longer good
+--   scopes: what it may be used for; null: everything
+--   last_used_at: when it was used last, within a minute
+--   replaces: the key that it was made to replace
+--   caller: the first key of its line, for limits; null: itself
 CREATE TABLE IF NOT EXISTS api_keys (
   id TEXT NOT NULL,
   name TEXT NOT NULL,
@@ -110,6 +115,29 @@ CREATE TABLE IF NOT EXISTS api_keys (
   hash TEXT NOT NULL,
   created_at TEXT NOT NULL,
   revoked_at TEXT,
+  expires_at TEXT,
+  scopes TEXT,
+  last_used_at TEXT,
+  replaces TEXT,
+  caller TEXT,
   PRIMARY KEY (id),
   UNIQUE (hash)
+) STRICT;
+
+-- idempotency_answers: answers by idempotency key, kept for a day with the writes that they tell of
+--   id: sorts by time
+--   claim: SHA-256 of caller and key, lower-case hex
+--   fingerprint: SHA-256 of method, path and body, lower-case hex
+--   status: the answer's status
+--   headers: the answer's own headers by lower-case name
+--   body: the answer's body
+CREATE TABLE IF NOT EXISTS idempotency_answers (
+  id TEXT NOT NULL,
+  claim TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  headers TEXT NOT NULL,
+  body TEXT,
+  PRIMARY KEY (id),
+  UNIQUE (claim)
 ) STRICT;

@@ -17,10 +17,18 @@ import { closeServer } from '../lib/shutdown.js';
 
 /** In an expected header or body: anything, but present. */
 const ANYTHING = '${any}';
-/** In a request header: a working API key. */
+/** In a request header: a working API key, one that has expired, and one that works and may do nothing. */
 const API_KEY = '${api_key}';
-/** In the path of a request, or in an expected body: the id of what the request before made. */
+const EXPIRED_API_KEY = '${expired_api_key}';
+const POWERLESS_API_KEY = '${powerless_api_key}';
+/** In a path, a header or an expected body: the id of what the first request before made. */
 const ID = '${id}';
+/** In a path: the cursor in the answer to the last request before. */
+const NEXT = '${next}';
+/** In a request header: the tag of the answer to the last request before. */
+const TAG = '${tag}';
+/** In a path: the id of what the request before all others made. */
+const PARENT = '${parent}';
 /** In a body: another short text in every request, for values that must be unique. */
 const UNIQUE = '${unique}';
 
@@ -28,12 +36,14 @@ let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
 
-for (const { name, repeat = 1, before, request: asked, expect: wanted } of cases) {
+for (const { name, repeat = 1, parent, before = [], request: asked, expect: wanted } of cases) {
   test(name, async (context) => {
     const application = await start(context);
-    const id = before && (await make(application, before));
-    const request = { ...asked, path: withId(asked.path, id) };
-    const expect = { ...wanted, body: withId(wanted.body, id) };
+    const known = {};
+    if (parent) known[PARENT] = told(await send(application, parent)).id;
+    for (const first of before) note(known, await send(application, filled(first, known)));
+    const request = filled(asked, known);
+    const expect = filled(wanted, known);
     let answer;
     for (let count = 0; count < repeat; count += 1) answer = await send(application, request);
     assert.equal(answer.status, expect.status, answer.text);
@@ -42,6 +52,7 @@ for (const { name, repeat = 1, before, request: asked, expect: wanted } of cases
       assert.ok(given !== undefined, `no header ${header}`);
       if (value !== ANYTHING) assert.equal(given, value, header);
     }
+    if (expect.text !== undefined) assert.equal(answer.text, expect.text);
     if (expect.body !== undefined) assertMatches(JSON.parse(answer.text), expect.body, 'body');
   });
 }
@@ -49,7 +60,12 @@ for (const { name, repeat = 1, before, request: asked, expect: wanted } of cases
 async function start(context) {
   const folder = mkdtempSync(join(tmpdir(), 'invoices-stays-'));
   const database = connect(`file:${folder}/app.sqlite`);
-  const { secret: key } = new ApiKeys(database).create('test');
+  const apiKeys = new ApiKeys(database);
+  const keys = {
+    [API_KEY]: apiKeys.create('test').secret,
+    [EXPIRED_API_KEY]: apiKeys.create('test', { expiresAt: new Date().toISOString() }).secret,
+    [POWERLESS_API_KEY]: apiKeys.create('test', { scopes: [] }).secret,
+  };
   const server = createServer(buildApplication(database).listener());
   const url = new URL(await listen(server, { host: '127.0.0.1', port: 0 }));
   context.after(async () => {
@@ -57,27 +73,43 @@ async function start(context) {
     database.close();
     rmSync(folder, { recursive: true });
   });
-  return { url, key };
+  return { url, keys };
 }
 
-/** Sends what a case asks for first. @returns {Promise<string | undefined>} the id of what it made */
-async function make(application, request) {
-  const { status, text } = await send(application, request);
+/** Takes note of the answer to a request before. */
+function note(known, answer) {
+  const { id, next } = told(answer);
+  known[ID] ??= id;
+  known[NEXT] = next;
+  known[TAG] = answer.headers.etag;
+}
+
+/** What the answer to a request before says, where it is JSON. */
+function told({ status, headers, text }) {
   assert.ok(status >= 200 && status < 300, text);
-  return text === '' ? undefined : JSON.parse(text).id;
+  return headers['content-type']?.startsWith('application/json') ? JSON.parse(text) : {};
 }
 
-/** The text, or every text in the document, with the id in its place. */
-function withId(document, id) {
-  if (document === undefined || id === undefined) return document;
-  return JSON.parse(JSON.stringify(document).replaceAll(ID, JSON.stringify(String(id)).slice(1, -1)));
+/** The document with what is known in the place of every placeholder. */
+function filled(document, known) {
+  let text = JSON.stringify(document);
+  for (const [placeholder, said] of Object.entries(known)) {
+    if (typeof said === 'string') text = text.replaceAll(placeholder, () => JSON.stringify(said).slice(1, -1));
+  }
+  return JSON.parse(text);
+}
+
+function withKey(value, keys) {
+  return Object.entries(keys).reduce((text, [placeholder, key]) => text.replaceAll(placeholder, key), value);
 }
 
 // Not `fetch`: it adds headers, and refuses to send some.
-function send({ url, key }, { method, path, headers = {}, body, text }) {
+function send({ url, keys }, { method, path, headers = {}, body, text }) {
   const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)).padStart(8, '0'));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
-  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value.replaceAll(API_KEY, key);
+  // The client names no length of its own accord where a DELETE has a body.
+  if (payload !== undefined) all['content-length'] = Buffer.byteLength(payload);
+  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = withKey(value, keys);
   return new Promise((resolve, reject) => {
     const options = { host: url.hostname, port: url.port, method, path, headers: all, agent: false };
     const outgoing = http.request(options, async (incoming) => {

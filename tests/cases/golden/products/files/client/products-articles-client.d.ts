@@ -6,9 +6,9 @@
 export interface ProductRecord {
   /** Names the record; sorts by time. UUID. */
   id: string;
-  /** Text, one line, at most 80 characters. */
+  /** What it is called. Text, one line, at most 80 characters. */
   name: string;
-  /** Whole number. */
+  /** How many there are. Whole number. */
   stock: number;
   /** True or false. */
   active: boolean | null;
@@ -24,13 +24,13 @@ export interface ProductRecord {
 
 /** What is sent. */
 export interface Product {
-  /** Text, one line, at most 80 characters. */
+  /** What it is called. Text, one line, at most 80 characters. */
   name: string;
-  /** Whole number. */
+  /** How many there are. Whole number from -9007199254740991 to 9007199254740991. */
   stock: number;
   /** True or false. */
   active?: boolean | null;
-  /** Time (UTC). */
+  /** Time: RFC 3339 with `Z` or an offset, such as `2026-01-02T03:04:05Z`; it is answered in UTC. */
   released_at?: string | null;
   /** Text, at most 5000 characters. */
   notes?: string | null;
@@ -102,13 +102,13 @@ export interface ListProductsQuery {
 
 /** Changes: a field that is absent stays as it is, one that is null is emptied. */
 export interface ProductChanges {
-  /** Text, one line, at most 80 characters. */
+  /** What it is called. Text, one line, at most 80 characters. */
   name?: string;
-  /** Whole number. */
+  /** How many there are. Whole number from -9007199254740991 to 9007199254740991. */
   stock?: number;
   /** True or false. */
   active?: boolean | null;
-  /** Time (UTC). */
+  /** Time: RFC 3339 with `Z` or an offset, such as `2026-01-02T03:04:05Z`; it is answered in UTC. */
   released_at?: string | null;
   /** Text, at most 5000 characters. */
   notes?: string | null;
@@ -130,8 +130,8 @@ export interface ArticleRecord {
   author_name: string | null;
   /** The section it belongs to. Text, one line, at most 100 characters. */
   category: string | null;
-  /** Words to find it by, separated by commas. Text, one line, at most 300 characters. */
-  tags: string | null;
+  /** The topics it has, a list of words. JSON document. */
+  tags: unknown | null;
   /** The picture above it. URL. */
   image_url: string | null;
   /** Language code. Text, one line, at most 35 characters. */
@@ -158,13 +158,13 @@ export interface Article {
   author_name?: string | null;
   /** The section it belongs to. Text, one line, at most 100 characters. */
   category?: string | null;
-  /** Words to find it by, separated by commas. Text, one line, at most 300 characters. */
-  tags?: string | null;
-  /** The picture above it. URL. */
+  /** The topics it has, a list of words. JSON document. */
+  tags?: unknown | null;
+  /** The picture above it. URL with `http://` or `https://`, without white space, at most 2048 characters. */
   image_url?: string | null;
   /** Language code. Text, one line, at most 35 characters. */
   language?: string | null;
-  /** Since when it is public; empty for a draft. Time (UTC). */
+  /** Since when it is public; empty for a draft. Time: RFC 3339 with `Z` or an offset, such as `2026-01-02T03:04:05Z`; it is answered in UTC. */
   published_at?: string | null;
 }
 
@@ -212,10 +212,12 @@ export type Problem =
   | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
+  | ProblemOf<'uri-too-long', 414>
   | ProblemOf<'unsupported-media-type', 415>
   | (ProblemOf<'validation-failed', 422> & { errors: FieldError[] })
   | ProblemOf<'idempotency-key-reused', 422>
   | ProblemOf<'rate-limited', 429>
+  | ProblemOf<'header-fields-too-large', 431>
   | ProblemOf<'internal-error', 500>
   | ProblemOf<'unavailable', 503>
   | ProblemOf<'overloaded', 503>;
@@ -258,11 +260,11 @@ export interface CallOptions {
 }
 
 export interface WriteOptions extends CallOptions {
-  /** A text of your own for this write: repeated with the same text, it is done once where the API supports that. */
+  /** Best a new UUID for each thing to be done: sent again with the same one, it is done once and answered as before. */
   idempotencyKey?: string | undefined;
 }
 
-export interface ChangeOptions extends WriteOptions {
+export interface ChangeOptions extends CallOptions {
   /** The `etag` of the record as you know it: the change fails with `precondition-failed` where it has changed since. */
   ifMatch?: string | undefined;
 }
@@ -273,14 +275,14 @@ export class ProductsArticlesClient {
   /**
    * Creates a product: `POST /api/products`.
    *
-   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   createProduct(body: Product, options?: WriteOptions): Promise<Answer<201, ProductRecord>>;
 
   /**
    * Lists the products: `GET /api/products`.
    *
-   * @throws {ApiError} validation-failed, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, validation-failed, rate-limited, internal-error, unavailable, overloaded
    */
   listProducts(query: ListProductsQuery | undefined, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, PageOf<ProductRecord>> | NotModified>;
   listProducts(query?: ListProductsQuery, options?: CallOptions): Promise<Answer<200, PageOf<ProductRecord>>>;
@@ -291,7 +293,7 @@ export class ProductsArticlesClient {
   /**
    * Reads one product: `GET /api/products/{id}`.
    *
-   * @throws {ApiError} not-found, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, not-found, rate-limited, internal-error, unavailable, overloaded
    */
   getProduct(id: string, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, ProductRecord> | NotModified>;
   getProduct(id: string, options?: CallOptions): Promise<Answer<200, ProductRecord>>;
@@ -299,35 +301,35 @@ export class ProductsArticlesClient {
   /**
    * Replaces one product: `PUT /api/products/{id}`.
    *
-   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
-  replaceProduct(id: string, body: Product, options?: ChangeOptions): Promise<Answer<200, ProductRecord>>;
+  replaceProduct(id: string, body: Product, options?: ChangeOptions & WriteOptions): Promise<Answer<200, ProductRecord>>;
 
   /**
    * Changes one product: `PATCH /api/products/{id}`.
    *
-   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-timeout, request-in-progress, precondition-failed, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
-  updateProduct(id: string, changes: ProductChanges, options?: ChangeOptions): Promise<Answer<200, ProductRecord>>;
+  updateProduct(id: string, changes: ProductChanges, options?: ChangeOptions & WriteOptions): Promise<Answer<200, ProductRecord>>;
 
   /**
    * Deletes one product: `DELETE /api/products/{id}`.
    *
-   * @throws {ApiError} malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-in-progress, precondition-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, not-found, request-in-progress, precondition-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
-  deleteProduct(id: string, options?: ChangeOptions): Promise<Answer<204, undefined>>;
+  deleteProduct(id: string, options?: ChangeOptions & WriteOptions): Promise<Answer<204, undefined>>;
 
   /**
    * Creates an article: `POST /api/articles`.
    *
-   * @throws {ApiError} malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, conflict, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, malformed-body, malformed-idempotency-key, missing-credentials, invalid-credentials, insufficient-scope, request-timeout, conflict, request-in-progress, body-too-large, unsupported-media-type, validation-failed, idempotency-key-reused, rate-limited, internal-error, unavailable, overloaded
    */
   createArticle(body: Article, options?: WriteOptions): Promise<Answer<201, ArticleRecord>>;
 
   /**
    * Reads one article: `GET /api/articles/{id}`.
    *
-   * @throws {ApiError} not-found, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, not-found, rate-limited, internal-error, unavailable, overloaded
    */
   getArticle(id: string, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, ArticleRecord> | NotModified>;
   getArticle(id: string, options?: CallOptions): Promise<Answer<200, ArticleRecord>>;

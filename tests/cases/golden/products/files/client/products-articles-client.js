@@ -101,7 +101,7 @@ export class ProductsArticlesClient {
       body: JSON.stringify(body),
       signal: options.signal,
     });
-    const data = await jsonOf(response);
+    const data = await contentOf(response);
     if (!response.ok && response.status !== 304) throw new ApiError(response, data?.type ? data : undefined);
     return { status: response.status, data, etag: response.headers.get('ETag') ?? undefined, headers: response.headers };
   }
@@ -121,8 +121,8 @@ function search(query) {
 }
 
 /** The document in an answer; `undefined` where there is none, or something else, as from a proxy in between. */
-async function jsonOf(response) {
-  const isJson = /^application\/(.+\+)?json\b/i.test(response.headers.get('Content-Type') ?? '');
+async function contentOf(response) {
+  const mediaType = response.headers.get('Content-Type') ?? '';
   const text = await response.text();
-  return isJson && text !== '' ? JSON.parse(text) : undefined;
+  return /^application\/(.+\+)?json\b/i.test(mediaType) && text !== '' ? JSON.parse(text) : undefined;
 }

@@ -2,10 +2,10 @@
 
 -- The whole schema, for reading. What is executed are the files in `migrations/`.
 
--- products: what products are is said by the task
+-- products: a product that is sold
 --   id: made by the server; sorts by time
---   name: 
---   stock: 
+--   name: What it is called.
+--   stock: How many there are.
 --   active: 
 --   released_at: 
 --   notes: 
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS products (
 --   body: The text itself.
 --   author_name: Who wrote it.
 --   category: The section it belongs to.
---   tags: Words to find it by, separated by commas.
+--   tags: The topics it has, a list of words.
 --   image_url: The picture above it.
 --   language: Language code.
 --   published_at: Since when it is public; empty for a draft.

@@ -14,9 +14,12 @@ const insertContactMessage = `INSERT INTO contact_messages (id, name, email, pho
 
 const insertNewsletterSubscriber = `INSERT INTO newsletter_subscribers (id, email, name, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (email) DO NOTHING`;
 
-/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-export function registerEndpoints(application, { database, metrics }) {
-  const { keys, limits, idempotency, outbox } = createMiddleware({ database, metrics });
+/**
+ * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+ *   counts?: import('../../lib/counts.js').Counts }} parts
+ */
+export function registerEndpoints(application, { database, metrics, counts }) {
+  const { keys, limits, idempotency, outbox } = createMiddleware({ database, metrics, counts });
 
   // POST /api/contact: stores a contact message. Emits `contact_form`.
   application.route('POST', '/api/contact', async (request) => {

@@ -8,13 +8,16 @@ import { Idempotency } from '../../lib/idempotency.js';
 import { Outbox } from '../../lib/outbox.js';
 import { RateLimit } from '../../lib/rate-limit.js';
 
-/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-export function createMiddleware({ database, metrics }) {
+/**
+ * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+ *   counts?: import('../../lib/counts.js').Counts }} parts
+ */
+export function createMiddleware({ database, metrics, counts }) {
   const onRefused = (policy) => metrics.rateLimited.inc({ policy });
   return {
     keys: new ApiKeys(database),
     limits: {
-      default: new RateLimit({ name: 'default', quota: 100, window: 60, onRefused }),
+      default: new RateLimit({ name: 'default', quota: 100, window: 60, onRefused, counts }),
     },
     idempotency: new Idempotency(database),
     outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),

@@ -5,7 +5,8 @@
 
 import { etag, isCurrent } from '../../lib/etag.js';
 import { uuidv7 } from '../../lib/identifiers.js';
-import { readPage, respondPage, validateListing } from '../../lib/listing.js';
+import { readPage, validateListing } from '../../lib/listing.js';
+import { respondPage } from '../../lib/page.js';
 import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
@@ -20,25 +21,31 @@ const findInvoice = `SELECT id, invoice_number, customer_id, customer_name, cust
 
 const findInvoiceRowVersion = `SELECT id, row_version FROM invoices WHERE id = ?`;
 
-const updateInvoice = `UPDATE invoices SET invoice_number = ?, customer_id = ?, customer_name = ?, customer_email = ?, billing_address = ?, status = ?, issued_on = ?, due_on = ?, subtotal = ?, tax_rate = ?, tax = ?, total = ?, currency = ?, line_items = ?, paid_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
+const replaceInvoice = `UPDATE invoices SET invoice_number = ?, customer_id = ?, customer_name = ?, customer_email = ?, billing_address = ?, status = ?, issued_on = ?, due_on = ?, subtotal = ?, tax_rate = ?, tax = ?, total = ?, currency = ?, line_items = ?, paid_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
-const updateInvoice2 = `UPDATE invoices SET invoice_number = CASE WHEN ? THEN ? ELSE invoice_number END, customer_id = CASE WHEN ? THEN ? ELSE customer_id END, customer_name = CASE WHEN ? THEN ? ELSE customer_name END, customer_email = CASE WHEN ? THEN ? ELSE customer_email END, billing_address = CASE WHEN ? THEN ? ELSE billing_address END, status = CASE WHEN ? THEN ? ELSE status END, issued_on = CASE WHEN ? THEN ? ELSE issued_on END, due_on = CASE WHEN ? THEN ? ELSE due_on END, subtotal = CASE WHEN ? THEN ? ELSE subtotal END, tax_rate = CASE WHEN ? THEN ? ELSE tax_rate END, tax = CASE WHEN ? THEN ? ELSE tax END, total = CASE WHEN ? THEN ? ELSE total END, currency = CASE WHEN ? THEN ? ELSE currency END, line_items = CASE WHEN ? THEN ? ELSE line_items END, paid_at = CASE WHEN ? THEN ? ELSE paid_at END, notes = CASE WHEN ? THEN ? ELSE notes END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
+const changeInvoice = `UPDATE invoices SET invoice_number = CASE WHEN ? THEN ? ELSE invoice_number END, customer_id = CASE WHEN ? THEN ? ELSE customer_id END, customer_name = CASE WHEN ? THEN ? ELSE customer_name END, customer_email = CASE WHEN ? THEN ? ELSE customer_email END, billing_address = CASE WHEN ? THEN ? ELSE billing_address END, status = CASE WHEN ? THEN ? ELSE status END, issued_on = CASE WHEN ? THEN ? ELSE issued_on END, due_on = CASE WHEN ? THEN ? ELSE due_on END, subtotal = CASE WHEN ? THEN ? ELSE subtotal END, tax_rate = CASE WHEN ? THEN ? ELSE tax_rate END, tax = CASE WHEN ? THEN ? ELSE tax END, total = CASE WHEN ? THEN ? ELSE total END, currency = CASE WHEN ? THEN ? ELSE currency END, line_items = CASE WHEN ? THEN ? ELSE line_items END, paid_at = CASE WHEN ? THEN ? ELSE paid_at END, notes = CASE WHEN ? THEN ? ELSE notes END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
 const insertStay = `INSERT INTO stays (id, guest_name, arrived_on, price_per_night, rating, discount_percent, latitude, is_business, board, nights, deposit, tags, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const listStays = `SELECT id, guest_name, arrived_on, price_per_night, rating, discount_percent, latitude, is_business, board, nights, deposit, tags, created_at, updated_at FROM stays`;
 
-/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-export function registerEndpoints(application, { database, metrics }) {
-  const { limits, outbox } = createMiddleware({ database, metrics });
+/**
+ * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+ *   counts?: import('../../lib/counts.js').Counts }} parts
+ */
+export function registerEndpoints(application, { database, metrics, counts }) {
+  const { limits, idempotency, outbox } = createMiddleware({ database, metrics, counts });
 
   // POST /api/invoices: creates an invoice. Emits `invoice_created`.
   application.route('POST', '/api/invoices', async (request) => {
     limits.default.take(request, anonymous(request));
-    const input = await validate(request, invoice);
+    const claim = idempotency.claim(request, anonymous(request));
+    const input = await validate(request, invoice, { limit: 131_072 });
     const id = uuidv7();
 
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       transaction.run(insertInvoice, [
         id,
         input.invoice_number,
@@ -82,33 +89,32 @@ export function registerEndpoints(application, { database, metrics }) {
         created_at: request.receivedAt,
       };
       outbox.emit(transaction, 'invoice_created', event, request.receivedAt);
+      return claim.keep(transaction, respond(
+        201,
+        {
+          id,
+          invoice_number: input.invoice_number,
+          customer_id: input.customer_id,
+          customer_name: input.customer_name,
+          customer_email: input.customer_email,
+          billing_address: input.billing_address,
+          status: input.status,
+          issued_on: input.issued_on,
+          due_on: input.due_on,
+          subtotal: input.subtotal,
+          tax_rate: input.tax_rate,
+          tax: input.tax,
+          total: input.total,
+          currency: input.currency,
+          line_items: input.line_items,
+          paid_at: input.paid_at,
+          notes: input.notes,
+          created_at: request.receivedAt,
+          updated_at: request.receivedAt,
+        },
+        { ETag: etag(1), Location: `/api/invoices/${id}` },
+      ));
     });
-
-    return respond(
-      201,
-      {
-        id,
-        invoice_number: input.invoice_number,
-        customer_id: input.customer_id,
-        customer_name: input.customer_name,
-        customer_email: input.customer_email,
-        billing_address: input.billing_address,
-        status: input.status,
-        issued_on: input.issued_on,
-        due_on: input.due_on,
-        subtotal: input.subtotal,
-        tax_rate: input.tax_rate,
-        tax: input.tax,
-        total: input.total,
-        currency: input.currency,
-        line_items: input.line_items,
-        paid_at: input.paid_at,
-        notes: input.notes,
-        created_at: request.receivedAt,
-        updated_at: request.receivedAt,
-      },
-      { ETag: etag(1), Location: `/api/invoices/${id}` },
-    );
   });
 
   // GET /api/invoices: lists the invoices.
@@ -116,7 +122,7 @@ export function registerEndpoints(application, { database, metrics }) {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, invoiceList);
     const rows = readPage(database, asked, listInvoices);
-    return respondPage(rows);
+    return respondPage(request, rows);
   });
 
   // GET /api/invoices/{id}: reads one invoice.
@@ -160,15 +166,17 @@ export function registerEndpoints(application, { database, metrics }) {
   // PUT /api/invoices/{id}: replaces one invoice. Emits `invoice_updated`.
   application.route('PUT', '/api/invoices/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
-    const input = await validate(request, invoice);
+    const claim = idempotency.claim(request, anonymous(request));
+    const input = await validate(request, invoice, { limit: 131_072 });
 
-    let fresh;
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       const row = transaction.optional(findInvoiceRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(updateInvoice, [
+      transaction.run(replaceInvoice, [
         input.invoice_number,
         input.customer_id,
         input.customer_name,
@@ -188,7 +196,7 @@ export function registerEndpoints(application, { database, metrics }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      fresh = transaction.optional(findInvoice, [request.parameters.id], {
+      const fresh = transaction.optional(findInvoice, [request.parameters.id], {
         subtotal: { kind: 'decimal', scale: 2 },
         tax_rate: { kind: 'decimal', scale: 4 },
         tax: { kind: 'decimal', scale: 2 },
@@ -218,47 +226,48 @@ export function registerEndpoints(application, { database, metrics }) {
         updated_at: fresh.updated_at,
       };
       outbox.emit(transaction, 'invoice_updated', event, request.receivedAt);
+      return claim.keep(transaction, respond(
+        200,
+        {
+          id: fresh.id,
+          invoice_number: fresh.invoice_number,
+          customer_id: fresh.customer_id,
+          customer_name: fresh.customer_name,
+          customer_email: fresh.customer_email,
+          billing_address: fresh.billing_address,
+          status: fresh.status,
+          issued_on: fresh.issued_on,
+          due_on: fresh.due_on,
+          subtotal: fresh.subtotal,
+          tax_rate: fresh.tax_rate,
+          tax: fresh.tax,
+          total: fresh.total,
+          currency: fresh.currency,
+          line_items: fresh.line_items,
+          paid_at: fresh.paid_at,
+          notes: fresh.notes,
+          created_at: fresh.created_at,
+          updated_at: fresh.updated_at,
+        },
+        { ETag: etag(fresh.row_version) },
+      ));
     });
-
-    return respond(
-      200,
-      {
-        id: fresh.id,
-        invoice_number: fresh.invoice_number,
-        customer_id: fresh.customer_id,
-        customer_name: fresh.customer_name,
-        customer_email: fresh.customer_email,
-        billing_address: fresh.billing_address,
-        status: fresh.status,
-        issued_on: fresh.issued_on,
-        due_on: fresh.due_on,
-        subtotal: fresh.subtotal,
-        tax_rate: fresh.tax_rate,
-        tax: fresh.tax,
-        total: fresh.total,
-        currency: fresh.currency,
-        line_items: fresh.line_items,
-        paid_at: fresh.paid_at,
-        notes: fresh.notes,
-        created_at: fresh.created_at,
-        updated_at: fresh.updated_at,
-      },
-      { ETag: etag(fresh.row_version) },
-    );
   });
 
   // PATCH /api/invoices/{id}: changes one invoice. Emits `invoice_updated`.
   application.route('PATCH', '/api/invoices/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
-    const input = await validateChanges(request, invoice);
+    const claim = idempotency.claim(request, anonymous(request));
+    const input = await validateChanges(request, invoice, { limit: 131_072 });
 
-    let fresh;
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       const row = transaction.optional(findInvoiceRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(updateInvoice2, [
+      transaction.run(changeInvoice, [
         input.invoice_number !== undefined,
         input.invoice_number,
         input.customer_id !== undefined,
@@ -294,7 +303,7 @@ export function registerEndpoints(application, { database, metrics }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      fresh = transaction.optional(findInvoice, [request.parameters.id], {
+      const fresh = transaction.optional(findInvoice, [request.parameters.id], {
         subtotal: { kind: 'decimal', scale: 2 },
         tax_rate: { kind: 'decimal', scale: 4 },
         tax: { kind: 'decimal', scale: 2 },
@@ -324,42 +333,44 @@ export function registerEndpoints(application, { database, metrics }) {
         updated_at: fresh.updated_at,
       };
       outbox.emit(transaction, 'invoice_updated', event, request.receivedAt);
+      return claim.keep(transaction, respond(
+        200,
+        {
+          id: fresh.id,
+          invoice_number: fresh.invoice_number,
+          customer_id: fresh.customer_id,
+          customer_name: fresh.customer_name,
+          customer_email: fresh.customer_email,
+          billing_address: fresh.billing_address,
+          status: fresh.status,
+          issued_on: fresh.issued_on,
+          due_on: fresh.due_on,
+          subtotal: fresh.subtotal,
+          tax_rate: fresh.tax_rate,
+          tax: fresh.tax,
+          total: fresh.total,
+          currency: fresh.currency,
+          line_items: fresh.line_items,
+          paid_at: fresh.paid_at,
+          notes: fresh.notes,
+          created_at: fresh.created_at,
+          updated_at: fresh.updated_at,
+        },
+        { ETag: etag(fresh.row_version) },
+      ));
     });
-
-    return respond(
-      200,
-      {
-        id: fresh.id,
-        invoice_number: fresh.invoice_number,
-        customer_id: fresh.customer_id,
-        customer_name: fresh.customer_name,
-        customer_email: fresh.customer_email,
-        billing_address: fresh.billing_address,
-        status: fresh.status,
-        issued_on: fresh.issued_on,
-        due_on: fresh.due_on,
-        subtotal: fresh.subtotal,
-        tax_rate: fresh.tax_rate,
-        tax: fresh.tax,
-        total: fresh.total,
-        currency: fresh.currency,
-        line_items: fresh.line_items,
-        paid_at: fresh.paid_at,
-        notes: fresh.notes,
-        created_at: fresh.created_at,
-        updated_at: fresh.updated_at,
-      },
-      { ETag: etag(fresh.row_version) },
-    );
   });
 
   // POST /api/stays: creates a stay. Emits `stay_created`.
   application.route('POST', '/api/stays', async (request) => {
     limits.default.take(request, anonymous(request));
-    const input = await validate(request, stay);
+    const claim = idempotency.claim(request, anonymous(request));
+    const input = await validate(request, stay, { limit: 131_072 });
     const id = uuidv7();
 
-    database.transaction((transaction) => {
+    return database.transaction((transaction) => {
+      const known = claim.recall(transaction);
+      if (known) return known;
       transaction.run(insertStay, [
         id,
         input.guest_name,
@@ -393,28 +404,27 @@ export function registerEndpoints(application, { database, metrics }) {
         created_at: request.receivedAt,
       };
       outbox.emit(transaction, 'stay_created', event, request.receivedAt);
+      return claim.keep(transaction, respond(
+        201,
+        {
+          id,
+          guest_name: input.guest_name,
+          arrived_on: input.arrived_on,
+          price_per_night: input.price_per_night,
+          rating: input.rating,
+          discount_percent: input.discount_percent,
+          latitude: input.latitude,
+          is_business: input.is_business,
+          board: input.board,
+          nights: input.nights,
+          deposit: input.deposit,
+          tags: input.tags,
+          created_at: request.receivedAt,
+          updated_at: request.receivedAt,
+        },
+        { ETag: etag(1), Location: `/api/stays/${id}` },
+      ));
     });
-
-    return respond(
-      201,
-      {
-        id,
-        guest_name: input.guest_name,
-        arrived_on: input.arrived_on,
-        price_per_night: input.price_per_night,
-        rating: input.rating,
-        discount_percent: input.discount_percent,
-        latitude: input.latitude,
-        is_business: input.is_business,
-        board: input.board,
-        nights: input.nights,
-        deposit: input.deposit,
-        tags: input.tags,
-        created_at: request.receivedAt,
-        updated_at: request.receivedAt,
-      },
-      { ETag: etag(1), Location: `/api/stays/${id}` },
-    );
   });
 
   // GET /api/stays: lists the stays.
@@ -422,6 +432,6 @@ export function registerEndpoints(application, { database, metrics }) {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, stayList);
     const rows = readPage(database, asked, listStays);
-    return respondPage(rows);
+    return respondPage(request, rows);
   });
 }

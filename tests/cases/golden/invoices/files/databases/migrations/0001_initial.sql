@@ -65,6 +65,24 @@ CREATE TABLE IF NOT EXISTS api_keys (
   hash TEXT NOT NULL,
   created_at TEXT NOT NULL,
   revoked_at TEXT,
+  expires_at TEXT,
+  scopes TEXT,
+  last_used_at TEXT,
+  replaces TEXT,
+  caller TEXT,
   PRIMARY KEY (id),
   UNIQUE (hash)
+) STRICT;
+
+-- idempotency_answers: answers by idempotency key, kept for a day with the writes that they tell of
+-- locks: nothing; undo: DROP TABLE idempotency_answers
+CREATE TABLE IF NOT EXISTS idempotency_answers (
+  id TEXT NOT NULL,
+  claim TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  headers TEXT NOT NULL,
+  body TEXT,
+  PRIMARY KEY (id),
+  UNIQUE (claim)
 ) STRICT;

@@ -6,7 +6,8 @@
 import { authorize } from '../../lib/authorization.js';
 import { etag, isCurrent } from '../../lib/etag.js';
 import { uuidv7 } from '../../lib/identifiers.js';
-import { readPage, respondPage, validateListing } from '../../lib/listing.js';
+import { readPage, validateListing } from '../../lib/listing.js';
+import { respondPage } from '../../lib/page.js';
 import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
@@ -31,9 +32,12 @@ const insertArticle = `INSERT INTO articles (id, title, slug, summary, body, aut
 
 const findArticle = `SELECT id, title, slug, summary, body, author_name, category, tags, image_url, language, published_at, created_at, updated_at, row_version FROM articles WHERE id = ?`;
 
-/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-export function registerEndpoints(application, { database, metrics }) {
-  const { keys, limits, idempotency, outbox } = createMiddleware({ database, metrics });
+/**
+ * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+ *   counts?: import('../../lib/counts.js').Counts }} parts
+ */
+export function registerEndpoints(application, { database, metrics, counts }) {
+  const { keys, limits, idempotency, outbox } = createMiddleware({ database, metrics, counts });
 
   // POST /api/products: creates a product. Emits `product_created`.
   application.route('POST', '/api/products', async (request) => {
@@ -89,7 +93,7 @@ export function registerEndpoints(application, { database, metrics }) {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, productList);
     const rows = readPage(database, asked, listProducts);
-    return respondPage(rows);
+    return respondPage(request, rows);
   });
 
   // GET /api/products/{id}: reads one product.
@@ -248,7 +252,7 @@ export function registerEndpoints(application, { database, metrics }) {
     const caller = authorize(request, keys, limits.default, 'articles:write');
     limits.default.take(request, caller);
     const claim = idempotency.claim(request, caller);
-    const input = await validate(request, article, { limit: 655_360 });
+    const input = await validate(request, article, { limit: 720_896 });
     const id = uuidv7();
 
     return database.transaction((transaction) => {
@@ -310,7 +314,7 @@ export function registerEndpoints(application, { database, metrics }) {
   // GET /api/articles/{id}: reads one article.
   application.route('GET', '/api/articles/{id}', (request) => {
     limits.default.take(request, anonymous(request));
-    const row = database.optional(findArticle, [request.parameters.id]);
+    const row = database.optional(findArticle, [request.parameters.id], { tags: { kind: 'json' } });
     if (!row) throw new Problem('not_found');
     return respond(
       200,

@@ -8,13 +8,16 @@ import { Idempotency } from '../../lib/idempotency.js';
 import { Outbox } from '../../lib/outbox.js';
 import { RateLimit } from '../../lib/rate-limit.js';
 
-/** @param {{ database: import('../../lib/database.js').Database, metrics: object }} parts */
-export function createMiddleware({ database, metrics }) {
+/**
+ * @param {{ database: import('../../lib/database.js').Database, metrics: object,
+ *   counts?: import('../../lib/counts.js').Counts }} parts
+ */
+export function createMiddleware({ database, metrics, counts }) {
   const onRefused = (policy) => metrics.rateLimited.inc({ policy });
   return {
     keys: new ApiKeys(database),
     limits: {
-      default: new RateLimit({ name: 'default', quota: 600, window: 60, onRefused }),
+      default: new RateLimit({ name: 'default', quota: 600, window: 60, onRefused, counts }),
     },
     idempotency: new Idempotency(database),
     outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),
@@ -38,7 +41,7 @@ export const article = [
   { name: 'body', kind: 'text', required: true, maximum: 50000 },
   { name: 'author_name', kind: 'line', maximum: 200 },
   { name: 'category', kind: 'line', maximum: 100 },
-  { name: 'tags', kind: 'line', maximum: 300 },
+  { name: 'tags', kind: 'json' },
   { name: 'image_url', kind: 'url', maximum: 2048 },
   { name: 'language', kind: 'line', maximum: 35 },
   { name: 'published_at', kind: 'timestamp' },

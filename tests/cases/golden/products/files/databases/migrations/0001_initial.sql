@@ -1,4 +1,4 @@
--- products: what products are is said by the task
+-- products: a product that is sold
 -- locks: nothing; undo: DROP TABLE products
 CREATE TABLE IF NOT EXISTS products (
   id TEXT NOT NULL,
