@@ -109,8 +109,7 @@ impl Designer<'_> {
         let cache = overrides::cache(endpoint).map_err(|problem| self.problems.push(problem)).ok();
         let inferred =
             infer(endpoint, requirements, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
-        let resolved =
-            entity::resolve(endpoint, &inferred, known).map_err(|problems| self.refuse(problems)).ok()?;
+        let resolved = entity::resolve(endpoint, &inferred, known).map_err(|problems| self.refuse(problems)).ok()?;
         self.problems.extend(lacking(endpoint, &inferred, &resolved));
         let by = self.limit_key(endpoint, requirements, scheme)?;
         if self.problems.len() > problems_before {

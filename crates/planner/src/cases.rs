@@ -193,7 +193,11 @@ impl<'a> Asker<'a> {
     /// A request that makes something is sent again with its idempotency key: as it was, and otherwise.
     fn repetitions(&self) -> Vec<HttpCase> {
         let claims = |item: &Item| matches!(item, Item::Let(_, Step::Claim));
-        if !self.endpoint.procedure.body.iter().any(claims) || !self.can_be_right() || self.is_item() || self.right.is_null() {
+        if !self.endpoint.procedure.body.iter().any(claims)
+            || !self.can_be_right()
+            || self.is_item()
+            || self.right.is_null()
+        {
             return Vec::new();
         }
         let keyed = |key: &str, body: &Json| {
