@@ -119,8 +119,8 @@ pub enum KeysCommand {
         #[command(flatten)]
         place: Place,
         /// A table, or JSON.
-        #[arg(long, value_enum, default_value_t = Format::Yaml)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
     },
     /// Make a key in the place of another one and show it, once; both work for a while.
     Rotate {

@@ -1,7 +1,7 @@
 //! The program on one screen: texts become tasks, tasks become plans, plans are carried out, responses are answered.
 //! Each function ends with the exit status of its command.
 
-use crate::arguments::{Check, Format, Place, Run, Status};
+use crate::arguments::{Check, Format, Listing, Place, Run, Status};
 use crate::progress::{Outcome, Steps};
 use crate::show;
 use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order};
@@ -124,7 +124,7 @@ pub fn create_key(place: &Place, name: &str, expires: Option<&str>, scopes: &[St
     Ok(COMPLETED)
 }
 
-pub fn list_keys(place: &Place, format: Format) -> Ended {
+pub fn list_keys(place: &Place, format: Listing) -> Ended {
     show::keys(&orchestrator::list_keys(&Workspace::new(&place.workspace))?, format)?;
     Ok(COMPLETED)
 }

@@ -220,11 +220,11 @@ pub fn revoked_key(id: &str) {
 }
 
 /// All keys, as a table.
-pub fn keys(keys: &[ListedKey], format: Format) -> Result<(), Box<dyn Error>> {
+pub fn keys(keys: &[ListedKey], format: Listing) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     match format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(keys)?)?,
-        Format::Yaml => {
+        Listing::Json => writeln!(out, "{}", serde_json::to_string_pretty(keys)?)?,
+        Listing::Text => {
             let heads = ["ID", "STARTS", "STATUS", "CREATED", "ENDS", "LAST USED", "REPLACED BY", "SCOPES", "NAME"];
             writeln!(out, "{}", key_row(heads))?;
             for key in keys {

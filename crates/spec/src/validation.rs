@@ -61,7 +61,7 @@ const RULES: &[Field] = &[
     optional(
         "default",
         "What it holds where a request gives nothing.",
-        || json!({ "type": ["string", "number", "boolean"] }),
+        || json!({ "type": ["string", "number", "boolean"], "pattern": "\\S" }),
     ),
 ];
 /// What a rule may be when it is one word.

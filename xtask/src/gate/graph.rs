@@ -59,7 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper-util", &["serve"]),
     ("matchit", &["serve"]),
     ("brotli", &["serve"]),
-    ("flate2", &["serve"]),
+    ("flate2", &["serve", "producer"]),
     ("minijinja", &["emit"]),
     ("clap", &["producer"]),
     ("indicatif", &["producer"]),

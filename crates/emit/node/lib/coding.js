@@ -21,7 +21,7 @@ const codings = ['br', 'gzip'];
 
 /** Whether the answer becomes smaller in a coding. */
 export function canBeCoded({ headers, text }) {
-  if (headers['Content-Encoding'] !== undefined) return false;
+  if (headers['Content-Encoding'] !== undefined || headers.Vary?.includes('Accept-Encoding')) return false;
   const mediaType = (headers['Content-Type'] ?? '').split(';')[0].trim();
   return /^text\/|(?:json|javascript|xml)$/.test(mediaType) && Buffer.byteLength(text ?? '') >= LEAST_BYTES;
 }

@@ -28,6 +28,7 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         endpoints,
         problems => problems::of_api(plan, outlines),
         codes => field_codes(outlines),
+        repeats => outlines.iter().any(|outline| outline.problems.contains(&Problem::IdempotencyKeyReused)),
         cors => plan.api.cors == Cors::On,
     }
 }

@@ -1,4 +1,4 @@
-//! What endpoints do over several requests: tables that are read page by page, comments of many posts, subscriptions that end and
+//! What endpoints do over several requests: tables that are read page by page, remarks of many posts, subscriptions that end and
 //! begin again, further events, and a database that does not answer.
 
 use crate::harness::Sample;
@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 crate::harness::on_both_servers!(
     a_table_is_read_page_by_page,
     lines_are_read_page_by_page,
-    comments_are_those_of_their_post,
+    remarks_are_those_of_their_post,
     a_subscription_ends_and_begins_again,
     further_events_are_told_with_the_first,
     health_notices_a_database_that_is_gone,
@@ -77,17 +77,17 @@ impl Api {
 fn a_table_is_read_page_by_page(kind: Kind) {
     let api = Api::start(kind);
     let post = api.make("/api/posts", &json!({"title": "First"}));
-    let path = format!("/api/posts/{post}/comments");
-    for comment in [
+    let path = format!("/api/posts/{post}/remarks");
+    for remark in [
         json!({"author": "a, b", "text": "one\ntwo", "rating": -5}),
         json!({"author": "=HYPERLINK(\"x\")", "phone": "+44 20 7946 0018"}),
         json!({"author": "say \"x\"", "text": "@here"}),
         json!({"author": "plain"}),
         json!({"author": "-1 + 1"}),
     ] {
-        api.make(&path, &comment);
+        api.make(&path, &remark);
     }
-    let pages = api.pages("/api/comments", "?limit=2&sort=author");
+    let pages = api.pages("/api/remarks", "?limit=2&sort=author");
     assert_eq!(pages.len(), 3);
     let header = "id,text,author,phone,rating,post_id,created_at,updated_at\r\n";
     assert!(pages.iter().all(|page| page.starts_with(header)), "{pages:?}");
@@ -105,15 +105,15 @@ fn a_table_is_read_page_by_page(kind: Kind) {
             "'@here,\"say \"\"x\"\"\",,"
         ]
     );
-    let first = api.get("/api/comments?limit=2&sort=author");
+    let first = api.get("/api/remarks?limit=2&sort=author");
     let tag = first.headers["etag"].clone();
-    let mut again = get("/api/comments?limit=2&sort=author");
+    let mut again = get("/api/remarks?limit=2&sort=author");
     again.headers.insert("if-none-match".to_owned(), tag.clone());
     assert_eq!(api.ask(&again).status, 304);
     // The last page is the same, and there is one behind it now.
-    let last = api.get("/api/comments?limit=5&sort=author");
+    let last = api.get("/api/remarks?limit=5&sort=author");
     api.make(&path, &json!({"author": "zoe"}));
-    let longer = api.get("/api/comments?limit=5&sort=author");
+    let longer = api.get("/api/remarks?limit=5&sort=author");
     assert_eq!(last.body, longer.body);
     assert_ne!(last.headers["etag"], longer.headers["etag"]);
     assert!(!last.headers.contains_key("link") && longer.headers.contains_key("link"));
@@ -122,7 +122,7 @@ fn a_table_is_read_page_by_page(kind: Kind) {
 fn lines_are_read_page_by_page(kind: Kind) {
     let api = Api::start(kind);
     let post = api.make("/api/posts", &json!({"title": "First"}));
-    let path = format!("/api/posts/{post}/comments");
+    let path = format!("/api/posts/{post}/remarks");
     for rating in 0..5 {
         api.make(&path, &json!({"author": "a > b & c", "rating": rating}));
     }
@@ -137,20 +137,20 @@ fn lines_are_read_page_by_page(kind: Kind) {
     assert_eq!(api.pages("/api/posts", "?limit=1").len(), 2);
 }
 
-fn comments_are_those_of_their_post(kind: Kind) {
+fn remarks_are_those_of_their_post(kind: Kind) {
     let api = Api::start(kind);
     let posts = ["First", "Second"].map(|title| api.make("/api/posts", &json!({"title": title})));
     for (author, post) in [("Ada", &posts[0]), ("Bob", &posts[1]), ("Cy", &posts[0])] {
-        api.make(&format!("/api/posts/{post}/comments"), &json!({"author": author}));
+        api.make(&format!("/api/posts/{post}/remarks"), &json!({"author": author}));
     }
     let authors = |post: &str| {
-        let text = api.pages(&format!("/api/posts/{post}/comments"), "?sort=author&limit=1").concat();
+        let text = api.pages(&format!("/api/posts/{post}/remarks"), "?sort=author&limit=1").concat();
         let rows = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
         rows.map(|row| row["author"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(authors(&posts[0]), ["Ada", "Cy"]);
     assert_eq!(authors(&posts[1]), ["Bob"]);
-    assert_eq!(api.workspace.count("comments"), 3);
+    assert_eq!(api.workspace.count("remarks"), 3);
 }
 
 fn a_subscription_ends_and_begins_again(kind: Kind) {
@@ -180,16 +180,16 @@ fn a_subscription_ends_and_begins_again(kind: Kind) {
 fn further_events_are_told_with_the_first(kind: Kind) {
     let api = Api::start(kind);
     let post = api.make("/api/posts", &json!({"title": "First"}));
-    let comment = json!({"author": "Ada"});
-    let id = api.make(&format!("/api/posts/{post}/comments"), &comment);
+    let remark = json!({"author": "Ada"});
+    let id = api.make(&format!("/api/posts/{post}/remarks"), &remark);
     let events = api.events();
     let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["story_created", "content_changed", "comment_created", "content_changed"]);
+    assert_eq!(names, ["story_created", "content_changed", "remark_created", "content_changed"]);
     assert_eq!(events[2].1, events[3].1);
     assert_eq!((&events[3].1["id"], &events[3].1["post_id"]), (&json!(id), &json!(post)));
     // What is refused tells of nothing.
-    let nobody = "/api/posts/00000000-0000-7000-8000-000000000000/comments";
-    assert_eq!(api.post(nobody, &comment).status, 404);
+    let nobody = "/api/posts/00000000-0000-7000-8000-000000000000/remarks";
+    assert_eq!(api.post(nobody, &remark).status, 404);
     assert_eq!(api.event_names().len(), 4);
 }
 
