@@ -165,8 +165,7 @@ fn a_right_task_is_carried_out_beside_a_wrong_one() {
 #[test]
 fn what_is_not_built_yet_is_refused_plainly() {
     for (name, expected) in [
-        ("shop-database", &["IP201: this producer does not carry out `configure_database` tasks yet"][..]),
-        ("stripe-payments", &["IP201: this producer does not carry out `integrate_service` tasks yet"]),
+        ("stripe-payments", &["IP201: this producer does not carry out `integrate_service` tasks yet"][..]),
         ("hubspot-contacts", &["IP201: this producer does not carry out `integrate_service` tasks yet"]),
         (
             "user-accounts-api",
