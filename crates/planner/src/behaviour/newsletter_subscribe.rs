@@ -23,7 +23,19 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             vec![(Outcome::Inserted, vec![given.emit_new(&event)]), (Outcome::Present, Vec::new())],
         ),
     ];
-    let answer = Response::Answer {
+    body.push(given.once(subscription, accepted()));
+    Behaved {
+        summary: "subscribes an address to the newsletter once".to_owned(),
+        body,
+        table: Some(table),
+        event: Some((event, given.new_event_fields())),
+        example: given.example(),
+    }
+}
+
+/// Says the same to everybody.
+pub(super) fn accepted() -> Response {
+    Response::Answer {
         status: 202,
         body: vec![ResponseField {
             name: field_name("status"),
@@ -33,13 +45,5 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         }],
         tag: None,
         location: None,
-    };
-    body.push(given.once(subscription, answer));
-    Behaved {
-        summary: "subscribes an address to the newsletter once".to_owned(),
-        body,
-        table: Some(table),
-        event: Some((event, given.new_event_fields())),
-        example: given.example(),
     }
 }

@@ -1,12 +1,13 @@
 //! The end of a subscription. The row is deleted: an address that nobody writes to any more is not kept, and whoever subscribes
 //! again starts anew. The answer is the same whether the address was known or not, so that nobody can find out who reads it.
 
+use super::newsletter_subscribe::accepted;
 use super::{Behaved, Given, column_name, field_name, slot};
-use plan::procedure::{Input, Item, Outcome, Response, ResponseField, Step};
+use plan::procedure::{Input, Item, Outcome, Step};
 use plan::query::{Predicate, Write};
 use plan::shape::Shape;
 use plan::value::{Comparison, Value};
-use vocab::{Datum, FieldName, FieldType};
+use vocab::{FieldName, FieldType};
 
 pub fn lower(given: &Given<'_>) -> Behaved {
     let table = given.table();
@@ -32,18 +33,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         Item::Let(slot("subscription"), Step::Write(Write::Delete { table: table.name.clone(), filter })),
         Item::Match(slot("subscription"), vec![(Outcome::Changed, vec![emit]), (Outcome::Unchanged, Vec::new())]),
     ];
-    let answer = Response::Answer {
-        status: 202,
-        body: vec![ResponseField {
-            name: field_name("status"),
-            value: Value::Literal(Datum::Text("accepted".to_owned())),
-            field_type: FieldType::Line { max: 20 },
-            description: "Always `accepted`: the answer does not tell whether the address was known.".to_owned(),
-        }],
-        tag: None,
-        location: None,
-    };
-    body.push(given.once(ended, answer));
+    body.push(given.once(ended, accepted()));
     Behaved {
         summary: "deletes the subscription of an address, so that nothing of it is kept".to_owned(),
         body,
