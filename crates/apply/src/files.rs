@@ -157,11 +157,18 @@ pub fn write_atomically(target: &Path, content: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     // Always the same name: what a killed run left is taken over by the next. Runs of one workspace exclude each other.
-    let temporary = folder.join(format!(".{name}.tmp"));
-    let mut file = fs::File::create(&temporary)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, target));
+    write_by_way_of(&folder.join(format!(".{name}.tmp")), target, content)
+}
+
+/// The same by way of another file in the same folder: for those whom nobody excludes from writing at the same time.
+///
+/// # Errors
+/// Of the file system; the old content is in place then.
+pub fn write_by_way_of(temporary: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create(temporary)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(temporary, target));
     if written.is_err() {
-        let _ = fs::remove_file(&temporary);
+        let _ = fs::remove_file(temporary);
     }
     written
 }

@@ -9,4 +9,4 @@ mod files;
 mod tests;
 
 pub use database::migrate;
-pub use files::{FileFailure, FileLedger, FileOutcome, remove_stale, write_atomically, write_files};
+pub use files::{FileFailure, FileLedger, FileOutcome, remove_stale, write_atomically, write_by_way_of, write_files};

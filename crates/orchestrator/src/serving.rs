@@ -15,7 +15,7 @@ use vocab::TaskId;
 /// How often a server looks for plans that became active.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// How long a server on this machine may take to say that it is alive.
-const ALIVE_TIMEOUT: Duration = Duration::from_millis(300);
+const ALIVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A listener that is bound, and what it will serve.
 pub struct Serving {

@@ -1,7 +1,7 @@
 //! The workspace on disk: `.producer/` with the tasks it knows, their persisted plans, its files ledger and the embedded
 //! database. Every file is written whole; the mark that makes a plan the active one is written last.
 
-use apply::{FileLedger, write_atomically};
+use apply::{FileLedger, write_atomically, write_by_way_of};
 use plan::PersistedPlan;
 use plan::persisted::UnreadablePlan;
 use serde::{Deserialize, Serialize};
@@ -335,7 +335,10 @@ impl Workspace {
     /// # Errors
     /// When the file cannot be written.
     pub fn announce_server(&self, server: &RunningServer) -> Result<(), WorkspaceFailure> {
-        write_json(&self.state().join("serve.json"), server)
+        let path = self.state().join("serve.json");
+        let temporary = self.state().join(format!(".serve.json.{}.tmp", std::process::id()));
+        let content = json(&path, server)?;
+        write_by_way_of(&temporary, &path, &content).map_err(|source| WorkspaceFailure::File { path, source })
     }
 
     /// Takes back what [`Self::announce_server`] said, unless another server has announced itself since.
@@ -387,10 +390,14 @@ fn write(path: &Path, content: &[u8]) -> Result<(), WorkspaceFailure> {
 }
 
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), WorkspaceFailure> {
+    write(path, &json(path, value)?)
+}
+
+fn json<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, WorkspaceFailure> {
     let mut text = serde_json::to_vec_pretty(value)
         .map_err(|error| WorkspaceFailure::Damaged { path: path.to_owned(), why: error.to_string() })?;
     text.push(b'\n');
-    write(path, &text)
+    Ok(text)
 }
 
 #[cfg(test)]
