@@ -205,7 +205,7 @@ impl<'a> Asker<'a> {
             request.headers.insert("idempotency-key".to_owned(), format!("{key}-{}", self.endpoint.procedure.name));
             request
         };
-        let text = self.right.to_string().replace(UNIQUE, "repeated");
+        let text = self.right.to_string().replace(UNIQUE, "fffffff0");
         let once: Json = serde_json::from_str(&text).unwrap_or_else(|_| self.right.clone());
         let Some(Response::Answer { status, .. }) = final_response(&self.endpoint.procedure.body) else {
             return Vec::new();
@@ -222,7 +222,7 @@ impl<'a> Asker<'a> {
         if let Some(other) = self.another(&once) {
             let shows = "refuses another request with the same key";
             let mut reused = self.problem_of_record(shows, keyed("other", &other), Problem::IdempotencyKeyReused);
-            let text = self.right.to_string().replace(UNIQUE, "reused");
+            let text = self.right.to_string().replace(UNIQUE, "fffffff1");
             reused.before = serde_json::from_str(&text).ok().map(|body| keyed("other", &body)).into_iter().collect();
             cases.push(reused);
         }

@@ -1,12 +1,13 @@
 //! Records over several requests, and what a case cannot say: what is not in an answer, and what the database holds.
 
-use crate::harness::Sample;
 use crate::harness::client::{Connection, ask, get, post};
 use crate::harness::server::{Kind, Server};
-use crate::harness::workspace::Workspace;
+use crate::harness::workspace::{Workspace, task};
+use crate::harness::{Sample, repository};
 use plan::http_case::{Answer, CaseRequest};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +18,24 @@ crate::harness::on_both_servers!(
     of_many_changes_to_one_version_one_is_made,
     what_is_refused_changes_nothing,
 );
+
+#[test]
+fn every_kind_of_record_of_the_catalogue_is_proved() {
+    let mut endpoints = String::new();
+    for file in fs::read_dir(repository("crates/catalog/entities")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let entity = text.lines().find_map(|line| line.strip_prefix("entity: ")).unwrap();
+        for (method, key, behavior) in
+            [("POST", "", "create"), ("GET", "", "list"), ("PUT", "/{id}", "replace"), ("DELETE", "/{id}", "delete")]
+        {
+            endpoints.push_str(&format!(
+                "      - {{ path: \"/api/all/{entity}{key}\", method: {method}, authentication: none, entity: {entity}, behavior: record_{behavior} }}\n"
+            ));
+        }
+    }
+    let limit = "    rate_limiting: 100000_requests_per_minute\n";
+    Workspace::new().run_text(&task("task_id: all", &[], &format!("{endpoints}{limit}"))).must_end_with(0);
+}
 
 struct Api {
     server: Server,
