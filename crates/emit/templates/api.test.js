@@ -57,19 +57,21 @@ for (const { name, repeat = 1, parent, before = [], request: asked, expect: want
 
 async function start(context) {
   const folder = mkdtempSync(join(tmpdir(), '{{ api }}-'));
-  const database = connect(`file:${folder}/app.sqlite`);
+  let database = connect(`file:${folder}/app.sqlite`);
   const apiKeys = new ApiKeys(database);
   const keys = {
     [API_KEY]: apiKeys.create('test').secret,
     [EXPIRED_API_KEY]: apiKeys.create('test', { expiresAt: new Date().toISOString() }).secret,
     [POWERLESS_API_KEY]: apiKeys.create('test', { scopes: [] }).secret,
   };
-  const server = createServer(buildApplication(database).listener());
+  let server = createServer(buildApplication(database).listener());
   const url = new URL(await listen(server, { host: '127.0.0.1', port: 0 }));
   context.after(async () => {
     await closeServer(server);
     database.close();
     rmSync(folder, { recursive: true });
+    // The runner keeps this function until its end; it need not keep an application with each.
+    server = database = undefined;
   });
   return { url, keys };
 }
