@@ -1,9 +1,10 @@
 //! A database: the tables wanted, the migrations that make them, and what a server was seen to hold.
 
 mod observed;
+pub mod permission;
 mod rules;
 
-pub use observed::{Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable};
+pub use observed::{DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable};
 pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
 
 use serde::{Deserialize, Serialize};

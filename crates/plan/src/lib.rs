@@ -88,6 +88,9 @@ pub struct DatabaseTaskPlan {
     pub environment: String,
     /// The database.
     pub database: DatabasePlan,
+    /// Who may do what in it.
+    #[serde(default)]
+    pub permissions: database::permission::Permissions,
     /// What was decided and why, in the order of the phases.
     pub decisions: Vec<Decision>,
 }

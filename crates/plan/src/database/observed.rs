@@ -10,6 +10,17 @@ pub struct Observed {
     pub tables: Vec<ObservedTable>,
     /// The database part of the plan that is active now.
     pub active: Option<DatabasePlan>,
+    /// What the database is called there, where an engine has a name for it and the server has said so.
+    pub place: Option<DatabasePlace>,
+}
+
+/// What a database is called on its server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabasePlace {
+    /// The database.
+    pub database: String,
+    /// The schema in which tables are made.
+    pub schema: String,
 }
 
 /// A table as the server describes it. Everything but the columns is sorted by name.
