@@ -55,6 +55,9 @@ pub const ROOMS: &[Room] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
+    ("tokio-postgres-rustls", &["store"]),
+    ("rustls", &["store"]),
+    ("rustls-native-certs", &["store"]),
     ("hyper", &["serve"]),
     ("hyper-util", &["serve"]),
     ("matchit", &["serve"]),
