@@ -38,6 +38,15 @@ pub struct Unsupported {
     pub what: &'static str,
 }
 
+/// An identifier of a plan as it stands in a statement.
+#[must_use]
+pub fn quoted(engine: Engine, name: &str) -> String {
+    match engine {
+        Engine::Sqlite => (sqlite::WORDS.quote)(name),
+        Engine::PostgreSql => postgresql::quote(name),
+    }
+}
+
 /// The statements that make tables with everything that belongs to them, in an order in which they can run.
 #[must_use]
 pub fn create_tables(engine: Engine, tables: &[Table]) -> Vec<Statement> {

@@ -7,15 +7,6 @@ use plan::database::permission::{ObservedPermissions, ObservedRole, PermissionSt
 use std::collections::BTreeSet;
 use vocab::Engine;
 
-/// Whether the engine has roles, and this program words for them.
-#[must_use]
-pub fn has_roles(engine: Engine) -> bool {
-    match engine {
-        Engine::Sqlite => false,
-        Engine::PostgreSql => true,
-    }
-}
-
 /// Something that a role tries, connected as itself, and that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionProbe {
@@ -55,6 +46,20 @@ pub fn statements(
     }
 }
 
+/// All statements, for somebody who runs them by hand on the tables of the plan. Whoever that is makes tables too.
+#[must_use]
+pub fn script(engine: Engine, permissions: &Permissions, tables: &[Table]) -> Vec<PermissionStatement> {
+    let whoever = permissions.user.clone();
+    let there = tables.iter().map(|table| table.name.to_string()).chain([LEDGER.to_owned()]);
+    let found = ObservedPermissions {
+        user: whoever.clone(),
+        may_administer_database: true,
+        owners: there.map(|table| (table, whoever.clone())).collect(),
+        ..ObservedPermissions::default()
+    };
+    statements(engine, permissions, tables, &found)
+}
+
 /// Every way in which the permissions found are not those wanted, in words.
 #[must_use]
 pub fn differences(
@@ -69,6 +74,15 @@ pub fn differences(
     }
 }
 
+/// The statement by which somebody hands a role of theirs over to the one who has that mark.
+#[must_use]
+pub fn adopt(engine: Engine, role: &str, mark: &str) -> String {
+    match engine {
+        Engine::Sqlite => String::new(),
+        Engine::PostgreSql => postgresql::permission::adopt(role, mark),
+    }
+}
+
 /// What a role that may log in tries.
 #[must_use]
 pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role: &Role) -> Vec<PermissionProbe> {
@@ -77,6 +91,9 @@ pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role:
         Engine::PostgreSql => postgresql::permission::probes(permissions, tables, role),
     }
 }
+
+/// The ledger of migrations: part of a copy, and of nobody's business else.
+pub(crate) const LEDGER: &str = "schema_migrations";
 
 /// Tables that APIs on the database bring with them.
 const OWN_TABLES: [&str; 3] = ["api_keys", "idempotency_answers", "outbox_events"];

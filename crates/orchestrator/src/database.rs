@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::located::{Located, locate};
 use crate::probe::{self, Promise};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, Status, Verification};
+use crate::roles;
 use crate::run::{Progress, RunOptions, Stop, first_failure, now, task_folder, unmet_dependency, waiting, write};
 use plan::persisted::FORMAT;
 use plan::{DatabasePlan, DatabaseTaskPlan, PersistedPlan, Phase, TaskPlan};
@@ -34,6 +35,11 @@ pub(crate) fn carry_out(
             return Ok(response);
         }
     };
+    if let Err(failure) = roles::check(workspace, &database, &plan) {
+        let mut response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
+        response.status = Status::NeedsInput;
+        return Ok(response);
+    }
     let place = database.place();
     let files = emit::database_files(&plan);
 
@@ -51,12 +57,18 @@ pub(crate) fn carry_out(
     workspace.remember(&task_id, &task.text, &persisted.task_hash)?;
     let is_new_plan = active.as_ref() != Some(&persisted);
     let version = if is_new_plan { Some(workspace.persist(&task_id, &persisted)?) } else { None };
-    let plan = persisted.plan.database();
+    let TaskPlan::Database(task_plan) = &persisted.plan else { unreachable!("it was made above") };
+    let plan = &task_plan.database;
 
     progress(Phase::CreateSchemaAndTables, "migrating the database");
     let migrated = database
         .migrate(task_id.as_str(), &plan.migrations, &now())
         .map_err(|error| Failure::migration(&error, Path::new(&place)))?;
+
+    progress(Phase::SetupUserPermissions, "making roles and trying them");
+    let settled = roles::settle(workspace, &database, task_plan)?;
+    verification.extend(settled.verification);
+    warnings.extend(settled.warnings);
 
     progress(Phase::CreateApiDocumentation, "writing files");
     let folder = task_folder(&task_id, options);
@@ -71,7 +83,7 @@ pub(crate) fn carry_out(
         "the schema was read back from the database",
         &differences,
     ));
-    verification.extend(not_tried(plan));
+    verification.push(not_tried());
     verification.sort_by_key(|check| check.phase);
     if let Some(failed) = first_failure(&verification) {
         let failure = Failure::not_live(failed, Path::new(&place));
@@ -87,7 +99,7 @@ pub(crate) fn carry_out(
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
         output: Some(output(&folder, &database, seen.version, &verification)),
-        changed: is_new_plan || wrote || !migrated.is_empty(),
+        changed: is_new_plan || wrote || settled.changed || !migrated.is_empty(),
         warnings,
         verification,
         files: files.keys().cloned().collect(),
@@ -124,22 +136,19 @@ fn on_scratch(plan: &DatabasePlan, database: &Database) -> Vec<Verification> {
     verifications
 }
 
-fn not_tried(plan: &DatabasePlan) -> Vec<Verification> {
-    vec![
-        Verification::not_verified(
-            Phase::SetupUserPermissions,
-            "database roles",
-            match plan.engine.has_roles() {
-                true => "this producer grants nothing yet: whoever the connection is owns the tables".to_owned(),
-                false => format!("{} knows no roles: whoever can open the file can read it", plan.engine),
-            },
-        ),
-        Verification::not_verified(
-            Phase::ConfigureBackupProcedures,
-            "a backup was restored",
-            "no backup was asked for",
-        ),
-    ]
+fn not_tried() -> Verification {
+    Verification::not_verified(Phase::ConfigureBackupProcedures, "a backup was restored", "no backup was asked for")
+}
+
+/// What keeps the database from being fit for production.
+fn missing(verification: &[Verification]) -> Vec<&'static str> {
+    let mut of_roles = verification.iter().filter(|check| check.phase == Phase::SetupUserPermissions);
+    let mut missing = Vec::new();
+    if !of_roles.all(|check| check.outcome == CheckOutcome::Passed) {
+        missing.push("database roles with least privilege");
+    }
+    missing.push("a backup that was restored");
+    missing
 }
 
 fn output(folder: &Path, database: &Database, version: String, verification: &[Verification]) -> Output {
@@ -160,7 +169,7 @@ fn output(folder: &Path, database: &Database, version: String, verification: &[V
             api_version: None,
             database_version: version,
             security_level: "development",
-            security_missing: vec!["database roles with least privilege", "a backup that was restored"],
+            security_missing: missing(verification),
             monitoring_enabled: false,
         },
     }

@@ -262,7 +262,7 @@ fn observe(
     task_id: &TaskId,
     (engine, connection): (Engine, Connection),
 ) -> Result<Observed, Stop> {
-    let Seen { tables, applied, .. } = match locate(workspace, engine, &connection)? {
+    let Seen { tables, applied, place, .. } = match locate(workspace, engine, &connection)? {
         Located::At(database) => {
             database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.place())))?
         }
@@ -276,7 +276,7 @@ fn observe(
     let applied_plan = workspace.persisted_plans(task_id)?.into_iter().find(is_applied);
     // A plan that this program cannot read is planned anew from the task in hand.
     let base = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten());
-    Ok(Observed { tables, active: base.map(|persisted| persisted.plan.database().clone()) })
+    Ok(Observed { tables, active: base.map(|persisted| persisted.plan.database().clone()), place })
 }
 
 /// A known dependency must be completed.

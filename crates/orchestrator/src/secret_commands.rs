@@ -1,6 +1,8 @@
 //! The secrets of a workspace as commands use them: what a person typed goes in; what comes out never holds a value, but for an
 //! export that somebody asked for.
 
+use crate::failure::Failure;
+use crate::roles;
 use crate::run::now;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use secrets::export::{self, ExportForm};
@@ -16,6 +18,15 @@ pub enum SecretsFailure {
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] SecretFailure),
+    /// The secret is nobody's password.
+    #[error(
+        "`{0}` is not the password of a database role that a task here has made: get its new value from where it comes from, and \
+         `producer secrets set {0}`"
+    )]
+    NotARole(SecretName),
+    /// The password could not be changed.
+    #[error("{0}")]
+    Role(Box<Failure>),
     /// There is nothing to export.
     #[error("this workspace has no secrets yet: `producer secrets set NAME` sets one")]
     Nothing,
@@ -37,6 +48,18 @@ pub fn set_secret(workspace: &Workspace, name: &str, value: &SecretText) -> Resu
 /// [`SecretsFailure`] when the store cannot be read.
 pub fn list_secrets(workspace: &Workspace) -> Result<Vec<ListedSecret>, SecretsFailure> {
     Ok(workspace.secrets().list()?)
+}
+
+/// Gives the database role whose password the secret is a new one, on the server and in the store. Returns the role.
+///
+/// # Errors
+/// [`SecretsFailure`] when it is no such secret, or the server does not take it: the old password works then, and the next run, or
+/// the same command, ends what was begun.
+pub fn rotate_secret(workspace: &Workspace, name: &str) -> Result<String, SecretsFailure> {
+    let name = SecretName::parse(name).map_err(SecretFailure::from)?;
+    let _lock = workspace.lock(|| {})?;
+    let role = roles::rotate(workspace, &name).map_err(SecretsFailure::Role)?;
+    role.map(|role| role.to_string()).ok_or(SecretsFailure::NotARole(name))
 }
 
 /// Forgets a secret.

@@ -4,7 +4,9 @@ mod observed;
 pub mod permission;
 mod rules;
 
-pub use observed::{DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable};
+pub use observed::{
+    DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable,
+};
 pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
 
 use serde::{Deserialize, Serialize};

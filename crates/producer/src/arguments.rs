@@ -161,6 +161,13 @@ pub enum SecretsCommand {
         #[arg(long, value_enum, default_value_t = Listing::Text)]
         format: Listing,
     },
+    /// Give the database role whose password a secret is a new one, on the server and in the store.
+    Rotate {
+        /// The secret's name, from the list: `TASK/ROLE`.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Hand secrets out in clear, for a deployment.
     Export(Export),
     /// Forget a secret.

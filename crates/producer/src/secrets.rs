@@ -18,6 +18,10 @@ pub fn command(asked: &SecretsCommand) -> Ended {
         SecretsCommand::List { place, format } => {
             show::secrets(&orchestrator::list_secrets(&Workspace::new(&place.workspace))?, *format)?;
         }
+        SecretsCommand::Rotate { name, place } => {
+            let role = orchestrator::rotate_secret(&Workspace::new(&place.workspace), name)?;
+            eprintln!("the role `{role}` has a new password, on the server and as `{name}` in the store");
+        }
         SecretsCommand::Export(export) => hand_out(export)?,
         SecretsCommand::Remove { name, place } => {
             orchestrator::remove_secret(&Workspace::new(&place.workspace), name)?;

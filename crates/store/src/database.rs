@@ -4,7 +4,7 @@ use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
 use crate::{AppliedMigration, Location, Server, StoreError};
 use plan::Migration;
-use plan::database::ObservedTable;
+use plan::database::{DatabasePlace, ObservedTable};
 use std::path::PathBuf;
 use vocab::Engine;
 
@@ -24,6 +24,8 @@ pub struct Seen {
     pub tables: Vec<ObservedTable>,
     /// The migrations of the scope that was asked for.
     pub applied: Vec<AppliedMigration>,
+    /// What it is called there, where the engine has a name for it.
+    pub place: Option<DatabasePlace>,
     /// The engine's version, as responses show it: `sqlite_3.50`.
     pub version: String,
 }
@@ -59,7 +61,7 @@ impl Database {
                     true => SqliteStore::look(file, scope)?,
                     false => (Vec::new(), Vec::new()),
                 };
-                Ok(Seen { tables, applied, version: sqlite::version() })
+                Ok(Seen { tables, applied, place: None, version: sqlite::version() })
             }
         }
     }

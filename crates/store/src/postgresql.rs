@@ -2,6 +2,7 @@
 
 mod connect;
 mod inspect;
+mod roles;
 mod tls;
 mod trouble;
 mod value;
@@ -11,6 +12,7 @@ use crate::error::Trouble;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::{AppliedMigration, StoreError};
 use connect::{blocking, server_version};
+use plan::database::DatabasePlace;
 use plan::{Migration, Statement};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -32,6 +34,7 @@ impl Server {
             Ok(Seen {
                 tables: inspect::tables(&client).await?,
                 applied: applied(&client, scope).await?,
+                place: Some(place(&client).await?),
                 version: format!("postgresql_{version}"),
             })
         })
@@ -109,6 +112,14 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
   applied_at timestamp with time zone NOT NULL,
   PRIMARY KEY (scope, name)
 )";
+
+/// The schema is where new tables are made.
+async fn place(client: &Client) -> Result<DatabasePlace, StoreError> {
+    let row = client
+        .query_one("SELECT current_database()::text, COALESCE(current_schema()::text, ''), current_user::text", &[])
+        .await?;
+    Ok(DatabasePlace { database: row.try_get(0)?, schema: row.try_get(1)?, user: row.try_get(2)? })
+}
 
 async fn applied(client: &Client, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
     let there = client.query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[]).await?;

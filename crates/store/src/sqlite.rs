@@ -263,7 +263,19 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
   PRIMARY KEY (scope, name)
 ) STRICT";
 
+/// A new file is this user's alone, and so are those that SQLite puts beside it. Where it cannot be made SQLite says why.
+fn make_file(path: &Path) {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
+}
+
 fn connect(uri: &str, location: &Location) -> Result<Connection, StoreError> {
+    if let Location::File(path) = location {
+        make_file(path);
+    }
     let connection = Connection::open(uri)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);

@@ -2,15 +2,13 @@
 //! it may do is said for one schema of one database.
 
 use super::{quote, text};
-use crate::permission::PermissionProbe;
+use crate::permission::{LEDGER, PermissionProbe};
 use plan::database::Table;
 use plan::database::permission::{
     Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The ledger of migrations: part of a copy, and of nobody's business else.
-const LEDGER: &str = "schema_migrations";
 /// The schema that sessions look in without being told to.
 const USUAL_SCHEMA: &str = "public";
 
@@ -149,11 +147,7 @@ fn to_be_handed_over<'f>(
     found.owners.iter().filter(|(table, held_by)| is_ours(table) && *held_by != owner).collect()
 }
 
-pub fn differences(
-    permissions: &Permissions,
-    tables: &BTreeSet<String>,
-    found: &ObservedPermissions,
-) -> Vec<String> {
+pub fn differences(permissions: &Permissions, tables: &BTreeSet<String>, found: &ObservedPermissions) -> Vec<String> {
     let mut differences = Vec::new();
     for wanted in wanted(permissions, tables, found) {
         let Some(there) = found.roles.iter().find(|role| role.name == wanted.name) else {
@@ -224,11 +218,7 @@ fn itself(role: &Role, wanted: &ObservedRole, there: &ObservedRole) -> Vec<Permi
         None => {
             let mark = wanted.mark.as_deref().unwrap_or_default();
             statements.push(PermissionStatement {
-                sql: format!(
-                    "CREATE ROLE {name} {};\nCOMMENT ON ROLE {name} IS {}",
-                    login(wanted.may_log_in),
-                    text(mark)
-                ),
+                sql: format!("CREATE ROLE {name} {};\n{}", login(wanted.may_log_in), adopt(&wanted.name, mark)),
                 why: format!("{}: {}", wanted.name, role.why),
                 undo: format!("DROP ROLE {name}"),
             });
@@ -248,6 +238,10 @@ fn itself(role: &Role, wanted: &ObservedRole, there: &ObservedRole) -> Vec<Permi
         });
     }
     statements
+}
+
+pub fn adopt(role: &str, mark: &str) -> String {
+    format!("COMMENT ON ROLE {} IS {}", quote_any(role), text(mark))
 }
 
 fn memberships(wanted: &ObservedRole, there: &ObservedRole) -> Vec<PermissionStatement> {
@@ -278,18 +272,16 @@ fn ownership(
     let mut statements = Vec::new();
     if !found.acts_as.contains(&owner) {
         statements.push(PermissionStatement {
-            sql: format!("GRANT {name} TO CURRENT_USER"),
+            sql: format!("GRANT {name} TO {}", user(&found.user)),
             why: "whoever migrates by the connection acts as the owner".to_owned(),
-            undo: format!("REVOKE {name} FROM CURRENT_USER"),
+            undo: format!("REVOKE {name} FROM {}", user(&found.user)),
         });
     }
     // Before the tables change hands: the new owner must be allowed to make something there.
     let in_schema = Granted::Schema;
     let there = found.roles.iter().find(|role| role.name == owner);
     let has = |privilege: &str| {
-        there.is_some_and(|role| {
-            role.grants.iter().any(|grant| grant.on == in_schema && grant.privilege == privilege)
-        })
+        there.is_some_and(|role| role.grants.iter().any(|grant| grant.on == in_schema && grant.privilege == privilege))
     };
     if !has("CREATE") || !has("USAGE") {
         let schema = quote_any(&permissions.schema);
@@ -300,7 +292,7 @@ fn ownership(
         });
     }
     statements.extend(to_be_handed_over(permissions, tables, found).into_iter().map(|(table, held_by)| {
-        let (table, held_by) = (quote(table), quote_any(held_by));
+        let (table, held_by) = (quote(table), user(held_by));
         PermissionStatement {
             sql: format!("ALTER TABLE {table} OWNER TO {name}"),
             why: format!("{owner}: owns the tables, and cannot log in"),
@@ -321,7 +313,8 @@ fn changes(
     let revoked = there.difference(wanted);
     // What is granted anew has been taken with the right to hand it on.
     let taken: BTreeSet<(&Granted, &String)> = revoked.clone().map(|grant| (&grant.on, &grant.privilege)).collect();
-    let granted = wanted.iter().filter(|grant| !there.contains(grant) || taken.contains(&(&grant.on, &grant.privilege)));
+    let granted =
+        wanted.iter().filter(|grant| !there.contains(grant) || taken.contains(&(&grant.on, &grant.privilege)));
     // The owner's own were given before the tables changed hands.
     let granted = granted.filter(|grant| !(is_for_owner && grant.on == Granted::Schema));
     let name = role.name.as_str();
@@ -371,8 +364,7 @@ fn both_ways(permissions: &Permissions, role: &str, targets: &[&Granted], privil
         (format!("REVOKE {privileges} ON {on} FROM {role}"), format!("GRANT {privileges} ON {on} TO {role}"))
     };
     let future = |maker: &str, kind: &str| {
-        let maker = quote_any(maker);
-        let head = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {maker} IN SCHEMA {schema}");
+        let head = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {schema}", user(maker));
         (
             format!("{head} REVOKE {privileges} ON {kind} FROM {role}"),
             format!("{head} GRANT {privileges} ON {kind} TO {role}"),
@@ -399,7 +391,11 @@ fn both_ways(permissions: &Permissions, role: &str, targets: &[&Granted], privil
     }
 }
 
-fn session_settings(permissions: &Permissions, wanted: &ObservedRole, there: &ObservedRole) -> Vec<PermissionStatement> {
+fn session_settings(
+    permissions: &Permissions,
+    wanted: &ObservedRole,
+    there: &ObservedRole,
+) -> Vec<PermissionStatement> {
     let head = format!("ALTER ROLE {} IN DATABASE {}", quote(&wanted.name), quote_any(&permissions.database));
     let key = |setting: &String| setting.split('=').next().unwrap_or_default().to_owned();
     let set = |setting: &String| {
@@ -466,9 +462,8 @@ fn reach(permissions: &Permissions, role: &Role, tables: &[Table]) -> Option<Per
     let may_change_tables = owner_of(permissions, role).is_some();
     let row = |table: &Table| {
         let is_in_reach = role.tables.is_empty() || role.tables.contains(&table.name);
-        let is_let = |privilege: &str| {
-            is_in_reach && (may_change_tables || table_privileges(role.access).contains(&privilege))
-        };
+        let is_let =
+            |privilege: &str| is_in_reach && (may_change_tables || table_privileges(role.access).contains(&privilege));
         ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"]
             .map(|privilege| {
                 let is_let = if privilege == "TRUNCATE" { may_change_tables } else { is_let(privilege) };
@@ -490,9 +485,15 @@ fn reach(permissions: &Permissions, role: &Role, tables: &[Table]) -> Option<Per
     })
 }
 
+/// A user by name; without one whoever runs the statement.
+fn user(name: &str) -> String {
+    if name.is_empty() { "CURRENT_USER".to_owned() } else { quote_any(name) }
+}
+
 /// An identifier that nobody has checked.
 pub fn quote_any(name: &str) -> String {
     let begins = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
-    let is_plain = begins && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let is_plain =
+        begins && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if is_plain { quote(name) } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }

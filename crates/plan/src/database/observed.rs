@@ -21,6 +21,8 @@ pub struct DatabasePlace {
     pub database: String,
     /// The schema in which tables are made.
     pub schema: String,
+    /// Who connects.
+    pub user: String,
 }
 
 /// A table as the server describes it. Everything but the columns is sorted by name.

@@ -15,7 +15,11 @@ const USUAL_SCHEMA: &str = "public";
 const DEFAULTS: [(&str, Access, &str); 5] = [
     ("owner", Access::Owner, "owns the tables and cannot log in, so no password that leaks can drop one"),
     ("migrator", Access::Migrate, "becomes the owner when it logs in, for whoever changes the schema by hand"),
-    ("app", Access::ReadWrite, "reads, adds, changes and removes rows, for the application; it makes, drops and empties nothing"),
+    (
+        "app",
+        Access::ReadWrite,
+        "reads, adds, changes and removes rows, for the application; it makes, drops and empties nothing",
+    ),
     ("readonly", Access::ReadOnly, "reads rows, for reports and for people"),
     ("backup", Access::Backup, "reads all that a copy must have, and writes nothing"),
 ];
@@ -27,7 +31,7 @@ pub fn permissions(
     task_id: &TaskId,
     observed: &Observed,
 ) -> Permissions {
-    if !dialect::permission::has_roles(engine) {
+    if !engine.has_roles() {
         if let Some(role) = config.roles.first() {
             let message = format!("{engine} knows no roles");
             let help = "remove `roles`: whoever can open the file can read it, so its mode is the permission";
@@ -48,7 +52,8 @@ pub fn permissions(
     }
     decide(draft, &roles);
     let mark = format!("made by Integration Producer for task {task_id}, database {database}, schema {schema}");
-    Permissions { database, schema, mark, roles }
+    let user = observed.place.as_ref().map_or_else(String::new, |place| place.user.clone());
+    Permissions { database, schema, user, mark, roles }
 }
 
 /// Roles belong to the whole server, so their names say whose they are.

@@ -10,7 +10,8 @@ use std::str::FromStr;
 use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config};
-use vocab::Secret;
+use vocab::{RoleName, Secret};
+use zeroize::Zeroizing;
 
 /// How long a server may take to let us in, where its URL has no `connect_timeout`: to be reached, and then to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,6 +22,8 @@ const OLDEST: u16 = 14;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     url: Secret<String>,
+    /// Who connects, where it is not the one of the URL.
+    role: Option<(String, Secret<Zeroizing<String>>)>,
     tls: Tls,
     /// `db.example.com`, with the port where it is not the usual one.
     pub host: String,
@@ -52,7 +55,12 @@ impl Server {
         };
         let name =
             config.get_dbname().or(config.get_user()).ok_or_else(|| format!("{form}; the database is missing"))?;
-        Ok(Self { host, name: name.to_owned(), url: Secret::new(url), tls })
+        Ok(Self { host, name: name.to_owned(), url: Secret::new(url), role: None, tls })
+    }
+
+    /// The same database, for somebody else.
+    pub(crate) fn as_role(&self, role: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
+        Self { role: Some((role.to_string(), password.clone())), ..self.clone() }
     }
 
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.
@@ -72,6 +80,9 @@ impl Server {
 
     fn config(&self) -> Result<Config, StoreError> {
         let mut config = Config::from_str(self.url.expose()).map_err(|_| unreadable_url())?;
+        if let Some((user, password)) = &self.role {
+            config.user(user).password(password.expose().as_bytes());
+        }
         if config.get_application_name().is_none() {
             config.application_name("integration_producer");
         }
