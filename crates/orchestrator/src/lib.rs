@@ -6,6 +6,7 @@ mod base;
 mod database;
 mod failure;
 mod keys;
+mod knowledge;
 mod located;
 pub mod order;
 mod probe;

@@ -5,13 +5,13 @@
 use crate::base::{Standing, standing};
 use crate::database;
 use crate::failure::Failure;
+use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::serving::{routes, running_server};
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
 use apply::{FileOutcome, remove_stale, write_files};
-use catalog::Catalog;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plan::database::Connection;
@@ -303,8 +303,7 @@ fn identify(task: &Task, workspace: &Workspace) -> Result<TaskId, Stop> {
 }
 
 fn make_plan(task: &Task, task_id: TaskId, workspace: &Workspace, earlier: &[TaskPlan]) -> Result<Planned, Stop> {
-    let catalog =
-        Catalog::built_in().unwrap_or_else(|error| unreachable!("a test loads the built-in catalogue: {error}"));
+    let catalog = knowledge::of(workspace)?;
     let standing = standing(task, &task_id, workspace, earlier)?;
     let warnings = standing.warning.iter().cloned().collect();
     let observed = observe(workspace, &task_id, planner::database_of(task, standing.base.as_ref()), standing)?;
