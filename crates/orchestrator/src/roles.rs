@@ -19,9 +19,10 @@ const PHASE: Phase = Phase::SetupUserPermissions;
 const MADE_FOR: &str = "made by Integration Producer for task ";
 
 /// What became of the roles.
+#[derive(Default)]
 pub(crate) struct Settled {
     pub verification: Vec<Verification>,
-    pub warnings: Vec<String>,
+    pub warning: Option<String>,
     /// Whether anything was changed.
     pub changed: bool,
 }
@@ -35,7 +36,8 @@ struct NewPassword {
 }
 
 /// What keeps the roles from being brought about and can be known before anything is touched.
-pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &DatabaseTaskPlan) -> Result<(), Box<Failure>> {
+pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<(), Box<Failure>> {
+    let TaskPlan::Database(plan) = plan else { return Ok(()) };
     let place = database.place();
     let names = names(plan);
     let found = database.permissions(&names).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
@@ -63,12 +65,13 @@ fn names(plan: &DatabaseTaskPlan) -> Vec<RoleName> {
     plan.permissions.roles.iter().map(|role| role.name.clone()).collect()
 }
 
-/// Brings the roles about and tries them.
+/// Brings the roles about and tries them. An API makes none: what it makes is within reach of those of its database from the beginning.
 pub(crate) fn settle(
     workspace: &Workspace,
     database: &Database,
-    plan: &DatabaseTaskPlan,
+    plan: &TaskPlan,
 ) -> Result<Settled, Box<Failure>> {
+    let TaskPlan::Database(plan) = plan else { return Ok(Settled::default()) };
     let place = database.place();
     let failed = |error: &StoreError| Box::new(Failure::permissions(error, &place));
     let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
@@ -99,7 +102,7 @@ pub(crate) fn settle(
         verification.push(tried);
         changed |= was_mended;
     }
-    Ok(Settled { verification, warnings: Vec::new(), changed })
+    Ok(Settled { verification, warning: None, changed })
 }
 
 /// Gives the role whose password that secret is another one. The new one is in the store before the server hears of it, and the
@@ -134,7 +137,7 @@ pub(crate) fn rotate(workspace: &Workspace, name: &SecretName) -> Result<Option<
 
 /// The role whose generated password that secret is, with the task's plan.
 fn role_of(workspace: &Workspace, name: &SecretName) -> Result<Option<(DatabaseTaskPlan, RoleName)>, Box<Failure>> {
-    let failed = |failure| Box::new(Failure::workspace(&failure, &workspace.database_file()));
+    let failed = |failure| Box::new(Failure::workspace(&failure));
     for task_id in workspace.task_ids().map_err(failed)? {
         let active = workspace.active_plan(&task_id).map_err(failed)?;
         let Some(TaskPlan::Database(plan)) = active.map(|active| active.plan) else { continue };
@@ -160,7 +163,7 @@ fn without_roles(database: &Database) -> Settled {
         }
         Some(false) | None => Verification::of(PHASE, check, &[]),
     };
-    Settled { verification: vec![verification], warnings: Vec::new(), changed: false }
+    Settled { verification: vec![verification], warning: None, changed: false }
 }
 
 /// A role that nobody of this workspace has made is not taken over.
@@ -188,7 +191,7 @@ fn may_not(plan: &DatabaseTaskPlan, found: &ObservedPermissions, place: &str) ->
          somebody who may, or connect as one"
     );
     let verification = Verification::not_verified(PHASE, "database roles", format!("they were not made: {why}"));
-    Ok(Settled { verification: vec![verification], warnings: vec![warning], changed: false })
+    Ok(Settled { verification: vec![verification], warning: Some(warning), changed: false })
 }
 
 /// The passwords that the server does not have yet. Each is in the store before the server hears of it.
