@@ -377,6 +377,17 @@ impl Failure {
         }
     }
 
+    /// Passwords and rows would travel in clear.
+    pub(crate) fn not_encrypted(environment: &str, place: &str) -> Self {
+        let message = format!("a {environment} database on another machine is connected to without encryption");
+        let hint = "add `?sslmode=verify-full` to `connection`, with `sslrootcert=FILE` where the authority is your own, or at the least \
+             `?sslmode=require`; `docs/database-connections.md` says more";
+        Self {
+            place: Some(place.to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "encryption_required", message, hint)
+        }
+    }
+
     /// A role of the plan's name is there, and nobody of this workspace has made it.
     pub(crate) fn role_taken(role: &str, way: &str, place: &str) -> Self {
         let message = format!("the server has a role `{role}` that this task did not make");

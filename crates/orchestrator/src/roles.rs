@@ -7,14 +7,16 @@ use crate::response::Verification;
 use crate::run::now;
 use crate::workspace::Workspace;
 use dialect::permission;
-use plan::database::permission::{Login, ObservedPermissions, Role, RoleOrigin};
+use plan::database::permission::{Access, Login, ObservedPermissions, Role, RoleOrigin};
 use plan::{DatabaseTaskPlan, Phase, TaskPlan};
 use secrets::{SecretFailure, SecretName, SecretText, generate_password, secret};
 use store::permission::Tried;
 use store::{Database, StoreError, Trouble};
-use vocab::RoleName;
+use vocab::{RoleName, TaskId};
 
 const PHASE: Phase = Phase::SetupUserPermissions;
+/// Where data may travel in clear.
+const DEVELOPMENT: &str = "development";
 /// What stands before the task in what a role says about itself.
 const MADE_FOR: &str = "made by Integration Producer for task ";
 
@@ -39,6 +41,9 @@ struct NewPassword {
 pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<(), Box<Failure>> {
     let TaskPlan::Database(plan) = plan else { return Ok(()) };
     let place = database.place();
+    if plan.environment != DEVELOPMENT && database.may_be_overheard() {
+        return Err(Box::new(Failure::not_encrypted(&plan.environment, &place)));
+    }
     let names = names(plan);
     let found = database.permissions(&names).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
     let Some(found) = found else { return Ok(()) };
@@ -66,11 +71,7 @@ fn names(plan: &DatabaseTaskPlan) -> Vec<RoleName> {
 }
 
 /// Brings the roles about and tries them. An API makes none: what it makes is within reach of those of its database from the beginning.
-pub(crate) fn settle(
-    workspace: &Workspace,
-    database: &Database,
-    plan: &TaskPlan,
-) -> Result<Settled, Box<Failure>> {
+pub(crate) fn settle(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<Settled, Box<Failure>> {
     let TaskPlan::Database(plan) = plan else { return Ok(Settled::default()) };
     let place = database.place();
     let failed = |error: &StoreError| Box::new(Failure::permissions(error, &place));
@@ -273,14 +274,18 @@ fn password(
         }
         Login::Environment(name) => match std::env::var(name).ok().filter(|value| !value.is_empty()) {
             Some(value) => Ok(secret(value)),
-            None => Err(Box::new(Failure::no_variable(name))),
+            None => Err(Box::new(Failure { place: place_of_roles(), ..Failure::no_variable(name) })),
         },
         Login::Secret(name) => {
             let parsed = SecretName::parse(name).map_err(|error| failed(error.into()))?;
             let value = workspace.secrets().get(&parsed).map_err(failed)?;
-            value.ok_or_else(|| Box::new(Failure::no_secret(name)))
+            value.ok_or_else(|| Box::new(Failure { place: place_of_roles(), ..Failure::no_secret(name) }))
         }
     }
+}
+
+fn place_of_roles() -> Option<String> {
+    Some("database_config.roles".to_owned())
 }
 
 /// Connects as the role and tries what it may and may not. A password that the server does not know is set again, once; whether
@@ -356,4 +361,24 @@ fn told(probes: &[permission::PermissionProbe]) -> String {
 
 fn store_failure(workspace: &Workspace, failure: &SecretFailure) -> Box<Failure> {
     Box::new(Failure::secrets(failure, &workspace.secrets().file()))
+}
+
+/// The application's role of a database task, with its password; `None` where no run has made one.
+pub(crate) fn application(workspace: &Workspace, task_id: &TaskId) -> Result<Option<(RoleName, SecretText)>, Box<Failure>> {
+    let active = workspace.active_plan(task_id).map_err(|failure| Box::new(Failure::workspace(&failure)))?;
+    let Some(TaskPlan::Database(plan)) = active.map(|active| active.plan) else { return Ok(None) };
+    let is_meant = |role: &&Role| role.access == Access::ReadWrite && role.tables.is_empty();
+    let Some(role) = plan.permissions.roles.iter().find(is_meant) else { return Ok(None) };
+    let password = match &role.login {
+        Login::Never => None,
+        Login::Generated => {
+            let name = SecretName::of_role(task_id.as_str(), role.name.as_str()).map_err(SecretFailure::from);
+            let value = name.and_then(|name| workspace.secrets().get(&name));
+            value.map_err(|failure| store_failure(workspace, &failure))?
+        }
+        Login::Environment(_) | Login::Secret(_) => {
+            Some(password(workspace, &plan, role, &ObservedPermissions::default(), "")?)
+        }
+    };
+    Ok(password.map(|password| (role.name.clone(), password)))
 }

@@ -5,7 +5,8 @@ pub mod permission;
 mod rules;
 
 pub use observed::{
-    Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable,
+    Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,
+    ObservedTable,
 };
 pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
 

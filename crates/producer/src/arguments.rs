@@ -189,6 +189,9 @@ pub enum SecretsCommand {
 pub struct Export {
     /// The secrets, by name. [default: all of them]
     pub names: Vec<String>,
+    /// What the deployment of a task needs instead: `DATABASE_URL`, with the application's role and its password.
+    #[arg(long = "for", value_name = "TASK", conflicts_with = "names")]
+    pub deployment: Option<String>,
     /// The file that gets them; only this user may read it.
     #[arg(long, value_name = "FILE", group = "target")]
     pub to: Option<PathBuf>,

@@ -69,6 +69,15 @@ impl Database {
         }
     }
 
+    /// Whether what is said to it may leave the machine without encryption.
+    #[must_use]
+    pub fn may_be_overheard(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::PostgreSql(server) => server.may_be_overheard(),
+        }
+    }
+
     /// Whether others on the machine can read its file. `None`: it is no file.
     #[must_use]
     pub fn is_open_to_others(&self) -> Option<bool> {

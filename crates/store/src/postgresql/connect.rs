@@ -6,6 +6,7 @@ use super::trouble::not_connected;
 use crate::StoreError;
 use crate::error::Trouble;
 use std::future::Future;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
@@ -61,6 +62,21 @@ impl Server {
     /// The same database, for somebody else.
     pub(crate) fn as_role(&self, role: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
         Self { role: Some((role.to_string(), password.clone())), ..self.clone() }
+    }
+
+    /// Whether what is said may leave the machine without encryption.
+    pub(crate) fn may_be_overheard(&self) -> bool {
+        let Ok(config) = self.config() else { return true };
+        let is_here = |host: &Host| match host {
+            Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        };
+        let stays_here = match config.get_hostaddrs() {
+            [] => config.get_hosts().iter().all(is_here),
+            addresses => addresses.iter().all(IpAddr::is_loopback),
+        };
+        !stays_here && config.get_ssl_mode() != SslMode::Require
     }
 
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.

@@ -180,8 +180,9 @@ fn what_was_granted_or_taken_by_hand_is_mended() {
         format!("DROP OWNED BY {readonly}; DROP ROLE {readonly}"),
     ] {
         home.execute(&change);
-        home.must_change(&workspace, &change);
+        assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], true, "{change}");
     }
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
     home.as_role(&workspace, "app", A_USER).unwrap();
     // What is nobody's business here is left alone.
     home.execute(&format!(
@@ -198,16 +199,23 @@ fn a_password_is_rotated_and_an_interruption_loses_nothing() {
     let (app, other) = (home.role("app"), home.role("away"));
     let name = format!("shop/{app}");
     let first = password(&workspace, &app);
-    end(&mut workspace.command(&["secrets", "rotate", &name])).must_end_with(0);
+    let rotate = || end(workspace.command(&["secrets", "rotate", &name]).env("SHOP_URL", home.admin_url()));
+    rotate().must_end_with(0);
     let second = password(&workspace, &app);
     assert_ne!(first, second);
     assert!(psql(&home.url(&app, &first), "SELECT 1").unwrap_err().contains("authentication failed"));
     home.as_role(&workspace, "app", "SELECT 1").unwrap();
     assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
 
+    // What a deployment gets reaches the database with the application's role.
+    let mut export = workspace.command(&["secrets", "export", "--for", "shop", "--stdout"]);
+    let exported = end(export.env("SHOP_URL", home.admin_url())).must_end_with(0).stdout;
+    let url = exported.trim_end().strip_prefix("DATABASE_URL=").unwrap();
+    assert_eq!(psql(url, "SELECT current_user").unwrap(), format!("{app}\n"));
+
     // The server does not take the new one: the old one is good, and what was begun is ended by the next run.
     home.execute(&format!("ALTER ROLE {app} RENAME TO {other}"));
-    end(&mut workspace.command(&["secrets", "rotate", &name])).must_end_with(1);
+    rotate().must_end_with(1);
     assert_eq!(password(&workspace, &app), second);
     let listed = end(&mut workspace.command(&["secrets", "list"])).must_end_with(0).stdout;
     assert!(listed.lines().any(|line| line.contains(&name) && line.contains("a rotation is to be ended")), "{listed}");
@@ -250,8 +258,11 @@ fn roles_of_the_task_get_the_tables_and_the_passwords_it_says() {
     let Some(home) = Home::new("stated") else { return };
     let workspace = Workspace::new();
     let roles = "    roles:\n      - { name: reporting, access: read_only, tables: [products], password: \"${env:REPORTING_PASSWORD}\" }\n      - { name: clerk, access: read_write, tables: [orders], password: \"${secret:CLERK}\" }\n";
-    let asked = home.run(&workspace, roles).must_end_with(1).response();
-    assert_eq!(asked["error"]["code"], "secret_missing", "{asked}");
+    let asked = home.run(&workspace, roles).must_end_with(3).response();
+    assert_eq!(
+        (&asked["error"]["code"], &asked["error"]["place"]),
+        (&"secret_missing".into(), &"database_config.roles".into())
+    );
     end_with_input(&mut workspace.command(&["secrets", "set", "CLERK"]), "p@ss/w:rd#1").must_end_with(0);
     let checks = verified(&home.run(&workspace, roles).must_end_with(0).response());
     assert_eq!(checks.len(), 8, "{checks:?}");
