@@ -82,4 +82,5 @@ impl DraftTable {
 }
 
 /// Tables that the producer and its APIs make for themselves.
-const OWN_TABLES: [&str; 4] = ["schema_migrations", "outbox_events", "api_keys", "idempotency_answers"];
+const OWN_TABLES: [&str; 5] =
+    ["schema_migrations", "schema_migration_steps", "outbox_events", "api_keys", "idempotency_answers"];
