@@ -4,12 +4,16 @@ mod connect;
 mod inspect;
 mod migrate;
 mod rehearse;
+mod tls;
+mod trouble;
 mod value;
 
 use crate::StoreError;
 use crate::database::Seen;
-use connect::{blocking, said, server_version};
+use crate::error::Trouble;
+use connect::{blocking, server_version};
 use tokio_postgres::error::SqlState;
+use trouble::said;
 
 pub use connect::Server;
 
@@ -33,6 +37,7 @@ impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
             Some(&SqlState::UNIQUE_VIOLATION) => Self::Conflict,
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::NotConnected(Trouble::ReadOnly, said(&error)),
             Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED | SqlState::ADMIN_SHUTDOWN)) => {
                 Self::Unavailable(said(&error))
             }
