@@ -5,6 +5,7 @@
 mod database;
 mod failure;
 mod keys;
+mod knowledge;
 mod located;
 pub mod order;
 mod probe;

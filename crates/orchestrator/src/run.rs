@@ -4,13 +4,13 @@
 
 use crate::database;
 use crate::failure::Failure;
+use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::serving::{routes, running_server};
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
 use apply::{FileOutcome, migrate, remove_stale, write_files};
-use catalog::Catalog;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plan::database::Connection;
@@ -243,8 +243,7 @@ async fn carry_out(
 }
 
 fn make_plan(task: &Task, workspace: &Workspace) -> Result<Planned, Stop> {
-    let catalog =
-        Catalog::built_in().unwrap_or_else(|error| unreachable!("a test loads the built-in catalogue: {error}"));
+    let catalog = knowledge::of(workspace)?;
     let task_hash = sha256_hex(task.text.as_bytes());
     let task_id = match &task.task_id {
         Some(id) => id.clone(),

@@ -19,6 +19,7 @@ mod keys;
 mod lists;
 mod manners;
 mod monitoring;
+mod own_entities;
 mod progress;
 mod raw;
 mod reading;
