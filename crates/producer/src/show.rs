@@ -85,6 +85,13 @@ pub fn diagnostics_of<'a>(sources: impl Iterator<Item = &'a Source> + Clone, all
     }
 }
 
+/// What goes with a plan that somebody should know.
+pub fn warnings(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
 /// All tasks, a line each.
 pub fn statuses(tasks: &[TaskStatus], format: Listing) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();

@@ -28,6 +28,7 @@ mod reference_page;
 mod refused;
 mod run;
 mod secrets;
+mod standing;
 mod status;
 mod typed_client;
 mod values;

@@ -17,6 +17,14 @@ pub fn tables(connection: &Connection) -> Result<Vec<ObservedTable>, StoreError>
     names.into_iter().map(|name| table(connection, name)).collect()
 }
 
+/// Whether there is such a table.
+pub fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {
+    let found = connection
+        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", [name], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
+}
+
 /// Those of the tables that hold rows.
 pub fn filled(connection: &Connection, tables: &[ObservedTable]) -> Result<Vec<String>, StoreError> {
     let mut filled = Vec::new();

@@ -1,6 +1,7 @@
 //! Migrating a SQLite database: migrations come in, each is applied whole or not at all and noted in the ledger, or all are taken
 //! back together. SQLite's write lock keeps others away, and dies with whoever holds it.
 
+use super::inspect;
 use crate::{AppliedMigration, StoreError};
 use plan::database::{Execution, Undo};
 use plan::{Migration, Statement};
@@ -156,7 +157,7 @@ fn recorded(connection: &Connection, scope: &str, migration: &Migration) -> Resu
 
 /// The migrations that the ledger has.
 pub fn applied(connection: &Connection, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
-    if !has_table(connection, "schema_migrations")? {
+    if !inspect::has_table(connection, "schema_migrations")? {
         return Ok(Vec::new());
     }
     let mut statement =
@@ -174,13 +175,6 @@ pub fn is_superfluous(connection: &Connection, statement: &Statement) -> Result<
             [there.table.as_str(), there.column.as_str()],
             |_| Ok(()),
         )
-        .optional()?;
-    Ok(found.is_some())
-}
-
-fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {
-    let found = connection
-        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", [name], |_| Ok(()))
         .optional()?;
     Ok(found.is_some())
 }
