@@ -50,7 +50,7 @@ pub fn statements(
 #[must_use]
 pub fn script(engine: Engine, permissions: &Permissions, tables: &[Table]) -> Vec<PermissionStatement> {
     let whoever = permissions.user.clone();
-    let there = tables.iter().map(|table| table.name.to_string()).chain([LEDGER.to_owned()]);
+    let there = tables.iter().map(|table| table.name.to_string()).chain([LEDGERS[0].to_owned()]);
     let found = ObservedPermissions {
         user: whoever.clone(),
         may_administer_database: true,
@@ -92,8 +92,8 @@ pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role:
     }
 }
 
-/// The ledger of migrations: part of a copy, and of nobody's business else.
-pub(crate) const LEDGER: &str = "schema_migrations";
+/// The ledgers of migrations: part of a copy, and of nobody's business else.
+pub(crate) const LEDGERS: [&str; 2] = ["schema_migrations", "schema_migration_steps"];
 
 /// Tables that APIs on the database bring with them.
 const OWN_TABLES: [&str; 3] = ["api_keys", "idempotency_answers", "outbox_events"];

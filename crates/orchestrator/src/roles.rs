@@ -137,7 +137,7 @@ pub(crate) fn rotate(workspace: &Workspace, name: &SecretName) -> Result<Option<
 }
 
 /// The role whose generated password that secret is, with the task's plan.
-fn role_of(workspace: &Workspace, name: &SecretName) -> Result<Option<(DatabaseTaskPlan, RoleName)>, Box<Failure>> {
+fn role_of(workspace: &Workspace, name: &SecretName) -> Result<Option<(Box<DatabaseTaskPlan>, RoleName)>, Box<Failure>> {
     let failed = |failure| Box::new(Failure::workspace(&failure));
     for task_id in workspace.task_ids().map_err(failed)? {
         let active = workspace.active_plan(&task_id).map_err(failed)?;

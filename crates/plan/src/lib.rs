@@ -38,7 +38,7 @@ pub enum TaskPlan {
     /// Of `setup_api`.
     Api(Box<Plan>),
     /// Of `configure_database`.
-    Database(DatabaseTaskPlan),
+    Database(Box<DatabaseTaskPlan>),
 }
 
 impl TaskPlan {

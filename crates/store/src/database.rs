@@ -26,6 +26,8 @@ pub struct Seen {
     pub applied: Vec<AppliedMigration>,
     /// What it is called there, where the engine has a name for it.
     pub place: Option<DatabasePlace>,
+    /// Those of the tables that may hold rows, by name.
+    pub filled: Vec<String>,
     /// The engine's version, as responses show it: `sqlite_3.50`.
     pub version: String,
 }
@@ -56,13 +58,10 @@ impl Database {
     pub fn look(&self, scope: &str) -> Result<Seen, StoreError> {
         match self {
             Self::PostgreSql(server) => server.look(scope),
-            Self::Sqlite(file) => {
-                let (tables, applied) = match file.exists() {
-                    true => SqliteStore::look(file, scope)?,
-                    false => (Vec::new(), Vec::new()),
-                };
-                Ok(Seen { tables, applied, place: None, version: sqlite::version() })
-            }
+            Self::Sqlite(file) => match file.exists() {
+                true => SqliteStore::look(file, scope),
+                false => Ok(Seen { version: sqlite::version(), ..Seen::default() }),
+            },
         }
     }
 
@@ -87,6 +86,18 @@ impl Database {
             Self::PostgreSql(_) => {
                 Err(StoreError::Refused("this producer does not serve APIs from PostgreSQL yet".to_owned()))
             }
+        }
+    }
+
+    /// Takes back, the last first, those of the migrations that the ledger has. Returns their names.
+    ///
+    /// # Errors
+    /// [`StoreError::MigrationChanged`] when one of them was applied with another content, [`StoreError`] when a statement fails;
+    /// what it belongs to is as it was.
+    pub fn undo(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::PostgreSql(server) => server.undo(scope, migrations, now),
+            Self::Sqlite(file) => SqliteStore::open(&Location::File(file.clone()))?.undo(scope, migrations, now),
         }
     }
 

@@ -2,7 +2,7 @@
 //! it may do is said for one schema of one database.
 
 use super::{quote, text};
-use crate::permission::{LEDGER, PermissionProbe};
+use crate::permission::{LEDGERS, PermissionProbe};
 use plan::database::Table;
 use plan::database::permission::{
     Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
@@ -88,7 +88,9 @@ fn grants(
     }
     tables.iter().for_each(|table| grant(Granted::Table(table.clone()), on_tables));
     if role.access == Access::Backup {
-        grant(Granted::Table(LEDGER.to_owned()), on_tables);
+        let there = found.owners.iter().map(|(table, _)| table).filter(|table| LEDGERS.contains(&table.as_str()));
+        there.for_each(|table| grant(Granted::Table(table.clone()), on_tables));
+        found.sequences.iter().for_each(|sequence| grant(Granted::Sequence(sequence.clone()), on_tables));
     }
     for maker in makers(permissions, found) {
         grant(Granted::FutureTables(maker.clone()), on_tables);
@@ -118,6 +120,7 @@ fn makers(permissions: &Permissions, found: &ObservedPermissions) -> BTreeSet<St
 /// What was found, without that which is nobody's business here: tables of others, and what owners may do by themselves.
 fn regarded(
     found: &ObservedRole,
+    wanted: &ObservedRole,
     permissions: &Permissions,
     tables: &BTreeSet<String>,
     all: &ObservedPermissions,
@@ -127,8 +130,10 @@ fn regarded(
     let is_regarded = |grant: &&Grant| match &grant.on {
         Granted::Database => all.may_administer_database,
         Granted::Schema => true,
-        Granted::Table(table) => (tables.contains(table) || table == LEDGER) && !is_own(table),
+        Granted::Table(table) => (tables.contains(table) || LEDGERS.contains(&table.as_str())) && !is_own(table),
         Granted::Column(table, _) => tables.contains(table) && !is_own(table),
+        // Whoever makes one has said who may use it.
+        Granted::Sequence(_) => wanted.grants.contains(grant),
         Granted::FutureTables(maker) | Granted::FutureSequences(maker) => {
             makers.contains(maker) && *maker != found.name
         }
@@ -143,7 +148,7 @@ fn to_be_handed_over<'f>(
     found: &'f ObservedPermissions,
 ) -> Vec<&'f (String, String)> {
     let Some(owner) = owner(permissions) else { return Vec::new() };
-    let is_ours = |table: &String| tables.contains(table) || table == LEDGER;
+    let is_ours = |table: &String| tables.contains(table) || LEDGERS.contains(&table.as_str());
     found.owners.iter().filter(|(table, held_by)| is_ours(table) && *held_by != owner).collect()
 }
 
@@ -154,7 +159,7 @@ pub fn differences(permissions: &Permissions, tables: &BTreeSet<String>, found: 
             differences.push(format!("role `{}` is missing", wanted.name));
             continue;
         };
-        let there = ObservedRole { grants: regarded(there, permissions, tables, found), ..there.clone() };
+        let there = ObservedRole { grants: regarded(there, &wanted, permissions, tables, found), ..there.clone() };
         differences.extend(wanted.differences(&there).iter().map(|how| format!("role `{}` {how}", wanted.name)));
     }
     for (table, held_by) in to_be_handed_over(permissions, tables, found) {
@@ -179,7 +184,7 @@ pub fn statements(
             let there = found.roles.iter().find(|there| there.name == wanted.name);
             let there = there.map_or_else(
                 || nothing(wanted),
-                |there| ObservedRole { grants: regarded(there, permissions, tables, found), ..there.clone() },
+                |there| ObservedRole { grants: regarded(there, wanted, permissions, tables, found), ..there.clone() },
             );
             (role, wanted, there)
         })
@@ -339,6 +344,7 @@ fn together<'g>(grants: impl Iterator<Item = &'g Grant>) -> Vec<(Vec<&'g Granted
             Granted::Database
             | Granted::Schema
             | Granted::Table(_)
+            | Granted::Sequence(_)
             | Granted::FutureTables(_)
             | Granted::FutureSequences(_) => grant.privilege.clone(),
         };
@@ -375,6 +381,7 @@ fn both_ways(permissions: &Permissions, role: &str, targets: &[&Granted], privil
         [Granted::Database, ..] => plain(format!("DATABASE {}", quote_any(&permissions.database))),
         [Granted::Schema, ..] => plain(format!("SCHEMA {schema}")),
         [Granted::Column(table, _), ..] => plain(quote(table)),
+        [Granted::Sequence(sequence), ..] => plain(format!("SEQUENCE {}", quote_any(sequence))),
         [Granted::FutureTables(maker), ..] => future(maker, "TABLES"),
         [Granted::FutureSequences(maker), ..] => future(maker, "SEQUENCES"),
         [Granted::Table(_), ..] => {
@@ -382,6 +389,7 @@ fn both_ways(permissions: &Permissions, role: &str, targets: &[&Granted], privil
                 Granted::Table(table) => Some(quote(table)),
                 Granted::Database
                 | Granted::Schema
+                | Granted::Sequence(_)
                 | Granted::Column(..)
                 | Granted::FutureTables(_)
                 | Granted::FutureSequences(_) => None,

@@ -103,6 +103,8 @@ pub struct ObservedPermissions {
     pub roles: Vec<ObservedRole>,
     /// The tables of the schema with their owners, by name.
     pub owners: Vec<(String, String)>,
+    /// The sequences of the schema, by name.
+    pub sequences: Vec<String>,
     /// What everybody may do with the schema.
     pub everybody: BTreeSet<Grant>,
 }
@@ -146,6 +148,8 @@ pub enum Granted {
     Schema,
     /// A table of it.
     Table(String),
+    /// A sequence of it.
+    Sequence(String),
     /// A column of a table.
     Column(String, String),
     /// Tables that somebody will make.
@@ -160,6 +164,7 @@ impl fmt::Display for Granted {
             Self::Database => formatter.write_str("the database"),
             Self::Schema => formatter.write_str("the schema"),
             Self::Table(table) => write!(formatter, "table `{table}`"),
+            Self::Sequence(sequence) => write!(formatter, "sequence `{sequence}`"),
             Self::Column(table, column) => write!(formatter, "column `{table}.{column}`"),
             Self::FutureTables(maker) => write!(formatter, "tables that `{maker}` will make"),
             Self::FutureSequences(maker) => write!(formatter, "sequences that `{maker}` will make"),

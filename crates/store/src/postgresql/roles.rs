@@ -2,8 +2,8 @@
 //! A password leaves this machine only as what the server keeps of it.
 
 use super::connect::{Server, blocking};
+use super::migrate::begin;
 use super::trouble::said;
-use super::{LOCK, LOCK_TIMEOUT};
 use crate::StoreError;
 use crate::permission::Tried;
 use dialect::permission::PermissionProbe;
@@ -34,9 +34,8 @@ impl Server {
     ) -> Result<(), StoreError> {
         blocking(async {
             let mut client = self.connect().await?;
+            begin(&client).await?;
             let transaction = client.transaction().await?;
-            transaction.batch_execute(LOCK_TIMEOUT).await?;
-            transaction.batch_execute(LOCK).await?;
             for statement in statements {
                 transaction.batch_execute(&statement.sql).await?;
             }
@@ -107,6 +106,9 @@ async fn observe(client: &Client, names: &[&str]) -> Result<ObservedPermissions,
     for row in client.query(OWNERS, &[]).await? {
         found.owners.push((row.try_get(0)?, row.try_get(1)?));
     }
+    for row in client.query(SEQUENCES, &[]).await? {
+        found.sequences.push(row.try_get(0)?);
+    }
     for row in client.query(EVERYBODY, &[]).await? {
         let (on, may_be_handed_on) = (Granted::Schema, row.try_get(1)?);
         found.everybody.insert(Grant { on, privilege: row.try_get(0)?, may_be_handed_on });
@@ -135,6 +137,7 @@ fn grant(row: &Row) -> Result<Option<Grant>, StoreError> {
         "schema" => Granted::Schema,
         "table" => Granted::Table(first),
         "column" => Granted::Column(first, second),
+        "sequence" => Granted::Sequence(first),
         "future tables" => Granted::FutureTables(first),
         "future sequences" => Granted::FutureSequences(first),
         _ => return Ok(None),
@@ -172,6 +175,10 @@ FROM (
   FROM pg_class c, aclexplode(c.relacl) x
   WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
   UNION ALL
+  SELECT 'sequence', c.relname::text, '', x.grantee, x.privilege_type, x.is_grantable
+  FROM pg_class c, aclexplode(c.relacl) x
+  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'S'
+  UNION ALL
   SELECT 'column', c.relname::text, a.attname::text, x.grantee, x.privilege_type, x.is_grantable
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped, aclexplode(a.attacl) x
   WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
@@ -185,6 +192,9 @@ WHERE r.rolname = ANY($1)";
 
 const OWNERS: &str = "SELECT c.relname::text, pg_get_userbyid(c.relowner)::text FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname";
+
+const SEQUENCES: &str = "SELECT c.relname::text FROM pg_class c
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'S' ORDER BY c.relname";
 
 const EVERYBODY: &str = "SELECT x.privilege_type, x.is_grantable FROM pg_namespace n, aclexplode(n.nspacl) x
 WHERE n.oid = current_schema()::regnamespace AND x.grantee = 0 AND x.privilege_type = 'CREATE'";
