@@ -55,7 +55,10 @@ pub(crate) fn url_for(
 }
 
 /// The text of the parts, or what must be known to have it.
-fn text(workspace: &Workspace, parts: &[LocationPart]) -> Result<Result<Zeroizing<String>, Box<Failure>>, Box<Failure>> {
+fn text(
+    workspace: &Workspace,
+    parts: &[LocationPart],
+) -> Result<Result<Zeroizing<String>, Box<Failure>>, Box<Failure>> {
     let mut text = Zeroizing::new(String::new());
     for (index, part) in parts.iter().enumerate() {
         let value = match part {

@@ -137,7 +137,10 @@ pub(crate) fn rotate(workspace: &Workspace, name: &SecretName) -> Result<Option<
 }
 
 /// The role whose generated password that secret is, with the task's plan.
-fn role_of(workspace: &Workspace, name: &SecretName) -> Result<Option<(Box<DatabaseTaskPlan>, RoleName)>, Box<Failure>> {
+fn role_of(
+    workspace: &Workspace,
+    name: &SecretName,
+) -> Result<Option<(Box<DatabaseTaskPlan>, RoleName)>, Box<Failure>> {
     let failed = |failure| Box::new(Failure::workspace(&failure));
     for task_id in workspace.task_ids().map_err(failed)? {
         let active = workspace.active_plan(&task_id).map_err(failed)?;
@@ -364,7 +367,10 @@ fn store_failure(workspace: &Workspace, failure: &SecretFailure) -> Box<Failure>
 }
 
 /// The application's role of a database task, with its password; `None` where no run has made one.
-pub(crate) fn application(workspace: &Workspace, task_id: &TaskId) -> Result<Option<(RoleName, SecretText)>, Box<Failure>> {
+pub(crate) fn application(
+    workspace: &Workspace,
+    task_id: &TaskId,
+) -> Result<Option<(RoleName, SecretText)>, Box<Failure>> {
     let active = workspace.active_plan(task_id).map_err(|failure| Box::new(Failure::workspace(&failure)))?;
     let Some(TaskPlan::Database(plan)) = active.map(|active| active.plan) else { return Ok(None) };
     let is_meant = |role: &&Role| role.access == Access::ReadWrite && role.tables.is_empty();

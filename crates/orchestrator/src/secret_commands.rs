@@ -6,9 +6,9 @@ use crate::located::url_for;
 use crate::roles;
 use crate::run::now;
 use crate::workspace::{Workspace, WorkspaceFailure};
+use plan::TaskPlan;
 use secrets::export::{self, ExportForm};
 use secrets::{ListedSecret, SecretFailure, SecretName, SecretText};
-use plan::TaskPlan;
 use std::path::Path;
 use vocab::TaskId;
 

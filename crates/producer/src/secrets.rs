@@ -41,7 +41,13 @@ fn hand_out(export: &Export) -> Result<(), Box<dyn std::error::Error>> {
         ExportFormat::Json => ExportForm::Json,
     };
     let workspace = Workspace::new(&export.place.workspace);
-    match orchestrator::export_secrets(&workspace, &export.names, export.deployment.as_deref(), form, export.to.as_deref())? {
+    match orchestrator::export_secrets(
+        &workspace,
+        &export.names,
+        export.deployment.as_deref(),
+        form,
+        export.to.as_deref(),
+    )? {
         Some(text) => io::stdout().lock().write_all(text.expose().as_bytes())?,
         None => eprintln!("written, in clear, for this user alone: remove the file when it has done its work"),
     }

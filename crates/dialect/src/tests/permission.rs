@@ -148,5 +148,6 @@ fn what_is_as_wanted_needs_no_statement_and_each_change_is_taken_back() {
         everybody may CREATE the schema
           REVOKE CREATE ON SCHEMA public FROM PUBLIC;
             undo GRANT CREATE ON SCHEMA public TO PUBLIC
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
