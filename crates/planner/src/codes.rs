@@ -52,4 +52,6 @@ codes! {
     CANNOT_HOLD = "IP232";
     /// A name that something else has.
     NAME_TAKEN = "IP233";
+    /// More than the engine can hold.
+    ENGINE_LIMIT = "IP234";
 }

@@ -2,7 +2,7 @@
 
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
-use crate::{AppliedMigration, Location, Server, StoreError};
+use crate::{AppliedMigration, Location, MySqlServer, Server, StoreError};
 use plan::Migration;
 use plan::database::ObservedTable;
 use std::path::PathBuf;
@@ -15,6 +15,8 @@ pub enum Database {
     Sqlite(PathBuf),
     /// A PostgreSQL database that exists.
     PostgreSql(Server),
+    /// A MySQL or MariaDB database that exists.
+    MySql(MySqlServer),
 }
 
 /// What a database was seen to hold.
@@ -36,6 +38,7 @@ impl Database {
     pub fn parse(engine: Engine, text: &str, beside: impl FnOnce(&str) -> PathBuf) -> Result<Self, String> {
         match engine {
             Engine::PostgreSql => Server::parse(text).map(Self::PostgreSql),
+            Engine::MySql => MySqlServer::parse(text).map(Self::MySql),
             Engine::Sqlite => {
                 let path = text.strip_prefix("sqlite:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
                 let path = path.strip_prefix("//").unwrap_or(path);
@@ -54,6 +57,7 @@ impl Database {
     pub fn look(&self, scope: &str) -> Result<Seen, StoreError> {
         match self {
             Self::PostgreSql(server) => server.look(scope),
+            Self::MySql(server) => server.look(scope),
             Self::Sqlite(file) => {
                 let (tables, applied) = match file.exists() {
                     true => SqliteStore::look(file, scope)?,
@@ -71,6 +75,7 @@ impl Database {
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
         match self {
             Self::PostgreSql(server) => server.migrate(scope, migrations, now),
+            Self::MySql(server) => server.migrate(scope, migrations, now),
             Self::Sqlite(file) => {
                 if let Some(folder) = file.parent() {
                     std::fs::create_dir_all(folder)
@@ -90,6 +95,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => sqlite::rehearse(&statements, attempts),
             Self::PostgreSql(server) => server.rehearse(&statements, attempts),
+            Self::MySql(server) => server.rehearse(&statements, attempts),
         }
     }
 
@@ -99,6 +105,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => "embedded".to_owned(),
             Self::PostgreSql(server) => server.host.clone(),
+            Self::MySql(server) => server.host.clone(),
         }
     }
 
@@ -108,6 +115,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => self.name(),
             Self::PostgreSql(server) => format!("{}/{}", server.host, server.name),
+            Self::MySql(server) => format!("{}/{}", server.host, server.name),
         }
     }
 
@@ -117,6 +125,7 @@ impl Database {
         match self {
             Self::Sqlite(file) => file.display().to_string(),
             Self::PostgreSql(server) => server.name.clone(),
+            Self::MySql(server) => server.name.clone(),
         }
     }
 }

@@ -4,10 +4,11 @@ mod connect;
 mod inspect;
 mod value;
 
+use crate::blocking::blocking;
 use crate::database::Seen;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::{AppliedMigration, StoreError};
-use connect::{blocking, said, server_version};
+use connect::{said, server_version};
 use plan::{Migration, Statement};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;

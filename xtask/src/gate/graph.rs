@@ -55,6 +55,7 @@ pub const ROOMS: &[Room] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
+    ("mysql_async", &["store"]),
     ("hyper", &["serve"]),
     ("hyper-util", &["serve"]),
     ("matchit", &["serve"]),

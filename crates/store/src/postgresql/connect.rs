@@ -3,7 +3,6 @@
 use crate::StoreError;
 use crate::error::Trouble;
 use std::error::Error as _;
-use std::future::Future;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
@@ -92,19 +91,6 @@ const NO_TLS: &str = "this producer does not connect with TLS yet: only `sslmode
 
 fn unreachable_url() -> StoreError {
     StoreError::NotConnected(Trouble::Other, "the URL cannot be read".to_owned())
-}
-
-/// The work on a thread of its own: callers may be inside a runtime, which must not be blocked from within.
-pub(super) fn blocking<T: Send>(work: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        runtime.block_on(work)
-    };
-    let gone = || StoreError::Unavailable("the work on the database panicked".to_owned());
-    std::thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(|_| Err(gone())))
 }
 
 /// The server's major version.
