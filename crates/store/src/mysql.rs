@@ -9,7 +9,11 @@ mod value;
 use crate::StoreError;
 use crate::blocking::blocking;
 use crate::database::Seen;
+use crate::error::Trouble;
+use dialect::mysql::quote;
 use mysql_async::Error;
+use mysql_async::prelude::Queryable;
+use vocab::TableName;
 
 pub use connect::Server;
 
@@ -21,10 +25,27 @@ impl Server {
             let seen = Seen {
                 tables: inspect::tables(&mut connection, version.maker).await?,
                 applied: migrate::applied(&mut connection, scope).await?,
+                filled: inspect::filled(&mut connection).await?,
                 version: version.to_string(),
             };
             connection.disconnect().await?;
             Ok(seen)
+        })
+    }
+
+    /// How many rows those of the tables hold that are there.
+    pub fn count_rows(&self, tables: &[TableName]) -> Result<i64, StoreError> {
+        blocking(async {
+            let (mut connection, _) = self.connect().await?;
+            let mut rows = 0;
+            for table in tables {
+                if inspect::has_table(&mut connection, table.as_str()).await? {
+                    let count = format!("SELECT COUNT(*) FROM {}", quote(table.as_str()));
+                    rows += connection.query_first::<i64, _>(count).await?.unwrap_or_default();
+                }
+            }
+            connection.disconnect().await?;
+            Ok(rows)
         })
     }
 }
@@ -47,6 +68,7 @@ impl From<Error> for StoreError {
         match error {
             Error::Server(said) => match said.code {
                 1062 | 1586 => Self::Conflict,
+                1290 | 1792 | 1836 => Self::NotConnected(Trouble::ReadOnly, why),
                 // Locks that are waited for or that wait for each other; a statement or a server that was stopped.
                 1205 | 1213 | 1040 | 1053 | 1317 | 1927 | 1969 | 3024 | 4031 => Self::Unavailable(why),
                 1419 => Self::Refused(format!(

@@ -5,9 +5,9 @@ use super::{
     sql_type, text, unbounded,
 };
 use plan::database::{
-    Check, CheckRule, Column, ColumnDefault, ColumnPresent, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
-    ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Sensitivity, Statement, Table, Times,
-    Undo, Uniqueness,
+    Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
+    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Sensitivity, Statement,
+    Table, Times, Undo, Uniqueness,
 };
 use vocab::{ColumnName, FieldType, TableName};
 
@@ -72,6 +72,7 @@ fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TABLE {name}")),
         unless: None,
+        execution: Execution::Together,
     }
 }
 
@@ -83,6 +84,7 @@ fn add_key(table: &TableName, key: &ForeignKey) -> Statement {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP FOREIGN KEY {}", quote(key.name.as_str()))),
         unless: None,
+        execution: Execution::Together,
     }
 }
 
@@ -97,9 +99,10 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
     Statement {
         sql: format!("CREATE {unique}INDEX {name} ON {on} ({columns}) ALGORITHM=INPLACE LOCK=NONE"),
         why: format!("{}: {}", index.name, index.why),
-        lock: LockClass::Writes,
+        lock: LockClass::SchemaChanges,
         undo: Undo::Statement(format!("DROP INDEX {name} ON {on}")),
         unless: None,
+        execution: Execution::Together,
     }
 }
 
@@ -118,6 +121,7 @@ fn create_trigger(table: &Table) -> Option<Statement> {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TRIGGER {name}")),
         unless: None,
+        execution: Execution::Together,
     })
 }
 
@@ -141,9 +145,11 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     vec![Statement {
         sql: format!("ALTER TABLE {name} {}", parts.join(", ")),
         why: format!("{}.{}: {}", table.name, column.name, column.comment),
-        lock: LockClass::Writes,
+        // A column alone is noted in the dictionary; a key or a check makes a copy of the table.
+        lock: if parts.len() == 1 { LockClass::Everything } else { LockClass::WritesWhileRead },
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {}", quote(column.name.as_str()))),
         unless: Some(ColumnPresent { table: table.name.clone(), column: column.name.clone() }),
+        execution: Execution::Together,
     }]
 }
 

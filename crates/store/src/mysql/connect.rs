@@ -187,24 +187,49 @@ fn read_version(said: &str) -> Version {
 fn not_connected(error: &Error) -> StoreError {
     let trouble = match error {
         Error::Server(said) => match said.code {
-            // User or password; the user and this database; the host that we come from.
-            1044 | 1045 | 1129 | 1130 | 1698 => Trouble::Authentication,
+            1045 | 1698 => Trouble::Authentication,
+            1044 => Trouble::NotAllowed,
+            1129 | 1130 => Trouble::NotAdmitted,
             1049 => Trouble::DatabaseMissing,
-            1040 | 1053 | 1203 | 1226 => Trouble::Busy,
+            1040 | 1203 | 1226 => Trouble::Busy,
+            1053 => Trouble::Starting,
             _ => Trouble::Other,
         },
         Error::Io(IoError::Io(io)) => match io.kind() {
             std::io::ErrorKind::ConnectionRefused => Trouble::Refused,
             std::io::ErrorKind::TimedOut => Trouble::TimedOut,
+            std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable => Trouble::Unreachable,
+            std::io::ErrorKind::UnexpectedEof
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::BrokenPipe
+            | std::io::ErrorKind::InvalidData => Trouble::NotTheServer,
             _ if io.to_string().contains("lookup") => Trouble::UnknownHost,
             _ => Trouble::Other,
         },
         Error::Driver(DriverError::UnknownAuthPlugin { .. } | DriverError::MysqlOldPasswordDisabled) => {
             Trouble::Authentication
         }
-        Error::Io(IoError::Tls(_)) | Error::Driver(_) | Error::Url(_) | Error::Other(_) => Trouble::Other,
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => Trouble::TlsNotOffered,
+        Error::Driver(
+            DriverError::PacketOutOfOrder
+            | DriverError::UnexpectedPacket { .. }
+            | DriverError::ConnectionClosed
+            | DriverError::CantParseServerVersion { .. },
+        ) => Trouble::NotTheServer,
+        Error::Io(IoError::Tls(tls)) => trouble_of_tls(&tls.to_string()),
+        Error::Driver(_) | Error::Url(_) | Error::Other(_) => Trouble::Other,
     };
     StoreError::NotConnected(trouble, said(error))
+}
+
+/// The words are those of `rustls`.
+fn trouble_of_tls(said: &str) -> Trouble {
+    match said {
+        _ if said.contains("UnknownIssuer") => Trouble::UnknownAuthority,
+        _ if said.contains("NotValidForName") || said.contains("not valid for name") => Trouble::OtherName,
+        _ if said.contains("invalid peer certificate") => Trouble::BadCertificate,
+        _ => Trouble::Tls,
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,25 @@ pub async fn tables(connection: &mut Conn, maker: Maker) -> Result<Vec<ObservedT
     Ok(tables.into_values().map(finished).collect())
 }
 
+/// Whether there is such a table.
+pub async fn has_table(connection: &mut Conn, name: &str) -> Result<bool, StoreError> {
+    let count = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+    Ok(connection.exec_first::<u8, _, _>(count, (name,)).await?.unwrap_or_default() > 0)
+}
+
+/// The tables that hold a row, by name.
+pub async fn filled(connection: &mut Conn) -> Result<Vec<String>, StoreError> {
+    let mut filled = Vec::new();
+    for row in connection.query::<Row, _>(TABLES).await? {
+        let name = said(&row, 0);
+        let any = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&name));
+        if connection.query_first::<u8, _>(any).await?.unwrap_or_default() == 1 {
+            filled.push(name);
+        }
+    }
+    Ok(filled)
+}
+
 type Take = fn(&Row, &mut ObservedTable);
 
 const TABLES: &str = "SELECT table_name, table_comment FROM information_schema.tables

@@ -2,6 +2,7 @@
 //! one was begun, and a run that was killed is finished by the next one. A statement that is refused takes those before it back.
 
 use super::connect::Server;
+use super::inspect;
 use crate::blocking::blocking;
 use crate::{AppliedMigration, StoreError};
 use mysql_async::prelude::Queryable;
@@ -42,6 +43,25 @@ impl Server {
         })
     }
 
+    /// Takes back, the last first, those of the migrations that the ledger has. One that an undoing before was interrupted in is
+    /// taken back from where that was.
+    pub fn undo(&self, scope: &str, migrations: &[Migration], _now: &str) -> Result<Vec<String>, StoreError> {
+        blocking(async {
+            let (mut connection, _) = self.connect().await?;
+            self.lock(&mut connection).await?;
+            connection.query_drop(LEDGER).await?;
+            let mut undone = Vec::new();
+            for migration in migrations.iter().rev() {
+                let ledger = Ledger { scope, migration };
+                let Some(found) = ledger.recorded(&mut connection).await? else { continue };
+                undo(&mut connection, &ledger, &found).await?;
+                undone.push(migration.name.clone());
+            }
+            connection.disconnect().await?;
+            Ok(undone)
+        })
+    }
+
     /// One migrating program at a time in a database; names of locks belong to the whole server and have 64 characters.
     async fn lock(&self, connection: &mut Conn) -> Result<(), StoreError> {
         let name = format!("producer_migration_{}", &sha256_hex(self.name.as_bytes())[..32]);
@@ -55,9 +75,7 @@ impl Server {
 
 /// The migrations of the scope that are done with.
 pub async fn applied(connection: &mut Conn, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
-    let there = "SELECT COUNT(*) FROM information_schema.tables
-        WHERE table_schema = DATABASE() AND table_name = 'schema_migrations'";
-    if connection.query_first::<u8, _>(there).await?.unwrap_or_default() == 0 {
+    if !inspect::has_table(connection, "schema_migrations").await? {
         return Ok(Vec::new());
     }
     let list = "SELECT name, checksum FROM schema_migrations WHERE scope = ? AND applied_at IS NOT NULL ORDER BY name";
@@ -100,6 +118,27 @@ async fn apply(connection: &mut Conn, scope: &str, migration: &Migration, now: &
     Ok(true)
 }
 
+/// Each statement that is done is undone, the last one first, and noted before the next.
+async fn undo(connection: &mut Conn, ledger: &Ledger<'_>, found: &Progress) -> Result<(), StoreError> {
+    if let Some((_, why)) = ledger.migration.impossible_to_undo() {
+        return Err(StoreError::Refused(format!("it cannot be taken back: {why}")));
+    }
+    ledger.reopen(connection).await?;
+    for (step, statement) in ledger.migration.statements.iter().enumerate().take(found.done.max(found.begun)).rev() {
+        match &statement.undo {
+            Undo::Statement(sql) => match connection.query_drop(sql.as_str()).await {
+                // A statement that was begun and had no effect yet, or whose undoing was not noted any more.
+                Err(Error::Server(said)) if !found.is_applied && IS_SO_ALREADY.contains(&said.code) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => {}
+            },
+            Undo::Kept(_) | Undo::Impossible(_) => {}
+        }
+        ledger.note(connection, step, step).await?;
+    }
+    Ok(ledger.forget(connection).await?)
+}
+
 /// What a statement did.
 enum Effect {
     Made,
@@ -110,14 +149,18 @@ enum Effect {
 /// one that is gone.
 const IS_SO_ALREADY: &[u16] = &[1050, 1060, 1061, 1091, 1051, 1359, 1360, 1826, 3822, 3821, 3940];
 
+/// Asked just before the statement would run: one before it may have made the column.
+pub async fn is_superfluous(connection: &mut Conn, statement: &Statement) -> Result<bool, Error> {
+    let Some(there) = &statement.unless else { return Ok(false) };
+    let look = "SELECT COUNT(*) FROM information_schema.columns
+        WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
+    let found: Option<u8> = connection.exec_first(look, (there.table.as_str(), there.column.as_str())).await?;
+    Ok(found.unwrap_or_default() > 0)
+}
+
 async fn run(connection: &mut Conn, statement: &Statement) -> Result<Effect, Error> {
-    if let Some(there) = &statement.unless {
-        let look = "SELECT COUNT(*) FROM information_schema.columns
-            WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
-        let found: Option<u8> = connection.exec_first(look, (there.table.as_str(), there.column.as_str())).await?;
-        if found.unwrap_or_default() > 0 {
-            return Ok(Effect::WasThere);
-        }
+    if is_superfluous(connection, statement).await? {
+        return Ok(Effect::WasThere);
     }
     connection.query_drop(&statement.sql).await?;
     if connection.get_warnings() == 0 {
@@ -152,6 +195,7 @@ async fn take_back(
     for (step, statement) in made.into_iter().rev() {
         let undone = match &statement.undo {
             Undo::Statement(sql) => connection.query_drop(sql).await.is_ok(),
+            Undo::Kept(_) => true,
             Undo::Impossible(_) => false,
         };
         if !undone || ledger.note(connection, step, step).await.is_err() {
@@ -173,22 +217,33 @@ struct Ledger<'m> {
 impl Ledger<'_> {
     /// The row, made when it is not there.
     async fn find(&self, connection: &mut Conn) -> Result<Progress, StoreError> {
+        if let Some(found) = self.recorded(connection).await? {
+            return Ok(found);
+        }
+        let begin = "INSERT INTO schema_migrations (scope, name, checksum, begun, done) VALUES (?, ?, ?, 0, 0)";
         let checksum = dialect::migration::checksum(self.migration);
+        connection.exec_drop(begin, (self.scope, &self.migration.name, checksum)).await?;
+        Ok(Progress { begun: 0, done: 0, is_applied: false })
+    }
+
+    async fn recorded(&self, connection: &mut Conn) -> Result<Option<Progress>, StoreError> {
         let find =
             "SELECT checksum, begun, done, applied_at IS NOT NULL FROM schema_migrations WHERE scope = ? AND name = ?";
         let row: Option<(String, usize, usize, bool)> =
             connection.exec_first(find, (self.scope, &self.migration.name)).await?;
         match row {
-            Some((recorded, begun, done, is_applied)) if recorded == checksum => {
-                Ok(Progress { begun, done, is_applied })
+            None => Ok(None),
+            Some((recorded, begun, done, is_applied)) if recorded == dialect::migration::checksum(self.migration) => {
+                Ok(Some(Progress { begun, done, is_applied }))
             }
             Some(_) => Err(StoreError::MigrationChanged { name: self.migration.name.clone() }),
-            None => {
-                let begin = "INSERT INTO schema_migrations (scope, name, checksum, begun, done) VALUES (?, ?, ?, 0, 0)";
-                connection.exec_drop(begin, (self.scope, &self.migration.name, checksum)).await?;
-                Ok(Progress { begun: 0, done: 0, is_applied: false })
-            }
         }
+    }
+
+    /// It is no longer applied as a whole.
+    async fn reopen(&self, connection: &mut Conn) -> Result<(), Error> {
+        let reopen = "UPDATE schema_migrations SET applied_at = NULL WHERE scope = ? AND name = ?";
+        connection.exec_drop(reopen, (self.scope, &self.migration.name)).await
     }
 
     async fn note(&self, connection: &mut Conn, begun: usize, done: usize) -> Result<(), StoreError> {

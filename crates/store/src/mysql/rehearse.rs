@@ -2,8 +2,8 @@
 //! the next rehearsal: its name is a lock, and nobody holds that any more.
 
 use super::connect::{Maker, Server};
-use super::inspect;
 use super::value::parameters;
+use super::{inspect, migrate};
 use crate::StoreError;
 use crate::blocking::blocking;
 use crate::rehearsal::{Attempt, Rehearsal};
@@ -50,7 +50,9 @@ async fn on_scratch(
     attempts: &[Attempt],
 ) -> Result<Rehearsal, StoreError> {
     for statement in statements {
-        connection.query_drop(&statement.sql).await?;
+        if !migrate::is_superfluous(connection, statement).await? {
+            connection.query_drop(statement.sql.as_str()).await?;
+        }
     }
     let tables = inspect::tables(connection, maker).await?;
     let mut outcomes = Vec::with_capacity(attempts.len());
