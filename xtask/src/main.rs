@@ -10,6 +10,8 @@
 mod bench;
 mod browse;
 mod gate;
+mod installed;
+mod mariadb;
 mod postgresql;
 mod promtool;
 mod repository;

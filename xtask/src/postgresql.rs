@@ -2,13 +2,16 @@
 //! a port that the system chooses, with a folder of its own. It ends with the value that stands for it.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+use crate::installed::{as_user, free_port, install, is_root, quiet};
 
 /// What tests are handed.
 pub const VARIABLE: &str = "TEST_POSTGRESQL_URL";
 const PASSWORD: &str = "private-to-the-tests";
+/// The programs refuse to run as root.
+const USER: &str = "postgres";
 
 /// A server that runs.
 pub struct Server {
@@ -34,7 +37,8 @@ impl Server {
         let programs = match programs() {
             Some(programs) => programs,
             None => {
-                install()?;
+                let otherwise = "install PostgreSQL 14 or newer, or name a server in `TEST_POSTGRESQL_URL`";
+                install("postgresql", "initdb", otherwise)?;
                 programs().ok_or("`initdb` is not there even after the package was installed")?
             }
         };
@@ -45,7 +49,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(own) = &self.own {
-            let mut stop = as_other_user(&own.programs.join("pg_ctl"));
+            let mut stop = as_user(USER, &own.programs.join("pg_ctl"));
             stop.arg("-D").arg(own.folder.join("data")).args(["-w", "-m", "immediate", "stop"]);
             // Nothing depends on it any more; a server that is gone already is as good.
             let _ = quiet(&mut stop).status();
@@ -66,20 +70,6 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file())
 }
 
-fn install() -> Result<(), String> {
-    if !is_root() {
-        return Err(
-            "no `initdb` here: install PostgreSQL 14 or newer, or name a server in `TEST_POSTGRESQL_URL`".to_owned()
-        );
-    }
-    let mut install = Command::new("apt-get");
-    install.args(["install", "-y", "--no-install-recommends", "postgresql"]).env("DEBIAN_FRONTEND", "noninteractive");
-    match quiet(&mut install).status() {
-        Ok(status) if status.success() => Ok(()),
-        _ => Err("no `initdb` here, and `apt-get install postgresql` failed".to_owned()),
-    }
-}
-
 fn start(programs: &Path) -> Result<Server, String> {
     let failed = |what: &str| format!("PostgreSQL in `{}`: {what} failed", programs.display());
     let folder = std::env::temp_dir().join(format!("producer-postgresql-{}", std::process::id()));
@@ -97,42 +87,22 @@ fn start(programs: &Path) -> Result<Server, String> {
     // From here on the folder is removed whatever happens.
     let mut server = Server { url: String::new(), origin: programs.display().to_string(), own: Some(own) };
     let data = folder.join("data");
-    let mut initdb = as_other_user(&programs.join("initdb"));
+    let mut initdb = as_user(USER, &programs.join("initdb"));
     initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "scram-sha-256", "-N", "-E", "UTF8", "--locale=C.UTF-8"]);
     initdb.arg("--pwfile").arg(&password);
     if !quiet(&mut initdb).status().is_ok_and(|status| status.success()) {
         return Err(failed("`initdb`"));
     }
-    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let port = listener.map_err(|error| format!("no free port: {error}"))?.port();
+    let port = free_port()?;
     let options = format!(
         "-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories='{}'",
         folder.display()
     );
-    let mut start = as_other_user(&programs.join("pg_ctl"));
+    let mut start = as_user(USER, &programs.join("pg_ctl"));
     start.arg("-D").arg(&data).arg("-l").arg(folder.join("log")).args(["-w", "-o", &options, "start"]);
     if !quiet(&mut start).status().is_ok_and(|status| status.success()) {
         return Err(failed("`pg_ctl start`"));
     }
     server.url = format!("postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres");
     Ok(server)
-}
-
-/// The programs refuse to run as root.
-fn as_other_user(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("runuser");
-    command.args(["-u", "postgres", "--"]).arg(program);
-    command
-}
-
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-/// A server keeps what it was given as its output for as long as it runs.
-fn quiet(command: &mut Command) -> &mut Command {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
 }

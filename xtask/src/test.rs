@@ -8,10 +8,10 @@ use std::process::{Command, ExitCode};
 
 use serde_json::{Value, json};
 
-use crate::postgresql::{self, Server};
 use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
 use crate::schemathesis::{self, Extent};
+use crate::{mariadb, postgresql};
 
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
@@ -36,10 +36,24 @@ pub fn tally(repository: &Repository) -> Tally {
         Ok(status) if status.success() => {}
         _ => tally.fail("`cargo build -p producer` failed"),
     }
-    let postgresql = Server::obtain();
-    test_crates(repository, &node, &postgresql, &mut tally);
-    if let Err(why) = &postgresql {
-        tally.skip(format!("the tests on PostgreSQL: {why}"));
+    let (postgresql, mariadb) = (postgresql::Server::obtain(), mariadb::Server::obtain());
+    let servers = [
+        Server {
+            name: "PostgreSQL",
+            variable: postgresql::VARIABLE,
+            found: postgresql.as_ref().map(|server| (&*server.url, &*server.origin)).map_err(|why| &**why),
+        },
+        Server {
+            name: "MariaDB",
+            variable: mariadb::VARIABLE,
+            found: mariadb.as_ref().map(|server| (&*server.url, &*server.origin)).map_err(|why| &**why),
+        },
+    ];
+    test_crates(repository, &node, &servers, &mut tally);
+    for server in &servers {
+        if let Err(why) = server.found {
+            tally.skip(format!("the tests on {}: {why}", server.name));
+        }
     }
     match &node {
         Node::Ready { .. } => test_lib(repository, &mut tally),
@@ -47,9 +61,17 @@ pub fn tally(repository: &Repository) -> Tally {
         Node::Broken(why) => tally.fail(why),
     }
     schemathesis::tally(repository, Extent::Bounded, &node, &mut tally);
-    print_parts(&node, &postgresql);
+    print_parts(&node, &servers);
     nothing_skipped_in_ci(&mut tally);
     tally
+}
+
+/// A database server for the tests.
+struct Server<'s> {
+    name: &'static str,
+    variable: &'static str,
+    /// Its URL and where it came from, or why there is none.
+    found: Result<(&'s str, &'s str), &'s str>,
 }
 
 /// On a machine that has to have everything, what was skipped is a failure.
@@ -155,16 +177,18 @@ pub fn install(folder: &Path, package: &str) -> Result<&'static str, String> {
     Ok("installed now")
 }
 
-fn test_crates(repository: &Repository, node: &Node, postgresql: &Result<Server, String>, tally: &mut Tally) {
+fn test_crates(repository: &Repository, node: &Node, servers: &[Server<'_>], tally: &mut Tally) {
     let mut command = repository.cargo(&["test", "--workspace", "--no-fail-fast"]);
     match node {
         Node::Ready { modules, .. } => command.env("NODE_MODULES", modules),
         Node::Missing(_) | Node::Broken(_) => command.env_remove("NODE_MODULES"),
     };
-    match postgresql {
-        Ok(server) => command.env(postgresql::VARIABLE, &server.url),
-        Err(_) => command.env_remove(postgresql::VARIABLE),
-    };
+    for server in servers {
+        match server.found {
+            Ok((url, _)) => command.env(server.variable, url),
+            Err(_) => command.env_remove(server.variable),
+        };
+    }
     tally.run("`cargo test`", Runner::Cargo, &mut command);
 }
 
@@ -216,7 +240,7 @@ fn lib_tests(repository: &Repository) -> Result<Vec<String>, String> {
     }
 }
 
-fn print_parts(node: &Node, postgresql: &Result<Server, String>) {
+fn print_parts(node: &Node, servers: &[Server<'_>]) {
     println!("\nexternal parts:");
     match node {
         Node::Ready { node, npm, modules, packages } => {
@@ -226,8 +250,10 @@ fn print_parts(node: &Node, postgresql: &Result<Server, String>) {
         }
         Node::Missing(why) | Node::Broken(why) => println!("  node          not used: {why}"),
     }
-    match postgresql {
-        Ok(server) => println!("  postgresql    {}", server.origin),
-        Err(why) => println!("  postgresql    not used: {why}"),
+    for server in servers {
+        match server.found {
+            Ok((_, origin)) => println!("  {:<12}  {origin}", server.name),
+            Err(why) => println!("  {:<12}  not used: {why}", server.name),
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! One folder an engine; callers name the engine and never see which one it was.
 
 pub mod migration;
+pub mod mysql;
 pub mod name;
 pub mod permission;
 mod postgresql;
@@ -44,6 +45,7 @@ pub fn quoted(engine: Engine, name: &str) -> String {
     match engine {
         Engine::Sqlite => (sqlite::WORDS.quote)(name),
         Engine::PostgreSql => postgresql::quote(name),
+        Engine::MySql => mysql::quote(name),
     }
 }
 
@@ -53,6 +55,7 @@ pub fn create_tables(engine: Engine, tables: &[Table]) -> Vec<Statement> {
     match engine {
         Engine::Sqlite => sqlite::definition::create_tables(tables),
         Engine::PostgreSql => postgresql::definition::create_tables(tables),
+        Engine::MySql => mysql::definition::create_tables(tables),
     }
 }
 
@@ -62,6 +65,7 @@ pub fn create_index(engine: Engine, table: &Table, index: &Index) -> Statement {
     match engine {
         Engine::Sqlite => sqlite::definition::create_index(table, index),
         Engine::PostgreSql => postgresql::definition::create_index(table, index),
+        Engine::MySql => mysql::definition::create_index(table, index),
     }
 }
 
@@ -71,6 +75,7 @@ pub fn create_table(engine: Engine, table: &Table) -> Statement {
     match engine {
         Engine::Sqlite => sqlite::definition::create_table(table),
         Engine::PostgreSql => postgresql::definition::create_table(table),
+        Engine::MySql => mysql::definition::create_table(table),
     }
 }
 
@@ -80,6 +85,7 @@ pub fn add_column(engine: Engine, table: &Table, column: &Column) -> Vec<Stateme
     match engine {
         Engine::Sqlite => sqlite::definition::add_column(table, column),
         Engine::PostgreSql => postgresql::definition::add_column(table, column),
+        Engine::MySql => mysql::definition::add_column(table, column),
     }
 }
 
@@ -89,6 +95,16 @@ pub fn described(engine: Engine, table: &Table) -> ObservedTable {
     match engine {
         Engine::Sqlite => sqlite::definition::described(table),
         Engine::PostgreSql => postgresql::definition::described(table),
+        Engine::MySql => mysql::definition::described(table),
+    }
+}
+
+/// What the engine cannot hold of the table, each in a sentence.
+#[must_use]
+pub fn limits(engine: Engine, table: &Table) -> Vec<String> {
+    match engine {
+        Engine::Sqlite | Engine::PostgreSql => Vec::new(),
+        Engine::MySql => mysql::limits(table),
     }
 }
 
@@ -109,13 +125,14 @@ fn words(engine: Engine) -> Words {
     match engine {
         Engine::Sqlite => sqlite::WORDS,
         Engine::PostgreSql => postgresql::WORDS,
+        Engine::MySql => mysql::WORDS,
     }
 }
 
 /// The statement with the engine's own placeholders.
 fn finished(engine: Engine, lowered: Lowered) -> Lowered {
     match engine {
-        Engine::Sqlite => lowered,
+        Engine::Sqlite | Engine::MySql => lowered,
         Engine::PostgreSql => Lowered { text: postgresql::number(&lowered.text), binds: lowered.binds },
     }
 }

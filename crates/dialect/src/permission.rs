@@ -1,11 +1,30 @@
 //! Permissions as an engine says them: the roles wanted and what a server was seen to grant come in; what it should show, the
 //! statements between the two, and what each role is to try go out.
 
-use crate::postgresql;
+use crate::{mysql, name, postgresql};
 use plan::database::Table;
 use plan::database::permission::{ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role};
 use std::collections::BTreeSet;
-use vocab::Engine;
+use vocab::{Engine, MAX_IDENTIFIER_LENGTH};
+
+/// Whether tables belong to a role there.
+#[must_use]
+pub fn has_owners(engine: Engine) -> bool {
+    match engine {
+        Engine::Sqlite | Engine::MySql => false,
+        Engine::PostgreSql => true,
+    }
+}
+
+/// `shop` and `app` -> `shop_app`, not longer than the engine takes.
+#[must_use]
+pub fn role_name(engine: Engine, prefix: &str, end: &str) -> String {
+    let longest = match engine {
+        Engine::Sqlite | Engine::PostgreSql => MAX_IDENTIFIER_LENGTH,
+        Engine::MySql => mysql::permission::MAX_ROLE_NAME,
+    };
+    name::joined_within(longest, &[prefix], end)
+}
 
 /// Something that a role tries, connected as itself, and that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +48,7 @@ pub fn wanted(
     match engine {
         Engine::Sqlite => Vec::new(),
         Engine::PostgreSql => postgresql::permission::wanted(permissions, &names(tables, found), found),
+        Engine::MySql => mysql::permission::wanted(permissions),
     }
 }
 
@@ -43,6 +63,7 @@ pub fn statements(
     match engine {
         Engine::Sqlite => Vec::new(),
         Engine::PostgreSql => postgresql::permission::statements(permissions, &names(tables, found), found),
+        Engine::MySql => mysql::permission::statements(permissions, found),
     }
 }
 
@@ -71,6 +92,7 @@ pub fn differences(
     match engine {
         Engine::Sqlite => Vec::new(),
         Engine::PostgreSql => postgresql::permission::differences(permissions, &names(tables, found), found),
+        Engine::MySql => mysql::permission::differences(permissions, found),
     }
 }
 
@@ -78,7 +100,8 @@ pub fn differences(
 #[must_use]
 pub fn adopt(engine: Engine, role: &str, mark: &str) -> String {
     match engine {
-        Engine::Sqlite => String::new(),
+        // Nobody says there for whom a user was made.
+        Engine::Sqlite | Engine::MySql => String::new(),
         Engine::PostgreSql => postgresql::permission::adopt(role, mark),
     }
 }
@@ -89,6 +112,7 @@ pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role:
     match engine {
         Engine::Sqlite => Vec::new(),
         Engine::PostgreSql => postgresql::permission::probes(permissions, tables, role),
+        Engine::MySql => mysql::permission::probes(tables, role),
     }
 }
 

@@ -4,12 +4,13 @@
 pub mod definition;
 pub mod permission;
 
-use crate::relational::{Words, plain};
+use crate::relational::{Conflicts, Words, plain};
 use vocab::decimal::DIGITS;
 use vocab::{Datum, Engine, FieldType};
 
 /// What differs from the other engines that speak SQL.
-pub const WORDS: Words = Words { engine: Engine::PostgreSql, quote, holder: plain, row_lock: " FOR UPDATE" };
+pub const WORDS: Words =
+    Words { engine: Engine::PostgreSql, quote, holder: plain, row_lock: " FOR UPDATE", conflicts: Conflicts::Named };
 
 /// The identifier as PostgreSQL itself writes it, so that what is made and what is read back are the same text.
 pub fn quote(name: &str) -> String {

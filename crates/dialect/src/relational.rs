@@ -4,7 +4,7 @@ use crate::{Listing, Lowered, Unsupported};
 use plan::Table;
 use plan::database::Column;
 use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
-use plan::value::Value;
+use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
 
 /// How an engine says what the others say differently.
@@ -16,6 +16,16 @@ pub struct Words {
     pub holder: fn(&FieldType) -> String,
     /// What holds the rows of a query until the transaction ends.
     pub row_lock: &'static str,
+    pub conflicts: Conflicts,
+}
+
+/// What an engine can say of rows that are there already.
+#[derive(Clone, Copy)]
+pub enum Conflicts {
+    /// Which unique columns are meant; a conflict of others is an error.
+    Named,
+    /// That some unique column is taken, whichever.
+    AnyKey,
 }
 
 /// An engine's words for statements over one table.
@@ -151,34 +161,7 @@ fn select(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported>
 
 pub fn write(lowering: Lowering<'_>, write: &Write) -> Lowered {
     match write {
-        Write::Insert { table, values, on_conflict } => {
-            let columns: Vec<_> = values.iter().map(|(column, _)| column.clone()).collect();
-            let holders: Vec<String> = columns.iter().map(|column| lowering.holder(column)).collect();
-            let holders = holders.join(", ");
-            let mut text = format!(
-                "INSERT INTO {} ({}) VALUES ({holders})",
-                lowering.quote(table.as_str()),
-                lowering.list(&columns)
-            );
-            match on_conflict {
-                OnConflict::Fail => {}
-                OnConflict::Keep { unique } => {
-                    text.push_str(&format!(" ON CONFLICT ({}) DO NOTHING", lowering.list(unique)));
-                }
-                OnConflict::Replace { unique, columns } => {
-                    let set: Vec<String> = columns
-                        .iter()
-                        .map(|column| format!("{0} = excluded.{0}", lowering.quote(column.as_str())))
-                        .collect();
-                    text.push_str(&format!(
-                        " ON CONFLICT ({}) DO UPDATE SET {}",
-                        lowering.list(unique),
-                        set.join(", ")
-                    ));
-                }
-            }
-            Lowered { text, binds: values.iter().map(|(_, value)| value.clone()).collect() }
-        }
+        Write::Insert { table, values, on_conflict } => insert(lowering, table, values, on_conflict),
         Write::Update { table, set, filter: wanted } => {
             let mut binds = Vec::new();
             let set: Vec<String> = set
@@ -211,6 +194,59 @@ pub fn write(lowering: Lowering<'_>, write: &Write) -> Lowered {
             lowered
         }
     }
+}
+
+fn insert(
+    lowering: Lowering<'_>,
+    table: &TableName,
+    values: &[(ColumnName, Value)],
+    on_conflict: &OnConflict,
+) -> Lowered {
+    let columns: Vec<_> = values.iter().map(|(column, _)| column.clone()).collect();
+    let holders: Vec<String> = columns.iter().map(|column| lowering.holder(column)).collect();
+    let into = format!("INSERT INTO {} ({})", lowering.quote(table.as_str()), lowering.list(&columns));
+    let plain = format!("{into} VALUES ({})", holders.join(", "));
+    let set = |columns: &[ColumnName], value: &dyn Fn(&str) -> String| {
+        let one = |column: &ColumnName| {
+            let column = lowering.quote(column.as_str());
+            format!("{column} = {}", value(&column))
+        };
+        columns.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let mut binds: Vec<Value> = values.iter().map(|(_, value)| value.clone()).collect();
+    let text = match (on_conflict, lowering.words.conflicts) {
+        (OnConflict::Fail, _) => plain,
+        (OnConflict::Keep { unique }, Conflicts::Named) => {
+            format!("{plain} ON CONFLICT ({}) DO NOTHING", lowering.list(unique))
+        }
+        (OnConflict::Replace { unique, columns }, Conflicts::Named) => {
+            let set = set(columns, &|column| format!("excluded.{column}"));
+            format!("{plain} ON CONFLICT ({}) DO UPDATE SET {set}", lowering.list(unique))
+        }
+        // `INSERT IGNORE` would take rows that are wrong as well. A row that another connection stores meanwhile is a conflict:
+        // whoever runs the statement runs it once more, and then that row is seen.
+        (OnConflict::Keep { unique }, Conflicts::AnyKey) => {
+            let same: Vec<Predicate> = values
+                .iter()
+                .filter(|(column, _)| unique.contains(column))
+                .map(|(column, value)| Predicate::Compare(column.clone(), Comparison::Equal, value.clone()))
+                .collect();
+            let mut found = Lowered { text: format!("SELECT 1 FROM {}", lowering.quote(table.as_str())), binds };
+            filter(lowering, &same, &mut found);
+            binds = found.binds;
+            format!("{into} SELECT {} FROM DUAL WHERE NOT EXISTS ({})", holders.join(", "), found.text)
+        }
+        // A row that is in the way by another key is left as it is: two rows where one belongs are an error.
+        (OnConflict::Replace { unique, columns }, Conflicts::AnyKey) => {
+            let given = |column: &str| format!("VALUES({column})");
+            let same = set(unique, &given).replace(", ", " AND ");
+            let meant = set(&unique[..unique.len().min(1)], &|column| {
+                format!("IF({same}, {column}, (SELECT 1 UNION ALL SELECT 2))")
+            });
+            format!("{plain} ON DUPLICATE KEY UPDATE {meant}, {}", set(columns, &given))
+        }
+    };
+    Lowered { text, binds }
 }
 
 fn filter(lowering: Lowering<'_>, predicates: &[Predicate], lowered: &mut Lowered) {

@@ -37,10 +37,11 @@ fn permissions(plan: &DatabaseTaskPlan, files: &mut Files) {
         format!("-- {}\n-- undo: {}\n{};\n", one_line(&statement.why), one_line(&statement.undo), statement.sql)
     });
     let with_password = plan.permissions.roles.iter().filter(|role| role.login != Login::Never);
-    let passwords: String = with_password.map(|role| format!("--   \\password {}\n", role.name)).collect();
+    let passwords: String = with_password.map(|role| format!("--   {}\n", role.name)).collect();
     let text = format!(
-        "-- Who may do what. `producer run` executes what of it is missing, and sets the passwords; who runs it by hand sets them in\n\
-         -- psql, and puts them into the secret store of the workspace:\n{passwords}\n{}",
+        "-- Who may do what. `producer run` executes what of it is missing, and sets the passwords; who runs it by hand sets those of\n\
+         -- the roles below, and puts them into the secret store of the workspace (`producer secrets set {}/ROLE`):\n{passwords}\n{}",
+        plan.task_id,
         statements.collect::<Vec<_>>().join("\n")
     );
     files.insert("databases/permissions.sql".to_owned(), generated_of(&plan.task_id, Comment::Dashes, &text));

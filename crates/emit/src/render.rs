@@ -8,6 +8,7 @@ use vocab::TaskId;
 const TEMPLATES: &[(&str, &str)] = &[
     ("application.js", include_str!("../templates/application.js")),
     ("sqlite-connection.js", include_str!("../templates/sqlite-connection.js")),
+    ("mysql-connection.js", include_str!("../templates/mysql-connection.js")),
     ("postgresql-connection.js", include_str!("../templates/postgresql-connection.js")),
     ("database.env.example", include_str!("../templates/database.env.example")),
     ("connection-config.js", include_str!("../templates/connection-config.js")),

@@ -141,8 +141,13 @@ impl FileTrouble {
 
 const WAYS_TO_A_FILE: &str = "add `connection: \"file:/srv/data/shop.sqlite\"`, or `connection: \"${env:DATABASE_URL}\"` and set that \
     variable; for a file of the workspace write `environment: development`";
-const WAYS_TO_A_SERVER: &str = "add `connection: \"${env:DATABASE_URL}\"` and set that variable to `postgresql://user:password@host/name`, \
-    or write the URL itself with the password elsewhere: `postgresql://user:${env:DATABASE_PASSWORD}@host/name`";
+
+fn ways_to_a_server(engine: Engine) -> String {
+    format!(
+        "add `connection: \"${{env:DATABASE_URL}}\"` and set that variable to `{engine}://user:password@host/name`, \
+         or write the URL itself with the password elsewhere: `{engine}://user:${{env:DATABASE_PASSWORD}}@host/name`"
+    )
+}
 
 /// A word for what keeps a server from letting us in, and what to do about it.
 fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
@@ -344,7 +349,7 @@ impl Failure {
                 FailureKind::DatabaseConnection,
                 "connection_missing",
                 "the task does not say where the database is",
-                if engine.keeps_files() { WAYS_TO_A_FILE } else { WAYS_TO_A_SERVER },
+                if engine.keeps_files() { WAYS_TO_A_FILE.to_owned() } else { ways_to_a_server(engine) },
             )
         }
     }

@@ -174,7 +174,8 @@ fn without_roles(database: &Database) -> Settled {
 fn are_ours(plan: &DatabaseTaskPlan, found: &ObservedPermissions, place: &str) -> Result<(), Box<Failure>> {
     let here = plan.permissions.mark.split_once(", database ").map(|(_, here)| here);
     for role in &found.roles {
-        let mark = role.mark.as_deref().unwrap_or_default();
+        // An engine that keeps no such word is told by the password: nobody else has it.
+        let Some(mark) = &role.mark else { continue };
         let is_ours = mark.starts_with(MADE_FOR) && mark.split_once(", database ").map(|(_, there)| there) == here;
         if !is_ours {
             let way = permission::adopt(plan.database.engine, &role.name, &plan.permissions.mark);
@@ -309,7 +310,7 @@ fn try_role(
     }
     let check = format!("connected as `{}`, which may do what the plan says and nothing more", role.name);
     let mut outcome = database.try_as(&role.name, &password, &probes);
-    let is_refused = matches!(outcome, Err(StoreError::NotConnected(Trouble::Authentication, _)));
+    let is_refused = matches!(outcome, Err(StoreError::NotConnected(Trouble::Authentication | Trouble::RoleMissing, _)));
     if is_refused {
         let again = [(role.name.clone(), password.clone())];
         database.permit(&[], &again).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;

@@ -10,7 +10,7 @@ mod rules;
 mod table;
 mod unbuilt;
 
-use crate::schema;
+use crate::{codes, schema};
 use catalog::Catalog;
 use draft::Draft;
 use plan::database::Connection;
@@ -22,6 +22,18 @@ use vocab::{Diagnostic, Engine, TaskId};
 pub fn place(config: &DatabaseConfig) -> (Engine, Connection) {
     let target = connection::target(config, &mut Draft::default());
     (target.engine, target.connection)
+}
+
+/// What the engine has no room for.
+fn limits(draft: &mut Draft, engine: Engine) {
+    let problems: Vec<_> = draft
+        .tables
+        .iter()
+        .flat_map(|table| dialect::limits(engine, &table.table).into_iter().map(|why| (why, table.place.clone())))
+        .collect();
+    for (why, place) in problems {
+        draft.refuse(codes::ENGINE_LIMIT, why, &place, "give a text column a smaller `max_length`, or leave it out");
+    }
 }
 
 /// Plans the database.
@@ -46,6 +58,7 @@ pub fn plan(
         rules::stated(&mut draft, table);
     }
     rules::complete(&mut draft);
+    limits(&mut draft, target.engine);
     let permissions = role::permissions(&mut draft, config, target.engine, task_id, observed);
     let Draft { tables, mut decisions, problems, .. } = draft;
     if !problems.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
-use crate::{AppliedMigration, Location, Server, Store, StoreError};
+use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
 use plan::Migration;
 use plan::database::{DatabasePlace, ObservedTable};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,8 @@ pub enum Database {
     Sqlite(PathBuf),
     /// A PostgreSQL database that exists.
     PostgreSql(Server),
+    /// A MySQL or MariaDB database that exists.
+    MySql(MySqlServer),
 }
 
 /// What a database was seen to hold.
@@ -40,6 +42,7 @@ impl Database {
     pub fn parse(engine: Engine, text: &str, beside: impl FnOnce(&str) -> PathBuf) -> Result<Self, String> {
         match engine {
             Engine::PostgreSql => Server::parse(text).map(Self::PostgreSql),
+            Engine::MySql => MySqlServer::parse(text).map(Self::MySql),
             Engine::Sqlite => {
                 let path = text.strip_prefix("sqlite:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
                 let path = path.strip_prefix("//").unwrap_or(path);
@@ -58,6 +61,7 @@ impl Database {
     pub fn look(&self, scope: &str) -> Result<Seen, StoreError> {
         match self {
             Self::PostgreSql(server) => server.look(scope),
+            Self::MySql(server) => server.look(scope),
             Self::Sqlite(file) => match file.exists() {
                 true => SqliteStore::look(file, scope),
                 false => Ok(Seen { version: sqlite::version(), ..Seen::default() }),
@@ -72,6 +76,7 @@ impl Database {
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
         match self {
             Self::PostgreSql(server) => server.migrate(scope, migrations, now),
+            Self::MySql(server) => server.migrate(scope, migrations, now),
             Self::Sqlite(file) => open_file(file)?.migrate(scope, migrations, now),
         }
     }
@@ -86,6 +91,7 @@ impl Database {
             Self::PostgreSql(_) => {
                 Err(StoreError::Refused("this producer does not serve APIs from PostgreSQL yet".to_owned()))
             }
+            Self::MySql(_) => Err(StoreError::Refused("this producer does not serve APIs from MySQL yet".to_owned())),
         }
     }
 
@@ -97,6 +103,7 @@ impl Database {
     pub fn undo(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
         match self {
             Self::PostgreSql(server) => server.undo(scope, migrations, now),
+            Self::MySql(server) => server.undo(scope, migrations, now),
             Self::Sqlite(file) => SqliteStore::open(&Location::File(file.clone()))?.undo(scope, migrations, now),
         }
     }
@@ -108,6 +115,7 @@ impl Database {
     pub fn count_rows(&self, tables: &[TableName]) -> Result<i64, StoreError> {
         match self {
             Self::PostgreSql(server) => server.count_rows(tables),
+            Self::MySql(server) => server.count_rows(tables),
             Self::Sqlite(file) => match file.exists() {
                 true => SqliteStore::count_rows_of_file(file, tables),
                 false => Ok(0),
@@ -124,6 +132,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => sqlite::rehearse(&statements, attempts),
             Self::PostgreSql(server) => server.rehearse(&statements, attempts),
+            Self::MySql(server) => server.rehearse(&statements, attempts),
         }
     }
 
@@ -133,6 +142,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => "embedded".to_owned(),
             Self::PostgreSql(server) => server.host.clone(),
+            Self::MySql(server) => server.host.clone(),
         }
     }
 
@@ -142,6 +152,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => self.name(),
             Self::PostgreSql(server) => format!("{}/{}", server.host, server.name),
+            Self::MySql(server) => format!("{}/{}", server.host, server.name),
         }
     }
 
@@ -151,6 +162,7 @@ impl Database {
         match self {
             Self::Sqlite(file) => file.display().to_string(),
             Self::PostgreSql(server) => server.name.clone(),
+            Self::MySql(server) => server.name.clone(),
         }
     }
 }

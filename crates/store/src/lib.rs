@@ -3,8 +3,10 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: files, threads
 
 mod api_key;
+mod blocking;
 mod database;
 mod error;
+mod mysql;
 pub mod permission;
 mod postgresql;
 mod rehearsal;
@@ -13,6 +15,7 @@ mod sqlite;
 pub use api_key::ApiKeyRow;
 pub use database::{Database, Seen};
 pub use error::{StoreError, Trouble};
+pub use mysql::Server as MySqlServer;
 pub use postgresql::Server;
 pub use rehearsal::{Attempt, Rehearsal};
 pub use sqlite::{SqliteStore as Store, Transaction};

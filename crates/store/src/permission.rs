@@ -26,10 +26,11 @@ impl Database {
         match self {
             Self::Sqlite(_) => Ok(None),
             Self::PostgreSql(server) => server.permissions(roles).map(Some),
+            Self::MySql(server) => server.permissions(roles).map(Some),
         }
     }
 
-    /// Runs the statements and sets the passwords of roles, all or none.
+    /// Runs the statements and sets the passwords of roles: all or none where the engine can, else in order.
     ///
     /// # Errors
     /// [`StoreError`] when one is refused.
@@ -41,6 +42,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => Ok(()),
             Self::PostgreSql(server) => server.permit(statements, passwords),
+            Self::MySql(server) => server.permit(statements, passwords),
         }
     }
 
@@ -57,6 +59,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => Ok(Vec::new()),
             Self::PostgreSql(server) => server.try_as(role, password, probes),
+            Self::MySql(server) => server.try_as(role, password, probes),
         }
     }
 
@@ -66,6 +69,7 @@ impl Database {
         match self {
             Self::Sqlite(file) => Self::Sqlite(file.clone()),
             Self::PostgreSql(server) => Self::PostgreSql(server.as_role(role, password)),
+            Self::MySql(server) => Self::MySql(server.as_role(role, password)),
         }
     }
 
@@ -75,6 +79,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => false,
             Self::PostgreSql(server) => server.may_be_overheard(),
+            Self::MySql(server) => server.may_be_overheard(),
         }
     }
 
@@ -83,7 +88,7 @@ impl Database {
     pub fn is_open_to_others(&self) -> Option<bool> {
         match self {
             Self::Sqlite(file) => Some(is_open(file)),
-            Self::PostgreSql(_) => None,
+            Self::PostgreSql(_) | Self::MySql(_) => None,
         }
     }
 }

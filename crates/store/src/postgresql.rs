@@ -10,9 +10,10 @@ mod trouble;
 mod value;
 
 use crate::StoreError;
+use crate::blocking::blocking;
 use crate::database::Seen;
 use crate::error::Trouble;
-use connect::{blocking, server_version};
+use connect::server_version;
 use plan::database::DatabasePlace;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;

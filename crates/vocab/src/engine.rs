@@ -12,6 +12,9 @@ pub enum Engine {
     /// PostgreSQL, from version 14.
     #[serde(rename = "postgresql")]
     PostgreSql,
+    /// MySQL from version 8.0.29, MariaDB from 10.11.
+    #[serde(rename = "mysql")]
+    MySql,
 }
 
 impl Engine {
@@ -20,7 +23,7 @@ impl Engine {
     pub fn keeps_files(self) -> bool {
         match self {
             Self::Sqlite => true,
-            Self::PostgreSql => false,
+            Self::PostgreSql | Self::MySql => false,
         }
     }
 
@@ -29,7 +32,7 @@ impl Engine {
     pub fn has_roles(self) -> bool {
         match self {
             Self::Sqlite => false,
-            Self::PostgreSql => true,
+            Self::PostgreSql | Self::MySql => true,
         }
     }
 
@@ -39,6 +42,7 @@ impl Engine {
         match self {
             Self::Sqlite => "sqlite",
             Self::PostgreSql => "postgresql",
+            Self::MySql => "mysql",
         }
     }
 }

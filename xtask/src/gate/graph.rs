@@ -59,6 +59,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
     ("postgres-protocol", &["store"]),
+    ("mysql_async", &["store"]),
+    ("sha1", &["store"]),
     ("tokio-postgres-rustls", &["store"]),
     ("rustls", &["store"]),
     ("rustls-native-certs", &["store"]),

@@ -21,6 +21,8 @@ const REFERENCE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/
 
 const POSTGRESQL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/postgresql/package.json"));
 
+const MYSQL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/mysql/package.json"));
+
 fn version(manifest: &str, package: &str) -> String {
     let manifest: serde_json::Value = serde_json::from_str(manifest).expect("a manifest is JSON");
     manifest["dependencies"][package].as_str().expect("a dependency with its version").to_owned()
@@ -42,6 +44,13 @@ pub fn driver(engine: Engine) -> Driver {
             url_form: "`postgresql://user:password@host:port/database`; outside of development with `?sslmode=verify-full`",
             stand_alone: "postgresql-connection.js",
             package: ("pg", || version(POSTGRESQL, "pg")),
+        },
+        Engine::MySql => Driver {
+            connection_config: "mysql-connection.js",
+            default_url: "",
+            url_form: "`mysql://user:password@host:port/database`; outside of development with `?ssl-mode=VERIFY_IDENTITY`",
+            stand_alone: "mysql-connection.js",
+            package: ("mysql2", || version(MYSQL, "mysql2")),
         },
     }
 }

@@ -13,7 +13,8 @@ pub fn engine(kind: DatabaseType) -> Option<Engine> {
     match kind {
         DatabaseType::Sqlite => Some(Engine::Sqlite),
         DatabaseType::PostgreSql => Some(Engine::PostgreSql),
-        DatabaseType::MySql | DatabaseType::MongoDb => None,
+        DatabaseType::MySql => Some(Engine::MySql),
+        DatabaseType::MongoDb => None,
     }
 }
 

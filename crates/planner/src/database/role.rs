@@ -3,6 +3,7 @@
 
 use super::draft::Draft;
 use crate::codes::ROLE_CANNOT_BE;
+use dialect::permission::{has_owners, role_name};
 use plan::database::permission::{Access, Login, Permissions, Role, RoleOrigin};
 use plan::{Decision, Observed, Phase};
 use spec::{DatabaseConfig, Reference, RoleAccess};
@@ -45,10 +46,11 @@ pub fn permissions(
         (None, None) => format!("{}_db", config.environment.as_str()),
     };
     let schema = observed.place.as_ref().map_or_else(|| USUAL_SCHEMA.to_owned(), |place| place.schema.clone());
-    let prefix = prefix(&database, &schema);
-    let mut roles: Vec<Role> = DEFAULTS.iter().map(|(end, access, why)| default(&prefix, end, *access, why)).collect();
+    let names = Names { engine, prefix: prefix(&database, &schema) };
+    let defaults = DEFAULTS.iter().filter(|(_, access, _)| *access != Access::Owner || has_owners(engine));
+    let mut roles: Vec<Role> = defaults.map(|(end, access, why)| default(&names, end, *access, why)).collect();
     for stated in &config.roles {
-        state(draft, &prefix, stated, &mut roles);
+        state(draft, &names, stated, &mut roles);
     }
     decide(draft, &roles);
     let mark = format!("made by Integration Producer for task {task_id}, database {database}, schema {schema}");
@@ -56,9 +58,24 @@ pub fn permissions(
     Permissions { database, schema, user, mark, roles }
 }
 
+/// What roles are called.
+struct Names {
+    engine: Engine,
+    prefix: String,
+}
+
+impl Names {
+    fn of(&self, end: &str) -> RoleName {
+        let is_whole = end.strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('_'));
+        let end = if is_whole { &end[self.prefix.len() + 1..] } else { end };
+        let name = role_name(self.engine, &self.prefix, end);
+        RoleName::parse(&name).unwrap_or_else(|error| unreachable!("two words joined are a name: {error}"))
+    }
+}
+
 /// Roles belong to the whole server, so their names say whose they are.
 fn prefix(database: &str, schema: &str) -> String {
-    let whole = if schema == USUAL_SCHEMA { database.to_owned() } else { format!("{database}_{schema}") };
+    let whole = if schema.is_empty() || schema == USUAL_SCHEMA { database.to_owned() } else { format!("{database}_{schema}") };
     let word = |character: char| match character.to_ascii_lowercase() {
         plain if plain.is_ascii_alphanumeric() => plain,
         _ => '_',
@@ -67,17 +84,9 @@ fn prefix(database: &str, schema: &str) -> String {
     if word.starts_with(|first: char| first.is_ascii_lowercase()) { word } else { format!("db_{word}") }
 }
 
-fn name(prefix: &str, end: &str) -> RoleName {
-    let name = match end.strip_prefix(prefix) {
-        Some(rest) if rest.starts_with('_') => end.to_owned(),
-        Some(_) | None => dialect::name::joined(&[prefix], end),
-    };
-    RoleName::parse(&name).unwrap_or_else(|error| unreachable!("two words joined are a name: {error}"))
-}
-
-fn default(prefix: &str, end: &str, access: Access, why: &str) -> Role {
+fn default(names: &Names, end: &str, access: Access, why: &str) -> Role {
     Role {
-        name: name(prefix, end),
+        name: names.of(end),
         access,
         tables: Vec::new(),
         login: if access == Access::Owner { Login::Never } else { Login::Generated },
@@ -86,7 +95,7 @@ fn default(prefix: &str, end: &str, access: Access, why: &str) -> Role {
     }
 }
 
-fn state(draft: &mut Draft, prefix: &str, stated: &spec::Role, roles: &mut Vec<Role>) {
+fn state(draft: &mut Draft, names: &Names, stated: &spec::Role, roles: &mut Vec<Role>) {
     let (access, why) = match stated.access.value {
         RoleAccess::ReadOnly => (Access::ReadOnly, "reads rows, as the task says"),
         RoleAccess::ReadWrite => (Access::ReadWrite, "reads, adds, changes and removes rows, as the task says"),
@@ -97,9 +106,8 @@ fn state(draft: &mut Draft, prefix: &str, stated: &spec::Role, roles: &mut Vec<R
         let help = "remove `tables`, or write `access: \"read_write\"`";
         draft.refuse(ROLE_CANNOT_BE, message, &table.place, help);
     }
-    // An end that is too long for two words becomes a shorter one of its own.
     let role = Role {
-        name: name(prefix, stated.name.value.as_str()),
+        name: names.of(stated.name.value.as_str()),
         access,
         tables: stated.tables.iter().map(|table| table.value.clone()).collect(),
         login: match stated.password.as_ref().map(|password| &password.value) {

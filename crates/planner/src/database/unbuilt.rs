@@ -41,4 +41,4 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-const BUILT_ENGINES: &str = "use `type: \"postgresql\"` or `\"sqlite\"`";
+const BUILT_ENGINES: &str = "use `type: \"postgresql\"`, `\"mysql\"` or `\"sqlite\"`";

@@ -5,7 +5,6 @@ use super::tls::Tls;
 use super::trouble::not_connected;
 use crate::StoreError;
 use crate::error::Trouble;
-use std::future::Future;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -147,19 +146,6 @@ fn major(version: &str) -> Option<u16> {
 
 fn unreadable_url() -> StoreError {
     StoreError::NotConnected(Trouble::Other, "the URL cannot be read".to_owned())
-}
-
-/// The work on a thread of its own: callers may be inside a runtime, which must not be blocked from within.
-pub(super) fn blocking<T: Send>(work: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        runtime.block_on(work)
-    };
-    let gone = || StoreError::Unavailable("the work on the database panicked".to_owned());
-    std::thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(|_| Err(gone())))
 }
 
 /// The server's major version.

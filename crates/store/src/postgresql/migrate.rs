@@ -2,9 +2,9 @@
 //! back the same way. What cannot run inside a transaction is noted step by step. The lock that keeps others from migrating
 //! belongs to the connection, and so dies with whoever holds it.
 
-use super::connect::blocking;
 use super::value::Text;
 use super::{Server, inspect};
+use crate::blocking::blocking;
 use crate::{AppliedMigration, StoreError};
 use plan::database::Undo;
 use plan::{Migration, Statement};

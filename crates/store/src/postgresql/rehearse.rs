@@ -1,9 +1,9 @@
 //! A rehearsal on a PostgreSQL server: a schema of its own inside a transaction that is undone, so that nobody ever sees it.
 
-use super::connect::blocking;
 use super::value::Text;
 use super::{Server, inspect, migrate};
 use crate::StoreError;
+use crate::blocking::blocking;
 use crate::rehearsal::{Attempt, Rehearsal};
 use plan::Statement;
 use tokio_postgres::types::ToSql;

@@ -1,7 +1,8 @@
 //! Roles of a PostgreSQL server: what they may do in a database is read and changed, and each is tried by connecting as itself.
 //! A password leaves this machine only as what the server keeps of it.
 
-use super::connect::{Server, blocking};
+use super::connect::Server;
+use crate::blocking::blocking;
 use super::migrate::begin;
 use super::trouble::said;
 use crate::StoreError;

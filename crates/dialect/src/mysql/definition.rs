@@ -1,0 +1,393 @@
+//! Tables as MySQL and MariaDB statements, and as their catalogue shows them once it is brought to one form.
+
+use super::{
+    BINARY, CHARACTER_BYTES, INDEX_BYTES, ROW_BYTES, bytes, character_clause, characters, collation, literal, quote,
+    sql_type, text, unbounded,
+};
+use plan::database::{
+    Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
+    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Sensitivity, Statement,
+    Table, Times, Undo, Uniqueness,
+};
+use vocab::{ColumnName, FieldType, TableName};
+
+/// A new UUID of version 7: milliseconds since 1970, then digests of the server's own UUIDs. Neither server lets a default call a
+/// function of ours, and MariaDB asks `random_bytes` once for all rows of a statement.
+const NEW_ID: &str = "lower(insert(insert(insert(insert(concat(\
+    lpad(hex(timestampdiff(microsecond,'1970-01-01',utc_timestamp(3)) div 1000),12,'0'),\
+    '7',left(sha2(uuid(),256),3),substr('89ab',1 + floor(rand() * 4),1),left(sha2(uuid(),256),15)),\
+    21,0,'-'),17,0,'-'),13,0,'-'),9,0,'-'))";
+
+/// The tables with everything that belongs to them, keys that could not be part of one, triggers.
+pub fn create_tables(tables: &[Table]) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    let mut made: Vec<&TableName> = Vec::new();
+    let mut late = Vec::new();
+    for table in tables {
+        // A key to a table that comes later is added when that is there; one to a table of an older migration is not late.
+        let is_late = |key: &&ForeignKey| {
+            key.table != table.name && !made.contains(&&key.table) && tables.iter().any(|other| other.name == key.table)
+        };
+        statements.push(create(table, &|key| !is_late(&key)));
+        late.extend(table.rules.foreign_keys.iter().filter(is_late).map(|key| add_key(&table.name, key)));
+        made.push(&table.name);
+    }
+    statements.extend(late);
+    statements.extend(tables.iter().filter_map(create_trigger));
+    statements
+}
+
+/// The table with all of its keys.
+pub fn create_table(table: &Table) -> Statement {
+    create(table, &|_| true)
+}
+
+/// Indexes and comments are part of it: each statement is a step that stays, so fewer steps are fewer places to be interrupted at.
+fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
+    let mut lines: Vec<String> =
+        table.columns.iter().map(|column| format!("  {}", column_definition(column))).collect();
+    lines.push(format!("  PRIMARY KEY ({})", column_list(&table.primary_key)));
+    lines.extend(
+        table.unique.iter().map(|set| format!("  UNIQUE KEY {} ({})", quote(&set_name(table, set)), column_list(set))),
+    );
+    lines.extend(table.rules.indexes.iter().map(|index| {
+        let kind = match index.uniqueness {
+            Uniqueness::Unique => "UNIQUE KEY",
+            Uniqueness::Repeating => "KEY",
+        };
+        format!("  {kind} {} ({})", quote(index.name.as_str()), indexed(table, index, quote).join(", "))
+    }));
+    let keys = table.rules.foreign_keys.iter().filter(|key| is_part(key));
+    lines.extend(keys.map(|key| format!("  {}", foreign_key(key))));
+    lines.extend(checks(table).map(|check| format!("  {}", check_constraint(check))));
+    let name = quote(table.name.as_str());
+    Statement {
+        sql: format!(
+            "CREATE TABLE IF NOT EXISTS {name} (\n{}\n) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 {} COMMENT={}",
+            lines.join(",\n"),
+            BINARY.clause(),
+            text(&table.comment)
+        ),
+        why: format!("{}: {}", table.name, table.comment),
+        lock: LockClass::NewObject,
+        undo: Undo::Statement(format!("DROP TABLE {name}")),
+        unless: None,
+        execution: Execution::Together,
+    }
+}
+
+fn add_key(table: &TableName, key: &ForeignKey) -> Statement {
+    let name = quote(table.as_str());
+    Statement {
+        sql: format!("ALTER TABLE {name} ADD {}", foreign_key(key)),
+        why: format!("{table}: {}", key.why),
+        lock: LockClass::Writes,
+        undo: Undo::Statement(format!("ALTER TABLE {name} DROP FOREIGN KEY {}", quote(key.name.as_str()))),
+        unless: None,
+        execution: Execution::Together,
+    }
+}
+
+/// Others may write meanwhile; where the server cannot have that, it refuses.
+pub fn create_index(table: &Table, index: &Index) -> Statement {
+    let unique = match index.uniqueness {
+        Uniqueness::Unique => "UNIQUE ",
+        Uniqueness::Repeating => "",
+    };
+    let (name, on) = (quote(index.name.as_str()), quote(table.name.as_str()));
+    let columns = indexed(table, index, quote).join(", ");
+    Statement {
+        sql: format!("CREATE {unique}INDEX {name} ON {on} ({columns}) ALGORITHM=INPLACE LOCK=NONE"),
+        why: format!("{}: {}", index.name, index.why),
+        lock: LockClass::SchemaChanges,
+        undo: Undo::Statement(format!("DROP INDEX {name} ON {on}")),
+        unless: None,
+        execution: Execution::Together,
+    }
+}
+
+fn create_trigger(table: &Table) -> Option<Statement> {
+    match table.rules.times {
+        Times::KeptByWriter => return None,
+        Times::KeptByDatabase => {}
+    }
+    let name = quote(&trigger_name(table));
+    Some(Statement {
+        sql: format!(
+            "CREATE TRIGGER IF NOT EXISTS {name} BEFORE UPDATE ON {} FOR EACH ROW\n{TOUCH}",
+            quote(table.name.as_str())
+        ),
+        why: format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
+        lock: LockClass::NewObject,
+        undo: Undo::Statement(format!("DROP TRIGGER {name}")),
+        unless: None,
+        execution: Execution::Together,
+    })
+}
+
+/// One statement without a block, so that every client can load it. The version is looked at first: it depends on the time.
+const TOUCH: &str = "SET NEW.`row_version` = IF(NEW.`updated_at` <=> OLD.`updated_at`, OLD.`row_version` + 1, NEW.`row_version`), \
+    NEW.`updated_at` = IF(NEW.`updated_at` <=> OLD.`updated_at`, UTC_TIMESTAMP(3), NEW.`updated_at`)";
+
+fn trigger_name(table: &Table) -> String {
+    crate::name::joined(&[table.name.as_str()], "touch")
+}
+
+/// The column with its key and its checks, in one statement, which is done whole or not at all. Neither server can be asked to do
+/// it unless it is done, so whoever runs it looks first.
+pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
+    let name = quote(table.name.as_str());
+    let mut parts = vec![format!("ADD COLUMN {}", column_definition(column))];
+    let keys = table.rules.foreign_keys.iter().filter(|key| key.columns[..] == [column.name.clone()]);
+    parts.extend(keys.map(|key| format!("ADD {}", foreign_key(key))));
+    let own = checks(table).filter(|check| check.column == column.name);
+    parts.extend(own.map(|check| format!("ADD {}", check_constraint(check))));
+    vec![Statement {
+        sql: format!("ALTER TABLE {name} {}", parts.join(", ")),
+        why: format!("{}.{}: {}", table.name, column.name, column.comment),
+        // A column alone is noted in the dictionary; a key or a check makes a copy of the table.
+        lock: if parts.len() == 1 { LockClass::Everything } else { LockClass::WritesWhileRead },
+        undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {}", quote(column.name.as_str()))),
+        unless: Some(ColumnPresent { table: table.name.clone(), column: column.name.clone() }),
+        execution: Execution::Together,
+    }]
+}
+
+fn column_definition(column: &Column) -> String {
+    let kind = &column.field_type;
+    let mut definition = format!("{} {}{}", quote(column.name.as_str()), sql_type(kind), character_clause(kind));
+    match column.nullability {
+        Nullability::NotNull => definition.push_str(" NOT NULL"),
+        Nullability::Nullable => {}
+    }
+    if let Some(default) = default(column) {
+        // MySQL wants every default in parentheses that is no plain value, and those of long texts too.
+        let is_plain = match &column.default {
+            Some(ColumnDefault::Value(_)) => !unbounded(&column.field_type) && column.field_type != FieldType::Json,
+            Some(ColumnDefault::Now | ColumnDefault::NewId) | None => false,
+        };
+        definition.push_str(&if is_plain { format!(" DEFAULT {default}") } else { format!(" DEFAULT ({default})") });
+    }
+    definition.push_str(&format!(" COMMENT {}", text(&column_comment(column))));
+    definition
+}
+
+fn column_comment(column: &Column) -> String {
+    match column.sensitivity {
+        Sensitivity::Plain => column.comment.clone(),
+        Sensitivity::Personal => format!("{} [personal]", column.comment),
+        Sensitivity::Secret => format!("{} [secret]", column.comment),
+    }
+}
+
+/// The default in the one form of both servers.
+fn default(column: &Column) -> Option<String> {
+    column.default.as_ref().map(|default| match (default, &column.field_type) {
+        (ColumnDefault::Value(value), _) => literal(value),
+        (ColumnDefault::Now, FieldType::Date) => "utc_date()".to_owned(),
+        (ColumnDefault::Now, _) => "utc_timestamp(3)".to_owned(),
+        (ColumnDefault::NewId, _) => NEW_ID.to_owned(),
+    })
+}
+
+/// The name of the index behind a set of columns that are unique together.
+fn set_name(table: &Table, set: &[ColumnName]) -> String {
+    let columns: Vec<&str> = set.iter().map(ColumnName::as_str).collect();
+    set_index_name(table.name.as_str(), &columns)
+}
+
+fn set_index_name(table: &str, columns: &[&str]) -> String {
+    crate::name::joined(&[&[table], columns].concat(), "unique")
+}
+
+/// Whether the unique index stands for a set of columns that are unique together; the servers know no other difference between
+/// such a set and an index that has a name of its own.
+#[must_use]
+pub fn is_set_index(table: &str, index: &str, columns: &[&str]) -> bool {
+    index == set_index_name(table, columns)
+}
+
+/// The index's columns, `quoted` or as they are; a long text with the number of characters that the index looks at.
+fn indexed(table: &Table, index: &Index, quoted: fn(&str) -> String) -> Vec<String> {
+    let types: Vec<Option<&FieldType>> = index.columns.iter().map(|name| type_of(table, name)).collect();
+    let is_long = |kind: &&FieldType| unbounded(kind);
+    let whole: u32 = types.iter().flatten().map(|kind| bytes(kind)).fold(0, u32::saturating_add);
+    let is_whole = whole <= INDEX_BYTES && !types.iter().flatten().any(is_long);
+    let texts: Vec<u32> = types.iter().flatten().filter_map(|kind| characters(kind)).collect();
+    let rest = INDEX_BYTES.saturating_sub(whole.saturating_sub(texts.iter().map(|most| most * CHARACTER_BYTES).sum()));
+    let share = rest / CHARACTER_BYTES / u32::try_from(texts.len().max(1)).unwrap_or(u32::MAX);
+    let part = |kind: &FieldType| characters(kind).filter(|most| !is_whole && *most > share).map(|_| share);
+    index
+        .columns
+        .iter()
+        .zip(types)
+        .map(|(name, kind)| match kind.and_then(part) {
+            Some(length) => format!("{}({length})", quoted(name.as_str())),
+            None => quoted(name.as_str()),
+        })
+        .collect()
+}
+
+fn type_of<'t>(table: &'t Table, name: &ColumnName) -> Option<&'t FieldType> {
+    table.columns.iter().find(|column| column.name == *name).map(|column| &column.field_type)
+}
+
+fn foreign_key(key: &ForeignKey) -> String {
+    let action = match key.on_delete {
+        OnDelete::Cascade => "CASCADE",
+        OnDelete::Restrict => "RESTRICT",
+        OnDelete::SetNull => "SET NULL",
+    };
+    format!(
+        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {action}",
+        quote(key.name.as_str()),
+        column_list(&key.columns),
+        quote(key.table.as_str()),
+        column_list(&key.target)
+    )
+}
+
+/// The checks that say more than the columns' types: `varchar(200)` takes no longer text by itself.
+fn checks(table: &Table) -> impl Iterator<Item = &Check> {
+    table.rules.checks.iter().filter(|check| match &check.rule {
+        CheckRule::Length { at_most } => {
+            let kind = type_of(table, &check.column);
+            !kind.is_some_and(|kind| !unbounded(kind) && characters(kind) == Some(*at_most))
+        }
+        CheckRule::Range { .. } | CheckRule::OneOf(_) => true,
+    })
+}
+
+fn check_constraint(check: &Check) -> String {
+    format!("CONSTRAINT {} CHECK ({})", quote(check.name.as_str()), condition(check))
+}
+
+/// The check's condition in the one form of both servers.
+fn condition(check: &Check) -> String {
+    let column = quote(check.column.as_str());
+    match &check.rule {
+        CheckRule::Range { minimum, maximum } => {
+            let least = minimum.as_ref().map(|least| format!("{column} >= {}", literal(least)));
+            let most = maximum.as_ref().map(|most| format!("{column} <= {}", literal(most)));
+            least.into_iter().chain(most).collect::<Vec<_>>().join(" and ")
+        }
+        CheckRule::OneOf(words) => {
+            let words: Vec<String> = words.iter().map(|word| text(word)).collect();
+            format!("{column} in ({})", words.join(","))
+        }
+        CheckRule::Length { at_most } => format!("char_length({column}) <= {at_most}"),
+    }
+}
+
+fn column_list(columns: &[ColumnName]) -> String {
+    columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
+}
+
+/// A type as a server names it, without the width that MariaDB shows and nothing regards.
+#[must_use]
+pub fn type_in_one_form(named: &str) -> String {
+    let whole = ["bigint", "int", "mediumint", "smallint"];
+    match named.split_once('(') {
+        Some((kind, rest)) if whole.contains(&kind) => {
+            let besides = rest.split_once(')').map_or("", |(_, besides)| besides);
+            format!("{kind}{besides}")
+        }
+        _ => named.to_owned(),
+    }
+}
+
+/// What the servers cannot hold of the table, each in a sentence.
+pub fn limits(table: &Table) -> Vec<String> {
+    let mut problems = Vec::new();
+    let in_row: u32 = table
+        .columns
+        .iter()
+        .map(|column| if unbounded(&column.field_type) { 0 } else { bytes(&column.field_type) })
+        .fold(0, u32::saturating_add);
+    if in_row > ROW_BYTES {
+        problems.push(format!(
+            "the columns of a row of `{}` take up to {in_row} bytes, and MySQL keeps {ROW_BYTES} of them; \
+             a text of more than {} characters is kept beside the row",
+            table.name,
+            super::ROW_TEXT_MAX
+        ));
+    }
+    let unique = table.rules.indexes.iter().filter(|index| index.uniqueness == Uniqueness::Unique);
+    let sets = [&table.primary_key].into_iter().chain(&table.unique).chain(unique.map(|index| &index.columns));
+    for columns in sets {
+        let taken = columns.iter().filter_map(|name| type_of(table, name)).map(bytes).fold(0, u32::saturating_add);
+        if taken > INDEX_BYTES {
+            let names: Vec<&str> = columns.iter().map(ColumnName::as_str).collect();
+            problems.push(format!(
+                "`{}` of `{}` takes up to {taken} bytes, and MySQL knows only {INDEX_BYTES} of them apart: that is {} characters",
+                names.join(", "),
+                table.name,
+                INDEX_BYTES / CHARACTER_BYTES
+            ));
+        }
+    }
+    problems
+}
+
+pub fn described(table: &Table) -> ObservedTable {
+    let texts = |columns: &[ColumnName]| columns.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let rules = &table.rules;
+    let mut unique: Vec<Vec<String>> = table.unique.iter().map(|columns| texts(columns)).collect();
+    let mut indexes = Vec::new();
+    for index in &rules.indexes {
+        let columns = indexed(table, index, str::to_owned);
+        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+        match index.uniqueness {
+            Uniqueness::Unique if is_set_index(table.name.as_str(), index.name.as_str(), &names) => {
+                unique.push(columns);
+            }
+            uniqueness @ (Uniqueness::Unique | Uniqueness::Repeating) => {
+                indexes.push(ObservedIndex { name: index.name.to_string(), columns, uniqueness });
+            }
+        }
+    }
+    unique.sort();
+    indexes.sort_by(|left, right| left.name.cmp(&right.name));
+    let mut foreign_keys: Vec<ObservedForeignKey> = rules
+        .foreign_keys
+        .iter()
+        .map(|key| ObservedForeignKey {
+            name: key.name.to_string(),
+            columns: texts(&key.columns),
+            table: key.table.to_string(),
+            target: texts(&key.target),
+            on_delete: Some(key.on_delete),
+        })
+        .collect();
+    foreign_keys.sort();
+    let mut checks: Vec<ObservedRule> =
+        checks(table).map(|check| ObservedRule { name: check.name.to_string(), text: condition(check) }).collect();
+    checks.sort();
+    ObservedTable {
+        name: table.name.to_string(),
+        columns: table
+            .columns
+            .iter()
+            .map(|column| ObservedColumn {
+                name: column.name.to_string(),
+                sql_type: sql_type(&column.field_type),
+                nullability: column.nullability,
+                collation: collation(&column.field_type).to_owned(),
+                default: default(column),
+                comment: Some(column_comment(column)),
+            })
+            .collect(),
+        primary_key: texts(&table.primary_key),
+        unique,
+        foreign_keys,
+        checks,
+        indexes,
+        triggers: match rules.times {
+            Times::KeptByWriter => Vec::new(),
+            Times::KeptByDatabase => {
+                vec![ObservedRule { name: trigger_name(table), text: format!("BEFORE UPDATE\n{TOUCH}") }]
+            }
+        },
+        comment: Some(table.comment.clone()),
+    }
+}

@@ -1,0 +1,89 @@
+//! MySQL and MariaDB, for those who make schemas: a connection for each piece of work, which ends with it. The password is never shown.
+
+mod connect;
+mod inspect;
+mod migrate;
+mod rehearse;
+mod roles;
+mod value;
+
+use crate::StoreError;
+use crate::blocking::blocking;
+use crate::database::Seen;
+use crate::error::Trouble;
+use dialect::mysql::quote;
+use mysql_async::Error;
+use mysql_async::prelude::Queryable;
+use plan::database::DatabasePlace;
+use vocab::TableName;
+
+pub use connect::Server;
+
+impl Server {
+    /// What is there now.
+    pub fn look(&self, scope: &str) -> Result<Seen, StoreError> {
+        blocking(async {
+            let (mut connection, version) = self.connect().await?;
+            let user: Option<String> = connection.query_first("SELECT CURRENT_USER()").await?;
+            let (database, schema, user) = (self.name.clone(), String::new(), user.unwrap_or_default());
+            let seen = Seen {
+                place: Some(DatabasePlace { database, schema, user }),
+                tables: inspect::tables(&mut connection, version.maker).await?,
+                applied: migrate::applied(&mut connection, scope).await?,
+                filled: inspect::filled(&mut connection).await?,
+                version: version.to_string(),
+            };
+            connection.disconnect().await?;
+            Ok(seen)
+        })
+    }
+
+    /// How many rows those of the tables hold that are there.
+    pub fn count_rows(&self, tables: &[TableName]) -> Result<i64, StoreError> {
+        blocking(async {
+            let (mut connection, _) = self.connect().await?;
+            let mut rows = 0;
+            for table in tables {
+                if inspect::has_table(&mut connection, table.as_str()).await? {
+                    let count = format!("SELECT COUNT(*) FROM {}", quote(table.as_str()));
+                    rows += connection.query_first::<i64, _>(count).await?.unwrap_or_default();
+                }
+            }
+            connection.disconnect().await?;
+            Ok(rows)
+        })
+    }
+}
+
+/// What the server or the driver says.
+fn said(error: &Error) -> String {
+    match error {
+        Error::Server(said) => said.message.clone(),
+        Error::Io(said) => said.to_string(),
+        Error::Driver(said) => said.to_string(),
+        Error::Url(_) => "the URL cannot be read".to_owned(),
+        Error::Other(said) => said.to_string(),
+    }
+}
+
+impl From<Error> for StoreError {
+    /// By the numbers of <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>, which MariaDB shares.
+    fn from(error: Error) -> Self {
+        let why = said(&error);
+        match error {
+            Error::Server(said) => match said.code {
+                1062 | 1586 => Self::Conflict,
+                1290 | 1792 | 1836 => Self::NotConnected(Trouble::ReadOnly, why),
+                // Locks that are waited for or that wait for each other; a statement or a server that was stopped.
+                1205 | 1213 | 1040 | 1053 | 1317 | 1927 | 1969 | 3024 | 4031 => Self::Unavailable(why),
+                1419 => Self::Refused(format!(
+                    "{why}. Set `log_bin_trust_function_creators = 1` on the server, or connect as a user that may make triggers"
+                )),
+                _ => Self::Refused(why),
+            },
+            Error::Io(_) => Self::Unavailable(why),
+            Error::Driver(mysql_async::DriverError::ConnectionClosed) => Self::Unavailable(why),
+            Error::Driver(_) | Error::Url(_) | Error::Other(_) => Self::Refused(why),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The one place where a connection to MySQL or MariaDB is made: a URL comes in, a connection goes out, or why there is none. The
+//! password is never shown.
+
+use super::said;
+use crate::StoreError;
+use crate::error::Trouble;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, SslOpts};
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use vocab::{RoleName, Secret};
+use zeroize::Zeroizing;
+
+/// How long a server may take to let us in.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The oldest versions that have the words of the dialect (`CREATE TRIGGER IF NOT EXISTS`, the collations) and that are still kept.
+const OLDEST_MYSQL: [u16; 3] = [8, 0, 29];
+const OLDEST_MARIADB: [u16; 3] = [10, 11, 0];
+const USUAL_PORT: u16 = 3306;
+
+/// What each connection is set to, whatever the server's own settings are: wrong values are refused, times are UTC, and nothing waits
+/// longer for somebody else's lock, because everybody else would wait behind it.
+const SETUP: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
+    NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', lock_wait_timeout = 5, innodb_lock_wait_timeout = 5";
+
+/// A database on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    url: Secret<String>,
+    /// Who connects, where it is not the one of the URL.
+    role: Option<(String, Secret<Zeroizing<String>>)>,
+    encryption: Encryption,
+    /// `db.example.com`, with the port where it is not the usual one.
+    pub host: String,
+    /// The database.
+    pub name: String,
+}
+
+/// Whether what goes over the network can be read there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Encryption {
+    None,
+    /// Whoever answers is believed.
+    Unverified,
+    /// Whoever answers proves it: by a certificate from `authority`, or else from one that browsers trust; with its name, or not.
+    Verified {
+        authority: Option<PathBuf>,
+        checks_name: bool,
+    },
+}
+
+/// Who made a server, and which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Version {
+    pub maker: Maker,
+    number: [u16; 3],
+}
+
+/// The two servers of one language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
+    MySql,
+    MariaDb,
+}
+
+impl fmt::Display for Version {
+    /// As responses show it: `mariadb_10.11`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let maker = match self.maker {
+            Maker::MySql => "mysql",
+            Maker::MariaDb => "mariadb",
+        };
+        write!(formatter, "{maker}_{}.{}", self.number[0], self.number[1])
+    }
+}
+
+const FORM: &str = "a MySQL database is `mysql://user:password@host:port/database`";
+
+impl Server {
+    /// The database of a URL.
+    ///
+    /// # Errors
+    /// What is wrong with the URL; it is not repeated, because it may hold a password.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        let rest = url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://")).ok_or(FORM)?;
+        let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let url = format!("mysql://{place}");
+        let options = Opts::from_url(&url).map_err(|_| FORM.to_owned())?;
+        let host = options.ip_or_hostname();
+        let authority = place.split('/').next().unwrap_or_default();
+        if authority.rsplit('@').next().unwrap_or_default().is_empty() {
+            return Err(format!("{FORM}; the host is missing"));
+        }
+        let host = match options.tcp_port() {
+            USUAL_PORT => host.to_owned(),
+            port => format!("{host}:{port}"),
+        };
+        let name = options.db_name().filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| format!("{FORM}; the database is missing"))?.to_owned();
+        Ok(Self { url: Secret::new(url), role: None, encryption: encryption(parameters)?, host, name })
+    }
+
+    /// The same database, for somebody else.
+    pub(crate) fn as_role(&self, role: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
+        Self { role: Some((role.to_string(), password.clone())), ..self.clone() }
+    }
+
+    /// Whether what is said may leave the machine without encryption.
+    pub(crate) fn may_be_overheard(&self) -> bool {
+        let host = self.host.rsplit_once(':').map_or(self.host.as_str(), |(host, port)| {
+            if port.bytes().all(|byte| byte.is_ascii_digit()) { host } else { &self.host }
+        });
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        !is_here && self.encryption == Encryption::None
+    }
+
+    /// A connection of its own, to a server that will do: new enough, and one that takes changes.
+    pub(super) async fn connect(&self) -> Result<(Conn, Version), StoreError> {
+        let connecting = Conn::new(self.options()?);
+        let mut connection = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+            .await
+            .map_err(|_| StoreError::NotConnected(Trouble::TimedOut, "the server did not answer in time".to_owned()))?
+            .map_err(|error| not_connected(&error))?;
+        let version = version(&mut connection).await?;
+        let (oldest, maker) = match version.maker {
+            Maker::MySql => (OLDEST_MYSQL, "MySQL"),
+            Maker::MariaDb => (OLDEST_MARIADB, "MariaDB"),
+        };
+        if version.number < oldest {
+            let dotted = |number: [u16; 3]| number.map(|part| part.to_string()).join(".");
+            let why =
+                format!("it is {maker} {}, and {} is the oldest that will do", dotted(version.number), dotted(oldest));
+            return Err(StoreError::NotConnected(Trouble::TooOld, why));
+        }
+        let read_only: Option<String> = connection.query_first("SELECT CAST(@@global.read_only AS CHAR)").await?;
+        if !matches!(read_only.as_deref(), Some("0" | "OFF") | None) {
+            let why = "it is a replica, which takes no changes".to_owned();
+            return Err(StoreError::NotConnected(Trouble::ReadOnly, why));
+        }
+        Ok((connection, version))
+    }
+
+    fn options(&self) -> Result<Opts, StoreError> {
+        let unreadable = || StoreError::NotConnected(Trouble::Other, "the URL cannot be read".to_owned());
+        let options = Opts::from_url(self.url.expose()).map_err(|_| unreadable())?;
+        let (host, port) = (options.ip_or_hostname().to_owned(), options.tcp_port());
+        let (user, password) = match &self.role {
+            Some((user, password)) => (Some(user.clone()), Some(password.expose().to_string())),
+            None => (options.user().map(str::to_owned), options.pass().map(str::to_owned)),
+        };
+        let ssl = match &self.encryption {
+            Encryption::None => None,
+            Encryption::Unverified => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
+            Encryption::Verified { authority, checks_name } => {
+                let ssl = SslOpts::default().with_danger_skip_domain_validation(!checks_name);
+                Some(match authority {
+                    Some(path) => ssl.with_root_certs(vec![path.clone().into()]).with_disable_built_in_roots(true),
+                    None => ssl,
+                })
+            }
+        };
+        // A row that is found counts as changed, as with the other engines; the host is looked up within the time limit.
+        let builder = OptsBuilder::from_opts(options).user(user).pass(password).ip_or_hostname(host).tcp_port(port).client_found_rows(true);
+        Ok(builder.prefer_socket(false).setup(vec!["SET NAMES utf8mb4", SETUP]).ssl_opts(ssl).into())
+    }
+}
+
+/// What the URL says behind its `?`: `ssl-mode` and `ssl-ca`, as MySQL's own programs have them.
+fn encryption(parameters: &str) -> Result<Encryption, String> {
+    let mut mode = String::new();
+    let mut authority = None;
+    for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match name.to_ascii_lowercase().replace('_', "-").as_str() {
+            "ssl-mode" => mode = value.to_ascii_uppercase(),
+            "ssl-ca" => {
+                let path = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
+                authority = Some(PathBuf::from(path.as_ref()));
+            }
+            _ => return Err("of what follows the `?` of the URL, `ssl-mode` and `ssl-ca` are understood".to_owned()),
+        }
+    }
+    match mode.as_str() {
+        "" if authority.is_some() => Ok(Encryption::Verified { authority, checks_name: true }),
+        "" | "DISABLED" | "PREFERRED" => Ok(Encryption::None),
+        "REQUIRED" => Ok(Encryption::Unverified),
+        "VERIFY_CA" => Ok(Encryption::Verified { authority, checks_name: false }),
+        "VERIFY_IDENTITY" => Ok(Encryption::Verified { authority, checks_name: true }),
+        _ => Err("`ssl-mode` is `DISABLED`, `PREFERRED`, `REQUIRED`, `VERIFY_CA` or `VERIFY_IDENTITY`".to_owned()),
+    }
+}
+
+async fn version(connection: &mut Conn) -> Result<Version, StoreError> {
+    let said: Option<String> = connection.query_first("SELECT VERSION()").await?;
+    Ok(read_version(&said.unwrap_or_default()))
+}
+
+/// `10.11.19-MariaDB-0+deb12u1`, `8.4.3`.
+fn read_version(said: &str) -> Version {
+    let maker = if said.contains("MariaDB") { Maker::MariaDb } else { Maker::MySql };
+    let mut parts = said.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or_default());
+    let number = [(); 3].map(|()| parts.next().unwrap_or_default());
+    Version { maker, number }
+}
+
+/// What kept us from being let in.
+fn not_connected(error: &Error) -> StoreError {
+    let trouble = match error {
+        Error::Server(said) => match said.code {
+            1045 | 1698 => Trouble::Authentication,
+            1044 => Trouble::NotAllowed,
+            // A user that is locked.
+            3118 | 4151 => Trouble::RoleMissing,
+            1129 | 1130 => Trouble::NotAdmitted,
+            1049 => Trouble::DatabaseMissing,
+            1040 | 1203 | 1226 => Trouble::Busy,
+            1053 => Trouble::Starting,
+            _ => Trouble::Other,
+        },
+        Error::Io(IoError::Io(io)) => match io.kind() {
+            std::io::ErrorKind::ConnectionRefused => Trouble::Refused,
+            std::io::ErrorKind::TimedOut => Trouble::TimedOut,
+            std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable => Trouble::Unreachable,
+            std::io::ErrorKind::UnexpectedEof
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::BrokenPipe
+            | std::io::ErrorKind::InvalidData => Trouble::NotTheServer,
+            _ if io.to_string().contains("lookup") => Trouble::UnknownHost,
+            _ => Trouble::Other,
+        },
+        Error::Driver(DriverError::UnknownAuthPlugin { .. } | DriverError::MysqlOldPasswordDisabled) => {
+            Trouble::Authentication
+        }
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => Trouble::TlsNotOffered,
+        Error::Driver(
+            DriverError::PacketOutOfOrder
+            | DriverError::UnexpectedPacket { .. }
+            | DriverError::ConnectionClosed
+            | DriverError::CantParseServerVersion { .. },
+        ) => Trouble::NotTheServer,
+        Error::Io(IoError::Tls(tls)) => trouble_of_tls(&tls.to_string()),
+        Error::Driver(_) | Error::Url(_) | Error::Other(_) => Trouble::Other,
+    };
+    StoreError::NotConnected(trouble, said(error))
+}
+
+/// The words are those of `rustls`.
+fn trouble_of_tls(said: &str) -> Trouble {
+    match said {
+        _ if said.contains("UnknownIssuer") => Trouble::UnknownAuthority,
+        _ if said.contains("NotValidForName") || said.contains("not valid for name") => Trouble::OtherName,
+        _ if said.contains("invalid peer certificate") => Trouble::BadCertificate,
+        _ => Trouble::Tls,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Encryption, Maker, Server, read_version};
+
+    #[test]
+    fn urls() {
+        let server = Server::parse("mariadb://ada:hunter2@db.example.com/shop?ssl-mode=verify_identity").unwrap();
+        assert_eq!((server.host.as_str(), server.name.as_str()), ("db.example.com", "shop"));
+        assert_eq!(server.encryption, Encryption::Verified { authority: None, checks_name: true });
+        let server = Server::parse("mysql://ada:p%40ss@[::1]:3307/shop?ssl-ca=%2Fetc%2Fca.pem").unwrap();
+        assert_eq!(server.host, "[::1]:3307");
+        assert_eq!(
+            server.encryption,
+            Encryption::Verified { authority: Some("/etc/ca.pem".into()), checks_name: true }
+        );
+        for wrong in [
+            "postgresql://ada:hunter2@h/shop",
+            "mysql://ada:hunter2@/shop",
+            "mysql://ada:hunter2@h",
+            "mysql://ada:hunter2@h/",
+            "mysql://ada:hunter2@h:port/shop",
+            "mysql://ada:hunter2@h/shop?ssl-mode=maybe",
+            "mysql://ada:hunter2@h/shop?charset=latin1",
+        ] {
+            let why = Server::parse(wrong).unwrap_err();
+            assert!(!why.contains("hunter2"), "{why}");
+        }
+        assert!(!format!("{server:?}").contains("p%40ss"));
+    }
+
+    #[test]
+    fn versions() {
+        let version = read_version("10.11.19-MariaDB-0+deb12u1");
+        assert_eq!((version.maker, version.number), (Maker::MariaDb, [10, 11, 19]));
+        assert_eq!(version.to_string(), "mariadb_10.11");
+        assert_eq!(read_version("8.4.3").to_string(), "mysql_8.4");
+        assert!(read_version("8.0.28-0ubuntu0.20.04.3").number < [8, 0, 29]);
+    }
+}
