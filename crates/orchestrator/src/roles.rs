@@ -310,7 +310,8 @@ fn try_role(
     }
     let check = format!("connected as `{}`, which may do what the plan says and nothing more", role.name);
     let mut outcome = database.try_as(&role.name, &password, &probes);
-    let is_refused = matches!(outcome, Err(StoreError::NotConnected(Trouble::Authentication | Trouble::RoleMissing, _)));
+    let is_refused =
+        matches!(outcome, Err(StoreError::NotConnected(Trouble::Authentication | Trouble::RoleMissing, _)));
     if is_refused {
         let again = [(role.name.clone(), password.clone())];
         database.permit(&[], &again).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;

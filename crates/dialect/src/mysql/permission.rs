@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The longest name of a user on MySQL; MariaDB takes more.
 pub const MAX_ROLE_NAME: usize = 32;
 
-pub fn wanted(permissions: &Permissions) -> Vec<ObservedRole> {
+pub(crate) fn wanted(permissions: &Permissions) -> Vec<ObservedRole> {
     let of_role = |role: &Role| ObservedRole {
         name: role.name.to_string(),
         may_log_in: role.login != Login::Never,
@@ -63,7 +63,7 @@ fn privileges(access: Access) -> &'static [&'static str] {
     }
 }
 
-pub fn differences(permissions: &Permissions, found: &ObservedPermissions) -> Vec<String> {
+pub(crate) fn differences(permissions: &Permissions, found: &ObservedPermissions) -> Vec<String> {
     let mut differences = Vec::new();
     for wanted in wanted(permissions) {
         match found.roles.iter().find(|role| role.name == wanted.name) {
@@ -76,7 +76,7 @@ pub fn differences(permissions: &Permissions, found: &ObservedPermissions) -> Ve
     differences
 }
 
-pub fn statements(permissions: &Permissions, found: &ObservedPermissions) -> Vec<PermissionStatement> {
+pub(crate) fn statements(permissions: &Permissions, found: &ObservedPermissions) -> Vec<PermissionStatement> {
     let nothing = ObservedRole::default();
     let mut statements = Vec::new();
     for (role, wanted) in permissions.roles.iter().zip(wanted(permissions)) {
@@ -108,7 +108,8 @@ pub fn statements(permissions: &Permissions, found: &ObservedPermissions) -> Vec
             statements.push(PermissionStatement { sql: revoke, why, undo: grant });
         }
         // What could be handed on was taken with the right to do so.
-        let taken = |grant: &Grant| extra.iter().any(|gone| (&gone.on, &gone.privilege) == (&grant.on, &grant.privilege));
+        let taken =
+            |grant: &Grant| extra.iter().any(|gone| (&gone.on, &gone.privilege) == (&grant.on, &grant.privilege));
         let lacking = wanted.grants.iter().filter(|grant| !there.grants.contains(grant) || taken(grant));
         for (target, privileges) in together(lacking) {
             let (revoke, grant) = both_ways(target, &privileges);
@@ -168,7 +169,7 @@ fn quote_any(name: &str) -> String {
 }
 
 /// What changes nothing even if it should be let: statements about a table that is not there, or about no row.
-pub fn probes(tables: &[Table], role: &Role) -> Vec<PermissionProbe> {
+pub(crate) fn probes(tables: &[Table], role: &Role) -> Vec<PermissionProbe> {
     let probe = |sql: String, is_allowed: bool, what: String| PermissionProbe { sql, is_allowed, what };
     let may = |privilege: &str| privileges(role.access).contains(&privilege);
     let mut probes = vec![

@@ -75,7 +75,8 @@ impl Names {
 
 /// Roles belong to the whole server, so their names say whose they are.
 fn prefix(database: &str, schema: &str) -> String {
-    let whole = if schema.is_empty() || schema == USUAL_SCHEMA { database.to_owned() } else { format!("{database}_{schema}") };
+    let whole =
+        if schema.is_empty() || schema == USUAL_SCHEMA { database.to_owned() } else { format!("{database}_{schema}") };
     let word = |character: char| match character.to_ascii_lowercase() {
         plain if plain.is_ascii_alphanumeric() => plain,
         _ => '_',

@@ -2,6 +2,7 @@
 
 mod connections;
 mod mysql;
+mod mysql_roles;
 mod postgresql;
 mod roles;
 

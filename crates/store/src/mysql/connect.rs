@@ -163,7 +163,12 @@ impl Server {
             }
         };
         // A row that is found counts as changed, as with the other engines; the host is looked up within the time limit.
-        let builder = OptsBuilder::from_opts(options).user(user).pass(password).ip_or_hostname(host).tcp_port(port).client_found_rows(true);
+        let builder = OptsBuilder::from_opts(options)
+            .user(user)
+            .pass(password)
+            .ip_or_hostname(host)
+            .tcp_port(port)
+            .client_found_rows(true);
         Ok(builder.prefer_socket(false).setup(vec!["SET NAMES utf8mb4", SETUP]).ssl_opts(ssl).into())
     }
 }

@@ -136,8 +136,7 @@ async fn observe(connection: &mut Conn, database: &str, roles: &[RoleName]) -> R
     Ok(found)
 }
 
-const POWERS: &str =
-    "SELECT PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = ?";
+const POWERS: &str = "SELECT PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = ?";
 const ON_DATABASE: &str = "SELECT PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.SCHEMA_PRIVILEGES
 WHERE GRANTEE = ? AND TABLE_SCHEMA IN (?, ?) AND PRIVILEGE_TYPE <> 'USAGE'";
 const ON_TABLES: &str = "SELECT TABLE_NAME, PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.TABLE_PRIVILEGES

@@ -2,10 +2,10 @@
 //! A password leaves this machine only as what the server keeps of it.
 
 use super::connect::Server;
-use crate::blocking::blocking;
 use super::migrate::begin;
 use super::trouble::said;
 use crate::StoreError;
+use crate::blocking::blocking;
 use crate::permission::Tried;
 use dialect::permission::PermissionProbe;
 use plan::database::permission::{Grant, Granted, ObservedPermissions, ObservedRole, PermissionStatement};

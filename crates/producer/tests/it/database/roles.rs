@@ -82,14 +82,14 @@ impl Drop for Home {
     }
 }
 
-fn task(roles: &str) -> String {
+pub(super) fn task(roles: &str) -> String {
     format!(
         "task_id: shop\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: postgresql\n    connection: ${{env:SHOP_URL}}\n    schema_requirements:\n      tables: [users, orders, products]\n      relationships: [users_to_orders, orders_to_products]\n{roles}"
     )
 }
 
 /// What `secrets export` gives for a role.
-fn password(workspace: &Workspace, role: &str) -> String {
+pub(super) fn password(workspace: &Workspace, role: &str) -> String {
     let name = format!("shop/{role}");
     let words = ["secrets", "export", &name, "--stdout", "--format", "json"];
     let exported = end(&mut workspace.command(&words)).must_end_with(0).stdout;
@@ -98,7 +98,7 @@ fn password(workspace: &Workspace, role: &str) -> String {
 }
 
 /// The verifications of the roles, as `check: outcome`.
-fn verified(response: &Json) -> Vec<String> {
+pub(super) fn verified(response: &Json) -> Vec<String> {
     let all = response["verification"].as_array().unwrap().iter();
     let of_roles = all.filter(|one| one["phase"] == "setup_user_permissions");
     of_roles.map(|one| format!("{}: {}", one["check"].as_str().unwrap(), one["outcome"].as_str().unwrap())).collect()

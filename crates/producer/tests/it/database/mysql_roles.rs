@@ -1,0 +1,145 @@
+//! Users and grants on a real MySQL or MariaDB server, met with the engine's own client as a person would.
+
+use super::roles::{password, verified};
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+/// A database of a test's own on the server that tests share; gone afterwards with its users.
+struct Home {
+    server: String,
+    name: String,
+}
+
+impl Home {
+    fn new(test: &str) -> Option<Self> {
+        let server = std::env::var("TEST_MYSQL_URL").ok().filter(|server| client(server, "", "SELECT 1").is_ok());
+        let Some(server) = server else {
+            let why = "`TEST_MYSQL_URL` is not set, or no `mariadb` client is installed";
+            let _ = writeln!(std::io::stderr(), "SKIPPED {test} with users: {why}");
+            return None;
+        };
+        let home = Self { server, name: format!("{test}_{}", std::process::id()) };
+        home.execute(&format!("CREATE DATABASE {}", home.name));
+        Some(home)
+    }
+
+    fn execute(&self, statements: &str) {
+        client(&self.server, "", statements).unwrap();
+    }
+
+    fn url(&self) -> String {
+        format!("{}/{}", self.server.rsplit_once('/').unwrap().0, self.name)
+    }
+
+    fn role(&self, end: &str) -> String {
+        format!("{}_{end}", self.name)
+    }
+
+    fn as_role(&self, workspace: &Workspace, end: &str, statements: &str) -> Result<String, String> {
+        let (user, secret) = (self.role(end), password(workspace, &self.role(end)));
+        let (_, address) = self.server.rsplit_once('@').unwrap();
+        client(&format!("mysql://{user}:{secret}@{address}"), &self.name, statements)
+    }
+
+    fn run(&self, workspace: &Workspace, roles: &str) -> Ended {
+        let mut run = workspace.command(&["run", "-"]);
+        end_with_input(run.env("SHOP_URL", self.url()), &super::roles::task(roles).replace("postgresql", "mysql"))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = client(&self.server, "", &format!("DROP DATABASE {}", self.name));
+        for end in ["migrator", "app", "readonly", "backup", "reporting"] {
+            let _ = client(&self.server, "", &format!("DROP USER IF EXISTS '{}'@'%'", self.role(end)));
+        }
+    }
+}
+
+/// What the engine's own client says to statements, a row a line.
+fn client(url: &str, database: &str, statements: &str) -> Result<String, String> {
+    let (user, address) = url.strip_prefix("mysql://").unwrap().rsplit_once('@').unwrap();
+    let (user, secret) = user.split_once(':').unwrap();
+    let (host, port) = address.split('/').next().unwrap().split_once(':').unwrap();
+    let mut command = Command::new("mariadb");
+    command.args(["--no-defaults", "-N", "-B", "--protocol=tcp", "-h", host, "-P", port, "-u", user]);
+    command.arg(format!("-p{secret}")).args(["-e", statements]).stdin(Stdio::null());
+    if !database.is_empty() {
+        command.arg(database);
+    }
+    let output = command.output().map_err(|error| error.to_string())?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+const A_USER: &str = "INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.com')";
+
+#[test]
+fn each_user_may_do_what_it_is_for_and_nothing_more() {
+    let Some(home) = Home::new("users") else { return };
+    let workspace = Workspace::new();
+    let response = home.run(&workspace, "").must_end_with(0).response();
+    let checks = verified(&response);
+    assert!(checks.len() == 5 && checks.iter().all(|check| check.ends_with(": passed")), "{checks:?}");
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+    let app = |statement: &str| home.as_role(&workspace, "app", statement);
+    app(A_USER).unwrap();
+    assert_eq!(app("UPDATE users SET name = 'Grace'; SELECT name FROM users").unwrap(), "Grace\n");
+    for statement in ["DROP TABLE orders", "CREATE TABLE mine (a INT)", "ALTER TABLE users ADD x INT", "TRUNCATE orders"] {
+        assert!(app(statement).unwrap_err().contains("denied"), "{statement}");
+    }
+    let reader = |statement: &str| home.as_role(&workspace, "readonly", statement);
+    assert_eq!(reader("SELECT COUNT(*) FROM users").unwrap(), "1\n");
+    assert!(reader(A_USER).unwrap_err().contains("denied"));
+    home.as_role(&workspace, "migrator", "CREATE TABLE later (a INT)").unwrap();
+    assert_eq!(app("INSERT INTO later VALUES (1); SELECT a FROM later").unwrap(), "1\n");
+    home.as_role(&workspace, "migrator", "DROP TABLE later").unwrap();
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+}
+
+#[test]
+fn what_was_granted_or_taken_by_hand_is_mended_and_a_password_rotated() {
+    let Some(home) = Home::new("users_hand") else { return };
+    let workspace = Workspace::new();
+    home.run(&workspace, "").must_end_with(0);
+    let (app, readonly) = (home.role("app"), home.role("readonly"));
+    let pattern = home.name.replace('_', "\\_");
+    for change in [
+        format!("REVOKE INSERT ON `{pattern}`.* FROM '{app}'@'%'"),
+        format!("GRANT DROP ON `{pattern}`.* TO '{app}'@'%'"),
+        format!("GRANT UPDATE ON {}.users TO '{readonly}'@'%'", home.name),
+        format!("GRANT UPDATE (email) ON {}.users TO '{readonly}'@'%'", home.name),
+        format!("GRANT CREATE USER ON *.* TO '{app}'@'%'"),
+        format!("ALTER USER '{app}'@'%' IDENTIFIED BY 'another'"),
+        format!("ALTER USER '{app}'@'%' ACCOUNT LOCK"),
+        format!("DROP USER '{readonly}'@'%'"),
+    ] {
+        home.execute(&change);
+        assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], true, "{change}");
+    }
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+    home.as_role(&workspace, "app", A_USER).unwrap();
+
+    let before = password(&workspace, &app);
+    let name = format!("shop/{app}");
+    end(workspace.command(&["secrets", "rotate", &name]).env("SHOP_URL", home.url())).must_end_with(0);
+    assert_ne!(password(&workspace, &app), before);
+    assert_eq!(home.as_role(&workspace, "app", "SELECT COUNT(*) FROM users").unwrap(), "1\n");
+}
+
+#[test]
+fn a_user_of_the_task_gets_the_tables_it_says_and_a_strangers_is_asked_about() {
+    let Some(home) = Home::new("users_said") else { return };
+    let workspace = Workspace::new();
+    home.execute(&format!("CREATE USER '{}'@'%' IDENTIFIED BY 'theirs'", home.role("reporting")));
+    let roles = "    roles: [{ name: reporting, access: read_only, tables: [products] }]\n";
+    let asked = home.run(&workspace, roles).must_end_with(3).response();
+    assert_eq!(asked["error"]["code"], "password_unknown", "{asked}");
+    let set = ["secrets", "set", &format!("shop/{}", home.role("reporting"))];
+    end_with_input(&mut workspace.command(&set), "theirs").must_end_with(0);
+    let checks = verified(&home.run(&workspace, roles).must_end_with(0).response());
+    assert!(checks.len() == 6 && checks.iter().all(|check| check.ends_with(": passed")), "{checks:?}");
+    assert_eq!(home.as_role(&workspace, "reporting", "SELECT COUNT(*) FROM products").unwrap(), "0\n");
+    assert!(home.as_role(&workspace, "reporting", "SELECT COUNT(*) FROM users").unwrap_err().contains("denied"));
+}
