@@ -4,50 +4,59 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 
-const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (scope TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (scope, name)) STRICT`;
-const findColumn = `SELECT name FROM pragma_table_info(?) WHERE name = ?`;
+const listEntries = `SELECT name, checksum FROM schema_migrations WHERE scope = ? ORDER BY name LIMIT 100000`;
 const findEntry = `SELECT checksum FROM schema_migrations WHERE scope = ? AND name = ?`;
 const insertEntry = `INSERT INTO schema_migrations (scope, name, checksum, applied_at) VALUES (?, ?, ?, ?)`;
 
-// SQLite has no `ADD COLUMN IF NOT EXISTS`. A statement behind a line `-- unless <table> has <column>` is left out where that is
+// Not every engine has `ADD COLUMN IF NOT EXISTS`. A statement behind a line `-- unless <table> has <column>` is left out where that is
 // so: another application on this database may have added the column.
 const guarded = /^(-- unless \w+ has \w+\n[^;]*;)/m;
 const guard = /^-- unless (\w+) has (\w+)\n/;
 
 /**
+ * A database that has them all is only read, as a program does that may not change its schema.
  * @param {import('./database.js').Database} database
  * @param {{ scope: string, folder: URL }} migrations the folder's URL ends in `/`
- * @returns {string[]} the names of those that ran now
+ * @returns {Promise<string[]>} the names of those that ran now
  */
-export function migrate(database, { scope, folder }) {
+export async function migrate(database, { scope, folder }) {
   const files = readdirSync(folder).filter((file) => file.endsWith('.sql')).sort();
-  return files.map((file) => file.slice(0, -'.sql'.length)).filter((name) => {
+  const known = await entries(database, scope);
+  const ran = [];
+  for (const name of files.map((file) => file.slice(0, -'.sql'.length))) {
     const bytes = readFileSync(new URL(`${name}.sql`, folder));
-    return apply(database, scope, name, bytes);
+    const migration = { scope, name, checksum: createHash('sha256').update(bytes).digest('hex') };
+    if (known.has(name)) mustBeSame(migration, known.get(name));
+    else if (await apply(database, migration, bytes.toString('utf8'))) ran.push(name);
+  }
+  return ran;
+}
+
+/** Name -> checksum of those that ran. */
+async function entries(database, scope) {
+  if (!(await database.hasLedger())) return new Map();
+  return new Map((await database.many(listEntries, [scope])).map(({ name, checksum }) => [name, checksum]));
+}
+
+/** Whether it ran now: of two processes that start at once the second finds the entry. */
+function apply(database, { scope, name, checksum }, text) {
+  return database.migration(async (transaction) => {
+    const entry = await transaction.optional(findEntry, [scope, name]);
+    if (entry !== null) return mustBeSame({ scope, name, checksum }, entry.checksum);
+    await run(transaction, text);
+    await transaction.run(insertEntry, [scope, name, checksum, new Date().toISOString()]);
+    return true;
   });
 }
 
-function apply(database, scope, name, bytes) {
-  const checksum = createHash('sha256').update(bytes).digest('hex');
-  // The transaction takes the write lock first, so of two processes that start at once the second finds the entry.
-  return database.transaction((transaction) => {
-    transaction.run(createLedger);
-    const entry = transaction.optional(findEntry, [scope, name]);
-    if (entry === null) {
-      run(database, bytes.toString('utf8'));
-      transaction.run(insertEntry, [scope, name, checksum, new Date().toISOString()]);
-      return true;
-    }
-    if (entry.checksum !== checksum) {
-      throw new Error(`migration \`${name}\` of \`${scope}\` has changed since it was applied: restore the file, and put the change into a new migration`);
-    }
-    return false;
-  });
+function mustBeSame({ scope, name, checksum }, applied) {
+  if (checksum === applied) return false;
+  throw new Error(`migration \`${name}\` of \`${scope}\` has changed since it was applied: restore the file, and put the change into a new migration`);
 }
 
-function run(database, text) {
+async function run(transaction, text) {
   for (const part of text.split(guarded)) {
     const [, table, column] = guard.exec(part) ?? [];
-    if (table === undefined || database.optional(findColumn, [table, column]) === null) database.exec(part);
+    if (table === undefined || !(await transaction.hasColumn(table, column))) await transaction.script(part);
   }
 }

@@ -161,13 +161,13 @@ impl<'a> Writer<'_, 'a> {
             Step::Claim => {
                 self.module.shared.insert(Shared::Idempotency);
                 let caller = self.caller();
-                let call = Expression::call("idempotency.claim", [Expression::text("request"), caller]);
+                let call = self.awaited("idempotency.claim", vec![Expression::text("request"), caller]);
                 self.bind(script, slot, &call);
             }
             Step::Recall(claim) => {
                 let claim = self.local(claim);
                 let known = self.names.take("known");
-                let call = Expression::call(format!("{claim}.recall"), [Expression::text("transaction")]);
+                let call = self.awaited(format!("{claim}.recall"), vec![Expression::text("transaction")]);
                 script.statement(&format!("const {known} = "), &call);
                 script.line(&format!("if ({known}) return {known};"));
                 self.keeps = Some(claim);
@@ -188,7 +188,10 @@ impl<'a> Writer<'_, 'a> {
                 let call = self.parameter_validation(shape);
                 self.bind(script, slot, &call);
             }
-            Step::Ping => script.line("database.ping();"),
+            Step::Ping => {
+                let ping = self.awaited("database.ping", Vec::new());
+                script.statement("", &ping);
+            }
             Step::Generate(Generated::Uuid) => {
                 if slot.is_some() {
                     self.module.imports.insert(Import::Uuidv7);
@@ -255,7 +258,7 @@ impl<'a> Writer<'_, 'a> {
             (None, None) => {}
         }
         arguments.extend(scope.map(|scope| Expression::text(quoted(&scope.to_string()))));
-        let call = Expression::call("authorize", arguments);
+        let call = self.awaited("authorize", arguments);
         let is_counted = flattened(&self.procedure.body).into_iter().any(|item| {
             matches!(item, Item::Let(_, step) | Item::Do(step)
                 if matches!(step, Step::Claim | Step::Limit { by: LimitKey::Principal, .. }))
@@ -295,17 +298,22 @@ impl<'a> Writer<'_, 'a> {
 
     fn validation(&mut self, body: Body<'_>) -> Expression {
         let (import, callee) = match body {
-            Body::Record(_) => (Import::Validate, "await validate"),
-            Body::Changes(_) => (Import::ValidateChanges, "await validateChanges"),
+            Body::Record(_) => (Import::Validate, "validate"),
+            Body::Changes(_) => (Import::ValidateChanges, "validateChanges"),
         };
         self.module.imports.insert(import);
-        self.waits = true;
         let mut arguments = vec![Expression::text("request"), Expression::text(self.constant(body.shape()))];
         if self.max_body_bytes != DEFAULT_BODY_LIMIT {
             let limit = Expression::text(grouped(self.max_body_bytes));
             arguments.push(Expression::Object(vec![("limit".to_owned(), limit)]));
         }
-        Expression::call(callee, arguments)
+        self.awaited(callee, arguments)
+    }
+
+    /// A call whose result is waited for.
+    fn awaited(&mut self, callee: impl Into<String>, arguments: Vec<Expression>) -> Expression {
+        self.waits = true;
+        Expression::call(format!("await {}", callee.into()), arguments)
     }
 
     fn parameter_validation(&mut self, shape: &Shape) -> Expression {
@@ -351,7 +359,7 @@ impl<'a> Writer<'_, 'a> {
         if !query.filter.is_empty() {
             arguments.push(self.column_values(&base.binds)?);
         }
-        Ok(Expression::call("readPage", arguments))
+        Ok(self.awaited("readPage", arguments))
     }
 
     /// The columns of a query that the engine keeps in another type.
@@ -432,24 +440,25 @@ impl<'a> Writer<'_, 'a> {
     fn emit(&mut self, script: &mut Script, event: &str, payload: &[(FieldName, Value)]) -> Result<(), EmitError> {
         self.module.shared.insert(Shared::Outbox);
         let payload = self.record(payload)?;
-        let call = |payload| {
-            let event = Expression::text(quoted(event));
-            let arguments = [Expression::text("transaction"), event, payload, Expression::text("request.receivedAt")];
-            Expression::call("outbox.emit", arguments)
-        };
-        let whole = call(payload.clone());
+        let whole = self.emitted(event, payload.clone());
         if script.fits("", &whole) {
             script.statement("", &whole);
         } else {
             let name = self.names.take("event");
             script.statement(&format!("const {name} = "), &payload);
-            script.statement("", &call(Expression::text(name)));
+            let call = self.emitted(event, Expression::text(name));
+            script.statement("", &call);
         }
         Ok(())
     }
 
+    fn emitted(&mut self, event: &str, payload: Expression) -> Expression {
+        let (event, at) = (Expression::text(quoted(event)), Expression::text("request.receivedAt"));
+        self.awaited("outbox.emit", vec![Expression::text("transaction"), event, payload, at])
+    }
+
     fn execution(
-        &self,
+        &mut self,
         surroundings: Surroundings,
         method: &str,
         constant: String,
@@ -463,7 +472,7 @@ impl<'a> Writer<'_, 'a> {
         if !kinds.is_empty() {
             arguments.push(Expression::Object(kinds));
         }
-        Ok(Expression::call(format!("{}.{method}", surroundings.connection()), arguments))
+        Ok(self.awaited(format!("{}.{method}", surroundings.connection()), arguments))
     }
 
     fn column_values(&self, values: &[Value]) -> Result<Expression, EmitError> {
@@ -482,11 +491,12 @@ impl<'a> Writer<'_, 'a> {
         let exits = flattened(body).into_iter().any(returns);
         let done = (exits && !always_exits(body)).then(|| self.names.take("done"));
         let start = match &done {
-            Some(done) => format!("const {done} = "),
+            Some(done) => format!("const {done} = await "),
             None if exits => "return ".to_owned(),
-            None => String::new(),
+            None => "await ".to_owned(),
         };
-        script.open(&format!("{start}database.transaction((transaction) => {{"));
+        self.waits = true;
+        script.open(&format!("{start}database.transaction(async (transaction) => {{"));
         self.block(script, body, after, Surroundings::Transaction)?;
         self.keeps = None;
         script.close("});");
