@@ -5,6 +5,7 @@ use crate::response::Verification;
 use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
 use plan::Phase;
+use secrets::SecretFailure;
 use serde::Serialize;
 use std::fmt;
 use std::io;
@@ -276,6 +277,34 @@ impl Failure {
                 "variable_missing",
                 message,
                 format!("set it where the producer runs: `{name}=... producer run TASK`"),
+            )
+        }
+    }
+
+    /// A secret that the task names was not set.
+    pub(crate) fn no_secret(name: &str) -> Self {
+        let message = format!("the secret `{name}` is not set");
+        Self {
+            place: Some("database_config.connection".to_owned()),
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "secret_missing",
+                message,
+                format!("set it in this workspace: `producer secrets set {name}`"),
+            )
+        }
+    }
+
+    /// The secret store of the workspace, which is that file, cannot be used.
+    pub(crate) fn secrets(failure: &SecretFailure, file: &Path) -> Self {
+        Self {
+            cause: Some(failure.to_string()),
+            place: Some(file.display().to_string()),
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "secret_store",
+                "the secret store cannot be used",
+                "do what the cause asks for, and run again",
             )
         }
     }
