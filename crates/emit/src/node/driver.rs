@@ -8,6 +8,8 @@ pub struct Driver {
     pub lib: &'static [(&'static str, &'static str)],
     /// Its name: `lib/database/<name>.js`.
     pub module: &'static str,
+    /// How values come back.
+    pub types: Types,
     /// `DATABASE_URL` where nobody sets it.
     pub default_url: &'static str,
     /// What `DATABASE_URL` may be, for people.
@@ -20,6 +22,15 @@ pub struct Driver {
     pub stand_alone: &'static str,
     /// The package of the driver, and what tells its version.
     pub package: (&'static str, fn() -> String),
+}
+
+/// What an engine keeps values as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Types {
+    /// Numbers and texts; who reads says what they mean. An id is a text like others.
+    Few,
+    /// Each as what it is. Nothing can be compared with an id but a UUID.
+    All,
 }
 
 /// A database that is a program of its own.
@@ -48,6 +59,7 @@ pub fn driver(engine: Engine) -> Driver {
         Engine::Sqlite => Driver {
             lib: &[("lib/database/sqlite.js", include_str!("../../node/lib/database/sqlite.js"))],
             module: "sqlite",
+            types: Types::Few,
             default_url: "file:./data/app.sqlite",
             url_form: "`file:` and a path; a relative one starts at this folder",
             scratch: "sqlite-scratch-database.js",
@@ -58,6 +70,7 @@ pub fn driver(engine: Engine) -> Driver {
         Engine::PostgreSql => Driver {
             lib: &[("lib/database/postgresql.js", include_str!("../../node/lib/database/postgresql.js"))],
             module: "postgresql",
+            types: Types::All,
             default_url: "",
             url_form: "`postgresql://user:password@host:port/database`; outside of development with `?sslmode=verify-full`",
             scratch: "postgresql-scratch-database.js",
