@@ -511,6 +511,13 @@ fn an_application_is_made_for_the_engine_of_its_plan() {
     }
 }
 
+/// What one server is at, the other waits for.
+#[test]
+fn both_servers_hold_a_claim_in_the_same_way() {
+    let held = dialect::lower_answers(vocab::Engine::PostgreSql).unwrap().hold.unwrap().replace("$1", "?");
+    assert!(include_str!("../../node/lib/database/postgresql.js").contains(&format!("`{held}`")), "{held}");
+}
+
 /// `lib/listing.js` composes statements at request time; its tests hold the texts that the dialect makes of the same.
 #[test]
 fn lists_are_asked_for_as_the_dialect_does() {

@@ -39,7 +39,7 @@ const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (scope text N
 const findLedger = `SELECT to_regclass('schema_migrations') AS name`;
 const findColumn = `SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = ? AND NOT attisdropped`;
 // The native server takes the same lock for the same name.
-const holdName = `SELECT pg_advisory_xact_lock(hashtextextended(?, 0))`;
+const holdName = `SELECT 1 AS held FROM pg_advisory_xact_lock(hashtextextended(?, 0))`;
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const UNIQUE_VIOLATION = '23505';
