@@ -88,6 +88,9 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
     rendered(plan, &mut files);
     database::sql(&plan.task_id, &plan.database, &mut files);
+    if let Some(base) = &plan.base {
+        database::migrations("databases/base", &base.database.migrations, &mut files);
+    }
     Ok(files)
 }
 
@@ -119,6 +122,7 @@ fn rendered(plan: &Plan, files: &mut Files) {
         service => driver.server.as_ref().map(|server| render(server.service, &context! {}).trim_end().to_owned()),
         service_url => driver.server.as_ref().map(|server| server.service_url),
         variables => variables(&plan.database.connection),
+        base => plan.base.as_ref().map(|base| base.task_id.as_str()),
         default_url => driver.default_url,
         url_form => driver.url_form,
         asks_for_keys,

@@ -7,6 +7,10 @@ import { migrate } from '../lib/migrations.js';
 const scope = '{{ scope }}';
 
 const migrations = new URL('migrations/', import.meta.url);
+{% if base %}
+/** The tables that another task has made, and that these build upon. */
+const base = { scope: '{{ base }}', folder: new URL('base/', import.meta.url) };
+{% endif %}
 const applicationFolder = new URL('../', import.meta.url);
 
 /** Opens the database and brings it to the newest schema. */
@@ -16,6 +20,9 @@ export async function connect(url = process.env.DATABASE_URL{% if default_url %}
 {% endif %}
   const database = await openDatabase(url, applicationFolder);
   try {
+{% if base %}
+    await migrate(database, base);
+{% endif %}
     await migrate(database, { scope, folder: migrations });
   } catch (error) {
     await database.close();

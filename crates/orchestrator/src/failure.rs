@@ -4,7 +4,7 @@
 use crate::response::Verification;
 use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
-use plan::Phase;
+use plan::{Base, Phase};
 use secrets::SecretFailure;
 use serde::Serialize;
 use std::fmt;
@@ -150,22 +150,64 @@ fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
         Trouble::UnknownHost => {
             ("unknown_host", "see that the host in `connection` is spelled right and can be found from here")
         }
+        Trouble::Unreachable => {
+            ("unreachable", "see that this machine has a way to that host: its network, a VPN, a route")
+        }
         Trouble::Refused => {
             ("refused", "see that the server runs, listens at that host and port, and that no firewall is between")
         }
         Trouble::TimedOut => {
             ("timed_out", "see that the host and the port are right and that no firewall drops the packets")
         }
-        Trouble::Authentication => (
-            "authentication",
-            "see that user and password in `connection` are right, and that `pg_hba.conf` lets them in from here",
+        Trouble::NotTheServer => {
+            ("not_the_server", "see that the port in `connection` is the database's and not another program's")
+        }
+        Trouble::TlsNotOffered => (
+            "tls_not_offered",
+            "turn TLS on in the server (`ssl = on` with a certificate and a key), or, on a network that nobody else can read, write `sslmode=disable`",
         ),
+        Trouble::UnknownAuthority => (
+            "tls_unknown_authority",
+            "name the certificate of the authority that signed the server's, a PEM file: `sslrootcert=/path/to/ca.pem`",
+        ),
+        Trouble::OtherName => (
+            "tls_host_name",
+            "use the host's name as it stands in the server's certificate, or have a certificate made for the name that you use",
+        ),
+        Trouble::BadCertificate => ("tls_certificate", "renew the server's certificate"),
+        Trouble::Tls => (
+            "tls",
+            "see that the server speaks TLS 1.2 or newer and wants no certificate of its clients; its log says more",
+        ),
+        Trouble::NoRoots => (
+            "tls_roots",
+            "see that `sslrootcert` names a file that can be read here and holds certificates as PEM; without it the system's own list is used",
+        ),
+        Trouble::Authentication => ("authentication", "see that user and password in `connection` are right"),
+        Trouble::RoleMissing => (
+            "role_missing",
+            "name a role that exists and may log in, or have it made: `CREATE ROLE name LOGIN PASSWORD '...'`",
+        ),
+        Trouble::NotAdmitted => (
+            "not_admitted",
+            "add a line for this role, database and address to the server's `pg_hba.conf` and reload it; if its line there is `hostssl`, write `sslmode=require`",
+        ),
+        Trouble::NotAllowed => ("not_allowed", "let the role in: `GRANT CONNECT ON DATABASE name TO role`"),
         Trouble::DatabaseMissing => {
             ("database_missing", "create the database, or name one that exists at the end of `connection`")
         }
-        Trouble::Busy => ("busy", "wait until the server has started or has connections left, and run again"),
+        Trouble::Busy => (
+            "too_many_connections",
+            "close connections that nobody needs, raise the server's `max_connections`, or put a pooler before it",
+        ),
+        Trouble::Starting => {
+            ("starting", "wait until the server has started, and run again; its log says what it is at")
+        }
         Trouble::TooOld => ("too_old", "use a newer server"),
-        Trouble::ReadOnly => ("read_only", "connect to the primary server"),
+        Trouble::ReadOnly => (
+            "read_only",
+            "connect to the primary server, or name all of them and let the right one be found: `host1,host2/name?target_session_attrs=read-write`",
+        ),
         Trouble::Other => ("not_connected", "do what the cause asks for, and run again"),
     }
 }
@@ -184,6 +226,12 @@ impl Failure {
             safe_to_retry: true,
             diagnostics: Vec::new(),
         }
+    }
+
+    /// The one line, and what to do.
+    pub(crate) fn with_hint(&self) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!("; {hint}"));
+        format!("{self}{}", hint.unwrap_or_default())
     }
 
     /// The failure of a task that is itself wrong. There is at least one diagnostic.
@@ -222,11 +270,10 @@ impl Failure {
         }
     }
 
-    /// The workspace's state cannot be read or written. `database` is the file of its database.
-    pub(crate) fn workspace(failure: &WorkspaceFailure, database: &Path) -> Self {
+    /// The workspace's state cannot be read or written.
+    pub(crate) fn workspace(failure: &WorkspaceFailure) -> Self {
         let kind = FailureKind::EndpointConfiguration;
         match failure {
-            WorkspaceFailure::Store(error) => Self::database(error, database),
             WorkspaceFailure::File { path, source } => {
                 let trouble = FileTrouble::of(source, "--workspace");
                 Self {
@@ -251,6 +298,41 @@ impl Failure {
                     "bring that file back from a copy, or move it away and run the task again",
                 )
             },
+        }
+    }
+
+    /// An API is asked to stand on another database than the one that holds its rows.
+    pub(crate) fn rows_elsewhere(rows: i64, place: &str, wanted: Option<&Base>) -> Self {
+        let (wanted, stay) = match wanted {
+            Some(base) => (
+                format!("the database of task `{}`", base.task_id),
+                format!("take `{}` out of `dependencies`", base.task_id),
+            ),
+            None => ("the embedded database".to_owned(), "name the task of that database in `dependencies`".to_owned()),
+        };
+        let hint = format!(
+            "{stay} to stay there; to move, copy the rows and empty those tables, or delete them, and run again"
+        );
+        Self {
+            cause: Some(format!("its tables hold {rows} rows in {place}")),
+            place: Some("dependencies".to_owned()),
+            ..Self::new(
+                FailureKind::DatabaseMigration,
+                "rows_elsewhere",
+                format!("the API would leave its rows and stand on {wanted}"),
+                hint,
+            )
+        }
+    }
+
+    /// The engine keeps schemas, and no API is served from it yet.
+    pub(crate) fn engine_not_served(engine: Engine) -> Self {
+        let message = format!("this producer does not serve APIs from a {engine} database yet");
+        let hint =
+            "name a database task of `type: \"sqlite\"` in `dependencies`, or use a workspace without database tasks";
+        Self {
+            place: Some("dependencies".to_owned()),
+            ..Self::new(FailureKind::EndpointConfiguration, "engine_not_served", message, hint)
         }
     }
 

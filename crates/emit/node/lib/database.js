@@ -1,9 +1,9 @@
 // The application's database, whatever its engine: reads, writes, transactions. SQL is a constant of the program with `?` for
 // values, which are bound. What an engine reports becomes a Problem where the caller can act on it.
 //
-// An engine is one module of `database/`. What it opens has `read(sql, values, columns)`, `write(sql, values)`, `script(sql)`,
-// `transaction(work)`, `hasLedger()`, `prepareLedger(transaction)` and `close()`. `work` gets a connection with `read`, `write`,
-// `script`, `hasColumn(table, column)` and `hold(name)`.
+// An engine is one module of `database/`. What it opens is a connection with `transaction(work, options)`, `migrating(work)`,
+// `hasLedger()` and `close()`. A connection, which is also what its transactions give, has `read(sql, values, columns)`,
+// `write(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction.
 
 import { Problem } from './problem.js';
 
@@ -48,6 +48,16 @@ class Statements {
   many(sql, values = [], columns = {}) {
     return this.#connection.read(sql, values, columns);
   }
+
+  /** Runs a text of many statements. */
+  async script(sql) {
+    await this.#connection.script(sql);
+  }
+
+  /** @returns {Promise<boolean>} */
+  hasColumn(table, column) {
+    return this.#connection.hasColumn(table, column);
+  }
 }
 
 class Transaction extends Statements {
@@ -73,14 +83,9 @@ class Transaction extends Statements {
     await this.#connection.hold(name);
   }
 
-  /** Runs a text of many statements. */
-  async script(sql) {
-    await this.#connection.script(sql);
-  }
-
-  /** @returns {Promise<boolean>} */
-  hasColumn(table, column) {
-    return this.#connection.hasColumn(table, column);
+  /** Whether a row leads to one that is not there; a transaction that checks no keys asks it at its end. */
+  hasBrokenKey() {
+    return this.#connection.hasBrokenKey();
   }
 }
 
@@ -99,25 +104,33 @@ export class Database extends Statements {
    * collide it may be run again.
    * @template T
    * @param {(transaction: Transaction) => Promise<T>} work
+   * @param {{ checksKeys?: boolean }} [options]
    * @returns {Promise<T>}
    */
-  async transaction(work) {
+  async transaction(work, options = {}) {
     let transaction;
     const result = await this.#engine.transaction((connection) => {
       transaction = new Transaction(connection);
       return work(transaction);
-    });
+    }, options);
     if (result instanceof Undone) return result.result;
     transaction.committed();
     return result;
   }
 
-  /** The same as `transaction`, for one migrating program at a time; the ledger is there. */
-  migration(work) {
-    return this.transaction(async (transaction) => {
-      await this.#engine.prepareLedger(transaction);
-      return work(transaction);
-    });
+  /**
+   * Runs `work(database)` while no other program migrates this database; the ledger is there.
+   * @template T
+   * @param {(database: Database) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  migrating(work) {
+    return this.#engine.migrating((engine) => work(new Database(engine)));
+  }
+
+  /** Where the steps of migrations are noted that cannot run in a transaction. */
+  prepareSteps() {
+    return this.#engine.prepareSteps();
   }
 
   /** Whether a migration was ever run. */
@@ -132,11 +145,6 @@ export class Database extends Statements {
     } catch (error) {
       throw new Problem('unavailable', {}, { cause: error });
     }
-  }
-
-  /** Runs a text of many statements. */
-  async script(sql) {
-    await this.#engine.script(sql);
   }
 
   /** Calls back before the database is closed. */

@@ -17,6 +17,10 @@ const CONNECT_TIMEOUT = 5000;
 const IDLE_TIMEOUT = 30_000;
 // A migration waits no longer than that for somebody else's lock: everybody else would wait behind it.
 const LOCK_TIMEOUT = 5000;
+// How often somebody else's migrating is waited for. Asked again and again: who waits in a statement would be waited for by an
+// index that is made meanwhile.
+const LOCK_TRIES = 100;
+const LOCK_PAUSE = 200;
 // How long a server that is about to start is waited for, and how often it is asked.
 const START_TIMEOUT = 30_000;
 const START_INTERVAL = 500;
@@ -33,9 +37,11 @@ const RETRY_PAUSE = 50;
 const MIGRATION_LOCK = 5241713205;
 
 const sessionSettings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET statement_timeout = ${STATEMENT_TIMEOUT}; SET idle_in_transaction_session_timeout = ${STATEMENT_TIMEOUT}`;
-const migrationSettings = `SET LOCAL lock_timeout = ${LOCK_TIMEOUT}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`;
-const lockMigrations = `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
+// A statement that runs alone keeps nobody waiting, and may wait itself.
+const migrationSettings = `SET lock_timeout = ${LOCK_TIMEOUT}; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0`;
+const lockMigrations = `SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS held`;
 const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (scope text NOT NULL, name text NOT NULL, checksum text NOT NULL, applied_at timestamp with time zone NOT NULL, PRIMARY KEY (scope, name))`;
+const createSteps = `CREATE TABLE IF NOT EXISTS schema_migration_steps (entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, scope text NOT NULL, name text NOT NULL, checksum text NOT NULL, step integer NOT NULL, event text NOT NULL, at timestamp with time zone NOT NULL)`;
 const findLedger = `SELECT to_regclass('schema_migrations') AS name`;
 const findColumn = `SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = ? AND NOT attisdropped`;
 // The native server takes the same lock for the same name.
@@ -111,6 +117,31 @@ class Connection {
     return this.#query({ text: sql });
   }
 
+  async transaction(work) {
+    await this.command('BEGIN');
+    let result;
+    try {
+      result = await work(this);
+    } catch (error) {
+      // Where it fails the connection is lost, and with it the transaction.
+      await this.command('ROLLBACK').catch(() => {});
+      throw error;
+    }
+    const { command } = await this.command(result instanceof Undone ? 'ROLLBACK' : 'COMMIT');
+    // What PostgreSQL does where a statement failed and nobody heard of it.
+    if (command === 'ROLLBACK' && !(result instanceof Undone)) throw new Error('a statement of the transaction had failed');
+    return result;
+  }
+
+  async hasLedger() {
+    const [{ name }] = await this.read(findLedger, []);
+    return name !== null;
+  }
+
+  async prepareSteps() {
+    await this.script(createSteps);
+  }
+
   /** A word without values. */
   command(sql) {
     return this.#query({ text: sql, query_timeout: ANSWER_TIMEOUT });
@@ -118,6 +149,11 @@ class Connection {
 
   async hold(name) {
     await this.read(holdName, [name]);
+  }
+
+  /** No key is ever unchecked. */
+  async hasBrokenKey() {
+    return false;
   }
 
   async hasColumn(table, column) {
@@ -172,7 +208,7 @@ class PostgreSql {
   async transaction(work) {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#connected((connection) => transact(connection, work));
+        return await this.#connected((connection) => connection.transaction(work));
       } catch (error) {
         if (attempt === ATTEMPTS || !collisions.has(error.cause?.code)) throw error;
       }
@@ -180,15 +216,21 @@ class PostgreSql {
     }
   }
 
-  async hasLedger() {
-    const [{ name }] = await this.read(findLedger, []);
-    return name !== null;
+  hasLedger() {
+    return this.#connected((connection) => connection.hasLedger());
   }
 
-  async prepareLedger(transaction) {
-    await transaction.script(migrationSettings);
-    await transaction.script(lockMigrations);
-    await transaction.script(createLedger);
+  /** On a connection that ends with the work, and with it whatever it held. */
+  migrating(work) {
+    return this.#connected(async (connection) => {
+      await connection.script(migrationSettings);
+      for (let count = 0; !(await connection.read(lockMigrations, []))[0].held; count += 1) {
+        if (count === LOCK_TRIES) throw new Error('another program has been migrating the database for a while');
+        await sleep(LOCK_PAUSE);
+      }
+      await connection.script(createLedger);
+      return work(connection);
+    }, 'once');
   }
 
   /** Makes the first connection, or says what keeps it from being made. */
@@ -220,7 +262,8 @@ class PostgreSql {
     await this.#pool.end();
   }
 
-  async #connected(work) {
+  /** @param {'once'} [use] where the connection is no good for others afterwards */
+  async #connected(work, use) {
     const client = await this.#connect();
     // One that breaks while it is used says so to whoever uses it, and besides as an event, which must be heard.
     let broken;
@@ -235,7 +278,7 @@ class PostgreSql {
       throw error;
     } finally {
       client.off('error', onError);
-      client.release(broken);
+      client.release(broken ?? use === 'once');
     }
   }
 
@@ -246,29 +289,6 @@ class PostgreSql {
     } catch (error) {
       throw new Problem('unavailable', {}, { cause: error });
     }
-  }
-}
-
-async function transact(connection, work) {
-  await connection.command('BEGIN');
-  let result;
-  try {
-    result = await work(connection);
-  } catch (error) {
-    await rollBack(connection);
-    throw error;
-  }
-  const { command } = await connection.command(result instanceof Undone ? 'ROLLBACK' : 'COMMIT');
-  // What PostgreSQL does where a statement failed and nobody heard of it.
-  if (command === 'ROLLBACK' && !(result instanceof Undone)) throw new Error('a statement of the transaction had failed');
-  return result;
-}
-
-async function rollBack(connection) {
-  try {
-    await connection.command('ROLLBACK');
-  } catch {
-    // The connection is lost, and with it the transaction.
   }
 }
 

@@ -18,6 +18,8 @@ const STATEMENT_LIMIT = 500;
 
 const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (scope TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (scope, name)) STRICT`;
 const findLedger = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'`;
+const createSteps = `CREATE TABLE IF NOT EXISTS schema_migration_steps (entry INTEGER PRIMARY KEY, scope TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL, step INTEGER NOT NULL, event TEXT NOT NULL, at TEXT NOT NULL) STRICT`;
+const findBrokenKey = `SELECT "table" FROM pragma_foreign_key_check LIMIT 1`;
 const findColumn = `SELECT name FROM pragma_table_info(?) WHERE name = ?`;
 
 // https://sqlite.org/rescode.html
@@ -83,6 +85,10 @@ class Connection {
     return this.#execute('all', findColumn, [table, column]).length > 0;
   }
 
+  async hasBrokenKey() {
+    return this.#execute('all', findBrokenKey, []).length > 0;
+  }
+
   exec(sql) {
     translated(() => this.#connection.exec(sql));
   }
@@ -128,17 +134,26 @@ class Sqlite {
     return this.#inTurn(() => this.#connection.script(sql));
   }
 
-  transaction(work) {
-    return this.#inTurn(() => this.#transact(work));
+  hasColumn(table, column) {
+    return this.#inTurn(() => this.#connection.hasColumn(table, column));
+  }
+
+  transaction(work, { checksKeys = true } = {}) {
+    return this.#inTurn(() => (checksKeys ? this.#transact(work) : this.#transactWithoutKeys(work)));
   }
 
   async hasLedger() {
     return (await this.read(findLedger, [], {})).length > 0;
   }
 
-  /** The transaction has the write lock: of two processes that start at once the second finds what the first has entered. */
-  async prepareLedger(transaction) {
-    await transaction.run(createLedger);
+  /** A transaction has the write lock: of two processes that start at once the second finds what the first has entered. */
+  async migrating(work) {
+    await this.write(createLedger, []);
+    return work(this);
+  }
+
+  async prepareSteps() {
+    await this.write(createSteps, []);
   }
 
   close() {
@@ -173,6 +188,16 @@ class Sqlite {
     } finally {
       this.#underWay = undefined;
       end();
+    }
+  }
+
+  // Inside of the transaction SQLite would not listen.
+  async #transactWithoutKeys(work) {
+    this.#connection.exec('PRAGMA foreign_keys = OFF');
+    try {
+      return await this.#transact(work);
+    } finally {
+      this.#connection.exec('PRAGMA foreign_keys = ON');
     }
   }
 
