@@ -85,9 +85,14 @@ pub fn driver(engine: Engine) -> Driver {
             package: ("pg", || version(POSTGRESQL, "pg")),
         },
         Engine::MySql => Driver {
-            connection_config: "mysql-connection.js",
+            // No API stands on it yet: nothing but the connection is written.
+            lib: &[],
+            module: "mysql",
+            types: Types::Few,
             default_url: "",
             url_form: "`mysql://user:password@host:port/database`; outside of development with `?ssl-mode=VERIFY_IDENTITY`",
+            scratch: "",
+            server: None,
             stand_alone: "mysql-connection.js",
             package: ("mysql2", || version(MYSQL, "mysql2")),
         },

@@ -86,7 +86,9 @@ fn each_user_may_do_what_it_is_for_and_nothing_more() {
     let app = |statement: &str| home.as_role(&workspace, "app", statement);
     app(A_USER).unwrap();
     assert_eq!(app("UPDATE users SET name = 'Grace'; SELECT name FROM users").unwrap(), "Grace\n");
-    for statement in ["DROP TABLE orders", "CREATE TABLE mine (a INT)", "ALTER TABLE users ADD x INT", "TRUNCATE orders"] {
+    for statement in
+        ["DROP TABLE orders", "CREATE TABLE mine (a INT)", "ALTER TABLE users ADD x INT", "TRUNCATE orders"]
+    {
         assert!(app(statement).unwrap_err().contains("denied"), "{statement}");
     }
     let reader = |statement: &str| home.as_role(&workspace, "readonly", statement);
