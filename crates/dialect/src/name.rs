@@ -43,6 +43,6 @@ mod tests {
         let (first, second) = (joined(&["shop"], &long), joined(&["shop"], &other));
         assert!(first.len() <= 63 && second.len() <= 63, "{first} {second}");
         assert_ne!(first, second);
-        assert_eq!(joined_within(32, &["a_database_with_a_long_name"], "readonly"), "x");
+        assert_eq!(joined_within(32, &["a_database_with_a_long_name"], "readonly"), "a_database_wit_84705fb4_readonly");
     }
 }

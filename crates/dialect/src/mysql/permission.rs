@@ -182,7 +182,7 @@ pub(crate) fn probes(tables: &[Table], role: &Role) -> Vec<PermissionProbe> {
         let column = table.columns.first().map_or_else(String::new, |column| quote(column.name.as_str()));
         for (privilege, sql, what) in [
             ("SELECT", format!("SELECT {column} FROM {name} WHERE FALSE"), "read rows of"),
-            ("INSERT", format!("INSERT INTO {name} ({column}) SELECT NULL FROM DUAL WHERE FALSE"), "add rows to"),
+            ("INSERT", format!("INSERT INTO {name} SELECT * FROM {name} WHERE FALSE"), "add rows to"),
             ("UPDATE", format!("UPDATE {name} SET {column} = NULL WHERE FALSE"), "change rows of"),
             ("DELETE", format!("DELETE FROM {name} WHERE FALSE"), "remove rows of"),
             ("CREATE", format!("CREATE TABLE IF NOT EXISTS {name} (producer_probe INT)"), "make a table like"),
