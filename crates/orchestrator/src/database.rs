@@ -98,7 +98,7 @@ pub(crate) fn carry_out(
 }
 
 /// The migrations make the schema from nothing, and each rule of it refuses a wrong row.
-fn on_scratch(plan: &DatabasePlan, database: &Database) -> Vec<Verification> {
+pub(crate) fn on_scratch(plan: &DatabasePlan, database: &Database) -> Vec<Verification> {
     let probes = probe::probes(plan);
     let attempts: Vec<_> = probes.iter().map(|probe| probe.attempt.clone()).collect();
     let made = "the statements make the schema on an empty database";

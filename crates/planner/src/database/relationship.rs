@@ -262,10 +262,12 @@ fn key_column(table: &TableName) -> ColumnName {
     column_name(&dialect::name::joined(&[&singular(table.as_str())], "id"))
 }
 
-/// `students` and `courses` -> `student_courses`
+/// `students` and `courses` -> `student_courses`; shortened, with `links` at its end, where that is no name.
 fn link_name(whole: &TableName, part: &TableName) -> TableName {
-    let name = dialect::name::joined(&[&singular(whole.as_str())], part.as_str());
-    TableName::parse(&name).unwrap_or_else(|_| part.clone())
+    let whole = singular(whole.as_str());
+    TableName::parse(&format!("{whole}_{part}")).unwrap_or_else(|_| {
+        TableName::parse(&dialect::name::joined(&[&whole, part.as_str()], "links")).expect("made of names")
+    })
 }
 
 /// A table of nothing but links; their pair is its key.
