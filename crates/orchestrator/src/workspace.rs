@@ -4,6 +4,7 @@
 use apply::{FileLedger, write_atomically, write_by_way_of};
 use plan::PersistedPlan;
 use plan::persisted::UnreadablePlan;
+use secrets::SecretStore;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -127,6 +128,12 @@ impl Workspace {
         self.state().join("limits")
     }
 
+    /// The secrets of the workspace. What sets one must see to the state folder first.
+    #[must_use]
+    pub fn secrets(&self) -> SecretStore {
+        SecretStore::new(&self.state())
+    }
+
     /// Opens the embedded database, making it when it is not there.
     ///
     /// # Errors
@@ -145,7 +152,7 @@ impl Workspace {
     pub fn lock(&self, waiting: impl FnOnce()) -> Result<WorkspaceLock, WorkspaceFailure> {
         let path = self.state().join("lock");
         let failure = |source| WorkspaceFailure::File { path: path.clone(), source };
-        self.make_state_folder().map_err(failure)?;
+        self.make_state()?;
         let file = fs::File::options().create(true).append(true).open(&path).map_err(failure)?;
         if file.try_lock().is_err() {
             waiting();
@@ -154,17 +161,23 @@ impl Workspace {
         Ok(WorkspaceLock { _file: file })
     }
 
-    /// The state holds what people sent and what opens the API: nobody else on the machine reads it, and it stays out of
-    /// version control.
-    fn make_state_folder(&self) -> io::Result<()> {
+    /// Makes the folder of the state where there is none. It holds what people sent and what opens the API: nobody else on the
+    /// machine reads it, and it stays out of version control.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_state(&self) -> Result<(), WorkspaceFailure> {
         let state = self.state();
         if state.is_dir() {
             return Ok(());
         }
-        fs::create_dir_all(&state)?;
-        #[cfg(unix)]
-        fs::set_permissions(&state, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-        fs::write(state.join(".gitignore"), "*\n")
+        let make = || {
+            fs::create_dir_all(&state)?;
+            #[cfg(unix)]
+            fs::set_permissions(&state, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+            fs::write(state.join(".gitignore"), "*\n")
+        };
+        make().map_err(|source| WorkspaceFailure::File { path: state.clone(), source })
     }
 
     /// Whether the workspace knows a task of that id.

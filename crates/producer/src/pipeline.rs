@@ -14,7 +14,7 @@ pub const FAILED: u8 = 1;
 /// The task is wrong.
 pub const INVALID: u8 = 2;
 
-type Ended = Result<u8, Box<dyn Error>>;
+pub type Ended = Result<u8, Box<dyn Error>>;
 
 pub async fn run(run: &Run) -> Ended {
     let mut options = options(&run.place, run.output.as_deref(), &run.listen.listen);

@@ -26,6 +26,7 @@ mod records;
 mod reference_page;
 mod refused;
 mod run;
+mod secrets;
 mod status;
 mod typed_client;
 mod values;
