@@ -105,13 +105,13 @@ fn jsonb(value: &serde_json::Value) -> String {
                 .collect();
             format!("{{{}}}", fields.join(", "))
         }
-        serde_json::Value::Number(number) => plain(&number.to_string()),
+        serde_json::Value::Number(number) => written_out(&number.to_string()),
         serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::String(_) => value.to_string(),
     }
 }
 
 /// A number of JSON as `numeric` writes it: without exponent, and nothing is less than nothing.
-fn plain(number: &str) -> String {
+fn written_out(number: &str) -> String {
     let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else {
         let is_nothing = number.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.'));
         return if is_nothing { number.trim_start_matches('-').to_owned() } else { number.to_owned() };

@@ -81,10 +81,15 @@ pub fn probes(plan: &DatabasePlan) -> Vec<Probe> {
     let mut prober = Prober { plan, probes: Vec::new(), rows: BTreeMap::new(), count: 0 };
     let order = in_order(&plan.tables);
     for table in &order {
-        // Where the rules leave no row that another one does not contradict, nothing can be tried.
-        let Some(row) = prober.right_row(table, &Row::new(), None) else { continue };
-        prober.insert(table, &row, Expected::Changed(1), Promise::RightRows, "a right row");
-        prober.rows.insert(&table.name, row);
+        // Rows that lead to others need two of those, where a pair of keys must be another one for each row.
+        let is_led_to =
+            plan.tables.iter().flat_map(|other| &other.rules.foreign_keys).any(|key| key.table == table.name);
+        for _ in 0..if is_led_to { 2 } else { 1 } {
+            // Where the rules leave no row that another one does not contradict, nothing can be tried.
+            let Some(row) = prober.right_row(table, &Row::new(), None) else { continue };
+            prober.insert(table, &row, Expected::Changed(1), Promise::RightRows, "a right row");
+            prober.rows.entry(&table.name).or_default().push(row);
+        }
     }
     for table in &order {
         prober.required(table);
@@ -109,39 +114,46 @@ const TRIES: u32 = 64;
 struct Prober<'p> {
     plan: &'p DatabasePlan,
     probes: Vec<Probe>,
-    /// The row that each table holds while the others are tried.
-    rows: BTreeMap<&'p TableName, Row>,
+    /// The rows that each table holds while others are tried.
+    rows: BTreeMap<&'p TableName, Vec<Row>>,
     count: u32,
 }
 
 impl<'p> Prober<'p> {
-    /// A row that the table must take beside the one it holds and beside `other`, with a value in every column that the database
+    /// A row that the table must take beside those it holds and beside `other`, with a value in every column that the database
     /// does not fill itself. `given` wins, and is not asked whether it fits.
     fn right_row(&mut self, table: &Table, given: &Row, other: Option<&Row>) -> Option<Row> {
         (0..TRIES).find_map(|attempt| {
             self.count += 1;
             let row = self.row(table, given, attempt)?;
-            let held = self.rows.get(&table.name).into_iter().chain(other);
+            let held = self.rows.get(&table.name).into_iter().flatten().chain(other);
             let is_taken = held.into_iter().any(|held| agree(table, given, &row, held));
             (!is_taken).then_some(row)
         })
     }
 
-    /// A row whose values are other ones for each count; none where a key has nowhere to lead. Keys that may be absent are so
-    /// from the second attempt on.
+    /// A row whose values are other ones for each count; none where a key has nowhere to lead. Each attempt leads to other rows;
+    /// keys that may be absent are so in the second half of them.
     fn row(&self, table: &Table, given: &Row, attempt: u32) -> Option<Row> {
         let mut row = Row::new();
+        let mut choice = attempt;
         for column in &table.columns {
             let value = if let Some(value) = given.get(&column.name) {
                 value.clone()
-            } else if column.default.is_some() && !is_unique(table, &column.name) && key_of(table, &column.name).is_none() {
+            } else if column.default.is_some()
+                && !is_unique(table, &column.name)
+                && key_of(table, &column.name).is_none()
+            {
                 continue;
             } else if let Some(key) = key_of(table, &column.name) {
-                let held = || self.held(&key.table, &key.target[0]).filter(|value| value::keeps(table, column, value));
-                match (column.nullability, attempt) {
-                    (Nullability::NotNull, _) => held()?,
-                    (Nullability::Nullable, 0) => held().unwrap_or(Datum::Null),
-                    (Nullability::Nullable, _) => Datum::Null,
+                let nth = usize::from(choice % 2 == 1);
+                choice /= 2;
+                let held =
+                    || self.held(&key.table, &key.target[0], nth).filter(|value| value::keeps(table, column, value));
+                match column.nullability {
+                    Nullability::NotNull => held()?,
+                    Nullability::Nullable if attempt < TRIES / 2 => held().unwrap_or(Datum::Null),
+                    Nullability::Nullable => Datum::Null,
                 }
             } else {
                 value::right(table, column, self.count)?
@@ -151,9 +163,10 @@ impl<'p> Prober<'p> {
         Some(row)
     }
 
-    /// What the right row of a table holds.
-    fn held(&self, table: &TableName, column: &ColumnName) -> Option<Datum> {
-        self.rows.get(table)?.get(column).cloned()
+    /// What a right row of a table holds; the first where there is no second.
+    fn held(&self, table: &TableName, column: &ColumnName, nth: usize) -> Option<Datum> {
+        let rows = self.rows.get(table)?;
+        rows.get(nth).or(rows.first())?.get(column).cloned()
     }
 
     fn insert(&mut self, table: &Table, row: &Row, expected: Expected, promise: Promise, what: &str) {
@@ -202,7 +215,7 @@ impl<'p> Prober<'p> {
 
     fn unique(&mut self, table: &Table) {
         for columns in unique_sets(table) {
-            let held = |column: &ColumnName| Some((column.clone(), self.held(&table.name, column)?));
+            let held = |column: &ColumnName| Some((column.clone(), self.held(&table.name, column, 0)?));
             let held: Option<Row> = columns.iter().map(held).collect();
             // Nulls are equal to nothing.
             let Some(held) = held.filter(|held| held.values().all(|value| *value != Datum::Null)) else { continue };
@@ -215,9 +228,10 @@ impl<'p> Prober<'p> {
         for key in &table.rules.foreign_keys {
             let Some(other) = self.table(&key.table) else { continue };
             let Some(target) = other.columns.iter().find(|column| column.name == key.target[0]) else { continue };
-            let held = self.held(&key.table, &key.target[0]);
+            let held = [0, 1].map(|nth| self.held(&key.table, &key.target[0], nth));
             let mut numbers = self.count..self.count + TRIES;
-            let other_value = |number| value::right(other, target, number).filter(|value| Some(value) != held.as_ref());
+            let other_value =
+                |number| value::right(other, target, number).filter(|value| !held.contains(&Some(value.clone())));
             let Some(nowhere) = numbers.find_map(other_value) else { continue };
             // In a table that leads to itself it must not be the row's own key either.
             let given = Row::from([(key.columns[0].clone(), nowhere.clone())]);
@@ -235,14 +249,16 @@ impl<'p> Prober<'p> {
             Times::KeptByDatabase => {}
             Times::KeptByWriter => return,
         }
-        let Some(row) = self.rows.get(&table.name) else { return };
+        let Some(row) = self.rows.get(&table.name).and_then(|rows| rows.first()) else { return };
         let Some(column) = table.columns.iter().find(|column| column.name.as_str() == "row_version") else { return };
         let first = match (row.get(&column.name), &column.default) {
             (Some(Datum::Integer(first)), _) | (None, Some(ColumnDefault::Value(Datum::Integer(first)))) => *first,
             _ => return,
         };
         let second = Datum::Integer(first.saturating_add(1));
-        if !value::keeps(table, column, &second) || !value::keeps(table, column, &Datum::Integer(first.saturating_add(2))) {
+        if !value::keeps(table, column, &second)
+            || !value::keeps(table, column, &Datum::Integer(first.saturating_add(2)))
+        {
             return;
         }
         let mut filter = identity(table, row);
@@ -281,7 +297,13 @@ impl<'p> Prober<'p> {
         let what = "what is left of the row that led there";
         self.push(table, &delete(table, &child), Expected::Changed(left), promise, what);
         if is_kept {
-            self.push(other, &delete(other, &parent), Expected::Changed(1), promise, "removing it when nothing leads there");
+            self.push(
+                other,
+                &delete(other, &parent),
+                Expected::Changed(1),
+                promise,
+                "removing it when nothing leads there",
+            );
         }
     }
 
@@ -306,7 +328,8 @@ fn agree(table: &Table, given: &Row, row: &Row, held: &Row) -> bool {
         let value = row.get(column);
         value.is_some_and(|value| *value != Datum::Null) && value == held.get(column)
     };
-    unique_sets(table).any(|columns| !columns.iter().all(|column| given.contains_key(column)) && columns.iter().all(same))
+    unique_sets(table)
+        .any(|columns| !columns.iter().all(|column| given.contains_key(column)) && columns.iter().all(same))
 }
 
 /// What finds this row and no other.

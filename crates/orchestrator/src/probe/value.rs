@@ -59,7 +59,7 @@ fn of_type(table: &Table, column: &Column, number: u32) -> Option<Datum> {
         }
         FieldType::Integer => Datum::Integer(in_range(table, column, number)?),
         FieldType::Decimal { scale } => Datum::Decimal(Decimal::new(in_range(table, column, number)?, *scale)),
-        FieldType::Boolean => Datum::Boolean(number % 2 == 0),
+        FieldType::Boolean => Datum::Boolean(number.is_multiple_of(2)),
         FieldType::Date => Datum::Text(day()),
         FieldType::Timestamp => Datum::Text(format!("{}T04:05:06.789Z", day())),
         FieldType::Uuid => Datum::Text(format!("00000000-0000-7000-8000-{number:012x}")),

@@ -29,7 +29,7 @@ const SERVER_SCHEMAS: u64 = 50;
 /// The first seed where nobody says which.
 const SEED: u64 = 20_260_000;
 /// Of a hundred schemas so many may be refused, as long as each is refused clearly.
-const REFUSED: u64 = 15;
+const REFUSED: u64 = 30;
 /// When everything happens.
 const NOW: &str = "2026-01-02T03:04:05.678Z";
 
@@ -101,11 +101,33 @@ impl Place for Schemas<'_> {
 
 impl Drop for Schemas<'_> {
     fn drop(&mut self) {
-        let gone: Vec<String> = self.made.iter().map(|schema| format!("DROP SCHEMA IF EXISTS {schema} CASCADE")).collect();
+        let gone: Vec<String> =
+            self.made.iter().map(|schema| format!("DROP SCHEMA IF EXISTS {schema} CASCADE")).collect();
         let noted = format!("DELETE FROM public.schema_migrations WHERE scope = 'roundtrip_{}'", std::process::id());
         self.run(&[gone.join("; "), noted].join("; "));
     }
 }
+
+/// What came back as something else once, or was refused without need.
+const ONCE_BROKEN: &[&str] = &[
+    // Few values, more rows than those that are tried.
+    r#"{"tables":[{"name":"rooms","columns":{"is_so":{"type":"boolean","unique":true},"day":{"type":"date","unique":true}}},"halls"],"relationships":[{"from":"rooms","to":"rooms","kind":"one_to_one"},"halls_to_rooms"]}"#,
+    // SQLite numbers the rows of such a key by itself.
+    r#"{"tables":[{"name":"rooms","columns":{"number":"integer"},"constraints":[{"primary_key":["number"]}]}]}"#,
+    // One rule, said several times.
+    r#"{"tables":[{"name":"rooms","columns":{"number":{"type":"integer","unique":true}},"constraints":[{"primary_key":["number"]},{"unique":["number"]}],"indexes":[{"columns":["number"],"unique":true},"number","number"]}]}"#,
+    r#"{"tables":[{"name":"rooms","columns":{"number":"integer"},"constraints":[{"check":{"column":"number","at_least":1}},{"check":{"column":"number","at_most":9}}]}]}"#,
+    // Names that are too long together.
+    r#"{"tables":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","baaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"],"relationships":[{"from":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","to":"baaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","kind":"many_to_many"}]}"#,
+    // Numbers that PostgreSQL writes out.
+    r#"{"tables":[{"name":"rooms","columns":{"extra":{"type":"json","default":[1e-7,-1.5e-9,1e30,1.25e21,-0.0,0.1,100.0]}}}]}"#,
+    // Bounds far from nothing.
+    r#"{"tables":[{"name":"rooms","columns":{"price":"decimal"},"constraints":[{"check":{"column":"price","at_most":90}}]}]}"#,
+    // Columns that other rules bind are not kept by the database.
+    r#"{"tables":[{"name":"days","columns":{"id":"timestamp"}},{"name":"rooms","columns":{"updated_at":{"type":"timestamp","references":"days"}}}]}"#,
+    // Shorter than its type, and a key with a default.
+    r#"{"tables":[{"name":"rooms","columns":{"mail":{"type":"email","max_length":9,"unique":true},"link":{"type":"url","max_length":1}}}]}"#,
+];
 
 /// How a schema fared.
 enum Fate {
@@ -120,6 +142,12 @@ fn must_come_back<P: Place>(engine: Engine, schemas: u64, place: impl Fn(u64) ->
     let (schemas, seed) = (number("ROUNDTRIP_SCHEMAS", schemas), number("ROUNDTRIP_SEED", SEED));
     let catalog = Catalog::built_in().unwrap();
     let names: Vec<String> = catalog.entities().map(|entity| entity.table.to_string()).collect();
+    for (number, schema) in (1_000_000_000..).zip(ONCE_BROKEN) {
+        match round_trip(engine, &serde_json::from_str(schema).unwrap(), &catalog, &mut place(number)) {
+            Ok(Fate::CameBack) => {}
+            Ok(Fate::Refused(why)) | Err(why) => panic!("{schema}\n{why}"),
+        }
+    }
     let next = AtomicU64::new(0);
     let failed = Mutex::new(Vec::new());
     let refused = AtomicU64::new(0);
@@ -221,7 +249,8 @@ fn refusal(problems: &[vocab::Diagnostic]) -> Result<Fate, String> {
     match problems.iter().find(|problem| problem.place.is_none() || problem.help.is_none()) {
         Some(problem) => Err(format!("refused without place or help: {problem:?}")),
         None => {
-            let lines: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.code.0, problem.message)).collect();
+            let lines: Vec<String> =
+                problems.iter().map(|problem| format!("{}: {}", problem.code.0, problem.message)).collect();
             Ok(Fate::Refused(lines.join("\n")))
         }
     }
@@ -230,7 +259,8 @@ fn refusal(problems: &[vocab::Diagnostic]) -> Result<Fate, String> {
 /// What is persisted is what was planned.
 fn must_be_kept(plan: &DatabaseTaskPlan) -> Result<(), String> {
     let text = serde_json::to_string(plan).map_err(|error| error.to_string())?;
-    let read: DatabaseTaskPlan = serde_json::from_str(&text).map_err(|error| format!("the plan cannot be read: {error}"))?;
+    let read: DatabaseTaskPlan =
+        serde_json::from_str(&text).map_err(|error| format!("the plan cannot be read: {error}"))?;
     if read == *plan { Ok(()) } else { Err("the plan is not what was persisted".to_owned()) }
 }
 
@@ -246,7 +276,10 @@ fn whole(text: &str) -> Migration {
     Migration { name: vocab::sha256_hex(text.as_bytes()), statements: vec![statement] }
 }
 
-fn differing<'t>(left: &'t [ObservedTable], right: &'t [ObservedTable]) -> Option<(Option<&'t ObservedTable>, Option<&'t ObservedTable>)> {
+fn differing<'t>(
+    left: &'t [ObservedTable],
+    right: &'t [ObservedTable],
+) -> Option<(Option<&'t ObservedTable>, Option<&'t ObservedTable>)> {
     let length = left.len().max(right.len());
     (0..length).map(|at| (left.get(at), right.get(at))).find(|(left, right)| left != right)
 }

@@ -1,11 +1,11 @@
 //! Checks, unique rules and indexes: what the task states, what the types of columns ask for, and an index behind every key.
 
 use super::draft::{Draft, DraftTable};
-use crate::codes::{CANNOT_HOLD, NAME_TAKEN, UNKNOWN_COLUMN};
+use super::names;
+use crate::codes::{CANNOT_HOLD, UNKNOWN_COLUMN};
 use plan::database::{Check, CheckRule, Column, ColumnDefault, Index, Nullability, OnDelete, Table, Times, Uniqueness};
 use plan::{Decision, Phase};
 use spec::{Bound, ConstraintRule, DatabaseConfig, Spanned};
-use std::collections::BTreeSet;
 use std::iter;
 use vocab::{ColumnName, ConstraintName, Datum, Decimal, FieldType, IndexName, TableName};
 
@@ -85,12 +85,25 @@ pub fn complete(draft: &mut Draft) {
         let mut ordered = std::mem::take(&mut table.table.rules.checks);
         ordered.sort_by_key(|check| place(&check.column));
         table.table.rules.checks = ordered;
+        times_are_free(&mut table.table);
         let key = table.table.primary_key.clone();
         table.table.unique.retain(|columns| !same_columns(columns, &key));
         index_keys(&mut table.table);
     }
     contradictions(draft);
-    unique_names(draft);
+    names::check(draft);
+}
+
+/// The database keeps only what no rule of the task binds: a new time would break a key or a check.
+fn times_are_free(table: &mut Table) {
+    let kept = |column: &ColumnName| matches!(column.as_str(), "updated_at" | "row_version");
+    let rules = &table.rules;
+    let is_bound = rules.checks.iter().any(|check| kept(&check.column))
+        || table.primary_key.iter().any(kept)
+        || rules.foreign_keys.iter().any(|key| key.columns.iter().any(kept));
+    if is_bound {
+        table.rules.times = Times::KeptByWriter;
+    }
 }
 
 /// Checks of a column that together leave no value, or not the one that it has by default.
@@ -101,8 +114,15 @@ fn contradictions(draft: &mut Draft) {
             let checks: Vec<&Check> = table.rules.checks.iter().filter(|check| check.column == column.name).collect();
             let broken = |value: &Datum| checks.iter().find(|check| !check.rule.passes(value));
             let name = format!("`{}.{}`", table.name, column.name);
-            if !leave_a_value(&checks) {
-                found.push((format!("no value of {name} can keep all of its checks"), place.clone(), "loosen one of them"));
+            if has_null_character(column, &checks) {
+                let message = format!("a text of {name} holds the character U+0000, which no server keeps");
+                found.push((message, place.clone(), "leave the character out"));
+            } else if !leave_a_value(&checks) {
+                found.push((
+                    format!("no value of {name} can keep all of its checks"),
+                    place.clone(),
+                    "loosen one of them",
+                ));
             } else if let Some(ColumnDefault::Value(value)) = &column.default
                 && let Some(check) = broken(value)
             {
@@ -127,6 +147,16 @@ fn contradictions(draft: &mut Draft) {
     for (message, place, help) in found {
         draft.refuse(CANNOT_HOLD, message, &place, help);
     }
+}
+
+fn has_null_character(column: &Column, checks: &[&Check]) -> bool {
+    let is_in = |text: &String| text.contains('\0');
+    let default = match &column.default {
+        Some(ColumnDefault::Value(Datum::Text(text))) => is_in(text),
+        Some(ColumnDefault::Value(Datum::Json(value))) => value.to_string().contains("\\u0000"),
+        _ => false,
+    };
+    default || checks.iter().any(|check| matches!(&check.rule, CheckRule::OneOf(words) if words.iter().any(is_in)))
 }
 
 /// Some value of a list keeps the other checks; so does an edge of a range where several ranges meet.
@@ -163,23 +193,6 @@ fn index_keys(table: &mut Table) {
             let why = "finds the rows that lead to one of the other table, also when that one is to go".to_owned();
             table.rules.indexes.push(Index { name, columns, uniqueness: Uniqueness::Repeating, why });
         }
-    }
-}
-
-/// Tables and indexes share one set of names, constraints of a table another.
-fn unique_names(draft: &mut Draft) {
-    let mut taken: BTreeSet<String> = draft.tables.iter().map(|table| table.table.name.to_string()).collect();
-    let mut twice = Vec::new();
-    for DraftTable { table, place, .. } in &draft.tables {
-        let indexes = table.rules.indexes.iter().map(|index| index.name.to_string());
-        twice.extend(indexes.filter(|name| !taken.insert(name.clone())).map(|name| (name, place.clone())));
-        let mut own = BTreeSet::new();
-        let checks = table.rules.checks.iter().map(|check| check.name.to_string());
-        let constraints = checks.chain(table.rules.foreign_keys.iter().map(|key| key.name.to_string()));
-        twice.extend(constraints.filter(|name| !own.insert(name.clone())).map(|name| (name, place.clone())));
-    }
-    for (name, place) in twice {
-        draft.refuse(NAME_TAKEN, format!("two things are called `{name}`"), &place, "give one of them another `name`");
     }
 }
 

@@ -62,7 +62,8 @@ fn key_is_there(draft: &mut Draft, stated: &spec::Table) {
         column.nullability = Nullability::NotNull;
     }
     for said in stated.columns.iter().filter(|said| key.contains(&said.name.value) && said.required == Some(false)) {
-        let message = format!("`{}.{}` is the key, or a part of it, and is always there", stated.name.value, said.name.value);
+        let message =
+            format!("`{}.{}` is the key, or a part of it, and is always there", stated.name.value, said.name.value);
         draft.refuse(CANNOT_HOLD, message, &said.name.place, "leave out that it may be absent");
     }
 }

@@ -47,7 +47,7 @@ pub fn schema(random: &mut Random, catalogue: &[String]) -> Json {
     let mut known: Vec<Known> = Vec::new();
     let mut tables = Vec::new();
     for _ in 0..=random.below(5) {
-        let name = table_name(random, catalogue);
+        let name = table_name(random, catalogue, &known);
         if known.iter().any(|table| table.name == name) {
             continue;
         }
@@ -69,23 +69,112 @@ pub fn schema(random: &mut Random, catalogue: &[String]) -> Json {
 
 /// Words of SQL, and what engines keep for themselves somewhere else.
 const RESERVED: &[&str] = &[
-    "order", "user", "group", "select", "table", "index", "key", "values", "check", "default", "end", "position",
-    "current_user", "rank", "rows", "system", "lateral", "window", "primary", "references", "constraint", "offset",
-    "limit", "to", "from", "where", "is", "not", "null", "new", "old", "trigger", "time", "timestamp", "date",
-    "interval", "char", "int", "bigint", "text", "json", "uuid", "boolean", "condition", "schema", "database", "role",
-    "grant", "analyze", "rowid", "oid", "version", "value", "name", "type", "level", "change", "interval_", "when",
-    "notnull", "isnull", "collation", "unique", "all", "any", "some", "array", "case", "cast", "column", "cross",
-    "excluded", "conflict", "do", "glob", "regexp", "match", "raise", "abort", "begin", "commit", "public",
+    "order",
+    "user",
+    "group",
+    "select",
+    "table",
+    "index",
+    "key",
+    "values",
+    "check",
+    "default",
+    "end",
+    "position",
+    "current_user",
+    "rank",
+    "rows",
+    "system",
+    "lateral",
+    "window",
+    "primary",
+    "references",
+    "constraint",
+    "offset",
+    "limit",
+    "to",
+    "from",
+    "where",
+    "is",
+    "not",
+    "null",
+    "new",
+    "old",
+    "trigger",
+    "time",
+    "timestamp",
+    "date",
+    "interval",
+    "char",
+    "int",
+    "bigint",
+    "text",
+    "json",
+    "uuid",
+    "boolean",
+    "condition",
+    "schema",
+    "database",
+    "role",
+    "grant",
+    "analyze",
+    "rowid",
+    "oid",
+    "version",
+    "value",
+    "name",
+    "type",
+    "level",
+    "change",
+    "interval_",
+    "when",
+    "notnull",
+    "isnull",
+    "collation",
+    "unique",
+    "all",
+    "any",
+    "some",
+    "array",
+    "case",
+    "cast",
+    "column",
+    "cross",
+    "excluded",
+    "conflict",
+    "xmin",
+    "ctid",
+    "sqlite_x",
+    "pg_x",
+    "schema_migrations",
+    "do",
+    "glob",
+    "regexp",
+    "match",
+    "raise",
+    "abort",
+    "begin",
+    "commit",
+    "public",
 ];
 
-fn table_name(random: &mut Random, catalogue: &[String]) -> String {
-    match random.below(10) {
+fn table_name(random: &mut Random, catalogue: &[String], others: &[Known]) -> String {
+    match random.below(11) {
+        // What an engine or the producer would call something of another table.
+        10 if !others.is_empty() => {
+            let ending = random.pick(&["pkey", "touch", "id_key", "name_idx", "a", "links"]);
+            format!("{}_{ending}", random.pick(&others.iter().map(|other| &other.name).collect::<Vec<_>>()))
+                .chars()
+                .take(63)
+                .collect()
+        }
         0..=3 => random.pick(catalogue),
         4 | 5 => random.pick(RESERVED).to_owned(),
         6 => long_name(random),
         7 => format!("{}_of_{}", random.pick(catalogue), random.pick(RESERVED)).chars().take(63).collect(),
-        // What a producer or an engine would call something itself.
-        8 => random.pick(&["a_pkey", "a_b_key", "a", "a_to_b", "b", "touch_row", "uuid_v7", "x__", "t1", "a_touch"]).to_owned(),
+        8 => random
+            .pick(&["a_pkey", "a_b_key", "a", "a_to_b", "b", "touch_row", "uuid_v7", "x__", "t1", "a_touch"])
+            .to_owned(),
         _ => word(random),
     }
 }
@@ -116,9 +205,8 @@ fn column_name(random: &mut Random) -> String {
     }
 }
 
-const TYPES: &[&str] = &[
-    "line", "text", "email", "phone", "url", "integer", "decimal", "boolean", "date", "timestamp", "uuid", "json",
-];
+const TYPES: &[&str] =
+    &["line", "text", "email", "phone", "url", "integer", "decimal", "boolean", "date", "timestamp", "uuid", "json"];
 const TEXTS: &[&str] = &["line", "text", "email", "phone", "url"];
 
 /// A table in a block, and what leads to its rows.
@@ -156,8 +244,11 @@ fn table(random: &mut Random, name: &str, others: &[Known]) -> (Json, Option<(St
         }
         constraints.push(json!({ "primary_key": names }));
     }
-    let few: Vec<(String, &str)> =
-        types.iter().filter(|(name, _)| columns[name].get("default").is_none() || random.percent(10)).cloned().collect();
+    let few: Vec<(String, &str)> = types
+        .iter()
+        .filter(|(name, _)| columns[name].get("default").is_none() || random.percent(10))
+        .cloned()
+        .collect();
     for _ in 0..random.below(3) {
         constraints.extend(constraint(random, &types, &few));
     }
@@ -203,7 +294,9 @@ fn default(random: &mut Random, kind: &str) -> Json {
         "line" => json!(odd_text(random).replace(char::is_control, " ")),
         "text" | "email" | "phone" | "url" => json!(odd_text(random)),
         "integer" => json!(random.whole()),
-        "decimal" => random.pick(&[json!(0), json!(-1.5), json!(12.25), json!("-0.01"), json!("9999999999999.99"), json!(5000)]),
+        "decimal" => {
+            random.pick(&[json!(0), json!(-1.5), json!(12.25), json!("-0.01"), json!("9999999999999.99"), json!(5000)])
+        }
         "boolean" => json!(random.percent(50)),
         "date" | "timestamp" => json!("now"),
         "uuid" => json!("019C0F3E-7b1a-7c3d-8e5f-0123456789ab"),
@@ -216,9 +309,50 @@ fn default(random: &mut Random, kind: &str) -> Json {
 
 /// Texts that end a literal, a comment or a statement early where they are written down carelessly.
 const ODD: &[&str] = &[
-    "", "x", "it's", "''", "'", "\\", "\\'", "a\\nb", "$$", "$1", "?", "?::text", "--", "/*", "*/", ";", "\n", "a\n-- b",
-    "\t", "\"", "`", "%s", "NULL", "now()", "CURRENT_DATE", "{}", "[]", "größe", "数", "😀", "e\u{301}", "\u{a0}", "\r\n",
-    ")", "(", "E'x'", ":name", "@x", "\u{7f}", "\u{feff}", "true", "0", " leading", "trailing ",
+    "",
+    "x",
+    "it's",
+    "''",
+    "'",
+    "\\",
+    "\\'",
+    "a\\nb",
+    "$$",
+    "$1",
+    "?",
+    "?::text",
+    "--",
+    "/*",
+    "*/",
+    ";",
+    "\n",
+    "a\n-- b",
+    "\t",
+    "\"",
+    "`",
+    "%s",
+    "NULL",
+    "now()",
+    "CURRENT_DATE",
+    "{}",
+    "[]",
+    "größe",
+    "数",
+    "😀",
+    "e\u{301}",
+    "\u{a0}",
+    "\r\n",
+    ")",
+    "(",
+    "E'x'",
+    ":name",
+    "@x",
+    "\u{7f}",
+    "\u{feff}",
+    "true",
+    "0",
+    " leading",
+    "trailing ",
 ];
 
 fn odd_text(random: &mut Random) -> String {
@@ -231,7 +365,15 @@ fn document(random: &mut Random, depth: usize) -> Json {
         0 => Json::Null,
         1 => json!(random.percent(50)),
         2 => json!(random.whole()),
-        3 => random.pick(&[json!(1.5), json!(-0.25), json!(100.0), json!(1e30), json!(1.0e-7), json!(u64::MAX), json!(0.1)]),
+        3 => random.pick(&[
+            json!(1.5),
+            json!(-0.25),
+            json!(100.0),
+            json!(1e30),
+            json!(1.0e-7),
+            json!(u64::MAX),
+            json!(0.1),
+        ]),
         4 | 5 => json!(odd_text(random)),
         6 => Json::Array((0..random.below(4)).map(|_| document(random, depth - 1)).collect()),
         _ => {
@@ -307,7 +449,8 @@ fn constraint(random: &mut Random, types: &[(String, &'static str)], few: &[(Str
             json!({ "check": range(random, &column, json!(one.min(other)), json!(one.max(other))) })
         }
         ("decimal", _) => {
-            let (least, most) = random.pick(&[(json!(0), json!(100)), (json!(-90.25), json!(90)), (json!(0.01), json!(0.02))]);
+            let (least, most) =
+                random.pick(&[(json!(0), json!(100)), (json!(-90.25), json!(90)), (json!(0.01), json!(0.02))]);
             json!({ "check": range(random, &column, least, most) })
         }
         (kind, _) if TEXTS.contains(&kind) => {
