@@ -226,7 +226,7 @@ fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl
     if !differences.is_empty() {
         return Err(format!("what was read back differs: {}", differences.join("; ")));
     }
-    let observed = Observed { tables: seen.clone(), active: Some(plan.database.clone()) };
+    let observed = Observed { tables: seen.clone(), active: Some(plan.database.clone()), ..Observed::default() };
     let again = planned(&observed).map_err(|problems| format!("planned again: {problems:?}"))?;
     if again != plan {
         return Err(format!("the second plan is another one: {:?}", again.database.migrations));
@@ -238,9 +238,19 @@ fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl
     let loaded = place.empty("loaded");
     loaded.migrate("random", &[whole(&files["databases/schema.sql"])], NOW).map_err(failed("load schema.sql"))?;
     let loaded = loaded.look("random").map_err(failed("look at what was loaded"))?.tables;
-    match differing(&seen, &loaded) {
+    if let Some((made, loaded)) = differing(&seen, &loaded) {
+        return Err(format!("schema.sql makes another table:\n{made:?}\n{loaded:?}"));
+    }
+    let undone = database.undo("random", &plan.database.migrations, NOW).map_err(failed("undo"))?;
+    let left = database.look("random").map_err(failed("look at what is left"))?.tables;
+    if undone.len() != plan.database.migrations.len() || !left.is_empty() {
+        return Err(format!("undone: {undone:?}; left: {left:?}"));
+    }
+    database.migrate("random", &plan.database.migrations, NOW).map_err(failed("apply after undo"))?;
+    let seen_again = database.look("random").map_err(failed("look again"))?.tables;
+    match differing(&seen, &seen_again) {
         None => Ok(Fate::CameBack),
-        Some((made, loaded)) => Err(format!("schema.sql makes another table:\n{made:?}\n{loaded:?}")),
+        Some((before, after)) => Err(format!("made again after undo it is another table:\n{before:?}\n{after:?}")),
     }
 }
 
@@ -266,13 +276,8 @@ fn must_be_kept(plan: &DatabaseTaskPlan) -> Result<(), String> {
 
 /// A text of statements as one migration.
 fn whole(text: &str) -> Migration {
-    let statement = plan::Statement {
-        sql: text.to_owned(),
-        why: "the whole text".to_owned(),
-        lock: LockClass::NewObject,
-        undo: Undo::Impossible("it is a test".to_owned()),
-        unless: None,
-    };
+    let undo = Undo::Impossible("it is a test".to_owned());
+    let statement = plan::Statement::new(text, "the whole text", LockClass::NewObject, undo);
     Migration { name: vocab::sha256_hex(text.as_bytes()), statements: vec![statement] }
 }
 

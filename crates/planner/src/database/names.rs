@@ -6,8 +6,6 @@ use crate::codes::NAME_TAKEN;
 use std::collections::BTreeMap;
 use vocab::{ColumnName, Place};
 
-/// Tables that the producer and its APIs make for themselves.
-const OWN_TABLES: [&str; 4] = ["schema_migrations", "outbox_events", "api_keys", "idempotency_answers"];
 /// What triggers call the row before and after. SQLite looks for such a table's own columns where its foreign keys mean the row.
 const WORDS_OF_TRIGGERS: [&str; 2] = ["old", "new"];
 /// PostgreSQL gives every table these, <https://www.postgresql.org/docs/15/ddl-system-columns.html>.
@@ -15,7 +13,7 @@ const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "
 
 /// Why no table of a task may be called that, behind the name.
 pub fn kept_table(name: &str) -> Option<&'static str> {
-    if OWN_TABLES.contains(&name) {
+    if catalog::OWN_TABLES.contains(&name) {
         Some("is a table of the producer's own")
     } else if WORDS_OF_TRIGGERS.contains(&name) {
         Some("is what triggers call a row, and a table of that name confuses SQLite")

@@ -99,7 +99,8 @@ fn times_are_free(table: &mut Table) {
     let kept = |column: &ColumnName| matches!(column.as_str(), "updated_at" | "row_version");
     let rules = &table.rules;
     let is_bound = rules.checks.iter().any(|check| kept(&check.column))
-        || table.primary_key.iter().any(kept)
+        || table.primary_key.iter().chain(table.unique.iter().flatten()).any(kept)
+        || rules.indexes.iter().any(|index| index.uniqueness == Uniqueness::Unique && index.columns.iter().any(kept))
         || rules.foreign_keys.iter().any(|key| key.columns.iter().any(kept));
     if is_bound {
         table.rules.times = Times::KeptByWriter;
