@@ -3,6 +3,7 @@
 
 pub mod migration;
 pub mod name;
+pub mod permission;
 mod postgresql;
 mod relational;
 mod sqlite;
@@ -35,6 +36,15 @@ pub struct Unsupported {
     pub engine: Engine,
     /// What was asked for.
     pub what: &'static str,
+}
+
+/// An identifier of a plan as it stands in a statement.
+#[must_use]
+pub fn quoted(engine: Engine, name: &str) -> String {
+    match engine {
+        Engine::Sqlite => (sqlite::WORDS.quote)(name),
+        Engine::PostgreSql => postgresql::quote(name),
+    }
 }
 
 /// The statements that make tables with everything that belongs to them, in an order in which they can run.

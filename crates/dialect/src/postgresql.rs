@@ -2,6 +2,7 @@
 //! collation that does not regard case.
 
 pub mod definition;
+pub mod permission;
 
 use crate::relational::{Words, plain};
 use vocab::decimal::DIGITS;
