@@ -54,4 +54,6 @@ codes! {
     NAME_TAKEN = "IP233";
     /// More than the engine can hold.
     ENGINE_LIMIT = "IP234";
+    /// A role that the engine has not, or that contradicts itself.
+    ROLE_CANNOT_BE = "IP248";
 }

@@ -7,6 +7,7 @@ mod blocking;
 mod database;
 mod error;
 mod mysql;
+pub mod permission;
 mod postgresql;
 mod rehearsal;
 mod sqlite;

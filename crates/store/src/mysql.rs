@@ -11,6 +11,7 @@ use crate::blocking::blocking;
 use crate::database::Seen;
 use crate::error::Trouble;
 use dialect::mysql::quote;
+use migrate::Part;
 use mysql_async::Error;
 use mysql_async::prelude::Queryable;
 use vocab::TableName;
@@ -24,9 +25,11 @@ impl Server {
             let (mut connection, version) = self.connect().await?;
             let seen = Seen {
                 tables: inspect::tables(&mut connection, version.maker).await?,
-                applied: migrate::applied(&mut connection, scope).await?,
+                applied: migrate::recorded(&mut connection, scope, Part::Whole).await?,
+                begun: migrate::recorded(&mut connection, scope, Part::Begun).await?,
                 filled: inspect::filled(&mut connection).await?,
                 version: version.to_string(),
+                ..Seen::default()
             };
             connection.disconnect().await?;
             Ok(seen)

@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
     ("mysql_async", &["store"]),
+    ("postgres-protocol", &["store"]),
     ("tokio-postgres-rustls", &["store"]),
     ("rustls", &["store"]),
     ("rustls-native-certs", &["store"]),

@@ -1,6 +1,6 @@
 //! Statements of MySQL and MariaDB as text, and what the servers show of them: one check a feature.
 
-use crate::{add_column, create_index, create_tables, described, limits, lower_answers, lower_query, lower_write};
+use crate::{add_column, create_index, create_tables, described, limits, lower_query, lower_write};
 use expect_test::expect;
 use plan::DatabasePlan;
 use plan::database::{
@@ -167,11 +167,11 @@ fn values_become_their_columns_types_and_conflicts_of_other_keys_stay_errors() {
     expect!["INSERT INTO `first` (`id`, `email`) SELECT ?, ? FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM `first` WHERE `email` = ?)"]
         .assert_eq(&kept.text);
     assert_eq!(kept.binds, [given("1"), given("a@b.c"), given("a@b.c")]);
-    let keep = lower_answers(Engine::MySql).unwrap().keep;
-    assert!(
-        keep.contains(
-            "`claim` = IF(`claim` = VALUES(`claim`), `claim`, (SELECT 1 UNION ALL SELECT 2)), `id` = VALUES(`id`)"
-        ),
-        "{keep}"
-    );
+    let (unique, columns) = (vec![name("email")], vec![name("id"), name("email")]);
+    let values = vec![(name("id"), given("1")), (name("email"), given("a@b.c"))];
+    let on_conflict = OnConflict::Replace { unique, columns };
+    let from = TableName::parse("first").unwrap();
+    let replaced = lower_write(&database, &Write::Insert { table: from, values, on_conflict });
+    expect!["INSERT INTO `first` (`id`, `email`) VALUES (?, ?) ON DUPLICATE KEY UPDATE `email` = IF(`email` = VALUES(`email`), `email`, (SELECT 1 UNION ALL SELECT 2)), `id` = VALUES(`id`), `email` = VALUES(`email`)"]
+        .assert_eq(&replaced.text);
 }

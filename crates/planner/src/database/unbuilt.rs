@@ -14,11 +14,13 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
     if engine(config.kind.value).is_none() {
         refuse(format!("`{}` databases", config.kind.value), &config.kind.place, BUILT_ENGINES);
     }
+    let keeps_no_roles = engine(config.kind.value).is_some_and(|engine| !engine.keeps_files() && !engine.has_roles());
+    if let Some(role) = config.roles.first().filter(|_| keeps_no_roles) {
+        let help = "remove them, and grant by hand what each may do";
+        refuse(format!("`roles` on {}", config.kind.value), &role.name.place, help);
+    }
     if let Some(provision) = &config.provision {
         refuse("`provision`".to_owned(), &provision.place, "give the `connection` of a server that exists");
-    }
-    if let Some(role) = config.roles.first() {
-        refuse("`roles`".to_owned(), &role.name.place, "remove them, and grant by hand what each may do");
     }
     for (is_there, word) in [
         (config.pool.is_some(), "pool"),

@@ -7,9 +7,11 @@ use crate::error::Trouble;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, SslOpts};
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use vocab::Secret;
+use vocab::{RoleName, Secret};
+use zeroize::Zeroizing;
 
 /// How long a server may take to let us in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,6 +30,8 @@ const SETUP: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_Z
 pub struct Server {
     url: Secret<String>,
     encryption: Encryption,
+    /// Whoever connects in the place of the one whom the URL names.
+    user: Option<(String, Secret<Zeroizing<String>>)>,
     /// `db.example.com`, with the port where it is not the usual one.
     pub host: String,
     /// The database.
@@ -95,7 +99,21 @@ impl Server {
         };
         let name = options.db_name().filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| format!("{FORM}; the database is missing"))?.to_owned();
-        Ok(Self { url: Secret::new(url), encryption: encryption(parameters)?, host, name })
+        Ok(Self { url: Secret::new(url), encryption: encryption(parameters)?, user: None, host, name })
+    }
+
+    /// The same database, as somebody else.
+    pub(crate) fn as_user(&self, user: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
+        Self { user: Some((user.to_string(), password.clone())), ..self.clone() }
+    }
+
+    /// Whether what is said may leave the machine without encryption.
+    pub(crate) fn may_be_overheard(&self) -> bool {
+        let host = Opts::from_url(self.url.expose()).map(|options| options.ip_or_hostname().to_owned());
+        let address = |host: &str| host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let stays_here =
+            host.is_ok_and(|host| host == "localhost" || address(&host).is_ok_and(|address| address.is_loopback()));
+        !stays_here && self.encryption == Encryption::None
     }
 
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.
@@ -141,6 +159,10 @@ impl Server {
         };
         // A row that is found counts as changed, as with the other engines; the host is looked up within the time limit.
         let builder = OptsBuilder::from_opts(options).ip_or_hostname(host).tcp_port(port).client_found_rows(true);
+        let builder = match &self.user {
+            Some((user, password)) => builder.user(Some(user)).pass(Some(password.expose().as_str())),
+            None => builder,
+        };
         Ok(builder.prefer_socket(false).setup(vec!["SET NAMES utf8mb4", SETUP]).ssl_opts(ssl).into())
     }
 }
