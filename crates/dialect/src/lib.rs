@@ -243,8 +243,8 @@ pub fn lower_answers(engine: Engine) -> Result<AnswerStatements, Unsupported> {
         hold: match engine {
             Engine::Sqlite => None,
             Engine::PostgreSql => Some(postgresql::HOLD_NAME.to_owned()),
-            // `GET_LOCK` belongs to a session, and outlives its transaction.
-            Engine::MySql => return Err(Unsupported { engine, what: "a name held until a transaction ends" }),
+            // A named lock of MySQL ends with its connection and not with a transaction.
+            Engine::MySql => return Err(Unsupported { engine, what: "a name that is held until a transaction ends" }),
         },
         find: query_over(engine, &tables, &find)?.text,
         keep: write_over(engine, &tables, &keep).text,

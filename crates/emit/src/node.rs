@@ -77,8 +77,8 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     let api = format!("apis/{}-api", plan.api.name);
     let mut files = Files::new();
     let mut script = |path: String, text: &str| files.insert(path, generated(plan, Comment::Slashes, text));
-    let driver = driver::driver(plan.database.engine);
-    for (path, text) in LIB.iter().chain(driver.lib) {
+    let application = driver::application(plan.database.engine)?;
+    for (path, text) in LIB.iter().chain(application.lib) {
         script((*path).to_owned(), text);
     }
     script("server.js".to_owned(), SERVER);
@@ -86,7 +86,7 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     script(format!("{api}/endpoints.js"), &module.text);
     files.insert("package.json".to_owned(), package(plan));
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
-    rendered(plan, &mut files);
+    rendered(plan, &application, &mut files);
     database::sql(&plan.task_id, &plan.database, &mut files);
     if let Some(base) = &plan.base {
         database::migrations("databases/base", &base.database.migrations, &mut files);
@@ -109,7 +109,7 @@ fn refuse_other_triggers(plan: &Plan) -> Result<(), EmitError> {
 }
 
 /// The files that have a template.
-fn rendered(plan: &Plan, files: &mut Files) {
+fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
     let driver = driver::driver(plan.database.engine);
     let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme.is_some());
     let needed_scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
@@ -117,10 +117,10 @@ fn rendered(plan: &Plan, files: &mut Files) {
         api => plan.api.name.as_str(),
         module => module_name(&plan.api.name),
         scope => plan.task_id.as_str(),
-        database_module => driver.module,
-        server => driver.server.as_ref().map(|server| server.name),
-        service => driver.server.as_ref().map(|server| render(server.service, &context! {}).trim_end().to_owned()),
-        service_url => driver.server.as_ref().map(|server| server.service_url),
+        database_module => application.module,
+        server => application.server.as_ref().map(|server| server.name),
+        service => application.server.as_ref().map(|server| render(server.service, &context! {}).trim_end().to_owned()),
+        service_url => application.server.as_ref().map(|server| server.service_url),
         variables => variables(&plan.database.connection),
         base => plan.base.as_ref().map(|base| base.task_id.as_str()),
         default_url => driver.default_url,
@@ -132,7 +132,7 @@ fn rendered(plan: &Plan, files: &mut Files) {
     let templates = [
         ("application.js", "application.js", Comment::Slashes),
         ("databases/connection-config.js", "connection-config.js", Comment::Slashes),
-        ("test/scratch-database.js", driver.scratch, Comment::Slashes),
+        ("test/scratch-database.js", application.scratch, Comment::Slashes),
         ("test/api.test.js", "api.test.js", Comment::Slashes),
         (".env.example", "env.example", Comment::Hash),
         (".gitignore", "gitignore", Comment::Hash),

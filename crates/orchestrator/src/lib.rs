@@ -5,6 +5,7 @@
 mod base;
 mod database;
 mod failure;
+mod interrupted;
 mod keys;
 mod knowledge;
 mod located;

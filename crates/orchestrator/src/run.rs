@@ -5,6 +5,7 @@
 use crate::base::{Standing, standing};
 use crate::database;
 use crate::failure::Failure;
+use crate::interrupted;
 use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
@@ -172,6 +173,9 @@ async fn attempt(
         Err(stop) => return Err((Some(task_id), stop)),
     }
     progress(Phase::DesignApiArchitecture, "planning");
+    let place = standing(task, &task_id, workspace, &[]).map(|found| planner::database_of(task, found.base.as_ref()));
+    let finished = place.and_then(|place| interrupted::finish(workspace, &task_id, place));
+    finished.map_err(|stop| (given.clone(), stop))?;
     let mut planned = make_plan(task, task_id.clone(), workspace, &[]).map_err(|stop| (given, stop))?;
     planned.warnings.splice(0..0, warnings);
     carry_out(task, planned, options, progress).await.map_err(|stop| (Some(task_id), stop))

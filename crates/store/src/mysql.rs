@@ -12,6 +12,7 @@ use crate::blocking::blocking;
 use crate::database::Seen;
 use crate::error::Trouble;
 use dialect::mysql::quote;
+use migrate::Part;
 use mysql_async::Error;
 use mysql_async::prelude::Queryable;
 use plan::database::DatabasePlace;
@@ -29,9 +30,11 @@ impl Server {
             let seen = Seen {
                 place: Some(DatabasePlace { database, schema, user }),
                 tables: inspect::tables(&mut connection, version.maker).await?,
-                applied: migrate::applied(&mut connection, scope).await?,
+                applied: migrate::recorded(&mut connection, scope, Part::Whole).await?,
+                begun: migrate::recorded(&mut connection, scope, Part::Begun).await?,
                 filled: inspect::filled(&mut connection).await?,
                 version: version.to_string(),
+                ..Seen::default()
             };
             connection.disconnect().await?;
             Ok(seen)

@@ -69,7 +69,7 @@ impl Database {
         match self {
             Self::Sqlite(file) => Self::Sqlite(file.clone()),
             Self::PostgreSql(server) => Self::PostgreSql(server.as_role(role, password)),
-            Self::MySql(server) => Self::MySql(server.as_role(role, password)),
+            Self::MySql(server) => Self::MySql(server.as_user(role, password)),
         }
     }
 

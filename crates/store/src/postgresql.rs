@@ -31,6 +31,7 @@ impl Server {
             Ok(Seen {
                 tables: inspect::tables(&client).await?,
                 applied: migrate::applied(&client, scope).await?,
+                begun: Vec::new(),
                 place: Some(place(&client).await?),
                 filled: inspect::filled(&client).await?,
                 version: format!("postgresql_{version}"),

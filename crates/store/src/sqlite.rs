@@ -152,7 +152,13 @@ impl SqliteStore {
         let connection = connect_to_look(path)?;
         let tables = inspect::tables(&connection)?;
         let applied = migrate::applied(&connection, scope)?;
-        Ok(Seen { filled: inspect::filled(&connection, &tables)?, tables, applied, place: None, version: version() })
+        Ok(Seen {
+            filled: inspect::filled(&connection, &tables)?,
+            tables,
+            applied,
+            version: version(),
+            ..Seen::default()
+        })
     }
 
     /// How many rows those of the tables hold that are there; the file is only looked at.

@@ -27,7 +27,16 @@ impl Engine {
         }
     }
 
-    /// Whether it knows roles and grants.
+    /// Whether definitions can be part of a transaction; where they cannot, a migration may be left half done.
+    #[must_use]
+    pub fn defines_in_transactions(self) -> bool {
+        match self {
+            Self::Sqlite | Self::PostgreSql => true,
+            Self::MySql => false,
+        }
+    }
+
+    /// Whether it knows roles and grants that can be brought about.
     #[must_use]
     pub fn has_roles(self) -> bool {
         match self {

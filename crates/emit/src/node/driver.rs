@@ -1,27 +1,32 @@
 //! The one place of this crate that tells database engines apart: which connection file, and where the database is.
 
+use crate::EmitError;
 use vocab::Engine;
 
-/// What an engine needs in the application.
+/// How a program in Node.js connects to an engine.
 pub struct Driver {
+    /// `DATABASE_URL` where nobody sets it.
+    pub default_url: &'static str,
+    /// What `DATABASE_URL` may be, for people.
+    pub url_form: &'static str,
+    /// The template of `databases/connection-config.js` where there is no API beside it.
+    pub stand_alone: &'static str,
+    /// The package of the driver, and what tells its version.
+    pub package: (&'static str, fn() -> String),
+}
+
+/// What an engine needs in an application.
+pub struct Application {
     /// The module of `lib/` that speaks with the engine, and what it needs beside it.
     pub lib: &'static [(&'static str, &'static str)],
     /// Its name: `lib/database/<name>.js`.
     pub module: &'static str,
     /// How values come back.
     pub types: Types,
-    /// `DATABASE_URL` where nobody sets it.
-    pub default_url: &'static str,
-    /// What `DATABASE_URL` may be, for people.
-    pub url_form: &'static str,
     /// The template of `test/scratch-database.js`.
     pub scratch: &'static str,
     /// What runs the database, where that is no part of the application.
     pub server: Option<DatabaseServer>,
-    /// The template of `databases/connection-config.js` where there is no API beside it.
-    pub stand_alone: &'static str,
-    /// The package of the driver, and what tells its version.
-    pub package: (&'static str, fn() -> String),
 }
 
 /// What an engine keeps values as.
@@ -59,42 +64,50 @@ fn version(manifest: &str, package: &str) -> String {
 pub fn driver(engine: Engine) -> Driver {
     match engine {
         Engine::Sqlite => Driver {
-            lib: &[("lib/database/sqlite.js", include_str!("../../node/lib/database/sqlite.js"))],
-            module: "sqlite",
-            types: Types::Few,
             default_url: "file:./data/app.sqlite",
             url_form: "`file:` and a path; a relative one starts at this folder",
-            scratch: "sqlite-scratch-database.js",
-            server: None,
             stand_alone: "sqlite-connection.js",
             package: ("@photostructure/sqlite", || version(SQLITE, "@photostructure/sqlite")),
         },
         Engine::PostgreSql => Driver {
+            default_url: "",
+            url_form: "`postgresql://user:password@host:port/database`; outside of development with `?sslmode=verify-full`",
+            stand_alone: "postgresql-connection.js",
+            package: ("pg", || version(POSTGRESQL, "pg")),
+        },
+        Engine::MySql => Driver {
+            default_url: "",
+            url_form: "`mysql://user:password@host:port/database`; outside of development with `?ssl-mode=VERIFY_IDENTITY`",
+            stand_alone: "mysql-connection.js",
+            package: ("mysql2", || version(MYSQL, "mysql2")),
+        },
+    }
+}
+
+/// What an application needs of the engine.
+///
+/// # Errors
+/// [`EmitError::Engine`] where no application stands on it yet.
+pub fn application(engine: Engine) -> Result<Application, EmitError> {
+    match engine {
+        Engine::Sqlite => Ok(Application {
+            lib: &[("lib/database/sqlite.js", include_str!("../../node/lib/database/sqlite.js"))],
+            module: "sqlite",
+            types: Types::Few,
+            scratch: "sqlite-scratch-database.js",
+            server: None,
+        }),
+        Engine::PostgreSql => Ok(Application {
             lib: &[("lib/database/postgresql.js", include_str!("../../node/lib/database/postgresql.js"))],
             module: "postgresql",
             types: Types::All,
-            default_url: "",
-            url_form: "`postgresql://user:password@host:port/database`; outside of development with `?sslmode=verify-full`",
             scratch: "postgresql-scratch-database.js",
             server: Some(DatabaseServer {
                 name: "PostgreSQL 14 or newer",
                 service: "postgresql-service.yaml",
                 service_url: "postgresql://app:${DATABASE_PASSWORD}@db:5432/app",
             }),
-            stand_alone: "postgresql-connection.js",
-            package: ("pg", || version(POSTGRESQL, "pg")),
-        },
-        Engine::MySql => Driver {
-            // No API stands on it yet: nothing but the connection is written.
-            lib: &[],
-            module: "mysql",
-            types: Types::Few,
-            default_url: "",
-            url_form: "`mysql://user:password@host:port/database`; outside of development with `?ssl-mode=VERIFY_IDENTITY`",
-            scratch: "",
-            server: None,
-            stand_alone: "mysql-connection.js",
-            package: ("mysql2", || version(MYSQL, "mysql2")),
-        },
+        }),
+        Engine::MySql => Err(EmitError::Engine(engine)),
     }
 }

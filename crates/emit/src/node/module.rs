@@ -1,7 +1,7 @@
 //! The module `endpoints.js` as a whole: its imports, its statements, its routes. Names are chosen here, so that no two
 //! things of the module are called alike.
 
-use super::driver::{Driver, driver};
+use super::driver::{Application, application};
 use super::listing::description;
 use super::names::{Names, camel_case};
 use super::procedure::{Written, write_procedure};
@@ -166,7 +166,7 @@ pub fn endpoint_module<'a>(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<E
 /// What is gathered while procedures are written.
 pub struct Module<'a> {
     pub plan: &'a Plan,
-    pub driver: Driver,
+    pub application: Application,
     pub names: Names,
     pub locals: BTreeMap<SlotName, String>,
     pub shapes: Vec<ShapeConstant<'a>>,
@@ -190,8 +190,8 @@ impl<'a> Module<'a> {
             outlines.iter().flat_map(|outline| bound_slots(&outline.endpoint.procedure.body)).collect();
         let locals = slots.into_iter().map(|slot| (slot.clone(), names.take(&camel_case(slot.as_str())))).collect();
         let (statements, imports, shared) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        let driver = driver(plan.database.engine);
-        Ok(Self { plan, driver, names, locals, shapes, listings, statements, imports, shared })
+        let application = application(plan.database.engine)?;
+        Ok(Self { plan, application, names, locals, shapes, listings, statements, imports, shared })
     }
 
     fn route(&mut self, outline: &Outline<'a>, routes: &mut Script) -> Result<(), EmitError> {

@@ -376,7 +376,7 @@ impl<'a> Writer<'_, 'a> {
 
     /// The columns of a query that the engine keeps in another type.
     fn kinds(&self, query: &Query) -> Vec<(String, Expression)> {
-        match self.module.driver.types {
+        match self.module.application.types {
             Types::All => return Vec::new(),
             Types::Few => {}
         }
@@ -498,7 +498,7 @@ impl<'a> Writer<'_, 'a> {
 
     fn column_values(&mut self, asked: Asked<'_>) -> Result<Expression, EmitError> {
         let mut ids = Vec::new();
-        if self.module.driver.types == Types::All {
+        if self.module.application.types == Types::All {
             self.ids_in(asked.table, asked.filter, &mut ids);
         }
         let mut values = Vec::new();

@@ -29,9 +29,9 @@ const SETUP: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_Z
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     url: Secret<String>,
-    /// Who connects, where it is not the one of the URL.
-    role: Option<(String, Secret<Zeroizing<String>>)>,
     encryption: Encryption,
+    /// Whoever connects in the place of the one whom the URL names.
+    user: Option<(String, Secret<Zeroizing<String>>)>,
     /// `db.example.com`, with the port where it is not the usual one.
     pub host: String,
     /// The database.
@@ -99,22 +99,21 @@ impl Server {
         };
         let name = options.db_name().filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| format!("{FORM}; the database is missing"))?.to_owned();
-        Ok(Self { url: Secret::new(url), role: None, encryption: encryption(parameters)?, host, name })
+        Ok(Self { url: Secret::new(url), encryption: encryption(parameters)?, user: None, host, name })
     }
 
-    /// The same database, for somebody else.
-    pub(crate) fn as_role(&self, role: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
-        Self { role: Some((role.to_string(), password.clone())), ..self.clone() }
+    /// The same database, as somebody else.
+    pub(crate) fn as_user(&self, user: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
+        Self { user: Some((user.to_string(), password.clone())), ..self.clone() }
     }
 
     /// Whether what is said may leave the machine without encryption.
     pub(crate) fn may_be_overheard(&self) -> bool {
-        let host = self.host.rsplit_once(':').map_or(self.host.as_str(), |(host, port)| {
-            if port.bytes().all(|byte| byte.is_ascii_digit()) { host } else { &self.host }
-        });
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        !is_here && self.encryption == Encryption::None
+        let host = Opts::from_url(self.url.expose()).map(|options| options.ip_or_hostname().to_owned());
+        let address = |host: &str| host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let stays_here =
+            host.is_ok_and(|host| host == "localhost" || address(&host).is_ok_and(|address| address.is_loopback()));
+        !stays_here && self.encryption == Encryption::None
     }
 
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.
@@ -147,10 +146,6 @@ impl Server {
         let unreadable = || StoreError::NotConnected(Trouble::Other, "the URL cannot be read".to_owned());
         let options = Opts::from_url(self.url.expose()).map_err(|_| unreadable())?;
         let (host, port) = (options.ip_or_hostname().to_owned(), options.tcp_port());
-        let (user, password) = match &self.role {
-            Some((user, password)) => (Some(user.clone()), Some(password.expose().to_string())),
-            None => (options.user().map(str::to_owned), options.pass().map(str::to_owned)),
-        };
         let ssl = match &self.encryption {
             Encryption::None => None,
             Encryption::Unverified => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
@@ -163,12 +158,11 @@ impl Server {
             }
         };
         // A row that is found counts as changed, as with the other engines; the host is looked up within the time limit.
-        let builder = OptsBuilder::from_opts(options)
-            .user(user)
-            .pass(password)
-            .ip_or_hostname(host)
-            .tcp_port(port)
-            .client_found_rows(true);
+        let builder = OptsBuilder::from_opts(options).ip_or_hostname(host).tcp_port(port).client_found_rows(true);
+        let builder = match &self.user {
+            Some((user, password)) => builder.user(Some(user)).pass(Some(password.expose().as_str())),
+            None => builder,
+        };
         Ok(builder.prefer_socket(false).setup(vec!["SET NAMES utf8mb4", SETUP]).ssl_opts(ssl).into())
     }
 }

@@ -73,12 +73,25 @@ impl Server {
     }
 }
 
-/// The migrations of the scope that are done with.
-pub async fn applied(connection: &mut Conn, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
+/// How much of a migration is done.
+pub enum Part {
+    Whole,
+    Begun,
+}
+
+/// The migrations of the scope of which so much is done.
+pub async fn recorded(connection: &mut Conn, scope: &str, part: Part) -> Result<Vec<AppliedMigration>, StoreError> {
     if !inspect::has_table(connection, "schema_migrations").await? {
         return Ok(Vec::new());
     }
-    let list = "SELECT name, checksum FROM schema_migrations WHERE scope = ? AND applied_at IS NOT NULL ORDER BY name";
+    let list = match part {
+        Part::Whole => {
+            "SELECT name, checksum FROM schema_migrations WHERE scope = ? AND applied_at IS NOT NULL ORDER BY name"
+        }
+        Part::Begun => {
+            "SELECT name, checksum FROM schema_migrations WHERE scope = ? AND applied_at IS NULL ORDER BY name"
+        }
+    };
     let rows: Vec<(String, String)> = connection.exec(list, (scope,)).await?;
     Ok(rows.into_iter().map(|(name, checksum)| AppliedMigration { name, checksum }).collect())
 }

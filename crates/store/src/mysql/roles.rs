@@ -56,7 +56,7 @@ impl Server {
         password: &Secret<Zeroizing<String>>,
         probes: &[PermissionProbe],
     ) -> Result<Vec<Tried>, StoreError> {
-        let server = self.as_role(role, password);
+        let server = self.as_user(role, password);
         blocking(async {
             let (mut connection, _) = server.connect().await?;
             let mut tried = Vec::with_capacity(probes.len());

@@ -150,6 +150,47 @@ fn what_the_task_gains_the_database_gains_also_under_rows() {
     place.holds("(SELECT seats FROM rooms) = 4");
 }
 
+/// As after a kill between a statement and its note, with the plan persisted and not yet active.
+#[test]
+fn a_migration_that_was_interrupted_is_finished_by_the_next_run() {
+    let Some(place) = Place::empty("interrupted") else { return };
+    let workspace = Workspace::new();
+    place.run(&workspace, &shop()).must_end_with(0);
+    let whole = place.tables();
+    fs::remove_file(workspace.path().join(".producer/tasks/integration_2025_002/active")).unwrap();
+    place.execute(
+        "DROP TRIGGER users_touch; DROP TRIGGER orders_touch; DROP TRIGGER products_touch; DROP TABLE order_items",
+    );
+    place.execute("UPDATE schema_migrations SET applied_at = NULL, begun = 3, done = 2 WHERE name = '0001_initial'");
+    assert_eq!(place.run(&workspace, &shop()).must_end_with(0).response()["changed"], true);
+    assert_eq!(place.tables(), whole);
+    assert_eq!(place.run(&workspace, &shop()).must_end_with(0).response()["changed"], false);
+}
+
+#[test]
+fn a_migration_that_is_refused_takes_back_what_it_has_done() {
+    let Some(place) = Place::empty("refused") else { return };
+    place.execute("CREATE TABLE kept (id int PRIMARY KEY)");
+    let before = place.tables();
+    let statement = |sql: &str, undo: &str| {
+        plan::Statement::new(sql, "a test", LockClass::Writes, Undo::Statement(undo.to_owned()))
+    };
+    let statements = vec![
+        statement("CREATE TABLE IF NOT EXISTS kept (id int PRIMARY KEY)", "DROP TABLE kept"),
+        statement("CREATE TABLE made (id int PRIMARY KEY)", "DROP TABLE made"),
+        statement("CREATE TABLE wrong (id int, id int)", "DROP TABLE wrong"),
+    ];
+    let migration = |statements| Migration { name: "0001_initial".to_owned(), statements };
+    let now = "2026-01-02T03:04:05.678Z";
+    let refused = place.database().migrate("task", &[migration(statements.clone())], now);
+    assert!(matches!(refused, Err(store::StoreError::Refused(_))), "{refused:?}");
+    assert_eq!(place.tables(), before, "what was there stays, what was made goes");
+    let mended = [migration(statements[..2].to_vec())];
+    assert_eq!(place.database().migrate("task", &mended, now).unwrap(), ["0001_initial"]);
+    assert_eq!(place.database().undo("task", &mended, now).unwrap(), ["0001_initial"]);
+    assert_eq!(place.database().look("task").unwrap().applied, []);
+}
+
 #[test]
 fn what_was_changed_by_hand_is_named() {
     let Some(place) = Place::empty("drift") else { return };
