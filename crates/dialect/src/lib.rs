@@ -10,10 +10,12 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
+use plan::DatabasePlan;
 use plan::database::{Column, Index, ObservedTable, Statement, Table};
 use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::system;
 use plan::value::{Comparison, Value};
+use relational::{Lowering, Words};
 use vocab::{ColumnName, Datum, Engine, FieldName};
 
 /// A statement with placeholders, and where their values come from, in order.
@@ -84,10 +86,27 @@ pub fn described(engine: Engine, table: &Table) -> ObservedTable {
 ///
 /// # Errors
 /// [`Unsupported`] where the engine's lowering has no words for it.
-pub fn lower_query(engine: Engine, query: &Query) -> Result<Lowered, Unsupported> {
+pub fn lower_query(database: &DatabasePlan, query: &Query) -> Result<Lowered, Unsupported> {
+    query_over(database.engine, &database.tables, query)
+}
+
+fn query_over(engine: Engine, tables: &[Table], query: &Query) -> Result<Lowered, Unsupported> {
+    let lowered = relational::query(Lowering::new(words(engine), tables, &query.from), query)?;
+    Ok(finished(engine, lowered))
+}
+
+fn words(engine: Engine) -> Words {
     match engine {
-        Engine::Sqlite => relational::query(sqlite::WORDS, query),
-        Engine::PostgreSql => relational::query(postgresql::WORDS, query).map(postgresql::numbered),
+        Engine::Sqlite => sqlite::WORDS,
+        Engine::PostgreSql => postgresql::WORDS,
+    }
+}
+
+/// The statement with the engine's own placeholders.
+fn finished(engine: Engine, lowered: Lowered) -> Lowered {
+    match engine {
+        Engine::Sqlite => lowered,
+        Engine::PostgreSql => Lowered { text: postgresql::number(&lowered.text), binds: lowered.binds },
     }
 }
 
@@ -108,34 +127,30 @@ pub struct Listing {
 ///
 /// # Errors
 /// [`Unsupported`] where the engine's lowering has no words for it.
-pub fn lower_listing_base(engine: Engine, query: &Query) -> Result<Lowered, Unsupported> {
-    match engine {
-        Engine::Sqlite => relational::listing_base(sqlite::WORDS, query),
-        // Numbered as a whole, when the request has added its part.
-        Engine::PostgreSql => relational::listing_base(postgresql::WORDS, query),
-    }
+pub fn lower_listing_base(database: &DatabasePlan, query: &Query) -> Result<Lowered, Unsupported> {
+    // Placeholders become the engine's own when the request has added its part.
+    relational::listing_base(Lowering::new(words(database.engine), &database.tables, &query.from), query)
 }
 
 /// A listing as a statement, at request time. `base` is the text of [`lower_listing_base`] for the query; the values
 /// follow those of the base.
 #[must_use]
-pub fn lower_listing(engine: Engine, query: &Query, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
-    match engine {
-        Engine::Sqlite => relational::listing(sqlite::WORDS, base, !query.filter.is_empty(), asked),
-        Engine::PostgreSql => {
-            let (text, binds) = relational::listing(postgresql::WORDS, base, !query.filter.is_empty(), asked);
-            (postgresql::number(&text), binds)
-        }
-    }
+pub fn lower_listing(database: &DatabasePlan, query: &Query, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
+    let lowering = Lowering::new(words(database.engine), &database.tables, &query.from);
+    let (text, binds) = relational::listing(lowering, base, !query.filter.is_empty(), asked);
+    let lowered = finished(database.engine, Lowered { text, binds: Vec::new() });
+    (lowered.text, binds)
 }
 
 /// A write as a statement.
 #[must_use]
-pub fn lower_write(engine: Engine, write: &Write) -> Lowered {
-    match engine {
-        Engine::Sqlite => relational::write(sqlite::WORDS, write),
-        Engine::PostgreSql => postgresql::numbered(relational::write(postgresql::WORDS, write)),
-    }
+pub fn lower_write(database: &DatabasePlan, write: &Write) -> Lowered {
+    write_over(database.engine, &database.tables, write)
+}
+
+fn write_over(engine: Engine, tables: &[Table], write: &Write) -> Lowered {
+    let (Write::Insert { table, .. } | Write::Update { table, .. } | Write::Delete { table, .. }) = write;
+    finished(engine, relational::write(Lowering::new(words(engine), tables, table), write))
 }
 
 /// The statement behind [`plan::Step::Emit`]. Its four placeholders are the columns of [`system::outbox_events`] in order:
@@ -143,8 +158,9 @@ pub fn lower_write(engine: Engine, write: &Write) -> Lowered {
 #[must_use]
 pub fn lower_emit(engine: Engine) -> String {
     let outbox = system::outbox_events();
-    let values = outbox.columns.into_iter().map(|column| (column.name, Value::Literal(Datum::Null))).collect();
-    lower_write(engine, &Write::Insert { table: outbox.name, values, on_conflict: OnConflict::Fail }).text
+    let values = outbox.columns.iter().map(|column| (column.name.clone(), Value::Literal(Datum::Null))).collect();
+    let insert = Write::Insert { table: outbox.name.clone(), values, on_conflict: OnConflict::Fail };
+    write_over(engine, &[outbox], &insert).text
 }
 
 /// The statements behind [`plan::Step::Recall`], over [`system::idempotency_answers`].
@@ -192,9 +208,10 @@ pub fn lower_answers(engine: Engine) -> Result<AnswerStatements, Unsupported> {
     };
     let too_old = Predicate::Compare(column("id"), Comparison::Less, given());
     let forget = Write::Delete { table: table.name.clone(), filter: vec![too_old] };
+    let tables = [table];
     Ok(AnswerStatements {
-        find: lower_query(engine, &find)?.text,
-        keep: lower_write(engine, &keep).text,
-        forget: lower_write(engine, &forget).text,
+        find: query_over(engine, &tables, &find)?.text,
+        keep: write_over(engine, &tables, &keep).text,
+        forget: write_over(engine, &tables, &forget).text,
     })
 }

@@ -3,13 +3,12 @@
 
 pub mod definition;
 
-use crate::Lowered;
-use crate::relational::Words;
+use crate::relational::{Words, plain};
 use vocab::decimal::DIGITS;
 use vocab::{Datum, Engine, FieldType};
 
 /// What differs from the other engines that speak SQL.
-pub const WORDS: Words = Words { engine: Engine::PostgreSql, quote, row_lock: " FOR UPDATE" };
+pub const WORDS: Words = Words { engine: Engine::PostgreSql, quote, holder: plain, row_lock: " FOR UPDATE" };
 
 /// The identifier as PostgreSQL itself writes it, so that what is made and what is read back are the same text.
 pub fn quote(name: &str) -> String {
@@ -18,11 +17,6 @@ pub fn quote(name: &str) -> String {
 
 /// The statement with `$1`, `$2` ... for its placeholders: nothing else of a lowered statement is a question mark, because
 /// values are bound and names have none.
-pub fn numbered(lowered: Lowered) -> Lowered {
-    Lowered { text: number(&lowered.text), binds: lowered.binds }
-}
-
-/// The same for a text.
 pub fn number(text: &str) -> String {
     let mut parts = text.split('?');
     let mut numbered = parts.next().unwrap_or_default().to_owned();

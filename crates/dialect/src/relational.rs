@@ -1,59 +1,96 @@
 //! Queries and writes as statements of the engines that speak SQL, with `?` placeholders; what differs comes in as [`Words`].
 
 use crate::{Listing, Lowered, Unsupported};
+use plan::Table;
+use plan::database::Column;
 use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::value::Value;
-use vocab::{ColumnName, Datum, Engine};
+use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
 
 /// How an engine says what the others say differently.
 #[derive(Clone, Copy)]
 pub struct Words {
     pub engine: Engine,
     pub quote: fn(&str) -> String,
+    /// The placeholder of a value for a column of that type.
+    pub holder: fn(&FieldType) -> String,
     /// What holds the rows of a query until the transaction ends.
     pub row_lock: &'static str,
 }
 
-impl Words {
+/// An engine's words for statements over one table.
+#[derive(Clone, Copy)]
+pub struct Lowering<'t> {
+    words: Words,
+    columns: &'t [Column],
+}
+
+impl<'t> Lowering<'t> {
+    pub fn new(words: Words, tables: &'t [Table], name: &TableName) -> Self {
+        let columns = tables.iter().find(|table| table.name == *name).map_or(&[][..], |table| &table.columns);
+        Self { words, columns }
+    }
+
+    fn quote(self, name: &str) -> String {
+        (self.words.quote)(name)
+    }
+
     fn list(self, columns: &[ColumnName]) -> String {
-        columns.iter().map(|column| (self.quote)(column.as_str())).collect::<Vec<_>>().join(", ")
+        columns.iter().map(|column| self.quote(column.as_str())).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The placeholder of a value for the column.
+    fn holder(self, name: &ColumnName) -> String {
+        let column = self.columns.iter().find(|column| column.name == *name);
+        column.map_or_else(|| "?".to_owned(), |column| (self.words.holder)(&column.field_type))
     }
 }
 
-pub fn query(words: Words, query: &Query) -> Result<Lowered, Unsupported> {
+/// The placeholder of engines to which a text is as good as any type.
+pub fn plain(_: &FieldType) -> String {
+    "?".to_owned()
+}
+
+pub fn query(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
     if query.holes != Holes::default() {
-        return Err(Unsupported { engine: words.engine, what: "a query that a request completes, in one piece" });
+        return Err(Unsupported {
+            engine: lowering.words.engine,
+            what: "a query that a request completes, in one piece",
+        });
     }
-    let mut lowered = select(words, query)?;
-    filter(words, &query.filter, &mut lowered);
+    let mut lowered = select(lowering, query)?;
+    filter(lowering, &query.filter, &mut lowered);
     if !query.order.is_empty() {
         lowered.text.push_str(" ORDER BY ");
-        lowered.text.push_str(&order(words, &query.order));
+        lowered.text.push_str(&order(lowering, &query.order));
     }
     match query.lock {
         RowLock::None => {}
-        RowLock::ForUpdate => lowered.text.push_str(words.row_lock),
+        RowLock::ForUpdate => lowered.text.push_str(lowering.words.row_lock),
     }
     Ok(lowered)
 }
 
 /// The part of a listing that no request changes.
-pub fn listing_base(words: Words, query: &Query) -> Result<Lowered, Unsupported> {
+pub fn listing_base(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
     match query.holes.selection {
         Choice::Fixed => {}
-        Choice::Open => return Err(Unsupported { engine: words.engine, what: "outputs that a request chooses" }),
+        Choice::Open => {
+            return Err(Unsupported { engine: lowering.words.engine, what: "outputs that a request chooses" });
+        }
     }
-    let mut lowered = select(words, query)?;
-    filter(words, &query.filter, &mut lowered);
+    let mut lowered = select(lowering, query)?;
+    filter(lowering, &query.filter, &mut lowered);
     Ok(lowered)
 }
 
 /// The whole listing. The order's last column is unique, so that a page begins exactly behind the one before.
-pub fn listing(words: Words, base: &str, has_filter: bool, asked: &Listing) -> (String, Vec<Datum>) {
+pub fn listing(lowering: Lowering<'_>, base: &str, has_filter: bool, asked: &Listing) -> (String, Vec<Datum>) {
     let mut conditions = Vec::new();
     let mut binds = Vec::new();
     for (column, comparison, value) in &asked.filters {
-        conditions.push(format!("{} {} ?", (words.quote)(column.as_str()), comparison.as_str()));
+        let holder = lowering.holder(column);
+        conditions.push(format!("{} {} {holder}", lowering.quote(column.as_str()), comparison.as_str()));
         binds.push(value.clone());
     }
     if let Some(after) = &asked.after {
@@ -62,13 +99,14 @@ pub fn listing(words: Words, base: &str, has_filter: bool, asked: &Listing) -> (
         for last in 0..asked.order.len().min(after.len()) {
             let mut parts: Vec<String> = asked.order[..last]
                 .iter()
-                .map(|level| format!("{} = ?", (words.quote)(level.column.as_str())))
+                .map(|level| format!("{} = {}", lowering.quote(level.column.as_str()), lowering.holder(&level.column)))
                 .collect();
             let sign = match asked.order[last].direction {
                 Direction::Ascending => ">",
                 Direction::Descending => "<",
             };
-            parts.push(format!("{} {sign} ?", (words.quote)(asked.order[last].column.as_str())));
+            let column = &asked.order[last].column;
+            parts.push(format!("{} {sign} {}", lowering.quote(column.as_str()), lowering.holder(column)));
             binds.extend(after[..=last].iter().cloned());
             ways.push(parts.join(" AND "));
         }
@@ -79,56 +117,64 @@ pub fn listing(words: Words, base: &str, has_filter: bool, asked: &Listing) -> (
         text.push_str(if has_filter { " AND " } else { " WHERE " });
         text.push_str(&conditions.join(" AND "));
     }
-    text.push_str(&format!(" ORDER BY {} LIMIT {}", order(words, &asked.order), asked.limit));
+    text.push_str(&format!(" ORDER BY {} LIMIT {}", order(lowering, &asked.order), asked.limit));
     (text, binds)
 }
 
-fn order(words: Words, levels: &[Order]) -> String {
+fn order(lowering: Lowering<'_>, levels: &[Order]) -> String {
     let levels: Vec<String> = levels
         .iter()
         .map(|level| match level.direction {
-            Direction::Ascending => (words.quote)(level.column.as_str()),
-            Direction::Descending => format!("{} DESC", (words.quote)(level.column.as_str())),
+            Direction::Ascending => lowering.quote(level.column.as_str()),
+            Direction::Descending => format!("{} DESC", lowering.quote(level.column.as_str())),
         })
         .collect();
     levels.join(", ")
 }
 
-fn select(words: Words, query: &Query) -> Result<Lowered, Unsupported> {
+fn select(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
     let mut outputs = Vec::new();
     for output in &query.outputs {
         match output {
             Output::Column { column, field } if column.as_str() == field.as_str() => {
-                outputs.push((words.quote)(column.as_str()))
+                outputs.push(lowering.quote(column.as_str()))
             }
             Output::Column { column, field } => {
-                outputs.push(format!("{} AS {}", (words.quote)(column.as_str()), (words.quote)(field.as_str())));
+                outputs.push(format!("{} AS {}", lowering.quote(column.as_str()), lowering.quote(field.as_str())));
             }
-            Output::Related { .. } => return Err(Unsupported { engine: words.engine, what: "nested rows" }),
+            Output::Related { .. } => return Err(Unsupported { engine: lowering.words.engine, what: "nested rows" }),
         }
     }
-    let text = format!("SELECT {} FROM {}", outputs.join(", "), (words.quote)(query.from.as_str()));
+    let text = format!("SELECT {} FROM {}", outputs.join(", "), lowering.quote(query.from.as_str()));
     Ok(Lowered { text, binds: Vec::new() })
 }
 
-pub fn write(words: Words, write: &Write) -> Lowered {
+pub fn write(lowering: Lowering<'_>, write: &Write) -> Lowered {
     match write {
         Write::Insert { table, values, on_conflict } => {
             let columns: Vec<_> = values.iter().map(|(column, _)| column.clone()).collect();
-            let holders = vec!["?"; values.len()].join(", ");
-            let mut text =
-                format!("INSERT INTO {} ({}) VALUES ({holders})", (words.quote)(table.as_str()), words.list(&columns));
+            let holders: Vec<String> = columns.iter().map(|column| lowering.holder(column)).collect();
+            let holders = holders.join(", ");
+            let mut text = format!(
+                "INSERT INTO {} ({}) VALUES ({holders})",
+                lowering.quote(table.as_str()),
+                lowering.list(&columns)
+            );
             match on_conflict {
                 OnConflict::Fail => {}
                 OnConflict::Keep { unique } => {
-                    text.push_str(&format!(" ON CONFLICT ({}) DO NOTHING", words.list(unique)));
+                    text.push_str(&format!(" ON CONFLICT ({}) DO NOTHING", lowering.list(unique)));
                 }
                 OnConflict::Replace { unique, columns } => {
                     let set: Vec<String> = columns
                         .iter()
-                        .map(|column| format!("{0} = excluded.{0}", (words.quote)(column.as_str())))
+                        .map(|column| format!("{0} = excluded.{0}", lowering.quote(column.as_str())))
                         .collect();
-                    text.push_str(&format!(" ON CONFLICT ({}) DO UPDATE SET {}", words.list(unique), set.join(", ")));
+                    text.push_str(&format!(
+                        " ON CONFLICT ({}) DO UPDATE SET {}",
+                        lowering.list(unique),
+                        set.join(", ")
+                    ));
                 }
             }
             Lowered { text, binds: values.iter().map(|(_, value)| value.clone()).collect() }
@@ -138,55 +184,55 @@ pub fn write(words: Words, write: &Write) -> Lowered {
             let set: Vec<String> = set
                 .iter()
                 .map(|(column, assigned)| {
-                    let column = (words.quote)(column.as_str());
+                    let (holder, column) = (lowering.holder(column), lowering.quote(column.as_str()));
                     match assigned {
                         Assigned::Value(value) => {
                             binds.push(value.clone());
-                            format!("{column} = ?")
+                            format!("{column} = {holder}")
                         }
                         Assigned::Plus(amount) => format!("{column} = {column} + ({amount})"),
                         Assigned::IfGiven(slot, field) => {
                             binds.push(Value::Given(slot.clone(), field.clone()));
                             binds.push(Value::Field(slot.clone(), field.clone()));
-                            format!("{column} = CASE WHEN ? THEN ? ELSE {column} END")
+                            format!("{column} = CASE WHEN ? THEN {holder} ELSE {column} END")
                         }
                     }
                 })
                 .collect();
-            let text = format!("UPDATE {} SET {}", (words.quote)(table.as_str()), set.join(", "));
+            let text = format!("UPDATE {} SET {}", lowering.quote(table.as_str()), set.join(", "));
             let mut lowered = Lowered { text, binds };
-            filter(words, wanted, &mut lowered);
+            filter(lowering, wanted, &mut lowered);
             lowered
         }
         Write::Delete { table, filter: wanted } => {
             let mut lowered =
-                Lowered { text: format!("DELETE FROM {}", (words.quote)(table.as_str())), binds: Vec::new() };
-            filter(words, wanted, &mut lowered);
+                Lowered { text: format!("DELETE FROM {}", lowering.quote(table.as_str())), binds: Vec::new() };
+            filter(lowering, wanted, &mut lowered);
             lowered
         }
     }
 }
 
-fn filter(words: Words, predicates: &[Predicate], lowered: &mut Lowered) {
+fn filter(lowering: Lowering<'_>, predicates: &[Predicate], lowered: &mut Lowered) {
     if predicates.is_empty() {
         return;
     }
-    let parts: Vec<String> = predicates.iter().map(|asked| predicate(words, asked, &mut lowered.binds)).collect();
+    let parts: Vec<String> = predicates.iter().map(|asked| predicate(lowering, asked, &mut lowered.binds)).collect();
     lowered.text.push_str(" WHERE ");
     lowered.text.push_str(&parts.join(" AND "));
 }
 
-fn predicate(words: Words, asked: &Predicate, binds: &mut Vec<Value>) -> String {
+fn predicate(lowering: Lowering<'_>, asked: &Predicate, binds: &mut Vec<Value>) -> String {
     match asked {
         Predicate::Compare(column, comparison, value) => {
             binds.push(value.clone());
-            format!("{} {} ?", (words.quote)(column.as_str()), comparison.as_str())
+            format!("{} {} {}", lowering.quote(column.as_str()), comparison.as_str(), lowering.holder(column))
         }
-        Predicate::Null(column) => format!("{} IS NULL", (words.quote)(column.as_str())),
+        Predicate::Null(column) => format!("{} IS NULL", lowering.quote(column.as_str())),
         Predicate::Any(inner) => {
-            let parts: Vec<String> = inner.iter().map(|asked| predicate(words, asked, binds)).collect();
+            let parts: Vec<String> = inner.iter().map(|asked| predicate(lowering, asked, binds)).collect();
             format!("({})", parts.join(" OR "))
         }
-        Predicate::Not(inner) => format!("NOT ({})", predicate(words, inner, binds)),
+        Predicate::Not(inner) => format!("NOT ({})", predicate(lowering, inner, binds)),
     }
 }

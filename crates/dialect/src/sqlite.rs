@@ -2,12 +2,12 @@
 
 pub mod definition;
 
-use crate::relational::Words;
+use crate::relational::{Words, plain};
 use vocab::{Datum, Engine, FieldType};
 
 /// What differs from the other engines that speak SQL. SQLite has one writer: a row read inside a transaction cannot change
 /// before its end.
-pub const WORDS: Words = Words { engine: Engine::Sqlite, quote, row_lock: "" };
+pub const WORDS: Words = Words { engine: Engine::Sqlite, quote, holder: plain, row_lock: "" };
 
 /// The identifier as it stands in a statement. The only place that writes one: names are checked when they are parsed, so
 /// quoting is needed for SQLite's keywords alone.

@@ -4,7 +4,8 @@ use crate::{
     Listing, add_column, create_table, lower_listing, lower_listing_base, lower_query, lower_write, migration,
 };
 use expect_test::{Expect, expect};
-use plan::database::{Column, Migration, Nullability, Rules, Sensitivity, Table};
+use plan::DatabasePlan;
+use plan::database::{Column, Connection, Migration, Nullability, Rules, Sensitivity, Table};
 use plan::query::{Assigned, Direction, Holes, OnConflict, Order, Output, Page, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldName, FieldType, TableName};
@@ -32,6 +33,11 @@ fn table() -> Table {
     }
 }
 
+fn database() -> DatabasePlan {
+    let connection = Connection::Embedded;
+    DatabasePlan { engine: Engine::Sqlite, connection, tables: vec![table()], migrations: Vec::new() }
+}
+
 fn name(text: &str) -> ColumnName {
     ColumnName::parse(text).unwrap()
 }
@@ -41,7 +47,7 @@ fn literal(text: &str) -> Value {
 }
 
 fn check_write(write: &Write, expected: &Expect) {
-    let lowered = lower_write(Engine::Sqlite, write);
+    let lowered = lower_write(&database(), write);
     assert_eq!(lowered.text.matches('?').count(), lowered.binds.len());
     expected.assert_eq(&lowered.text);
 }
@@ -125,7 +131,7 @@ fn queries() {
         lock: RowLock::ForUpdate,
     };
     expect![[r#"SELECT id, note AS remark FROM "order" WHERE email = ? ORDER BY id DESC"#]]
-        .assert_eq(&lower_query(Engine::Sqlite, &query).unwrap().text);
+        .assert_eq(&lower_query(&database(), &query).unwrap().text);
     let asked = Listing {
         filters: vec![(name("note"), Comparison::AtLeast, Datum::Text("m".into()))],
         order: vec![
@@ -135,12 +141,12 @@ fn queries() {
         after: Some(vec![Datum::Text("x".into()), Datum::Text("7".into())]),
         limit: 21,
     };
-    let base = lower_listing_base(Engine::Sqlite, &query).unwrap();
-    let (text, binds) = lower_listing(Engine::Sqlite, &query, &base.text, &asked);
+    let base = lower_listing_base(&database(), &query).unwrap();
+    let (text, binds) = lower_listing(&database(), &query, &base.text, &asked);
     assert_eq!(text.matches('?').count(), base.binds.len() + binds.len());
     expect![[r#"SELECT id, note AS remark FROM "order" WHERE email = ? AND note >= ? AND (note < ? OR note = ? AND id > ?) ORDER BY note DESC, id LIMIT 21"#]].assert_eq(&text);
     query.holes.page = Some(Page { default: 1, max: 2 });
-    assert!(lower_query(Engine::Sqlite, &query).is_err(), "a hole is not lowered quietly");
+    assert!(lower_query(&database(), &query).is_err(), "a hole is not lowered quietly");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! The order is in [`run::run_task`]; each step is done by the crate whose job it is.
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
 
+mod base;
 mod database;
 mod failure;
 mod keys;
@@ -12,6 +13,7 @@ mod probe;
 mod read;
 pub mod response;
 mod run;
+mod secret_commands;
 mod serving;
 mod status;
 mod verify;
@@ -25,10 +27,13 @@ pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_ke
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
+pub use secret_commands::{SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, set_secret};
 pub use serving::{ServeFailure, Serving};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};
 
+pub use secrets::export::ExportForm;
+pub use secrets::{ListedSecret, SecretText, secret};
 pub use serve::NewApiKey;
 
 pub use spec::{Parsed, Task, json_schema};

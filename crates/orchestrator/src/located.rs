@@ -3,10 +3,14 @@
 
 use crate::failure::Failure;
 use crate::workspace::Workspace;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use plan::DatabasePlan;
 use plan::database::{Connection, LocationPart};
+use secrets::{SecretFailure, SecretName, SecretText, secret};
 use std::path::Path;
-use store::Database;
+use store::{Database, Store};
 use vocab::Engine;
+use zeroize::Zeroizing;
 
 /// A place, or what must be known to have one.
 pub(crate) enum Located {
@@ -15,31 +19,77 @@ pub(crate) enum Located {
 }
 
 pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connection) -> Result<Located, Box<Failure>> {
-    let text = match connection {
+    let parts = match connection {
         Connection::Embedded => return Ok(Located::At(Database::Sqlite(workspace.database_file()))),
         Connection::File { name } => return Ok(Located::At(Database::Sqlite(workspace.named_database_file(name)))),
         Connection::Missing => return Ok(Located::Asks(Box::new(Failure::no_connection(engine)))),
-        Connection::Location(parts) => match text(parts) {
-            Ok(text) => text,
-            Err(name) => return Ok(Located::Asks(Box::new(Failure::no_variable(&name)))),
-        },
+        Connection::Location(parts) => parts,
     };
+    let mut text = Zeroizing::new(String::new());
+    for (index, part) in parts.iter().enumerate() {
+        let value = match part {
+            LocationPart::Text(part) => secret(part.clone()),
+            LocationPart::Environment(name) => match std::env::var(name).ok().filter(|value| !value.is_empty()) {
+                Some(value) => secret(value),
+                None => return Ok(Located::Asks(Box::new(Failure::no_variable(name)))),
+            },
+            LocationPart::Secret(name) => match stored(workspace, name)? {
+                Some(value) => value,
+                None => return Ok(Located::Asks(Box::new(Failure::no_secret(name)))),
+            },
+        };
+        match is_password(parts, index) {
+            true => text.extend(utf8_percent_encode(value.expose(), NON_ALPHANUMERIC)),
+            false => text.push_str(value.expose()),
+        }
+    }
     Database::parse(engine, &text, |path| workspace.root().join(Path::new(path)))
         .map(Located::At)
         .map_err(|why| Box::new(Failure::no_location(engine, why)))
 }
 
-/// The whole text, or the name of the variable that is not set.
-fn text(parts: &[LocationPart]) -> Result<String, String> {
-    parts
-        .iter()
-        .map(|part| match part {
-            LocationPart::Text(text) => Ok(text.clone()),
-            LocationPart::Environment(name) => {
-                std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| name.clone())
-            }
-            // The planner refuses these.
-            LocationPart::Secret(name) => Err(name.clone()),
-        })
-        .collect()
+/// The databases that were opened, each once however many plans stand on it.
+#[derive(Default)]
+pub(crate) struct Opened(Vec<(Database, Store)>);
+
+impl Opened {
+    /// The database of a plan.
+    pub fn store(&mut self, workspace: &Workspace, plan: &DatabasePlan) -> Result<Store, Box<Failure>> {
+        let database = match locate(workspace, plan.engine, &plan.connection)? {
+            Located::At(database) => database,
+            Located::Asks(failure) => return Err(failure),
+        };
+        if let Some((_, store)) = self.0.iter().find(|(known, _)| *known == database) {
+            return Ok(store.clone());
+        }
+        let failed = |error| Box::new(Failure::database(&error, Path::new(&database.place())));
+        let store = database.open().map_err(failed)?;
+        self.0.push((database, store.clone()));
+        Ok(store)
+    }
+
+    /// All that were opened.
+    pub fn into_all(self) -> Vec<(Database, Store)> {
+        self.0
+    }
+}
+
+/// What the store holds.
+fn stored(workspace: &Workspace, name: &str) -> Result<Option<SecretText>, Box<Failure>> {
+    let value = SecretName::parse(name).map_err(SecretFailure::from).and_then(|name| workspace.secrets().get(&name));
+    value.map_err(|failure| Box::new(Failure::secrets(&failure, &workspace.secrets().file())))
+}
+
+/// Whether a reference is the password of a URL, as in `postgresql://user:${env:PASSWORD}@host/name`: it may hold characters that
+/// mean something in a URL, and means none of that.
+fn is_password(parts: &[LocationPart], index: usize) -> bool {
+    let before = index.checked_sub(1).and_then(|before| parts.get(before));
+    match (before, &parts[index], parts.get(index + 1)) {
+        (
+            Some(LocationPart::Text(before)),
+            LocationPart::Environment(_) | LocationPart::Secret(_),
+            Some(LocationPart::Text(after)),
+        ) => before.ends_with(':') && after.starts_with('@'),
+        (Some(_) | None, LocationPart::Text(_) | LocationPart::Environment(_) | LocationPart::Secret(_), _) => false,
+    }
 }

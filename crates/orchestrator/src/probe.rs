@@ -133,7 +133,7 @@ impl Prober<'_> {
     }
 
     fn push(&mut self, table: &Table, write: &Write, expected: Expected, promise: Promise, what: &str) {
-        let lowered = dialect::lower_write(self.plan.engine, write);
+        let lowered = dialect::lower_write(self.plan, write);
         let literal = |value: &Value| match value {
             Value::Literal(datum) => datum.clone(),
             _ => unreachable!("a probe binds literals only"),

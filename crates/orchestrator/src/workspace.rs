@@ -4,11 +4,11 @@
 use apply::{FileLedger, write_atomically, write_by_way_of};
 use plan::PersistedPlan;
 use plan::persisted::UnreadablePlan;
+use secrets::SecretStore;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use store::{Location, Store, StoreError};
 use vocab::TaskId;
 
 /// A workspace. Cheap to clone; holds no lock.
@@ -38,11 +38,6 @@ pub enum WorkspaceFailure {
         /// What is wrong.
         why: String,
     },
-    /// Its database cannot be used.
-    #[error(
-        "`.producer/data/embedded.sqlite`: {0}; see that it is a SQLite database that this user may read and write"
-    )]
-    Store(#[from] StoreError),
 }
 
 /// What the workspace remembers of a task between runs.
@@ -127,15 +122,10 @@ impl Workspace {
         self.state().join("limits")
     }
 
-    /// Opens the embedded database, making it when it is not there.
-    ///
-    /// # Errors
-    /// When the folder or the file cannot be made or opened.
-    pub fn open_database(&self) -> Result<Store, WorkspaceFailure> {
-        let path = self.database_file();
-        let folder = path.parent().unwrap_or(&path);
-        fs::create_dir_all(folder).map_err(|source| WorkspaceFailure::File { path: folder.to_owned(), source })?;
-        Ok(Store::open(&Location::File(path))?)
+    /// The secrets of the workspace. What sets one must see to the state folder first.
+    #[must_use]
+    pub fn secrets(&self) -> SecretStore {
+        SecretStore::new(&self.state())
     }
 
     /// Waits until no other run changes the workspace. `waiting` is called when there is one.
@@ -145,7 +135,7 @@ impl Workspace {
     pub fn lock(&self, waiting: impl FnOnce()) -> Result<WorkspaceLock, WorkspaceFailure> {
         let path = self.state().join("lock");
         let failure = |source| WorkspaceFailure::File { path: path.clone(), source };
-        self.make_state_folder().map_err(failure)?;
+        self.make_state()?;
         let file = fs::File::options().create(true).append(true).open(&path).map_err(failure)?;
         if file.try_lock().is_err() {
             waiting();
@@ -154,17 +144,23 @@ impl Workspace {
         Ok(WorkspaceLock { _file: file })
     }
 
-    /// The state holds what people sent and what opens the API: nobody else on the machine reads it, and it stays out of
-    /// version control.
-    fn make_state_folder(&self) -> io::Result<()> {
+    /// Makes the folder of the state where there is none. It holds what people sent and what opens the API: nobody else on the
+    /// machine reads it, and it stays out of version control.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_state(&self) -> Result<(), WorkspaceFailure> {
         let state = self.state();
         if state.is_dir() {
             return Ok(());
         }
-        fs::create_dir_all(&state)?;
-        #[cfg(unix)]
-        fs::set_permissions(&state, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-        fs::write(state.join(".gitignore"), "*\n")
+        let make = || {
+            fs::create_dir_all(&state)?;
+            #[cfg(unix)]
+            fs::set_permissions(&state, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+            fs::write(state.join(".gitignore"), "*\n")
+        };
+        make().map_err(|source| WorkspaceFailure::File { path: state.clone(), source })
     }
 
     /// Whether the workspace knows a task of that id.

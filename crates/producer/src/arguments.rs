@@ -34,6 +34,9 @@ pub enum Command {
     /// Create, list and revoke the API keys of the workspace.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Set, list, export and remove the secrets of the workspace.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// Explain a diagnostic code and how to mend what it means.
     Explain {
         /// The code, as `IP104`.
@@ -139,6 +142,66 @@ pub enum KeysCommand {
         #[command(flatten)]
         place: Place,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Keep a value that standard input brings, or that is asked for without showing it; never one of the command line.
+    Set {
+        /// What tasks call it: `${secret:NAME}`.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the secrets without showing them.
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// A table, or JSON.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+    /// Hand secrets out in clear, for a deployment.
+    Export(Export),
+    /// Forget a secret.
+    Remove {
+        /// Its name, from the list.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Lock the store with another key: the one in `PRODUCER_SECRET_KEY_NEW`, or one in a file that is made.
+    Rekey {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("target").required(true))]
+pub struct Export {
+    /// The secrets, by name. [default: all of them]
+    pub names: Vec<String>,
+    /// The file that gets them; only this user may read it.
+    #[arg(long, value_name = "FILE", group = "target")]
+    pub to: Option<PathBuf>,
+    /// Print them.
+    #[arg(long, group = "target")]
+    pub stdout: bool,
+    /// Lines of an environment file, or JSON.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Env)]
+    pub format: ExportFormat,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// `NAME=value` lines.
+    Env,
+    /// One object.
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,8 @@ mod arguments;
 mod explain;
 mod pipeline;
 mod progress;
+mod secret_input;
+mod secrets;
 mod show;
 
 use arguments::{Arguments, Command, KeysCommand};
@@ -35,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Keys(KeysCommand::List { place, format }) => pipeline::list_keys(&place, format),
         Command::Keys(KeysCommand::Rotate { id, overlap, place }) => pipeline::rotate_key(&place, &id, &overlap),
         Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),
+        Command::Secrets(asked) => secrets::command(&asked),
         Command::Explain { code } => explain::explain(&code),
     };
     ExitCode::from(ended.unwrap_or_else(|failure| {

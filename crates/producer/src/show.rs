@@ -2,7 +2,7 @@
 
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
-use orchestrator::{ListedKey, Response, Serving, Source, TaskStatus};
+use orchestrator::{ListedKey, ListedSecret, Response, Serving, Source, TaskStatus};
 use plan::TaskPlan;
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -82,6 +82,13 @@ pub fn diagnostics_of<'a>(sources: impl Iterator<Item = &'a Source> + Clone, all
         if let Some(source) = sources.clone().find(is_about) {
             diagnostics(source, std::slice::from_ref(diagnostic));
         }
+    }
+}
+
+/// What goes with a plan that somebody should know.
+pub fn warnings(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
     }
 }
 
@@ -245,6 +252,31 @@ pub fn keys(keys: &[ListedKey], format: Listing) -> Result<(), Box<dyn Error>> {
                     key_row([&key.id, &key.hint, status, &created, &ends, &used, newer, &scopes, &key.name])
                 )?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// All secrets, as a table.
+pub fn secrets(secrets: &[ListedSecret], format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    match format {
+        Listing::Json => writeln!(out, "{}", serde_json::to_string_pretty(secrets)?)?,
+        Listing::Text if secrets.is_empty() => {
+            writeln!(out, "no secret was set here yet: `producer secrets set NAME` sets one")?
+        }
+        Listing::Text => {
+            let head = ["NAME", "VERSION", "SET", "CHANGED", ""].map(ToOwned::to_owned);
+            let rows = secrets.iter().map(|secret| {
+                [
+                    secret.name.to_string(),
+                    secret.version.to_string(),
+                    secret.set_at.clone(),
+                    secret.changed_at.clone(),
+                    if secret.is_rotating { "a rotation is to be ended".to_owned() } else { String::new() },
+                ]
+            });
+            out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
         }
     }
     Ok(())

@@ -12,10 +12,10 @@ use plan::procedure::{
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{Plan, Problem, Scope, check, print};
+use plan::{DatabasePlan, Plan, Problem, Scope, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use vocab::{Datum, Engine, FieldName, FieldType, PolicyName, SlotName};
+use vocab::{Datum, FieldName, FieldType, PolicyName, SlotName};
 
 /// A procedure that can be run.
 pub(crate) struct Program {
@@ -57,7 +57,7 @@ pub(crate) struct AnswerParts {
 
 /// A query that a request completes.
 pub(crate) struct List {
-    pub engine: Engine,
+    pub database: DatabasePlan,
     pub query: Query,
     pub base: Bound,
     pub types: Vec<FieldType>,
@@ -133,14 +133,8 @@ pub(crate) fn compile(plan: &Plan, endpoint: &Endpoint, limiters: &Limiters) -> 
     if let Some(why) = check::violations(procedure).into_iter().next() {
         return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
     }
-    let mut compiler = Compiler {
-        procedure,
-        plan,
-        max_body_bytes: endpoint.max_body_bytes,
-        engine: plan.database.engine,
-        limiters,
-        slots: BTreeMap::new(),
-    };
+    let mut compiler =
+        Compiler { procedure, plan, max_body_bytes: endpoint.max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
     Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
 }
@@ -149,7 +143,6 @@ struct Compiler<'a> {
     procedure: &'a Procedure,
     plan: &'a Plan,
     max_body_bytes: u64,
-    engine: Engine,
     limiters: &'a Limiters,
     /// Each slot's number and the fields of the record it holds.
     slots: BTreeMap<SlotName, (usize, Vec<FieldName>)>,
@@ -231,7 +224,9 @@ impl Compiler<'_> {
             }
             Step::Limit { policy, by } => Ok(Operation::Limit { limiter: self.limiter(policy)?, by: *by }),
             Step::Claim => Ok(Operation::Claim),
-            Step::Recall(_) => Ok(Operation::Recall { answers: Arc::new(dialect::lower_answers(self.engine)?) }),
+            Step::Recall(_) => {
+                Ok(Operation::Recall { answers: Arc::new(dialect::lower_answers(self.plan.database.engine)?) })
+            }
             Step::Validate(Input::Body(shape)) => {
                 Ok(Operation::Validate { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
             }
@@ -251,16 +246,21 @@ impl Compiler<'_> {
             Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
             Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
             Step::Read { query, cardinality: Cardinality::One, filled_by: None } => {
-                let statement = self.bound(dialect::lower_query(self.engine, query)?)?;
+                let statement = self.bound(dialect::lower_query(&self.plan.database, query)?)?;
                 Ok(Operation::ReadOne { slot, statement, types: self.types(query)? })
             }
             Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(asked) } => {
-                let base = self.bound(dialect::lower_listing_base(self.engine, query)?)?;
-                let list = List { engine: self.engine, query: query.clone(), base, types: self.types(query)? };
+                let base = self.bound(dialect::lower_listing_base(&self.plan.database, query)?)?;
+                let list = List {
+                    database: self.plan.database.clone(),
+                    query: query.clone(),
+                    base,
+                    types: self.types(query)?,
+                };
                 Ok(Operation::ReadPage { slot, list: Arc::new(list), asked: self.slot(asked)? })
             }
             Step::Write(write) => {
-                let statement = self.bound(dialect::lower_write(self.engine, write))?;
+                let statement = self.bound(dialect::lower_write(&self.plan.database, write))?;
                 Ok(Operation::Write { slot, statement, outcomes: outcomes(write) })
             }
             Step::Emit { event, payload } => {
@@ -268,7 +268,7 @@ impl Compiler<'_> {
                     return Err(self.malformed(format!("event `{event}` is not declared")));
                 }
                 let payload = self.record(payload)?;
-                let text = Arc::from(dialect::lower_emit(self.engine));
+                let text = Arc::from(dialect::lower_emit(self.plan.database.engine));
                 Ok(Operation::Emit { event: Arc::from(event.as_str()), payload, text })
             }
             Step::Authorize { scheme: Scheme::AccessToken, .. }

@@ -398,7 +398,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let Slot::Asked(asked) = &frame.slots[*asked] else {
                 unreachable!("a checked procedure fills a list by what was asked of it")
             };
-            let (text, binds) = dialect::lower_listing(list.engine, &list.query, &list.base.text, &asked.listing);
+            let (text, binds) = dialect::lower_listing(&list.database, &list.query, &list.base.text, &asked.listing);
             let mut parameters = frame.binds(&list.base);
             parameters.extend(binds);
             let rows = executor.read(&Arc::from(text), parameters).await?;

@@ -42,6 +42,7 @@ pub const ROOMS: &[Room] = &[
     room("planner", Sees::Only(&["vocab", "spec", "catalog", "plan", "dialect"]), Kind::Pure),
     room("emit", Sees::Only(&["vocab", "plan", "dialect"]), Kind::Pure),
     room("store", Sees::Only(&["vocab", "plan", "dialect"]), Kind::Effects),
+    room("secrets", Sees::Only(&["vocab"]), Kind::Effects),
     room("apply", Sees::Only(&["vocab", "plan", "store"]), Kind::Effects),
     room("connect", Sees::Only(&["vocab", "plan", "store"]), Kind::Effects),
     room("serve", Sees::Only(&["vocab", "plan", "dialect", "store", "connect"]), Kind::Effects),
@@ -53,6 +54,8 @@ pub const ROOMS: &[Room] = &[
 
 /// A heavy dependency and the only crates that may name it, for any purpose.
 const HOMES: &[(&str, &[&str])] = &[
+    ("aws-lc-rs", &["secrets"]),
+    ("rpassword", &["producer"]),
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
     ("hyper", &["serve"]),

@@ -202,7 +202,7 @@ impl<'a> Writer<'_, 'a> {
                 }
             }
             Step::Read { query, cardinality, filled_by: None } => {
-                let lowered = dialect::lower_query(self.module.plan.database.engine, query)?;
+                let lowered = dialect::lower_query(&self.module.plan.database, query)?;
                 let (verb, method) = match cardinality {
                     Cardinality::One => ("find", "optional"),
                     Cardinality::Many => ("list", "many"),
@@ -340,7 +340,7 @@ impl<'a> Writer<'_, 'a> {
 
     /// A page of the list that the slot asks for; the rest of the statement is composed when it is known.
     fn page(&mut self, query: &Query, asked: &SlotName, surroundings: Surroundings) -> Result<Expression, EmitError> {
-        let base = dialect::lower_listing_base(self.module.plan.database.engine, query)?;
+        let base = dialect::lower_listing_base(&self.module.plan.database, query)?;
         let constant = self.module.statement("list", &query.from, None, base.text);
         self.module.imports.insert(Import::ReadPage);
         let mut arguments = vec![
@@ -388,7 +388,7 @@ impl<'a> Writer<'_, 'a> {
         write: &Write,
         surroundings: Surroundings,
     ) -> Result<(), EmitError> {
-        let lowered = dialect::lower_write(self.module.plan.database.engine, write);
+        let lowered = dialect::lower_write(&self.module.plan.database, write);
         let (verb, table, method) = match write {
             Write::Insert { table, on_conflict: OnConflict::Keep { .. }, .. } if slot.is_some() => {
                 ("insert", table, "insert")

@@ -498,11 +498,16 @@ fn lists_are_asked_for_as_the_dialect_does() {
         unreachable!("that is what it makes")
     };
     query.from = table("products");
+    let database = plan::DatabasePlan {
+        engine: vocab::Engine::Sqlite,
+        connection: plan::database::Connection::Embedded,
+        tables: Vec::new(),
+        migrations: Vec::new(),
+    };
     let mut expected = |has_filter: bool, asked: dialect::Listing| {
         query.filter = if has_filter { vec![equal("shop", number(1))] } else { vec![] };
-        let engine = vocab::Engine::Sqlite;
-        let base = dialect::lower_listing_base(engine, &query).unwrap();
-        let (sql, _) = dialect::lower_listing(engine, &query, &base.text, &asked);
+        let base = dialect::lower_listing_base(&database, &query).unwrap();
+        let (sql, _) = dialect::lower_listing(&database, &query, &base.text, &asked);
         assert!(lib.contains(&format!("sql: '{}',", sql.replace('"', ""))), "{sql}");
     };
     let filters = vec![];

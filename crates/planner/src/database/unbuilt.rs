@@ -2,7 +2,7 @@
 
 use super::connection::engine;
 use crate::codes::DATABASE_PART_NOT_BUILT;
-use spec::{ColumnType, DatabaseConfig, Reference};
+use spec::{ColumnType, DatabaseConfig};
 use vocab::{Diagnostic, Place};
 
 pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
@@ -29,12 +29,6 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
             refuse(format!("`{word}`"), &config.place, "remove it, and do without it");
         }
     }
-    if let Some(connection) = &config.connection
-        && let Some(name) = secret(&connection.value)
-    {
-        let help = format!("keep it in an environment variable: `${{env:{name}}}`");
-        refuse("the secret store".to_owned(), &connection.place, &help);
-    }
     for column in config.tables.iter().flat_map(|table| &table.columns) {
         if column.kind.value == ColumnType::Binary {
             refuse(
@@ -51,17 +45,3 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
 }
 
 const BUILT_ENGINES: &str = "use `type: \"postgresql\"` or `\"sqlite\"`";
-
-fn secret(connection: &spec::Connection) -> Option<String> {
-    let of = |reference: &Reference| match reference {
-        Reference::Secret(name) => Some(name.to_string()),
-        Reference::Environment(_) => None,
-    };
-    match connection {
-        spec::Connection::Reference(reference) => of(reference),
-        spec::Connection::Url(location) => location.parts().iter().find_map(|part| match part {
-            spec::LocationPart::Reference(reference) => of(reference),
-            spec::LocationPart::Text(_) => None,
-        }),
-    }
-}

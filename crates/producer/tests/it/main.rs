@@ -27,6 +27,8 @@ mod records;
 mod reference_page;
 mod refused;
 mod run;
+mod secrets;
+mod standing;
 mod status;
 mod typed_client;
 mod values;

@@ -85,10 +85,11 @@ impl Workspace {
         self.path().join(".producer/data/embedded.sqlite")
     }
 
-    /// A command of the binary in this workspace.
+    /// A command of the binary in this workspace. Keys of secrets are made in it, not in the home of whoever runs the tests.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = producer(words);
         command.arg("--workspace").arg(self.path());
+        command.env("XDG_CONFIG_HOME", self.path().join("config")).env_remove("PRODUCER_SECRET_KEY");
         command
     }
 
