@@ -3,6 +3,7 @@
 
 pub mod migration;
 pub mod name;
+pub mod sample;
 mod postgresql;
 mod relational;
 mod sqlite;

@@ -28,7 +28,8 @@ pub struct Designed {
     pub decisions: Vec<Decision>,
 }
 
-pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Designed, Vec<Diagnostic>> {
+/// `held` are the tables of the database task that the API stands on.
+pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table]) -> Result<Designed, Vec<Diagnostic>> {
     let mut designer = Designer {
         catalog,
         problems: Vec::new(),
@@ -46,7 +47,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Desig
         format!("called `{name}`, version {version}"),
         "the words of its paths".to_owned(),
     );
-    let known = Known::new(requirements, catalog);
+    let known = Known::new(requirements, catalog, held);
     let endpoints: Vec<Endpoint> =
         requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
     designer.system_tables(&endpoints);
@@ -146,9 +147,13 @@ impl Designer<'_> {
         let named: Vec<_> = endpoint.validation.iter().map(name).collect();
         let required: Vec<_> = endpoint.validation.iter().filter(is_required).map(name).collect();
         let parent = known.parent(endpoint);
+        let table = resolved.table();
         let given = Given {
             entity,
             asked: &resolved.asked,
+            table: &table,
+            references: &resolved.references,
+            now: &resolved.now,
             emits: inferred.emits.as_ref(),
             named: &named,
             required: &required,

@@ -52,4 +52,6 @@ codes! {
     CANNOT_HOLD = "IP232";
     /// A name that something else has.
     NAME_TAKEN = "IP233";
+    /// A table of a database task that no API can be made of.
+    TABLE_NOT_SERVED = "IP246";
 }

@@ -12,6 +12,7 @@ mod entity;
 mod intent;
 mod overrides;
 mod schema;
+mod seed;
 mod subject;
 mod table;
 
@@ -46,7 +47,8 @@ pub fn plan(
         }
         Specification::IntegrateService(_) => return Err(vec![not_built(task, "integrate_service")]),
     };
-    let designed = api::design(requirements, catalog)?;
+    let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
+    let designed = api::design(requirements, catalog, held)?;
     let base = observed.base.as_ref();
     let (engine, connection) = standing_on(base);
     let base::Divided { own, shared } = base::divide(designed.tables, base);
@@ -57,10 +59,11 @@ pub fn plan(
     decisions.extend(base::decisions(observed, &shared));
     decisions.extend(schema::decisions(&own));
     decisions.sort_by_key(|decision| decision.phase);
+    let seeded = base.map(|base| seed::of(&designed.api, base, &own, &shared, catalog)).unwrap_or_default();
     database.tables.extend(shared);
-    let cases = cases::for_api(&designed.api, &database.tables);
-    let base = base.cloned();
-    let plan = Plan { task_id: task_id.clone(), api: designed.api, database, base, decisions, cases };
+    let cases = cases::for_api(&designed.api, &database.tables, &seeded);
+    let (base, seed) = (base.cloned(), seeded.seed);
+    let plan = Plan { task_id: task_id.clone(), api: designed.api, database, base, decisions, cases, seed };
     Ok(TaskPlan::Api(Box::new(plan)))
 }
 

@@ -28,6 +28,7 @@ pub enum Import {
     Undo,
     Etag,
     IsCurrent,
+    UnknownReference,
     Uuidv7,
     ReadPage,
     ValidateListing,
@@ -43,11 +44,12 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Authorize,
         Self::Undo,
         Self::Etag,
         Self::IsCurrent,
+        Self::UnknownReference,
         Self::Uuidv7,
         Self::ReadPage,
         Self::ValidateListing,
@@ -68,6 +70,7 @@ impl Import {
             Self::Undo => "undo",
             Self::Etag => "etag",
             Self::IsCurrent => "isCurrent",
+            Self::UnknownReference => "unknownReference",
             Self::Uuidv7 => "uuidv7",
             Self::ReadPage => "readPage",
             Self::RespondCsv => "respondCsv",
@@ -94,7 +97,7 @@ impl Import {
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
-            Self::Validate | Self::ValidateChanges | Self::ValidateParameters => "validation",
+            Self::UnknownReference | Self::Validate | Self::ValidateChanges | Self::ValidateParameters => "validation",
         }
     }
 }

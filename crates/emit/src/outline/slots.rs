@@ -62,6 +62,7 @@ impl Slots {
     pub fn nullability(&self, value: &Value) -> Nullability {
         match value {
             Value::Literal(Datum::Null) => Nullability::Nullable,
+            Value::Else(_, second) => self.nullability(second),
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
             Value::Literal(
                 Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) | Datum::Json(_),
@@ -69,6 +70,7 @@ impl Slots {
             | Value::Slot(_)
             | Value::Given(..)
             | Value::Now
+            | Value::Today
             | Value::After(_)
             | Value::Request(_)
             | Value::Record(_) => Nullability::NotNull,
