@@ -150,22 +150,64 @@ fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
         Trouble::UnknownHost => {
             ("unknown_host", "see that the host in `connection` is spelled right and can be found from here")
         }
+        Trouble::Unreachable => {
+            ("unreachable", "see that this machine has a way to that host: its network, a VPN, a route")
+        }
         Trouble::Refused => {
             ("refused", "see that the server runs, listens at that host and port, and that no firewall is between")
         }
         Trouble::TimedOut => {
             ("timed_out", "see that the host and the port are right and that no firewall drops the packets")
         }
-        Trouble::Authentication => (
-            "authentication",
-            "see that user and password in `connection` are right, and that `pg_hba.conf` lets them in from here",
+        Trouble::NotTheServer => {
+            ("not_the_server", "see that the port in `connection` is the database's and not another program's")
+        }
+        Trouble::TlsNotOffered => (
+            "tls_not_offered",
+            "turn TLS on in the server (`ssl = on` with a certificate and a key), or, on a network that nobody else can read, write `sslmode=disable`",
         ),
+        Trouble::UnknownAuthority => (
+            "tls_unknown_authority",
+            "name the certificate of the authority that signed the server's, a PEM file: `sslrootcert=/path/to/ca.pem`",
+        ),
+        Trouble::OtherName => (
+            "tls_host_name",
+            "use the host's name as it stands in the server's certificate, or have a certificate made for the name that you use",
+        ),
+        Trouble::BadCertificate => ("tls_certificate", "renew the server's certificate"),
+        Trouble::Tls => (
+            "tls",
+            "see that the server speaks TLS 1.2 or newer and wants no certificate of its clients; its log says more",
+        ),
+        Trouble::NoRoots => (
+            "tls_roots",
+            "see that `sslrootcert` names a file that can be read here and holds certificates as PEM; without it the system's own list is used",
+        ),
+        Trouble::Authentication => ("authentication", "see that user and password in `connection` are right"),
+        Trouble::RoleMissing => (
+            "role_missing",
+            "name a role that exists and may log in, or have it made: `CREATE ROLE name LOGIN PASSWORD '...'`",
+        ),
+        Trouble::NotAdmitted => (
+            "not_admitted",
+            "add a line for this role, database and address to the server's `pg_hba.conf` and reload it; if its line there is `hostssl`, write `sslmode=require`",
+        ),
+        Trouble::NotAllowed => ("not_allowed", "let the role in: `GRANT CONNECT ON DATABASE name TO role`"),
         Trouble::DatabaseMissing => {
             ("database_missing", "create the database, or name one that exists at the end of `connection`")
         }
-        Trouble::Busy => ("busy", "wait until the server has started or has connections left, and run again"),
+        Trouble::Busy => (
+            "too_many_connections",
+            "close connections that nobody needs, raise the server's `max_connections`, or put a pooler before it",
+        ),
+        Trouble::Starting => {
+            ("starting", "wait until the server has started, and run again; its log says what it is at")
+        }
         Trouble::TooOld => ("too_old", "use a newer server"),
-        Trouble::ReadOnly => ("read_only", "connect to the primary server"),
+        Trouble::ReadOnly => (
+            "read_only",
+            "connect to the primary server, or name all of them and let the right one be found: `host1,host2/name?target_session_attrs=read-write`",
+        ),
         Trouble::Other => ("not_connected", "do what the cause asks for, and run again"),
     }
 }

@@ -31,16 +31,40 @@ pub enum StoreError {
 pub enum Trouble {
     /// Nobody knows the host's name.
     UnknownHost,
+    /// There is no way to the host.
+    Unreachable,
     /// Nobody listens there.
     Refused,
     /// No answer in time.
     TimedOut,
-    /// The user or the password is not right.
+    /// Somebody answers who is no such server.
+    NotTheServer,
+    /// Encryption was wanted, and the server offers none.
+    TlsNotOffered,
+    /// Nobody who is trusted has signed the server's certificate.
+    UnknownAuthority,
+    /// The server's certificate is another host's.
+    OtherName,
+    /// The server's certificate has ended, has not begun, or cannot be read.
+    BadCertificate,
+    /// No agreement about encryption.
+    Tls,
+    /// The authorities that are to be trusted cannot be read here.
+    NoRoots,
+    /// The password is not right, or was asked for and not given.
     Authentication,
+    /// The server has no such role, or it may not log in.
+    RoleMissing,
+    /// The server's rules do not let this role in from here, or not like this.
+    NotAdmitted,
+    /// The role may not enter the database.
+    NotAllowed,
     /// The server has no such database.
     DatabaseMissing,
-    /// It has no connection left, or is still starting.
+    /// It has no connection left.
     Busy,
+    /// It is starting, or ending.
+    Starting,
     /// It is too old.
     TooOld,
     /// It takes no changes.
@@ -49,16 +73,40 @@ pub enum Trouble {
     Other,
 }
 
+impl Trouble {
+    /// Whether it may pass by itself.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::UnknownHost | Self::Unreachable | Self::Refused | Self::TimedOut | Self::Busy | Self::Starting => {
+                true
+            }
+            Self::NotTheServer
+            | Self::TlsNotOffered
+            | Self::UnknownAuthority
+            | Self::OtherName
+            | Self::BadCertificate
+            | Self::Tls
+            | Self::NoRoots
+            | Self::Authentication
+            | Self::RoleMissing
+            | Self::NotAdmitted
+            | Self::NotAllowed
+            | Self::DatabaseMissing
+            | Self::TooOld
+            | Self::ReadOnly
+            | Self::Other => false,
+        }
+    }
+}
+
 impl StoreError {
     /// Whether trying again may help.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_)
-            | Self::NotConnected(Trouble::TimedOut | Trouble::Refused | Trouble::UnknownHost | Trouble::Busy, _) => {
-                true
-            }
-            Self::NotConnected(_, _) => false,
+            Self::Unavailable(_) => true,
+            Self::NotConnected(trouble, _) => trouble.may_pass(),
             Self::Conflict | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => false,
         }
     }

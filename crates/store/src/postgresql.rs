@@ -2,16 +2,20 @@
 
 mod connect;
 mod inspect;
+mod tls;
+mod trouble;
 mod value;
 
 use crate::database::Seen;
+use crate::error::Trouble;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::{AppliedMigration, StoreError};
-use connect::{blocking, said, server_version};
+use connect::{blocking, server_version};
 use plan::{Migration, Statement};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
+use trouble::said;
 use value::Text;
 use vocab::TableName;
 
@@ -137,6 +141,7 @@ impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
             Some(&SqlState::UNIQUE_VIOLATION) => Self::Conflict,
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::NotConnected(Trouble::ReadOnly, said(&error)),
             Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED | SqlState::ADMIN_SHUTDOWN)) => {
                 Self::Unavailable(said(&error))
             }

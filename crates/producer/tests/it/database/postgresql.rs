@@ -54,7 +54,7 @@ impl Place {
 }
 
 /// Runs statements, once for each text of them.
-fn run(server: &Server, scope: &str, text: &str) {
+pub(super) fn run(server: &Server, scope: &str, text: &str) {
     let statement = plan::Statement {
         sql: text.to_owned(),
         why: "a test".to_owned(),
@@ -155,7 +155,7 @@ fn each_way_of_not_being_let_in_has_its_word() {
         (format!("{before}@{address}/nowhere"), "database_missing"),
         ("postgresql://ada:hunter2@127.0.0.1:1/shop".to_owned(), "refused"),
         ("postgresql://ada:hunter2@nowhere.invalid/shop".to_owned(), "unknown_host"),
-        ("postgresql://ada:hunter2@127.0.0.1/shop?sslmode=verify-full".to_owned(), "location"),
+        ("postgresql://ada:hunter2@127.0.0.1/shop?sslmode=verify".to_owned(), "location"),
         ("mysql://ada:hunter2@127.0.0.1/shop".to_owned(), "location"),
         ("postgresql://ada:hunter2@127.0.0.1:port/shop".to_owned(), "location"),
     ] {
