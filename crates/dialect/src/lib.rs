@@ -3,9 +3,9 @@
 
 pub mod migration;
 pub mod name;
-pub mod sample;
 mod postgresql;
 mod relational;
+pub mod sample;
 mod sqlite;
 
 #[cfg(test)]

@@ -357,7 +357,8 @@ impl Given<'_> {
 
     /// What the fields of the request lead to must be there; one that is not is named. What the path names was looked for already.
     fn find_references(&self) -> Vec<Item> {
-        let own = self.references.iter().filter(|reference| self.own_fields().any(|field| field.name == reference.field));
+        let own =
+            self.references.iter().filter(|reference| self.own_fields().any(|field| field.name == reference.field));
         own.map(|reference| self.find_reference(reference)).flatten().collect()
     }
 

@@ -7,12 +7,12 @@ use crate::entity::held::SEED;
 use crate::seed::Seeded;
 use body::{acceptable, can_repeat, marked, shape_of, taken};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
+use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
     ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, PARENT, POWERLESS_API_KEY,
     TAG, UNIQUE, UNKNOWN_API_KEY,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
-use plan::database::{Nullability, OnDelete};
 use plan::query::{Holes, Write};
 use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Value};
@@ -136,7 +136,9 @@ impl<'a> Asker<'a> {
     /// Whether a row that is there anyway may stand for the record. Others may keep it from being deleted.
     fn has_seed(&self) -> bool {
         let belongs = self.parent_parameter.is_none() || self.parent_key == SEED;
-        belongs && self.method != "DELETE" && worked_on(&self.endpoint.procedure.body).is_some_and(|table| self.seeded.has(table))
+        belongs
+            && self.method != "DELETE"
+            && worked_on(&self.endpoint.procedure.body).is_some_and(|table| self.seeded.has(table))
     }
 
     /// What stands for the key of the record.
@@ -158,7 +160,8 @@ impl<'a> Asker<'a> {
                 }
                 cases.extend(asks_for_parent(body).then(|| self.missing()));
             }
-            Some(Response::Problem(_) | Response::UnknownReference(_) | Response::Redirect(_) | Response::Done) | None => {}
+            Some(Response::Problem(_) | Response::UnknownReference(_) | Response::Redirect(_) | Response::Done)
+            | None => {}
         }
         cases.extend(self.repetitions());
         for item in body {
@@ -309,7 +312,10 @@ impl<'a> Asker<'a> {
         let fields = if self.can_be_right() { references(items) } else { Vec::new() };
         let case = |field: &FieldName| {
             let name = field.as_str();
-            let is_uuid = shape_of(self.endpoint)?.fields.iter().any(|known| known.name == *field && known.field_type == FieldType::Uuid);
+            let is_uuid = shape_of(self.endpoint)?
+                .fields
+                .iter()
+                .any(|known| known.name == *field && known.field_type == FieldType::Uuid);
             let mut body = self.right.clone();
             *body.get_mut(name).filter(|_| is_uuid)? = NOBODY.into();
             let shows = format!("refuses a value of `{name}` that names no record");
@@ -334,7 +340,11 @@ impl<'a> Asker<'a> {
         let is_kept = self.seeded.has(table) && self.seeded.tables.iter().any(keeps);
         let belongs = self.parent_parameter.is_none() || self.parent_key == SEED;
         let path = with_key(&in_parent(self.path, self.parent_parameter, self.parent_key), SEED);
-        let mut case = self.problem_of_record("keeps what others lead to", request(self.method, &path, self.scheme), Problem::InUse);
+        let mut case = self.problem_of_record(
+            "keeps what others lead to",
+            request(self.method, &path, self.scheme),
+            Problem::InUse,
+        );
         case.before.clear();
         (is_kept && belongs).then_some(case)
     }

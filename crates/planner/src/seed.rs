@@ -72,12 +72,10 @@ fn required_keys(table: &Table) -> impl Iterator<Item = &TableName> {
 /// row that would leave no room for those of requests is not made.
 fn seeded<'t>(api: &ApiPlan, tables: &[&'t Table], shared: &'t [Table]) -> BTreeSet<&'t TableName> {
     let written: Vec<&Write> = api.endpoints.iter().flat_map(|endpoint| writes(&endpoint.procedure.body)).collect();
-    let is_deleted = |name: &TableName| {
-        written.iter().any(|write| matches!(write, Write::Delete { table, .. } if table == name))
-    };
-    let is_inserted = |name: &TableName| {
-        written.iter().any(|write| matches!(write, Write::Insert { table, .. } if table == name))
-    };
+    let is_deleted =
+        |name: &TableName| written.iter().any(|write| matches!(write, Write::Delete { table, .. } if table == name));
+    let is_inserted =
+        |name: &TableName| written.iter().any(|write| matches!(write, Write::Insert { table, .. } if table == name));
     let has_room = |table: &&Table| {
         let leads = |column: &ColumnName| table.rules.foreign_keys.iter().any(|key| key.columns.contains(column));
         !is_inserted(&table.name) || !unique(table).any(|columns| columns.iter().all(leads))
@@ -92,8 +90,7 @@ fn seeded<'t>(api: &ApiPlan, tables: &[&'t Table], shared: &'t [Table]) -> BTree
         targets.contains(&table.name)
             || has_room(table) && (keeps(table) || shared.iter().any(|shared| shared.name == table.name))
     };
-    let mut seeded: BTreeSet<&TableName> =
-        tables.iter().copied().filter(is_wanted).map(|table| &table.name).collect();
+    let mut seeded: BTreeSet<&TableName> = tables.iter().copied().filter(is_wanted).map(|table| &table.name).collect();
     // What a seeded row must lead to stands before it.
     for table in tables.iter().rev().filter(|table| required_keys(table).next().is_some()) {
         if seeded.contains(&table.name) {

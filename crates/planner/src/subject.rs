@@ -76,7 +76,10 @@ impl<'a> Known<'a> {
     pub fn held(&self, name: &EntityName) -> Option<&'a Table> {
         let table = |wanted: &str| self.tables.iter().find(|table| table.name.as_str() == wanted);
         let of_catalog = || table(self.catalog.table_entity(name)?.table.as_str());
-        self.table_name(name).and_then(|name| table(name.as_str())).or_else(of_catalog).or_else(|| table(&plural(name.as_str())))
+        self.table_name(name)
+            .and_then(|name| table(name.as_str()))
+            .or_else(of_catalog)
+            .or_else(|| table(&plural(name.as_str())))
     }
 
     /// The table of the database task that a word of a path names.
@@ -102,7 +105,8 @@ impl<'a> Known<'a> {
         let table = self.held(&entity_name(endpoint, &inferred, self.catalog)?);
         let (Some(table), Some(other)) = (table, self.held_by_word(parent.segment)) else { return Some(named) };
         let leads = table.rules.foreign_keys.iter().filter(|key| {
-            key.table == other.name && matches!((&key.columns[..], &key.target[..]), ([_], [target]) if target.as_str() == "id")
+            key.table == other.name
+                && matches!((&key.columns[..], &key.target[..]), ([_], [target]) if target.as_str() == "id")
         });
         let mut columns: Vec<&str> = leads.map(|key| key.columns[0].as_str()).collect();
         // Of several the one that the path's own words name.

@@ -359,9 +359,7 @@ impl Compiler<'_> {
             Value::Request(RequestValue::Path(name)) => Expression::Path(Arc::from(name.as_str())),
             Value::Today => Expression::Today,
             Value::After(seconds) => Expression::After(*seconds),
-            Value::Else(first, second) => {
-                Expression::Else(Box::new(self.value(first)?), Box::new(self.value(second)?))
-            }
+            Value::Else(first, second) => Expression::Else(Box::new(self.value(first)?), Box::new(self.value(second)?)),
             Value::Request(RequestValue::Address) => Expression::Address,
             Value::Request(RequestValue::Id) => Expression::RequestId,
             Value::Request(RequestValue::Query(_) | RequestValue::Cookie(_) | RequestValue::RawBody) => {

@@ -107,8 +107,7 @@ fn unique_fields<'a>(endpoint: &'a Endpoint, tables: &[Table]) -> Vec<&'a ShapeF
     let (Some(table), Some(shape)) = (strictly_unique(&endpoint.procedure.body), shape_of(endpoint)) else {
         return Vec::new();
     };
-    let unique: Vec<_> =
-        tables.iter().filter(|known| known.name == *table).flat_map(held::unique).flatten().collect();
+    let unique: Vec<_> = tables.iter().filter(|known| known.name == *table).flat_map(held::unique).flatten().collect();
     let is_unique = |field: &&ShapeField| unique.iter().any(|column| column.as_str() == field.name.as_str());
     shape.fields.iter().filter(is_unique).collect()
 }

@@ -249,7 +249,17 @@ impl Ways<'_> {
                 );
                 return None;
             }
-            Some(_) => {}
+            Some(column) => {
+                // What the task itself leaves optional stays so.
+                let from = draft.find_mut(from)?;
+                let is_said = from.stated.contains(name);
+                if let Some(found) = from.column_mut(&column.name).filter(|_| !is_said) {
+                    found.nullability = match (found.nullability, nullability) {
+                        (Nullability::Nullable, Nullability::NotNull) => Nullability::NotNull,
+                        (known, _) => known,
+                    };
+                }
+            }
             None => {
                 let sensitivity = Sensitivity::Plain;
                 let column =

@@ -44,7 +44,9 @@ pub fn resolve(
         match narrow(&mut asked, rule, table) {
             Ok(Some(narrower)) => decided.push(narrower),
             Ok(None) => {}
-            Err(found) => problems.extend(found.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>()),
+            Err(found) => {
+                problems.extend(found.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>())
+            }
         }
     }
     if !problems.is_empty() {
@@ -192,7 +194,9 @@ fn another(field: &Field, example: &Datum) -> Option<Datum> {
             beside(1).or_else(|| beside(-1))
         }
         (FieldType::Boolean, Datum::Boolean(value)) => Some(Datum::Boolean(!value)),
-        (FieldType::Choice { words }, example) => words.iter().find(|word| **word != example.plain()).and_then(|word| text(word)),
+        (FieldType::Choice { words }, example) => {
+            words.iter().find(|word| **word != example.plain()).and_then(|word| text(word))
+        }
         (FieldType::Code { letters }, _) => text(&"Z".repeat(usize::from(*letters))),
         (FieldType::Phone, _) => text("+44 20 7946 0999"),
         (FieldType::Date, _) => text("2019-12-31"),
