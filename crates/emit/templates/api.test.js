@@ -33,9 +33,11 @@ const UNIQUE = '${unique}';
 let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
-{% if seeded %}/** Rows that the cases take for granted. */
+{% if seeded %}
+/** Rows that the cases take for granted. */
 const seed = JSON.parse(readFileSync(new URL('seed.json', import.meta.url), 'utf8'));
 {% endif %}
+
 for (const { name, repeat = 1, parent, before = [], request: asked, expect: wanted } of cases) {
   test(name, async (context) => {
     const application = await start(context);
@@ -60,8 +62,10 @@ for (const { name, repeat = 1, parent, before = [], request: asked, expect: want
 async function start(context) {
   const folder = mkdtempSync(join(tmpdir(), '{{ api }}-'));
   let database = connect(`file:${folder}/app.sqlite`);
-{% if seeded %}  for (const statement of seed) database.run(statement);
-{% endif %}  const apiKeys = new ApiKeys(database);
+  {% if seeded %}
+  for (const statement of seed) database.run(statement);
+  {% endif %}
+  const apiKeys = new ApiKeys(database);
   const keys = {
     [API_KEY]: apiKeys.create('test').secret,
     [EXPIRED_API_KEY]: apiKeys.create('test', { expiresAt: new Date().toISOString() }).secret,
