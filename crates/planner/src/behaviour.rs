@@ -359,7 +359,7 @@ impl Given<'_> {
     fn find_references(&self) -> Vec<Item> {
         let own =
             self.references.iter().filter(|reference| self.own_fields().any(|field| field.name == reference.field));
-        own.map(|reference| self.find_reference(reference)).flatten().collect()
+        own.flat_map(|reference| self.find_reference(reference)).collect()
     }
 
     fn find_reference(&self, Reference { field, table, column }: &Reference) -> Vec<Item> {
