@@ -9,6 +9,8 @@ mod rules;
 mod table;
 mod unbuilt;
 
+pub use rules::index_name;
+
 use crate::schema;
 use catalog::Catalog;
 use draft::Draft;
@@ -50,7 +52,7 @@ pub fn plan(
         return Err(problems);
     }
     let tables: Vec<plan::Table> = tables.into_iter().map(|table| table.table).collect();
-    let database = schema::design(&tables, target, observed, &config.place)?;
+    let database = schema::design(&tables, Vec::new(), target, observed, &config.place)?;
     decisions.extend(schema::decisions(&tables));
     decisions.extend(rules::decisions(&tables));
     decisions.sort_by_key(|decision| decision.phase);
