@@ -35,7 +35,7 @@ impl Sample {
             Self::Products => "tests/cases/tasks/products-api.yaml",
             Self::Invoices => "tests/cases/tasks/invoices-api.yaml",
             Self::Behaviours => "tests/cases/tasks/behaviours-api.yaml",
-            Self::Workshop => "tests/cases/tasks/workshop-on-tables.yaml",
+            Self::Workshop => "tests/cases/tasks/together/workshop-on-tables.yaml",
         })
     }
 
