@@ -42,6 +42,7 @@ pub fn plan(
     for relationship in &config.relationships {
         relationship::design(&mut draft, relationship, catalog);
     }
+    relationship::implied(&mut draft, catalog);
     cycle::open(&mut draft);
     for table in &config.tables {
         rules::stated(&mut draft, table);
