@@ -5,6 +5,7 @@ mod connection;
 mod cycle;
 mod draft;
 mod relationship;
+mod role;
 mod rules;
 mod table;
 mod unbuilt;
@@ -48,6 +49,7 @@ pub fn plan(
         rules::stated(&mut draft, table);
     }
     rules::complete(&mut draft);
+    let permissions = role::permissions(&mut draft, config, target.engine, task_id, observed);
     let Draft { tables, mut decisions, problems, .. } = draft;
     if !problems.is_empty() {
         return Err(problems);
@@ -61,6 +63,7 @@ pub fn plan(
         task_id: task_id.clone(),
         environment: config.environment.as_str().to_owned(),
         database,
+        permissions,
         decisions,
     })
 }
