@@ -1,6 +1,6 @@
 //! Rows for a scratch database, as statements without placeholders: what cases take for granted is made, and taken away again.
 
-use crate::{postgresql, sqlite};
+use crate::{mysql, postgresql, quoted as quote, sqlite};
 use plan::Table;
 use vocab::{ColumnName, Datum, Engine};
 
@@ -10,6 +10,11 @@ pub fn row(engine: Engine, table: &Table, values: &[(ColumnName, Datum)]) -> Str
     let kind = |column: &ColumnName| table.columns.iter().find(|known| known.name == *column);
     let value = |(column, datum): &(ColumnName, Datum)| match (engine, kind(column)) {
         (Engine::PostgreSql, Some(column)) => postgresql::literal(datum, &column.field_type),
+        (Engine::MySql, _) => match datum {
+            Datum::Text(value) => mysql::text(value),
+            Datum::Json(value) => mysql::text(&value.to_string()),
+            Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) => sqlite::literal(datum),
+        },
         (Engine::Sqlite, _) | (Engine::PostgreSql, None) => sqlite::literal(datum),
     };
     let columns: Vec<String> = values.iter().map(|(column, _)| quote(engine, column.as_str())).collect();
@@ -29,11 +34,4 @@ pub fn emptied(engine: Engine, table: &Table, columns: &[&ColumnName]) -> String
 #[must_use]
 pub fn cleared(engine: Engine, table: &Table) -> String {
     format!("DELETE FROM {}", quote(engine, table.name.as_str()))
-}
-
-fn quote(engine: Engine, name: &str) -> String {
-    match engine {
-        Engine::Sqlite => sqlite::quote(name),
-        Engine::PostgreSql => postgresql::quote(name),
-    }
 }
