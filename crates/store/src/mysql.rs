@@ -34,7 +34,6 @@ impl Server {
                 begun: migrate::recorded(&mut connection, scope, Part::Begun).await?,
                 filled: inspect::filled(&mut connection).await?,
                 version: version.to_string(),
-                ..Seen::default()
             };
             connection.disconnect().await?;
             Ok(seen)
