@@ -176,6 +176,14 @@ pub fn collation(field_type: &FieldType) -> &'static str {
     }
 }
 
+/// The value as it stands where a column of that type takes it: times without the zone, which is UTC.
+pub(crate) fn value(datum: &Datum, field_type: Option<&FieldType>) -> String {
+    match (datum, field_type) {
+        (Datum::Text(moment), Some(FieldType::Timestamp)) => text(moment.trim_end_matches('Z')),
+        (datum, _) => literal(datum),
+    }
+}
+
 /// The value as it stands in a check or a default.
 pub fn literal(datum: &Datum) -> String {
     match datum {

@@ -54,6 +54,8 @@ codes! {
     NAME_TAKEN = "IP233";
     /// More than the engine can hold.
     ENGINE_LIMIT = "IP234";
+    /// A table of a database task that no API can be made of.
+    TABLE_NOT_SERVED = "IP246";
     /// A role that the engine has not, or that contradicts itself.
     ROLE_CANNOT_BE = "IP248";
 }
