@@ -2,8 +2,8 @@
 //! to before the plan has proved itself, and no row of the database is ever touched.
 
 use crate::failure::Failure;
-use crate::located::{Located, locate};
 use crate::probe::{self, Promise};
+use crate::provisioning::{Provisioned, Ready, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, Status, Verification};
 use crate::run::{Progress, RunOptions, Stop, first_failure, now, task_folder, unmet_dependency, waiting, write};
 use plan::persisted::FORMAT;
@@ -26,19 +26,19 @@ pub(crate) fn carry_out(
     if let Some(waiting_for) = unmet_dependency(task, options, &mut warnings)? {
         return Ok(waiting(&task_id, waiting_for, warnings));
     }
-    let database = match locate(workspace, plan.database.engine, &plan.database.connection)? {
-        Located::At(database) => database,
-        Located::Asks(failure) => {
-            let mut response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
-            response.status = Status::NeedsInput;
-            return Ok(response);
-        }
-    };
-    let place = database.place();
     let files = emit::database_files(&plan);
+    let Ready { database, changed: provisioned, mut verification } =
+        match provision(&plan, &files, options, &mut warnings, progress)? {
+            Provisioned::Ready(ready) => ready,
+            Provisioned::Asks { failure, changed } => {
+                let response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
+                return Ok(Response { status: Status::NeedsInput, changed, warnings, ..response });
+            }
+        };
+    let place = database.place();
 
     progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
-    let mut verification = on_scratch(&plan.database, &database);
+    verification.extend(on_scratch(&plan.database, &database));
     if let Some(failed) = first_failure(&verification) {
         let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::unproved(failed));
         response.verification = verification;
@@ -87,7 +87,7 @@ pub(crate) fn carry_out(
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
         output: Some(output(&folder, &database, seen.version, &verification)),
-        changed: is_new_plan || wrote || !migrated.is_empty(),
+        changed: provisioned || is_new_plan || wrote || !migrated.is_empty(),
         warnings,
         verification,
         files: files.keys().cloned().collect(),

@@ -4,6 +4,7 @@
 
 use crate::database;
 use crate::failure::Failure;
+use crate::instances;
 use crate::located::{Located, locate};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::serving::{routes, running_server};
@@ -19,7 +20,7 @@ use plan::{Observed, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
 use spec::Task;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{Seen, Store};
+use store::{Seen, Store, StoreError, Trouble};
 use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -159,6 +160,13 @@ async fn attempt(
             .remember(task_id, &task.text, &sha256_hex(task.text.as_bytes()))
             .map_err(|failure| (given.clone(), failure.into()))?;
     }
+    let (engine, connection) = planner::database_of(task);
+    let ready = |doing: &str| progress(Phase::ProvisionDatabaseInstance, doing);
+    instances::start(workspace, engine, &connection, &ready).map_err(|failure| (given.clone(), failure.into()))?;
+    if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
+        // A server that lets nobody in after that says so when it is looked at.
+        let _ = database.wait(&ready);
+    }
     progress(Phase::DesignApiArchitecture, "planning");
     let planned = make_plan(task, workspace).map_err(|stop| (given, stop))?;
     let task_id = planned.plan.task_id().clone();
@@ -263,9 +271,13 @@ fn observe(
     (engine, connection): (Engine, Connection),
 ) -> Result<Observed, Stop> {
     let Seen { tables, applied, .. } = match locate(workspace, engine, &connection)? {
-        Located::At(database) => {
-            database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.place())))?
-        }
+        Located::At(database) => match database.look(task_id.as_str()) {
+            // It is made when the plan is carried out.
+            Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => Seen::default(),
+            // So may be whoever listens there.
+            Err(StoreError::NotConnected(Trouble::Refused, _)) if is_container(&connection) => Seen::default(),
+            seen => seen.map_err(|error| Failure::database(&error, Path::new(&database.place())))?,
+        },
         // What must be said first is asked when the plan is carried out; until then nothing is known to be there.
         Located::Asks(_) => Seen::default(),
     };
@@ -277,6 +289,17 @@ fn observe(
     // A plan that this program cannot read is planned anew from the task in hand.
     let base = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten());
     Ok(Observed { tables, active: base.map(|persisted| persisted.plan.database().clone()) })
+}
+
+fn is_container(connection: &Connection) -> bool {
+    match connection {
+        Connection::Container { .. } => true,
+        Connection::Embedded
+        | Connection::File { .. }
+        | Connection::Local { .. }
+        | Connection::Location(_)
+        | Connection::Missing => false,
+    }
 }
 
 /// A known dependency must be completed.

@@ -52,4 +52,6 @@ codes! {
     CANNOT_HOLD = "IP232";
     /// A name that something else has.
     NAME_TAKEN = "IP233";
+    /// `provision` asks for a server, and the engine has none.
+    NO_SERVER_TO_PROVISION = "IP252";
 }

@@ -111,6 +111,25 @@ pub fn statuses(tasks: &[TaskStatus], format: Listing) -> Result<(), Box<dyn Err
     Ok(())
 }
 
+/// Servers of the workspace, a line each.
+pub fn servers(servers: &[ServerStatus], format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    if format == Listing::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(servers)?)?;
+        return Ok(());
+    }
+    if servers.is_empty() {
+        writeln!(out, "this workspace has no servers: a task with `provision: local` makes one")?;
+        return Ok(());
+    }
+    let head = ["SERVER", "STATE", "ADDRESS", "FOLDER"].map(ToOwned::to_owned);
+    let rows = servers.iter().map(|server| {
+        [server.name.clone(), server.state.to_owned(), server.address.clone(), server.folder.display().to_string()]
+    });
+    out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
+    Ok(())
+}
+
 /// One task with all that is known of it.
 pub fn status(task: &TaskStatus, format: Listing) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
@@ -127,6 +146,9 @@ pub fn status(task: &TaskStatus, format: Listing) -> Result<(), Box<dyn Error>> 
         ["folder".to_owned(), or_dash(task.folder.as_ref().map(|folder| folder.display().to_string()).as_ref())],
         ["served at".to_owned(), served.unwrap_or_else(|| "nowhere at the moment: `producer serve`".to_owned())],
     ];
+    rows.extend(task.server.iter().map(|server| {
+        ["server".to_owned(), format!("{}, {} at {}", server.name, server.state, server.address)]
+    }));
     rows.extend(task.routes.iter().map(|route| ["route".to_owned(), route.clone()]));
     rows.extend(task.warnings.iter().map(|warning| ["warning".to_owned(), warning.clone()]));
     rows.extend(task.error.iter().map(|error| ["error".to_owned(), error.clone()]));

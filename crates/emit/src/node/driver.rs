@@ -12,6 +12,8 @@ pub struct Driver {
     pub url_form: &'static str,
     /// The template of `databases/connection-config.js` where there is no API beside it.
     pub stand_alone: &'static str,
+    /// The template of what describes a server in a container; none where there is no server.
+    pub container: Option<&'static str>,
     /// The package of the driver, and what tells its version.
     pub package: (&'static str, fn() -> String),
 }
@@ -34,6 +36,7 @@ pub fn driver(engine: Engine) -> Driver {
             default_url: "file:./data/app.sqlite",
             url_form: "`file:` and a path; a relative one starts at this folder",
             stand_alone: "sqlite-connection.js",
+            container: None,
             package: ("@photostructure/sqlite", || version(REFERENCE, "@photostructure/sqlite")),
         },
         Engine::PostgreSql => Driver {
@@ -41,6 +44,7 @@ pub fn driver(engine: Engine) -> Driver {
             default_url: "",
             url_form: "`postgresql://user:password@host:port/database`; outside of development with `?sslmode=verify-full`",
             stand_alone: "postgresql-connection.js",
+            container: Some("postgresql.compose.yaml"),
             package: ("pg", || version(POSTGRESQL, "pg")),
         },
     }
