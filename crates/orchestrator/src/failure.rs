@@ -205,9 +205,7 @@ fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
             "add a line for this role, database and address to the server's `pg_hba.conf` and reload it; if its line there is `hostssl`, write `sslmode=require`",
         ),
         Trouble::NotAllowed => ("not_allowed", "let the role in: `GRANT CONNECT ON DATABASE name TO role`"),
-        Trouble::DatabaseMissing => {
-            ("database_missing", MAKE_THE_DATABASE)
-        }
+        Trouble::DatabaseMissing => ("database_missing", MAKE_THE_DATABASE),
         Trouble::Busy => (
             "too_many_connections",
             "close connections that nobody needs, raise the server's `max_connections`, or put a pooler before it",
@@ -414,20 +412,6 @@ impl Failure {
                 message,
                 "add `?sslmode=verify-full` to the URL, with `&sslrootcert=FILE` where the server's authority is not one of the \
                  system's; `sslmode=require` encrypts without looking who it is",
-            )
-        }
-    }
-
-    /// The pool asks for more connections than there are.
-    pub(crate) fn pool_too_large(wanted: u32, most: u32, place: String) -> Self {
-        let message = format!("the pool may open {wanted} connections, and the server gives this role at most {most}");
-        Self {
-            place: Some(place),
-            ..Self::new(
-                FailureKind::DatabaseConnection,
-                "pool_too_large",
-                message,
-                "lower `pool.max`, or raise the server's `max_connections` or the role's `CONNECTION LIMIT`",
             )
         }
     }

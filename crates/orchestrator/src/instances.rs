@@ -15,12 +15,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use vocab::Engine;
 
-/// Who has made the database and may do everything to it.
-pub(crate) const SUPERUSER: &str = "postgres";
-
 /// Under what the superuser's password is kept.
 pub(crate) fn secret_name(engine: Engine, database: &str) -> String {
-    format!("servers/{engine}_{database}/{SUPERUSER}")
+    format!("servers/{engine}_{database}/{}", provision::superuser(engine))
 }
 
 /// Where the server of a database listens; `None` while it was not made.

@@ -29,7 +29,9 @@ pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connect
             };
             return own(workspace, engine, name, address);
         }
-        Connection::Container { name, port } => return own(workspace, engine, name, (Ipv4Addr::LOCALHOST, *port).into()),
+        Connection::Container { name, port } => {
+            return own(workspace, engine, name, (Ipv4Addr::LOCALHOST, *port).into());
+        }
         Connection::Missing => return Ok(Located::Asks(Box::new(Failure::no_connection(engine)))),
         Connection::Location(parts) => parts,
     };
@@ -63,8 +65,8 @@ fn own(workspace: &Workspace, engine: Engine, name: &str, address: SocketAddr) -
         return Ok(Located::Asks(Box::new(Failure::no_secret(&secret_name))));
     };
     let password = utf8_percent_encode(password.expose(), NON_ALPHANUMERIC);
-    let url = Zeroizing::new(format!("{engine}://{}:{password}@{address}/{name}", instances::SUPERUSER));
-    Database::parse(engine, &url, PathBuf::from)
+    let url = Zeroizing::new(format!("{engine}://{}:{password}@{address}/{name}", provision::superuser(engine)));
+    Database::parse(engine, &url, |path| PathBuf::from(path))
         .map(Located::At)
         .map_err(|why| Box::new(Failure::no_location(engine, why)))
 }

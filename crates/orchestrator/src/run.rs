@@ -17,10 +17,10 @@ use jiff::tz::TimeZone;
 use plan::database::Connection;
 use plan::persisted::FORMAT;
 use plan::{Observed, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
-use spec::Task;
+use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{Seen, Store, StoreError, Trouble};
+use store::{Database, Seen, Store, StoreError, Trouble};
 use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -164,6 +164,7 @@ async fn attempt(
     let ready = |doing: &str| progress(Phase::ProvisionDatabaseInstance, doing);
     instances::start(workspace, engine, &connection, &ready).map_err(|failure| (given.clone(), failure.into()))?;
     if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
+        must_be_private(task, &database).map_err(|failure| (given.clone(), failure.into()))?;
         // A server that lets nobody in after that says so when it is looked at.
         let _ = database.wait(&ready);
     }
@@ -289,6 +290,15 @@ fn observe(
     // A plan that this program cannot read is planned anew from the task in hand.
     let base = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten());
     Ok(Observed { tables, active: base.map(|persisted| persisted.plan.database().clone()) })
+}
+
+/// Outside of development nobody is given the chance to read along.
+fn must_be_private(task: &Task, database: &Database) -> Result<(), Failure> {
+    let Specification::ConfigureDatabase(config) = &task.specification else { return Ok(()) };
+    match config.environment == Environment::Development || database.is_private() {
+        true => Ok(()),
+        false => Err(Failure::in_the_clear(config.environment.as_str(), database.place())),
+    }
 }
 
 fn is_container(connection: &Connection) -> bool {

@@ -105,9 +105,7 @@ impl Account {
             self.command(Path::new("/usr/bin/test")).arg("-x").arg(path).status().is_ok_and(|status| status.success())
         };
         match above.into_iter().find(|path| !is_open(path)) {
-            Some(closed) => {
-                Err(ProvisionFailure::OutOfReach { account: name.to_owned(), folder: closed.to_owned() })
-            }
+            Some(closed) => Err(ProvisionFailure::OutOfReach { account: name.to_owned(), folder: closed.to_owned() }),
             None => Ok(()),
         }
     }

@@ -21,6 +21,9 @@ const PORTS_TRIED: u16 = 200;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Seconds that a server may take to start: it may have to make good what a crash has left.
 const START_TIMEOUT: &str = "60";
+/// How often it is tried: after a crash, processes of the server that is gone may take a moment to see that it is.
+const START_ATTEMPTS: u32 = 10;
+const START_PAUSE: Duration = Duration::from_millis(500);
 /// Lines of a program that are repeated when it fails.
 const LINES_SAID: usize = 3;
 
@@ -108,12 +111,6 @@ impl Instance {
         &self.folder
     }
 
-    /// The name of its superuser.
-    #[must_use]
-    pub fn superuser(&self) -> &'static str {
-        postgresql::SUPERUSER
-    }
-
     /// The unit for systemd.
     #[must_use]
     pub fn unit_file(&self) -> PathBuf {
@@ -159,8 +156,7 @@ impl Instance {
         made.and(removed)?;
         let record = Record { engine: self.engine, port: self.choose_port()?, programs };
         let settings = postgresql::settings(record.port, &self.log());
-        let unit =
-            unit::text(&self.name, account.name(), &record.programs.join("postgres"), &self.data(), &settings);
+        let unit = unit::text(&self.name, account.name(), &record.programs.join("postgres"), &self.data(), &settings);
         fs::write(self.unit_file(), unit).map_err(ProvisionFailure::file(self.unit_file()))?;
         // Last: it says that all the rest is there.
         record.write(&self.folder)
@@ -170,7 +166,9 @@ impl Instance {
         let servers = self.folder.parent().unwrap_or(&self.folder);
         let state = servers.parent().unwrap_or(servers);
         for folder in [servers, &self.folder] {
-            fs::create_dir_all(folder).and_then(|()| set_mode(folder, 0o711)).map_err(ProvisionFailure::file(folder))?;
+            fs::create_dir_all(folder)
+                .and_then(|()| set_mode(folder, 0o711))
+                .map_err(ProvisionFailure::file(folder))?;
         }
         account.admit(state).map_err(ProvisionFailure::file(state))?;
         account.must_reach(&self.folder)?;
@@ -214,11 +212,28 @@ impl Instance {
         let account = Account::of(self.engine, postgresql::ACCOUNT)?;
         account.must_reach(&self.folder)?;
         let options = postgresql::options(&postgresql::settings(record.port, &self.log()));
-        let mut start = account.command(&record.programs.join("pg_ctl"));
-        start.arg("--pgdata").arg(self.data()).arg("--log").arg(self.log().join("start.log"));
-        start.args(["--wait", "--timeout", START_TIMEOUT, "--options", &options, "start"]);
-        self.carry_out("pg_ctl start", &mut start)?;
-        Ok(Begun::Started)
+        let log = self.log().join("start.log");
+        let mut attempt = || {
+            // What is said in there is of this attempt.
+            let _ = fs::remove_file(&log);
+            let mut start = account.command(&record.programs.join("pg_ctl"));
+            start.arg("--pgdata").arg(self.data()).arg("--log").arg(&log);
+            start.args(["--wait", "--timeout", START_TIMEOUT, "--options", &options, "start"]);
+            self.carry_out("pg_ctl start", &mut start)
+        };
+        for _ in 1..START_ATTEMPTS {
+            if attempt().is_ok() {
+                return Ok(Begun::Started);
+            }
+            std::thread::sleep(START_PAUSE);
+        }
+        attempt().map(|()| Begun::Started).map_err(|failure| match failure {
+            ProvisionFailure::Program { program, said, log: folder } => {
+                let said = fs::read_to_string(&log).map_or(said, |text| last_lines(&text));
+                ProvisionFailure::Program { program, said, log: folder }
+            }
+            other => other,
+        })
     }
 
     /// Ends it in order, if it runs: what is being done is undone, what was done is kept.
@@ -272,14 +287,16 @@ impl Instance {
         let _ = fs::remove_file(&output);
         match ended {
             Ok(status) if status.success() => Ok(()),
-            Ok(_) => {
-                let mut lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-                lines.drain(..lines.len().saturating_sub(LINES_SAID));
-                Err(failed(lines.join("; ")))
-            }
+            Ok(_) => Err(failed(last_lines(&said))),
             Err(error) => Err(failed(error.to_string())),
         }
     }
+}
+
+fn last_lines(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines.drain(..lines.len().saturating_sub(LINES_SAID));
+    lines.join("; ")
 }
 
 impl Record {
@@ -302,12 +319,11 @@ impl Record {
 
     fn write(&self, folder: &Path) -> Result<(), ProvisionFailure> {
         let path = Self::file(folder);
-        let damaged = |error: serde_json::Error| ProvisionFailure::Damaged { path: path.clone(), why: error.to_string() };
+        let damaged =
+            |error: serde_json::Error| ProvisionFailure::Damaged { path: path.clone(), why: error.to_string() };
         let text = serde_json::to_vec_pretty(self).map_err(damaged)?;
         let temporary = folder.join(".server.json.tmp");
-        fs::write(&temporary, text)
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(ProvisionFailure::file(&path))
+        fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &path)).map_err(ProvisionFailure::file(&path))
     }
 
     fn address(&self) -> SocketAddr {

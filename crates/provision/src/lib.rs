@@ -14,4 +14,4 @@ mod tests;
 
 pub use failure::ProvisionFailure;
 pub use instance::{Begun, Instance, State, instances};
-pub use programs::{PROGRAMS_VARIABLE, are_installed};
+pub use programs::{PROGRAMS_VARIABLE, are_installed, superuser};

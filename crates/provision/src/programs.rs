@@ -15,6 +15,15 @@ pub fn are_installed(engine: Engine) -> bool {
     find(engine).is_ok()
 }
 
+/// The name of the role that makes everything on a server that was made for it alone; no name where there are no roles.
+#[must_use]
+pub fn superuser(engine: Engine) -> &'static str {
+    match engine {
+        Engine::PostgreSql => postgresql::SUPERUSER,
+        Engine::Sqlite => "",
+    }
+}
+
 /// The folder of the newest programs.
 pub(crate) fn find(engine: Engine) -> Result<PathBuf, ProvisionFailure> {
     let (names, packages) = match engine {

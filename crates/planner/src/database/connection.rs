@@ -6,7 +6,7 @@ use crate::codes::NO_SERVER_TO_PROVISION;
 use crate::schema::Target;
 use plan::database::{Connection, LocationPart};
 use plan::{Decision, Phase};
-use spec::{DatabaseConfig, DatabaseType, Environment, Provision, Reference};
+use spec::{DatabaseConfig, DatabaseType, Environment, Provision, Reference, Spanned};
 use vocab::Engine;
 
 /// Ports of this machine for containers.
@@ -43,21 +43,15 @@ pub fn target(config: &DatabaseConfig, draft: &mut Draft) -> Target {
             "the task says `provision: local`: installed programs, a port that only this machine reaches, a generated password"
                 .to_owned(),
         ),
-        (None, Some(Provision::Container)) => {
+        (None, Some(Provision::Container)) if !engine.keeps_files() => {
             let port = port(engine, &name);
-            if engine.keeps_files()
-                && let Some(provision) = provision
-            {
-                let message = format!("a {engine} database is a file: there is no server for a container");
-                draft.refuse(NO_SERVER_TO_PROVISION, message, &provision.place, "write `provision: \"local\"`");
-            }
             (
                 Connection::Container { name: name.clone(), port },
                 format!("`{name}` in a container, at port {port} of this machine"),
                 "the task says `provision: container`: `databases/compose.yaml` describes it".to_owned(),
             )
         }
-        (None, Some(Provision::Local)) => (
+        (None, Some(Provision::Local | Provision::Container)) => (
             Connection::File { name: name.clone() },
             format!("the {engine} file `{name}` of the workspace"),
             "the task says `provision: local`, and such a database is a file".to_owned(),
@@ -73,6 +67,12 @@ pub fn target(config: &DatabaseConfig, draft: &mut Draft) -> Target {
             format!("{} data needs a place of its own, and the task names none", config.environment),
         ),
     };
+    if let Some(Spanned { value: Provision::Container, place }) = provision
+        && engine.keeps_files()
+    {
+        let message = format!("a {engine} database is a file: there is no server for a container");
+        draft.refuse(NO_SERVER_TO_PROVISION, message, place, "write `provision: \"local\"`");
+    }
     draft.decisions.push(Decision {
         phase: Phase::ProvisionDatabaseInstance,
         subject: "database".to_owned(),
