@@ -1,6 +1,9 @@
 //! Entities: what a thing is called, which fields it has, what is unique about it.
 
 use serde::Deserialize;
+use std::collections::BTreeSet;
+use vocab::decimal::MAX_SCALE;
+use vocab::field_type::{EMAIL_MAX, PHONE_MAX, URL_MAX};
 use vocab::{Bounds, Datum, Decimal, EntityName, FieldFormat, FieldName, FieldType, TableName};
 
 /// A kind of thing.
@@ -21,6 +24,9 @@ pub struct Entity {
     pub unique: Vec<Vec<FieldName>>,
     /// Its fields in order.
     pub fields: Vec<Field>,
+    /// The file of the workspace that says it; none where this build brings it.
+    #[serde(skip)]
+    pub file: Option<String>,
 }
 
 /// A field of an entity.
@@ -79,13 +85,15 @@ pub enum Sensitivity {
     Plain,
     /// It says something about a person.
     Personal,
+    /// It opens something, or is the hash of what does: no API takes it or shows it.
+    Secret,
 }
 
 /// A field as it stands in a file: what makes its type precise beside the type's word.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FieldText {
-    name: FieldName,
+pub(crate) struct FieldText {
+    pub name: FieldName,
     #[serde(rename = "type")]
     kind: Kind,
     max: Option<u32>,
@@ -99,9 +107,12 @@ struct FieldText {
     presence: Presence,
     #[serde(default)]
     sensitivity: Sensitivity,
-    description: String,
-    example: String,
+    description: Option<String>,
+    example: Option<String>,
 }
+
+/// Longest text of a field, as in a task.
+const LONGEST: u32 = 1_000_000;
 
 /// The word of a type in a data file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -143,6 +154,19 @@ pub(crate) fn field_type(kind: Kind, precision: Precision) -> Result<FieldType, 
     unwanted(matches!(kind, Kind::Line | Kind::Text), max.is_some(), "max")?;
     unwanted(kind == Kind::Decimal, scale.is_some(), "scale")?;
     unwanted(kind == Kind::Choice, words.is_some(), "words")?;
+    if max.is_some_and(|max| !(1..=LONGEST).contains(&max)) {
+        return Err(format!("`max` is between 1 and {LONGEST}"));
+    }
+    if scale.is_some_and(|scale| scale > MAX_SCALE) {
+        return Err(format!("`scale` is at most {MAX_SCALE}"));
+    }
+    if let Some(words) = &words {
+        let is_word = |word: &String| !word.is_empty() && word.trim() == word && !word.contains(char::is_control);
+        let distinct: BTreeSet<&String> = words.iter().collect();
+        if words.is_empty() || distinct.len() < words.len() || !words.iter().all(is_word) {
+            return Err("`words` is a list of words, none of them twice or empty".to_owned());
+        }
+    }
     Ok(match kind {
         Kind::Line => FieldType::Line { max: max.unwrap_or_default() },
         Kind::Text => FieldType::Text { max: max.unwrap_or_default() },
@@ -184,6 +208,80 @@ pub(crate) fn datum(field_type: &FieldType, text: &str) -> Result<Datum, String>
     }
 }
 
+/// A value of the type that could be real.
+#[must_use]
+pub fn example_of(field_type: &FieldType) -> String {
+    match field_type {
+        FieldType::Line { max } => return "Something".chars().take(*max as usize).collect(),
+        FieldType::Text { max } if *max < 12 => return "Words".chars().take(*max as usize).collect(),
+        FieldType::Text { .. } => "A few words.",
+        FieldType::Email => "ada@example.com",
+        FieldType::Phone => "+44 20 7946 0018",
+        FieldType::Url => "https://example.com",
+        FieldType::Choice { words } => words.first().map_or("", String::as_str),
+        FieldType::Code { letters: 2 } => "GB",
+        FieldType::Code { letters: 3 } => "EUR",
+        FieldType::Code { letters } => return "X".repeat(usize::from(*letters)),
+        FieldType::Integer => "3",
+        FieldType::Decimal { scale: 0 } => "3",
+        FieldType::Decimal { scale } => {
+            return Decimal::new(125 * 10_i64.pow(u32::from(*scale) - 1), *scale).to_string();
+        }
+        FieldType::Boolean => "true",
+        FieldType::Date => "2026-01-02",
+        FieldType::Timestamp => "2026-01-02T03:04:05.678Z",
+        FieldType::Uuid => "019c0f3e-7b1a-7c3d-8e5f-0123456789ab",
+        FieldType::Json => "{\"key\": \"value\"}",
+    }
+    .to_owned()
+}
+
+/// Whether a server would take the example as a value of the type.
+pub(crate) fn fits(field_type: &FieldType, example: &str) -> bool {
+    let within =
+        |max: u32| !example.trim().is_empty() && example.trim() == example && example.chars().count() <= max as usize;
+    let one_line = !example.contains(char::is_control);
+    match field_type {
+        FieldType::Line { max } => one_line && within(*max),
+        FieldType::Text { max } => within(*max),
+        FieldType::Email => {
+            let domain = example.split_once('@').map(|(_, domain)| domain);
+            within(EMAIL_MAX) && !example.contains(' ') && domain.is_some_and(|domain| domain.contains('.'))
+        }
+        FieldType::Phone => {
+            let digits = example.chars().filter(char::is_ascii_digit).count();
+            within(PHONE_MAX)
+                && digits >= 5
+                && example.chars().all(|letter| letter.is_ascii_digit() || "+ -.()".contains(letter))
+        }
+        FieldType::Url => within(URL_MAX) && example.starts_with("https://") && !example.contains(' '),
+        FieldType::Choice { words } => words.iter().any(|word| word == example),
+        FieldType::Code { letters } => {
+            example.len() == usize::from(*letters) && example.bytes().all(|byte| byte.is_ascii_uppercase())
+        }
+        FieldType::Integer => example.parse::<i64>().is_ok(),
+        // In its normal form, so that documents show what is answered.
+        FieldType::Decimal { scale } => {
+            Decimal::parse(example, *scale).is_ok_and(|number| number.to_string() == example)
+        }
+        FieldType::Boolean => ["true", "false"].contains(&example),
+        FieldType::Date => shape(example) == "0000-00-00",
+        FieldType::Timestamp => shape(example) == "0000-00-00T00:00:00.000Z",
+        FieldType::Uuid => {
+            shape(&example.replace(|letter: char| letter.is_ascii_hexdigit(), "0"))
+                == "00000000-0000-0000-0000-000000000000"
+        }
+        FieldType::Json => {
+            serde_json::from_str::<serde_json::Value>(example).is_ok_and(|json| json.is_array() || json.is_object())
+        }
+    }
+}
+
+/// The text with `0` for every digit.
+fn shape(text: &str) -> String {
+    text.replace(|letter: char| letter.is_ascii_digit(), "0")
+}
+
 /// The least and the greatest number, from their texts.
 pub(crate) fn bounds(field_type: &FieldType, minimum: Option<&str>, maximum: Option<&str>) -> Result<Bounds, String> {
     let is_number = matches!(field_type, FieldType::Integer | FieldType::Decimal { .. });
@@ -198,16 +296,34 @@ impl TryFrom<FieldText> for Field {
     type Error = String;
 
     fn try_from(text: FieldText) -> Result<Self, String> {
-        let name = text.name;
-        let of_field = |why| format!("field `{name}`: {why}");
+        let name = text.name.clone();
+        Self::of(text).map_err(|why| format!("field `{name}`: {why}"))
+    }
+}
+
+impl Field {
+    fn of(text: FieldText) -> Result<Self, String> {
         let precision = Precision { max: text.max, scale: text.scale, words: text.words };
-        let field_type = field_type(text.kind, precision).map_err(of_field)?;
-        let bounds = bounds(&field_type, text.minimum.as_deref(), text.maximum.as_deref()).map_err(of_field)?;
-        let default = text.default.map(|text| datum(&field_type, &text)).transpose().map_err(of_field)?;
-        if default.is_some() && text.presence == Presence::Required {
-            return Err(of_field("what must be given has no default".to_owned()));
+        let field_type = field_type(text.kind, precision)?;
+        let bounds = bounds(&field_type, text.minimum.as_deref(), text.maximum.as_deref())?;
+        if bounds.minimum.as_ref().is_some_and(|minimum| !bounds.allow(minimum)) {
+            return Err("its `minimum` is greater than its `maximum`".to_owned());
         }
-        Ok(Self {
+        let default = text.default.map(|text| datum(&field_type, &text)).transpose()?;
+        if default.is_some() && text.presence == Presence::Required {
+            return Err("what must be given has no default: leave `default` or `presence: required` out".to_owned());
+        }
+        if let (Some(words), false) = (bounds.describe(), default.as_ref().is_none_or(|default| bounds.allow(default)))
+        {
+            return Err(format!("its `default` must be {words}"));
+        }
+        let example = text.example.unwrap_or_else(|| within(&bounds, &field_type));
+        if !fits(&field_type, &example) {
+            return Err(format!("its `example` is none: {}", field_type.describe()));
+        }
+        let field = Self {
+            description: text.description.unwrap_or_else(|| in_words(&text.name)),
+            name: text.name,
             field_type,
             format: text.format,
             presence: text.presence,
@@ -216,9 +332,29 @@ impl TryFrom<FieldText> for Field {
             bounds,
             default,
             sensitivity: text.sensitivity,
-            description: text.description,
-            example: text.example,
-            name,
-        })
+            example,
+        };
+        match field.bounds.describe() {
+            Some(words) if !field.bounds.allow(&field.example_value()) => Err(format!("its `example` must be {words}")),
+            Some(_) | None => Ok(field),
+        }
+    }
+}
+
+/// `serial_number` -> `Serial number.`
+fn in_words(name: &FieldName) -> String {
+    let words = name.as_str().replace('_', " ");
+    let (first, rest) = words.split_at(1);
+    format!("{}{rest}.", first.to_ascii_uppercase())
+}
+
+/// An example of the type that the bounds allow.
+fn within(bounds: &Bounds, field_type: &FieldType) -> String {
+    let example = example_of(field_type);
+    match datum(field_type, &example) {
+        Ok(value) if !bounds.allow(&value) => {
+            bounds.minimum.as_ref().or(bounds.maximum.as_ref()).map_or(example, Datum::plain)
+        }
+        Ok(_) | Err(_) => example,
     }
 }

@@ -1,19 +1,23 @@
 //! What the producer knows, as data: entities with their fields, rules that tell what an endpoint does, and the tree of events.
 //! Data files in, checked types out; nothing here knows a task or a plan.
 
+mod codes;
 mod entity;
 mod event;
 mod guard;
 mod intent;
+mod own;
 mod relation;
 mod segment;
 #[cfg(test)]
 mod tests;
 mod word;
 
-pub use entity::{Entity, Field, Presence, Sensitivity};
+pub use codes::{ALL_CODES, OWN_FILE_WRONG};
+pub use entity::{Entity, Field, Presence, Sensitivity, example_of};
 pub use event::Event;
 pub use intent::{Intent, PathKind};
+pub use own::{OWN_COLUMNS, OWN_TABLES, OwnFile, OwnFiles};
 pub use relation::{Belonging, Count, Link, OnDelete, Ownership, Relations};
 pub use word::WordRule;
 
@@ -32,6 +36,8 @@ const EVENT_FILE: (&str, &str) = ("events.yaml", include_str!("../events.yaml"))
 /// Everything that is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {
+    /// Entities of the workspace: they go before all others.
+    own: BTreeMap<EntityName, Entity>,
     entities: BTreeMap<EntityName, Entity>,
     /// Entities that database tasks know and APIs do not: accounts belong to whatever signs people in.
     tables: BTreeMap<EntityName, Entity>,
@@ -59,6 +65,7 @@ impl Catalog {
     /// [`CatalogError`] when a data file is wrong; a test loads them all.
     pub fn built_in() -> Result<Self, CatalogError> {
         let mut catalog = Self {
+            own: BTreeMap::new(),
             entities: read_entities(ENTITY_FILES)?,
             tables: read_entities(TABLE_FILES)?,
             relations: read(RELATION_FILE.0, RELATION_FILE.1)?,
@@ -99,7 +106,7 @@ impl Catalog {
     /// The entity of that name.
     #[must_use]
     pub fn entity(&self, name: &EntityName) -> Option<&Entity> {
-        self.entities.get(name)
+        self.own.get(name).or_else(|| self.entities.get(name))
     }
 
     /// The entity that a segment of a path names: `contact-messages`, `contact_messages` or `contactMessage`. A segment that a
@@ -110,7 +117,7 @@ impl Catalog {
         let named = |entity: &&Entity| {
             entity.table.as_str() == word || entity.entity.as_str() == word || entity.also.contains(&word)
         };
-        let entity = self.entities.values().find(named)?;
+        let entity = self.entities().find(named)?;
         let for_another = |intent: &Intent| {
             intent.entity.as_ref().is_some_and(|claimed| *claimed != entity.entity) && intent.claims(segment)
         };
@@ -128,7 +135,7 @@ impl Catalog {
                     || entity.entity.as_str() == word
                     || entity.also.iter().any(|other| other == word)
             };
-            if let Some(entity) = self.tables.values().chain(self.entities.values()).find(named) {
+            if let Some(entity) = self.every().find(named) {
                 return Some(entity);
             }
             rest = word.split_once('_').map(|(_, rest)| rest);
@@ -139,7 +146,7 @@ impl Catalog {
     /// The entity of that name, as a database task knows it.
     #[must_use]
     pub fn table_entity(&self, name: &EntityName) -> Option<&Entity> {
-        self.tables.get(name).or_else(|| self.entities.get(name))
+        self.own.get(name).or_else(|| self.tables.get(name)).or_else(|| self.entities.get(name))
     }
 
     /// How entities belong together.
@@ -148,9 +155,21 @@ impl Catalog {
         &self.relations
     }
 
-    /// Every entity, by name.
+    /// Every entity that APIs know: the workspace's own, then by name.
     pub fn entities(&self) -> impl Iterator<Item = &Entity> {
-        self.entities.values()
+        self.own.values().chain(self.entities.values().filter(|entity| !self.own.contains_key(&entity.entity)))
+    }
+
+    /// Every entity that database tasks know.
+    fn every(&self) -> impl Iterator<Item = &Entity> {
+        let tables = self.tables.values().filter(|entity| !self.own.contains_key(&entity.entity));
+        self.own.values().chain(tables).chain(self.entities().filter(|entity| entity.file.is_none()))
+    }
+
+    /// Whether this build knows an entity of that name, whatever the workspace says.
+    #[must_use]
+    pub fn is_built_in(&self, name: &EntityName) -> bool {
+        self.entities.contains_key(name) || self.tables.contains_key(name)
     }
 
     /// The entity that a rule has for the segment.

@@ -1,12 +1,10 @@
 //! What must hold of the data files, whoever adds one.
 
 use super::*;
+use crate::entity::fits;
 use std::collections::BTreeSet;
-use vocab::field_type::{EMAIL_MAX, PHONE_MAX, URL_MAX};
-use vocab::{Decimal, FieldType};
+use vocab::FieldType;
 
-/// Columns that every table has besides the fields of its entity.
-const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 /// Plurals that some SQL engine keeps for itself.
 const RESERVED: [&str; 8] = ["databases", "groups", "keys", "lines", "references", "rows", "schemas", "values"];
 /// Longest body that an endpoint takes, in bytes: a value of the greatest length must fit.
@@ -148,52 +146,6 @@ fn a_check_of_examples_that_fails() {
 
 fn is_sentence(text: &str) -> bool {
     text.starts_with(|first: char| first.is_uppercase()) && text.ends_with('.') && !text.ends_with("..")
-}
-
-/// Whether a server would take the example as a value of the type.
-fn fits(field_type: &FieldType, example: &str) -> bool {
-    let within =
-        |max: u32| !example.trim().is_empty() && example.trim() == example && example.chars().count() <= max as usize;
-    let one_line = !example.contains(char::is_control);
-    match field_type {
-        FieldType::Line { max } => one_line && within(*max),
-        FieldType::Text { max } => within(*max),
-        FieldType::Email => {
-            let domain = example.split_once('@').map(|(_, domain)| domain);
-            within(EMAIL_MAX) && !example.contains(' ') && domain.is_some_and(|domain| domain.contains('.'))
-        }
-        FieldType::Phone => {
-            let digits = example.chars().filter(char::is_ascii_digit).count();
-            within(PHONE_MAX)
-                && digits >= 5
-                && example.chars().all(|letter| letter.is_ascii_digit() || "+ -.()".contains(letter))
-        }
-        FieldType::Url => within(URL_MAX) && example.starts_with("https://") && !example.contains(' '),
-        FieldType::Choice { words } => words.iter().any(|word| word == example),
-        FieldType::Code { letters } => {
-            example.len() == usize::from(*letters) && example.bytes().all(|byte| byte.is_ascii_uppercase())
-        }
-        FieldType::Integer => example.parse::<i64>().is_ok(),
-        // In its normal form, so that documents show what is answered.
-        FieldType::Decimal { scale } => {
-            Decimal::parse(example, *scale).is_ok_and(|number| number.to_string() == example)
-        }
-        FieldType::Boolean => ["true", "false"].contains(&example),
-        FieldType::Date => shape(example) == "0000-00-00",
-        FieldType::Timestamp => shape(example) == "0000-00-00T00:00:00.000Z",
-        FieldType::Uuid => {
-            shape(&example.replace(|letter: char| letter.is_ascii_hexdigit(), "0"))
-                == "00000000-0000-0000-0000-000000000000"
-        }
-        FieldType::Json => {
-            serde_json::from_str::<serde_json::Value>(example).is_ok_and(|json| json.is_array() || json.is_object())
-        }
-    }
-}
-
-/// The text with `0` for every digit.
-fn shape(text: &str) -> String {
-    text.replace(|letter: char| letter.is_ascii_digit(), "0")
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::node::{driver, one_line, pretty};
 use crate::render::{Comment, generated_of, render};
 use minijinja::context;
 use plan::database::Connection;
-use plan::{DatabasePlan, DatabaseTaskPlan};
+use plan::{DatabasePlan, DatabaseTaskPlan, Migration};
 use vocab::TaskId;
 
 pub fn files(plan: &DatabaseTaskPlan) -> Files {
@@ -57,12 +57,16 @@ fn package(plan: &DatabaseTaskPlan) -> String {
     }))
 }
 
-/// The migrations, byte for byte as they are executed: the ledger knows them by their checksum, so they carry no header. The
-/// whole schema is for reading, and makes the same tables in an empty database.
-pub fn sql(task_id: &TaskId, database: &DatabasePlan, files: &mut Files) {
-    for migration in &database.migrations {
-        files.insert(format!("databases/migrations/{}.sql", migration.name), dialect::migration::text(migration));
+/// Byte for byte as they are executed: the ledger knows them by their checksum, so they carry no header.
+pub fn migrations(folder: &str, migrations: &[Migration], files: &mut Files) {
+    for migration in migrations {
+        files.insert(format!("{folder}/{}.sql", migration.name), dialect::migration::text(migration));
     }
+}
+
+/// The migrations; and the whole schema, which is for reading, and makes the same tables in an empty database.
+pub fn sql(task_id: &TaskId, database: &DatabasePlan, files: &mut Files) {
+    migrations("databases/migrations", &database.migrations, files);
     let statements = dialect::create_tables(database.engine, &database.tables).into_iter().map(|statement| {
         let table = database.tables.iter().find(|table| statement.why == format!("{}: {}", table.name, table.comment));
         let columns = table.map_or_else(String::new, |table| {

@@ -86,6 +86,9 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
     rendered(plan, &mut files);
     database::sql(&plan.task_id, &plan.database, &mut files);
+    if let Some(base) = &plan.base {
+        database::migrations("databases/base", &base.database.migrations, &mut files);
+    }
     Ok(files)
 }
 
@@ -112,6 +115,7 @@ fn rendered(plan: &Plan, files: &mut Files) {
         api => plan.api.name.as_str(),
         module => module_name(&plan.api.name),
         scope => plan.task_id.as_str(),
+        base => plan.base.as_ref().map(|base| base.task_id.as_str()),
         default_url => driver.default_url,
         url_form => driver.url_form,
         asks_for_keys,

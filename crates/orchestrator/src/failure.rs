@@ -4,7 +4,7 @@
 use crate::response::Verification;
 use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
-use plan::Phase;
+use plan::{Base, Phase};
 use provision::{PROGRAMS_VARIABLE, ProvisionFailure};
 use secrets::SecretFailure;
 use serde::Serialize;
@@ -238,6 +238,12 @@ impl Failure {
         }
     }
 
+    /// The one line, and what to do.
+    pub(crate) fn with_hint(&self) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!("; {hint}"));
+        format!("{self}{}", hint.unwrap_or_default())
+    }
+
     /// The failure of a task that is itself wrong. There is at least one diagnostic.
     pub(crate) fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
         let first = diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error);
@@ -274,11 +280,10 @@ impl Failure {
         }
     }
 
-    /// The workspace's state cannot be read or written. `database` is the file of its database.
-    pub(crate) fn workspace(failure: &WorkspaceFailure, database: &Path) -> Self {
+    /// The workspace's state cannot be read or written.
+    pub(crate) fn workspace(failure: &WorkspaceFailure) -> Self {
         let kind = FailureKind::EndpointConfiguration;
         match failure {
-            WorkspaceFailure::Store(error) => Self::database(error, database),
             WorkspaceFailure::File { path, source } => {
                 let trouble = FileTrouble::of(source, "--workspace");
                 Self {
@@ -303,6 +308,41 @@ impl Failure {
                     "bring that file back from a copy, or move it away and run the task again",
                 )
             },
+        }
+    }
+
+    /// An API is asked to stand on another database than the one that holds its rows.
+    pub(crate) fn rows_elsewhere(rows: i64, place: &str, wanted: Option<&Base>) -> Self {
+        let (wanted, stay) = match wanted {
+            Some(base) => (
+                format!("the database of task `{}`", base.task_id),
+                format!("take `{}` out of `dependencies`", base.task_id),
+            ),
+            None => ("the embedded database".to_owned(), "name the task of that database in `dependencies`".to_owned()),
+        };
+        let hint = format!(
+            "{stay} to stay there; to move, copy the rows and empty those tables, or delete them, and run again"
+        );
+        Self {
+            cause: Some(format!("its tables hold {rows} rows in {place}")),
+            place: Some("dependencies".to_owned()),
+            ..Self::new(
+                FailureKind::DatabaseMigration,
+                "rows_elsewhere",
+                format!("the API would leave its rows and stand on {wanted}"),
+                hint,
+            )
+        }
+    }
+
+    /// The engine keeps schemas, and no API is served from it yet.
+    pub(crate) fn engine_not_served(engine: Engine) -> Self {
+        let message = format!("this producer does not serve APIs from a {engine} database yet");
+        let hint =
+            "name a database task of `type: \"sqlite\"` in `dependencies`, or use a workspace without database tasks";
+        Self {
+            place: Some("dependencies".to_owned()),
+            ..Self::new(FailureKind::EndpointConfiguration, "engine_not_served", message, hint)
         }
     }
 

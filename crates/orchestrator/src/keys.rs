@@ -1,19 +1,23 @@
-//! API keys of the workspace's database: made, listed, rotated, revoked. What a person typed goes in; what comes out never holds
+//! API keys of the workspace's databases: made, listed, rotated, revoked. What a person typed goes in; what comes out never holds
 //! a key, but for the one that was just made.
 
 mod expiry;
 
+use crate::failure::Failure;
+use crate::located::Opened;
 use crate::run::{now, timestamp};
 use crate::workspace::{Workspace, WorkspaceFailure};
 use expiry::{WrongExpiry, end_of_overlap, expiry};
 use jiff::Timestamp;
 use plan::Scope;
+use plan::database::ObservedTable;
 use plan::procedure::Scheme;
 use plan::scope::EVERY_COLLECTION;
 use serde::Serialize;
 use serve::NewApiKey;
 use std::collections::BTreeSet;
-use store::{ApiKeyRow, Store};
+use std::path::Path;
+use store::{ApiKeyRow, Database, Store, StoreError};
 use vocab::{TaskId, sha256_hex};
 
 /// Characters of a key, or of a text that may be one, that may be shown.
@@ -25,6 +29,9 @@ pub enum KeyFailure {
     /// The workspace cannot be used.
     #[error(transparent)]
     Workspace(#[from] WorkspaceFailure),
+    /// A database of it cannot be used.
+    #[error("{}", .0.with_hint())]
+    Database(Box<Failure>),
     /// There is no database yet.
     #[error("this workspace has no database yet: run a task first")]
     NoDatabase,
@@ -160,11 +167,11 @@ pub fn create_key(
     }
     let created = Timestamp::now();
     let expires_at = expires.map(|text| expiry(text, created)).transpose()?.map(timestamp);
-    let store = current_database(workspace)?;
+    let rings = Keyrings::current(workspace)?;
     let scopes = checked_scopes(workspace, scopes)?;
     let mut new = generate(name, created)?;
     new.row = ApiKeyRow { expires_at, scopes, ..new.row };
-    store.insert_api_key(&new.row).map_err(WorkspaceFailure::from)?;
+    rings.each(|store| store.insert_api_key(&new.row))?;
     Ok(new)
 }
 
@@ -176,8 +183,8 @@ pub fn create_key(
 pub fn rotate_key(workspace: &Workspace, which: &str, overlap: &str) -> Result<RotatedKey, KeyFailure> {
     let created = Timestamp::now();
     let until = end_of_overlap(overlap, created).map(timestamp).map_err(|_| KeyFailure::Overlap)?;
-    let store = current_database(workspace)?;
-    let rows = store.api_keys().map_err(WorkspaceFailure::from)?;
+    let rings = Keyrings::current(workspace)?;
+    let rows = rings.rows()?;
     let old = named(&rows, which)?;
     match status(old, &rows, created) {
         KeyStatus::Active => {}
@@ -197,9 +204,10 @@ pub fn rotate_key(workspace: &Workspace, which: &str, overlap: &str) -> Result<R
         caller: Some(old.caller().to_owned()),
         ..new.row
     };
-    if !store.replace_api_key(&old.id, &until, &new.row).map_err(WorkspaceFailure::from)? {
-        let rows = store.api_keys().map_err(WorkspaceFailure::from)?;
-        return Err(replaced(old, &rows));
+    // A database that came after the key does not know it, and has nothing to replace.
+    let done = rings.each(|store| store.replace_api_key(&old.id, &until, &new.row))?;
+    if !done.contains(&true) {
+        return Err(replaced(old, &rings.rows()?));
     }
     let until = old.expires_at.clone().filter(|end| *end < until).unwrap_or(until);
     Ok(RotatedKey { new, old: old.id.clone(), until })
@@ -210,7 +218,7 @@ pub fn rotate_key(workspace: &Workspace, which: &str, overlap: &str) -> Result<R
 /// # Errors
 /// [`KeyFailure`] when there is no database.
 pub fn list_keys(workspace: &Workspace) -> Result<Vec<ListedKey>, KeyFailure> {
-    let rows = database(workspace)?.api_keys().map_err(WorkspaceFailure::from)?;
+    let rows = Keyrings::open(workspace)?.rows()?;
     let now = Timestamp::now();
     let listed = |row: &ApiKeyRow| ListedKey {
         id: row.id.clone(),
@@ -233,11 +241,15 @@ pub fn list_keys(workspace: &Workspace) -> Result<Vec<ListedKey>, KeyFailure> {
 /// # Errors
 /// [`KeyFailure::Unknown`] when no good key is meant.
 pub fn revoke_key(workspace: &Workspace, which: &str) -> Result<String, KeyFailure> {
-    let store = database(workspace)?;
-    let rows = store.api_keys().map_err(WorkspaceFailure::from)?;
+    let rings = Keyrings::open(workspace)?;
+    let rows = rings.rows()?;
     let key = named(&rows, which)?;
-    let revoked = store.revoke_api_key(&key.id, &now()).map_err(WorkspaceFailure::from)?;
-    if revoked { Ok(key.id.clone()) } else { Err(KeyFailure::Unknown(shown(which))) }
+    let now = now();
+    if rings.each(|store| store.revoke_api_key(&key.id, &now))?.contains(&true) {
+        Ok(key.id.clone())
+    } else {
+        Err(KeyFailure::Unknown(shown(which)))
+    }
 }
 
 fn generate(name: &str, created: Timestamp) -> Result<NewApiKey, KeyFailure> {
@@ -338,20 +350,56 @@ fn known_scopes(workspace: &Workspace) -> Result<Vec<String>, KeyFailure> {
     Ok(named.chain(accesses.iter().map(|access| format!("{EVERY_COLLECTION}:{}", access.as_str()))).collect())
 }
 
-fn database(workspace: &Workspace) -> Result<Store, KeyFailure> {
-    if workspace.database_file().exists() { Ok(workspace.open_database()?) } else { Err(KeyFailure::NoDatabase) }
-}
+/// Where the keys of a workspace are: in every database from which one of its APIs is served. A key is made, rotated and revoked in
+/// all of them, so that it is good for the whole workspace.
+struct Keyrings(Vec<(Database, Store)>);
 
-/// The database, once it has a place for all that a new key knows.
-fn current_database(workspace: &Workspace) -> Result<Store, KeyFailure> {
-    let store = database(workspace)?;
-    let wanted = plan::system::api_keys();
-    let tables = store.inspect().map_err(WorkspaceFailure::from)?;
-    let found = tables.iter().find(|table| table.name == wanted.name.as_str());
-    let is_there = |name: &str| found.is_some_and(|table| table.columns.iter().any(|column| column.name == name));
-    if wanted.columns.iter().all(|column| is_there(column.name.as_str())) {
-        Ok(store)
-    } else {
-        Err(KeyFailure::OldDatabase)
+impl Keyrings {
+    fn open(workspace: &Workspace) -> Result<Self, KeyFailure> {
+        let mut opened = Opened::default();
+        for task_id in workspace.task_ids()? {
+            let active = workspace.active_plan(&task_id)?;
+            if let Some(plan) = active.as_ref().and_then(|active| active.plan.api()) {
+                opened.store(workspace, &plan.database).map_err(KeyFailure::Database)?;
+            }
+        }
+        let rings = opened.into_all();
+        if rings.is_empty() { Err(KeyFailure::NoDatabase) } else { Ok(Self(rings)) }
+    }
+
+    /// The same, once each has a place for all that a new key knows.
+    fn current(workspace: &Workspace) -> Result<Self, KeyFailure> {
+        let rings = Self::open(workspace)?;
+        let wanted = plan::system::api_keys();
+        let is_current = |tables: Vec<ObservedTable>| {
+            let found = tables.into_iter().find(|table| table.name == wanted.name.as_str());
+            let is_there = |name: &str| found.iter().flat_map(|table| &table.columns).any(|column| column.name == name);
+            wanted.columns.iter().all(|column| is_there(column.name.as_str()))
+        };
+        match rings.each(Store::inspect)?.into_iter().all(is_current) {
+            true => Ok(rings),
+            false => Err(KeyFailure::OldDatabase),
+        }
+    }
+
+    /// Has each do something, in an order that is always the same.
+    fn each<T>(&self, mut work: impl FnMut(&Store) -> Result<T, StoreError>) -> Result<Vec<T>, KeyFailure> {
+        let failed = |database: &Database, error| {
+            KeyFailure::Database(Box::new(Failure::database(&error, Path::new(&database.place()))))
+        };
+        self.0.iter().map(|(database, store)| work(store).map_err(|error| failed(database, error))).collect()
+    }
+
+    /// All keys, oldest first. One that several databases know is there once, with its last use.
+    fn rows(&self) -> Result<Vec<ApiKeyRow>, KeyFailure> {
+        let mut rows: Vec<ApiKeyRow> = Vec::new();
+        for row in self.each(Store::api_keys)?.into_iter().flatten() {
+            match rows.iter_mut().find(|known| known.id == row.id) {
+                Some(known) => known.last_used_at = known.last_used_at.take().max(row.last_used_at),
+                None => rows.push(row),
+            }
+        }
+        rows.sort_by(|left, right| left.id.cmp(&right.id));
+        Ok(rows)
     }
 }

@@ -2,10 +2,12 @@
 //! The order is in [`run::run_task`]; each step is done by the crate whose job it is.
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
 
+mod base;
 mod database;
 mod failure;
 mod instances;
 mod keys;
+mod knowledge;
 mod located;
 pub mod order;
 mod probe;

@@ -5,11 +5,12 @@ use crate::failure::Failure;
 use crate::instances;
 use crate::workspace::Workspace;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use plan::DatabasePlan;
 use plan::database::{Connection, LocationPart};
 use secrets::{SecretFailure, SecretName, SecretText, secret};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use store::Database;
+use store::{Database, Store};
 use vocab::Engine;
 use zeroize::Zeroizing;
 
@@ -56,6 +57,33 @@ pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connect
     Database::parse(engine, &text, |path| workspace.root().join(Path::new(path)))
         .map(Located::At)
         .map_err(|why| Box::new(Failure::no_location(engine, why)))
+}
+
+/// The databases that were opened, each once however many plans stand on it.
+#[derive(Default)]
+pub(crate) struct Opened(Vec<(Database, Store)>);
+
+impl Opened {
+    /// The database of a plan.
+    pub fn store(&mut self, workspace: &Workspace, plan: &DatabasePlan) -> Result<Store, Box<Failure>> {
+        instances::start(workspace, plan.engine, &plan.connection, &|_| ())?;
+        let database = match locate(workspace, plan.engine, &plan.connection)? {
+            Located::At(database) => database,
+            Located::Asks(failure) => return Err(failure),
+        };
+        if let Some((_, store)) = self.0.iter().find(|(known, _)| *known == database) {
+            return Ok(store.clone());
+        }
+        let failed = |error| Box::new(Failure::database(&error, Path::new(&database.place())));
+        let store = database.open().map_err(failed)?;
+        self.0.push((database, store.clone()));
+        Ok(store)
+    }
+
+    /// All that were opened.
+    pub fn into_all(self) -> Vec<(Database, Store)> {
+        self.0
+    }
 }
 
 /// A database on a server whose password this workspace has made.

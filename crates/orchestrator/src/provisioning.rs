@@ -8,10 +8,13 @@ use crate::response::Verification;
 use crate::run::{Progress, RunOptions, Stop, task_folder, write};
 use crate::workspace::Workspace;
 use plan::database::Connection;
-use plan::{DatabaseTaskPlan, Phase};
+use plan::{Phase, TaskPlan};
 use std::path::Path;
 use store::{Database, StoreError, Trouble};
-use vocab::Engine;
+use vocab::{Engine, TaskId};
+
+/// Describes the container, in the folder of the task whose database is in it.
+const COMPOSE_FILE: &str = "databases/compose.yaml";
 
 /// Whether there is a database to work on.
 pub(crate) enum Provisioned {
@@ -33,7 +36,7 @@ pub(crate) struct Ready {
 
 /// Has the plan's database ready.
 pub(crate) fn provision(
-    plan: &DatabaseTaskPlan,
+    plan: &TaskPlan,
     files: &emit::Files,
     options: &RunOptions,
     warnings: &mut Vec<String>,
@@ -41,7 +44,7 @@ pub(crate) fn provision(
 ) -> Result<Provisioned, Stop> {
     const PHASE: Phase = Phase::ProvisionDatabaseInstance;
     let workspace = &options.workspace;
-    let (engine, connection) = (plan.database.engine, &plan.database.connection);
+    let (engine, connection) = (plan.database().engine, &plan.database().connection);
     let asks = |failure, changed| Ok(Provisioned::Asks { failure, changed });
     let mut verification = Vec::new();
     let mut changed = false;
@@ -58,9 +61,11 @@ pub(crate) fn provision(
         Err(Unprovided::Failed(failure)) => return Err(failure.into()),
     }
     if let Connection::Container { name, port } = connection {
-        progress(Phase::CreateApiDocumentation, "writing files");
-        let folder = task_folder(&plan.task_id, options);
-        changed |= write(&folder, files, workspace, &plan.task_id, warnings)?;
+        let folder = task_folder(describing(plan), options);
+        if files.contains_key(COMPOSE_FILE) {
+            progress(Phase::CreateApiDocumentation, "writing files");
+            changed |= write(&folder, files, workspace, plan.task_id(), warnings)?;
+        }
         let password_file = instances::write_password(workspace, engine, name)?;
         if let Some(Err(StoreError::NotConnected(Trouble::Refused, _))) = tried(workspace, engine, connection)? {
             let command = start_command(&folder, &password_file);
@@ -84,6 +89,14 @@ pub(crate) fn provision(
     Ok(Provisioned::Ready(Ready { database, changed, verification }))
 }
 
+/// The task whose folder describes the container: the one that the database is of.
+fn describing(plan: &TaskPlan) -> &TaskId {
+    match plan {
+        TaskPlan::Database(plan) => &plan.task_id,
+        TaskPlan::Api(plan) => plan.base.as_ref().map_or(&plan.task_id, |base| &base.task_id),
+    }
+}
+
 fn tried(
     workspace: &Workspace,
     engine: Engine,
@@ -97,7 +110,7 @@ fn tried(
 
 /// What starts the container that the task's folder describes.
 fn start_command(folder: &Path, password_file: &Path) -> String {
-    let compose = folder.join("databases/compose.yaml");
+    let compose = folder.join(COMPOSE_FILE);
     let compose = std::path::absolute(&compose).unwrap_or(compose);
     format!(
         "DATABASE_PASSWORD_FILE={} docker compose --file {} up --detach --wait",

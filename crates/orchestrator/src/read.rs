@@ -22,7 +22,7 @@ pub struct Source {
     /// The text, as far as it is one.
     pub text: String,
     /// Why it is none.
-    problem: Option<Diagnostic>,
+    pub(crate) problem: Option<Diagnostic>,
 }
 
 /// A path that gives no text.
@@ -93,7 +93,7 @@ fn task_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read_source(name: &str, from: impl Read) -> io::Result<Source> {
+pub(crate) fn read_source(name: &str, from: impl Read) -> io::Result<Source> {
     let mut bytes = Vec::new();
     from.take(MAX_SOURCE_BYTES + 1).read_to_end(&mut bytes)?;
     let is_too_long = bytes.len() as u64 > MAX_SOURCE_BYTES;

@@ -2,16 +2,18 @@
 //! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
 //! run finishes the work.
 
+use crate::base::{Standing, standing};
 use crate::database;
 use crate::failure::Failure;
 use crate::instances;
+use crate::knowledge;
 use crate::located::{Located, locate};
+use crate::provisioning::{Provisioned, Ready, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::serving::{routes, running_server};
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
-use apply::{FileOutcome, migrate, remove_stale, write_files};
-use catalog::Catalog;
+use apply::{FileOutcome, remove_stale, write_files};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plan::database::Connection;
@@ -20,7 +22,7 @@ use plan::{Observed, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
 use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{Database, Seen, Store, StoreError, Trouble};
+use store::{Database, Seen, StoreError, Trouble};
 use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -59,6 +61,8 @@ pub struct Planned {
     pub plan: TaskPlan,
     /// SHA-256 of the task's content, lower-case hex.
     pub task_hash: String,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
 }
 
 /// Why a task did not even get a plan, or did not come through.
@@ -66,6 +70,8 @@ pub(crate) enum Stop {
     Invalid(Vec<Diagnostic>),
     Workspace(WorkspaceFailure),
     World(Box<Failure>),
+    /// Somebody must say something first.
+    Asks(Box<Failure>),
 }
 
 impl From<WorkspaceFailure> for Stop {
@@ -86,14 +92,15 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Plans a task without any effect.
+/// Plans a task without any effect. `earlier` are plans that were made before it by the same command.
 ///
 /// # Errors
 /// The response that says why there is no plan.
-pub fn plan_task(task: &Task, options: &RunOptions) -> Result<Planned, Box<Response>> {
-    make_plan(task, &options.workspace).map_err(|stop| {
+pub fn plan_task(task: &Task, options: &RunOptions, earlier: &[TaskPlan]) -> Result<Planned, Box<Response>> {
+    let workspace = &options.workspace;
+    identify(task, workspace).and_then(|task_id| make_plan(task, task_id, workspace, earlier)).map_err(|stop| {
         let id = task.task_id.as_ref().map(ToString::to_string);
-        Box::new(Response::failed(id, now(), failure(stop, &options.workspace)))
+        Box::new(stopped(id, stop))
     })
 }
 
@@ -103,9 +110,7 @@ pub async fn run_task(task: &Task, options: &RunOptions, progress: Progress<'_>)
     let started_at = now();
     let mut response = match attempt(task, options, progress).await {
         Ok(response) => response,
-        Err((id, stop)) => {
-            Response::failed(id.map(|id| id.to_string()), started_at.clone(), failure(stop, &options.workspace))
-        }
+        Err((id, stop)) => stopped(id.map(|id| id.to_string()), stop),
     };
     response.started_at = started_at;
     response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -151,8 +156,8 @@ async fn attempt(
 ) -> Result<Response, (Option<TaskId>, Stop)> {
     let workspace = &options.workspace;
     let given = task.task_id.clone();
-    let waiting = || progress(Phase::DesignApiArchitecture, "waiting for another run in this workspace");
-    let _lock = workspace.lock(waiting).map_err(|failure| (given.clone(), failure.into()))?;
+    let is_locked = || progress(Phase::DesignApiArchitecture, "waiting for another run in this workspace");
+    let _lock = workspace.lock(is_locked).map_err(|failure| (given.clone(), failure.into()))?;
 
     // Known from now on, whatever becomes of it: what depends on it waits.
     if let Some(task_id) = &given {
@@ -160,88 +165,122 @@ async fn attempt(
             .remember(task_id, &task.text, &sha256_hex(task.text.as_bytes()))
             .map_err(|failure| (given.clone(), failure.into()))?;
     }
-    let (engine, connection) = planner::database_of(task);
-    let ready = |doing: &str| progress(Phase::ProvisionDatabaseInstance, doing);
-    instances::start(workspace, engine, &connection, &ready).map_err(|failure| (given.clone(), failure.into()))?;
-    if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
-        must_be_private(task, &database).map_err(|failure| (given.clone(), failure.into()))?;
-        // A server that lets nobody in after that says so when it is looked at.
-        let _ = database.wait(&ready);
+    let task_id = identify(task, workspace).map_err(|stop| (given.clone(), stop))?;
+    let mut warnings = Vec::new();
+    match unmet_dependency(task, options, &mut warnings) {
+        Ok(None) => {}
+        Ok(Some(on)) => return Ok(waiting(&task_id, on, warnings)),
+        Err(stop) => return Err((Some(task_id), stop)),
     }
+    wake(task, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
     progress(Phase::DesignApiArchitecture, "planning");
-    let planned = make_plan(task, workspace).map_err(|stop| (given, stop))?;
-    let task_id = planned.plan.task_id().clone();
-    let Planned { plan, task_hash } = planned;
-    let carried_out = match plan {
-        TaskPlan::Database(plan) => database::carry_out(task, plan, task_hash, options, progress),
-        TaskPlan::Api(plan) => carry_out(task, *plan, task_hash, options, progress).await,
-    };
-    carried_out.map_err(|stop| (Some(task_id), stop))
+    let mut planned = make_plan(task, task_id.clone(), workspace, &[]).map_err(|stop| (given, stop))?;
+    planned.warnings.splice(0..0, warnings);
+    carry_out(task, planned, options, progress).await.map_err(|stop| (Some(task_id), stop))
+}
+
+/// Has the servers running that planning looks at, as far as they are the workspace's own, and waits for others that are starting.
+fn wake(task: &Task, workspace: &Workspace, progress: Progress<'_>) -> Result<(), Box<Failure>> {
+    let told = |doing: &str| progress(Phase::ProvisionDatabaseInstance, doing);
+    let own = planner::database_of(task, None);
+    for (engine, connection) in standing_places(task, workspace)?.iter().chain([&own]) {
+        instances::start(workspace, *engine, connection, &told)?;
+    }
+    let (engine, connection) = own;
+    if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
+        must_be_private(task, &database)?;
+        // A server that lets nobody in after that says so when it is looked at.
+        let _ = database.wait(&told);
+    }
+    Ok(())
+}
+
+/// Where an API of the workspace could stand.
+fn standing_places(task: &Task, workspace: &Workspace) -> Result<Vec<(Engine, Connection)>, Box<Failure>> {
+    match &task.specification {
+        Specification::SetupApi(_) => {}
+        Specification::ConfigureDatabase(_) | Specification::IntegrateService(_) => return Ok(Vec::new()),
+    }
+    let ids = workspace.task_ids().map_err(|failure| Failure::workspace(&failure))?;
+    let plans = ids.iter().filter_map(|id| workspace.active_plan(id).ok().flatten());
+    Ok(plans
+        .map(|persisted| (persisted.plan.database().engine, persisted.plan.database().connection.clone()))
+        .collect())
+}
+
+/// Outside of development nobody is given the chance to read along.
+fn must_be_private(task: &Task, database: &Database) -> Result<(), Failure> {
+    let Specification::ConfigureDatabase(config) = &task.specification else { return Ok(()) };
+    match config.environment == Environment::Development || database.is_private() {
+        true => Ok(()),
+        false => Err(Failure::in_the_clear(config.environment.as_str(), database.place())),
+    }
 }
 
 async fn carry_out(
     task: &Task,
-    plan: Plan,
-    task_hash: String,
+    planned: Planned,
     options: &RunOptions,
     progress: Progress<'_>,
 ) -> Result<Response, Stop> {
     let workspace = &options.workspace;
-    let task_id = &plan.task_id.clone();
-    let folder = task_folder(task_id, options);
-    let mut warnings = Vec::new();
-    if let Some(waiting_for) = unmet_dependency(task, options, &mut warnings)? {
-        return Ok(waiting(task_id, waiting_for, warnings));
-    }
-    check_routes(&plan, workspace)?;
-    let openapi = emit::openapi(&[&plan]);
-    let files = emit::files(&plan).map_err(|error| Failure::application(&error))?;
-
-    progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
-    let mut verification = verify::on_scratch(&plan, &openapi, &now()).await;
+    let Planned { plan, task_hash, mut warnings } = planned;
+    let task_id = plan.task_id().clone();
+    let files = files(&plan, workspace)?;
+    let Ready { database, changed: provisioned, mut verification } =
+        match provision(&plan, &files, options, &mut warnings, progress)? {
+            Provisioned::Ready(ready) => ready,
+            Provisioned::Asks { failure, changed } => {
+                let response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
+                return Ok(Response { status: Status::NeedsInput, changed, warnings, ..response });
+            }
+        };
+    let place = PathBuf::from(database.place());
+    verification.extend(prove(&plan, &database, &files, progress).await);
     if let Some(failed) = first_failure(&verification) {
         let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::unproved(failed));
         response.verification = verification;
         return Ok(response);
     }
 
-    let active = workspace.active_plan(task_id).ok().flatten();
+    let active = workspace.active_plan(&task_id).ok().flatten();
     let planner_version = planner::VERSION.to_owned();
-    let planned = TaskPlan::Api(Box::new(plan.clone()));
-    let persisted = PersistedPlan { format: FORMAT, planner_version, task_hash, plan: planned };
-    let plan = &plan;
-    workspace.remember(task_id, &task.text, &persisted.task_hash)?;
+    let persisted = PersistedPlan { format: FORMAT, planner_version, task_hash, plan };
+    workspace.remember(&task_id, &task.text, &persisted.task_hash)?;
     let is_new_plan = active.as_ref() != Some(&persisted);
-    let version = if is_new_plan { Some(workspace.persist(task_id, &persisted)?) } else { None };
+    let version = if is_new_plan { Some(workspace.persist(&task_id, &persisted)?) } else { None };
+    let plan = &persisted.plan;
 
     progress(Phase::CreateSchemaAndTables, "migrating the database");
-    let store = workspace.open_database()?;
-    let migrated = migrate(&store, task_id, &plan.database, &now())
-        .map_err(|error| Failure::migration(&error, &workspace.database_file()))?;
+    let mut migrated = Vec::new();
+    for (scope, migrations) in plan.migrations() {
+        let applied = database.migrate(scope.as_str(), migrations, &now());
+        migrated.extend(applied.map_err(|error| Failure::migration(&error, &place))?);
+    }
 
     progress(Phase::CreateApiDocumentation, "writing files");
-    let wrote = write(&folder, &files, workspace, task_id, &mut warnings)?;
+    let folder = task_folder(&task_id, options);
+    let wrote = write(&folder, &files, workspace, &task_id, &mut warnings)?;
 
     progress(Phase::ProvisionDatabaseInstance, "reading back what was made");
-    verification.extend(verify::on_live(plan, &store, &openapi).await);
-    verification.extend(verify::not_tried(plan));
+    let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &place))?;
+    verification.extend(read_back(plan, &database, &seen, &files).await);
     verification.sort_by_key(|check| check.phase);
     if let Some(failed) = first_failure(&verification) {
-        let failure = Failure::not_live(failed, &workspace.database_file());
+        let failure = Failure::not_live(failed, &place);
         let mut response = Response::failed(Some(task_id.to_string()), String::new(), failure);
         response.warnings = warnings;
         response.verification = verification;
         return Ok(response);
     }
     if let Some(version) = version {
-        workspace.activate(task_id, version)?;
+        workspace.activate(&task_id, version)?;
     }
-    let output = output(plan, options, &folder, &store, &verification);
     Ok(Response {
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
-        output: Some(output),
-        changed: is_new_plan || wrote || !migrated.is_empty(),
+        output: Some(output(plan, options, &database, seen.version, &verification)),
+        changed: provisioned || is_new_plan || wrote || !migrated.is_empty(),
         warnings,
         verification,
         files: files.keys().cloned().collect(),
@@ -251,17 +290,70 @@ async fn carry_out(
     })
 }
 
-fn make_plan(task: &Task, workspace: &Workspace) -> Result<Planned, Stop> {
-    let catalog =
-        Catalog::built_in().unwrap_or_else(|error| unreachable!("a test loads the built-in catalogue: {error}"));
-    let task_hash = sha256_hex(task.text.as_bytes());
-    let task_id = match &task.task_id {
-        Some(id) => id.clone(),
-        None => workspace.give_id(&task_hash, Timestamp::now().to_zoned(TimeZone::UTC).year())?,
-    };
-    let observed = observe(workspace, &task_id, planner::database_of(task))?;
+fn files(plan: &TaskPlan, workspace: &Workspace) -> Result<emit::Files, Stop> {
+    match plan {
+        TaskPlan::Database(plan) => Ok(emit::database_files(plan)),
+        TaskPlan::Api(plan) => {
+            check_routes(plan, workspace)?;
+            if !plan.database.engine.keeps_files() {
+                return Err(Failure::engine_not_served(plan.database.engine).into());
+            }
+            Ok(emit::files(plan).map_err(|error| Failure::application(&error))?)
+        }
+    }
+}
+
+/// Nothing but a scratch is written to.
+async fn prove(plan: &TaskPlan, database: &Database, files: &emit::Files, progress: Progress<'_>) -> Vec<Verification> {
+    match plan {
+        TaskPlan::Database(plan) => {
+            progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
+            database::on_scratch(&plan.database, database)
+        }
+        TaskPlan::Api(plan) => {
+            progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
+            verify::on_scratch(plan, openapi(files), &now()).await
+        }
+    }
+}
+
+/// Reads only. What cannot be tried here is named.
+async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &emit::Files) -> Vec<Verification> {
+    let differences = store::differences(plan.database(), &seen.tables);
+    let schema = "the schema was read back from the database";
+    let mut verification = vec![Verification::of(Phase::CreateSchemaAndTables, schema, &differences)];
+    match plan {
+        TaskPlan::Database(plan) => verification.extend(database::on_live(&plan.database)),
+        TaskPlan::Api(plan) => {
+            verification.extend(verify::on_live(plan, database, openapi(files)).await);
+            verification.extend(verify::not_tried(plan));
+        }
+    }
+    verification
+}
+
+fn openapi(files: &emit::Files) -> &str {
+    files.get("documentation/openapi.json").map_or("", String::as_str)
+}
+
+/// The task's own id, or the one that the workspace gives it.
+fn identify(task: &Task, workspace: &Workspace) -> Result<TaskId, Stop> {
+    match &task.task_id {
+        Some(id) => Ok(id.clone()),
+        None => {
+            let year = Timestamp::now().to_zoned(TimeZone::UTC).year();
+            Ok(workspace.give_id(&sha256_hex(task.text.as_bytes()), year)?)
+        }
+    }
+}
+
+fn make_plan(task: &Task, task_id: TaskId, workspace: &Workspace, earlier: &[TaskPlan]) -> Result<Planned, Stop> {
+    let catalog = knowledge::of(workspace)?;
+    let standing = standing(task, &task_id, workspace, earlier)?;
+    let warnings = standing.warning.iter().cloned().collect();
+    let observed = observe(workspace, &task_id, planner::database_of(task, standing.base.as_ref()), standing)?;
     let plan = planner::plan(task, &task_id, &catalog, &observed).map_err(Stop::Invalid)?;
-    Ok(Planned { plan, task_hash })
+    Ok(Planned { plan, task_hash: sha256_hex(task.text.as_bytes()), warnings })
 }
 
 /// What is there. A run that was stopped after it migrated left a database that no active plan describes: the newest
@@ -270,6 +362,7 @@ fn observe(
     workspace: &Workspace,
     task_id: &TaskId,
     (engine, connection): (Engine, Connection),
+    standing: Standing,
 ) -> Result<Observed, Stop> {
     let Seen { tables, applied, .. } = match locate(workspace, engine, &connection)? {
         Located::At(database) => match database.look(task_id.as_str()) {
@@ -287,18 +380,14 @@ fn observe(
         !migrations.is_empty() && migrations.iter().all(|migration| applied.contains(&migration.into()))
     };
     let applied_plan = workspace.persisted_plans(task_id)?.into_iter().find(is_applied);
-    // A plan that this program cannot read is planned anew from the task in hand.
-    let base = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten());
-    Ok(Observed { tables, active: base.map(|persisted| persisted.plan.database().clone()) })
-}
-
-/// Outside of development nobody is given the chance to read along.
-fn must_be_private(task: &Task, database: &Database) -> Result<(), Failure> {
-    let Specification::ConfigureDatabase(config) = &task.specification else { return Ok(()) };
-    match config.environment == Environment::Development || database.is_private() {
-        true => Ok(()),
-        false => Err(Failure::in_the_clear(config.environment.as_str(), database.place())),
-    }
+    // A plan that this program cannot read is planned anew from the task in hand, and one of another place says nothing of this one.
+    let is_here = |persisted: &PersistedPlan| {
+        let known = persisted.plan.database();
+        (known.engine, &known.connection) == (engine, &connection)
+    };
+    let known = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten().filter(is_here));
+    let active = known.map(|persisted| persisted.plan.database().clone());
+    Ok(Observed { tables, active, base: standing.base, chosen: standing.chosen })
 }
 
 fn is_container(connection: &Connection) -> bool {
@@ -313,7 +402,7 @@ fn is_container(connection: &Connection) -> bool {
 }
 
 /// A known dependency must be completed.
-pub(crate) fn unmet_dependency<'t>(
+fn unmet_dependency<'t>(
     task: &'t Task,
     options: &RunOptions,
     warnings: &mut Vec<String>,
@@ -335,7 +424,7 @@ pub(crate) fn unmet_dependency<'t>(
     Ok(None)
 }
 
-pub(crate) fn waiting(task_id: &TaskId, on: &TaskId, warnings: Vec<String>) -> Response {
+fn waiting(task_id: &TaskId, on: &TaskId, warnings: Vec<String>) -> Response {
     let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::waiting(on));
     response.status = Status::Waiting;
     response.warnings = warnings;
@@ -390,34 +479,49 @@ pub(crate) fn write(
     Ok(wrote || !removed.is_empty())
 }
 
-fn output(plan: &Plan, options: &RunOptions, folder: &Path, store: &Store, verification: &[Verification]) -> Output {
+fn output(
+    plan: &TaskPlan,
+    options: &RunOptions,
+    database: &Database,
+    database_version: String,
+    verification: &[Verification],
+) -> Output {
     let passed = |phase: Phase| {
         let mut checks = verification.iter().filter(|check| check.phase == phase).peekable();
         checks.peek().is_some() && checks.all(|check| check.outcome == CheckOutcome::Passed)
     };
-    let missing: Vec<&'static str> = [
+    let of_api = [
         (Phase::SetupAuthenticationMiddleware, "authentication and limits that were tried"),
         (Phase::ImplementEndpointLogic, "a try of the Node.js application"),
+    ];
+    let of_database = [
         (Phase::SetupUserPermissions, "database roles with least privilege"),
         (Phase::ConfigureBackupProcedures, "a backup that was restored"),
-    ]
-    .into_iter()
-    .filter_map(|(phase, what)| (!passed(phase)).then_some(what))
-    .collect();
-    let (serving, address) = serving_state(plan, options);
+    ];
+    let of_api = if plan.api().is_some() { &of_api[..] } else { &[] };
+    let missing: Vec<&'static str> =
+        of_api.iter().chain(&of_database).filter_map(|(phase, what)| (!passed(*phase)).then_some(*what)).collect();
+    let (serving, endpoints) = match plan.api() {
+        None => (None, Vec::new()),
+        Some(plan) => {
+            let (serving, address) = serving_state(plan, options);
+            (Some(serving), urls(plan, &address))
+        }
+    };
+    let folder = task_folder(plan.task_id(), options);
     Output {
         format: "integration",
-        location: format!("{}/", std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display()),
-        endpoints: urls(plan, &address),
-        serving: Some(serving),
+        location: format!("{}/", std::path::absolute(&folder).unwrap_or(folder).display()),
+        endpoints,
+        serving,
         database: DatabaseState {
-            host: "embedded".to_owned(),
-            name: options.workspace.database_file().display().to_string(),
+            host: database.host(),
+            name: database.name(),
             status: if passed(Phase::ProvisionDatabaseInstance) { "connected" } else { "not_connected" },
         },
         metadata: Metadata {
-            api_version: Some(plan.api.version.clone()),
-            database_version: store.version(),
+            api_version: plan.api().map(|plan| plan.api.version.clone()),
+            database_version,
             security_level: if missing.is_empty() { "production_ready" } else { "development" },
             security_missing: missing,
             monitoring_enabled: passed(Phase::ConfigureMonitoringAndAlerts),
@@ -464,16 +568,19 @@ fn serving_state(plan: &Plan, options: &RunOptions) -> (ServingState, String) {
     }
 }
 
-pub(crate) fn first_failure(verification: &[Verification]) -> Option<&Verification> {
+fn first_failure(verification: &[Verification]) -> Option<&Verification> {
     verification.iter().find(|check| check.outcome == CheckOutcome::Failed)
 }
 
-fn failure(stop: Stop, workspace: &Workspace) -> Failure {
-    match stop {
-        Stop::Invalid(diagnostics) => Failure::invalid(diagnostics),
-        Stop::Workspace(failure) => Failure::workspace(&failure, &workspace.database_file()),
-        Stop::World(failure) => *failure,
-    }
+/// The response to a task that came no further.
+fn stopped(task_id: Option<String>, stop: Stop) -> Response {
+    let (status, failure) = match stop {
+        Stop::Invalid(diagnostics) => (Status::Failed, Failure::invalid(diagnostics)),
+        Stop::Workspace(failure) => (Status::Failed, Failure::workspace(&failure)),
+        Stop::World(failure) => (Status::Failed, *failure),
+        Stop::Asks(failure) => (Status::NeedsInput, *failure),
+    };
+    Response { status, ..Response::failed(task_id, now(), failure) }
 }
 
 /// UTC with milliseconds.

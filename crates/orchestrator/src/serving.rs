@@ -1,7 +1,9 @@
 //! Serving the workspace: every active plan behind one listener.
 
+use crate::failure::Failure;
+use crate::located::Opened;
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
-use plan::{PersistedPlan, Plan, TaskPlan};
+use plan::Plan;
 use serve::{Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin, listen};
 use std::future::Future;
 use std::io::{Read as _, Write as _};
@@ -21,7 +23,7 @@ const ALIVE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Serving {
     listener: TcpListener,
     service: Service,
-    store: Store,
+    opened: Opened,
     workspace: Workspace,
     /// Where it listens.
     pub address: SocketAddr,
@@ -36,6 +38,9 @@ pub enum ServeFailure {
     /// The workspace cannot be used.
     #[error(transparent)]
     Workspace(#[from] WorkspaceFailure),
+    /// A database of it cannot be opened.
+    #[error("{}", .0.with_hint())]
+    Database(Box<Failure>),
     /// Nothing was completed.
     #[error("this workspace has no completed API: run a task first")]
     Nothing,
@@ -73,19 +78,19 @@ impl Serving {
     /// # Errors
     /// [`ServeFailure`] when there is nothing to serve, or no way to.
     pub async fn bind(workspace: &Workspace, address: &str, origins: &str) -> Result<Self, ServeFailure> {
-        let active = ActivePlans::load(workspace)?;
-        let store = workspace.open_database()?;
+        let mut opened = Opened::default();
+        let active = ActivePlans::load(workspace, &mut opened)?;
         let origins = Origins::parse(origins)?;
         let folder = workspace.counts_folder();
         let counts = Counts::open(&folder).map_err(|source| ServeFailure::Counts { folder, source })?;
         let settings = Settings { origins, counts: Some(Arc::new(counts)) };
-        let service = Service::with_settings(&active.served(&store), active.openapi(), settings)?;
+        let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
         let failure = |source| ServeFailure::Address { address: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(failure)?;
         let bound = listener.local_addr().map_err(failure)?;
         let routes = active.routes();
         let workspace = workspace.clone();
-        Ok(Self { listener, service, store, workspace, address: bound, routes, plans: active.versions })
+        Ok(Self { listener, service, opened, workspace, address: bound, routes, plans: active.versions })
     }
 
     /// Serves until `end` is done, then finishes what is under way. A plan that becomes active meanwhile is served from the next
@@ -93,7 +98,7 @@ impl Serving {
     ///
     /// # Errors
     /// [`ServeFailure`] when the workspace cannot be told who serves it.
-    pub async fn run(self, end: impl Future<Output = ()>) -> Result<(), ServeFailure> {
+    pub async fn run(mut self, end: impl Future<Output = ()>) -> Result<(), ServeFailure> {
         let mut server = RunningServer { address: self.address.to_string(), plans: self.plans };
         self.workspace.announce_server(&server)?;
         let current: Current = Arc::new(Arc::new(self.service).into());
@@ -111,7 +116,7 @@ impl Serving {
             if found.is_empty() || found == server.plans || found == refused {
                 continue;
             }
-            match successor(&current.load(), &self.workspace, &self.store) {
+            match successor(&current.load(), &self.workspace, &mut self.opened) {
                 Ok((plans, service)) => {
                     tracing::info!(plans = plans.len(), "serving what became active");
                     current.store(Arc::new(service));
@@ -133,25 +138,29 @@ impl Serving {
 fn successor(
     current: &Service,
     workspace: &Workspace,
-    store: &Store,
+    opened: &mut Opened,
 ) -> Result<(Vec<(TaskId, String)>, Service), ServeFailure> {
-    let active = ActivePlans::load(workspace)?;
-    let service = current.succeeded_by(&active.served(store), active.openapi())?;
+    let active = ActivePlans::load(workspace, opened)?;
+    let service = current.succeeded_by(&active.served(), active.openapi())?;
     Ok((active.versions, service))
 }
 
-/// The active plans of a workspace with their numbers.
+/// The active plans of a workspace with their databases, and their numbers.
 struct ActivePlans {
-    plans: Vec<Plan>,
+    plans: Vec<(Plan, Store)>,
     versions: Vec<(TaskId, String)>,
 }
 
 impl ActivePlans {
-    fn load(workspace: &Workspace) -> Result<Self, ServeFailure> {
+    fn load(workspace: &Workspace, opened: &mut Opened) -> Result<Self, ServeFailure> {
         let mut plans = Vec::new();
         let versions = versions(workspace)?;
         for (task_id, _) in &versions {
-            plans.extend(workspace.active_plan(task_id)?.and_then(api));
+            let Some(plan) = workspace.active_plan(task_id)?.and_then(|active| active.plan.into_api()) else {
+                continue;
+            };
+            let store = opened.store(workspace, &plan.database).map_err(ServeFailure::Database)?;
+            plans.push((plan, store));
         }
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
@@ -159,26 +168,18 @@ impl ActivePlans {
         Ok(Self { plans, versions })
     }
 
-    fn served(&self, store: &Store) -> Vec<Served<'_>> {
-        self.plans.iter().map(|plan| Served { plan, store: store.clone() }).collect()
+    fn served(&self) -> Vec<Served<'_>> {
+        self.plans.iter().map(|(plan, store)| Served { plan, store: store.clone() }).collect()
     }
 
     fn openapi(&self) -> String {
-        emit::openapi(&self.plans.iter().collect::<Vec<_>>())
+        emit::openapi(&self.plans.iter().map(|(plan, _)| plan).collect::<Vec<_>>())
     }
 
     fn routes(&self) -> Vec<String> {
-        let mut routes: Vec<String> = self.plans.iter().flat_map(routes).collect();
+        let mut routes: Vec<String> = self.plans.iter().flat_map(|(plan, _)| routes(plan)).collect();
         routes.sort();
         routes
-    }
-}
-
-/// The API of a plan; databases are not served.
-fn api(persisted: PersistedPlan) -> Option<Plan> {
-    match persisted.plan {
-        TaskPlan::Api(plan) => Some(*plan),
-        TaskPlan::Database(_) => None,
     }
 }
 
@@ -188,7 +189,9 @@ fn versions(workspace: &Workspace) -> Result<Vec<(TaskId, String)>, WorkspaceFai
     for task_id in workspace.task_ids()? {
         let Some(version) = workspace.active_version(&task_id)? else { continue };
         // What cannot be read is reported when it is loaded.
-        let is_api = workspace.active_plan(&task_id).map_or(true, |active| active.and_then(api).is_some());
+        let is_api = workspace
+            .active_plan(&task_id)
+            .map_or(true, |active| active.is_some_and(|active| active.plan.api().is_some()));
         if is_api {
             versions.push((task_id, version));
         }

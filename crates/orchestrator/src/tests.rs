@@ -30,7 +30,7 @@ fn planned() -> Plan {
         listen: String::new(),
         unknown_dependencies: UnknownDependencies::TakenToBeDone,
     };
-    plan_task(&spec::parse("-", TASK).tasks[0], &options).unwrap().plan.api().expect("an API").clone()
+    plan_task(&spec::parse("-", TASK).tasks[0], &options, &[]).unwrap().plan.api().expect("an API").clone()
 }
 
 /// How the proof of a plan fails; `None` when it does not.
@@ -118,16 +118,14 @@ fn every_failure() -> Vec<Failure> {
         Response::invalid(spec::parse("-", "task_type: setup_apy").diagnostics).error.unwrap(),
         Failure::waiting(&other),
         Failure::route_taken("POST /api/contact", &other),
-        Failure::workspace(
-            &WorkspaceFailure::Damaged { path: "a/.producer/tasks/x/end.json".into(), why: "no JSON".to_owned() },
-            database,
-        ),
+        Failure::rows_elsewhere(3, "the embedded database", None),
+        Failure::workspace(&WorkspaceFailure::Damaged {
+            path: "a/.producer/tasks/x/end.json".into(),
+            why: "no JSON".to_owned(),
+        }),
     ];
     for kind in file_errors {
-        all.push(Failure::workspace(
-            &WorkspaceFailure::File { path: "a/.producer/lock".into(), source: kind.into() },
-            database,
-        ));
+        all.push(Failure::workspace(&WorkspaceFailure::File { path: "a/.producer/lock".into(), source: kind.into() }));
         for path in ["out/documentation/openapi.json", "out/README.md", "out/apis/x-api/middleware.js", "out/server.js"]
         {
             all.push(Failure::file(&FileFailure { path: path.into(), source: kind.into() }, Path::new("out")));
@@ -136,7 +134,6 @@ fn every_failure() -> Vec<Failure> {
     for error in store_errors() {
         all.push(Failure::database(&error, database));
         all.push(Failure::migration(&error, database));
-        all.push(Failure::workspace(&WorkspaceFailure::Store(error), database));
     }
     for phase in [Phase::ImplementEndpointLogic, Phase::ConfigureMonitoringAndAlerts, Phase::ConfigureBackupProcedures]
     {

@@ -8,7 +8,7 @@ use plan::query::{OnConflict, Write};
 use plan::{Item, Phase, Plan, Step, Trigger};
 use serve::{NewApiKey, Served, Service, try_case};
 use std::collections::BTreeMap;
-use store::{ApiKeyRow, Location, Store};
+use store::{ApiKeyRow, Database, Location, Store};
 
 /// What every verification that cannot be made fails with.
 type Broken = String;
@@ -23,9 +23,10 @@ pub(crate) async fn on_scratch(plan: &Plan, openapi: &str, now: &str) -> Vec<Ver
 
 async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verification>, Broken> {
     let store = Store::open(&Location::Memory).map_err(broken)?;
-    let made = match store.migrate(plan.task_id.as_str(), &plan.database.migrations, now) {
-        Ok(_) => store.differences(&plan.database).map_err(broken)?,
-        Err(error) => vec![error.to_string()],
+    let mut migrated = plan.migrations().map(|(scope, migrations)| store.migrate(scope.as_str(), migrations, now));
+    let made = match migrated.find_map(Result::err) {
+        None => store.differences(&plan.database).map_err(broken)?,
+        Some(error) => vec![error.to_string()],
     };
     let schema = "the statements make the schema on an empty database";
     let mut verifications = vec![Verification::of(Phase::CreateSchemaAndTables, schema, &made)];
@@ -56,26 +57,15 @@ async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verifi
     Ok(verifications)
 }
 
-/// Reads only: the database that is there answers, holds the schema, and the API over it is alive.
-pub(crate) async fn on_live(plan: &Plan, store: &Store, openapi: &str) -> Vec<Verification> {
-    let mut verifications = Vec::new();
-    let schema = store.differences(&plan.database).unwrap_or_else(|error| vec![error.to_string()]);
-    verifications.push(Verification::of(
-        Phase::CreateSchemaAndTables,
-        "the schema was read back from the database",
-        &schema,
-    ));
-    let service = match service(plan, store, openapi) {
+/// Reads only: the database that is there answers, and the API over it is alive.
+pub(crate) async fn on_live(plan: &Plan, database: &Database, openapi: &str) -> Vec<Verification> {
+    let service = match database.open().map_err(broken).and_then(|store| service(plan, &store, openapi)) {
         Ok(service) => service,
         Err(why) => {
-            verifications.push(Verification::of(
-                Phase::ImplementEndpointLogic,
-                "the API over the database is alive",
-                &[why],
-            ));
-            return verifications;
+            return vec![Verification::of(Phase::ImplementEndpointLogic, "the API over the database is alive", &[why])];
         }
     };
+    let mut verifications = Vec::new();
     let no_keys = CaseKeys { good: String::new(), expired: String::new(), powerless: String::new() };
     for (phase, check, path, body) in [
         (Phase::ImplementEndpointLogic, "the API over the database is alive", "/healthz", r#"{"status":"ok"}"#),

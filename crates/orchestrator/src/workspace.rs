@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use store::{Location, Store, StoreError};
 use vocab::TaskId;
 
 /// A workspace. Cheap to clone; holds no lock.
@@ -39,11 +38,6 @@ pub enum WorkspaceFailure {
         /// What is wrong.
         why: String,
     },
-    /// Its database cannot be used.
-    #[error(
-        "`.producer/data/embedded.sqlite`: {0}; see that it is a SQLite database that this user may read and write"
-    )]
-    Store(#[from] StoreError),
 }
 
 /// What the workspace remembers of a task between runs.
@@ -139,17 +133,6 @@ impl Workspace {
     #[must_use]
     pub fn secrets(&self) -> SecretStore {
         SecretStore::new(&self.state())
-    }
-
-    /// Opens the embedded database, making it when it is not there.
-    ///
-    /// # Errors
-    /// When the folder or the file cannot be made or opened.
-    pub fn open_database(&self) -> Result<Store, WorkspaceFailure> {
-        let path = self.database_file();
-        let folder = path.parent().unwrap_or(&path);
-        fs::create_dir_all(folder).map_err(|source| WorkspaceFailure::File { path: folder.to_owned(), source })?;
-        Ok(Store::open(&Location::File(path))?)
     }
 
     /// Waits until no other run changes the workspace. `waiting` is called when there is one.

@@ -3,7 +3,9 @@
 mod observed;
 mod rules;
 
-pub use observed::{Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable};
+pub use observed::{
+    Base, Chosen, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable,
+};
 pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
 
 use serde::{Deserialize, Serialize};

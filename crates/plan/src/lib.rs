@@ -17,7 +17,7 @@ pub mod system;
 pub mod value;
 
 pub use api::{ApiPlan, Cache, Endpoint, EventDeclaration, RateLimitPolicy};
-pub use database::{DatabasePlan, Migration, Observed, Statement, Table};
+pub use database::{Base, DatabasePlan, Migration, Observed, Statement, Table};
 pub use decision::{Decision, Phase};
 pub use http_case::HttpCase;
 pub use persisted::PersistedPlan;
@@ -69,6 +69,24 @@ impl TaskPlan {
         }
     }
 
+    /// The API alone, where the task has one.
+    #[must_use]
+    pub fn into_api(self) -> Option<Plan> {
+        match self {
+            Self::Api(plan) => Some(*plan),
+            Self::Database(_) => None,
+        }
+    }
+
+    /// The migrations that make the database, with the task that each belongs to, in the order in which they are applied.
+    #[must_use]
+    pub fn migrations(&self) -> Vec<(&TaskId, &[Migration])> {
+        match self {
+            Self::Api(plan) => plan.migrations().collect(),
+            Self::Database(plan) => vec![(&plan.task_id, &plan.database.migrations[..])],
+        }
+    }
+
     /// The API, where the task has one.
     #[must_use]
     pub fn api(&self) -> Option<&Plan> {
@@ -92,6 +110,14 @@ pub struct DatabaseTaskPlan {
     pub decisions: Vec<Decision>,
 }
 
+impl Plan {
+    /// The migrations that make the database, with the task that each belongs to, in the order in which they are applied.
+    pub fn migrations(&self) -> impl Iterator<Item = (&TaskId, &[Migration])> {
+        let base = self.base.iter().map(|base| (&base.task_id, &base.database.migrations[..]));
+        base.chain([(&self.task_id, &self.database.migrations[..])])
+    }
+}
+
 /// An API with the database it stands on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -99,8 +125,11 @@ pub struct Plan {
     pub task_id: TaskId,
     /// The API to serve.
     pub api: ApiPlan,
-    /// The database it stands on.
+    /// The database it stands on, with the tables that it works on.
     pub database: DatabasePlan,
+    /// The task that made the database; none where it is the workspace's own. Its migrations come before those of the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
     /// What was decided and why, in the order of the phases.
     pub decisions: Vec<Decision>,
     /// Requests that prove the API, sent to it over an empty scratch database.

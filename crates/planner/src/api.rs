@@ -7,7 +7,7 @@ use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, is_version, target};
 use crate::overrides;
 use crate::subject::Known;
-use catalog::Catalog;
+use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, RowsFormat, Scheme, Trigger};
 use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, system};
@@ -110,7 +110,7 @@ impl Designer<'_> {
         let inferred =
             infer(endpoint, requirements, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
         let resolved = entity::resolve(endpoint, &inferred, known).map_err(|problems| self.refuse(problems)).ok()?;
-        self.problems.extend(lacking(endpoint, &inferred, &resolved));
+        self.problems.extend(lacking(endpoint, &inferred, &resolved).or_else(|| secret_required(endpoint, &resolved)));
         let by = self.limit_key(endpoint, requirements, scheme)?;
         if self.problems.len() > problems_before {
             return None;
@@ -316,6 +316,17 @@ impl Designer<'_> {
 
     /// Once for each entity.
     fn decide_fields(&mut self, resolved: &Resolved) {
+        if let Some(file) = &resolved.entity.file {
+            let subject = format!("entity `{}`", resolved.entity.entity);
+            let reason = match self.catalog.is_built_in(&resolved.entity.entity) {
+                true => "a file of the workspace; the catalogue's own entity of that name gives way",
+                false => "a file of the workspace",
+            };
+            if !self.decisions.iter().any(|decision| decision.subject == subject) {
+                let decision = format!("as `{file}` says");
+                self.decide(Phase::CreateSchemaAndTables, &subject, decision, reason.to_owned());
+            }
+        }
         for (name, decision, reason) in &resolved.decided {
             let subject = format!("field `{}.{name}`", resolved.entity.table);
             if !self.decisions.iter().any(|decision| decision.subject == subject) {
@@ -476,6 +487,19 @@ fn lacking(endpoint: &spec::Endpoint, inferred: &Inferred, resolved: &Resolved) 
         Diagnostic::error(codes::BEHAVIOR_DOES_NOT_FIT, message, place)
             .with_help("leave `entity` out, and the behaviour brings its own"),
     )
+}
+
+/// A new record that would need a secret: no request may bring one.
+fn secret_required(endpoint: &spec::Endpoint, resolved: &Resolved) -> Option<Diagnostic> {
+    let is_needed = |field: &&Field| field.sensitivity == Sensitivity::Secret && field.presence == Presence::Required;
+    let field = resolved.entity.fields.iter().find(is_needed).filter(|_| endpoint.method == spec::Method::Post)?;
+    let message = format!(
+        "a new {} needs `{}`, which is a secret and never taken from a request",
+        resolved.entity.entity, field.name
+    );
+    Some(Diagnostic::error(codes::SECRET_FIELD, message, &endpoint.place).with_help(
+        "let whatever makes the secret make the record, and leave this endpoint out; or make the field optional",
+    ))
 }
 
 fn subject_of(endpoint: &spec::Endpoint) -> String {

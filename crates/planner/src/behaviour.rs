@@ -15,6 +15,7 @@ mod record_update;
 use crate::intent::target;
 use crate::table::{self, column_name};
 use catalog::{Entity, Field, PathKind};
+use plan::database::{Column, Sensitivity};
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, Shape, ShapeField};
@@ -350,9 +351,16 @@ impl Given<'_> {
         self.parent.is_some_and(|parent| parent.field.as_str() == field)
     }
 
-    /// The fields that a request says. What a record belongs to is said by its path.
+    /// The fields that a request says. What a record belongs to is said by its path; a secret is said to no API.
     fn own_fields(&self) -> impl Iterator<Item = &Field> {
-        self.asked.iter().filter(|field| !self.is_parent(field.name.as_str()))
+        self.asked
+            .iter()
+            .filter(|field| !self.is_parent(field.name.as_str()) && field.sensitivity != catalog::Sensitivity::Secret)
+    }
+
+    /// The columns that an API has to do with: all but secrets.
+    fn columns(&self) -> impl Iterator<Item = Column> {
+        self.table().columns.into_iter().filter(|column| column.sensitivity != Sensitivity::Secret)
     }
 
     /// A new record is stored and told of, in one transaction with its answer.
@@ -375,8 +383,7 @@ impl Given<'_> {
 
     /// The new row: id, the fields of the request, the times, the first version.
     fn row(&self) -> Vec<(ColumnName, Value)> {
-        let columns = self.table().columns.into_iter();
-        columns.map(|column| (column.name.clone(), self.new_value(column.name.as_str()))).collect()
+        self.columns().map(|column| (column.name.clone(), self.new_value(column.name.as_str()))).collect()
     }
 
     fn new_value(&self, name: &str) -> Value {
@@ -407,7 +414,7 @@ impl Given<'_> {
     }
 
     fn columns_as_fields(&self, wanted: impl Fn(&str) -> bool) -> Vec<(FieldName, FieldType)> {
-        let columns = self.table().columns.into_iter().filter(|column| wanted(column.name.as_str()));
+        let columns = self.columns().filter(|column| wanted(column.name.as_str()));
         columns.map(|column| (field_name(column.name.as_str()), column.field_type.clone())).collect()
     }
 

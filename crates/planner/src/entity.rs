@@ -59,6 +59,7 @@ fn nothing(name: &str) -> Entity {
         also: Vec::new(),
         unique: Vec::new(),
         fields: Vec::new(),
+        file: None,
     }
 }
 
@@ -143,6 +144,10 @@ fn extended(known: &Entity, stated: &[&FieldRule], catalog: &Catalog) -> Result<
     let mut problems = Vec::new();
     for rule in stated {
         if let Some(field) = asked.iter_mut().find(|field| field.name == rule.name.value) {
+            if field.sensitivity == Sensitivity::Secret {
+                problems.push(secret(rule));
+                continue;
+            }
             match narrowed(field, rule) {
                 Ok(narrower) if narrower != *field => {
                     decided.push((field.name.clone(), described(&narrower), "the task says so".to_owned()));
@@ -169,11 +174,7 @@ fn extended(known: &Entity, stated: &[&FieldRule], catalog: &Catalog) -> Result<
 /// Fields that a task cannot have: those the server keeps, and those that must not be kept as they come.
 fn refuse(rule: &FieldRule, catalog: &Catalog) -> Result<(), Vec<Diagnostic>> {
     if catalog.is_secret(&rule.name.value) {
-        let message = format!("`{}` would be stored and shown as it comes", rule.name.value);
-        return Err(vec![
-            Diagnostic::error(SECRET_FIELD, message, &rule.name.place)
-                .with_help("leave it out: secrets need a behaviour that hashes them or never keeps them"),
-        ]);
+        return Err(vec![secret(rule)]);
     }
     if !OWN_COLUMNS.contains(&rule.name.value.as_str()) {
         return Ok(());
@@ -182,6 +183,12 @@ fn refuse(rule: &FieldRule, catalog: &Catalog) -> Result<(), Vec<Diagnostic>> {
     Err(vec![
         Diagnostic::error(OVERRIDE_NOT_BUILT, message, &rule.name.place).with_help("leave it out of `validation`"),
     ])
+}
+
+fn secret(rule: &FieldRule) -> Diagnostic {
+    let message = format!("`{}` would be stored and shown as it comes", rule.name.value);
+    Diagnostic::error(SECRET_FIELD, message, &rule.name.place)
+        .with_help("leave it out: secrets need a behaviour that hashes them or never keeps them")
 }
 
 fn made_of_fields(
@@ -216,7 +223,7 @@ fn made_of_fields(
     let asked = fields.clone();
     let is_there = |unique: &&Vec<FieldName>| unique.iter().all(|name| asked.iter().any(|field| field.name == *name));
     let unique = known.map_or_else(Vec::new, |known| known.unique.iter().filter(is_there).cloned().collect());
-    let entity = Entity { entity, table, comment, also: Vec::new(), unique, fields };
+    let entity = Entity { entity, table, comment, also: Vec::new(), unique, fields, file: None };
     Ok(Resolved { entity, asked, decided })
 }
 

@@ -2,6 +2,7 @@
 //! Pure: the same input gives the same plan, every decision carries its reason.
 
 mod api;
+mod base;
 mod behaviour;
 mod body_size;
 mod cases;
@@ -20,8 +21,8 @@ mod tests;
 pub use codes::ALL_CODES;
 
 use catalog::Catalog;
-use plan::database::Connection;
-use plan::{Decision, Observed, Phase, Plan, TaskPlan};
+use plan::database::{Base, Connection};
+use plan::{Observed, Plan, TaskPlan};
 use spec::{Specification, Task};
 use vocab::{Diagnostic, Engine, TaskId};
 
@@ -46,29 +47,37 @@ pub fn plan(
         Specification::IntegrateService(_) => return Err(vec![not_built(task, "integrate_service")]),
     };
     let designed = api::design(requirements, catalog)?;
-    let target = schema::Target { engine: Engine::Sqlite, connection: Connection::Embedded };
-    let database = schema::design(&designed.tables, target, observed, &requirements.place)?;
-    let cases = cases::for_api(&designed.api, &database.tables);
+    let base = observed.base.as_ref();
+    let (engine, connection) = standing_on(base);
+    let base::Divided { own, shared } = base::divide(designed.tables, base);
+    schema::check_drift(engine, &shared, observed, &requirements.place)?;
+    let target = schema::Target { engine, connection };
+    let mut database = schema::design(&own, target, observed, &requirements.place)?;
     let mut decisions = designed.decisions;
-    decisions.push(Decision {
-        phase: Phase::ProvisionDatabaseInstance,
-        subject: "database".to_owned(),
-        decision: "the embedded SQLite database of the workspace".to_owned(),
-        reason: "no database task and no connection was given".to_owned(),
-    });
-    decisions.extend(schema::decisions(&database.tables));
+    decisions.extend(base::decisions(observed, &shared));
+    decisions.extend(schema::decisions(&own));
     decisions.sort_by_key(|decision| decision.phase);
-    let plan = Plan { task_id: task_id.clone(), api: designed.api, database, decisions, cases };
+    database.tables.extend(shared);
+    let cases = cases::for_api(&designed.api, &database.tables);
+    let base = base.cloned();
+    let plan = Plan { task_id: task_id.clone(), api: designed.api, database, base, decisions, cases };
     Ok(TaskPlan::Api(Box::new(plan)))
 }
 
-/// The database a task is about, before anything is planned: whoever plans must have looked at it.
+/// The database a task is about, before anything is planned: whoever plans must have looked at it. `base` is the database task
+/// that an API stands on.
 #[must_use]
-pub fn database_of(task: &Task) -> (Engine, Connection) {
+pub fn database_of(task: &Task, base: Option<&Base>) -> (Engine, Connection) {
     match &task.specification {
         Specification::ConfigureDatabase(config) => database::place(config),
-        Specification::SetupApi(_) | Specification::IntegrateService(_) => (Engine::Sqlite, Connection::Embedded),
+        Specification::SetupApi(_) | Specification::IntegrateService(_) => standing_on(base),
     }
+}
+
+/// The database of an API: that of the task it stands on, else the embedded one.
+#[must_use]
+pub fn standing_on(base: Option<&Base>) -> (Engine, Connection) {
+    base.map_or((Engine::Sqlite, Connection::Embedded), |base| (base.database.engine, base.database.connection.clone()))
 }
 
 fn not_built(task: &Task, task_type: &str) -> Diagnostic {

@@ -62,6 +62,18 @@ pub fn design(
     Ok(DatabasePlan { engine, connection, tables: wanted.to_vec(), migrations })
 }
 
+/// Tables of another task must be there as that task made them.
+pub fn check_drift(
+    engine: Engine,
+    tables: &[Table],
+    observed: &Observed,
+    place: &Place,
+) -> Result<(), Vec<Diagnostic>> {
+    let problems: Vec<_> =
+        tables.iter().filter_map(|table| drift(engine, table, &[], &observed.tables, place)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
 /// The columns that a table lacks which another task of the workspace has made, as far as they can be added.
 fn missing<'t>(table: &'t Table, observed: &[ObservedTable]) -> Vec<&'t Column> {
     let Some(found) = observed.iter().find(|found| found.name == table.name.as_str()) else { return Vec::new() };

@@ -2,12 +2,10 @@
 //! later stand on tables that a database task made. What relates tables to each other is decided elsewhere.
 
 use catalog::Entity;
+pub use catalog::OWN_COLUMNS;
 use plan::Table;
 use plan::database::{Column, ColumnDefault, Nullability, Rules, Sensitivity};
 use vocab::{ColumnName, FieldType};
-
-/// Columns that every table of an entity has besides its fields.
-pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 
 pub fn of_entity(entity: &Entity) -> Table {
     let mut columns = vec![id()];
@@ -54,6 +52,7 @@ fn column(field: &catalog::Field) -> Column {
         sensitivity: match field.sensitivity {
             catalog::Sensitivity::Plain => Sensitivity::Plain,
             catalog::Sensitivity::Personal => Sensitivity::Personal,
+            catalog::Sensitivity::Secret => Sensitivity::Secret,
         },
         comment: field.description.clone(),
     }

@@ -71,7 +71,7 @@ fn a_field_named_in_the_task_becomes_required() {
 fn planning_again_over_what_is_there_changes_nothing() {
     let first = plan_text(&task(CONTACT), &Observed::default()).unwrap();
     let tables = first.database.tables.iter().map(|table| dialect::described(first.database.engine, table)).collect();
-    let observed = Observed { tables, active: Some(first.database.clone()) };
+    let observed = Observed { tables, active: Some(first.database.clone()), ..Observed::default() };
     assert_eq!(plan_text(&task(CONTACT), &observed).unwrap(), first);
     let more = plan_text(&task(&format!("{CONTACT}\n{NEWSLETTER}")), &observed).unwrap();
     let names: Vec<&str> = more.database.migrations.iter().map(|migration| migration.name.as_str()).collect();
@@ -85,7 +85,8 @@ fn a_table_that_was_changed_by_hand_is_not_built_upon() {
     let mut tables: Vec<_> =
         first.database.tables.iter().map(|table| dialect::described(first.database.engine, table)).collect();
     tables[0].columns.remove(1);
-    let problems = plan_text(&task(CONTACT), &Observed { tables, active: Some(first.database) }).unwrap_err();
+    let problems = plan_text(&task(CONTACT), &Observed { tables, active: Some(first.database), ..Observed::default() })
+        .unwrap_err();
     let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         messages,
@@ -111,14 +112,20 @@ fn there(database: &DatabasePlan) -> Vec<ObservedTable> {
 fn a_table_that_two_tasks_share_gets_its_new_columns_from_each() {
     let now = plan_text(&task(CONTACT), &Observed::default()).unwrap().database;
     let before = older(&now);
-    let first = plan_text(&task(CONTACT), &Observed { tables: there(&before), active: Some(before.clone()) }).unwrap();
+    let first = plan_text(
+        &task(CONTACT),
+        &Observed { tables: there(&before), active: Some(before.clone()), ..Observed::default() },
+    )
+    .unwrap();
     // The other task has run by then.
-    let second = plan_text(&task(CONTACT), &Observed { tables: there(&now), active: Some(before) }).unwrap();
+    let second =
+        plan_text(&task(CONTACT), &Observed { tables: there(&now), active: Some(before), ..Observed::default() })
+            .unwrap();
     assert_eq!(first, second, "each has to be able to make the database alone");
     let added = &first.database.migrations[1];
     assert_eq!((added.name.as_str(), added.statements.len()), ("0002_additions", 5));
     assert!(added.statements.iter().all(|statement| statement.unless.is_some()));
-    let observed = Observed { tables: there(&now), active: Some(first.database.clone()) };
+    let observed = Observed { tables: there(&now), active: Some(first.database.clone()), ..Observed::default() };
     assert_eq!(plan_text(&task(CONTACT), &observed).unwrap(), first);
 }
 
@@ -126,7 +133,8 @@ fn a_table_that_two_tasks_share_gets_its_new_columns_from_each() {
 fn a_new_task_adds_what_a_table_lacks_that_another_one_made() {
     let before = older(&plan_text(&task(CONTACT), &Observed::default()).unwrap().database);
     let tables = there(&before);
-    let plan = plan_text(&task(NEWSLETTER), &Observed { tables: tables.clone(), active: None }).unwrap();
+    let plan = plan_text(&task(NEWSLETTER), &Observed { tables: tables.clone(), active: None, ..Observed::default() })
+        .unwrap();
     let statements = &plan.database.migrations[0].statements;
     let added: Vec<String> =
         statements.iter().filter_map(|one| Some(one.unless.as_ref()?.column.to_string())).collect();
@@ -141,7 +149,8 @@ fn a_new_task_adds_what_a_table_lacks_that_another_one_made() {
     let mut broken = tables;
     let keys = broken.iter_mut().find(|table| table.name == "api_keys").unwrap();
     keys.columns.retain(|column| column.name != "hash");
-    let problems = plan_text(&task(NEWSLETTER), &Observed { tables: broken, active: None }).unwrap_err();
+    let problems =
+        plan_text(&task(NEWSLETTER), &Observed { tables: broken, active: None, ..Observed::default() }).unwrap_err();
     assert!(
         problems[0].to_string().ends_with("IP208: table `api_keys` is there and differs: column `hash` is missing")
     );
@@ -213,7 +222,7 @@ fn a_choice_may_get_more_words_and_a_column_with_a_default_may_come() {
     };
     let first = plan_text(&task(&status("open, shut")), &Observed::default()).unwrap();
     let tables = first.database.tables.iter().map(|table| dialect::described(first.database.engine, table)).collect();
-    let observed = Observed { tables, active: Some(first.database) };
+    let observed = Observed { tables, active: Some(first.database), ..Observed::default() };
     assert!(plan_text(&task(&status("open, shut, lost")), &observed).is_ok());
     assert!(plan_text(&task(&status("open")), &observed).is_err());
     let more = status("open, shut").replace("]}}}", "]}, stars: {minimum: 1, default: 3}}}");

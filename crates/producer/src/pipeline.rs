@@ -5,6 +5,7 @@ use crate::arguments::{Check, Format, Listing, Place, Run, Servers, Status};
 use crate::progress::{Outcome, Steps};
 use crate::show;
 use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order};
+use plan::TaskPlan;
 use std::error::Error;
 
 /// Everything is as it should be.
@@ -38,9 +39,10 @@ pub async fn run(run: &Run) -> Ended {
             return answer(&Response::invalid(problems), run.format);
         }
     };
+    let mut planned = Vec::new();
     for (source, task) in order.into_iter().map(|index| &tasks[index]) {
         status = status.max(match run.plan {
-            true => show_plan(task, source, &options, run.format)?,
+            true => show_plan(task, source, &options, run.format, &mut planned)?,
             false => answer_task(task, source, &options, run.format).await?,
         });
     }
@@ -63,9 +65,15 @@ fn answer(response: &Response, format: Format) -> Ended {
     Ok(response.exit_status())
 }
 
-fn show_plan(task: &Task, source: &Source, options: &RunOptions, format: Format) -> Ended {
-    match orchestrator::plan_task(task, options) {
-        Ok(Planned { plan, .. }) => show::plan(&plan, format).map(|()| COMPLETED),
+/// The plans before it may be what this one builds upon.
+fn show_plan(task: &Task, source: &Source, options: &RunOptions, format: Format, earlier: &mut Vec<TaskPlan>) -> Ended {
+    match orchestrator::plan_task(task, options, earlier) {
+        Ok(Planned { plan, warnings, .. }) => {
+            show::plan(&plan, format)?;
+            show::warnings(&warnings);
+            earlier.push(plan);
+            Ok(COMPLETED)
+        }
         Err(response) => {
             show::response_diagnostics(source, &response);
             answer(&response, format)
@@ -75,23 +83,36 @@ fn show_plan(task: &Task, source: &Source, options: &RunOptions, format: Format)
 
 pub fn check(check: &Check) -> Ended {
     let options = options(&check.place, None, "127.0.0.1:8080");
-    let mut findings = Vec::new();
-    let mut tasks = Vec::new();
-    for source in orchestrator::read_sources(&check.tasks)? {
-        let parsed = orchestrator::parse(&source);
-        let mut found = parsed.diagnostics;
-        for task in &parsed.tasks {
-            let refused = orchestrator::plan_task(task, &options).err();
-            found.extend(refused.map_or_else(Vec::new, |response| response.diagnostics()));
+    let parsed: Vec<_> = orchestrator::read_sources(&check.tasks)?
+        .into_iter()
+        .map(|source| {
+            let parsed = orchestrator::parse(&source);
+            (source, parsed)
+        })
+        .collect();
+    let tasks: Vec<&Task> = parsed.iter().flat_map(|(_, parsed)| &parsed.tasks).collect();
+    let (order, mut disorder) = match order::order(&tasks) {
+        Ok(order) => (order, Vec::new()),
+        Err(problems) => ((0..tasks.len()).collect(), problems),
+    };
+    let mut refused = vec![Vec::new(); tasks.len()];
+    let mut earlier = Vec::new();
+    for index in order {
+        match orchestrator::plan_task(tasks[index], &options, &earlier) {
+            Ok(planned) => earlier.push(planned.plan),
+            Err(response) => refused[index] = response.diagnostics(),
         }
-        show::diagnostics(&source, &found);
+    }
+    let mut refused = refused.into_iter();
+    let mut findings = Vec::new();
+    for (source, parsed) in &parsed {
+        let mut found = parsed.diagnostics.clone();
+        found.extend(refused.by_ref().take(parsed.tasks.len()).flatten());
+        show::diagnostics(source, &found);
         findings.extend(found);
-        tasks.extend(parsed.tasks.into_iter().map(|task| (source.clone(), task)));
     }
-    if let Err(problems) = order::order(&tasks.iter().map(|(_, task)| task).collect::<Vec<_>>()) {
-        show::diagnostics_of(tasks.iter().map(|(source, _)| source), &problems);
-        findings.extend(problems);
-    }
+    show::diagnostics_of(parsed.iter().map(|(source, _)| source), &disorder);
+    findings.append(&mut disorder);
     show::findings(&findings, check.format)?;
     Ok(if vocab::diagnostic::has_errors(&findings) { INVALID } else { COMPLETED })
 }

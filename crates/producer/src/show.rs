@@ -38,7 +38,10 @@ pub fn diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
         if let Some(help) = &diagnostic.help {
             shown = shown.with_help(help.clone());
         }
-        if let Some(place) = &diagnostic.place {
+        if let Some(place) = diagnostic.place.as_ref().filter(|place| place.source != source.name) {
+            shown.message = format!("{place}: {}", shown.message);
+            eprintln!("{:?}", Report::new(shown));
+        } else if let Some(place) = &diagnostic.place {
             let text = excerpt(&source.text, place.offset);
             let label = LabeledSpan::new_with_span(None, (place.offset, place.length.min(text.len() - place.offset)));
             let named = NamedSource::new(&source.name, text);
@@ -79,6 +82,13 @@ pub fn diagnostics_of<'a>(sources: impl Iterator<Item = &'a Source> + Clone, all
         if let Some(source) = sources.clone().find(is_about) {
             diagnostics(source, std::slice::from_ref(diagnostic));
         }
+    }
+}
+
+/// What goes with a plan that somebody should know.
+pub fn warnings(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
     }
 }
 

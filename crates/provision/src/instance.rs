@@ -213,7 +213,7 @@ impl Instance {
         account.must_reach(&self.folder)?;
         let options = postgresql::options(&postgresql::settings(record.port, &self.log()));
         let log = self.log().join("start.log");
-        let mut attempt = || {
+        let attempt = || {
             // What is said in there is of this attempt.
             let _ = fs::remove_file(&log);
             let mut start = account.command(&record.programs.join("pg_ctl"));

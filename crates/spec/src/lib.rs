@@ -21,7 +21,6 @@ mod reference;
 mod schema;
 mod service;
 mod source;
-mod suggestion;
 mod task;
 mod template;
 mod validation;
@@ -54,14 +53,14 @@ pub use reference::Reference;
 pub use schema::json_schema;
 pub use service::{MAX_SYNCED_FIELDS, Mapping, ServiceIntegration, ServiceType};
 pub use source::Spanned;
-pub use suggestion::closest;
 pub use task::{Priority, Specification, Task};
 pub use validation::{FieldRule, MAX_FIELD_LENGTH, RuleValue};
+pub use vocab::closest;
 
 use lower::Lowering;
 use source::Source;
 use std::collections::BTreeMap;
-use vocab::{Diagnostic, TaskId, diagnostic::has_errors};
+use vocab::{Diagnostic, TaskId, diagnostic::has_errors, suggestion};
 
 /// What a text said.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,11 +2,11 @@
 
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
-use crate::{AppliedMigration, Location, Server, StoreError};
+use crate::{AppliedMigration, Location, Server, Store, StoreError};
 use plan::Migration;
 use plan::database::ObservedTable;
-use std::path::PathBuf;
-use vocab::Engine;
+use std::path::{Path, PathBuf};
+use vocab::{Engine, TableName};
 
 /// Where a schema is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,13 +114,34 @@ impl Database {
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
         match self {
             Self::PostgreSql(server) => server.migrate(scope, migrations, now),
-            Self::Sqlite(file) => {
-                if let Some(folder) = file.parent() {
-                    std::fs::create_dir_all(folder)
-                        .map_err(|error| StoreError::Unavailable(format!("{}: {error}", folder.display())))?;
-                }
-                SqliteStore::open(&Location::File(file.clone()))?.migrate(scope, migrations, now)
+            Self::Sqlite(file) => open_file(file)?.migrate(scope, migrations, now),
+        }
+    }
+
+    /// Opens it for those who serve from it. A file is made when it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be opened.
+    pub fn open(&self) -> Result<Store, StoreError> {
+        match self {
+            Self::Sqlite(file) => open_file(file),
+            Self::PostgreSql(_) => {
+                Err(StoreError::Refused("this producer does not serve APIs from PostgreSQL yet".to_owned()))
             }
+        }
+    }
+
+    /// How many rows those of the tables hold that are there. Nothing is made or changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be connected to or does not answer.
+    pub fn count_rows(&self, tables: &[TableName]) -> Result<i64, StoreError> {
+        match self {
+            Self::PostgreSql(server) => server.count_rows(tables),
+            Self::Sqlite(file) => match file.exists() {
+                true => SqliteStore::count_rows_of_file(file, tables),
+                false => Ok(0),
+            },
         }
     }
 
@@ -162,4 +183,12 @@ impl Database {
             Self::PostgreSql(server) => server.name.clone(),
         }
     }
+}
+
+fn open_file(file: &Path) -> Result<SqliteStore, StoreError> {
+    if let Some(folder) = file.parent() {
+        let failed = |error| StoreError::Unavailable(format!("{}: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    SqliteStore::open(&Location::File(file.to_owned()))
 }

@@ -17,6 +17,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use trouble::said;
 use value::Text;
+use vocab::TableName;
 
 pub use connect::Server;
 
@@ -34,6 +35,22 @@ impl Server {
                 applied: applied(&client, scope).await?,
                 version: format!("postgresql_{version}"),
             })
+        })
+    }
+
+    /// How many rows those of the tables hold that are there.
+    pub fn count_rows(&self, tables: &[TableName]) -> Result<i64, StoreError> {
+        blocking(async {
+            let client = self.connect().await?;
+            let mut rows = 0;
+            for table in tables {
+                let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&format!("\"{table}\"")]).await?;
+                if there.try_get(0)? {
+                    let count = format!("SELECT count(*) FROM \"{table}\"");
+                    rows += client.query_one(&count, &[]).await?.try_get::<_, i64>(0)?;
+                }
+            }
+            Ok(rows)
         })
     }
 

@@ -147,15 +147,24 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] when there is no such file or it is no database.
     pub fn look(path: &Path, scope: &str) -> Result<(Vec<ObservedTable>, Vec<AppliedMigration>), StoreError> {
-        // A log beside the file means that somebody has it open; without one, reading as if nobody ever will makes no log.
-        let log = format!("{}-wal", path.display());
-        let immutable = if Path::new(&log).exists() { "0" } else { "1" };
-        let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-        let uri = format!("file:{name}?immutable={immutable}");
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let connection = Connection::open_with_flags(uri, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let connection = connect_to_look(path)?;
         Ok((inspect::tables(&connection)?, applied_migrations(&connection, scope)?))
+    }
+
+    /// How many rows those of the tables hold that are there; the file is only looked at.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no such file or it is no database.
+    pub fn count_rows_of_file(path: &Path, tables: &[TableName]) -> Result<i64, StoreError> {
+        let connection = connect_to_look(path)?;
+        let mut rows = 0;
+        for table in tables {
+            if has_table(&connection, table.as_str())? {
+                let count = format!("SELECT count(*) FROM \"{table}\"");
+                rows += connection.query_row(&count, [], |row| row.get::<_, i64>(0))?;
+            }
+        }
+        Ok(rows)
     }
 
     /// The tables, without SQLite's own.
@@ -276,6 +285,19 @@ fn connect(uri: &str, location: &Location) -> Result<Connection, StoreError> {
         // A shared cache locks whole tables; readers of a scratch database do not wait for its writer.
         Location::Memory => connection.pragma_update(None, "read_uncommitted", "ON")?,
     }
+    Ok(connection)
+}
+
+/// Makes and changes nothing.
+fn connect_to_look(path: &Path) -> Result<Connection, StoreError> {
+    // A log beside the file means that somebody has it open; without one, reading as if nobody ever will makes no log.
+    let log = format!("{}-wal", path.display());
+    let immutable = if Path::new(&log).exists() { "0" } else { "1" };
+    let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let uri = format!("file:{name}?immutable={immutable}");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
 }
 

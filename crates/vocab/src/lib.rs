@@ -11,6 +11,7 @@ pub mod field_format;
 pub mod field_type;
 pub mod name;
 pub mod secret;
+pub mod suggestion;
 
 pub use bounds::Bounds;
 pub use datum::Datum;
@@ -22,3 +23,4 @@ pub use field_format::FieldFormat;
 pub use field_type::FieldType;
 pub use name::*;
 pub use secret::Secret;
+pub use suggestion::closest;

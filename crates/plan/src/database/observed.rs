@@ -2,6 +2,7 @@
 
 use super::{DatabasePlan, Nullability, OnDelete, Uniqueness};
 use serde::{Deserialize, Serialize};
+use vocab::TaskId;
 
 /// What is there before planning: an argument of the planner, so that planning needs no connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +11,32 @@ pub struct Observed {
     pub tables: Vec<ObservedTable>,
     /// The database part of the plan that is active now.
     pub active: Option<DatabasePlan>,
+    /// The database task that an API stands on; without one it stands on the embedded database.
+    pub base: Option<Base>,
+    /// Why it stands there.
+    pub chosen: Chosen,
+}
+
+/// A database task that was carried out, for an API to stand on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// The task.
+    pub task_id: TaskId,
+    /// What it made, and where.
+    pub database: DatabasePlan,
+}
+
+/// Why an API stands on the database that it stands on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chosen {
+    /// There is no other.
+    #[default]
+    OnlyOne,
+    /// The task that made it is among the API's dependencies.
+    Dependency,
+    /// The API stands there already.
+    Kept,
 }
 
 /// A table as the server describes it. Everything but the columns is sorted by name.

@@ -11,17 +11,16 @@ const PAGE: Page = Page { default: 20, max: 100 };
 
 pub fn lower(given: &Given<'_>) -> Behaved {
     let table = given.table();
-    let visible = table.columns.iter().filter(|column| column.name.as_str() != "row_version");
+    let visible = || given.columns().filter(|column| column.name.as_str() != "row_version");
     // Rows without a value have no place in an order that pages can be cut from.
-    let sorts = visible
-        .clone()
+    let sorts = visible()
         .filter(|column| {
             column.nullability == Nullability::NotNull
                 && !matches!(column.field_type, FieldType::Text { .. } | FieldType::Json)
         })
-        .map(|column| column.name.clone())
+        .map(|column| column.name)
         .collect();
-    let filters = visible
+    let filters = visible()
         .filter(|column| column.name.as_str() != "id" && !given.is_parent(column.name.as_str()))
         .filter_map(|column| comparisons(&column.field_type).map(|list| (column.name.clone(), list)))
         .collect();

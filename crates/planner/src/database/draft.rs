@@ -45,7 +45,7 @@ impl Draft {
 
     /// Takes the table up, unless its name is taken.
     pub fn add(&mut self, table: Table, entity: Option<&Entity>, place: &Place) -> bool {
-        if OWN_TABLES.contains(&table.name.as_str()) {
+        if catalog::OWN_TABLES.contains(&table.name.as_str()) {
             let message = format!("`{}` is a table of the producer's own", table.name);
             self.refuse(codes::NAME_TAKEN, message, place, "give it another name");
             return false;
@@ -80,6 +80,3 @@ impl DraftTable {
         self.table.rules.foreign_keys.iter().find(|key| key.table == *table)
     }
 }
-
-/// Tables that the producer and its APIs make for themselves.
-const OWN_TABLES: [&str; 4] = ["schema_migrations", "outbox_events", "api_keys", "idempotency_answers"];

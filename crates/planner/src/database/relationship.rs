@@ -96,10 +96,11 @@ impl Ways<'_> {
             let decision = format!("is there already: `{many}.{}`", key.columns[0]);
             return draft.decide(self.subject.clone(), decision, "a column of the table leads there");
         }
+        let one_thing = self.thing(draft, one);
         let name = match (known.and_then(|known| known.column.clone()), itself) {
             (Some(column), _) => column,
             (None, true) => column_name("parent_id"),
-            (None, false) => key_column(one),
+            (None, false) => key_column(&one_thing),
         };
         let by_default = if itself { OnDelete::SetNull } else { OnDelete::Restrict };
         let on_delete =
@@ -117,7 +118,7 @@ impl Ways<'_> {
                 )
             }
         };
-        let comment = format!("The {} it belongs to.", thing(one));
+        let comment = format!("The {} it belongs to.", in_words(&one_thing));
         if self.key(draft, many, one, &name, nullability, on_delete, &reason, comment).is_none() {
             return;
         }
@@ -139,19 +140,20 @@ impl Ways<'_> {
 
     /// Rows of a third table each name one of both.
     fn link(&self, draft: &mut Draft, whole: &TableName, part: &TableName, known: Option<&Link>) {
+        let (whole_thing, part_thing) = (self.thing(draft, whole), self.thing(draft, part));
         let through = match known.and_then(|link| self.catalog.table_entity(&link.through)) {
             Some(entity) => entity.table.clone(),
-            None => link_name(whole, part),
+            None => link_name(&whole_thing, part),
         };
-        let own = key_column(whole);
+        let own = key_column(&whole_thing);
         let other = match whole == part {
-            true => column_name(&dialect::name::joined(&["related", &singular(whole.as_str())], "id")),
-            false => key_column(part),
+            true => column_name(&dialect::name::joined(&["related", &whole_thing], "id")),
+            false => key_column(&part_thing),
         };
         if draft.find(&through).is_none() {
             let table = match known.and_then(|link| self.catalog.table_entity(&link.through)) {
                 Some(entity) => super::table::of_link(entity),
-                None => plain_link(&through, whole, part),
+                None => plain_link(&through, &whole_thing, &part_thing),
             };
             if !draft.add(table, known.and_then(|link| self.catalog.table_entity(&link.through)), self.place) {
                 return;
@@ -171,8 +173,10 @@ impl Ways<'_> {
         };
         let part_deleted = self.stated.unwrap_or(part_deleted);
         let is_plain = known.is_none();
-        for (to, name, on_delete) in [(whole, &own, whole_deleted), (part, &other, part_deleted)] {
-            let comment = format!("The {} of the link.", thing(to));
+        for (to, thing, name, on_delete) in
+            [(whole, &whole_thing, &own, whole_deleted), (part, &part_thing, &other, part_deleted)]
+        {
+            let comment = format!("The {} of the link.", in_words(thing));
             let made = self.key(draft, &through, to, name, Nullability::NotNull, on_delete, &reason, comment);
             if made.is_none() {
                 return;
@@ -191,6 +195,15 @@ impl Ways<'_> {
             rules::describe(part_deleted)
         );
         draft.decide(self.subject.clone(), decision, reason);
+    }
+
+    /// What a row of the table is: its entity where the table is the entity's own, else the table's singular.
+    fn thing(&self, draft: &Draft, table: &TableName) -> String {
+        let entity = draft.find(table).and_then(|table| self.catalog.table_entity(table.entity.as_ref()?));
+        match entity.filter(|entity| entity.table == *table) {
+            Some(entity) => entity.entity.to_string(),
+            None => singular(table.as_str()),
+        }
     }
 
     /// A column that leads to the key of another table: the one that is there, else a new one.
@@ -257,26 +270,26 @@ impl Ways<'_> {
     }
 }
 
-/// `orders` -> `order_id`
-fn key_column(table: &TableName) -> ColumnName {
-    column_name(&dialect::name::joined(&[&singular(table.as_str())], "id"))
+/// `order` -> `order_id`
+fn key_column(thing: &str) -> ColumnName {
+    column_name(&dialect::name::joined(&[thing], "id"))
 }
 
-/// `students` and `courses` -> `student_courses`
-fn link_name(whole: &TableName, part: &TableName) -> TableName {
-    let name = dialect::name::joined(&[&singular(whole.as_str())], part.as_str());
+/// `student` and `courses` -> `student_courses`
+fn link_name(whole: &str, part: &TableName) -> TableName {
+    let name = dialect::name::joined(&[whole], part.as_str());
     TableName::parse(&name).unwrap_or_else(|_| part.clone())
 }
 
 /// A table of nothing but links; their pair is its key.
-fn plain_link(name: &TableName, whole: &TableName, part: &TableName) -> Table {
+fn plain_link(name: &TableName, whole: &str, part: &str) -> Table {
     let [mut created_at, _, _] = table::times();
     created_at.default = Some(ColumnDefault::Now);
     created_at.comment = "when the link was made".to_owned();
     debug_assert_eq!(created_at.field_type, FieldType::Timestamp);
     Table {
         name: name.clone(),
-        comment: format!("which {} and which {} belong together", thing(whole), thing(part)),
+        comment: format!("which {} and which {} belong together", in_words(whole), in_words(part)),
         columns: vec![created_at],
         primary_key: Vec::new(),
         unique: Vec::new(),
@@ -284,6 +297,6 @@ fn plain_link(name: &TableName, whole: &TableName, part: &TableName) -> Table {
     }
 }
 
-fn thing(table: &TableName) -> String {
-    singular(table.as_str()).replace('_', " ")
+fn in_words(thing: &str) -> String {
+    thing.replace('_', " ")
 }

@@ -21,7 +21,7 @@ const SCALE: u8 = 2;
 pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
     let entity = catalog.entity_of_table(&stated.name.value);
     let (mut table, decision, reason) = match (stated.columns.is_empty(), entity) {
-        (true, Some(entity)) => of_entity(stated, entity),
+        (true, Some(entity)) => of_entity(stated, entity, catalog),
         (true, None) => of_name(stated),
         (false, _) => of_columns(draft, stated),
     };
@@ -55,13 +55,18 @@ pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
     }
 }
 
-fn of_entity(stated: &spec::Table, entity: &Entity) -> (Table, String, String) {
+fn of_entity(stated: &spec::Table, entity: &Entity, catalog: &Catalog) -> (Table, String, String) {
     let table = Table { name: stated.name.value.clone(), ..table::of_entity(entity) };
     let table = bounded(table, entity);
-    let reason = match table.name == entity.table {
-        true => format!("the catalogue knows `{}`", entity.table),
-        false => format!("the catalogue knows `{}`, and the name ends in that", entity.table),
+    let mut reason = match (table.name == entity.table, &entity.file) {
+        (true, None) => format!("the catalogue knows `{}`", entity.table),
+        (false, None) => format!("the catalogue knows `{}`, and the name ends in that", entity.table),
+        (true, Some(file)) => format!("`{file}` says them"),
+        (false, Some(file)) => format!("`{file}` says those of `{}`, and the name ends in that", entity.table),
     };
+    if entity.file.is_some() && catalog.is_built_in(&entity.entity) {
+        reason.push_str("; the catalogue's own give way");
+    }
     (table, format!("those of the entity `{}`", entity.entity), reason)
 }
 

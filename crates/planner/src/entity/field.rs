@@ -2,7 +2,7 @@
 //! catalogue knows becomes narrower. What cannot be true at once, or what the table could not hold, is refused.
 
 use crate::codes::RULE_DOES_NOT_FIT;
-use catalog::{Catalog, Field, Presence, Sensitivity, WordRule};
+use catalog::{Catalog, Field, Presence, Sensitivity, WordRule, example_of};
 use spec::{FieldRule, RuleValue, Spanned};
 use vocab::{Bounds, Datum, Decimal, Diagnostic, FieldType};
 
@@ -482,30 +482,6 @@ fn within(field: &Field) -> String {
         None
     };
     bound.map_or_else(|| field.example.clone(), Datum::plain)
-}
-
-fn example_of(field_type: &FieldType) -> String {
-    match field_type {
-        FieldType::Line { .. } => "Something",
-        FieldType::Text { .. } => "A few words.",
-        FieldType::Email => "ada@example.com",
-        FieldType::Phone => "+44 20 7946 0018",
-        FieldType::Url => "https://example.com",
-        FieldType::Choice { words } => words.first().map_or("", String::as_str),
-        FieldType::Code { letters: 2 } => "GB",
-        FieldType::Code { letters: 3 } => "EUR",
-        FieldType::Code { letters } => return "X".repeat(usize::from(*letters)),
-        FieldType::Integer => "3",
-        FieldType::Decimal { scale } => {
-            return Decimal::new(125 * 10_i64.pow(u32::from(*scale) - 1), *scale).to_string();
-        }
-        FieldType::Boolean => "true",
-        FieldType::Date => "2026-01-02",
-        FieldType::Timestamp => "2026-01-02T03:04:05.678Z",
-        FieldType::Uuid => "019c0f3e-7b1a-7c3d-8e5f-0123456789ab",
-        FieldType::Json => "{\"key\": \"value\"}",
-    }
-    .to_owned()
 }
 
 fn type_is(field_type: &FieldType) -> String {

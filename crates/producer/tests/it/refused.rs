@@ -1,8 +1,9 @@
 //! Tasks that are well formed and cannot be planned all the same: each folder of `tests/cases/refused` holds one, and the lines
-//! that `producer check` answers. `before.yaml` is run first, then `change.sql` is done to the database.
+//! that `producer check` answers. `before.yaml` is run first, then `change.sql` is done to the database; files of the folder
+//! `workspace` are the workspace's own.
 
 use crate::harness::workspace::{Workspace, end, end_with_input, files, producer};
-use crate::harness::{TASK_ID, is_updating, repository};
+use crate::harness::{CONTACT_NEWSLETTER, TASK_ID, is_updating, repository};
 use serde_json::Value as Json;
 use std::fs;
 use std::path::PathBuf;
@@ -21,6 +22,11 @@ fn refused_tasks_say_what_is_wrong_and_where() {
     let mut wrong = Vec::new();
     for case in cases() {
         let workspace = Workspace::new();
+        for (path, text) in files(&case.join("workspace")) {
+            let own = workspace.path().join(path);
+            fs::create_dir_all(own.parent().unwrap()).unwrap();
+            fs::write(own, text).unwrap();
+        }
         if case.join("before.yaml").exists() {
             workspace.run(&case.join("before.yaml")).must_end_with(0);
         }
@@ -63,12 +69,26 @@ fn a_table_of_an_older_producer_is_not_given_a_column_that_must_have_a_value() {
 fn every_code_has_its_page_and_a_case() {
     let expected: String =
         cases().iter().map(|case| fs::read_to_string(case.join("expected.txt")).unwrap_or_default()).collect();
-    for code in planner::ALL_CODES {
+    for code in planner::ALL_CODES.iter().chain(catalog::ALL_CODES) {
         let page = end(&mut producer(&["explain", code.0])).must_end_with(0).stdout;
         assert!(page.starts_with(&format!("# {code}: ")), "{page}");
         assert!(page.lines().count() <= 15, "the page of {code} is too long");
         // The last one has a test of its own, above.
         assert!(code.0 == "IP209" || expected.contains(&format!(": {code}: ")), "{code} has no case");
+    }
+}
+
+/// The example is a file of a workspace, not a task.
+#[test]
+fn the_example_of_the_page_about_own_entities_provokes_its_code() {
+    for code in catalog::ALL_CODES {
+        let page = end(&mut producer(&["explain", code.0])).stdout;
+        let example = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+        let workspace = Workspace::new();
+        fs::create_dir(workspace.path().join("entities")).unwrap();
+        fs::write(workspace.path().join("entities/example.yaml"), example).unwrap();
+        let checked = end(workspace.command(&["check"]).arg(repository(CONTACT_NEWSLETTER))).must_end_with(2);
+        assert!(checked.stdout.contains(code.0), "{}", checked.stdout);
     }
 }
 

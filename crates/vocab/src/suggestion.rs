@@ -26,6 +26,7 @@ pub fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
 }
 
 /// Words in backticks, separated by commas.
-pub(crate) fn list(words: &[&str]) -> String {
+#[must_use]
+pub fn list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
