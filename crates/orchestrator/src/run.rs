@@ -209,11 +209,11 @@ fn standing_places(task: &Task, workspace: &Workspace) -> Result<Vec<(Engine, Co
 }
 
 /// Outside of development nobody is given the chance to read along.
-fn must_be_private(task: &Task, database: &Database) -> Result<(), Failure> {
+fn must_be_private(task: &Task, database: &Database) -> Result<(), Box<Failure>> {
     let Specification::ConfigureDatabase(config) = &task.specification else { return Ok(()) };
     match config.environment == Environment::Development || database.is_private() {
         true => Ok(()),
-        false => Err(Failure::in_the_clear(config.environment.as_str(), database.place())),
+        false => Err(Box::new(Failure::in_the_clear(config.environment.as_str(), database.place()))),
     }
 }
 
