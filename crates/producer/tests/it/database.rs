@@ -3,6 +3,7 @@
 mod connections;
 mod postgresql;
 mod provision;
+mod roles;
 
 use crate::harness::repository;
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files, query};
