@@ -200,3 +200,12 @@ fn without_a_connection_the_sample_asks_for_one() {
         (&"needs_input".into(), &"connection_missing".into())
     );
 }
+
+#[test]
+fn every_table_of_the_catalogue_is_made_and_kept() {
+    let Some(place) = Place::empty("catalogue") else { return };
+    let workspace = Workspace::new();
+    let task = super::every_table("postgresql", "connection: \"${env:SHOP_URL}\"");
+    place.run(&workspace, &task).must_end_with(0);
+    assert_eq!(place.run(&workspace, &task).must_end_with(0).response()["changed"], false);
+}
