@@ -19,8 +19,11 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
         let help = "remove them, and grant by hand what each may do";
         refuse(format!("`roles` on {}", config.kind.value), &role.name.place, help);
     }
-    if let Some(provision) = &config.provision {
-        refuse("`provision`".to_owned(), &provision.place, "give the `connection` of a server that exists");
+    let is_server_of_others =
+        engine(config.kind.value).is_some_and(|engine| !engine.keeps_files() && !engine.is_provisioned());
+    if let Some(provision) = config.provision.as_ref().filter(|_| is_server_of_others) {
+        let help = "give the `connection` of a server that exists";
+        refuse(format!("`provision` on {}", config.kind.value), &provision.place, help);
     }
     for (is_there, word) in [
         (config.pool.is_some(), "pool"),

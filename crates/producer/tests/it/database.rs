@@ -3,6 +3,7 @@
 mod connections;
 mod mysql;
 mod postgresql;
+mod provision;
 mod roles;
 
 use crate::harness::repository;
