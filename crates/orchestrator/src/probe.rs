@@ -317,13 +317,22 @@ fn right_value(table: &Table, column: &Column, number: u32) -> Datum {
             Datum::Text((0..*letters).map(letter).collect())
         }
         FieldType::Integer => match range {
-            (Some(Datum::Integer(least)), _) => Datum::Integer(least),
-            (None, Some(Datum::Integer(most))) => Datum::Integer(most),
+            (Some(Datum::Integer(least)), Some(Datum::Integer(most))) => Datum::Integer(within(least, most, number)),
+            (Some(Datum::Integer(least)), _) => Datum::Integer(within(least, i64::MAX, number)),
+            (None, Some(Datum::Integer(most))) => Datum::Integer(within(most.saturating_sub(MANY), most, number)),
             _ => Datum::Integer(i64::from(number)),
         },
         FieldType::Decimal { scale } => match range {
-            (Some(Datum::Decimal(least)), _) => Datum::Decimal(least),
-            (None, Some(Datum::Decimal(most))) => Datum::Decimal(most),
+            (Some(Datum::Decimal(least)), Some(Datum::Decimal(most))) => {
+                Datum::Decimal(Decimal::new(within(least.units(), most.units(), number), least.scale()))
+            }
+            (Some(Datum::Decimal(least)), _) => {
+                Datum::Decimal(Decimal::new(within(least.units(), i64::MAX, number), least.scale()))
+            }
+            (None, Some(Datum::Decimal(most))) => Datum::Decimal(Decimal::new(
+                within(most.units().saturating_sub(MANY), most.units(), number),
+                most.scale(),
+            )),
             _ => Datum::Decimal(Decimal::new(i64::from(number), *scale)),
         },
         FieldType::Boolean => Datum::Boolean(true),
@@ -332,6 +341,15 @@ fn right_value(table: &Table, column: &Column, number: u32) -> Datum {
         FieldType::Uuid => Datum::Text(format!("00000000-0000-7000-8000-{number:012x}")),
         FieldType::Json => Datum::Json(serde_json::json!({ "number": number })),
     }
+}
+
+/// More numbers than there are probes.
+const MANY: i64 = 1_000_000;
+
+/// A number within the bounds that is another one for each probe, as long as there is room.
+fn within(least: i64, most: i64, number: u32) -> i64 {
+    let room = most.saturating_sub(least).saturating_add(1).clamp(1, MANY);
+    least.saturating_add(i64::from(number) % room)
 }
 
 /// Values on the wrong side of each edge of a check.

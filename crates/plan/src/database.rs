@@ -6,7 +6,7 @@ mod rules;
 
 pub use migration::{ColumnPresent, Execution, LockClass, Migration, Statement, Undo};
 pub use observed::{
-    Base, Chosen, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable,
+    Applied, Base, Chosen, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable,
 };
 pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
 
