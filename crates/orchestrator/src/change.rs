@@ -11,7 +11,7 @@ use crate::status::StatusFailure;
 use crate::workspace::Workspace;
 use dialect::change::{Conversion, conversion};
 use plan::database::{ColumnPresent, Connection, ObservedTable, Table};
-use plan::{DatabasePlan, Migration, PersistedPlan};
+use plan::{DatabasePlan, Migration, PersistedPlan, TaskPlan};
 use planner::{Allowed, Drift, Loss};
 use serde::Serialize;
 use spec::Task;
@@ -246,7 +246,7 @@ pub fn undo(id: &str, options: &RunOptions, how: Undo) -> Result<Undone, ChangeF
     let workspace = &options.workspace;
     let _lock = workspace.lock(|| ())?;
     let (task_id, active) = known(id, workspace)?;
-    let after = active.plan.database();
+    let after = &own(&active.plan);
     let (database, seen) = look(workspace, after.engine, &after.connection, &task_id)?;
     let before = plan_before(workspace, &task_id, after)?;
     let kept = before.as_ref().map_or(0, |(_, before)| before.plan.database().migrations.len());
@@ -276,6 +276,15 @@ pub fn undo(id: &str, options: &RunOptions, how: Undo) -> Result<Undone, ChangeF
         .map_err(|error| Stop::from(Failure::migration(&error, Path::new(&database.place()))))?;
     return_to(workspace, &task_id, before, options)?;
     Ok(undone)
+}
+
+/// The database without what another task has made, which an API may stand on.
+fn own(plan: &TaskPlan) -> DatabasePlan {
+    let mut database = plan.database().clone();
+    if let Some(base) = plan.api().and_then(|plan| plan.base.as_ref()) {
+        database.tables.retain(|table| !base.database.tables.iter().any(|other| other.name == table.name));
+    }
+    database
 }
 
 /// The newest plan that the migrations of this one go on from.

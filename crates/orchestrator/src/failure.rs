@@ -5,13 +5,14 @@ use crate::response::Verification;
 use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
 use plan::{Base, Phase};
-use secrets::SecretFailure;
+use provision::{PROGRAMS_VARIABLE, ProvisionFailure};
+use secrets::{SecretFailure, SecretName};
 use serde::Serialize;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use store::{StoreError, Trouble};
-use vocab::{Diagnostic, Engine, Severity, TaskId};
+use vocab::{Diagnostic, Engine, RoleName, Severity, TaskId};
 
 /// The public kinds of failure that this program can meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -142,7 +143,18 @@ impl FileTrouble {
 const WAYS_TO_A_FILE: &str = "add `connection: \"file:/srv/data/shop.sqlite\"`, or `connection: \"${env:DATABASE_URL}\"` and set that \
     variable; for a file of the workspace write `environment: development`";
 const WAYS_TO_A_SERVER: &str = "add `connection: \"${env:DATABASE_URL}\"` and set that variable to `postgresql://user:password@host/name`, \
-    or write the URL itself with the password elsewhere: `postgresql://user:${env:DATABASE_PASSWORD}@host/name`";
+    or write the URL itself with the password elsewhere: `postgresql://user:${env:DATABASE_PASSWORD}@host/name`; or `provision: local` for a \
+    private server from programs installed on this machine, or `provision: container` for one in a container";
+
+const MAKE_THE_DATABASE: &str = "let the role make databases (`ALTER ROLE name CREATEDB`), have it made (`CREATE DATABASE name TEMPLATE \
+    template0 ENCODING 'UTF8'`), or name one that exists at the end of `connection`";
+
+fn ways_to_programs(engine: Engine) -> String {
+    format!(
+        "install them (Debian: `apt-get install {engine}`, Red Hat: `dnf install {engine}-server`, macOS: `brew install {engine}`), or \
+         name their folder in `{PROGRAMS_VARIABLE}`; or write `provision: container`, or the `connection` of a server that exists"
+    )
+}
 
 /// A word for what keeps a server from letting us in, and what to do about it.
 fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
@@ -193,9 +205,7 @@ fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
             "add a line for this role, database and address to the server's `pg_hba.conf` and reload it; if its line there is `hostssl`, write `sslmode=require`",
         ),
         Trouble::NotAllowed => ("not_allowed", "let the role in: `GRANT CONNECT ON DATABASE name TO role`"),
-        Trouble::DatabaseMissing => {
-            ("database_missing", "create the database, or name one that exists at the end of `connection`")
-        }
+        Trouble::DatabaseMissing => ("database_missing", MAKE_THE_DATABASE),
         Trouble::Busy => (
             "too_many_connections",
             "close connections that nobody needs, raise the server's `max_connections`, or put a pooler before it",
@@ -363,6 +373,74 @@ impl Failure {
         }
     }
 
+    /// A server of the workspace's own that no run has made yet.
+    pub(crate) fn not_made(database: &str) -> Self {
+        let message = format!("the server of `{database}` was not made yet");
+        Self {
+            place: Some("database_config.provision".to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "server_missing", message, "run the task that makes it")
+        }
+    }
+
+    /// A server of the workspace's own cannot be made, started or stopped.
+    pub(crate) fn provision(failure: &ProvisionFailure) -> Self {
+        let (code, hint) = match failure {
+            ProvisionFailure::NotInstalled(engine) => ("not_installed", ways_to_programs(*engine)),
+            ProvisionFailure::NoAccount { engine, account } => (
+                "no_account",
+                format!(
+                    "run the producer as a user that is not root, or make the user `{account}` as {engine}'s packages do: \
+                     `useradd --system {account}`"
+                ),
+            ),
+            ProvisionFailure::OutOfReach { account, folder } => (
+                "out_of_reach",
+                format!(
+                    "let `{account}` pass through it: `chmod o+x {}`; or use a workspace elsewhere, or run the producer as a \
+                     user that is not root",
+                    folder.display()
+                ),
+            ),
+            ProvisionFailure::PortTaken { record, .. } => (
+                "port_taken",
+                format!(
+                    "stop what listens there, or write another port into `{}` and tell everybody who connects",
+                    record.display()
+                ),
+            ),
+            ProvisionFailure::Program { log, .. } => {
+                ("server_program", format!("do what the cause asks for; more is said in `{}`", log.display()))
+            }
+            ProvisionFailure::File { source, .. } => {
+                let trouble = FileTrouble::of(source, "--workspace");
+                (trouble.code, trouble.hint)
+            }
+            ProvisionFailure::Damaged { .. } => {
+                ("damaged", "bring that file back from a copy: the data beside it is as it was".to_owned())
+            }
+        };
+        Self {
+            cause: Some(failure.to_string()),
+            place: Some("database_config.provision".to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, code, "there is no private server", hint)
+        }
+    }
+
+    /// Nobody has started the container yet.
+    pub(crate) fn container_not_started(address: &str, command: &str) -> Self {
+        Self {
+            cause: Some(format!("nobody listens at {address}")),
+            place: Some("database_config.provision".to_owned()),
+            retryable: true,
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "container_not_started",
+                "the container of the database is described and does not run",
+                format!("start it, and run the task again: `{command}`"),
+            )
+        }
+    }
+
     /// A secret that the task names was not set.
     pub(crate) fn no_secret(name: &str) -> Self {
         let message = format!("the secret `{name}` is not set");
@@ -374,6 +452,67 @@ impl Failure {
                 message,
                 format!("set it in this workspace: `producer secrets set {name}`"),
             )
+        }
+    }
+
+    /// Passwords and rows would travel in clear.
+    pub(crate) fn not_encrypted(environment: &str, place: &str) -> Self {
+        let message = format!("a {environment} database on another machine is connected to without encryption");
+        let hint = "add `?sslmode=verify-full` to `connection`, with `sslrootcert=FILE` where the authority is your own, or at the least \
+             `?sslmode=require`; `docs/database-connections.md` says more";
+        Self {
+            place: Some(place.to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "encryption_required", message, hint)
+        }
+    }
+
+    /// A role of the plan's name is there, and nobody of this workspace has made it.
+    pub(crate) fn role_taken(role: &str, way: &str, place: &str) -> Self {
+        let message = format!("the server has a role `{role}` that this task did not make");
+        let hint = format!("remove or rename that role, or hand it over to the task: `{way}`");
+        Self {
+            place: Some(place.to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "role_taken", message, hint)
+        }
+    }
+
+    /// A role was made from elsewhere, and its password is there.
+    pub(crate) fn password_unknown(role: &RoleName, secret: &SecretName, place: &str) -> Self {
+        let message = format!("the password of the role `{role}` is not in the secret store of this workspace");
+        let hint = format!(
+            "bring it from where the role was made, or give it a new one: `producer secrets set {secret}`; the next run sees to it that \
+             the server has the same"
+        );
+        Self {
+            place: Some(place.to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "password_unknown", message, hint)
+        }
+    }
+
+    /// The connection's user may not make the roles that the task asks for.
+    pub(crate) fn may_not_make_roles(role: &RoleName, why: &str, place: &str) -> Self {
+        let message = format!("the role `{role}` of the task cannot be made");
+        let hint =
+            "connect as a user who may, have `databases/permissions.sql` run by one, or remove `roles` from the task";
+        Self {
+            cause: Some(why.to_owned()),
+            place: Some(place.to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "roles_not_allowed", message, hint)
+        }
+    }
+
+    /// A statement about roles failed; none of them was carried out.
+    pub(crate) fn permissions(error: &StoreError, place: &str) -> Self {
+        if let StoreError::NotConnected(..) = error {
+            return Self::database(error, Path::new(place));
+        }
+        let hint =
+            "do what the cause asks for, or have `databases/permissions.sql` run by somebody who may, and run again";
+        Self {
+            cause: Some(error.to_string()),
+            place: Some(place.to_owned()),
+            retryable: error.is_retryable(),
+            ..Self::new(FailureKind::DatabaseConnection, "permissions", "no role was changed", hint)
         }
     }
 
@@ -414,7 +553,10 @@ impl Failure {
                 "the database does not answer",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
             ),
-            StoreError::Refused(_) | StoreError::MigrationChanged { .. } | StoreError::Conflict => (
+            StoreError::Refused(_)
+            | StoreError::MigrationChanged { .. }
+            | StoreError::Conflict
+            | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
                 "bring the file back from a copy, or move it away: the next run makes a new one",
@@ -442,7 +584,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };

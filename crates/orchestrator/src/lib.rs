@@ -6,14 +6,17 @@ mod base;
 mod change;
 mod database;
 mod failure;
+mod instances;
 mod keys;
 mod knowledge;
 mod located;
 mod observe;
 pub mod order;
 mod probe;
+mod provisioning;
 mod read;
 pub mod response;
+mod roles;
 mod run;
 mod secret_commands;
 mod serving;
@@ -29,12 +32,15 @@ pub use change::{
     inspect_known, pending, undo,
 };
 pub use failure::{Failure, FailureKind};
+pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
 pub use planner::{Allowed, Drift, Loss};
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
-pub use secret_commands::{SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, set_secret};
+pub use secret_commands::{
+    SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, rotate_secret, set_secret,
+};
 pub use serving::{ServeFailure, Serving};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};

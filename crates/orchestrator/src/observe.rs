@@ -8,7 +8,7 @@ use crate::workspace::Workspace;
 use plan::database::{Applied, Connection, DatabasePlan, Table};
 use plan::{Observed, PersistedPlan};
 use std::path::Path;
-use store::{AppliedMigration, Seen};
+use store::{AppliedMigration, Seen, StoreError, Trouble};
 use vocab::{Engine, TaskId};
 
 /// What the database of a task holds, and which plan has made it.
@@ -18,10 +18,14 @@ pub(crate) fn observe(
     (engine, connection): (Engine, Connection),
     standing: Standing,
 ) -> Result<Observed, Stop> {
-    let Seen { tables, applied, filled, .. } = match locate(workspace, engine, &connection)? {
-        Located::At(database) => {
-            database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.place())))?
-        }
+    let Seen { tables, applied, filled, place, .. } = match locate(workspace, engine, &connection)? {
+        Located::At(database) => match database.look(task_id.as_str()) {
+            // It is made when the plan is carried out.
+            Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => Seen::default(),
+            // So may be whoever listens there.
+            Err(StoreError::NotConnected(Trouble::Refused, _)) if is_container(&connection) => Seen::default(),
+            seen => seen.map_err(|error| Failure::database(&error, Path::new(&database.place())))?,
+        },
         // What must be said first is asked when the plan is carried out; until then nothing is known to be there.
         Located::Asks(_) => Seen::default(),
     };
@@ -38,7 +42,7 @@ pub(crate) fn observe(
         }
     };
     let Standing { base, chosen, .. } = standing;
-    Ok(Observed { tables, filled, active, applied, others, base, chosen })
+    Ok(Observed { tables, filled, active, applied, others, base, chosen, place })
 }
 
 /// A run that was stopped after it migrated left a database that no active plan describes: of the persisted plans, newest
@@ -80,4 +84,15 @@ pub(crate) fn others(
         }
     }
     Ok(tables)
+}
+
+fn is_container(connection: &Connection) -> bool {
+    match connection {
+        Connection::Container { .. } => true,
+        Connection::Embedded
+        | Connection::File { .. }
+        | Connection::Local { .. }
+        | Connection::Location(_)
+        | Connection::Missing => false,
+    }
 }

@@ -5,24 +5,28 @@
 use crate::base::standing;
 use crate::database;
 use crate::failure::Failure;
+use crate::instances;
 use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::observe::observe;
+use crate::provisioning::{Provisioned, Ready, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
+use crate::roles;
 use crate::serving::{routes, running_server};
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
 use apply::{FileOutcome, remove_stale, write_files};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use plan::database::Connection;
 use plan::persisted::FORMAT;
 use plan::{Migration, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
 use planner::Allowed;
-use spec::Task;
+use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use store::{Database, Seen};
-use vocab::{Diagnostic, TaskId, sha256_hex};
+use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
 const TAKE_OVER: Duration = Duration::from_secs(2);
@@ -173,15 +177,68 @@ async fn attempt(
         Ok(Some(on)) => return Ok(waiting(&task_id, on, warnings)),
         Err(stop) => return Err((Some(task_id), stop)),
     }
+    wake(task, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
     progress(Phase::DesignApiArchitecture, "planning");
-    let mut planned = make_plan(task, task_id.clone(), options, &[]).map_err(|stop| (given, stop))?;
+    let of_task = |stop| (Some(task_id.clone()), stop);
+    let plan_anew = || make_plan(task, task_id.clone(), options, &[]).map_err(|stop| (given.clone(), stop));
+    let mut planned = plan_anew()?;
+    let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
+        Provisioned::Ready(ready) => ready,
+        Provisioned::Asks { failure, changed } => {
+            let response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
+            return Ok(Response { status: Status::NeedsInput, changed, warnings, ..response });
+        }
+    };
+    if ready.changed {
+        // Only now is it known what the database is like.
+        planned = plan_anew()?;
+    }
     planned.warnings.splice(0..0, warnings);
-    carry_out(task, planned, options, progress).await.map_err(|stop| (Some(task_id), stop))
+    carry_out(task, planned, ready, options, progress).await.map_err(of_task)
+}
+
+/// Has the servers running that planning looks at, as far as they are the workspace's own, and waits for others that are starting.
+fn wake(task: &Task, workspace: &Workspace, progress: Progress<'_>) -> Result<(), Box<Failure>> {
+    let told = |doing: &str| progress(Phase::ProvisionDatabaseInstance, doing);
+    let own = planner::database_of(task, None);
+    for (engine, connection) in standing_places(task, workspace)?.iter().chain([&own]) {
+        instances::start(workspace, *engine, connection, &told)?;
+    }
+    let (engine, connection) = own;
+    if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
+        must_be_encrypted(task, &database)?;
+        // A server that lets nobody in after that says so when it is looked at.
+        let _ = database.wait(&told);
+    }
+    Ok(())
+}
+
+/// Where an API of the workspace could stand.
+fn standing_places(task: &Task, workspace: &Workspace) -> Result<Vec<(Engine, Connection)>, Box<Failure>> {
+    match &task.specification {
+        Specification::SetupApi(_) => {}
+        Specification::ConfigureDatabase(_) | Specification::IntegrateService(_) => return Ok(Vec::new()),
+    }
+    let ids = workspace.task_ids().map_err(|failure| Failure::workspace(&failure))?;
+    let plans = ids.iter().filter_map(|id| workspace.active_plan(id).ok().flatten());
+    Ok(plans
+        .map(|persisted| (persisted.plan.database().engine, persisted.plan.database().connection.clone()))
+        .collect())
+}
+
+/// Outside of development nobody is given the chance to read along.
+fn must_be_encrypted(task: &Task, database: &Database) -> Result<(), Box<Failure>> {
+    let Specification::ConfigureDatabase(config) = &task.specification else { return Ok(()) };
+    match config.environment != Environment::Development && database.may_be_overheard() {
+        true => Err(Box::new(Failure::not_encrypted(config.environment.as_str(), &database.place()))),
+        false => Ok(()),
+    }
 }
 
 async fn carry_out(
     task: &Task,
     planned: Planned,
+    Ready { changed: provisioned, mut verification }: Ready,
     options: &RunOptions,
     progress: Progress<'_>,
 ) -> Result<Response, Stop> {
@@ -192,9 +249,10 @@ async fn carry_out(
         Located::At(database) => database,
         Located::Asks(failure) => return Err(Stop::Asks(failure)),
     };
+    roles::check(workspace, &database, &plan).map_err(Stop::Asks)?;
     let place = PathBuf::from(database.place());
     let files = files(&plan, workspace)?;
-    let mut verification = prove(&plan, &database, &files, progress).await;
+    verification.extend(prove(&plan, &database, &files, progress).await);
     if let Some(failed) = first_failure(&verification) {
         let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::unproved(failed));
         response.verification = verification;
@@ -223,6 +281,11 @@ async fn carry_out(
         }
     }
 
+    progress(Phase::SetupUserPermissions, "seeing to who may do what");
+    let settled = roles::settle(workspace, &database, plan)?;
+    verification.extend(settled.verification);
+    warnings.extend(settled.warning);
+
     progress(Phase::CreateApiDocumentation, "writing files");
     let folder = task_folder(&task_id, options);
     let wrote = write(&folder, &files, workspace, &task_id, &mut warnings)?;
@@ -245,7 +308,7 @@ async fn carry_out(
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
         output: Some(output(plan, options, &database, seen.version, &verification)),
-        changed: is_new_plan || wrote || !migrated.is_empty(),
+        changed: provisioned || is_new_plan || wrote || settled.changed || !migrated.is_empty(),
         warnings,
         verification,
         files: files.keys().cloned().collect(),
@@ -300,7 +363,7 @@ async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &em
     let schema = "the schema was read back from the database";
     let mut verification = vec![Verification::of(Phase::CreateSchemaAndTables, schema, &differences)];
     match plan {
-        TaskPlan::Database(plan) => verification.extend(database::on_live(&plan.database)),
+        TaskPlan::Database(_) => verification.extend(database::on_live()),
         TaskPlan::Api(plan) => {
             verification.extend(verify::on_live(plan, database, openapi(files)).await);
             verification.extend(verify::not_tried(plan));

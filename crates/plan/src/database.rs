@@ -2,11 +2,13 @@
 
 mod migration;
 mod observed;
+pub mod permission;
 mod rules;
 
 pub use migration::{ColumnPresent, Execution, LockClass, Migration, Statement, Undo};
 pub use observed::{
-    Applied, Base, Chosen, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable,
+    Applied, Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,
+    ObservedTable,
 };
 pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
 
@@ -46,6 +48,18 @@ pub enum Connection {
     File {
         /// The name.
         name: String,
+    },
+    /// A database of that name on a server of its own, which the producer makes of programs installed on this machine.
+    Local {
+        /// The database.
+        name: String,
+    },
+    /// A database of that name on a server in a container, which somebody starts.
+    Container {
+        /// The database.
+        name: String,
+        /// The port of this machine that leads to it.
+        port: u16,
     },
     /// A URL or a path. Its parts together are its text.
     Location(Vec<LocationPart>),

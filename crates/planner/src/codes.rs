@@ -56,4 +56,10 @@ codes! {
     DATA_WOULD_BE_LOST = "IP236";
     /// Something is gone and something like it is new: it may have been renamed.
     PERHAPS_RENAMED = "IP237";
+    /// A table of a database task that no API can be made of.
+    TABLE_NOT_SERVED = "IP246";
+    /// A role that the engine has not, or that contradicts itself.
+    ROLE_CANNOT_BE = "IP248";
+    /// `provision` asks for a server, and the engine has none.
+    NO_SERVER_TO_PROVISION = "IP252";
 }

@@ -12,7 +12,7 @@ use crate::codes::{CHANGE_REFUSED, DATA_WOULD_BE_LOST, PERHAPS_RENAMED, TABLE_DI
 use compare::{Comparison, Sides, compare};
 use dialect::change::{Change, Rows, TableChange};
 use migration::Steps;
-use plan::database::{Applied, Column, Connection, Nullability, ObservedRule, ObservedTable};
+use plan::database::{Applied, Column, Connection, Nullability, ObservedRule, ObservedTable, Statement, Uniqueness};
 use plan::{DatabasePlan, Decision, Observed, Phase, Table};
 use vocab::{ColumnName, Diagnostic, Engine, FieldType, Place, TableName};
 
@@ -71,7 +71,12 @@ pub struct Circumstances<'a> {
     pub place: &'a Place,
 }
 
-pub fn design(wanted: &[Table], circumstances: Circumstances<'_>) -> Result<DatabasePlan, Vec<Diagnostic>> {
+/// `further` are statements about tables that another task has made.
+pub fn design(
+    wanted: &[Table],
+    further: Vec<Statement>,
+    circumstances: Circumstances<'_>,
+) -> Result<DatabasePlan, Vec<Diagnostic>> {
     let mut design =
         Design { on: &circumstances, problems: Vec::new(), steps: Steps::new(circumstances.target.engine) };
     let mut new = Vec::new();
@@ -86,6 +91,7 @@ pub fn design(wanted: &[Table], circumstances: Circumstances<'_>) -> Result<Data
         }
     }
     design.steps.create(&new);
+    design.steps.further(further);
     design.drop_tables(wanted);
     let Design { problems, steps, .. } = design;
     if !problems.is_empty() {
@@ -456,6 +462,9 @@ fn drift(engine: Engine, known: Option<&Table>, wanted: &Table, found: &Observed
         let may_come = |column: &&Column| column.nullability == Nullability::Nullable && is_missing(column);
         let coming: Vec<&Column> = wanted.columns.iter().filter(may_come).collect();
         expected.columns.retain(|column| !coming.iter().any(|other| other.name.as_str() == column.name));
+        // So may indexes that refuse no row.
+        let is_there = |name: &str| found.indexes.iter().any(|other| other.name == name);
+        expected.indexes.retain(|index| index.uniqueness == Uniqueness::Unique || is_there(&index.name));
     }
     expected.differences(found)
 }

@@ -37,7 +37,8 @@ pub enum Command {
     /// Set, list, export and remove the secrets of the workspace.
     #[command(subcommand)]
     Secrets(SecretsCommand),
-    /// Compare a database with its task, change it, take the last change back, show what it holds.
+    /// Compare a database with its task, change it, take the last change back, show what it holds; start and stop the servers that
+    /// tasks with `provision: local` have made.
     #[command(subcommand)]
     Db(DbCommand),
     /// Explain a diagnostic code and how to mend what it means.
@@ -109,6 +110,10 @@ pub struct Serve {
 
 #[derive(Debug, Subcommand)]
 pub enum DbCommand {
+    /// Start one server of the workspace, or all of them; they go on when this command ends.
+    Start(Servers),
+    /// Stop one server of the workspace, or all of them; what they keep stays.
+    Stop(Servers),
     /// Show how the database differs from what its task wants. Exit status: 0 it does not, 4 it does.
     Diff {
         /// A task file, or `-` for standard input.
@@ -230,6 +235,13 @@ pub enum SecretsCommand {
         #[arg(long, value_enum, default_value_t = Listing::Text)]
         format: Listing,
     },
+    /// Give the database role whose password a secret is a new one, on the server and in the store.
+    Rotate {
+        /// The secret's name, from the list: `TASK/ROLE`.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Hand secrets out in clear, for a deployment.
     Export(Export),
     /// Forget a secret.
@@ -251,6 +263,9 @@ pub enum SecretsCommand {
 pub struct Export {
     /// The secrets, by name. [default: all of them]
     pub names: Vec<String>,
+    /// What the deployment of a task needs instead: `DATABASE_URL`, with the application's role and its password.
+    #[arg(long = "for", value_name = "TASK", conflicts_with = "names")]
+    pub deployment: Option<String>,
     /// The file that gets them; only this user may read it.
     #[arg(long, value_name = "FILE", group = "target")]
     pub to: Option<PathBuf>,
@@ -271,6 +286,17 @@ pub enum ExportFormat {
     Env,
     /// One object.
     Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Servers {
+    /// The server, as `producer status` names it. [default: all]
+    pub server: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// A table, or JSON.
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
 }
 
 #[derive(Debug, Args)]

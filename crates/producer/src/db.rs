@@ -2,7 +2,7 @@
 //! to standard output. What happens is decided by the orchestrator.
 
 use crate::arguments::{DbCommand, Format, Listing, Migrate, Place};
-use crate::pipeline::{COMPLETED, Ended, answer, answer_task, options, read_task};
+use crate::pipeline::{self, COMPLETED, Ended, answer, answer_task, options, read_task};
 use crate::show;
 use orchestrator::{Allowed, DifferenceKind, Differences, Drift, Inspection, Loss, RunOptions, Undo, Workspace};
 use plan::database::{Nullability, ObservedTable, Uniqueness};
@@ -15,6 +15,8 @@ const DIFFERS: u8 = 4;
 /// Does what was asked.
 pub async fn command(asked: &DbCommand) -> Ended {
     match asked {
+        DbCommand::Start(servers) => pipeline::start_servers(servers),
+        DbCommand::Stop(servers) => pipeline::stop_servers(servers),
         DbCommand::Diff { task, place, format } => diff(task, place, *format),
         DbCommand::Migrate(migrate) => self::migrate(migrate).await,
         DbCommand::Undo { task_id, place, output, plan, allow_destructive } => {

@@ -4,7 +4,7 @@ use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
 use crate::{AppliedMigration, Location, Server, Store, StoreError};
 use plan::Migration;
-use plan::database::ObservedTable;
+use plan::database::{DatabasePlace, ObservedTable};
 use std::path::{Path, PathBuf};
 use vocab::{Engine, TableName};
 
@@ -24,6 +24,8 @@ pub struct Seen {
     pub tables: Vec<ObservedTable>,
     /// The migrations of the scope that was asked for.
     pub applied: Vec<AppliedMigration>,
+    /// What it is called there, where the engine has a name for it.
+    pub place: Option<DatabasePlace>,
     /// Those of the tables that may hold rows, by name.
     pub filled: Vec<String>,
     /// The engine's version, as responses show it: `sqlite_3.50`.
@@ -46,6 +48,40 @@ impl Database {
                 }
                 Ok(Self::Sqlite(beside(path)))
             }
+        }
+    }
+
+    /// Waits, within a bound, for a server that is starting or about to be started. `waiting` hears what for.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it lets nobody in after that, or for a reason that does not pass by waiting.
+    pub fn wait(&self, waiting: &dyn Fn(&str)) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::PostgreSql(server) => server.wait(waiting),
+        }
+    }
+
+    /// Makes the database where its server has none of that name; a file is made when it is migrated. Says what the new one is
+    /// like.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is none and none may be made.
+    pub fn create(&self) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::PostgreSql(server) => server.create(),
+        }
+    }
+
+    /// The most connections that one may have at a time; `None` where nobody counts them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not let us in.
+    pub fn most_connections(&self) -> Result<Option<u32>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::PostgreSql(server) => server.most_connections().map(Some),
         }
     }
 

@@ -23,6 +23,11 @@ impl Steps {
         self.staged.extend(statements.map(|statement| Staged { stage: Stage::Create, statement }));
     }
 
+    /// Statements that come when all else is there.
+    pub fn further(&mut self, statements: Vec<Statement>) {
+        self.staged.extend(statements.into_iter().map(|statement| Staged { stage: Stage::Tighten, statement }));
+    }
+
     pub fn change(&mut self, change: &TableChange<'_>) {
         let is_addition = |part: &Change| match part {
             Change::AddColumn(_) | Change::AddIndex { was: None, .. } => true,
