@@ -4,8 +4,7 @@
 use super::postgresql::Place;
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, query};
 use plan::database::ObservedTable;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 use store::Database;
 
 /// A database of one engine, and the workspace of its task.
@@ -133,30 +132,6 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
 }
 
 #[test]
-fn a_dropped_table_is_mended_and_a_database_is_taken_back_to_nothing() {
-    for site in Site::each("nothing") {
-        site.run(FIRST).must_end_with(0);
-        let made = site.tables();
-        site.execute("DROP TABLE rooms");
-        assert_eq!(site.diff(FIRST).must_end_with(4).stdout, "~ rooms: the table is missing\n");
-        assert_eq!(site.refused(FIRST), ("IP208".to_owned(), "table `rooms` is missing".to_owned()));
-        site.with_task(&["db", "migrate", "-"], FIRST).must_end_with(0);
-        assert_eq!(site.tables(), made);
-    }
-    for site in Site::each("back") {
-        site.run(FIRST).must_end_with(0);
-        ROWS.iter().for_each(|row| site.execute(row));
-        let lost = site.undo(&[]).must_end_with(1).stderr;
-        assert!(lost.contains("table `halls` with its rows would be lost; `--allow-destructive` allows it"), "{lost}");
-        site.undo(&["--allow-destructive"]).must_end_with(0);
-        assert_eq!(site.tables(), []);
-        assert!(!site.workspace.path().join("output/integration/task_rooms/databases/schema.sql").exists());
-        let again = site.undo(&[]).must_end_with(1).stderr;
-        assert!(again.contains("no plan of task `rooms` is active"), "{again}");
-    }
-}
-
-#[test]
 fn what_was_renamed_keeps_what_it_holds() {
     for site in Site::each("renamed") {
         site.run(FIRST).must_end_with(0);
@@ -259,58 +234,6 @@ fn rows_that_break_a_new_rule_keep_the_database_as_it_was() {
 }
 
 #[test]
-fn an_index_that_was_not_finished_is_made_anew() {
-    let Some(place) = Place::empty("unfinished") else { return };
-    let site = Site { workspace: Workspace::new(), place: Some(place) };
-    site.run(FIRST).must_end_with(0);
-    ROWS.iter().for_each(|row| site.execute(row));
-    let more = FIRST.replace("references: halls } } }", "references: halls } }, indexes: [number] }");
-    let place = site.place.as_ref().unwrap();
-    // A transaction that has written keeps the making of an index waiting; whoever makes it is killed meanwhile.
-    let holder = psql(&place.url(), "BEGIN; UPDATE rooms SET note = 'x'; SELECT pg_sleep(8); COMMIT");
-    std::thread::sleep(Duration::from_secs(1));
-    let mut run = site.command(&["run", "-"]);
-    let mut run = run.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::io::Write::write_all(&mut run.stdin.take().unwrap(), site.task(&more).as_bytes()).unwrap();
-    let begun = Instant::now();
-    let is_half = |tables: &[ObservedTable]| format!("{tables:?}").contains("UNFINISHED");
-    while !is_half(&site.tables()) && begun.elapsed() < Duration::from_secs(7) {
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    run.kill().unwrap();
-    run.wait().unwrap();
-    // The server notices within a second, and the lock goes with the connection.
-    std::thread::sleep(Duration::from_secs(2));
-    assert!(is_half(&site.tables()), "{:?}", site.tables());
-    let begun = Instant::now();
-    site.run(&more).must_end_with(0);
-    assert!(begun.elapsed() < Duration::from_secs(25));
-    drop(holder);
-    assert!(!is_half(&site.tables()));
-    site.diff(&more).must_end_with(0);
-}
-
-#[test]
-fn a_table_that_is_locked_is_not_waited_for_without_end() {
-    let Some(place) = Place::empty("locked") else { return };
-    let site = Site { workspace: Workspace::new(), place: Some(place) };
-    site.run(FIRST).must_end_with(0);
-    let made = site.tables();
-    let holder = psql(
-        &site.place.as_ref().unwrap().url(),
-        "SET client_connection_check_interval = '100ms'; BEGIN; LOCK TABLE rooms; SELECT pg_sleep(60)",
-    );
-    std::thread::sleep(Duration::from_secs(1));
-    let more = FIRST.replace("note: line", "note: line, floor: integer");
-    let error = site.run(&more).must_end_with(1).response()["error"].clone();
-    assert_eq!((&error["kind"], &error["retryable"]), (&"database.migration".into(), &true.into()), "{error}");
-    drop(holder);
-    std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(site.tables(), made);
-    site.run(&more).must_end_with(0);
-}
-
-#[test]
 fn what_a_database_holds_is_shown() {
     for site in Site::each("shown") {
         site.run(FIRST).must_end_with(0);
@@ -328,21 +251,5 @@ fn what_a_database_holds_is_shown() {
         assert_eq!(json["tables"][1]["name"], "rooms");
         let unknown = end(&mut site.command(&["db", "inspect", "room"])).must_end_with(1).stderr;
         assert!(unknown.contains("did you mean `rooms`?"), "{unknown}");
-    }
-}
-
-/// Statements of somebody else; ended when it is dropped.
-struct Psql(std::process::Child);
-
-fn psql(url: &str, statements: &str) -> Psql {
-    let mut psql = Command::new("psql");
-    psql.arg(url).args(["-q", "-c", statements]).stdout(Stdio::null()).stderr(Stdio::null());
-    Psql(psql.spawn().expect("psql comes with the server"))
-}
-
-impl Drop for Psql {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
