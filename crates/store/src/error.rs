@@ -6,6 +6,9 @@ pub enum StoreError {
     /// A unique value is taken: another value may do.
     #[error("a row with the same unique value exists")]
     Conflict,
+    /// Others were at the same rows: nothing was done, and the same work may succeed at once.
+    #[error("others are at work on the same rows: {0}")]
+    Contended(String),
     /// It does not let us in.
     #[error("{1}")]
     NotConnected(Trouble, String),
@@ -102,7 +105,7 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
+            Self::Unavailable(_) | Self::Contended(_) => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
             Self::Conflict | Self::MigrationChanged { .. } | Self::Refused(_) => false,
         }
