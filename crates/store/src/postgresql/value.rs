@@ -13,12 +13,14 @@ use vocab::{Datum, Decimal};
 pub struct Text<'a>(pub &'a Datum);
 
 impl ToSql for Text<'_> {
-    fn to_sql(&self, _of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         let text = match self.0 {
             Datum::Null => return Ok(IsNull::Yes),
             Datum::Boolean(value) => value.to_string(),
             Datum::Integer(value) => value.to_string(),
             Datum::Decimal(value) => value.to_string(),
+            // No row has it: a path may hold anything, and is answered as on engines whose ids are texts.
+            Datum::Text(value) if *of == Type::UUID && !is_uuid(value) => return Ok(IsNull::Yes),
             Datum::Text(value) => value.clone(),
             Datum::Json(value) => value.to_string(),
         };
@@ -35,6 +37,14 @@ impl ToSql for Text<'_> {
     }
 
     tokio_postgres::types::to_sql_checked!();
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
 }
 
 /// A column of a row. Documents are texts, as they are on engines that know no documents.

@@ -55,13 +55,8 @@ impl Place {
 
 /// Runs statements, once for each text of them.
 pub(super) fn run(server: &Server, scope: &str, text: &str) {
-    let statement = plan::Statement {
-        sql: text.to_owned(),
-        why: "a test".to_owned(),
-        lock: LockClass::Writes,
-        undo: Undo::Impossible("it is a test".to_owned()),
-        unless: None,
-    };
+    let statement =
+        plan::Statement::new(text, "a test", LockClass::Writes, Undo::Impossible("it is a test".to_owned()));
     let name = vocab::sha256_hex(text.as_bytes());
     server.migrate(scope, &[Migration { name, statements: vec![statement] }], "2026-01-02T03:04:05.678Z").unwrap();
 }
