@@ -2,6 +2,7 @@
 //! collation that does not regard case.
 
 pub mod definition;
+pub mod permission;
 
 use crate::relational::{Words, plain};
 use vocab::decimal::DIGITS;
@@ -9,6 +10,9 @@ use vocab::{Datum, Engine, FieldType};
 
 /// What differs from the other engines that speak SQL.
 pub const WORDS: Words = Words { engine: Engine::PostgreSql, quote, holder: plain, row_lock: " FOR UPDATE" };
+
+/// Holds a name until the transaction ends; `lib/database/postgresql.js` of the emitted application holds it in the same way.
+pub const HOLD_NAME: &str = "SELECT 1 AS held FROM pg_advisory_xact_lock(hashtextextended($1, 0))";
 
 /// The identifier as PostgreSQL itself writes it, so that what is made and what is read back are the same text.
 pub fn quote(name: &str) -> String {

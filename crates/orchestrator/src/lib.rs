@@ -12,6 +12,7 @@ pub mod order;
 mod probe;
 mod read;
 pub mod response;
+mod roles;
 mod run;
 mod secret_commands;
 mod serving;
@@ -27,7 +28,9 @@ pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_ke
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
-pub use secret_commands::{SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, set_secret};
+pub use secret_commands::{
+    SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, rotate_secret, set_secret,
+};
 pub use serving::{ServeFailure, Serving};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
+use crate::roles;
 use crate::serving::{routes, running_server};
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
@@ -189,6 +190,7 @@ async fn carry_out(
         Located::At(database) => database,
         Located::Asks(failure) => return Err(Stop::Asks(failure)),
     };
+    roles::check(workspace, &database, &plan).map_err(Stop::Asks)?;
     let place = PathBuf::from(database.place());
     let files = files(&plan, workspace)?;
     let mut verification = prove(&plan, &database, &files, progress).await;
@@ -213,6 +215,11 @@ async fn carry_out(
         migrated.extend(applied.map_err(|error| Failure::migration(&error, &place))?);
     }
 
+    progress(Phase::SetupUserPermissions, "seeing to who may do what");
+    let settled = roles::settle(workspace, &database, plan)?;
+    verification.extend(settled.verification);
+    warnings.extend(settled.warning);
+
     progress(Phase::CreateApiDocumentation, "writing files");
     let folder = task_folder(&task_id, options);
     let wrote = write(&folder, &files, workspace, &task_id, &mut warnings)?;
@@ -235,7 +242,7 @@ async fn carry_out(
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
         output: Some(output(plan, options, &database, seen.version, &verification)),
-        changed: is_new_plan || wrote || !migrated.is_empty(),
+        changed: is_new_plan || wrote || settled.changed || !migrated.is_empty(),
         warnings,
         verification,
         files: files.keys().cloned().collect(),
@@ -275,7 +282,7 @@ async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &em
     let schema = "the schema was read back from the database";
     let mut verification = vec![Verification::of(Phase::CreateSchemaAndTables, schema, &differences)];
     match plan {
-        TaskPlan::Database(plan) => verification.extend(database::on_live(&plan.database)),
+        TaskPlan::Database(_) => verification.extend(database::on_live()),
         TaskPlan::Api(plan) => {
             verification.extend(verify::on_live(plan, database, openapi(files)).await);
             verification.extend(verify::not_tried(plan));
@@ -316,7 +323,7 @@ fn observe(
     (engine, connection): (Engine, Connection),
     standing: Standing,
 ) -> Result<Observed, Stop> {
-    let Seen { tables, applied, .. } = match locate(workspace, engine, &connection)? {
+    let Seen { tables, applied, place, .. } = match locate(workspace, engine, &connection)? {
         Located::At(database) => {
             database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.place())))?
         }
@@ -335,7 +342,7 @@ fn observe(
     };
     let known = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten().filter(is_here));
     let active = known.map(|persisted| persisted.plan.database().clone());
-    Ok(Observed { tables, active, base: standing.base, chosen: standing.chosen })
+    Ok(Observed { tables, active, base: standing.base, chosen: standing.chosen, place })
 }
 
 /// A known dependency must be completed.

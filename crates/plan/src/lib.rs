@@ -38,7 +38,7 @@ pub enum TaskPlan {
     /// Of `setup_api`.
     Api(Box<Plan>),
     /// Of `configure_database`.
-    Database(DatabaseTaskPlan),
+    Database(Box<DatabaseTaskPlan>),
 }
 
 impl TaskPlan {
@@ -106,6 +106,9 @@ pub struct DatabaseTaskPlan {
     pub environment: String,
     /// The database.
     pub database: DatabasePlan,
+    /// Who may do what in it.
+    #[serde(default)]
+    pub permissions: database::permission::Permissions,
     /// What was decided and why, in the order of the phases.
     pub decisions: Vec<Decision>,
 }

@@ -52,4 +52,6 @@ codes! {
     CANNOT_HOLD = "IP232";
     /// A name that something else has.
     NAME_TAKEN = "IP233";
+    /// A role that the engine has not, or that contradicts itself.
+    ROLE_CANNOT_BE = "IP248";
 }

@@ -5,6 +5,7 @@ mod connection;
 mod cycle;
 mod draft;
 mod relationship;
+mod role;
 mod rules;
 mod table;
 mod unbuilt;
@@ -45,6 +46,7 @@ pub fn plan(
         rules::stated(&mut draft, table);
     }
     rules::complete(&mut draft);
+    let permissions = role::permissions(&mut draft, config, target.engine, task_id, observed);
     let Draft { tables, mut decisions, problems, .. } = draft;
     if !problems.is_empty() {
         return Err(problems);
@@ -58,6 +60,7 @@ pub fn plan(
         task_id: task_id.clone(),
         environment: config.environment.as_str().to_owned(),
         database,
+        permissions,
         decisions,
     })
 }

@@ -42,7 +42,7 @@ pub fn plan(
     let requirements = match &task.specification {
         Specification::SetupApi(requirements) => requirements,
         Specification::ConfigureDatabase(config) => {
-            return database::plan(config, task_id, catalog, observed).map(TaskPlan::Database);
+            return database::plan(config, task_id, catalog, observed).map(|plan| TaskPlan::Database(Box::new(plan)));
         }
         Specification::IntegrateService(_) => return Err(vec![not_built(task, "integrate_service")]),
     };

@@ -392,7 +392,11 @@ async fn recall(
     executor: &mut Executor<'_>,
 ) -> Result<Option<Answer>, Failure> {
     let Some(pledge) = &frame.pledge else { return Ok(None) };
-    let rows = executor.read(&Arc::from(answers.find.as_str()), pledge.find(frame.facts.arrived)).await?;
+    let asked = pledge.find(frame.facts.arrived);
+    if let (Some(hold), Some(claim)) = (&answers.hold, asked.first()) {
+        executor.read(&Arc::from(hold.as_str()), vec![claim.clone()]).await?;
+    }
+    let rows = executor.read(&Arc::from(answers.find.as_str()), asked).await?;
     match rows.first() {
         Some(row) => Ok(Some(pledge.recalled(row)?)),
         None => {

@@ -6,7 +6,7 @@ use crate::sqlite::{self, SqliteStore};
 use crate::store::Open;
 use crate::{AppliedMigration, Location, Server, Store, StoreError};
 use plan::Migration;
-use plan::database::ObservedTable;
+use plan::database::{DatabasePlace, ObservedTable};
 use std::path::{Path, PathBuf};
 use vocab::{Engine, TableName};
 
@@ -26,6 +26,8 @@ pub struct Seen {
     pub tables: Vec<ObservedTable>,
     /// The migrations of the scope that was asked for.
     pub applied: Vec<AppliedMigration>,
+    /// What it is called there, where the engine has a name for it.
+    pub place: Option<DatabasePlace>,
     /// Those of the tables that may hold rows, by name.
     pub filled: Vec<String>,
     /// The engine's version, as responses show it: `sqlite_3.50`.

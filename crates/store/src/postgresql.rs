@@ -5,6 +5,7 @@ mod connect;
 mod inspect;
 mod migrate;
 mod rehearse;
+mod roles;
 mod scratch;
 mod serving;
 mod tls;
@@ -15,7 +16,9 @@ use crate::StoreError;
 use crate::database::Seen;
 use crate::error::Trouble;
 use connect::{blocking, server_version};
+use plan::database::DatabasePlace;
 use std::error::Error as _;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use trouble::said;
 use vocab::TableName;
@@ -33,6 +36,7 @@ impl Server {
             Ok(Seen {
                 tables: inspect::tables(&client).await?,
                 applied: migrate::applied(&client, scope).await?,
+                place: Some(place(&client).await?),
                 filled: inspect::filled(&client).await?,
                 version: format!("postgresql_{version}"),
             })
@@ -54,6 +58,14 @@ impl Server {
             Ok(rows)
         })
     }
+}
+
+/// The schema is where new tables are made.
+async fn place(client: &Client) -> Result<DatabasePlace, StoreError> {
+    let row = client
+        .query_one("SELECT current_database()::text, COALESCE(current_schema()::text, ''), current_user::text", &[])
+        .await?;
+    Ok(DatabasePlace { database: row.try_get(0)?, schema: row.try_get(1)?, user: row.try_get(2)? })
 }
 
 impl From<tokio_postgres::Error> for StoreError {

@@ -17,9 +17,6 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
     if let Some(provision) = &config.provision {
         refuse("`provision`".to_owned(), &provision.place, "give the `connection` of a server that exists");
     }
-    if let Some(role) = config.roles.first() {
-        refuse("`roles`".to_owned(), &role.name.place, "remove them, and grant by hand what each may do");
-    }
     for (is_there, word) in [
         (config.pool.is_some(), "pool"),
         (config.backup.is_some(), "backup"),

@@ -2,6 +2,7 @@
 
 mod connections;
 mod postgresql;
+mod roles;
 
 use crate::harness::repository;
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files, query};
