@@ -4,6 +4,7 @@
 mod connection;
 mod cycle;
 mod draft;
+mod names;
 mod relationship;
 mod role;
 mod rules;

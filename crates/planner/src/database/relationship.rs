@@ -275,10 +275,11 @@ fn key_column(thing: &str) -> ColumnName {
     column_name(&dialect::name::joined(&[thing], "id"))
 }
 
-/// `student` and `courses` -> `student_courses`
+/// `student` and `courses` -> `student_courses`; shortened, with `links` at its end, where that is no name.
 fn link_name(whole: &str, part: &TableName) -> TableName {
-    let name = dialect::name::joined(&[whole], part.as_str());
-    TableName::parse(&name).unwrap_or_else(|_| part.clone())
+    TableName::parse(&format!("{whole}_{part}")).unwrap_or_else(|_| {
+        TableName::parse(&dialect::name::joined(&[whole, part.as_str()], "links")).expect("made of names")
+    })
 }
 
 /// A table of nothing but links; their pair is its key.

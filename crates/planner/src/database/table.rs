@@ -45,13 +45,26 @@ pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
         if missing {
             let message = format!("`{}` has no column `{}`", stated.name.value, column.value);
             draft.refuse(UNKNOWN_COLUMN, message, &column.place, "add it to `columns`");
-        } else if let Some(key) = draft.find_mut(&stated.name.value).and_then(|table| table.column_mut(&column.value)) {
-            key.nullability = Nullability::NotNull;
         }
     }
+    key_is_there(draft, stated);
     if let Some(table) = draft.find_mut(&stated.name.value) {
         let said = stated.columns.iter().filter(|column| column.required.is_some());
         table.stated = said.map(|column| column.name.value.clone()).collect();
+    }
+}
+
+/// Every row has a key, so no part of it may be absent.
+fn key_is_there(draft: &mut Draft, stated: &spec::Table) {
+    let Some(table) = draft.find_mut(&stated.name.value) else { return };
+    let key = table.table.primary_key.clone();
+    for column in table.table.columns.iter_mut().filter(|column| key.contains(&column.name)) {
+        column.nullability = Nullability::NotNull;
+    }
+    for said in stated.columns.iter().filter(|said| key.contains(&said.name.value) && said.required == Some(false)) {
+        let message =
+            format!("`{}.{}` is the key, or a part of it, and is always there", stated.name.value, said.name.value);
+        draft.refuse(CANNOT_HOLD, message, &said.name.place, "leave out that it may be absent");
     }
 }
 
@@ -113,7 +126,18 @@ fn of_columns(draft: &mut Draft, stated: &spec::Table) -> (Table, String, String
     for said in stated.columns.iter().filter(|said| said.unique) {
         table.unique.push(vec![said.name.value.clone()]);
     }
+    let lengths: Vec<Check> = stated.columns.iter().filter_map(|said| length(&table, said)).collect();
+    table.rules.checks.extend(lengths);
     (table, "those of the task".to_owned(), "the task says them, which wins over the catalogue".to_owned())
+}
+
+/// A length that the task states and the column's type does not carry.
+fn length(table: &Table, said: &spec::Column) -> Option<Check> {
+    let at_most = u32::try_from(said.max_length?).ok()?;
+    let column = table.columns.iter().find(|column| column.name == said.name.value)?;
+    let is_shorter = column.field_type.max_length().is_some_and(|of_type| at_most < of_type);
+    let name = rules::constraint_name(table, &[&column.name], "length");
+    is_shorter.then(|| Check { name, column: column.name.clone(), rule: CheckRule::Length { at_most } })
 }
 
 /// The columns between the key and the times, each of which the task may say itself.
