@@ -464,7 +464,10 @@ impl Failure {
                 "the database does not answer",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
             ),
-            StoreError::Refused(_) | StoreError::MigrationChanged { .. } | StoreError::Conflict => (
+            StoreError::Refused(_)
+            | StoreError::MigrationChanged { .. }
+            | StoreError::Conflict
+            | StoreError::Unstorable => (
                 "unusable",
                 "the database cannot be used",
                 "bring the file back from a copy, or move it away: the next run makes a new one",
@@ -492,7 +495,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Unstorable => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };

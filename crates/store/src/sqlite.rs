@@ -424,6 +424,7 @@ impl StoreError {
     fn repeated(&self) -> Self {
         match self {
             Self::Conflict => Self::Conflict,
+            Self::Unstorable => Self::Unstorable,
             Self::Contended(why) => Self::Contended(why.clone()),
             Self::Unavailable(why) => Self::Unavailable(why.clone()),
             Self::NotConnected(trouble, why) => Self::NotConnected(*trouble, why.clone()),
