@@ -448,6 +448,7 @@ fn refusal(failure: Failure, request_id: &str) -> Refusal {
         }
         Failure::Store(StoreError::Conflict) => Problem::Conflict.into(),
         Failure::Store(StoreError::Unstorable) => Refusal::validation_failed(vec![Wrong::unstorable()]),
+        Failure::Store(StoreError::Reference) => Problem::InUse.into(),
         Failure::Store(error) => {
             tracing::error!(request_id, error = %error, "a request failed");
             if error.is_retryable() { Problem::Unavailable } else { Problem::InternalError }.into()

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// Others were at the same rows: nothing was done, and the same work may succeed at once.
     #[error("others are at work on the same rows: {0}")]
     Contended(String),
+    /// A key to another row leads nowhere, or a row goes that others lead to.
+    #[error("rows lead to each other, and one of them would be gone")]
+    Reference,
     /// It does not let us in.
     #[error("{1}")]
     NotConnected(Trouble, String),
@@ -110,7 +113,9 @@ impl StoreError {
         match self {
             Self::Unavailable(_) | Self::Contended(_) => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
-            Self::Conflict | Self::Unstorable | Self::MigrationChanged { .. } | Self::Refused(_) => false,
+            Self::Conflict | Self::Unstorable | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => {
+                false
+            }
         }
     }
 }
