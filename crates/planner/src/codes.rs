@@ -56,4 +56,6 @@ codes! {
     TABLE_NOT_SERVED = "IP246";
     /// A role that the engine has not, or that contradicts itself.
     ROLE_CANNOT_BE = "IP248";
+    /// `provision` asks for a server, and the engine has none.
+    NO_SERVER_TO_PROVISION = "IP252";
 }

@@ -2,6 +2,7 @@
 
 mod connections;
 mod postgresql;
+mod provision;
 mod roles;
 
 use crate::harness::repository;
