@@ -56,8 +56,11 @@ pub async fn run(run: &Run) -> Ended {
     Ok(status)
 }
 
-/// The tasks of one text; the exit status where there are none.
-pub fn read_task(path: &str, format: Format) -> Result<Result<(Source, Vec<Task>), u8>, Box<dyn Error>> {
+/// The tasks of one text, or the exit status where there are none.
+pub type Read = Result<(Source, Vec<Task>), u8>;
+
+/// Reads one text.
+pub fn read_task(path: &str, format: Format) -> Result<Read, Box<dyn Error>> {
     let source = orchestrator::read_sources(&[path.to_owned()])?.remove(0);
     let parsed = orchestrator::parse(&source);
     show::diagnostics(&source, &parsed.diagnostics);

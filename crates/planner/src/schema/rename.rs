@@ -58,7 +58,8 @@ impl Renames {
             }
             let is_due = has(found, from) && !has(found, to);
             // Done by hand already, and not yet where the files make a new database.
-            if !is_due && !(is_planned(from) && !is_planned(to)) {
+            let is_due_in_files = is_planned(from) && !is_planned(to);
+            if !is_due && !is_due_in_files {
                 continue;
             }
             if is_due {
