@@ -66,7 +66,7 @@ impl Probe {
         match (self.expected, outcome) {
             (Expected::Changed(wanted), Ok(changed)) if wanted == *changed => None,
             // A statement that is wrong in itself would be refused too; the right rows were taken in the same form.
-            (Expected::Refused, Err(StoreError::Refused(_) | StoreError::Conflict)) => None,
+            (Expected::Refused, Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference)) => None,
             (Expected::Changed(wanted), Ok(changed)) => {
                 Some(format!("{}: {changed} rows were changed, not {wanted}", self.what))
             }

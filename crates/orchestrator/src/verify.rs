@@ -8,21 +8,22 @@ use plan::query::{OnConflict, Write};
 use plan::{Item, Phase, Plan, Step, Trigger};
 use serve::{NewApiKey, Served, Service, try_case};
 use std::collections::BTreeMap;
-use store::{ApiKeyRow, Database, Location, Store};
+use store::{ApiKeyRow, Database, Ended, Scratch, Store};
 
 /// What every verification that cannot be made fails with.
 type Broken = String;
 
 /// Tries the plan on a scratch database.
-pub(crate) async fn on_scratch(plan: &Plan, openapi: &str, now: &str) -> Vec<Verification> {
-    match try_scratch(plan, openapi, now).await {
+pub(crate) async fn on_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str) -> Vec<Verification> {
+    match try_scratch(plan, database, openapi, now).await {
         Ok(verifications) => verifications,
         Err(why) => vec![Verification::of(Phase::ImplementEndpointLogic, "the plan can be tried", &[why])],
     }
 }
 
-async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verification>, Broken> {
-    let store = Store::open(&Location::Memory).map_err(broken)?;
+async fn try_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str) -> Result<Vec<Verification>, Broken> {
+    let scratch = Scratch::beside(database).map_err(broken)?;
+    let store = scratch.store.clone();
     let mut migrated = plan.migrations().map(|(scope, migrations)| store.migrate(scope.as_str(), migrations, now));
     let made = match migrated.find_map(Result::err) {
         None => store.differences(&plan.database).map_err(broken)?,
@@ -37,6 +38,7 @@ async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verifi
     let service = service(plan, &store, openapi)?;
     for case in &plan.cases {
         service.forget_callers();
+        seed(plan, &store).await?;
         let before = written(plan, &store).await?;
         let mut differences = try_case(&service, case, &keys).await.map_err(broken)?;
         let after = written(plan, &store).await?;
@@ -123,6 +125,23 @@ fn keys(store: &Store, now: &str) -> Result<CaseKeys, Broken> {
     })
 }
 
+/// Brings the scratch to where the cases begin; nothing where they take nothing for granted.
+async fn seed(plan: &Plan, store: &Store) -> Result<(), Broken> {
+    if plan.seed.is_empty() {
+        return Ok(());
+    }
+    let statements: Vec<String> = plan.seed.clear.iter().chain(&plan.seed.rows).cloned().collect();
+    let work = store.transaction(move |mut transaction| {
+        Box::pin(async move {
+            for statement in &statements {
+                transaction.execute(statement, &[]).await?;
+            }
+            Ok(Ended::Commit(()))
+        })
+    });
+    work.await.map_err(|error| format!("the rows that the requests take for granted were not made: {error}"))
+}
+
 /// Rows of the tables that requests write.
 async fn written(plan: &Plan, store: &Store) -> Result<i64, Broken> {
     let keys = plan::system::api_keys().name;
@@ -158,8 +177,13 @@ async fn twice(plan: &Plan, store: &Store, openapi: &str, keys: &CaseKeys) -> Re
             .find(|case| case.expect.status < 300 && case.request.method == *method && case.request.path == *path);
         let Some(case) = right else { continue };
         service.forget_callers();
+        seed(plan, store).await?;
         // Another case may have undone what this one did.
         differences.extend(try_case(&service, case, keys).await.map_err(broken)?);
+        // The rows of a seed may leave room for one such record only.
+        if !keeps_known_rows(&endpoint.procedure.body) {
+            seed(plan, store).await?;
+        }
         let before = written(plan, store).await?;
         differences.extend(try_case(&service, case, keys).await.map_err(broken)?);
         let grown = written(plan, store).await? - before;

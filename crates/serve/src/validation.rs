@@ -25,6 +25,14 @@ pub(crate) struct Wrong {
     pub detail: String,
 }
 
+impl Wrong {
+    /// The field of the body names no record.
+    pub fn unknown_reference(field: &str) -> Self {
+        let place = Spot::Body(format!("/{field}"));
+        Self { place, code: "unknown_reference", detail: "must name a record that is there".to_owned() }
+    }
+}
+
 /// Where in a request something is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Spot {
@@ -39,6 +47,12 @@ impl Wrong {
         // RFC 6901: `~` and `/` inside a name are escaped.
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         Self { place: Spot::Body(pointer), code: why.code, detail: why.detail }
+    }
+
+    /// What only the database knows, which does not say in which field.
+    pub fn unstorable() -> Self {
+        let detail = "must not contain the character U+0000 in a document".to_owned();
+        Self { place: Spot::Body(String::new()), code: "invalid_character", detail }
     }
 
     pub fn parameter(name: &str, why: Why) -> Self {

@@ -20,7 +20,7 @@ pub struct DraftTable {
     pub table: Table,
     /// What its rows are, where the catalogue knows.
     pub entity: Option<EntityName>,
-    /// Columns whose nullability the task states; it is not changed.
+    /// Columns that the task states; whether they may be null is not changed.
     pub stated: Vec<ColumnName>,
     /// Where it stands.
     pub place: Place,

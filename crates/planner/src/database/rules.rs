@@ -295,7 +295,7 @@ pub fn key_name(table: &TableName, column: &ColumnName) -> ConstraintName {
     ConstraintName::parse(&name).expect("made of names")
 }
 
-fn index_name(table: &TableName, columns: &[ColumnName], ending: &str) -> IndexName {
+pub fn index_name(table: &TableName, columns: &[ColumnName], ending: &str) -> IndexName {
     let words: Vec<&str> = [table.as_str()].into_iter().chain(columns.iter().map(ColumnName::as_str)).collect();
     IndexName::parse(&dialect::name::joined(&words, ending)).expect("made of names")
 }
