@@ -1,6 +1,7 @@
 //! MySQL and MariaDB, one set of words for both: times without a zone that are UTC, UUIDs as texts, e-mail addresses under a collation
 //! that does not regard case. What the two show differently of what they hold is brought to one form in `expression`.
 
+pub(crate) mod change;
 pub(crate) mod definition;
 mod expression;
 
