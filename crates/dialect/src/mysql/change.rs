@@ -51,7 +51,9 @@ fn of_part(change: &TableChange<'_>, table: &str, part: &Change) -> Vec<Staged> 
     match part {
         Change::AddColumn(name) => {
             let column = wanted.columns.iter().find(|column| column.name == *name);
-            let statements = column.map_or_else(Vec::new, |column| add_column(wanted, column));
+            // Its key and its checks are changes of their own.
+            let bare = plan::Table { rules: plan::database::Rules::default(), ..wanted.clone() };
+            let statements = column.map_or_else(Vec::new, |column| add_column(&bare, column));
             statements.into_iter().map(|statement| Staged { stage: Stage::Alter, statement }).collect()
         }
         Change::AlterColumn(name) => match wanted.columns.iter().find(|column| column.name == *name) {

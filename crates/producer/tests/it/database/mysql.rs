@@ -221,7 +221,7 @@ fn each_way_of_not_being_let_in_has_its_word() {
     for (url, code) in [
         (format!("{user}:hunter2@{after}"), "authentication"),
         ("mysql://ada:hunter2@127.0.0.1:1/shop".to_owned(), "refused"),
-        ("mysql://ada:hunter2@nowhere.invalid/shop".to_owned(), "unknown_host"),
+        ("mysql://ada:hunter2@nowhere.invalid/shop?ssl-mode=REQUIRED".to_owned(), "unknown_host"),
         ("mysql://ada:hunter2@127.0.0.1".to_owned(), "location"),
         ("postgresql://ada:hunter2@127.0.0.1/shop".to_owned(), "location"),
         ("mysql://ada:hunter2@127.0.0.1:port/shop".to_owned(), "location"),
