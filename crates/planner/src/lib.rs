@@ -21,7 +21,7 @@ mod tests;
 pub use codes::ALL_CODES;
 
 use catalog::Catalog;
-use plan::database::{Base, Connection};
+use plan::database::{Pool, Base, Connection};
 use plan::{Observed, Plan, TaskPlan};
 use spec::{Specification, Task};
 use vocab::{Diagnostic, Engine, TaskId};
@@ -49,9 +49,10 @@ pub fn plan(
     let designed = api::design(requirements, catalog)?;
     let base = observed.base.as_ref();
     let (engine, connection) = standing_on(base);
+    let pool = base.map_or_else(Pool::default, |base| base.database.pool);
     let base::Divided { own, shared } = base::divide(designed.tables, base);
     schema::check_drift(engine, &shared, observed, &requirements.place)?;
-    let target = schema::Target { engine, connection };
+    let target = schema::Target { engine, connection, pool };
     let mut database = schema::design(&own, target, observed, &requirements.place)?;
     let mut decisions = designed.decisions;
     decisions.extend(base::decisions(observed, &shared));

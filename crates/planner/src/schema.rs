@@ -2,7 +2,7 @@
 //! refuse rows is an error that names it.
 
 use crate::codes::{CHANGE_NOT_ADDITIVE, TABLE_DIFFERS};
-use plan::database::{Column, ColumnDefault, Connection, Nullability, ObservedTable, Statement, Uniqueness};
+use plan::database::{Column, ColumnDefault, Connection, Nullability, ObservedTable, Pool, Statement, Uniqueness};
 use plan::{DatabasePlan, Decision, Migration, Observed, Phase, Table};
 use vocab::{ColumnName, Diagnostic, Engine, FieldType, Place};
 
@@ -10,6 +10,7 @@ use vocab::{ColumnName, Diagnostic, Engine, FieldType, Place};
 pub struct Target {
     pub engine: Engine,
     pub connection: Connection,
+    pub pool: Pool,
 }
 
 pub fn design(
@@ -18,7 +19,7 @@ pub fn design(
     observed: &Observed,
     place: &Place,
 ) -> Result<DatabasePlan, Vec<Diagnostic>> {
-    let Target { engine, connection } = target;
+    let Target { engine, connection, pool } = target;
     let active = observed.active.as_ref();
     let before: &[Table] = active.map_or(&[], |plan| &plan.tables);
     let mut migrations = active.map_or_else(Vec::new, |plan| plan.migrations.clone());
@@ -59,7 +60,7 @@ pub fn design(
         let name = if number == 1 { "0001_initial".to_owned() } else { format!("{number:04}_additions") };
         migrations.push(Migration { name, statements });
     }
-    Ok(DatabasePlan { engine, connection, tables: wanted.to_vec(), migrations })
+    Ok(DatabasePlan { engine, connection, tables: wanted.to_vec(), pool, migrations })
 }
 
 /// Tables of another task must be there as that task made them.

@@ -18,7 +18,6 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
         refuse("`roles`".to_owned(), &role.name.place, "remove them, and grant by hand what each may do");
     }
     for (is_there, word) in [
-        (config.pool.is_some(), "pool"),
         (config.backup.is_some(), "backup"),
         (config.data != spec::Data::default(), "data"),
     ] {

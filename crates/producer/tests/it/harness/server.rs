@@ -54,7 +54,8 @@ impl Kind {
     }
 }
 
-fn node_modules() -> Option<PathBuf> {
+/// The packages of emitted applications, where they are installed.
+pub fn node_modules() -> Option<PathBuf> {
     std::env::var_os("NODE_MODULES").map(PathBuf::from).filter(|folder| folder.is_dir())
 }
 
