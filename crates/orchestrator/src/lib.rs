@@ -15,6 +15,7 @@ mod provisioning;
 mod read;
 pub mod response;
 mod run;
+mod sandbox;
 mod secret_commands;
 mod serving;
 mod status;
@@ -30,6 +31,7 @@ pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_ke
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
+pub use sandbox::Sandbox;
 pub use secret_commands::{SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, set_secret};
 pub use serving::{ServeFailure, Serving};
 pub use status::{StatusFailure, TaskStatus, status, statuses};

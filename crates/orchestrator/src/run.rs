@@ -10,6 +10,7 @@ use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::provisioning::{Provisioned, Ready, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
+use crate::sandbox::Sandbox;
 use crate::serving::{routes, running_server};
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
@@ -40,6 +41,8 @@ pub struct RunOptions {
     pub listen: String,
     /// What to think of dependencies that the workspace does not know.
     pub unknown_dependencies: UnknownDependencies,
+    /// Whether the run keeps to this machine.
+    pub sandbox: Sandbox,
 }
 
 /// What to think of a dependency that the workspace does not know: another producer's, perhaps.
@@ -98,6 +101,7 @@ impl From<Failure> for Stop {
 /// The response that says why there is no plan.
 pub fn plan_task(task: &Task, options: &RunOptions, earlier: &[TaskPlan]) -> Result<Planned, Box<Response>> {
     let workspace = &options.workspace;
+    let task = &*options.sandbox.task(task);
     identify(task, workspace).and_then(|task_id| make_plan(task, task_id, workspace, earlier)).map_err(|stop| {
         let id = task.task_id.as_ref().map(ToString::to_string);
         Box::new(stopped(id, stop))
@@ -172,9 +176,10 @@ async fn attempt(
         Ok(Some(on)) => return Ok(waiting(&task_id, on, warnings)),
         Err(stop) => return Err((Some(task_id), stop)),
     }
-    wake(task, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
+    let meant = &*options.sandbox.task(task);
+    wake(meant, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
     progress(Phase::DesignApiArchitecture, "planning");
-    let mut planned = make_plan(task, task_id.clone(), workspace, &[]).map_err(|stop| (given, stop))?;
+    let mut planned = make_plan(meant, task_id.clone(), workspace, &[]).map_err(|stop| (given, stop))?;
     planned.warnings.splice(0..0, warnings);
     carry_out(task, planned, options, progress).await.map_err(|stop| (Some(task_id), stop))
 }
@@ -236,6 +241,7 @@ async fn carry_out(
             }
         };
     let place = PathBuf::from(database.place());
+    verification.extend(options.sandbox.check(task));
     verification.extend(prove(&plan, &database, &files, progress).await);
     if let Some(failed) = first_failure(&verification) {
         let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::unproved(failed));
@@ -490,6 +496,7 @@ fn output(
         let mut checks = verification.iter().filter(|check| check.phase == phase).peekable();
         checks.peek().is_some() && checks.all(|check| check.outcome == CheckOutcome::Passed)
     };
+    let is_simulated = verification.iter().any(|check| check.outcome == CheckOutcome::Simulated);
     let of_api = [
         (Phase::SetupAuthenticationMiddleware, "authentication and limits that were tried"),
         (Phase::ImplementEndpointLogic, "a try of the Node.js application"),
@@ -517,7 +524,11 @@ fn output(
         database: DatabaseState {
             host: database.host(),
             name: database.name(),
-            status: if passed(Phase::ProvisionDatabaseInstance) { "connected" } else { "not_connected" },
+            status: match passed(Phase::ProvisionDatabaseInstance) {
+                _ if is_simulated => "simulated",
+                true => "connected",
+                false => "not_connected",
+            },
         },
         metadata: Metadata {
             api_version: plan.api().map(|plan| plan.api.version.clone()),

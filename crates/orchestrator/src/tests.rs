@@ -29,6 +29,7 @@ fn planned() -> Plan {
         output: PathBuf::from("nowhere"),
         listen: String::new(),
         unknown_dependencies: UnknownDependencies::TakenToBeDone,
+        sandbox: crate::Sandbox::Off,
     };
     plan_task(&spec::parse("-", TASK).tasks[0], &options, &[]).unwrap().plan.api().expect("an API").clone()
 }

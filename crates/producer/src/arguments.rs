@@ -60,6 +60,10 @@ pub struct Run {
     /// Wait for dependencies that this workspace does not know, instead of taking them to be done.
     #[arg(long)]
     pub require_dependencies: bool,
+    /// Keep to this machine: a private server, or an embedded file, stands in for the database that a task names, and the response
+    /// says so. Best in a workspace of its own.
+    #[arg(long)]
+    pub sandbox: bool,
     /// Show the plan with its reasons and stop; with `--format json`, the whole plan.
     #[arg(long)]
     pub plan: bool,

@@ -4,7 +4,7 @@
 use crate::arguments::{Check, Format, Listing, Place, Run, Servers, Status};
 use crate::progress::{Outcome, Steps};
 use crate::show;
-use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order};
+use orchestrator::{Planned, Response, RunOptions, Sandbox, Serving, Source, Task, UnknownDependencies, Workspace, order};
 use plan::TaskPlan;
 use std::error::Error;
 
@@ -21,6 +21,9 @@ pub async fn run(run: &Run) -> Ended {
     let mut options = options(&run.place, run.output.as_deref(), &run.listen.listen);
     if run.require_dependencies {
         options.unknown_dependencies = UnknownDependencies::WaitedFor;
+    }
+    if run.sandbox {
+        options.sandbox = Sandbox::On;
     }
     let mut status = COMPLETED;
     let mut tasks: Vec<(Source, Task)> = Vec::new();
@@ -177,7 +180,7 @@ fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> Run
     let workspace = Workspace::new(&place.workspace);
     let output = output.map_or_else(|| workspace.default_output(), ToOwned::to_owned);
     let unknown_dependencies = UnknownDependencies::TakenToBeDone;
-    RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies }
+    RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies, sandbox: Sandbox::Off }
 }
 
 /// SIGINT or SIGTERM, from the moment of the call on: whoever reads the address may ask for the end at once.
