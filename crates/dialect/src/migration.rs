@@ -1,6 +1,7 @@
 //! Migrations as files: the text that is printed is the text that is executed, and its checksum stands in the ledger.
 
-use plan::database::{LockClass, Migration, Undo};
+use plan::database::{Execution, Migration, Statement};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use vocab::sha256_hex;
 
@@ -12,22 +13,29 @@ pub fn text(migration: &Migration) -> String {
         if index > 0 {
             text.push('\n');
         }
-        let lock = match statement.lock {
-            LockClass::NewObject => "nothing",
-            LockClass::Writes => "writes, for a moment",
-        };
-        let undo = match &statement.undo {
-            Undo::Statement(sql) => sql.clone(),
-            Undo::Impossible(why) => format!("none, {why}"),
-        };
-        let _ = writeln!(text, "-- {}\n-- locks: {lock}; undo: {undo}", statement.why);
-        // Whoever runs the file reads this line: `store`, and `lib/migrations.js` of the emitted application.
+        let undo = statement.undo.to_string().replace('\n', "\n--   ");
+        let _ = writeln!(text, "-- {}\n-- locks: {}; undo: {undo}", statement.why, statement.lock);
+        // Whoever runs the file reads these lines: `lib/migrations.js` of the emitted application.
         if let Some(there) = &statement.unless {
             let _ = writeln!(text, "-- unless {there}");
+        }
+        match statement.execution {
+            Execution::Together => {}
+            Execution::Alone => text.push_str("-- runs alone\n"),
+            Execution::KeysChecked => text.push_str("-- keys are checked afterwards\n"),
         }
         let _ = writeln!(text, "{};", statement.sql);
     }
     text
+}
+
+/// The statement as it can run inside a transaction on an empty scratch, where nobody waits for it.
+#[must_use]
+pub fn rehearsed(statement: &Statement) -> Cow<'_, str> {
+    match statement.execution {
+        Execution::Together | Execution::KeysChecked => Cow::Borrowed(&statement.sql),
+        Execution::Alone => Cow::Owned(statement.sql.replace(" CONCURRENTLY", "")),
+    }
 }
 
 /// SHA-256 of [`text`], lower-case hex.

@@ -1,8 +1,10 @@
 //! A database: the tables wanted, the migrations that make them, and what a server was seen to hold.
 
+mod migration;
 mod observed;
 mod rules;
 
+pub use migration::{ColumnPresent, Execution, LockClass, Migration, Statement, Undo};
 pub use observed::{
     Base, Chosen, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable,
 };
@@ -165,64 +167,4 @@ pub enum Sensitivity {
     Personal,
     /// It opens something, or is the hash of what does.
     Secret,
-}
-
-/// Statements that belong together and are applied once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Migration {
-    /// File name without extension: `0001_initial`.
-    pub name: String,
-    /// In order.
-    pub statements: Vec<Statement>,
-}
-
-/// One statement of a migration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Statement {
-    /// The text that is printed and the text that is executed.
-    pub sql: String,
-    /// Why it is there.
-    pub why: String,
-    /// What it keeps others from doing meanwhile.
-    pub lock: LockClass,
-    /// How it is taken back.
-    pub undo: Undo,
-    /// What makes it superfluous: another task of the workspace may have seen to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unless: Option<ColumnPresent>,
-}
-
-/// A column that may be there already.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ColumnPresent {
-    /// The table.
-    pub table: TableName,
-    /// The column.
-    pub column: ColumnName,
-}
-
-impl fmt::Display for ColumnPresent {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} has {}", self.table, self.column)
-    }
-}
-
-/// What a statement keeps others from doing while it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LockClass {
-    /// Nothing that anybody uses yet.
-    NewObject,
-    /// Writing, for a moment.
-    Writes,
-}
-
-/// How a statement is taken back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Undo {
-    /// By this statement.
-    Statement(String),
-    /// It cannot be, because.
-    Impossible(String),
 }

@@ -60,7 +60,7 @@ fn migrations(text: &mut String, database: &DatabasePlan) {
     for migration in &database.migrations {
         let _ = writeln!(text, "\nmigration {}", migration.name);
         for statement in &migration.statements {
-            let _ = writeln!(text, "  -- {}", statement.why);
+            let _ = writeln!(text, "  -- {}\n  -- locks: {}", statement.why, statement.lock);
             for line in statement.sql.lines() {
                 let _ = writeln!(text, "  {line}");
             }

@@ -24,6 +24,8 @@ pub struct Seen {
     pub tables: Vec<ObservedTable>,
     /// The migrations of the scope that was asked for.
     pub applied: Vec<AppliedMigration>,
+    /// Those of the tables that may hold rows, by name.
+    pub filled: Vec<String>,
     /// The engine's version, as responses show it: `sqlite_3.50`.
     pub version: String,
 }
@@ -97,13 +99,10 @@ impl Database {
     pub fn look(&self, scope: &str) -> Result<Seen, StoreError> {
         match self {
             Self::PostgreSql(server) => server.look(scope),
-            Self::Sqlite(file) => {
-                let (tables, applied) = match file.exists() {
-                    true => SqliteStore::look(file, scope)?,
-                    false => (Vec::new(), Vec::new()),
-                };
-                Ok(Seen { tables, applied, version: sqlite::version() })
-            }
+            Self::Sqlite(file) => match file.exists() {
+                true => SqliteStore::look(file, scope),
+                false => Ok(Seen { version: sqlite::version(), ..Seen::default() }),
+            },
         }
     }
 
@@ -128,6 +127,18 @@ impl Database {
             Self::PostgreSql(_) => {
                 Err(StoreError::Refused("this producer does not serve APIs from PostgreSQL yet".to_owned()))
             }
+        }
+    }
+
+    /// Takes back, the last first, those of the migrations that the ledger has. Returns their names.
+    ///
+    /// # Errors
+    /// [`StoreError::MigrationChanged`] when one of them was applied with another content, [`StoreError`] when a statement fails;
+    /// what it belongs to is as it was.
+    pub fn undo(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::PostgreSql(server) => server.undo(scope, migrations, now),
+            Self::Sqlite(file) => SqliteStore::open(&Location::File(file.clone()))?.undo(scope, migrations, now),
         }
     }
 

@@ -5,16 +5,18 @@
 
 mod api_keys;
 mod inspect;
+mod migrate;
 mod readers;
 mod rehearsal;
 
 pub use rehearsal::rehearse;
 
 use self::readers::Readers;
-use crate::{AppliedMigration, Ended, Location, Row, StoreError, TransactionFuture};
-use plan::database::{DatabasePlan, Migration, ObservedTable, Statement};
+use crate::database::Seen;
+use crate::{Ended, Location, Row, StoreError, TransactionFuture};
+use plan::database::{DatabasePlan, Migration, ObservedTable};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
@@ -142,13 +144,15 @@ impl SqliteStore {
         .await
     }
 
-    /// The tables of a file that is only looked at, and the migrations of that scope: nothing is made or changed.
+    /// What a file that is only looked at holds, with the migrations of that scope: nothing is made or changed.
     ///
     /// # Errors
     /// [`StoreError`] when there is no such file or it is no database.
-    pub fn look(path: &Path, scope: &str) -> Result<(Vec<ObservedTable>, Vec<AppliedMigration>), StoreError> {
+    pub fn look(path: &Path, scope: &str) -> Result<Seen, StoreError> {
         let connection = connect_to_look(path)?;
-        Ok((inspect::tables(&connection)?, applied_migrations(&connection, scope)?))
+        let tables = inspect::tables(&connection)?;
+        let applied = migrate::applied(&connection, scope)?;
+        Ok(Seen { filled: inspect::filled(&connection, &tables)?, tables, applied, version: version() })
     }
 
     /// How many rows those of the tables hold that are there; the file is only looked at.
@@ -159,7 +163,7 @@ impl SqliteStore {
         let connection = connect_to_look(path)?;
         let mut rows = 0;
         for table in tables {
-            if has_table(&connection, table.as_str())? {
+            if inspect::has_table(&connection, table.as_str())? {
                 let count = format!("SELECT count(*) FROM \"{table}\"");
                 rows += connection.query_row(&count, [], |row| row.get::<_, i64>(0))?;
             }
@@ -191,37 +195,15 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::MigrationChanged`] when one of them was applied with another content, [`StoreError`] when a statement fails.
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
-        let mut connection = connect(&self.shared.uri, &self.shared.location)?;
-        let mut done = Vec::new();
-        for migration in migrations {
-            let checksum = dialect::migration::checksum(migration);
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute_batch(LEDGER)?;
-            let recorded: Option<String> = transaction
-                .query_row(
-                    "SELECT checksum FROM schema_migrations WHERE scope = ? AND name = ?",
-                    [scope, &migration.name],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            match recorded {
-                Some(recorded) if recorded == checksum => continue,
-                Some(_) => return Err(StoreError::MigrationChanged { name: migration.name.clone() }),
-                None => {}
-            }
-            for statement in &migration.statements {
-                if !is_superfluous(&transaction, statement)? {
-                    transaction.execute_batch(&statement.sql)?;
-                }
-            }
-            transaction.execute(
-                "INSERT INTO schema_migrations (scope, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
-                [scope, &migration.name, &checksum, now],
-            )?;
-            transaction.commit()?;
-            done.push(migration.name.clone());
-        }
-        Ok(done)
+        migrate::migrate(&mut connect(&self.shared.uri, &self.shared.location)?, scope, migrations, now)
+    }
+
+    /// Takes back, the last first, those of the migrations that the ledger has: all of them or none. Returns their names.
+    ///
+    /// # Errors
+    /// [`StoreError::MigrationChanged`] when one of them was applied with another content, [`StoreError`] when a statement fails.
+    pub fn undo(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
+        migrate::undo(&mut connect(&self.shared.uri, &self.shared.location)?, scope, migrations, now)
     }
 
     /// How many rows the tables hold together.
@@ -263,15 +245,6 @@ pub fn version() -> String {
     format!("sqlite_{}", short.join("."))
 }
 
-/// Made by whoever migrates first, this program or the Node.js application.
-const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
-  scope TEXT NOT NULL,
-  name TEXT NOT NULL,
-  checksum TEXT NOT NULL,
-  applied_at TEXT NOT NULL,
-  PRIMARY KEY (scope, name)
-) STRICT";
-
 fn connect(uri: &str, location: &Location) -> Result<Connection, StoreError> {
     let connection = Connection::open(uri)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -299,36 +272,6 @@ fn connect_to_look(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(uri, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
-}
-
-fn applied_migrations(connection: &Connection, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
-    if !has_table(connection, "schema_migrations")? {
-        return Ok(Vec::new());
-    }
-    let mut statement =
-        connection.prepare("SELECT name, checksum FROM schema_migrations WHERE scope = ? ORDER BY name")?;
-    let rows = statement.query_map([scope], |row| Ok(AppliedMigration { name: row.get(0)?, checksum: row.get(1)? }))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Asked just before the statement would run: one before it may have made the column.
-fn is_superfluous(connection: &Connection, statement: &Statement) -> Result<bool, StoreError> {
-    let Some(there) = &statement.unless else { return Ok(false) };
-    let found = connection
-        .query_row(
-            "SELECT 1 FROM pragma_table_info(?) WHERE name = ?",
-            [there.table.as_str(), there.column.as_str()],
-            |_| Ok(()),
-        )
-        .optional()?;
-    Ok(found.is_some())
-}
-
-fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {
-    let found = connection
-        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", [name], |_| Ok(()))
-        .optional()?;
-    Ok(found.is_some())
 }
 
 /// A transaction on the writer's connection.

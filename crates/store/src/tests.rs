@@ -1,5 +1,6 @@
 //! The store against a real SQLite file: what it promises about groups, failures, migrations and inspection.
 
+mod migrations;
 mod shop;
 
 use crate::{ApiKeyRow, Database, Ended, Location, Server, Store, StoreError};
@@ -86,9 +87,9 @@ fn a_migration_that_fails_half_way_leaves_nothing() {
     statements.push(plan::Statement { sql: "CREATE TABLE broken (".into(), ..statements[0].clone() });
     let migration = Migration { name: "0002_broken".into(), statements };
     assert!(matches!(store.migrate("task", &[migration], "now"), Err(StoreError::Refused(_))));
-    let (tables, applied) = Store::look(&folder.path().join("test.sqlite"), "task").unwrap();
-    assert_eq!(tables.len(), 2);
-    assert_eq!(applied.len(), 1);
+    let seen = Store::look(&folder.path().join("test.sqlite"), "task").unwrap();
+    assert_eq!(seen.tables.len(), 2);
+    assert_eq!(seen.applied.len(), 1);
 }
 
 #[test]

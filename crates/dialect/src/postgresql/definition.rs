@@ -2,7 +2,7 @@
 
 use super::{CASE_INSENSITIVE, collation, literal, quote, sql_type, text};
 use plan::database::{
-    Check, CheckRule, Column, ColumnDefault, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
+    Check, CheckRule, Column, ColumnDefault, Execution, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
     ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Sensitivity, Statement, Table, Times,
     Undo, Uniqueness,
 };
@@ -51,6 +51,7 @@ fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TABLE {name}")),
         unless: None,
+        execution: Execution::Together,
     }
 }
 
@@ -60,8 +61,9 @@ fn helpers(tables: &[Table]) -> Vec<Statement> {
         sql: sql.to_owned(),
         why: why.to_owned(),
         lock: LockClass::NewObject,
-        undo: Undo::Impossible("tables of other tasks may use it".to_owned()),
+        undo: Undo::Kept("tables of other tasks may use it".to_owned()),
         unless: None,
+        execution: Execution::Together,
     };
     let mut columns = tables.iter().flat_map(|table| &table.columns);
     let mut statements = Vec::new();
@@ -108,6 +110,7 @@ fn add_key(table: &TableName, key: &ForeignKey) -> Statement {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP CONSTRAINT {}", quote(key.name.as_str()))),
         unless: None,
+        execution: Execution::Together,
     }
 }
 
@@ -123,6 +126,7 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("DROP INDEX {name}")),
         unless: None,
+        execution: Execution::Together,
     }
 }
 
@@ -142,6 +146,7 @@ fn create_trigger(table: &Table) -> Option<Statement> {
             quote(table.name.as_str())
         )),
         unless: None,
+        execution: Execution::Together,
     })
 }
 
@@ -174,6 +179,7 @@ fn comments(table: &Table) -> Statement {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("COMMENT ON TABLE {name} IS NULL")),
         unless: None,
+        execution: Execution::Together,
     }
 }
 
@@ -192,9 +198,10 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     let alter = |sql: String, why: String, undo: String| Statement {
         sql: format!("ALTER TABLE {name} {sql}"),
         why,
-        lock: LockClass::Writes,
+        lock: LockClass::Everything,
         undo: Undo::Statement(format!("ALTER TABLE {name} {undo}")),
         unless: None,
+        execution: Execution::Together,
     };
     let mut statements = vec![alter(
         format!("ADD COLUMN IF NOT EXISTS {}", column_definition(column)),
@@ -215,7 +222,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
         statements.push(alter(
             format!("VALIDATE CONSTRAINT {constraint_name}"),
             format!("{constraint}: holds for the rows that were there"),
-            format!("DROP CONSTRAINT {constraint_name}"),
+            format!("DROP CONSTRAINT IF EXISTS {constraint_name}"),
         ));
     }
     statements.push(Statement {
@@ -224,6 +231,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("COMMENT ON COLUMN {name}.{of_column} IS NULL")),
         unless: None,
+        execution: Execution::Together,
     });
     statements
 }

@@ -2,9 +2,9 @@
 
 use super::{collation, literal, now, quote, sql_type};
 use plan::database::{
-    Check, CheckRule, Column, ColumnDefault, ColumnPresent, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
-    ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times, Undo,
-    Uniqueness,
+    Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
+    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
+    Undo, Uniqueness,
 };
 use vocab::ColumnName;
 
@@ -38,6 +38,7 @@ pub fn create_table(table: &Table) -> Statement {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TABLE {name}")),
         unless: None,
+        execution: Execution::Together,
     }
 }
 
@@ -53,6 +54,7 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("DROP INDEX {name}")),
         unless: None,
+        execution: Execution::Together,
     }
 }
 
@@ -69,6 +71,7 @@ fn create_trigger(table: &Table) -> Option<Statement> {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TRIGGER {name}")),
         unless: None,
+        execution: Execution::Together,
     })
 }
 
@@ -104,6 +107,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {}", quote(column.name.as_str()))),
         unless: Some(ColumnPresent { table: table.name.clone(), column: column.name.clone() }),
+        execution: Execution::Together,
     }]
 }
 

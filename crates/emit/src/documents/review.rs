@@ -2,7 +2,7 @@
 
 use crate::render::capitalised;
 use minijinja::{Value, context};
-use plan::database::{LockClass, Undo};
+use plan::database::Undo;
 use plan::{DatabasePlan, DatabaseTaskPlan, Decision, Phase, Plan};
 use vocab::TaskId;
 
@@ -44,13 +44,10 @@ fn decided(task_id: &TaskId, decided: &[Decision], database: &DatabasePlan) -> V
                 .statements
                 .iter()
                 .map(|statement| {
-                    let lock = match statement.lock {
-                        LockClass::NewObject => "nothing",
-                        LockClass::Writes => "writing, for a moment",
-                    };
+                    let lock = statement.lock.to_string();
                     let undo = match &statement.undo {
-                        Undo::Statement(sql) => format!("`{sql}`"),
-                        Undo::Impossible(why) => format!("none: {why}"),
+                        Undo::Statement(sql) => format!("`{}`", sql.split_whitespace().collect::<Vec<_>>().join(" ")),
+                        Undo::Kept(_) | Undo::Impossible(_) => statement.undo.to_string(),
                     };
                     context! { why => statement.why.as_str(), lock, undo }
                 })

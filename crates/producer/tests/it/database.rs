@@ -186,13 +186,12 @@ fn databases_are_not_served() {
 
 /// Runs the statements of a file, one migration of a ledger that is not looked at.
 fn load(database: &std::path::Path, text: &str) {
-    let statement = plan::Statement {
-        sql: text.to_owned(),
-        why: "the whole schema".to_owned(),
-        lock: plan::database::LockClass::NewObject,
-        undo: plan::database::Undo::Impossible("it is a test".to_owned()),
-        unless: None,
-    };
+    let statement = plan::Statement::new(
+        text,
+        "the whole schema",
+        plan::database::LockClass::NewObject,
+        plan::database::Undo::Impossible("it is a test".to_owned()),
+    );
     let migration = plan::Migration { name: "0001_whole".to_owned(), statements: vec![statement] };
     store::Database::Sqlite(database.to_owned()).migrate("whole", &[migration], "now").unwrap();
 }

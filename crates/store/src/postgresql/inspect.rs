@@ -44,6 +44,22 @@ pub async fn tables(client: &Client) -> Result<Vec<ObservedTable>, StoreError> {
     Ok(tables)
 }
 
+/// Whether the current schema has such a table.
+pub async fn has_table(client: &Client, name: &str) -> Result<bool, StoreError> {
+    Ok(client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&name]).await?.try_get(0)?)
+}
+
+/// The tables that may hold rows: those for which the server keeps any page.
+pub async fn filled(client: &Client) -> Result<Vec<String>, StoreError> {
+    let rows = client.query(FILLED, &[]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+const FILLED: &str = "SELECT c.relname::text FROM pg_class c
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND (c.relkind = 'p' OR pg_relation_size(c.oid) > 0)
+  AND c.relname NOT IN ('schema_migrations', 'schema_migration_steps')
+ORDER BY c.relname";
+
 type Take = fn(&Row, &mut ObservedTable) -> Result<(), StoreError>;
 
 const QUESTIONS: &[(&str, Take)] =
@@ -51,7 +67,7 @@ const QUESTIONS: &[(&str, Take)] =
 
 const TABLES: &str = "SELECT c.relname::text, obj_description(c.oid, 'pg_class')
 FROM pg_class c
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'schema_migrations'
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('schema_migrations', 'schema_migration_steps')
 ORDER BY c.relname";
 
 const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,

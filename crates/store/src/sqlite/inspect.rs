@@ -6,15 +6,36 @@ use crate::StoreError;
 use plan::database::{
     Nullability, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Uniqueness,
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 /// The tables by name, without SQLite's own and without the ledger.
 pub fn tables(connection: &Connection) -> Result<Vec<ObservedTable>, StoreError> {
     let mut statement = connection.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'schema_migrations' ORDER BY name",
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN ('schema_migrations', 'schema_migration_steps') ORDER BY name",
     )?;
     let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     names.into_iter().map(|name| table(connection, name)).collect()
+}
+
+/// Whether there is such a table.
+pub fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {
+    let found = connection
+        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", [name], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// Those of the tables that hold rows.
+pub fn filled(connection: &Connection, tables: &[ObservedTable]) -> Result<Vec<String>, StoreError> {
+    let mut filled = Vec::new();
+    for table in tables {
+        let name = table.name.replace('"', "\"\"");
+        let look = format!("SELECT 1 FROM \"{name}\" LIMIT 1");
+        if connection.query_row(&look, [], |_| Ok(())).optional()?.is_some() {
+            filled.push(table.name.clone());
+        }
+    }
+    Ok(filled)
 }
 
 fn table(connection: &Connection, name: String) -> Result<ObservedTable, StoreError> {

@@ -42,6 +42,22 @@ test('a column that another application has added is not added again', (context)
   assert.equal(database.many(`SELECT name FROM pragma_table_info('e')`).length, 1);
 });
 
+test('a table that is made anew takes no rows of others with it', (context) => {
+  const database = createDatabase(context);
+  const first = 'CREATE TABLE a (b TEXT PRIMARY KEY) STRICT;\nCREATE TABLE c (b TEXT REFERENCES a (b) ON DELETE CASCADE) STRICT;\n';
+  const anew = (b) => `-- why\n-- keys are checked afterwards\nCREATE TABLE a_new (b TEXT PRIMARY KEY, d TEXT) STRICT;\nINSERT INTO a_new (b) SELECT ${b} FROM a;\nDROP TABLE a;\nALTER TABLE a_new RENAME TO a;\n`;
+  const migrations = createMigrations(context, { '0001_initial.sql': first });
+  migrate(database, migrations);
+  database.exec(`INSERT INTO a VALUES ('1'); INSERT INTO c VALUES ('1')`);
+  writeFileSync(join(migrations.path, '0002_changes.sql'), anew('b'));
+  assert.deepEqual(migrate(database, migrations), ['0002_changes']);
+  assert.equal(database.many('SELECT b FROM c').length, 1);
+  writeFileSync(join(migrations.path, '0003_changes.sql'), anew(`'2'`));
+  assert.throws(() => migrate(database, migrations), /`0003_changes` of `task_1` was not applied: a row would lead to one that is not there/);
+  assert.equal(database.many('SELECT b FROM a')[0].b, '1');
+  assert.throws(() => database.exec(`INSERT INTO c VALUES ('3')`), /FOREIGN KEY/);
+});
+
 test('one that changed is refused', (context) => {
   const database = createDatabase(context);
   const migrations = createMigrations(context, { '0001_initial.sql': 'CREATE TABLE a (b TEXT) STRICT' });

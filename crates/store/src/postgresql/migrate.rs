@@ -1,0 +1,266 @@
+//! Migrating a PostgreSQL database: migrations come in, each is applied whole or not at all and noted in the ledger, or taken
+//! back the same way. What cannot run inside a transaction is noted step by step. The lock that keeps others from migrating
+//! belongs to the connection, and so dies with whoever holds it.
+
+use super::connect::blocking;
+use super::value::Text;
+use super::{Server, inspect};
+use crate::{AppliedMigration, StoreError};
+use plan::database::Undo;
+use plan::{Migration, Statement};
+use std::time::Duration;
+use tokio_postgres::{Client, GenericClient};
+use vocab::Datum;
+
+/// Whoever migrates waits so long for somebody else's lock: longer, and everybody else would wait behind it. A server notices
+/// within a second that whoever asked for a long statement is gone.
+const SESSION: &str = "SET lock_timeout = '5s'; SET client_connection_check_interval = '1s'";
+/// Statements that run alone keep nobody waiting, and may wait themselves.
+const PATIENT: &str = "SET lock_timeout = '10min'";
+const IMPATIENT: &str = "SET lock_timeout = '5s'";
+/// How often somebody else's migrating is waited for, and how long each time. Asked again and again: who waits in a statement
+/// would be waited for by an index that is made meanwhile.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// One migrating program at a time in a database; the number is this product's own.
+const LOCK: &str = "SELECT pg_try_advisory_lock(5241713205)";
+
+/// Made by whoever migrates first.
+const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
+  scope text NOT NULL,
+  name text NOT NULL,
+  checksum text NOT NULL,
+  applied_at timestamp with time zone NOT NULL,
+  PRIMARY KEY (scope, name)
+)";
+
+/// What happened step by step, and what was taken back. Nothing is ever removed from it.
+const STEPS: &str = "CREATE TABLE IF NOT EXISTS schema_migration_steps (
+  entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  scope text NOT NULL,
+  name text NOT NULL,
+  checksum text NOT NULL,
+  step integer NOT NULL,
+  event text NOT NULL,
+  at timestamp with time zone NOT NULL
+)";
+
+/// The step of a note about the whole migration.
+const WHOLE: i32 = 0;
+
+impl Server {
+    /// Applies what the ledger does not have.
+    pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
+        blocking(async {
+            let mut client = self.connect().await?;
+            begin(&client).await?;
+            client.batch_execute(LEDGER).await?;
+            let mut done = Vec::new();
+            for migration in migrations {
+                let noted = Noted { scope, migration, checksum: dialect::migration::checksum(migration), now };
+                match noted.recorded(&client).await? {
+                    Some(recorded) if recorded == noted.checksum => continue,
+                    Some(_) => return Err(StoreError::MigrationChanged { name: migration.name.clone() }),
+                    None => {}
+                }
+                match migration.is_stepwise() {
+                    true => noted.apply_stepwise(&client).await?,
+                    false => noted.apply(&mut client).await?,
+                }
+                done.push(migration.name.clone());
+            }
+            Ok(done)
+        })
+    }
+
+    /// Takes back, the last first, those of the migrations that the ledger has.
+    pub fn undo(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
+        blocking(async {
+            let mut client = self.connect().await?;
+            begin(&client).await?;
+            client.batch_execute(LEDGER).await?;
+            client.batch_execute(STEPS).await?;
+            let mut undone = Vec::new();
+            for migration in migrations.iter().rev() {
+                let noted = Noted { scope, migration, checksum: dialect::migration::checksum(migration), now };
+                match noted.recorded(&client).await? {
+                    Some(recorded) if recorded == noted.checksum => {}
+                    Some(_) => return Err(StoreError::MigrationChanged { name: migration.name.clone() }),
+                    None => continue,
+                }
+                match migration.is_stepwise() {
+                    true => {
+                        noted.take_back(&client, migration.statements.len()).await?;
+                        let transaction = client.transaction().await?;
+                        noted.forget(&transaction).await?;
+                        transaction.commit().await?;
+                    }
+                    false => {
+                        let transaction = client.transaction().await?;
+                        for statement in migration.statements.iter().rev() {
+                            take_back(&transaction, statement).await?;
+                        }
+                        noted.forget(&transaction).await?;
+                        transaction.commit().await?;
+                    }
+                }
+                undone.push(migration.name.clone());
+            }
+            Ok(undone)
+        })
+    }
+}
+
+#[cfg(test)]
+impl Server {
+    /// Statements on a connection of their own, beside whoever migrates.
+    pub fn run_by_hand(&self, sql: &str) -> Result<(), StoreError> {
+        blocking(async { Ok(self.connect().await?.batch_execute(sql).await?) })
+    }
+}
+
+/// Nobody else migrates from now on, until the connection ends.
+async fn begin(client: &Client) -> Result<(), StoreError> {
+    client.batch_execute(SESSION).await?;
+    for _ in 0..TRIES {
+        if client.query_one(LOCK, &[]).await?.try_get(0)? {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(StoreError::Unavailable("somebody else has been migrating it for a while".to_owned()))
+}
+
+async fn take_back(client: &impl GenericClient, statement: &Statement) -> Result<(), StoreError> {
+    match &statement.undo {
+        Undo::Statement(sql) => Ok(client.batch_execute(sql).await?),
+        Undo::Kept(_) => Ok(()),
+        Undo::Impossible(why) => Err(StoreError::Refused(format!("it cannot be taken back: {why}"))),
+    }
+}
+
+/// A migration as the ledger knows it.
+struct Noted<'m> {
+    scope: &'m str,
+    migration: &'m Migration,
+    checksum: String,
+    now: &'m str,
+}
+
+impl Noted<'_> {
+    async fn recorded(&self, client: &Client) -> Result<Option<String>, StoreError> {
+        let find = "SELECT checksum FROM schema_migrations WHERE scope = $1 AND name = $2";
+        let recorded = client.query_opt(find, &[&self.scope, &self.migration.name]).await?;
+        Ok(recorded.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    async fn apply(&self, client: &mut Client) -> Result<(), StoreError> {
+        let transaction = client.transaction().await?;
+        for statement in &self.migration.statements {
+            if !is_superfluous(transaction.client(), statement).await? {
+                transaction.batch_execute(&statement.sql).await?;
+            }
+        }
+        self.note_applied(&transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// A step that was done is not done again; one that was begun and not finished is taken back first. When a step is refused,
+    /// those before it are taken back: the migration leaves nothing.
+    async fn apply_stepwise(&self, client: &Client) -> Result<(), StoreError> {
+        client.batch_execute(STEPS).await?;
+        for (index, statement) in self.migration.statements.iter().enumerate() {
+            let step = index + 1;
+            let last = self.last_event(client, step).await?;
+            if last.as_deref() == Some("done") || is_superfluous(client, statement).await? {
+                continue;
+            }
+            if last.as_deref() == Some("begun") {
+                self.run_alone(client, &statement.undo).await?;
+            }
+            self.note_step(client, step, "begun").await?;
+            client.batch_execute(PATIENT).await?;
+            let ended = client.batch_execute(&statement.sql).await.map_err(StoreError::from);
+            client.batch_execute(IMPATIENT).await?;
+            if let Err(refused) = ended {
+                self.take_back(client, step).await?;
+                return Err(refused);
+            }
+            self.note_step(client, step, "done").await?;
+        }
+        self.note_applied(client).await
+    }
+
+    /// The first steps, in reverse.
+    async fn take_back(&self, client: &Client, steps: usize) -> Result<(), StoreError> {
+        for (index, statement) in self.migration.statements.iter().enumerate().take(steps).rev() {
+            self.run_alone(client, &statement.undo).await?;
+            self.note_step(client, index + 1, "undone").await?;
+        }
+        Ok(())
+    }
+
+    async fn run_alone(&self, client: &Client, undo: &Undo) -> Result<(), StoreError> {
+        match undo {
+            Undo::Statement(sql) => Ok(client.batch_execute(sql).await?),
+            Undo::Kept(_) | Undo::Impossible(_) => Ok(()),
+        }
+    }
+
+    async fn last_event(&self, client: &Client, step: usize) -> Result<Option<String>, StoreError> {
+        let find = "SELECT event FROM schema_migration_steps
+WHERE scope = $1 AND name = $2 AND checksum = $3 AND step = $4 ORDER BY entry DESC LIMIT 1";
+        let step = number(step);
+        let found = client.query_opt(find, &[&self.scope, &self.migration.name, &self.checksum, &step]).await?;
+        Ok(found.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    async fn note_step(&self, client: &Client, step: usize, event: &str) -> Result<(), StoreError> {
+        self.note(client, number(step), event).await
+    }
+
+    async fn note(&self, client: &impl GenericClient, step: i32, event: &str) -> Result<(), StoreError> {
+        let note = "INSERT INTO schema_migration_steps (scope, name, checksum, step, event, at) VALUES ($1, $2, $3, $4, $5, $6)";
+        let now = Datum::Text(self.now.to_owned());
+        let (name, checksum) = (&self.migration.name, &self.checksum);
+        client.execute(note, &[&self.scope, name, checksum, &step, &event, &Text(&now)]).await?;
+        Ok(())
+    }
+
+    async fn note_applied(&self, client: &impl GenericClient) -> Result<(), StoreError> {
+        let note = "INSERT INTO schema_migrations (scope, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
+        let now = Datum::Text(self.now.to_owned());
+        client.execute(note, &[&self.scope, &self.migration.name, &self.checksum, &Text(&now)]).await?;
+        Ok(())
+    }
+
+    /// It is no longer applied; that it was stays noted.
+    async fn forget(&self, client: &impl GenericClient) -> Result<(), StoreError> {
+        let forget = "DELETE FROM schema_migrations WHERE scope = $1 AND name = $2";
+        client.execute(forget, &[&self.scope, &self.migration.name]).await?;
+        self.note(client, WHOLE, "undone").await
+    }
+}
+
+fn number(step: usize) -> i32 {
+    i32::try_from(step).unwrap_or(i32::MAX)
+}
+
+/// Asked just before the statement would run: one before it may have made the column.
+pub async fn is_superfluous(client: &impl GenericClient, statement: &Statement) -> Result<bool, StoreError> {
+    let Some(there) = &statement.unless else { return Ok(false) };
+    let find = "SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = $1 AND a.attname = $2 AND NOT a.attisdropped";
+    Ok(client.query_opt(find, &[&there.table.as_str(), &there.column.as_str()]).await?.is_some())
+}
+
+/// The migrations that the ledger has.
+pub async fn applied(client: &Client, scope: &str) -> Result<Vec<AppliedMigration>, StoreError> {
+    if !inspect::has_table(client, "schema_migrations").await? {
+        return Ok(Vec::new());
+    }
+    let list = "SELECT name, checksum FROM schema_migrations WHERE scope = $1 ORDER BY name";
+    let rows = client.query(list, &[&scope]).await?;
+    rows.iter().map(|row| Ok(AppliedMigration { name: row.try_get(0)?, checksum: row.try_get(1)? })).collect()
+}
