@@ -36,7 +36,10 @@ impl Sandbox {
         let what = format!("a database of this machine stands in for the {} {}", config.environment, config.kind.value);
         let detail = match (stand_in.kind.value, has_programs(config.kind.value)) {
             (DatabaseType::Sqlite, false) if config.kind.value != DatabaseType::Sqlite => {
-                format!("`--sandbox`: an embedded SQLite file, since no programs of {} are installed here", config.kind.value)
+                format!(
+                    "`--sandbox`: an embedded SQLite file, since no programs of {} are installed here",
+                    config.kind.value
+                )
             }
             (DatabaseType::Sqlite, _) => "`--sandbox`: a SQLite file of the workspace".to_owned(),
             (kind, _) => format!("`--sandbox`: a private {kind} server of the workspace"),
@@ -54,10 +57,8 @@ fn stand_in(config: &DatabaseConfig) -> DatabaseConfig {
     stand_in.connection = None;
     stand_in.provision = Some(Spanned { value: Provision::Local, place: place.clone() });
     let name = config.name.as_ref().map_or_else(|| format!("{}_db", config.environment), |name| name.value.to_string());
-    stand_in.name = DatabaseName::parse(&format!("{PREFIX}{name}"))
-        .ok()
-        .map(|value| Spanned { value, place })
-        .or(stand_in.name);
+    stand_in.name =
+        DatabaseName::parse(&format!("{PREFIX}{name}")).ok().map(|value| Spanned { value, place }).or(stand_in.name);
     stand_in
 }
 

@@ -21,7 +21,7 @@ mod tests;
 pub use codes::ALL_CODES;
 
 use catalog::Catalog;
-use plan::database::{Pool, Base, Connection};
+use plan::database::{Base, Connection, Pool};
 use plan::{Observed, Plan, TaskPlan};
 use spec::{Specification, Task};
 use vocab::{Diagnostic, Engine, TaskId};

@@ -4,7 +4,9 @@
 use crate::arguments::{Check, Format, Listing, Place, Run, Servers, Status};
 use crate::progress::{Outcome, Steps};
 use crate::show;
-use orchestrator::{Planned, Response, RunOptions, Sandbox, Serving, Source, Task, UnknownDependencies, Workspace, order};
+use orchestrator::{
+    Planned, Response, RunOptions, Sandbox, Serving, Source, Task, UnknownDependencies, Workspace, order,
+};
 use plan::TaskPlan;
 use std::error::Error;
 

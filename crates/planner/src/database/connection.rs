@@ -96,7 +96,9 @@ fn pool(config: &DatabaseConfig, engine: Engine, draft: &mut Draft) -> Pool {
     };
     let pool = Pool { min: pool.min.min(pool.max), ..pool };
     let reason = match engine.keeps_files() {
-        true => format!("the task says so; whoever opens a {engine} file has one connection that writes, and these bounds do nothing"),
+        true => format!(
+            "the task says so; whoever opens a {engine} file has one connection that writes, and these bounds do nothing"
+        ),
         false => "the task says so; what it leaves open is the usual".to_owned(),
     };
     draft.decisions.push(Decision {

@@ -354,7 +354,8 @@ fn data_that_is_not_for_development_is_never_sent_in_the_clear() {
 
 #[test]
 fn a_sandbox_keeps_to_this_machine_and_says_so() {
-    let elsewhere = task("environment: production\n    connection: \"postgresql://ada@db.invalid/rooms?sslmode=verify-full\"");
+    let elsewhere =
+        task("environment: production\n    connection: \"postgresql://ada@db.invalid/rooms?sslmode=verify-full\"");
     // Without programs of the engine an embedded file does.
     let workspace = Workspace::new();
     let mut run = workspace.command(&["run", "-", "--sandbox"]);
