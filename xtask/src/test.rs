@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::postgresql::{self, Server};
 use crate::repository::Repository;
@@ -16,6 +16,8 @@ use crate::schemathesis::{self, Extent};
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
 pub const MANIFEST: &str = "crates/emit/node/package.json";
+/// Each names the driver of one database engine; an application gets one of them, the tests all.
+const DRIVERS: [&str; 2] = ["crates/emit/node/sqlite/package.json", "crates/emit/node/postgresql/package.json"];
 /// What the tests need beside the application's own packages.
 const TEST_PACKAGES: [(&str, &str); 1] = [("typescript", "5.9.3")];
 const LIB: &str = "crates/emit/node/lib";
@@ -42,7 +44,7 @@ pub fn tally(repository: &Repository) -> Tally {
         tally.skip(format!("the tests on PostgreSQL: {why}"));
     }
     match &node {
-        Node::Ready { .. } => test_lib(repository, &mut tally),
+        Node::Ready { .. } => test_lib(repository, &postgresql, &mut tally),
         Node::Missing(why) => tally.skip(format!("the tests of `{LIB}` and of the emitted app: {why}")),
         Node::Broken(why) => tally.fail(why),
     }
@@ -121,18 +123,27 @@ fn major(version: &str) -> Option<u32> {
 
 /// A package with the emitted app's dependencies and nothing else.
 fn test_package(repository: &Repository) -> Result<String, String> {
-    let text = repository.read(MANIFEST)?;
-    let emitted: Value = serde_json::from_str(&text).map_err(|error| format!("`{MANIFEST}` is not JSON: {error}"))?;
-    let dependencies = emitted
-        .get("dependencies")
-        .filter(|value| value.is_object())
-        .ok_or_else(|| format!("`{MANIFEST}` has no `dependencies` object"))?;
+    let emitted = manifest(repository, MANIFEST)?;
+    let mut dependencies = Map::new();
+    dependencies.extend(dependencies_in(&emitted, MANIFEST)?);
+    for driver in DRIVERS {
+        dependencies.extend(dependencies_in(&manifest(repository, driver)?, driver)?);
+    }
     let kind = emitted.get("type").cloned().unwrap_or_else(|| json!("module"));
     let mut package =
         json!({ "name": "emitted-app-tests", "private": true, "type": kind, "dependencies": dependencies });
     package["scarfSettings"] = emitted.get("scarfSettings").cloned().unwrap_or_default();
     package["devDependencies"] = json!(TEST_PACKAGES.iter().copied().collect::<BTreeMap<_, _>>());
     Ok(format!("{package:#}\n"))
+}
+
+fn manifest(repository: &Repository, path: &str) -> Result<Value, String> {
+    serde_json::from_str(&repository.read(path)?).map_err(|error| format!("`{path}` is not JSON: {error}"))
+}
+
+fn dependencies_in(manifest: &Value, path: &str) -> Result<Map<String, Value>, String> {
+    let found = manifest.get("dependencies").and_then(Value::as_object);
+    found.cloned().ok_or_else(|| format!("`{path}` has no `dependencies` object"))
 }
 
 /// Installs `package` in `folder` unless the stamp there says that this very text is installed.
@@ -161,21 +172,26 @@ fn test_crates(repository: &Repository, node: &Node, postgresql: &Result<Server,
         Node::Ready { modules, .. } => command.env("NODE_MODULES", modules),
         Node::Missing(_) | Node::Broken(_) => command.env_remove("NODE_MODULES"),
     };
+    hand_over(postgresql, &mut command);
+    tally.run("`cargo test`", Runner::Cargo, &mut command);
+}
+
+fn hand_over(postgresql: &Result<Server, String>, command: &mut Command) {
     match postgresql {
         Ok(server) => command.env(postgresql::VARIABLE, &server.url),
         Err(_) => command.env_remove(postgresql::VARIABLE),
     };
-    tally.run("`cargo test`", Runner::Cargo, &mut command);
 }
 
 /// The lib is copied beside `node_modules` first: ES modules are resolved from where a file really is.
-fn test_lib(repository: &Repository, tally: &mut Tally) {
+fn test_lib(repository: &Repository, postgresql: &Result<Server, String>, tally: &mut Tally) {
     let folder = repository.root.join(NODE_FOLDER);
     let tests = copy_lib(repository, &folder).and_then(|()| lib_tests(repository));
     match tests {
         Ok(tests) => {
             let mut command = Command::new("node");
             command.current_dir(&folder).args(["--test", "--test-reporter=spec"]).args(tests);
+            hand_over(postgresql, &mut command);
             tally.run("`node --test`", Runner::Node, &mut command);
         }
         Err(why) => tally.fail(why),

@@ -3,8 +3,10 @@
 
 pub mod migration;
 pub mod name;
+pub mod permission;
 mod postgresql;
 mod relational;
+pub mod sample;
 mod sqlite;
 
 #[cfg(test)]
@@ -35,6 +37,15 @@ pub struct Unsupported {
     pub engine: Engine,
     /// What was asked for.
     pub what: &'static str,
+}
+
+/// An identifier of a plan as it stands in a statement.
+#[must_use]
+pub fn quoted(engine: Engine, name: &str) -> String {
+    match engine {
+        Engine::Sqlite => (sqlite::WORDS.quote)(name),
+        Engine::PostgreSql => postgresql::quote(name),
+    }
 }
 
 /// The statements that make tables with everything that belongs to them, in an order in which they can run.
@@ -166,6 +177,9 @@ pub fn lower_emit(engine: Engine) -> String {
 /// The statements behind [`plan::Step::Recall`], over [`system::idempotency_answers`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerStatements {
+    /// Waits until no other transaction, of whatever server, is at the same claim, and keeps others from it until this one
+    /// ends. Placeholder: the claim. None where a transaction that writes has the database for itself.
+    pub hold: Option<String>,
     /// Finds fingerprint, status, headers and body. Placeholders: the claim, the least id that is not too old.
     pub find: String,
     /// Keeps an answer in the place of one that is too old. Placeholders: the table's columns in order.
@@ -210,6 +224,10 @@ pub fn lower_answers(engine: Engine) -> Result<AnswerStatements, Unsupported> {
     let forget = Write::Delete { table: table.name.clone(), filter: vec![too_old] };
     let tables = [table];
     Ok(AnswerStatements {
+        hold: match engine {
+            Engine::Sqlite => None,
+            Engine::PostgreSql => Some(postgresql::HOLD_NAME.to_owned()),
+        },
         find: query_over(engine, &tables, &find)?.text,
         keep: write_over(engine, &tables, &keep).text,
         forget: write_over(engine, &tables, &forget).text,

@@ -1,5 +1,7 @@
 //! Statements as text: one check a feature.
 
+mod permission;
+
 use crate::{
     Listing, add_column, create_table, lower_listing, lower_listing_base, lower_query, lower_write, migration,
 };

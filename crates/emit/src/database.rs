@@ -6,12 +6,14 @@ use crate::node::{driver, one_line, pretty};
 use crate::render::{Comment, generated_of, render};
 use minijinja::context;
 use plan::database::Connection;
+use plan::database::permission::Login;
 use plan::{DatabasePlan, DatabaseTaskPlan, Migration};
 use vocab::TaskId;
 
 pub fn files(plan: &DatabaseTaskPlan) -> Files {
     let mut files = Files::new();
     sql(&plan.task_id, &plan.database, &mut files);
+    permissions(plan, &mut files);
     let driver = driver::driver(plan.database.engine);
     let view = context! {
         default_url => default_url(&plan.database.connection, driver.default_url),
@@ -31,6 +33,25 @@ pub fn files(plan: &DatabaseTaskPlan) -> Files {
     }
     files.extend(documents::database_files(plan));
     files
+}
+
+/// Who may do what, for somebody who runs it by hand, and for reading. No password is part of it.
+fn permissions(plan: &DatabaseTaskPlan, files: &mut Files) {
+    let statements = dialect::permission::script(plan.database.engine, &plan.permissions, &plan.database.tables);
+    if statements.is_empty() {
+        return;
+    }
+    let statements = statements.iter().map(|statement| {
+        format!("-- {}\n-- undo: {}\n{};\n", one_line(&statement.why), one_line(&statement.undo), statement.sql)
+    });
+    let with_password = plan.permissions.roles.iter().filter(|role| role.login != Login::Never);
+    let passwords: String = with_password.map(|role| format!("--   \\password {}\n", role.name)).collect();
+    let text = format!(
+        "-- Who may do what. `producer run` executes what of it is missing, and sets the passwords; who runs it by hand sets them in\n\
+         -- psql, and puts them into the secret store of the workspace:\n{passwords}\n{}",
+        statements.collect::<Vec<_>>().join("\n")
+    );
+    files.insert("databases/permissions.sql".to_owned(), generated_of(&plan.task_id, Comment::Dashes, &text));
 }
 
 /// What `connection-config.js` falls back to; a place that a reference names is never written down.

@@ -20,6 +20,7 @@ use crate::outline::outlines;
 use crate::render::{Comment, generated, render};
 use minijinja::context;
 use plan::api::Cors;
+use plan::database::{Connection, LocationPart};
 use plan::{Plan, procedure::Trigger};
 use serde_json::Value;
 
@@ -76,7 +77,8 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     let api = format!("apis/{}-api", plan.api.name);
     let mut files = Files::new();
     let mut script = |path: String, text: &str| files.insert(path, generated(plan, Comment::Slashes, text));
-    for (path, text) in LIB {
+    let driver = driver::driver(plan.database.engine);
+    for (path, text) in LIB.iter().chain(driver.lib) {
         script((*path).to_owned(), text);
     }
     script("server.js".to_owned(), SERVER);
@@ -84,6 +86,9 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     script(format!("{api}/endpoints.js"), &module.text);
     files.insert("package.json".to_owned(), package(plan));
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
+    if !plan.seed.is_empty() {
+        files.insert("test/seed.json".to_owned(), pretty(&plan.seed.rows));
+    }
     rendered(plan, &mut files);
     database::sql(&plan.task_id, &plan.database, &mut files);
     if let Some(base) = &plan.base {
@@ -115,16 +120,23 @@ fn rendered(plan: &Plan, files: &mut Files) {
         api => plan.api.name.as_str(),
         module => module_name(&plan.api.name),
         scope => plan.task_id.as_str(),
+        database_module => driver.module,
+        server => driver.server.as_ref().map(|server| server.name),
+        service => driver.server.as_ref().map(|server| render(server.service, &context! {}).trim_end().to_owned()),
+        service_url => driver.server.as_ref().map(|server| server.service_url),
+        variables => variables(&plan.database.connection),
         base => plan.base.as_ref().map(|base| base.task_id.as_str()),
         default_url => driver.default_url,
         url_form => driver.url_form,
         asks_for_keys,
         needed_scope,
         cors => plan.api.cors == Cors::On,
+        seeded => !plan.seed.is_empty(),
     };
     let templates = [
         ("application.js", "application.js", Comment::Slashes),
-        ("databases/connection-config.js", driver.connection_config, Comment::Slashes),
+        ("databases/connection-config.js", "connection-config.js", Comment::Slashes),
+        ("test/scratch-database.js", driver.scratch, Comment::Slashes),
         ("test/api.test.js", "api.test.js", Comment::Slashes),
         (".env.example", "env.example", Comment::Hash),
         (".gitignore", "gitignore", Comment::Hash),
@@ -141,9 +153,30 @@ fn rendered(plan: &Plan, files: &mut Files) {
     }
 }
 
+/// What the native server finds the database by.
+fn variables(connection: &Connection) -> Vec<String> {
+    match connection {
+        Connection::Location(parts) => parts.iter().filter_map(|part| match part {
+            LocationPart::Environment(name) => Some(name.clone()),
+            LocationPart::Text(_) | LocationPart::Secret(_) => None,
+        }),
+        Connection::Embedded
+        | Connection::File { .. }
+        | Connection::Local { .. }
+        | Connection::Container { .. }
+        | Connection::Missing => return Vec::new(),
+    }
+    .collect()
+}
+
 /// The reference's manifest under this API's name and version: dependencies are kept in one place.
 fn package(plan: &Plan) -> String {
     let mut package: Value = serde_json::from_str(PACKAGE).expect("the reference's manifest is JSON");
+    let (driver, version) = driver::driver(plan.database.engine).package;
+    if let Some(dependencies) = package["dependencies"].as_object_mut() {
+        dependencies.insert(driver.to_owned(), version().into());
+        dependencies.sort_keys();
+    }
     package["name"] = plan.api.name.as_str().into();
     package["version"] = format!("{}.0.0", plan.api.version.trim_start_matches('v')).into();
     pretty(&package)

@@ -295,16 +295,16 @@ fn the_endpoints_of_the_sample() {
 
               // POST /api/contact: stores a contact message. Emits `contact_form`.
               application.route('POST', '/api/contact', async (request) => {
-                const caller = authorize(request, keys, limits.default);
+                const caller = await authorize(request, keys, limits.default);
                 limits.default.take(request, caller);
-                const claim = idempotency.claim(request, caller);
+                const claim = await idempotency.claim(request, caller);
                 const input = await validate(request, contactMessage);
                 const id = uuidv7();
 
-                return database.transaction((transaction) => {
-                  const known = claim.recall(transaction);
+                return database.transaction(async (transaction) => {
+                  const known = await claim.recall(transaction);
                   if (known) return known;
-                  transaction.run(insertContactMessage, [
+                  await transaction.run(insertContactMessage, [
                     id,
                     input.name,
                     input.email,
@@ -326,7 +326,7 @@ fn the_endpoints_of_the_sample() {
                     message: input.message,
                     created_at: request.receivedAt,
                   };
-                  outbox.emit(transaction, 'contact_form', event, request.receivedAt);
+                  await outbox.emit(transaction, 'contact_form', event, request.receivedAt);
                   return claim.keep(transaction, respond(201, { id, received_at: request.receivedAt }));
                 });
               });
@@ -334,14 +334,14 @@ fn the_endpoints_of_the_sample() {
               // POST /api/newsletter: subscribes an address to the newsletter once. Emits `newsletter_signup`.
               application.route('POST', '/api/newsletter', async (request) => {
                 limits.default.take(request, anonymous(request));
-                const claim = idempotency.claim(request, anonymous(request));
+                const claim = await idempotency.claim(request, anonymous(request));
                 const input = await validate(request, newsletterSubscriber);
                 const id = uuidv7();
 
-                return database.transaction((transaction) => {
-                  const known = claim.recall(transaction);
+                return database.transaction(async (transaction) => {
+                  const known = await claim.recall(transaction);
                   if (known) return known;
-                  const subscription = transaction.insert(insertNewsletterSubscriber, [
+                  const subscription = await transaction.insert(insertNewsletterSubscriber, [
                     id,
                     input.email,
                     input.name,
@@ -351,7 +351,7 @@ fn the_endpoints_of_the_sample() {
                   ]);
                   if (subscription === 'inserted') {
                     const event = { id, email: input.email, name: input.name, created_at: request.receivedAt };
-                    outbox.emit(transaction, 'newsletter_signup', event, request.receivedAt);
+                    await outbox.emit(transaction, 'newsletter_signup', event, request.receivedAt);
                   }
                   return claim.keep(transaction, respond(202, { status: 'accepted' }));
                 });
@@ -442,17 +442,17 @@ fn a_transaction_may_end_the_procedure_and_hand_out_a_row() {
                 const input = await validate(request, doorCode);
 
                 let door;
-                const done = database.transaction((transaction) => {
-                  door = transaction.optional(findDoor, [input.code]);
+                const done = await database.transaction(async (transaction) => {
+                  door = await transaction.optional(findDoor, [input.code]);
                   if (!door) return new Problem('invalid_credentials');
                   const locked =
                     door.failures >= 5 &&
                     !((door.locked_until !== null && door.locked_until <= request.receivedAt) || door.locked_until === null);
                   if (locked) {
-                    transaction.run(updateDoor, [request.after(900), door.id]);
+                    await transaction.run(updateDoor, [request.after(900), door.id]);
                     return new Problem('invalid_credentials');
                   }
-                  const defaultValue = transaction.run(updateDoor2, [0, door.id]) > 0;
+                  const defaultValue = (await transaction.run(updateDoor2, [0, door.id])) > 0;
                   if (!defaultValue) throw new Problem('conflict');
                 });
                 if (done) return done;
@@ -494,16 +494,16 @@ fn a_transaction_may_be_the_answer() {
                 limits.default.take(request, anonymous(request));
                 const input = await validate(request, doorCode);
                 const id = uuidv7();
-                const doors = database.many(listDoors);
+                const doors = await database.many(listDoors);
 
-                return database.transaction((transaction) => {
-                  const made = transaction.insert(insertDoor, [id, input.code, 0]);
+                return database.transaction(async (transaction) => {
+                  const made = await transaction.insert(insertDoor, [id, input.code, 0]);
                   let note;
                   if (made === 'inserted') {
                     note = uuidv7();
-                    outbox.emit(transaction, 'contact_form', { id }, request.receivedAt);
+                    await outbox.emit(transaction, 'contact_form', { id }, request.receivedAt);
                   } else {
-                    transaction.run(deleteDoor, [input.code]);
+                    await transaction.run(deleteDoor, [input.code]);
                     note = uuidv7();
                     const event = {
                       everything: {
@@ -513,7 +513,7 @@ fn a_transaction_may_be_the_answer() {
                         facts: { a: [1, null], 'b-c': true },
                       },
                     };
-                    outbox.emit(transaction, 'contact_form', event, request.receivedAt);
+                    await outbox.emit(transaction, 'contact_form', event, request.receivedAt);
                   }
                   const same = input.code === '1234';
                   if (!same) return respond(201, { id, note });

@@ -1,7 +1,6 @@
 // Where the application's database is, and how it comes to its schema.
 
-import { openDatabase } from '../lib/database.js';
-import { databaseFile } from '../lib/environment.js';
+import { openDatabase } from '../lib/database/{{ database_module }}.js';
 import { migrate } from '../lib/migrations.js';
 
 /** Under this name the migrations below are entered in the ledger of the database. */
@@ -15,11 +14,19 @@ const base = { scope: '{{ base }}', folder: new URL('base/', import.meta.url) };
 const applicationFolder = new URL('../', import.meta.url);
 
 /** Opens the database and brings it to the newest schema. */
-export function connect(url = process.env.DATABASE_URL || '{{ default_url }}') {
-  const database = openDatabase(databaseFile(url, applicationFolder));
-{% if base %}
-  migrate(database, base);
+export async function connect(url = process.env.DATABASE_URL{% if default_url %} || '{{ default_url }}'{% endif %}) {
+{% if not default_url %}
+  if (!url) throw new Error('set `DATABASE_URL`, here or in `.env`: {{ url_form }}');
 {% endif %}
-  migrate(database, { scope, folder: migrations });
+  const database = await openDatabase(url, applicationFolder);
+  try {
+{% if base %}
+    await migrate(database, base);
+{% endif %}
+    await migrate(database, { scope, folder: migrations });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
   return database;
 }

@@ -34,17 +34,9 @@ pub(crate) fn on_scratch(plan: &DatabasePlan, database: &Database) -> Vec<Verifi
 }
 
 /// Whoever asks has just been answered by the database.
-pub(crate) fn on_live(plan: &DatabasePlan) -> Vec<Verification> {
+pub(crate) fn on_live() -> Vec<Verification> {
     vec![
         Verification::of(Phase::ProvisionDatabaseInstance, "the database answers", &[]),
-        Verification::not_verified(
-            Phase::SetupUserPermissions,
-            "database roles",
-            match plan.engine.has_roles() {
-                true => "this producer grants nothing yet: whoever the connection is owns the tables".to_owned(),
-                false => format!("{} knows no roles: whoever can open the file can read it", plan.engine),
-            },
-        ),
         Verification::not_verified(
             Phase::ConfigureBackupProcedures,
             "a backup was restored",

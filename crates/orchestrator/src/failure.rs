@@ -6,13 +6,13 @@ use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
 use plan::{Base, Phase};
 use provision::{PROGRAMS_VARIABLE, ProvisionFailure};
-use secrets::SecretFailure;
+use secrets::{SecretFailure, SecretName};
 use serde::Serialize;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use store::{StoreError, Trouble};
-use vocab::{Diagnostic, Engine, Severity, TaskId};
+use vocab::{Diagnostic, Engine, RoleName, Severity, TaskId};
 
 /// The public kinds of failure that this program can meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -441,21 +441,6 @@ impl Failure {
         }
     }
 
-    /// Others could read along.
-    pub(crate) fn in_the_clear(environment: &str, place: String) -> Self {
-        let message = format!("{environment} data would be sent to another machine in the clear");
-        Self {
-            place: Some(place),
-            ..Self::new(
-                FailureKind::DatabaseConnection,
-                "tls_required",
-                message,
-                "add `?sslmode=verify-full` to the URL, with `&sslrootcert=FILE` where the server's authority is not one of the \
-                 system's; `sslmode=require` encrypts without looking who it is",
-            )
-        }
-    }
-
     /// The pool asks for more connections than there are.
     pub(crate) fn pool_too_large(wanted: u32, most: u32, place: String) -> Self {
         let message = format!("the pool may open {wanted} connections, and the server gives this role at most {most}");
@@ -481,6 +466,67 @@ impl Failure {
                 message,
                 format!("set it in this workspace: `producer secrets set {name}`"),
             )
+        }
+    }
+
+    /// Passwords and rows would travel in clear.
+    pub(crate) fn not_encrypted(environment: &str, place: &str) -> Self {
+        let message = format!("a {environment} database on another machine is connected to without encryption");
+        let hint = "add `?sslmode=verify-full` to `connection`, with `sslrootcert=FILE` where the authority is your own, or at the least \
+             `?sslmode=require`; `docs/database-connections.md` says more";
+        Self {
+            place: Some(place.to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "encryption_required", message, hint)
+        }
+    }
+
+    /// A role of the plan's name is there, and nobody of this workspace has made it.
+    pub(crate) fn role_taken(role: &str, way: &str, place: &str) -> Self {
+        let message = format!("the server has a role `{role}` that this task did not make");
+        let hint = format!("remove or rename that role, or hand it over to the task: `{way}`");
+        Self {
+            place: Some(place.to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "role_taken", message, hint)
+        }
+    }
+
+    /// A role was made from elsewhere, and its password is there.
+    pub(crate) fn password_unknown(role: &RoleName, secret: &SecretName, place: &str) -> Self {
+        let message = format!("the password of the role `{role}` is not in the secret store of this workspace");
+        let hint = format!(
+            "bring it from where the role was made, or give it a new one: `producer secrets set {secret}`; the next run sees to it that \
+             the server has the same"
+        );
+        Self {
+            place: Some(place.to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "password_unknown", message, hint)
+        }
+    }
+
+    /// The connection's user may not make the roles that the task asks for.
+    pub(crate) fn may_not_make_roles(role: &RoleName, why: &str, place: &str) -> Self {
+        let message = format!("the role `{role}` of the task cannot be made");
+        let hint =
+            "connect as a user who may, have `databases/permissions.sql` run by one, or remove `roles` from the task";
+        Self {
+            cause: Some(why.to_owned()),
+            place: Some(place.to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "roles_not_allowed", message, hint)
+        }
+    }
+
+    /// A statement about roles failed; none of them was carried out.
+    pub(crate) fn permissions(error: &StoreError, place: &str) -> Self {
+        if let StoreError::NotConnected(..) = error {
+            return Self::database(error, Path::new(place));
+        }
+        let hint =
+            "do what the cause asks for, or have `databases/permissions.sql` run by somebody who may, and run again";
+        Self {
+            cause: Some(error.to_string()),
+            place: Some(place.to_owned()),
+            retryable: error.is_retryable(),
+            ..Self::new(FailureKind::DatabaseConnection, "permissions", "no role was changed", hint)
         }
     }
 
@@ -521,7 +567,10 @@ impl Failure {
                 "the database does not answer",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
             ),
-            StoreError::Refused(_) | StoreError::MigrationChanged { .. } | StoreError::Conflict => (
+            StoreError::Refused(_)
+            | StoreError::MigrationChanged { .. }
+            | StoreError::Conflict
+            | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
                 "bring the file back from a copy, or move it away: the next run makes a new one",
@@ -549,7 +598,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };

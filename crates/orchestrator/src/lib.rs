@@ -14,6 +14,7 @@ mod probe;
 mod provisioning;
 mod read;
 pub mod response;
+mod roles;
 mod run;
 mod sandbox;
 mod secret_commands;
@@ -32,7 +33,9 @@ pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
 pub use sandbox::Sandbox;
-pub use secret_commands::{SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, set_secret};
+pub use secret_commands::{
+    SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, rotate_secret, set_secret,
+};
 pub use serving::{ServeFailure, Serving};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};

@@ -11,7 +11,7 @@ use secrets::{SecretFailure, SecretName, SecretText, secret};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use store::{Database, Store};
-use vocab::Engine;
+use vocab::{Engine, RoleName};
 use zeroize::Zeroizing;
 
 /// A place, or what must be known to have one.
@@ -36,17 +36,51 @@ pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connect
         Connection::Missing => return Ok(Located::Asks(Box::new(Failure::no_connection(engine)))),
         Connection::Location(parts) => parts,
     };
+    let text = match text(workspace, parts)? {
+        Ok(text) => text,
+        Err(asks) => return Ok(Located::Asks(asks)),
+    };
+    Database::parse(engine, &text, |path| workspace.root().join(Path::new(path)))
+        .map(Located::At)
+        .map_err(|why| Box::new(Failure::no_location(engine, why)))
+}
+
+/// The URL of a server for somebody else than the one whom the task names.
+pub(crate) fn url_for(
+    workspace: &Workspace,
+    engine: Engine,
+    connection: &Connection,
+    (role, password): (&RoleName, &SecretText),
+) -> Result<SecretText, Box<Failure>> {
+    let Connection::Location(parts) = connection else { return Err(Box::new(Failure::no_connection(engine))) };
+    let text = text(workspace, parts)??;
+    let no_url = || Box::new(Failure::no_location(engine, "it is no URL with a host".to_owned()));
+    let (scheme, rest) = text.split_once("://").ok_or_else(no_url)?;
+    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+    let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
+    let mut url = Zeroizing::new(format!("{scheme}://{role}:"));
+    url.extend(utf8_percent_encode(password.expose(), NON_ALPHANUMERIC));
+    url.push('@');
+    url.push_str(&rest[host..]);
+    Ok(SecretText::new(url))
+}
+
+/// The text of the parts, or what must be known to have it.
+fn text(
+    workspace: &Workspace,
+    parts: &[LocationPart],
+) -> Result<Result<Zeroizing<String>, Box<Failure>>, Box<Failure>> {
     let mut text = Zeroizing::new(String::new());
     for (index, part) in parts.iter().enumerate() {
         let value = match part {
             LocationPart::Text(part) => secret(part.clone()),
             LocationPart::Environment(name) => match std::env::var(name).ok().filter(|value| !value.is_empty()) {
                 Some(value) => secret(value),
-                None => return Ok(Located::Asks(Box::new(Failure::no_variable(name)))),
+                None => return Ok(Err(Box::new(Failure::no_variable(name)))),
             },
             LocationPart::Secret(name) => match stored(workspace, name)? {
                 Some(value) => value,
-                None => return Ok(Located::Asks(Box::new(Failure::no_secret(name)))),
+                None => return Ok(Err(Box::new(Failure::no_secret(name)))),
             },
         };
         match is_password(parts, index) {
@@ -54,9 +88,7 @@ pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connect
             false => text.push_str(value.expose()),
         }
     }
-    Database::parse(engine, &text, |path| workspace.root().join(Path::new(path)))
-        .map(Located::At)
-        .map_err(|why| Box::new(Failure::no_location(engine, why)))
+    Ok(Ok(text))
 }
 
 /// The databases that were opened, each once however many plans stand on it.

@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 use plan::database::Connection;
 use plan::{Phase, TaskPlan};
 use std::path::Path;
-use store::{Database, StoreError, Trouble};
+use store::{StoreError, Trouble};
 use vocab::{Engine, TaskId};
 
 /// Describes the container, in the folder of the task whose database is in it.
@@ -28,7 +28,6 @@ pub(crate) enum Provisioned {
 
 /// A database that lets us in.
 pub(crate) struct Ready {
-    pub(crate) database: Database,
     /// Whether a server or a database was made.
     pub(crate) changed: bool,
     pub(crate) verification: Vec<Verification>,
@@ -37,7 +36,6 @@ pub(crate) struct Ready {
 /// Has the plan's database ready.
 pub(crate) fn provision(
     plan: &TaskPlan,
-    files: &emit::Files,
     options: &RunOptions,
     warnings: &mut Vec<String>,
     progress: Progress<'_>,
@@ -62,9 +60,9 @@ pub(crate) fn provision(
     }
     if let Connection::Container { name, port } = connection {
         let folder = task_folder(describing(plan), options);
-        if files.contains_key(COMPOSE_FILE) {
+        if let TaskPlan::Database(plan) = plan {
             progress(Phase::CreateApiDocumentation, "writing files");
-            changed |= write(&folder, files, workspace, plan.task_id(), warnings)?;
+            changed |= write(&folder, &emit::database_files(plan), workspace, &plan.task_id, warnings)?;
         }
         let password_file = instances::write_password(workspace, engine, name)?;
         if let Some(Err(StoreError::NotConnected(Trouble::Refused, _))) = tried(workspace, engine, connection)? {
@@ -95,7 +93,7 @@ pub(crate) fn provision(
         check.detail = format!("{wanted} of {most}");
         verification.push(check);
     }
-    Ok(Provisioned::Ready(Ready { database, changed, verification }))
+    Ok(Provisioned::Ready(Ready { changed, verification }))
 }
 
 /// The task whose folder describes the container: the one that the database is of.

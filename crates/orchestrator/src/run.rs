@@ -10,6 +10,7 @@ use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::provisioning::{Provisioned, Ready, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
+use crate::roles;
 use crate::sandbox::Sandbox;
 use crate::serving::{routes, running_server};
 use crate::verify;
@@ -179,9 +180,22 @@ async fn attempt(
     let meant = &*options.sandbox.task(task);
     wake(meant, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
     progress(Phase::DesignApiArchitecture, "planning");
-    let mut planned = make_plan(meant, task_id.clone(), workspace, &[]).map_err(|stop| (given, stop))?;
+    let of_task = |stop| (Some(task_id.clone()), stop);
+    let plan_anew = || make_plan(meant, task_id.clone(), workspace, &[]).map_err(|stop| (given.clone(), stop));
+    let mut planned = plan_anew()?;
+    let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
+        Provisioned::Ready(ready) => ready,
+        Provisioned::Asks { failure, changed } => {
+            let response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
+            return Ok(Response { status: Status::NeedsInput, changed, warnings, ..response });
+        }
+    };
+    if ready.changed {
+        // Only now is it known what the database is like.
+        planned = plan_anew()?;
+    }
     planned.warnings.splice(0..0, warnings);
-    carry_out(task, planned, options, progress).await.map_err(|stop| (Some(task_id), stop))
+    carry_out(task, planned, ready, options, progress).await.map_err(of_task)
 }
 
 /// Has the servers running that planning looks at, as far as they are the workspace's own, and waits for others that are starting.
@@ -193,7 +207,7 @@ fn wake(task: &Task, workspace: &Workspace, progress: Progress<'_>) -> Result<()
     }
     let (engine, connection) = own;
     if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
-        must_be_private(task, &database)?;
+        must_be_encrypted(task, &database)?;
         // A server that lets nobody in after that says so when it is looked at.
         let _ = database.wait(&told);
     }
@@ -214,33 +228,31 @@ fn standing_places(task: &Task, workspace: &Workspace) -> Result<Vec<(Engine, Co
 }
 
 /// Outside of development nobody is given the chance to read along.
-fn must_be_private(task: &Task, database: &Database) -> Result<(), Box<Failure>> {
+fn must_be_encrypted(task: &Task, database: &Database) -> Result<(), Box<Failure>> {
     let Specification::ConfigureDatabase(config) = &task.specification else { return Ok(()) };
-    match config.environment == Environment::Development || database.is_private() {
-        true => Ok(()),
-        false => Err(Box::new(Failure::in_the_clear(config.environment.as_str(), database.place()))),
+    match config.environment != Environment::Development && database.may_be_overheard() {
+        true => Err(Box::new(Failure::not_encrypted(config.environment.as_str(), &database.place()))),
+        false => Ok(()),
     }
 }
 
 async fn carry_out(
     task: &Task,
     planned: Planned,
+    Ready { changed: provisioned, mut verification }: Ready,
     options: &RunOptions,
     progress: Progress<'_>,
 ) -> Result<Response, Stop> {
     let workspace = &options.workspace;
     let Planned { plan, task_hash, mut warnings } = planned;
     let task_id = plan.task_id().clone();
-    let files = files(&plan, workspace)?;
-    let Ready { database, changed: provisioned, mut verification } =
-        match provision(&plan, &files, options, &mut warnings, progress)? {
-            Provisioned::Ready(ready) => ready,
-            Provisioned::Asks { failure, changed } => {
-                let response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
-                return Ok(Response { status: Status::NeedsInput, changed, warnings, ..response });
-            }
-        };
+    let database = match locate(workspace, plan.database().engine, &plan.database().connection)? {
+        Located::At(database) => database,
+        Located::Asks(failure) => return Err(Stop::Asks(failure)),
+    };
+    roles::check(workspace, &database, &plan).map_err(Stop::Asks)?;
     let place = PathBuf::from(database.place());
+    let files = files(&plan, workspace)?;
     verification.extend(options.sandbox.check(task));
     verification.extend(prove(&plan, &database, &files, progress).await);
     if let Some(failed) = first_failure(&verification) {
@@ -264,6 +276,11 @@ async fn carry_out(
         migrated.extend(applied.map_err(|error| Failure::migration(&error, &place))?);
     }
 
+    progress(Phase::SetupUserPermissions, "seeing to who may do what");
+    let settled = roles::settle(workspace, &database, plan)?;
+    verification.extend(settled.verification);
+    warnings.extend(settled.warning);
+
     progress(Phase::CreateApiDocumentation, "writing files");
     let folder = task_folder(&task_id, options);
     let wrote = write(&folder, &files, workspace, &task_id, &mut warnings)?;
@@ -286,7 +303,7 @@ async fn carry_out(
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
         output: Some(output(plan, options, &database, seen.version, &verification)),
-        changed: provisioned || is_new_plan || wrote || !migrated.is_empty(),
+        changed: provisioned || is_new_plan || wrote || settled.changed || !migrated.is_empty(),
         warnings,
         verification,
         files: files.keys().cloned().collect(),
@@ -329,7 +346,7 @@ async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &em
     let schema = "the schema was read back from the database";
     let mut verification = vec![Verification::of(Phase::CreateSchemaAndTables, schema, &differences)];
     match plan {
-        TaskPlan::Database(plan) => verification.extend(database::on_live(&plan.database)),
+        TaskPlan::Database(_) => verification.extend(database::on_live()),
         TaskPlan::Api(plan) => {
             verification.extend(verify::on_live(plan, database, openapi(files)).await);
             verification.extend(verify::not_tried(plan));
@@ -370,7 +387,7 @@ fn observe(
     (engine, connection): (Engine, Connection),
     standing: Standing,
 ) -> Result<Observed, Stop> {
-    let Seen { tables, applied, .. } = match locate(workspace, engine, &connection)? {
+    let Seen { tables, applied, place, .. } = match locate(workspace, engine, &connection)? {
         Located::At(database) => match database.look(task_id.as_str()) {
             // It is made when the plan is carried out.
             Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => Seen::default(),
@@ -393,7 +410,7 @@ fn observe(
     };
     let known = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten().filter(is_here));
     let active = known.map(|persisted| persisted.plan.database().clone());
-    Ok(Observed { tables, active, base: standing.base, chosen: standing.chosen })
+    Ok(Observed { tables, active, base: standing.base, chosen: standing.chosen, place })
 }
 
 fn is_container(connection: &Connection) -> bool {

@@ -52,6 +52,8 @@ fn stand_in(config: &DatabaseConfig) -> DatabaseConfig {
     let mut stand_in = config.clone();
     if !has_programs(config.kind.value) {
         stand_in.kind.value = DatabaseType::Sqlite;
+        // Who can open the file may do everything.
+        stand_in.roles.clear();
     }
     let place = config.connection.as_ref().map_or(&config.kind.place, |connection| &connection.place).clone();
     stand_in.connection = None;

@@ -1,11 +1,16 @@
 //! The secrets of a workspace as commands use them: what a person typed goes in; what comes out never holds a value, but for an
 //! export that somebody asked for.
 
+use crate::failure::Failure;
+use crate::located::url_for;
+use crate::roles;
 use crate::run::now;
 use crate::workspace::{Workspace, WorkspaceFailure};
+use plan::TaskPlan;
 use secrets::export::{self, ExportForm};
 use secrets::{ListedSecret, SecretFailure, SecretName, SecretText};
 use std::path::Path;
+use vocab::TaskId;
 
 /// Why a command about secrets failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +21,20 @@ pub enum SecretsFailure {
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] SecretFailure),
+    /// The secret is nobody's password.
+    #[error(
+        "`{0}` is not the password of a database role that a task here has made: get its new value from where it comes from, and \
+         `producer secrets set {0}`"
+    )]
+    NotARole(SecretName),
+    /// The password could not be changed.
+    #[error("{0}; {hint}", hint = .0.hint.as_deref().unwrap_or("try it again"))]
+    Role(Box<Failure>),
+    /// The task has no database with a role for its application.
+    #[error(
+        "`{0}` is no completed task on a database with roles; `producer status` lists the tasks, and without `--for` every secret is exported"
+    )]
+    NoDeployment(String),
     /// There is nothing to export.
     #[error("this workspace has no secrets yet: `producer secrets set NAME` sets one")]
     Nothing,
@@ -37,6 +56,18 @@ pub fn set_secret(workspace: &Workspace, name: &str, value: &SecretText) -> Resu
 /// [`SecretsFailure`] when the store cannot be read.
 pub fn list_secrets(workspace: &Workspace) -> Result<Vec<ListedSecret>, SecretsFailure> {
     Ok(workspace.secrets().list()?)
+}
+
+/// Gives the database role whose password the secret is a new one, on the server and in the store. Returns the role.
+///
+/// # Errors
+/// [`SecretsFailure`] when it is no such secret, or the server does not take it: the old password works then, and the next run, or
+/// the same command, ends what was begun.
+pub fn rotate_secret(workspace: &Workspace, name: &str) -> Result<String, SecretsFailure> {
+    let name = SecretName::parse(name).map_err(SecretFailure::from)?;
+    let _lock = workspace.lock(|| {})?;
+    let role = roles::rotate(workspace, &name).map_err(SecretsFailure::Role)?;
+    role.map(|role| role.to_string()).ok_or(SecretsFailure::NotARole(name))
 }
 
 /// Forgets a secret.
@@ -62,7 +93,8 @@ pub fn rekey_secrets(workspace: &Workspace) -> Result<Option<String>, SecretsFai
     Ok(workspace.secrets().rekey()?)
 }
 
-/// The secrets in clear, as one text: those of the names, or all. With a file they are written there, for this user alone, and
+/// The secrets in clear, as one text: those of the names, or all; for the deployment of a task the variable by which its application
+/// reaches its database. With a file they are written there, for this user alone, and
 /// nothing comes back.
 ///
 /// # Errors
@@ -70,10 +102,16 @@ pub fn rekey_secrets(workspace: &Workspace) -> Result<Option<String>, SecretsFai
 pub fn export_secrets(
     workspace: &Workspace,
     names: &[String],
+    deployment: Option<&str>,
     form: ExportForm,
     file: Option<&Path>,
 ) -> Result<Option<SecretText>, SecretsFailure> {
     let store = workspace.secrets();
+    if let Some(task) = deployment {
+        let url = deployment_url(workspace, task)?;
+        let name = SecretName::parse("DATABASE_URL").map_err(SecretFailure::from)?;
+        return write_out(&[(name, url)], form, file);
+    }
     let names: Vec<SecretName> = match names {
         [] => store.list()?.into_iter().map(|listed| listed.name).collect(),
         names => {
@@ -88,7 +126,30 @@ pub fn export_secrets(
         let value = store.get(&name)?.ok_or_else(|| SecretFailure::Unknown(name.clone()))?;
         values.push((name, value));
     }
-    let text = export::text(&values, form)?;
+    write_out(&values, form, file)
+}
+
+/// What the application of a task needs to reach its database: a URL with the application's role.
+fn deployment_url(workspace: &Workspace, task: &str) -> Result<SecretText, SecretsFailure> {
+    let unknown = || SecretsFailure::NoDeployment(task.to_owned());
+    let task_id = TaskId::parse(task).map_err(|_| unknown())?;
+    let plan = workspace.active_plan(&task_id)?.ok_or_else(unknown)?.plan;
+    let made_by = match &plan {
+        TaskPlan::Api(plan) => plan.base.as_ref().map(|base| base.task_id.clone()).ok_or_else(unknown)?,
+        TaskPlan::Database(_) => task_id,
+    };
+    let application = roles::application(workspace, &made_by).map_err(SecretsFailure::Role)?.ok_or_else(unknown)?;
+    let database = plan.database();
+    url_for(workspace, database.engine, &database.connection, (&application.0, &application.1))
+        .map_err(SecretsFailure::Role)
+}
+
+fn write_out(
+    values: &[(SecretName, SecretText)],
+    form: ExportForm,
+    file: Option<&Path>,
+) -> Result<Option<SecretText>, SecretsFailure> {
+    let text = export::text(values, form)?;
     match file {
         Some(file) => export::write_private(file, text.as_bytes()).map(|()| None),
         None => Ok(Some(SecretText::new(text))),

@@ -4,10 +4,14 @@
 mod connection;
 mod cycle;
 mod draft;
+mod names;
 mod relationship;
+mod role;
 mod rules;
 mod table;
 mod unbuilt;
+
+pub use rules::index_name;
 
 use crate::schema;
 use catalog::Catalog;
@@ -40,17 +44,19 @@ pub fn plan(
     for relationship in &config.relationships {
         relationship::design(&mut draft, relationship, catalog);
     }
+    relationship::implied(&mut draft, catalog);
     cycle::open(&mut draft);
     for table in &config.tables {
         rules::stated(&mut draft, table);
     }
     rules::complete(&mut draft);
+    let permissions = role::permissions(&mut draft, config, target.engine, task_id, observed);
     let Draft { tables, mut decisions, problems, .. } = draft;
     if !problems.is_empty() {
         return Err(problems);
     }
     let tables: Vec<plan::Table> = tables.into_iter().map(|table| table.table).collect();
-    let database = schema::design(&tables, target, observed, &config.place)?;
+    let database = schema::design(&tables, Vec::new(), target, observed, &config.place)?;
     decisions.extend(schema::decisions(&tables));
     decisions.extend(rules::decisions(&tables));
     decisions.sort_by_key(|decision| decision.phase);
@@ -58,6 +64,7 @@ pub fn plan(
         task_id: task_id.clone(),
         environment: config.environment.as_str().to_owned(),
         database,
+        permissions,
         decisions,
     })
 }

@@ -1,6 +1,7 @@
 //! Plans of tasks, and the tasks that cannot be planned.
 
 mod database;
+mod roles;
 
 use catalog::Catalog;
 use expect_test::expect;

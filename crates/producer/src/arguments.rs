@@ -168,6 +168,13 @@ pub enum SecretsCommand {
         #[arg(long, value_enum, default_value_t = Listing::Text)]
         format: Listing,
     },
+    /// Give the database role whose password a secret is a new one, on the server and in the store.
+    Rotate {
+        /// The secret's name, from the list: `TASK/ROLE`.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Hand secrets out in clear, for a deployment.
     Export(Export),
     /// Forget a secret.
@@ -189,6 +196,9 @@ pub enum SecretsCommand {
 pub struct Export {
     /// The secrets, by name. [default: all of them]
     pub names: Vec<String>,
+    /// What the deployment of a task needs instead: `DATABASE_URL`, with the application's role and its password.
+    #[arg(long = "for", value_name = "TASK", conflicts_with = "names")]
+    pub deployment: Option<String>,
     /// The file that gets them; only this user may read it.
     #[arg(long, value_name = "FILE", group = "target")]
     pub to: Option<PathBuf>,

@@ -18,6 +18,10 @@ pub fn command(asked: &SecretsCommand) -> Ended {
         SecretsCommand::List { place, format } => {
             show::secrets(&orchestrator::list_secrets(&Workspace::new(&place.workspace))?, *format)?;
         }
+        SecretsCommand::Rotate { name, place } => {
+            let role = orchestrator::rotate_secret(&Workspace::new(&place.workspace), name)?;
+            eprintln!("the role `{role}` has a new password, on the server and as `{name}` in the store");
+        }
         SecretsCommand::Export(export) => hand_out(export)?,
         SecretsCommand::Remove { name, place } => {
             orchestrator::remove_secret(&Workspace::new(&place.workspace), name)?;
@@ -37,7 +41,13 @@ fn hand_out(export: &Export) -> Result<(), Box<dyn std::error::Error>> {
         ExportFormat::Json => ExportForm::Json,
     };
     let workspace = Workspace::new(&export.place.workspace);
-    match orchestrator::export_secrets(&workspace, &export.names, form, export.to.as_deref())? {
+    match orchestrator::export_secrets(
+        &workspace,
+        &export.names,
+        export.deployment.as_deref(),
+        form,
+        export.to.as_deref(),
+    )? {
         Some(text) => io::stdout().lock().write_all(text.expose().as_bytes())?,
         None => eprintln!("written, in clear, for this user alone: remove the file when it has done its work"),
     }

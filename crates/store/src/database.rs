@@ -4,7 +4,7 @@ use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
 use crate::{AppliedMigration, Location, Server, Store, StoreError};
 use plan::Migration;
-use plan::database::ObservedTable;
+use plan::database::{DatabasePlace, ObservedTable};
 use std::path::{Path, PathBuf};
 use vocab::{Engine, TableName};
 
@@ -24,6 +24,8 @@ pub struct Seen {
     pub tables: Vec<ObservedTable>,
     /// The migrations of the scope that was asked for.
     pub applied: Vec<AppliedMigration>,
+    /// What it is called there, where the engine has a name for it.
+    pub place: Option<DatabasePlace>,
     /// Those of the tables that may hold rows, by name.
     pub filled: Vec<String>,
     /// The engine's version, as responses show it: `sqlite_3.50`.
@@ -80,15 +82,6 @@ impl Database {
         match self {
             Self::Sqlite(_) => Ok(None),
             Self::PostgreSql(server) => server.most_connections().map(Some),
-        }
-    }
-
-    /// Whether nobody between here and the database can read along.
-    #[must_use]
-    pub fn is_private(&self) -> bool {
-        match self {
-            Self::Sqlite(_) => true,
-            Self::PostgreSql(server) => server.is_private(),
         }
     }
 

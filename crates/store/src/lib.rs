@@ -5,6 +5,7 @@
 mod api_key;
 mod database;
 mod error;
+pub mod permission;
 mod postgresql;
 mod rehearsal;
 mod sqlite;

@@ -4,6 +4,7 @@ mod connect;
 mod inspect;
 mod migrate;
 mod rehearse;
+mod roles;
 mod tls;
 mod trouble;
 mod value;
@@ -12,6 +13,8 @@ use crate::StoreError;
 use crate::database::Seen;
 use crate::error::Trouble;
 use connect::{blocking, server_version};
+use plan::database::DatabasePlace;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use trouble::said;
 use vocab::TableName;
@@ -27,6 +30,7 @@ impl Server {
             Ok(Seen {
                 tables: inspect::tables(&client).await?,
                 applied: migrate::applied(&client, scope).await?,
+                place: Some(place(&client).await?),
                 filled: inspect::filled(&client).await?,
                 version: format!("postgresql_{version}"),
             })
@@ -50,10 +54,19 @@ impl Server {
     }
 }
 
+/// The schema is where new tables are made.
+async fn place(client: &Client) -> Result<DatabasePlace, StoreError> {
+    let row = client
+        .query_one("SELECT current_database()::text, COALESCE(current_schema()::text, ''), current_user::text", &[])
+        .await?;
+    Ok(DatabasePlace { database: row.try_get(0)?, schema: row.try_get(1)?, user: row.try_get(2)? })
+}
+
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
             Some(&SqlState::UNIQUE_VIOLATION) => Self::Conflict,
+            Some(&(SqlState::FOREIGN_KEY_VIOLATION | SqlState::RESTRICT_VIOLATION)) => Self::Reference,
             Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::NotConnected(Trouble::ReadOnly, said(&error)),
             Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED | SqlState::ADMIN_SHUTDOWN)) => {
                 Self::Unavailable(said(&error))

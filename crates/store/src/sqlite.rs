@@ -152,7 +152,7 @@ impl SqliteStore {
         let connection = connect_to_look(path)?;
         let tables = inspect::tables(&connection)?;
         let applied = migrate::applied(&connection, scope)?;
-        Ok(Seen { filled: inspect::filled(&connection, &tables)?, tables, applied, version: version() })
+        Ok(Seen { filled: inspect::filled(&connection, &tables)?, tables, applied, place: None, version: version() })
     }
 
     /// How many rows those of the tables hold that are there; the file is only looked at.
@@ -245,7 +245,19 @@ pub fn version() -> String {
     format!("sqlite_{}", short.join("."))
 }
 
+/// A new file is this user's alone, and so are those that SQLite puts beside it. Where it cannot be made SQLite says why.
+fn make_file(path: &Path) {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
+}
+
 fn connect(uri: &str, location: &Location) -> Result<Connection, StoreError> {
+    if let Location::File(path) = location {
+        make_file(path);
+    }
     let connection = Connection::open(uri)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
@@ -429,6 +441,7 @@ impl StoreError {
     fn repeated(&self) -> Self {
         match self {
             Self::Conflict => Self::Conflict,
+            Self::Reference => Self::Reference,
             Self::Unavailable(why) => Self::Unavailable(why.clone()),
             Self::NotConnected(trouble, why) => Self::NotConnected(*trouble, why.clone()),
             Self::MigrationChanged { name } => Self::MigrationChanged { name: name.clone() },
@@ -439,6 +452,13 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        // A trigger of its own carries `RESTRICT` out; none of ours raises anything.
+        let is_reference = |code: i32| {
+            matches!(code, rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY | rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER)
+        };
+        if error.sqlite_error().is_some_and(|error| is_reference(error.extended_code)) {
+            return Self::Reference;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation)
                 if matches!(

@@ -90,6 +90,8 @@ names! {
     IndexName, "an index name", is_identifier, IDENTIFIER_RULE;
     /// A constraint of a table.
     ConstraintName, "a constraint name", is_identifier, IDENTIFIER_RULE;
+    /// A role of a database server.
+    RoleName, "a role name", is_identifier, IDENTIFIER_RULE;
     /// A field of a request, a response or an event.
     FieldName, "a field name", is_identifier, IDENTIFIER_RULE;
     /// A kind of thing the catalogue knows (`contact_message`).

@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rpassword", &["producer"]),
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
+    ("postgres-protocol", &["store"]),
     ("tokio-postgres-rustls", &["store"]),
     ("rustls", &["store"]),
     ("rustls-native-certs", &["store"]),

@@ -10,13 +10,13 @@ import { anonymous } from './request.js';
  * @param {import('./api-keys.js').ApiKeys} keys
  * @param {import('./rate-limit.js').RateLimit} [limit] without it, failed attempts count nowhere
  * @param {string} [scope] what the key must have been given: `products:write`
- * @returns {{ identity: string, id: string, name: string }} the caller
+ * @returns {Promise<{ identity: string, id: string, name: string }>} the caller
  */
-export function authorize(request, keys, limit, scope) {
+export async function authorize(request, keys, limit, scope) {
   // Should the lookup fail, its 503 carries the rate limit headers too.
   limit?.describe(request, anonymous(request));
   const secret = presentedKey(request);
-  const key = secret && keys.find(secret, request.receivedAt);
+  const key = secret && (await keys.find(secret, request.receivedAt));
   if (!key) {
     limit?.take(request, anonymous(request));
     throw new Problem(secret ? 'invalid_credentials' : 'missing_credentials');

@@ -1,93 +1,73 @@
-// The SQLite database of the application: one connection, prepared statements, transactions. What SQLite reports becomes
-// a Problem where the caller can act on it. Several processes may use the file at once.
+// The application's database, whatever its engine: reads, writes, transactions. SQL is a constant of the program with `?` for
+// values, which are bound. What an engine reports becomes a Problem where the caller can act on it.
+//
+// An engine is one module of `database/`. What it opens is a connection with `transaction(work, options)`, `migrating(work)`,
+// `hasLedger()` and `close()`. A connection, which is also what its transactions give, has `read(sql, values, columns)`,
+// `write(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction.
 
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from '@photostructure/sqlite';
-import { Decimal } from './decimal.js';
 import { Problem } from './problem.js';
 
-// Nobody is answered while a statement waits, so it waits no longer than everybody can.
-const BUSY_TIMEOUT = 1000;
-// After one that waited in vain, the next ones do not wait at all for that long.
-const BUSY_PAUSE = 1000;
-// Statements kept prepared; lists are composed at request time, in many forms.
-const STATEMENT_LIMIT = 500;
-
-// Reads the file; `SELECT 1` would succeed without it.
 const readLedger = `SELECT name FROM schema_migrations LIMIT 1`;
 
-// https://sqlite.org/rescode.html
-const BUSY = 5;
-const LOCKED = 6;
-const INPUT_OUTPUT = 10;
-const FULL = 13;
-const CANNOT_OPEN = 14;
-const CONSTRAINT_PRIMARY_KEY = 1555;
-const CONSTRAINT_UNIQUE = 2067;
-
-const unavailable = new Set([BUSY, LOCKED, INPUT_OUTPUT, FULL, CANNOT_OPEN]);
-const conflicts = new Set([CONSTRAINT_PRIMARY_KEY, CONSTRAINT_UNIQUE]);
-
-/** Reads and writes, on the connection or inside a transaction. SQL is a constant of the program; values are bound. */
+/** Reads and writes, on the database or inside a transaction. */
 class Statements {
   #connection;
-  #prepared;
 
-  constructor(connection, prepared) {
+  constructor(connection) {
     this.#connection = connection;
-    this.#prepared = prepared;
   }
 
-  /** @returns {number} how many rows were written */
+  /** @returns {Promise<number>} how many rows were written */
   run(sql, values = []) {
-    return Number(this.#execute('run', sql, values).changes);
+    return this.#connection.write(sql, values);
   }
 
-  /** For `INSERT ... ON CONFLICT DO NOTHING`. @returns {'inserted' | 'present'} */
-  insert(sql, values = []) {
-    return this.run(sql, values) === 1 ? 'inserted' : 'present';
+  /** For `INSERT ... ON CONFLICT DO NOTHING`. @returns {Promise<'inserted' | 'present'>} */
+  async insert(sql, values = []) {
+    return (await this.run(sql, values)) === 1 ? 'inserted' : 'present';
   }
 
   /** The row that must be there. */
-  one(sql, values = [], columns = {}) {
-    const row = this.optional(sql, values, columns);
+  async one(sql, values = [], columns = {}) {
+    const row = await this.optional(sql, values, columns);
     if (row === null) throw new Error(`no row for: ${sql}`);
     return row;
   }
 
   /**
-   * @param {Record<string, { kind: string, scale?: number }>} [columns] 'boolean', 'decimal' and 'json' are given back as what
-   *   was written
-   * @returns {object | null}
+   * @param {Record<string, { kind: string, scale?: number }>} [columns] those that the engine keeps in another type: they are
+   *   given back as what was written
+   * @returns {Promise<object | null>}
    */
-  optional(sql, values = [], columns = {}) {
-    const row = this.#execute('get', sql, values);
-    return row === undefined ? null : fromColumns(row, columns);
+  async optional(sql, values = [], columns = {}) {
+    const [row = null] = await this.#connection.read(sql, values, columns);
+    return row;
   }
 
   /** All rows; the SQL carries the LIMIT. `columns` as for `optional`. */
   many(sql, values = [], columns = {}) {
-    return this.#execute('all', sql, values).map((row) => fromColumns(row, columns));
+    return this.#connection.read(sql, values, columns);
   }
 
-  #execute(method, sql, values) {
-    return translated(() => {
-      const statement = this.#prepared.get(sql) ?? this.#prepare(sql);
-      return statement[method](...values.map(toColumn));
-    });
+  /** Runs a text of many statements. */
+  async script(sql) {
+    await this.#connection.script(sql);
   }
 
-  #prepare(sql) {
-    const statement = this.#connection.prepare(sql);
-    if (this.#prepared.size >= STATEMENT_LIMIT) this.#prepared.delete(this.#prepared.keys().next().value);
-    this.#prepared.set(sql, statement);
-    return statement;
+  /** @returns {Promise<boolean>} */
+  hasColumn(table, column) {
+    return this.#connection.hasColumn(table, column);
   }
 }
 
 class Transaction extends Statements {
+  #connection;
   #callbacks = [];
+
+  constructor(connection) {
+    super(connection);
+    this.#connection = connection;
+  }
 
   /** Calls back once the writes are durable; never when they were undone. */
   whenCommitted(callback) {
@@ -97,70 +77,74 @@ class Transaction extends Statements {
   committed() {
     for (const callback of this.#callbacks) callback();
   }
+
+  /** Goes on when no other transaction, on any server, holds this name; it is let go when the transaction ends. */
+  async hold(name) {
+    await this.#connection.hold(name);
+  }
+
+  /** Whether a row leads to one that is not there; a transaction that checks no keys asks it at its end. */
+  hasBrokenKey() {
+    return this.#connection.hasBrokenKey();
+  }
 }
 
 export class Database extends Statements {
-  #connection;
-  #prepared;
+  #engine;
   #endings = [];
-  #busyTimeout;
-  #busyUntil = -Infinity;
 
-  constructor(connection, busyTimeout) {
-    const prepared = new Map();
-    super(connection, prepared);
-    this.#connection = connection;
-    this.#prepared = prepared;
-    this.#busyTimeout = busyTimeout;
+  constructor(engine) {
+    super(engine);
+    this.#engine = engine;
   }
 
   /**
    * Runs `work(transaction)` and gives its result. What it returns is committed, except `undo(result)`; what it throws
-   * undoes the writes. `work` does not wait for anything: everybody else would be inside its transaction.
+   * undoes the writes. `work` reads and writes on its transaction alone and waits for nothing else; where two transactions
+   * collide it may be run again.
+   * @template T
+   * @param {(transaction: Transaction) => Promise<T>} work
+   * @param {{ checksKeys?: boolean }} [options]
+   * @returns {Promise<T>}
    */
-  transaction(work) {
-    const transaction = new Transaction(this.#connection, this.#prepared);
-    this.#begin();
-    let result;
-    try {
-      result = work(transaction);
-      if (typeof result?.then === 'function') throw new TypeError('the work of a transaction must not be async');
-      this.exec(result instanceof Undone ? 'ROLLBACK' : 'COMMIT');
-    } catch (error) {
-      // After some errors SQLite has rolled back by itself.
-      if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK');
-      throw error;
-    }
+  async transaction(work, options = {}) {
+    let transaction;
+    const result = await this.#engine.transaction((connection) => {
+      transaction = new Transaction(connection);
+      return work(transaction);
+    }, options);
     if (result instanceof Undone) return result.result;
     transaction.committed();
     return result;
   }
 
+  /**
+   * Runs `work(database)` while no other program migrates this database; the ledger is there.
+   * @template T
+   * @param {(database: Database) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  migrating(work) {
+    return this.#engine.migrating((engine) => work(new Database(engine)));
+  }
+
+  /** Where the steps of migrations are noted that cannot run in a transaction. */
+  prepareSteps() {
+    return this.#engine.prepareSteps();
+  }
+
+  /** Whether a migration was ever run. */
+  hasLedger() {
+    return this.#engine.hasLedger();
+  }
+
   /** Fails as `unavailable` where the database does not answer. */
-  ping() {
+  async ping() {
     try {
-      this.optional(readLedger);
+      await this.optional(readLedger);
     } catch (error) {
       throw new Problem('unavailable', {}, { cause: error });
     }
-  }
-
-  #begin() {
-    const waits = performance.now() >= this.#busyUntil;
-    if (!waits) this.exec('PRAGMA busy_timeout = 0');
-    try {
-      this.exec('BEGIN IMMEDIATE');
-      this.#busyUntil = -Infinity;
-    } catch (error) {
-      if (waits && error.name === 'unavailable') this.#busyUntil = performance.now() + BUSY_PAUSE;
-      throw error;
-    } finally {
-      if (!waits) this.exec(`PRAGMA busy_timeout = ${this.#busyTimeout}`);
-    }
-  }
-
-  exec(sql) {
-    translated(() => this.#connection.exec(sql));
   }
 
   /** Calls back before the database is closed. */
@@ -168,53 +152,13 @@ export class Database extends Statements {
     this.#endings.push(callback);
   }
 
-  close() {
-    for (const callback of this.#endings) callback();
-    // Prepared statements live until they are garbage collected, and with them the write-ahead log; what it holds goes
-    // into the file now.
-    this.#connection.exec('PRAGMA wal_checkpoint(PASSIVE)');
-    this.#connection.close();
+  async close() {
+    for (const callback of this.#endings) await callback();
+    await this.#engine.close();
   }
 }
 
-/**
- * @param {string} file its folder is made when it is missing
- * @param {{ busyTimeout?: number }} [options] how long a statement waits for other processes, in milliseconds
- */
-export function openDatabase(file, { busyTimeout = BUSY_TIMEOUT } = {}) {
-  mkdirSync(dirname(file), { recursive: true });
-  const connection = new DatabaseSync(file);
-  connection.exec(`PRAGMA busy_timeout = ${busyTimeout}`);
-  connection.exec('PRAGMA journal_mode = WAL');
-  connection.exec('PRAGMA synchronous = FULL');
-  connection.exec('PRAGMA foreign_keys = ON');
-  return new Database(connection, busyTimeout);
-}
-
-// SQLite has no booleans, no decimal numbers and no documents: they are kept as 0 and 1, in units of the last digit, and as
-// JSON text. A field of a record of changes that was not given is `undefined`.
-function toColumn(value) {
-  if (value === undefined) return null;
-  if (typeof value === 'boolean') return Number(value);
-  if (value instanceof Decimal) return value.units;
-  // The driver cuts a text at U+0000, and the rest of it would then name another row. As bytes it stays whole and is equal to
-  // no text.
-  if (typeof value === 'string' && value.includes('\0')) return Buffer.from(value);
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
-}
-
-function fromColumns(row, columns) {
-  for (const [name, value] of Object.entries(row)) {
-    const column = columns[name];
-    if (value === null || column === undefined) continue;
-    if (column.kind === 'boolean') row[name] = value !== 0;
-    if (column.kind === 'decimal') row[name] = new Decimal(value, column.scale);
-    if (column.kind === 'json') row[name] = JSON.parse(value);
-  }
-  return row;
-}
-
-class Undone {
+export class Undone {
   constructor(result) {
     this.result = result;
   }
@@ -223,14 +167,4 @@ class Undone {
 /** Returned from a transaction's work: gives `result`, and undoes the writes. */
 export function undo(result) {
   return new Undone(result);
-}
-
-function translated(action) {
-  try {
-    return action();
-  } catch (error) {
-    if (unavailable.has(error.errcode & 0xff)) throw new Problem('unavailable', {}, { cause: error });
-    if (conflicts.has(error.errcode)) throw new Problem('conflict', {}, { cause: error });
-    throw error;
-  }
 }

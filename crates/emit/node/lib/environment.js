@@ -14,13 +14,3 @@ export function listenAddress(environment = process.env) {
   if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Error('`PORT` must be a number from 0 to 65535');
   return { host: environment.HOST || '127.0.0.1', port };
 }
-
-/**
- * The file that a `DATABASE_URL` names: `file:./data/app.sqlite` (from the application's folder) or `file:/srv/app.sqlite`.
- * @param {URL} folder the application's folder; its URL ends in `/`
- */
-export function databaseFile(url, folder) {
-  // The URL of another kind of database may hold a password, so it is not repeated.
-  if (!/^file:[^?#]+$/.test(url)) throw new Error('`DATABASE_URL` must be `file:` and a path');
-  return fileURLToPath(new URL(url.slice('file:'.length).replace(/^\/\/(?=\/)/, ''), folder));
-}

@@ -35,22 +35,22 @@ export class Idempotency {
    * @param {import('./request.js').Request} request
    * @param {{ identity: string }} caller
    */
-  claim(request, caller) {
+  async claim(request, caller) {
     const key = presentedKey(request);
     if (key === undefined) return new Claim();
     const name = sha256(`${caller.identity}\n${key}`);
     if (this.#underWay.has(name)) throw new Problem('request_in_progress');
     this.#underWay.add(name);
     request.whenSettled(() => this.#underWay.delete(name));
-    this.#forget();
+    await this.#forget();
     return new Claim({ name, request, oldest: uuidv7Floor(this.#now() - KEPT_MILLISECONDS) });
   }
 
-  #forget() {
+  async #forget() {
     const now = this.#now();
     if (now - this.#forgottenAt < FORGET_INTERVAL) return;
     this.#forgottenAt = now;
-    this.#database.run(forgetAnswers, [uuidv7Floor(now - KEPT_MILLISECONDS)]);
+    await this.#database.run(forgetAnswers, [uuidv7Floor(now - KEPT_MILLISECONDS)]);
   }
 }
 
@@ -62,11 +62,15 @@ class Claim {
     this.#key = key;
   }
 
-  /** The answer that was given before, if one was. @returns {object | undefined} */
-  recall(transaction) {
+  /**
+   * The answer that was given before, if one was. Another server that is at the same request is waited for.
+   * @returns {Promise<object | undefined>}
+   */
+  async recall(transaction) {
     if (!this.#key) return undefined;
     const { name, request, oldest } = this.#key;
-    const kept = transaction.optional(findAnswer, [name, oldest], { headers: { kind: 'json' } });
+    await transaction.hold(name);
+    const kept = await transaction.optional(findAnswer, [name, oldest], { headers: { kind: 'json' } });
     if (!kept) return undefined;
     if (kept.fingerprint !== fingerprintOf(request)) throw new Problem('idempotency_key_reused');
     const headers = Object.entries(keptHeaders)
@@ -77,14 +81,14 @@ class Claim {
   }
 
   /** Keeps the answer for the next time, and gives it back. */
-  keep(transaction, answer) {
+  async keep(transaction, answer) {
     if (!this.#key) return answer;
     const { name, request } = this.#key;
     const headers = Object.entries(keptHeaders)
       .filter(([, sent]) => sent in answer.headers)
       .map(([kept, sent]) => [kept, answer.headers[sent]]);
     const values = [uuidv7(), name, fingerprintOf(request), answer.status, Object.fromEntries(headers), answer.text ?? null];
-    transaction.run(keepAnswer, values);
+    await transaction.run(keepAnswer, values);
     return answer;
   }
 }

@@ -32,8 +32,13 @@ export function createUuidv7(now = Date.now) {
 
 export const uuidv7 = createUuidv7();
 
-/** What every identifier made at that time or later is greater than. @param {number} time milliseconds since 1970 */
+/** What every identifier made at that time or later is greater than: a UUID without its random part. @param {number} time milliseconds since 1970 */
 export function uuidv7Floor(time) {
   const hex = Math.max(0, time).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+/** The text, where it is a UUID as it is written here; else null, which is equal to no identifier. */
+export function uuidOrNull(text) {
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : null;
 }

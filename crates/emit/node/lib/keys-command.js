@@ -16,16 +16,16 @@ const usage = `usage: npm run keys -- create --name <name> [--expires <90d, 12h,
 A key may also be named by its first characters. Without \`--expires\` it never expires, without \`--scope\` it may do everything.`;
 
 const commands = {
-  create(keys, { name = '', expires, scope }) {
+  async create(keys, { name = '', expires, scope }) {
     if (!/^\P{Cc}{1,100}$/u.test(name)) throw new Refused('a key needs a name of 1 to 100 characters');
     if (scope) checkScopes(scope);
     const now = Date.now();
     const expiresAt = expires === undefined ? null : expiry(expires, now);
-    const { id, secret } = keys.create(name, { expiresAt, scopes: scope ?? null, at: new Date(now).toISOString() });
+    const { id, secret } = await keys.create(name, { expiresAt, scopes: scope ?? null, at: new Date(now).toISOString() });
     show(id, secret);
   },
-  list(keys, { format }) {
-    const all = keys.list().map((key) => ({ ...key, scopes: key.scopes?.split(' ') ?? null }));
+  async list(keys, { format }) {
+    const all = (await keys.list()).map((key) => ({ ...key, scopes: key.scopes?.split(' ') ?? null }));
     if (format === 'json') return console.log(JSON.stringify(all, null, 2));
     console.log(row('ID', 'STARTS', 'STATUS', 'CREATED', 'ENDS', 'LAST USED', 'REPLACED BY', 'SCOPES', 'NAME'));
     for (const key of all) {
@@ -33,17 +33,17 @@ const commands = {
       console.log(row(key.id, key.hint, key.status, ...times, key.replaced_by ?? '-', key.scopes?.join(',') ?? 'everything', key.name));
     }
   },
-  rotate(keys, { id, overlap = '24h' }) {
+  async rotate(keys, { id, overlap = '24h' }) {
     const until = endOfOverlap(overlap);
-    const old = named(keys, id);
-    const made = keys.rotate(old, until);
+    const old = await named(keys, id);
+    const made = await keys.rotate(old, until);
     if (!made) throw new Refused(`key ${old.id} has expired, or was replaced already`);
     show(made.id, made.secret);
     console.error(`key ${old.id} works until ${old.expires_at && old.expires_at < until ? old.expires_at : until}`);
   },
-  revoke(keys, { id }) {
-    const key = named(keys, id);
-    keys.revoke(key.id);
+  async revoke(keys, { id }) {
+    const key = await named(keys, id);
+    await keys.revoke(key.id);
     console.error(`key ${key.id} stops working within a second`);
   },
 };
@@ -56,14 +56,14 @@ const { command, options } = readArguments();
 if (!command) {
   fail(usage);
 } else {
-  const database = connect();
+  const database = await connect();
   try {
-    command(new ApiKeys(database), options);
+    await command(new ApiKeys(database), options);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof WrongExpiry)) throw error;
     fail(error.message);
   } finally {
-    database.close();
+    await database.close();
   }
 }
 
@@ -82,9 +82,9 @@ function readArguments() {
   }
 }
 
-function named(keys, text) {
+async function named(keys, text) {
   if (!text) throw new Refused(usage);
-  const found = keys.named(text);
+  const found = await keys.named(text);
   if (found.length === 1) return found[0];
   if (found.length > 1) throw new Refused(`several keys begin with \`${text}\`: name one by its id (${found.map((key) => key.id).join(', ')})`);
   throw new Refused(`no key that works has the id \`${shown(text)}\`, or begins so; \`list\` has them all`);

@@ -48,9 +48,9 @@ export function validateListing(request, listing) {
  * @param {string} select the statement up to its own condition
  * @param {any[]} [conditionValues] the values of that condition; without them it has none
  */
-export function readPage(database, asked, select, conditionValues) {
+export async function readPage(database, asked, select, conditionValues) {
   const { sql, values } = compose(select, conditionValues ? 'AND' : 'WHERE', asked);
-  const rows = database.many(sql, [...(conditionValues ?? []), ...values], asked.listing.columns);
+  const rows = await database.many(sql, [...(conditionValues ?? []), ...values], asked.listing.columns);
   const items = rows.slice(0, asked.limit);
   return { items, next: rows.length > asked.limit ? writeCursor(asked, items.at(-1)) : null };
 }

@@ -6,8 +6,8 @@ import { respond, respondText } from './response.js';
 export function addOperationalRoutes(application, { database, metrics, openapi }) {
   application.route('GET', '/healthz', () => respond(200, { status: 'ok' }));
 
-  application.route('GET', '/readyz', () => {
-    database.ping();
+  application.route('GET', '/readyz', async () => {
+    await database.ping();
     return respond(200, { status: 'ready', checks: { database: 'ok' } });
   });
 

@@ -13,8 +13,8 @@ export class Outbox {
   }
 
   /** @param {string} occurredAt UTC, ISO 8601 with milliseconds */
-  emit(transaction, name, payload, occurredAt) {
-    transaction.run(insertEvent, [uuidv7(), name, JSON.stringify(payload), occurredAt]);
+  async emit(transaction, name, payload, occurredAt) {
+    await transaction.run(insertEvent, [uuidv7(), name, JSON.stringify(payload), occurredAt]);
     transaction.whenCommitted(() => this.#onEmitted(name));
   }
 }

@@ -11,7 +11,7 @@ export function stopOnSignals(server, database) {
     // A second signal finds no listener and ends the process at once.
     process.off('SIGTERM', stop).off('SIGINT', stop);
     await closeServer(server);
-    database.close();
+    await database.close();
     process.exit(0);
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);

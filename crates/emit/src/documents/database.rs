@@ -4,21 +4,43 @@ use super::column_list;
 use crate::node::kind;
 use crate::render::capitalised;
 use minijinja::{Value, context};
+use plan::database::permission::{Access, Login, Role};
 use plan::database::{CheckRule, Column, Nullability, OnDelete, Sensitivity, Table, Times, Uniqueness};
 use plan::{DatabasePlan, DatabaseTaskPlan, EventDeclaration, Plan};
-use vocab::ColumnName;
+use vocab::{ColumnName, FieldType};
 
 pub fn view(plan: &Plan) -> Value {
     let events: Vec<Value> = plan.api.events.iter().map(event_view).collect();
     let applied = "the server applies them when it starts";
-    context! { events, applied, ..tables(&plan.api.name, &plan.database) }
+    let roles: Vec<Value> = Vec::new();
+    context! { events, applied, roles, ..tables(&plan.api.name, &plan.database) }
 }
 
 /// Of a database without an API: nobody tells of changes.
 pub fn stand_alone_view(plan: &DatabaseTaskPlan) -> Value {
     let events: Vec<Value> = Vec::new();
     let applied = "`producer run` applies them";
-    context! { events, applied, ..tables(plan.task_id.as_str(), &plan.database) }
+    let roles: Vec<Value> = plan.permissions.roles.iter().map(role_view).collect();
+    context! { events, applied, roles, ..tables(plan.task_id.as_str(), &plan.database) }
+}
+
+fn role_view(role: &Role) -> Value {
+    let tables: Vec<String> = role.tables.iter().map(|table| format!("`{table}`")).collect();
+    let within = if tables.is_empty() { "every table".to_owned() } else { tables.join(", ") };
+    let may = match role.access {
+        Access::Owner => "everything; it owns the tables".to_owned(),
+        Access::Migrate => "become the owner".to_owned(),
+        Access::ReadWrite => format!("read, add, change and remove rows of {within}"),
+        Access::ReadOnly => format!("read rows of {within}"),
+        Access::Backup => "read everything".to_owned(),
+    };
+    let login = match &role.login {
+        Login::Never => "no".to_owned(),
+        Login::Generated => "yes".to_owned(),
+        Login::Environment(name) => format!("with `${{env:{name}}}`"),
+        Login::Secret(name) => format!("with `${{secret:{name}}}`"),
+    };
+    context! { name => role.name.as_str(), may, login, why => role.why.as_str() }
 }
 
 fn tables(title: &str, database: &DatabasePlan) -> Value {
@@ -74,8 +96,16 @@ fn rules_view(table: &Table) -> Vec<String> {
                 let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
                 rules.push(format!("`{column}` is one of {}", words.join(", ")));
             }
-            // The type says so.
-            CheckRule::Length { .. } => {}
+            CheckRule::Length { at_most } => {
+                let known = table.columns.iter().find(|known| known.name == *column);
+                let said_by_type = known.is_some_and(|known| match &known.field_type {
+                    FieldType::Code { .. } => true,
+                    other => other.max_length() == Some(*at_most),
+                });
+                if !said_by_type {
+                    rules.push(format!("`{column}` has at most {at_most} characters"));
+                }
+            }
         }
     }
     for index in &table.rules.indexes {

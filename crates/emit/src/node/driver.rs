@@ -4,12 +4,20 @@ use vocab::Engine;
 
 /// What an engine needs in the application.
 pub struct Driver {
-    /// The template of `databases/connection-config.js`.
-    pub connection_config: &'static str,
+    /// The module of `lib/` that speaks with the engine, and what it needs beside it.
+    pub lib: &'static [(&'static str, &'static str)],
+    /// Its name: `lib/database/<name>.js`.
+    pub module: &'static str,
+    /// How values come back.
+    pub types: Types,
     /// `DATABASE_URL` where nobody sets it.
     pub default_url: &'static str,
     /// What `DATABASE_URL` may be, for people.
     pub url_form: &'static str,
+    /// The template of `test/scratch-database.js`.
+    pub scratch: &'static str,
+    /// What runs the database, where that is no part of the application.
+    pub server: Option<DatabaseServer>,
     /// The template of `databases/connection-config.js` where there is no API beside it.
     pub stand_alone: &'static str,
     /// The template of what describes a server in a container; none where there is no server.
@@ -18,8 +26,27 @@ pub struct Driver {
     pub package: (&'static str, fn() -> String),
 }
 
+/// What an engine keeps values as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Types {
+    /// Numbers and texts; who reads says what they mean. An id is a text like others.
+    Few,
+    /// Each as what it is. Nothing can be compared with an id but a UUID.
+    All,
+}
+
+/// A database that is a program of its own.
+pub struct DatabaseServer {
+    /// Which one, for people.
+    pub name: &'static str,
+    /// The template of its service in `compose.yaml`.
+    pub service: &'static str,
+    /// Its URL there.
+    pub service_url: &'static str,
+}
+
 /// The versions of drivers stand in manifests that are installed and tried.
-const REFERENCE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/package.json"));
+const SQLITE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/sqlite/package.json"));
 
 const POSTGRESQL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/postgresql/package.json"));
 
@@ -32,17 +59,29 @@ fn version(manifest: &str, package: &str) -> String {
 pub fn driver(engine: Engine) -> Driver {
     match engine {
         Engine::Sqlite => Driver {
-            connection_config: "connection-config.js",
+            lib: &[("lib/database/sqlite.js", include_str!("../../node/lib/database/sqlite.js"))],
+            module: "sqlite",
+            types: Types::Few,
             default_url: "file:./data/app.sqlite",
             url_form: "`file:` and a path; a relative one starts at this folder",
+            scratch: "sqlite-scratch-database.js",
+            server: None,
             stand_alone: "sqlite-connection.js",
             container: None,
-            package: ("@photostructure/sqlite", || version(REFERENCE, "@photostructure/sqlite")),
+            package: ("@photostructure/sqlite", || version(SQLITE, "@photostructure/sqlite")),
         },
         Engine::PostgreSql => Driver {
-            connection_config: "postgresql-connection.js",
+            lib: &[("lib/database/postgresql.js", include_str!("../../node/lib/database/postgresql.js"))],
+            module: "postgresql",
+            types: Types::All,
             default_url: "",
             url_form: "`postgresql://user:password@host:port/database`; outside of development with `?sslmode=verify-full`",
+            scratch: "postgresql-scratch-database.js",
+            server: Some(DatabaseServer {
+                name: "PostgreSQL 14 or newer",
+                service: "postgresql-service.yaml",
+                service_url: "postgresql://app:${DATABASE_PASSWORD}@db:5432/app",
+            }),
             stand_alone: "postgresql-connection.js",
             container: Some("postgresql.compose.yaml"),
             package: ("pg", || version(POSTGRESQL, "pg")),

@@ -1,6 +1,7 @@
 //! The module `endpoints.js` as a whole: its imports, its statements, its routes. Names are chosen here, so that no two
 //! things of the module are called alike.
 
+use super::driver::{Driver, driver};
 use super::listing::description;
 use super::names::{Names, camel_case};
 use super::procedure::{Written, write_procedure};
@@ -28,6 +29,8 @@ pub enum Import {
     Undo,
     Etag,
     IsCurrent,
+    UnknownReference,
+    UuidOrNull,
     Uuidv7,
     ReadPage,
     ValidateListing,
@@ -43,11 +46,13 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::Authorize,
         Self::Undo,
         Self::Etag,
         Self::IsCurrent,
+        Self::UnknownReference,
+        Self::UuidOrNull,
         Self::Uuidv7,
         Self::ReadPage,
         Self::ValidateListing,
@@ -68,6 +73,8 @@ impl Import {
             Self::Undo => "undo",
             Self::Etag => "etag",
             Self::IsCurrent => "isCurrent",
+            Self::UnknownReference => "unknownReference",
+            Self::UuidOrNull => "uuidOrNull",
             Self::Uuidv7 => "uuidv7",
             Self::ReadPage => "readPage",
             Self::RespondCsv => "respondCsv",
@@ -88,13 +95,13 @@ impl Import {
             Self::Authorize => "authorization",
             Self::Undo => "database",
             Self::Etag | Self::IsCurrent => "etag",
-            Self::Uuidv7 => "identifiers",
+            Self::UuidOrNull | Self::Uuidv7 => "identifiers",
             Self::ReadPage | Self::ValidateListing => "listing",
             Self::RespondCsv | Self::RespondNdjson | Self::RespondPage => "page",
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
-            Self::Validate | Self::ValidateChanges | Self::ValidateParameters => "validation",
+            Self::UnknownReference | Self::Validate | Self::ValidateChanges | Self::ValidateParameters => "validation",
         }
     }
 }
@@ -162,6 +169,7 @@ pub fn endpoint_module<'a>(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<E
 /// What is gathered while procedures are written.
 pub struct Module<'a> {
     pub plan: &'a Plan,
+    pub driver: Driver,
     pub names: Names,
     pub locals: BTreeMap<SlotName, String>,
     pub shapes: Vec<ShapeConstant<'a>>,
@@ -185,7 +193,8 @@ impl<'a> Module<'a> {
             outlines.iter().flat_map(|outline| bound_slots(&outline.endpoint.procedure.body)).collect();
         let locals = slots.into_iter().map(|slot| (slot.clone(), names.take(&camel_case(slot.as_str())))).collect();
         let (statements, imports, shared) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        Ok(Self { plan, names, locals, shapes, listings, statements, imports, shared })
+        let driver = driver(plan.database.engine);
+        Ok(Self { plan, driver, names, locals, shapes, listings, statements, imports, shared })
     }
 
     fn route(&mut self, outline: &Outline<'a>, routes: &mut Script) -> Result<(), EmitError> {

@@ -1,6 +1,7 @@
 //! Procedures as JavaScript: each endpoint becomes a function that reads like its procedure, one statement a step.
 //! It decides nothing: a step that it has no words for is an error.
 
+use super::driver::Types;
 use super::listing::{KEY, description};
 use super::middleware::type_rules;
 use super::module::{Import, Module, Shared};
@@ -15,12 +16,12 @@ use plan::procedure::{
     Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme, Step,
     Writes,
 };
-use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Query, Write};
+use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::Shape;
 use plan::value::Value;
 use plan::{Problem, Scope, print};
 use std::collections::BTreeSet;
-use vocab::{ColumnName, FieldName, FieldType, PolicyName, SlotName};
+use vocab::{ColumnName, FieldName, FieldType, PolicyName, SlotName, TableName};
 
 /// `BODY_LIMIT` of `lib/body.js`, in bytes; a test compares them.
 pub const DEFAULT_BODY_LIMIT: u64 = 65_536;
@@ -69,6 +70,14 @@ impl Surroundings {
             Self::Transaction => "transaction",
         }
     }
+}
+
+/// The values of a statement, and what it asks for.
+#[derive(Clone, Copy)]
+struct Asked<'q> {
+    binds: &'q [Value],
+    table: &'q TableName,
+    filter: &'q [Predicate],
 }
 
 /// Writes one procedure.
@@ -161,13 +170,13 @@ impl<'a> Writer<'_, 'a> {
             Step::Claim => {
                 self.module.shared.insert(Shared::Idempotency);
                 let caller = self.caller();
-                let call = Expression::call("idempotency.claim", [Expression::text("request"), caller]);
+                let call = self.awaited("idempotency.claim", vec![Expression::text("request"), caller]);
                 self.bind(script, slot, &call);
             }
             Step::Recall(claim) => {
                 let claim = self.local(claim);
                 let known = self.names.take("known");
-                let call = Expression::call(format!("{claim}.recall"), [Expression::text("transaction")]);
+                let call = self.awaited(format!("{claim}.recall"), vec![Expression::text("transaction")]);
                 script.statement(&format!("const {known} = "), &call);
                 script.line(&format!("if ({known}) return {known};"));
                 self.keeps = Some(claim);
@@ -188,7 +197,10 @@ impl<'a> Writer<'_, 'a> {
                 let call = self.parameter_validation(shape);
                 self.bind(script, slot, &call);
             }
-            Step::Ping => script.line("database.ping();"),
+            Step::Ping => {
+                let ping = self.awaited("database.ping", Vec::new());
+                script.statement("", &ping);
+            }
             Step::Generate(Generated::Uuid) => {
                 if slot.is_some() {
                     self.module.imports.insert(Import::Uuidv7);
@@ -208,7 +220,9 @@ impl<'a> Writer<'_, 'a> {
                     Cardinality::Many => ("list", "many"),
                 };
                 let constant = self.module.statement(verb, &query.from, only_column(query), lowered.text);
-                let read = self.execution(surroundings, method, constant, &lowered.binds, self.kinds(query))?;
+                let asked = Asked { binds: &lowered.binds, table: &query.from, filter: &query.filter };
+                let kinds = self.kinds(query);
+                let read = self.execution(surroundings, method, constant, asked, kinds)?;
                 self.bind(script, slot, &read);
             }
             Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(asked) } => {
@@ -255,7 +269,7 @@ impl<'a> Writer<'_, 'a> {
             (None, None) => {}
         }
         arguments.extend(scope.map(|scope| Expression::text(quoted(&scope.to_string()))));
-        let call = Expression::call("authorize", arguments);
+        let call = self.awaited("authorize", arguments);
         let is_counted = flattened(&self.procedure.body).into_iter().any(|item| {
             matches!(item, Item::Let(_, step) | Item::Do(step)
                 if matches!(step, Step::Claim | Step::Limit { by: LimitKey::Principal, .. }))
@@ -295,17 +309,22 @@ impl<'a> Writer<'_, 'a> {
 
     fn validation(&mut self, body: Body<'_>) -> Expression {
         let (import, callee) = match body {
-            Body::Record(_) => (Import::Validate, "await validate"),
-            Body::Changes(_) => (Import::ValidateChanges, "await validateChanges"),
+            Body::Record(_) => (Import::Validate, "validate"),
+            Body::Changes(_) => (Import::ValidateChanges, "validateChanges"),
         };
         self.module.imports.insert(import);
-        self.waits = true;
         let mut arguments = vec![Expression::text("request"), Expression::text(self.constant(body.shape()))];
         if self.max_body_bytes != DEFAULT_BODY_LIMIT {
             let limit = Expression::text(grouped(self.max_body_bytes));
             arguments.push(Expression::Object(vec![("limit".to_owned(), limit)]));
         }
-        Expression::call(callee, arguments)
+        self.awaited(callee, arguments)
+    }
+
+    /// A call whose result is waited for.
+    fn awaited(&mut self, callee: impl Into<String>, arguments: Vec<Expression>) -> Expression {
+        self.waits = true;
+        Expression::call(format!("await {}", callee.into()), arguments)
     }
 
     fn parameter_validation(&mut self, shape: &Shape) -> Expression {
@@ -349,13 +368,18 @@ impl<'a> Writer<'_, 'a> {
             Expression::text(constant),
         ];
         if !query.filter.is_empty() {
-            arguments.push(self.column_values(&base.binds)?);
+            let asked = Asked { binds: &base.binds, table: &query.from, filter: &query.filter };
+            arguments.push(self.column_values(asked)?);
         }
-        Ok(Expression::call("readPage", arguments))
+        Ok(self.awaited("readPage", arguments))
     }
 
     /// The columns of a query that the engine keeps in another type.
     fn kinds(&self, query: &Query) -> Vec<(String, Expression)> {
+        match self.module.driver.types {
+            Types::All => return Vec::new(),
+            Types::Few => {}
+        }
         let outputs = query.outputs.iter().filter_map(|output| match output {
             Output::Column { column, field } => {
                 Some((field, &self.module.plan.database.column(&query.from, column)?.field_type))
@@ -398,12 +422,17 @@ impl<'a> Writer<'_, 'a> {
             Write::Delete { table, .. } => ("delete", table, "run"),
         };
         let constant = self.module.statement(verb, table, None, lowered.text);
-        let call = self.execution(surroundings, method, constant, &lowered.binds, Vec::new())?;
-        let outcome = match write {
-            Write::Update { .. } | Write::Delete { .. } if slot.is_some() => {
-                Expression::Followed(Box::new(call), " > 0")
+        let filter = match write {
+            Write::Insert { .. } => &[][..],
+            Write::Update { filter, .. } | Write::Delete { filter, .. } => filter,
+        };
+        let asked = Asked { binds: &lowered.binds, table, filter };
+        let call = self.execution(surroundings, method, constant, asked, Vec::new())?;
+        let outcome = match (write, call) {
+            (Write::Update { .. } | Write::Delete { .. }, Expression::Call(callee, arguments)) if slot.is_some() => {
+                Expression::Followed(Box::new(Expression::Call(format!("({callee}"), arguments)), ") > 0")
             }
-            Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. } => call,
+            (Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. }, call) => call,
         };
         self.bind(script, slot, &outcome);
         Ok(())
@@ -432,43 +461,76 @@ impl<'a> Writer<'_, 'a> {
     fn emit(&mut self, script: &mut Script, event: &str, payload: &[(FieldName, Value)]) -> Result<(), EmitError> {
         self.module.shared.insert(Shared::Outbox);
         let payload = self.record(payload)?;
-        let call = |payload| {
-            let event = Expression::text(quoted(event));
-            let arguments = [Expression::text("transaction"), event, payload, Expression::text("request.receivedAt")];
-            Expression::call("outbox.emit", arguments)
-        };
-        let whole = call(payload.clone());
+        let whole = self.emitted(event, payload.clone());
         if script.fits("", &whole) {
             script.statement("", &whole);
         } else {
             let name = self.names.take("event");
             script.statement(&format!("const {name} = "), &payload);
-            script.statement("", &call(Expression::text(name)));
+            let call = self.emitted(event, Expression::text(name));
+            script.statement("", &call);
         }
         Ok(())
     }
 
+    fn emitted(&mut self, event: &str, payload: Expression) -> Expression {
+        let (event, at) = (Expression::text(quoted(event)), Expression::text("request.receivedAt"));
+        self.awaited("outbox.emit", vec![Expression::text("transaction"), event, payload, at])
+    }
+
     fn execution(
-        &self,
+        &mut self,
         surroundings: Surroundings,
         method: &str,
         constant: String,
-        binds: &[Value],
+        asked: Asked<'_>,
         kinds: Vec<(String, Expression)>,
     ) -> Result<Expression, EmitError> {
         let mut arguments = vec![Expression::text(constant)];
-        if !binds.is_empty() || !kinds.is_empty() {
-            arguments.push(self.column_values(binds)?);
+        if !asked.binds.is_empty() || !kinds.is_empty() {
+            arguments.push(self.column_values(asked)?);
         }
         if !kinds.is_empty() {
             arguments.push(Expression::Object(kinds));
         }
-        Ok(Expression::call(format!("{}.{method}", surroundings.connection()), arguments))
+        Ok(self.awaited(format!("{}.{method}", surroundings.connection()), arguments))
     }
 
-    fn column_values(&self, values: &[Value]) -> Result<Expression, EmitError> {
-        let values = values.iter().map(|value| self.column_value(value));
-        Ok(Expression::Array(values.collect::<Result<_, _>>()?))
+    fn column_values(&mut self, asked: Asked<'_>) -> Result<Expression, EmitError> {
+        let mut ids = Vec::new();
+        if self.module.driver.types == Types::All {
+            self.ids_in(asked.table, asked.filter, &mut ids);
+        }
+        let mut values = Vec::new();
+        for value in asked.binds {
+            let column_value = self.column_value(value)?;
+            values.push(match ids.contains(&value) {
+                true => {
+                    self.module.imports.insert(Import::UuidOrNull);
+                    Expression::call("uuidOrNull", [column_value])
+                }
+                false => column_value,
+            });
+        }
+        Ok(Expression::Array(values))
+    }
+
+    /// What is compared with an id and need not be one.
+    fn ids_in<'f>(&self, table: &TableName, filter: &'f [Predicate], ids: &mut Vec<&'f Value>) {
+        for predicate in filter {
+            match predicate {
+                Predicate::Compare(column, _, value) => {
+                    let column = self.module.plan.database.column(table, column);
+                    let is_id = column.is_some_and(|column| column.field_type == FieldType::Uuid);
+                    if is_id && self.slots.may_be_no_uuid(value) {
+                        ids.push(value);
+                    }
+                }
+                Predicate::Any(inner) => self.ids_in(table, inner, ids),
+                Predicate::Not(inner) => self.ids_in(table, std::slice::from_ref(inner), ids),
+                Predicate::Null(_) => {}
+            }
+        }
     }
 
     /// A transaction that may end the procedure hands the answer out; one that always does is the answer.
@@ -482,11 +544,12 @@ impl<'a> Writer<'_, 'a> {
         let exits = flattened(body).into_iter().any(returns);
         let done = (exits && !always_exits(body)).then(|| self.names.take("done"));
         let start = match &done {
-            Some(done) => format!("const {done} = "),
+            Some(done) => format!("const {done} = await "),
             None if exits => "return ".to_owned(),
-            None => String::new(),
+            None => "await ".to_owned(),
         };
-        script.open(&format!("{start}database.transaction((transaction) => {{"));
+        self.waits = true;
+        script.open(&format!("{start}database.transaction(async (transaction) => {{"));
         self.block(script, body, after, Surroundings::Transaction)?;
         self.keeps = None;
         script.close("});");
@@ -620,6 +683,11 @@ impl<'a> Writer<'_, 'a> {
                 let name = Expression::text(quoted(&problem_name(*problem)));
                 script.statement(word, &Expression::call("new Problem", [name]));
             }
+            Response::UnknownReference(field) => {
+                self.module.imports.insert(Import::UnknownReference);
+                let name = Expression::text(quoted(field.as_str()));
+                script.statement("throw ", &Expression::call("unknownReference", [name]));
+            }
             Response::Redirect(_) => return self.cannot("redirect"),
             Response::Done => return self.cannot("end without an answer"),
         }
@@ -734,7 +802,7 @@ impl<'a> Writer<'_, 'a> {
 /// Whether the item ends a transaction by returning an answer; a problem that undoes the writes is thrown.
 fn returns(item: &Item) -> bool {
     match item {
-        Item::Exit(Response::Problem(_), Writes::Undo) => false,
+        Item::Exit(Response::Problem(_), Writes::Undo) | Item::Exit(Response::UnknownReference(_), _) => false,
         Item::Exit(..) => true,
         Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) => false,
     }

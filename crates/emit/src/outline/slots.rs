@@ -5,10 +5,10 @@ use plan::Plan;
 use plan::database::Nullability;
 use plan::procedure::{Input, Item, Step};
 use plan::query::{Cardinality, Output, Query};
-use plan::shape::Presence;
-use plan::value::Value;
+use plan::shape::{Presence, ShapeField};
+use plan::value::{RequestValue, Value};
 use std::collections::BTreeMap;
-use vocab::{Datum, FieldName, SlotName};
+use vocab::{Datum, FieldName, FieldType, SlotName};
 
 /// What the slots of a procedure hold.
 pub struct Slots(BTreeMap<SlotName, Held>);
@@ -35,6 +35,8 @@ pub enum Held {
 pub struct HeldField {
     pub name: FieldName,
     pub nullability: Nullability,
+    /// Where one is known.
+    pub field_type: Option<FieldType>,
 }
 
 impl Slots {
@@ -62,6 +64,7 @@ impl Slots {
     pub fn nullability(&self, value: &Value) -> Nullability {
         match value {
             Value::Literal(Datum::Null) => Nullability::Nullable,
+            Value::Else(_, second) => self.nullability(second),
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
             Value::Literal(
                 Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) | Datum::Json(_),
@@ -69,9 +72,29 @@ impl Slots {
             | Value::Slot(_)
             | Value::Given(..)
             | Value::Now
+            | Value::Today
             | Value::After(_)
             | Value::Request(_)
             | Value::Record(_) => Nullability::NotNull,
+        }
+    }
+
+    /// Whether the value is a text of the caller's that need not be a UUID.
+    pub fn may_be_no_uuid(&self, value: &Value) -> bool {
+        match value {
+            Value::Request(RequestValue::Path(_) | RequestValue::Query(_) | RequestValue::Cookie(_)) => true,
+            Value::Field(slot, name) => {
+                self.field(slot, name).and_then(|field| field.field_type.as_ref()) != Some(&FieldType::Uuid)
+            }
+            Value::Else(first, second) => self.may_be_no_uuid(first) || self.may_be_no_uuid(second),
+            Value::Request(RequestValue::Address | RequestValue::Id | RequestValue::RawBody)
+            | Value::Literal(_)
+            | Value::Slot(_)
+            | Value::Given(..)
+            | Value::Now
+            | Value::Today
+            | Value::After(_)
+            | Value::Record(_) => false,
         }
     }
 }
@@ -85,6 +108,7 @@ fn held(plan: &Plan, step: &Step) -> Held {
                 .iter()
                 .map(|field| HeldField {
                     name: field.name.clone(),
+                    field_type: Some(field.field_type.clone()),
                     nullability: match (field.presence, &field.default) {
                         (Presence::Required, _) | (Presence::Optional, Some(_)) => Nullability::NotNull,
                         (Presence::Optional, None) => Nullability::Nullable,
@@ -93,8 +117,12 @@ fn held(plan: &Plan, step: &Step) -> Held {
                 .collect(),
         ),
         Step::Validate(Input::Changes(shape)) => {
-            let field = |name: &FieldName| HeldField { name: name.clone(), nullability: Nullability::Nullable };
-            Held::Changes(shape.fields.iter().map(|declared| field(&declared.name)).collect())
+            let field = |declared: &ShapeField| HeldField {
+                name: declared.name.clone(),
+                nullability: Nullability::Nullable,
+                field_type: Some(declared.field_type.clone()),
+            };
+            Held::Changes(shape.fields.iter().map(field).collect())
         }
         Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
         Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
@@ -123,14 +151,17 @@ fn row(plan: &Plan, query: &Query) -> Vec<HeldField> {
         .outputs
         .iter()
         .map(|output| match output {
-            Output::Column { column, field } => HeldField {
-                name: field.clone(),
-                nullability: columns
-                    .iter()
-                    .find(|known| known.name == *column)
-                    .map_or(Nullability::Nullable, |known| known.nullability),
-            },
-            Output::Related { field, .. } => HeldField { name: field.clone(), nullability: Nullability::NotNull },
+            Output::Column { column, field } => {
+                let known = columns.iter().find(|known| known.name == *column);
+                HeldField {
+                    name: field.clone(),
+                    nullability: known.map_or(Nullability::Nullable, |known| known.nullability),
+                    field_type: known.map(|known| known.field_type.clone()),
+                }
+            }
+            Output::Related { field, .. } => {
+                HeldField { name: field.clone(), nullability: Nullability::NotNull, field_type: None }
+            }
         })
         .collect()
 }

@@ -300,13 +300,13 @@ fn the_endpoints_of_records() {
 
               // POST /api/products: creates a product. Emits `product_created`.
               application.route('POST', '/api/products', async (request) => {
-                const caller = authorize(request, keys, limits.default);
+                const caller = await authorize(request, keys, limits.default);
                 limits.default.take(request, caller);
                 const input = await validate(request, product);
                 const id = uuidv7();
 
-                database.transaction((transaction) => {
-                  transaction.run(insertProduct, [
+                await database.transaction(async (transaction) => {
+                  await transaction.run(insertProduct, [
                     id,
                     input.name,
                     input.note,
@@ -316,7 +316,7 @@ fn the_endpoints_of_records() {
                     request.receivedAt,
                     1,
                   ]);
-                  outbox.emit(transaction, 'product_created', { id, active: input.active }, request.receivedAt);
+                  await outbox.emit(transaction, 'product_created', { id, active: input.active }, request.receivedAt);
                 });
 
                 return respond(
@@ -335,19 +335,19 @@ fn the_endpoints_of_records() {
               });
 
               // GET /api/products: lists the products.
-              application.route('GET', '/api/products', (request) => {
-                const caller = authorize(request, keys, limits.default);
+              application.route('GET', '/api/products', async (request) => {
+                const caller = await authorize(request, keys, limits.default);
                 limits.default.take(request, caller);
                 const asked = validateListing(request, productList);
-                const rows = readPage(database, asked, listProducts);
+                const rows = await readPage(database, asked, listProducts);
                 return respondPage(request, rows);
               });
 
               // GET /api/products/{id}: reads one product.
-              application.route('GET', '/api/products/{id}', (request) => {
-                const caller = authorize(request, keys, limits.default);
+              application.route('GET', '/api/products/{id}', async (request) => {
+                const caller = await authorize(request, keys, limits.default);
                 limits.default.take(request, caller);
-                const row = database.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
+                const row = await database.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
                 if (!row) throw new Problem('not_found');
                 return respond(
                   200,
@@ -366,17 +366,17 @@ fn the_endpoints_of_records() {
 
               // PATCH /api/products/{id}: changes one product. Emits `product_updated`.
               application.route('PATCH', '/api/products/{id}', async (request) => {
-                const caller = authorize(request, keys, limits.default);
+                const caller = await authorize(request, keys, limits.default);
                 limits.default.take(request, caller);
                 const input = await validateChanges(request, product);
 
                 let fresh;
-                database.transaction((transaction) => {
-                  const row = transaction.optional(findProductRowVersion, [request.parameters.id]);
+                await database.transaction(async (transaction) => {
+                  const row = await transaction.optional(findProductRowVersion, [request.parameters.id]);
                   if (!row) throw new Problem('not_found');
                   const current = isCurrent(request, row.row_version);
                   if (!current) throw new Problem('precondition_failed');
-                  transaction.run(changeProduct, [
+                  await transaction.run(changeProduct, [
                     input.name !== undefined,
                     input.name,
                     input.note !== undefined,
@@ -388,9 +388,9 @@ fn the_endpoints_of_records() {
                     request.receivedAt,
                     request.parameters.id,
                   ]);
-                  fresh = transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
+                  fresh = await transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
                   if (!fresh) throw new Problem('internal_error');
-                  outbox.emit(transaction, 'product_updated', { id: fresh.id, active: fresh.active }, request.receivedAt);
+                  await outbox.emit(transaction, 'product_updated', { id: fresh.id, active: fresh.active }, request.receivedAt);
                 });
 
                 return respond(
@@ -409,17 +409,17 @@ fn the_endpoints_of_records() {
               });
 
               // DELETE /api/products/{id}: deletes one product. Emits `product_deleted`.
-              application.route('DELETE', '/api/products/{id}', (request) => {
-                const caller = authorize(request, keys, limits.default);
+              application.route('DELETE', '/api/products/{id}', async (request) => {
+                const caller = await authorize(request, keys, limits.default);
                 limits.default.take(request, caller);
 
-                database.transaction((transaction) => {
-                  const row = transaction.optional(findProductRowVersion, [request.parameters.id]);
+                await database.transaction(async (transaction) => {
+                  const row = await transaction.optional(findProductRowVersion, [request.parameters.id]);
                   if (!row) throw new Problem('not_found');
                   const current = isCurrent(request, row.row_version);
                   if (!current) throw new Problem('precondition_failed');
-                  transaction.run(deleteProduct, [request.parameters.id]);
-                  outbox.emit(transaction, 'product_deleted', { id: row.id }, request.receivedAt);
+                  await transaction.run(deleteProduct, [request.parameters.id]);
+                  await outbox.emit(transaction, 'product_deleted', { id: row.id }, request.receivedAt);
                 });
 
                 return respond(204);
@@ -484,6 +484,38 @@ fn the_middleware_of_records() {
             };
         "#]],
     );
+}
+
+/// The same API on a server that tells types apart.
+#[test]
+fn an_application_is_made_for_the_engine_of_its_plan() {
+    let mut plan = shop();
+    plan.database.engine = vocab::Engine::PostgreSql;
+    let variable = plan::database::LocationPart::Environment("SHOP_DATABASE_URL".into());
+    plan.database.connection = plan::database::Connection::Location(vec![variable]);
+    let files = files(&plan).unwrap();
+    assert!(files.contains_key("lib/database/postgresql.js") && !files.contains_key("lib/database/sqlite.js"));
+    let package: serde_json::Value = serde_json::from_str(&files["package.json"]).unwrap();
+    let packages: Vec<&String> = package["dependencies"].as_object().unwrap().keys().collect();
+    assert_eq!(packages, ["express", "pg", "prom-client", "swagger-ui-dist"]);
+    let endpoints = &files["apis/shop-api/endpoints.js"];
+    assert!(endpoints.contains("database.optional(findProduct, [uuidOrNull(request.parameters.id)]);"), "{endpoints}");
+    assert!(endpoints.contains("FROM products WHERE id = $1`;"), "{endpoints}");
+    assert!(!endpoints.contains("kind: 'boolean'"), "it comes back as what it is");
+    let compose = &files["compose.yaml"];
+    assert!(compose.contains("postgresql://app:${DATABASE_PASSWORD}@db:5432/app"), "{compose}");
+    assert!(compose.contains("condition: service_healthy") && compose.contains("- SHOP_DATABASE_URL"), "{compose}");
+    let made_for_it = ["README.md", ".env.example", "databases/connection-config.js", "test/scratch-database.js"];
+    for path in made_for_it {
+        assert!(!files[path].to_ascii_lowercase().contains("sqlite"), "{path}: {}", files[path]);
+    }
+}
+
+/// What one server is at, the other waits for.
+#[test]
+fn both_servers_hold_a_claim_in_the_same_way() {
+    let held = dialect::lower_answers(vocab::Engine::PostgreSql).unwrap().hold.unwrap().replace("$1", "?");
+    assert!(include_str!("../../node/lib/database/postgresql.js").contains(&format!("`{held}`")), "{held}");
 }
 
 /// `lib/listing.js` composes statements at request time; its tests hold the texts that the dialect makes of the same.

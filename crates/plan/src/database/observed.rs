@@ -15,6 +15,19 @@ pub struct Observed {
     pub base: Option<Base>,
     /// Why it stands there.
     pub chosen: Chosen,
+    /// What the database is called there, where an engine has a name for it and the server has said so.
+    pub place: Option<DatabasePlace>,
+}
+
+/// What a database is called on its server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabasePlace {
+    /// The database.
+    pub database: String,
+    /// The schema in which tables are made.
+    pub schema: String,
+    /// Who connects.
+    pub user: String,
 }
 
 /// A database task that was carried out, for an API to stand on.

@@ -14,9 +14,6 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
     if engine(config.kind.value).is_none() {
         refuse(format!("`{}` databases", config.kind.value), &config.kind.place, BUILT_ENGINES);
     }
-    if let Some(role) = config.roles.first() {
-        refuse("`roles`".to_owned(), &role.name.place, "remove them, and grant by hand what each may do");
-    }
     for (is_there, word) in [(config.backup.is_some(), "backup"), (config.data != spec::Data::default(), "data")] {
         if is_there {
             refuse(format!("`{word}`"), &config.place, "remove it, and do without it");

@@ -6,12 +6,14 @@ use super::trouble::{not_connected, said};
 use crate::StoreError;
 use crate::error::Trouble;
 use std::future::Future;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
-use vocab::Secret;
+use vocab::{RoleName, Secret};
+use zeroize::Zeroizing;
 
 /// How long a server may take to let us in, where its URL has no `connect_timeout`: to be reached, and then to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,6 +30,8 @@ const OLDEST: u16 = 14;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     url: Secret<String>,
+    /// Who connects, where it is not the one of the URL.
+    role: Option<(String, Secret<Zeroizing<String>>)>,
     tls: Tls,
     /// `db.example.com`, with the port where it is not the usual one.
     pub host: String,
@@ -59,7 +63,27 @@ impl Server {
         };
         let name =
             config.get_dbname().or(config.get_user()).ok_or_else(|| format!("{form}; the database is missing"))?;
-        Ok(Self { host, name: name.to_owned(), url: Secret::new(url), tls })
+        Ok(Self { host, name: name.to_owned(), url: Secret::new(url), role: None, tls })
+    }
+
+    /// The same database, for somebody else.
+    pub(crate) fn as_role(&self, role: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
+        Self { role: Some((role.to_string(), password.clone())), ..self.clone() }
+    }
+
+    /// Whether what is said may leave the machine without encryption.
+    pub(crate) fn may_be_overheard(&self) -> bool {
+        let Ok(config) = self.config() else { return true };
+        let is_here = |host: &Host| match host {
+            Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        };
+        let stays_here = match config.get_hostaddrs() {
+            [] => config.get_hosts().iter().all(is_here),
+            addresses => addresses.iter().all(IpAddr::is_loopback),
+        };
+        !stays_here && config.get_ssl_mode() != SslMode::Require
     }
 
     /// Waits, within a bound, for a server that does not let anybody in yet: one that starts, or that somebody is about to start.
@@ -146,12 +170,6 @@ impl Server {
         })
     }
 
-    /// Whether nobody between here and the server can read along: everything is encrypted, or nothing leaves this machine.
-    #[must_use]
-    pub fn is_private(&self) -> bool {
-        self.tls.always_encrypts() || self.config().is_ok_and(|config| config.get_hosts().iter().all(is_here))
-    }
-
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.
     pub(super) async fn connect(&self) -> Result<Client, StoreError> {
         let client = self.open(&self.config()?).await?;
@@ -169,6 +187,9 @@ impl Server {
 
     fn config(&self) -> Result<Config, StoreError> {
         let mut config = Config::from_str(self.url.expose()).map_err(|_| unreadable_url())?;
+        if let Some((user, password)) = &self.role {
+            config.user(user).password(password.expose().as_bytes());
+        }
         if config.get_application_name().is_none() {
             config.application_name("integration_producer");
         }
@@ -213,16 +234,6 @@ impl Server {
 fn major(version: &str) -> Option<u16> {
     let end = version.find(|character: char| !character.is_ascii_digit()).unwrap_or(version.len());
     version[..end].parse().ok()
-}
-
-fn is_here(host: &Host) -> bool {
-    match host {
-        Host::Tcp(name) => {
-            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
-        #[cfg(unix)]
-        Host::Unix(_) => true,
-    }
 }
 
 /// From `template0`: nothing that somebody has put into the other template is in it.

@@ -121,7 +121,7 @@ impl Server {
 }
 
 /// Nobody else migrates from now on, until the connection ends.
-async fn begin(client: &Client) -> Result<(), StoreError> {
+pub(super) async fn begin(client: &Client) -> Result<(), StoreError> {
     client.batch_execute(SESSION).await?;
     for _ in 0..TRIES {
         if client.query_one(LOCK, &[]).await?.try_get(0)? {

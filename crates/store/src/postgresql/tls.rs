@@ -77,14 +77,6 @@ impl Tls {
         }
     }
 
-    /// Whether nothing is ever sent in the clear.
-    pub(super) fn always_encrypts(&self) -> bool {
-        match self.mode {
-            Mode::Disable | Mode::Prefer => false,
-            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => true,
-        }
-    }
-
     /// What makes the encrypted connections.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, StoreError> {
         let provider = Arc::new(aws_lc_rs::default_provider());

@@ -1,141 +1,112 @@
-// Transactions keep or undo, and SQLite's errors become problems.
+// On every engine the same: transactions keep or undo, errors become problems, nobody reads what is not committed.
 
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { test } from 'node:test';
 import { undo } from '../database.js';
-import { Decimal } from '../decimal.js';
 import { Outbox } from '../outbox.js';
-import { createDatabase, temporaryFolder } from './temporary-database.js';
+import { createApplicationDatabase, createDatabase, testOnEach, testOnServers } from './engines.js';
 
 const insert = `INSERT INTO words (word) VALUES (?)`;
 const insertOnce = `INSERT INTO words (word) VALUES (?) ON CONFLICT (word) DO NOTHING`;
 const all = `SELECT word FROM words ORDER BY word LIMIT 100`;
 
-function createWords(context, file, options) {
-  const database = createDatabase(context, file, options);
-  database.exec('CREATE TABLE IF NOT EXISTS words (word TEXT NOT NULL UNIQUE) STRICT');
-  return { database, words: () => database.many(all).map((row) => row.word) };
+async function createWords(context, engine, options) {
+  const database = await createDatabase(context, engine, options);
+  await database.script('CREATE TABLE IF NOT EXISTS words (word text NOT NULL UNIQUE)');
+  return { database, words: async () => (await database.many(all)).map((row) => row.word) };
 }
 
-test('the settings of the connection', (context) => {
-  const { database } = createWords(context);
-  const setting = (name) => Object.values(database.one(`PRAGMA ${name}`))[0];
-  assert.deepEqual(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout'].map(setting), ['wal', 2, 1, 1000]);
-});
-
-test('what a transaction returns is kept, except when it is undone; what it throws is undone', (context) => {
-  const { database, words } = createWords(context);
+testOnEach('what a transaction returns is kept, except when it is undone; what it throws is undone', async (context, engine) => {
+  const { database, words } = await createWords(context, engine);
   const calls = [];
   const write = (word, end) =>
-    database.transaction((transaction) => {
-      transaction.run(insert, [word]);
+    database.transaction(async (transaction) => {
+      await transaction.run(insert, [word]);
       transaction.whenCommitted(() => calls.push(word));
       return end(word);
     });
-  assert.equal(write('kept', (word) => word), 'kept');
-  assert.equal(write('undone', undo), 'undone');
-  assert.throws(() => write('thrown', () => { throw new Error('no'); }), /no/);
-  assert.throws(() => write('late', async () => {}), /must not be async/);
-  assert.deepEqual(words(), ['kept']);
+  assert.equal(await write('kept', (word) => word), 'kept');
+  assert.equal(await write('undone', undo), 'undone');
+  await assert.rejects(write('thrown', () => { throw new Error('no'); }), /no/);
+  assert.deepEqual(await words(), ['kept']);
   assert.deepEqual(calls, ['kept']);
 });
 
-test('reads', (context) => {
-  const { database } = createWords(context);
-  const find = `SELECT word FROM words WHERE word = ?`;
-  database.run(insert, ['a']);
-  assert.equal(database.one(find, ['a']).word, 'a');
-  assert.equal(database.optional(find, ['b']), null);
-  assert.throws(() => database.one(find, ['b']), /no row/);
-  assert.equal(database.insert(insertOnce, ['a']), 'present');
-  assert.equal(database.insert(insertOnce, ['b']), 'inserted');
-});
-
-test('booleans and documents are kept as SQLite knows them', (context) => {
-  const { database } = createWords(context);
-  const asked = database.one(`SELECT ? AS yes, ? AS absent, ? AS document`, [true, null, { a: [1] }]);
-  assert.deepEqual({ ...asked }, { yes: 1, absent: null, document: '{"a":[1]}' });
-});
-
-test('booleans, decimal numbers and documents are given back as they were written', (context) => {
-  const { database } = createWords(context);
-  const question = `SELECT ? AS yes, ? AS absent, ? AS document, ? AS number, ? AS price, typeof(?) AS stored`;
-  const price = new Decimal(-1250, 2);
-  const asked = database.one(question, [true, undefined, { a: [1] }, 1, price, price], {
-    yes: { kind: 'boolean' },
-    absent: { kind: 'boolean' },
-    document: { kind: 'json' },
-    number: { kind: 'integer' },
-    price: { kind: 'decimal', scale: 2 },
+testOnEach('nobody else sees or joins a transaction under way', async (context, engine) => {
+  const { database, words } = await createWords(context, engine);
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const failing = database.transaction(async (transaction) => {
+    await transaction.run(insert, ['undone']);
+    await turn();
+    await turn();
+    throw new Error('no');
   });
-  const expected = { yes: true, absent: null, document: { a: [1] }, number: 1, price: '-12.50', stored: 'integer' };
-  assert.deepEqual({ ...asked, price: String(asked.price) }, expected);
-  assert.deepEqual(database.many(`SELECT ? AS no`, [false], { no: { kind: 'boolean' } }).map((row) => row.no), [false]);
+  const others = Promise.all([
+    words().then((found) => assert.deepEqual(found.filter((word) => word === 'undone'), [])),
+    database.run(insert, ['outside']),
+    ...['a', 'b', 'c'].map((word) => database.transaction((transaction) => transaction.run(insert, [word]))),
+  ]);
+  await assert.rejects(failing, /no/);
+  await others;
+  assert.deepEqual(await words(), ['a', 'b', 'c', 'outside']);
 });
 
-test('of many statements the newest are kept prepared', (context) => {
-  const { database } = createWords(context);
-  for (let number = 0; number < 1000; number += 1) assert.equal(database.one(`SELECT ${number} AS number`).number, number);
-  assert.equal(database.one('SELECT 0 AS number').number, 0);
+testOnServers('a name is held by one transaction at a time, on whatever connection', async (context, engine) => {
+  const place = await engine.place(context);
+  const servers = [await createWords(context, engine, { place }), await createWords(context, engine, { place })];
+  const count = `SELECT count(*) AS number FROM words`;
+  const grow = ({ database }) =>
+    database.transaction(async (transaction) => {
+      await transaction.hold('name');
+      const { number } = await transaction.one(count);
+      await transaction.run(insert, [`word ${number}`]);
+    });
+  // A number that two of them had read would be a conflict.
+  await Promise.all(Array.from({ length: 20 }, (_, index) => grow(servers[index % 2])));
+  assert.equal((await servers[1].database.one(count)).number, 20);
 });
 
-test('a value that must be unique and is not is a conflict', (context) => {
-  const { database } = createWords(context);
-  database.run(insert, ['a']);
-  assert.throws(() => database.run(insert, ['a']), { name: 'conflict', status: 409 });
-  assert.throws(() => database.run(insert, [null]), /NOT NULL/);
+testOnEach('reads', async (context, engine) => {
+  const { database } = await createWords(context, engine);
+  const find = `SELECT word FROM words WHERE word = ?`;
+  await database.run(insert, ['a']);
+  assert.equal((await database.one(find, ['a'])).word, 'a');
+  assert.equal(await database.optional(find, ['b']), null);
+  assert.equal(await database.optional(find, ['a\0b']), null);
+  await assert.rejects(database.one(find, ['b']), /no row/);
+  assert.equal(await database.insert(insertOnce, ['a']), 'present');
+  assert.equal(await database.insert(insertOnce, ['b']), 'inserted');
 });
 
-test('a database that is busy is unavailable, and works again', (context) => {
-  const file = join(temporaryFolder(context), 'app.sqlite');
-  const { database, words } = createWords(context, file, { busyTimeout: 1 });
-  const { database: other } = createWords(context, file);
-  other.exec('BEGIN IMMEDIATE');
-  assert.throws(() => database.transaction(() => {}), { name: 'unavailable', status: 503 });
-  assert.deepEqual(words(), []);
-  other.exec('COMMIT');
-  database.transaction((transaction) => transaction.run(insert, ['a']));
-  assert.deepEqual(words(), ['a']);
+testOnEach('a value that must be unique and is not is a conflict, and its transaction is undone', async (context, engine) => {
+  const { database, words } = await createWords(context, engine);
+  await database.run(insert, ['a']);
+  await assert.rejects(database.run(insert, ['a']), { name: 'conflict', status: 409 });
+  await assert.rejects(database.run(insert, [null]), /not.null/i);
+  const both = database.transaction(async (transaction) => {
+    await transaction.run(insert, ['b']);
+    await transaction.run(insert, ['a']);
+  });
+  await assert.rejects(both, { name: 'conflict' });
+  assert.deepEqual(await words(), ['a']);
 });
 
-test('after a transaction waited in vain for the database, the next ones do not wait', (context) => {
-  const file = join(temporaryFolder(context), 'app.sqlite');
-  const { database } = createWords(context, file, { busyTimeout: 300 });
-  const { database: other } = createWords(context, file);
-  other.exec('BEGIN IMMEDIATE');
-  const waited = () => {
-    const begun = performance.now();
-    assert.throws(() => database.transaction(() => {}), { name: 'unavailable' });
-    return performance.now() - begun;
-  };
-  assert.ok(waited() >= 290);
-  for (let count = 0; count < 3; count += 1) assert.ok(waited() < 200);
-  other.exec('COMMIT');
-  database.transaction((transaction) => transaction.run(insert, ['a']));
-  other.exec('BEGIN IMMEDIATE');
-  assert.ok(waited() >= 290, 'a success ends the pause');
-  other.exec('COMMIT');
-});
-
-test('an event is kept with its transaction, and reported afterwards', (context) => {
-  const { database } = createWords(context);
-  database.exec('CREATE TABLE outbox_events (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, payload TEXT NOT NULL, occurred_at TEXT NOT NULL) STRICT');
+testOnEach('an event is kept with its transaction, and reported afterwards', async (context, engine) => {
+  const database = await createApplicationDatabase(context, engine);
   const reported = [];
   const outbox = new Outbox({ onEmitted: (name) => reported.push(name) });
   const at = '2026-01-02T03:04:05.678Z';
-  database.transaction((transaction) => outbox.emit(transaction, 'said', { word: 'a' }, at));
-  database.transaction((transaction) => undo(outbox.emit(transaction, 'unsaid', {}, at)));
+  await database.transaction((transaction) => outbox.emit(transaction, 'said', { word: 'a' }, at));
+  await database.transaction(async (transaction) => undo(await outbox.emit(transaction, 'unsaid', {}, at)));
   assert.deepEqual(reported, ['said']);
-  const [event, ...others] = database.many('SELECT name, payload, occurred_at FROM outbox_events');
-  assert.deepEqual({ ...event }, { name: 'said', payload: '{"word":"a"}', occurred_at: at });
+  const [event, ...others] = await database.many('SELECT name, payload, occurred_at FROM outbox_events', [], { payload: { kind: 'json' } });
+  assert.deepEqual({ ...event }, { name: 'said', payload: { word: 'a' }, occurred_at: at });
   assert.deepEqual(others, []);
 });
 
-test('a database that does not answer is unavailable', (context) => {
-  const { database } = createWords(context);
-  database.exec('CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT) STRICT');
-  database.ping();
-  database.exec('DROP TABLE schema_migrations');
-  assert.throws(() => database.ping(), { name: 'unavailable' });
+testOnEach('a database that does not answer is unavailable', async (context, engine) => {
+  const { database } = await createWords(context, engine);
+  await database.script('CREATE TABLE IF NOT EXISTS schema_migrations (name text)');
+  await database.ping();
+  await database.script('DROP TABLE schema_migrations');
+  await assert.rejects(database.ping(), { name: 'unavailable' });
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readPage, validateListing } from '../listing.js';
 import { Request } from '../request.js';
-import { createDatabase } from './temporary-database.js';
+import { createDatabase, testOnEach } from './engines.js';
 
 const select = `SELECT id, name, active, stock FROM products`;
 
@@ -138,20 +138,20 @@ test('statements', () => {
   });
 });
 
-test('every row is on one page, in every order', (context) => {
-  const database = createDatabase(context);
-  database.exec('CREATE TABLE products (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, active INTEGER, stock INTEGER NOT NULL) STRICT');
+testOnEach('every row is on one page, in every order', async (context, engine) => {
+  const database = await createDatabase(context, engine);
+  await database.script('CREATE TABLE products (id text PRIMARY KEY NOT NULL, name text NOT NULL, active boolean, stock integer NOT NULL)');
   const rows = Array.from({ length: 45 }, (_, index) => ({
     id: String((index * 17) % 45).padStart(2, '0'),
     name: `name ${index % 4}`,
     active: index % 2 === 0,
     stock: index % 3,
   }));
-  for (const row of rows) database.run('INSERT INTO products VALUES (?, ?, ?, ?)', Object.values(row));
-  const pagesOf = (query) => {
+  for (const row of rows) await database.run('INSERT INTO products VALUES (?, ?, ?, ?)', Object.values(row));
+  const pagesOf = async (query) => {
     const pages = [];
     for (let next = ''; next !== null; ) {
-      const page = readPage(database, ask(`?limit=7&${query}${next && `&cursor=${next}`}`), select);
+      const page = await readPage(database, ask(`?limit=7&${query}${next && `&cursor=${next}`}`), select);
       pages.push(page.items.map((row) => ({ ...row })));
       next = page.next;
     }
@@ -164,15 +164,15 @@ test('every row is on one page, in every order', (context) => {
     });
   for (const name of ['id', 'name', 'stock', 'active']) {
     for (const [prefix, sign] of [['', 1], ['-', -1]]) {
-      const pages = pagesOf(`sort=${prefix}${name}`);
+      const pages = await pagesOf(`sort=${prefix}${name}`);
       assert.deepEqual(pages.map((page) => page.length), [7, 7, 7, 7, 7, 7, 3]);
       assert.deepEqual(pages.flat(), sorted(name, sign), `${prefix}${name}`);
     }
   }
-  assert.deepEqual(pagesOf('').flat(), sorted('id', -1));
-  assert.deepEqual(pagesOf('stock[gte]=1&stock[lt]=2&active=true').flat(), sorted('id', -1).filter((row) => row.stock === 1 && row.active));
-  assert.deepEqual(pagesOf('name=nobody'), [[]]);
+  assert.deepEqual((await pagesOf('')).flat(), sorted('id', -1));
+  assert.deepEqual((await pagesOf('stock[gte]=1&stock[lt]=2&active=true')).flat(), sorted('id', -1).filter((row) => row.stock === 1 && row.active));
+  assert.deepEqual(await pagesOf('name=nobody'), [[]]);
   // A page that is full and the last has no next one.
-  assert.equal(readPage(database, ask('?limit=45'), select).next, null);
-  assert.equal(readPage(database, ask('?limit=44'), select).next, hex(['-id', '01']));
+  assert.equal((await readPage(database, ask('?limit=45'), select)).next, null);
+  assert.equal((await readPage(database, ask('?limit=44'), select)).next, hex(['-id', '01']));
 });

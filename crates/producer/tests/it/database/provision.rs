@@ -338,9 +338,9 @@ fn a_server_that_starts_is_waited_for() {
 fn data_that_is_not_for_development_is_never_sent_in_the_clear() {
     let workspace = Workspace::new();
     for (parameters, wanted) in [
-        ("", "tls_required"),
-        ("?sslmode=disable", "tls_required"),
-        ("?sslmode=prefer", "tls_required"),
+        ("", "encryption_required"),
+        ("?sslmode=disable", "encryption_required"),
+        ("?sslmode=prefer", "encryption_required"),
         ("?sslmode=require", "unknown_host"),
         ("?sslmode=verify-full", "unknown_host"),
     ] {

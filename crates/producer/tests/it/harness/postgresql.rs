@@ -158,6 +158,16 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file())
 }
 
+/// What the engine's own client says to statements, a row a line; what it complains of when it complains.
+pub fn psql(url: &str, statements: &str) -> Result<String, String> {
+    let program = programs().map(|folder| folder.join("psql")).filter(|program| program.is_file());
+    let mut command = Command::new(program.unwrap_or_else(|| "psql".into()));
+    command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statements]).stdin(Stdio::null());
+    let output = command.output().map_err(|error| error.to_string())?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

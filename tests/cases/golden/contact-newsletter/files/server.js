@@ -12,7 +12,7 @@ import { stopOnSignals } from './lib/shutdown.js';
 
 loadEnvironment(new URL('.env', import.meta.url));
 
-const database = connect();
+const database = await connect();
 const application = buildApplication(database, openCounts(new URL('data/', import.meta.url)));
 const server = createServer(application.listener());
 stopOnSignals(server, database);

@@ -2,8 +2,7 @@
 
 // Where the application's database is, and how it comes to its schema.
 
-import { openDatabase } from '../lib/database.js';
-import { databaseFile } from '../lib/environment.js';
+import { openDatabase } from '../lib/database/sqlite.js';
 import { migrate } from '../lib/migrations.js';
 
 /** Under this name the migrations below are entered in the ledger of the database. */
@@ -13,8 +12,13 @@ const migrations = new URL('migrations/', import.meta.url);
 const applicationFolder = new URL('../', import.meta.url);
 
 /** Opens the database and brings it to the newest schema. */
-export function connect(url = process.env.DATABASE_URL || 'file:./data/app.sqlite') {
-  const database = openDatabase(databaseFile(url, applicationFolder));
-  migrate(database, { scope, folder: migrations });
+export async function connect(url = process.env.DATABASE_URL || 'file:./data/app.sqlite') {
+  const database = await openDatabase(url, applicationFolder);
+  try {
+    await migrate(database, { scope, folder: migrations });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
   return database;
 }

@@ -4,16 +4,14 @@
 // fresh application, so that none depends on what another one counted or stored.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildApplication } from '../application.js';
-import { connect } from '../databases/connection-config.js';
 import { ApiKeys } from '../lib/api-keys.js';
 import { createServer, listen } from '../lib/server.js';
 import { closeServer } from '../lib/shutdown.js';
+import { createScratchDatabase } from './scratch-database.js';
 
 /** In an expected header or body: anything, but present. */
 const ANYTHING = '${any}';
@@ -58,22 +56,20 @@ for (const { name, repeat = 1, parent, before = [], request: asked, expect: want
 }
 
 async function start(context) {
-  const folder = mkdtempSync(join(tmpdir(), 'contact-newsletter-'));
-  let database = connect(`file:${folder}/app.sqlite`);
-  const apiKeys = new ApiKeys(database);
+  let scratch = await createScratchDatabase();
+  const apiKeys = new ApiKeys(scratch.database);
   const keys = {
-    [API_KEY]: apiKeys.create('test').secret,
-    [EXPIRED_API_KEY]: apiKeys.create('test', { expiresAt: new Date().toISOString() }).secret,
-    [POWERLESS_API_KEY]: apiKeys.create('test', { scopes: [] }).secret,
+    [API_KEY]: (await apiKeys.create('test')).secret,
+    [EXPIRED_API_KEY]: (await apiKeys.create('test', { expiresAt: new Date().toISOString() })).secret,
+    [POWERLESS_API_KEY]: (await apiKeys.create('test', { scopes: [] })).secret,
   };
-  let server = createServer(buildApplication(database).listener());
+  let server = createServer(buildApplication(scratch.database).listener());
   const url = new URL(await listen(server, { host: '127.0.0.1', port: 0 }));
   context.after(async () => {
     await closeServer(server);
-    database.close();
-    rmSync(folder, { recursive: true });
+    await scratch.remove();
     // The runner keeps this function until its end; it need not keep an application with each.
-    server = database = undefined;
+    server = scratch = undefined;
   });
   return { url, keys };
 }

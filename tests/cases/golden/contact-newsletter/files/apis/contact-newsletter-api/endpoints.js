@@ -23,16 +23,16 @@ export function registerEndpoints(application, { database, metrics, counts }) {
 
   // POST /api/contact: stores a contact message. Emits `contact_form`.
   application.route('POST', '/api/contact', async (request) => {
-    const caller = authorize(request, keys, limits.default, 'contact_messages:write');
+    const caller = await authorize(request, keys, limits.default, 'contact_messages:write');
     limits.default.take(request, caller);
-    const claim = idempotency.claim(request, caller);
+    const claim = await idempotency.claim(request, caller);
     const input = await validate(request, contactMessage, { limit: 131_072 });
     const id = uuidv7();
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      transaction.run(insertContactMessage, [
+      await transaction.run(insertContactMessage, [
         id,
         input.name,
         input.email,
@@ -54,7 +54,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         message: input.message,
         created_at: request.receivedAt,
       };
-      outbox.emit(transaction, 'contact_form', event, request.receivedAt);
+      await outbox.emit(transaction, 'contact_form', event, request.receivedAt);
       return claim.keep(transaction, respond(201, { id, received_at: request.receivedAt }));
     });
   });
@@ -62,14 +62,14 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // POST /api/newsletter: subscribes an address to the newsletter once. Emits `newsletter_signup`.
   application.route('POST', '/api/newsletter', async (request) => {
     limits.default.take(request, anonymous(request));
-    const claim = idempotency.claim(request, anonymous(request));
+    const claim = await idempotency.claim(request, anonymous(request));
     const input = await validate(request, newsletterSubscriber);
     const id = uuidv7();
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      const subscription = transaction.insert(insertNewsletterSubscriber, [
+      const subscription = await transaction.insert(insertNewsletterSubscriber, [
         id,
         input.email,
         input.name,
@@ -79,7 +79,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
       ]);
       if (subscription === 'inserted') {
         const event = { id, email: input.email, name: input.name, created_at: request.receivedAt };
-        outbox.emit(transaction, 'newsletter_signup', event, request.receivedAt);
+        await outbox.emit(transaction, 'newsletter_signup', event, request.receivedAt);
       }
       return claim.keep(transaction, respond(202, { status: 'accepted' }));
     });

@@ -39,14 +39,14 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // POST /api/invoices: creates an invoice. Emits `invoice_created`.
   application.route('POST', '/api/invoices', async (request) => {
     limits.default.take(request, anonymous(request));
-    const claim = idempotency.claim(request, anonymous(request));
+    const claim = await idempotency.claim(request, anonymous(request));
     const input = await validate(request, invoice, { limit: 131_072 });
     const id = uuidv7();
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      transaction.run(insertInvoice, [
+      await transaction.run(insertInvoice, [
         id,
         input.invoice_number,
         input.customer_id,
@@ -88,7 +88,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         notes: input.notes,
         created_at: request.receivedAt,
       };
-      outbox.emit(transaction, 'invoice_created', event, request.receivedAt);
+      await outbox.emit(transaction, 'invoice_created', event, request.receivedAt);
       return claim.keep(transaction, respond(
         201,
         {
@@ -118,17 +118,17 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   });
 
   // GET /api/invoices: lists the invoices.
-  application.route('GET', '/api/invoices', (request) => {
+  application.route('GET', '/api/invoices', async (request) => {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, invoiceList);
-    const rows = readPage(database, asked, listInvoices);
+    const rows = await readPage(database, asked, listInvoices);
     return respondPage(request, rows);
   });
 
   // GET /api/invoices/{id}: reads one invoice.
-  application.route('GET', '/api/invoices/{id}', (request) => {
+  application.route('GET', '/api/invoices/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
-    const row = database.optional(findInvoice, [request.parameters.id], {
+    const row = await database.optional(findInvoice, [request.parameters.id], {
       subtotal: { kind: 'decimal', scale: 2 },
       tax_rate: { kind: 'decimal', scale: 4 },
       tax: { kind: 'decimal', scale: 2 },
@@ -166,17 +166,17 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // PUT /api/invoices/{id}: replaces one invoice. Emits `invoice_updated`.
   application.route('PUT', '/api/invoices/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
-    const claim = idempotency.claim(request, anonymous(request));
+    const claim = await idempotency.claim(request, anonymous(request));
     const input = await validate(request, invoice, { limit: 131_072 });
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      const row = transaction.optional(findInvoiceRowVersion, [request.parameters.id]);
+      const row = await transaction.optional(findInvoiceRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(replaceInvoice, [
+      await transaction.run(replaceInvoice, [
         input.invoice_number,
         input.customer_id,
         input.customer_name,
@@ -196,7 +196,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = transaction.optional(findInvoice, [request.parameters.id], {
+      const fresh = await transaction.optional(findInvoice, [request.parameters.id], {
         subtotal: { kind: 'decimal', scale: 2 },
         tax_rate: { kind: 'decimal', scale: 4 },
         tax: { kind: 'decimal', scale: 2 },
@@ -225,7 +225,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         created_at: fresh.created_at,
         updated_at: fresh.updated_at,
       };
-      outbox.emit(transaction, 'invoice_updated', event, request.receivedAt);
+      await outbox.emit(transaction, 'invoice_updated', event, request.receivedAt);
       return claim.keep(transaction, respond(
         200,
         {
@@ -257,17 +257,17 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // PATCH /api/invoices/{id}: changes one invoice. Emits `invoice_updated`.
   application.route('PATCH', '/api/invoices/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
-    const claim = idempotency.claim(request, anonymous(request));
+    const claim = await idempotency.claim(request, anonymous(request));
     const input = await validateChanges(request, invoice, { limit: 131_072 });
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      const row = transaction.optional(findInvoiceRowVersion, [request.parameters.id]);
+      const row = await transaction.optional(findInvoiceRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(changeInvoice, [
+      await transaction.run(changeInvoice, [
         input.invoice_number !== undefined,
         input.invoice_number,
         input.customer_id !== undefined,
@@ -303,7 +303,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = transaction.optional(findInvoice, [request.parameters.id], {
+      const fresh = await transaction.optional(findInvoice, [request.parameters.id], {
         subtotal: { kind: 'decimal', scale: 2 },
         tax_rate: { kind: 'decimal', scale: 4 },
         tax: { kind: 'decimal', scale: 2 },
@@ -332,7 +332,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         created_at: fresh.created_at,
         updated_at: fresh.updated_at,
       };
-      outbox.emit(transaction, 'invoice_updated', event, request.receivedAt);
+      await outbox.emit(transaction, 'invoice_updated', event, request.receivedAt);
       return claim.keep(transaction, respond(
         200,
         {
@@ -364,14 +364,14 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // POST /api/stays: creates a stay. Emits `stay_created`.
   application.route('POST', '/api/stays', async (request) => {
     limits.default.take(request, anonymous(request));
-    const claim = idempotency.claim(request, anonymous(request));
+    const claim = await idempotency.claim(request, anonymous(request));
     const input = await validate(request, stay, { limit: 131_072 });
     const id = uuidv7();
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      transaction.run(insertStay, [
+      await transaction.run(insertStay, [
         id,
         input.guest_name,
         input.arrived_on,
@@ -403,7 +403,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         tags: input.tags,
         created_at: request.receivedAt,
       };
-      outbox.emit(transaction, 'stay_created', event, request.receivedAt);
+      await outbox.emit(transaction, 'stay_created', event, request.receivedAt);
       return claim.keep(transaction, respond(
         201,
         {
@@ -428,10 +428,10 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   });
 
   // GET /api/stays: lists the stays.
-  application.route('GET', '/api/stays', (request) => {
+  application.route('GET', '/api/stays', async (request) => {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, stayList);
-    const rows = readPage(database, asked, listStays);
+    const rows = await readPage(database, asked, listStays);
     return respondPage(request, rows);
   });
 }

@@ -41,16 +41,16 @@ export function registerEndpoints(application, { database, metrics, counts }) {
 
   // POST /api/products: creates a product. Emits `product_created`.
   application.route('POST', '/api/products', async (request) => {
-    const caller = authorize(request, keys, limits.default, 'products:write');
+    const caller = await authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
-    const claim = idempotency.claim(request, caller);
+    const claim = await idempotency.claim(request, caller);
     const input = await validate(request, product, { limit: 131_072 });
     const id = uuidv7();
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      transaction.run(insertProduct, [
+      await transaction.run(insertProduct, [
         id,
         input.name,
         input.stock,
@@ -70,7 +70,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         notes: input.notes,
         created_at: request.receivedAt,
       };
-      outbox.emit(transaction, 'product_created', event, request.receivedAt);
+      await outbox.emit(transaction, 'product_created', event, request.receivedAt);
       return claim.keep(transaction, respond(
         201,
         {
@@ -89,17 +89,17 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   });
 
   // GET /api/products: lists the products.
-  application.route('GET', '/api/products', (request) => {
+  application.route('GET', '/api/products', async (request) => {
     limits.default.take(request, anonymous(request));
     const asked = validateListing(request, productList);
-    const rows = readPage(database, asked, listProducts);
+    const rows = await readPage(database, asked, listProducts);
     return respondPage(request, rows);
   });
 
   // GET /api/products/{id}: reads one product.
-  application.route('GET', '/api/products/{id}', (request) => {
+  application.route('GET', '/api/products/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
-    const row = database.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
+    const row = await database.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
     if (!row) throw new Problem('not_found');
     return respond(
       200,
@@ -119,19 +119,19 @@ export function registerEndpoints(application, { database, metrics, counts }) {
 
   // PUT /api/products/{id}: replaces one product. Emits `product_updated`.
   application.route('PUT', '/api/products/{id}', async (request) => {
-    const caller = authorize(request, keys, limits.default, 'products:write');
+    const caller = await authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
-    const claim = idempotency.claim(request, caller);
+    const claim = await idempotency.claim(request, caller);
     const input = await validate(request, product, { limit: 131_072 });
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      const row = transaction.optional(findProductRowVersion, [request.parameters.id]);
+      const row = await transaction.optional(findProductRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(replaceProduct, [
+      await transaction.run(replaceProduct, [
         input.name,
         input.stock,
         input.active,
@@ -140,7 +140,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
+      const fresh = await transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
       if (!fresh) throw new Problem('internal_error');
       const event = {
         id: fresh.id,
@@ -152,7 +152,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         created_at: fresh.created_at,
         updated_at: fresh.updated_at,
       };
-      outbox.emit(transaction, 'product_updated', event, request.receivedAt);
+      await outbox.emit(transaction, 'product_updated', event, request.receivedAt);
       return claim.keep(transaction, respond(
         200,
         {
@@ -172,19 +172,19 @@ export function registerEndpoints(application, { database, metrics, counts }) {
 
   // PATCH /api/products/{id}: changes one product. Emits `product_updated`.
   application.route('PATCH', '/api/products/{id}', async (request) => {
-    const caller = authorize(request, keys, limits.default, 'products:write');
+    const caller = await authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
-    const claim = idempotency.claim(request, caller);
+    const claim = await idempotency.claim(request, caller);
     const input = await validateChanges(request, product, { limit: 131_072 });
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      const row = transaction.optional(findProductRowVersion, [request.parameters.id]);
+      const row = await transaction.optional(findProductRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(changeProduct, [
+      await transaction.run(changeProduct, [
         input.name !== undefined,
         input.name,
         input.stock !== undefined,
@@ -198,7 +198,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         request.receivedAt,
         request.parameters.id,
       ]);
-      const fresh = transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
+      const fresh = await transaction.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
       if (!fresh) throw new Problem('internal_error');
       const event = {
         id: fresh.id,
@@ -210,7 +210,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         created_at: fresh.created_at,
         updated_at: fresh.updated_at,
       };
-      outbox.emit(transaction, 'product_updated', event, request.receivedAt);
+      await outbox.emit(transaction, 'product_updated', event, request.receivedAt);
       return claim.keep(transaction, respond(
         200,
         {
@@ -229,36 +229,37 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   });
 
   // DELETE /api/products/{id}: deletes one product. Emits `product_deleted`.
-  application.route('DELETE', '/api/products/{id}', (request) => {
-    const caller = authorize(request, keys, limits.default, 'products:write');
+  application.route('DELETE', '/api/products/{id}', async (request) => {
+    const caller = await authorize(request, keys, limits.default, 'products:write');
     limits.default.take(request, caller);
-    const claim = idempotency.claim(request, caller);
+    const claim = await idempotency.claim(request, caller);
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      const row = transaction.optional(findProductRowVersion, [request.parameters.id]);
+      const row = await transaction.optional(findProductRowVersion, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
-      transaction.run(deleteProduct, [request.parameters.id]);
-      outbox.emit(transaction, 'product_deleted', { id: row.id, deleted_at: request.receivedAt }, request.receivedAt);
+      await transaction.run(deleteProduct, [request.parameters.id]);
+      const event = { id: row.id, deleted_at: request.receivedAt };
+      await outbox.emit(transaction, 'product_deleted', event, request.receivedAt);
       return claim.keep(transaction, respond(204));
     });
   });
 
   // POST /api/articles: creates an article. Emits `article_created`.
   application.route('POST', '/api/articles', async (request) => {
-    const caller = authorize(request, keys, limits.default, 'articles:write');
+    const caller = await authorize(request, keys, limits.default, 'articles:write');
     limits.default.take(request, caller);
-    const claim = idempotency.claim(request, caller);
+    const claim = await idempotency.claim(request, caller);
     const input = await validate(request, article, { limit: 720_896 });
     const id = uuidv7();
 
-    return database.transaction((transaction) => {
-      const known = claim.recall(transaction);
+    return database.transaction(async (transaction) => {
+      const known = await claim.recall(transaction);
       if (known) return known;
-      transaction.run(insertArticle, [
+      await transaction.run(insertArticle, [
         id,
         input.title,
         input.slug,
@@ -288,7 +289,7 @@ export function registerEndpoints(application, { database, metrics, counts }) {
         published_at: input.published_at,
         created_at: request.receivedAt,
       };
-      outbox.emit(transaction, 'article_created', event, request.receivedAt);
+      await outbox.emit(transaction, 'article_created', event, request.receivedAt);
       return claim.keep(transaction, respond(
         201,
         {
@@ -312,9 +313,9 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   });
 
   // GET /api/articles/{id}: reads one article.
-  application.route('GET', '/api/articles/{id}', (request) => {
+  application.route('GET', '/api/articles/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
-    const row = database.optional(findArticle, [request.parameters.id], { tags: { kind: 'json' } });
+    const row = await database.optional(findArticle, [request.parameters.id], { tags: { kind: 'json' } });
     if (!row) throw new Problem('not_found');
     return respond(
       200,

@@ -1,0 +1,105 @@
+//! Permissions as an engine says them: the roles wanted and what a server was seen to grant come in; what it should show, the
+//! statements between the two, and what each role is to try go out.
+
+use crate::postgresql;
+use plan::database::Table;
+use plan::database::permission::{ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role};
+use std::collections::BTreeSet;
+use vocab::Engine;
+
+/// Something that a role tries, connected as itself, and that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PermissionProbe {
+    /// The statement.
+    pub sql: String,
+    /// Whether the role must be let.
+    pub is_allowed: bool,
+    /// What it is, in words: `drop the table users`.
+    pub what: String,
+}
+
+/// The roles as the server's catalogue must show them. `found` says who makes tables, and which of the producer's own are there.
+#[must_use]
+pub fn wanted(
+    engine: Engine,
+    permissions: &Permissions,
+    tables: &[Table],
+    found: &ObservedPermissions,
+) -> Vec<ObservedRole> {
+    match engine {
+        Engine::Sqlite => Vec::new(),
+        Engine::PostgreSql => postgresql::permission::wanted(permissions, &names(tables, found), found),
+    }
+}
+
+/// The statements that bring what was found to what is wanted, in an order in which they can run; none when it is.
+#[must_use]
+pub fn statements(
+    engine: Engine,
+    permissions: &Permissions,
+    tables: &[Table],
+    found: &ObservedPermissions,
+) -> Vec<PermissionStatement> {
+    match engine {
+        Engine::Sqlite => Vec::new(),
+        Engine::PostgreSql => postgresql::permission::statements(permissions, &names(tables, found), found),
+    }
+}
+
+/// All statements, for somebody who runs them by hand on the tables of the plan. Whoever that is makes tables too.
+#[must_use]
+pub fn script(engine: Engine, permissions: &Permissions, tables: &[Table]) -> Vec<PermissionStatement> {
+    let whoever = permissions.user.clone();
+    let there = tables.iter().map(|table| table.name.to_string()).chain([LEDGERS[0].to_owned()]);
+    let found = ObservedPermissions {
+        user: whoever.clone(),
+        may_administer_database: true,
+        owners: there.map(|table| (table, whoever.clone())).collect(),
+        ..ObservedPermissions::default()
+    };
+    statements(engine, permissions, tables, &found)
+}
+
+/// Every way in which the permissions found are not those wanted, in words.
+#[must_use]
+pub fn differences(
+    engine: Engine,
+    permissions: &Permissions,
+    tables: &[Table],
+    found: &ObservedPermissions,
+) -> Vec<String> {
+    match engine {
+        Engine::Sqlite => Vec::new(),
+        Engine::PostgreSql => postgresql::permission::differences(permissions, &names(tables, found), found),
+    }
+}
+
+/// The statement by which somebody hands a role of theirs over to the one who has that mark.
+#[must_use]
+pub fn adopt(engine: Engine, role: &str, mark: &str) -> String {
+    match engine {
+        Engine::Sqlite => String::new(),
+        Engine::PostgreSql => postgresql::permission::adopt(role, mark),
+    }
+}
+
+/// What a role that may log in tries.
+#[must_use]
+pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role: &Role) -> Vec<PermissionProbe> {
+    match engine {
+        Engine::Sqlite => Vec::new(),
+        Engine::PostgreSql => postgresql::permission::probes(permissions, tables, role),
+    }
+}
+
+/// The ledgers of migrations: part of a copy, and of nobody's business else.
+pub(crate) const LEDGERS: [&str; 2] = ["schema_migrations", "schema_migration_steps"];
+
+/// Tables that APIs on the database bring with them.
+const OWN_TABLES: [&str; 3] = ["api_keys", "idempotency_answers", "outbox_events"];
+
+/// The tables that permissions are about: those of the plan, and those of the producer's own that are there.
+fn names(tables: &[Table], found: &ObservedPermissions) -> BTreeSet<String> {
+    let own = found.owners.iter().map(|(table, _)| table).filter(|table| OWN_TABLES.contains(&table.as_str()));
+    tables.iter().map(|table| table.name.to_string()).chain(own.cloned()).collect()
+}

@@ -1,0 +1,507 @@
+//! Roles and grants as PostgreSQL statements, and as PostgreSQL's catalogue shows them. A role belongs to the whole server; what
+//! it may do is said for one schema of one database.
+
+use super::{quote, text};
+use crate::permission::{LEDGERS, PermissionProbe};
+use plan::database::Table;
+use plan::database::permission::{
+    Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The schema that sessions look in without being told to.
+const USUAL_SCHEMA: &str = "public";
+
+pub fn wanted(permissions: &Permissions, tables: &BTreeSet<String>, found: &ObservedPermissions) -> Vec<ObservedRole> {
+    let of_role = |role: &Role| ObservedRole {
+        name: role.name.to_string(),
+        may_log_in: role.login != Login::Never,
+        mark: Some(mark(permissions, role, found)),
+        powers: BTreeSet::new(),
+        member_of: owner_of(permissions, role).into_iter().collect(),
+        settings: settings(permissions, role),
+        grants: grants(permissions, role, tables, found),
+    };
+    permissions.roles.iter().map(of_role).collect()
+}
+
+/// A role that another task of the workspace has made is shared with it.
+fn mark(permissions: &Permissions, role: &Role, found: &ObservedPermissions) -> String {
+    let there = found.roles.iter().find(|there| there.name == role.name.as_str());
+    there.and_then(|there| there.mark.clone()).unwrap_or_else(|| permissions.mark.clone())
+}
+
+/// The owner, for a role that may become it.
+fn owner_of(permissions: &Permissions, role: &Role) -> Option<String> {
+    match role.access {
+        Access::Migrate => owner(permissions),
+        Access::Owner | Access::ReadWrite | Access::ReadOnly | Access::Backup => None,
+    }
+}
+
+fn owner(permissions: &Permissions) -> Option<String> {
+    permissions.roles.iter().find(|role| role.access == Access::Owner).map(|role| role.name.to_string())
+}
+
+/// Whoever migrates is the owner from the first moment, so that what is made is the owner's.
+fn settings(permissions: &Permissions, role: &Role) -> BTreeSet<String> {
+    let mut settings = BTreeSet::new();
+    if let Some(owner) = owner_of(permissions, role) {
+        settings.insert(format!("role={owner}"));
+    }
+    if role.login != Login::Never && permissions.schema != USUAL_SCHEMA {
+        settings.insert(format!("search_path={}", quote_any(&permissions.schema)));
+    }
+    settings
+}
+
+fn grants(
+    permissions: &Permissions,
+    role: &Role,
+    tables: &BTreeSet<String>,
+    found: &ObservedPermissions,
+) -> BTreeSet<Grant> {
+    let mut grants = BTreeSet::new();
+    let mut grant = |on: Granted, privileges: &[&str]| {
+        grants.extend(privileges.iter().map(|privilege| Grant {
+            on: on.clone(),
+            privilege: (*privilege).to_owned(),
+            may_be_handed_on: false,
+        }));
+    };
+    if role.login != Login::Never && found.may_administer_database {
+        grant(Granted::Database, &["CONNECT"]);
+    }
+    match role.access {
+        Access::Owner => grant(Granted::Schema, &["CREATE", "USAGE"]),
+        // All of it comes with the owner.
+        Access::Migrate => {}
+        Access::ReadWrite | Access::ReadOnly | Access::Backup => grant(Granted::Schema, &["USAGE"]),
+    }
+    let on_tables = table_privileges(role.access);
+    if on_tables.is_empty() {
+        return grants;
+    }
+    if !role.tables.is_empty() {
+        role.tables.iter().for_each(|table| grant(Granted::Table(table.to_string()), on_tables));
+        return grants;
+    }
+    tables.iter().for_each(|table| grant(Granted::Table(table.clone()), on_tables));
+    if role.access == Access::Backup {
+        let there = found.owners.iter().map(|(table, _)| table).filter(|table| LEDGERS.contains(&table.as_str()));
+        there.for_each(|table| grant(Granted::Table(table.clone()), on_tables));
+        found.sequences.iter().for_each(|sequence| grant(Granted::Sequence(sequence.clone()), on_tables));
+    }
+    for maker in makers(permissions, found) {
+        grant(Granted::FutureTables(maker.clone()), on_tables);
+        match role.access {
+            Access::ReadWrite => grant(Granted::FutureSequences(maker), &["SELECT", "USAGE"]),
+            Access::Backup => grant(Granted::FutureSequences(maker), &["SELECT"]),
+            Access::Owner | Access::Migrate | Access::ReadOnly => {}
+        }
+    }
+    grants
+}
+
+fn table_privileges(access: Access) -> &'static [&'static str] {
+    match access {
+        // The owner may do all of it, and whoever becomes the owner too.
+        Access::Owner | Access::Migrate => &[],
+        Access::ReadWrite => &["DELETE", "INSERT", "SELECT", "UPDATE"],
+        Access::ReadOnly | Access::Backup => &["SELECT"],
+    }
+}
+
+/// Those who make tables: what they make later is within reach of the roles from the beginning.
+fn makers(permissions: &Permissions, found: &ObservedPermissions) -> BTreeSet<String> {
+    owner(permissions).into_iter().chain([found.user.clone()]).collect()
+}
+
+/// What was found, without that which is nobody's business here: tables of others, and what owners may do by themselves.
+fn regarded(
+    found: &ObservedRole,
+    wanted: &ObservedRole,
+    permissions: &Permissions,
+    tables: &BTreeSet<String>,
+    all: &ObservedPermissions,
+) -> BTreeSet<Grant> {
+    let makers = makers(permissions, all);
+    let is_own = |table: &String| all.owners.iter().any(|(name, owner)| name == table && *owner == found.name);
+    let is_regarded = |grant: &&Grant| match &grant.on {
+        Granted::Database => all.may_administer_database,
+        Granted::Schema => true,
+        Granted::Table(table) => (tables.contains(table) || LEDGERS.contains(&table.as_str())) && !is_own(table),
+        Granted::Column(table, _) => tables.contains(table) && !is_own(table),
+        // Whoever makes one has said who may use it.
+        Granted::Sequence(_) => wanted.grants.contains(grant),
+        Granted::FutureTables(maker) | Granted::FutureSequences(maker) => {
+            makers.contains(maker) && *maker != found.name
+        }
+    };
+    found.grants.iter().filter(is_regarded).cloned().collect()
+}
+
+/// Tables whose owner is another one than wanted.
+fn to_be_handed_over<'f>(
+    permissions: &Permissions,
+    tables: &BTreeSet<String>,
+    found: &'f ObservedPermissions,
+) -> Vec<&'f (String, String)> {
+    let Some(owner) = owner(permissions) else { return Vec::new() };
+    let is_ours = |table: &String| tables.contains(table) || LEDGERS.contains(&table.as_str());
+    found.owners.iter().filter(|(table, held_by)| is_ours(table) && *held_by != owner).collect()
+}
+
+pub fn differences(permissions: &Permissions, tables: &BTreeSet<String>, found: &ObservedPermissions) -> Vec<String> {
+    let mut differences = Vec::new();
+    for wanted in wanted(permissions, tables, found) {
+        let Some(there) = found.roles.iter().find(|role| role.name == wanted.name) else {
+            differences.push(format!("role `{}` is missing", wanted.name));
+            continue;
+        };
+        let there = ObservedRole { grants: regarded(there, &wanted, permissions, tables, found), ..there.clone() };
+        differences.extend(wanted.differences(&there).iter().map(|how| format!("role `{}` {how}", wanted.name)));
+    }
+    for (table, held_by) in to_be_handed_over(permissions, tables, found) {
+        differences.push(format!("table `{table}` is owned by `{held_by}`"));
+    }
+    differences.extend(found.everybody.iter().map(|grant| format!("everybody may {} {}", grant.privilege, grant.on)));
+    differences
+}
+
+pub fn statements(
+    permissions: &Permissions,
+    tables: &BTreeSet<String>,
+    found: &ObservedPermissions,
+) -> Vec<PermissionStatement> {
+    let wanted = wanted(permissions, tables, found);
+    let nothing = |role: &ObservedRole| ObservedRole { name: role.name.clone(), ..ObservedRole::default() };
+    let pairs: Vec<(&Role, &ObservedRole, ObservedRole)> = permissions
+        .roles
+        .iter()
+        .zip(&wanted)
+        .map(|(role, wanted)| {
+            let there = found.roles.iter().find(|there| there.name == wanted.name);
+            let there = there.map_or_else(
+                || nothing(wanted),
+                |there| ObservedRole { grants: regarded(there, wanted, permissions, tables, found), ..there.clone() },
+            );
+            (role, wanted, there)
+        })
+        .collect();
+    let mut statements = Vec::new();
+    for (role, wanted, there) in &pairs {
+        statements.extend(itself(role, wanted, there));
+    }
+    for (_, wanted, there) in &pairs {
+        statements.extend(memberships(wanted, there));
+    }
+    statements.extend(ownership(permissions, tables, found));
+    if !found.everybody.is_empty() {
+        let schema = quote_any(&permissions.schema);
+        statements.push(PermissionStatement {
+            sql: format!("REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC"),
+            why: "nobody but the owner makes things in the schema".to_owned(),
+            undo: format!("GRANT CREATE ON SCHEMA {schema} TO PUBLIC"),
+        });
+    }
+    for (role, wanted, there) in &pairs {
+        statements.extend(changes(permissions, role, &there.grants, &wanted.grants));
+    }
+    for (_, wanted, there) in &pairs {
+        statements.extend(session_settings(permissions, wanted, there));
+    }
+    statements
+}
+
+/// The role itself: whether it is there, whether it logs in, and that it may do nothing on the server as a whole.
+fn itself(role: &Role, wanted: &ObservedRole, there: &ObservedRole) -> Vec<PermissionStatement> {
+    let name = quote(&wanted.name);
+    let login = |may: bool| if may { "LOGIN" } else { "NOLOGIN" };
+    let mut statements = Vec::new();
+    match &there.mark {
+        None => {
+            let mark = wanted.mark.as_deref().unwrap_or_default();
+            statements.push(PermissionStatement {
+                sql: format!("CREATE ROLE {name} {};\n{}", login(wanted.may_log_in), adopt(&wanted.name, mark)),
+                why: format!("{}: {}", wanted.name, role.why),
+                undo: format!("DROP ROLE {name}"),
+            });
+        }
+        Some(_) if wanted.may_log_in != there.may_log_in => statements.push(PermissionStatement {
+            sql: format!("ALTER ROLE {name} {}", login(wanted.may_log_in)),
+            why: format!("{}: {}", wanted.name, role.why),
+            undo: format!("ALTER ROLE {name} {}", login(there.may_log_in)),
+        }),
+        Some(_) => {}
+    }
+    for power in &there.powers {
+        statements.push(PermissionStatement {
+            sql: format!("ALTER ROLE {name} NO{power}"),
+            why: format!("{}: it needs nothing of the server as a whole", wanted.name),
+            undo: format!("ALTER ROLE {name} {power}"),
+        });
+    }
+    statements
+}
+
+pub fn adopt(role: &str, mark: &str) -> String {
+    format!("COMMENT ON ROLE {} IS {}", quote_any(role), text(mark))
+}
+
+fn memberships(wanted: &ObservedRole, there: &ObservedRole) -> Vec<PermissionStatement> {
+    let name = quote(&wanted.name);
+    let grant = |role: &String| format!("GRANT {} TO {name}", quote_any(role));
+    let revoke = |role: &String| format!("REVOKE {} FROM {name}", quote_any(role));
+    let more = wanted.member_of.difference(&there.member_of).map(|role| PermissionStatement {
+        sql: grant(role),
+        why: format!("{}: may become `{role}`", wanted.name),
+        undo: revoke(role),
+    });
+    let fewer = there.member_of.difference(&wanted.member_of).map(|role| PermissionStatement {
+        sql: revoke(role),
+        why: format!("{}: has nothing to do with `{role}`", wanted.name),
+        undo: grant(role),
+    });
+    more.chain(fewer).collect()
+}
+
+/// Tables belong to the owner, who cannot log in: no password that leaks can drop one.
+fn ownership(
+    permissions: &Permissions,
+    tables: &BTreeSet<String>,
+    found: &ObservedPermissions,
+) -> Vec<PermissionStatement> {
+    let Some(owner) = owner(permissions) else { return Vec::new() };
+    let name = quote(&owner);
+    let mut statements = Vec::new();
+    if !found.acts_as.contains(&owner) {
+        statements.push(PermissionStatement {
+            sql: format!("GRANT {name} TO {}", user(&found.user)),
+            why: "whoever migrates by the connection acts as the owner".to_owned(),
+            undo: format!("REVOKE {name} FROM {}", user(&found.user)),
+        });
+    }
+    // Before the tables change hands: the new owner must be allowed to make something there.
+    let in_schema = Granted::Schema;
+    let there = found.roles.iter().find(|role| role.name == owner);
+    let has = |privilege: &str| {
+        there.is_some_and(|role| role.grants.iter().any(|grant| grant.on == in_schema && grant.privilege == privilege))
+    };
+    if !has("CREATE") || !has("USAGE") {
+        let schema = quote_any(&permissions.schema);
+        statements.push(PermissionStatement {
+            sql: format!("GRANT CREATE, USAGE ON SCHEMA {schema} TO {name}"),
+            why: format!("{owner}: makes tables there"),
+            undo: format!("REVOKE CREATE, USAGE ON SCHEMA {schema} FROM {name}"),
+        });
+    }
+    statements.extend(to_be_handed_over(permissions, tables, found).into_iter().map(|(table, held_by)| {
+        let (table, held_by) = (quote(table), user(held_by));
+        PermissionStatement {
+            sql: format!("ALTER TABLE {table} OWNER TO {name}"),
+            why: format!("{owner}: owns the tables, and cannot log in"),
+            undo: format!("ALTER TABLE {table} OWNER TO {held_by}"),
+        }
+    }));
+    statements
+}
+
+/// Grants that are too many are taken first, then those that lack are given; tables with the same privileges together.
+fn changes(
+    permissions: &Permissions,
+    role: &Role,
+    there: &BTreeSet<Grant>,
+    wanted: &BTreeSet<Grant>,
+) -> Vec<PermissionStatement> {
+    let is_for_owner = role.access == Access::Owner;
+    let revoked = there.difference(wanted);
+    // What is granted anew has been taken with the right to hand it on.
+    let taken: BTreeSet<(&Granted, &String)> = revoked.clone().map(|grant| (&grant.on, &grant.privilege)).collect();
+    let granted =
+        wanted.iter().filter(|grant| !there.contains(grant) || taken.contains(&(&grant.on, &grant.privilege)));
+    // The owner's own were given before the tables changed hands.
+    let granted = granted.filter(|grant| !(is_for_owner && grant.on == Granted::Schema));
+    let name = role.name.as_str();
+    let mut statements = Vec::new();
+    for (targets, privileges) in together(revoked) {
+        let (revoke, grant) = both_ways(permissions, name, &targets, &privileges);
+        statements.push(PermissionStatement { sql: revoke, why: format!("{name}: does not need that"), undo: grant });
+    }
+    for (targets, privileges) in together(granted) {
+        let (revoke, grant) = both_ways(permissions, name, &targets, &privileges);
+        statements.push(PermissionStatement { sql: grant, why: format!("{name}: {}", role.why), undo: revoke });
+    }
+    statements
+}
+
+/// Grants by what they are on, and those with the same privileges on the same kind of thing together.
+fn together<'g>(grants: impl Iterator<Item = &'g Grant>) -> Vec<(Vec<&'g Granted>, Vec<String>)> {
+    let mut by_target: BTreeMap<&Granted, Vec<String>> = BTreeMap::new();
+    for grant in grants {
+        let privilege = match &grant.on {
+            Granted::Column(_, column) => format!("{} ({})", grant.privilege, quote_any(column)),
+            Granted::Database
+            | Granted::Schema
+            | Granted::Table(_)
+            | Granted::Sequence(_)
+            | Granted::FutureTables(_)
+            | Granted::FutureSequences(_) => grant.privilege.clone(),
+        };
+        by_target.entry(&grant.on).or_default().push(privilege);
+    }
+    let mut groups: Vec<(Vec<&Granted>, Vec<String>)> = Vec::new();
+    for (target, privileges) in by_target {
+        let fits = |(targets, known): &&mut (Vec<&Granted>, Vec<String>)| {
+            *known == privileges && matches!((targets.first(), target), (Some(Granted::Table(_)), Granted::Table(_)))
+        };
+        match groups.iter_mut().find(fits) {
+            Some((targets, _)) => targets.push(target),
+            None => groups.push((vec![target], privileges)),
+        }
+    }
+    groups
+}
+
+/// The statement that takes privileges and the one that gives them.
+fn both_ways(permissions: &Permissions, role: &str, targets: &[&Granted], privileges: &[String]) -> (String, String) {
+    let (role, privileges, schema) = (quote(role), privileges.join(", "), quote_any(&permissions.schema));
+    let plain = |on: String| {
+        (format!("REVOKE {privileges} ON {on} FROM {role}"), format!("GRANT {privileges} ON {on} TO {role}"))
+    };
+    let future = |maker: &str, kind: &str| {
+        let head = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {schema}", user(maker));
+        (
+            format!("{head} REVOKE {privileges} ON {kind} FROM {role}"),
+            format!("{head} GRANT {privileges} ON {kind} TO {role}"),
+        )
+    };
+    match targets {
+        [] => plain(String::new()),
+        [Granted::Database, ..] => plain(format!("DATABASE {}", quote_any(&permissions.database))),
+        [Granted::Schema, ..] => plain(format!("SCHEMA {schema}")),
+        [Granted::Column(table, _), ..] => plain(quote(table)),
+        [Granted::Sequence(sequence), ..] => plain(format!("SEQUENCE {}", quote_any(sequence))),
+        [Granted::FutureTables(maker), ..] => future(maker, "TABLES"),
+        [Granted::FutureSequences(maker), ..] => future(maker, "SEQUENCES"),
+        [Granted::Table(_), ..] => {
+            let tables = targets.iter().filter_map(|target| match target {
+                Granted::Table(table) => Some(quote(table)),
+                Granted::Database
+                | Granted::Schema
+                | Granted::Sequence(_)
+                | Granted::Column(..)
+                | Granted::FutureTables(_)
+                | Granted::FutureSequences(_) => None,
+            });
+            plain(tables.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn session_settings(
+    permissions: &Permissions,
+    wanted: &ObservedRole,
+    there: &ObservedRole,
+) -> Vec<PermissionStatement> {
+    let head = format!("ALTER ROLE {} IN DATABASE {}", quote(&wanted.name), quote_any(&permissions.database));
+    let key = |setting: &String| setting.split('=').next().unwrap_or_default().to_owned();
+    let set = |setting: &String| {
+        let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
+        format!("{head} SET {key} TO {value}")
+    };
+    let mut statements: Vec<PermissionStatement> = Vec::new();
+    for setting in there.settings.difference(&wanted.settings) {
+        statements.push(PermissionStatement {
+            sql: format!("{head} RESET {}", key(setting)),
+            why: format!("{}: its sessions need no such setting", wanted.name),
+            undo: set(setting),
+        });
+    }
+    for setting in wanted.settings.difference(&there.settings) {
+        statements.push(PermissionStatement {
+            sql: set(setting),
+            why: format!("{}: so its sessions find, and make, things where they belong", wanted.name),
+            undo: format!("{head} RESET {}", key(setting)),
+        });
+    }
+    statements
+}
+
+pub fn probes(permissions: &Permissions, tables: &[Table], role: &Role) -> Vec<PermissionProbe> {
+    let probe = |sql: String, is_allowed: bool, what: String| PermissionProbe { sql, is_allowed, what };
+    let may_change_tables = match role.access {
+        Access::Owner | Access::Migrate => true,
+        Access::ReadWrite | Access::ReadOnly | Access::Backup => false,
+    };
+    let mut probes = vec![
+        probe("CREATE TABLE producer_probe ()".to_owned(), may_change_tables, "make a table".to_owned()),
+        probe("CREATE ROLE producer_probe".to_owned(), false, "make a role".to_owned()),
+    ];
+    let is_in_reach = |table: &Table| role.tables.is_empty() || role.tables.contains(&table.name);
+    probes.extend(reach(permissions, role, tables));
+    // One of them is tried in earnest, with statements that touch no row.
+    let Some(table) = tables.iter().find(|table| is_in_reach(table)) else { return probes };
+    let name = quote(table.name.as_str());
+    let column = table.columns.first().map_or_else(String::new, |column| quote(column.name.as_str()));
+    let is_let = |privilege: &str| may_change_tables || table_privileges(role.access).contains(&privilege);
+    for (privilege, sql, what) in [
+        ("SELECT", format!("SELECT {column} FROM {name} WHERE false"), "read rows of"),
+        ("INSERT", format!("INSERT INTO {name} ({column}) SELECT NULL WHERE false"), "add rows to"),
+        ("UPDATE", format!("UPDATE {name} SET {column} = NULL WHERE false"), "change rows of"),
+        ("DELETE", format!("DELETE FROM {name} WHERE false"), "remove rows of"),
+    ] {
+        probes.push(probe(sql, is_let(privilege), format!("{what} `{}`", table.name)));
+    }
+    if !may_change_tables {
+        for (sql, what) in [
+            (format!("DROP TABLE {name} CASCADE"), "drop"),
+            (format!("TRUNCATE {name} CASCADE"), "empty"),
+            (format!("ALTER TABLE {name} ADD COLUMN producer_probe text"), "change"),
+        ] {
+            probes.push(probe(sql, false, format!("{what} `{}`", table.name)));
+        }
+    }
+    probes
+}
+
+/// All tables at once, by the server's own word: a division by zero where a privilege is not as it must be.
+fn reach(permissions: &Permissions, role: &Role, tables: &[Table]) -> Option<PermissionProbe> {
+    let may_change_tables = owner_of(permissions, role).is_some();
+    let row = |table: &Table| {
+        let is_in_reach = role.tables.is_empty() || role.tables.contains(&table.name);
+        let is_let =
+            |privilege: &str| is_in_reach && (may_change_tables || table_privileges(role.access).contains(&privilege));
+        ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"]
+            .map(|privilege| {
+                let is_let = if privilege == "TRUNCATE" { may_change_tables } else { is_let(privilege) };
+                format!("({}, {}, {is_let})", text(&quote(table.name.as_str())), text(privilege))
+            })
+            .join(", ")
+    };
+    if tables.is_empty() {
+        return None;
+    }
+    let rows: Vec<String> = tables.iter().map(row).collect();
+    Some(PermissionProbe {
+        sql: format!(
+            "SELECT 1 / (CASE WHEN bool_and(has_table_privilege(of_table, privilege) = is_let) THEN 1 ELSE 0 END)\nFROM (VALUES {}) AS wanted (of_table, privilege, is_let)",
+            rows.join(",\n  ")
+        ),
+        is_allowed: true,
+        what: "have exactly the privileges of the plan on every table".to_owned(),
+    })
+}
+
+/// A user by name; without one whoever runs the statement.
+fn user(name: &str) -> String {
+    if name.is_empty() { "CURRENT_USER".to_owned() } else { quote_any(name) }
+}
+
+/// An identifier that nobody has checked.
+pub fn quote_any(name: &str) -> String {
+    let begins = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
+    let is_plain =
+        begins && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if is_plain { quote(name) } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}

@@ -1,0 +1,373 @@
+// The PostgreSQL database of an application: a pool of connections, prepared statements, transactions that are run again where
+// they collide. What PostgreSQL reports becomes a Problem where the caller can act on it. Values come back exactly as they do
+// from any other engine: times in UTC with milliseconds, decimal numbers as such. Nothing here repeats the URL, which holds a
+// password.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { Database, Undone } from '../database.js';
+import { Decimal, parseDecimal } from '../decimal.js';
+import { logError } from '../log.js';
+import { Problem } from '../problem.js';
+
+// Milliseconds. The server gives a statement up then; where it does not answer at all, the application does a little later.
+const STATEMENT_TIMEOUT = 10_000;
+const ANSWER_TIMEOUT = STATEMENT_TIMEOUT + 2000;
+const CONNECT_TIMEOUT = 5000;
+const IDLE_TIMEOUT = 30_000;
+// A migration waits no longer than that for somebody else's lock: everybody else would wait behind it.
+const LOCK_TIMEOUT = 5000;
+// How often somebody else's migrating is waited for. Asked again and again: who waits in a statement would be waited for by an
+// index that is made meanwhile.
+const LOCK_TRIES = 100;
+const LOCK_PAUSE = 200;
+// How long a server that is about to start is waited for, and how often it is asked.
+const START_TIMEOUT = 30_000;
+const START_INTERVAL = 500;
+// All programs together stay below the server's `max_connections`.
+const CONNECTIONS = 10;
+// Requests that may wait for a connection; more are refused at once.
+const QUEUE_LIMIT = 1000;
+// Statements that get a name and stay prepared; lists are composed at request time, in many forms.
+const STATEMENT_LIMIT = 500;
+// How often a transaction is begun that collides with another one, and how long it keeps out of the other's way at most.
+const ATTEMPTS = 4;
+const RETRY_PAUSE = 50;
+/** Of all this product's programs the one that migrates; the native server takes the same lock. */
+const MIGRATION_LOCK = 5241713205;
+
+const sessionSettings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET statement_timeout = ${STATEMENT_TIMEOUT}; SET idle_in_transaction_session_timeout = ${STATEMENT_TIMEOUT}`;
+// A statement that runs alone keeps nobody waiting, and may wait itself.
+const migrationSettings = `SET lock_timeout = ${LOCK_TIMEOUT}; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0`;
+const lockMigrations = `SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS held`;
+const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (scope text NOT NULL, name text NOT NULL, checksum text NOT NULL, applied_at timestamp with time zone NOT NULL, PRIMARY KEY (scope, name))`;
+const createSteps = `CREATE TABLE IF NOT EXISTS schema_migration_steps (entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, scope text NOT NULL, name text NOT NULL, checksum text NOT NULL, step integer NOT NULL, event text NOT NULL, at timestamp with time zone NOT NULL)`;
+const findLedger = `SELECT to_regclass('schema_migrations') AS name`;
+const findColumn = `SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = ? AND NOT attisdropped`;
+// The native server takes the same lock for the same name.
+const holdName = `SELECT 1 AS held FROM pg_advisory_xact_lock(hashtextextended(?, 0))`;
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const RESTRICT_VIOLATION = '23001';
+const FOREIGN_KEY_VIOLATION = '23503';
+const UNIQUE_VIOLATION = '23505';
+const SERIALIZATION_FAILURE = '40001';
+const DEADLOCK = '40P01';
+const LOCK_NOT_AVAILABLE = '55P03';
+const READ_ONLY = '25006';
+// Connections, resources, whoever operates the server, the system beneath it.
+const unavailableClasses = new Set(['08', '53', '57', '58']);
+const unavailable = new Set([SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE, READ_ONLY]);
+const collisions = new Set([SERIALIZATION_FAILURE, DEADLOCK]);
+
+/**
+ * Connects, and waits for a server that is about to start.
+ * @param {string} url `postgresql://user:password@host:port/database`; `sslmode` and `sslrootcert` say how TLS is used
+ * @param {URL} [folder] for engines whose databases are files
+ * @param {{ connections?: number, startTimeout?: number }} [options]
+ */
+export async function openDatabase(url, folder, { connections = CONNECTIONS, startTimeout = START_TIMEOUT } = {}) {
+  const engine = new PostgreSql(url, connections);
+  try {
+    await engine.start(startTimeout);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return new Database(engine);
+}
+
+function createPool(url, parameters, connections) {
+  const pool = new pg.Pool({
+    // Of a parameter that stands there twice the last one counts. Without the first of them the driver has a meaning of its own
+    // for the words of `sslmode`; with it they mean what they mean to PostgreSQL's programs.
+    connectionString: `${url}${url.includes('?') ? '&' : '?'}uselibpqcompat=true${parameters}`,
+    max: connections,
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    idleTimeoutMillis: IDLE_TIMEOUT,
+    keepAlive: true,
+    application_name: process.env.npm_package_name ?? 'node',
+    types: { getTypeParser },
+  });
+  // A connection that breaks while nobody uses it is replaced; unheard, its error would end the process.
+  pool.on('error', (error) => logError('an idle connection to the database broke', error));
+  // Is answered before the first statement, on the same connection; a connection that breaks here breaks for that as well.
+  pool.on('connect', (client) => client.query(sessionSettings).catch(() => {}));
+  return pool;
+}
+
+/** The statements of one connection. */
+class Connection {
+  #client;
+  #prepared;
+
+  constructor(client, prepared) {
+    this.#client = client;
+    this.#prepared = prepared;
+  }
+
+  async read(sql, values) {
+    return (await this.#query(this.#statement(sql, values))).rows;
+  }
+
+  async write(sql, values) {
+    return (await this.#query(this.#statement(sql, values))).rowCount;
+  }
+
+  /** As long as it takes: a migration may have much to do. */
+  script(sql) {
+    return this.#query({ text: sql });
+  }
+
+  async transaction(work) {
+    await this.command('BEGIN');
+    let result;
+    try {
+      result = await work(this);
+    } catch (error) {
+      // Where it fails the connection is lost, and with it the transaction.
+      await this.command('ROLLBACK').catch(() => {});
+      throw error;
+    }
+    const { command } = await this.command(result instanceof Undone ? 'ROLLBACK' : 'COMMIT');
+    // What PostgreSQL does where a statement failed and nobody heard of it.
+    if (command === 'ROLLBACK' && !(result instanceof Undone)) throw new Error('a statement of the transaction had failed');
+    return result;
+  }
+
+  async hasLedger() {
+    const [{ name }] = await this.read(findLedger, []);
+    return name !== null;
+  }
+
+  async prepareSteps() {
+    await this.script(createSteps);
+  }
+
+  /** A word without values. */
+  command(sql) {
+    return this.#query({ text: sql, query_timeout: ANSWER_TIMEOUT });
+  }
+
+  async hold(name) {
+    await this.read(holdName, [name]);
+  }
+
+  /** No key is ever unchecked. */
+  async hasBrokenKey() {
+    return false;
+  }
+
+  async hasColumn(table, column) {
+    return (await this.read(findColumn, [table, column])).length > 0;
+  }
+
+  async #query(query) {
+    try {
+      return await this.#client.query(query);
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  #statement(sql, values) {
+    let known = this.#prepared.get(sql);
+    if (!known) {
+      const hasRoom = this.#prepared.size < STATEMENT_LIMIT;
+      known = { text: numbered(sql), ...(hasRoom && { name: `s${this.#prepared.size}` }) };
+      if (hasRoom) this.#prepared.set(sql, known);
+    }
+    return { ...known, values: values.map(toColumn), query_timeout: ANSWER_TIMEOUT };
+  }
+}
+
+class PostgreSql {
+  #url;
+  #connections;
+  #pool;
+  /** Statement -> its text and its name, the same on every connection. */
+  #prepared = new Map();
+
+  constructor(url, connections) {
+    if (!/^postgres(?:ql)?:\/\//.test(url)) throw new Error('`DATABASE_URL` must be `postgresql://user:password@host:port/database`');
+    this.#url = url;
+    this.#connections = connections;
+    this.#pool = createPool(url, this.#prefersTls() ? '&sslmode=prefer' : '', connections);
+  }
+
+  read(sql, values) {
+    return this.#connected((connection) => connection.read(sql, values));
+  }
+
+  write(sql, values) {
+    return this.#connected((connection) => connection.write(sql, values));
+  }
+
+  script(sql) {
+    return this.#connected((connection) => connection.script(sql));
+  }
+
+  async transaction(work) {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#connected((connection) => connection.transaction(work));
+      } catch (error) {
+        if (attempt === ATTEMPTS || !collisions.has(error.cause?.code)) throw error;
+      }
+      await sleep(Math.random() * RETRY_PAUSE * attempt);
+    }
+  }
+
+  hasLedger() {
+    return this.#connected((connection) => connection.hasLedger());
+  }
+
+  /** On a connection that ends with the work, and with it whatever it held. */
+  migrating(work) {
+    return this.#connected(async (connection) => {
+      await connection.script(migrationSettings);
+      for (let count = 0; !(await connection.read(lockMigrations, []))[0].held; count += 1) {
+        if (count === LOCK_TRIES) throw new Error('another program has been migrating the database for a while');
+        await sleep(LOCK_PAUSE);
+      }
+      await connection.script(createLedger);
+      return work(connection);
+    }, 'once');
+  }
+
+  /** Makes the first connection, or says what keeps it from being made. */
+  async start(timeout) {
+    const deadline = performance.now() + timeout;
+    for (;;) {
+      try {
+        await this.read('SELECT 1', []);
+        return;
+      } catch ({ cause, message }) {
+        if (this.#prefersTls() && /does not support SSL/.test(cause?.message)) {
+          await this.#pool.end();
+          this.#pool = createPool(this.#url, '&sslmode=disable', this.#connections);
+        } else if (!isStarting(cause) || performance.now() + START_INTERVAL > deadline) {
+          throw new Error(`the database cannot be reached: ${reasonOf(cause) ?? message}`, { cause });
+        } else {
+          await sleep(START_INTERVAL);
+        }
+      }
+    }
+  }
+
+  /** TLS where the server has it, which is what a URL says that does not speak of it. */
+  #prefersTls() {
+    return !/[?&]sslmode=(?!prefer|allow)/.test(this.#url);
+  }
+
+  async close() {
+    await this.#pool.end();
+  }
+
+  /** @param {'once'} [use] where the connection is no good for others afterwards */
+  async #connected(work, use) {
+    const client = await this.#connect();
+    // One that breaks while it is used says so to whoever uses it, and besides as an event, which must be heard.
+    let broken;
+    const onError = (error) => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      return await work(new Connection(client, this.#prepared));
+    } catch (error) {
+      if (isLost(error)) broken ??= error;
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken ?? use === 'once');
+    }
+  }
+
+  async #connect() {
+    if (this.#pool.waitingCount >= QUEUE_LIMIT) throw new Problem('overloaded', { busy: true });
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw new Problem('unavailable', {}, { cause: error });
+    }
+  }
+}
+
+/** The statement with `$1`, `$2` ... : values are bound and names have none, so every question mark is a placeholder. */
+function numbered(sql) {
+  let count = 0;
+  return sql.replaceAll('?', () => `$${(count += 1)}`);
+}
+
+// As text, which PostgreSQL reads as whatever type the statement needs there. A field of a record of changes that was not given
+// is `undefined`. No text of PostgreSQL holds U+0000: such a value is equal to none, as null is.
+function toColumn(value) {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'string') return value.includes('\0') ? null : value;
+  return typeof value === 'object' && !(value instanceof Decimal) ? JSON.stringify(value) : String(value);
+}
+
+// Object ids of types, https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+const parsers = new Map([
+  [16, (text) => text === 't'],
+  [20, safeInteger],
+  [21, Number],
+  [23, Number],
+  [114, JSON.parse],
+  [1184, timeInUtc],
+  [1700, decimal],
+  [3802, JSON.parse],
+]);
+
+/** The driver asks it for every column. What is not known stays as PostgreSQL writes it. */
+function getTypeParser(type) {
+  return parsers.get(type) ?? String;
+}
+
+function safeInteger(text) {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`JavaScript does not keep the number ${text} exactly`);
+  return number;
+}
+
+// `2026-01-02 03:04:05.67+00`
+function timeInUtc(text) {
+  const [, day, time, fraction = ''] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))?\+00$/.exec(text) ?? [];
+  return day === undefined ? text : `${day}T${time}.${fraction.slice(0, 3).padEnd(3, '0')}Z`;
+}
+
+// A column's values have all its decimals.
+function decimal(text) {
+  const { value } = parseDecimal(text, text.split('.')[1]?.length ?? 0);
+  if (value === undefined) throw new RangeError(`the number ${text} has more digits than are kept exactly`);
+  return value;
+}
+
+function translated(error) {
+  const { code = '' } = error;
+  // Of a parser below.
+  if (error instanceof RangeError) return error;
+  if (!(error instanceof pg.DatabaseError)) return new Problem('unavailable', {}, { cause: error });
+  if (code === UNIQUE_VIOLATION) return new Problem('conflict', {}, { cause: error });
+  if (code === FOREIGN_KEY_VIOLATION || code === RESTRICT_VIOLATION) return new Problem('in_use', {}, { cause: error });
+  const isUnavailable = unavailable.has(code) || unavailableClasses.has(code.slice(0, 2));
+  return isUnavailable ? new Problem('unavailable', {}, { cause: error }) : error;
+}
+
+/** Whether the connection is of no more use. */
+function isLost(error) {
+  const { cause } = error;
+  if (!(error instanceof Problem) || cause === undefined) return false;
+  return !(cause instanceof pg.DatabaseError) || cause.severity === 'FATAL' || cause.severity === 'PANIC';
+}
+
+// A server that does not listen yet, is not known by its name yet, or says that it is starting up.
+function isStarting(error) {
+  const codes = [error, ...(error?.errors ?? [])].map((one) => one?.code);
+  return ['ECONNREFUSED', 'ENOENT', 'EAI_AGAIN', 'ENOTFOUND', 'ECONNRESET', '57P03'].some((code) => codes.includes(code));
+}
+
+function reasonOf(error) {
+  return error?.message || error?.errors?.[0]?.message || error?.code;
+}

@@ -1,0 +1,100 @@
+// The engines that the lib is tried on, and an empty database on each for one test: of SQLite a file, of a server a schema.
+
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+
+const serverUrl = process.env.TEST_POSTGRESQL_URL;
+
+/** The tables of every application, as the engine's migrations make them. */
+const sqliteTables = `
+  CREATE TABLE outbox_events (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, payload TEXT NOT NULL, occurred_at TEXT NOT NULL) STRICT;
+  CREATE TABLE api_keys (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, hint TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, revoked_at TEXT, expires_at TEXT, scopes TEXT, last_used_at TEXT, replaces TEXT, caller TEXT) STRICT;
+  CREATE TABLE idempotency_answers (id TEXT NOT NULL PRIMARY KEY, claim TEXT NOT NULL UNIQUE, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, headers TEXT NOT NULL, body TEXT) STRICT`;
+const postgresqlTables = `
+  CREATE TABLE outbox_events (id uuid PRIMARY KEY, name text NOT NULL, payload jsonb NOT NULL, occurred_at timestamp(3) with time zone NOT NULL);
+  CREATE TABLE api_keys (id uuid PRIMARY KEY, name text NOT NULL, hint text NOT NULL, hash text NOT NULL UNIQUE, created_at timestamp(3) with time zone NOT NULL, revoked_at timestamp(3) with time zone, expires_at timestamp(3) with time zone, scopes text, last_used_at timestamp(3) with time zone, replaces uuid, caller uuid);
+  CREATE TABLE idempotency_answers (id uuid PRIMARY KEY, claim text NOT NULL UNIQUE, fingerprint text NOT NULL, status bigint NOT NULL, headers jsonb NOT NULL, body text)`;
+
+const sqlite = {
+  name: 'SQLite',
+  module: new URL('../database/sqlite.js', import.meta.url).href,
+  skip: false,
+  tables: sqliteTables,
+  async place(context) {
+    return `file:${join(temporaryFolder(context), 'app.sqlite')}`;
+  },
+};
+
+export const postgresql = {
+  name: 'PostgreSQL',
+  module: new URL('../database/postgresql.js', import.meta.url).href,
+  skip: serverUrl ? false : 'TEST_POSTGRESQL_URL names no server',
+  tables: postgresqlTables,
+  async place(context) {
+    const schema = `lib_test_${randomBytes(8).toString('hex')}`;
+    const { openDatabase } = await import(this.module);
+    const owner = await openDatabase(serverUrl, undefined, { connections: 1 });
+    await owner.script(`CREATE SCHEMA ${schema}`);
+    atEnd(context, async () => {
+      await owner.script(`DROP SCHEMA ${schema} CASCADE`);
+      await owner.close();
+    });
+    return within(serverUrl, { options: `-c search_path=${schema}` });
+  },
+};
+
+export const engines = [sqlite, postgresql];
+
+/** Tries the same on each engine. @param {(context: object, engine: typeof sqlite) => Promise<void>} run */
+export function testOnEach(name, run) {
+  for (const engine of engines) test(`${name} (${engine.name})`, { skip: engine.skip }, (context) => run(context, engine));
+}
+
+/** The same, where the database is a server of which several programs make use at once. */
+export function testOnServers(name, run) {
+  for (const engine of [postgresql]) test(`${name} (${engine.name})`, { skip: engine.skip }, (context) => run(context, engine));
+}
+
+/** An empty database, or another connection to that of a place. */
+export async function createDatabase(context, engine = sqlite, { place, ...options } = {}) {
+  const { openDatabase } = await import(engine.module);
+  const database = await openDatabase(place ?? (await engine.place(context)), pathToFileURL('/'), options);
+  atEnd(context, () => database.close());
+  return database;
+}
+
+/** One with the tables of every application. */
+export async function createApplicationDatabase(context, engine, options) {
+  const database = await createDatabase(context, engine, options);
+  if (!options?.isThere) await database.script(engine.tables);
+  return database;
+}
+
+export function temporaryFolder(context) {
+  const folder = mkdtempSync(join(tmpdir(), 'lib-test-'));
+  atEnd(context, () => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** The URL with parameters added. */
+export function within(url, parameters) {
+  const words = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return `${url}${url.includes('?') ? '&' : '?'}${words.join('&')}`;
+}
+
+// What was begun last ends first; the runner itself goes the other way.
+const endings = new WeakMap();
+
+function atEnd(context, end) {
+  if (!endings.has(context)) {
+    endings.set(context, []);
+    context.after(async () => {
+      for (const one of endings.get(context).reverse()) await one();
+    });
+  }
+  endings.get(context).push(end);
+}

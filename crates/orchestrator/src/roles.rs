@@ -1,0 +1,385 @@
+//! Who may do what in a task's database: the plan's roles are brought about, read back, and tried by connecting as each of them.
+//! Passwords go from the random generator to the secret store and, as what the server keeps of them, to the server.
+
+use crate::failure::Failure;
+use crate::located::{Located, locate};
+use crate::response::Verification;
+use crate::run::now;
+use crate::workspace::Workspace;
+use dialect::permission;
+use plan::database::permission::{Access, Login, ObservedPermissions, Role, RoleOrigin};
+use plan::{DatabaseTaskPlan, Phase, TaskPlan};
+use secrets::{SecretFailure, SecretName, SecretText, generate_password, secret};
+use store::permission::Tried;
+use store::{Database, StoreError, Trouble};
+use vocab::{RoleName, TaskId};
+
+const PHASE: Phase = Phase::SetupUserPermissions;
+/// What stands before the task in what a role says about itself.
+const MADE_FOR: &str = "made by Integration Producer for task ";
+
+/// What became of the roles.
+#[derive(Default)]
+pub(crate) struct Settled {
+    pub verification: Vec<Verification>,
+    pub warning: Option<String>,
+    /// Whether anything was changed.
+    pub changed: bool,
+}
+
+/// A password on its way to the server.
+struct NewPassword {
+    role: RoleName,
+    value: SecretText,
+    /// The secret whose rotation ends with it.
+    rotated: Option<SecretName>,
+}
+
+/// What keeps the roles from being brought about and can be known before anything is touched.
+pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<(), Box<Failure>> {
+    let TaskPlan::Database(plan) = plan else { return Ok(()) };
+    let place = database.place();
+    let names = names(plan);
+    let found = database.permissions(&names).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
+    let Some(found) = found else { return Ok(()) };
+    are_ours(plan, &found, &place)?;
+    for role in &plan.permissions.roles {
+        let is_there = found.roles.iter().any(|there| there.name == role.name.as_str());
+        match &role.login {
+            Login::Never => {}
+            Login::Generated if !is_there => {}
+            Login::Generated | Login::Environment(_) | Login::Secret(_) => {
+                password(workspace, plan, role, &found, &place)?;
+            }
+        }
+    }
+    let (engine, wanted) = (plan.database.engine, &plan.permissions);
+    let statements = permission::statements(engine, wanted, &plan.database.tables, &found);
+    if !statements.is_empty() && !found.user_lacks.is_empty() {
+        may_not(plan, &found, &place)?;
+    }
+    Ok(())
+}
+
+fn names(plan: &DatabaseTaskPlan) -> Vec<RoleName> {
+    plan.permissions.roles.iter().map(|role| role.name.clone()).collect()
+}
+
+/// Brings the roles about and tries them. An API makes none: what it makes is within reach of those of its database from the beginning.
+pub(crate) fn settle(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<Settled, Box<Failure>> {
+    let TaskPlan::Database(plan) = plan else { return Ok(Settled::default()) };
+    let place = database.place();
+    let failed = |error: &StoreError| Box::new(Failure::permissions(error, &place));
+    let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
+    let names = names(plan);
+    let Some(found) = database.permissions(&names).map_err(|error| failed(&error))? else {
+        return Ok(without_roles(database));
+    };
+    are_ours(plan, &found, &place)?;
+    let statements = permission::statements(engine, wanted, tables, &found);
+    if !statements.is_empty() && !found.user_lacks.is_empty() {
+        return may_not(plan, &found, &place);
+    }
+    let passwords = passwords(workspace, plan, &found, &place)?;
+    let to_server: Vec<_> = passwords.iter().map(|one| (one.role.clone(), one.value.clone())).collect();
+    let mut changed = !statements.is_empty() || !to_server.is_empty();
+    if changed {
+        database.permit(&statements, &to_server).map_err(|error| failed(&error))?;
+    }
+    for name in passwords.iter().filter_map(|one| one.rotated.as_ref()) {
+        workspace.secrets().promote(name).map_err(|failure| store_failure(workspace, &failure))?;
+    }
+    let now_found = database.permissions(&names).map_err(|error| failed(&error))?.unwrap_or_default();
+    let differences = permission::differences(engine, wanted, tables, &now_found);
+    let read_back = "roles and grants were read back from the database";
+    let mut verification = vec![Verification::of(PHASE, read_back, &differences)];
+    for role in &wanted.roles {
+        let (tried, was_mended) = try_role(workspace, database, plan, role, &now_found)?;
+        verification.push(tried);
+        changed |= was_mended;
+    }
+    Ok(Settled { verification, warning: None, changed })
+}
+
+/// Gives the role whose password that secret is another one. The new one is in the store before the server hears of it, and the
+/// old one until the server has it: a run ends what was interrupted. Returns the role; `None` when no task here has made such a role.
+pub(crate) fn rotate(workspace: &Workspace, name: &SecretName) -> Result<Option<RoleName>, Box<Failure>> {
+    let failed = |failure: SecretFailure| store_failure(workspace, &failure);
+    let Some((plan, role)) = role_of(workspace, name)? else { return Ok(None) };
+    let database = match locate(workspace, plan.database.engine, &plan.database.connection)? {
+        Located::At(database) => database,
+        Located::Asks(failure) => return Err(failure),
+    };
+    let (store, place) = (workspace.secrets(), database.place());
+    let next = match store.next(name).map_err(failed)? {
+        Some(begun) => begun,
+        None => {
+            let made = generate_password().map_err(failed)?;
+            store.set_next(name, made.expose(), &now()).map_err(failed)?;
+            made
+        }
+    };
+    let new = [(role.clone(), next.clone())];
+    database.permit(&[], &new).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
+    store.promote(name).map_err(failed)?;
+    match database.try_as(&role, &next, &[]) {
+        Err(error @ StoreError::NotConnected(Trouble::Authentication, _)) => {
+            Err(Box::new(Failure::permissions(&error, &place)))
+        }
+        // The server may let this role in from elsewhere only.
+        Ok(_) | Err(_) => Ok(Some(role)),
+    }
+}
+
+/// The role whose generated password that secret is, with the task's plan.
+fn role_of(
+    workspace: &Workspace,
+    name: &SecretName,
+) -> Result<Option<(Box<DatabaseTaskPlan>, RoleName)>, Box<Failure>> {
+    let failed = |failure| Box::new(Failure::workspace(&failure));
+    for task_id in workspace.task_ids().map_err(failed)? {
+        let active = workspace.active_plan(&task_id).map_err(failed)?;
+        let Some(TaskPlan::Database(plan)) = active.map(|active| active.plan) else { continue };
+        let is_meant = |role: &&Role| {
+            let known = SecretName::of_role(plan.task_id.as_str(), role.name.as_str());
+            role.login == Login::Generated && known.is_ok_and(|known| known == *name)
+        };
+        let role = plan.permissions.roles.iter().find(is_meant).map(|role| role.name.clone());
+        if let Some(role) = role {
+            return Ok(Some((plan, role)));
+        }
+    }
+    Ok(None)
+}
+
+/// An engine without roles: whoever can read the file can read the database.
+fn without_roles(database: &Database) -> Settled {
+    let check = "nobody else on this machine can open the database's file";
+    let verification = match database.is_open_to_others() {
+        Some(true) => {
+            let why = format!("others can open `{}`: `chmod 600` it, unless they are meant to", database.name());
+            Verification::not_verified(PHASE, check, why)
+        }
+        Some(false) | None => Verification::of(PHASE, check, &[]),
+    };
+    Settled { verification: vec![verification], warning: None, changed: false }
+}
+
+/// A role that nobody of this workspace has made is not taken over.
+fn are_ours(plan: &DatabaseTaskPlan, found: &ObservedPermissions, place: &str) -> Result<(), Box<Failure>> {
+    let here = plan.permissions.mark.split_once(", database ").map(|(_, here)| here);
+    for role in &found.roles {
+        let mark = role.mark.as_deref().unwrap_or_default();
+        let is_ours = mark.starts_with(MADE_FOR) && mark.split_once(", database ").map(|(_, there)| there) == here;
+        if !is_ours {
+            let way = permission::adopt(plan.database.engine, &role.name, &plan.permissions.mark);
+            return Err(Box::new(Failure::role_taken(&role.name, &way, place)));
+        }
+    }
+    Ok(())
+}
+
+/// Roles that every database gets are an offer; roles that the task names are part of what it asks for.
+fn may_not(plan: &DatabaseTaskPlan, found: &ObservedPermissions, place: &str) -> Result<Settled, Box<Failure>> {
+    let why = found.user_lacks.join("; ");
+    if let Some(role) = plan.permissions.roles.iter().find(|role| role.origin == RoleOrigin::Task) {
+        return Err(Box::new(Failure::may_not_make_roles(&role.name, &why, place)));
+    }
+    let warning = format!(
+        "the roles of the plan were not made, and the connection's own user does everything: {why}; have `databases/permissions.sql` run by \
+         somebody who may, or connect as one"
+    );
+    let verification = Verification::not_verified(PHASE, "database roles", format!("they were not made: {why}"));
+    Ok(Settled { verification: vec![verification], warning: Some(warning), changed: false })
+}
+
+/// The passwords that the server does not have yet. Each is in the store before the server hears of it.
+fn passwords(
+    workspace: &Workspace,
+    plan: &DatabaseTaskPlan,
+    found: &ObservedPermissions,
+    place: &str,
+) -> Result<Vec<NewPassword>, Box<Failure>> {
+    let mut new = Vec::new();
+    for role in &plan.permissions.roles {
+        let is_there = found.roles.iter().any(|there| there.name == role.name.as_str());
+        let (value, rotated) = match &role.login {
+            Login::Never => continue,
+            Login::Generated => match generated(workspace, plan, role, found, is_there, place)? {
+                Some(password) => password,
+                None => continue,
+            },
+            Login::Environment(_) | Login::Secret(_) if is_there => continue,
+            Login::Environment(_) | Login::Secret(_) => (password(workspace, plan, role, found, place)?, None),
+        };
+        new.push(NewPassword { role: role.name.clone(), value, rotated });
+    }
+    Ok(new)
+}
+
+type Rotation = (SecretText, Option<SecretName>);
+
+/// A new role gets a new password, unless a run that did not come through has made it; a rotation that did not come through is
+/// ended.
+fn generated(
+    workspace: &Workspace,
+    plan: &DatabaseTaskPlan,
+    role: &Role,
+    found: &ObservedPermissions,
+    is_there: bool,
+    place: &str,
+) -> Result<Option<Rotation>, Box<Failure>> {
+    let failed = |failure: SecretFailure| store_failure(workspace, &failure);
+    let (store, name) = (workspace.secrets(), secret_name(plan, role, found).map_err(failed)?);
+    if let Some(next) = store.next(&name).map_err(failed)? {
+        return Ok(Some((next, Some(name))));
+    }
+    match (store.get(&name).map_err(failed)?, is_there) {
+        (Some(_), true) => Ok(None),
+        (Some(known), false) => Ok(Some((known, None))),
+        (None, false) => {
+            let made = generate_password().map_err(failed)?;
+            store.set(&name, made.expose(), &now()).map_err(failed)?;
+            Ok(Some((made, None)))
+        }
+        (None, true) => Err(Box::new(Failure::password_unknown(&role.name, &name, place))),
+    }
+}
+
+/// `<task>/<role>`, of the task that the role says it was made for.
+fn secret_name(plan: &DatabaseTaskPlan, role: &Role, found: &ObservedPermissions) -> Result<SecretName, SecretFailure> {
+    let there = found.roles.iter().find(|there| there.name == role.name.as_str());
+    let mark = there.and_then(|there| there.mark.as_deref()).unwrap_or(&plan.permissions.mark);
+    let task = mark.strip_prefix(MADE_FOR).and_then(|rest| rest.split_once(", database ")).map(|(task, _)| task);
+    Ok(SecretName::of_role(task.unwrap_or(plan.task_id.as_str()), role.name.as_str())?)
+}
+
+/// The password of a role that logs in.
+fn password(
+    workspace: &Workspace,
+    plan: &DatabaseTaskPlan,
+    role: &Role,
+    found: &ObservedPermissions,
+    place: &str,
+) -> Result<SecretText, Box<Failure>> {
+    let failed = |failure: SecretFailure| store_failure(workspace, &failure);
+    match &role.login {
+        Login::Never => generate_password().map_err(failed),
+        Login::Generated => {
+            let name = secret_name(plan, role, found).map_err(failed)?;
+            let value = workspace.secrets().get(&name).map_err(failed)?;
+            value.ok_or_else(|| Box::new(Failure::password_unknown(&role.name, &name, place)))
+        }
+        Login::Environment(name) => match std::env::var(name).ok().filter(|value| !value.is_empty()) {
+            Some(value) => Ok(secret(value)),
+            None => Err(Box::new(Failure { place: place_of_roles(), ..Failure::no_variable(name) })),
+        },
+        Login::Secret(name) => {
+            let parsed = SecretName::parse(name).map_err(|error| failed(error.into()))?;
+            let value = workspace.secrets().get(&parsed).map_err(failed)?;
+            value.ok_or_else(|| Box::new(Failure { place: place_of_roles(), ..Failure::no_secret(name) }))
+        }
+    }
+}
+
+fn place_of_roles() -> Option<String> {
+    Some("database_config.roles".to_owned())
+}
+
+/// Connects as the role and tries what it may and may not. A password that the server does not know is set again, once; whether
+/// it was is the second part.
+fn try_role(
+    workspace: &Workspace,
+    database: &Database,
+    plan: &DatabaseTaskPlan,
+    role: &Role,
+    found: &ObservedPermissions,
+) -> Result<(Verification, bool), Box<Failure>> {
+    let place = database.place();
+    let password = password(workspace, plan, role, found, &place)?;
+    let probes = permission::probes(plan.database.engine, &plan.permissions, &plan.database.tables, role);
+    if role.login == Login::Never {
+        let check = format!("`{}` cannot log in", role.name);
+        return Ok((cannot_log_in(&check, database.try_as(&role.name, &password, &[])), false));
+    }
+    let check = format!("connected as `{}`, which may do what the plan says and nothing more", role.name);
+    let mut outcome = database.try_as(&role.name, &password, &probes);
+    let is_refused = matches!(outcome, Err(StoreError::NotConnected(Trouble::Authentication, _)));
+    if is_refused {
+        let again = [(role.name.clone(), password.clone())];
+        database.permit(&[], &again).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
+        outcome = database.try_as(&role.name, &password, &probes);
+    }
+    let tried = match outcome {
+        Err(error @ StoreError::NotConnected(Trouble::Authentication, _)) => {
+            Verification::of(PHASE, &check, &[error.to_string()])
+        }
+        // The server lets this role in from elsewhere, or has no connection left: that is no fault of the role.
+        Err(error) => Verification::not_verified(PHASE, &check, error.to_string()),
+        Ok(outcomes) => {
+            let differences: Vec<String> =
+                probes.iter().zip(&outcomes).filter_map(|(probe, outcome)| difference(probe, outcome)).collect();
+            let mut verification = Verification::of(PHASE, &check, &differences);
+            if differences.is_empty() {
+                verification.detail = told(&probes);
+            }
+            verification
+        }
+    };
+    Ok((tried, is_refused))
+}
+
+fn cannot_log_in(check: &str, outcome: Result<Vec<Tried>, StoreError>) -> Verification {
+    match outcome {
+        Ok(_) => Verification::of(PHASE, check, &["it was let in".to_owned()]),
+        Err(StoreError::NotConnected(
+            Trouble::Authentication | Trouble::RoleMissing | Trouble::NotAllowed | Trouble::NotAdmitted,
+            _,
+        )) => Verification::of(PHASE, check, &[]),
+        Err(error) => Verification::not_verified(PHASE, check, error.to_string()),
+    }
+}
+
+fn difference(probe: &permission::PermissionProbe, outcome: &Tried) -> Option<String> {
+    match (probe.is_allowed, outcome) {
+        (true, Tried::Let) | (false, Tried::Refused) => None,
+        (true, Tried::Refused) => Some(format!("may not {}", probe.what)),
+        (false, Tried::Let) => Some(format!("may {}", probe.what)),
+        (_, Tried::Otherwise(why)) => Some(format!("{}: {why}", probe.what)),
+    }
+}
+
+fn told(probes: &[permission::PermissionProbe]) -> String {
+    let list = |is_allowed: bool| {
+        let of_kind = probes.iter().filter(|probe| probe.is_allowed == is_allowed);
+        of_kind.map(|probe| probe.what.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    format!("may {}; may not {}", list(true), list(false))
+}
+
+fn store_failure(workspace: &Workspace, failure: &SecretFailure) -> Box<Failure> {
+    Box::new(Failure::secrets(failure, &workspace.secrets().file()))
+}
+
+/// The application's role of a database task, with its password; `None` where no run has made one.
+pub(crate) fn application(
+    workspace: &Workspace,
+    task_id: &TaskId,
+) -> Result<Option<(RoleName, SecretText)>, Box<Failure>> {
+    let active = workspace.active_plan(task_id).map_err(|failure| Box::new(Failure::workspace(&failure)))?;
+    let Some(TaskPlan::Database(plan)) = active.map(|active| active.plan) else { return Ok(None) };
+    let is_meant = |role: &&Role| role.access == Access::ReadWrite && role.tables.is_empty();
+    let Some(role) = plan.permissions.roles.iter().find(is_meant) else { return Ok(None) };
+    let password = match &role.login {
+        Login::Never => None,
+        Login::Generated => {
+            let name = SecretName::of_role(task_id.as_str(), role.name.as_str()).map_err(SecretFailure::from);
+            let value = name.and_then(|name| workspace.secrets().get(&name));
+            value.map_err(|failure| store_failure(workspace, &failure))?
+        }
+        Login::Environment(_) | Login::Secret(_) => {
+            Some(password(workspace, &plan, role, &ObservedPermissions::default(), "")?)
+        }
+    };
+    Ok(password.map(|password| (role.name.clone(), password)))
+}

@@ -1,0 +1,373 @@
+//! Roles on a real PostgreSQL server, met with `psql` as a person would: each may do what the plan says and nothing more, what was
+//! changed by hand is mended, passwords are nowhere but in the secret store.
+
+use crate::harness::postgresql::{PASSWORD_ONLY, PrivateServer, psql};
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
+use serde_json::Value as Json;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+/// A database of a test's own on the server that tests share; gone afterwards with its roles.
+struct Home {
+    server: String,
+    name: String,
+}
+
+impl Home {
+    fn new(test: &str) -> Option<Self> {
+        let server = std::env::var("TEST_POSTGRESQL_URL").ok().filter(|server| psql(server, "SELECT 1").is_ok());
+        let Some(server) = server else {
+            let why = "`TEST_POSTGRESQL_URL` is not set, or no `psql` is installed";
+            let _ = writeln!(std::io::stderr(), "SKIPPED {test} with roles: {why}");
+            return None;
+        };
+        let home = Self { server, name: format!("{test}_{}", std::process::id()) };
+        home.superuser("postgres", &format!("CREATE DATABASE {}", home.name)).unwrap();
+        Some(home)
+    }
+
+    fn url(&self, user: &str, password: &str) -> String {
+        let (_, rest) = self.server.split_once('@').unwrap();
+        let (address, _) = rest.split_once('/').unwrap();
+        format!("postgresql://{user}:{password}@{address}/{}", self.name)
+    }
+
+    /// As the superuser, in one of the databases.
+    fn superuser(&self, database: &str, statement: &str) -> Result<String, String> {
+        let (server, _) = self.server.rsplit_once('/').unwrap();
+        psql(&format!("{server}/{database}"), statement)
+    }
+
+    fn execute(&self, statement: &str) {
+        self.superuser(&self.name, statement).unwrap();
+    }
+
+    fn admin_url(&self) -> String {
+        let (server, _) = self.server.rsplit_once('/').unwrap();
+        format!("{server}/{}", self.name)
+    }
+
+    fn role(&self, end: &str) -> String {
+        format!("{}_{end}", self.name)
+    }
+
+    /// The statement as one of the task's roles.
+    fn as_role(&self, workspace: &Workspace, end: &str, statement: &str) -> Result<String, String> {
+        psql(&self.url(&self.role(end), &password(workspace, &self.role(end))), statement)
+    }
+
+    fn run(&self, workspace: &Workspace, roles: &str) -> Ended {
+        self.run_at(workspace, &self.admin_url(), roles)
+    }
+
+    fn run_at(&self, workspace: &Workspace, url: &str, roles: &str) -> Ended {
+        let mut run = workspace.command(&["run", "-"]);
+        end_with_input(run.env("SHOP_URL", url).env("REPORTING_PASSWORD", "it's 100% secret"), &task(roles))
+    }
+
+    fn must_change(&self, workspace: &Workspace, why: &str) {
+        assert_eq!(self.run(workspace, "").must_end_with(0).response()["changed"], true, "{why}");
+        assert_eq!(self.run(workspace, "").must_end_with(0).response()["changed"], false, "{why}");
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = self.superuser("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        let list = format!("SELECT rolname FROM pg_roles WHERE starts_with(rolname, '{}_')", self.name);
+        for role in self.superuser("postgres", &list).unwrap_or_default().lines() {
+            let _ = self.superuser("postgres", &format!("DROP ROLE {role}"));
+        }
+    }
+}
+
+fn task(roles: &str) -> String {
+    format!(
+        "task_id: shop\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: postgresql\n    connection: ${{env:SHOP_URL}}\n    schema_requirements:\n      tables: [users, orders, products]\n      relationships: [users_to_orders, orders_to_products]\n{roles}"
+    )
+}
+
+/// What `secrets export` gives for a role.
+fn password(workspace: &Workspace, role: &str) -> String {
+    let name = format!("shop/{role}");
+    let words = ["secrets", "export", &name, "--stdout", "--format", "json"];
+    let exported = end(&mut workspace.command(&words)).must_end_with(0).stdout;
+    let exported: Json = serde_json::from_str(&exported).unwrap();
+    exported[&name].as_str().unwrap().to_owned()
+}
+
+/// The verifications of the roles, as `check: outcome`.
+fn verified(response: &Json) -> Vec<String> {
+    let all = response["verification"].as_array().unwrap().iter();
+    let of_roles = all.filter(|one| one["phase"] == "setup_user_permissions");
+    of_roles.map(|one| format!("{}: {}", one["check"].as_str().unwrap(), one["outcome"].as_str().unwrap())).collect()
+}
+
+const A_USER: &str = "INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.com')";
+
+#[test]
+fn each_role_may_do_what_it_is_for_and_nothing_more() {
+    let Some(home) = Home::new("each_role") else { return };
+    let workspace = Workspace::new();
+    let response = home.run(&workspace, "").must_end_with(0).response();
+    let checks = verified(&response);
+    assert_eq!(checks.len(), 6, "{checks:?}");
+    assert!(checks.iter().all(|check| check.ends_with(": passed")), "{checks:?}");
+    let missing = response["output"]["metadata"]["security_missing"].to_string();
+    assert!(!missing.contains("roles"), "{missing}");
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+
+    let app = |statement: &str| home.as_role(&workspace, "app", statement);
+    app(A_USER).unwrap();
+    app("UPDATE users SET name = 'Grace'").unwrap();
+    assert_eq!(app("SELECT name FROM users").unwrap(), "Grace\n");
+    for statement in [
+        "DROP TABLE users CASCADE",
+        "CREATE TABLE mine ()",
+        "ALTER TABLE users ADD COLUMN x text",
+        "TRUNCATE users CASCADE",
+        "SELECT * FROM schema_migrations",
+        "CREATE ROLE x",
+    ] {
+        let refused = app(statement).unwrap_err();
+        assert!(refused.contains("permission denied") || refused.contains("must be owner"), "{statement}: {refused}");
+    }
+    let reader = |statement: &str| home.as_role(&workspace, "readonly", statement);
+    assert_eq!(reader("SELECT count(*) FROM users").unwrap(), "1\n");
+    for statement in [A_USER, "UPDATE users SET name = 'x'", "DELETE FROM users", "DROP TABLE users CASCADE"] {
+        reader(statement).unwrap_err();
+    }
+    let backup = |statement: &str| home.as_role(&workspace, "backup", statement);
+    assert_eq!(backup("SELECT (SELECT count(*) FROM users), count(*) FROM schema_migrations").unwrap(), "1|1\n");
+    backup(A_USER).unwrap_err();
+
+    // What the migrator makes is the owner's, and within reach of the others at once.
+    home.as_role(&workspace, "migrator", "CREATE TABLE later (id integer); ALTER TABLE users ADD COLUMN nickname text")
+        .unwrap();
+    assert_eq!(app("INSERT INTO later VALUES (1); SELECT count(*) FROM later").unwrap().lines().last(), Some("1"));
+    assert_eq!(reader("SELECT count(*) FROM later").unwrap(), "1\n");
+    home.as_role(&workspace, "migrator", "DROP TABLE later; ALTER TABLE users DROP COLUMN nickname").unwrap();
+    let owner = psql(&home.url(&home.role("owner"), "x"), "SELECT 1").unwrap_err();
+    assert!(owner.contains("FATAL"), "{owner}");
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+}
+
+#[test]
+fn what_was_granted_or_taken_by_hand_is_mended() {
+    let Some(home) = Home::new("by_hand") else { return };
+    let workspace = Workspace::new();
+    home.run(&workspace, "").must_end_with(0);
+    let (app, owner, readonly) = (home.role("app"), home.role("owner"), home.role("readonly"));
+    for change in [
+        format!("REVOKE INSERT ON users FROM {app}"),
+        format!("GRANT TRUNCATE ON users TO {app}"),
+        format!("GRANT SELECT ON orders TO {readonly} WITH GRANT OPTION"),
+        format!("GRANT UPDATE (email) ON users TO {readonly}"),
+        format!("GRANT CREATE ON SCHEMA public TO {app}"),
+        format!("REVOKE USAGE ON SCHEMA public FROM {readonly}"),
+        format!("REVOKE CREATE ON SCHEMA public FROM {owner}"),
+        format!("GRANT {owner} TO {app}"),
+        format!("ALTER ROLE {app} CREATEDB"),
+        format!("ALTER ROLE {app} SUPERUSER"),
+        format!("ALTER ROLE {app} NOLOGIN"),
+        format!("ALTER ROLE {owner} LOGIN"),
+        format!("ALTER ROLE {app} PASSWORD 'another'"),
+        "ALTER TABLE users OWNER TO CURRENT_USER".to_owned(),
+        "GRANT CREATE ON SCHEMA public TO PUBLIC".to_owned(),
+        format!("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public REVOKE INSERT ON TABLES FROM {app}"),
+        format!("ALTER ROLE {} IN DATABASE {} RESET role", home.role("migrator"), home.name),
+        format!("DROP OWNED BY {readonly}; DROP ROLE {readonly}"),
+    ] {
+        home.execute(&change);
+        assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], true, "{change}");
+    }
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+    home.as_role(&workspace, "app", A_USER).unwrap();
+    // What is nobody's business here is left alone.
+    home.execute(&format!(
+        "CREATE TABLE theirs (); GRANT ALL ON theirs TO {app}; ALTER ROLE {app} SET statement_timeout TO '9s'"
+    ));
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+}
+
+#[test]
+fn a_password_is_rotated_and_an_interruption_loses_nothing() {
+    let Some(home) = Home::new("rotation") else { return };
+    let workspace = Workspace::new();
+    home.run(&workspace, "").must_end_with(0);
+    let (app, other) = (home.role("app"), home.role("away"));
+    let name = format!("shop/{app}");
+    let first = password(&workspace, &app);
+    let rotate = || end(workspace.command(&["secrets", "rotate", &name]).env("SHOP_URL", home.admin_url()));
+    rotate().must_end_with(0);
+    let second = password(&workspace, &app);
+    assert_ne!(first, second);
+    assert!(psql(&home.url(&app, &first), "SELECT 1").unwrap_err().contains("authentication failed"));
+    home.as_role(&workspace, "app", "SELECT 1").unwrap();
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+
+    // What a deployment gets reaches the database with the application's role.
+    let mut export = workspace.command(&["secrets", "export", "--for", "shop", "--stdout"]);
+    let exported = end(export.env("SHOP_URL", home.admin_url())).must_end_with(0).stdout;
+    let url = exported.trim_end().strip_prefix("DATABASE_URL=").unwrap();
+    assert_eq!(psql(url, "SELECT current_user").unwrap(), format!("{app}\n"));
+
+    // The server does not take the new one: the old one is good, and what was begun is ended by the next run.
+    home.execute(&format!("ALTER ROLE {app} RENAME TO {other}"));
+    rotate().must_end_with(1);
+    assert_eq!(password(&workspace, &app), second);
+    let listed = end(&mut workspace.command(&["secrets", "list"])).must_end_with(0).stdout;
+    assert!(listed.lines().any(|line| line.contains(&name) && line.contains("a rotation is to be ended")), "{listed}");
+    home.execute(&format!("ALTER ROLE {other} RENAME TO {app}"));
+    // A name is part of what an MD5 password is made of, and of no SCRAM verifier.
+    home.as_role(&workspace, "app", "SELECT 1").unwrap();
+    home.must_change(&workspace, "the rotation is ended");
+    assert_ne!(password(&workspace, &app), second);
+    home.as_role(&workspace, "app", "SELECT 1").unwrap();
+
+    end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE"]), "x").must_end_with(0);
+    let no_role = end(&mut workspace.command(&["secrets", "rotate", "STRIPE"])).must_end_with(1);
+    assert!(no_role.stderr.contains("secrets set STRIPE"), "{}", no_role.stderr);
+}
+
+#[test]
+fn a_role_of_somebody_elses_is_asked_about_and_nothing_is_touched() {
+    let Some(home) = Home::new("taken") else { return };
+    let workspace = Workspace::new();
+    let app = home.role("app");
+    home.execute(&format!("CREATE ROLE {app} LOGIN PASSWORD 'theirs'"));
+    let asked = home.run(&workspace, "").must_end_with(3).response();
+    assert_eq!((&asked["status"], &asked["error"]["code"]), (&"needs_input".into(), &"role_taken".into()), "{asked}");
+    assert_eq!(
+        home.superuser(&home.name, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").unwrap(),
+        "0\n"
+    );
+    let hint = asked["error"]["hint"].as_str().unwrap();
+    home.execute(hint.split('`').nth(1).unwrap());
+    let asked = home.run(&workspace, "").must_end_with(3).response();
+    assert_eq!(asked["error"]["code"], "password_unknown");
+    let set = ["secrets", "set", &format!("shop/{app}")];
+    end_with_input(&mut workspace.command(&set), "theirs").must_end_with(0);
+    home.run(&workspace, "").must_end_with(0);
+    psql(&home.url(&app, "theirs"), A_USER).unwrap();
+}
+
+#[test]
+fn roles_of_the_task_get_the_tables_and_the_passwords_it_says() {
+    let Some(home) = Home::new("stated") else { return };
+    let workspace = Workspace::new();
+    let roles = "    roles:\n      - { name: reporting, access: read_only, tables: [products], password: \"${env:REPORTING_PASSWORD}\" }\n      - { name: clerk, access: read_write, tables: [orders], password: \"${secret:CLERK}\" }\n";
+    let asked = home.run(&workspace, roles).must_end_with(3).response();
+    assert_eq!(
+        (&asked["error"]["code"], &asked["error"]["place"]),
+        (&"secret_missing".into(), &"database_config.roles".into())
+    );
+    end_with_input(&mut workspace.command(&["secrets", "set", "CLERK"]), "p@ss/w:rd#1").must_end_with(0);
+    let checks = verified(&home.run(&workspace, roles).must_end_with(0).response());
+    assert_eq!(checks.len(), 8, "{checks:?}");
+    assert!(checks.iter().all(|check| check.ends_with(": passed")), "{checks:?}");
+    let reporting = home.url(&home.role("reporting"), "it%27s%20100%25%20secret");
+    assert_eq!(psql(&reporting, "SELECT count(*) FROM products").unwrap(), "0\n");
+    psql(&reporting, "SELECT count(*) FROM users").unwrap_err();
+    let clerk = home.url(&home.role("clerk"), "p%40ss%2Fw%3Ard%231");
+    psql(&clerk, "DELETE FROM orders").unwrap();
+    psql(&clerk, "SELECT count(*) FROM products").unwrap_err();
+    assert_eq!(home.run(&workspace, roles).must_end_with(0).response()["changed"], false);
+    // A connection may be one of them: its password stands in no URL, and holds what means something there.
+    let (_, rest) = home.server.split_once('@').unwrap();
+    let (address, _) = rest.split_once('/').unwrap();
+    let by_secret = task("").replace(
+        "${env:SHOP_URL}",
+        &format!("\"postgresql://{}:${{secret:CLERK}}@{address}/{}\"", home.role("clerk"), home.name),
+    );
+    let planned = end_with_input(&mut workspace.command(&["run", "--plan", "-"]), &by_secret);
+    assert_ne!(planned.status, Some(3), "{}", planned.stdout);
+    assert!(!planned.stdout.contains("authentication"), "{}", planned.stdout);
+}
+
+#[test]
+fn whoever_may_not_make_roles_hears_it_and_somebody_else_can_make_them() {
+    let Some(home) = Home::new("limited") else { return };
+    let workspace = Workspace::new();
+    let limited = home.role("limited");
+    home.execute(&format!(
+        "CREATE ROLE {limited} LOGIN PASSWORD 'limited'; ALTER DATABASE {} OWNER TO {limited}",
+        home.name
+    ));
+    home.execute(&format!("GRANT ALL ON SCHEMA public TO {limited}"));
+    let url = home.url(&limited, "limited");
+    let response = home.run_at(&workspace, &url, "").must_end_with(0).response();
+    assert!(response["warnings"].to_string().contains("may not make roles"), "{response}");
+    assert_eq!(verified(&response), ["database roles: not_verified"]);
+    assert!(response["output"]["metadata"]["security_missing"].to_string().contains("roles"));
+    let named = "    roles: [{ name: reporting, access: read_only }]\n";
+    let refused = home.run_at(&workspace, &url, named).must_end_with(3).response();
+    assert_eq!(refused["error"]["code"], "roles_not_allowed", "{refused}");
+
+    // Somebody who may runs the file; the passwords come into the store by hand.
+    let script = workspace.path().join("output/integration/task_shop/databases/permissions.sql");
+    home.execute(&fs::read_to_string(script).unwrap());
+    for end_of_name in ["app", "migrator", "readonly", "backup"] {
+        let role = home.role(end_of_name);
+        home.execute(&format!("ALTER ROLE {role} PASSWORD 'by-hand'"));
+        let set = ["secrets", "set", &format!("shop/{role}")];
+        end_with_input(&mut workspace.command(&set), "by-hand").must_end_with(0);
+    }
+    let checks = verified(&home.run_at(&workspace, &url, "").must_end_with(0).response());
+    assert!(checks.len() == 6 && checks.iter().all(|check| check.ends_with(": passed")), "{checks:?}");
+    home.as_role(&workspace, "app", A_USER).unwrap();
+}
+
+#[test]
+fn a_user_who_may_make_roles_and_nothing_else_makes_them() {
+    let Some(home) = Home::new("maker") else { return };
+    let workspace = Workspace::new();
+    let maker = home.role("maker");
+    home.execute(&format!(
+        "CREATE ROLE {maker} LOGIN CREATEROLE PASSWORD 'maker'; ALTER DATABASE {} OWNER TO {maker}",
+        home.name
+    ));
+    home.execute(&format!("ALTER SCHEMA public OWNER TO {maker}"));
+    let url = home.url(&maker, "maker");
+    let checks = verified(&home.run_at(&workspace, &url, "").must_end_with(0).response());
+    assert!(checks.len() == 6 && checks.iter().all(|check| check.ends_with(": passed")), "{checks:?}");
+    assert_eq!(home.run_at(&workspace, &url, "").must_end_with(0).response()["changed"], false);
+    home.as_role(&workspace, "app", A_USER).unwrap();
+    home.as_role(&workspace, "app", "DROP TABLE users CASCADE").unwrap_err();
+}
+
+#[test]
+fn no_password_is_in_a_file_an_answer_or_the_servers_log() {
+    let Some(server) =
+        PrivateServer::start("roles", PASSWORD_ONLY, "-c log_statement=all -c log_min_error_statement=debug1")
+    else {
+        return;
+    };
+    let workspace = Workspace::new();
+    let mut said = String::new();
+    for words in
+        [["run", "-"].as_slice(), &["run", "-"], &["run", "--plan", "-"], &["run", "--plan", "--format", "json", "-"]]
+    {
+        let ended = end_with_input(workspace.command(words).env("SHOP_URL", server.url()), &task("")).must_end_with(0);
+        said.push_str(&ended.stdout);
+        said.push_str(&ended.stderr);
+    }
+    let mut rotate = workspace.command(&["secrets", "rotate", "shop/postgres_app"]);
+    let ended = end(rotate.env("SHOP_URL", server.url()).env("PRODUCER_LOG", "trace")).must_end_with(0);
+    said.push_str(&ended.stderr);
+    let log = fs::read_to_string(server.path("log")).unwrap();
+    assert!(log.contains("SCRAM-SHA-256$4096:"), "the log shows what the server keeps");
+    for role in ["app", "migrator", "readonly", "backup"] {
+        let secret = password(&workspace, &format!("postgres_{role}"));
+        assert_eq!(secret.len(), 32);
+        assert!(!said.contains(&secret) && !log.contains(&secret), "{role}");
+        must_stand_nowhere(workspace.path(), &secret);
+    }
+}
+
+fn must_stand_nowhere(folder: &Path, text: &str) {
+    for (path, content) in files(folder) {
+        assert!(!content.windows(text.len()).any(|window| window == text.as_bytes()), "{path} holds a password");
+    }
+}

@@ -1,0 +1,200 @@
+//! Roles of a PostgreSQL server: what they may do in a database is read and changed, and each is tried by connecting as itself.
+//! A password leaves this machine only as what the server keeps of it.
+
+use super::connect::{Server, blocking};
+use super::migrate::begin;
+use super::trouble::said;
+use crate::StoreError;
+use crate::permission::Tried;
+use dialect::permission::PermissionProbe;
+use plan::database::permission::{Grant, Granted, ObservedPermissions, ObservedRole, PermissionStatement};
+use std::collections::BTreeSet;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Row};
+use vocab::{RoleName, Secret};
+use zeroize::Zeroizing;
+
+/// How long a statement that must be refused may wait for somebody's lock before it counts as let.
+const PROBE_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'";
+/// Settings of a role that the plan has a say in; others are whoever's who set them.
+const SETTINGS: [&str; 2] = ["role", "search_path"];
+
+impl Server {
+    /// What the server says of those roles, in this database.
+    pub fn permissions(&self, roles: &[RoleName]) -> Result<ObservedPermissions, StoreError> {
+        let names: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+        blocking(async { observe(&self.connect().await?, &names).await })
+    }
+
+    /// Runs the statements and sets the passwords, all or none.
+    pub fn permit(
+        &self,
+        statements: &[PermissionStatement],
+        passwords: &[(RoleName, Secret<Zeroizing<String>>)],
+    ) -> Result<(), StoreError> {
+        blocking(async {
+            let mut client = self.connect().await?;
+            begin(&client).await?;
+            let transaction = client.transaction().await?;
+            for statement in statements {
+                transaction.batch_execute(&statement.sql).await?;
+            }
+            for (role, password) in passwords {
+                let verifier = postgres_protocol::password::scram_sha_256(password.expose().as_bytes());
+                let name = dialect::quoted(vocab::Engine::PostgreSql, role.as_str());
+                // Not a parameter, because `ALTER ROLE` takes none; base64 and `$:` need no quoting.
+                transaction.batch_execute(&format!("ALTER ROLE {name} PASSWORD '{verifier}'")).await?;
+            }
+            transaction.commit().await?;
+            Ok(())
+        })
+    }
+
+    /// Connects as somebody else, and tries each statement in a transaction that is undone.
+    pub fn try_as(
+        &self,
+        role: &RoleName,
+        password: &Secret<Zeroizing<String>>,
+        probes: &[PermissionProbe],
+    ) -> Result<Vec<Tried>, StoreError> {
+        let server = self.as_role(role, password);
+        blocking(async {
+            let mut client = server.connect().await?;
+            let mut tried = Vec::with_capacity(probes.len());
+            for probe in probes {
+                let transaction = client.transaction().await?;
+                transaction.batch_execute(PROBE_TIMEOUT).await?;
+                tried.push(match &transaction.batch_execute(&probe.sql).await {
+                    Ok(()) => Tried::Let,
+                    Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Tried::Refused,
+                    Err(error) => Tried::Otherwise(said(error)),
+                });
+                transaction.rollback().await?;
+            }
+            Ok(tried)
+        })
+    }
+}
+
+async fn observe(client: &Client, names: &[&str]) -> Result<ObservedPermissions, StoreError> {
+    let user = client.query_one(USER, &[]).await?;
+    let mut found = ObservedPermissions {
+        user: user.try_get(0)?,
+        user_lacks: Vec::new(),
+        may_administer_database: user.try_get(3)?,
+        ..ObservedPermissions::default()
+    };
+    if !user.try_get::<_, bool>(1)? {
+        found.user_lacks.push(format!("`{}` may not make roles (`CREATEROLE`)", found.user));
+    }
+    if !user.try_get::<_, bool>(2)? {
+        found.user_lacks.push(format!("`{}` does not own the schema, so it cannot say who may use it", found.user));
+    }
+    for row in client.query(ROLES, &[&names]).await? {
+        found.roles.push(role(&row)?);
+        if row.try_get(5)? {
+            found.acts_as.insert(row.try_get(0)?);
+        }
+    }
+    for row in client.query(GRANTS, &[&names]).await? {
+        let name: String = row.try_get(0)?;
+        let grant = grant(&row)?;
+        if let (Some(role), Some(grant)) = (found.roles.iter_mut().find(|role| role.name == name), grant) {
+            role.grants.insert(grant);
+        }
+    }
+    for row in client.query(OWNERS, &[]).await? {
+        found.owners.push((row.try_get(0)?, row.try_get(1)?));
+    }
+    for row in client.query(SEQUENCES, &[]).await? {
+        found.sequences.push(row.try_get(0)?);
+    }
+    for row in client.query(EVERYBODY, &[]).await? {
+        let (on, may_be_handed_on) = (Granted::Schema, row.try_get(1)?);
+        found.everybody.insert(Grant { on, privilege: row.try_get(0)?, may_be_handed_on });
+    }
+    Ok(found)
+}
+
+fn role(row: &Row) -> Result<ObservedRole, StoreError> {
+    let settings: Vec<String> = row.try_get(6)?;
+    let is_regarded = |setting: &String| SETTINGS.iter().any(|key| setting.split('=').next() == Some(key));
+    Ok(ObservedRole {
+        name: row.try_get(0)?,
+        may_log_in: row.try_get(1)?,
+        mark: Some(row.try_get::<_, Option<String>>(2)?.unwrap_or_default()),
+        powers: row.try_get::<_, Vec<String>>(3)?.into_iter().collect(),
+        member_of: row.try_get::<_, Vec<String>>(4)?.into_iter().collect(),
+        settings: settings.into_iter().filter(is_regarded).collect(),
+        grants: BTreeSet::new(),
+    })
+}
+
+fn grant(row: &Row) -> Result<Option<Grant>, StoreError> {
+    let (first, second): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+    let on = match row.try_get::<_, String>(1)?.as_str() {
+        "database" => Granted::Database,
+        "schema" => Granted::Schema,
+        "table" => Granted::Table(first),
+        "column" => Granted::Column(first, second),
+        "sequence" => Granted::Sequence(first),
+        "future tables" => Granted::FutureTables(first),
+        "future sequences" => Granted::FutureSequences(first),
+        _ => return Ok(None),
+    };
+    Ok(Some(Grant { on, privilege: row.try_get(4)?, may_be_handed_on: row.try_get(5)? }))
+}
+
+const USER: &str = "SELECT current_user::text,
+  (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user),
+  (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE oid = current_schema()::regnamespace),
+  (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database())";
+
+const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, shobj_description(r.oid, 'pg_authid'),
+  ARRAY_REMOVE(ARRAY[
+    CASE WHEN r.rolsuper THEN 'SUPERUSER' END, CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,
+    CASE WHEN r.rolcreatedb THEN 'CREATEDB' END, CASE WHEN r.rolreplication THEN 'REPLICATION' END,
+    CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END], NULL),
+  ARRAY(SELECT DISTINCT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+    WHERE m.member = r.oid ORDER BY 1),
+  pg_has_role(r.oid, 'USAGE'),
+  COALESCE((SELECT s.setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+    WHERE s.setrole = r.oid AND d.datname = current_database()), ARRAY[]::text[])
+FROM pg_roles r WHERE r.rolname = ANY($1) ORDER BY r.rolname";
+
+/// Everything that the roles were granted here, by kind of thing.
+const GRANTS: &str = "SELECT r.rolname::text, g.kind, g.first, g.second, g.privilege_type, g.is_grantable
+FROM (
+  SELECT 'database' AS kind, '' AS first, '' AS second, x.grantee, x.privilege_type, x.is_grantable
+  FROM pg_database d, aclexplode(d.datacl) x WHERE d.datname = current_database()
+  UNION ALL
+  SELECT 'schema', '', '', x.grantee, x.privilege_type, x.is_grantable
+  FROM pg_namespace n, aclexplode(n.nspacl) x WHERE n.oid = current_schema()::regnamespace
+  UNION ALL
+  SELECT 'table', c.relname::text, '', x.grantee, x.privilege_type, x.is_grantable
+  FROM pg_class c, aclexplode(c.relacl) x
+  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+  UNION ALL
+  SELECT 'sequence', c.relname::text, '', x.grantee, x.privilege_type, x.is_grantable
+  FROM pg_class c, aclexplode(c.relacl) x
+  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'S'
+  UNION ALL
+  SELECT 'column', c.relname::text, a.attname::text, x.grantee, x.privilege_type, x.is_grantable
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped, aclexplode(a.attacl) x
+  WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+  UNION ALL
+  SELECT CASE f.defaclobjtype WHEN 'r' THEN 'future tables' WHEN 'S' THEN 'future sequences' ELSE 'else' END,
+    m.rolname::text, '', x.grantee, x.privilege_type, x.is_grantable
+  FROM pg_default_acl f JOIN pg_roles m ON m.oid = f.defaclrole, aclexplode(f.defaclacl) x
+  WHERE f.defaclnamespace = current_schema()::regnamespace
+) g JOIN pg_roles r ON r.oid = g.grantee
+WHERE r.rolname = ANY($1)";
+
+const OWNERS: &str = "SELECT c.relname::text, pg_get_userbyid(c.relowner)::text FROM pg_class c
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname";
+
+const SEQUENCES: &str = "SELECT c.relname::text FROM pg_class c
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'S' ORDER BY c.relname";
+
+const EVERYBODY: &str = "SELECT x.privilege_type, x.is_grantable FROM pg_namespace n, aclexplode(n.nspacl) x
+WHERE n.oid = current_schema()::regnamespace AND x.grantee = 0 AND x.privilege_type = 'CREATE'";
