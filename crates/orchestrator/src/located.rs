@@ -2,6 +2,7 @@
 //! question that says how to answer it.
 
 use crate::failure::Failure;
+use crate::roles;
 use crate::instances;
 use crate::workspace::Workspace;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -117,7 +118,7 @@ impl Opened {
             return Ok(store.clone());
         }
         let failed = |error| Box::new(Failure::database(&error, Path::new(&database.place())));
-        let store = database.open().map_err(failed)?;
+        let store = roles::as_application(workspace, &database, plan)?.open().map_err(failed)?;
         self.0.push((database, store.clone()));
         Ok(store)
     }

@@ -32,6 +32,14 @@ impl Schema {
 impl Drop for Schema {
     fn drop(&mut self) {
         ask(&self.server, &format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name));
+        // Roles belong to the whole server. Without the client they stay, and are in nobody's way.
+        let roles = format!(
+            "DO $$ DECLARE role name; BEGIN FOR role IN SELECT rolname FROM pg_roles \
+             WHERE shobj_description(oid, 'pg_authid') LIKE '%, schema {}' LOOP \
+             EXECUTE format('DROP OWNED BY %I', role); EXECUTE format('DROP ROLE %I', role); END LOOP; END $$",
+            self.name
+        );
+        let _ = super::postgresql::psql(&self.server, &roles);
     }
 }
 
