@@ -92,7 +92,7 @@ pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role:
     }
 }
 
-/// The ledgers of migrations: part of a copy, and of nobody's business else.
+/// The ledgers of migrations: part of a copy, and what tells a server that it is ready.
 pub(crate) const LEDGERS: [&str; 2] = ["schema_migrations", "schema_migration_steps"];
 
 /// Tables that APIs on the database bring with them.

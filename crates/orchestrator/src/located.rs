@@ -2,8 +2,8 @@
 //! question that says how to answer it.
 
 use crate::failure::Failure;
-use crate::roles;
 use crate::instances;
+use crate::roles;
 use crate::workspace::Workspace;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use plan::DatabasePlan;

@@ -87,10 +87,18 @@ fn grants(
         return grants;
     }
     tables.iter().for_each(|table| grant(Granted::Table(table.clone()), on_tables));
-    if role.access == Access::Backup {
-        let there = found.owners.iter().map(|(table, _)| table).filter(|table| LEDGERS.contains(&table.as_str()));
-        there.for_each(|table| grant(Granted::Table(table.clone()), on_tables));
-        found.sequences.iter().for_each(|sequence| grant(Granted::Sequence(sequence.clone()), on_tables));
+    let ledgers = || {
+        let there = found.owners.iter().map(|(table, _)| table);
+        there.filter(|table| LEDGERS.contains(&table.as_str())).map(|table| Granted::Table(table.clone()))
+    };
+    match role.access {
+        // A server says that it is ready when it has seen the ledger.
+        Access::ReadWrite => ledgers().for_each(|ledger| grant(ledger, &["SELECT"])),
+        Access::Backup => {
+            ledgers().for_each(|ledger| grant(ledger, on_tables));
+            found.sequences.iter().for_each(|sequence| grant(Granted::Sequence(sequence.clone()), on_tables));
+        }
+        Access::Owner | Access::Migrate | Access::ReadOnly => {}
     }
     for maker in makers(permissions, found) {
         grant(Granted::FutureTables(maker.clone()), on_tables);
