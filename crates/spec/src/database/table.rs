@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use vocab::{Diagnostic, TableName};
 
 /// The most tables of one task.
-pub const MAX_TABLES: usize = 500;
+pub const MAX_TABLES: usize = 1_000;
 
 /// A table, or a collection of a document database.
 #[derive(Debug, Clone, PartialEq)]

@@ -209,3 +209,20 @@ fn every_table_of_the_catalogue_is_made_and_kept() {
     place.run(&workspace, &task).must_end_with(0);
     assert_eq!(place.run(&workspace, &task).must_end_with(0).response()["changed"], false);
 }
+
+/// Every request of the plan is tried on a scratch schema: fields from the tables, keys that lead nowhere, rows that others keep.
+#[test]
+fn an_api_works_on_its_tables() {
+    let Some(place) = Place::empty("workshop") else { return };
+    let workspace = Workspace::new();
+    let sample = fs::read_to_string(repository("tests/cases/tasks/together/workshop-on-tables.yaml")).unwrap();
+    let task = sample
+        .replace("type: sqlite", "type: postgresql")
+        .replace("    name: workshop\n", "    connection: \"${env:SHOP_URL}\"\n");
+    let ended = place.run(&workspace, &task).must_end_with(0);
+    for check in ["refuses a value of `customer_id` that names no record", "keeps what others lead to"] {
+        assert!(ended.stdout.contains(check), "{check}: {}", ended.stdout);
+    }
+    let orders = place.tables().into_iter().find(|table| table.name == "orders").unwrap();
+    assert!(orders.foreign_keys.iter().any(|key| key.table == "customers"), "{orders:?}");
+}
