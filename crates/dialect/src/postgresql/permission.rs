@@ -2,7 +2,7 @@
 //! it may do is said for one schema of one database.
 
 use super::{quote, text};
-use crate::permission::{LEDGERS, PermissionProbe};
+use crate::permission::{LEDGERS, OWN_TABLES, PermissionProbe};
 use plan::database::Table;
 use plan::database::permission::{
     Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
@@ -156,7 +156,9 @@ fn to_be_handed_over<'f>(
     found: &'f ObservedPermissions,
 ) -> Vec<&'f (String, String)> {
     let Some(owner) = owner(permissions) else { return Vec::new() };
-    let is_ours = |table: &String| tables.contains(table) || LEDGERS.contains(&table.as_str());
+    // What an API brings with it belongs to whoever migrated that.
+    let is_own = |table: &str| OWN_TABLES.contains(&table);
+    let is_ours = |table: &String| LEDGERS.contains(&table.as_str()) || tables.contains(table) && !is_own(table);
     found.owners.iter().filter(|(table, held_by)| is_ours(table) && *held_by != owner).collect()
 }
 
