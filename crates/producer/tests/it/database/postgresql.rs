@@ -10,14 +10,14 @@ use std::io::Write as _;
 use store::{Database, Server};
 
 /// A schema of a test's own on the server.
-struct Place {
+pub(super) struct Place {
     server: String,
     name: String,
 }
 
 impl Place {
     /// An empty one; none where there is no server, which is said.
-    fn empty(test: &str) -> Option<Self> {
+    pub(super) fn empty(test: &str) -> Option<Self> {
         let Ok(server) = std::env::var("TEST_POSTGRESQL_URL") else {
             let _ = writeln!(std::io::stderr(), "SKIPPED {test} on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
             return None;
@@ -40,7 +40,7 @@ impl Place {
         run(&Server::parse(&self.server).unwrap(), &self.name, &clean);
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         let sign = if self.server.contains('?') { '&' } else { '?' };
         format!("{}{sign}options=-csearch_path%3D{}", self.server, self.name)
     }
@@ -49,11 +49,11 @@ impl Place {
         Server::parse(&self.url()).unwrap()
     }
 
-    fn execute(&self, statement: &str) {
+    pub(super) fn execute(&self, statement: &str) {
         run(&self.database(), "by hand", statement);
     }
 
-    fn tables(&self) -> Vec<ObservedTable> {
+    pub(super) fn tables(&self) -> Vec<ObservedTable> {
         Database::PostgreSql(self.database()).look("task").unwrap().tables
     }
 
