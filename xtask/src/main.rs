@@ -13,6 +13,7 @@ mod gate;
 mod postgresql;
 mod promtool;
 mod repository;
+mod roundtrip;
 mod runner;
 mod schemathesis;
 mod server;
@@ -31,6 +32,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   bench                 the native server against a hand-written one and the Node.js application, and the time of commands
         [--connections 32] [--seconds 2] [--rounds 5]
   bench overload        what the native server still does when four times as much is asked of it
+  roundtrip             random schemas there and back, on each engine
+        [--schemas 1000] [--engine sqlite|postgresql] [--seed 20260000]
   schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
   browse                the reference page of both servers in Chromium, calling the API
   promtool              the emitted alerts and dashboards, read by Prometheus' own tool
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         ["bench", options @ ..] => bench::run(&repository, options),
         ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),
         ["schemathesis", "--full"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Full)),
+        ["roundtrip", options @ ..] => roundtrip::run(&repository, options),
         ["browse"] => browse::run(&repository),
         ["promtool"] => promtool::run(&repository),
         ["vendor"] => vendor::run(&repository),

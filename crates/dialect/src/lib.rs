@@ -6,6 +6,7 @@ pub mod name;
 pub mod permission;
 mod postgresql;
 mod relational;
+pub mod sample;
 mod sqlite;
 
 #[cfg(test)]

@@ -109,10 +109,32 @@ fn jsonb(value: &serde_json::Value) -> String {
                 .collect();
             format!("{{{}}}", fields.join(", "))
         }
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::String(_) => value.to_string(),
+        serde_json::Value::Number(number) => written_out(&number.to_string()),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::String(_) => value.to_string(),
+    }
+}
+
+/// A number of JSON as `numeric` writes it: without exponent, and nothing is less than nothing.
+fn written_out(number: &str) -> String {
+    let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else {
+        let is_nothing = number.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.'));
+        return if is_nothing { number.trim_start_matches('-').to_owned() } else { number.to_owned() };
+    };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits = format!("{whole}{fraction}");
+    let before_point = i32::try_from(whole.len()).unwrap_or(0) + exponent;
+    match usize::try_from(before_point) {
+        Ok(place) if place > 0 => {
+            while digits.len() < place {
+                digits.push('0');
+            }
+            let (whole, fraction) = digits.split_at(place);
+            let point = if fraction.is_empty() { "" } else { "." };
+            format!("{sign}{whole}{point}{fraction}")
+        }
+        Ok(_) | Err(_) => format!("{sign}0.{}{digits}", "0".repeat(before_point.unsigned_abs() as usize)),
     }
 }
 

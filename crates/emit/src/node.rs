@@ -86,6 +86,9 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     script(format!("{api}/endpoints.js"), &module.text);
     files.insert("package.json".to_owned(), package(plan));
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
+    if !plan.seed.is_empty() {
+        files.insert("test/seed.json".to_owned(), pretty(&plan.seed.rows));
+    }
     rendered(plan, &mut files);
     database::sql(&plan.task_id, &plan.database, &mut files);
     if let Some(base) = &plan.base {
@@ -128,6 +131,7 @@ fn rendered(plan: &Plan, files: &mut Files) {
         asks_for_keys,
         needed_scope,
         cors => plan.api.cors == Cors::On,
+        seeded => !plan.seed.is_empty(),
     };
     let templates = [
         ("application.js", "application.js", Comment::Slashes),
@@ -156,7 +160,11 @@ fn variables(connection: &Connection) -> Vec<String> {
             LocationPart::Environment(name) => Some(name.clone()),
             LocationPart::Text(_) | LocationPart::Secret(_) => None,
         }),
-        Connection::Embedded | Connection::File { .. } | Connection::Missing => return Vec::new(),
+        Connection::Embedded
+        | Connection::File { .. }
+        | Connection::Local { .. }
+        | Connection::Container { .. }
+        | Connection::Missing => return Vec::new(),
     }
     .collect()
 }

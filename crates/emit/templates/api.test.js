@@ -31,6 +31,10 @@ const UNIQUE = '${unique}';
 let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
+{% if seeded %}
+/** Rows that the cases take for granted. */
+const seed = JSON.parse(readFileSync(new URL('seed.json', import.meta.url), 'utf8'));
+{% endif %}
 
 for (const { name, repeat = 1, parent, before = [], request: asked, expect: wanted } of cases) {
   test(name, async (context) => {
@@ -55,6 +59,9 @@ for (const { name, repeat = 1, parent, before = [], request: asked, expect: want
 
 async function start(context) {
   let scratch = await createScratchDatabase();
+  {% if seeded %}
+  for (const statement of seed) await scratch.database.run(statement);
+  {% endif %}
   const apiKeys = new ApiKeys(scratch.database);
   const keys = {
     [API_KEY]: (await apiKeys.create('test')).secret,

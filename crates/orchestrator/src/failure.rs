@@ -5,6 +5,7 @@ use crate::response::Verification;
 use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
 use plan::{Base, Phase};
+use provision::{PROGRAMS_VARIABLE, ProvisionFailure};
 use secrets::{SecretFailure, SecretName};
 use serde::Serialize;
 use std::fmt;
@@ -142,7 +143,18 @@ impl FileTrouble {
 const WAYS_TO_A_FILE: &str = "add `connection: \"file:/srv/data/shop.sqlite\"`, or `connection: \"${env:DATABASE_URL}\"` and set that \
     variable; for a file of the workspace write `environment: development`";
 const WAYS_TO_A_SERVER: &str = "add `connection: \"${env:DATABASE_URL}\"` and set that variable to `postgresql://user:password@host/name`, \
-    or write the URL itself with the password elsewhere: `postgresql://user:${env:DATABASE_PASSWORD}@host/name`";
+    or write the URL itself with the password elsewhere: `postgresql://user:${env:DATABASE_PASSWORD}@host/name`; or `provision: local` for a \
+    private server from programs installed on this machine, or `provision: container` for one in a container";
+
+const MAKE_THE_DATABASE: &str = "let the role make databases (`ALTER ROLE name CREATEDB`), have it made (`CREATE DATABASE name TEMPLATE \
+    template0 ENCODING 'UTF8'`), or name one that exists at the end of `connection`";
+
+fn ways_to_programs(engine: Engine) -> String {
+    format!(
+        "install them (Debian: `apt-get install {engine}`, Red Hat: `dnf install {engine}-server`, macOS: `brew install {engine}`), or \
+         name their folder in `{PROGRAMS_VARIABLE}`; or write `provision: container`, or the `connection` of a server that exists"
+    )
+}
 
 /// A word for what keeps a server from letting us in, and what to do about it.
 fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
@@ -193,9 +205,7 @@ fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
             "add a line for this role, database and address to the server's `pg_hba.conf` and reload it; if its line there is `hostssl`, write `sslmode=require`",
         ),
         Trouble::NotAllowed => ("not_allowed", "let the role in: `GRANT CONNECT ON DATABASE name TO role`"),
-        Trouble::DatabaseMissing => {
-            ("database_missing", "create the database, or name one that exists at the end of `connection`")
-        }
+        Trouble::DatabaseMissing => ("database_missing", MAKE_THE_DATABASE),
         Trouble::Busy => (
             "too_many_connections",
             "close connections that nobody needs, raise the server's `max_connections`, or put a pooler before it",
@@ -363,6 +373,74 @@ impl Failure {
         }
     }
 
+    /// A server of the workspace's own that no run has made yet.
+    pub(crate) fn not_made(database: &str) -> Self {
+        let message = format!("the server of `{database}` was not made yet");
+        Self {
+            place: Some("database_config.provision".to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "server_missing", message, "run the task that makes it")
+        }
+    }
+
+    /// A server of the workspace's own cannot be made, started or stopped.
+    pub(crate) fn provision(failure: &ProvisionFailure) -> Self {
+        let (code, hint) = match failure {
+            ProvisionFailure::NotInstalled(engine) => ("not_installed", ways_to_programs(*engine)),
+            ProvisionFailure::NoAccount { engine, account } => (
+                "no_account",
+                format!(
+                    "run the producer as a user that is not root, or make the user `{account}` as {engine}'s packages do: \
+                     `useradd --system {account}`"
+                ),
+            ),
+            ProvisionFailure::OutOfReach { account, folder } => (
+                "out_of_reach",
+                format!(
+                    "let `{account}` pass through it: `chmod o+x {}`; or use a workspace elsewhere, or run the producer as a \
+                     user that is not root",
+                    folder.display()
+                ),
+            ),
+            ProvisionFailure::PortTaken { record, .. } => (
+                "port_taken",
+                format!(
+                    "stop what listens there, or write another port into `{}` and tell everybody who connects",
+                    record.display()
+                ),
+            ),
+            ProvisionFailure::Program { log, .. } => {
+                ("server_program", format!("do what the cause asks for; more is said in `{}`", log.display()))
+            }
+            ProvisionFailure::File { source, .. } => {
+                let trouble = FileTrouble::of(source, "--workspace");
+                (trouble.code, trouble.hint)
+            }
+            ProvisionFailure::Damaged { .. } => {
+                ("damaged", "bring that file back from a copy: the data beside it is as it was".to_owned())
+            }
+        };
+        Self {
+            cause: Some(failure.to_string()),
+            place: Some("database_config.provision".to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, code, "there is no private server", hint)
+        }
+    }
+
+    /// Nobody has started the container yet.
+    pub(crate) fn container_not_started(address: &str, command: &str) -> Self {
+        Self {
+            cause: Some(format!("nobody listens at {address}")),
+            place: Some("database_config.provision".to_owned()),
+            retryable: true,
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "container_not_started",
+                "the container of the database is described and does not run",
+                format!("start it, and run the task again: `{command}`"),
+            )
+        }
+    }
+
     /// A secret that the task names was not set.
     pub(crate) fn no_secret(name: &str) -> Self {
         let message = format!("the secret `{name}` is not set");
@@ -475,7 +553,10 @@ impl Failure {
                 "the database does not answer",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
             ),
-            StoreError::Refused(_) | StoreError::MigrationChanged { .. } | StoreError::Conflict => (
+            StoreError::Refused(_)
+            | StoreError::MigrationChanged { .. }
+            | StoreError::Conflict
+            | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
                 "bring the file back from a copy, or move it away: the next run makes a new one",
@@ -503,7 +584,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };

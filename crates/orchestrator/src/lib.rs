@@ -5,11 +5,13 @@
 mod base;
 mod database;
 mod failure;
+mod instances;
 mod keys;
 mod knowledge;
 mod located;
 pub mod order;
 mod probe;
+mod provisioning;
 mod read;
 pub mod response;
 mod roles;
@@ -24,6 +26,7 @@ mod workspace;
 mod tests;
 
 pub use failure::{Failure, FailureKind};
+pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;

@@ -1,13 +1,15 @@
 //! Rows that a schema must take, and rows that it must not: from the tables of a plan come statements, each with what must come
 //! of it. What the plan promises is thereby tried, on a scratch schema, one wrong row for each rule.
 
-use plan::database::{Check, CheckRule, Column, ForeignKey, Nullability, OnDelete, Table, Times, Uniqueness};
+mod value;
+
+use plan::database::{ColumnDefault, ForeignKey, Nullability, OnDelete, Table, Times, Uniqueness};
 use plan::query::{Assigned, OnConflict, Predicate, Write};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Value};
 use std::collections::BTreeMap;
 use store::{Attempt, StoreError};
-use vocab::{ColumnName, Datum, Decimal, FieldType, TableName};
+use vocab::{ColumnName, Datum, TableName};
 
 /// One statement, and what must come of it.
 pub struct Probe {
@@ -64,7 +66,7 @@ impl Probe {
         match (self.expected, outcome) {
             (Expected::Changed(wanted), Ok(changed)) if wanted == *changed => None,
             // A statement that is wrong in itself would be refused too; the right rows were taken in the same form.
-            (Expected::Refused, Err(StoreError::Refused(_) | StoreError::Conflict)) => None,
+            (Expected::Refused, Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference)) => None,
             (Expected::Changed(wanted), Ok(changed)) => {
                 Some(format!("{}: {changed} rows were changed, not {wanted}", self.what))
             }
@@ -79,9 +81,15 @@ pub fn probes(plan: &DatabasePlan) -> Vec<Probe> {
     let mut prober = Prober { plan, probes: Vec::new(), rows: BTreeMap::new(), count: 0 };
     let order = in_order(&plan.tables);
     for table in &order {
-        let row = prober.right_row(table, &BTreeMap::new());
-        prober.insert(table, &row, Expected::Changed(1), Promise::RightRows, "a right row");
-        prober.rows.insert(table.name.clone(), row);
+        // Rows that lead to others need two of those, where a pair of keys must be another one for each row.
+        let is_led_to =
+            plan.tables.iter().flat_map(|other| &other.rules.foreign_keys).any(|key| key.table == table.name);
+        for _ in 0..if is_led_to { 2 } else { 1 } {
+            // Where the rules leave no row that another one does not contradict, nothing can be tried.
+            let Some(row) = prober.right_row(table, &Row::new(), None) else { continue };
+            prober.insert(table, &row, Expected::Changed(1), Promise::RightRows, "a right row");
+            prober.rows.entry(&table.name).or_default().push(row);
+        }
     }
     for table in &order {
         prober.required(table);
@@ -98,36 +106,72 @@ pub fn probes(plan: &DatabasePlan) -> Vec<Probe> {
     prober.probes
 }
 
-type Row = Vec<(ColumnName, Datum)>;
+type Row = BTreeMap<ColumnName, Datum>;
+
+/// How many rows are made up before there is taken to be none that fits.
+const TRIES: u32 = 64;
 
 struct Prober<'p> {
     plan: &'p DatabasePlan,
     probes: Vec<Probe>,
-    /// A right row of each table.
-    rows: BTreeMap<TableName, Row>,
+    /// The rows that each table holds while others are tried.
+    rows: BTreeMap<&'p TableName, Vec<Row>>,
     count: u32,
 }
 
-impl Prober<'_> {
-    /// A row with a value in every column that the database does not fill itself. `given` wins over what keys would hold.
-    fn right_row(&mut self, table: &Table, given: &BTreeMap<ColumnName, Datum>) -> Row {
-        self.count += 1;
-        let filled = |column: &&Column| column.default.is_none() || table.primary_key.contains(&column.name);
-        let value = |column: &Column| match (given.get(&column.name), key_of(table, &column.name)) {
-            (Some(value), _) => value.clone(),
-            (None, Some((key, position))) => self.held(&key.table, &key.target[position]).unwrap_or(Datum::Null),
-            (None, None) => right_value(table, column, self.count),
-        };
-        table.columns.iter().filter(filled).map(|column| (column.name.clone(), value(column))).collect()
+impl<'p> Prober<'p> {
+    /// A row that the table must take beside those it holds and beside `other`, with a value in every column that the database
+    /// does not fill itself. `given` wins, and is not asked whether it fits.
+    fn right_row(&mut self, table: &Table, given: &Row, other: Option<&Row>) -> Option<Row> {
+        (0..TRIES).find_map(|attempt| {
+            self.count += 1;
+            let row = self.row(table, given, attempt)?;
+            let held = self.rows.get(&table.name).into_iter().flatten().chain(other);
+            let is_taken = held.into_iter().any(|held| agree(table, given, &row, held));
+            (!is_taken).then_some(row)
+        })
     }
 
-    /// What the right row of a table holds.
-    fn held(&self, table: &TableName, column: &ColumnName) -> Option<Datum> {
-        value_of(self.rows.get(table)?, column).cloned()
+    /// A row whose values are other ones for each count; none where a key has nowhere to lead. Each attempt leads to other rows;
+    /// keys that may be absent are so in the second half of them.
+    fn row(&self, table: &Table, given: &Row, attempt: u32) -> Option<Row> {
+        let mut row = Row::new();
+        let mut choice = attempt;
+        for column in &table.columns {
+            let value = if let Some(value) = given.get(&column.name) {
+                value.clone()
+            } else if column.default.is_some()
+                && !is_unique(table, &column.name)
+                && key_of(table, &column.name).is_none()
+            {
+                continue;
+            } else if let Some(key) = key_of(table, &column.name) {
+                let nth = usize::from(choice % 2 == 1);
+                choice /= 2;
+                let held =
+                    || self.held(&key.table, &key.target[0], nth).filter(|value| value::keeps(table, column, value));
+                match column.nullability {
+                    Nullability::NotNull => held()?,
+                    Nullability::Nullable if attempt < TRIES / 2 => held().unwrap_or(Datum::Null),
+                    Nullability::Nullable => Datum::Null,
+                }
+            } else {
+                value::right(table, column, self.count)?
+            };
+            row.insert(column.name.clone(), value);
+        }
+        Some(row)
+    }
+
+    /// What a right row of a table holds; the first where there is no second.
+    fn held(&self, table: &TableName, column: &ColumnName, nth: usize) -> Option<Datum> {
+        let rows = self.rows.get(table)?;
+        rows.get(nth).or(rows.first())?.get(column).cloned()
     }
 
     fn insert(&mut self, table: &Table, row: &Row, expected: Expected, promise: Promise, what: &str) {
-        let values = row.iter().map(|(name, value)| (name.clone(), Value::Literal(value.clone()))).collect();
+        let in_order = table.columns.iter().filter_map(|column| Some((&column.name, row.get(&column.name)?)));
+        let values = in_order.map(|(name, value)| (name.clone(), Value::Literal(value.clone()))).collect();
         let write = Write::Insert { table: table.name.clone(), values, on_conflict: OnConflict::Fail };
         self.push(table, &write, expected, promise, what);
     }
@@ -142,13 +186,11 @@ impl Prober<'_> {
         self.probes.push(Probe { attempt, expected, promise, what: format!("{}: {what}", table.name) });
     }
 
-    fn with(&mut self, table: &Table, column: &ColumnName, value: Datum) -> Row {
-        let mut row = self.right_row(table, &BTreeMap::new());
-        match row.iter_mut().find(|(name, _)| name == column) {
-            Some((_, held)) => *held = value,
-            None => row.push((column.clone(), value)),
+    /// A row that is right but for these values must be refused.
+    fn refused(&mut self, table: &Table, given: &Row, promise: Promise, what: &str) {
+        if let Some(row) = self.right_row(table, given, None) {
+            self.insert(table, &row, Expected::Refused, promise, what);
         }
-        row
     }
 
     fn required(&mut self, table: &Table) {
@@ -157,45 +199,48 @@ impl Prober<'_> {
                 Nullability::NotNull => {}
                 Nullability::Nullable => continue,
             }
-            let row = self.with(table, &column.name, Datum::Null);
-            self.insert(table, &row, Expected::Refused, Promise::Required, &format!("no `{}`", column.name));
+            let none = Row::from([(column.name.clone(), Datum::Null)]);
+            self.refused(table, &none, Promise::Required, &format!("no `{}`", column.name));
         }
     }
 
     fn checks(&mut self, table: &Table) {
         for check in &table.rules.checks {
-            for value in wrong_values(check) {
-                let row = self.with(table, &check.column, value);
-                self.insert(table, &row, Expected::Refused, Promise::Checks, check.name.as_str());
+            for wrong in value::wrong(check) {
+                let wrong = Row::from([(check.column.clone(), wrong)]);
+                self.refused(table, &wrong, Promise::Checks, check.name.as_str());
             }
         }
     }
 
     fn unique(&mut self, table: &Table) {
-        let indexes = table.rules.indexes.iter().filter(|index| index.uniqueness == Uniqueness::Unique);
-        let sets = [&table.primary_key].into_iter().chain(&table.unique).chain(indexes.map(|index| &index.columns));
-        for columns in sets.cloned().collect::<Vec<_>>() {
-            let held: Option<BTreeMap<ColumnName, Datum>> =
-                columns.iter().map(|column| Some((column.clone(), self.held(&table.name, column)?))).collect();
-            // Nulls are equal to nothing, and what the database fills is not known here.
+        for columns in unique_sets(table) {
+            let held = |column: &ColumnName| Some((column.clone(), self.held(&table.name, column, 0)?));
+            let held: Option<Row> = columns.iter().map(held).collect();
+            // Nulls are equal to nothing.
             let Some(held) = held.filter(|held| held.values().all(|value| *value != Datum::Null)) else { continue };
-            let row = self.right_row(table, &held);
             let names: Vec<&str> = columns.iter().map(ColumnName::as_str).collect();
-            let what = format!("the same {} again", names.join(" and "));
-            self.insert(table, &row, Expected::Refused, Promise::Unique, &what);
+            self.refused(table, &held, Promise::Unique, &format!("the same {} again", names.join(" and ")));
         }
     }
 
     fn keys(&mut self, table: &Table) {
         for key in &table.rules.foreign_keys {
-            let Some(target) = self.plan.column(&key.table, &key.target[0]).cloned() else { continue };
-            let Some(other) = self.plan.tables.iter().find(|other| other.name == key.table) else { continue };
-            // A value that no row of the other table has.
-            self.count += 1;
-            let nowhere = right_value(other, &target, self.count);
-            let row = self.with(table, &key.columns[0], nowhere);
-            let what = format!("a `{}` that leads nowhere", key.columns[0]);
-            self.insert(table, &row, Expected::Refused, Promise::Keys, &what);
+            let Some(other) = self.table(&key.table) else { continue };
+            let Some(target) = other.columns.iter().find(|column| column.name == key.target[0]) else { continue };
+            let held = [0, 1].map(|nth| self.held(&key.table, &key.target[0], nth));
+            let mut numbers = self.count..self.count + TRIES;
+            let other_value =
+                |number| value::right(other, target, number).filter(|value| !held.contains(&Some(value.clone())));
+            let Some(nowhere) = numbers.find_map(other_value) else { continue };
+            // In a table that leads to itself it must not be the row's own key either.
+            let given = Row::from([(key.columns[0].clone(), nowhere.clone())]);
+            self.count += TRIES;
+            let row = self.right_row(table, &given, None);
+            if let Some(row) = row.filter(|row| other.name != table.name || row.get(&target.name) != Some(&nowhere)) {
+                let what = format!("a `{}` that leads nowhere", key.columns[0]);
+                self.insert(table, &row, Expected::Refused, Promise::Keys, &what);
+            }
         }
     }
 
@@ -204,67 +249,100 @@ impl Prober<'_> {
             Times::KeptByDatabase => {}
             Times::KeptByWriter => return,
         }
-        let Some(row) = self.rows.get(&table.name) else { return };
-        let mut filter: Vec<Predicate> =
-            table.primary_key.iter().filter_map(|column| Some(equal(column, value_of(row, column)?.clone()))).collect();
-        let named = |name: &str| table.columns.iter().find(|column| column.name.as_str() == name);
-        let (Some(version), Some(created)) = (named("row_version"), named("created_at")) else { return };
-        let created = created.name.clone();
+        let Some(row) = self.rows.get(&table.name).and_then(|rows| rows.first()) else { return };
+        let Some(column) = table.columns.iter().find(|column| column.name.as_str() == "row_version") else { return };
+        let first = match (row.get(&column.name), &column.default) {
+            (Some(Datum::Integer(first)), _) | (None, Some(ColumnDefault::Value(Datum::Integer(first)))) => *first,
+            _ => return,
+        };
+        let second = Datum::Integer(first.saturating_add(1));
+        if !value::keeps(table, column, &second)
+            || !value::keeps(table, column, &Datum::Integer(first.saturating_add(2)))
+        {
+            return;
+        }
+        let mut filter = identity(table, row);
         let change = |filter: &[Predicate]| Write::Update {
             table: table.name.clone(),
-            set: vec![(created.clone(), Assigned::Value(Value::Literal(Datum::Text(MOMENT.to_owned()))))],
+            set: vec![(column.name.clone(), Assigned::Plus(0))],
             filter: filter.to_vec(),
         };
         self.push(table, &change(&filter), Expected::Changed(1), Promise::Times, "a change that leaves the version");
-        filter.push(equal(&version.name, Datum::Integer(2)));
+        filter.push(equal(&column.name, second));
         self.push(table, &change(&filter), Expected::Changed(1), Promise::Times, "a change of the second version");
     }
 
-    /// A row that another one leads to is removed.
+    /// A row that another one leads to is removed. Nothing of it is left for the next.
     fn deletion(&mut self, table: &Table, key: &ForeignKey) {
         let ([column], [target]) = (&key.columns[..], &key.target[..]) else { return };
-        let Some(other) = self.plan.tables.iter().find(|other| other.name == key.table).cloned() else { return };
-        let parent = self.right_row(&other, &BTreeMap::new());
-        let Some(held) = value_of(&parent, target).cloned() else { return };
-        let child = self.right_row(table, &BTreeMap::from([(column.clone(), held)]));
+        let Some(other) = self.table(&key.table) else { return };
+        let Some(parent) = self.right_row(other, &Row::new(), None) else { return };
+        let Some(held) = parent.get(target).cloned() else { return };
+        if !table.columns.iter().any(|own| own.name == *column && value::keeps(table, own, &held)) {
+            return;
+        }
+        let beside = (other.name == table.name).then_some(&parent);
+        let Some(child) = self.right_row(table, &Row::from([(column.clone(), held)]), beside) else { return };
         let promise = Promise::Deletions;
-        self.insert(&other, &parent, Expected::Changed(1), promise, "a row to lead to");
+        self.insert(other, &parent, Expected::Changed(1), promise, "a row to lead to");
         self.insert(table, &child, Expected::Changed(1), promise, "a row that leads there");
-        let (removed, left) = match key.on_delete {
-            OnDelete::Restrict => (Expected::Refused, 1),
-            OnDelete::Cascade => (Expected::Changed(1), 0),
-            OnDelete::SetNull => (Expected::Changed(1), 1),
+        let (removed, left, is_kept) = match key.on_delete {
+            OnDelete::Restrict => (Expected::Refused, 1, true),
+            OnDelete::Cascade => (Expected::Changed(1), 0, false),
+            OnDelete::SetNull => (Expected::Changed(1), 1, false),
         };
-        let delete = |of: &Table, row: &Row| Write::Delete {
-            table: of.name.clone(),
-            filter: of
-                .primary_key
-                .iter()
-                .filter_map(|column| Some(equal(column, value_of(row, column)?.clone())))
-                .collect(),
-        };
+        let delete = |of: &Table, row: &Row| Write::Delete { table: of.name.clone(), filter: identity(of, row) };
         let what = format!("removing a row that `{}.{column}` leads to", table.name);
-        self.push(&other, &delete(&other, &parent), removed, promise, &what);
-        self.push(
-            table,
-            &delete(table, &child),
-            Expected::Changed(left),
-            promise,
-            "what is left of the row that led there",
-        );
+        self.push(other, &delete(other, &parent), removed, promise, &what);
+        let what = "what is left of the row that led there";
+        self.push(table, &delete(table, &child), Expected::Changed(left), promise, what);
+        if is_kept {
+            self.push(
+                other,
+                &delete(other, &parent),
+                Expected::Changed(1),
+                promise,
+                "removing it when nothing leads there",
+            );
+        }
     }
+
+    fn table(&self, name: &TableName) -> Option<&'p Table> {
+        self.plan.tables.iter().find(|table| table.name == *name)
+    }
+}
+
+/// Sets of columns in which no two rows may agree.
+fn unique_sets(table: &Table) -> impl Iterator<Item = &Vec<ColumnName>> {
+    let indexes = table.rules.indexes.iter().filter(|index| index.uniqueness == Uniqueness::Unique);
+    [&table.primary_key].into_iter().chain(&table.unique).chain(indexes.map(|index| &index.columns))
+}
+
+fn is_unique(table: &Table, column: &ColumnName) -> bool {
+    unique_sets(table).any(|columns| columns.contains(column))
+}
+
+/// Whether two rows agree where they must not; a set of which all is given is meant to.
+fn agree(table: &Table, given: &Row, row: &Row, held: &Row) -> bool {
+    let same = |column: &ColumnName| {
+        let value = row.get(column);
+        value.is_some_and(|value| *value != Datum::Null) && value == held.get(column)
+    };
+    unique_sets(table)
+        .any(|columns| !columns.iter().all(|column| given.contains_key(column)) && columns.iter().all(same))
+}
+
+/// What finds this row and no other.
+fn identity(table: &Table, row: &Row) -> Vec<Predicate> {
+    table.primary_key.iter().filter_map(|column| Some(equal(column, row.get(column)?.clone()))).collect()
 }
 
 fn equal(column: &ColumnName, value: Datum) -> Predicate {
     Predicate::Compare(column.clone(), Comparison::Equal, Value::Literal(value))
 }
 
-fn value_of<'r>(row: &'r Row, column: &ColumnName) -> Option<&'r Datum> {
-    row.iter().find(|(name, _)| name == column).map(|(_, value)| value)
-}
-
-fn key_of<'t>(table: &'t Table, column: &ColumnName) -> Option<(&'t ForeignKey, usize)> {
-    table.rules.foreign_keys.iter().find_map(|key| Some((key, key.columns.iter().position(|known| known == column)?)))
+fn key_of<'t>(table: &'t Table, column: &ColumnName) -> Option<&'t ForeignKey> {
+    table.rules.foreign_keys.iter().find(|key| key.columns[..] == [column.clone()])
 }
 
 /// Tables after those that their required keys lead to; the planner has opened every circle.
@@ -286,72 +364,4 @@ fn in_order(tables: &[Table]) -> Vec<&Table> {
         order.push(open.remove(next));
     }
     order
-}
-
-/// A moment that no clock shows.
-const MOMENT: &str = "2001-02-03T04:05:06.789Z";
-
-/// A value of the column that keeps its checks and is another one for each number.
-fn right_value(table: &Table, column: &Column, number: u32) -> Datum {
-    let checks = table.rules.checks.iter().filter(|check| check.column == column.name);
-    let mut range = (None, None);
-    for check in checks {
-        match &check.rule {
-            CheckRule::OneOf(words) => return Datum::Text(words.first().cloned().unwrap_or_default()),
-            CheckRule::Range { minimum, maximum } => range = (minimum.clone(), maximum.clone()),
-            CheckRule::Length { .. } => {}
-        }
-    }
-    let number_text = number.to_string();
-    match &column.field_type {
-        FieldType::Line { max } | FieldType::Text { max } => {
-            Datum::Text(number_text.chars().take(usize::try_from(*max).unwrap_or(usize::MAX)).collect())
-        }
-        FieldType::Email => Datum::Text(format!("probe{number}@example.com")),
-        FieldType::Phone => Datum::Text(format!("+44 20 {number:07}")),
-        FieldType::Url => Datum::Text(format!("https://example.com/{number}")),
-        FieldType::Choice { words } => Datum::Text(words.first().cloned().unwrap_or_default()),
-        FieldType::Code { letters } => {
-            let letter =
-                |place: u8| char::from(b'A' + u8::try_from(number / 26_u32.pow(u32::from(place)) % 26).unwrap_or(0));
-            Datum::Text((0..*letters).map(letter).collect())
-        }
-        FieldType::Integer => match range {
-            (Some(Datum::Integer(least)), _) => Datum::Integer(least),
-            (None, Some(Datum::Integer(most))) => Datum::Integer(most),
-            _ => Datum::Integer(i64::from(number)),
-        },
-        FieldType::Decimal { scale } => match range {
-            (Some(Datum::Decimal(least)), _) => Datum::Decimal(least),
-            (None, Some(Datum::Decimal(most))) => Datum::Decimal(most),
-            _ => Datum::Decimal(Decimal::new(i64::from(number), *scale)),
-        },
-        FieldType::Boolean => Datum::Boolean(true),
-        FieldType::Date => Datum::Text("2001-02-03".to_owned()),
-        FieldType::Timestamp => Datum::Text(MOMENT.to_owned()),
-        FieldType::Uuid => Datum::Text(format!("00000000-0000-7000-8000-{number:012x}")),
-        FieldType::Json => Datum::Json(serde_json::json!({ "number": number })),
-    }
-}
-
-/// Values on the wrong side of each edge of a check.
-fn wrong_values(check: &Check) -> Vec<Datum> {
-    let beyond = |bound: &Datum, by: i64| match bound {
-        Datum::Integer(number) => number.checked_add(by).map(Datum::Integer),
-        Datum::Decimal(number) => {
-            number.units().checked_add(by).map(|units| Datum::Decimal(Decimal::new(units, number.scale())))
-        }
-        Datum::Null | Datum::Boolean(_) | Datum::Text(_) | Datum::Json(_) => None,
-    };
-    match &check.rule {
-        CheckRule::Range { minimum, maximum } => {
-            let below = minimum.as_ref().and_then(|least| beyond(least, -1));
-            let above = maximum.as_ref().and_then(|most| beyond(most, 1));
-            below.into_iter().chain(above).collect()
-        }
-        CheckRule::OneOf(words) => vec![Datum::Text(words.concat() + "?")],
-        CheckRule::Length { at_most } => {
-            vec![Datum::Text("x".repeat(usize::try_from(*at_most).unwrap_or(usize::MAX).saturating_add(1)))]
-        }
-    }
 }

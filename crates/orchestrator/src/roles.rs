@@ -15,8 +15,6 @@ use store::{Database, StoreError, Trouble};
 use vocab::{RoleName, TaskId};
 
 const PHASE: Phase = Phase::SetupUserPermissions;
-/// Where data may travel in clear.
-const DEVELOPMENT: &str = "development";
 /// What stands before the task in what a role says about itself.
 const MADE_FOR: &str = "made by Integration Producer for task ";
 
@@ -41,9 +39,6 @@ struct NewPassword {
 pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<(), Box<Failure>> {
     let TaskPlan::Database(plan) = plan else { return Ok(()) };
     let place = database.place();
-    if plan.environment != DEVELOPMENT && database.may_be_overheard() {
-        return Err(Box::new(Failure::not_encrypted(&plan.environment, &place)));
-    }
     let names = names(plan);
     let found = database.permissions(&names).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
     let Some(found) = found else { return Ok(()) };

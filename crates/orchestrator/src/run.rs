@@ -5,8 +5,10 @@
 use crate::base::{Standing, standing};
 use crate::database;
 use crate::failure::Failure;
+use crate::instances;
 use crate::knowledge;
 use crate::located::{Located, locate};
+use crate::provisioning::{Provisioned, Ready, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::roles;
 use crate::serving::{routes, running_server};
@@ -18,10 +20,10 @@ use jiff::tz::TimeZone;
 use plan::database::Connection;
 use plan::persisted::FORMAT;
 use plan::{Observed, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
-use spec::Task;
+use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{Database, Seen};
+use store::{Database, Seen, StoreError, Trouble};
 use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -144,7 +146,7 @@ fn keep_end(task_id: &TaskId, response: &mut Response, options: &RunOptions) {
     }
 }
 
-fn task_folder(task_id: &TaskId, options: &RunOptions) -> PathBuf {
+pub(crate) fn task_folder(task_id: &TaskId, options: &RunOptions) -> PathBuf {
     options.output.join(format!("task_{task_id}"))
 }
 
@@ -171,15 +173,68 @@ async fn attempt(
         Ok(Some(on)) => return Ok(waiting(&task_id, on, warnings)),
         Err(stop) => return Err((Some(task_id), stop)),
     }
+    wake(task, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
     progress(Phase::DesignApiArchitecture, "planning");
-    let mut planned = make_plan(task, task_id.clone(), workspace, &[]).map_err(|stop| (given, stop))?;
+    let of_task = |stop| (Some(task_id.clone()), stop);
+    let plan_anew = || make_plan(task, task_id.clone(), workspace, &[]).map_err(|stop| (given.clone(), stop));
+    let mut planned = plan_anew()?;
+    let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
+        Provisioned::Ready(ready) => ready,
+        Provisioned::Asks { failure, changed } => {
+            let response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
+            return Ok(Response { status: Status::NeedsInput, changed, warnings, ..response });
+        }
+    };
+    if ready.changed {
+        // Only now is it known what the database is like.
+        planned = plan_anew()?;
+    }
     planned.warnings.splice(0..0, warnings);
-    carry_out(task, planned, options, progress).await.map_err(|stop| (Some(task_id), stop))
+    carry_out(task, planned, ready, options, progress).await.map_err(of_task)
+}
+
+/// Has the servers running that planning looks at, as far as they are the workspace's own, and waits for others that are starting.
+fn wake(task: &Task, workspace: &Workspace, progress: Progress<'_>) -> Result<(), Box<Failure>> {
+    let told = |doing: &str| progress(Phase::ProvisionDatabaseInstance, doing);
+    let own = planner::database_of(task, None);
+    for (engine, connection) in standing_places(task, workspace)?.iter().chain([&own]) {
+        instances::start(workspace, *engine, connection, &told)?;
+    }
+    let (engine, connection) = own;
+    if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
+        must_be_encrypted(task, &database)?;
+        // A server that lets nobody in after that says so when it is looked at.
+        let _ = database.wait(&told);
+    }
+    Ok(())
+}
+
+/// Where an API of the workspace could stand.
+fn standing_places(task: &Task, workspace: &Workspace) -> Result<Vec<(Engine, Connection)>, Box<Failure>> {
+    match &task.specification {
+        Specification::SetupApi(_) => {}
+        Specification::ConfigureDatabase(_) | Specification::IntegrateService(_) => return Ok(Vec::new()),
+    }
+    let ids = workspace.task_ids().map_err(|failure| Failure::workspace(&failure))?;
+    let plans = ids.iter().filter_map(|id| workspace.active_plan(id).ok().flatten());
+    Ok(plans
+        .map(|persisted| (persisted.plan.database().engine, persisted.plan.database().connection.clone()))
+        .collect())
+}
+
+/// Outside of development nobody is given the chance to read along.
+fn must_be_encrypted(task: &Task, database: &Database) -> Result<(), Box<Failure>> {
+    let Specification::ConfigureDatabase(config) = &task.specification else { return Ok(()) };
+    match config.environment != Environment::Development && database.may_be_overheard() {
+        true => Err(Box::new(Failure::not_encrypted(config.environment.as_str(), &database.place()))),
+        false => Ok(()),
+    }
 }
 
 async fn carry_out(
     task: &Task,
     planned: Planned,
+    Ready { changed: provisioned, mut verification }: Ready,
     options: &RunOptions,
     progress: Progress<'_>,
 ) -> Result<Response, Stop> {
@@ -193,7 +248,7 @@ async fn carry_out(
     roles::check(workspace, &database, &plan).map_err(Stop::Asks)?;
     let place = PathBuf::from(database.place());
     let files = files(&plan, workspace)?;
-    let mut verification = prove(&plan, &database, &files, progress).await;
+    verification.extend(prove(&plan, &database, &files, progress).await);
     if let Some(failed) = first_failure(&verification) {
         let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::unproved(failed));
         response.verification = verification;
@@ -242,7 +297,7 @@ async fn carry_out(
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
         output: Some(output(plan, options, &database, seen.version, &verification)),
-        changed: is_new_plan || wrote || settled.changed || !migrated.is_empty(),
+        changed: provisioned || is_new_plan || wrote || settled.changed || !migrated.is_empty(),
         warnings,
         verification,
         files: files.keys().cloned().collect(),
@@ -327,9 +382,13 @@ fn observe(
     standing: Standing,
 ) -> Result<Observed, Stop> {
     let Seen { tables, applied, place, .. } = match locate(workspace, engine, &connection)? {
-        Located::At(database) => {
-            database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.place())))?
-        }
+        Located::At(database) => match database.look(task_id.as_str()) {
+            // It is made when the plan is carried out.
+            Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => Seen::default(),
+            // So may be whoever listens there.
+            Err(StoreError::NotConnected(Trouble::Refused, _)) if is_container(&connection) => Seen::default(),
+            seen => seen.map_err(|error| Failure::database(&error, Path::new(&database.place())))?,
+        },
         // What must be said first is asked when the plan is carried out; until then nothing is known to be there.
         Located::Asks(_) => Seen::default(),
     };
@@ -346,6 +405,17 @@ fn observe(
     let known = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten().filter(is_here));
     let active = known.map(|persisted| persisted.plan.database().clone());
     Ok(Observed { tables, active, base: standing.base, chosen: standing.chosen, place })
+}
+
+fn is_container(connection: &Connection) -> bool {
+    match connection {
+        Connection::Container { .. } => true,
+        Connection::Embedded
+        | Connection::File { .. }
+        | Connection::Local { .. }
+        | Connection::Location(_)
+        | Connection::Missing => false,
+    }
 }
 
 /// A known dependency must be completed.
@@ -399,7 +469,7 @@ fn route(trigger: &Trigger) -> Option<(&str, &str)> {
 }
 
 /// Writes the task's files; whether anything changed there. What was edited is kept, and a warning.
-fn write(
+pub(crate) fn write(
     folder: &Path,
     files: &emit::Files,
     workspace: &Workspace,

@@ -1,6 +1,8 @@
 //! Failures as their readers meet them: every one says what, where, why and how to mend it, and a plan that does not do what it
 //! says is told by the kind of what it does wrong.
 
+mod roundtrip;
+
 use crate::failure::{Failure, FailureKind};
 use crate::response::{Response, Verification};
 use crate::run::{now, plan_task};

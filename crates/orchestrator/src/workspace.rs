@@ -116,6 +116,13 @@ impl Workspace {
         self.state().join("data").join(format!("{name}.sqlite"))
     }
 
+    /// The folder of the servers that the producer runs for this workspace, as a path that is good everywhere.
+    #[must_use]
+    pub fn servers_folder(&self) -> PathBuf {
+        let folder = self.state().join("servers");
+        std::path::absolute(&folder).unwrap_or(folder)
+    }
+
     /// The folder of what the server counts for rate limits.
     #[must_use]
     pub fn counts_folder(&self) -> PathBuf {

@@ -24,6 +24,24 @@ pub struct ApiPlan {
     pub documentation: DocumentationFormat,
 }
 
+/// What a scratch database is given before each case of an API: rows that its requests take for granted. Statements, because
+/// nobody decides anything about them any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seed {
+    /// Takes away what the case before left.
+    pub clear: Vec<String>,
+    /// Makes the rows.
+    pub rows: Vec<String>,
+}
+
+impl Seed {
+    /// Whether nothing is taken for granted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
 /// Whether browsers let pages of other origins call an API. Which origins is said where it is served, not in the plan: they differ
 /// between a trial and the real thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -240,13 +240,17 @@ impl Checker {
             }
             Response::Rows { slot, .. } => self.slot(slot, slots),
             Response::Redirect(value) => self.value(value, slots),
-            Response::Problem(_) | Response::Done => {}
+            Response::Problem(_) | Response::UnknownReference(_) | Response::Done => {}
         }
     }
 
     fn value(&mut self, value: &Value, slots: &Slots) {
         match value {
-            Value::Literal(_) | Value::Now | Value::After(_) | Value::Request(_) => {}
+            Value::Literal(_) | Value::Now | Value::Today | Value::After(_) | Value::Request(_) => {}
+            Value::Else(first, second) => {
+                self.value(first, slots);
+                self.value(second, slots);
+            }
             Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => self.slot(slot, slots),
             Value::Record(fields) => fields.iter().for_each(|(_, value)| self.value(value, slots)),
         }

@@ -49,6 +49,18 @@ pub enum Connection {
         /// The name.
         name: String,
     },
+    /// A database of that name on a server of its own, which the producer makes of programs installed on this machine.
+    Local {
+        /// The database.
+        name: String,
+    },
+    /// A database of that name on a server in a container, which somebody starts.
+    Container {
+        /// The database.
+        name: String,
+        /// The port of this machine that leads to it.
+        port: u16,
+    },
     /// A URL or a path. Its parts together are its text.
     Location(Vec<LocationPart>),
     /// Nobody has said where it is.

@@ -16,7 +16,7 @@ pub mod shape;
 pub mod system;
 pub mod value;
 
-pub use api::{ApiPlan, Cache, Endpoint, EventDeclaration, RateLimitPolicy};
+pub use api::{ApiPlan, Cache, Endpoint, EventDeclaration, RateLimitPolicy, Seed};
 pub use database::{Base, DatabasePlan, Migration, Observed, Statement, Table};
 pub use decision::{Decision, Phase};
 pub use http_case::HttpCase;
@@ -135,8 +135,11 @@ pub struct Plan {
     pub base: Option<Base>,
     /// What was decided and why, in the order of the phases.
     pub decisions: Vec<Decision>,
-    /// Requests that prove the API, sent to it over an empty scratch database.
+    /// Requests that prove the API, sent to it over a scratch database that is empty but for the seed.
     pub cases: Vec<HttpCase>,
+    /// What is there before each of them.
+    #[serde(default, skip_serializing_if = "Seed::is_empty")]
+    pub seed: Seed,
 }
 
 #[cfg(test)]

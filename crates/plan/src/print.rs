@@ -392,6 +392,7 @@ fn response(response: &Response) -> String {
             format!("respond 200 with the rows of {slot}{format}")
         }
         Response::Problem(problem) => format!("respond {} {}", problem.status(), problem.name()),
+        Response::UnknownReference(field) => format!("respond 422 because {field} names no record"),
         Response::Redirect(to) => format!("redirect to {}", value(to)),
         Response::Done => "done".to_owned(),
     }
@@ -414,7 +415,9 @@ fn value(given: &Value) -> String {
         Value::Field(slot, field) => format!("{slot}.{field}"),
         Value::Given(slot, field) => format!("{slot}.{field} is given"),
         Value::Now => "now".to_owned(),
+        Value::Today => "today".to_owned(),
         Value::After(seconds) => format!("now + {seconds} s"),
+        Value::Else(first, second) => format!("{} else {}", value(first), value(second)),
         Value::Request(RequestValue::Address) => "request.address".to_owned(),
         Value::Request(RequestValue::Id) => "request.id".to_owned(),
         Value::Request(RequestValue::RawBody) => "request.raw_body".to_owned(),

@@ -26,6 +26,8 @@ pub enum Problem {
     RequestTimeout,
     /// A unique value is taken.
     Conflict,
+    /// Other records lead to the record.
+    InUse,
     /// Another request with the same idempotency key is under way.
     RequestInProgress,
     /// The record has changed since the caller read it.
@@ -54,7 +56,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -65,6 +67,7 @@ impl Problem {
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::Conflict,
+        Self::InUse,
         Self::RequestInProgress,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
@@ -140,6 +143,9 @@ impl Problem {
                 ("request-timeout", 408, "Request timed out", Some("the body did not arrive in time"))
             }
             Self::Conflict => ("conflict", 409, "Conflict", Some("a record with the same unique value exists")),
+            Self::InUse => {
+                ("in-use", 409, "In use", Some("other records lead to this one: change or remove them first"))
+            }
             Self::RequestInProgress => (
                 "request-in-progress",
                 409,

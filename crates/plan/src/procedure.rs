@@ -336,6 +336,8 @@ pub enum Response {
     },
     /// An error.
     Problem(Problem),
+    /// The error that this field of the body names no record.
+    UnknownReference(FieldName),
     /// See other.
     Redirect(Value),
     /// Nobody waits for an answer: events and schedules end so.

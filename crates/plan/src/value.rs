@@ -17,8 +17,12 @@ pub enum Value {
     Given(SlotName, FieldName),
     /// When the request arrived or the work began.
     Now,
+    /// The day on which the request arrived, UTC.
+    Today,
     /// That many seconds after now.
     After(u32),
+    /// The first, or the second where the first is null.
+    Else(Box<Value>, Box<Value>),
     /// What only the request knows.
     Request(RequestValue),
     /// A record.

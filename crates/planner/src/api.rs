@@ -5,6 +5,7 @@ use crate::body_size::max_body_bytes;
 use crate::codes;
 use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, is_version, target};
+use crate::lookup::{self, Lookup};
 use crate::overrides;
 use crate::subject::Known;
 use catalog::{Catalog, Field, Presence, Sensitivity};
@@ -25,16 +26,20 @@ const NAME_WORDS: usize = 3;
 pub struct Designed {
     pub api: ApiPlan,
     pub tables: Vec<Table>,
+    /// How its lists find their rows.
+    pub lookups: Vec<Lookup>,
     pub decisions: Vec<Decision>,
 }
 
-pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Designed, Vec<Diagnostic>> {
+/// `held` are the tables of the database task that the API stands on.
+pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table]) -> Result<Designed, Vec<Diagnostic>> {
     let mut designer = Designer {
         catalog,
         problems: Vec::new(),
         decisions: Vec::new(),
         policies: Vec::new(),
         tables: Vec::new(),
+        lookups: Vec::new(),
         events: Vec::new(),
     };
     designer.check_kind(&requirements.kind);
@@ -46,7 +51,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Desig
         format!("called `{name}`, version {version}"),
         "the words of its paths".to_owned(),
     );
-    let known = Known::new(requirements, catalog);
+    let known = Known::new(requirements, catalog, held);
     let endpoints: Vec<Endpoint> =
         requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
     designer.system_tables(&endpoints);
@@ -57,7 +62,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog) -> Result<Desig
     let cors = designer.cors(&requirements.security_features);
     let api =
         ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, cors, documentation };
-    Ok(Designed { api, tables: designer.tables, decisions: designer.decisions })
+    Ok(Designed { api, tables: designer.tables, lookups: designer.lookups, decisions: designer.decisions })
 }
 
 struct Designer<'a> {
@@ -66,6 +71,7 @@ struct Designer<'a> {
     decisions: Vec<Decision>,
     policies: Vec<RateLimitPolicy>,
     tables: Vec<Table>,
+    lookups: Vec<Lookup>,
     events: Vec<EventDeclaration>,
 }
 
@@ -146,9 +152,13 @@ impl Designer<'_> {
         let named: Vec<_> = endpoint.validation.iter().map(name).collect();
         let required: Vec<_> = endpoint.validation.iter().filter(is_required).map(name).collect();
         let parent = known.parent(endpoint);
+        let table = resolved.table();
         let given = Given {
             entity,
             asked: &resolved.asked,
+            table: &table,
+            references: &resolved.references,
+            now: &resolved.now,
             emits: inferred.emits.as_ref(),
             named: &named,
             required: &required,
@@ -159,6 +169,10 @@ impl Designer<'_> {
             parent: parent.as_ref(),
         };
         let mut behaved = inferred.behaviour.lower(&given);
+        overrides::narrow_listing(endpoint, &mut behaved).map_err(|problems| self.refuse(problems)).ok()?;
+        let (lookups, open) = lookup::of_list(endpoint, &behaved.body, &table);
+        self.lookups.extend(lookups);
+        self.decisions.extend(open);
         let scope = behaved.table.as_ref().and_then(|table| ask_for_scope(&mut behaved.body, &table.name));
         let events = self.events(endpoint, inferred, &mut behaved)?;
         let format =

@@ -1,8 +1,10 @@
 //! An API on the database of another task: the tables that the API needs come in; those that the task has made go out as they are
 //! there, those that it has not go out to be made. Nothing of the other task's is ever changed.
 
-use plan::database::{Base, Chosen, Column, Nullability, Table};
+use crate::lookup::{self, Lookup};
+use plan::database::{Base, Chosen, Column, Index, Nullability, Statement, Table};
 use plan::{Decision, Observed, Phase};
+use vocab::Engine;
 
 /// The tables of an API.
 pub struct Divided {
@@ -32,6 +34,39 @@ pub fn divide(wanted: Vec<Table>, base: Option<&Base>) -> Divided {
         next += 1;
     }
     divided
+}
+
+/// A table of the other task, with the indexes that the API's lists need beside those that it has.
+pub struct Shared {
+    table: Table,
+    pub indexes: Vec<Index>,
+    /// Makes those of them that are not there.
+    pub statements: Vec<Statement>,
+}
+
+impl Shared {
+    pub fn of(engine: Engine, table: Table, lookups: &[Lookup], observed: &Observed) -> Self {
+        let indexes = lookup::with_kept(lookup::indexes(&table, lookups), &table, observed);
+        let found = observed.tables.iter().find(|found| found.name == table.name.as_str());
+        let is_there = |index: &&Index| {
+            found.is_some_and(|found| found.indexes.iter().any(|other| other.name == index.name.as_str()))
+        };
+        let new = indexes.iter().filter(|index| !is_there(index));
+        let statements = new.map(|index| dialect::create_index(engine, &table, index)).collect();
+        Self { table, indexes, statements }
+    }
+
+    /// As it is before the API's migration.
+    pub fn there(&self) -> Table {
+        self.table.clone()
+    }
+
+    /// As it is afterwards.
+    pub fn whole(self) -> Table {
+        let mut table = self.table;
+        table.rules.indexes.extend(self.indexes);
+        table
+    }
 }
 
 /// Whether rows as the API writes them fit into the table that is there.

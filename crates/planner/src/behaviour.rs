@@ -13,7 +13,7 @@ mod record_replace;
 mod record_update;
 
 use crate::intent::target;
-use crate::table::{self, column_name};
+use crate::table::column_name;
 use catalog::{Entity, Field, PathKind};
 use plan::database::{Column, Sensitivity};
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
@@ -48,6 +48,11 @@ pub struct Given<'a> {
     pub entity: &'a Entity,
     /// The entity's fields as requests may bring them.
     pub asked: &'a [Field],
+    /// Where its rows are kept.
+    pub table: &'a Table,
+    pub references: &'a [Reference],
+    /// Fields that hold the time at which a record is made, where its request says nothing.
+    pub now: &'a [FieldName],
     /// The event that tells of it, where the rule names one.
     pub emits: Option<&'a EventName>,
     /// Fields that the endpoint names.
@@ -62,6 +67,15 @@ pub struct Given<'a> {
     pub key: Option<&'a FieldName>,
     /// What the records of the path belong to.
     pub parent: Option<&'a ParentKey>,
+}
+
+/// A field whose value names a row of another table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    pub field: FieldName,
+    pub table: TableName,
+    /// The other table's column that holds such a value.
+    pub column: ColumnName,
 }
 
 /// What the records of a nested path belong to.
@@ -341,6 +355,40 @@ impl Given<'_> {
         vec![Item::Let(slot("parent"), read), unless_found("parent", Problem::NotFound)]
     }
 
+    /// What the fields of the request lead to must be there; one that is not is named. What the path names was looked for already.
+    fn find_references(&self) -> Vec<Item> {
+        let own =
+            self.references.iter().filter(|reference| self.own_fields().any(|field| field.name == reference.field));
+        own.flat_map(|reference| self.find_reference(reference)).collect()
+    }
+
+    fn find_reference(&self, Reference { field, table, column }: &Reference) -> Vec<Item> {
+        let value = Value::Field(slot("input"), field.clone());
+        let (given, found) = (named_slot(field, "given"), named_slot(field, "found"));
+        let query = Query {
+            from: table.clone(),
+            outputs: vec![Output::Column { column: column.clone(), field: field_name(column.as_str()) }],
+            filter: vec![Predicate::Compare(column.clone(), Comparison::Equal, value.clone())],
+            order: Vec::new(),
+            holes: Holes::default(),
+            lock: RowLock::None,
+        };
+        let unknown = Item::Exit(Response::UnknownReference(field.clone()), Writes::Undo);
+        let look = vec![
+            Item::Let(found.clone(), Step::Read { query, cardinality: Cardinality::One, filled_by: None }),
+            Item::Match(found, vec![(Outcome::Found, Vec::new()), (Outcome::Missing, vec![unknown])]),
+        ];
+        // What every body must say is there.
+        let must = |known: &Field| known.presence == catalog::Presence::Required || self.required.contains(&known.name);
+        if self.method != Method::Patch && self.own_fields().any(|known| known.name == *field && must(known)) {
+            return look;
+        }
+        vec![
+            Item::Let(given.clone(), Step::Check(Condition::Present(value))),
+            Item::Match(given, vec![(Outcome::Yes, look), (Outcome::No, Vec::new())]),
+        ]
+    }
+
     /// The rows that belong to the thing of the path.
     fn belongs(&self) -> Option<Predicate> {
         let ParentKey { field, parameter, .. } = self.parent?;
@@ -359,8 +407,8 @@ impl Given<'_> {
     }
 
     /// The columns that an API has to do with: all but secrets.
-    fn columns(&self) -> impl Iterator<Item = Column> {
-        self.table().columns.into_iter().filter(|column| column.sensitivity != Sensitivity::Secret)
+    fn columns(&self) -> impl Iterator<Item = &Column> {
+        self.table.columns.iter().filter(|column| column.sensitivity != Sensitivity::Secret)
     }
 
     /// A new record is stored and told of, in one transaction with its answer.
@@ -368,6 +416,7 @@ impl Given<'_> {
         let table = self.entity.table.clone();
         let insert = Write::Insert { table, values: self.row(), on_conflict: OnConflict::Fail };
         let mut changes = self.find_parent(RowLock::ForUpdate);
+        changes.extend(self.find_references());
         changes.push(Item::Do(Step::Write(insert)));
         changes.push(self.emit_new(event));
         self.once(changes, answer)
@@ -396,8 +445,19 @@ impl Given<'_> {
                     Value::Request(RequestValue::Path(parameter.clone()))
                 }
                 Some(ParentKey { parameter, table: None, .. }) => Value::Field(slot("place"), parameter.clone()),
-                None => Value::Field(slot("input"), field_name(field)),
+                None => self.given(&field_name(field)),
             },
+        }
+    }
+
+    /// What the request says of a field, or the time at which it says nothing.
+    fn given(&self, name: &FieldName) -> Value {
+        let value = Value::Field(slot("input"), name.clone());
+        let field = self.asked.iter().find(|field| self.now.contains(name) && field.name == *name);
+        match field.map(|field| &field.field_type) {
+            None => value,
+            Some(FieldType::Date) => Value::Else(Box::new(value), Box::new(Value::Today)),
+            Some(_) => Value::Else(Box::new(value), Box::new(Value::Now)),
         }
     }
 
@@ -492,6 +552,7 @@ impl Given<'_> {
         set.push((column_name("updated_at"), Assigned::Value(Value::Now)));
         set.push((column_name("row_version"), Assigned::Plus(1)));
         let mut changes = self.find_current();
+        changes.extend(self.find_references());
         changes.push(Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter: self.has_key() })));
         let fresh = self.find(|_| true, RowLock::None);
         changes.push(Item::Let(
@@ -547,7 +608,7 @@ impl Given<'_> {
     }
 
     fn table(&self) -> Table {
-        table::of_entity(self.entity)
+        self.table.clone()
     }
 
     /// A body with an example value in every field.
@@ -604,6 +665,11 @@ fn upper_camel_case(name: &str) -> String {
 
 fn slot(text: &str) -> SlotName {
     SlotName::parse(text).expect("a literal that is a name")
+}
+
+/// `customer_id_found`, as far as a name may be long.
+fn named_slot(field: &FieldName, word: &str) -> SlotName {
+    slot(&dialect::name::joined(&[field.as_str()], word))
 }
 
 fn field_name(text: &str) -> FieldName {

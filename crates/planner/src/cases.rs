@@ -3,20 +3,23 @@
 
 mod body;
 
-use body::{acceptable, marked, shape_of, taken};
+use crate::entity::held::SEED;
+use crate::seed::Seeded;
+use body::{acceptable, can_repeat, marked, shape_of, taken};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
+use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
     ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, PARENT, POWERLESS_API_KEY,
     TAG, UNIQUE, UNKNOWN_API_KEY,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
-use plan::query::Holes;
+use plan::query::{Holes, Write};
 use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Value};
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use vocab::{Datum, Decimal, FieldFormat, FieldType};
+use vocab::{ColumnName, Datum, Decimal, FieldFormat, FieldName, FieldType, TableName};
 
 /// A key that no record has.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -25,8 +28,9 @@ const OTHER_VERSION: &str = "\"999\"";
 /// The version of a record that was just made.
 const FIRST_VERSION: &str = "\"1\"";
 
-pub fn for_api(api: &ApiPlan, tables: &[Table]) -> Vec<HttpCase> {
-    let askers = api.endpoints.iter().filter_map(|endpoint| Asker::of(api, tables, endpoint));
+/// `seeded` are rows that are there before each case.
+pub fn for_api(api: &ApiPlan, tables: &[Table], seeded: &Seeded) -> Vec<HttpCase> {
+    let askers = api.endpoints.iter().filter_map(|endpoint| Asker::of(api, tables, seeded, endpoint));
     askers.flat_map(|asker| asker.cases()).collect()
 }
 
@@ -40,8 +44,11 @@ struct Asker<'a> {
     /// A body that is accepted, however often; null where there is none.
     right: Json,
     tables: &'a [Table],
+    seeded: &'a Seeded,
     /// A request that makes what the records of this endpoint belong to, and where its id stands in the path.
     parent: Option<CaseRequest>,
+    /// What stands there: [`PARENT`], the key of a row that is there anyway, or of none.
+    parent_key: &'static str,
     parent_parameter: Option<&'a str>,
     /// The endpoint that makes the records this one works on, if it is not a maker itself.
     maker: Option<Maker<'a>>,
@@ -77,7 +84,7 @@ impl<'a> Maker<'a> {
 }
 
 impl<'a> Asker<'a> {
-    fn of(api: &'a ApiPlan, tables: &'a [Table], endpoint: &'a Endpoint) -> Option<Self> {
+    fn of(api: &'a ApiPlan, tables: &'a [Table], seeded: &'a Seeded, endpoint: &'a Endpoint) -> Option<Self> {
         let (method, path) = request_of(endpoint)?;
         let policy = endpoint.procedure.body.iter().find_map(|item| match item {
             Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
@@ -90,11 +97,30 @@ impl<'a> Asker<'a> {
         let nested = collection.split_once("/{").and_then(|(outer, rest)| Some((outer, rest.split_once('}')?.0)));
         let parent = nested.and_then(|(outer, _)| Maker::of(api, tables, outer)).map(|maker| maker.any());
         let parent_parameter = nested.map(|(_, parameter)| parameter);
+        let is_there = parent_table(&endpoint.procedure.body).is_some_and(|table| seeded.has(table));
+        let parent_key = match (&parent, is_there) {
+            (Some(_), _) => PARENT,
+            (None, true) => SEED,
+            (None, false) => NOBODY,
+        };
         let maker = Maker::of(api, tables, collection)
-            .map(|maker| Maker { path: in_parent(&maker.path, parent_parameter, parent.is_some()), ..maker });
+            .map(|maker| Maker { path: in_parent(&maker.path, parent_parameter, parent_key), ..maker });
         let right = acceptable(endpoint, tables);
         let scheme = scheme_of(endpoint);
-        Some(Self { method, path, endpoint, scheme, policy, right, tables, parent, parent_parameter, maker })
+        Some(Self {
+            method,
+            path,
+            endpoint,
+            scheme,
+            policy,
+            right,
+            tables,
+            seeded,
+            parent,
+            parent_key,
+            parent_parameter,
+            maker,
+        })
     }
 
     fn is_item(&self) -> bool {
@@ -103,8 +129,21 @@ impl<'a> Asker<'a> {
 
     /// Whether a right request can be made: what it works on, and what that belongs to, can be made before.
     fn can_be_right(&self) -> bool {
-        let has_record = !self.is_item() || self.maker.is_some();
-        has_record && (self.parent.is_some() || !asks_for_parent(&self.endpoint.procedure.body))
+        let has_record = !self.is_item() || self.maker.is_some() || self.has_seed();
+        has_record && (self.parent_key != NOBODY || !asks_for_parent(&self.endpoint.procedure.body))
+    }
+
+    /// Whether a row that is there anyway may stand for the record. Others may keep it from being deleted.
+    fn has_seed(&self) -> bool {
+        let belongs = self.parent_parameter.is_none() || self.parent_key == SEED;
+        belongs
+            && self.method != "DELETE"
+            && worked_on(&self.endpoint.procedure.body).is_some_and(|table| self.seeded.has(table))
+    }
+
+    /// What stands for the key of the record.
+    fn record(&self) -> &'static str {
+        if self.maker.is_none() && self.is_item() && self.has_seed() { SEED } else { ID }
     }
 
     fn cases(&self) -> Vec<HttpCase> {
@@ -121,7 +160,8 @@ impl<'a> Asker<'a> {
                 }
                 cases.extend(asks_for_parent(body).then(|| self.missing()));
             }
-            Some(Response::Problem(_) | Response::Redirect(_) | Response::Done) | None => {}
+            Some(Response::Problem(_) | Response::UnknownReference(_) | Response::Redirect(_) | Response::Done)
+            | None => {}
         }
         cases.extend(self.repetitions());
         for item in body {
@@ -136,6 +176,8 @@ impl<'a> Asker<'a> {
             cases.extend(self.wrong_keys());
         }
         cases.extend(self.taken());
+        cases.extend(self.unknown_references(body));
+        cases.extend(self.in_use());
         cases.extend(self.over_the_limit());
         cases
     }
@@ -162,7 +204,7 @@ impl<'a> Asker<'a> {
             return std::iter::once(right).chain(missing).collect();
         }
         if tag.is_some() {
-            right = right.with_body(&json!({"id": ID}));
+            right = right.with_body(&json!({"id": self.record()}));
         }
         let with = |name: &str, value: &str| {
             let mut request = request();
@@ -173,7 +215,7 @@ impl<'a> Asker<'a> {
         cases.extend(self.parent_parameter.map(|parameter| {
             let mut elsewhere = request();
             elsewhere.path = self.path.replace(&format!("{{{parameter}}}"), NOBODY);
-            elsewhere.path = with_key(&elsewhere.path, ID);
+            elsewhere.path = with_key(&elsewhere.path, self.record());
             self.problem_of_record("knows no such record of something else", elsewhere, Problem::NotFound)
         }));
         if self.method == "GET" {
@@ -265,6 +307,48 @@ impl<'a> Asker<'a> {
         Some(as_problem(case, Problem::Conflict))
     }
 
+    /// A field that names a row which is not there.
+    fn unknown_references(&self, items: &[Item]) -> Vec<HttpCase> {
+        let fields = if self.can_be_right() { references(items) } else { Vec::new() };
+        let case = |field: &FieldName| {
+            let name = field.as_str();
+            let is_uuid = shape_of(self.endpoint)?
+                .fields
+                .iter()
+                .any(|known| known.name == *field && known.field_type == FieldType::Uuid);
+            let mut body = self.right.clone();
+            *body.get_mut(name).filter(|_| is_uuid)? = NOBODY.into();
+            let shows = format!("refuses a value of `{name}` that names no record");
+            let refused = self.problem_of_record(&shows, self.request().with_body(&body), Problem::ValidationFailed);
+            Some(refused.with_body(&json!({ "errors": [entry(name, "unknown_reference")] })))
+        };
+        fields.into_iter().filter_map(case).collect()
+    }
+
+    /// A record that the rows which are there keep from going.
+    fn in_use(&self) -> Option<HttpCase> {
+        let table = worked_on(&self.endpoint.procedure.body).filter(|_| self.method == "DELETE" && self.is_item())?;
+        let keeps = |other: &Table| {
+            let is_filled = |column: &ColumnName| {
+                other.columns.iter().any(|known| known.name == *column && known.nullability == Nullability::NotNull)
+            };
+            let mut keys = other.rules.foreign_keys.iter();
+            keys.any(|key| {
+                key.table == *table && key.on_delete == OnDelete::Restrict && key.columns.iter().all(is_filled)
+            })
+        };
+        let is_kept = self.seeded.has(table) && self.seeded.tables.iter().any(keeps);
+        let belongs = self.parent_parameter.is_none() || self.parent_key == SEED;
+        let path = with_key(&in_parent(self.path, self.parent_parameter, self.parent_key), SEED);
+        let mut case = self.problem_of_record(
+            "keeps what others lead to",
+            request(self.method, &path, self.scheme),
+            Problem::InUse,
+        );
+        case.before.clear();
+        (is_kept && belongs).then_some(case)
+    }
+
     /// A list that the caller has, one that a filter makes shorter, and the page behind a page.
     fn lists(&self, format: RowsFormat) -> Vec<HttpCase> {
         if format != RowsFormat::Json {
@@ -280,9 +364,11 @@ impl<'a> Asker<'a> {
         known.request.headers.insert("if-none-match".to_owned(), TAG.to_owned());
         let mut cases = vec![known];
         let Some(maker) = &self.maker else { return cases };
-        let mut second = self.case("goes on behind a page", with(&format!("limit=1&cursor={NEXT}")), 200);
-        second.before = vec![maker.any(), maker.any(), with("limit=1")];
-        cases.push(second.with_body(&json!({"items": [{"id": ID}], "next": ANY})));
+        if can_repeat(maker.endpoint, maker.tables) {
+            let mut second = self.case("goes on behind a page", with(&format!("limit=1&cursor={NEXT}")), 200);
+            second.before = vec![maker.any(), maker.any(), with("limit=1")];
+            cases.push(second.with_body(&json!({"items": [{"id": ID}], "next": ANY})));
+        }
         if let Some((parameter, value)) = self.filter(maker) {
             let query = form_urlencoded(&parameter, &value);
             let mut found = self.case(&format!("keeps the rows of one `{parameter}`"), with(&query), 200);
@@ -311,11 +397,11 @@ impl<'a> Asker<'a> {
     }
 
     fn path_with(&self, key: &str) -> String {
-        with_key(&in_parent(self.path, self.parent_parameter, self.parent.is_some()), key)
+        with_key(&in_parent(self.path, self.parent_parameter, self.parent_key), key)
     }
 
     fn request(&self) -> CaseRequest {
-        request(self.method, &self.path_with(ID), self.scheme)
+        request(self.method, &self.path_with(self.record()), self.scheme)
     }
 
     fn page(&self, shows: &str, request: CaseRequest, format: RowsFormat) -> HttpCase {
@@ -352,7 +438,9 @@ impl<'a> Asker<'a> {
         let mut case = self.problem_of_record(shows, request, problem);
         case.parent = None;
         case.before.clear();
-        case.request.path = case.request.path.replace(PARENT, NOBODY).replace(ID, NOBODY);
+        for known in [PARENT, SEED, ID] {
+            case.request.path = case.request.path.replace(known, NOBODY);
+        }
         case
     }
 
@@ -526,8 +614,7 @@ fn below(field: &ShapeField) -> Option<Json> {
 }
 
 /// The path with the id of what was made for it to belong to, or with the key of nothing that anybody knows.
-fn in_parent(path: &str, parameter: Option<&str>, is_made: bool) -> String {
-    let key = if is_made { PARENT } else { NOBODY };
+fn in_parent(path: &str, parameter: Option<&str>, key: &str) -> String {
     parameter.map_or_else(|| path.to_owned(), |parameter| path.replace(&format!("{{{parameter}}}"), key))
 }
 
@@ -548,11 +635,50 @@ fn asks_for_parent(items: &[Item]) -> bool {
     })
 }
 
+/// The table of what the records belong to, where it is looked at.
+fn parent_table(items: &[Item]) -> Option<&TableName> {
+    items.iter().find_map(|item| match item {
+        Item::Let(slot, Step::Read { query, .. }) if slot.as_str() == "parent" => Some(&query.from),
+        Item::Transaction(body) => parent_table(body),
+        Item::Let(..) | Item::Do(_) | Item::Match(..) | Item::Exit(..) => None,
+    })
+}
+
+/// The table of the records that the items work on.
+fn worked_on(items: &[Item]) -> Option<&TableName> {
+    items.iter().find_map(|item| match item {
+        Item::Let(_, Step::Write(write)) | Item::Do(Step::Write(write)) => match write {
+            Write::Insert { table, .. } | Write::Update { table, .. } | Write::Delete { table, .. } => Some(table),
+        },
+        Item::Let(slot, Step::Read { query, .. }) if ["row", "rows"].contains(&slot.as_str()) => Some(&query.from),
+        Item::Transaction(body) => worked_on(body),
+        Item::Let(..) | Item::Do(_) | Item::Match(..) | Item::Exit(..) => None,
+    })
+}
+
+/// The fields whose values must name a record.
+fn references(items: &[Item]) -> Vec<&FieldName> {
+    let of = |item| match item {
+        &Item::Exit(Response::UnknownReference(ref field), _) => vec![field],
+        Item::Transaction(body) => references(body),
+        Item::Match(_, arms) => arms.iter().flat_map(|(_, body)| references(body)).collect(),
+        Item::Let(..) | Item::Do(_) | Item::Exit(..) => Vec::new(),
+    };
+    items.iter().flat_map(of).collect()
+}
+
 /// Whether the answer tells which record was made.
 fn answers_id(endpoint: &Endpoint) -> bool {
     match final_response(&endpoint.procedure.body) {
         Some(Response::Answer { body, .. }) => body.iter().any(|field| field.name.as_str() == "id"),
-        Some(Response::Rows { .. } | Response::Problem(_) | Response::Redirect(_) | Response::Done) | None => false,
+        Some(
+            Response::Rows { .. }
+            | Response::Problem(_)
+            | Response::UnknownReference(_)
+            | Response::Redirect(_)
+            | Response::Done,
+        )
+        | None => false,
     }
 }
 

@@ -52,6 +52,10 @@ codes! {
     CANNOT_HOLD = "IP232";
     /// A name that something else has.
     NAME_TAKEN = "IP233";
+    /// A table of a database task that no API can be made of.
+    TABLE_NOT_SERVED = "IP246";
     /// A role that the engine has not, or that contradicts itself.
     ROLE_CANNOT_BE = "IP248";
+    /// `provision` asks for a server, and the engine has none.
+    NO_SERVER_TO_PROVISION = "IP252";
 }

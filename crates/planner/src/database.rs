@@ -4,11 +4,14 @@
 mod connection;
 mod cycle;
 mod draft;
+mod names;
 mod relationship;
 mod role;
 mod rules;
 mod table;
 mod unbuilt;
+
+pub use rules::index_name;
 
 use crate::schema;
 use catalog::Catalog;
@@ -41,6 +44,7 @@ pub fn plan(
     for relationship in &config.relationships {
         relationship::design(&mut draft, relationship, catalog);
     }
+    relationship::implied(&mut draft, catalog);
     cycle::open(&mut draft);
     for table in &config.tables {
         rules::stated(&mut draft, table);
@@ -52,7 +56,7 @@ pub fn plan(
         return Err(problems);
     }
     let tables: Vec<plan::Table> = tables.into_iter().map(|table| table.table).collect();
-    let database = schema::design(&tables, target, observed, &config.place)?;
+    let database = schema::design(&tables, Vec::new(), target, observed, &config.place)?;
     decisions.extend(schema::decisions(&tables));
     decisions.extend(rules::decisions(&tables));
     decisions.sort_by_key(|decision| decision.phase);

@@ -1,14 +1,16 @@
 //! The entity behind an endpoint: one that the catalogue knows, or one made from the fields that the task names.
 
 mod field;
+pub mod held;
 
-use crate::behaviour::WorksOn;
+use crate::behaviour::{Reference, WorksOn};
 use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
 use crate::intent::{Inferred, target};
 use crate::subject::{Known, entity_name};
-use crate::table::OWN_COLUMNS;
+use crate::table::{self, OWN_COLUMNS};
 use catalog::{Catalog, Entity, Field, Presence, Sensitivity};
 use field::{LINE_MAX, described, made, narrowed};
+use plan::Table;
 use spec::{Endpoint, FieldRule, closest};
 use vocab::{Bounds, Diagnostic, EntityName, FieldName, FieldType, TableName};
 
@@ -20,14 +22,35 @@ pub struct Resolved {
     pub asked: Vec<Field>,
     /// Field, what it holds and the reason, for fields about which the task says something.
     pub decided: Vec<(FieldName, String, String)>,
+    /// The table of a database task that holds its rows; none where this task makes the table.
+    pub held: Option<Table>,
+    /// Fields whose values must name a row of another table.
+    pub references: Vec<Reference>,
+    /// Fields that hold the time at which a record is made, where its request says nothing.
+    pub now: Vec<FieldName>,
+}
+
+impl Resolved {
+    /// One whose table this task makes.
+    fn new(entity: Entity, asked: Vec<Field>, decided: Vec<(FieldName, String, String)>) -> Self {
+        Self { entity, asked, decided, held: None, references: Vec::new(), now: Vec::new() }
+    }
+
+    /// Where its rows are kept.
+    pub fn table(&self) -> Table {
+        self.held.clone().unwrap_or_else(|| table::of_entity(&self.entity))
+    }
 }
 
 pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> Result<Resolved, Vec<Diagnostic>> {
     if inferred.behaviour.works_on == WorksOn::Nothing {
-        return Ok(Resolved { entity: nothing(inferred.behaviour.name), asked: Vec::new(), decided: Vec::new() });
+        return Ok(Resolved::new(nothing(inferred.behaviour.name), Vec::new(), Vec::new()));
     }
     let segment = target(&endpoint.path).map_or("", |target| target.segment);
     let name = entity_name(endpoint, inferred, known.catalog);
+    if let Some((name, table)) = name.as_ref().and_then(|name| Some((name, known.held(name)?))) {
+        return held::resolve(endpoint, inferred, name, table, known);
+    }
     let same = name.as_ref().map_or_else(Vec::new, |name| known.same(name));
     let stated = stated_fields(endpoint, &same);
     let is_named = inferred.entity.is_some() || name.as_ref().is_some_and(|name| known.is_named(name));
@@ -168,7 +191,7 @@ fn extended(known: &Entity, stated: &[&FieldRule], catalog: &Catalog) -> Result<
             Err(found) => problems.extend(found),
         }
     }
-    if problems.is_empty() { Ok(Resolved { entity, asked, decided }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Resolved::new(entity, asked, decided)) } else { Err(problems) }
 }
 
 /// Fields that a task cannot have: those the server keeps, and those that must not be kept as they come.
@@ -224,7 +247,7 @@ fn made_of_fields(
     let is_there = |unique: &&Vec<FieldName>| unique.iter().all(|name| asked.iter().any(|field| field.name == *name));
     let unique = known.map_or_else(Vec::new, |known| known.unique.iter().filter(is_there).cloned().collect());
     let entity = Entity { entity, table, comment, also: Vec::new(), unique, fields, file: None };
-    Ok(Resolved { entity, asked, decided })
+    Ok(Resolved::new(entity, asked, decided))
 }
 
 /// Nothing tells the fields. The names of the catalogue are near at hand, and so is `validation`.

@@ -10,8 +10,10 @@ mod codes;
 mod database;
 mod entity;
 mod intent;
+mod lookup;
 mod overrides;
 mod schema;
+mod seed;
 mod subject;
 mod table;
 
@@ -46,21 +48,34 @@ pub fn plan(
         }
         Specification::IntegrateService(_) => return Err(vec![not_built(task, "integrate_service")]),
     };
-    let designed = api::design(requirements, catalog)?;
+    let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
+    let designed = api::design(requirements, catalog, held)?;
     let base = observed.base.as_ref();
     let (engine, connection) = standing_on(base);
-    let base::Divided { own, shared } = base::divide(designed.tables, base);
-    schema::check_drift(engine, &shared, observed, &requirements.place)?;
-    let target = schema::Target { engine, connection };
-    let mut database = schema::design(&own, target, observed, &requirements.place)?;
+    let base::Divided { mut own, shared } = base::divide(designed.tables, base);
     let mut decisions = designed.decisions;
+    for table in &mut own {
+        let indexes = lookup::with_kept(lookup::indexes(table, &designed.lookups), table, observed);
+        decisions.extend(lookup::decisions(&indexes));
+        table.rules.indexes.extend(indexes);
+    }
+    let shared: Vec<base::Shared> =
+        shared.into_iter().map(|table| base::Shared::of(engine, table, &designed.lookups, observed)).collect();
+    decisions.extend(shared.iter().flat_map(|shared| lookup::decisions(&shared.indexes)));
+    let there: Vec<_> = shared.iter().map(base::Shared::there).collect();
+    schema::check_drift(engine, &there, observed, &requirements.place)?;
+    let further = shared.iter().flat_map(|shared| shared.statements.clone()).collect();
+    let target = schema::Target { engine, connection };
+    let mut database = schema::design(&own, further, target, observed, &requirements.place)?;
+    let shared: Vec<plan::Table> = shared.into_iter().map(base::Shared::whole).collect();
     decisions.extend(base::decisions(observed, &shared));
     decisions.extend(schema::decisions(&own));
     decisions.sort_by_key(|decision| decision.phase);
+    let seeded = base.map(|base| seed::of(&designed.api, base, &own, &shared, catalog)).unwrap_or_default();
     database.tables.extend(shared);
-    let cases = cases::for_api(&designed.api, &database.tables);
-    let base = base.cloned();
-    let plan = Plan { task_id: task_id.clone(), api: designed.api, database, base, decisions, cases };
+    let cases = cases::for_api(&designed.api, &database.tables, &seeded);
+    let (base, seed) = (base.cloned(), seeded.seed);
+    let plan = Plan { task_id: task_id.clone(), api: designed.api, database, base, decisions, cases, seed };
     Ok(TaskPlan::Api(Box::new(plan)))
 }
 

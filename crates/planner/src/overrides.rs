@@ -2,12 +2,13 @@
 //! what the behaviour came to, or refused with the reason; none is ever ignored.
 
 use crate::behaviour::Behaved;
-use crate::codes::{ACCESS_CONTRADICTS, OVERRIDE_NOT_BUILT, OVERRIDE_WITHOUT_MEANING};
+use crate::codes::{ACCESS_CONTRADICTS, OVERRIDE_NOT_BUILT, OVERRIDE_WITHOUT_MEANING, UNKNOWN_COLUMN};
 use catalog::Catalog;
 use plan::Cache;
-use plan::procedure::{Item, Response, RowsFormat, Step};
-use spec::{Access, Authentication, Endpoint, Method, ResponseFormat};
-use vocab::{Diagnostic, EventName};
+use plan::database::Sensitivity;
+use plan::procedure::{Input, Item, Response, RowsFormat, Step};
+use spec::{Access, Authentication, Endpoint, Method, ResponseFormat, Spanned, closest};
+use vocab::{ColumnName, Diagnostic, EventName, FieldName};
 
 /// `access` says once more who may call, or more than this producer can tell apart.
 pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
@@ -73,6 +74,82 @@ pub fn write_rows(endpoint: &Endpoint, behaved: &mut Behaved) -> Result<RowsForm
                 .with_help("remove `response_format`, or put it at the endpoint that lists"))
         }
     }
+}
+
+/// Has a list filtered and sorted by nothing but what the endpoint says.
+pub fn narrow_listing(endpoint: &Endpoint, behaved: &mut Behaved) -> Result<(), Vec<Diagnostic>> {
+    let Some(first) = endpoint.filters.iter().chain(&endpoint.sorts).flatten().next() else {
+        if endpoint.filters.is_none() && endpoint.sorts.is_none() {
+            return Ok(());
+        }
+        return narrow(endpoint, behaved, &[]);
+    };
+    let is_list = behaved.body.iter().any(|item| matches!(item, Item::Let(_, Step::Validate(Input::Listing(_)))));
+    if !is_list {
+        let message = format!("`{} {}` answers with no list to filter or sort", endpoint.method, endpoint.path);
+        return Err(vec![
+            Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &first.place)
+                .with_help("remove `filters` and `sorts`, or put them at the endpoint that lists"),
+        ]);
+    }
+    let columns: Vec<ColumnName> = behaved
+        .table
+        .iter()
+        .flat_map(|table| &table.columns)
+        .filter(|column| column.sensitivity != Sensitivity::Secret)
+        .map(|column| column.name.clone())
+        .collect();
+    narrow(endpoint, behaved, &columns)
+}
+
+fn narrow(endpoint: &Endpoint, behaved: &mut Behaved, columns: &[ColumnName]) -> Result<(), Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    for item in &mut behaved.body {
+        let holes = match item {
+            Item::Let(_, Step::Validate(Input::Listing(holes))) => holes,
+            Item::Let(_, Step::Read { query, filled_by: Some(_), .. }) => &mut query.holes,
+            Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => continue,
+        };
+        problems.clear();
+        if let Some(stated) = &endpoint.filters {
+            let known: Vec<&ColumnName> = holes.filters.iter().map(|(column, _)| column).collect();
+            let why = "holds nothing that can be compared, or is said by the path";
+            problems.extend(stated.iter().filter_map(|name| unfit(name, &known, columns, "filtered", why)));
+            holes.filters.retain(|(column, _)| stated.iter().any(|name| name.value.as_str() == column.as_str()));
+        }
+        if let Some(stated) = &endpoint.sorts {
+            let known: Vec<&ColumnName> = holes.sorts.iter().collect();
+            let why = "may be empty or is a long text, so pages could not be cut from its order";
+            problems.extend(stated.iter().filter_map(|name| unfit(name, &known, columns, "sorted", why)));
+            let is_kept = |column: &ColumnName| {
+                column.as_str() == "id" || stated.iter().any(|name| name.value.as_str() == column.as_str())
+            };
+            holes.sorts.retain(is_kept);
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// Why a list is not filtered or sorted by the name.
+fn unfit(
+    name: &Spanned<FieldName>,
+    known: &[&ColumnName],
+    columns: &[ColumnName],
+    does: &str,
+    why: &str,
+) -> Option<Diagnostic> {
+    let (text, known): (&str, Vec<&str>) = (name.value.as_str(), known.iter().map(|column| column.as_str()).collect());
+    if known.contains(&text) {
+        return None;
+    }
+    let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    let list = format!("it may be {does} by {}", list.join(", "));
+    if columns.iter().any(|column| column.as_str() == text) {
+        let message = format!("`{text}` {why}");
+        return Some(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &name.place).with_help(list));
+    }
+    let help = closest(text, &known).map_or(list, |meant| format!("did you mean `{meant}`?"));
+    Some(Diagnostic::error(UNKNOWN_COLUMN, format!("what is listed has no `{text}`"), &name.place).with_help(help))
 }
 
 /// Has every event that the endpoint names emitted beside the behaviour's own one, with the same payload; gives those that are

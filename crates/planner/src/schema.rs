@@ -12,8 +12,10 @@ pub struct Target {
     pub connection: Connection,
 }
 
+/// `further` are statements about tables that another task has made.
 pub fn design(
     wanted: &[Table],
+    further: Vec<Statement>,
     target: Target,
     observed: &Observed,
     place: &Place,
@@ -28,7 +30,8 @@ pub fn design(
     for table in wanted {
         let known = before.iter().find(|known| known.name == table.name);
         let missing = if known.is_none() { missing(table, &observed.tables) } else { Vec::new() };
-        problems.extend(drift(engine, known.unwrap_or(table), &missing, &observed.tables, place));
+        let expected = known.cloned().unwrap_or_else(|| without_missing_indexes(table, &observed.tables));
+        problems.extend(drift(engine, &expected, &missing, &observed.tables, place));
         match known {
             None => {
                 new.push(table.clone());
@@ -54,6 +57,7 @@ pub fn design(
     }
     // New tables first: a column that is added may lead to one.
     statements.splice(0..0, dialect::create_tables(engine, &new));
+    statements.extend(further);
     if !statements.is_empty() {
         let number = migrations.len() + 1;
         let name = if number == 1 { "0001_initial".to_owned() } else { format!("{number:04}_additions") };
@@ -72,6 +76,18 @@ pub fn check_drift(
     let problems: Vec<_> =
         tables.iter().filter_map(|table| drift(engine, table, &[], &observed.tables, place)).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// The table without the indexes that one which another task of the workspace has made lacks: they are made with this one's.
+fn without_missing_indexes(table: &Table, observed: &[ObservedTable]) -> Table {
+    let mut table = table.clone();
+    if let Some(found) = observed.iter().find(|found| found.name == table.name.as_str()) {
+        table.rules.indexes.retain(|index| {
+            index.uniqueness == Uniqueness::Unique
+                || found.indexes.iter().any(|other| other.name == index.name.as_str())
+        });
+    }
+    table
 }
 
 /// The columns that a table lacks which another task of the workspace has made, as far as they can be added.

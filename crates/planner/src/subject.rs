@@ -5,6 +5,7 @@ use crate::entity::{singular, snake_case};
 use crate::intent::{Inferred, Parent, infer, target};
 use crate::table::OWN_COLUMNS;
 use catalog::Catalog;
+use plan::Table;
 use spec::{ApiRequirements, Endpoint};
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{EntityName, FieldName, TableName};
@@ -13,6 +14,8 @@ use vocab::{EntityName, FieldName, TableName};
 pub struct Known<'a> {
     pub requirements: &'a ApiRequirements,
     pub catalog: &'a Catalog,
+    /// The tables of the database task that the API stands on.
+    tables: &'a [Table],
     /// What each endpoint works on and describes; none where that cannot be told.
     subjects: Vec<Option<EntityName>>,
     /// Those that the task or a rule names, so that their paths need not.
@@ -24,7 +27,7 @@ pub struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    pub fn new(requirements: &'a ApiRequirements, catalog: &'a Catalog) -> Self {
+    pub fn new(requirements: &'a ApiRequirements, catalog: &'a Catalog, tables: &'a [Table]) -> Self {
         let mut named = BTreeSet::new();
         let subject = |endpoint: &Endpoint| {
             let inferred = infer(endpoint, requirements, catalog).ok()?;
@@ -46,7 +49,7 @@ impl<'a> Known<'a> {
                 keys.entry(snake_case(parent.segment)).or_insert_with(|| parent.key.clone());
             }
         }
-        Self { requirements, catalog, subjects, named, words, keys }
+        Self { requirements, catalog, tables, subjects, named, words, keys }
     }
 
     /// The endpoints that work on the entity and say what it is.
@@ -69,11 +72,51 @@ impl<'a> Known<'a> {
         TableName::parse(&named.unwrap_or_else(|| plural(name.as_str()))).ok()
     }
 
+    /// The table of the database task that holds the rows of the entity.
+    pub fn held(&self, name: &EntityName) -> Option<&'a Table> {
+        let table = |wanted: &str| self.tables.iter().find(|table| table.name.as_str() == wanted);
+        let of_catalog = || table(self.catalog.table_entity(name)?.table.as_str());
+        self.table_name(name)
+            .and_then(|name| table(name.as_str()))
+            .or_else(of_catalog)
+            .or_else(|| table(&plural(name.as_str())))
+    }
+
+    /// The table of the database task that a word of a path names.
+    fn held_by_word(&self, segment: &str) -> Option<&'a Table> {
+        let word = snake_case(segment);
+        let by_name = self.tables.iter().find(|table| table.name.as_str() == word);
+        by_name.or_else(|| self.held(&EntityName::parse(&singular(&word)).ok()?))
+    }
+
     /// What the records of a nested path belong to.
     pub fn parent(&self, endpoint: &Endpoint) -> Option<ParentKey> {
         let parent = target(&endpoint.path)?.parent?;
-        let field = self.parent_field(parent)?;
-        Some(ParentKey { field, parameter: parent.key.clone(), table: self.parent_table(parent) })
+        let field = self.parent_field_of(endpoint, parent)?;
+        let of_base = || self.held_by_word(parent.segment).map(|table| table.name.clone());
+        let table = self.parent_table(parent).or_else(of_base);
+        Some(ParentKey { field, parameter: parent.key.clone(), table })
+    }
+
+    /// The field that says which thing of the path a record belongs to: the column that leads there, where a database task says so.
+    pub fn parent_field_of(&self, endpoint: &Endpoint, parent: Parent<'_>) -> Option<FieldName> {
+        let named = self.parent_field(parent)?;
+        let inferred = infer(endpoint, self.requirements, self.catalog).ok()?;
+        let table = self.held(&entity_name(endpoint, &inferred, self.catalog)?);
+        let (Some(table), Some(other)) = (table, self.held_by_word(parent.segment)) else { return Some(named) };
+        let leads = table.rules.foreign_keys.iter().filter(|key| {
+            key.table == other.name
+                && matches!((&key.columns[..], &key.target[..]), ([_], [target]) if target.as_str() == "id")
+        });
+        let mut columns: Vec<&str> = leads.map(|key| key.columns[0].as_str()).collect();
+        // Of several the one that the path's own words name.
+        if columns.len() > 1 {
+            columns.retain(|column| [named.as_str(), parent.key.as_str()].contains(column));
+        }
+        match columns[..] {
+            [only] => FieldName::parse(only).ok(),
+            _ => Some(named),
+        }
     }
 
     /// `post_id`: as the first path that names the thing calls it, unless all of them call it `id`.

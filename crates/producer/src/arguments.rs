@@ -37,6 +37,9 @@ pub enum Command {
     /// Set, list, export and remove the secrets of the workspace.
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Start and stop the database servers that tasks with `provision: local` have made.
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Explain a diagnostic code and how to mend what it means.
     Explain {
         /// The code, as `IP104`.
@@ -212,6 +215,25 @@ pub enum ExportFormat {
     Env,
     /// One object.
     Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Start one server of the workspace, or all of them; they go on when this command ends.
+    Start(Servers),
+    /// Stop one server of the workspace, or all of them; what they keep stays.
+    Stop(Servers),
+}
+
+#[derive(Debug, Args)]
+pub struct Servers {
+    /// The server, as `producer status` names it. [default: all]
+    pub server: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// A table, or JSON.
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
 }
 
 #[derive(Debug, Args)]

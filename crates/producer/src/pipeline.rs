@@ -1,7 +1,7 @@
 //! The program on one screen: texts become tasks, tasks become plans, plans are carried out, responses are answered.
 //! Each function ends with the exit status of its command.
 
-use crate::arguments::{Check, Format, Listing, Place, Run, Status};
+use crate::arguments::{Check, Format, Listing, Place, Run, Servers, Status};
 use crate::progress::{Outcome, Steps};
 use crate::show;
 use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order};
@@ -136,6 +136,18 @@ async fn serve_workspace(workspace: &Workspace, listen: &str) -> Ended {
     let end = asked_to_end()?;
     show::listening(&serving);
     serving.run(end).await?;
+    Ok(COMPLETED)
+}
+
+pub fn start_servers(asked: &Servers) -> Ended {
+    let servers = orchestrator::start_servers(&Workspace::new(&asked.place.workspace), asked.server.as_deref())?;
+    show::servers(&servers, asked.format)?;
+    Ok(COMPLETED)
+}
+
+pub fn stop_servers(asked: &Servers) -> Ended {
+    let servers = orchestrator::stop_servers(&Workspace::new(&asked.place.workspace), asked.server.as_deref())?;
+    show::servers(&servers, asked.format)?;
     Ok(COMPLETED)
 }
 

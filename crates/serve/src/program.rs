@@ -45,6 +45,7 @@ pub(crate) enum Operation {
     Answer { answer: Box<AnswerParts>, writes: Writes },
     Rows { slot: usize, columns: Columns, format: RowsFormat, writes: Writes },
     Problem { problem: Problem, writes: Writes },
+    UnknownReference { field: FieldName, writes: Writes },
 }
 
 /// What an answer is made of.
@@ -77,7 +78,9 @@ pub(crate) enum Expression {
     Given(usize, usize),
     Path(Arc<str>),
     Now,
+    Today,
     After(u32),
+    Else(Box<Expression>, Box<Expression>),
     Address,
     RequestId,
     Record(Vec<(Arc<str>, Expression)>),
@@ -211,6 +214,9 @@ impl Compiler<'_> {
             }
             Item::Exit(Response::Problem(problem), writes) => {
                 Ok(Operation::Problem { problem: *problem, writes: *writes })
+            }
+            Item::Exit(Response::UnknownReference(field), writes) => {
+                Ok(Operation::UnknownReference { field: field.clone(), writes: *writes })
             }
             Item::Exit(Response::Redirect(_) | Response::Done, _) => Err(self.unsupported("this kind of answer")),
         }
@@ -351,7 +357,9 @@ impl Compiler<'_> {
             }
             Value::Now => Expression::Now,
             Value::Request(RequestValue::Path(name)) => Expression::Path(Arc::from(name.as_str())),
+            Value::Today => Expression::Today,
             Value::After(seconds) => Expression::After(*seconds),
+            Value::Else(first, second) => Expression::Else(Box::new(self.value(first)?), Box::new(self.value(second)?)),
             Value::Request(RequestValue::Address) => Expression::Address,
             Value::Request(RequestValue::Id) => Expression::RequestId,
             Value::Request(RequestValue::Query(_) | RequestValue::Cookie(_) | RequestValue::RawBody) => {

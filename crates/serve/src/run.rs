@@ -14,6 +14,7 @@ use crate::page::{self, Page};
 use crate::program::{Bound, Expression, List, Operation, Program, Question};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use crate::request::header;
+use crate::validation::Wrong;
 use bytes::Bytes;
 use dialect::AnswerStatements;
 use http::{HeaderMap, Method, Uri};
@@ -230,7 +231,10 @@ where
                         data(operation, frame, &mut Executor::Store(self.surroundings.store)).await?;
                     }
                     Operation::Recall { .. } => unreachable!("a checked procedure recalls in transactions only"),
-                    Operation::Answer { .. } | Operation::Rows { .. } | Operation::Problem { .. } => {
+                    Operation::Answer { .. }
+                    | Operation::Rows { .. }
+                    | Operation::Problem { .. }
+                    | Operation::UnknownReference { .. } => {
                         return Ok(frame.exit(operation));
                     }
                 }
@@ -335,7 +339,10 @@ fn data_block<'b>(
                         return Ok(flow);
                     }
                 }
-                Operation::Answer { .. } | Operation::Rows { .. } | Operation::Problem { .. } => {
+                Operation::Answer { .. }
+                | Operation::Rows { .. }
+                | Operation::Problem { .. }
+                | Operation::UnknownReference { .. } => {
                     return Ok(frame.exit(operation));
                 }
                 Operation::Uuid { .. }
@@ -438,7 +445,8 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::Match { .. }
         | Operation::Answer { .. }
         | Operation::Rows { .. }
-        | Operation::Problem { .. } => unreachable!("blocks handle these themselves"),
+        | Operation::Problem { .. }
+        | Operation::UnknownReference { .. } => unreachable!("blocks handle these themselves"),
     }
     Ok(())
 }
@@ -510,6 +518,10 @@ impl Frame {
             Operation::Problem { problem, writes } => {
                 Flow::Exit(Refusal::from(*problem).into_answer(&self.facts.request_id), *writes)
             }
+            Operation::UnknownReference { field, writes } => {
+                let refusal = Refusal::validation_failed(vec![Wrong::unknown_reference(field.as_str())]);
+                Flow::Exit(refusal.into_answer(&self.facts.request_id), *writes)
+            }
             _ => unreachable!("called for exits only"),
         }
     }
@@ -565,6 +577,11 @@ impl Frame {
                 known.map_or(Datum::Null, |(_, value)| Datum::Text(value.clone()))
             }
             Expression::Now => Datum::Text(timestamp(self.facts.arrived)),
+            Expression::Today => Datum::Text(self.facts.arrived.strftime("%Y-%m-%d").to_string()),
+            Expression::Else(first, second) => match self.value(first) {
+                Datum::Null => self.value(second),
+                value => value,
+            },
             Expression::After(seconds) => {
                 let later = self.facts.arrived.saturating_add(SignedDuration::from_secs(i64::from(*seconds)));
                 Datum::Text(timestamp(later.unwrap_or(Timestamp::MAX)))

@@ -25,6 +25,14 @@ pub(crate) struct Wrong {
     pub detail: String,
 }
 
+impl Wrong {
+    /// The field of the body names no record.
+    pub fn unknown_reference(field: &str) -> Self {
+        let place = Spot::Body(format!("/{field}"));
+        Self { place, code: "unknown_reference", detail: "must name a record that is there".to_owned() }
+    }
+}
+
 /// Where in a request something is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Spot {

@@ -13,7 +13,7 @@ use crate::source::{Span, Spanned};
 use crate::validation::{self, FieldRule};
 use crate::word::{Word, words};
 use serde_json::Value as Json;
-use vocab::{BehaviorName, EntityName, EventName, Place};
+use vocab::{BehaviorName, EntityName, EventName, FieldName, Place};
 
 /// The most endpoints of one task.
 pub const MAX_ENDPOINTS: usize = 2_000;
@@ -41,6 +41,10 @@ pub struct Endpoint {
     pub rate_limiting: Option<Spanned<RateLimit>>,
     /// Events it emits besides those of its behavior.
     pub emits: Vec<Spanned<EventName>>,
+    /// By what its list may be filtered, where the task says so; by everything that can be compared else.
+    pub filters: Option<Vec<Spanned<FieldName>>>,
+    /// By what its list may be sorted, where the task says so.
+    pub sorts: Option<Vec<Spanned<FieldName>>>,
     /// Who may call it.
     pub access: Option<Spanned<Access>>,
     /// How long its answers may be kept.
@@ -110,6 +114,8 @@ const FIELDS: &[Field] = &[
     optional("access", "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`.", access::access_schema),
     optional("rate_limiting", "Its own limit, instead of that of the whole API.", rate_limit::schema),
     optional("cache", "How long its answers may be kept: `no_store`, `60_seconds`.", access::cache_schema),
+    optional("filters", "By what its list may be filtered; each gets an index.", schema::list_of_identifiers),
+    optional("sorts", "By what its list may be sorted; each gets an index.", schema::list_of_identifiers),
     optional("emits", "Events it emits besides those of its behavior.", schema::list_of_identifiers),
 ];
 
@@ -138,6 +144,11 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
     let emits = block.node("emits").map_or_else(Vec::new, |node| {
         lowering.distinct("emits", node, |lowering, label, item| lowering.name(label, item, EventName::parse))
     });
+    let mut names = |field: &'static str| {
+        let node = block.node(field)?;
+        Some(lowering.distinct(field, node, |lowering, label, item| lowering.name(label, item, FieldName::parse)))
+    };
+    let (filters, sorts) = (names("filters"), names("sorts"));
     let access = block.node("access").and_then(|node| access::lower_access(lowering, node));
     let cache = block.node("cache").and_then(|node| access::lower_cache(lowering, node));
     let (path, authentication) = (path?, authentication?);
@@ -152,6 +163,8 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
         entity,
         rate_limiting,
         emits,
+        filters,
+        sorts,
         access,
         cache,
         place: path.place,

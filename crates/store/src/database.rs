@@ -51,6 +51,40 @@ impl Database {
         }
     }
 
+    /// Waits, within a bound, for a server that is starting or about to be started. `waiting` hears what for.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it lets nobody in after that, or for a reason that does not pass by waiting.
+    pub fn wait(&self, waiting: &dyn Fn(&str)) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::PostgreSql(server) => server.wait(waiting),
+        }
+    }
+
+    /// Makes the database where its server has none of that name; a file is made when it is migrated. Says what the new one is
+    /// like.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is none and none may be made.
+    pub fn create(&self) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::PostgreSql(server) => server.create(),
+        }
+    }
+
+    /// The most connections that one may have at a time; `None` where nobody counts them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not let us in.
+    pub fn most_connections(&self) -> Result<Option<u32>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::PostgreSql(server) => server.most_connections().map(Some),
+        }
+    }
+
     /// What is there now; nothing is made or changed. `scope` is the task's id in the ledger.
     ///
     /// # Errors

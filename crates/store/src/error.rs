@@ -6,6 +6,9 @@ pub enum StoreError {
     /// A unique value is taken: another value may do.
     #[error("a row with the same unique value exists")]
     Conflict,
+    /// A key to another row leads nowhere, or a row goes that others lead to.
+    #[error("rows lead to each other, and one of them would be gone")]
+    Reference,
     /// It does not let us in.
     #[error("{1}")]
     NotConnected(Trouble, String),
@@ -104,7 +107,7 @@ impl StoreError {
         match self {
             Self::Unavailable(_) => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
-            Self::Conflict | Self::MigrationChanged { .. } | Self::Refused(_) => false,
+            Self::Conflict | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => false,
         }
     }
 }

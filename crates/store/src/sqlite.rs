@@ -441,6 +441,7 @@ impl StoreError {
     fn repeated(&self) -> Self {
         match self {
             Self::Conflict => Self::Conflict,
+            Self::Reference => Self::Reference,
             Self::Unavailable(why) => Self::Unavailable(why.clone()),
             Self::NotConnected(trouble, why) => Self::NotConnected(*trouble, why.clone()),
             Self::MigrationChanged { name } => Self::MigrationChanged { name: name.clone() },
@@ -451,6 +452,13 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        // A trigger of its own carries `RESTRICT` out; none of ours raises anything.
+        let is_reference = |code: i32| {
+            matches!(code, rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY | rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER)
+        };
+        if error.sqlite_error().is_some_and(|error| is_reference(error.extended_code)) {
+            return Self::Reference;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation)
                 if matches!(

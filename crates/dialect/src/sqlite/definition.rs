@@ -26,7 +26,7 @@ pub fn create_tables(tables: &[Table]) -> Vec<Statement> {
 /// `IF NOT EXISTS`, because several tasks of a workspace may share a table; the planner has compared it by then.
 pub fn create_table(table: &Table) -> Statement {
     let mut lines: Vec<String> =
-        table.columns.iter().map(|column| format!("  {}", column_definition(column))).collect();
+        table.columns.iter().map(|column| format!("  {}", column_definition(table, column))).collect();
     lines.push(format!("  PRIMARY KEY ({})", column_list(&table.primary_key)));
     lines.extend(table.unique.iter().map(|unique| format!("  UNIQUE ({})", column_list(unique))));
     lines.extend(table.rules.foreign_keys.iter().map(|key| format!("  {}", foreign_key(key))));
@@ -93,7 +93,7 @@ fn trigger_body(table: &Table) -> String {
 /// SQLite has no `ADD COLUMN IF NOT EXISTS`, so whoever runs the statement looks first.
 pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     let name = quote(table.name.as_str());
-    let mut definition = column_definition(column);
+    let mut definition = column_definition(table, column);
     for key in table.rules.foreign_keys.iter().filter(|key| key.columns[..] == [column.name.clone()]) {
         definition.push_str(&format!(" CONSTRAINT {} {}", quote(key.name.as_str()), references(key)));
     }
@@ -111,8 +111,17 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     }]
 }
 
-fn column_definition(column: &Column) -> String {
-    let mut text = format!("{} {}", quote(column.name.as_str()), sql_type(&column.field_type));
+/// `INTEGER` that is the whole key would number its rows by itself, whoever forgets the value; `INT` does not,
+/// <https://sqlite.org/lang_createtable.html#rowid>.
+fn column_type(table: &Table, column: &Column) -> &'static str {
+    match sql_type(&column.field_type) {
+        "INTEGER" if table.primary_key[..] == [column.name.clone()] => "INT",
+        other => other,
+    }
+}
+
+fn column_definition(table: &Table, column: &Column) -> String {
+    let mut text = format!("{} {}", quote(column.name.as_str()), column_type(table, column));
     match column.nullability {
         Nullability::NotNull => text.push_str(" NOT NULL"),
         Nullability::Nullable => {}
@@ -215,7 +224,7 @@ pub fn described(table: &Table) -> ObservedTable {
             .iter()
             .map(|column| ObservedColumn {
                 name: column.name.to_string(),
-                sql_type: sql_type(&column.field_type).to_owned(),
+                sql_type: column_type(table, column).to_owned(),
                 nullability: column.nullability,
                 collation: collation(&column.field_type).to_owned(),
                 default: default(column),

@@ -58,6 +58,11 @@ const problems = {
     title: 'Conflict',
     detail: () => 'a record with the same unique value exists',
   },
+  in_use: {
+    status: 409,
+    title: 'In use',
+    detail: () => 'other records lead to this one: change or remove them first',
+  },
   request_in_progress: {
     status: 409,
     title: 'Request in progress',

@@ -164,6 +164,12 @@ export function cursorValue(value, { kind, scale }) {
   return !comparable[kind] || comparable[kind](plain) ? plain : undefined;
 }
 
+/** The error of a field whose value names no record. */
+export function unknownReference(name) {
+  const error = { pointer: pointerTo(name), code: 'unknown_reference', detail: 'must name a record that is there' };
+  return new Problem('validation_failed', { errors: [error] });
+}
+
 function checkFields(document, shape, isAsked) {
   if (!(document instanceof Map)) {
     throw new Problem('validation_failed', { errors: [{ pointer: '', code: 'type', detail: 'must be an object' }] });

@@ -7,7 +7,7 @@ use minijinja::{Value, context};
 use plan::database::permission::{Access, Login, Role};
 use plan::database::{CheckRule, Column, Nullability, OnDelete, Sensitivity, Table, Times, Uniqueness};
 use plan::{DatabasePlan, DatabaseTaskPlan, EventDeclaration, Plan};
-use vocab::ColumnName;
+use vocab::{ColumnName, FieldType};
 
 pub fn view(plan: &Plan) -> Value {
     let events: Vec<Value> = plan.api.events.iter().map(event_view).collect();
@@ -96,8 +96,16 @@ fn rules_view(table: &Table) -> Vec<String> {
                 let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
                 rules.push(format!("`{column}` is one of {}", words.join(", ")));
             }
-            // The type says so.
-            CheckRule::Length { .. } => {}
+            CheckRule::Length { at_most } => {
+                let known = table.columns.iter().find(|known| known.name == *column);
+                let said_by_type = known.is_some_and(|known| match &known.field_type {
+                    FieldType::Code { .. } => true,
+                    other => other.max_length() == Some(*at_most),
+                });
+                if !said_by_type {
+                    rules.push(format!("`{column}` has at most {at_most} characters"));
+                }
+            }
         }
     }
     for index in &table.rules.indexes {

@@ -54,6 +54,7 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::MethodNotAllowed => "The path is right and the method is not; `Allow` names the right ones.",
         Problem::RequestTimeout => "The body took longer than 10 seconds. Send it again.",
         Problem::Conflict => "Another record has a value that must be unique. Choose another value.",
+        Problem::InUse => "Other records lead to this one and keep it from going. Change or remove them first.",
         Problem::RequestInProgress => {
             "The request with this `Idempotency-Key` is still being answered. Send it again after `Retry-After`."
         }
@@ -100,6 +101,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::IdempotencyKeyReused
         | Problem::NotFound
         | Problem::Conflict
+        | Problem::InUse
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::ValidationFailed

@@ -20,6 +20,8 @@ pub struct Driver {
     pub server: Option<DatabaseServer>,
     /// The template of `databases/connection-config.js` where there is no API beside it.
     pub stand_alone: &'static str,
+    /// The template of what describes a server in a container; none where there is no server.
+    pub container: Option<&'static str>,
     /// The package of the driver, and what tells its version.
     pub package: (&'static str, fn() -> String),
 }
@@ -65,6 +67,7 @@ pub fn driver(engine: Engine) -> Driver {
             scratch: "sqlite-scratch-database.js",
             server: None,
             stand_alone: "sqlite-connection.js",
+            container: None,
             package: ("@photostructure/sqlite", || version(SQLITE, "@photostructure/sqlite")),
         },
         Engine::PostgreSql => Driver {
@@ -80,6 +83,7 @@ pub fn driver(engine: Engine) -> Driver {
                 service_url: "postgresql://app:${DATABASE_PASSWORD}@db:5432/app",
             }),
             stand_alone: "postgresql-connection.js",
+            container: Some("postgresql.compose.yaml"),
             package: ("pg", || version(POSTGRESQL, "pg")),
         },
     }

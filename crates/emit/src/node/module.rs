@@ -29,6 +29,7 @@ pub enum Import {
     Undo,
     Etag,
     IsCurrent,
+    UnknownReference,
     UuidOrNull,
     Uuidv7,
     ReadPage,
@@ -45,11 +46,12 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Authorize,
         Self::Undo,
         Self::Etag,
         Self::IsCurrent,
+        Self::UnknownReference,
         Self::UuidOrNull,
         Self::Uuidv7,
         Self::ReadPage,
@@ -71,6 +73,7 @@ impl Import {
             Self::Undo => "undo",
             Self::Etag => "etag",
             Self::IsCurrent => "isCurrent",
+            Self::UnknownReference => "unknownReference",
             Self::UuidOrNull => "uuidOrNull",
             Self::Uuidv7 => "uuidv7",
             Self::ReadPage => "readPage",
@@ -98,7 +101,7 @@ impl Import {
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
-            Self::Validate | Self::ValidateChanges | Self::ValidateParameters => "validation",
+            Self::UnknownReference | Self::Validate | Self::ValidateChanges | Self::ValidateParameters => "validation",
         }
     }
 }

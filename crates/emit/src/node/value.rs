@@ -49,7 +49,11 @@ impl Writer<'_, '_> {
             }
             Value::Given(slot, _) => return self.malformed(format!("slot `{slot}` holds no changes")),
             Value::Now => Expression::text("request.receivedAt"),
+            Value::Today => Expression::text("request.receivedAt.slice(0, 10)"),
             Value::After(seconds) => Expression::text(format!("request.after({seconds})")),
+            Value::Else(first, second) => {
+                Expression::text(format!("({} ?? {})", self.value(first)?.flat(), self.value(second)?.flat()))
+            }
             Value::Request(RequestValue::Address) => Expression::text("request.address"),
             Value::Request(RequestValue::Id) => Expression::text("request.id"),
             Value::Request(RequestValue::Path(name)) => {

@@ -99,7 +99,7 @@ pub fn problem_schema() -> Value {
                             "type": "string",
                             "enum": [
                                 "required", "type", "too_long", "too_short", "format", "invalid_character", "unknown_field",
-                                "range", "unknown_parameter", "repeated",
+                                "range", "unknown_parameter", "repeated", "unknown_reference",
                             ],
                         },
                         "detail": text("What the field must be."),
@@ -160,6 +160,7 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::NotFound
         | Problem::RequestTimeout
         | Problem::Conflict
+        | Problem::InUse
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::InternalError

@@ -1,12 +1,13 @@
 //! Every problem that a procedure can end with, read off its steps. It never asks what a behaviour is called.
 
 use super::table_of;
+use plan::database::OnDelete;
 use plan::procedure::{Generated, Input, Item, Response, Step};
 use plan::query::{Assigned, OnConflict, Write};
 use plan::value::Value;
 use plan::{Plan, Problem};
 use std::collections::BTreeSet;
-use vocab::ColumnName;
+use vocab::{ColumnName, TableName};
 
 /// Every problem the procedure can end with, and that of bytes which are no request.
 pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
@@ -19,6 +20,9 @@ pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
             }
             Item::Exit(Response::Problem(problem), _) => {
                 found.insert(*problem);
+            }
+            Item::Exit(Response::UnknownReference(_), _) => {
+                found.insert(Problem::ValidationFailed);
             }
             Item::Match(..) | Item::Exit(..) => {}
         }
@@ -50,7 +54,8 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         Step::Read { .. } | Step::Ping => vec![Problem::Unavailable],
         Step::Write(write) => {
             let conflict = may_conflict(plan, items, write).then_some(Problem::Conflict);
-            std::iter::once(Problem::Unavailable).chain(conflict).collect()
+            let in_use = may_be_in_use(plan, write).then_some(Problem::InUse);
+            std::iter::once(Problem::Unavailable).chain(conflict).chain(in_use).collect()
         }
         Step::Generate(_)
         | Step::Check(_)
@@ -65,6 +70,33 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         | Step::IssueToken { .. }
         | Step::Presign { .. } => Vec::new(),
     }
+}
+
+/// Whether rows of other tables may keep the row from going, or a row that it leads to may go meanwhile.
+fn may_be_in_use(plan: &Plan, write: &Write) -> bool {
+    match write {
+        Write::Delete { table, .. } => may_be_kept(plan, table, &mut BTreeSet::new()),
+        Write::Insert { table, .. } | Write::Update { table, .. } => {
+            table_of(plan, table).is_some_and(|table| !table.rules.foreign_keys.is_empty())
+        }
+    }
+}
+
+/// Whether a row of the table, or one that goes with it, may be kept from going.
+fn may_be_kept<'a>(plan: &'a Plan, table: &'a TableName, seen: &mut BTreeSet<&'a TableName>) -> bool {
+    let tables = plan.base.iter().flat_map(|base| &base.database.tables).chain(&plan.database.tables);
+    let is_new = seen.insert(table);
+    is_new
+        && tables.flat_map(|other| other.rules.foreign_keys.iter().map(move |key| (&other.name, key))).any(
+            |(other, key)| {
+                key.table == *table
+                    && match key.on_delete {
+                        OnDelete::Restrict => true,
+                        OnDelete::Cascade => may_be_kept(plan, other, seen),
+                        OnDelete::SetNull => false,
+                    }
+            },
+        )
 }
 
 /// Whether a unique value that the write brings may be taken, with nothing said about what happens then.

@@ -75,9 +75,16 @@ impl Outline<'_> {
                 Value::Field(_, name) => {
                     self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(&field.field_type))
                 }
+                Value::Else(first, _) => match &**first {
+                    Value::Field(_, name) => {
+                        self.example.get(name.as_str()).cloned().unwrap_or_else(|| sample(&field.field_type))
+                    }
+                    _ => sample(&field.field_type),
+                },
                 Value::Slot(_)
                 | Value::Given(..)
                 | Value::Now
+                | Value::Today
                 | Value::After(_)
                 | Value::Request(_)
                 | Value::Record(_) => sample(&field.field_type),

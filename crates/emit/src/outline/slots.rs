@@ -64,6 +64,7 @@ impl Slots {
     pub fn nullability(&self, value: &Value) -> Nullability {
         match value {
             Value::Literal(Datum::Null) => Nullability::Nullable,
+            Value::Else(_, second) => self.nullability(second),
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
             Value::Literal(
                 Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) | Datum::Json(_),
@@ -71,6 +72,7 @@ impl Slots {
             | Value::Slot(_)
             | Value::Given(..)
             | Value::Now
+            | Value::Today
             | Value::After(_)
             | Value::Request(_)
             | Value::Record(_) => Nullability::NotNull,
@@ -84,11 +86,13 @@ impl Slots {
             Value::Field(slot, name) => {
                 self.field(slot, name).and_then(|field| field.field_type.as_ref()) != Some(&FieldType::Uuid)
             }
+            Value::Else(first, second) => self.may_be_no_uuid(first) || self.may_be_no_uuid(second),
             Value::Request(RequestValue::Address | RequestValue::Id | RequestValue::RawBody)
             | Value::Literal(_)
             | Value::Slot(_)
             | Value::Given(..)
             | Value::Now
+            | Value::Today
             | Value::After(_)
             | Value::Record(_) => false,
         }

@@ -31,7 +31,8 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
             Item::Match(slot, _) | Item::Exit(Response::Rows { slot, .. }, _) => {
                 found.insert(slot.clone());
             }
-            Item::Transaction(_) | Item::Exit(Response::Problem(_) | Response::Done, _) => {}
+            Item::Transaction(_)
+            | Item::Exit(Response::Problem(_) | Response::UnknownReference(_) | Response::Done, _) => {}
         }
         values.into_iter().for_each(|value| slots_of_value(value, &mut found));
     }
@@ -51,7 +52,11 @@ fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
             found.insert(slot.clone());
         }
         Value::Record(fields) => fields.iter().for_each(|(_, value)| slots_of_value(value, found)),
-        Value::Literal(_) | Value::Now | Value::After(_) | Value::Request(_) => {}
+        Value::Else(first, second) => {
+            slots_of_value(first, found);
+            slots_of_value(second, found);
+        }
+        Value::Literal(_) | Value::Now | Value::Today | Value::After(_) | Value::Request(_) => {}
     }
 }
 

@@ -89,6 +89,34 @@ pub enum CheckRule {
     },
 }
 
+impl CheckRule {
+    /// Whether a value keeps the rule.
+    #[must_use]
+    pub fn passes(&self, value: &Datum) -> bool {
+        match (self, value) {
+            (Self::Range { minimum, maximum }, value) => {
+                let number = units(value);
+                minimum.as_ref().is_none_or(|least| number >= units(least))
+                    && maximum.as_ref().is_none_or(|most| number <= units(most))
+            }
+            (Self::OneOf(words), Datum::Text(text)) => words.contains(text),
+            (Self::Length { at_most }, Datum::Text(text)) => {
+                u32::try_from(text.chars().count()).is_ok_and(|length| length <= *at_most)
+            }
+            (Self::OneOf(_) | Self::Length { .. }, _) => true,
+        }
+    }
+}
+
+/// A number in units of its last digit: numbers of one column have one scale.
+fn units(value: &Datum) -> Option<i64> {
+    match value {
+        Datum::Integer(number) => Some(*number),
+        Datum::Decimal(number) => Some(number.units()),
+        Datum::Null | Datum::Boolean(_) | Datum::Text(_) | Datum::Json(_) => None,
+    }
+}
+
 /// An index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {

@@ -18,7 +18,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             column.nullability == Nullability::NotNull
                 && !matches!(column.field_type, FieldType::Text { .. } | FieldType::Json)
         })
-        .map(|column| column.name)
+        .map(|column| column.name.clone())
         .collect();
     let filters = visible()
         .filter(|column| column.name.as_str() != "id" && !given.is_parent(column.name.as_str()))

@@ -1,6 +1,7 @@
 //! Bodies that an endpoint accepts, made from its example: one that may be sent again and again, and one that is known by its
 //! mark.
 
+use crate::entity::held;
 use plan::Table;
 use plan::api::Endpoint;
 use plan::http_case::{UNIQUE, UNIQUE_LENGTH};
@@ -9,18 +10,43 @@ use plan::query::{OnConflict, Write};
 use plan::shape::{Shape, ShapeField};
 use serde_json::{Value as Json, json};
 use vocab::field_type::URL_MAX;
-use vocab::{FieldType, TableName};
+use vocab::{ColumnName, FieldType, TableName};
 
 /// The example, with another value in every request where the insert cannot take the same one twice.
 pub fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
     let mut body = endpoint.example.clone();
-    for field in unique_fields(endpoint, tables) {
+    for field in unique_fields(endpoint, tables).into_iter().filter(|field| !leads(endpoint, tables, field)) {
         let Some(Json::String(text)) = body.get_mut(field.name.as_str()) else { continue };
         if let Some(other) = with_unique(field, text) {
             *text = other;
         }
     }
     body
+}
+
+/// Whether the body may be sent again and again: every set of values that must be unique has one that is another each time.
+pub fn can_repeat(endpoint: &Endpoint, tables: &[Table]) -> bool {
+    let (Some(table), Some(shape)) = (table(endpoint, tables), shape_of(endpoint)) else { return true };
+    let varies = |column: &ColumnName| {
+        let field = shape.fields.iter().find(|field| field.name.as_str() == column.as_str());
+        let text = |field: &&ShapeField| endpoint.example.get(field.name.as_str())?.as_str().map(ToOwned::to_owned);
+        field
+            .filter(|field| !leads(endpoint, tables, field))
+            .is_some_and(|field| text(&field).and_then(|text| with_unique(field, &text)).is_some())
+    };
+    held::unique(table).all(|unique| unique.iter().any(varies))
+}
+
+/// Whether the field names a row of another table, which must be there.
+fn leads(endpoint: &Endpoint, tables: &[Table], field: &ShapeField) -> bool {
+    let keys = table(endpoint, tables).into_iter().flat_map(|table| &table.rules.foreign_keys);
+    keys.flat_map(|key| &key.columns).any(|column| column.as_str() == field.name.as_str())
+}
+
+/// The table that the endpoint writes its body to.
+fn table<'t>(endpoint: &Endpoint, tables: &'t [Table]) -> Option<&'t Table> {
+    let name = strictly_unique(&endpoint.procedure.body)?;
+    tables.iter().find(|known| known.name == *name)
 }
 
 /// The text with what makes it unique, where its type has room for that.
@@ -81,8 +107,7 @@ fn unique_fields<'a>(endpoint: &'a Endpoint, tables: &[Table]) -> Vec<&'a ShapeF
     let (Some(table), Some(shape)) = (strictly_unique(&endpoint.procedure.body), shape_of(endpoint)) else {
         return Vec::new();
     };
-    let unique: Vec<_> =
-        tables.iter().filter(|known| known.name == *table).flat_map(|table| table.unique.iter().flatten()).collect();
+    let unique: Vec<_> = tables.iter().filter(|known| known.name == *table).flat_map(held::unique).flatten().collect();
     let is_unique = |field: &&ShapeField| unique.iter().any(|column| column.as_str() == field.name.as_str());
     shape.fields.iter().filter(is_unique).collect()
 }

@@ -1,5 +1,6 @@
 //! The schema while it is designed: its tables with where they stand in the task, what was decided, what is wrong.
 
+use super::names;
 use crate::codes;
 use catalog::Entity;
 use plan::database::{Column, ForeignKey};
@@ -19,7 +20,7 @@ pub struct DraftTable {
     pub table: Table,
     /// What its rows are, where the catalogue knows.
     pub entity: Option<EntityName>,
-    /// Columns whose nullability the task states; it is not changed.
+    /// Columns that the task states; whether they may be null is not changed.
     pub stated: Vec<ColumnName>,
     /// Where it stands.
     pub place: Place,
@@ -45,9 +46,8 @@ impl Draft {
 
     /// Takes the table up, unless its name is taken.
     pub fn add(&mut self, table: Table, entity: Option<&Entity>, place: &Place) -> bool {
-        if catalog::OWN_TABLES.contains(&table.name.as_str()) {
-            let message = format!("`{}` is a table of the producer's own", table.name);
-            self.refuse(codes::NAME_TAKEN, message, place, "give it another name");
+        if let Some(why) = names::kept_table(table.name.as_str()) {
+            self.refuse(codes::NAME_TAKEN, format!("`{}` {why}", table.name), place, "give it another name");
             return false;
         }
         let entity = entity.map(|entity| entity.entity.clone());

@@ -17,7 +17,7 @@ pub fn design(draft: &mut Draft, relationship: &Relationship, catalog: &Catalog)
     let (from, to) = (entity(&relationship.from), entity(&relationship.to));
     let known = Known::of(catalog, from.as_ref(), to.as_ref());
     let stated = relationship.on_delete.map(rules::on_delete);
-    let ways = Ways { subject: subject(relationship), place: &relationship.place, stated, catalog };
+    let ways = Ways { subject: subject(relationship), place: &relationship.place, stated, catalog, implied: None };
     let (first, second) = (&relationship.from, &relationship.to);
     match (relationship.kind, known) {
         (None | Some(RelationshipKind::OneToMany), Known::Belongs(known)) => {
@@ -36,6 +36,41 @@ pub fn design(draft: &mut Draft, relationship: &Relationship, catalog: &Catalog)
         (Some(RelationshipKind::OneToOne), _) => ways.belong(draft, second, first, Count::One, None),
         (Some(RelationshipKind::ManyToMany), _) => ways.link(draft, first, second, None),
     }
+}
+
+/// Columns of the catalogue that are called after another table of the task lead there, also where no relationship says so: a
+/// `customer_id` beside a table of customers that could name nobody would be a mere text.
+pub fn implied(draft: &mut Draft, catalog: &Catalog) {
+    let of_catalog = draft.tables.iter().filter(|table| table.stated.is_empty() && table.entity.is_some());
+    let columns: Vec<(TableName, ColumnName, Place)> = of_catalog
+        .flat_map(|table| {
+            let leads = |name: &ColumnName| table.table.rules.foreign_keys.iter().any(|key| key.columns.contains(name));
+            let columns = table.table.columns.iter().filter(|column| column.field_type == FieldType::Uuid);
+            let open = columns.map(|column| column.name.clone()).filter(move |name| !leads(name));
+            open.map(|name| (table.table.name.clone(), name, table.place.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    for (many, column, place) in columns {
+        let Some(word) = column.as_str().strip_suffix("_id") else { continue };
+        let reason = format!("`{column}` is called after it, and the task has both tables");
+        let ways =
+            Ways { subject: format!("`{many}.{column}`"), place: &place, stated: None, catalog, implied: Some(reason) };
+        let is_named = |table: &&super::draft::DraftTable| ways.thing(draft, &table.table.name) == word;
+        let one = match word {
+            "parent" => Some(many.clone()),
+            // A `follower_id` among followers names somebody, and no row beside it.
+            _ => draft.tables.iter().find(is_named).map(|table| table.table.name.clone()).filter(|one| *one != many),
+        };
+        let Some(one) = one.filter(|one| draft.find(one).is_some_and(|table| is_by_id(&table.table))) else { continue };
+        let known = ways.known(draft, &one, &many, &column);
+        let count = known.as_ref().map_or(Count::Many, |known| known.count);
+        ways.belong(draft, &many, &one, count, known.as_ref());
+    }
+}
+
+fn is_by_id(table: &Table) -> bool {
+    matches!(&table.primary_key[..], [only] if only.as_str() == "id")
+        && table.columns.iter().any(|column| column.name.as_str() == "id" && column.field_type == FieldType::Uuid)
 }
 
 fn subject(relationship: &Relationship) -> String {
@@ -86,9 +121,29 @@ struct Ways<'a> {
     /// What the task says becomes of a row whose other row goes.
     stated: Option<OnDelete>,
     catalog: &'a Catalog,
+    /// Why there is one, where the task does not name it.
+    implied: Option<String>,
 }
 
 impl Ways<'_> {
+    /// What the catalogue says of the rows of one table that name those of another by the column, perhaps as links.
+    fn known(&self, draft: &Draft, one: &TableName, many: &TableName, column: &ColumnName) -> Option<Belonging> {
+        let entity = |name: &TableName| draft.find(name).and_then(|table| table.entity.clone());
+        let (one, many) = (entity(one)?, entity(many)?);
+        let relations = self.catalog.relations();
+        let is_it = |known: &&Belonging| {
+            known.one == one && known.many == many && known.column.as_ref().is_none_or(|known| known == column)
+        };
+        if let Some(known) = relations.belongs.iter().find(is_it) {
+            return Some(known.clone());
+        }
+        let link =
+            relations.links.iter().find(|link| link.through == many && (link.whole == one || link.part == one))?;
+        let on_delete = if link.whole == one { link.whole_deleted } else { link.part_deleted };
+        let (column, because) = (Some(column.clone()), link.because.clone());
+        Some(Belonging { one, many, column, ownership: Ownership::Required, count: Count::Many, on_delete, because })
+    }
+
     /// Each row of `many` names one of `one`.
     fn belong(&self, draft: &mut Draft, many: &TableName, one: &TableName, count: Count, known: Option<&Belonging>) {
         let itself = many == one;
@@ -108,9 +163,12 @@ impl Ways<'_> {
         let may_be_absent = itself
             || on_delete == OnDelete::SetNull
             || known.is_some_and(|known| known.ownership == Ownership::Optional);
-        let nullability = if may_be_absent { Nullability::Nullable } else { Nullability::NotNull };
+        // A column that is there keeps what its entity says, unless the catalogue says more of the two.
+        let is_there = known.is_none() && draft.find(many).is_some_and(|table| table.column(&name).is_some());
+        let nullability = if may_be_absent || is_there { Nullability::Nullable } else { Nullability::NotNull };
         let reason = match (known, itself) {
             (Some(known), _) => format!("the catalogue: {}", known.because),
+            (None, _) if self.implied.is_some() => self.implied.clone().unwrap_or_default(),
             (None, true) => "the first of them belongs to none".to_owned(),
             (None, false) => {
                 format!(
@@ -249,7 +307,17 @@ impl Ways<'_> {
                 );
                 return None;
             }
-            Some(_) => {}
+            Some(column) => {
+                // What the task itself leaves optional stays so.
+                let from = draft.find_mut(from)?;
+                let is_said = from.stated.contains(name);
+                if let Some(found) = from.column_mut(&column.name).filter(|_| !is_said) {
+                    found.nullability = match (found.nullability, nullability) {
+                        (Nullability::Nullable, Nullability::NotNull) => Nullability::NotNull,
+                        (known, _) => known,
+                    };
+                }
+            }
             None => {
                 let sensitivity = Sensitivity::Plain;
                 let column =
@@ -275,10 +343,11 @@ fn key_column(thing: &str) -> ColumnName {
     column_name(&dialect::name::joined(&[thing], "id"))
 }
 
-/// `student` and `courses` -> `student_courses`
+/// `student` and `courses` -> `student_courses`; shortened, with `links` at its end, where that is no name.
 fn link_name(whole: &str, part: &TableName) -> TableName {
-    let name = dialect::name::joined(&[whole], part.as_str());
-    TableName::parse(&name).unwrap_or_else(|_| part.clone())
+    TableName::parse(&format!("{whole}_{part}")).unwrap_or_else(|_| {
+        TableName::parse(&dialect::name::joined(&[whole, part.as_str()], "links")).expect("made of names")
+    })
 }
 
 /// A table of nothing but links; their pair is its key.

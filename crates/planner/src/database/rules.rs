@@ -1,11 +1,12 @@
 //! Checks, unique rules and indexes: what the task states, what the types of columns ask for, and an index behind every key.
 
 use super::draft::{Draft, DraftTable};
-use crate::codes::{CANNOT_HOLD, NAME_TAKEN, UNKNOWN_COLUMN};
-use plan::database::{Check, CheckRule, Column, Index, OnDelete, Table, Times, Uniqueness};
+use super::names;
+use crate::codes::{CANNOT_HOLD, UNKNOWN_COLUMN};
+use plan::database::{Check, CheckRule, Column, ColumnDefault, Index, Nullability, OnDelete, Table, Times, Uniqueness};
 use plan::{Decision, Phase};
 use spec::{Bound, ConstraintRule, DatabaseConfig, Spanned};
-use std::collections::BTreeSet;
+use std::iter;
 use vocab::{ColumnName, ConstraintName, Datum, Decimal, FieldType, IndexName, TableName};
 
 /// What the task states for the table.
@@ -13,11 +14,18 @@ pub fn stated(draft: &mut Draft, stated: &spec::Table) {
     let table = &stated.name.value;
     for index in &stated.indexes {
         let Some(columns) = known(draft, table, &index.columns) else { continue };
-        let ending = if index.unique { "key" } else { "idx" };
-        let name = index.name.as_ref().map_or_else(|| index_name(table, &columns, ending), |name| name.value.clone());
-        let uniqueness = if index.unique { Uniqueness::Unique } else { Uniqueness::Repeating };
         let why = "the task says so".to_owned();
-        push_index(draft, table, Index { name, columns, uniqueness, why });
+        match (&index.name, index.unique) {
+            (Some(name), true) => {
+                let (name, uniqueness) = (name.value.clone(), Uniqueness::Unique);
+                push_index(draft, table, Index { name, columns, uniqueness, why });
+            }
+            (None, true) => push_unique(draft, table, columns),
+            (name, false) => {
+                let name = name.as_ref().map_or_else(|| index_name(table, &columns, "idx"), |name| name.value.clone());
+                push_index(draft, table, Index { name, columns, uniqueness: Uniqueness::Repeating, why });
+            }
+        }
     }
     for constraint in &stated.constraints {
         let name = constraint.name.as_ref().map(|name| name.value.as_str());
@@ -30,13 +38,7 @@ pub fn stated(draft: &mut Draft, stated: &spec::Table) {
                         let (uniqueness, why) = (Uniqueness::Unique, "the task says so".to_owned());
                         push_index(draft, table, Index { name, columns, uniqueness, why });
                     }
-                    None => {
-                        if let Some(table) =
-                            draft.find_mut(table).filter(|table| !table.table.unique.contains(&columns))
-                        {
-                            table.table.unique.push(columns);
-                        }
-                    }
+                    None => push_unique(draft, table, columns),
                 }
             }
             ConstraintRule::Range { column, at_least, at_most } => {
@@ -83,9 +85,91 @@ pub fn complete(draft: &mut Draft) {
         let mut ordered = std::mem::take(&mut table.table.rules.checks);
         ordered.sort_by_key(|check| place(&check.column));
         table.table.rules.checks = ordered;
+        times_are_free(&mut table.table);
+        let key = table.table.primary_key.clone();
+        table.table.unique.retain(|columns| !same_columns(columns, &key));
         index_keys(&mut table.table);
     }
-    unique_names(draft);
+    contradictions(draft);
+    names::check(draft);
+}
+
+/// The database keeps only what no rule of the task binds: a new time would break a key or a check.
+fn times_are_free(table: &mut Table) {
+    let kept = |column: &ColumnName| matches!(column.as_str(), "updated_at" | "row_version");
+    let rules = &table.rules;
+    let is_bound = rules.checks.iter().any(|check| kept(&check.column))
+        || table.primary_key.iter().chain(table.unique.iter().flatten()).any(kept)
+        || rules.indexes.iter().any(|index| index.uniqueness == Uniqueness::Unique && index.columns.iter().any(kept))
+        || rules.foreign_keys.iter().any(|key| key.columns.iter().any(kept));
+    if is_bound {
+        table.rules.times = Times::KeptByWriter;
+    }
+}
+
+/// Checks of a column that together leave no value, or not the one that it has by default.
+fn contradictions(draft: &mut Draft) {
+    let mut found = Vec::new();
+    for DraftTable { table, place, .. } in &draft.tables {
+        for column in &table.columns {
+            let checks: Vec<&Check> = table.rules.checks.iter().filter(|check| check.column == column.name).collect();
+            let broken = |value: &Datum| checks.iter().find(|check| !check.rule.passes(value));
+            let name = format!("`{}.{}`", table.name, column.name);
+            if has_null_character(column, &checks) {
+                let message = format!("a text of {name} holds the character U+0000, which no server keeps");
+                found.push((message, place.clone(), "leave the character out"));
+            } else if !leave_a_value(&checks) {
+                found.push((
+                    format!("no value of {name} can keep all of its checks"),
+                    place.clone(),
+                    "loosen one of them",
+                ));
+            } else if let Some(ColumnDefault::Value(value)) = &column.default
+                && let Some(check) = broken(value)
+            {
+                let message = format!("the default of {name} breaks the check `{}`", check.name);
+                found.push((message, place.clone(), "give it another default, or loosen the check"));
+            }
+        }
+    }
+    for DraftTable { table, place, .. } in &draft.tables {
+        let emptied = table.rules.foreign_keys.iter().filter(|key| key.on_delete == OnDelete::SetNull);
+        for key in emptied {
+            let column = table.columns.iter().find(|column| key.columns.contains(&column.name));
+            if let Some(column) = column.filter(|column| column.nullability == Nullability::NotNull) {
+                let message = format!(
+                    "`{}.{}` must have a value and cannot be emptied when its row of `{}` goes",
+                    table.name, column.name, key.table
+                );
+                found.push((message, place.clone(), "write `on_delete: restrict`, or let the column be absent"));
+            }
+        }
+    }
+    for (message, place, help) in found {
+        draft.refuse(CANNOT_HOLD, message, &place, help);
+    }
+}
+
+fn has_null_character(column: &Column, checks: &[&Check]) -> bool {
+    let is_in = |text: &String| text.contains('\0');
+    let default = match &column.default {
+        Some(ColumnDefault::Value(Datum::Text(text))) => is_in(text),
+        Some(ColumnDefault::Value(Datum::Json(value))) => value.to_string().contains("\\u0000"),
+        _ => false,
+    };
+    default || checks.iter().any(|check| matches!(&check.rule, CheckRule::OneOf(words) if words.iter().any(is_in)))
+}
+
+/// Some value of a list keeps the other checks; so does an edge of a range where several ranges meet.
+fn leave_a_value(checks: &[&Check]) -> bool {
+    let mut edges = checks.iter().filter_map(|check| match &check.rule {
+        CheckRule::OneOf(words) => Some(words.iter().map(|word| Datum::Text(word.clone())).collect()),
+        CheckRule::Range { minimum, maximum } => Some(minimum.iter().chain(maximum).cloned().collect::<Vec<_>>()),
+        CheckRule::Length { .. } => None,
+    });
+    let keeps_all = |value: &Datum| checks.iter().all(|check| check.rule.passes(value));
+    let mut edges = edges.by_ref().flatten().peekable();
+    edges.peek().is_none() || edges.any(|value| keeps_all(&value))
 }
 
 fn of_type(table: &Table, column: &Column) -> Option<Check> {
@@ -113,27 +197,24 @@ fn index_keys(table: &mut Table) {
     }
 }
 
-/// Tables and indexes share one set of names, constraints of a table another.
-fn unique_names(draft: &mut Draft) {
-    let mut taken: BTreeSet<String> = draft.tables.iter().map(|table| table.table.name.to_string()).collect();
-    let mut twice = Vec::new();
-    for DraftTable { table, place, .. } in &draft.tables {
-        let indexes = table.rules.indexes.iter().map(|index| index.name.to_string());
-        twice.extend(indexes.filter(|name| !taken.insert(name.clone())).map(|name| (name, place.clone())));
-        let mut own = BTreeSet::new();
-        let checks = table.rules.checks.iter().map(|check| check.name.to_string());
-        let constraints = checks.chain(table.rules.foreign_keys.iter().map(|key| key.name.to_string()));
-        twice.extend(constraints.filter(|name| !own.insert(name.clone())).map(|name| (name, place.clone())));
-    }
-    for (name, place) in twice {
-        draft.refuse(NAME_TAKEN, format!("two things are called `{name}`"), &place, "give one of them another `name`");
+/// The index, unless the very same is there.
+fn push_index(draft: &mut Draft, table: &TableName, index: Index) {
+    if let Some(table) = draft.find_mut(table).filter(|table| !table.table.rules.indexes.contains(&index)) {
+        table.table.rules.indexes.push(index);
     }
 }
 
-fn push_index(draft: &mut Draft, table: &TableName, index: Index) {
-    if let Some(table) = draft.find_mut(table) {
-        table.table.rules.indexes.push(index);
+/// Columns in which no two rows agree, once for each set of them.
+fn push_unique(draft: &mut Draft, table: &TableName, columns: Vec<ColumnName>) {
+    if let Some(table) = draft.find_mut(table)
+        && !table.table.unique.iter().any(|known| same_columns(known, &columns))
+    {
+        table.table.unique.push(columns);
     }
+}
+
+fn same_columns(one: &[ColumnName], other: &[ColumnName]) -> bool {
+    one.len() == other.len() && one.iter().all(|column| other.contains(column))
 }
 
 fn push_check(
@@ -145,7 +226,13 @@ fn push_check(
     rule: CheckRule,
 ) {
     let Some(table) = draft.find_mut(table) else { return };
-    let own = || constraint_name(&table.table, &[column], ending);
+    let checks = &table.table.rules.checks;
+    let is_free = |name: &ConstraintName| !checks.iter().any(|check| check.name == *name);
+    let own = || {
+        let numbered = (2..).map(|number| constraint_name(&table.table, &[column], &format!("{ending}_{number}")));
+        let mut names = iter::once(constraint_name(&table.table, &[column], ending)).chain(numbered);
+        names.find(is_free).expect("the numbers do not end")
+    };
     let name = name.and_then(|name| ConstraintName::parse(name).ok()).unwrap_or_else(own);
     table.table.rules.checks.push(Check { name, column: column.clone(), rule });
 }
@@ -208,7 +295,7 @@ pub fn key_name(table: &TableName, column: &ColumnName) -> ConstraintName {
     ConstraintName::parse(&name).expect("made of names")
 }
 
-fn index_name(table: &TableName, columns: &[ColumnName], ending: &str) -> IndexName {
+pub fn index_name(table: &TableName, columns: &[ColumnName], ending: &str) -> IndexName {
     let words: Vec<&str> = [table.as_str()].into_iter().chain(columns.iter().map(ColumnName::as_str)).collect();
     IndexName::parse(&dialect::name::joined(&words, ending)).expect("made of names")
 }

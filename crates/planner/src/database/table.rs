@@ -10,7 +10,7 @@ use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ForeignKey, Nullability, OnDelete, Rules, Sensitivity, Times,
 };
 use spec::{ColumnType, ConstraintRule, DatabaseConfig, DefaultValue};
-use vocab::{ColumnName, Datum, Decimal, FieldType};
+use vocab::{ColumnName, Datum, Decimal, FieldName, FieldType};
 
 /// Longest text of a column that says nothing of its length.
 const LINE_MAX: u32 = 200;
@@ -23,7 +23,7 @@ pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
     let (mut table, decision, reason) = match (stated.columns.is_empty(), entity) {
         (true, Some(entity)) => of_entity(stated, entity, catalog),
         (true, None) => of_name(stated),
-        (false, _) => of_columns(draft, stated),
+        (false, _) => of_columns(draft, stated, catalog),
     };
     let key = stated.constraints.iter().find_map(|constraint| match &constraint.rule {
         ConstraintRule::PrimaryKey(columns) => Some(columns),
@@ -45,13 +45,25 @@ pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
         if missing {
             let message = format!("`{}` has no column `{}`", stated.name.value, column.value);
             draft.refuse(UNKNOWN_COLUMN, message, &column.place, "add it to `columns`");
-        } else if let Some(key) = draft.find_mut(&stated.name.value).and_then(|table| table.column_mut(&column.value)) {
-            key.nullability = Nullability::NotNull;
         }
     }
+    key_is_there(draft, stated);
     if let Some(table) = draft.find_mut(&stated.name.value) {
-        let said = stated.columns.iter().filter(|column| column.required.is_some());
-        table.stated = said.map(|column| column.name.value.clone()).collect();
+        table.stated = stated.columns.iter().map(|column| column.name.value.clone()).collect();
+    }
+}
+
+/// Every row has a key, so no part of it may be absent.
+fn key_is_there(draft: &mut Draft, stated: &spec::Table) {
+    let Some(table) = draft.find_mut(&stated.name.value) else { return };
+    let key = table.table.primary_key.clone();
+    for column in table.table.columns.iter_mut().filter(|column| key.contains(&column.name)) {
+        column.nullability = Nullability::NotNull;
+    }
+    for said in stated.columns.iter().filter(|said| key.contains(&said.name.value) && said.required == Some(false)) {
+        let message =
+            format!("`{}.{}` is the key, or a part of it, and is always there", stated.name.value, said.name.value);
+        draft.refuse(CANNOT_HOLD, message, &said.name.place, "leave out that it may be absent");
     }
 }
 
@@ -106,14 +118,25 @@ fn of_name(stated: &spec::Table) -> (Table, String, String) {
     (assembled(stated, comment, vec![name]), "a `name`, and what belongs to it".to_owned(), help)
 }
 
-fn of_columns(draft: &mut Draft, stated: &spec::Table) -> (Table, String, String) {
-    let columns = stated.columns.iter().map(|said| column(draft, said)).collect();
+fn of_columns(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) -> (Table, String, String) {
+    let columns = stated.columns.iter().map(|said| column(draft, said, catalog)).collect();
     let comment = format!("one of the {}", stated.name.value.as_str().replace('_', " "));
     let mut table = assembled(stated, comment, columns);
     for said in stated.columns.iter().filter(|said| said.unique) {
         table.unique.push(vec![said.name.value.clone()]);
     }
+    let lengths: Vec<Check> = stated.columns.iter().filter_map(|said| length(&table, said)).collect();
+    table.rules.checks.extend(lengths);
     (table, "those of the task".to_owned(), "the task says them, which wins over the catalogue".to_owned())
+}
+
+/// A length that the task states and the column's type does not carry.
+fn length(table: &Table, said: &spec::Column) -> Option<Check> {
+    let at_most = u32::try_from(said.max_length?).ok()?;
+    let column = table.columns.iter().find(|column| column.name == said.name.value)?;
+    let is_shorter = column.field_type.max_length().is_some_and(|of_type| at_most < of_type);
+    let name = rules::constraint_name(table, &[&column.name], "length");
+    is_shorter.then(|| Check { name, column: column.name.clone(), rule: CheckRule::Length { at_most } })
 }
 
 /// The columns between the key and the times, each of which the task may say itself.
@@ -157,7 +180,19 @@ fn keep_times(table: &mut Table) {
     }
 }
 
-fn column(draft: &mut Draft, said: &spec::Column) -> Column {
+/// What the type or the words of the name tell.
+fn sensitivity(said: &spec::Column, field_type: &FieldType, catalog: &Catalog) -> Sensitivity {
+    let name = FieldName::parse(said.name.value.as_str()).expect("a column's name is a field's name");
+    let is_personal = catalog.word_rule(&name).is_some_and(|rule| rule.sensitivity == catalog::Sensitivity::Personal);
+    match field_type {
+        _ if catalog.is_secret(&name) => Sensitivity::Secret,
+        FieldType::Email | FieldType::Phone => Sensitivity::Personal,
+        _ if is_personal => Sensitivity::Personal,
+        _ => Sensitivity::Plain,
+    }
+}
+
+fn column(draft: &mut Draft, said: &spec::Column, catalog: &Catalog) -> Column {
     let max = said.max_length.and_then(|max| u32::try_from(max).ok());
     let field_type = match said.kind.value {
         ColumnType::Line => FieldType::Line { max: max.unwrap_or(LINE_MAX) },
@@ -199,10 +234,7 @@ fn column(draft: &mut Draft, said: &spec::Column) -> Column {
         name: said.name.value.clone(),
         nullability: if must { Nullability::NotNull } else { Nullability::Nullable },
         default,
-        sensitivity: match field_type {
-            FieldType::Email | FieldType::Phone => Sensitivity::Personal,
-            _ => Sensitivity::Plain,
-        },
+        sensitivity: sensitivity(said, &field_type, catalog),
         comment: said.name.value.as_str().replace('_', " "),
         field_type,
     }

@@ -14,9 +14,6 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
     if engine(config.kind.value).is_none() {
         refuse(format!("`{}` databases", config.kind.value), &config.kind.place, BUILT_ENGINES);
     }
-    if let Some(provision) = &config.provision {
-        refuse("`provision`".to_owned(), &provision.place, "give the `connection` of a server that exists");
-    }
     for (is_there, word) in [
         (config.pool.is_some(), "pool"),
         (config.backup.is_some(), "backup"),

@@ -427,7 +427,7 @@ fn default(field: &Field, stated: &RuleValue) -> Result<Datum, String> {
 }
 
 /// The field with an example that its own rules accept.
-fn with_example(mut field: Field) -> Field {
+pub fn with_example(mut field: Field) -> Field {
     let (min, max) = (field.min_length as usize, field.max_length);
     let example = match &field.field_type {
         FieldType::Line { max } | FieldType::Text { max } => {

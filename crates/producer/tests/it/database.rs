@@ -2,6 +2,7 @@
 
 mod connections;
 mod postgresql;
+mod provision;
 mod roles;
 
 use crate::harness::repository;
@@ -193,4 +194,58 @@ fn load(database: &std::path::Path, text: &str) {
     );
     let migration = plan::Migration { name: "0001_whole".to_owned(), statements: vec![statement] };
     store::Database::Sqlite(database.to_owned()).migrate("whole", &[migration], "now").unwrap();
+}
+
+/// A task with every table of the catalogue, by its bare name.
+fn every_table(kind: &str, place: &str) -> String {
+    let mut tables: Vec<String> = Vec::new();
+    for folder in ["crates/catalog/entities", "crates/catalog/tables"] {
+        for file in fs::read_dir(repository(folder)).unwrap() {
+            let text = fs::read_to_string(file.unwrap().path()).unwrap();
+            tables.push(text.lines().find_map(|line| line.strip_prefix("table: ")).unwrap().to_owned());
+        }
+    }
+    tables.sort();
+    let tables = tables.join(", ");
+    format!(
+        "task_id: all\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: {kind}\n    environment: development\n    {place}\n    schema_requirements: {{ tables: [{tables}] }}\n"
+    )
+}
+
+#[test]
+fn every_table_of_the_catalogue_is_made_and_kept() {
+    let workspace = Workspace::new();
+    let task = every_table("sqlite", "name: all");
+    workspace.run_text(&task).must_end_with(0);
+    assert_eq!(workspace.run_text(&task).must_end_with(0).response()["changed"], false);
+    let file = workspace.path().join(".producer/data/all.sqlite");
+    // A column that is called after another table leads there, and no circle keeps the first row from being written.
+    let leads = |table: &str, column: &str| {
+        let text = format!(
+            "SELECT \"table\" || ' ' || on_delete FROM pragma_foreign_key_list('{table}') WHERE \"from\" = '{column}'"
+        );
+        query(&file, &text).concat().concat()
+    };
+    for (table, column, target) in [
+        ("invoices", "customer_id", "customers RESTRICT"),
+        ("payments", "invoice_id", "invoices RESTRICT"),
+        ("subscriptions", "plan_id", "plans RESTRICT"),
+        ("enrollments", "course_id", "courses RESTRICT"),
+        ("order_items", "order_id", "orders CASCADE"),
+        ("order_items", "product_id", "products RESTRICT"),
+        ("comments", "parent_id", "comments CASCADE"),
+        ("time_entries", "task_id", "tasks SET NULL"),
+        ("likes", "target_id", ""),
+        ("followers", "follower_id", ""),
+    ] {
+        assert_eq!(leads(table, column), target, "{table}.{column}");
+    }
+    let unindexed = "SELECT m.name || '.' || k.\"from\" FROM sqlite_schema m, pragma_foreign_key_list(m.name) k WHERE m.type = 'table' AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name) l, pragma_index_info(l.name) c WHERE c.seqno = 0 AND c.name = k.\"from\")";
+    assert_eq!(query(&file, unindexed), Vec::<Vec<String>>::new(), "an index behind every key");
+    // Money is exact and has its currency beside it.
+    let without = "SELECT m.name FROM sqlite_schema m WHERE m.type = 'table' AND EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.type = 'INTEGER' AND c.name IN ('price', 'total', 'amount', 'balance', 'value', 'salary', 'unit_price')) AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'currency') ORDER BY 1";
+    assert_eq!(query(&file, without).concat(), Vec::<String>::new(), "money without a currency");
+    let document = workspace.path().join("output/integration/task_all/documentation/database-schema.md");
+    let document = fs::read_to_string(document).unwrap();
+    assert!(document.contains("personal"), "the sensitivity of columns is printed");
 }

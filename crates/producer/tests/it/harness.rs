@@ -24,6 +24,8 @@ pub enum Sample {
     Invoices,
     /// What endpoints may do beside storing records.
     Behaviours,
+    /// Records that the tables of a database task hold.
+    Workshop,
 }
 
 impl Sample {
@@ -33,6 +35,7 @@ impl Sample {
             Self::Products => "tests/cases/tasks/products-api.yaml",
             Self::Invoices => "tests/cases/tasks/invoices-api.yaml",
             Self::Behaviours => "tests/cases/tasks/behaviours-api.yaml",
+            Self::Workshop => "tests/cases/tasks/together/workshop-on-tables.yaml",
         })
     }
 
@@ -42,6 +45,7 @@ impl Sample {
             Self::Products => "products_2025_001",
             Self::Invoices => "invoices_2025_001",
             Self::Behaviours => "behaviours_2025_001",
+            Self::Workshop => "workshop_api_2025_001",
         }
     }
 
@@ -52,6 +56,7 @@ impl Sample {
             Self::Products => "tests/cases/http/products",
             Self::Invoices => "tests/cases/http/invoices",
             Self::Behaviours => "tests/cases/http/behaviours",
+            Self::Workshop => "tests/cases/http/on_tables",
         })
     }
 
@@ -59,7 +64,15 @@ impl Sample {
     pub fn most_requests(self) -> u32 {
         match self {
             Self::ContactNewsletter => 80,
-            Self::Products | Self::Invoices | Self::Behaviours => 500,
+            Self::Products | Self::Invoices | Self::Behaviours | Self::Workshop => 500,
+        }
+    }
+
+    /// The name of its database in the workspace.
+    pub fn database(self) -> &'static str {
+        match self {
+            Self::ContactNewsletter | Self::Products | Self::Invoices | Self::Behaviours => "embedded",
+            Self::Workshop => "workshop",
         }
     }
 
@@ -70,6 +83,7 @@ impl Sample {
             Self::Products => "tests/cases/golden/products",
             Self::Invoices => "tests/cases/golden/invoices",
             Self::Behaviours => "tests/cases/golden/behaviours",
+            Self::Workshop => "tests/cases/golden/workshop-on-tables",
         }
     }
 }

@@ -17,6 +17,7 @@ mod idempotency;
 mod interruptions;
 mod keys;
 mod lists;
+mod lookups;
 mod manners;
 mod monitoring;
 mod own_entities;

@@ -36,9 +36,10 @@ pub fn migrate(
 ) -> Result<Vec<String>, StoreError> {
     let mut done = Vec::new();
     for migration in migrations {
-        let is_applied = with_keys_checked(connection, std::slice::from_ref(migration), |connection| {
-            apply(connection, scope, migration, now)
-        })?;
+        let is_applied = match checks_keys_afterwards(migration) {
+            true => without_keys(connection, |connection| apply(connection, scope, migration, now)),
+            false => apply(connection, scope, migration, now),
+        }?;
         if is_applied {
             done.push(migration.name.clone());
         }
@@ -53,7 +54,8 @@ pub fn undo(
     migrations: &[Migration],
     now: &str,
 ) -> Result<Vec<String>, StoreError> {
-    with_keys_checked(connection, migrations, |connection| {
+    // Tables that lead to each other could not be dropped one after the other.
+    without_keys(connection, |connection| {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(LEDGER)?;
         transaction.execute_batch(STEPS)?;
@@ -82,7 +84,7 @@ pub fn undo(
             )?;
             undone.push(migration.name.clone());
         }
-        check_keys(&transaction, migrations)?;
+        check_keys(&transaction)?;
         transaction.commit()?;
         Ok(undone)
     })
@@ -90,14 +92,10 @@ pub fn undo(
 
 /// Keys between tables are looked at or not for a whole transaction; a table that is made anew would take the rows of others
 /// with it.
-fn with_keys_checked<T>(
+fn without_keys<T>(
     connection: &mut Connection,
-    migrations: &[Migration],
     work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    if !migrations.iter().any(checks_keys_afterwards) {
-        return work(connection);
-    }
     connection.pragma_update(None, "foreign_keys", "OFF")?;
     let ended = work(connection);
     connection.pragma_update(None, "foreign_keys", "ON")?;
@@ -123,7 +121,9 @@ fn apply(connection: &mut Connection, scope: &str, migration: &Migration, now: &
             transaction.execute_batch(&statement.sql)?;
         }
     }
-    check_keys(&transaction, std::slice::from_ref(migration))?;
+    if checks_keys_afterwards(migration) {
+        check_keys(&transaction)?;
+    }
     transaction.execute(
         "INSERT INTO schema_migrations (scope, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
         [scope, &migration.name, &checksum, now],
@@ -133,10 +133,7 @@ fn apply(connection: &mut Connection, scope: &str, migration: &Migration, now: &
 }
 
 /// Every key of every table leads somewhere; asked where keys were not looked at meanwhile.
-fn check_keys(connection: &Connection, migrations: &[Migration]) -> Result<(), StoreError> {
-    if !migrations.iter().any(checks_keys_afterwards) {
-        return Ok(());
-    }
+fn check_keys(connection: &Connection) -> Result<(), StoreError> {
     let broken: Option<(String, String)> = connection
         .query_row("SELECT \"table\", parent FROM pragma_foreign_key_check LIMIT 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))

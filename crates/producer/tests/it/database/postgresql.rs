@@ -161,10 +161,8 @@ fn each_way_of_not_being_let_in_has_its_word() {
     let workspace = Workspace::new();
     let (before, after) = place.server.rsplit_once('@').unwrap();
     let user = before.rsplit_once(':').unwrap().0;
-    let (address, _) = after.split_once('/').unwrap();
     for (url, code) in [
         (format!("{user}:hunter2@{after}"), "authentication"),
-        (format!("{before}@{address}/nowhere"), "database_missing"),
         ("postgresql://ada:hunter2@127.0.0.1:1/shop".to_owned(), "refused"),
         ("postgresql://ada:hunter2@nowhere.invalid/shop".to_owned(), "unknown_host"),
         ("postgresql://ada:hunter2@127.0.0.1/shop?sslmode=verify".to_owned(), "location"),
@@ -201,4 +199,13 @@ fn without_a_connection_the_sample_asks_for_one() {
         (&response["status"], &response["error"]["code"]),
         (&"needs_input".into(), &"connection_missing".into())
     );
+}
+
+#[test]
+fn every_table_of_the_catalogue_is_made_and_kept() {
+    let Some(place) = Place::empty("catalogue") else { return };
+    let workspace = Workspace::new();
+    let task = super::every_table("postgresql", "connection: \"${env:SHOP_URL}\"");
+    place.run(&workspace, &task).must_end_with(0);
+    assert_eq!(place.run(&workspace, &task).must_end_with(0).response()["changed"], false);
 }

@@ -82,7 +82,7 @@ impl Workspace {
     }
 
     pub fn database_file(&self) -> PathBuf {
-        self.path().join(".producer/data/embedded.sqlite")
+        self.path().join(format!(".producer/data/{}.sqlite", self.sample.database()))
     }
 
     /// A command of the binary in this workspace. Keys of secrets are made in it, not in the home of whoever runs the tests.

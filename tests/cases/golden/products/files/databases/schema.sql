@@ -117,3 +117,6 @@ CREATE TABLE IF NOT EXISTS idempotency_answers (
   PRIMARY KEY (id),
   UNIQUE (claim)
 ) STRICT;
+
+-- products_released_at_idx: `GET /api/products` filters by it
+CREATE INDEX IF NOT EXISTS products_released_at_idx ON products (released_at, id);

@@ -74,3 +74,7 @@ CREATE TABLE IF NOT EXISTS idempotency_answers (
   PRIMARY KEY (id),
   UNIQUE (claim)
 ) STRICT;
+
+-- products_released_at_idx: `GET /api/products` filters by it
+-- locks: writes, for a moment; undo: DROP INDEX products_released_at_idx
+CREATE INDEX IF NOT EXISTS products_released_at_idx ON products (released_at, id);

@@ -1,0 +1,39 @@
+//! Rows for a scratch database, as statements without placeholders: what cases take for granted is made, and taken away again.
+
+use crate::{postgresql, sqlite};
+use plan::Table;
+use vocab::{ColumnName, Datum, Engine};
+
+/// The statement that makes one row of the table. Columns that it does not name have their defaults.
+#[must_use]
+pub fn row(engine: Engine, table: &Table, values: &[(ColumnName, Datum)]) -> String {
+    let kind = |column: &ColumnName| table.columns.iter().find(|known| known.name == *column);
+    let value = |(column, datum): &(ColumnName, Datum)| match (engine, kind(column)) {
+        (Engine::PostgreSql, Some(column)) => postgresql::literal(datum, &column.field_type),
+        (Engine::Sqlite, _) | (Engine::PostgreSql, None) => sqlite::literal(datum),
+    };
+    let columns: Vec<String> = values.iter().map(|(column, _)| quote(engine, column.as_str())).collect();
+    let values: Vec<String> = values.iter().map(value).collect();
+    let table = quote(engine, table.name.as_str());
+    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), values.join(", "))
+}
+
+/// The statement that empties the columns in every row of the table.
+#[must_use]
+pub fn emptied(engine: Engine, table: &Table, columns: &[&ColumnName]) -> String {
+    let set: Vec<String> = columns.iter().map(|column| format!("{} = NULL", quote(engine, column.as_str()))).collect();
+    format!("UPDATE {} SET {}", quote(engine, table.name.as_str()), set.join(", "))
+}
+
+/// The statement that takes every row of the table away.
+#[must_use]
+pub fn cleared(engine: Engine, table: &Table) -> String {
+    format!("DELETE FROM {}", quote(engine, table.name.as_str()))
+}
+
+fn quote(engine: Engine, name: &str) -> String {
+    match engine {
+        Engine::Sqlite => sqlite::quote(name),
+        Engine::PostgreSql => postgresql::quote(name),
+    }
+}

@@ -1,0 +1,290 @@
+//! The round trip of random schemas: planned, rehearsed, applied, read back, planned again on what was read, applied again, and
+//! the whole schema loaded where nothing was. Every way must end at the same database, and nothing may be left to do.
+//!
+//! A schema that fails is printed with its seed, made as small as it can be. `ROUNDTRIP_SCHEMAS` says how many, `ROUNDTRIP_SEED`
+//! where to begin; `cargo xtask roundtrip` sets them.
+
+mod schemas;
+mod smaller;
+
+use crate::database::on_scratch;
+use crate::response::CheckOutcome;
+use catalog::Catalog;
+use plan::database::{LockClass, ObservedTable, Undo};
+use plan::{DatabaseTaskPlan, Migration, Observed, TaskPlan};
+use schemas::Random;
+use serde_json::Value as Json;
+use std::env;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use store::{Database, Server};
+use tempfile::TempDir;
+use vocab::{Engine, TaskId};
+
+/// How many schemas are tried where nobody says how many.
+const SQLITE_SCHEMAS: u64 = 300;
+const SERVER_SCHEMAS: u64 = 50;
+/// The first seed where nobody says which.
+const SEED: u64 = 20_260_000;
+/// Of a hundred schemas so many may be refused, as long as each is refused clearly.
+const REFUSED: u64 = 30;
+/// When everything happens.
+const NOW: &str = "2026-01-02T03:04:05.678Z";
+
+#[test]
+fn random_schemas_come_back_from_sqlite_as_they_went_in() {
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
+    must_come_back(Engine::Sqlite, SQLITE_SCHEMAS, |case| Files { folder: &folder, case });
+}
+
+#[test]
+fn random_schemas_come_back_from_postgresql_as_they_went_in() {
+    let Ok(url) = env::var("TEST_POSTGRESQL_URL") else {
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "SKIPPED random schemas on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
+        return;
+    };
+    must_come_back(Engine::PostgreSql, SERVER_SCHEMAS, |case| Schemas { url: &url, case, made: Vec::new() });
+}
+
+/// Where a schema is made: an empty database for each name.
+trait Place {
+    fn empty(&mut self, name: &str) -> Database;
+}
+
+/// Files of a folder.
+struct Files<'a> {
+    folder: &'a TempDir,
+    case: u64,
+}
+
+impl Place for Files<'_> {
+    fn empty(&mut self, name: &str) -> Database {
+        let file = self.folder.path().join(format!("{}_{name}.sqlite", self.case));
+        // The first use of it finds none.
+        let _ = std::fs::remove_file(&file);
+        Database::Sqlite(file)
+    }
+}
+
+/// Schemas of a database on a server, which go away with this value.
+struct Schemas<'a> {
+    url: &'a str,
+    case: u64,
+    made: Vec<String>,
+}
+
+impl Schemas<'_> {
+    fn run(&self, statement: &str) {
+        let database = Database::PostgreSql(Server::parse(self.url).unwrap());
+        let numbered = format!("{statement}; -- {}", RUN.fetch_add(1, Ordering::Relaxed));
+        database.migrate(&format!("roundtrip_{}", std::process::id()), &[whole(&numbered)], NOW).unwrap();
+    }
+}
+
+/// Tells statements apart that say the same.
+static RUN: AtomicU64 = AtomicU64::new(0);
+
+impl Place for Schemas<'_> {
+    fn empty(&mut self, name: &str) -> Database {
+        let schema = format!("roundtrip_{}_{}_{name}", std::process::id(), self.case);
+        self.run(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}"));
+        let sign = if self.url.contains('?') { '&' } else { '?' };
+        let server = Server::parse(&format!("{}{sign}options=-csearch_path%3D{schema}", self.url)).unwrap();
+        self.made.push(schema);
+        Database::PostgreSql(server)
+    }
+}
+
+impl Drop for Schemas<'_> {
+    fn drop(&mut self) {
+        let gone: Vec<String> =
+            self.made.iter().map(|schema| format!("DROP SCHEMA IF EXISTS {schema} CASCADE")).collect();
+        let noted = format!("DELETE FROM public.schema_migrations WHERE scope = 'roundtrip_{}'", std::process::id());
+        self.run(&[gone.join("; "), noted].join("; "));
+    }
+}
+
+/// What came back as something else once, or was refused without need.
+const ONCE_BROKEN: &[&str] = &[
+    // Few values, more rows than those that are tried.
+    r#"{"tables":[{"name":"rooms","columns":{"is_so":{"type":"boolean","unique":true},"day":{"type":"date","unique":true}}},"halls"],"relationships":[{"from":"rooms","to":"rooms","kind":"one_to_one"},"halls_to_rooms"]}"#,
+    // SQLite numbers the rows of such a key by itself.
+    r#"{"tables":[{"name":"rooms","columns":{"number":"integer"},"constraints":[{"primary_key":["number"]}]}]}"#,
+    // One rule, said several times.
+    r#"{"tables":[{"name":"rooms","columns":{"number":{"type":"integer","unique":true}},"constraints":[{"primary_key":["number"]},{"unique":["number"]}],"indexes":[{"columns":["number"],"unique":true},"number","number"]}]}"#,
+    r#"{"tables":[{"name":"rooms","columns":{"number":"integer"},"constraints":[{"check":{"column":"number","at_least":1}},{"check":{"column":"number","at_most":9}}]}]}"#,
+    // Names that are too long together.
+    r#"{"tables":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","baaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"],"relationships":[{"from":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","to":"baaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","kind":"many_to_many"}]}"#,
+    // Numbers that PostgreSQL writes out.
+    r#"{"tables":[{"name":"rooms","columns":{"extra":{"type":"json","default":[1e-7,-1.5e-9,1e30,1.25e21,-0.0,0.1,100.0]}}}]}"#,
+    // Bounds far from nothing.
+    r#"{"tables":[{"name":"rooms","columns":{"price":"decimal"},"constraints":[{"check":{"column":"price","at_most":90}}]}]}"#,
+    // Columns that other rules bind are not kept by the database.
+    r#"{"tables":[{"name":"days","columns":{"id":"timestamp"}},{"name":"rooms","columns":{"updated_at":{"type":"timestamp","references":"days"}}}]}"#,
+    // Shorter than its type, and a key with a default.
+    r#"{"tables":[{"name":"rooms","columns":{"mail":{"type":"email","max_length":9,"unique":true},"link":{"type":"url","max_length":1}}}]}"#,
+];
+
+/// How a schema fared.
+enum Fate {
+    CameBack,
+    /// What was said, one diagnostic a line.
+    Refused(String),
+}
+
+/// Tries so many schemas, on all processors.
+fn must_come_back<P: Place>(engine: Engine, schemas: u64, place: impl Fn(u64) -> P + Sync) {
+    let number = |name: &str, otherwise| env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+    let (schemas, seed) = (number("ROUNDTRIP_SCHEMAS", schemas), number("ROUNDTRIP_SEED", SEED));
+    let catalog = Catalog::built_in().unwrap();
+    let names: Vec<String> = catalog.entities().map(|entity| entity.table.to_string()).collect();
+    for (number, schema) in (1_000_000_000..).zip(ONCE_BROKEN) {
+        match round_trip(engine, &serde_json::from_str(schema).unwrap(), &catalog, &mut place(number)) {
+            Ok(Fate::CameBack) => {}
+            Ok(Fate::Refused(why)) | Err(why) => panic!("{schema}\n{why}"),
+        }
+    }
+    let next = AtomicU64::new(0);
+    let failed = Mutex::new(Vec::new());
+    let refused = AtomicU64::new(0);
+    let work = || {
+        loop {
+            let case = next.fetch_add(1, Ordering::Relaxed);
+            if case >= schemas || !failed.lock().unwrap().is_empty() {
+                return;
+            }
+            let schema = schemas::schema(&mut Random(seed + case), &names);
+            let try_one = |schema: &Json| round_trip(engine, schema, &catalog, &mut place(case));
+            match try_one(&schema) {
+                Ok(Fate::CameBack) => {}
+                Ok(Fate::Refused(why)) => {
+                    refused.fetch_add(1, Ordering::Relaxed);
+                    if env::var_os("ROUNDTRIP_SHOW").is_some() {
+                        eprintln!("{why}");
+                    }
+                }
+                Err(_) => {
+                    let smallest = smaller::smallest(schema, |schema| try_one(schema).is_err());
+                    let why = try_one(&smallest).err().unwrap_or_default();
+                    let again = format!("ROUNDTRIP_SEED={} ROUNDTRIP_SCHEMAS=1", seed + case);
+                    failed.lock().unwrap().push(format!("{again}\n{}\n{why}", task(engine, &smallest)));
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "\n{}", failed.join("\n\n"));
+    let refused = refused.into_inner();
+    println!("{engine}: {schemas} schemas from seed {seed}, {refused} of them refused");
+    assert!(refused * 100 <= schemas * REFUSED, "{refused} of {schemas} were refused");
+}
+
+fn task(engine: Engine, schema: &Json) -> String {
+    // YAML takes these only as escapes.
+    let schema = schema.to_string().replace('\u{7f}', "\\u007f").replace('\u{feff}', "\\ufeff");
+    format!(
+        "task_id: random\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: {engine}\n    schema_requirements: {schema}\n"
+    )
+}
+
+/// There and back; what is not as it must be is the error.
+fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl Place) -> Result<Fate, String> {
+    let task_text = task(engine, schema);
+    let parsed = spec::parse("random.yaml", &task_text);
+    let [task] = &parsed.tasks[..] else { return refusal(&parsed.diagnostics) };
+    let task_id = TaskId::parse("random").unwrap();
+    let planned = |observed: &Observed| match planner::plan(task, &task_id, catalog, observed) {
+        Ok(TaskPlan::Database(plan)) => Ok(plan),
+        Ok(TaskPlan::Api(_)) => unreachable!("the task is one of a database"),
+        Err(problems) => Err(problems),
+    };
+    let plan = match planned(&Observed::default()) {
+        Ok(plan) => plan,
+        Err(problems) => return refusal(&problems),
+    };
+    must_be_kept(&plan)?;
+    let files = emit::database_files(&plan);
+    let database = place.empty("applied");
+    let failed = |what: &'static str| move |error: store::StoreError| format!("{what}: {error}");
+
+    let rehearsed = on_scratch(&plan.database, &database);
+    if let Some(check) = rehearsed.iter().find(|check| check.outcome == CheckOutcome::Failed) {
+        return Err(format!("rehearsal: {}: {}", check.check, check.detail));
+    }
+    database.migrate("random", &plan.database.migrations, NOW).map_err(failed("apply"))?;
+    let seen = database.look("random").map_err(failed("look"))?.tables;
+    let differences = store::differences(&plan.database, &seen);
+    if !differences.is_empty() {
+        return Err(format!("what was read back differs: {}", differences.join("; ")));
+    }
+    let observed = Observed { tables: seen.clone(), active: Some(plan.database.clone()), ..Observed::default() };
+    let again = planned(&observed).map_err(|problems| format!("planned again: {problems:?}"))?;
+    if again != plan {
+        return Err(format!("the second plan is another one: {:?}", again.database.migrations));
+    }
+    let applied = database.migrate("random", &again.database.migrations, NOW).map_err(failed("apply again"))?;
+    if !applied.is_empty() {
+        return Err(format!("applied again: {applied:?}"));
+    }
+    let loaded = place.empty("loaded");
+    loaded.migrate("random", &[whole(&files["databases/schema.sql"])], NOW).map_err(failed("load schema.sql"))?;
+    let loaded = loaded.look("random").map_err(failed("look at what was loaded"))?.tables;
+    if let Some((made, loaded)) = differing(&seen, &loaded) {
+        return Err(format!("schema.sql makes another table:\n{made:?}\n{loaded:?}"));
+    }
+    let undone = database.undo("random", &plan.database.migrations, NOW).map_err(failed("undo"))?;
+    let left = database.look("random").map_err(failed("look at what is left"))?.tables;
+    if undone.len() != plan.database.migrations.len() || !left.is_empty() {
+        return Err(format!("undone: {undone:?}; left: {left:?}"));
+    }
+    database.migrate("random", &plan.database.migrations, NOW).map_err(failed("apply after undo"))?;
+    let seen_again = database.look("random").map_err(failed("look again"))?.tables;
+    match differing(&seen, &seen_again) {
+        None => Ok(Fate::CameBack),
+        Some((before, after)) => Err(format!("made again after undo it is another table:\n{before:?}\n{after:?}")),
+    }
+}
+
+/// A refusal says where and how to mend it.
+fn refusal(problems: &[vocab::Diagnostic]) -> Result<Fate, String> {
+    match problems.iter().find(|problem| problem.place.is_none() || problem.help.is_none()) {
+        Some(problem) => Err(format!("refused without place or help: {problem:?}")),
+        None => {
+            let lines: Vec<String> =
+                problems.iter().map(|problem| format!("{}: {}", problem.code.0, problem.message)).collect();
+            Ok(Fate::Refused(lines.join("\n")))
+        }
+    }
+}
+
+/// What is persisted is what was planned.
+fn must_be_kept(plan: &DatabaseTaskPlan) -> Result<(), String> {
+    let text = serde_json::to_string(plan).map_err(|error| error.to_string())?;
+    let read: DatabaseTaskPlan =
+        serde_json::from_str(&text).map_err(|error| format!("the plan cannot be read: {error}"))?;
+    if read == *plan { Ok(()) } else { Err("the plan is not what was persisted".to_owned()) }
+}
+
+/// A text of statements as one migration.
+fn whole(text: &str) -> Migration {
+    let undo = Undo::Impossible("it is a test".to_owned());
+    let statement = plan::Statement::new(text, "the whole text", LockClass::NewObject, undo);
+    Migration { name: vocab::sha256_hex(text.as_bytes()), statements: vec![statement] }
+}
+
+fn differing<'t>(
+    left: &'t [ObservedTable],
+    right: &'t [ObservedTable],
+) -> Option<(Option<&'t ObservedTable>, Option<&'t ObservedTable>)> {
+    let length = left.len().max(right.len());
+    (0..length).map(|at| (left.get(at), right.get(at))).find(|(left, right)| left != right)
+}

@@ -1,0 +1,153 @@
+//! How the lists of an API find their rows: filters, orders and what nested paths belong to come in, indexes go out. One that a
+//! key or another index serves already is not made twice.
+
+use crate::database::index_name;
+use crate::table::column_name;
+use plan::database::{Index, Table, Uniqueness};
+use plan::procedure::{Item, Step};
+use plan::query::{Holes, Predicate, Query};
+use plan::{Decision, Observed, Phase};
+use spec::Endpoint;
+use vocab::{ColumnName, FieldType, TableName};
+
+/// Rows that some requests look for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    pub table: TableName,
+    /// By what they are found. The id behind it gives pages their order.
+    pub columns: Vec<ColumnName>,
+    /// Who looks for them.
+    pub why: String,
+}
+
+/// What the list of an endpoint looks for, and which of its filters and orders nobody has declared.
+pub fn of_list(endpoint: &Endpoint, items: &[Item], table: &Table) -> (Vec<Lookup>, Option<Decision>) {
+    let Some((query, holes)) = listing(items) else { return (Vec::new(), None) };
+    let subject = format!("{} {}", endpoint.method.as_str(), endpoint.path.as_str());
+    let lookup = |columns: Vec<ColumnName>, does: &str| {
+        let why = format!("`{subject}` {does}");
+        Lookup { table: query.from.clone(), columns, why }
+    };
+    let within: Vec<ColumnName> = query.filter.iter().filter_map(compared).cloned().collect();
+    let behind = |column: &ColumnName| within.iter().chain([column, &column_name("id")]).cloned().collect();
+    let mut lookups = Vec::new();
+    if !within.is_empty() {
+        lookups.push(lookup(within.clone(), "lists what belongs to one thing"));
+    }
+    let mut open = Vec::new();
+    for (column, _) in &holes.filters {
+        match endpoint.filters.is_some() || finds_few(table, column) && within.is_empty() {
+            true => lookups.push(lookup(behind(column), "filters by it")),
+            false => open.push(column),
+        }
+    }
+    for column in holes.sorts.iter().filter(|column| column.as_str() != "id") {
+        match endpoint.sorts.is_some() {
+            true => lookups.push(lookup(behind(column), "sorts by it")),
+            false => open.push(column),
+        }
+    }
+    open.retain(|column| {
+        !lookups.iter().any(|lookup| lookup.columns.contains(column))
+            && !is_served(table, std::slice::from_ref(*column))
+    });
+    let mut names: Vec<String> = Vec::new();
+    for name in open.iter().map(|column| format!("`{column}`")) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let decision = (!names.is_empty()).then(|| Decision {
+        phase: Phase::CreateSchemaAndTables,
+        subject: format!("indexes for `{subject}`"),
+        decision: format!("none for {}", names.join(", ")),
+        reason: "each costs every write; `filters` and `sorts` at the endpoint declare which are worth it".to_owned(),
+    });
+    (lookups, decision)
+}
+
+/// The query of the list, and what a request may ask of it.
+fn listing(items: &[Item]) -> Option<(&Query, &Holes)> {
+    items.iter().find_map(|item| match item {
+        Item::Let(_, Step::Read { query, filled_by: Some(_), .. }) => Some((query, &query.holes)),
+        Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+    })
+}
+
+fn compared(predicate: &Predicate) -> Option<&ColumnName> {
+    match predicate {
+        Predicate::Compare(column, ..) => Some(column),
+        Predicate::Null(_) | Predicate::Any(_) | Predicate::Not(_) => None,
+    }
+}
+
+/// Whether one value of the column finds few of the rows, and people ask so: keys, addresses, states, days and times of the thing
+/// itself.
+fn finds_few(table: &Table, column: &ColumnName) -> bool {
+    let is_own = crate::table::OWN_COLUMNS.contains(&column.as_str());
+    let known = table.columns.iter().find(|known| known.name == *column).filter(|_| !is_own);
+    known.is_some_and(|column| match column.field_type {
+        FieldType::Uuid | FieldType::Email | FieldType::Choice { .. } | FieldType::Date | FieldType::Timestamp => true,
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Code { .. }
+        | FieldType::Integer
+        | FieldType::Decimal { .. }
+        | FieldType::Boolean
+        | FieldType::Json => false,
+    })
+}
+
+/// What the lookups need beside what the table has.
+pub fn indexes(table: &Table, lookups: &[Lookup]) -> Vec<Index> {
+    let mut known = table.clone();
+    let mut new = Vec::new();
+    for lookup in lookups.iter().filter(|lookup| lookup.table == table.name) {
+        let by = lookup.columns.strip_suffix(&[column_name("id")]).unwrap_or(&lookup.columns);
+        if is_served(&known, by) {
+            continue;
+        }
+        let name = index_name(&table.name, by, "idx");
+        let uniqueness = Uniqueness::Repeating;
+        let index = Index { name, columns: lookup.columns.clone(), uniqueness, why: lookup.why.clone() };
+        known.rules.indexes.push(index.clone());
+        new.push(index);
+    }
+    new
+}
+
+/// The indexes with those that an older plan of the task has made and that nobody needs any more: nothing is taken away.
+pub fn with_kept(mut indexes: Vec<Index>, table: &Table, observed: &Observed) -> Vec<Index> {
+    let before = observed.active.iter().flat_map(|plan| &plan.tables).find(|known| known.name == table.name);
+    for index in before.iter().flat_map(|known| &known.rules.indexes) {
+        let is_known = |known: &Index| known.name == index.name;
+        if !indexes.iter().any(is_known) && !table.rules.indexes.iter().any(is_known) {
+            indexes.push(index.clone());
+        }
+    }
+    indexes
+}
+
+/// Whether a key or an index begins with the columns.
+fn is_served(table: &Table, columns: &[ColumnName]) -> bool {
+    let begins = |known: &Vec<ColumnName>| known.starts_with(columns);
+    begins(&table.primary_key)
+        || table.unique.iter().any(begins)
+        || table.rules.indexes.iter().any(|index| begins(&index.columns))
+}
+
+/// What each index is for.
+pub fn decisions(indexes: &[Index]) -> Vec<Decision> {
+    let decide = |index: &Index| {
+        let columns: Vec<&str> = index.columns.iter().map(ColumnName::as_str).collect();
+        Decision {
+            phase: Phase::CreateSchemaAndTables,
+            subject: format!("index `{}`", index.name),
+            decision: format!("on {}", columns.join(", ")),
+            reason: index.why.clone(),
+        }
+    };
+    indexes.iter().map(decide).collect()
+}

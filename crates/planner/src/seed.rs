@@ -1,0 +1,150 @@
+//! What the cases of an API on a database task's tables take for granted: one row of every table that its records lead to, or
+//! that leads to them. The rows stand in the plan as statements, since nobody but a scratch database is given them.
+
+use crate::entity::held::{example, unique};
+use catalog::Catalog;
+use plan::api::{ApiPlan, Seed};
+use plan::database::{Column, Nullability, OnDelete, Table};
+use plan::procedure::Step;
+use plan::query::Write;
+use plan::{Item, database::Base};
+use std::collections::BTreeSet;
+use vocab::{ColumnName, Datum, Engine, TableName};
+
+/// The rows that cases take for granted.
+#[derive(Default)]
+pub struct Seeded {
+    /// The tables that have one, each with the id [`crate::entity::held::SEED`] where they have ids.
+    pub tables: Vec<Table>,
+    /// How they are made.
+    pub seed: Seed,
+}
+
+impl Seeded {
+    /// Whether the table has a row.
+    pub fn has(&self, table: &TableName) -> bool {
+        self.tables.iter().any(|known| known.name == *table)
+    }
+}
+
+/// The seed of an API; `own` are the tables that it makes itself.
+pub fn of(api: &ApiPlan, base: &Base, own: &[Table], shared: &[Table], catalog: &Catalog) -> Seeded {
+    let engine = base.database.engine;
+    let ordered = ordered(&base.database.tables);
+    let seeded = seeded(api, &ordered, shared);
+    let tables: Vec<&Table> = ordered.iter().copied().filter(|table| seeded.contains(&table.name)).collect();
+    let rows = tables.iter().map(|table| row(engine, table, &ordered, catalog)).collect();
+    let is_system = |table: &&Table| catalog::OWN_TABLES.contains(&table.name.as_str());
+    let all: Vec<&Table> = own.iter().filter(|table| !is_system(table)).chain(ordered.iter().copied()).collect();
+    let clear = clear(engine, &all);
+    Seeded { tables: tables.into_iter().cloned().collect(), seed: Seed { clear, rows } }
+}
+
+/// The tables so that each stands behind those which its rows must lead to.
+fn ordered(tables: &[Table]) -> Vec<&Table> {
+    let mut ordered: Vec<&Table> = Vec::new();
+    let mut open: Vec<&Table> = tables.iter().collect();
+    while !open.is_empty() {
+        let is_ready = |table: &&Table| {
+            required_keys(table).all(|other| *other == table.name || ordered.iter().any(|known| known.name == *other))
+        };
+        let (ready, rest): (Vec<&Table>, Vec<&Table>) = open.iter().copied().partition(is_ready);
+        // A circle of required keys was refused when the schema was designed.
+        if ready.is_empty() {
+            break;
+        }
+        ordered.extend(ready);
+        open = rest;
+    }
+    ordered
+}
+
+/// Where rows of the table must lead.
+fn required_keys(table: &Table) -> impl Iterator<Item = &TableName> {
+    let is_required = |column: &ColumnName| {
+        table.columns.iter().any(|known| known.name == *column && known.nullability == Nullability::NotNull)
+    };
+    let keys = table.rules.foreign_keys.iter();
+    keys.filter(move |key| key.columns.iter().all(is_required)).map(|key| &key.table)
+}
+
+/// The tables that get a row: those the API works on with those they lead to, and those whose rows keep one of its records. A
+/// row that would leave no room for those of requests is not made.
+fn seeded<'t>(api: &ApiPlan, tables: &[&'t Table], shared: &'t [Table]) -> BTreeSet<&'t TableName> {
+    let written: Vec<&Write> = api.endpoints.iter().flat_map(|endpoint| writes(&endpoint.procedure.body)).collect();
+    let is_deleted =
+        |name: &TableName| written.iter().any(|write| matches!(write, Write::Delete { table, .. } if table == name));
+    let is_inserted =
+        |name: &TableName| written.iter().any(|write| matches!(write, Write::Insert { table, .. } if table == name));
+    let has_room = |table: &&Table| {
+        let leads = |column: &ColumnName| table.rules.foreign_keys.iter().any(|key| key.columns.contains(column));
+        !is_inserted(&table.name) || !unique(table).any(|columns| columns.iter().all(leads))
+    };
+    let keeps = |table: &&Table| {
+        let mut keys = table.rules.foreign_keys.iter();
+        keys.any(|key| key.on_delete == OnDelete::Restrict && is_deleted(&key.table) && key.table != table.name)
+    };
+    let targets: BTreeSet<&TableName> =
+        shared.iter().flat_map(|table| table.rules.foreign_keys.iter().map(|key| &key.table)).collect();
+    let is_wanted = |table: &&Table| {
+        targets.contains(&table.name)
+            || has_room(table) && (keeps(table) || shared.iter().any(|shared| shared.name == table.name))
+    };
+    let mut seeded: BTreeSet<&TableName> = tables.iter().copied().filter(is_wanted).map(|table| &table.name).collect();
+    // What a seeded row must lead to stands before it.
+    for table in tables.iter().rev().filter(|table| required_keys(table).next().is_some()) {
+        if seeded.contains(&table.name) {
+            seeded.extend(required_keys(table));
+        }
+    }
+    seeded
+}
+
+fn writes(items: &[Item]) -> Vec<&Write> {
+    let of = |item| match item {
+        &Item::Let(_, Step::Write(ref write)) | &Item::Do(Step::Write(ref write)) => vec![write],
+        Item::Let(..) | Item::Do(_) | Item::Exit(..) => Vec::new(),
+        Item::Transaction(body) => writes(body),
+        Item::Match(_, arms) => arms.iter().flat_map(|(_, body)| writes(body)).collect(),
+    };
+    items.iter().flat_map(of).collect()
+}
+
+fn row(engine: Engine, table: &Table, tables: &[&Table], catalog: &Catalog) -> String {
+    let is_needed = |column: &&Column| {
+        table.primary_key.contains(&column.name)
+            || column.nullability == Nullability::NotNull && column.default.is_none()
+            || is_target(&column.name, table, tables)
+    };
+    let columns = table.columns.iter().filter(is_needed);
+    let values: Vec<(ColumnName, Datum)> =
+        columns.map(|column| (column.name.clone(), example(column, table, tables, catalog))).collect();
+    dialect::sample::row(engine, table, &values)
+}
+
+/// Whether rows of other tables are told by the column.
+fn is_target(column: &ColumnName, table: &Table, tables: &[&Table]) -> bool {
+    let keys = tables.iter().flat_map(|other| &other.rules.foreign_keys);
+    keys.filter(|key| key.table == table.name).any(|key| key.target.contains(column))
+}
+
+/// Takes every row away, whichever leads to which.
+fn clear(engine: Engine, tables: &[&Table]) -> Vec<String> {
+    let mut statements = Vec::new();
+    for table in tables {
+        let optional: Vec<&ColumnName> = table
+            .rules
+            .foreign_keys
+            .iter()
+            .flat_map(|key| &key.columns)
+            .filter(|column| {
+                table.columns.iter().any(|known| known.name == **column && known.nullability == Nullability::Nullable)
+            })
+            .collect();
+        if !optional.is_empty() {
+            statements.push(dialect::sample::emptied(engine, table, &optional));
+        }
+    }
+    statements.extend(tables.iter().rev().map(|table| dialect::sample::cleared(engine, table)));
+    statements
+}
