@@ -15,7 +15,12 @@ pub fn joined(words: &[&str], ending: &str) -> String {
         return name;
     }
     let digest = sha256_hex(name.as_bytes());
-    let kept = MAX_IDENTIFIER_LENGTH - DIGEST_DIGITS - ending.len() - 2;
+    let taken = DIGEST_DIGITS + ending.len() + 2;
+    let Some(kept) = MAX_IDENTIFIER_LENGTH.checked_sub(taken).filter(|kept| (1..=whole.len()).contains(kept)) else {
+        // An ending that leaves no room is cut itself.
+        let kept = &name[..MAX_IDENTIFIER_LENGTH - DIGEST_DIGITS - 1];
+        return format!("{}_{}", kept.trim_end_matches('_'), &digest[..DIGEST_DIGITS]);
+    };
     format!("{}_{}_{ending}", whole[..kept].trim_end_matches('_'), &digest[..DIGEST_DIGITS])
 }
 
@@ -28,6 +33,9 @@ mod tests {
         assert_eq!(joined(&["orders", "user_id"], "idx"), "orders_user_id_idx");
         let (long, other) = ("a".repeat(63), format!("{}b", "a".repeat(62)));
         let (first, second) = (joined(&[&long, "id"], "idx"), joined(&[&other, "id"], "idx"));
+        assert!(first.len() <= 63 && second.len() <= 63, "{first} {second}");
+        assert_ne!(first, second);
+        let (first, second) = (joined(&["shop"], &long), joined(&["shop"], &other));
         assert!(first.len() <= 63 && second.len() <= 63, "{first} {second}");
         assert_ne!(first, second);
     }

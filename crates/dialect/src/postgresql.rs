@@ -60,7 +60,7 @@ pub fn collation(field_type: &FieldType) -> &'static str {
         | FieldType::Phone
         | FieldType::Url
         | FieldType::Choice { .. }
-        | FieldType::Code { .. } => "default",
+        | FieldType::Code { .. } => BY_BYTES,
         FieldType::Integer
         | FieldType::Decimal { .. }
         | FieldType::Boolean
@@ -70,6 +70,9 @@ pub fn collation(field_type: &FieldType) -> &'static str {
         | FieldType::Json => "",
     }
 }
+
+/// The collation of other texts: they are sorted as on the other engines, whatever locale the server has.
+pub const BY_BYTES: &str = "C";
 
 /// The collation of e-mail addresses.
 pub const CASE_INSENSITIVE: &str = "case_insensitive";

@@ -335,17 +335,6 @@ impl Failure {
         }
     }
 
-    /// The engine keeps schemas, and no API is served from it yet.
-    pub(crate) fn engine_not_served(engine: Engine) -> Self {
-        let message = format!("this producer does not serve APIs from a {engine} database yet");
-        let hint =
-            "name a database task of `type: \"sqlite\"` in `dependencies`, or use a workspace without database tasks";
-        Self {
-            place: Some("dependencies".to_owned()),
-            ..Self::new(FailureKind::EndpointConfiguration, "engine_not_served", message, hint)
-        }
-    }
-
     /// Nobody has said where the database is.
     pub(crate) fn no_connection(engine: Engine) -> Self {
         Self {
@@ -548,7 +537,7 @@ impl Failure {
                 let (code, hint) = way_in(*trouble);
                 (code, "the database cannot be connected to", hint)
             }
-            StoreError::Unavailable(_) => (
+            StoreError::Unavailable(_) | StoreError::Contended(_) => (
                 "unavailable",
                 "the database does not answer",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
@@ -556,6 +545,7 @@ impl Failure {
             StoreError::Refused(_)
             | StoreError::MigrationChanged { .. }
             | StoreError::Conflict
+            | StoreError::Unstorable
             | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
@@ -576,7 +566,7 @@ impl Failure {
             return Self::database(error, file);
         }
         let (code, hint) = match error {
-            StoreError::Unavailable(_) | StoreError::NotConnected(..) => (
+            StoreError::Unavailable(_) | StoreError::Contended(_) | StoreError::NotConnected(..) => (
                 "unavailable",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
             ),
@@ -584,7 +574,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference | StoreError::Unstorable => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };

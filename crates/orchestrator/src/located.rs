@@ -52,8 +52,18 @@ pub(crate) fn url_for(
     connection: &Connection,
     (role, password): (&RoleName, &SecretText),
 ) -> Result<SecretText, Box<Failure>> {
-    let Connection::Location(parts) = connection else { return Err(Box::new(Failure::no_connection(engine))) };
-    let text = text(workspace, parts)??;
+    let text = match connection {
+        Connection::Location(parts) => text(workspace, parts)??,
+        Connection::Local { name } => {
+            let address = instances::address(workspace, engine, name)?;
+            let address = address.ok_or_else(|| Box::new(Failure::not_made(name)))?;
+            Zeroizing::new(format!("{engine}://{address}/{name}"))
+        }
+        Connection::Container { name, port } => Zeroizing::new(format!("{engine}://127.0.0.1:{port}/{name}")),
+        Connection::Embedded | Connection::File { .. } | Connection::Missing => {
+            return Err(Box::new(Failure::no_connection(engine)));
+        }
+    };
     let no_url = || Box::new(Failure::no_location(engine, "it is no URL with a host".to_owned()));
     let (scheme, rest) = text.split_once("://").ok_or_else(no_url)?;
     let authority = rest.find(['/', '?']).unwrap_or(rest.len());

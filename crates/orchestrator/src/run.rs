@@ -312,9 +312,6 @@ fn files(plan: &TaskPlan, workspace: &Workspace) -> Result<emit::Files, Stop> {
         TaskPlan::Database(plan) => Ok(emit::database_files(plan)),
         TaskPlan::Api(plan) => {
             check_routes(plan, workspace)?;
-            if !plan.database.engine.keeps_files() {
-                return Err(Failure::engine_not_served(plan.database.engine).into());
-            }
             Ok(emit::files(plan).map_err(|error| Failure::application(&error))?)
         }
     }
@@ -329,7 +326,7 @@ async fn prove(plan: &TaskPlan, database: &Database, files: &emit::Files, progre
         }
         TaskPlan::Api(plan) => {
             progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
-            verify::on_scratch(plan, openapi(files), &now()).await
+            verify::on_scratch(plan, database, openapi(files), &now()).await
         }
     }
 }

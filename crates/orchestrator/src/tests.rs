@@ -38,7 +38,7 @@ fn planned() -> Plan {
 /// How the proof of a plan fails; `None` when it does not.
 fn unproved(plan: &Plan, openapi: &str) -> Option<Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let checks = runtime.block_on(verify::on_scratch(plan, openapi, &now()));
+    let checks = runtime.block_on(verify::on_scratch(plan, &store::Database::Sqlite(PathBuf::new()), openapi, &now()));
     checks.iter().find(|check| check.outcome == crate::response::CheckOutcome::Failed).map(Failure::unproved)
 }
 

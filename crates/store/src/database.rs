@@ -1,7 +1,9 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
+use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
+use crate::store::Open;
 use crate::{AppliedMigration, Location, Server, Store, StoreError};
 use plan::Migration;
 use plan::database::{DatabasePlace, ObservedTable};
@@ -110,16 +112,14 @@ impl Database {
         }
     }
 
-    /// Opens it for those who serve from it. A file is made when it is not there.
+    /// Opens it for those who serve from it. A file is made when it is not there; a server is not asked for anything yet.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be opened.
     pub fn open(&self) -> Result<Store, StoreError> {
         match self {
-            Self::Sqlite(file) => open_file(file),
-            Self::PostgreSql(_) => {
-                Err(StoreError::Refused("this producer does not serve APIs from PostgreSQL yet".to_owned()))
-            }
+            Self::Sqlite(file) => Ok(Store(Open::Sqlite(open_file(file)?))),
+            Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone())))),
         }
     }
 

@@ -9,13 +9,14 @@ pub mod permission;
 mod postgresql;
 mod rehearsal;
 mod sqlite;
+mod store;
 
 pub use api_key::ApiKeyRow;
 pub use database::{Database, Seen};
 pub use error::{StoreError, Trouble};
 pub use postgresql::Server;
 pub use rehearsal::{Attempt, Rehearsal};
-pub use sqlite::{SqliteStore as Store, Transaction};
+pub use store::{Scratch, Store, Transaction};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Tables as PostgreSQL statements, and as PostgreSQL's catalogue shows them.
 
-use super::{CASE_INSENSITIVE, collation, literal, quote, sql_type, text};
+use super::{BY_BYTES, CASE_INSENSITIVE, collation, literal, quote, sql_type, text};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, Execution, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
     ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Sensitivity, Statement, Table, Times,
@@ -238,8 +238,10 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
 
 fn column_definition(column: &Column) -> String {
     let mut definition = format!("{} {}", quote(column.name.as_str()), sql_type(&column.field_type));
-    if collation(&column.field_type) == CASE_INSENSITIVE {
-        definition.push_str(&format!(" COLLATE {CASE_INSENSITIVE}"));
+    match collation(&column.field_type) {
+        "" => {}
+        BY_BYTES => definition.push_str(" COLLATE \"C\""),
+        other => definition.push_str(&format!(" COLLATE {other}")),
     }
     match column.nullability {
         Nullability::NotNull => definition.push_str(" NOT NULL"),
@@ -351,7 +353,8 @@ pub fn described(table: &Table) -> ObservedTable {
                 nullability: column.nullability,
                 collation: collation(&column.field_type).to_owned(),
                 default: default(column),
-                comment: Some(column_comment(column)),
+                // An empty comment is none.
+                comment: Some(column_comment(column)).filter(|comment| !comment.is_empty()),
             })
             .collect(),
         primary_key: texts(&table.primary_key),

@@ -37,6 +37,8 @@ pub struct Server {
     pub host: String,
     /// The database.
     pub name: String,
+    /// The schema, where it is not the one that the URL leads to.
+    schema: Option<String>,
 }
 
 impl Server {
@@ -63,7 +65,7 @@ impl Server {
         };
         let name =
             config.get_dbname().or(config.get_user()).ok_or_else(|| format!("{form}; the database is missing"))?;
-        Ok(Self { host, name: name.to_owned(), url: Secret::new(url), role: None, tls })
+        Ok(Self { host, name: name.to_owned(), url: Secret::new(url), role: None, schema: None, tls })
     }
 
     /// The same database, for somebody else.
@@ -173,6 +175,9 @@ impl Server {
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.
     pub(super) async fn connect(&self) -> Result<Client, StoreError> {
         let client = self.open(&self.config()?).await?;
+        if let Some(schema) = &self.schema {
+            client.batch_execute(&format!("SET search_path TO {schema}")).await?;
+        }
         let look = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
         let row = client.query_one(look, &[]).await?;
         let why = match (row.try_get(0)?, row.try_get(1)?) {
@@ -183,6 +188,11 @@ impl Server {
             }
         };
         Err(StoreError::NotConnected(Trouble::ReadOnly, why.to_owned()))
+    }
+
+    /// The same, in a schema of that name.
+    pub(super) fn in_schema(&self, schema: &str) -> Self {
+        Self { schema: Some(schema.to_owned()), ..self.clone() }
     }
 
     fn config(&self) -> Result<Config, StoreError> {

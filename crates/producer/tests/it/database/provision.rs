@@ -2,7 +2,7 @@
 //! containers that somebody starts, databases made on a server that exists.
 
 use super::postgresql::run;
-use crate::harness::postgresql::{PASSWORD, PASSWORD_ONLY, PrivateServer, is_root};
+use crate::harness::postgresql::{PASSWORD, PASSWORD_ONLY, PrivateServer, is_root, psql};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
 use serde_json::json;
 use std::fs;
@@ -113,6 +113,12 @@ fn a_private_server_is_made_once_and_outlives_the_run_a_stop_and_a_crash() {
     let address = place.server()["address"].clone();
     let wrong = Server::parse(&format!("postgresql://postgres:hunter2@{}/rooms", address.as_str().unwrap())).unwrap();
     assert!(wrong.look("rooms").is_err(), "any password opens it");
+
+    // A deployment gets in as the application.
+    let exported = place.command(&["secrets", "export", "--for", "rooms", "--stdout"]).must_end_with(0).stdout;
+    let url = exported.trim_end().strip_prefix("DATABASE_URL=").unwrap();
+    assert_eq!(psql(url, "SELECT current_user").unwrap(), "rooms_app\n");
+    psql(url, "DROP TABLE rooms").unwrap_err();
 
     let stopped = place.command(&["db", "stop"]).must_end_with(0).stdout;
     assert!(stopped.contains("postgresql_rooms  stopped"), "{stopped}");
