@@ -54,9 +54,12 @@ pub fn ask(url: &str, statement: &str) -> Vec<store::Row> {
     tokio::runtime::Runtime::new().unwrap().block_on(store.read(statement.into(), Vec::new())).unwrap()
 }
 
-/// Empties every table but that of the keys.
+/// Empties every table but that of the keys and what is known of migrations.
 pub fn clear(url: &str) {
     let names = open(url).inspect().unwrap().into_iter().map(|table| table.name);
-    let names: Vec<String> = names.filter(|name| name != "api_keys").map(|name| format!("\"{name}\"")).collect();
+    let names: Vec<String> = names
+        .filter(|name| !["api_keys", "schema_migrations", "schema_migration_steps"].contains(&name.as_str()))
+        .map(|name| format!("\"{name}\""))
+        .collect();
     ask(url, &format!("TRUNCATE {}", names.join(", ")));
 }
