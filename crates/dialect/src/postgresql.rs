@@ -1,6 +1,7 @@
 //! PostgreSQL: its own types for times, UUIDs, numbers and JSON; texts with a check for their length; e-mail addresses under a
 //! collation that does not regard case.
 
+pub mod change;
 pub mod definition;
 pub mod permission;
 

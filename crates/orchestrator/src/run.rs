@@ -2,12 +2,13 @@
 //! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
 //! run finishes the work.
 
-use crate::base::{Standing, standing};
+use crate::base::standing;
 use crate::database;
 use crate::failure::Failure;
 use crate::instances;
 use crate::knowledge;
 use crate::located::{Located, locate};
+use crate::observe::observe;
 use crate::provisioning::{Provisioned, Ready, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::roles;
@@ -19,11 +20,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plan::database::Connection;
 use plan::persisted::FORMAT;
-use plan::{Observed, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
+use plan::{Migration, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
+use planner::Allowed;
 use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{Database, Seen, StoreError, Trouble};
+use store::{Database, Seen};
 use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -41,6 +43,8 @@ pub struct RunOptions {
     pub listen: String,
     /// What to think of dependencies that the workspace does not know.
     pub unknown_dependencies: UnknownDependencies,
+    /// What may be done to a database besides adding to it.
+    pub allowed: Allowed,
 }
 
 /// What to think of a dependency that the workspace does not know: another producer's, perhaps.
@@ -99,7 +103,7 @@ impl From<Failure> for Stop {
 /// The response that says why there is no plan.
 pub fn plan_task(task: &Task, options: &RunOptions, earlier: &[TaskPlan]) -> Result<Planned, Box<Response>> {
     let workspace = &options.workspace;
-    identify(task, workspace).and_then(|task_id| make_plan(task, task_id, workspace, earlier)).map_err(|stop| {
+    identify(task, workspace).and_then(|task_id| make_plan(task, task_id, options, earlier)).map_err(|stop| {
         let id = task.task_id.as_ref().map(ToString::to_string);
         Box::new(stopped(id, stop))
     })
@@ -176,7 +180,7 @@ async fn attempt(
     wake(task, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
     progress(Phase::DesignApiArchitecture, "planning");
     let of_task = |stop| (Some(task_id.clone()), stop);
-    let plan_anew = || make_plan(task, task_id.clone(), workspace, &[]).map_err(|stop| (given.clone(), stop));
+    let plan_anew = || make_plan(task, task_id.clone(), options, &[]).map_err(|stop| (given.clone(), stop));
     let mut planned = plan_anew()?;
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
         Provisioned::Ready(ready) => ready,
@@ -266,8 +270,15 @@ async fn carry_out(
     progress(Phase::CreateSchemaAndTables, "migrating the database");
     let mut migrated = Vec::new();
     for (scope, migrations) in plan.migrations() {
-        let applied = database.migrate(scope.as_str(), migrations, &now());
-        migrated.extend(applied.map_err(|error| Failure::migration(&error, &place))?);
+        match database.migrate(scope.as_str(), migrations, &now()) {
+            Ok(applied) => migrated.extend(applied),
+            Err(error) => {
+                if *scope == task_id {
+                    take_back(&database, &task_id, active.as_ref(), migrations);
+                }
+                return Err(Failure::migration(&error, &place).into());
+            }
+        }
     }
 
     progress(Phase::SetupUserPermissions, "seeing to who may do what");
@@ -281,7 +292,8 @@ async fn carry_out(
 
     progress(Phase::ProvisionDatabaseInstance, "reading back what was made");
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &place))?;
-    verification.extend(read_back(plan, &database, &seen, &files).await);
+    let served = roles::as_application(workspace, &database, plan.database())?;
+    verification.extend(read_back(plan, &served, &seen, &files).await);
     verification.sort_by_key(|check| check.phase);
     if let Some(failed) = first_failure(&verification) {
         let failure = Failure::not_live(failed, &place);
@@ -307,7 +319,19 @@ async fn carry_out(
     })
 }
 
-fn files(plan: &TaskPlan, workspace: &Workspace) -> Result<emit::Files, Stop> {
+/// A plan's migrations are all applied or none: where one was refused, those that this plan has brought are taken back. What was
+/// lost for good comes last in them, and so was not reached. Should that fail too, the next run finds a plan half way.
+fn take_back(database: &Database, task_id: &TaskId, active: Option<&PersistedPlan>, migrations: &[Migration]) {
+    let Some(before) = active.map(|active| &active.plan.database().migrations) else { return };
+    if !migrations.starts_with(before) {
+        return;
+    }
+    if let Err(error) = database.undo(task_id.as_str(), &migrations[before.len()..], &now()) {
+        tracing::warn!(error = %error, "the migrations before the one that was refused were not taken back");
+    }
+}
+
+pub(crate) fn files(plan: &TaskPlan, workspace: &Workspace) -> Result<emit::Files, Stop> {
     match plan {
         TaskPlan::Database(plan) => Ok(emit::database_files(plan)),
         TaskPlan::Api(plan) => {
@@ -340,7 +364,7 @@ async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &em
         TaskPlan::Database(_) => verification.extend(database::on_live()),
         TaskPlan::Api(plan) => {
             verification.extend(verify::on_live(plan, database, openapi(files)).await);
-            verification.extend(verify::not_tried(plan));
+            verification.extend(verify::not_tried());
         }
     }
     verification
@@ -351,7 +375,7 @@ fn openapi(files: &emit::Files) -> &str {
 }
 
 /// The task's own id, or the one that the workspace gives it.
-fn identify(task: &Task, workspace: &Workspace) -> Result<TaskId, Stop> {
+pub(crate) fn identify(task: &Task, workspace: &Workspace) -> Result<TaskId, Stop> {
     match &task.task_id {
         Some(id) => Ok(id.clone()),
         None => {
@@ -361,58 +385,19 @@ fn identify(task: &Task, workspace: &Workspace) -> Result<TaskId, Stop> {
     }
 }
 
-fn make_plan(task: &Task, task_id: TaskId, workspace: &Workspace, earlier: &[TaskPlan]) -> Result<Planned, Stop> {
+pub(crate) fn make_plan(
+    task: &Task,
+    task_id: TaskId,
+    options: &RunOptions,
+    earlier: &[TaskPlan],
+) -> Result<Planned, Stop> {
+    let workspace = &options.workspace;
     let catalog = knowledge::of(workspace)?;
     let standing = standing(task, &task_id, workspace, earlier)?;
     let warnings = standing.warning.iter().cloned().collect();
     let observed = observe(workspace, &task_id, planner::database_of(task, standing.base.as_ref()), standing)?;
-    let plan = planner::plan(task, &task_id, &catalog, &observed).map_err(Stop::Invalid)?;
+    let plan = planner::plan_allowing(task, &task_id, &catalog, &observed, options.allowed).map_err(Stop::Invalid)?;
     Ok(Planned { plan, task_hash: sha256_hex(task.text.as_bytes()), warnings })
-}
-
-/// What is there. A run that was stopped after it migrated left a database that no active plan describes: the newest
-/// persisted plan whose migrations were all applied does.
-fn observe(
-    workspace: &Workspace,
-    task_id: &TaskId,
-    (engine, connection): (Engine, Connection),
-    standing: Standing,
-) -> Result<Observed, Stop> {
-    let Seen { tables, applied, place, .. } = match locate(workspace, engine, &connection)? {
-        Located::At(database) => match database.look(task_id.as_str()) {
-            // It is made when the plan is carried out.
-            Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => Seen::default(),
-            // So may be whoever listens there.
-            Err(StoreError::NotConnected(Trouble::Refused, _)) if is_container(&connection) => Seen::default(),
-            seen => seen.map_err(|error| Failure::database(&error, Path::new(&database.place())))?,
-        },
-        // What must be said first is asked when the plan is carried out; until then nothing is known to be there.
-        Located::Asks(_) => Seen::default(),
-    };
-    let is_applied = |persisted: &PersistedPlan| {
-        let migrations = &persisted.plan.database().migrations;
-        !migrations.is_empty() && migrations.iter().all(|migration| applied.contains(&migration.into()))
-    };
-    let applied_plan = workspace.persisted_plans(task_id)?.into_iter().find(is_applied);
-    // A plan that this program cannot read is planned anew from the task in hand, and one of another place says nothing of this one.
-    let is_here = |persisted: &PersistedPlan| {
-        let known = persisted.plan.database();
-        (known.engine, &known.connection) == (engine, &connection)
-    };
-    let known = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten().filter(is_here));
-    let active = known.map(|persisted| persisted.plan.database().clone());
-    Ok(Observed { tables, active, base: standing.base, chosen: standing.chosen, place })
-}
-
-fn is_container(connection: &Connection) -> bool {
-    match connection {
-        Connection::Container { .. } => true,
-        Connection::Embedded
-        | Connection::File { .. }
-        | Connection::Local { .. }
-        | Connection::Location(_)
-        | Connection::Missing => false,
-    }
 }
 
 /// A known dependency must be completed.
@@ -587,7 +572,7 @@ fn first_failure(verification: &[Verification]) -> Option<&Verification> {
 }
 
 /// The response to a task that came no further.
-fn stopped(task_id: Option<String>, stop: Stop) -> Response {
+pub(crate) fn stopped(task_id: Option<String>, stop: Stop) -> Response {
     let (status, failure) = match stop {
         Stop::Invalid(diagnostics) => (Status::Failed, Failure::invalid(diagnostics)),
         Stop::Workspace(failure) => (Status::Failed, Failure::workspace(&failure)),

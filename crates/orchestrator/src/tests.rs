@@ -31,6 +31,7 @@ fn planned() -> Plan {
         output: PathBuf::from("nowhere"),
         listen: String::new(),
         unknown_dependencies: UnknownDependencies::TakenToBeDone,
+        allowed: planner::Allowed::default(),
     };
     plan_task(&spec::parse("-", TASK).tasks[0], &options, &[]).unwrap().plan.api().expect("an API").clone()
 }

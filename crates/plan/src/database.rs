@@ -7,7 +7,7 @@ mod rules;
 
 pub use migration::{ColumnPresent, Execution, LockClass, Migration, Statement, Undo};
 pub use observed::{
-    Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,
+    Applied, Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,
     ObservedTable,
 };
 pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};

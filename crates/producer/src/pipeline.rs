@@ -2,9 +2,12 @@
 //! Each function ends with the exit status of its command.
 
 use crate::arguments::{Check, Format, Listing, Place, Run, Servers, Status};
+use crate::db;
 use crate::progress::{Outcome, Steps};
 use crate::show;
-use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order};
+use orchestrator::{
+    Allowed, Drift, Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order,
+};
 use plan::TaskPlan;
 use std::error::Error;
 
@@ -22,6 +25,7 @@ pub async fn run(run: &Run) -> Ended {
     if run.require_dependencies {
         options.unknown_dependencies = UnknownDependencies::WaitedFor;
     }
+    options.allowed = db::allowed(Drift::Refused, run.allow_destructive);
     let mut status = COMPLETED;
     let mut tasks: Vec<(Source, Task)> = Vec::new();
     for source in orchestrator::read_sources(&run.tasks)? {
@@ -52,7 +56,21 @@ pub async fn run(run: &Run) -> Ended {
     Ok(status)
 }
 
-async fn answer_task(task: &Task, source: &Source, options: &RunOptions, format: Format) -> Ended {
+/// The tasks of one text, or the exit status where there are none.
+pub type Read = Result<(Source, Vec<Task>), u8>;
+
+/// Reads one text.
+pub fn read_task(path: &str, format: Format) -> Result<Read, Box<dyn Error>> {
+    let source = orchestrator::read_sources(&[path.to_owned()])?.remove(0);
+    let parsed = orchestrator::parse(&source);
+    show::diagnostics(&source, &parsed.diagnostics);
+    match vocab::diagnostic::has_errors(&parsed.diagnostics) {
+        true => Ok(Err(answer(&Response::invalid(parsed.diagnostics), format)?)),
+        false => Ok(Ok((source, parsed.tasks))),
+    }
+}
+
+pub async fn answer_task(task: &Task, source: &Source, options: &RunOptions, format: Format) -> Ended {
     let steps = Steps::new();
     let response = orchestrator::run_task(task, options, &|phase, doing| steps.begin(phase, doing)).await;
     steps.end(if response.error.is_none() { Outcome::Good } else { Outcome::Bad });
@@ -60,7 +78,7 @@ async fn answer_task(task: &Task, source: &Source, options: &RunOptions, format:
     answer(&response, format)
 }
 
-fn answer(response: &Response, format: Format) -> Ended {
+pub fn answer(response: &Response, format: Format) -> Ended {
     show::response(response, format)?;
     Ok(response.exit_status())
 }
@@ -173,11 +191,12 @@ pub fn revoke_key(place: &Place, id: &str) -> Ended {
     Ok(COMPLETED)
 }
 
-fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> RunOptions {
+pub fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> RunOptions {
     let workspace = Workspace::new(&place.workspace);
     let output = output.map_or_else(|| workspace.default_output(), ToOwned::to_owned);
     let unknown_dependencies = UnknownDependencies::TakenToBeDone;
-    RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies }
+    let allowed = Allowed::default();
+    RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies, allowed }
 }
 
 /// SIGINT or SIGTERM, from the moment of the call on: whoever reads the address may ask for the end at once.
