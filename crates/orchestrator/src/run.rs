@@ -292,7 +292,8 @@ async fn carry_out(
 
     progress(Phase::ProvisionDatabaseInstance, "reading back what was made");
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &place))?;
-    verification.extend(read_back(plan, &database, &seen, &files).await);
+    let served = roles::as_application(workspace, &database, plan.database())?;
+    verification.extend(read_back(plan, &served, &seen, &files).await);
     verification.sort_by_key(|check| check.phase);
     if let Some(failed) = first_failure(&verification) {
         let failure = Failure::not_live(failed, &place);
@@ -363,7 +364,7 @@ async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &em
         TaskPlan::Database(_) => verification.extend(database::on_live()),
         TaskPlan::Api(plan) => {
             verification.extend(verify::on_live(plan, database, openapi(files)).await);
-            verification.extend(verify::not_tried(plan));
+            verification.extend(verify::not_tried());
         }
     }
     verification
