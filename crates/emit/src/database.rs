@@ -18,6 +18,7 @@ pub fn files(plan: &DatabaseTaskPlan) -> Files {
     let view = context! {
         default_url => default_url(&plan.database.connection, driver.default_url),
         url_form => driver.url_form,
+        pool => minijinja::value::Serde(&plan.database.pool),
     };
     let made = |comment, template| generated_of(&plan.task_id, comment, &render(template, &view));
     files.insert("databases/connection-config.js".to_owned(), made(Comment::Slashes, driver.stand_alone));

@@ -439,6 +439,20 @@ impl Failure {
         }
     }
 
+    /// The pool asks for more connections than there are.
+    pub(crate) fn pool_too_large(wanted: u32, most: u32, place: String) -> Self {
+        let message = format!("the pool may open {wanted} connections, and the server gives this role at most {most}");
+        Self {
+            place: Some(place),
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "pool_too_large",
+                message,
+                "lower `pool.max`, or raise the server's `max_connections` or the role's `CONNECTION LIMIT`",
+            )
+        }
+    }
+
     /// A secret that the task names was not set.
     pub(crate) fn no_secret(name: &str) -> Self {
         let message = format!("the secret `{name}` is not set");

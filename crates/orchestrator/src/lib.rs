@@ -19,6 +19,7 @@ mod read;
 pub mod response;
 mod roles;
 mod run;
+mod sandbox;
 mod secret_commands;
 mod serving;
 mod status;
@@ -39,6 +40,7 @@ pub use planner::{Allowed, Drift, Loss};
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
+pub use sandbox::Sandbox;
 pub use secret_commands::{
     SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, rotate_secret, set_secret,
 };

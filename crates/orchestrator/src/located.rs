@@ -3,6 +3,7 @@
 
 use crate::failure::Failure;
 use crate::instances;
+use crate::roles;
 use crate::workspace::Workspace;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use plan::DatabasePlan;
@@ -117,7 +118,7 @@ impl Opened {
             return Ok(store.clone());
         }
         let failed = |error| Box::new(Failure::database(&error, Path::new(&database.place())));
-        let store = database.open().map_err(failed)?;
+        let store = roles::as_application(workspace, &database, plan)?.open().map_err(failed)?;
         self.0.push((database, store.clone()));
         Ok(store)
     }

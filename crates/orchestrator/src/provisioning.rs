@@ -84,6 +84,15 @@ pub(crate) fn provision(
         check.detail = format!("`{}`: {made}", database.name());
         verification.push(check);
     }
+    if let Some(most) = database.most_connections().map_err(told)? {
+        let wanted = plan.database().pool.max;
+        if wanted > most {
+            return Err(Failure::pool_too_large(wanted, most, place).into());
+        }
+        let mut check = Verification::of(PHASE, "the server has connections for the pool", &[]);
+        check.detail = format!("{wanted} of {most}");
+        verification.push(check);
+    }
     Ok(Provisioned::Ready(Ready { changed, verification }))
 }
 

@@ -13,6 +13,7 @@ use crate::observe::observe;
 use crate::provisioning::{Provisioned, Ready, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::roles;
+use crate::sandbox::Sandbox;
 use crate::serving::{routes, running_server};
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
@@ -46,6 +47,8 @@ pub struct RunOptions {
     pub unknown_dependencies: UnknownDependencies,
     /// What may be done to a database besides adding to it.
     pub allowed: Allowed,
+    /// Whether the run keeps to this machine.
+    pub sandbox: Sandbox,
 }
 
 /// What to think of a dependency that the workspace does not know: another producer's, perhaps.
@@ -104,6 +107,7 @@ impl From<Failure> for Stop {
 /// The response that says why there is no plan.
 pub fn plan_task(task: &Task, options: &RunOptions, earlier: &[TaskPlan]) -> Result<Planned, Box<Response>> {
     let workspace = &options.workspace;
+    let task = &*options.sandbox.task(task);
     identify(task, workspace).and_then(|task_id| make_plan(task, task_id, options, earlier)).map_err(|stop| {
         let id = task.task_id.as_ref().map(ToString::to_string);
         Box::new(stopped(id, stop))
@@ -178,12 +182,13 @@ async fn attempt(
         Ok(Some(on)) => return Ok(waiting(&task_id, on, warnings)),
         Err(stop) => return Err((Some(task_id), stop)),
     }
-    wake(task, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
+    let meant = &*options.sandbox.task(task);
+    wake(meant, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
     progress(Phase::DesignApiArchitecture, "planning");
     let of_task = |stop| (Some(task_id.clone()), stop);
-    let place = standing(task, &task_id, workspace, &[]).map(|found| planner::database_of(task, found.base.as_ref()));
+    let place = standing(meant, &task_id, workspace, &[]).map(|found| planner::database_of(meant, found.base.as_ref()));
     place.and_then(|place| interrupted::finish(workspace, &task_id, place)).map_err(of_task)?;
-    let plan_anew = || make_plan(task, task_id.clone(), options, &[]).map_err(|stop| (given.clone(), stop));
+    let plan_anew = || make_plan(meant, task_id.clone(), options, &[]).map_err(|stop| (given.clone(), stop));
     let mut planned = plan_anew()?;
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
         Provisioned::Ready(ready) => ready,
@@ -255,6 +260,7 @@ async fn carry_out(
     roles::check(workspace, &database, &plan).map_err(Stop::Asks)?;
     let place = PathBuf::from(database.place());
     let files = files(&plan, workspace)?;
+    verification.extend(options.sandbox.check(task));
     verification.extend(prove(&plan, &database, &files, progress).await);
     if let Some(failed) = first_failure(&verification) {
         let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::unproved(failed));
@@ -295,7 +301,8 @@ async fn carry_out(
 
     progress(Phase::ProvisionDatabaseInstance, "reading back what was made");
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &place))?;
-    verification.extend(read_back(plan, &database, &seen, &files).await);
+    let served = roles::as_application(workspace, &database, plan.database())?;
+    verification.extend(read_back(plan, &served, &seen, &files).await);
     verification.sort_by_key(|check| check.phase);
     if let Some(failed) = first_failure(&verification) {
         let failure = Failure::not_live(failed, &place);
@@ -366,7 +373,7 @@ async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &em
         TaskPlan::Database(_) => verification.extend(database::on_live()),
         TaskPlan::Api(plan) => {
             verification.extend(verify::on_live(plan, database, openapi(files)).await);
-            verification.extend(verify::not_tried(plan));
+            verification.extend(verify::not_tried());
         }
     }
     verification
@@ -491,6 +498,7 @@ fn output(
         let mut checks = verification.iter().filter(|check| check.phase == phase).peekable();
         checks.peek().is_some() && checks.all(|check| check.outcome == CheckOutcome::Passed)
     };
+    let is_simulated = verification.iter().any(|check| check.outcome == CheckOutcome::Simulated);
     let of_api = [
         (Phase::SetupAuthenticationMiddleware, "authentication and limits that were tried"),
         (Phase::ImplementEndpointLogic, "a try of the Node.js application"),
@@ -518,7 +526,11 @@ fn output(
         database: DatabaseState {
             host: database.host(),
             name: database.name(),
-            status: if passed(Phase::ProvisionDatabaseInstance) { "connected" } else { "not_connected" },
+            status: match passed(Phase::ProvisionDatabaseInstance) {
+                _ if is_simulated => "simulated",
+                true => "connected",
+                false => "not_connected",
+            },
         },
         metadata: Metadata {
             api_version: plan.api().map(|plan| plan.api.version.clone()),

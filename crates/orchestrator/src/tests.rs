@@ -32,6 +32,7 @@ fn planned() -> Plan {
         listen: String::new(),
         unknown_dependencies: UnknownDependencies::TakenToBeDone,
         allowed: planner::Allowed::default(),
+        sandbox: crate::Sandbox::Off,
     };
     plan_task(&spec::parse("-", TASK).tasks[0], &options, &[]).unwrap().plan.api().expect("an API").clone()
 }

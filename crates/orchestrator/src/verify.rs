@@ -81,13 +81,8 @@ pub(crate) async fn on_live(plan: &Plan, database: &Database, openapi: &str) -> 
 }
 
 /// What this run cannot try, by name.
-pub(crate) fn not_tried(plan: &Plan) -> Vec<Verification> {
+pub(crate) fn not_tried() -> Vec<Verification> {
     vec![
-        Verification::not_verified(
-            Phase::SetupUserPermissions,
-            "database roles",
-            format!("{} knows no roles: whoever can open the file can read it", plan.database.engine),
-        ),
         Verification::not_verified(
             Phase::ConfigureBackupProcedures,
             "a backup was restored",

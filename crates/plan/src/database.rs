@@ -25,6 +25,9 @@ pub struct DatabasePlan {
     pub connection: Connection,
     /// Every table the task needs.
     pub tables: Vec<Table>,
+    /// How programs connect to it.
+    #[serde(default)]
+    pub pool: Pool,
     /// How they came about, oldest first. A migration never changes once it was applied.
     pub migrations: Vec<Migration>,
 }
@@ -35,6 +38,27 @@ impl DatabasePlan {
     pub fn column(&self, table: &TableName, column: &ColumnName) -> Option<&Column> {
         let table = self.tables.iter().find(|known| known.name == *table)?;
         table.columns.iter().find(|known| known.name == *column)
+    }
+}
+
+/// The connections that one program keeps to a database, and how long things may take, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Connections that stay open without work.
+    pub min: u32,
+    /// Most connections.
+    pub max: u32,
+    /// After that a connection without work is closed.
+    pub idle_timeout: u32,
+    /// How long somebody waits for a connection.
+    pub acquire_timeout: u32,
+    /// How long one statement may take.
+    pub statement_timeout: u32,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { min: 0, max: 10, idle_timeout: 30, acquire_timeout: 5, statement_timeout: 10 }
     }
 }
 

@@ -24,7 +24,7 @@ pub use codes::ALL_CODES;
 pub use schema::{Allowed, Drift, Loss};
 
 use catalog::Catalog;
-use plan::database::{Base, Connection};
+use plan::database::{Base, Connection, Pool};
 use plan::{Observed, Plan, TaskPlan};
 use schema::{Circumstances, Renames, Unnamed};
 use spec::{Specification, Task};
@@ -82,8 +82,9 @@ pub fn plan_allowing(
     let there: Vec<_> = shared.iter().map(base::Shared::there).collect();
     schema::check_drift(engine, &there, observed, &requirements.place)?;
     let further = shared.iter().flat_map(|shared| shared.statements.clone()).collect();
+    let pool = base.map_or_else(Pool::default, |base| base.database.pool);
     let circumstances = Circumstances {
-        target: schema::Target { engine, connection },
+        target: schema::Target { engine, connection, pool },
         unnamed: Unnamed::Stays,
         observed,
         renames: &Renames::default(),

@@ -12,7 +12,9 @@ use crate::codes::{CHANGE_REFUSED, DATA_WOULD_BE_LOST, PERHAPS_RENAMED, TABLE_DI
 use compare::{Comparison, Sides, compare};
 use dialect::change::{Change, Rows, TableChange};
 use migration::Steps;
-use plan::database::{Applied, Column, Connection, Nullability, ObservedRule, ObservedTable, Statement, Uniqueness};
+use plan::database::{
+    Applied, Column, Connection, Nullability, ObservedRule, ObservedTable, Pool, Statement, Uniqueness,
+};
 use plan::{DatabasePlan, Decision, Observed, Phase, Table};
 use vocab::{ColumnName, Diagnostic, Engine, FieldType, Place, TableName};
 
@@ -20,6 +22,7 @@ use vocab::{ColumnName, Diagnostic, Engine, FieldType, Place, TableName};
 pub struct Target {
     pub engine: Engine,
     pub connection: Connection,
+    pub pool: Pool,
 }
 
 /// What becomes of what the task no longer names.
@@ -100,7 +103,8 @@ pub fn design(
     let Circumstances { target, observed, .. } = circumstances;
     let mut migrations = observed.active.as_ref().map_or_else(Vec::new, |plan| plan.migrations.clone());
     migrations.extend(steps.into_migrations(migrations.len()));
-    Ok(DatabasePlan { engine: target.engine, connection: target.connection, tables: wanted.to_vec(), migrations })
+    let Target { engine, connection, pool } = target;
+    Ok(DatabasePlan { engine, connection, tables: wanted.to_vec(), pool, migrations })
 }
 
 /// Tables of another task must be there as that task made them.

@@ -64,6 +64,10 @@ pub struct Run {
     /// Also make changes that lose something: a column, a table, digits. Without it they are named and not made.
     #[arg(long)]
     pub allow_destructive: bool,
+    /// Keep to this machine: a private server, or an embedded file, stands in for the database that a task names, and the response
+    /// says so. Best in a workspace of its own.
+    #[arg(long)]
+    pub sandbox: bool,
     /// Show the plan with its reasons and stop; with `--format json`, the whole plan.
     #[arg(long)]
     pub plan: bool,

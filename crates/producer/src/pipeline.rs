@@ -6,7 +6,8 @@ use crate::db;
 use crate::progress::{Outcome, Steps};
 use crate::show;
 use orchestrator::{
-    Allowed, Drift, Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order,
+    Allowed, Drift, Planned, Response, RunOptions, Sandbox, Serving, Source, Task, UnknownDependencies, Workspace,
+    order,
 };
 use plan::TaskPlan;
 use std::error::Error;
@@ -24,6 +25,9 @@ pub async fn run(run: &Run) -> Ended {
     let mut options = options(&run.place, run.output.as_deref(), &run.listen.listen);
     if run.require_dependencies {
         options.unknown_dependencies = UnknownDependencies::WaitedFor;
+    }
+    if run.sandbox {
+        options.sandbox = Sandbox::On;
     }
     options.allowed = db::allowed(Drift::Refused, run.allow_destructive);
     let mut status = COMPLETED;
@@ -196,7 +200,8 @@ pub fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) ->
     let output = output.map_or_else(|| workspace.default_output(), ToOwned::to_owned);
     let unknown_dependencies = UnknownDependencies::TakenToBeDone;
     let allowed = Allowed::default();
-    RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies, allowed }
+    let sandbox = Sandbox::Off;
+    RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies, allowed, sandbox }
 }
 
 /// SIGINT or SIGTERM, from the moment of the call on: whoever reads the address may ask for the end at once.

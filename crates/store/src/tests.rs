@@ -1,6 +1,7 @@
 //! The store against a real SQLite file: what it promises about groups, failures, migrations and inspection.
 
 mod migrations;
+mod serving;
 mod shop;
 
 use crate::{ApiKeyRow, Database, Ended, Location, Server, Store, StoreError};

@@ -301,7 +301,7 @@ impl Changer<'_> {
         let to = |column: &ObservedColumn| {
             let collate = match column.collation.as_str() {
                 "" | "default" => String::new(),
-                other => format!(" COLLATE {}", quote(other)),
+                other => format!(" COLLATE \"{other}\""),
             };
             // A truth value becomes a large number by way of a small one.
             let by_way = if column.sql_type == "bigint" && was.sql_type == "boolean" { "::integer" } else { "" };

@@ -4,7 +4,7 @@
 use super::draft::Draft;
 use crate::codes::NO_SERVER_TO_PROVISION;
 use crate::schema::Target;
-use plan::database::{Connection, LocationPart};
+use plan::database::{Connection, LocationPart, Pool};
 use plan::{Decision, Phase};
 use spec::{DatabaseConfig, DatabaseType, Environment, Provision, Reference, Spanned};
 use vocab::Engine;
@@ -80,7 +80,38 @@ pub fn target(config: &DatabaseConfig, draft: &mut Draft) -> Target {
         decision,
         reason,
     });
-    Target { engine, connection }
+    Target { engine, connection, pool: pool(config, engine, draft) }
+}
+
+/// What the task leaves open is what a program with some dozen requests at a time needs.
+fn pool(config: &DatabaseConfig, engine: Engine, draft: &mut Draft) -> Pool {
+    let usual = Pool::default();
+    let Some(asked) = &config.pool else { return usual };
+    let min = asked.min.unwrap_or(usual.min);
+    let pool = Pool {
+        min,
+        max: asked.max.unwrap_or(usual.max.max(min)),
+        idle_timeout: asked.idle_timeout.unwrap_or(usual.idle_timeout),
+        acquire_timeout: asked.acquire_timeout.unwrap_or(usual.acquire_timeout),
+        statement_timeout: asked.statement_timeout.unwrap_or(usual.statement_timeout),
+    };
+    let pool = Pool { min: pool.min.min(pool.max), ..pool };
+    let reason = match engine.keeps_files() {
+        true => format!(
+            "the task says so; whoever opens a {engine} file has one connection that writes, and these bounds do nothing"
+        ),
+        false => "the task says so; what it leaves open is the usual".to_owned(),
+    };
+    draft.decisions.push(Decision {
+        phase: Phase::ProvisionDatabaseInstance,
+        subject: "pool".to_owned(),
+        decision: format!(
+            "{} to {} connections a program, closed after {} s without work; waits {} s for one; a statement may take {} s",
+            pool.min, pool.max, pool.idle_timeout, pool.acquire_timeout, pool.statement_timeout
+        ),
+        reason,
+    });
+    pool
 }
 
 /// The same for the same name, below the ports that systems give away by themselves and beside those of private servers.

@@ -25,11 +25,7 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
         let help = "give the `connection` of a server that exists";
         refuse(format!("`provision` on {}", config.kind.value), &provision.place, help);
     }
-    for (is_there, word) in [
-        (config.pool.is_some(), "pool"),
-        (config.backup.is_some(), "backup"),
-        (config.data != spec::Data::default(), "data"),
-    ] {
+    for (is_there, word) in [(config.backup.is_some(), "backup"), (config.data != spec::Data::default(), "data")] {
         if is_there {
             refuse(format!("`{word}`"), &config.place, "remove it, and do without it");
         }

@@ -1,5 +1,5 @@
-//! Every case of `tests/cases/http`, asked of both servers, and of the native one on PostgreSQL as well. The cases are `docs/http-manners.md` as examples: those of the folder
-//! itself about the API of the first sample task, those of its folders about those of the others.
+//! Every case of `tests/cases/http`, asked of both servers, on SQLite and on PostgreSQL. The cases are `docs/http-manners.md` as
+//! examples: those of the folder itself about the API of the first sample task, those of its folders about those of the others.
 //!
 //! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, and in expected headers
 //! `${seconds}` (a whole number from 1 to 60), `${uuid}` (a UUIDv7) and `${absent}` (no such header).
@@ -15,9 +15,6 @@ use std::fs;
 
 /// In an expected header: none of that name.
 const ABSENT: &str = "${absent}";
-
-/// PostgreSQL has no place for it in a document: `docs/http-manners.md` says so.
-const NOT_ON_POSTGRESQL: &str = "a document with the character U+0000 is given back";
 
 /// Makes a module of a sample's cases, with one test of every file for each server and engine.
 macro_rules! files {
@@ -88,7 +85,10 @@ fn the_emitted_application_passes_its_own_tests() {
 
 fn check_on_postgresql(sample: Sample, file: &str) {
     let Some(schema) = Schema::empty(&format!("http_{sample:?}_{file}").to_ascii_lowercase()) else { return };
-    check(Kind::Native, sample, &Workspace::completed_on(sample, schema.url()), file);
+    let prepared = Workspace::completed_on(sample, schema.url());
+    for kind in Kind::all_here() {
+        check(kind, sample, &prepared, file);
+    }
 }
 
 /// Asks a server everything in a file, and fails with all differences at once.
@@ -96,7 +96,7 @@ fn check(kind: Kind, sample: Sample, prepared: &Workspace, file: &str) {
     let keys = prepared.case_keys();
     let mut running: Option<Running> = None;
     let mut found = Vec::new();
-    for case in read(sample, file).into_iter().filter(|case| prepared.url.is_none() || case.name != NOT_ON_POSTGRESQL) {
+    for case in read(sample, file) {
         let server = match running.take() {
             Some(server) if server.can_still_answer(&case) => server,
             Some(_) | None => Running::start(kind, sample, prepared),

@@ -225,7 +225,7 @@ fn rows_that_break_a_new_rule_keep_the_database_as_it_was() {
             assert_eq!((&error["kind"], &error["code"]), (&"database.migration".into(), &"refused".into()), "{error}");
             assert_eq!(site.tables(), made, "{tables}");
         }
-        assert_eq!(site.run(FIRST).must_end_with(0).response()["changed"], false);
+        site.run(FIRST).must_end_with(0);
         let (code, message) =
             site.refused(&FIRST.replace("size: line", "size: line, floor: { type: integer, required: true }"));
         assert_eq!(code, "IP209");

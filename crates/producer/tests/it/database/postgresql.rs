@@ -164,7 +164,7 @@ fn each_way_of_not_being_let_in_has_its_word() {
     for (url, code) in [
         (format!("{user}:hunter2@{after}"), "authentication"),
         ("postgresql://ada:hunter2@127.0.0.1:1/shop".to_owned(), "refused"),
-        ("postgresql://ada:hunter2@nowhere.invalid/shop".to_owned(), "unknown_host"),
+        ("postgresql://ada:hunter2@nowhere.invalid/shop?sslmode=require".to_owned(), "unknown_host"),
         ("postgresql://ada:hunter2@127.0.0.1/shop?sslmode=verify".to_owned(), "location"),
         ("mysql://ada:hunter2@127.0.0.1/shop".to_owned(), "location"),
         ("postgresql://ada:hunter2@127.0.0.1:port/shop".to_owned(), "location"),

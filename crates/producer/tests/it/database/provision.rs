@@ -357,3 +357,35 @@ fn data_that_is_not_for_development_is_never_sent_in_the_clear() {
         assert_eq!((&error["kind"], &error["code"]), (&json!("database.connection"), &json!(wanted)), "{parameters}");
     }
 }
+
+#[test]
+fn a_sandbox_keeps_to_this_machine_and_says_so() {
+    let elsewhere =
+        task("environment: production\n    connection: \"postgresql://ada@db.invalid/rooms?sslmode=verify-full\"");
+    // Without programs of the engine an embedded file does.
+    let workspace = Workspace::new();
+    let mut run = workspace.command(&["run", "-", "--sandbox"]);
+    let ended = end_with_input(run.env("PRODUCER_SERVER_PROGRAMS", workspace.path()), &elsewhere).must_end_with(0);
+    let response = ended.response();
+    assert_eq!(response["output"]["database"]["status"], "simulated");
+    let file = response["output"]["database"]["name"].as_str().unwrap();
+    assert!(file.ends_with(".producer/data/sandbox_rooms.sqlite"), "{file}");
+    let said = |response: &serde_json::Value| {
+        let checks = response["verification"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["outcome"] == "simulated").unwrap().clone();
+        (check["check"].as_str().unwrap().to_owned(), check["detail"].as_str().unwrap().to_owned())
+    };
+    let (check, detail) = said(&response);
+    assert_eq!(check, "a database of this machine stands in for the production postgresql");
+    assert!(detail.contains("no programs of postgresql are installed"), "{detail}");
+
+    let Some(place) = Place::new("sandbox") else { return };
+    let mut run = place.0.command(&["run", "-", "--sandbox"]);
+    let response = end_with_input(&mut run, &elsewhere).must_end_with(0).response();
+    assert_eq!(response["output"]["database"]["status"], "simulated");
+    assert_eq!(response["output"]["database"]["name"], "sandbox_rooms");
+    assert!(response["output"]["database"]["host"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert!(said(&response).1.contains("a private postgresql server"), "{response}");
+    let mut run = place.0.command(&["run", "-", "--sandbox"]);
+    assert_eq!(end_with_input(&mut run, &elsewhere).must_end_with(0).response()["changed"], false);
+}

@@ -94,6 +94,11 @@ impl PrivateServer {
         must(self.program("pg_ctl").arg("-D").arg(self.path("data")).args(["-W", "promote"]));
     }
 
+    /// Ends it in order.
+    pub fn stop(&self) {
+        must(self.program("pg_ctl").arg("-D").arg(self.path("data")).args(["-w", "-m", "fast", "stop"]));
+    }
+
     /// Has it read its files again.
     pub fn reload(&self) {
         self.hand_over();

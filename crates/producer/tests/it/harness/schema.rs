@@ -32,6 +32,14 @@ impl Schema {
 impl Drop for Schema {
     fn drop(&mut self) {
         ask(&self.server, &format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name));
+        // Roles belong to the whole server. Without the client they stay, and are in nobody's way.
+        let roles = format!(
+            "DO $$ DECLARE role name; BEGIN FOR role IN SELECT rolname FROM pg_roles \
+             WHERE shobj_description(oid, 'pg_authid') LIKE '%, schema {}' LOOP \
+             EXECUTE format('DROP OWNED BY %I', role); EXECUTE format('DROP ROLE %I', role); END LOOP; END $$",
+            self.name
+        );
+        let _ = super::postgresql::psql(&self.server, &roles);
     }
 }
 
@@ -46,9 +54,12 @@ pub fn ask(url: &str, statement: &str) -> Vec<store::Row> {
     tokio::runtime::Runtime::new().unwrap().block_on(store.read(statement.into(), Vec::new())).unwrap()
 }
 
-/// Empties every table but that of the keys.
+/// Empties every table but that of the keys and what is known of migrations.
 pub fn clear(url: &str) {
     let names = open(url).inspect().unwrap().into_iter().map(|table| table.name);
-    let names: Vec<String> = names.filter(|name| name != "api_keys").map(|name| format!("\"{name}\"")).collect();
+    let names: Vec<String> = names
+        .filter(|name| !["api_keys", "schema_migrations", "schema_migration_steps"].contains(&name.as_str()))
+        .map(|name| format!("\"{name}\""))
+        .collect();
     ask(url, &format!("TRUNCATE {}", names.join(", ")));
 }
