@@ -3,6 +3,7 @@
 
 mod commands;
 mod comparison;
+pub mod database;
 mod load;
 pub mod overload;
 
@@ -120,6 +121,17 @@ impl Programs {
         command.args(words).arg("--workspace").arg(workspace).current_dir(workspace);
         command
     }
+}
+
+/// The producer alone, and the folder of what is built.
+fn build_producer(repository: &Repository) -> Result<(PathBuf, PathBuf), String> {
+    let status = repository.cargo(&["build", "--profile", "quick", "-p", "producer"]).status();
+    if !status.is_ok_and(|status| status.success()) {
+        return Err("`producer` does not build".to_owned());
+    }
+    let metadata = repository.metadata()?;
+    let target = PathBuf::from(metadata["target_directory"].as_str().ok_or("cargo names no target folder")?);
+    Ok((target.join("quick").join(format!("producer{}", std::env::consts::EXE_SUFFIX)), target))
 }
 
 /// Built one by one: together they would share the features each asks of its dependencies.

@@ -33,6 +33,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
   bench                 the native server against a hand-written one and the Node.js application, and the time of commands
         [--connections 32] [--seconds 2] [--rounds 5]
+  bench database        planning 1,000 tables, and applying 200 on a durable PostgreSQL beside psql
   bench overload        what the native server still does when four times as much is asked of it
   roundtrip             random schemas there and back, on each engine
         [--schemas 1000] [--engine sqlite|postgresql] [--seed 20260000]
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ["test"] => Ok(test::run(&repository)),
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
+        ["bench", "database"] => bench::database::run(&repository),
         ["bench", "overload", options @ ..] => bench::overload::run(&repository, options),
         ["bench", options @ ..] => bench::run(&repository, options),
         ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),

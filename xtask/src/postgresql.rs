@@ -34,16 +34,26 @@ impl Server {
         if let Ok(url) = std::env::var(VARIABLE) {
             return Ok(Self { url, origin: format!("`{VARIABLE}`"), own: None });
         }
-        let programs = match programs() {
-            Some(programs) => programs,
-            None => {
-                let otherwise = "install PostgreSQL 14 or newer, or name a server in `TEST_POSTGRESQL_URL`";
-                install("postgresql", "initdb", otherwise)?;
-                programs().ok_or("`initdb` is not there even after the package was installed")?
-            }
-        };
-        start(&programs)
+        start(&installed_programs()?, "off")
     }
+
+    /// A private one that waits for the disk as servers do: what is measured on it is what users get.
+    pub fn durable() -> Result<Self, String> {
+        start(&installed_programs()?, "on")
+    }
+
+    /// The same server, another database.
+    pub fn database(&self, name: &str) -> String {
+        self.url.rsplit_once('/').map_or_else(|| self.url.clone(), |(server, _)| format!("{server}/{name}"))
+    }
+}
+
+fn installed_programs() -> Result<PathBuf, String> {
+    if let Some(programs) = programs() {
+        return Ok(programs);
+    }
+    install("postgresql", "initdb", "install PostgreSQL 14 or newer, or name a server in `TEST_POSTGRESQL_URL`")?;
+    programs().ok_or_else(|| "`initdb` is not there even after the package was installed".to_owned())
 }
 
 impl Drop for Server {
@@ -70,7 +80,7 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file())
 }
 
-fn start(programs: &Path) -> Result<Server, String> {
+fn start(programs: &Path, fsync: &str) -> Result<Server, String> {
     let failed = |what: &str| format!("PostgreSQL in `{}`: {what} failed", programs.display());
     let folder = std::env::temp_dir().join(format!("producer-postgresql-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
@@ -95,7 +105,7 @@ fn start(programs: &Path) -> Result<Server, String> {
     }
     let port = free_port()?;
     let options = format!(
-        "-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories='{}'",
+        "-p {port} -c listen_addresses=127.0.0.1 -c fsync={fsync} -c unix_socket_directories='{}'",
         folder.display()
     );
     let mut start = as_user(USER, &programs.join("pg_ctl"));

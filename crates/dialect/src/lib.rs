@@ -1,6 +1,7 @@
 //! How each engine says what a plan means: types, definitions, queries and writes as statements.
 //! One folder an engine; callers name the engine and never see which one it was.
 
+pub mod change;
 pub mod migration;
 pub mod mysql;
 pub mod name;

@@ -1,6 +1,7 @@
 //! MySQL and MariaDB, one set of words for both: times without a zone that are UTC, UUIDs as texts, e-mail addresses under a collation
 //! that does not regard case. What the two show differently of what they hold is brought to one form in `expression`.
 
+pub(crate) mod change;
 pub(crate) mod definition;
 mod expression;
 pub mod permission;
@@ -174,6 +175,14 @@ pub fn collation(field_type: &FieldType) -> &'static str {
         | FieldType::Date
         | FieldType::Timestamp
         | FieldType::Json => "",
+    }
+}
+
+/// The value as it stands where a column of that type takes it: times without the zone, which is UTC.
+pub(crate) fn value(datum: &Datum, field_type: Option<&FieldType>) -> String {
+    match (datum, field_type) {
+        (Datum::Text(moment), Some(FieldType::Timestamp)) => text(moment.trim_end_matches('Z')),
+        (datum, _) => literal(datum),
     }
 }
 

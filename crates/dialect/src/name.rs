@@ -22,7 +22,7 @@ pub fn joined_within(longest: usize, words: &[&str], ending: &str) -> String {
     }
     let digest = sha256_hex(name.as_bytes());
     let taken = DIGEST_DIGITS + ending.len() + 2;
-    let Some(kept) = longest.checked_sub(taken).filter(|kept| *kept > 0 && *kept <= whole.len()) else {
+    let Some(kept) = longest.checked_sub(taken).filter(|kept| (1..=whole.len()).contains(kept)) else {
         // An ending that leaves no room is cut itself.
         return format!("{}_{}", name[..longest - DIGEST_DIGITS - 1].trim_end_matches('_'), &digest[..DIGEST_DIGITS]);
     };

@@ -116,11 +116,11 @@ pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role:
     }
 }
 
-/// The ledgers of migrations: part of a copy, and of nobody's business else.
+/// The ledgers of migrations: part of a copy, and what tells a server that it is ready.
 pub(crate) const LEDGERS: [&str; 2] = ["schema_migrations", "schema_migration_steps"];
 
 /// Tables that APIs on the database bring with them.
-const OWN_TABLES: [&str; 3] = ["api_keys", "idempotency_answers", "outbox_events"];
+pub(crate) const OWN_TABLES: [&str; 3] = ["api_keys", "idempotency_answers", "outbox_events"];
 
 /// The tables that permissions are about: those of the plan, and those of the producer's own that are there.
 fn names(tables: &[Table], found: &ObservedPermissions) -> BTreeSet<String> {

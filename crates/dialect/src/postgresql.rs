@@ -1,6 +1,7 @@
 //! PostgreSQL: its own types for times, UUIDs, numbers and JSON; texts with a check for their length; e-mail addresses under a
 //! collation that does not regard case.
 
+pub mod change;
 pub mod definition;
 pub mod permission;
 
@@ -61,7 +62,7 @@ pub fn collation(field_type: &FieldType) -> &'static str {
         | FieldType::Phone
         | FieldType::Url
         | FieldType::Choice { .. }
-        | FieldType::Code { .. } => "default",
+        | FieldType::Code { .. } => BY_BYTES,
         FieldType::Integer
         | FieldType::Decimal { .. }
         | FieldType::Boolean
@@ -71,6 +72,9 @@ pub fn collation(field_type: &FieldType) -> &'static str {
         | FieldType::Json => "",
     }
 }
+
+/// The collation of other texts: they are sorted as on the other engines, whatever locale the server has.
+pub const BY_BYTES: &str = "C";
 
 /// The collation of e-mail addresses.
 pub const CASE_INSENSITIVE: &str = "case_insensitive";

@@ -10,11 +10,7 @@ pub fn row(engine: Engine, table: &Table, values: &[(ColumnName, Datum)]) -> Str
     let kind = |column: &ColumnName| table.columns.iter().find(|known| known.name == *column);
     let value = |(column, datum): &(ColumnName, Datum)| match (engine, kind(column)) {
         (Engine::PostgreSql, Some(column)) => postgresql::literal(datum, &column.field_type),
-        (Engine::MySql, _) => match datum {
-            Datum::Text(value) => mysql::text(value),
-            Datum::Json(value) => mysql::text(&value.to_string()),
-            Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) => sqlite::literal(datum),
-        },
+        (Engine::MySql, column) => mysql::value(datum, column.map(|column| &column.field_type)),
         (Engine::Sqlite, _) | (Engine::PostgreSql, None) => sqlite::literal(datum),
     };
     let columns: Vec<String> = values.iter().map(|(column, _)| quote(engine, column.as_str())).collect();

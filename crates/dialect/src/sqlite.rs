@@ -1,5 +1,6 @@
 //! SQLite: `STRICT` tables, texts for times and UUIDs, `NOCASE` for e-mail addresses.
 
+pub mod change;
 pub mod definition;
 
 use crate::relational::{Conflicts, Words, plain};

@@ -37,7 +37,13 @@ fn table() -> Table {
 
 fn database() -> DatabasePlan {
     let connection = Connection::Embedded;
-    DatabasePlan { engine: Engine::Sqlite, connection, tables: vec![table()], migrations: Vec::new() }
+    DatabasePlan {
+        engine: Engine::Sqlite,
+        connection,
+        tables: vec![table()],
+        pool: plan::database::Pool::default(),
+        migrations: Vec::new(),
+    }
 }
 
 fn name(text: &str) -> ColumnName {

@@ -18,11 +18,19 @@ pub fn files(plan: &DatabaseTaskPlan) -> Files {
     let view = context! {
         default_url => default_url(&plan.database.connection, driver.default_url),
         url_form => driver.url_form,
+        pool => minijinja::value::Serde(&plan.database.pool),
     };
     let made = |comment, template| generated_of(&plan.task_id, comment, &render(template, &view));
     files.insert("databases/connection-config.js".to_owned(), made(Comment::Slashes, driver.stand_alone));
     files.insert(".env.example".to_owned(), made(Comment::Hash, "database.env.example"));
     files.insert("package.json".to_owned(), package(plan));
+    if let Connection::Container { name, port } = &plan.database.connection
+        && let Some(template) = driver.container
+    {
+        let view = context! { name, port, project => plan.task_id.as_str().to_ascii_lowercase() };
+        let text = generated_of(&plan.task_id, Comment::Hash, &render(template, &view));
+        files.insert("databases/compose.yaml".to_owned(), text);
+    }
     files.extend(documents::database_files(plan));
     files
 }
@@ -51,7 +59,11 @@ fn permissions(plan: &DatabaseTaskPlan, files: &mut Files) {
 fn default_url(connection: &Connection, otherwise: &str) -> String {
     match connection {
         Connection::File { name } => format!("file:../../../.producer/data/{name}.sqlite"),
-        Connection::Embedded | Connection::Location(_) | Connection::Missing => otherwise.to_owned(),
+        Connection::Embedded
+        | Connection::Local { .. }
+        | Connection::Container { .. }
+        | Connection::Location(_)
+        | Connection::Missing => otherwise.to_owned(),
     }
 }
 

@@ -160,7 +160,11 @@ fn variables(connection: &Connection) -> Vec<String> {
             LocationPart::Environment(name) => Some(name.clone()),
             LocationPart::Text(_) | LocationPart::Secret(_) => None,
         }),
-        Connection::Embedded | Connection::File { .. } | Connection::Missing => return Vec::new(),
+        Connection::Embedded
+        | Connection::File { .. }
+        | Connection::Local { .. }
+        | Connection::Container { .. }
+        | Connection::Missing => return Vec::new(),
     }
     .collect()
 }

@@ -10,6 +10,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("sqlite-connection.js", include_str!("../templates/sqlite-connection.js")),
     ("mysql-connection.js", include_str!("../templates/mysql-connection.js")),
     ("postgresql-connection.js", include_str!("../templates/postgresql-connection.js")),
+    ("postgresql.compose.yaml", include_str!("../templates/postgresql.compose.yaml")),
     ("database.env.example", include_str!("../templates/database.env.example")),
     ("connection-config.js", include_str!("../templates/connection-config.js")),
     ("api.test.js", include_str!("../templates/api.test.js")),

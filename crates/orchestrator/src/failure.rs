@@ -5,6 +5,7 @@ use crate::response::Verification;
 use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
 use plan::{Base, Phase};
+use provision::{PROGRAMS_VARIABLE, ProvisionFailure};
 use secrets::{SecretFailure, SecretName};
 use serde::Serialize;
 use std::fmt;
@@ -141,11 +142,26 @@ impl FileTrouble {
 
 const WAYS_TO_A_FILE: &str = "add `connection: \"file:/srv/data/shop.sqlite\"`, or `connection: \"${env:DATABASE_URL}\"` and set that \
     variable; for a file of the workspace write `environment: development`";
-
 fn ways_to_a_server(engine: Engine) -> String {
+    let otherwise = match engine.is_provisioned() {
+        true => {
+            "; or `provision: local` for a private server from programs installed on this machine, or `provision: container` for one in a container"
+        }
+        false => "",
+    };
     format!(
         "add `connection: \"${{env:DATABASE_URL}}\"` and set that variable to `{engine}://user:password@host/name`, \
-         or write the URL itself with the password elsewhere: `{engine}://user:${{env:DATABASE_PASSWORD}}@host/name`"
+         or write the URL itself with the password elsewhere: `{engine}://user:${{env:DATABASE_PASSWORD}}@host/name`{otherwise}"
+    )
+}
+
+const MAKE_THE_DATABASE: &str = "let the role make databases (`ALTER ROLE name CREATEDB`), have it made (`CREATE DATABASE name TEMPLATE \
+    template0 ENCODING 'UTF8'`), or name one that exists at the end of `connection`";
+
+fn ways_to_programs(engine: Engine) -> String {
+    format!(
+        "install them (Debian: `apt-get install {engine}`, Red Hat: `dnf install {engine}-server`, macOS: `brew install {engine}`), or \
+         name their folder in `{PROGRAMS_VARIABLE}`; or write `provision: container`, or the `connection` of a server that exists"
     )
 }
 
@@ -198,9 +214,7 @@ fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
             "add a line for this role, database and address to the server's `pg_hba.conf` and reload it; if its line there is `hostssl`, write `sslmode=require`",
         ),
         Trouble::NotAllowed => ("not_allowed", "let the role in: `GRANT CONNECT ON DATABASE name TO role`"),
-        Trouble::DatabaseMissing => {
-            ("database_missing", "create the database, or name one that exists at the end of `connection`")
-        }
+        Trouble::DatabaseMissing => ("database_missing", MAKE_THE_DATABASE),
         Trouble::Busy => (
             "too_many_connections",
             "close connections that nobody needs, raise the server's `max_connections`, or put a pooler before it",
@@ -330,17 +344,6 @@ impl Failure {
         }
     }
 
-    /// The engine keeps schemas, and no API is served from it yet.
-    pub(crate) fn engine_not_served(engine: Engine) -> Self {
-        let message = format!("this producer does not serve APIs from a {engine} database yet");
-        let hint =
-            "name a database task of `type: \"sqlite\"` in `dependencies`, or use a workspace without database tasks";
-        Self {
-            place: Some("dependencies".to_owned()),
-            ..Self::new(FailureKind::EndpointConfiguration, "engine_not_served", message, hint)
-        }
-    }
-
     /// Nobody has said where the database is.
     pub(crate) fn no_connection(engine: Engine) -> Self {
         Self {
@@ -364,6 +367,88 @@ impl Failure {
                 "variable_missing",
                 message,
                 format!("set it where the producer runs: `{name}=... producer run TASK`"),
+            )
+        }
+    }
+
+    /// A server of the workspace's own that no run has made yet.
+    pub(crate) fn not_made(database: &str) -> Self {
+        let message = format!("the server of `{database}` was not made yet");
+        Self {
+            place: Some("database_config.provision".to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, "server_missing", message, "run the task that makes it")
+        }
+    }
+
+    /// A server of the workspace's own cannot be made, started or stopped.
+    pub(crate) fn provision(failure: &ProvisionFailure) -> Self {
+        let (code, hint) = match failure {
+            ProvisionFailure::NotInstalled(engine) => ("not_installed", ways_to_programs(*engine)),
+            ProvisionFailure::NoAccount { engine, account } => (
+                "no_account",
+                format!(
+                    "run the producer as a user that is not root, or make the user `{account}` as {engine}'s packages do: \
+                     `useradd --system {account}`"
+                ),
+            ),
+            ProvisionFailure::OutOfReach { account, folder } => (
+                "out_of_reach",
+                format!(
+                    "let `{account}` pass through it: `chmod o+x {}`; or use a workspace elsewhere, or run the producer as a \
+                     user that is not root",
+                    folder.display()
+                ),
+            ),
+            ProvisionFailure::PortTaken { record, .. } => (
+                "port_taken",
+                format!(
+                    "stop what listens there, or write another port into `{}` and tell everybody who connects",
+                    record.display()
+                ),
+            ),
+            ProvisionFailure::Program { log, .. } => {
+                ("server_program", format!("do what the cause asks for; more is said in `{}`", log.display()))
+            }
+            ProvisionFailure::File { source, .. } => {
+                let trouble = FileTrouble::of(source, "--workspace");
+                (trouble.code, trouble.hint)
+            }
+            ProvisionFailure::Damaged { .. } => {
+                ("damaged", "bring that file back from a copy: the data beside it is as it was".to_owned())
+            }
+        };
+        Self {
+            cause: Some(failure.to_string()),
+            place: Some("database_config.provision".to_owned()),
+            ..Self::new(FailureKind::DatabaseConnection, code, "there is no private server", hint)
+        }
+    }
+
+    /// Nobody has started the container yet.
+    pub(crate) fn container_not_started(address: &str, command: &str) -> Self {
+        Self {
+            cause: Some(format!("nobody listens at {address}")),
+            place: Some("database_config.provision".to_owned()),
+            retryable: true,
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "container_not_started",
+                "the container of the database is described and does not run",
+                format!("start it, and run the task again: `{command}`"),
+            )
+        }
+    }
+
+    /// The pool asks for more connections than there are.
+    pub(crate) fn pool_too_large(wanted: u32, most: u32, place: String) -> Self {
+        let message = format!("the pool may open {wanted} connections, and the server gives this role at most {most}");
+        Self {
+            place: Some(place),
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "pool_too_large",
+                message,
+                "lower `pool.max`, or raise the server's `max_connections` or the role's `CONNECTION LIMIT`",
             )
         }
     }
@@ -475,7 +560,7 @@ impl Failure {
                 let (code, hint) = way_in(*trouble);
                 (code, "the database cannot be connected to", hint)
             }
-            StoreError::Unavailable(_) => (
+            StoreError::Unavailable(_) | StoreError::Contended(_) => (
                 "unavailable",
                 "the database does not answer",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
@@ -483,6 +568,7 @@ impl Failure {
             StoreError::Refused(_)
             | StoreError::MigrationChanged { .. }
             | StoreError::Conflict
+            | StoreError::Unstorable
             | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
@@ -503,7 +589,7 @@ impl Failure {
             return Self::database(error, file);
         }
         let (code, hint) = match error {
-            StoreError::Unavailable(_) | StoreError::NotConnected(..) => (
+            StoreError::Unavailable(_) | StoreError::Contended(_) | StoreError::NotConnected(..) => (
                 "unavailable",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
             ),
@@ -511,7 +597,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference | StoreError::Unstorable => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };

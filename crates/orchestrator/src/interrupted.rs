@@ -35,7 +35,7 @@ pub(crate) fn finish(
         };
         migrations.iter().all(known) && seen.begun.iter().all(|begun| migrations.iter().any(|one| *begun == one.into()))
     };
-    if let Some(persisted) = plans.iter().find(is_meant) {
+    if let Some(persisted) = plans.iter().map(|(_, persisted)| persisted).find(is_meant) {
         database
             .migrate(task_id.as_str(), &persisted.plan.database().migrations, &now())
             .map_err(|error| Failure::migration(&error, Path::new(&place)))?;

@@ -3,18 +3,23 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
 
 mod base;
+mod change;
 mod database;
 mod failure;
+mod instances;
 mod interrupted;
 mod keys;
 mod knowledge;
 mod located;
+mod observe;
 pub mod order;
 mod probe;
+mod provisioning;
 mod read;
 pub mod response;
 mod roles;
 mod run;
+mod sandbox;
 mod secret_commands;
 mod serving;
 mod status;
@@ -24,11 +29,18 @@ mod workspace;
 #[cfg(test)]
 mod tests;
 
+pub use change::{
+    ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Undo, Undone, differences, inspect,
+    inspect_known, pending, undo,
+};
 pub use failure::{Failure, FailureKind};
+pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
+pub use planner::{Allowed, Drift, Loss};
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
+pub use sandbox::Sandbox;
 pub use secret_commands::{
     SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, rotate_secret, set_secret,
 };

@@ -2,12 +2,15 @@
 //! question that says how to answer it.
 
 use crate::failure::Failure;
+use crate::instances;
+use crate::roles;
 use crate::workspace::Workspace;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use plan::DatabasePlan;
 use plan::database::{Connection, LocationPart};
 use secrets::{SecretFailure, SecretName, SecretText, secret};
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use store::{Database, Store};
 use vocab::{Engine, RoleName};
 use zeroize::Zeroizing;
@@ -22,6 +25,15 @@ pub(crate) fn locate(workspace: &Workspace, engine: Engine, connection: &Connect
     let parts = match connection {
         Connection::Embedded => return Ok(Located::At(Database::Sqlite(workspace.database_file()))),
         Connection::File { name } => return Ok(Located::At(Database::Sqlite(workspace.named_database_file(name)))),
+        Connection::Local { name } => {
+            let Some(address) = instances::address(workspace, engine, name)? else {
+                return Ok(Located::Asks(Box::new(Failure::not_made(name))));
+            };
+            return own(workspace, engine, name, address);
+        }
+        Connection::Container { name, port } => {
+            return own(workspace, engine, name, (Ipv4Addr::LOCALHOST, *port).into());
+        }
         Connection::Missing => return Ok(Located::Asks(Box::new(Failure::no_connection(engine)))),
         Connection::Location(parts) => parts,
     };
@@ -41,8 +53,18 @@ pub(crate) fn url_for(
     connection: &Connection,
     (role, password): (&RoleName, &SecretText),
 ) -> Result<SecretText, Box<Failure>> {
-    let Connection::Location(parts) = connection else { return Err(Box::new(Failure::no_connection(engine))) };
-    let text = text(workspace, parts)??;
+    let text = match connection {
+        Connection::Location(parts) => text(workspace, parts)??,
+        Connection::Local { name } => {
+            let address = instances::address(workspace, engine, name)?;
+            let address = address.ok_or_else(|| Box::new(Failure::not_made(name)))?;
+            Zeroizing::new(format!("{engine}://{address}/{name}"))
+        }
+        Connection::Container { name, port } => Zeroizing::new(format!("{engine}://127.0.0.1:{port}/{name}")),
+        Connection::Embedded | Connection::File { .. } | Connection::Missing => {
+            return Err(Box::new(Failure::no_connection(engine)));
+        }
+    };
     let no_url = || Box::new(Failure::no_location(engine, "it is no URL with a host".to_owned()));
     let (scheme, rest) = text.split_once("://").ok_or_else(no_url)?;
     let authority = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -87,6 +109,7 @@ pub(crate) struct Opened(Vec<(Database, Store)>);
 impl Opened {
     /// The database of a plan.
     pub fn store(&mut self, workspace: &Workspace, plan: &DatabasePlan) -> Result<Store, Box<Failure>> {
+        instances::start(workspace, plan.engine, &plan.connection, &|_| ())?;
         let database = match locate(workspace, plan.engine, &plan.connection)? {
             Located::At(database) => database,
             Located::Asks(failure) => return Err(failure),
@@ -95,7 +118,7 @@ impl Opened {
             return Ok(store.clone());
         }
         let failed = |error| Box::new(Failure::database(&error, Path::new(&database.place())));
-        let store = database.open().map_err(failed)?;
+        let store = roles::as_application(workspace, &database, plan)?.open().map_err(failed)?;
         self.0.push((database, store.clone()));
         Ok(store)
     }
@@ -106,8 +129,21 @@ impl Opened {
     }
 }
 
+/// A database on a server whose password this workspace has made.
+fn own(workspace: &Workspace, engine: Engine, name: &str, address: SocketAddr) -> Result<Located, Box<Failure>> {
+    let secret_name = instances::secret_name(engine, name);
+    let Some(password) = stored(workspace, &secret_name)? else {
+        return Ok(Located::Asks(Box::new(Failure::no_secret(&secret_name))));
+    };
+    let password = utf8_percent_encode(password.expose(), NON_ALPHANUMERIC);
+    let url = Zeroizing::new(format!("{engine}://{}:{password}@{address}/{name}", provision::superuser(engine)));
+    Database::parse(engine, &url, |path| PathBuf::from(path))
+        .map(Located::At)
+        .map_err(|why| Box::new(Failure::no_location(engine, why)))
+}
+
 /// What the store holds.
-fn stored(workspace: &Workspace, name: &str) -> Result<Option<SecretText>, Box<Failure>> {
+pub(crate) fn stored(workspace: &Workspace, name: &str) -> Result<Option<SecretText>, Box<Failure>> {
     let value = SecretName::parse(name).map_err(SecretFailure::from).and_then(|name| workspace.secrets().get(&name));
     value.map_err(|failure| Box::new(Failure::secrets(&failure, &workspace.secrets().file())))
 }

@@ -96,7 +96,7 @@ pub struct DatabaseState {
     pub host: String,
     /// Its name or file.
     pub name: String,
-    /// `connected` when it answered.
+    /// `connected` when it answered, `simulated` when a stand-in did.
     pub status: &'static str,
 }
 
@@ -145,6 +145,8 @@ pub enum CheckOutcome {
     Passed,
     /// Not as it must.
     Failed,
+    /// As it must, with a stand-in for what the task names.
+    Simulated,
     /// Nobody could try it here.
     NotVerified,
 }
@@ -155,6 +157,12 @@ impl Verification {
     pub fn of(phase: Phase, check: impl Into<String>, differences: &[String]) -> Self {
         let outcome = if differences.is_empty() { CheckOutcome::Passed } else { CheckOutcome::Failed };
         Self::new(phase, check.into(), outcome, differences.join("; "))
+    }
+
+    /// A check of a stand-in, with what stands in.
+    #[must_use]
+    pub fn simulated(phase: Phase, check: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(phase, check.into(), CheckOutcome::Simulated, detail.into())
     }
 
     /// A check that nobody could try here, with the reason.

@@ -8,20 +8,17 @@ use crate::run::now;
 use crate::workspace::Workspace;
 use dialect::permission;
 use plan::database::permission::{Access, Login, ObservedPermissions, Role, RoleOrigin};
-use plan::{DatabaseTaskPlan, Phase, TaskPlan};
+use plan::{DatabasePlan, DatabaseTaskPlan, Phase, TaskPlan};
 use secrets::{SecretFailure, SecretName, SecretText, generate_password, secret};
 use store::permission::Tried;
 use store::{Database, StoreError, Trouble};
 use vocab::{RoleName, TaskId};
 
 const PHASE: Phase = Phase::SetupUserPermissions;
-/// Where data may travel in clear.
-const DEVELOPMENT: &str = "development";
 /// What stands before the task in what a role says about itself.
 const MADE_FOR: &str = "made by Integration Producer for task ";
 
 /// What became of the roles.
-#[derive(Default)]
 pub(crate) struct Settled {
     pub verification: Vec<Verification>,
     pub warning: Option<String>,
@@ -41,9 +38,6 @@ struct NewPassword {
 pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<(), Box<Failure>> {
     let TaskPlan::Database(plan) = plan else { return Ok(()) };
     let place = database.place();
-    if plan.environment != DEVELOPMENT && database.may_be_overheard() {
-        return Err(Box::new(Failure::not_encrypted(&plan.environment, &place)));
-    }
     let names = names(plan);
     let found = database.permissions(&names).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
     let Some(found) = found else { return Ok(()) };
@@ -70,9 +64,13 @@ fn names(plan: &DatabaseTaskPlan) -> Vec<RoleName> {
     plan.permissions.roles.iter().map(|role| role.name.clone()).collect()
 }
 
-/// Brings the roles about and tries them. An API makes none: what it makes is within reach of those of its database from the beginning.
+/// Brings the roles about and tries them. An API makes none: what it makes is within reach of those of its database from the
+/// beginning, and it connects as one of them.
 pub(crate) fn settle(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<Settled, Box<Failure>> {
-    let TaskPlan::Database(plan) = plan else { return Ok(Settled::default()) };
+    let plan = match plan {
+        TaskPlan::Database(plan) => plan,
+        TaskPlan::Api(plan) => return of_api(workspace, database, &plan.database),
+    };
     let place = database.place();
     let failed = |error: &StoreError| Box::new(Failure::permissions(error, &place));
     let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
@@ -155,6 +153,19 @@ fn role_of(
         }
     }
     Ok(None)
+}
+
+/// An API that connects as its database's application role may do no more than that.
+fn of_api(workspace: &Workspace, database: &Database, plan: &DatabasePlan) -> Result<Settled, Box<Failure>> {
+    if database.is_open_to_others().is_some() {
+        return Ok(without_roles(database));
+    }
+    let check = "the API connects as a role that may read and write rows and nothing else";
+    let verification = match as_application(workspace, database, plan)? == *database {
+        true => Verification::not_verified(PHASE, check, "no database task here has made one"),
+        false => Verification::of(PHASE, check, &[]),
+    };
+    Ok(Settled { verification: vec![verification], warning: None, changed: false })
 }
 
 /// An engine without roles: whoever can read the file can read the database.
@@ -366,6 +377,26 @@ fn told(probes: &[permission::PermissionProbe]) -> String {
 
 fn store_failure(workspace: &Workspace, failure: &SecretFailure) -> Box<Failure> {
     Box::new(Failure::secrets(failure, &workspace.secrets().file()))
+}
+
+/// The same database as the application's role sees it, where a task here has made one: whoever serves an API may not do more.
+pub(crate) fn as_application(
+    workspace: &Workspace,
+    database: &Database,
+    plan: &DatabasePlan,
+) -> Result<Database, Box<Failure>> {
+    let failed = |failure| Box::new(Failure::workspace(&failure));
+    for task_id in workspace.task_ids().map_err(failed)? {
+        let active = workspace.active_plan(&task_id).map_err(failed)?;
+        let Some(TaskPlan::Database(task)) = active.map(|active| active.plan) else { continue };
+        if (task.database.engine, &task.database.connection) != (plan.engine, &plan.connection) {
+            continue;
+        }
+        if let Some((role, password)) = application(workspace, &task_id)? {
+            return Ok(database.as_role(&role, &password));
+        }
+    }
+    Ok(database.clone())
 }
 
 /// The application's role of a database task, with its password; `None` where no run has made one.

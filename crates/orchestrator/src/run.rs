@@ -2,14 +2,18 @@
 //! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
 //! run finishes the work.
 
-use crate::base::{Standing, standing};
+use crate::base::standing;
 use crate::database;
 use crate::failure::Failure;
+use crate::instances;
 use crate::interrupted;
 use crate::knowledge;
 use crate::located::{Located, locate};
+use crate::observe::observe;
+use crate::provisioning::{Provisioned, Ready, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::roles;
+use crate::sandbox::Sandbox;
 use crate::serving::{routes, running_server};
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
@@ -18,8 +22,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plan::database::Connection;
 use plan::persisted::FORMAT;
-use plan::{Observed, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
-use spec::Task;
+use plan::{Migration, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
+use planner::Allowed;
+use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use store::{Database, Seen};
@@ -40,6 +45,10 @@ pub struct RunOptions {
     pub listen: String,
     /// What to think of dependencies that the workspace does not know.
     pub unknown_dependencies: UnknownDependencies,
+    /// What may be done to a database besides adding to it.
+    pub allowed: Allowed,
+    /// Whether the run keeps to this machine.
+    pub sandbox: Sandbox,
 }
 
 /// What to think of a dependency that the workspace does not know: another producer's, perhaps.
@@ -98,7 +107,8 @@ impl From<Failure> for Stop {
 /// The response that says why there is no plan.
 pub fn plan_task(task: &Task, options: &RunOptions, earlier: &[TaskPlan]) -> Result<Planned, Box<Response>> {
     let workspace = &options.workspace;
-    identify(task, workspace).and_then(|task_id| make_plan(task, task_id, workspace, earlier)).map_err(|stop| {
+    let task = &*options.sandbox.task(task);
+    identify(task, workspace).and_then(|task_id| make_plan(task, task_id, options, earlier)).map_err(|stop| {
         let id = task.task_id.as_ref().map(ToString::to_string);
         Box::new(stopped(id, stop))
     })
@@ -145,7 +155,7 @@ fn keep_end(task_id: &TaskId, response: &mut Response, options: &RunOptions) {
     }
 }
 
-fn task_folder(task_id: &TaskId, options: &RunOptions) -> PathBuf {
+pub(crate) fn task_folder(task_id: &TaskId, options: &RunOptions) -> PathBuf {
     options.output.join(format!("task_{task_id}"))
 }
 
@@ -172,18 +182,71 @@ async fn attempt(
         Ok(Some(on)) => return Ok(waiting(&task_id, on, warnings)),
         Err(stop) => return Err((Some(task_id), stop)),
     }
+    let meant = &*options.sandbox.task(task);
+    wake(meant, workspace, progress).map_err(|failure| (Some(task_id.clone()), failure.into()))?;
     progress(Phase::DesignApiArchitecture, "planning");
-    let place = standing(task, &task_id, workspace, &[]).map(|found| planner::database_of(task, found.base.as_ref()));
-    let finished = place.and_then(|place| interrupted::finish(workspace, &task_id, place));
-    finished.map_err(|stop| (given.clone(), stop))?;
-    let mut planned = make_plan(task, task_id.clone(), workspace, &[]).map_err(|stop| (given, stop))?;
+    let of_task = |stop| (Some(task_id.clone()), stop);
+    let place = standing(meant, &task_id, workspace, &[]).map(|found| planner::database_of(meant, found.base.as_ref()));
+    place.and_then(|place| interrupted::finish(workspace, &task_id, place)).map_err(of_task)?;
+    let plan_anew = || make_plan(meant, task_id.clone(), options, &[]).map_err(|stop| (given.clone(), stop));
+    let mut planned = plan_anew()?;
+    let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
+        Provisioned::Ready(ready) => ready,
+        Provisioned::Asks { failure, changed } => {
+            let response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
+            return Ok(Response { status: Status::NeedsInput, changed, warnings, ..response });
+        }
+    };
+    if ready.changed {
+        // Only now is it known what the database is like.
+        planned = plan_anew()?;
+    }
     planned.warnings.splice(0..0, warnings);
-    carry_out(task, planned, options, progress).await.map_err(|stop| (Some(task_id), stop))
+    carry_out(task, planned, ready, options, progress).await.map_err(of_task)
+}
+
+/// Has the servers running that planning looks at, as far as they are the workspace's own, and waits for others that are starting.
+fn wake(task: &Task, workspace: &Workspace, progress: Progress<'_>) -> Result<(), Box<Failure>> {
+    let told = |doing: &str| progress(Phase::ProvisionDatabaseInstance, doing);
+    let own = planner::database_of(task, None);
+    for (engine, connection) in standing_places(task, workspace)?.iter().chain([&own]) {
+        instances::start(workspace, *engine, connection, &told)?;
+    }
+    let (engine, connection) = own;
+    if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
+        must_be_encrypted(task, &database)?;
+        // A server that lets nobody in after that says so when it is looked at.
+        let _ = database.wait(&told);
+    }
+    Ok(())
+}
+
+/// Where an API of the workspace could stand.
+fn standing_places(task: &Task, workspace: &Workspace) -> Result<Vec<(Engine, Connection)>, Box<Failure>> {
+    match &task.specification {
+        Specification::SetupApi(_) => {}
+        Specification::ConfigureDatabase(_) | Specification::IntegrateService(_) => return Ok(Vec::new()),
+    }
+    let ids = workspace.task_ids().map_err(|failure| Failure::workspace(&failure))?;
+    let plans = ids.iter().filter_map(|id| workspace.active_plan(id).ok().flatten());
+    Ok(plans
+        .map(|persisted| (persisted.plan.database().engine, persisted.plan.database().connection.clone()))
+        .collect())
+}
+
+/// Outside of development nobody is given the chance to read along.
+fn must_be_encrypted(task: &Task, database: &Database) -> Result<(), Box<Failure>> {
+    let Specification::ConfigureDatabase(config) = &task.specification else { return Ok(()) };
+    match config.environment != Environment::Development && database.may_be_overheard() {
+        true => Err(Box::new(Failure::not_encrypted(config.environment.as_str(), &database.place()))),
+        false => Ok(()),
+    }
 }
 
 async fn carry_out(
     task: &Task,
     planned: Planned,
+    Ready { changed: provisioned, mut verification }: Ready,
     options: &RunOptions,
     progress: Progress<'_>,
 ) -> Result<Response, Stop> {
@@ -197,7 +260,8 @@ async fn carry_out(
     roles::check(workspace, &database, &plan).map_err(Stop::Asks)?;
     let place = PathBuf::from(database.place());
     let files = files(&plan, workspace)?;
-    let mut verification = prove(&plan, &database, &files, progress).await;
+    verification.extend(options.sandbox.check(task));
+    verification.extend(prove(&plan, &database, &files, progress).await);
     if let Some(failed) = first_failure(&verification) {
         let mut response = Response::failed(Some(task_id.to_string()), String::new(), Failure::unproved(failed));
         response.verification = verification;
@@ -215,8 +279,15 @@ async fn carry_out(
     progress(Phase::CreateSchemaAndTables, "migrating the database");
     let mut migrated = Vec::new();
     for (scope, migrations) in plan.migrations() {
-        let applied = database.migrate(scope.as_str(), migrations, &now());
-        migrated.extend(applied.map_err(|error| Failure::migration(&error, &place))?);
+        match database.migrate(scope.as_str(), migrations, &now()) {
+            Ok(applied) => migrated.extend(applied),
+            Err(error) => {
+                if *scope == task_id {
+                    take_back(&database, &task_id, active.as_ref(), migrations);
+                }
+                return Err(Failure::migration(&error, &place).into());
+            }
+        }
     }
 
     progress(Phase::SetupUserPermissions, "seeing to who may do what");
@@ -230,7 +301,8 @@ async fn carry_out(
 
     progress(Phase::ProvisionDatabaseInstance, "reading back what was made");
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &place))?;
-    verification.extend(read_back(plan, &database, &seen, &files).await);
+    let served = roles::as_application(workspace, &database, plan.database())?;
+    verification.extend(read_back(plan, &served, &seen, &files).await);
     verification.sort_by_key(|check| check.phase);
     if let Some(failed) = first_failure(&verification) {
         let failure = Failure::not_live(failed, &place);
@@ -246,7 +318,7 @@ async fn carry_out(
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
         output: Some(output(plan, options, &database, seen.version, &verification)),
-        changed: is_new_plan || wrote || settled.changed || !migrated.is_empty(),
+        changed: provisioned || is_new_plan || wrote || settled.changed || !migrated.is_empty(),
         warnings,
         verification,
         files: files.keys().cloned().collect(),
@@ -256,14 +328,23 @@ async fn carry_out(
     })
 }
 
-fn files(plan: &TaskPlan, workspace: &Workspace) -> Result<emit::Files, Stop> {
+/// A plan's migrations are all applied or none: where one was refused, those that this plan has brought are taken back. What was
+/// lost for good comes last in them, and so was not reached. Should that fail too, the next run finds a plan half way.
+fn take_back(database: &Database, task_id: &TaskId, active: Option<&PersistedPlan>, migrations: &[Migration]) {
+    let Some(before) = active.map(|active| &active.plan.database().migrations) else { return };
+    if !migrations.starts_with(before) {
+        return;
+    }
+    if let Err(error) = database.undo(task_id.as_str(), &migrations[before.len()..], &now()) {
+        tracing::warn!(error = %error, "the migrations before the one that was refused were not taken back");
+    }
+}
+
+pub(crate) fn files(plan: &TaskPlan, workspace: &Workspace) -> Result<emit::Files, Stop> {
     match plan {
         TaskPlan::Database(plan) => Ok(emit::database_files(plan)),
         TaskPlan::Api(plan) => {
             check_routes(plan, workspace)?;
-            if !plan.database.engine.keeps_files() {
-                return Err(Failure::engine_not_served(plan.database.engine).into());
-            }
             Ok(emit::files(plan).map_err(|error| Failure::application(&error))?)
         }
     }
@@ -278,7 +359,7 @@ async fn prove(plan: &TaskPlan, database: &Database, files: &emit::Files, progre
         }
         TaskPlan::Api(plan) => {
             progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
-            verify::on_scratch(plan, openapi(files), &now()).await
+            verify::on_scratch(plan, database, openapi(files), &now()).await
         }
     }
 }
@@ -292,7 +373,7 @@ async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &em
         TaskPlan::Database(_) => verification.extend(database::on_live()),
         TaskPlan::Api(plan) => {
             verification.extend(verify::on_live(plan, database, openapi(files)).await);
-            verification.extend(verify::not_tried(plan));
+            verification.extend(verify::not_tried());
         }
     }
     verification
@@ -303,7 +384,7 @@ fn openapi(files: &emit::Files) -> &str {
 }
 
 /// The task's own id, or the one that the workspace gives it.
-fn identify(task: &Task, workspace: &Workspace) -> Result<TaskId, Stop> {
+pub(crate) fn identify(task: &Task, workspace: &Workspace) -> Result<TaskId, Stop> {
     match &task.task_id {
         Some(id) => Ok(id.clone()),
         None => {
@@ -313,43 +394,19 @@ fn identify(task: &Task, workspace: &Workspace) -> Result<TaskId, Stop> {
     }
 }
 
-fn make_plan(task: &Task, task_id: TaskId, workspace: &Workspace, earlier: &[TaskPlan]) -> Result<Planned, Stop> {
+pub(crate) fn make_plan(
+    task: &Task,
+    task_id: TaskId,
+    options: &RunOptions,
+    earlier: &[TaskPlan],
+) -> Result<Planned, Stop> {
+    let workspace = &options.workspace;
     let catalog = knowledge::of(workspace)?;
     let standing = standing(task, &task_id, workspace, earlier)?;
     let warnings = standing.warning.iter().cloned().collect();
     let observed = observe(workspace, &task_id, planner::database_of(task, standing.base.as_ref()), standing)?;
-    let plan = planner::plan(task, &task_id, &catalog, &observed).map_err(Stop::Invalid)?;
+    let plan = planner::plan_allowing(task, &task_id, &catalog, &observed, options.allowed).map_err(Stop::Invalid)?;
     Ok(Planned { plan, task_hash: sha256_hex(task.text.as_bytes()), warnings })
-}
-
-/// What is there. A run that was stopped after it migrated left a database that no active plan describes: the newest
-/// persisted plan whose migrations were all applied does.
-fn observe(
-    workspace: &Workspace,
-    task_id: &TaskId,
-    (engine, connection): (Engine, Connection),
-    standing: Standing,
-) -> Result<Observed, Stop> {
-    let Seen { tables, applied, place, .. } = match locate(workspace, engine, &connection)? {
-        Located::At(database) => {
-            database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.place())))?
-        }
-        // What must be said first is asked when the plan is carried out; until then nothing is known to be there.
-        Located::Asks(_) => Seen::default(),
-    };
-    let is_applied = |persisted: &PersistedPlan| {
-        let migrations = &persisted.plan.database().migrations;
-        !migrations.is_empty() && migrations.iter().all(|migration| applied.contains(&migration.into()))
-    };
-    let applied_plan = workspace.persisted_plans(task_id)?.into_iter().find(is_applied);
-    // A plan that this program cannot read is planned anew from the task in hand, and one of another place says nothing of this one.
-    let is_here = |persisted: &PersistedPlan| {
-        let known = persisted.plan.database();
-        (known.engine, &known.connection) == (engine, &connection)
-    };
-    let known = applied_plan.or_else(|| workspace.active_plan(task_id).ok().flatten().filter(is_here));
-    let active = known.map(|persisted| persisted.plan.database().clone());
-    Ok(Observed { tables, active, base: standing.base, chosen: standing.chosen, place })
 }
 
 /// A known dependency must be completed.
@@ -403,7 +460,7 @@ fn route(trigger: &Trigger) -> Option<(&str, &str)> {
 }
 
 /// Writes the task's files; whether anything changed there. What was edited is kept, and a warning.
-fn write(
+pub(crate) fn write(
     folder: &Path,
     files: &emit::Files,
     workspace: &Workspace,
@@ -441,6 +498,7 @@ fn output(
         let mut checks = verification.iter().filter(|check| check.phase == phase).peekable();
         checks.peek().is_some() && checks.all(|check| check.outcome == CheckOutcome::Passed)
     };
+    let is_simulated = verification.iter().any(|check| check.outcome == CheckOutcome::Simulated);
     let of_api = [
         (Phase::SetupAuthenticationMiddleware, "authentication and limits that were tried"),
         (Phase::ImplementEndpointLogic, "a try of the Node.js application"),
@@ -468,7 +526,11 @@ fn output(
         database: DatabaseState {
             host: database.host(),
             name: database.name(),
-            status: if passed(Phase::ProvisionDatabaseInstance) { "connected" } else { "not_connected" },
+            status: match passed(Phase::ProvisionDatabaseInstance) {
+                _ if is_simulated => "simulated",
+                true => "connected",
+                false => "not_connected",
+            },
         },
         metadata: Metadata {
             api_version: plan.api().map(|plan| plan.api.version.clone()),
@@ -524,7 +586,7 @@ fn first_failure(verification: &[Verification]) -> Option<&Verification> {
 }
 
 /// The response to a task that came no further.
-fn stopped(task_id: Option<String>, stop: Stop) -> Response {
+pub(crate) fn stopped(task_id: Option<String>, stop: Stop) -> Response {
     let (status, failure) = match stop {
         Stop::Invalid(diagnostics) => (Status::Failed, Failure::invalid(diagnostics)),
         Stop::Workspace(failure) => (Status::Failed, Failure::workspace(&failure)),

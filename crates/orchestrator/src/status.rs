@@ -1,5 +1,6 @@
 //! The tasks of a workspace as they stand: what is on disk and who serves comes in, one record a task goes out. Changes nothing.
 
+use crate::instances::{self, ServerStatus};
 use crate::serving::{routes, running_server};
 use crate::workspace::{RunningServer, TaskEnd, Workspace, WorkspaceFailure};
 use serde::Serialize;
@@ -27,6 +28,9 @@ pub struct TaskStatus {
     pub routes: Vec<String>,
     /// The address that serves the active plan at the moment.
     pub served_at: Option<String>,
+    /// The private server of its database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerStatus>,
 }
 
 /// Why the status of a task cannot be told.
@@ -97,13 +101,18 @@ fn status_of(
         folder: None,
         routes: Vec::new(),
         served_at,
+        server: None,
     };
     if let Some(TaskEnd { status: ended, at, error, warnings, folder }) = end {
         status = TaskStatus { status: ended, at: Some(at), error, warnings, folder, ..status };
     }
     match active {
         Ok(active) => {
-            status.routes = active.as_ref().and_then(|persisted| persisted.plan.api()).map_or_else(Vec::new, routes)
+            status.routes = active.as_ref().and_then(|persisted| persisted.plan.api()).map_or_else(Vec::new, routes);
+            match active.map(|persisted| instances::server_of(workspace, persisted.plan.database())).transpose() {
+                Ok(server) => status.server = server.flatten(),
+                Err(failure) => status.warnings.push(failure.to_string()),
+            }
         }
         Err(damaged) => status.warnings.push(damaged.to_string()),
     }

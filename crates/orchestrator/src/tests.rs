@@ -31,6 +31,8 @@ fn planned() -> Plan {
         output: PathBuf::from("nowhere"),
         listen: String::new(),
         unknown_dependencies: UnknownDependencies::TakenToBeDone,
+        allowed: planner::Allowed::default(),
+        sandbox: crate::Sandbox::Off,
     };
     plan_task(&spec::parse("-", TASK).tasks[0], &options, &[]).unwrap().plan.api().expect("an API").clone()
 }
@@ -38,7 +40,7 @@ fn planned() -> Plan {
 /// How the proof of a plan fails; `None` when it does not.
 fn unproved(plan: &Plan, openapi: &str) -> Option<Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let checks = runtime.block_on(verify::on_scratch(plan, openapi, &now()));
+    let checks = runtime.block_on(verify::on_scratch(plan, &store::Database::Sqlite(PathBuf::new()), openapi, &now()));
     checks.iter().find(|check| check.outcome == crate::response::CheckOutcome::Failed).map(Failure::unproved)
 }
 

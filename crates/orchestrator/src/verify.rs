@@ -8,21 +8,22 @@ use plan::query::{OnConflict, Write};
 use plan::{Item, Phase, Plan, Step, Trigger};
 use serve::{NewApiKey, Served, Service, try_case};
 use std::collections::BTreeMap;
-use store::{ApiKeyRow, Database, Ended, Location, Store};
+use store::{ApiKeyRow, Database, Ended, Scratch, Store};
 
 /// What every verification that cannot be made fails with.
 type Broken = String;
 
 /// Tries the plan on a scratch database.
-pub(crate) async fn on_scratch(plan: &Plan, openapi: &str, now: &str) -> Vec<Verification> {
-    match try_scratch(plan, openapi, now).await {
+pub(crate) async fn on_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str) -> Vec<Verification> {
+    match try_scratch(plan, database, openapi, now).await {
         Ok(verifications) => verifications,
         Err(why) => vec![Verification::of(Phase::ImplementEndpointLogic, "the plan can be tried", &[why])],
     }
 }
 
-async fn try_scratch(plan: &Plan, openapi: &str, now: &str) -> Result<Vec<Verification>, Broken> {
-    let store = Store::open(&Location::Memory).map_err(broken)?;
+async fn try_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str) -> Result<Vec<Verification>, Broken> {
+    let scratch = Scratch::beside(database).map_err(broken)?;
+    let store = scratch.store.clone();
     let mut migrated = plan.migrations().map(|(scope, migrations)| store.migrate(scope.as_str(), migrations, now));
     let made = match migrated.find_map(Result::err) {
         None => store.differences(&plan.database).map_err(broken)?,
@@ -80,13 +81,8 @@ pub(crate) async fn on_live(plan: &Plan, database: &Database, openapi: &str) -> 
 }
 
 /// What this run cannot try, by name.
-pub(crate) fn not_tried(plan: &Plan) -> Vec<Verification> {
+pub(crate) fn not_tried() -> Vec<Verification> {
     vec![
-        Verification::not_verified(
-            Phase::SetupUserPermissions,
-            "database roles",
-            format!("{} knows no roles: whoever can open the file can read it", plan.database.engine),
-        ),
         Verification::not_verified(
             Phase::ConfigureBackupProcedures,
             "a backup was restored",

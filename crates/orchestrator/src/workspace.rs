@@ -116,6 +116,13 @@ impl Workspace {
         self.state().join("data").join(format!("{name}.sqlite"))
     }
 
+    /// The folder of the servers that the producer runs for this workspace, as a path that is good everywhere.
+    #[must_use]
+    pub fn servers_folder(&self) -> PathBuf {
+        let folder = self.state().join("servers");
+        std::path::absolute(&folder).unwrap_or(folder)
+    }
+
     /// The folder of what the server counts for rate limits.
     #[must_use]
     pub fn counts_folder(&self) -> PathBuf {
@@ -263,16 +270,17 @@ impl Workspace {
         Ok(read(&self.task_folder(task_id).join("active"))?.map(|version| version.trim().to_owned()))
     }
 
-    /// The plans that were persisted, newest first. Those newer than the active one belong to runs that did not come through.
+    /// The plans that were persisted with their numbers, newest first. Those newer than the active one belong to runs that did not come through.
     /// One that this program cannot read is left out.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn persisted_plans(&self, task_id: &TaskId) -> Result<Vec<PersistedPlan>, WorkspaceFailure> {
+    pub fn persisted_plans(&self, task_id: &TaskId) -> Result<Vec<(u32, PersistedPlan)>, WorkspaceFailure> {
         let mut plans = Vec::new();
         for version in self.versions(task_id)?.into_iter().rev() {
             let text = read(&self.task_folder(task_id).join("plans").join(format!("{version}.json")))?;
-            plans.extend(text.and_then(|text| PersistedPlan::from_text(&text).ok()));
+            let plan = text.and_then(|text| PersistedPlan::from_text(&text).ok());
+            plans.extend(plan.map(|plan| (version, plan)));
         }
         Ok(plans)
     }
@@ -308,6 +316,19 @@ impl Workspace {
     /// When the mark cannot be written.
     pub fn activate(&self, task_id: &TaskId, version: u32) -> Result<(), WorkspaceFailure> {
         write(&self.task_folder(task_id).join("active"), format!("{version}\n").as_bytes())
+    }
+
+    /// No plan of the task is active any more.
+    ///
+    /// # Errors
+    /// When the mark cannot be removed.
+    pub fn deactivate(&self, task_id: &TaskId) -> Result<(), WorkspaceFailure> {
+        let path = self.task_folder(task_id).join("active");
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(WorkspaceFailure::File { path, source }),
+        }
     }
 
     /// What was written for the task so far.

@@ -7,7 +7,7 @@ mod rules;
 
 pub use migration::{ColumnPresent, Execution, LockClass, Migration, Statement, Undo};
 pub use observed::{
-    Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,
+    Applied, Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,
     ObservedTable,
 };
 pub use rules::{Check, CheckRule, ColumnDefault, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
@@ -25,6 +25,9 @@ pub struct DatabasePlan {
     pub connection: Connection,
     /// Every table the task needs.
     pub tables: Vec<Table>,
+    /// How programs connect to it.
+    #[serde(default)]
+    pub pool: Pool,
     /// How they came about, oldest first. A migration never changes once it was applied.
     pub migrations: Vec<Migration>,
 }
@@ -38,6 +41,27 @@ impl DatabasePlan {
     }
 }
 
+/// The connections that one program keeps to a database, and how long things may take, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Connections that stay open without work.
+    pub min: u32,
+    /// Most connections.
+    pub max: u32,
+    /// After that a connection without work is closed.
+    pub idle_timeout: u32,
+    /// How long somebody waits for a connection.
+    pub acquire_timeout: u32,
+    /// How long one statement may take.
+    pub statement_timeout: u32,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { min: 0, max: 10, idle_timeout: 30, acquire_timeout: 5, statement_timeout: 10 }
+    }
+}
+
 /// Where a database is. Secrets are references, never values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,6 +72,18 @@ pub enum Connection {
     File {
         /// The name.
         name: String,
+    },
+    /// A database of that name on a server of its own, which the producer makes of programs installed on this machine.
+    Local {
+        /// The database.
+        name: String,
+    },
+    /// A database of that name on a server in a container, which somebody starts.
+    Container {
+        /// The database.
+        name: String,
+        /// The port of this machine that leads to it.
+        port: u16,
     },
     /// A URL or a path. Its parts together are its text.
     Location(Vec<LocationPart>),

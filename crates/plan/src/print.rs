@@ -1,5 +1,6 @@
 //! Procedures as text that people read: in `run --plan`, in `plan.md` and in tests.
 
+use crate::database::Undo;
 use crate::procedure::{
     Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step,
     Trigger, Writes,
@@ -9,7 +10,7 @@ use crate::query::{
 };
 use crate::shape::{Presence, Shape};
 use crate::value::{Condition, RequestValue, Value};
-use crate::{DatabasePlan, Decision, Plan, TaskPlan};
+use crate::{DatabasePlan, Decision, Migration, Plan, TaskPlan};
 use std::fmt::Write as _;
 use vocab::{Datum, FieldName};
 
@@ -61,10 +62,45 @@ fn migrations(text: &mut String, database: &DatabasePlan) {
         let _ = writeln!(text, "\nmigration {}", migration.name);
         for statement in &migration.statements {
             let _ = writeln!(text, "  -- {}\n  -- locks: {}", statement.why, statement.lock);
-            for line in statement.sql.lines() {
-                let _ = writeln!(text, "  {line}");
+            indented(text, "  ", &statement.sql);
+        }
+    }
+}
+
+/// Migrations that are about to run: each statement with why, what it keeps others from, and how it is taken back.
+#[must_use]
+pub fn pending(migrations: &[Migration]) -> String {
+    let mut text = String::new();
+    for migration in migrations {
+        let _ = writeln!(text, "migration {}", migration.name);
+        for statement in &migration.statements {
+            let _ = writeln!(text, "  -- {}\n  -- locks: {}", statement.why, statement.lock);
+            indented(&mut text, "  -- undo: ", &statement.undo.to_string());
+            indented(&mut text, "  ", &statement.sql);
+        }
+    }
+    text
+}
+
+/// What takes migrations back, in the order in which it runs.
+#[must_use]
+pub fn taken_back(migrations: &[Migration]) -> String {
+    let mut text = String::new();
+    for migration in migrations {
+        let _ = writeln!(text, "undo {}", migration.name);
+        for statement in migration.statements.iter().rev() {
+            match &statement.undo {
+                Undo::Statement(sql) | Undo::OldName(sql) => indented(&mut text, "  ", sql),
+                Undo::Kept(_) | Undo::Impossible(_) => {}
             }
         }
+    }
+    text
+}
+
+fn indented(text: &mut String, indent: &str, lines: &str) {
+    for line in lines.lines() {
+        let _ = writeln!(text, "{indent}{line}");
     }
 }
 

@@ -26,8 +26,8 @@ codes! {
     LIMIT_WITHOUT_SUBJECT = "IP207";
     /// A table that is there differs from what the task needs.
     TABLE_DIFFERS = "IP208";
-    /// A change of a table that could lose or refuse rows.
-    CHANGE_NOT_ADDITIVE = "IP209";
+    /// A change of a table that no statement can make.
+    CHANGE_REFUSED = "IP209";
     /// A field would keep a secret in the clear.
     SECRET_FIELD = "IP210";
     /// `behavior` names none that is known.
@@ -54,8 +54,14 @@ codes! {
     NAME_TAKEN = "IP233";
     /// More than the engine can hold.
     ENGINE_LIMIT = "IP234";
+    /// A change that would lose something, which nobody has allowed.
+    DATA_WOULD_BE_LOST = "IP236";
+    /// Something is gone and something like it is new: it may have been renamed.
+    PERHAPS_RENAMED = "IP237";
     /// A table of a database task that no API can be made of.
     TABLE_NOT_SERVED = "IP246";
     /// A role that the engine has not, or that contradicts itself.
     ROLE_CANNOT_BE = "IP248";
+    /// `provision` asks for a server, and the engine has none.
+    NO_SERVER_TO_PROVISION = "IP252";
 }

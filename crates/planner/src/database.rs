@@ -13,7 +13,8 @@ mod unbuilt;
 
 pub use rules::index_name;
 
-use crate::{codes, schema};
+use crate::codes;
+use crate::schema::{self, Allowed, Circumstances, RenamedColumn, RenamedTable, Renames, Unnamed};
 use catalog::Catalog;
 use draft::Draft;
 use plan::database::Connection;
@@ -45,6 +46,7 @@ pub fn plan(
     task_id: &TaskId,
     catalog: &Catalog,
     observed: &Observed,
+    allowed: Allowed,
 ) -> Result<DatabaseTaskPlan, Vec<Diagnostic>> {
     unbuilt::check(config)?;
     let mut draft = Draft::default();
@@ -69,7 +71,10 @@ pub fn plan(
         return Err(problems);
     }
     let tables: Vec<plan::Table> = tables.into_iter().map(|table| table.table).collect();
-    let database = schema::design(&tables, Vec::new(), target, observed, &config.place)?;
+    let renames = renames(config);
+    let circumstances =
+        Circumstances { target, unnamed: Unnamed::Goes, observed, renames: &renames, allowed, place: &config.place };
+    let database = schema::design(&tables, Vec::new(), circumstances)?;
     decisions.extend(schema::decisions(&tables));
     decisions.extend(rules::decisions(&tables));
     decisions.sort_by_key(|decision| decision.phase);
@@ -80,4 +85,21 @@ pub fn plan(
         permissions,
         decisions,
     })
+}
+
+/// What the task says was called otherwise.
+fn renames(config: &DatabaseConfig) -> Renames {
+    let mut renames = Renames::default();
+    for table in &config.tables {
+        let to = &table.name.value;
+        if let Some(from) = &table.renamed_from {
+            renames.tables.push(RenamedTable { from: from.value.clone(), to: to.clone() });
+        }
+        for column in &table.columns {
+            let Some(from) = &column.renamed_from else { continue };
+            let (from, name) = (from.value.clone(), column.name.value.clone());
+            renames.columns.push(RenamedColumn { table: to.clone(), from, to: name });
+        }
+    }
+    renames
 }

@@ -21,17 +21,19 @@ mod table;
 mod tests;
 
 pub use codes::ALL_CODES;
+pub use schema::{Allowed, Drift, Loss};
 
 use catalog::Catalog;
-use plan::database::{Base, Connection};
+use plan::database::{Base, Connection, Pool};
 use plan::{Observed, Plan, TaskPlan};
+use schema::{Circumstances, Renames, Unnamed};
 use spec::{Specification, Task};
 use vocab::{Diagnostic, Engine, TaskId};
 
 /// The version of the decisions this crate makes; it stands in every persisted plan.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Plans a task. `task_id` is the task's own, or the one its workspace gave it.
+/// Plans a task that only adds to its database. `task_id` is the task's own, or the one its workspace gave it.
 ///
 /// # Errors
 /// Every reason why the task cannot be carried out, with its place.
@@ -41,10 +43,25 @@ pub fn plan(
     catalog: &Catalog,
     observed: &Observed,
 ) -> Result<TaskPlan, Vec<Diagnostic>> {
+    plan_allowing(task, task_id, catalog, observed, Allowed::default())
+}
+
+/// Plans a task that may do to its database what is allowed besides adding to it.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_allowing(
+    task: &Task,
+    task_id: &TaskId,
+    catalog: &Catalog,
+    observed: &Observed,
+    allowed: Allowed,
+) -> Result<TaskPlan, Vec<Diagnostic>> {
     let requirements = match &task.specification {
         Specification::SetupApi(requirements) => requirements,
         Specification::ConfigureDatabase(config) => {
-            return database::plan(config, task_id, catalog, observed).map(|plan| TaskPlan::Database(Box::new(plan)));
+            return database::plan(config, task_id, catalog, observed, allowed)
+                .map(|plan| TaskPlan::Database(Box::new(plan)));
         }
         Specification::IntegrateService(_) => return Err(vec![not_built(task, "integrate_service")]),
     };
@@ -65,8 +82,16 @@ pub fn plan(
     let there: Vec<_> = shared.iter().map(base::Shared::there).collect();
     schema::check_drift(engine, &there, observed, &requirements.place)?;
     let further = shared.iter().flat_map(|shared| shared.statements.clone()).collect();
-    let target = schema::Target { engine, connection };
-    let mut database = schema::design(&own, further, target, observed, &requirements.place)?;
+    let pool = base.map_or_else(Pool::default, |base| base.database.pool);
+    let circumstances = Circumstances {
+        target: schema::Target { engine, connection, pool },
+        unnamed: Unnamed::Stays,
+        observed,
+        renames: &Renames::default(),
+        allowed,
+        place: &requirements.place,
+    };
+    let mut database = schema::design(&own, further, circumstances)?;
     let shared: Vec<plan::Table> = shared.into_iter().map(base::Shared::whole).collect();
     decisions.extend(base::decisions(observed, &shared));
     decisions.extend(schema::decisions(&own));

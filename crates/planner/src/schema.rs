@@ -1,69 +1,110 @@
-//! The database part: what must change so that the tables wanted are there. Only additions are made; what could lose or
-//! refuse rows is an error that names it.
+//! The database part: the tables wanted, what a server holds and what the active plan made come in, the migrations that make
+//! the one of the other go out. What would lose something is done only where that is allowed, and named one by one; what may
+//! have been renamed is asked about, never guessed.
 
-use crate::codes::{CHANGE_NOT_ADDITIVE, TABLE_DIFFERS};
-use plan::database::{Column, ColumnDefault, Connection, Nullability, ObservedTable, Statement, Uniqueness};
-use plan::{DatabasePlan, Decision, Migration, Observed, Phase, Table};
-use vocab::{ColumnName, Diagnostic, Engine, FieldType, Place};
+mod compare;
+mod migration;
+mod rename;
 
-/// Where the tables are wanted.
+pub use rename::{RenamedColumn, RenamedTable, Renames};
+
+use crate::codes::{CHANGE_REFUSED, DATA_WOULD_BE_LOST, PERHAPS_RENAMED, TABLE_DIFFERS};
+use compare::{Comparison, Sides, compare};
+use dialect::change::{Change, Rows, TableChange};
+use migration::Steps;
+use plan::database::{
+    Applied, Column, Connection, Nullability, ObservedRule, ObservedTable, Pool, Statement, Uniqueness,
+};
+use plan::{DatabasePlan, Decision, Observed, Phase, Table};
+use vocab::{ColumnName, Diagnostic, Engine, FieldType, Place, TableName};
+
+/// Where the tables are wanted, and by whom.
 pub struct Target {
     pub engine: Engine,
     pub connection: Connection,
+    pub pool: Pool,
+}
+
+/// What becomes of what the task no longer names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unnamed {
+    /// It goes, if that is allowed.
+    Goes,
+    /// It stays, unless it may go: rows of an API outlive its endpoints.
+    Stays,
+}
+
+/// What a plan may do to a database besides adding to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// What was changed by hand.
+    pub drift: Drift,
+    /// What loses something.
+    pub loss: Loss,
+}
+
+/// What becomes of a table that somebody has changed by hand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Drift {
+    /// Nothing is built on it.
+    #[default]
+    Refused,
+    /// It becomes as it should be.
+    Mended,
+}
+
+/// What becomes of a change that loses something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Loss {
+    /// It is not made, and what would be lost is named.
+    #[default]
+    Refused,
+    /// It is made.
+    Allowed,
+}
+
+/// Everything a design is made from besides the tables.
+pub struct Circumstances<'a> {
+    pub target: Target,
+    /// What becomes of what the active plan made and the task no longer names.
+    pub unnamed: Unnamed,
+    pub observed: &'a Observed,
+    pub renames: &'a Renames,
+    pub allowed: Allowed,
+    pub place: &'a Place,
 }
 
 /// `further` are statements about tables that another task has made.
 pub fn design(
     wanted: &[Table],
     further: Vec<Statement>,
-    target: Target,
-    observed: &Observed,
-    place: &Place,
+    circumstances: Circumstances<'_>,
 ) -> Result<DatabasePlan, Vec<Diagnostic>> {
-    let Target { engine, connection } = target;
-    let active = observed.active.as_ref();
-    let before: &[Table] = active.map_or(&[], |plan| &plan.tables);
-    let mut migrations = active.map_or_else(Vec::new, |plan| plan.migrations.clone());
-    let mut problems = Vec::new();
+    let mut design =
+        Design { on: &circumstances, problems: Vec::new(), steps: Steps::new(circumstances.target.engine) };
     let mut new = Vec::new();
-    let mut statements = Vec::new();
     for table in wanted {
-        let known = before.iter().find(|known| known.name == table.name);
-        let missing = if known.is_none() { missing(table, &observed.tables) } else { Vec::new() };
-        let expected = known.cloned().unwrap_or_else(|| without_missing_indexes(table, &observed.tables));
-        problems.extend(drift(engine, &expected, &missing, &observed.tables, place));
-        match known {
-            None => {
-                new.push(table.clone());
-                for column in missing {
-                    statements.extend(dialect::add_column(engine, table, column));
-                }
-            }
-            Some(known) => match additions(engine, known, table) {
-                Ok(added) => statements.extend(added),
-                Err(why) => problems.push(
-                    Diagnostic::error(
-                        CHANGE_NOT_ADDITIVE,
-                        format!("table `{}` would have to change: {why}", table.name),
-                        place,
-                    )
-                    .with_help("leave the field optional, or start a task with another id"),
-                ),
-            },
+        let found = design.found(table);
+        // A task that comes to a table of another one can make it alone as well, where nothing is there yet.
+        if found.as_ref().is_none_or(|found| found.known.is_none()) {
+            new.push(table.clone());
+        }
+        if let Some(found) = found {
+            design.change(table, found);
         }
     }
+    design.steps.create(&new);
+    design.steps.further(further);
+    design.drop_tables(wanted);
+    let Design { problems, steps, .. } = design;
     if !problems.is_empty() {
         return Err(problems);
     }
-    // New tables first: a column that is added may lead to one.
-    statements.splice(0..0, dialect::create_tables(engine, &new));
-    statements.extend(further);
-    if !statements.is_empty() {
-        let number = migrations.len() + 1;
-        let name = if number == 1 { "0001_initial".to_owned() } else { format!("{number:04}_additions") };
-        migrations.push(Migration { name, statements });
-    }
-    Ok(DatabasePlan { engine, connection, tables: wanted.to_vec(), migrations })
+    let Circumstances { target, observed, .. } = circumstances;
+    let mut migrations = observed.active.as_ref().map_or_else(Vec::new, |plan| plan.migrations.clone());
+    migrations.extend(steps.into_migrations(migrations.len()));
+    let Target { engine, connection, pool } = target;
+    Ok(DatabasePlan { engine, connection, tables: wanted.to_vec(), pool, migrations })
 }
 
 /// Tables of another task must be there as that task made them.
@@ -73,121 +114,363 @@ pub fn check_drift(
     observed: &Observed,
     place: &Place,
 ) -> Result<(), Vec<Diagnostic>> {
-    let problems: Vec<_> =
-        tables.iter().filter_map(|table| drift(engine, table, &[], &observed.tables, place)).collect();
+    let mut problems = Vec::new();
+    for table in tables {
+        let Some(found) = observed.tables.iter().find(|found| found.name == table.name.as_str()) else { continue };
+        let differences = drift(engine, Some(table), table, found);
+        if !differences.is_empty() {
+            problems.push(differs(&table.name, &differences.join("; "), place));
+        }
+    }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// The table without the indexes that one which another task of the workspace has made lacks: they are made with this one's.
-fn without_missing_indexes(table: &Table, observed: &[ObservedTable]) -> Table {
-    let mut table = table.clone();
-    if let Some(found) = observed.iter().find(|found| found.name == table.name.as_str()) {
-        table.rules.indexes.retain(|index| {
-            index.uniqueness == Uniqueness::Unique
-                || found.indexes.iter().any(|other| other.name == index.name.as_str())
-        });
-    }
-    table
+fn differs(table: &TableName, how: &str, place: &Place) -> Diagnostic {
+    Diagnostic::error(TABLE_DIFFERS, format!("table `{table}` is there and differs: {how}"), place).with_help(MEND)
 }
 
-/// The columns that a table lacks which another task of the workspace has made, as far as they can be added.
-fn missing<'t>(table: &'t Table, observed: &[ObservedTable]) -> Vec<&'t Column> {
-    let Some(found) = observed.iter().find(|found| found.name == table.name.as_str()) else { return Vec::new() };
-    let is_there = |column: &Column| found.columns.iter().any(|other| other.name == column.name.as_str());
-    let addable = |column: &Column| column.nullability == Nullability::Nullable && !is_there(column);
-    table.columns.iter().filter(|column| addable(column)).collect()
+const MEND: &str =
+    "`producer db diff TASK` shows it, and `producer db migrate TASK` makes it as it should be; or change it back";
+
+struct Design<'c> {
+    on: &'c Circumstances<'c>,
+    problems: Vec<Diagnostic>,
+    steps: Steps,
+}
+
+/// A table that is there, under the names it will have.
+struct Found {
+    table: ObservedTable,
+    known: Option<Table>,
+    renamed_from: Option<TableName>,
+    old_triggers: Vec<ObservedRule>,
+    renamed_columns: Vec<(ColumnName, ColumnName)>,
+    /// How it is not as the active plan has it, under the names it has now.
+    drift: Vec<String>,
+}
+
+impl<'c> Design<'c> {
+    fn before(&self) -> &'c [Table] {
+        self.on.observed.active.as_ref().map_or(&[], |plan| &plan.tables)
+    }
+
+    /// The table as it is; `None` where it is to be made.
+    fn found(&mut self, wanted: &Table) -> Option<Found> {
+        let observed = self.on.observed;
+        let engine = self.on.target.engine;
+        let mut renamed_from = self.on.renames.of_table(&wanted.name).map(|renamed| renamed.from.clone());
+        let is = |table: &Table, name: &TableName| table.name == *name;
+        let known_as = |name: &TableName| self.before().iter().find(|table| is(table, name)).cloned();
+        let seen_as = |name: &TableName| observed.tables.iter().find(|table| table.name == name.as_str()).cloned();
+        // The line that tells of a rename stays in the task after it was done.
+        let is_done = |_: &TableName| seen_as(&wanted.name).is_some() || known_as(&wanted.name).is_some();
+        renamed_from =
+            renamed_from.filter(|from| !is_done(from) && (seen_as(from).is_some() || known_as(from).is_some()));
+        let name = renamed_from.as_ref().unwrap_or(&wanted.name);
+        let known = known_as(name);
+        let seen = match (seen_as(name), observed.applied, &known) {
+            (Some(seen), _, _) => Some(seen),
+            // The migrations of the plan are still to run, before any that is added now.
+            (None, Applied::Not, Some(known)) => Some(dialect::described(engine, known)),
+            (None, _, _) => None,
+        };
+        let Some(mut table) = seen else {
+            if known.is_some() && self.on.allowed.drift == Drift::Refused && observed.applied == Applied::Wholly {
+                let message = format!("table `{}` is missing", wanted.name);
+                self.problems.push(Diagnostic::error(TABLE_DIFFERS, message, self.on.place).with_help(MEND));
+            }
+            return None;
+        };
+        let drift = drift(engine, known.as_ref(), wanted, &table);
+        let old_triggers = match (&renamed_from, &known) {
+            (Some(_), Some(known)) => {
+                let ours = dialect::described(engine, known).triggers;
+                let (old, others) = table.triggers.into_iter().partition(|trigger| ours.contains(trigger));
+                table.triggers = others;
+                old
+            }
+            (_, _) => Vec::new(),
+        };
+        let mut known = known;
+        table.name = wanted.name.to_string();
+        if let Some(known) = &mut known {
+            known.name = wanted.name.clone();
+        }
+        let renamed_columns = self.on.renames.apply(engine, wanted, &mut table, known.as_mut());
+        Some(Found { table, known, renamed_from, old_triggers, renamed_columns, drift })
+    }
+
+    fn change(&mut self, wanted: &Table, found: Found) {
+        let Found { table, known, renamed_from, old_triggers, renamed_columns, drift } = found;
+        let engine = self.on.target.engine;
+        let observed = self.on.observed;
+        if self.on.allowed.drift == Drift::Refused && observed.applied != Applied::HalfWay && !drift.is_empty() {
+            return self.problems.push(differs(&wanted.name, &drift.join("; "), self.on.place));
+        }
+        let old_name = renamed_from.as_ref().unwrap_or(&wanted.name).as_str();
+        let rows = if observed.filled.iter().any(|name| name == old_name) { Rows::Perhaps } else { Rows::None };
+        let sides = Sides { engine, wanted, found: &table, known: known.as_ref(), rows };
+        let mut comparison = compare(&sides);
+        let strangers = self.strangers(&wanted.name, &mut comparison);
+        self.spare(&mut comparison, &table);
+        self.refuse(wanted, &comparison, known.as_ref());
+        let change = TableChange {
+            wanted,
+            found: table,
+            known,
+            rows,
+            renamed_from,
+            old_triggers,
+            renamed_columns,
+            changes: comparison.changes,
+        };
+        if !strangers.is_empty() && dialect::change::makes_anew(engine, &change) {
+            let message = format!(
+                "table `{}` would have to be made anew, and somebody has added to it: {}",
+                wanted.name,
+                strangers.join(", ")
+            );
+            self.problems.push(Diagnostic::error(CHANGE_REFUSED, message, self.on.place).with_help(
+                "name it in the task, or take it away by hand, or let `producer db migrate TASK --allow-destructive` do so",
+            ));
+        }
+        self.steps.change(&change);
+    }
+
+    /// What nobody planned stays, unless it may go or is in the way. Returns what stays.
+    fn strangers(&mut self, table: &TableName, comparison: &mut Comparison) -> Vec<String> {
+        let others: Vec<&Table> = self.on.observed.others.iter().filter(|other| other.name == *table).collect();
+        let may_go = self.on.allowed.loss == Loss::Allowed && self.on.allowed.drift == Drift::Mended;
+        let mut staying = Vec::new();
+        for stranger in std::mem::take(&mut comparison.strangers) {
+            let is_of_another_task = others.iter().any(|other| {
+                let described = dialect::described(self.on.target.engine, other);
+                has(&described, &stranger.change)
+            });
+            if is_of_another_task {
+                staying.push(stranger.what);
+            } else if may_go && self.on.unnamed == Unnamed::Goes {
+                comparison.changes.push(stranger.change);
+            } else {
+                if let Some(harm) = stranger.harm
+                    && self.on.allowed.drift == Drift::Mended
+                {
+                    let message = format!("{} of table `{table}` was added by hand: {harm}", stranger.what);
+                    self.problems.push(Diagnostic::error(DATA_WOULD_BE_LOST, message, self.on.place).with_help(
+                        "name it in the task, or take it away by hand; `--allow-destructive` takes it away with what it holds",
+                    ));
+                }
+                staying.push(stranger.what);
+            }
+        }
+        staying
+    }
+
+    /// What the task no longer names stays where rows outlive it.
+    fn spare(&self, comparison: &mut Comparison, found: &ObservedTable) {
+        if self.on.unnamed == Unnamed::Goes || self.on.allowed.loss == Loss::Allowed {
+            return;
+        }
+        let is_spared = |change: &Change| match change {
+            Change::DropColumn { name, .. } => found.columns.iter().any(|column| {
+                column.name == *name && (column.nullability == Nullability::Nullable || column.default.is_some())
+            }),
+            Change::DropIndex { .. } | Change::DropTrigger { .. } => true,
+            Change::AddColumn(_)
+            | Change::AlterColumn(_)
+            | Change::AddUnique(_)
+            | Change::DropUnique { .. }
+            | Change::AddKey { .. }
+            | Change::DropKey { .. }
+            | Change::AddCheck { .. }
+            | Change::DropCheck { .. }
+            | Change::AddIndex { .. }
+            | Change::SetTrigger { .. }
+            | Change::SetComment { .. } => false,
+        };
+        comparison.changes.retain(|change| !is_spared(change));
+        let goes = |name: &str| {
+            comparison
+                .changes
+                .iter()
+                .any(|change| matches!(change, Change::DropColumn { name: gone, .. } if gone == name))
+        };
+        comparison.losses.retain(|loss| loss.column.as_deref().is_none_or(goes));
+    }
+
+    fn refuse(&mut self, wanted: &Table, comparison: &Comparison, known: Option<&Table>) {
+        let place = self.on.place;
+        for why in &comparison.refusals {
+            let message = format!("table `{}` would have to change: {why}", wanted.name);
+            let help = "give a new column a `default`, or leave it optional; what becomes another kind gets a new name";
+            self.problems.push(Diagnostic::error(CHANGE_REFUSED, message, place).with_help(help));
+        }
+        if self.on.allowed.loss == Loss::Allowed {
+            return;
+        }
+        for loss in &comparison.losses {
+            let candidates =
+                loss.column.as_ref().map_or_else(Vec::new, |gone| rename::candidates(gone, wanted, known, comparison));
+            let (code, message, help) = match (&loss.column, &candidates[..]) {
+                (Some(gone), [_, ..]) => (
+                    PERHAPS_RENAMED,
+                    format!(
+                        "column `{gone}` of table `{}` is no longer named, and {} new: was it renamed?",
+                        wanted.name,
+                        listed(&candidates)
+                    ),
+                    format!(
+                        "if so, say it: `{}: {{ type: ..., renamed_from: {gone} }}`; if not, `--allow-destructive` drops `{gone}` with what it holds",
+                        candidates[0]
+                    ),
+                ),
+                (_, _) => (
+                    DATA_WOULD_BE_LOST,
+                    format!("{} would be lost", loss.what),
+                    "leave it in the task, or allow the loss with `--allow-destructive`".to_owned(),
+                ),
+            };
+            self.problems.push(Diagnostic::error(code, message, place).with_help(help));
+        }
+        let narrowed = wanted.columns.iter().find(|column| {
+            let before = known.and_then(|known| known.columns.iter().find(|other| other.name == column.name));
+            before.is_some_and(|before| narrows(&before.field_type, &column.field_type))
+        });
+        let narrowed = narrowed.map(|column| format!("column `{}` becomes another kind", column.name));
+        if self.on.unnamed == Unnamed::Stays
+            && let Some(what) = narrowed.or_else(|| comparison.changes.iter().find_map(beyond_adding))
+        {
+            let message = format!("table `{}` would have to change: {what}", wanted.name);
+            let help = "tables of an API are only added to; allow more with `--allow-destructive`, or start a task with another id";
+            self.problems.push(Diagnostic::error(CHANGE_REFUSED, message, place).with_help(help));
+        }
+    }
+
+    /// The tables that the active plan made and the task no longer names.
+    fn drop_tables(&mut self, wanted: &[Table]) {
+        if self.on.unnamed == Unnamed::Stays {
+            return;
+        }
+        let observed = self.on.observed;
+        let renamed: Vec<&TableName> = self.on.renames.tables.iter().map(|renamed| &renamed.from).collect();
+        let gone: Vec<&Table> = self
+            .before()
+            .iter()
+            .filter(|table| !wanted.iter().any(|other| other.name == table.name))
+            .filter(|table| !renamed.contains(&&table.name))
+            .filter(|table| !observed.others.iter().any(|other| other.name == table.name))
+            .collect();
+        let new: Vec<&Table> = wanted
+            .iter()
+            .filter(|table| !self.before().iter().any(|other| other.name == table.name))
+            .filter(|table| !observed.tables.iter().any(|other| other.name == table.name.as_str()))
+            .collect();
+        let mut problems = Vec::new();
+        if self.on.allowed.loss == Loss::Refused {
+            for table in &gone {
+                let names =
+                    |table: &Table| table.columns.iter().map(|column| column.name.to_string()).collect::<Vec<_>>();
+                let like = new.iter().find(|other| names(other) == names(table));
+                let problem = match like {
+                    Some(other) => Diagnostic::error(
+                        PERHAPS_RENAMED,
+                        format!("table `{}` is no longer named, and `{}` is new and has its columns: was it renamed?", table.name, other.name),
+                        self.on.place,
+                    )
+                    .with_help(format!(
+                        "if so, say it: `{{ name: {}, renamed_from: {} }}`; if not, `--allow-destructive` drops `{}` with its rows",
+                        other.name, table.name, table.name
+                    )),
+                    None => Diagnostic::error(
+                        DATA_WOULD_BE_LOST,
+                        format!("table `{}` with its rows would be lost", table.name),
+                        self.on.place,
+                    )
+                    .with_help("leave it in the task, or allow the loss with `--allow-destructive`"),
+                };
+                problems.push(problem);
+            }
+        }
+        let names: Vec<&str> = gone.iter().map(|table| table.name.as_str()).collect();
+        if !names.is_empty() {
+            self.steps.drop_tables(&names);
+        }
+        self.problems.extend(problems);
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("{} {}", quoted.join(", "), if names.len() == 1 { "is" } else { "are" })
+}
+
+/// Whether a column of an API, of which no check of the database tells, may hold what it must not hold from now on.
+fn narrows(before: &FieldType, after: &FieldType) -> bool {
+    match (before, after) {
+        (FieldType::Choice { words: before }, FieldType::Choice { words: after }) => {
+            before.iter().any(|word| !after.contains(word))
+        }
+        (FieldType::Line { max: before }, FieldType::Line { max: after } | FieldType::Text { max: after })
+        | (FieldType::Text { max: before }, FieldType::Text { max: after }) => before > after,
+        (before, after) => before != after,
+    }
+}
+
+/// Whether the table has what the change takes away.
+fn has(table: &ObservedTable, change: &Change) -> bool {
+    match change {
+        Change::DropColumn { name, .. } => table.columns.iter().any(|column| column.name == *name),
+        Change::DropUnique { columns, .. } => table.unique.contains(columns),
+        Change::DropKey { key, .. } => table.foreign_keys.contains(key),
+        Change::DropCheck { check, .. } => table.checks.contains(check),
+        Change::DropIndex { index, .. } => table.indexes.contains(index),
+        Change::DropTrigger { trigger, .. } => table.triggers.contains(trigger),
+        Change::AddColumn(_)
+        | Change::AlterColumn(_)
+        | Change::AddUnique(_)
+        | Change::AddKey { .. }
+        | Change::AddCheck { .. }
+        | Change::AddIndex { .. }
+        | Change::SetTrigger { .. }
+        | Change::SetComment { .. } => false,
+    }
+}
+
+/// What a change is, if it is more than an addition that refuses no row.
+fn beyond_adding(change: &Change) -> Option<String> {
+    match change {
+        Change::AddColumn(_)
+        | Change::AddIndex { .. }
+        | Change::SetTrigger { .. }
+        | Change::SetComment { .. }
+        | Change::AddKey { .. }
+        | Change::AddCheck { .. }
+        | Change::DropIndex { .. }
+        | Change::DropTrigger { .. } => None,
+        Change::DropColumn { name, .. } => {
+            Some(format!("column `{name}` must have a value and is no longer given one"))
+        }
+        Change::AlterColumn(name) => Some(format!("column `{name}` becomes another kind")),
+        Change::AddUnique(_) | Change::DropUnique { .. } => Some("what is unique changes".to_owned()),
+        Change::DropKey { .. } => Some("its keys to other tables change".to_owned()),
+        Change::DropCheck { .. } => Some("what its rows must hold changes".to_owned()),
+    }
 }
 
 /// What is there must be what was made, but for what will be added; a table that somebody changed by hand is not built upon.
-fn drift(
-    engine: Engine,
-    expected: &Table,
-    missing: &[&Column],
-    observed: &[ObservedTable],
-    place: &Place,
-) -> Option<Diagnostic> {
-    let found = observed.iter().find(|table| table.name == expected.name.as_str())?;
-    let mut expected = dialect::described(engine, expected);
-    expected.columns.retain(|column| !missing.iter().any(|missing| missing.name.as_str() == column.name));
-    let differences = expected.differences(found);
-    if differences.is_empty() {
-        return None;
+fn drift(engine: Engine, known: Option<&Table>, wanted: &Table, found: &ObservedTable) -> Vec<String> {
+    let mut expected = dialect::described(engine, known.unwrap_or(wanted));
+    if known.is_none() {
+        // Another task of the workspace has made it, without what only this one needs.
+        let is_missing = |column: &Column| !found.columns.iter().any(|other| other.name == column.name.as_str());
+        let may_come = |column: &&Column| column.nullability == Nullability::Nullable && is_missing(column);
+        let coming: Vec<&Column> = wanted.columns.iter().filter(may_come).collect();
+        expected.columns.retain(|column| !coming.iter().any(|other| other.name.as_str() == column.name));
+        // So may indexes that refuse no row.
+        let is_there = |name: &str| found.indexes.iter().any(|other| other.name == name);
+        expected.indexes.retain(|index| index.uniqueness == Uniqueness::Unique || is_there(&index.name));
     }
-    let message = format!("table `{}` is there and differs: {}", found.name, differences.join("; "));
-    Some(
-        Diagnostic::error(TABLE_DIFFERS, message, place)
-            .with_help("change it back, or move the workspace's database away and run again"),
-    )
-}
-
-/// What an existing table gains. The rest stays as it is, whatever the task says: a column that it no longer names is kept.
-fn additions(engine: Engine, known: &Table, wanted: &Table) -> Result<Vec<Statement>, String> {
-    let mut statements = Vec::new();
-    let mut added: Vec<&ColumnName> = Vec::new();
-    for column in &wanted.columns {
-        match known.columns.iter().find(|other| other.name == column.name) {
-            Some(other) if fits(other, column) => {}
-            Some(_) => return Err(format!("column `{}` becomes another kind", column.name)),
-            None => {
-                statements.extend(addition(engine, wanted, column)?);
-                added.push(&column.name);
-            }
-        }
-    }
-    let lost = known.columns.iter().find(|other| {
-        other.nullability == Nullability::NotNull
-            && other.default.is_none()
-            && !wanted.columns.iter().any(|column| column.name == other.name)
-    });
-    if let Some(column) = lost {
-        return Err(format!("column `{}` must have a value and is no longer given one", column.name));
-    }
-    if known.unique != wanted.unique || known.primary_key != wanted.primary_key {
-        return Err("what is unique changes".to_owned());
-    }
-    let (before, after) = (&known.rules, &wanted.rules);
-    let is_new = |columns: &[ColumnName]| columns.iter().all(|column| added.contains(&column));
-    let keys = after.foreign_keys.iter().filter(|key| !is_new(&key.columns));
-    if !keys.eq(&before.foreign_keys) {
-        return Err("its keys to other tables change".to_owned());
-    }
-    let checks = after.checks.iter().filter(|check| !added.contains(&&check.column));
-    if !checks.eq(&before.checks) || before.times != after.times {
-        return Err("what its rows must hold changes".to_owned());
-    }
-    if let Some(index) = before.indexes.iter().find(|index| !after.indexes.contains(index)) {
-        return Err(format!("index `{}` is no longer wanted, or becomes another one", index.name));
-    }
-    for index in after.indexes.iter().filter(|index| !before.indexes.contains(index)) {
-        match index.uniqueness {
-            Uniqueness::Repeating => statements.push(dialect::create_index(engine, wanted, index)),
-            Uniqueness::Unique => return Err("what is unique changes".to_owned()),
-        }
-    }
-    Ok(statements)
-}
-
-fn addition(engine: Engine, table: &Table, column: &Column) -> Result<Vec<Statement>, String> {
-    match (column.nullability, &column.default) {
-        (Nullability::Nullable, None) | (_, Some(ColumnDefault::Value(_))) => {
-            Ok(dialect::add_column(engine, table, column))
-        }
-        (_, Some(ColumnDefault::Now | ColumnDefault::NewId)) => {
-            Err(format!("column `{}` is new, and rows that are there have no time and no id for it", column.name))
-        }
-        (Nullability::NotNull, None) => Err(format!("column `{}` is new and must have a value", column.name)),
-    }
-}
-
-/// Whether the column that is there holds what is wanted. Choices may become more where no check of the table lists them.
-fn fits(known: &Column, wanted: &Column) -> bool {
-    let same_type = match (&known.field_type, &wanted.field_type) {
-        (FieldType::Choice { words: known }, FieldType::Choice { words: wanted }) => {
-            known.iter().all(|word| wanted.contains(word))
-        }
-        (known, wanted) => known == wanted,
-    };
-    same_type && known.nullability == wanted.nullability
+    expected.differences(found)
 }
 
 /// What is said of each table.

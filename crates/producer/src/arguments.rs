@@ -9,7 +9,7 @@ First steps:
   producer keys create --name me     make an API key for it
   producer status                    see how the tasks of this folder stand
 
-Exit status: 0 completed, 1 failed, 2 the task is wrong, 3 waiting for another task.";
+Exit status: 0 completed, 1 failed, 2 the task is wrong, 3 waiting for another task, 4 a database differs from its task.";
 
 /// Turns a short YAML task into a working, verified back end.
 #[derive(Debug, Parser)]
@@ -37,6 +37,10 @@ pub enum Command {
     /// Set, list, export and remove the secrets of the workspace.
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Compare a database with its task, change it, take the last change back, show what it holds; start and stop the servers that
+    /// tasks with `provision: local` have made.
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Explain a diagnostic code and how to mend what it means.
     Explain {
         /// The code, as `IP104`.
@@ -57,6 +61,13 @@ pub struct Run {
     /// Wait for dependencies that this workspace does not know, instead of taking them to be done.
     #[arg(long)]
     pub require_dependencies: bool,
+    /// Also make changes that lose something: a column, a table, digits. Without it they are named and not made.
+    #[arg(long)]
+    pub allow_destructive: bool,
+    /// Keep to this machine: a private server, or an embedded file, stands in for the database that a task names, and the response
+    /// says so. Best in a workspace of its own.
+    #[arg(long)]
+    pub sandbox: bool,
     /// Show the plan with its reasons and stop; with `--format json`, the whole plan.
     #[arg(long)]
     pub plan: bool,
@@ -99,6 +110,73 @@ pub struct Serve {
     pub place: Place,
     #[command(flatten)]
     pub listen: Listen,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Start one server of the workspace, or all of them; they go on when this command ends.
+    Start(Servers),
+    /// Stop one server of the workspace, or all of them; what they keep stays.
+    Stop(Servers),
+    /// Show how the database differs from what its task wants. Exit status: 0 it does not, 4 it does.
+    Diff {
+        /// A task file, or `-` for standard input.
+        task: String,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+    /// Make the database as its task wants it, also where somebody has changed it by hand.
+    Migrate(Migrate),
+    /// Take back what the last run or `db migrate` of a task changed in its database.
+    Undo {
+        /// The task.
+        task_id: String,
+        #[command(flatten)]
+        place: Place,
+        /// The folder in which each task has a folder of its own. [default: <workspace>/output/integration]
+        #[arg(long, value_name = "FOLDER")]
+        output: Option<PathBuf>,
+        /// Show what would be done, and stop.
+        #[arg(long)]
+        plan: bool,
+        /// Also where something is lost by it. Without it that is named and not done.
+        #[arg(long)]
+        allow_destructive: bool,
+    },
+    /// Show what the database of a task holds.
+    Inspect {
+        /// A task of the workspace, or a task file.
+        task: String,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// A task file, or `-` for standard input.
+    pub task: String,
+    #[command(flatten)]
+    pub place: Place,
+    /// The folder in which each task gets a folder of its own. [default: <workspace>/output/integration]
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+    /// Show the statements that would run, and stop.
+    #[arg(long)]
+    pub plan: bool,
+    /// Also make changes that lose something, and take away what somebody has added to the tables of the task. Without it they
+    /// are named and not made.
+    #[arg(long)]
+    pub allow_destructive: bool,
+    /// The form of the response.
+    #[arg(long, value_enum, default_value_t = Format::Yaml)]
+    pub format: Format,
 }
 
 #[derive(Debug, Subcommand)]
@@ -212,6 +290,17 @@ pub enum ExportFormat {
     Env,
     /// One object.
     Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Servers {
+    /// The server, as `producer status` names it. [default: all]
+    pub server: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// A table, or JSON.
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
 }
 
 #[derive(Debug, Args)]

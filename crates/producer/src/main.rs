@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects
 
 mod arguments;
+mod db;
 mod explain;
 mod pipeline;
 mod progress;
@@ -38,6 +39,7 @@ async fn main() -> ExitCode {
         Command::Keys(KeysCommand::Rotate { id, overlap, place }) => pipeline::rotate_key(&place, &id, &overlap),
         Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),
         Command::Secrets(asked) => secrets::command(&asked),
+        Command::Db(asked) => db::command(&asked).await,
         Command::Explain { code } => explain::explain(&code),
     };
     ExitCode::from(ended.unwrap_or_else(|failure| {

@@ -1,10 +1,14 @@
 //! The program on one screen: texts become tasks, tasks become plans, plans are carried out, responses are answered.
 //! Each function ends with the exit status of its command.
 
-use crate::arguments::{Check, Format, Listing, Place, Run, Status};
+use crate::arguments::{Check, Format, Listing, Place, Run, Servers, Status};
+use crate::db;
 use crate::progress::{Outcome, Steps};
 use crate::show;
-use orchestrator::{Planned, Response, RunOptions, Serving, Source, Task, UnknownDependencies, Workspace, order};
+use orchestrator::{
+    Allowed, Drift, Planned, Response, RunOptions, Sandbox, Serving, Source, Task, UnknownDependencies, Workspace,
+    order,
+};
 use plan::TaskPlan;
 use std::error::Error;
 
@@ -22,6 +26,10 @@ pub async fn run(run: &Run) -> Ended {
     if run.require_dependencies {
         options.unknown_dependencies = UnknownDependencies::WaitedFor;
     }
+    if run.sandbox {
+        options.sandbox = Sandbox::On;
+    }
+    options.allowed = db::allowed(Drift::Refused, run.allow_destructive);
     let mut status = COMPLETED;
     let mut tasks: Vec<(Source, Task)> = Vec::new();
     for source in orchestrator::read_sources(&run.tasks)? {
@@ -52,7 +60,21 @@ pub async fn run(run: &Run) -> Ended {
     Ok(status)
 }
 
-async fn answer_task(task: &Task, source: &Source, options: &RunOptions, format: Format) -> Ended {
+/// The tasks of one text, or the exit status where there are none.
+pub type Read = Result<(Source, Vec<Task>), u8>;
+
+/// Reads one text.
+pub fn read_task(path: &str, format: Format) -> Result<Read, Box<dyn Error>> {
+    let source = orchestrator::read_sources(&[path.to_owned()])?.remove(0);
+    let parsed = orchestrator::parse(&source);
+    show::diagnostics(&source, &parsed.diagnostics);
+    match vocab::diagnostic::has_errors(&parsed.diagnostics) {
+        true => Ok(Err(answer(&Response::invalid(parsed.diagnostics), format)?)),
+        false => Ok(Ok((source, parsed.tasks))),
+    }
+}
+
+pub async fn answer_task(task: &Task, source: &Source, options: &RunOptions, format: Format) -> Ended {
     let steps = Steps::new();
     let response = orchestrator::run_task(task, options, &|phase, doing| steps.begin(phase, doing)).await;
     steps.end(if response.error.is_none() { Outcome::Good } else { Outcome::Bad });
@@ -60,7 +82,7 @@ async fn answer_task(task: &Task, source: &Source, options: &RunOptions, format:
     answer(&response, format)
 }
 
-fn answer(response: &Response, format: Format) -> Ended {
+pub fn answer(response: &Response, format: Format) -> Ended {
     show::response(response, format)?;
     Ok(response.exit_status())
 }
@@ -139,6 +161,18 @@ async fn serve_workspace(workspace: &Workspace, listen: &str) -> Ended {
     Ok(COMPLETED)
 }
 
+pub fn start_servers(asked: &Servers) -> Ended {
+    let servers = orchestrator::start_servers(&Workspace::new(&asked.place.workspace), asked.server.as_deref())?;
+    show::servers(&servers, asked.format)?;
+    Ok(COMPLETED)
+}
+
+pub fn stop_servers(asked: &Servers) -> Ended {
+    let servers = orchestrator::stop_servers(&Workspace::new(&asked.place.workspace), asked.server.as_deref())?;
+    show::servers(&servers, asked.format)?;
+    Ok(COMPLETED)
+}
+
 pub fn create_key(place: &Place, name: &str, expires: Option<&str>, scopes: &[String]) -> Ended {
     let new = orchestrator::create_key(&Workspace::new(&place.workspace), name, expires, scopes)?;
     show::new_key(&new)?;
@@ -161,11 +195,13 @@ pub fn revoke_key(place: &Place, id: &str) -> Ended {
     Ok(COMPLETED)
 }
 
-fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> RunOptions {
+pub fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> RunOptions {
     let workspace = Workspace::new(&place.workspace);
     let output = output.map_or_else(|| workspace.default_output(), ToOwned::to_owned);
     let unknown_dependencies = UnknownDependencies::TakenToBeDone;
-    RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies }
+    let allowed = Allowed::default();
+    let sandbox = Sandbox::Off;
+    RunOptions { workspace, output, listen: listen.to_owned(), unknown_dependencies, allowed, sandbox }
 }
 
 /// SIGINT or SIGTERM, from the moment of the call on: whoever reads the address may ask for the end at once.

@@ -2,7 +2,7 @@
 
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
-use orchestrator::{ListedKey, ListedSecret, Response, Serving, Source, TaskStatus};
+use orchestrator::{ListedKey, ListedSecret, Response, ServerStatus, Serving, Source, TaskStatus};
 use plan::TaskPlan;
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -115,10 +115,40 @@ pub fn statuses(tasks: &[TaskStatus], format: Listing) -> Result<(), Box<dyn Err
         ]
     });
     out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
+    let mut servers: Vec<&ServerStatus> = tasks.iter().filter_map(|task| task.server.as_ref()).collect();
+    servers.sort_by(|left, right| left.name.cmp(&right.name));
+    servers.dedup();
+    if !servers.is_empty() {
+        writeln!(out)?;
+        out.write_all(server_table(&servers).as_bytes())?;
+    }
     if tasks.iter().any(|task| task.error.is_some() || !task.warnings.is_empty()) {
         eprintln!("`producer status TASK` says more about one");
     }
     Ok(())
+}
+
+/// Servers of the workspace, a line each.
+pub fn servers(servers: &[ServerStatus], format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    if format == Listing::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(servers)?)?;
+        return Ok(());
+    }
+    if servers.is_empty() {
+        writeln!(out, "this workspace has no servers: a task with `provision: local` makes one")?;
+        return Ok(());
+    }
+    out.write_all(server_table(&servers.iter().collect::<Vec<_>>()).as_bytes())?;
+    Ok(())
+}
+
+fn server_table(servers: &[&ServerStatus]) -> String {
+    let head = ["SERVER", "STATE", "ADDRESS", "FOLDER"].map(ToOwned::to_owned);
+    let rows = servers.iter().map(|server| {
+        [server.name.clone(), server.state.to_owned(), server.address.clone(), server.folder.display().to_string()]
+    });
+    table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
 /// One task with all that is known of it.
@@ -137,6 +167,11 @@ pub fn status(task: &TaskStatus, format: Listing) -> Result<(), Box<dyn Error>> 
         ["folder".to_owned(), or_dash(task.folder.as_ref().map(|folder| folder.display().to_string()).as_ref())],
         ["served at".to_owned(), served.unwrap_or_else(|| "nowhere at the moment: `producer serve`".to_owned())],
     ];
+    rows.extend(
+        task.server
+            .iter()
+            .map(|server| ["server".to_owned(), format!("{}, {} at {}", server.name, server.state, server.address)]),
+    );
     rows.extend(task.routes.iter().map(|route| ["route".to_owned(), route.clone()]));
     rows.extend(task.warnings.iter().map(|warning| ["warning".to_owned(), warning.clone()]));
     rows.extend(task.error.iter().map(|error| ["error".to_owned(), error.clone()]));

@@ -133,7 +133,7 @@ impl Pledge {
 /// The least id of an answer that is not too old: ids are UUIDs of version 7, which begin with their time.
 pub(crate) fn oldest_kept(now: Timestamp) -> String {
     let oldest = now.saturating_sub(KEPT).map_or(0, Timestamp::as_millisecond).max(0);
-    format!("{:08x}-{:04x}", oldest >> 16, oldest & 0xffff)
+    format!("{:08x}-{:04x}-7000-8000-000000000000", oldest >> 16, oldest & 0xffff)
 }
 
 fn presented(headers: &HeaderMap) -> Result<Option<&str>, Problem> {

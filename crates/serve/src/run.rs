@@ -31,6 +31,8 @@ use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
 use vocab::{ColumnName, Datum, Decimal, FieldType};
 
+/// How often a transaction is tried while others are at the same rows.
+const MOST_TRIES: u32 = 4;
 /// What is written otherwise in a segment of a path; as `encodeURIComponent` has it.
 const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -120,6 +122,7 @@ enum Slot {
 }
 
 /// The slots of one run, and what was emitted in it.
+#[derive(Clone)]
 struct Frame {
     slots: Vec<Slot>,
     facts: Facts,
@@ -292,28 +295,21 @@ where
         }
     }
 
-    /// The frame goes into the transaction's work and comes back with its answer.
+    /// A copy of the frame goes into the transaction's work and comes back with its answer. Where others were at the same rows
+    /// nothing was done, and it is tried again.
     async fn transaction(&mut self, operations: Arc<[Operation]>, frame: &mut Frame) -> Result<Flow, Failure> {
         frame.pledge = self.claim.as_ref().map(|claim| claim.pledge(&self.bytes));
-        let mut inner = std::mem::replace(frame, Frame::of(frame.facts.clone()));
-        let work = self.surroundings.store.transaction(move |transaction| {
-            Box::pin(async move {
-                let mut executor = Executor::Transaction(transaction);
-                let ended = data_block(&operations, &mut inner, &mut executor).await;
-                if let (Ok(Flow::Exit(answer, Writes::Keep)), Some(answers), Some(pledge)) =
-                    (&ended, &inner.keeps, &inner.pledge)
-                {
-                    executor.execute(&answers.keep, &pledge.keep(answer)).await?;
+        let store = self.surroundings.store;
+        let mut tries = 1;
+        let (returned, flow) = loop {
+            match try_transaction(store, Arc::clone(&operations), frame.clone()).await {
+                Err(StoreError::Contended(why)) if tries < MOST_TRIES => {
+                    tracing::debug!(request_id = frame.facts.request_id, why, "a transaction is tried again");
+                    tries += 1;
                 }
-                match ended {
-                    Ok(flow @ Flow::Exit(_, Writes::Undo)) => Ok(Ended::Undo(Ok((inner, flow)))),
-                    Ok(flow) => Ok(Ended::Commit(Ok((inner, flow)))),
-                    Err(Failure::Store(error)) => Err(error),
-                    Err(refusal) => Ok(Ended::Undo(Err(refusal))),
-                }
-            })
-        });
-        let (returned, flow) = work.await??;
+                ended => break ended??,
+            }
+        };
         *frame = returned;
         let emitted = std::mem::take(&mut frame.emitted);
         if !matches!(flow, Flow::Exit(_, Writes::Undo)) {
@@ -321,6 +317,31 @@ where
         }
         Ok(flow)
     }
+}
+
+async fn try_transaction(
+    store: &Store,
+    operations: Arc<[Operation]>,
+    mut frame: Frame,
+) -> Result<Result<(Frame, Flow), Failure>, StoreError> {
+    let work = store.transaction(move |transaction| {
+        Box::pin(async move {
+            let mut executor = Executor::Transaction(transaction);
+            let ended = data_block(&operations, &mut frame, &mut executor).await;
+            if let (Ok(Flow::Exit(answer, Writes::Keep)), Some(answers), Some(pledge)) =
+                (&ended, &frame.keeps, &frame.pledge)
+            {
+                executor.execute(&answers.keep, &pledge.keep(answer)).await?;
+            }
+            match ended {
+                Ok(flow @ Flow::Exit(_, Writes::Undo)) => Ok(Ended::Undo(Ok((frame, flow)))),
+                Ok(flow) => Ok(Ended::Commit(Ok((frame, flow)))),
+                Err(Failure::Store(error)) => Err(error),
+                Err(refusal) => Ok(Ended::Undo(Err(refusal))),
+            }
+        })
+    });
+    work.await
 }
 
 /// The block of a transaction: nothing in it waits for the client or the network.

@@ -49,6 +49,12 @@ impl Wrong {
         Self { place: Spot::Body(pointer), code: why.code, detail: why.detail }
     }
 
+    /// What only the database knows, which does not say in which field.
+    pub fn unstorable() -> Self {
+        let detail = "must not contain the character U+0000 in a document".to_owned();
+        Self { place: Spot::Body(String::new()), code: "invalid_character", detail }
+    }
+
     pub fn parameter(name: &str, why: Why) -> Self {
         Self { place: Spot::Parameter(name.to_owned()), code: why.code, detail: why.detail }
     }
@@ -201,6 +207,9 @@ fn typed(field_type: &FieldType, lengths: Lengths, given: &Json) -> Result<Datum
         (FieldType::Decimal { .. }, _) => Err(Why::new("type", "must be a decimal number")),
         (FieldType::Boolean, Json::Bool(value)) => Ok(Datum::Boolean(*value)),
         (FieldType::Boolean, _) => Err(Why::new("type", "must be true or false")),
+        (FieldType::Json, Json::Object(_) | Json::Array(_)) if holds_nul(given) => {
+            Err(Why::new("invalid_character", "must not contain control characters"))
+        }
         (FieldType::Json, Json::Object(_) | Json::Array(_)) => Ok(Datum::Json(with_doubles(given))),
         (FieldType::Json, _) => Err(Why::new("type", "must be an object or a list")),
         (
@@ -274,12 +283,13 @@ pub(crate) fn cursor_value(field_type: &FieldType, given: &Json) -> Option<Datum
             | FieldType::Phone
             | FieldType::Url
             | FieldType::Choice { .. }
-            | FieldType::Code { .. }
-            | FieldType::Date
-            | FieldType::Timestamp
-            | FieldType::Uuid,
+            | FieldType::Code { .. },
             Json::String(text),
-        ) => Some(Datum::Text(text.clone())),
+        ) => (!text.contains('\0')).then(|| Datum::Text(text.clone())),
+        // What a database may keep as something else than text.
+        (FieldType::Date, Json::String(text)) => date(text).map(Datum::Text),
+        (FieldType::Timestamp, Json::String(text)) => timestamp(text).map(Datum::Text),
+        (FieldType::Uuid, Json::String(text)) => is_uuid(text).then(|| Datum::Text(text.clone())),
         (
             FieldType::Line { .. }
             | FieldType::Text { .. }
@@ -319,6 +329,16 @@ fn with_doubles(given: &Json) -> Json {
         Json::Array(items) => items.iter().map(with_doubles).collect(),
         Json::Object(entries) => entries.iter().map(|(name, value)| (name.clone(), with_doubles(value))).collect(),
         Json::Null | Json::Bool(_) | Json::String(_) => given.clone(),
+    }
+}
+
+/// No database keeps U+0000 in a document but those that keep it as a text.
+fn holds_nul(document: &Json) -> bool {
+    match document {
+        Json::String(text) => text.contains('\0'),
+        Json::Array(items) => items.iter().any(holds_nul),
+        Json::Object(entries) => entries.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
 }
 
@@ -401,7 +421,7 @@ fn text_value(field_type: &FieldType, lengths: Lengths, mut text: &str) -> Resul
 }
 
 /// `2026-01-02T03:04:05Z`, with up to nine digits of a fraction, or with an offset as `+01:00`; kept as UTC with milliseconds
-/// so that texts are in the order of times. The year in UTC has four digits.
+/// so that texts are in the order of times. In UTC it is of the years 1 to 9999.
 fn timestamp(text: &str) -> Option<String> {
     let (time, rest) = text.split_at_checked(19)?;
     let (fraction, zone) = rest.split_at(rest.find(['Z', '+', '-'])?);
@@ -416,7 +436,7 @@ fn timestamp(text: &str) -> Option<String> {
     // Not a `jiff::Timestamp`, which ends some hours before the year 10000.
     let local: jiff::civil::DateTime = text[..19 + fraction.len()].parse().ok()?;
     let utc = local.checked_sub(jiff::SignedDuration::from_mins(offset)).ok()?;
-    (is_time && fraction_is_right && utc.year() >= 0).then(|| utc.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+    (is_time && fraction_is_right && utc.year() >= 1).then(|| utc.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }
 
 /// `Z`, `+01:00`, `-01:00`.
@@ -529,8 +549,8 @@ mod tests {
             ("2026-01-02T03:04:05.6789+01:30", Some("2026-01-02T01:34:05.678Z")),
             ("9999-12-31T23:59:59.999Z", Some("9999-12-31T23:59:59.999Z")),
             ("9999-12-31T23:59:59-00:01", None),
-            ("0000-01-01T00:00:00Z", Some("0000-01-01T00:00:00.000Z")),
-            ("0000-01-01T00:00:00+00:01", None),
+            ("0001-01-01T00:00:00Z", Some("0001-01-01T00:00:00.000Z")),
+            ("0001-01-01T00:00:00+00:01", None),
             ("2026-01-01T00:30:00+23:59", Some("2025-12-31T00:31:00.000Z")),
             ("2026-01-02T03:04:05+1:000", None),
             ("2026-01-02T03:04:05", None),

@@ -1,7 +1,9 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
+use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
+use crate::store::Open;
 use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
 use plan::Migration;
 use plan::database::{DatabasePlace, ObservedTable};
@@ -56,6 +58,43 @@ impl Database {
         }
     }
 
+    /// Waits, within a bound, for a server that is starting or about to be started. `waiting` hears what for.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it lets nobody in after that, or for a reason that does not pass by waiting.
+    pub fn wait(&self, waiting: &dyn Fn(&str)) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::PostgreSql(server) => server.wait(waiting),
+            Self::MySql(server) => server.wait(waiting),
+        }
+    }
+
+    /// Makes the database where its server has none of that name; a file is made when it is migrated. Says what the new one is
+    /// like.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is none and none may be made.
+    pub fn create(&self) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::PostgreSql(server) => server.create(),
+            Self::MySql(server) => server.create(),
+        }
+    }
+
+    /// The most connections that one may have at a time; `None` where nobody counts them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not let us in.
+    pub fn most_connections(&self) -> Result<Option<u32>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::PostgreSql(server) => server.most_connections().map(Some),
+            Self::MySql(server) => server.most_connections().map(Some),
+        }
+    }
+
     /// What is there now; nothing is made or changed. `scope` is the task's id in the ledger.
     ///
     /// # Errors
@@ -83,16 +122,14 @@ impl Database {
         }
     }
 
-    /// Opens it for those who serve from it. A file is made when it is not there.
+    /// Opens it for those who serve from it. A file is made when it is not there; a server is not asked for anything yet.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be opened.
     pub fn open(&self) -> Result<Store, StoreError> {
         match self {
-            Self::Sqlite(file) => open_file(file),
-            Self::PostgreSql(_) => {
-                Err(StoreError::Refused("this producer does not serve APIs from PostgreSQL yet".to_owned()))
-            }
+            Self::Sqlite(file) => Ok(Store(Open::Sqlite(open_file(file)?))),
+            Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone())))),
             Self::MySql(_) => Err(StoreError::Refused("this producer does not serve APIs from MySQL yet".to_owned())),
         }
     }

@@ -6,6 +6,12 @@ pub enum StoreError {
     /// A unique value is taken: another value may do.
     #[error("a row with the same unique value exists")]
     Conflict,
+    /// A document holds a character that the engine has no place for.
+    #[error("a document holds the character U+0000")]
+    Unstorable,
+    /// Others were at the same rows: nothing was done, and the same work may succeed at once.
+    #[error("others are at work on the same rows: {0}")]
+    Contended(String),
     /// A key to another row leads nowhere, or a row goes that others lead to.
     #[error("rows lead to each other, and one of them would be gone")]
     Reference,
@@ -105,9 +111,11 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
+            Self::Unavailable(_) | Self::Contended(_) => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
-            Self::Conflict | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => false,
+            Self::Conflict | Self::Unstorable | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => {
+                false
+            }
         }
     }
 }

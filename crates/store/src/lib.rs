@@ -11,6 +11,7 @@ pub mod permission;
 mod postgresql;
 mod rehearsal;
 mod sqlite;
+mod store;
 
 pub use api_key::ApiKeyRow;
 pub use database::{Database, Seen};
@@ -18,7 +19,7 @@ pub use error::{StoreError, Trouble};
 pub use mysql::Server as MySqlServer;
 pub use postgresql::Server;
 pub use rehearsal::{Attempt, Rehearsal};
-pub use sqlite::{SqliteStore as Store, Transaction};
+pub use store::{Scratch, Store, Transaction};
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,13 @@
 //! PostgreSQL, for those who make schemas: a connection for each piece of work, which ends with it. The password is never shown.
 
+mod api_keys;
 mod connect;
 mod inspect;
 mod migrate;
 mod rehearse;
 mod roles;
+mod scratch;
+mod serving;
 mod tls;
 mod trouble;
 mod value;
@@ -15,12 +18,15 @@ use crate::database::Seen;
 use crate::error::Trouble;
 use connect::server_version;
 use plan::database::DatabasePlace;
+use std::error::Error as _;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use trouble::said;
 use vocab::TableName;
 
 pub use connect::Server;
+pub use scratch::ScratchSchema;
+pub use serving::{PostgreSqlStore, PostgreSqlTransaction};
 
 impl Server {
     /// What is there now.
@@ -66,16 +72,44 @@ async fn place(client: &Client) -> Result<DatabasePlace, StoreError> {
 
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
+        let said = said(&error);
         match error.code() {
             Some(&SqlState::UNIQUE_VIOLATION) => Self::Conflict,
             Some(&(SqlState::FOREIGN_KEY_VIOLATION | SqlState::RESTRICT_VIOLATION)) => Self::Reference,
-            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::NotConnected(Trouble::ReadOnly, said(&error)),
-            Some(&(SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED | SqlState::ADMIN_SHUTDOWN)) => {
-                Self::Unavailable(said(&error))
-            }
-            Some(_) => Self::Refused(said(&error)),
-            None if error.is_closed() => Self::Unavailable(said(&error)),
-            None => Self::Refused(said(&error)),
+            Some(&SqlState::UNTRANSLATABLE_CHARACTER) => Self::Unstorable,
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::NotConnected(Trouble::ReadOnly, said),
+            // Another transaction was in the way, or a statement was prepared before its table changed.
+            Some(
+                &(SqlState::T_R_SERIALIZATION_FAILURE
+                | SqlState::T_R_DEADLOCK_DETECTED
+                | SqlState::INVALID_SQL_STATEMENT_NAME),
+            ) => Self::Contended(said),
+            Some(&SqlState::FEATURE_NOT_SUPPORTED) if said.contains("cached plan") => Self::Contended(said),
+            Some(
+                &(SqlState::LOCK_NOT_AVAILABLE
+                | SqlState::QUERY_CANCELED
+                | SqlState::ADMIN_SHUTDOWN
+                | SqlState::CRASH_SHUTDOWN
+                | SqlState::CANNOT_CONNECT_NOW
+                | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+                | SqlState::TOO_MANY_CONNECTIONS
+                | SqlState::DISK_FULL
+                | SqlState::OUT_OF_MEMORY),
+            ) => Self::Unavailable(said),
+            Some(_) => Self::Refused(said),
+            None if error.is_closed() || is_of_network(&error) => Self::Unavailable(said),
+            None => Self::Refused(said),
         }
     }
+}
+
+fn is_of_network(error: &tokio_postgres::Error) -> bool {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if inner.is::<std::io::Error>() {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
 }

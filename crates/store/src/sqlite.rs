@@ -13,8 +13,9 @@ pub use rehearsal::rehearse;
 
 use self::readers::Readers;
 use crate::database::Seen;
-use crate::{Ended, Location, Row, StoreError, TransactionFuture};
-use plan::database::{DatabasePlan, Migration, ObservedTable};
+use crate::store::Begun;
+use crate::{Ended, Location, Row, StoreError, Transaction, TransactionFuture};
+use plan::database::{Migration, ObservedTable};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql};
 use std::path::Path;
@@ -185,16 +186,6 @@ impl SqliteStore {
         self.blocking(inspect::tables)
     }
 
-    /// Every table of the plan that is not there as it should be, in words; empty when all are. What else the database holds
-    /// does no harm.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub fn differences(&self, plan: &DatabasePlan) -> Result<Vec<String>, StoreError> {
-        let observed = self.inspect()?;
-        Ok(crate::differences(plan, &observed))
-    }
-
     /// Applies the migrations that the ledger does not have, each whole or not at all. Returns the names applied now.
     /// Safe against another process doing the same: the ledger is read inside the writing transaction.
     ///
@@ -220,12 +211,6 @@ impl SqliteStore {
         let counts: Vec<String> = tables.iter().map(|table| format!("(SELECT count(*) FROM \"{table}\")")).collect();
         let text = format!("SELECT 0 + {}", counts.join(" + "));
         self.with_reader(move |connection| Ok(connection.query_row(&text, [], |row| row.get(0))?)).await
-    }
-
-    /// The engine's version, as responses show it: `sqlite_3.50`.
-    #[must_use]
-    pub fn version(&self) -> String {
-        version()
     }
 
     /// On a reading thread.
@@ -293,17 +278,16 @@ fn connect_to_look(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// A transaction on the writer's connection.
-pub struct Transaction<'c> {
+pub struct SqliteTransaction<'c> {
     connection: &'c mut Connection,
 }
 
-impl Transaction<'_> {
+impl SqliteTransaction<'_> {
     /// Runs a statement and returns how many rows it changed.
     ///
     /// # Errors
     /// [`StoreError`] when it is refused.
-    #[allow(clippy::unused_async)] // servers on a network wait here
-    pub async fn execute(&mut self, text: &str, parameters: &[Datum]) -> Result<u64, StoreError> {
+    pub fn execute(&mut self, text: &str, parameters: &[Datum]) -> Result<u64, StoreError> {
         let mut statement = self.connection.prepare_cached(text)?;
         let changed = statement.execute(rusqlite::params_from_iter(parameters.iter().map(Parameter)))?;
         Ok(changed as u64)
@@ -313,8 +297,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// [`StoreError`] when the statement is refused.
-    #[allow(clippy::unused_async)] // servers on a network wait here
-    pub async fn read(&mut self, text: &str, parameters: &[Datum]) -> Result<Vec<Row>, StoreError> {
+    pub fn read(&mut self, text: &str, parameters: &[Datum]) -> Result<Vec<Row>, StoreError> {
         select(self.connection, text, parameters)
     }
 }
@@ -370,7 +353,7 @@ where
 {
     fn run(&mut self, connection: &mut Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
-        let mut future = work(Transaction { connection });
+        let mut future = work(Transaction(Begun::Sqlite(SqliteTransaction { connection })));
         // SQLite never waits, so the first poll is the whole work.
         let ended = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(ended) => ended,
@@ -447,6 +430,8 @@ impl StoreError {
     fn repeated(&self) -> Self {
         match self {
             Self::Conflict => Self::Conflict,
+            Self::Unstorable => Self::Unstorable,
+            Self::Contended(why) => Self::Contended(why.clone()),
             Self::Reference => Self::Reference,
             Self::Unavailable(why) => Self::Unavailable(why.clone()),
             Self::NotConnected(trouble, why) => Self::NotConnected(*trouble, why.clone()),

@@ -1,6 +1,7 @@
 //! The store against a real SQLite file: what it promises about groups, failures, migrations and inspection.
 
 mod migrations;
+mod serving;
 mod shop;
 
 use crate::{ApiKeyRow, Database, Ended, Location, Server, Store, StoreError};
@@ -87,7 +88,7 @@ fn a_migration_that_fails_half_way_leaves_nothing() {
     statements.push(plan::Statement { sql: "CREATE TABLE broken (".into(), ..statements[0].clone() });
     let migration = Migration { name: "0002_broken".into(), statements };
     assert!(matches!(store.migrate("task", &[migration], "now"), Err(StoreError::Refused(_))));
-    let seen = Store::look(&folder.path().join("test.sqlite"), "task").unwrap();
+    let seen = crate::sqlite::SqliteStore::look(&folder.path().join("test.sqlite"), "task").unwrap();
     assert_eq!(seen.tables.len(), 2);
     assert_eq!(seen.applied.len(), 1);
 }

@@ -9,8 +9,13 @@ use crate::source::{Source, is_word, occurrences};
 /// SQL may be written here; the baseline of the benchmark is no part of the product.
 const SQL_ROOMS: &[&str] = &["crates/dialect/", "crates/store/", "crates/bench_baseline/"];
 /// Engines may be told apart here.
-const ENGINE_ROOMS: &[&str] =
-    &["crates/dialect/", "crates/store/", "crates/emit/src/node/driver.rs", "crates/bench_baseline/"];
+const ENGINE_ROOMS: &[&str] = &[
+    "crates/dialect/",
+    "crates/store/",
+    "crates/provision/",
+    "crates/emit/src/node/driver.rs",
+    "crates/bench_baseline/",
+];
 /// Where diagnostics are made.
 const DIAGNOSTIC_ROOMS: &[&str] =
     &["crates/catalog/src/", "crates/spec/src/", "crates/planner/src/", "crates/orchestrator/src/"];

@@ -44,6 +44,7 @@ pub const ROOMS: &[Room] = &[
     room("store", Sees::Only(&["vocab", "plan", "dialect"]), Kind::Effects),
     room("secrets", Sees::Only(&["vocab"]), Kind::Effects),
     room("apply", Sees::Only(&["vocab", "plan", "store"]), Kind::Effects),
+    room("provision", Sees::Only(&["vocab"]), Kind::Effects),
     room("connect", Sees::Only(&["vocab", "plan", "store"]), Kind::Effects),
     room("serve", Sees::Only(&["vocab", "plan", "dialect", "store", "connect"]), Kind::Effects),
     room("orchestrator", Sees::AllBut(&["producer"]), Kind::Effects),

@@ -106,7 +106,7 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
     }
 }
 
-fn create_trigger(table: &Table) -> Option<Statement> {
+pub(super) fn create_trigger(table: &Table) -> Option<Statement> {
     match table.rules.times {
         Times::KeptByWriter => return None,
         Times::KeptByDatabase => {}
@@ -153,7 +153,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     }]
 }
 
-fn column_definition(column: &Column) -> String {
+pub(super) fn column_definition(column: &Column) -> String {
     let kind = &column.field_type;
     let mut definition = format!("{} {}{}", quote(column.name.as_str()), sql_type(kind), character_clause(kind));
     match column.nullability {
@@ -191,12 +191,12 @@ fn default(column: &Column) -> Option<String> {
 }
 
 /// The name of the index behind a set of columns that are unique together.
-fn set_name(table: &Table, set: &[ColumnName]) -> String {
+pub(super) fn set_name(table: &Table, set: &[ColumnName]) -> String {
     let columns: Vec<&str> = set.iter().map(ColumnName::as_str).collect();
     set_index_name(table.name.as_str(), &columns)
 }
 
-fn set_index_name(table: &str, columns: &[&str]) -> String {
+pub(super) fn set_index_name(table: &str, columns: &[&str]) -> String {
     crate::name::joined(&[&[table], columns].concat(), "unique")
 }
 
@@ -232,7 +232,7 @@ fn type_of<'t>(table: &'t Table, name: &ColumnName) -> Option<&'t FieldType> {
     table.columns.iter().find(|column| column.name == *name).map(|column| &column.field_type)
 }
 
-fn foreign_key(key: &ForeignKey) -> String {
+pub(super) fn foreign_key(key: &ForeignKey) -> String {
     let action = match key.on_delete {
         OnDelete::Cascade => "CASCADE",
         OnDelete::Restrict => "RESTRICT",
@@ -258,7 +258,7 @@ fn checks(table: &Table) -> impl Iterator<Item = &Check> {
     })
 }
 
-fn check_constraint(check: &Check) -> String {
+pub(super) fn check_constraint(check: &Check) -> String {
     format!("CONSTRAINT {} CHECK ({})", quote(check.name.as_str()), condition(check))
 }
 

@@ -149,7 +149,13 @@ fn values_become_their_columns_types_and_conflicts_of_other_keys_stay_errors() {
     let tables = circle();
     let from = tables[0].name.clone();
     let connection = Connection::Missing;
-    let database = DatabasePlan { engine: Engine::MySql, connection, tables, migrations: Vec::new() };
+    let database = DatabasePlan {
+        engine: Engine::MySql,
+        connection,
+        tables,
+        migrations: Vec::new(),
+        pool: plan::database::Pool::default(),
+    };
     let given = |text: &str| Value::Literal(Datum::Text(text.into()));
     let query = Query {
         from: from.clone(),

@@ -1,6 +1,6 @@
 //! Tables as PostgreSQL statements, and as PostgreSQL's catalogue shows them.
 
-use super::{CASE_INSENSITIVE, collation, literal, quote, sql_type, text};
+use super::{BY_BYTES, CASE_INSENSITIVE, collation, literal, quote, sql_type, text};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, Execution, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
     ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Sensitivity, Statement, Table, Times,
@@ -40,7 +40,11 @@ fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
     let mut lines: Vec<String> =
         table.columns.iter().map(|column| format!("  {}", column_definition(column))).collect();
     lines.push(format!("  PRIMARY KEY ({})", column_list(&table.primary_key)));
-    lines.extend(table.unique.iter().map(|unique| format!("  UNIQUE ({})", column_list(unique))));
+    lines.extend(table.unique.iter().map(|unique| {
+        let columns: Vec<String> = unique.iter().map(ToString::to_string).collect();
+        let name = super::change::unique_name(table.name.as_str(), &columns);
+        format!("  CONSTRAINT {} UNIQUE ({})", quote(&name), column_list(unique))
+    }));
     let keys = table.rules.foreign_keys.iter().filter(|key| is_part(key));
     lines.extend(keys.map(|key| format!("  {}", foreign_key(key))));
     lines.extend(table.rules.checks.iter().map(|check| format!("  {}", check_constraint(table, check))));
@@ -56,7 +60,7 @@ fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
 }
 
 /// What several tables share, made once.
-fn helpers(tables: &[Table]) -> Vec<Statement> {
+pub fn helpers(tables: &[Table]) -> Vec<Statement> {
     let statement = |sql: &str, why: &str| Statement {
         sql: sql.to_owned(),
         why: why.to_owned(),
@@ -124,13 +128,13 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
         sql: format!("CREATE {unique}INDEX IF NOT EXISTS {name} ON {on} ({})", column_list(&index.columns)),
         why: format!("{}: {}", index.name, index.why),
         lock: LockClass::Writes,
-        undo: Undo::Statement(format!("DROP INDEX {name}")),
+        undo: Undo::Statement(format!("DROP INDEX IF EXISTS {name}")),
         unless: None,
         execution: Execution::Together,
     }
 }
 
-fn create_trigger(table: &Table) -> Option<Statement> {
+pub fn create_trigger(table: &Table) -> Option<Statement> {
     match table.rules.times {
         Times::KeptByWriter => return None,
         Times::KeptByDatabase => {}
@@ -183,7 +187,7 @@ fn comments(table: &Table) -> Statement {
     }
 }
 
-fn column_comment(column: &Column) -> String {
+pub fn column_comment(column: &Column) -> String {
     match column.sensitivity {
         Sensitivity::Plain => column.comment.clone(),
         Sensitivity::Personal => format!("{} [personal]", column.comment),
@@ -236,10 +240,12 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     statements
 }
 
-fn column_definition(column: &Column) -> String {
+pub fn column_definition(column: &Column) -> String {
     let mut definition = format!("{} {}", quote(column.name.as_str()), sql_type(&column.field_type));
-    if collation(&column.field_type) == CASE_INSENSITIVE {
-        definition.push_str(&format!(" COLLATE {CASE_INSENSITIVE}"));
+    match collation(&column.field_type) {
+        "" => {}
+        BY_BYTES => definition.push_str(" COLLATE \"C\""),
+        other => definition.push_str(&format!(" COLLATE {other}")),
     }
     match column.nullability {
         Nullability::NotNull => definition.push_str(" NOT NULL"),
@@ -252,7 +258,7 @@ fn column_definition(column: &Column) -> String {
 }
 
 /// The default as PostgreSQL itself writes it.
-fn default(column: &Column) -> Option<String> {
+pub fn default(column: &Column) -> Option<String> {
     column.default.as_ref().map(|default| match (default, &column.field_type) {
         (ColumnDefault::Value(value), field_type) => literal(value, field_type),
         (ColumnDefault::Now, FieldType::Date) => "CURRENT_DATE".to_owned(),
@@ -261,7 +267,7 @@ fn default(column: &Column) -> Option<String> {
     })
 }
 
-fn foreign_key(key: &ForeignKey) -> String {
+pub fn foreign_key(key: &ForeignKey) -> String {
     let action = match key.on_delete {
         OnDelete::Cascade => "CASCADE",
         OnDelete::Restrict => "RESTRICT",
@@ -281,7 +287,7 @@ fn check_constraint(table: &Table, check: &Check) -> String {
 }
 
 /// The check as PostgreSQL itself writes it.
-fn check_text(table: &Table, check: &Check) -> String {
+pub fn check_text(table: &Table, check: &Check) -> String {
     let column = quote(check.column.as_str());
     let field_type = table.columns.iter().find(|known| known.name == check.column).map(|known| &known.field_type);
     let field_type = field_type.unwrap_or(&FieldType::Integer);
@@ -303,7 +309,7 @@ fn check_text(table: &Table, check: &Check) -> String {
     format!("CHECK (({condition}))")
 }
 
-fn column_list(columns: &[ColumnName]) -> String {
+pub fn column_list(columns: &[ColumnName]) -> String {
     columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
 }
 
@@ -351,7 +357,8 @@ pub fn described(table: &Table) -> ObservedTable {
                 nullability: column.nullability,
                 collation: collation(&column.field_type).to_owned(),
                 default: default(column),
-                comment: Some(column_comment(column)),
+                // An empty comment is none.
+                comment: Some(column_comment(column)).filter(|comment| !comment.is_empty()),
             })
             .collect(),
         primary_key: texts(&table.primary_key),

@@ -2,7 +2,7 @@
 //! it may do is said for one schema of one database.
 
 use super::{quote, text};
-use crate::permission::{LEDGERS, PermissionProbe};
+use crate::permission::{LEDGERS, OWN_TABLES, PermissionProbe};
 use plan::database::Table;
 use plan::database::permission::{
     Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
@@ -87,10 +87,18 @@ fn grants(
         return grants;
     }
     tables.iter().for_each(|table| grant(Granted::Table(table.clone()), on_tables));
-    if role.access == Access::Backup {
-        let there = found.owners.iter().map(|(table, _)| table).filter(|table| LEDGERS.contains(&table.as_str()));
-        there.for_each(|table| grant(Granted::Table(table.clone()), on_tables));
-        found.sequences.iter().for_each(|sequence| grant(Granted::Sequence(sequence.clone()), on_tables));
+    let ledgers = || {
+        let there = found.owners.iter().map(|(table, _)| table);
+        there.filter(|table| LEDGERS.contains(&table.as_str())).map(|table| Granted::Table(table.clone()))
+    };
+    match role.access {
+        // A server says that it is ready when it has seen the ledger.
+        Access::ReadWrite => ledgers().for_each(|ledger| grant(ledger, &["SELECT"])),
+        Access::Backup => {
+            ledgers().for_each(|ledger| grant(ledger, on_tables));
+            found.sequences.iter().for_each(|sequence| grant(Granted::Sequence(sequence.clone()), on_tables));
+        }
+        Access::Owner | Access::Migrate | Access::ReadOnly => {}
     }
     for maker in makers(permissions, found) {
         grant(Granted::FutureTables(maker.clone()), on_tables);
@@ -148,7 +156,9 @@ fn to_be_handed_over<'f>(
     found: &'f ObservedPermissions,
 ) -> Vec<&'f (String, String)> {
     let Some(owner) = owner(permissions) else { return Vec::new() };
-    let is_ours = |table: &String| tables.contains(table) || LEDGERS.contains(&table.as_str());
+    // What an API brings with it belongs to whoever migrated that.
+    let is_own = |table: &str| OWN_TABLES.contains(&table);
+    let is_ours = |table: &String| LEDGERS.contains(&table.as_str()) || tables.contains(table) && !is_own(table);
     found.owners.iter().filter(|(table, held_by)| is_ours(table) && *held_by != owner).collect()
 }
 

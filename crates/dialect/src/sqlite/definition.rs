@@ -52,14 +52,14 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
         sql: format!("CREATE {unique}INDEX IF NOT EXISTS {name} ON {on} ({})", column_list(&index.columns)),
         why: format!("{}: {}", index.name, index.why),
         lock: LockClass::Writes,
-        undo: Undo::Statement(format!("DROP INDEX {name}")),
+        undo: Undo::Statement(format!("DROP INDEX IF EXISTS {name}")),
         unless: None,
         execution: Execution::Together,
     }
 }
 
 /// An update that leaves `updated_at` as it was is followed by one that sets it; triggers do not fire triggers.
-fn create_trigger(table: &Table) -> Option<Statement> {
+pub fn create_trigger(table: &Table) -> Option<Statement> {
     match table.rules.times {
         Times::KeptByWriter => return None,
         Times::KeptByDatabase => {}
@@ -69,13 +69,13 @@ fn create_trigger(table: &Table) -> Option<Statement> {
         sql: format!("CREATE TRIGGER IF NOT EXISTS {name}\n{}", trigger_body(table)),
         why: format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
         lock: LockClass::NewObject,
-        undo: Undo::Statement(format!("DROP TRIGGER {name}")),
+        undo: Undo::Statement(format!("DROP TRIGGER IF EXISTS {name}")),
         unless: None,
         execution: Execution::Together,
     })
 }
 
-fn trigger_name(table: &Table) -> String {
+pub fn trigger_name(table: &Table) -> String {
     crate::name::joined(&[table.name.as_str()], "touch")
 }
 
@@ -138,6 +138,11 @@ fn column_definition(table: &Table, column: &Column) -> String {
         text.push_str(collation(&column.field_type));
     }
     text
+}
+
+/// The default as it stands in an expression.
+pub fn default_expression(column: &Column) -> Option<String> {
+    default(column).map(|default| format!("({default})"))
 }
 
 /// The default as SQLite's catalogue shows it.

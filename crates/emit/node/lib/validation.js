@@ -70,8 +70,11 @@ const otherTypes = {
     detail: 'must be true or false',
     fromText: (text) => new Map([['true', true], ['false', false]]).get(text),
   },
-  json: { accepts: (value) => typeof value === 'object', detail: 'must be an object or a list' },
+  json: { accepts: (value) => typeof value === 'object', detail: 'must be an object or a list', refuses: holdsNul },
 };
+
+// Kinds that a database may keep as something else than text.
+const comparable = { date: isDate, timestamp: isTimestamp, uuid: isUuid };
 
 // Forms that values have beside their kind.
 const forms = {
@@ -148,12 +151,17 @@ export function checkParameter(text, column) {
   return otherType.accepts(value) ? { value } : { code: 'type', detail: otherType.detail };
 }
 
-/** The value that a cursor holds for a column; `undefined` where it is of another type. Its form is not looked at. */
+/**
+ * The value that a cursor holds for a column; `undefined` where it is of another type. Of texts no more is asked than that a
+ * database can compare them with the column.
+ */
 export function cursorValue(value, { kind, scale }) {
   if (kind === 'decimal') return typeof value === 'string' ? parseDecimal(value, scale).value : undefined;
   // `+ 0` makes 0 of -0.
   const plain = typeof value === 'number' ? value + 0 : value;
-  return (otherTypes[kind]?.accepts(plain) ?? typeof plain === 'string') ? plain : undefined;
+  if (otherTypes[kind]) return otherTypes[kind].accepts(plain) ? plain : undefined;
+  if (typeof plain !== 'string' || plain.includes('\0')) return undefined;
+  return !comparable[kind] || comparable[kind](plain) ? plain : undefined;
 }
 
 /** The error of a field whose value names no record. */
@@ -197,7 +205,9 @@ function checkField(given, field) {
   if (given === undefined || given === null) return absent;
   if (kind === 'decimal' && typeof given === 'number') return within(decimalOf(given, field.scale), field);
   const otherType = otherTypes[kind];
-  if (otherType) return otherType.accepts(given) ? within({ value: given }, field) : { code: 'type', detail: otherType.detail };
+  if (otherType && !otherType.accepts(given)) return { code: 'type', detail: otherType.detail };
+  if (otherType?.refuses?.(given)) return { code: 'invalid_character', detail: 'must not contain control characters' };
+  if (otherType) return within({ value: given }, field);
   if (typeof given !== 'string') return { code: 'type', detail: kind === 'decimal' ? 'must be a decimal number' : 'must be a string' };
   if (kind === 'decimal' && controls.test(given)) return { code: 'invalid_character', detail: 'must not contain control characters' };
   if (kind === 'decimal') return within(parseDecimal(given, field.scale), field);
@@ -270,8 +280,9 @@ const timestampShape =
 function isTimestamp(value) {
   const parts = timestampShape.exec(value);
   const time = new Date(value);
-  // In UTC the year may have another number of digits.
+  // In UTC it may be another year, with another number of digits.
   if (!parts || Number.isNaN(time.getTime()) || time.toISOString().length !== LENGTH_OF_TIMES) return false;
+  if (time.toISOString().startsWith('0000')) return false;
   return isDay(parts[1]);
 }
 
@@ -287,6 +298,13 @@ function isDay(value) {
 
 function isUuid(value) {
   return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value);
+}
+
+// No database keeps U+0000 in a document but those that keep it as a text.
+function holdsNul(document) {
+  if (typeof document === 'string') return document.includes('\0');
+  if (typeof document !== 'object' || document === null) return false;
+  return Object.entries(document).some(([name, value]) => name.includes('\0') || holdsNul(value));
 }
 
 // RFC 6901.

@@ -46,7 +46,9 @@ fn decided(task_id: &TaskId, decided: &[Decision], database: &DatabasePlan) -> V
                 .map(|statement| {
                     let lock = statement.lock.to_string();
                     let undo = match &statement.undo {
-                        Undo::Statement(sql) => format!("`{}`", sql.split_whitespace().collect::<Vec<_>>().join(" ")),
+                        Undo::Statement(sql) | Undo::OldName(sql) => {
+                            format!("`{}`", sql.split_whitespace().collect::<Vec<_>>().join(" "))
+                        }
                         Undo::Kept(_) | Undo::Impossible(_) => statement.undo.to_string(),
                     };
                     context! { why => statement.why.as_str(), lock, undo }

@@ -11,6 +11,8 @@ pub struct Driver {
     pub url_form: &'static str,
     /// The template of `databases/connection-config.js` where there is no API beside it.
     pub stand_alone: &'static str,
+    /// The template of what describes a server in a container; none where there is no server.
+    pub container: Option<&'static str>,
     /// The package of the driver, and what tells its version.
     pub package: (&'static str, fn() -> String),
 }
@@ -67,18 +69,21 @@ pub fn driver(engine: Engine) -> Driver {
             default_url: "file:./data/app.sqlite",
             url_form: "`file:` and a path; a relative one starts at this folder",
             stand_alone: "sqlite-connection.js",
+            container: None,
             package: ("@photostructure/sqlite", || version(SQLITE, "@photostructure/sqlite")),
         },
         Engine::PostgreSql => Driver {
             default_url: "",
             url_form: "`postgresql://user:password@host:port/database`; outside of development with `?sslmode=verify-full`",
             stand_alone: "postgresql-connection.js",
+            container: Some("postgresql.compose.yaml"),
             package: ("pg", || version(POSTGRESQL, "pg")),
         },
         Engine::MySql => Driver {
             default_url: "",
             url_form: "`mysql://user:password@host:port/database`; outside of development with `?ssl-mode=VERIFY_IDENTITY`",
             stand_alone: "mysql-connection.js",
+            container: None,
             package: ("mysql2", || version(MYSQL, "mysql2")),
         },
     }

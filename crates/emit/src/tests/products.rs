@@ -534,6 +534,7 @@ fn lists_are_asked_for_as_the_dialect_does() {
         engine: vocab::Engine::Sqlite,
         connection: plan::database::Connection::Embedded,
         tables: Vec::new(),
+        pool: plan::database::Pool::default(),
         migrations: Vec::new(),
     };
     let mut expected = |has_filter: bool, asked: dialect::Listing| {

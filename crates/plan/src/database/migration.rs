@@ -26,7 +26,7 @@ impl Migration {
     pub fn impossible_to_undo(&self) -> Option<(&Statement, &str)> {
         self.statements.iter().find_map(|statement| match &statement.undo {
             Undo::Impossible(why) => Some((statement, why.as_str())),
-            Undo::Statement(_) | Undo::Kept(_) => None,
+            Undo::Statement(_) | Undo::OldName(_) | Undo::Kept(_) => None,
         })
     }
 }
@@ -133,6 +133,8 @@ impl fmt::Display for LockClass {
 pub enum Undo {
     /// By this statement.
     Statement(String),
+    /// By this statement, which brings back a name: what it named loses nothing.
+    OldName(String),
     /// Not at all, which does no harm, because.
     Kept(String),
     /// It cannot be, because.
@@ -143,7 +145,7 @@ impl fmt::Display for Undo {
     /// The statement, or why there is none.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Statement(sql) => formatter.write_str(sql),
+            Self::Statement(sql) | Self::OldName(sql) => formatter.write_str(sql),
             Self::Kept(why) => write!(formatter, "nothing, {why}"),
             Self::Impossible(why) => write!(formatter, "none, {why}"),
         }

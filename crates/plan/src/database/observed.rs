@@ -1,6 +1,6 @@
 //! What a server was seen to hold, in the server's own words, and how that differs from what is wanted.
 
-use super::{DatabasePlan, Nullability, OnDelete, Uniqueness};
+use super::{DatabasePlan, Nullability, OnDelete, Table, Uniqueness};
 use serde::{Deserialize, Serialize};
 use vocab::TaskId;
 
@@ -9,8 +9,17 @@ use vocab::TaskId;
 pub struct Observed {
     /// The tables a server holds.
     pub tables: Vec<ObservedTable>,
-    /// The database part of the plan that is active now.
+    /// Those of them that may hold rows, by name.
+    #[serde(default)]
+    pub filled: Vec<String>,
+    /// The database part of the plan that is active now. Of one that was stopped half way, the migrations that were applied.
     pub active: Option<DatabasePlan>,
+    /// How far that plan's migrations are applied.
+    #[serde(default)]
+    pub applied: Applied,
+    /// Tables that other tasks of the workspace want in the same database.
+    #[serde(default)]
+    pub others: Vec<Table>,
     /// The database task that an API stands on; without one it stands on the embedded database.
     pub base: Option<Base>,
     /// Why it stands there.
@@ -28,6 +37,19 @@ pub struct DatabasePlace {
     pub schema: String,
     /// Who connects.
     pub user: String,
+}
+
+/// How far the migrations of a plan are applied to a database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Applied {
+    /// All.
+    #[default]
+    Wholly,
+    /// A run was stopped: some, and what they were to make is not all there.
+    HalfWay,
+    /// None; they run before any that is added.
+    Not,
 }
 
 /// A database task that was carried out, for an API to stand on.
@@ -132,6 +154,55 @@ impl ObservedTable {
     /// harm, unless a row could not be written for it.
     #[must_use]
     pub fn differences(&self, found: &Self) -> Vec<String> {
+        let mut differences = self.lacking(found);
+        let unknown = found.columns.iter().filter(|other| {
+            other.nullability == Nullability::NotNull
+                && other.default.is_none()
+                && !self.columns.iter().any(|column| column.name == other.name)
+        });
+        differences
+            .extend(unknown.map(|column| format!("column `{}` is not known and must have a value", column.name)));
+        // Rules that nobody planned refuse rows that the plan would write.
+        for check in found.checks.iter().filter(|check| !self.checks.iter().any(|known| known.name == check.name)) {
+            differences.push(format!("check `{}` is not known", check.name));
+        }
+        differences
+    }
+
+    /// What is there and `self` does not describe, in words.
+    #[must_use]
+    pub fn strangers(&self, found: &Self) -> Vec<String> {
+        let mut strangers = Vec::new();
+        let columns = found.columns.iter().map(|column| column.name.as_str());
+        let known: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        strangers.extend(columns.filter(|name| !known.contains(name)).map(|name| format!("column `{name}`")));
+        for unique in found.unique.iter().filter(|unique| !self.unique.contains(unique)) {
+            strangers.push(format!("the rule that `{}` is unique", unique.join(", ")));
+        }
+        let is_known = |key: &&ObservedForeignKey| {
+            self.foreign_keys.iter().any(|known| (&known.name, &known.columns) == (&key.name, &key.columns))
+        };
+        for key in found.foreign_keys.iter().filter(|key| !is_known(key)) {
+            strangers.push(format!("the key from `{}` to `{}`", key.columns.join(", "), key.table));
+        }
+        let names = |rules: &[ObservedRule]| rules.iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();
+        for (kind, wanted, found) in [
+            ("check", names(&self.checks), names(&found.checks)),
+            ("trigger", names(&self.triggers), names(&found.triggers)),
+            (
+                "index",
+                self.indexes.iter().map(|index| index.name.clone()).collect(),
+                found.indexes.iter().map(|index| index.name.clone()).collect(),
+            ),
+        ] {
+            strangers.extend(found.iter().filter(|name| !wanted.contains(name)).map(|name| format!("{kind} `{name}`")));
+        }
+        strangers
+    }
+
+    /// Every way in which `found` lacks what `self` describes, or has another in its place.
+    #[must_use]
+    pub fn lacking(&self, found: &Self) -> Vec<String> {
         let mut differences = self.column_differences(found);
         if self.primary_key != found.primary_key {
             differences.push("its primary key is another one".to_owned());
@@ -158,10 +229,6 @@ impl ObservedTable {
             let how = if is_there { "is another one" } else { "is missing" };
             differences.push(format!("index `{}` {how}", index.name));
         }
-        // Rules that nobody planned refuse rows that the plan would write.
-        for check in found.checks.iter().filter(|check| !self.checks.iter().any(|known| known.name == check.name)) {
-            differences.push(format!("check `{}` is not known", check.name));
-        }
         if self.comment.is_some() && self.comment != found.comment {
             differences.push("its comment is another one".to_owned());
         }
@@ -176,13 +243,6 @@ impl ObservedTable {
                 Some(other) => differences.extend(column.difference(other)),
             }
         }
-        let unknown = found.columns.iter().filter(|other| {
-            other.nullability == Nullability::NotNull
-                && other.default.is_none()
-                && !self.columns.iter().any(|column| column.name == other.name)
-        });
-        differences
-            .extend(unknown.map(|column| format!("column `{}` is not known and must have a value", column.name)));
         differences
     }
 }

@@ -2,11 +2,16 @@
 //! is never looked up here.
 
 use super::draft::Draft;
+use crate::codes::NO_SERVER_TO_PROVISION;
 use crate::schema::Target;
-use plan::database::{Connection, LocationPart};
+use plan::database::{Connection, LocationPart, Pool};
 use plan::{Decision, Phase};
-use spec::{DatabaseConfig, DatabaseType, Environment, Reference};
+use spec::{DatabaseConfig, DatabaseType, Environment, Provision, Reference, Spanned};
 use vocab::Engine;
+
+/// Ports of this machine for containers.
+const FIRST_PORT: u16 = 30_000;
+const PORTS: u16 = 2_000;
 
 /// The engine of a task that [`super::unbuilt`] let through.
 pub fn engine(kind: DatabaseType) -> Option<Engine> {
@@ -25,30 +30,94 @@ pub fn target(config: &DatabaseConfig, draft: &mut Draft) -> Target {
         None => format!("{}_db", config.environment.as_str()),
     };
     let is_development = config.environment == Environment::Development;
-    let (connection, decision, reason) = match &config.connection {
-        Some(given) => {
+    let provision = config.provision.as_ref();
+    let (connection, decision, reason) = match (&config.connection, provision.map(|provision| provision.value)) {
+        (Some(given), _) => {
             let parts = parts(&given.value);
             let shown: String = parts.iter().map(ToString::to_string).collect();
-            (Connection::Location(parts), format!("the one at `{shown}`"), "the task says so".to_owned())
+            let made = if engine.keeps_files() { "" } else { ", made there if the server has none of that name" };
+            (Connection::Location(parts), format!("the one at `{shown}`{made}"), "the task says so".to_owned())
         }
-        None if engine.keeps_files() && is_development => (
+        (None, Some(Provision::Local)) if !engine.keeps_files() => (
+            Connection::Local { name: name.clone() },
+            format!("`{name}` on a private {engine} server of the workspace"),
+            "the task says `provision: local`: installed programs, a port that only this machine reaches, a generated password"
+                .to_owned(),
+        ),
+        (None, Some(Provision::Container)) if !engine.keeps_files() => {
+            let port = port(engine, &name);
+            (
+                Connection::Container { name: name.clone(), port },
+                format!("`{name}` in a container, at port {port} of this machine"),
+                "the task says `provision: container`: `databases/compose.yaml` describes it".to_owned(),
+            )
+        }
+        (None, Some(Provision::Local | Provision::Container)) => (
+            Connection::File { name: name.clone() },
+            format!("the {engine} file `{name}` of the workspace"),
+            "the task says `provision: local`, and such a database is a file".to_owned(),
+        ),
+        (None, None) if engine.keeps_files() && is_development => (
             Connection::File { name: name.clone() },
             format!("the SQLite file `{name}` of the workspace"),
             "in development a file of the workspace does; the task names no other place".to_owned(),
         ),
-        None => (
+        (None, None) => (
             Connection::Missing,
             "not known yet".to_owned(),
             format!("{} data needs a place of its own, and the task names none", config.environment),
         ),
     };
+    if let Some(Spanned { value: Provision::Container, place }) = provision
+        && engine.keeps_files()
+    {
+        let message = format!("a {engine} database is a file: there is no server for a container");
+        draft.refuse(NO_SERVER_TO_PROVISION, message, place, "write `provision: \"local\"`");
+    }
     draft.decisions.push(Decision {
         phase: Phase::ProvisionDatabaseInstance,
         subject: "database".to_owned(),
         decision,
         reason,
     });
-    Target { engine, connection }
+    Target { engine, connection, pool: pool(config, engine, draft) }
+}
+
+/// What the task leaves open is what a program with some dozen requests at a time needs.
+fn pool(config: &DatabaseConfig, engine: Engine, draft: &mut Draft) -> Pool {
+    let usual = Pool::default();
+    let Some(asked) = &config.pool else { return usual };
+    let min = asked.min.unwrap_or(usual.min);
+    let pool = Pool {
+        min,
+        max: asked.max.unwrap_or(usual.max.max(min)),
+        idle_timeout: asked.idle_timeout.unwrap_or(usual.idle_timeout),
+        acquire_timeout: asked.acquire_timeout.unwrap_or(usual.acquire_timeout),
+        statement_timeout: asked.statement_timeout.unwrap_or(usual.statement_timeout),
+    };
+    let pool = Pool { min: pool.min.min(pool.max), ..pool };
+    let reason = match engine.keeps_files() {
+        true => format!(
+            "the task says so; whoever opens a {engine} file has one connection that writes, and these bounds do nothing"
+        ),
+        false => "the task says so; what it leaves open is the usual".to_owned(),
+    };
+    draft.decisions.push(Decision {
+        phase: Phase::ProvisionDatabaseInstance,
+        subject: "pool".to_owned(),
+        decision: format!(
+            "{} to {} connections a program, closed after {} s without work; waits {} s for one; a statement may take {} s",
+            pool.min, pool.max, pool.idle_timeout, pool.acquire_timeout, pool.statement_timeout
+        ),
+        reason,
+    });
+    pool
+}
+
+/// The same for the same name, below the ports that systems give away by themselves and beside those of private servers.
+fn port(engine: Engine, name: &str) -> u16 {
+    let digest = vocab::sha256_hex(format!("{engine} {name}").as_bytes());
+    FIRST_PORT + u16::from_str_radix(&digest[..4], 16).unwrap_or(0) % PORTS
 }
 
 fn parts(connection: &spec::Connection) -> Vec<LocationPart> {

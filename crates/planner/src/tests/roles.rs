@@ -75,6 +75,8 @@ fn names_begin_with_the_database_that_the_server_names() {
 
 #[test]
 fn what_the_task_says_of_a_role_wins_over_what_every_database_gets() {
+    let longest = planned(&format!("    roles: [{{ name: {}, access: read_only }}]\n", "a".repeat(63)), None);
+    assert!(longest.roles[5].name.as_str().len() <= 63);
     check(
         "    roles:\n      - { name: reporting, access: read_only, tables: [products] }\n      - { name: app, access: read_write, password: \"${env:APP_PASSWORD}\" }\n      - { name: shop_admin, access: owner, password: \"${secret:ADMIN}\" }\n",
         None,

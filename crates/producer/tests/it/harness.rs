@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod postgresql;
+pub mod schema;
 pub mod server;
 pub mod workspace;
 

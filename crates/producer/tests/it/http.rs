@@ -1,11 +1,12 @@
-//! Every case of `tests/cases/http`, asked of both servers. The cases are `docs/http-manners.md` as examples: those of the folder
-//! itself about the API of the first sample task, those of its folders about those of the others.
+//! Every case of `tests/cases/http`, asked of both servers, on SQLite and on PostgreSQL. The cases are `docs/http-manners.md` as
+//! examples: those of the folder itself about the API of the first sample task, those of its folders about those of the others.
 //!
 //! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, and in expected headers
 //! `${seconds}` (a whole number from 1 to 60), `${uuid}` (a UUIDv7) and `${absent}` (no such header).
 
 use crate::harness::Sample;
 use crate::harness::client;
+use crate::harness::schema::{self, Schema};
 use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Workspace, end};
 use plan::http_case::{ANY, Answer, CaseKeys, CaseRequest, Expectation, HttpCase, Known};
@@ -15,16 +16,24 @@ use std::fs;
 /// In an expected header: none of that name.
 const ABSENT: &str = "${absent}";
 
-/// Makes a module of a sample's cases, with one test of every file for each server.
+/// Makes a module of a sample's cases, with one test of every file for each server and engine.
 macro_rules! files {
     ($module:ident: $sample:expr, [$($name:ident),* $(,)?]) => {
         mod $module {
             use crate::harness::server::Kind;
 
             $(fn $name(kind: Kind) {
-                super::check(kind, $sample, stringify!($name));
+                let prepared = crate::harness::workspace::Workspace::completed_with($sample);
+                super::check(kind, $sample, &prepared, stringify!($name));
             })*
             crate::harness::on_both_servers!($($name),*);
+
+            mod postgresql {
+                $(#[test]
+                fn $name() {
+                    super::super::check_on_postgresql($sample, stringify!($name));
+                })*
+            }
 
             #[test]
             fn every_file_of_cases_is_in_the_list() {
@@ -74,16 +83,23 @@ fn the_emitted_application_passes_its_own_tests() {
     }
 }
 
+fn check_on_postgresql(sample: Sample, file: &str) {
+    let Some(schema) = Schema::empty(&format!("http_{sample:?}_{file}").to_ascii_lowercase()) else { return };
+    let prepared = Workspace::completed_on(sample, schema.url());
+    for kind in Kind::all_here() {
+        check(kind, sample, &prepared, file);
+    }
+}
+
 /// Asks a server everything in a file, and fails with all differences at once.
-fn check(kind: Kind, sample: Sample, file: &str) {
-    let prepared = Workspace::completed_with(sample);
+fn check(kind: Kind, sample: Sample, prepared: &Workspace, file: &str) {
     let keys = prepared.case_keys();
     let mut running: Option<Running> = None;
     let mut found = Vec::new();
     for case in read(sample, file) {
         let server = match running.take() {
             Some(server) if server.can_still_answer(&case) => server,
-            Some(_) | None => Running::start(kind, sample, &prepared),
+            Some(_) | None => Running::start(kind, sample, prepared),
         };
         found.extend(
             server
@@ -108,6 +124,9 @@ struct Running {
 impl Running {
     fn start(kind: Kind, sample: Sample, prepared: &Workspace) -> Self {
         let workspace = prepared.copy();
+        if let Some(url) = &workspace.url {
+            schema::clear(url);
+        }
         Self {
             server: Server::start(kind, &workspace),
             _workspace: workspace,

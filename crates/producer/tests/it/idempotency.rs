@@ -1,9 +1,10 @@
 //! Requests that are sent again with their idempotency key, over several connections, servers and lives of a server.
 
 use crate::harness::client::{Connection, ask, post};
+use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::Workspace;
-use crate::harness::{MESSAGE, on_both_servers};
+use crate::harness::{MESSAGE, Sample, on_both_servers};
 use plan::http_case::{Answer, CaseRequest};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -138,4 +139,26 @@ fn servers_that_share_a_database_know_each_others_answers() {
         assert_eq!((after.status, is_replayed(&after), &after.body), (201, true, &before.body), "{name}");
     }
     assert_eq!(workspace.count("contact_messages"), 2);
+}
+
+#[test]
+fn of_two_servers_that_get_a_request_at_once_one_does_it() {
+    let Some(schema) = Schema::empty("two_servers_at_one_request") else { return };
+    if !Kind::Node.is_here() {
+        return;
+    }
+    let workspace = Workspace::completed_on(Sample::ContactNewsletter, schema.url());
+    let key = workspace.create_key();
+    let (native, node) = (Server::start(Kind::Native, &workspace), Server::start(Kind::Node, &workspace));
+    for round in 0..10 {
+        let name = format!("round-{round}");
+        let (left, right) = thread::scope(|scope| {
+            let left = scope.spawn(|| send(native.address, &key, &name));
+            (send(node.address, &key, &name), left.join().unwrap())
+        });
+        assert_eq!((left.status, right.status), (201, 201), "{left:?} {right:?}");
+        assert_eq!(left.body, right.body);
+        assert!(is_replayed(&left) != is_replayed(&right), "one of them did it");
+    }
+    assert_eq!(workspace.count("contact_messages"), 10);
 }

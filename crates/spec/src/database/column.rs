@@ -2,16 +2,17 @@
 //! Rules that contradict each other are refused here, so that a column that exists can be made.
 
 use super::relationship::OnDelete;
-use crate::codes::{NOT_A_NAME, NOT_A_RULE, UNKNOWN_WORD};
+use crate::codes::{NAMED_TWICE, NOT_A_NAME, NOT_A_RULE, UNKNOWN_WORD};
 use crate::document::{Entry, Node, Value};
 use crate::field::{Field, optional, required};
 use crate::lower::{Block, Label, Lowering};
 use crate::schema;
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::suggestion::list;
 use crate::validation::MAX_FIELD_LENGTH;
 use crate::word::{Word, words};
 use serde_json::{Value as Json, json};
+use std::fmt::Display;
 use vocab::{ColumnName, TableName};
 
 /// The most columns of one table: MySQL ends at 1,017.
@@ -22,6 +23,8 @@ pub const MAX_COLUMNS: usize = 1_000;
 pub struct Column {
     /// Its name.
     pub name: Spanned<ColumnName>,
+    /// What it was called until now; what it holds is kept.
+    pub renamed_from: Option<Spanned<ColumnName>>,
     /// What it holds.
     pub kind: Spanned<ColumnType>,
     /// Whether every row must have a value; absent when the task leaves it to the planner.
@@ -148,6 +151,7 @@ const FIELDS: &[Field] = &[
         "What a row gets that brings no value; `now` for the time it is stored.",
         || json!({ "not": { "type": "null" } }),
     ),
+    optional("renamed_from", "What the column was called until now; what it holds is kept.", schema::identifier),
     optional("max_length", "Most characters.", || schema::whole_number(1..=MAX_FIELD_LENGTH)),
     optional("references", "The table whose rows the values name: `users`, `users.id`, or a block.", reference_schema),
 ];
@@ -174,7 +178,28 @@ fn reference_schema() -> Json {
 /// Checks the value of `columns`.
 pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Vec<Column> {
     let entries = lowering.some_entries("columns", node, "email: email", MAX_COLUMNS).unwrap_or_default();
-    entries.iter().filter_map(|entry| column(lowering, entry)).collect()
+    let columns: Vec<Column> = entries.iter().filter_map(|entry| column(lowering, entry)).collect();
+    let names: Vec<&str> = columns.iter().map(|column| column.name.value.as_str()).collect();
+    let old: Vec<_> = columns.iter().filter_map(|column| column.renamed_from.as_ref()).collect();
+    check_old_names(lowering, &names, &old);
+    columns
+}
+
+/// What was renamed is not there under its old name as well, and nothing becomes two.
+pub(crate) fn check_old_names<N: Display>(lowering: &mut Lowering<'_>, names: &[&str], old: &[&Spanned<N>]) {
+    let mut seen: Vec<String> = Vec::new();
+    for name in old {
+        let text = name.value.to_string();
+        let span = Span::of(&name.place);
+        if names.contains(&text.as_str()) {
+            let help = "remove `renamed_from`, or what still has that name";
+            lowering.error(NOT_A_RULE, format!("`renamed_from: {text}`, which is still there"), span, help);
+        } else if seen.contains(&text) {
+            let help = "keep one of the two: what it holds can go to one place";
+            lowering.error(NAMED_TWICE, format!("`{text}` is already renamed to something else"), span, help);
+        }
+        seen.push(text);
+    }
 }
 
 fn column(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Column> {
@@ -185,6 +210,7 @@ fn column(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Column> {
             let kind = column_type(lowering, Label::Field(&entry.key), &entry.node);
             Some(Column {
                 name: name?,
+                renamed_from: None,
                 kind: kind?,
                 required: None,
                 unique: false,
@@ -218,6 +244,9 @@ fn block(lowering: &mut Lowering<'_>, entry: &Entry, name: Option<Spanned<Column
         (Some(_) | None, _) => None,
     };
     let references = block.node("references").and_then(|node| foreign_key(lowering, node));
+    let renamed_from = block
+        .node("renamed_from")
+        .and_then(|node| lowering.name(Label::Field("renamed_from"), node, ColumnName::parse));
     let required = required.or(nullable.map(|nullable| !nullable));
     if let (Some(true), Some(OnDelete::SetNull), Some(reference)) =
         (required, references.as_ref().and_then(|reference| reference.value.on_delete), block.node("references"))
@@ -227,6 +256,7 @@ fn block(lowering: &mut Lowering<'_>, entry: &Entry, name: Option<Spanned<Column
     }
     Some(Column {
         name: name?,
+        renamed_from,
         kind: kind?,
         required,
         unique: unique.unwrap_or(false),

@@ -13,13 +13,15 @@ use std::collections::BTreeMap;
 use vocab::{Diagnostic, TableName};
 
 /// The most tables of one task.
-pub const MAX_TABLES: usize = 500;
+pub const MAX_TABLES: usize = 1_000;
 
 /// A table, or a collection of a document database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// Its name.
     pub name: Spanned<TableName>,
+    /// What it was called until now; its rows are kept.
+    pub renamed_from: Option<Spanned<TableName>>,
     /// Its columns, in the task's order. Empty for a bare name, whose columns the planner knows.
     pub columns: Vec<Column>,
     /// Its indexes besides those of keys. The planner checks their columns, because it adds columns itself.
@@ -30,6 +32,7 @@ pub struct Table {
 
 const FIELDS: &[Field] = &[
     required("name", "The table's name.", schema::identifier),
+    optional("renamed_from", "What the table was called until now; its rows are kept.", schema::identifier),
     optional("columns", "Each column with its type, or with its rules.", column::schema),
     optional("indexes", "Columns to find rows by: a name, a list of names, or a block.", constraint::indexes_schema),
     optional("constraints", "What must hold for rows.", constraint::schema),
@@ -58,13 +61,20 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Vec<Tabl
         tables.push(table);
     }
     check_references(lowering, &tables);
+    check_renames(lowering, &tables);
     Some(tables)
 }
 
 fn table(lowering: &mut Lowering<'_>, node: &Node) -> Option<Table> {
     if let Value::Text(_) = node.value {
         let name = lowering.name(Label::Item("tables"), node, TableName::parse)?;
-        return Some(Table { name, columns: Vec::new(), indexes: Vec::new(), constraints: Vec::new() });
+        return Some(Table {
+            name,
+            renamed_from: None,
+            columns: Vec::new(),
+            indexes: Vec::new(),
+            constraints: Vec::new(),
+        });
     }
     let block = lowering.own_block("a table", node, FIELDS)?;
     let name = lowering
@@ -73,7 +83,16 @@ fn table(lowering: &mut Lowering<'_>, node: &Node) -> Option<Table> {
     let columns = block.node("columns").map_or_else(Vec::new, |node| column::lower(lowering, node));
     let indexes = block.node("indexes").map_or_else(Vec::new, |node| constraint::lower_indexes(lowering, node));
     let constraints = block.node("constraints").map_or_else(Vec::new, |node| constraint::lower(lowering, node));
-    Some(Table { name: name?, columns, indexes, constraints })
+    let renamed_from =
+        block.node("renamed_from").and_then(|node| lowering.name(Label::Field("renamed_from"), node, TableName::parse));
+    Some(Table { name: name?, renamed_from, columns, indexes, constraints })
+}
+
+/// What was renamed is not there under its old name as well, and nothing becomes two.
+fn check_renames(lowering: &mut Lowering<'_>, tables: &[Table]) {
+    let names: Vec<&str> = tables.iter().map(|table| table.name.value.as_str()).collect();
+    let old: Vec<_> = tables.iter().filter_map(|table| table.renamed_from.as_ref()).collect();
+    column::check_old_names(lowering, &names, &old);
 }
 
 /// A foreign key leads to a table of this task.

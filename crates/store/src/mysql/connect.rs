@@ -3,13 +3,14 @@
 
 use super::said;
 use crate::StoreError;
+use crate::blocking::blocking;
 use crate::error::Trouble;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, SslOpts};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vocab::{RoleName, Secret};
 use zeroize::Zeroizing;
 
@@ -18,6 +19,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The oldest versions that have the words of the dialect (`CREATE TRIGGER IF NOT EXISTS`, the collations) and that are still kept.
 const OLDEST_MYSQL: [u16; 3] = [8, 0, 29];
 const OLDEST_MARIADB: [u16; 3] = [10, 11, 0];
+/// How long a server is waited for that does not listen yet.
+const WAIT: Duration = Duration::from_secs(5);
+const WAIT_PAUSE: Duration = Duration::from_millis(250);
 const USUAL_PORT: u16 = 3306;
 
 /// What each connection is set to, whatever the server's own settings are: wrong values are refused, times are UTC, and nothing waits
@@ -114,6 +118,58 @@ impl Server {
         let stays_here =
             host.is_ok_and(|host| host == "localhost" || address(&host).is_ok_and(|address| address.is_loopback()));
         !stays_here && self.encryption == Encryption::None
+    }
+
+    /// Waits, within a bound, for a server that is starting or about to be started.
+    pub fn wait(&self, waiting: &dyn Fn(&str)) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        loop {
+            let error = match blocking(async { Ok(self.connect().await?.0.disconnect().await?) }) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let may_pass = matches!(error, StoreError::NotConnected(Trouble::Starting | Trouble::Refused, _));
+            if !may_pass || begun.elapsed() >= WAIT {
+                return Err(error);
+            }
+            waiting(&format!("waiting for the database server: {}", self.host));
+            std::thread::sleep(WAIT_PAUSE);
+        }
+    }
+
+    /// Makes the database where the server has none of that name. Says what it is like if it was made now.
+    pub fn create(&self) -> Result<Option<String>, StoreError> {
+        blocking(async {
+            match self.connect().await {
+                Ok((connection, _)) => {
+                    connection.disconnect().await?;
+                    return Ok(None);
+                }
+                Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => {}
+                Err(error) => return Err(error),
+            }
+            let options = OptsBuilder::from_opts(self.options()?).db_name(None::<String>);
+            let mut connection = Conn::new(options).await.map_err(|error| not_connected(&error))?;
+            let create =
+                format!("CREATE DATABASE IF NOT EXISTS `{}` CHARACTER SET utf8mb4", self.name.replace('`', "``"));
+            connection.query_drop(create).await.map_err(|error| {
+                let (name, why) = (&self.name, said(&error));
+                let why = format!("the server has no database `{name}`, and none could be made: {why}");
+                StoreError::NotConnected(Trouble::DatabaseMissing, why)
+            })?;
+            connection.disconnect().await?;
+            Ok(Some("utf8mb4".to_owned()))
+        })
+    }
+
+    /// The most connections that the server lets in.
+    pub fn most_connections(&self) -> Result<u32, StoreError> {
+        blocking(async {
+            let (mut connection, _) = self.connect().await?;
+            let most = connection.query_first("SELECT @@max_connections").await?.unwrap_or_default();
+            connection.disconnect().await?;
+            Ok(most)
+        })
     }
 
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.

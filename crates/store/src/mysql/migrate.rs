@@ -139,7 +139,7 @@ async fn undo(connection: &mut Conn, ledger: &Ledger<'_>, found: &Progress) -> R
     ledger.reopen(connection).await?;
     for (step, statement) in ledger.migration.statements.iter().enumerate().take(found.done.max(found.begun)).rev() {
         match &statement.undo {
-            Undo::Statement(sql) => match connection.query_drop(sql.as_str()).await {
+            Undo::Statement(sql) | Undo::OldName(sql) => match connection.query_drop(sql.as_str()).await {
                 // A statement that was begun and had no effect yet, or whose undoing was not noted any more.
                 Err(Error::Server(said)) if !found.is_applied && IS_SO_ALREADY.contains(&said.code) => {}
                 Err(error) => return Err(error.into()),
@@ -207,7 +207,7 @@ async fn take_back(
     let Some(made) = made else { return stays(error) };
     for (step, statement) in made.into_iter().rev() {
         let undone = match &statement.undo {
-            Undo::Statement(sql) => connection.query_drop(sql).await.is_ok(),
+            Undo::Statement(sql) | Undo::OldName(sql) => connection.query_drop(sql).await.is_ok(),
             Undo::Kept(_) => true,
             Undo::Impossible(_) => false,
         };

@@ -2,19 +2,27 @@
 //! is never shown.
 
 use super::tls::Tls;
-use super::trouble::not_connected;
+use super::trouble::{not_connected, said};
 use crate::StoreError;
+use crate::blocking::blocking;
 use crate::error::Trouble;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
 use vocab::{RoleName, Secret};
 use zeroize::Zeroizing;
 
 /// How long a server may take to let us in, where its URL has no `connect_timeout`: to be reached, and then to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server is waited for that is starting, and one that nobody sees: perhaps it is about to be started.
+const WAIT_FOR_STARTING: Duration = Duration::from_secs(30);
+const WAIT_FOR_NOBODY: Duration = Duration::from_secs(5);
+const WAIT_PAUSE: Duration = Duration::from_millis(250);
+/// What a new database may be like: as the server is; where that does not go with UTF-8, by code points.
+const NEW_LOCALES: [&str; 3] = ["", " LOCALE 'C.UTF-8'", " LOCALE 'C'"];
 /// The oldest version whose words the dialect uses (`CREATE OR REPLACE TRIGGER`).
 const OLDEST: u16 = 14;
 
@@ -29,6 +37,8 @@ pub struct Server {
     pub host: String,
     /// The database.
     pub name: String,
+    /// The schema, where it is not the one that the URL leads to.
+    schema: Option<String>,
 }
 
 impl Server {
@@ -55,7 +65,7 @@ impl Server {
         };
         let name =
             config.get_dbname().or(config.get_user()).ok_or_else(|| format!("{form}; the database is missing"))?;
-        Ok(Self { host, name: name.to_owned(), url: Secret::new(url), role: None, tls })
+        Ok(Self { host, name: name.to_owned(), url: Secret::new(url), role: None, schema: None, tls })
     }
 
     /// The same database, for somebody else.
@@ -78,9 +88,96 @@ impl Server {
         !stays_here && config.get_ssl_mode() != SslMode::Require
     }
 
+    /// Waits, within a bound, for a server that does not let anybody in yet: one that starts, or that somebody is about to start.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it lets nobody in after that, or for a reason that does not pass by waiting.
+    pub fn wait(&self, waiting: &dyn Fn(&str)) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        loop {
+            let error = match blocking(async { self.connect().await.map(drop) }) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let (bound, why) = match error {
+                StoreError::NotConnected(Trouble::Starting, _) => (WAIT_FOR_STARTING, "is starting"),
+                StoreError::NotConnected(Trouble::Refused, _) => (WAIT_FOR_NOBODY, "does not listen yet"),
+                _ => return Err(error),
+            };
+            if begun.elapsed() >= bound {
+                return Err(error);
+            }
+            waiting(&format!("waiting for the database server: {} {why}", self.host));
+            std::thread::sleep(WAIT_PAUSE);
+        }
+    }
+
+    /// Makes the database where the server has none of that name. Says what it is like if it was made now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is none and this role may not make one.
+    pub fn create(&self) -> Result<Option<String>, StoreError> {
+        blocking(async {
+            match self.connect().await {
+                Ok(_) => return Ok(None),
+                Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => {}
+                Err(error) => return Err(error),
+            }
+            let client = self.connect_beside().await?;
+            let mut refused = None;
+            for locale in NEW_LOCALES {
+                match client.batch_execute(&create_statement(&self.name, locale)).await {
+                    Ok(()) => return self.described().await.map(Some),
+                    // Somebody else was quicker.
+                    Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => return Ok(None),
+                    Err(error) => refused = Some(error),
+                }
+            }
+            let why = refused.map_or_else(String::new, |error| said(&error));
+            let why = format!("the server has no database `{}`, and none could be made: {why}", self.name);
+            Err(StoreError::NotConnected(Trouble::DatabaseMissing, why))
+        })
+    }
+
+    /// Another database of the same server, one that every server has.
+    async fn connect_beside(&self) -> Result<Client, StoreError> {
+        let mut config = self.config()?;
+        match self.open(config.dbname("postgres")).await {
+            Err(StoreError::NotConnected(Trouble::DatabaseMissing | Trouble::NotAllowed | Trouble::NotAdmitted, _)) => {
+                self.open(config.dbname("template1")).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn described(&self) -> Result<String, StoreError> {
+        let look = "SELECT pg_encoding_to_char(encoding), datcollate::text FROM pg_database WHERE datname = current_database()";
+        let row = self.connect().await?.query_one(look, &[]).await?;
+        Ok(format!("{}, {}", row.try_get::<_, String>(0)?, row.try_get::<_, String>(1)?))
+    }
+
+    /// The most connections that this role can have at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the server does not let us in.
+    pub fn most_connections(&self) -> Result<u32, StoreError> {
+        blocking(async {
+            let look = "SELECT current_setting('max_connections')::integer \
+                - CASE WHEN rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::integer END, \
+                rolconnlimit FROM pg_roles WHERE rolname = current_user";
+            let row = self.connect().await?.query_one(look, &[]).await?;
+            let (server, role): (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
+            let most = if role < 0 { server } else { server.min(role) };
+            Ok(u32::try_from(most).unwrap_or(0))
+        })
+    }
+
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.
     pub(super) async fn connect(&self) -> Result<Client, StoreError> {
         let client = self.open(&self.config()?).await?;
+        if let Some(schema) = &self.schema {
+            client.batch_execute(&format!("SET search_path TO {schema}")).await?;
+        }
         let look = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
         let row = client.query_one(look, &[]).await?;
         let why = match (row.try_get(0)?, row.try_get(1)?) {
@@ -91,6 +188,11 @@ impl Server {
             }
         };
         Err(StoreError::NotConnected(Trouble::ReadOnly, why.to_owned()))
+    }
+
+    /// The same, in a schema of that name.
+    pub(super) fn in_schema(&self, schema: &str) -> Self {
+        Self { schema: Some(schema.to_owned()), ..self.clone() }
     }
 
     fn config(&self) -> Result<Config, StoreError> {
@@ -142,6 +244,12 @@ impl Server {
 fn major(version: &str) -> Option<u16> {
     let end = version.find(|character: char| !character.is_ascii_digit()).unwrap_or(version.len());
     version[..end].parse().ok()
+}
+
+/// From `template0`: nothing that somebody has put into the other template is in it.
+fn create_statement(name: &str, locale: &str) -> String {
+    let name = name.replace('"', "\"\"");
+    format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'{locale}")
 }
 
 fn unreadable_url() -> StoreError {

@@ -1,10 +1,12 @@
 //! What the current schema of a PostgreSQL database holds, read from its own catalogue.
 
 use crate::StoreError;
+use dialect::change::UNFINISHED;
 use plan::database::{
     Nullability, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Uniqueness,
 };
 use std::collections::BTreeMap;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 /// The tables by name, without the ledger. The catalogue is asked once for each kind of thing, however many tables there are.
@@ -51,7 +53,14 @@ pub async fn has_table(client: &Client, name: &str) -> Result<bool, StoreError> 
 
 /// The tables that may hold rows: those for which the server keeps any page.
 pub async fn filled(client: &Client) -> Result<Vec<String>, StoreError> {
-    let rows = client.query(FILLED, &[]).await?;
+    // Asking for the size of a table waits for whoever has locked it; one that is locked may as well hold rows.
+    client.batch_execute("SET lock_timeout = '1s'").await?;
+    let asked = client.query(FILLED, &[]).await;
+    client.batch_execute("RESET lock_timeout").await?;
+    let rows = match asked {
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => client.query(TABLES, &[]).await?,
+        asked => asked?,
+    };
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
@@ -85,13 +94,13 @@ const CONSTRAINTS: &str =
     JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number ORDER BY u.place),
   (SELECT o.relname::text FROM pg_class o WHERE o.oid = k.confrelid),
   ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(number, place)
-    JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number ORDER BY u.place)
+    JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number ORDER BY u.place), k.convalidated
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
 WHERE c.relnamespace = current_schema()::regnamespace
 ORDER BY c.relname, k.conname";
 
 const INDEXES: &str = "SELECT t.relname::text, i.relname::text, x.indisunique,
-  ARRAY(SELECT pg_get_indexdef(x.indexrelid, place, true) FROM generate_series(1, x.indnkeyatts) place ORDER BY place)
+  ARRAY(SELECT pg_get_indexdef(x.indexrelid, place, true) FROM generate_series(1, x.indnkeyatts) place ORDER BY place), x.indisvalid
 FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 WHERE t.relnamespace = current_schema()::regnamespace
   AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))
@@ -128,7 +137,11 @@ fn constraint(row: &Row, table: &mut ObservedTable) -> Result<(), StoreError> {
                 "n" => Some(OnDelete::SetNull),
                 _ => None,
             };
-            let (other, target) = (row.try_get::<_, Option<String>>(6)?.unwrap_or_default(), row.try_get(7)?);
+            let (other, mut target): (_, Vec<String>) =
+                (row.try_get::<_, Option<String>>(6)?.unwrap_or_default(), row.try_get(7)?);
+            if !row.try_get::<_, bool>(8)? {
+                target.push(UNFINISHED.to_owned());
+            }
             table.foreign_keys.push(ObservedForeignKey { name, columns, table: other, target, on_delete });
         }
         _ => {}
@@ -138,7 +151,11 @@ fn constraint(row: &Row, table: &mut ObservedTable) -> Result<(), StoreError> {
 
 fn index(row: &Row, table: &mut ObservedTable) -> Result<(), StoreError> {
     let uniqueness = if row.try_get(2)? { Uniqueness::Unique } else { Uniqueness::Repeating };
-    table.indexes.push(ObservedIndex { name: row.try_get(1)?, columns: row.try_get(3)?, uniqueness });
+    let mut columns: Vec<String> = row.try_get(3)?;
+    if !row.try_get::<_, bool>(4)? {
+        columns.push(UNFINISHED.to_owned());
+    }
+    table.indexes.push(ObservedIndex { name: row.try_get(1)?, columns, uniqueness });
     Ok(())
 }
 

@@ -134,7 +134,7 @@ pub(super) async fn begin(client: &Client) -> Result<(), StoreError> {
 
 async fn take_back(client: &impl GenericClient, statement: &Statement) -> Result<(), StoreError> {
     match &statement.undo {
-        Undo::Statement(sql) => Ok(client.batch_execute(sql).await?),
+        Undo::Statement(sql) | Undo::OldName(sql) => Ok(client.batch_execute(sql).await?),
         Undo::Kept(_) => Ok(()),
         Undo::Impossible(why) => Err(StoreError::Refused(format!("it cannot be taken back: {why}"))),
     }
@@ -203,7 +203,7 @@ impl Noted<'_> {
 
     async fn run_alone(&self, client: &Client, undo: &Undo) -> Result<(), StoreError> {
         match undo {
-            Undo::Statement(sql) => Ok(client.batch_execute(sql).await?),
+            Undo::Statement(sql) | Undo::OldName(sql) => Ok(client.batch_execute(sql).await?),
             Undo::Kept(_) | Undo::Impossible(_) => Ok(()),
         }
     }

@@ -69,7 +69,7 @@ pub fn undo(
             }
             for statement in migration.statements.iter().rev() {
                 match &statement.undo {
-                    Undo::Statement(sql) => transaction.execute_batch(sql)?,
+                    Undo::Statement(sql) | Undo::OldName(sql) => transaction.execute_batch(sql)?,
                     Undo::Kept(_) => {}
                     Undo::Impossible(why) => {
                         return Err(StoreError::Refused(format!("it cannot be taken back: {why}")));

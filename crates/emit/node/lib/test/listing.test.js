@@ -4,13 +4,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readPage, validateListing } from '../listing.js';
 import { Request } from '../request.js';
+import { cursorValue } from '../validation.js';
 import { createDatabase, testOnEach } from './engines.js';
 
 const select = `SELECT id, name, active, stock FROM products`;
 
 const products = {
   columns: {
-    id: { kind: 'uuid' },
+    id: { kind: 'line' },
     name: { kind: 'line', maximum: 20, comparisons: ['eq', 'ne', 'gte'] },
     active: { kind: 'boolean', comparisons: ['eq'] },
     stock: { kind: 'integer', comparisons: ['eq', 'ne', 'lt', 'lte', 'gt', 'gte'] },
@@ -101,6 +102,13 @@ test('unknown and repeated parameters, in the order they were sent', () => {
   assert.deepEqual(errors[5], { parameter: 'limit', code: 'repeated', detail: 'must be given once' });
   assert.equal(refusal(`?${Array.from({ length: 101 }, (_, index) => `k${index}=`).join('&')}`).length, 100);
   assert.deepEqual(ask('?&&').filters, []);
+});
+
+test('a cursor holds what a database can compare', () => {
+  const id = '01900000-0000-7000-8000-000000000001';
+  const is = (kind, value) => cursorValue(value, { kind }) === value;
+  for (const [kind, value] of [['uuid', id], ['date', '2026-01-02'], ['timestamp', '2026-01-02T03:04:05.678Z'], ['line', ' any ']]) assert.ok(is(kind, value), value);
+  for (const [kind, value] of [['uuid', `${id}0`], ['date', '2026-02-30'], ['timestamp', 'now'], ['line', 'a\0']]) assert.ok(!is(kind, value), value);
 });
 
 test('a cursor belongs to a sort', () => {

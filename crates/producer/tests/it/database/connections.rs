@@ -43,10 +43,10 @@ fn by_hand(server: &PrivateServer, text: &str) {
 }
 
 /// A key and what it signs.
-struct Authority(Issuer<'static, KeyPair>, String);
+pub(super) struct Authority(Issuer<'static, KeyPair>, pub(super) String);
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let mut parameters = CertificateParams::new(Vec::new()).unwrap();
         parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -57,7 +57,7 @@ impl Authority {
 }
 
 /// Gives the server a certificate for `localhost` that ends in that year.
-fn certify(server: &PrivateServer, authority: &Authority, year: i32) {
+pub(super) fn certify(server: &PrivateServer, authority: &Authority, year: i32) {
     let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     parameters.not_before = date_time_ymd(2020, 1, 1);
     parameters.not_after = date_time_ymd(year, 1, 1);

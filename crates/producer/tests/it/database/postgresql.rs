@@ -10,14 +10,14 @@ use std::io::Write as _;
 use store::{Database, Server};
 
 /// A schema of a test's own on the server.
-struct Place {
+pub(super) struct Place {
     server: String,
     name: String,
 }
 
 impl Place {
     /// An empty one; none where there is no server, which is said.
-    fn empty(test: &str) -> Option<Self> {
+    pub(super) fn empty(test: &str) -> Option<Self> {
         let Ok(server) = std::env::var("TEST_POSTGRESQL_URL") else {
             let _ = writeln!(std::io::stderr(), "SKIPPED {test} on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
             return None;
@@ -40,7 +40,7 @@ impl Place {
         run(&Server::parse(&self.server).unwrap(), &self.name, &clean);
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         let sign = if self.server.contains('?') { '&' } else { '?' };
         format!("{}{sign}options=-csearch_path%3D{}", self.server, self.name)
     }
@@ -49,11 +49,11 @@ impl Place {
         Server::parse(&self.url()).unwrap()
     }
 
-    fn execute(&self, statement: &str) {
+    pub(super) fn execute(&self, statement: &str) {
         run(&self.database(), "by hand", statement);
     }
 
-    fn tables(&self) -> Vec<ObservedTable> {
+    pub(super) fn tables(&self) -> Vec<ObservedTable> {
         Database::PostgreSql(self.database()).look("task").unwrap().tables
     }
 
@@ -161,12 +161,10 @@ fn each_way_of_not_being_let_in_has_its_word() {
     let workspace = Workspace::new();
     let (before, after) = place.server.rsplit_once('@').unwrap();
     let user = before.rsplit_once(':').unwrap().0;
-    let (address, _) = after.split_once('/').unwrap();
     for (url, code) in [
         (format!("{user}:hunter2@{after}"), "authentication"),
-        (format!("{before}@{address}/nowhere"), "database_missing"),
         ("postgresql://ada:hunter2@127.0.0.1:1/shop".to_owned(), "refused"),
-        ("postgresql://ada:hunter2@nowhere.invalid/shop".to_owned(), "unknown_host"),
+        ("postgresql://ada:hunter2@nowhere.invalid/shop?sslmode=require".to_owned(), "unknown_host"),
         ("postgresql://ada:hunter2@127.0.0.1/shop?sslmode=verify".to_owned(), "location"),
         ("mysql://ada:hunter2@127.0.0.1/shop".to_owned(), "location"),
         ("postgresql://ada:hunter2@127.0.0.1:port/shop".to_owned(), "location"),
@@ -210,4 +208,21 @@ fn every_table_of_the_catalogue_is_made_and_kept() {
     let task = super::every_table("postgresql", "connection: \"${env:SHOP_URL}\"");
     place.run(&workspace, &task).must_end_with(0);
     assert_eq!(place.run(&workspace, &task).must_end_with(0).response()["changed"], false);
+}
+
+/// Every request of the plan is tried on a scratch schema: fields from the tables, keys that lead nowhere, rows that others keep.
+#[test]
+fn an_api_works_on_its_tables() {
+    let Some(place) = Place::empty("workshop") else { return };
+    let workspace = Workspace::new();
+    let sample = fs::read_to_string(repository("tests/cases/tasks/together/workshop-on-tables.yaml")).unwrap();
+    let task = sample
+        .replace("type: sqlite", "type: postgresql")
+        .replace("    name: workshop\n", "    connection: \"${env:SHOP_URL}\"\n");
+    let ended = place.run(&workspace, &task).must_end_with(0);
+    for check in ["refuses a value of `customer_id` that names no record", "keeps what others lead to"] {
+        assert!(ended.stdout.contains(check), "{check}: {}", ended.stdout);
+    }
+    let orders = place.tables().into_iter().find(|table| table.name == "orders").unwrap();
+    assert!(orders.foreign_keys.iter().any(|key| key.table == "customers"), "{orders:?}");
 }

@@ -1,7 +1,9 @@
 //! Roles on a real PostgreSQL server, met with `psql` as a person would: each may do what the plan says and nothing more, what was
 //! changed by hand is mended, passwords are nowhere but in the secret store.
 
+use crate::harness::client::{ask, post};
 use crate::harness::postgresql::{PASSWORD_ONLY, PrivateServer, psql};
+use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
 use serde_json::Value as Json;
 use std::fs;
@@ -127,7 +129,7 @@ fn each_role_may_do_what_it_is_for_and_nothing_more() {
         "CREATE TABLE mine ()",
         "ALTER TABLE users ADD COLUMN x text",
         "TRUNCATE users CASCADE",
-        "SELECT * FROM schema_migrations",
+        "DELETE FROM schema_migrations",
         "CREATE ROLE x",
     ] {
         let refused = app(statement).unwrap_err();
@@ -150,6 +152,28 @@ fn each_role_may_do_what_it_is_for_and_nothing_more() {
     home.as_role(&workspace, "migrator", "DROP TABLE later; ALTER TABLE users DROP COLUMN nickname").unwrap();
     let owner = psql(&home.url(&home.role("owner"), "x"), "SELECT 1").unwrap_err();
     assert!(owner.contains("FATAL"), "{owner}");
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+}
+
+#[test]
+fn an_api_is_served_as_the_application_and_its_tables_are_within_reach() {
+    let Some(home) = Home::new("served") else { return };
+    let workspace = Workspace::new();
+    home.run(&workspace, "").must_end_with(0);
+    let api = "task_id: api\ntask_type: setup_api\ndependencies: [shop]\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - { path: /api/products, method: GET, authentication: none }\n      - { path: /api/contact, method: POST, authentication: api_key }\n";
+    let mut run = workspace.command(&["run", "-"]);
+    let response = end_with_input(run.env("SHOP_URL", home.admin_url()), api).must_end_with(0).response();
+    let checks = verified(&response);
+    assert!(checks.len() == 1 && checks[0].ends_with(": passed"), "{checks:?}");
+    let mut create = workspace.command(&["keys", "create", "--name", "test"]);
+    let key = end(create.env("SHOP_URL", home.admin_url())).must_end_with(0).stdout;
+    let server = Server::of(Server::command(Kind::Native, &workspace).env("SHOP_URL", home.admin_url()));
+    let message = r#"{"name":"Ada","email":"ada@example.com","message":"hello"}"#;
+    let answer = ask(server.address, &post("/api/contact", Some(key.trim_end()), message), "").unwrap();
+    assert_eq!(answer.status, 201, "{}", server.log());
+    let who =
+        "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert_eq!(home.superuser(&home.name, who).unwrap(), format!("{}\n", home.role("app")));
     assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
 }
 

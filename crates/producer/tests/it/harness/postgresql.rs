@@ -30,13 +30,18 @@ impl PrivateServer {
 
     /// One that does not run yet.
     pub fn make(test: &str, admits: &str) -> Option<Self> {
+        Self::make_with(test, admits, PASSWORD)
+    }
+
+    /// One that does not run yet, whose superuser has this password.
+    pub fn make_with(test: &str, admits: &str, password_text: &str) -> Option<Self> {
         let Some(programs) = programs() else {
             let _ = writeln!(std::io::stderr(), "SKIPPED {test}: no `initdb` of PostgreSQL is installed");
             return None;
         };
         let server = Self { folder: tempfile::tempdir().unwrap(), programs, port: free_port() };
         let password = server.path("password");
-        fs::write(&password, PASSWORD).unwrap();
+        fs::write(&password, password_text).unwrap();
         server.hand_over();
         let mut initdb = server.program("initdb");
         initdb.arg("-D").arg(server.path("data")).arg("--pwfile").arg(password);
@@ -77,6 +82,21 @@ impl PrivateServer {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         panic!("{}", fs::read_to_string(self.path("log")).unwrap_or_default());
+    }
+
+    /// Whether programs are installed.
+    pub fn is_possible() -> bool {
+        programs().is_some()
+    }
+
+    /// Makes a replica a primary.
+    pub fn promote(&self) {
+        must(self.program("pg_ctl").arg("-D").arg(self.path("data")).args(["-W", "promote"]));
+    }
+
+    /// Ends it in order.
+    pub fn stop(&self) {
+        must(self.program("pg_ctl").arg("-D").arg(self.path("data")).args(["-w", "-m", "fast", "stop"]));
     }
 
     /// Has it read its files again.

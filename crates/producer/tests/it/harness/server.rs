@@ -54,7 +54,8 @@ impl Kind {
     }
 }
 
-fn node_modules() -> Option<PathBuf> {
+/// The packages of emitted applications, where they are installed.
+pub fn node_modules() -> Option<PathBuf> {
     std::env::var_os("NODE_MODULES").map(PathBuf::from).filter(|folder| folder.is_dir())
 }
 
@@ -81,7 +82,8 @@ impl Server {
             Kind::Native => workspace.command(&["serve", "--listen", "127.0.0.1:0"]),
             Kind::Node => {
                 let mut command = node(workspace, &["server.js"]);
-                let database = format!("file:{}", workspace.database_file().display());
+                let file = || format!("file:{}", workspace.database_file().display());
+                let database = workspace.url.clone().unwrap_or_else(file);
                 command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", database);
                 command
             }

@@ -1,6 +1,6 @@
 //! A workspace in a folder of its own, and the command line at work in it.
 
-use super::{CONTACT_NEWSLETTER, Sample, repository};
+use super::{CONTACT_NEWSLETTER, Sample, repository, schema};
 use plan::http_case::CaseKeys;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,8 @@ use vocab::Datum;
 pub struct Workspace {
     folder: TempDir,
     sample: Sample,
+    /// The PostgreSQL database that its API stands on; without one, the embedded one.
+    pub url: Option<String>,
     /// The folder of the sample task.
     pub application: PathBuf,
 }
@@ -28,6 +30,9 @@ pub struct Ended {
     pub stdout: String,
     pub stderr: String,
 }
+
+/// What an API that is tried on PostgreSQL stands on.
+const BASE: &str = "task_id: base\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: postgresql\n    connection: ${env:DATABASE_OF_TEST}\n    schema_requirements: { tables: [{ name: rooms, columns: { number: integer } }] }\n";
 
 impl Workspace {
     /// An empty one.
@@ -42,7 +47,7 @@ impl Workspace {
 
     fn at(folder: TempDir, sample: Sample) -> Self {
         let application = folder.path().join("output/integration").join(format!("task_{}", sample.id()));
-        Self { folder, sample, application }
+        Self { folder, sample, url: None, application }
     }
 
     /// An empty one in memory, where the machine has room for it: for tests of many runs, whose files nobody needs on a disk.
@@ -66,14 +71,29 @@ impl Workspace {
         workspace
     }
 
-    /// Another one beside it with the same files.
+    /// One in which a sample task was completed on the PostgreSQL database at that URL.
+    pub fn completed_on(sample: Sample, url: String) -> Self {
+        let workspace = Self { url: Some(url), ..Self::of(sample) };
+        let text = fs::read_to_string(sample.task()).unwrap();
+        let place = "type: postgresql\n    connection: \"${env:DATABASE_OF_TEST}\"\n";
+        // A sample that brings a database of its own is told where it is.
+        let moved = text.replace(&format!("type: sqlite\n    name: {}\n", sample.database()), place);
+        if moved == text {
+            workspace.run_text(BASE).must_end_with(0);
+        }
+        workspace.run_text(&moved).must_end_with(0);
+        workspace
+    }
+
+    /// Another one beside it with the same files, on the same server where it stands on one.
     pub fn copy(&self) -> Self {
-        let copy = Self::at(tempfile::tempdir_in(self.path().parent().unwrap()).unwrap(), self.sample);
+        let mut copy = Self::at(tempfile::tempdir_in(self.path().parent().unwrap()).unwrap(), self.sample);
         for (path, file) in walk(self.path()) {
             let target = copy.path().join(path);
             fs::create_dir_all(target.parent().unwrap()).unwrap();
             fs::copy(file, target).unwrap();
         }
+        copy.url.clone_from(&self.url);
         copy
     }
 
@@ -89,6 +109,9 @@ impl Workspace {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = producer(words);
         command.arg("--workspace").arg(self.path());
+        if let Some(url) = &self.url {
+            command.env("DATABASE_OF_TEST", url);
+        }
         command.env("XDG_CONFIG_HOME", self.path().join("config")).env_remove("PRODUCER_SECRET_KEY");
         command
     }
@@ -114,7 +137,7 @@ impl Workspace {
         let changed = |change: &str| {
             let key = self.create_key();
             let changed = self
-                .query(&format!("UPDATE api_keys SET {change} WHERE id = (SELECT max(id) FROM api_keys) RETURNING id"));
+                .query(&format!("UPDATE api_keys SET {change} WHERE id = (SELECT id FROM api_keys ORDER BY id DESC LIMIT 1) RETURNING id"));
             assert_eq!(changed.len(), 1);
             key
         };
@@ -127,7 +150,12 @@ impl Workspace {
 
     /// What the database answers to a statement, as text; a missing value is `-`.
     pub fn query(&self, statement: &str) -> Vec<Vec<String>> {
-        query(&self.database_file(), statement)
+        match &self.url {
+            Some(url) => {
+                schema::ask(url, statement).into_iter().map(|row| row.into_iter().map(shown).collect()).collect()
+            }
+            None => query(&self.database_file(), statement),
+        }
     }
 
     /// How many rows a table holds.

@@ -88,33 +88,33 @@ CREATE TABLE IF NOT EXISTS idempotency_answers (
 ) STRICT;
 
 -- invoices_customer_id_idx: `GET /api/invoices` filters by it
--- locks: writes, for a moment; undo: DROP INDEX invoices_customer_id_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS invoices_customer_id_idx
 CREATE INDEX IF NOT EXISTS invoices_customer_id_idx ON invoices (customer_id, id);
 
 -- invoices_customer_email_idx: `GET /api/invoices` filters by it
--- locks: writes, for a moment; undo: DROP INDEX invoices_customer_email_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS invoices_customer_email_idx
 CREATE INDEX IF NOT EXISTS invoices_customer_email_idx ON invoices (customer_email, id);
 
 -- invoices_status_idx: `GET /api/invoices` filters by it
--- locks: writes, for a moment; undo: DROP INDEX invoices_status_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS invoices_status_idx
 CREATE INDEX IF NOT EXISTS invoices_status_idx ON invoices (status, id);
 
 -- invoices_issued_on_idx: `GET /api/invoices` filters by it
--- locks: writes, for a moment; undo: DROP INDEX invoices_issued_on_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS invoices_issued_on_idx
 CREATE INDEX IF NOT EXISTS invoices_issued_on_idx ON invoices (issued_on, id);
 
 -- invoices_due_on_idx: `GET /api/invoices` filters by it
--- locks: writes, for a moment; undo: DROP INDEX invoices_due_on_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS invoices_due_on_idx
 CREATE INDEX IF NOT EXISTS invoices_due_on_idx ON invoices (due_on, id);
 
 -- invoices_paid_at_idx: `GET /api/invoices` filters by it
--- locks: writes, for a moment; undo: DROP INDEX invoices_paid_at_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS invoices_paid_at_idx
 CREATE INDEX IF NOT EXISTS invoices_paid_at_idx ON invoices (paid_at, id);
 
 -- stays_arrived_on_idx: `GET /api/stays` filters by it
--- locks: writes, for a moment; undo: DROP INDEX stays_arrived_on_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS stays_arrived_on_idx
 CREATE INDEX IF NOT EXISTS stays_arrived_on_idx ON stays (arrived_on, id);
 
 -- stays_board_idx: `GET /api/stays` filters by it
--- locks: writes, for a moment; undo: DROP INDEX stays_board_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS stays_board_idx
 CREATE INDEX IF NOT EXISTS stays_board_idx ON stays (board, id);

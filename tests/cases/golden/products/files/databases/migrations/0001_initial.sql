@@ -76,5 +76,5 @@ CREATE TABLE IF NOT EXISTS idempotency_answers (
 ) STRICT;
 
 -- products_released_at_idx: `GET /api/products` filters by it
--- locks: writes, for a moment; undo: DROP INDEX products_released_at_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS products_released_at_idx
 CREATE INDEX IF NOT EXISTS products_released_at_idx ON products (released_at, id);

@@ -116,7 +116,7 @@ CREATE TABLE IF NOT EXISTS order_items (
 ) STRICT;
 
 -- users: the database itself keeps `updated_at` and `row_version`, whoever writes
--- locks: nothing; undo: DROP TRIGGER users_touch
+-- locks: nothing; undo: DROP TRIGGER IF EXISTS users_touch
 CREATE TRIGGER IF NOT EXISTS users_touch
 AFTER UPDATE ON users FOR EACH ROW WHEN NEW.updated_at = OLD.updated_at
 BEGIN
@@ -124,11 +124,11 @@ BEGIN
 END;
 
 -- orders_user_id_idx: finds the rows that lead to one of the other table, also when that one is to go
--- locks: writes, for a moment; undo: DROP INDEX orders_user_id_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS orders_user_id_idx
 CREATE INDEX IF NOT EXISTS orders_user_id_idx ON orders (user_id);
 
 -- orders: the database itself keeps `updated_at` and `row_version`, whoever writes
--- locks: nothing; undo: DROP TRIGGER orders_touch
+-- locks: nothing; undo: DROP TRIGGER IF EXISTS orders_touch
 CREATE TRIGGER IF NOT EXISTS orders_touch
 AFTER UPDATE ON orders FOR EACH ROW WHEN NEW.updated_at = OLD.updated_at
 BEGIN
@@ -136,7 +136,7 @@ BEGIN
 END;
 
 -- products: the database itself keeps `updated_at` and `row_version`, whoever writes
--- locks: nothing; undo: DROP TRIGGER products_touch
+-- locks: nothing; undo: DROP TRIGGER IF EXISTS products_touch
 CREATE TRIGGER IF NOT EXISTS products_touch
 AFTER UPDATE ON products FOR EACH ROW WHEN NEW.updated_at = OLD.updated_at
 BEGIN
@@ -144,11 +144,11 @@ BEGIN
 END;
 
 -- order_items_product_id_idx: finds the rows that lead to one of the other table, also when that one is to go
--- locks: writes, for a moment; undo: DROP INDEX order_items_product_id_idx
+-- locks: writes, for a moment; undo: DROP INDEX IF EXISTS order_items_product_id_idx
 CREATE INDEX IF NOT EXISTS order_items_product_id_idx ON order_items (product_id);
 
 -- order_items: the database itself keeps `updated_at` and `row_version`, whoever writes
--- locks: nothing; undo: DROP TRIGGER order_items_touch
+-- locks: nothing; undo: DROP TRIGGER IF EXISTS order_items_touch
 CREATE TRIGGER IF NOT EXISTS order_items_touch
 AFTER UPDATE ON order_items FOR EACH ROW WHEN NEW.updated_at = OLD.updated_at
 BEGIN

@@ -1,0 +1,407 @@
+//! What `producer db` answers besides carrying a task out: how a database differs from what its task wants, what it holds, what
+//! would be done to it, and the taking back of what was done last. Looking changes nothing.
+
+use crate::base::standing;
+use crate::failure::Failure;
+use crate::located::{Located, locate};
+use crate::observe::others;
+use crate::response::Response;
+use crate::run::{Planned, RunOptions, Stop, files, identify, now, plan_task, stopped, task_folder, write};
+use crate::status::StatusFailure;
+use crate::workspace::Workspace;
+use dialect::change::{Conversion, conversion};
+use plan::database::{ColumnPresent, Connection, ObservedTable, Table};
+use plan::{DatabasePlan, Migration, PersistedPlan, TaskPlan};
+use planner::{Allowed, Drift, Loss};
+use serde::Serialize;
+use spec::Task;
+use std::collections::BTreeMap;
+use std::path::Path;
+use store::{Database, Seen};
+use vocab::{Engine, TaskId};
+
+/// How a database differs from what its task wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Differences {
+    /// The database, for people.
+    pub database: String,
+    /// Each difference; none when the database is as the task wants it.
+    pub differences: Vec<Difference>,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The table.
+    pub table: String,
+    /// Which side has it.
+    pub kind: DifferenceKind,
+    /// In words.
+    pub what: String,
+}
+
+/// Which side has what differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// The task wants it, and it is missing or another one.
+    Wanted,
+    /// It is there, and no task wants it.
+    NotWanted,
+}
+
+/// What a database holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Inspection {
+    /// The database, for people.
+    pub database: String,
+    /// The engine with its version.
+    pub version: String,
+    /// Its tables.
+    pub tables: Vec<ObservedTable>,
+}
+
+/// What was or would be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// The database, for people.
+    pub database: String,
+    /// The migrations, in the order in which they are taken back.
+    pub migrations: Vec<Migration>,
+    /// What goes with them, in words.
+    pub losses: Vec<String>,
+}
+
+/// Whether something is only shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undo {
+    /// It is shown.
+    Shown,
+    /// It is done, unless something would be lost.
+    WithoutLoss,
+    /// It is done, and what is named is lost.
+    WithLoss,
+}
+
+/// Why a command could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeFailure {
+    /// The workspace knows no such task.
+    #[error(transparent)]
+    Unknown(#[from] StatusFailure),
+    /// The task, the workspace or the database does not let it.
+    #[error("{}", told(.0))]
+    Failed(Box<Failure>),
+    /// It would do what nobody has allowed.
+    #[error("{0}")]
+    Refused(String),
+}
+
+fn told(failure: &Failure) -> String {
+    match &failure.hint {
+        Some(hint) => format!("{failure}; {hint}"),
+        None => failure.to_string(),
+    }
+}
+
+impl From<Stop> for ChangeFailure {
+    fn from(stop: Stop) -> Self {
+        let response = stopped(None, stop);
+        match response.error {
+            Some(failure) => Self::Failed(Box::new(failure)),
+            None => Self::Refused("nothing is known of it".to_owned()),
+        }
+    }
+}
+
+impl From<crate::workspace::WorkspaceFailure> for ChangeFailure {
+    fn from(failure: crate::workspace::WorkspaceFailure) -> Self {
+        Stop::from(failure).into()
+    }
+}
+
+/// Compares what the task wants with what the server holds.
+///
+/// # Errors
+/// The response that says why there is nothing to compare.
+pub fn differences(task: &Task, options: &RunOptions) -> Result<Differences, Box<Response>> {
+    let allowed = Allowed { drift: Drift::Mended, loss: Loss::Allowed };
+    let options = RunOptions { allowed, ..options.clone() };
+    let Planned { plan, .. } = plan_task(task, &options, &[])?;
+    let task_id = plan.task_id().clone();
+    let wanted = plan.database();
+    compare(wanted, &task_id, &options.workspace).map_err(|stop| Box::new(stopped(Some(task_id.to_string()), stop)))
+}
+
+fn compare(wanted: &DatabasePlan, task_id: &TaskId, workspace: &Workspace) -> Result<Differences, Stop> {
+    let (database, seen) = look(workspace, wanted.engine, &wanted.connection, task_id)?;
+    let others = others(workspace, task_id, wanted.engine, &wanted.connection)?;
+    let mut differences = Vec::new();
+    let mut push = |table: &str, kind, what| differences.push(Difference { table: table.to_owned(), kind, what });
+    for table in &wanted.tables {
+        let described = dialect::described(wanted.engine, table);
+        let Some(found) = seen.tables.iter().find(|found| found.name == described.name) else {
+            push(&described.name, DifferenceKind::Wanted, "the table is missing".to_owned());
+            continue;
+        };
+        for what in described.lacking(found) {
+            push(&described.name, DifferenceKind::Wanted, what);
+        }
+        let elsewhere: Vec<String> = others
+            .iter()
+            .filter(|other| other.name == table.name)
+            .flat_map(|other| described.strangers(&dialect::described(wanted.engine, other)))
+            .collect();
+        for what in described.strangers(found).into_iter().filter(|what| !elsewhere.contains(what)) {
+            push(&described.name, DifferenceKind::NotWanted, format!("{what} is not in the task"));
+        }
+    }
+    let active = workspace.active_plan(task_id).ok().flatten();
+    for gone in active.iter().flat_map(|active| &active.plan.database().tables) {
+        let is_wanted = wanted.tables.iter().chain(&others).any(|table| table.name == gone.name);
+        if !is_wanted && seen.tables.iter().any(|found| found.name == gone.name.as_str()) {
+            push(gone.name.as_str(), DifferenceKind::NotWanted, "the table is no longer in the task".to_owned());
+        }
+    }
+    Ok(Differences { database: database.place(), differences })
+}
+
+/// The migrations that carrying the task out would apply.
+///
+/// # Errors
+/// The response that says why there is no plan.
+pub fn pending(task: &Task, options: &RunOptions) -> Result<Vec<Migration>, Box<Response>> {
+    let Planned { plan, .. } = plan_task(task, options, &[])?;
+    let told = |stop| Box::new(stopped(Some(plan.task_id().to_string()), stop));
+    let database = plan.database();
+    let mut pending = Vec::new();
+    for (scope, migrations) in plan.migrations() {
+        let (_, seen) = look(&options.workspace, database.engine, &database.connection, scope).map_err(told)?;
+        let is_new = |migration: &&Migration| !seen.applied.contains(&(*migration).into());
+        pending.extend(migrations.iter().filter(is_new).cloned());
+    }
+    Ok(pending)
+}
+
+/// What the database of a task holds.
+///
+/// # Errors
+/// [`ChangeFailure`] when it cannot be looked at.
+pub fn inspect(task: &Task, workspace: &Workspace) -> Result<Inspection, ChangeFailure> {
+    let task_id = identify(task, workspace)?;
+    let standing = standing(task, &task_id, workspace, &[])?;
+    let (engine, connection) = planner::database_of(task, standing.base.as_ref());
+    inspection(workspace, engine, &connection, &task_id)
+}
+
+/// What the database of a task that was carried out holds.
+///
+/// # Errors
+/// [`ChangeFailure`] when there is no such task, or the database cannot be looked at.
+pub fn inspect_known(id: &str, workspace: &Workspace) -> Result<Inspection, ChangeFailure> {
+    let (task_id, active) = known(id, workspace)?;
+    let database = active.plan.database();
+    inspection(workspace, database.engine, &database.connection, &task_id)
+}
+
+fn inspection(
+    workspace: &Workspace,
+    engine: Engine,
+    connection: &Connection,
+    task_id: &TaskId,
+) -> Result<Inspection, ChangeFailure> {
+    let (database, seen) = look(workspace, engine, connection, task_id)?;
+    Ok(Inspection { database: database.place(), version: seen.version, tables: seen.tables })
+}
+
+fn look(
+    workspace: &Workspace,
+    engine: Engine,
+    connection: &Connection,
+    scope: &TaskId,
+) -> Result<(Database, Seen), Stop> {
+    let database = match locate(workspace, engine, connection)? {
+        Located::At(database) => database,
+        Located::Asks(failure) => return Err(Stop::Asks(failure)),
+    };
+    let seen =
+        database.look(scope.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.place())))?;
+    Ok((database, seen))
+}
+
+fn known(id: &str, workspace: &Workspace) -> Result<(TaskId, PersistedPlan), ChangeFailure> {
+    let status = crate::status::status(workspace, id)?;
+    let none = || ChangeFailure::Refused(format!("no plan of task `{id}` is active: `producer run` carries it out"));
+    let task_id = TaskId::parse(&status.task_id).map_err(|_| none())?;
+    let active = workspace.active_plan(&task_id)?.ok_or_else(none)?;
+    Ok((task_id, active))
+}
+
+/// Takes back what the active plan has added to the plan before it, or everything where there was none.
+///
+/// # Errors
+/// [`ChangeFailure`] when something cannot be taken back, would be lost without leave, or is used by another task. The database
+/// is as it was then.
+pub fn undo(id: &str, options: &RunOptions, how: Undo) -> Result<Undone, ChangeFailure> {
+    let workspace = &options.workspace;
+    let _lock = workspace.lock(|| ())?;
+    let (task_id, active) = known(id, workspace)?;
+    let after = &own(&active.plan);
+    let (database, seen) = look(workspace, after.engine, &after.connection, &task_id)?;
+    let before = plan_before(workspace, &task_id, after)?;
+    let kept = before.as_ref().map_or(0, |(_, before)| before.plan.database().migrations.len());
+    let applied: Vec<Migration> = after.migrations[kept..]
+        .iter()
+        .filter(|migration| seen.applied.contains(&(*migration).into()))
+        .cloned()
+        .collect();
+    if let Some((statement, why)) = applied.iter().rev().find_map(Migration::impossible_to_undo) {
+        return Err(ChangeFailure::Refused(format!("it cannot be taken back: {why} ({})", statement.why)));
+    }
+    let remaining: &[Table] = before.as_ref().map_or(&[], |(_, before)| &before.plan.database().tables);
+    used_elsewhere(workspace, &task_id, after, remaining)?;
+    let losses = losses(after, remaining, &applied, &seen);
+    let undone = Undone { database: database.place(), migrations: applied.iter().rev().cloned().collect(), losses };
+    match how {
+        Undo::Shown => return Ok(undone),
+        Undo::WithoutLoss if !undone.losses.is_empty() => {
+            let losses = undone.losses.join(", ");
+            let message = format!("{losses} would be lost; `--allow-destructive` allows it, `--plan` shows how");
+            return Err(ChangeFailure::Refused(message));
+        }
+        Undo::WithoutLoss | Undo::WithLoss => {}
+    }
+    database
+        .undo(task_id.as_str(), &applied, &now())
+        .map_err(|error| Stop::from(Failure::migration(&error, Path::new(&database.place()))))?;
+    return_to(workspace, &task_id, before, options)?;
+    Ok(undone)
+}
+
+/// The database without what another task has made, which an API may stand on.
+fn own(plan: &TaskPlan) -> DatabasePlan {
+    let mut database = plan.database().clone();
+    if let Some(base) = plan.api().and_then(|plan| plan.base.as_ref()) {
+        database.tables.retain(|table| !base.database.tables.iter().any(|other| other.name == table.name));
+    }
+    database
+}
+
+/// The newest plan that the migrations of this one go on from.
+fn plan_before(
+    workspace: &Workspace,
+    task_id: &TaskId,
+    after: &DatabasePlan,
+) -> Result<Option<(u32, PersistedPlan)>, ChangeFailure> {
+    let is_before = |before: &DatabasePlan| {
+        before.migrations.len() < after.migrations.len() && after.migrations.starts_with(&before.migrations)
+    };
+    let mut plans = workspace.persisted_plans(task_id)?.into_iter();
+    Ok(plans.find(|(_, persisted)| is_before(persisted.plan.database())))
+}
+
+/// Other tasks stand on what would go.
+fn used_elsewhere(
+    workspace: &Workspace,
+    task_id: &TaskId,
+    after: &DatabasePlan,
+    remaining: &[Table],
+) -> Result<(), ChangeFailure> {
+    for other in workspace.task_ids()?.iter().filter(|other| *other != task_id) {
+        let Some(active) = workspace.active_plan(other).ok().flatten() else { continue };
+        let database = active.plan.database();
+        if (database.engine, &database.connection) != (after.engine, &after.connection) {
+            continue;
+        }
+        for (table, column) in gone(after, remaining) {
+            let used = database.tables.iter().find(|used| used.name == table.name);
+            let is_used = used.is_some_and(|used| {
+                column.is_none_or(|column| used.columns.iter().any(|known| known.name.as_str() == column))
+            });
+            if is_used {
+                let what = column.map_or_else(
+                    || format!("table `{}`", table.name),
+                    |column| format!("column `{column}` of table `{}`", table.name),
+                );
+                return Err(ChangeFailure::Refused(format!("task `{other}` stands on {what}: undo that task first")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What would no longer be there: a table, or a column of one.
+fn gone<'p>(after: &'p DatabasePlan, remaining: &[Table]) -> Vec<(&'p Table, Option<&'p str>)> {
+    let mut gone = Vec::new();
+    for table in &after.tables {
+        match remaining.iter().find(|other| other.name == table.name) {
+            None => gone.push((table, None)),
+            Some(other) => {
+                let is_gone = |name: &&str| !other.columns.iter().any(|known| known.name.as_str() == *name);
+                let names = table.columns.iter().map(|column| column.name.as_str());
+                gone.extend(names.filter(is_gone).map(|name| (table, Some(name))));
+            }
+        }
+    }
+    gone
+}
+
+/// What rows would lose. A table without rows loses nothing.
+fn losses(after: &DatabasePlan, remaining: &[Table], migrations: &[Migration], seen: &Seen) -> Vec<String> {
+    let is_filled = |table: &Table| seen.filled.iter().any(|name| name == table.name.as_str());
+    let renamed = renamed(migrations);
+    let was_renamed = |table: &Table, column: Option<&str>| {
+        renamed
+            .iter()
+            .any(|there| there.table == table.name && column.is_none_or(|column| column == there.column.as_str()))
+    };
+    let mut losses: Vec<String> = gone(after, remaining)
+        .into_iter()
+        .filter(|(table, _)| is_filled(table))
+        .filter(|(table, column)| !was_renamed(table, *column))
+        .map(|(table, column)| match column {
+            None => format!("table `{}` with its rows", table.name),
+            Some(column) => format!("column `{column}` of table `{}` with what it holds", table.name),
+        })
+        .collect();
+    for table in after.tables.iter().filter(|table| is_filled(table)) {
+        let Some(before) = remaining.iter().find(|other| other.name == table.name) else { continue };
+        for column in &table.columns {
+            let Some(other) = before.columns.iter().find(|other| other.name == column.name) else { continue };
+            if let Conversion::Loses(what) = conversion(&column.field_type, &other.field_type) {
+                losses.push(format!("{what} of column `{}` of table `{}`", column.name, table.name));
+            }
+        }
+    }
+    losses
+}
+
+/// What the migrations gave another name: a table by its first column, or a column of one.
+fn renamed(migrations: &[Migration]) -> Vec<&ColumnPresent> {
+    let statements = migrations.iter().flat_map(|migration| &migration.statements);
+    statements
+        .filter(|statement| matches!(statement.undo, plan::database::Undo::OldName(_)))
+        .filter_map(|statement| statement.unless.as_ref())
+        .collect()
+}
+
+/// The plan before is the active one again, and its files are in place.
+fn return_to(
+    workspace: &Workspace,
+    task_id: &TaskId,
+    before: Option<(u32, PersistedPlan)>,
+    options: &RunOptions,
+) -> Result<(), ChangeFailure> {
+    let files = match &before {
+        Some((version, persisted)) => {
+            workspace.activate(task_id, *version)?;
+            files(&persisted.plan, workspace)?
+        }
+        None => {
+            workspace.deactivate(task_id)?;
+            BTreeMap::new()
+        }
+    };
+    write(&task_folder(task_id, options), &files, workspace, task_id, &mut Vec::new())?;
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! Databases that change, on SQLite and on a real PostgreSQL server: what differs is shown and mended, what would be lost is named,
+//! what was renamed keeps its values, what is refused changes nothing, and what was done is taken back.
+
+use super::postgresql::Place;
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input, query};
+use plan::database::ObservedTable;
+use std::process::Command;
+use store::Database;
+
+/// A database of one engine, and the workspace of its task.
+struct Site {
+    workspace: Workspace,
+    /// On PostgreSQL.
+    place: Option<Place>,
+}
+
+impl Site {
+    /// One for each engine that is there.
+    fn each(test: &str) -> Vec<Self> {
+        let sqlite = Self { workspace: Workspace::new(), place: None };
+        let postgresql = Place::empty(test).map(|place| Self { workspace: Workspace::new(), place: Some(place) });
+        std::iter::once(sqlite).chain(postgresql).collect()
+    }
+
+    fn task(&self, tables: &str) -> String {
+        let (kind, connection) = match &self.place {
+            Some(_) => ("postgresql", "    connection: ${env:ROOMS_URL}\n"),
+            None => ("sqlite", ""),
+        };
+        format!(
+            "task_id: rooms\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: {kind}\n    name: rooms\n{connection}    schema_requirements:\n      tables: [{tables}]\n"
+        )
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.workspace.command(words);
+        if let Some(place) = &self.place {
+            command.env("ROOMS_URL", place.url());
+        }
+        command
+    }
+
+    fn with_task(&self, words: &[&str], tables: &str) -> Ended {
+        end_with_input(&mut self.command(words), &self.task(tables))
+    }
+
+    fn run(&self, tables: &str) -> Ended {
+        self.with_task(&["run", "-"], tables)
+    }
+
+    fn diff(&self, tables: &str) -> Ended {
+        self.with_task(&["db", "diff", "-"], tables)
+    }
+
+    fn undo(&self, words: &[&str]) -> Ended {
+        end(self.command(&["db", "undo", "rooms"]).args(words))
+    }
+
+    fn execute(&self, statement: &str) {
+        match &self.place {
+            Some(place) => place.execute(statement),
+            None => drop(query(&self.workspace.path().join(".producer/data/rooms.sqlite"), statement)),
+        }
+    }
+
+    /// One value, as text.
+    fn value(&self, expression: &str) -> String {
+        match &self.place {
+            Some(place) => {
+                let asked =
+                    Command::new("psql").arg(place.url()).args(["-qAtc", &format!("SELECT {expression}")]).output();
+                String::from_utf8(asked.unwrap().stdout).unwrap().trim().to_owned()
+            }
+            None => {
+                let file = self.workspace.path().join(".producer/data/rooms.sqlite");
+                query(&file, &format!("SELECT {expression}"))[0][0].clone()
+            }
+        }
+    }
+
+    fn tables(&self) -> Vec<ObservedTable> {
+        match &self.place {
+            Some(place) => place.tables(),
+            None => {
+                let file = self.workspace.path().join(".producer/data/rooms.sqlite");
+                Database::Sqlite(file).look("task").unwrap().tables
+            }
+        }
+    }
+
+    fn refused(&self, tables: &str) -> (String, String) {
+        let error = self.run(tables).response()["error"].clone();
+        (error["code"].as_str().unwrap().to_owned(), error["message"].as_str().unwrap().to_owned())
+    }
+}
+
+const FIRST: &str = "halls, { name: rooms, columns: { number: { type: integer, required: true }, note: line, size: line, hall_id: { type: uuid, references: halls } } }";
+const ROWS: [&str; 2] = [
+    "INSERT INTO halls (name) VALUES ('h')",
+    "INSERT INTO rooms (number, note, size, hall_id) SELECT 7, 'n', '12', id FROM halls",
+];
+
+#[test]
+fn what_was_changed_by_hand_is_shown_and_mended() {
+    for site in Site::each("mended") {
+        site.run(FIRST).must_end_with(0);
+        ROWS.iter().for_each(|row| site.execute(row));
+        let made = site.tables();
+        assert!(site.diff(FIRST).must_end_with(0).stdout.contains("is as the task wants it"));
+        site.execute("DROP INDEX rooms_hall_id_idx");
+        site.execute("ALTER TABLE rooms ADD COLUMN extra text");
+        let changed = site.tables();
+        let shown = site.diff(FIRST).must_end_with(4).stdout;
+        assert_eq!(
+            shown,
+            "~ rooms: index `rooms_hall_id_idx` is missing\n+ rooms: column `extra` is not in the task\n"
+        );
+        let help = site.run(FIRST).must_end_with(2).stderr;
+        assert!(help.contains("producer db migrate TASK"), "{help}");
+        let planned = site.with_task(&["db", "migrate", "-", "--plan"], FIRST).must_end_with(0).stdout;
+        assert!(planned.contains("rooms_hall_id_idx") && planned.contains("-- locks:"), "{planned}");
+        assert_eq!(site.tables(), changed, "a plan is only shown");
+        site.with_task(&["db", "migrate", "-"], FIRST).must_end_with(0);
+        assert_eq!(site.diff(FIRST).must_end_with(4).stdout, "+ rooms: column `extra` is not in the task\n");
+        assert_eq!(site.run(FIRST).must_end_with(0).response()["changed"], false);
+        site.undo(&[]).must_end_with(0);
+        assert_eq!(site.tables(), changed, "what is taken back is as it was before");
+        site.with_task(&["db", "migrate", "-", "--allow-destructive"], FIRST).must_end_with(0);
+        assert_eq!(site.tables(), made);
+        assert_eq!(site.value("count(*) FROM rooms"), "1");
+    }
+}
+
+#[test]
+fn what_was_renamed_keeps_what_it_holds() {
+    for site in Site::each("renamed") {
+        site.run(FIRST).must_end_with(0);
+        ROWS.iter().for_each(|row| site.execute(row));
+        let made = site.tables();
+        let unsaid = FIRST.replace("note: line", "remark: line");
+        let (code, message) = site.refused(&unsaid);
+        assert_eq!(code, "IP237");
+        assert_eq!(message, "column `note` of table `rooms` is no longer named, and `remark` is new: was it renamed?");
+        let said = FIRST.replace("note: line", "remark: { type: line, renamed_from: note, unique: true }");
+        let said = said.replace("name: rooms", "name: chambers, renamed_from: rooms");
+        site.run(&said).must_end_with(0);
+        assert_eq!(site.run(&said).must_end_with(0).response()["changed"], false, "the lines may stay");
+        site.diff(&said).must_end_with(0);
+        assert_eq!(site.value("remark FROM chambers"), "n");
+        site.undo(&[]).must_end_with(0);
+        assert_eq!(site.tables(), made);
+        assert_eq!(site.value("note FROM rooms"), "n");
+    }
+}
+
+#[test]
+fn what_would_be_lost_is_named_one_by_one() {
+    for site in Site::each("lost") {
+        site.run(&format!("{FIRST}, {{ name: prices, columns: {{ price: decimal }} }}")).must_end_with(0);
+        ROWS.iter().for_each(|row| site.execute(row));
+        site.execute("INSERT INTO prices (price) VALUES (700)");
+        let made = site.tables();
+        let less = FIRST
+            .replace(" note: line, size: line,", "")
+            .replace("halls, ", "halls, { name: prices, columns: { price: integer } }, ");
+        let error = site.run(&less).must_end_with(2).response()["error"].clone();
+        let messages: Vec<&str> =
+            error["diagnostics"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect();
+        assert_eq!(
+            messages,
+            [
+                "digits behind the point of column `price` of table `prices` would be lost",
+                "column `note` of table `rooms` with what it holds would be lost",
+                "column `size` of table `rooms` with what it holds would be lost",
+            ]
+        );
+        let fewer = site.refused("halls");
+        assert_eq!(fewer, ("IP236".to_owned(), "table `rooms` with its rows would be lost".to_owned()));
+        assert_eq!(site.tables(), made);
+        site.with_task(&["run", "-", "--allow-destructive"], &less).must_end_with(0);
+        site.diff(&less).must_end_with(0);
+        assert_eq!(site.value("number FROM rooms"), "7");
+        let for_good = site.undo(&[]).must_end_with(1).stderr;
+        assert!(for_good.contains("held is gone"), "{for_good}");
+        site.with_task(&["run", "-", "--allow-destructive"], "halls").must_end_with(0);
+        assert_eq!(site.tables().len(), 1);
+    }
+}
+
+#[test]
+fn types_and_rules_change_under_rows_and_back() {
+    for site in Site::each("under_rows") {
+        site.run(FIRST).must_end_with(0);
+        ROWS.iter().for_each(|row| site.execute(row));
+        let made = site.tables();
+        let more = "halls, { name: rooms, columns: { number: { type: decimal, required: true, unique: true }, note: { type: text, max_length: 900, required: true, default: none }, size: integer, seats: { type: integer, required: true, default: 4 }, hall_id: { type: uuid, references: { table: halls, on_delete: set_null } } }, indexes: [[seats, size]], constraints: [{ check: { column: seats, at_least: 1 } }, { unique: [number, seats] }] }";
+        site.execute("UPDATE rooms SET note = NULL");
+        site.run(more).must_end_with(0);
+        site.diff(more).must_end_with(0);
+        assert_eq!(site.run(more).must_end_with(0).response()["changed"], false);
+        assert_eq!(site.value("note FROM rooms"), "none");
+        assert_eq!(site.value("size + seats FROM rooms"), "16");
+        let lost = site.undo(&["--plan"]).must_end_with(0).stdout;
+        assert!(lost.contains("lost: column `seats` of table `rooms` with what it holds"), "{lost}");
+        site.undo(&["--allow-destructive"]).must_end_with(0);
+        assert_eq!(site.tables(), made);
+        assert_eq!(site.value("size FROM rooms"), "12");
+    }
+}
+
+#[test]
+fn rows_that_break_a_new_rule_keep_the_database_as_it_was() {
+    for site in Site::each("breaking") {
+        site.run(FIRST).must_end_with(0);
+        ROWS.iter().for_each(|row| site.execute(row));
+        site.execute("INSERT INTO rooms (number, size) VALUES (7, 'large')");
+        let made = site.tables();
+        for tables in [
+            FIRST.replace("references: halls } } }", "references: halls } }, constraints: [{ unique: [number] }] }"),
+            FIRST.replace("references: halls } } }", "references: halls }, floor: integer }, constraints: [{ check: { column: number, at_least: 8 } }], indexes: [note] }"),
+            FIRST.replace("size: line", "size: integer"),
+            FIRST.replace("note: line", "note: { type: line, required: true }"),
+        ] {
+            let error = site.run(&tables).must_end_with(1).response()["error"].clone();
+            assert_eq!((&error["kind"], &error["code"]), (&"database.migration".into(), &"refused".into()), "{error}");
+            assert_eq!(site.tables(), made, "{tables}");
+        }
+        site.run(FIRST).must_end_with(0);
+        let (code, message) =
+            site.refused(&FIRST.replace("size: line", "size: line, floor: { type: integer, required: true }"));
+        assert_eq!(code, "IP209");
+        assert!(message.ends_with("column `floor` is new and must have a value"), "{message}");
+    }
+}
+
+#[test]
+fn what_a_database_holds_is_shown() {
+    for site in Site::each("shown") {
+        site.run(FIRST).must_end_with(0);
+        let shown = end(&mut site.command(&["db", "inspect", "rooms"])).must_end_with(0).stdout;
+        for line in [
+            "  primary key: id\n",
+            "  key: hall_id -> halls.id, on delete restrict\n",
+            "  index rooms_hall_id_idx: hall_id\n",
+            "  check rooms_note_length: ",
+        ] {
+            assert!(shown.contains(line), "{line}: {shown}");
+        }
+        let json = end(site.command(&["db", "inspect", "rooms"]).args(["--format", "json"])).must_end_with(0).stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["tables"][1]["name"], "rooms");
+        let unknown = end(&mut site.command(&["db", "inspect", "room"])).must_end_with(1).stderr;
+        assert!(unknown.contains("did you mean `rooms`?"), "{unknown}");
+    }
+}

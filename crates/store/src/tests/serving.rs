@@ -1,0 +1,159 @@
+//! What those see who serve from a real PostgreSQL server, which `TEST_POSTGRESQL_URL` names: transactions that stay or are undone,
+//! connections that end while nobody looks, and scratch schemas of which nothing is left.
+
+use crate::{Database, Ended, Scratch, Server, Store, StoreError};
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+use vocab::Datum;
+
+/// The server; none where there is none, which is said.
+fn server() -> Option<String> {
+    let url = std::env::var("TEST_POSTGRESQL_URL").ok();
+    if url.is_none() {
+        let _ = writeln!(std::io::stderr(), "SKIPPED serving from PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
+    }
+    url
+}
+
+fn database(url: &str) -> Database {
+    Database::PostgreSql(Server::parse(url).unwrap())
+}
+
+async fn numbers(store: &Store) -> Vec<i64> {
+    let rows = store.read("SELECT number FROM numbers ORDER BY number".into(), Vec::new()).await.unwrap();
+    rows.into_iter()
+        .map(|row| match row[..] {
+            [Datum::Integer(number)] => number,
+            _ => panic!("{row:?}"),
+        })
+        .collect()
+}
+
+async fn write(store: &Store, number: i64, ended: fn(()) -> Ended<()>) -> Result<(), StoreError> {
+    store
+        .transaction(move |mut transaction| {
+            Box::pin(async move {
+                transaction.execute("INSERT INTO numbers VALUES ($1)", &[Datum::Integer(number)]).await?;
+                Ok(ended(()))
+            })
+        })
+        .await
+}
+
+async fn table(scratch: &Scratch) {
+    scratch.store.read("CREATE TABLE numbers (number bigint PRIMARY KEY)".into(), Vec::new()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_stays_or_leaves_nothing() {
+    let Some(url) = server() else { return };
+    let scratch = Scratch::beside(&database(&url)).unwrap();
+    table(&scratch).await;
+    let store = &scratch.store;
+    write(store, 1, Ended::Commit).await.unwrap();
+    write(store, 2, Ended::Undo).await.unwrap();
+    assert!(matches!(write(store, 1, Ended::Commit).await, Err(StoreError::Conflict)));
+    // Nobody waits for it any more: it is undone, and its connection is not used again.
+    let dropped = store.transaction(|mut transaction| {
+        Box::pin(async move {
+            transaction.execute("INSERT INTO numbers VALUES (3)", &[]).await?;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(Ended::Commit(()))
+        })
+    });
+    assert!(tokio::time::timeout(Duration::from_millis(300), dropped).await.is_err());
+    write(store, 4, Ended::Commit).await.unwrap();
+    assert_eq!(numbers(store).await, [1, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_ended_meanwhile_are_made_anew() {
+    let Some(url) = server() else { return };
+    let name = format!("ends_{}", std::process::id());
+    let sign = if url.contains('?') { '&' } else { '?' };
+    let scratch = Scratch::beside(&database(&format!("{url}{sign}application_name={name}"))).unwrap();
+    table(&scratch).await;
+    let other = database(&url).open().unwrap();
+    for number in 1..4 {
+        write(&scratch.store, number, Ended::Commit).await.unwrap();
+        assert_eq!(numbers(&scratch.store).await.len(), usize::try_from(number).unwrap());
+        // As a restart does; but for the connection that keeps the scratch.
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}' AND query NOT LIKE 'CREATE SCHEMA%'"
+        );
+        assert!(!other.read(end.into(), Vec::new()).await.unwrap().is_empty());
+    }
+    assert_eq!(numbers(&scratch.store).await, [1, 2, 3]);
+}
+
+/// Both lock a row and then want the other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_in_each_others_way_one_is_told_to_try_again() {
+    let Some(url) = server() else { return };
+    let scratch = Scratch::beside(&database(&url)).unwrap();
+    table(&scratch).await;
+    for number in [1, 2] {
+        write(&scratch.store, number, Ended::Commit).await.unwrap();
+    }
+    let barrier = Arc::new(tokio::sync::Barrier::new(2));
+    let both = |first: i64, second: i64| {
+        let (store, barrier) = (scratch.store.clone(), Arc::clone(&barrier));
+        async move {
+            store
+                .transaction(move |mut transaction| {
+                    Box::pin(async move {
+                        let hold = "SELECT number FROM numbers WHERE number = $1 FOR UPDATE";
+                        transaction.read(hold, &[Datum::Integer(first)]).await?;
+                        barrier.wait().await;
+                        transaction.read(hold, &[Datum::Integer(second)]).await?;
+                        Ok(Ended::Commit(()))
+                    })
+                })
+                .await
+        }
+    };
+    let (one, other) = tokio::join!(both(1, 2), both(2, 1));
+    let contended = [&one, &other].into_iter().filter(|ended| matches!(ended, Err(StoreError::Contended(_)))).count();
+    assert_eq!((contended, [one.is_ok(), other.is_ok()].contains(&true)), (1, true));
+}
+
+/// The table changes under a statement that was prepared for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_may_change_while_it_is_read() {
+    let Some(url) = server() else { return };
+    let scratch = Scratch::beside(&database(&url)).unwrap();
+    table(&scratch).await;
+    let all = || scratch.store.read("SELECT * FROM numbers".into(), Vec::new());
+    // As often as there are connections.
+    for _ in 0..3 {
+        assert!(all().await.unwrap().is_empty());
+    }
+    scratch.store.read("ALTER TABLE numbers ADD COLUMN more text".into(), Vec::new()).await.unwrap();
+    for _ in 0..3 {
+        assert!(all().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_of_a_scratch() {
+    let Some(url) = server() else { return };
+    let store = database(&url).open().unwrap();
+    let left = "producer_scratch_left_behind";
+    store.read(format!("CREATE SCHEMA IF NOT EXISTS {left}").into(), Vec::new()).await.unwrap();
+    let scratch = Scratch::beside(&database(&url)).unwrap();
+    table(&scratch).await;
+    let own = format!("producer_scratch_{}_", std::process::id());
+    let schemas = async |name: &str| {
+        let text = format!("SELECT nspname::text FROM pg_namespace WHERE nspname = '{name}'");
+        store.read(text.into(), Vec::new()).await.unwrap().len()
+    };
+    assert_eq!(schemas(left).await, 0);
+    let found = scratch.store.read("SELECT current_schema()::text".into(), Vec::new()).await.unwrap();
+    let [Datum::Text(name)] = &found[0][..] else { panic!("{found:?}") };
+    assert!(name.starts_with(&own));
+    assert_eq!(schemas(name).await, 1);
+    let name = name.clone();
+    drop(scratch);
+    assert_eq!(schemas(&name).await, 0);
+}
