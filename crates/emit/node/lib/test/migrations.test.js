@@ -54,7 +54,7 @@ test('a table that is made anew takes no rows of others with it', async (context
   writeFileSync(join(migrations.path, '0003_changes.sql'), anew(`'2'`));
   await assert.rejects(migrate(database, migrations), /`0003_changes` of `task_1` was not applied: a row would lead to one that is not there/);
   assert.equal((await database.many('SELECT b FROM a'))[0].b, '1');
-  await assert.rejects(database.script(`INSERT INTO c VALUES ('3')`), /FOREIGN KEY/);
+  await assert.rejects(database.script(`INSERT INTO c VALUES ('3')`), { name: 'in_use' });
 });
 
 testOnServers('what cannot be part of a transaction is run step by step, goes on after an end, and leaves nothing when it fails', async (context, engine) => {
