@@ -220,6 +220,7 @@ impl Reader<'_> {
                 let inner = self.expression(NOT, depth + 1)?.within(NOT);
                 Some(Node { text: format!("not {inner}"), binds: NOT })
             }
+            Token::Word(word) if word == "convert" && self.takes("(") => self.converted(depth),
             Token::Word(word) if self.takes("(") => {
                 Some(Node { text: format!("{word}({})", self.list(depth)?), binds: WHOLE })
             }
@@ -234,6 +235,18 @@ impl Reader<'_> {
             }
             Token::Sign(_) => None,
         }
+    }
+
+    /// The value alone: MariaDB adds the conversion when a session of another character set changes the table.
+    fn converted(&mut self, depth: usize) -> Option<Node> {
+        let value = self.expression(0, depth + 1)?;
+        let ours = ["using", "utf8mb4"].map(|word| Token::Word(word.to_owned()));
+        let rest = self.tokens.get(self.place..)?;
+        if !rest.starts_with(&ours) {
+            return None;
+        }
+        self.place += ours.len();
+        self.takes(")").then_some(value)
     }
 
     /// What stands between commas, up to the closing parenthesis.
@@ -282,6 +295,7 @@ mod tests {
                 "(timestampdiff(MICROSECOND,_utf8mb4\\'1970-01-01\\',utc_timestamp(3)) DIV 1000)",
                 "timestampdiff(microsecond,'1970-01-01',utc_timestamp(3)) div 1000",
             ),
+            ("convert(lcase('A') using utf8mb4)", "lower(_utf8mb4\\'A\\')", "lower('A')"),
             ("'it''s \\\\ x'", "_utf8mb4\\'it\\\\\\'s \\\\\\\\ x\\'", "'it''s \\\\ x'"),
         ] {
             assert_eq!(one_form(mariadb), one);
@@ -308,7 +322,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_comes_back_as_it_was() {
-        for odd in ["case when `a` then 1 end", "`a` ->> '$.b'", "'open", "(", &"(".repeat(100_000)] {
+        for odd in [
+            "convert(`a` using latin1)",
+            "case when `a` then 1 end",
+            "`a` ->> '$.b'",
+            "'open",
+            "(",
+            &"(".repeat(100_000),
+        ] {
             assert_eq!(one_form(odd), odd);
         }
     }
