@@ -101,7 +101,7 @@ fn start(program: &Path) -> Result<Server, String> {
     }
     let port = free_port()?;
     let mut run = Command::new(program);
-    // The binary log is on where data matters, and changes who may make triggers: the tests meet it too.
+    // The binary log is on where data matters. Who may make triggers beside it is a setting that hosted servers have on.
     run.args([
         "--no-defaults",
         "--bind-address=127.0.0.1",
@@ -110,6 +110,7 @@ fn start(program: &Path) -> Result<Server, String> {
     ]);
     run.args(user);
     run.args(["--max-connections=300", "--log-bin=binlog", "--server-id=1", "--binlog-format=ROW"]);
+    run.arg("--log-bin-trust-function-creators=1");
     run.arg(format!("--port={port}")).arg(format!("--datadir={}", data.display()));
     run.arg(format!("--socket={}", folder.join("socket").display()));
     run.arg(format!("--init-file={}", setup.display()));
