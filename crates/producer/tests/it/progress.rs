@@ -5,10 +5,12 @@ use crate::harness::{CONTACT_NEWSLETTER, repository};
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 7] = [
     "design_api_architecture: planning",
+    "provision_database_instance: looking for the database",
     "implement_endpoint_logic: proving the plan on a scratch database",
     "create_schema_and_tables: migrating the database",
+    "setup_user_permissions: seeing to who may do what",
     "create_api_documentation: writing files",
     "provision_database_instance: reading back what was made",
 ];
