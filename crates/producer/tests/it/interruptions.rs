@@ -19,7 +19,7 @@ const MOMENTS: usize = 50;
 const LANDED: usize = 35;
 const LANDED_A_STEP: usize = 2;
 /// What a run says that it is at, and the time before.
-const STEPS: usize = 6;
+const STEPS: usize = 8;
 const SEED: u64 = 0x5eed_0001;
 
 const NEWSLETTER_LINES: &str =
