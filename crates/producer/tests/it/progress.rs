@@ -64,8 +64,8 @@ fn on_a_terminal_each_step_leaves_a_line_with_its_mark() {
 fn the_step_that_failed_has_another_mark() {
     let arguments = format!("--output {}", repository("Cargo.toml").display());
     let Some(received) = on_a_terminal(&[("TERM", "xterm-256color")], &arguments) else { return };
-    assert!(received.contains(&format!("\u{1b}[31m✗\u{1b}[0m {}", STEPS[3])), "{received:?}");
-    assert!(!received.contains(STEPS[4]), "{received:?}");
+    assert!(received.contains(&format!("\u{1b}[31m✗\u{1b}[0m {}", STEPS[5])), "{received:?}");
+    assert!(!received.contains(STEPS[6]), "{received:?}");
 }
 
 #[test]
