@@ -121,7 +121,7 @@ pub fn type_schema(field_type: &FieldType) -> Value {
         }
         FieldType::Date => json!({"type": "string", "format": "date"}),
         FieldType::Boolean => json!({"type": "boolean"}),
-        FieldType::Timestamp => json!({"type": "string", "format": "date-time"}),
+        FieldType::Timestamp => json!({"type": "string", "format": "date-time", "pattern": "^(?!0000)"}),
         FieldType::Uuid => json!({"type": "string", "format": "uuid"}),
         FieldType::Json => json!({}),
     }
