@@ -2,10 +2,24 @@
 
 use crate::{Listing, Lowered, Unsupported};
 use plan::Table;
-use plan::database::Column;
+use plan::database::{Column, Sensitivity};
 use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
+
+/// The trigger that keeps a table's times and versions.
+pub fn touch_trigger(table: &Table) -> String {
+    crate::name::joined(&[table.name.as_str()], "touch")
+}
+
+/// What a column means, and how carefully it is handled, where the engine keeps comments.
+pub fn column_comment(column: &Column) -> String {
+    match column.sensitivity {
+        Sensitivity::Plain => column.comment.clone(),
+        Sensitivity::Personal => format!("{} [personal]", column.comment),
+        Sensitivity::Secret => format!("{} [secret]", column.comment),
+    }
+}
 
 /// How an engine says what the others say differently.
 #[derive(Clone, Copy)]

@@ -4,10 +4,11 @@ use super::{
     BINARY, CHARACTER_BYTES, INDEX_BYTES, ROW_BYTES, bytes, character_clause, characters, collation, literal, quote,
     sql_type, text, unbounded,
 };
+use crate::relational::{column_comment, touch_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
-    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Sensitivity, Statement,
-    Table, Times, Undo, Uniqueness,
+    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
+    Undo, Uniqueness,
 };
 use vocab::{ColumnName, FieldType, TableName};
 
@@ -111,7 +112,7 @@ pub(super) fn create_trigger(table: &Table) -> Option<Statement> {
         Times::KeptByWriter => return None,
         Times::KeptByDatabase => {}
     }
-    let name = quote(&trigger_name(table));
+    let name = quote(&touch_trigger(table));
     Some(Statement {
         sql: format!(
             "CREATE TRIGGER IF NOT EXISTS {name} BEFORE UPDATE ON {} FOR EACH ROW\n{TOUCH}",
@@ -128,10 +129,6 @@ pub(super) fn create_trigger(table: &Table) -> Option<Statement> {
 /// One statement without a block, so that every client can load it. The version is looked at first: it depends on the time.
 const TOUCH: &str = "SET NEW.`row_version` = IF(NEW.`updated_at` <=> OLD.`updated_at`, OLD.`row_version` + 1, NEW.`row_version`), \
     NEW.`updated_at` = IF(NEW.`updated_at` <=> OLD.`updated_at`, UTC_TIMESTAMP(3), NEW.`updated_at`)";
-
-fn trigger_name(table: &Table) -> String {
-    crate::name::joined(&[table.name.as_str()], "touch")
-}
 
 /// The column with its key and its checks, in one statement, which is done whole or not at all. Neither server can be asked to do
 /// it unless it is done, so whoever runs it looks first.
@@ -170,14 +167,6 @@ pub(super) fn column_definition(column: &Column) -> String {
     }
     definition.push_str(&format!(" COMMENT {}", text(&column_comment(column))));
     definition
-}
-
-fn column_comment(column: &Column) -> String {
-    match column.sensitivity {
-        Sensitivity::Plain => column.comment.clone(),
-        Sensitivity::Personal => format!("{} [personal]", column.comment),
-        Sensitivity::Secret => format!("{} [secret]", column.comment),
-    }
 }
 
 /// The default in the one form of both servers.
@@ -385,7 +374,7 @@ pub fn described(table: &Table) -> ObservedTable {
         triggers: match rules.times {
             Times::KeptByWriter => Vec::new(),
             Times::KeptByDatabase => {
-                vec![ObservedRule { name: trigger_name(table), text: format!("BEFORE UPDATE\n{TOUCH}") }]
+                vec![ObservedRule { name: touch_trigger(table), text: format!("BEFORE UPDATE\n{TOUCH}") }]
             }
         },
         comment: Some(table.comment.clone()),

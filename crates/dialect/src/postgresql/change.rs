@@ -1,11 +1,10 @@
 //! Changes of a PostgreSQL table. Every statement can run twice and on a table that has it already, because the files of the
 //! migrations also make new databases. What takes as long as a table is large runs alone, where it keeps nobody waiting.
 
-use super::definition::{
-    column_comment, column_definition, column_list, create_index, create_trigger, default, foreign_key, helpers,
-};
+use super::definition::{column_definition, column_list, create_index, create_trigger, default, foreign_key, helpers};
 use super::{collation, quote, sql_type, text};
 use crate::change::{Change, Rows, Stage, Staged, TableChange, UNFINISHED, is_volatile};
+use crate::relational::column_comment;
 use plan::database::{
     Column, Execution, ForeignKey, Index, LockClass, Nullability, ObservedColumn, ObservedForeignKey, ObservedIndex,
     ObservedRule, OnDelete, Rules, Statement, Table, Times, Undo, Uniqueness,

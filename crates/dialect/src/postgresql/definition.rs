@@ -1,10 +1,11 @@
 //! Tables as PostgreSQL statements, and as PostgreSQL's catalogue shows them.
 
 use super::{BY_BYTES, CASE_INSENSITIVE, collation, literal, quote, sql_type, text};
+use crate::relational::{column_comment, touch_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, Execution, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
-    ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Sensitivity, Statement, Table, Times,
-    Undo, Uniqueness,
+    ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times, Undo,
+    Uniqueness,
 };
 use vocab::{ColumnName, FieldType, TableName};
 
@@ -146,7 +147,7 @@ pub fn create_trigger(table: &Table) -> Option<Statement> {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!(
             "DROP TRIGGER {} ON {}",
-            quote(&trigger_name(table)),
+            quote(&touch_trigger(table)),
             quote(table.name.as_str())
         )),
         unless: None,
@@ -154,14 +155,10 @@ pub fn create_trigger(table: &Table) -> Option<Statement> {
     })
 }
 
-fn trigger_name(table: &Table) -> String {
-    crate::name::joined(&[table.name.as_str()], "touch")
-}
-
 fn trigger(table: &Table) -> String {
     format!(
         "CREATE TRIGGER {} BEFORE UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION touch_row()",
-        quote(&trigger_name(table)),
+        quote(&touch_trigger(table)),
         quote(table.name.as_str())
     )
 }
@@ -184,14 +181,6 @@ fn comments(table: &Table) -> Statement {
         undo: Undo::Statement(format!("COMMENT ON TABLE {name} IS NULL")),
         unless: None,
         execution: Execution::Together,
-    }
-}
-
-pub fn column_comment(column: &Column) -> String {
-    match column.sensitivity {
-        Sensitivity::Plain => column.comment.clone(),
-        Sensitivity::Personal => format!("{} [personal]", column.comment),
-        Sensitivity::Secret => format!("{} [secret]", column.comment),
     }
 }
 
@@ -368,7 +357,7 @@ pub fn described(table: &Table) -> ObservedTable {
         indexes,
         triggers: match rules.times {
             Times::KeptByWriter => Vec::new(),
-            Times::KeptByDatabase => vec![ObservedRule { name: trigger_name(table), text: trigger(table) }],
+            Times::KeptByDatabase => vec![ObservedRule { name: touch_trigger(table), text: trigger(table) }],
         },
         comment: Some(table.comment.clone()),
     }

@@ -147,7 +147,7 @@ fn in_place(change: &TableChange<'_>, part: &Change) -> Vec<Staged> {
         }
         Change::SetTrigger { was } => {
             let Some(mut statement) = create_trigger(wanted) else { return Vec::new() };
-            let name = quote(&super::definition::trigger_name(wanted));
+            let name = quote(&crate::relational::touch_trigger(wanted));
             statement.sql = format!("DROP TRIGGER IF EXISTS {name};\n{}", statement.sql);
             if let Some(was) = was {
                 statement.undo = Undo::Statement(format!("DROP TRIGGER {name};\n{}", observed_trigger(was)));

@@ -1,6 +1,7 @@
 //! Tables as SQLite statements, and as SQLite's catalogue shows them.
 
 use super::{collation, literal, now, quote, sql_type};
+use crate::relational::touch_trigger;
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
     ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
@@ -64,7 +65,7 @@ pub fn create_trigger(table: &Table) -> Option<Statement> {
         Times::KeptByWriter => return None,
         Times::KeptByDatabase => {}
     }
-    let name = quote(&trigger_name(table));
+    let name = quote(&touch_trigger(table));
     Some(Statement {
         sql: format!("CREATE TRIGGER IF NOT EXISTS {name}\n{}", trigger_body(table)),
         why: format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
@@ -73,10 +74,6 @@ pub fn create_trigger(table: &Table) -> Option<Statement> {
         unless: None,
         execution: Execution::Together,
     })
-}
-
-pub fn trigger_name(table: &Table) -> String {
-    crate::name::joined(&[table.name.as_str()], "touch")
 }
 
 fn trigger_body(table: &Table) -> String {
@@ -243,7 +240,7 @@ pub fn described(table: &Table) -> ObservedTable {
         indexes,
         triggers: match rules.times {
             Times::KeptByWriter => Vec::new(),
-            Times::KeptByDatabase => vec![rule(&trigger_name(table), trigger_body(table))],
+            Times::KeptByDatabase => vec![rule(&touch_trigger(table), trigger_body(table))],
         },
         comment: None,
     }
