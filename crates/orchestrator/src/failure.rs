@@ -567,6 +567,7 @@ impl Failure {
             ),
             StoreError::Refused(_)
             | StoreError::MigrationChanged { .. }
+            | StoreError::HalfDone { .. }
             | StoreError::Conflict
             | StoreError::Unstorable
             | StoreError::Reference => (
@@ -583,12 +584,20 @@ impl Failure {
         }
     }
 
-    /// The database cannot be migrated; it is as it was before the migration that failed.
+    /// The database cannot be migrated; it is as it was before the migration that failed, or the failure says what is not.
     pub(crate) fn migration(error: &StoreError, file: &Path) -> Self {
         if let StoreError::NotConnected(..) = error {
             return Self::database(error, file);
         }
+        let mut message = "the database was not changed";
         let (code, hint) = match error {
+            StoreError::HalfDone { .. } => {
+                message = "the database was changed in part";
+                (
+                    "half_done",
+                    "mend what the cause names and run again: it goes on where it was; or `producer db undo TASK_ID` takes back what is done",
+                )
+            }
             StoreError::Unavailable(_) | StoreError::Contended(_) | StoreError::NotConnected(..) => (
                 "unavailable",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
@@ -605,7 +614,7 @@ impl Failure {
             cause: Some(error.to_string()),
             place: Some(file.display().to_string()),
             retryable: error.is_retryable(),
-            ..Self::new(FailureKind::DatabaseMigration, code, "the database was not changed", hint)
+            ..Self::new(FailureKind::DatabaseMigration, code, message, hint)
         }
     }
 

@@ -8,6 +8,7 @@ use crate::workspace::Workspace;
 use plan::PersistedPlan;
 use plan::database::Connection;
 use std::path::Path;
+use store::{Seen, StoreError};
 use vocab::{Engine, TaskId};
 
 /// Finishes what the ledger says was begun, by the persisted plan that it belongs to.
@@ -24,10 +25,19 @@ pub(crate) fn finish(
     let Located::At(database) = locate(workspace, engine, &connection)? else { return Ok(()) };
     let place = database.place();
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&place)))?;
-    if seen.begun.is_empty() {
-        return Ok(());
+    if let Some(plan) = half_done(&seen, plans.into_iter().map(|(_, persisted)| persisted)) {
+        match database.migrate(task_id.as_str(), &plan.plan.database().migrations, &now()) {
+            // What the rows did not let through is taken back, and the task may be another one by now.
+            Ok(_) | Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference) => {}
+            Err(error) => return Err(Failure::migration(&error, Path::new(&place)).into()),
+        }
     }
-    let is_meant = |persisted: &&PersistedPlan| {
+    Ok(())
+}
+
+/// The persisted plan of which a migration was begun and not finished.
+pub(crate) fn half_done(seen: &Seen, mut plans: impl Iterator<Item = PersistedPlan>) -> Option<PersistedPlan> {
+    let is_meant = |persisted: &PersistedPlan| {
         let migrations = &persisted.plan.database().migrations;
         let known = |migration: &plan::Migration| {
             let noted = migration.into();
@@ -35,10 +45,5 @@ pub(crate) fn finish(
         };
         migrations.iter().all(known) && seen.begun.iter().all(|begun| migrations.iter().any(|one| *begun == one.into()))
     };
-    if let Some(persisted) = plans.iter().map(|(_, persisted)| persisted).find(is_meant) {
-        database
-            .migrate(task_id.as_str(), &persisted.plan.database().migrations, &now())
-            .map_err(|error| Failure::migration(&error, Path::new(&place)))?;
-    }
-    Ok(())
+    if seen.begun.is_empty() { None } else { plans.find(is_meant) }
 }

@@ -4,10 +4,12 @@
 use crate::arguments::{DbCommand, Format, Listing, Migrate, Place};
 use crate::pipeline::{self, COMPLETED, Ended, answer, answer_task, options, read_task};
 use crate::show;
-use orchestrator::{Allowed, DifferenceKind, Differences, Drift, Inspection, Loss, RunOptions, Undo, Workspace};
+use orchestrator::{
+    Allowed, DifferenceKind, Differences, Drift, Inspection, Loss, RunOptions, Undo, Undone, Workspace,
+};
 use plan::database::{Nullability, ObservedTable, Uniqueness};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The database is not as its task wants it.
 const DIFFERS: u8 = 4;
@@ -19,13 +21,14 @@ pub async fn command(asked: &DbCommand) -> Ended {
         DbCommand::Stop(servers) => pipeline::stop_servers(servers),
         DbCommand::Diff { task, place, format } => diff(task, place, *format),
         DbCommand::Migrate(migrate) => self::migrate(migrate).await,
-        DbCommand::Undo { task_id, place, output, plan, allow_destructive } => {
+        DbCommand::Undo { task_id, place, output, plan, allow_destructive, migration } => {
             let how = match (plan, allow_destructive) {
                 (true, _) => Undo::Shown,
                 (false, false) => Undo::WithoutLoss,
                 (false, true) => Undo::WithLoss,
             };
-            undo(task_id, place, output.as_ref(), how)
+            let options = options(place, output.as_deref(), "");
+            undone(&orchestrator::undo(task_id, &options, how, migration.as_deref())?, how)
         }
         DbCommand::Inspect { task, place, format } => inspect(task, place, *format),
     }
@@ -107,9 +110,7 @@ async fn migrate(asked: &Migrate) -> Ended {
     Ok(ended)
 }
 
-fn undo(task_id: &str, place: &Place, output: Option<&PathBuf>, how: Undo) -> Ended {
-    let options = options(place, output.map(PathBuf::as_path), "");
-    let undone = orchestrator::undo(task_id, &options, how)?;
+fn undone(undone: &Undone, how: Undo) -> Ended {
     let mut out = io::stdout().lock();
     match (how, &undone.migrations[..]) {
         (_, []) => writeln!(out, "nothing is to be taken back in {}", undone.database)?,

@@ -437,6 +437,10 @@ impl StoreError {
             Self::NotConnected(trouble, why) => Self::NotConnected(*trouble, why.clone()),
             Self::MigrationChanged { name } => Self::MigrationChanged { name: name.clone() },
             Self::Refused(why) => Self::Refused(why.clone()),
+            Self::HalfDone { migration, done, of, why } => {
+                let (migration, done, why) = (migration.clone(), done.clone(), why.clone());
+                Self::HalfDone { migration, done, of: *of, why }
+            }
         }
     }
 }
