@@ -7,8 +7,8 @@ use crate::document::{Node, Value};
 use crate::field::{Field, optional, required};
 use crate::lower::{Block, Label, Lowering};
 use crate::schema;
-use crate::suggestion::{closest, list};
-use crate::word::{Word, words};
+use crate::suggestion::closest;
+use crate::word::words;
 use serde_json::Value as Json;
 use vocab::{Diagnostic, Place, TableName};
 
