@@ -284,6 +284,7 @@ fn what_a_database_holds_is_shown() {
 fn after_a_run_that_failed_an_earlier_migration_is_taken_back_by_name_only() {
     for site in Site::each("meant") {
         site.run(FIRST).must_end_with(0);
+        let first = site.tables();
         site.run(&FIRST.replace("note: line", "note: line, floor: integer")).must_end_with(0);
         site.execute("INSERT INTO rooms (number, size) VALUES (7, 'large')");
         let made = site.tables();
@@ -296,6 +297,6 @@ fn after_a_run_that_failed_an_earlier_migration_is_taken_back_by_name_only() {
         assert!(other.contains("that is `0002_additions`"), "{other}");
         assert_eq!(site.tables(), made);
         site.undo(&["--migration", "0002_additions", "--allow-destructive"]).must_end_with(0);
-        site.diff(FIRST).must_end_with(0);
+        assert_eq!(site.tables(), first);
     }
 }
