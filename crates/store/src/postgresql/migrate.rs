@@ -7,8 +7,10 @@ use super::value::Text;
 use super::{Server, inspect, locks};
 use crate::blocking::blocking;
 use crate::{AppliedMigration, StoreError};
+use futures_util::future::join_all;
 use plan::database::{Execution, Undo};
 use plan::{Migration, Statement};
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio_postgres::{Client, GenericClient};
 use vocab::Datum;
@@ -19,6 +21,9 @@ const SESSION: &str = "SET client_connection_check_interval = '1s'";
 /// would be waited for by an index that is made meanwhile.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// So many statements of a transaction are on their way at a time.
+pub const ON_THE_WAY: usize = 64;
 
 /// One migrating program at a time in a database; the number is this product's own.
 const LOCK: &str = "SELECT pg_try_advisory_lock($1)";
@@ -190,11 +195,8 @@ impl Noted<'_> {
 
     async fn apply(&self, client: &mut Client) -> Result<(), StoreError> {
         let transaction = client.transaction().await?;
-        for statement in &self.migration.statements {
-            if !is_superfluous(transaction.client(), statement).await? {
-                transaction.batch_execute(&statement.sql).await?;
-            }
-        }
+        let statements: Vec<&Statement> = self.migration.statements.iter().collect();
+        make(transaction.client(), &statements, |statement| Cow::Borrowed(&statement.sql)).await?;
         self.note_applied(&transaction).await?;
         Ok(transaction.commit().await?)
     }
@@ -298,6 +300,32 @@ WHERE scope = $1 AND name = $2 AND checksum = $3 AND step = $4 ORDER BY entry DE
 
 fn number(step: usize) -> i32 {
     i32::try_from(step).unwrap_or(i32::MAX)
+}
+
+/// Runs the statements inside a transaction in their order, many on their way at a time: when one is refused, so are all behind it,
+/// and the first error is told. `text` says what is run of a statement.
+pub async fn make(
+    client: &Client,
+    statements: &[&Statement],
+    text: fn(&Statement) -> Cow<'_, str>,
+) -> Result<(), StoreError> {
+    let mut waiting: Vec<Cow<'_, str>> = Vec::new();
+    for statement in statements {
+        if waiting.len() == ON_THE_WAY || statement.unless.is_some() {
+            send(client, &mut waiting).await?;
+        }
+        if !is_superfluous(client, statement).await? {
+            waiting.push(text(statement));
+        }
+    }
+    send(client, &mut waiting).await
+}
+
+async fn send(client: &Client, statements: &mut Vec<Cow<'_, str>>) -> Result<(), StoreError> {
+    // They are sent in the order in which they are first polled.
+    let answers = join_all(statements.iter().map(|sql| client.batch_execute(sql))).await;
+    statements.clear();
+    Ok(answers.into_iter().collect::<Result<(), _>>()?)
 }
 
 /// Asked just before the statement would run: one before it may have made the column.
