@@ -1,12 +1,13 @@
 //! The round trip of random schemas: planned, rehearsed, applied, read back, planned again on what was read, applied again, and
-//! the whole schema loaded where nothing was. Every way must end at the same database, and nothing may be left to do. Then one
-//! schema becomes another one, and goes back where it can (`pairs`).
+//! the whole schema loaded where nothing was; roles and grants go the same way. Every way must end at the same database, and
+//! nothing may be left to do. Then one schema becomes another one, and goes back where it can (`pairs`).
 //!
 //! A schema that fails is printed with its seed, made as small as it can be. `ROUNDTRIP_SCHEMAS` says how many, `ROUNDTRIP_SEED`
 //! where to begin; `cargo xtask roundtrip` sets them.
 
 mod changes;
 mod pairs;
+mod permissions;
 mod schemas;
 mod smaller;
 
@@ -126,8 +127,14 @@ impl Drop for Schemas<'_> {
     fn drop(&mut self) {
         let gone: Vec<String> =
             self.made.iter().map(|schema| format!("DROP SCHEMA IF EXISTS {schema} CASCADE")).collect();
+        let roles = format!(
+            "DO $$ DECLARE r text; BEGIN FOR r IN SELECT rolname FROM pg_roles WHERE rolname ~ '_roundtrip_{}_{}_' \
+             LOOP EXECUTE format('DROP OWNED BY %I', r); EXECUTE format('DROP ROLE %I', r); END LOOP; END $$",
+            std::process::id(),
+            self.case
+        );
         let noted = format!("DELETE FROM public.schema_migrations WHERE scope = 'roundtrip_{}'", std::process::id());
-        self.run(&[gone.join("; "), noted].join("; "));
+        self.run(&[gone.join("; "), roles, noted].join("; "));
     }
 }
 
@@ -238,24 +245,29 @@ fn must_come_back<P: Place>(engine: Engine, schemas: u64, place: impl Fn(u64) ->
 }
 
 fn task(engine: Engine, schema: &Json) -> String {
+    let roles = match engine.has_roles() {
+        true => format!("    roles: {}\n", permissions::roles(schema)),
+        false => String::new(),
+    };
     // YAML takes these only as escapes.
     let schema = schema.to_string().replace('\u{7f}', "\\u007f").replace('\u{feff}', "\\ufeff");
     format!(
-        "task_id: random\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: {engine}\n    schema_requirements: {schema}\n"
+        "task_id: random\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: {engine}\n    schema_requirements: {schema}\n{roles}"
     )
 }
 
 /// There and back; what is not as it must be is the error.
 fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl Place) -> Result<Fate, String> {
     let planned = |observed: &Observed| planned(engine, schema, catalog, observed, Allowed::default());
-    let plan = match planned(&Observed::default()) {
+    let failed = |what: &'static str| move |error: store::StoreError| format!("{what}: {error}");
+    let database = place.empty("applied");
+    let there = database.look("random").map_err(failed("look at nothing"))?.place;
+    let plan = match planned(&Observed { place: there.clone(), ..Observed::default() }) {
         Ok(plan) => plan,
         Err(problems) => return refusal(&problems),
     };
     must_be_kept(&plan)?;
     let files = emit::database_files(&plan);
-    let database = place.empty("applied");
-    let failed = |what: &'static str| move |error: store::StoreError| format!("{what}: {error}");
 
     let rehearsed = on_scratch(&plan.database, &database);
     if let Some(check) = rehearsed.iter().find(|check| check.outcome == CheckOutcome::Failed) {
@@ -267,7 +279,8 @@ fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl
     if !differences.is_empty() {
         return Err(format!("what was read back differs: {}", differences.join("; ")));
     }
-    let observed = Observed { tables: seen.clone(), active: Some(plan.database.clone()), ..Observed::default() };
+    let active = Some(plan.database.clone());
+    let observed = Observed { tables: seen.clone(), active, place: there, ..Observed::default() };
     let again = planned(&observed).map_err(|problems| format!("planned again: {problems:?}"))?;
     if again != plan {
         return Err(format!("the second plan is another one: {:?}", again.database.migrations));
@@ -276,6 +289,9 @@ fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl
     if !applied.is_empty() {
         return Err(format!("applied again: {applied:?}"));
     }
+    let roles = permissions::make(&plan, &database)?;
+    permissions::take_away(roles, &plan, &database)?;
+    permissions::mend(&plan, &database)?;
     let loaded = place.empty("loaded");
     loaded.migrate("random", &[whole(&files["databases/schema.sql"])], NOW).map_err(failed("load schema.sql"))?;
     let loaded = loaded.look("random").map_err(failed("look at what was loaded"))?.tables;
@@ -288,6 +304,7 @@ fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl
         return Err(format!("undone: {undone:?}; left: {left:?}"));
     }
     database.migrate("random", &plan.database.migrations, NOW).map_err(failed("apply after undo"))?;
+    permissions::mend(&plan, &database)?;
     let seen_again = database.look("random").map_err(failed("look again"))?.tables;
     match differing(&seen, &seen_again) {
         None => Ok(Fate::CameBack),

@@ -78,7 +78,7 @@ pub enum RoleOrigin {
 }
 
 /// A statement that brings permissions to what is wanted. No password is part of one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PermissionStatement {
     /// The text that is printed and the text that is executed.
     pub sql: String,
