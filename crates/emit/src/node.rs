@@ -19,6 +19,7 @@ use crate::error::EmitError;
 use crate::outline::outlines;
 use crate::render::{Comment, generated, render};
 use minijinja::context;
+use minijinja::value::Serde;
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
 use plan::{Plan, procedure::Trigger};
@@ -121,6 +122,7 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         module => module_name(&plan.api.name),
         scope => plan.task_id.as_str(),
         database_module => application.module,
+        pool => application.server.as_ref().map(|_| Serde(&plan.database.pool)),
         server => application.server.as_ref().map(|server| server.name),
         service => application.server.as_ref().map(|server| render(server.service, &context! {}).trim_end().to_owned()),
         service_url => application.server.as_ref().map(|server| server.service_url),

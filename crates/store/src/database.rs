@@ -7,7 +7,7 @@ use crate::sqlite::{self, SqliteStore};
 use crate::store::Open;
 use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
 use plan::Migration;
-use plan::database::{DatabasePlace, ObservedTable};
+use plan::database::{DatabasePlace, ObservedTable, Pool};
 use std::path::{Path, PathBuf};
 use vocab::{Engine, TableName};
 
@@ -123,15 +123,16 @@ impl Database {
         }
     }
 
-    /// Opens it for those who serve from it. A file is made when it is not there; a server is not asked for anything yet.
+    /// Opens it for those who serve from it. A file is made when it is not there, and has one connection that writes, whatever
+    /// the pool; a server is not asked for anything yet.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be opened.
-    pub fn open(&self) -> Result<Store, StoreError> {
+    pub fn open(&self, pool: Pool) -> Result<Store, StoreError> {
         match self {
             Self::Sqlite(file) => Ok(Store(Open::Sqlite(open_file(file)?))),
-            Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone())))),
-            Self::MySql(server) => Ok(Store(Open::MySql(MySqlStore::new(server.clone())))),
+            Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone(), pool)))),
+            Self::MySql(server) => Ok(Store(Open::MySql(MySqlStore::new(server.clone(), pool)))),
         }
     }
 

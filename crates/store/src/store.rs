@@ -4,7 +4,7 @@ use crate::mysql::{MySqlStore, MySqlTransaction, ScratchDatabase};
 use crate::postgresql::{PostgreSqlStore, PostgreSqlTransaction, ScratchSchema};
 use crate::sqlite::{SqliteStore, SqliteTransaction};
 use crate::{ApiKeyRow, Database, Location, Row, StoreError, TransactionFuture};
-use plan::database::{DatabasePlan, Migration, ObservedTable};
+use plan::database::{DatabasePlan, Migration, ObservedTable, Pool};
 use std::sync::Arc;
 use vocab::{Datum, TableName};
 
@@ -58,7 +58,7 @@ impl Scratch {
             }
             Database::MySql(server) => {
                 let made = ScratchDatabase::make(server)?;
-                let store = Store(Open::MySql(MySqlStore::new(made.server.clone())));
+                let store = Store(Open::MySql(MySqlStore::new(made.server.clone(), Pool::default())));
                 Ok(Self { store, _place: Place::Database { _dropped: made } })
             }
         }

@@ -8,25 +8,24 @@ use dialect::mysql::{HOLD_NAME, LET_NAMES_GO, quote};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
 use plan::Migration;
-use plan::database::ObservedTable;
+use plan::database::{ObservedTable, Pool};
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use vocab::{Datum, TableName};
 
-/// Reads at once, each with a connection; more than that wait in their callers.
-const READERS: usize = 4;
-/// Transactions at once, each with a connection; more than that wait in their callers.
-const WRITERS: usize = 6;
+/// Of a pool's connections this part is for reads; the others are for transactions. At least one is for each.
+const READERS_OF: u32 = 3;
+/// How often it is looked, in the time after which a connection without work is closed.
+const SWEEPS: u32 = 2;
 /// How long the database may take to say that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long it may take over a statement. MariaDB gives one up before that, MySQL only one that reads.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
-/// Others see what was committed, as on the other engines; and nothing holds anybody up for longer than anybody listens. Each
-/// server reads its own words: to the other they are a comment.
-const SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION \
-    /*M! max_statement_time = 10, idle_transaction_timeout = 15 */ /*!80000 max_execution_time = 10000 */";
+/// How much later than the server a statement is given up: MySQL ends none that writes. In seconds, like the next.
+const ANSWER_GRACE: u32 = 2;
+/// How much longer than a statement a transaction may do nothing, where the server looks after that.
+const IDLE_IN_TRANSACTION: u32 = 5;
 
 /// A database on a MySQL or MariaDB server. Clones share its connections, which are made when they are needed.
 #[derive(Clone)]
@@ -36,15 +35,22 @@ pub struct MySqlStore {
 
 struct Shared {
     server: Server,
+    pool: Pool,
     readers: Semaphore,
     writers: Semaphore,
-    idle: Mutex<Vec<Conn>>,
+    /// Connections without work since then, the one used last at the end.
+    idle: Mutex<Vec<(Conn, Instant)>>,
+    /// Whether somebody closes connections that have no work.
+    is_swept: AtomicBool,
 }
 
 impl MySqlStore {
-    pub fn new(server: Server) -> Self {
-        let (readers, writers) = (Semaphore::new(READERS), Semaphore::new(WRITERS));
-        Self { shared: Arc::new(Shared { server, readers, writers, idle: Mutex::default() }) }
+    pub fn new(server: Server, pool: Pool) -> Self {
+        let readers = (pool.max / READERS_OF).max(1);
+        let places = |count: u32| Semaphore::new(count as usize);
+        let (readers, writers) = (places(readers), places(pool.max.saturating_sub(readers).max(1)));
+        let (idle, is_swept) = (Mutex::default(), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { server, pool, readers, writers, idle, is_swept }) }
     }
 
     pub fn is(&self, other: &Self) -> bool {
@@ -57,7 +63,11 @@ impl MySqlStore {
         F: for<'a> FnOnce(Transaction<'a>) -> TransactionFuture<'a, T> + Send + 'static,
     {
         let mut begun = self.begin().await?;
-        let transaction = MySqlTransaction { connection: &mut begun.connection, holds: &mut begun.holds };
+        let transaction = MySqlTransaction {
+            connection: &mut begun.connection,
+            holds: &mut begun.holds,
+            answer_timeout: self.shared.answer_timeout(),
+        };
         match work(Transaction(store::Begun::MySql(transaction))).await {
             Ok(Ended::Commit(value)) => begun.end("COMMIT").await.map(|()| value),
             Ok(Ended::Undo(value)) => begun.end("ROLLBACK").await.map(|()| value),
@@ -69,12 +79,12 @@ impl MySqlStore {
 
     /// Reads rows outside a transaction. What a connection that has ended could not answer is asked of another one.
     pub async fn read(&self, text: Arc<str>, values: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
-        let _place = self.shared.readers.acquire().await.map_err(|_| closed())?;
+        let _place = self.shared.place(&self.shared.readers).await?;
         loop {
-            let (mut connection, is_known) = self.shared.connection().await?;
-            match read(&mut connection, &text, &values).await {
+            let (mut connection, is_known) = self.connection().await?;
+            match read(&mut connection, &text, &values, self.shared.answer_timeout()).await {
                 Ok(rows) => {
-                    self.shared.idle().push(connection);
+                    self.shared.give_back(connection);
                     return Ok(rows);
                 }
                 Err(Failed::Lost(_)) if is_known => {}
@@ -116,10 +126,10 @@ impl MySqlStore {
 
     /// A transaction on a connection of its own. A connection that ended while nobody looked is passed over.
     async fn begin(&self) -> Result<Begun<'_>, StoreError> {
-        let place = self.shared.writers.acquire().await.map_err(|_| closed())?;
+        let place = self.shared.place(&self.shared.writers).await?;
         loop {
-            let (mut connection, is_known) = self.shared.connection().await?;
-            match answered(connection.query_drop("START TRANSACTION")).await {
+            let (mut connection, is_known) = self.connection().await?;
+            match answered(connection.query_drop("START TRANSACTION"), self.shared.answer_timeout()).await {
                 Ok(()) => return Ok(Begun { connection, holds: false, shared: &self.shared, _place: place }),
                 // Nothing was asked of it yet, and there are at most as many of them as places.
                 Err(_) if is_known => {}
@@ -127,21 +137,72 @@ impl MySqlStore {
             }
         }
     }
+
+    /// One that nobody uses, which may have ended meanwhile, or a new one; and whether it is known.
+    async fn connection(&self) -> Result<(Conn, bool), StoreError> {
+        let known = self.shared.idle().pop();
+        if let Some((connection, _)) = known {
+            return Ok((connection, true));
+        }
+        let (mut connection, _) = self.shared.server.connect().await?;
+        connection.query_drop(settings(&self.shared.pool)).await?;
+        if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
+            tokio::spawn(sweep(Arc::downgrade(&self.shared)));
+        }
+        Ok((connection, false))
+    }
+}
+
+/// Others see what was committed, as on the other engines; and nothing holds anybody up for longer than anybody listens. Each
+/// server reads its own words: to the other they are a comment.
+fn settings(pool: &Pool) -> String {
+    let statement = pool.statement_timeout;
+    let (idle, milliseconds) = (statement + IDLE_IN_TRANSACTION, u64::from(statement) * 1000);
+    format!(
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION \
+         /*M! max_statement_time = {statement}, idle_transaction_timeout = {idle} */ \
+         /*!80000 max_execution_time = {milliseconds} */"
+    )
+}
+
+/// Closes connections that have had no work for a while, until nobody serves from the database.
+async fn sweep(shared: Weak<Shared>) {
+    while let Some(idle_timeout) = shared.upgrade().map(|shared| shared.pool.idle_timeout) {
+        tokio::time::sleep(Duration::from_secs(idle_timeout.into()) / SWEEPS).await;
+        if let Some(shared) = shared.upgrade() {
+            shared.close_idle();
+        }
+    }
 }
 
 impl Shared {
-    /// One that nobody uses, which may have ended meanwhile, or a new one; and whether it is known.
-    async fn connection(&self) -> Result<(Conn, bool), StoreError> {
-        let known = self.idle().pop();
-        if let Some(connection) = known {
-            return Ok((connection, true));
-        }
-        let (mut connection, _) = self.server.connect().await?;
-        connection.query_drop(SETTINGS).await?;
-        Ok((connection, false))
+    /// One of the places, in the time that somebody may wait for it.
+    async fn place<'s>(&self, places: &'s Semaphore) -> Result<SemaphorePermit<'s>, StoreError> {
+        let seconds = self.pool.acquire_timeout;
+        let late = |_| StoreError::Unavailable(format!("no connection of the pool was free for {seconds} s"));
+        let closed = |_| StoreError::Unavailable("the database was closed".to_owned());
+        let free = tokio::time::timeout(Duration::from_secs(seconds.into()), places.acquire());
+        free.await.map_err(late)?.map_err(closed)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Conn>> {
+    fn answer_timeout(&self) -> Duration {
+        Duration::from_secs((self.pool.statement_timeout + ANSWER_GRACE).into())
+    }
+
+    fn give_back(&self, connection: Conn) {
+        self.idle().push((connection, Instant::now()));
+    }
+
+    /// As many stay as the pool has at least.
+    fn close_idle(&self) {
+        let limit = Duration::from_secs(self.pool.idle_timeout.into());
+        let mut idle = self.idle();
+        let spare = idle.len().saturating_sub(self.pool.min as usize);
+        let old = idle.iter().take(spare).take_while(|(_, since)| since.elapsed() >= limit).count();
+        idle.drain(..old);
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(Conn, Instant)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -157,10 +218,11 @@ struct Begun<'s> {
 
 impl Begun<'_> {
     async fn end(mut self, how: &str) -> Result<(), StoreError> {
-        answered(self.connection.query_drop(how)).await?;
+        let limit = self.shared.answer_timeout();
+        answered(self.connection.query_drop(how), limit).await?;
         // Where it fails the connection goes, and the names with it.
-        if !self.holds || answered(self.connection.query_drop(LET_NAMES_GO)).await.is_ok() {
-            self.shared.idle().push(self.connection);
+        if !self.holds || answered(self.connection.query_drop(LET_NAMES_GO), limit).await.is_ok() {
+            self.shared.give_back(self.connection);
         }
         Ok(())
     }
@@ -170,6 +232,7 @@ impl Begun<'_> {
 pub struct MySqlTransaction<'c> {
     connection: &'c mut Conn,
     holds: &'c mut bool,
+    answer_timeout: Duration,
 }
 
 impl MySqlTransaction<'_> {
@@ -182,14 +245,14 @@ impl MySqlTransaction<'_> {
     }
 
     async fn changed(&mut self, text: &str, values: &[Datum]) -> Result<u64, StoreError> {
-        answered(self.connection.exec_drop(text, parameters(values))).await?;
+        answered(self.connection.exec_drop(text, parameters(values)), self.answer_timeout).await?;
         Ok(self.connection.affected_rows())
     }
 
     pub async fn read(&mut self, text: &str, values: &[Datum]) -> Result<Vec<Row>, StoreError> {
         let asks_for_name = text == HOLD_NAME;
         *self.holds |= asks_for_name;
-        let rows = read(self.connection, text, values).await?;
+        let rows = read(self.connection, text, values, self.answer_timeout).await?;
         match (asks_for_name, rows.first().map(Vec::as_slice)) {
             (false, _) | (true, Some([Datum::Integer(1)])) => Ok(rows),
             (true, _) => Err(StoreError::Unavailable("somebody else has held a name for too long".to_owned())),
@@ -197,8 +260,8 @@ impl MySqlTransaction<'_> {
     }
 }
 
-async fn read(connection: &mut Conn, text: &str, values: &[Datum]) -> Result<Vec<Row>, Failed> {
-    let rows: Vec<mysql_async::Row> = answered(connection.exec(text, parameters(values))).await?;
+async fn read(connection: &mut Conn, text: &str, values: &[Datum], limit: Duration) -> Result<Vec<Row>, Failed> {
+    let rows: Vec<mysql_async::Row> = answered(connection.exec(text, parameters(values)), limit).await?;
     rows.into_iter().map(row).collect::<Result<_, _>>().map_err(Failed::Refused)
 }
 
@@ -221,8 +284,8 @@ impl From<Failed> for StoreError {
 /// A connection was ended by somebody, by a server that ends, or because nobody used it.
 const ENDED: [u16; 4] = [1053, 1927, 4031, 1158];
 
-async fn answered<T>(statement: impl Future<Output = Result<T, Error>>) -> Result<T, Failed> {
-    match tokio::time::timeout(ANSWER_TIMEOUT, statement).await {
+async fn answered<T>(statement: impl Future<Output = Result<T, Error>>, limit: Duration) -> Result<T, Failed> {
+    match tokio::time::timeout(limit, statement).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(Error::Server(said))) if !ENDED.contains(&said.code) => {
             Err(Failed::Refused(Error::Server(said).into()))
@@ -230,8 +293,4 @@ async fn answered<T>(statement: impl Future<Output = Result<T, Error>>) -> Resul
         Ok(Err(error)) => Err(Failed::Lost(error.into())),
         Err(_) => Err(Failed::Refused(StoreError::Unavailable("no answer in time".to_owned()))),
     }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("the database was closed".to_owned())
 }

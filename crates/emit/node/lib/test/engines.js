@@ -37,7 +37,7 @@ export const postgresql = {
   async place(context) {
     const schema = `lib_test_${randomBytes(8).toString('hex')}`;
     const { openDatabase } = await import(this.module);
-    const owner = await openDatabase(serverUrl, undefined, { connections: 1 });
+    const owner = await openDatabase(serverUrl, undefined, { max: 1 });
     await owner.script(`CREATE SCHEMA ${schema}`);
     atEnd(context, async () => {
       await owner.script(`DROP SCHEMA ${schema} CASCADE`);

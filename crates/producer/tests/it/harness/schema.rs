@@ -1,5 +1,6 @@
 //! A schema of a test's own on a real PostgreSQL server, which `TEST_POSTGRESQL_URL` names; gone with the test.
 
+use plan::database::Pool;
 use std::io::Write as _;
 use store::{Database, Server, Store};
 
@@ -45,7 +46,7 @@ impl Drop for Schema {
 
 /// The database at a URL.
 pub fn open(url: &str) -> Store {
-    Database::PostgreSql(Server::parse(url).unwrap()).open().unwrap()
+    Database::PostgreSql(Server::parse(url).unwrap()).open(Pool::default()).unwrap()
 }
 
 /// What it answers to a statement.
