@@ -342,12 +342,7 @@ impl Compiler<'_> {
             .ok_or_else(|| self.malformed(format!("slot `{slot}` has no field `{field}`")))
     }
 
-    fn bound(
-        &self,
-        lowered: Lowered,
-        table: &TableName,
-        filter: &[Predicate],
-    ) -> Result<Bound, UnservablePlan> {
+    fn bound(&self, lowered: Lowered, table: &TableName, filter: &[Predicate]) -> Result<Bound, UnservablePlan> {
         let mut ids = Vec::new();
         self.ids_in(table, filter, &mut ids);
         let bind = |value: &Value| {

@@ -287,9 +287,7 @@ const ENDED: [u16; 4] = [1053, 1927, 4031, 1158];
 async fn answered<T>(statement: impl Future<Output = Result<T, Error>>, limit: Duration) -> Result<T, Failed> {
     match tokio::time::timeout(limit, statement).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(Error::Server(said))) if !ENDED.contains(&said.code) => {
-            Err(Failed::Refused(Error::Server(said).into()))
-        }
+        Ok(Err(Error::Server(said))) if !ENDED.contains(&said.code) => Err(Failed::Refused(Error::Server(said).into())),
         Ok(Err(error)) => Err(Failed::Lost(error.into())),
         Err(_) => Err(Failed::Refused(StoreError::Unavailable("no answer in time".to_owned()))),
     }

@@ -10,19 +10,19 @@ import { Database, Undone } from '../database.js';
 import { Decimal, parseDecimal } from '../decimal.js';
 import { Problem } from '../problem.js';
 
-// Milliseconds. MariaDB gives a statement up then, MySQL one that reads; the application does a little later, whatever it is.
-const STATEMENT_TIMEOUT = 10_000;
-const ANSWER_TIMEOUT = STATEMENT_TIMEOUT + 2000;
-const CONNECT_TIMEOUT = 5000;
-const IDLE_TIMEOUT = 30_000;
+/**
+ * The connections of a program; those of all programs together stay below the server's `max_connections`. Times are in
+ * milliseconds: how long a connection stays open without work, how long somebody waits for one, how long a statement may take.
+ */
+const usualPool = { min: 0, max: 10, idleTimeout: 30_000, acquireTimeout: 5000, statementTimeout: 10_000 };
+// Milliseconds. MariaDB gives a statement up in its time, MySQL one that reads; the application does so later, whatever it is.
+const ANSWER_GRACE = 2000;
 // Seconds. Nobody waits longer than that for somebody else's lock: everybody else would wait behind it.
 const LOCK_TIMEOUT = 5;
 const MIGRATION_LOCK_TIMEOUT = 30;
 // How long a server that is about to start is waited for, and how often it is asked.
 const START_TIMEOUT = 30_000;
 const START_INTERVAL = 500;
-// All programs together stay below the server's `max_connections`.
-const CONNECTIONS = 10;
 // Requests that may wait for a connection; more are refused at once.
 const QUEUE_LIMIT = 1000;
 // Statements that a connection keeps prepared; lists are composed at request time, in many forms.
@@ -33,7 +33,8 @@ const RETRY_PAUSE = 50;
 
 // Whatever the server's own settings are: wrong values are refused, times are UTC, others see what was committed. Each server reads
 // its own word for the time limit: to the other it is a comment.
-const sessionSettings = `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', lock_wait_timeout = ${LOCK_TIMEOUT}, innodb_lock_wait_timeout = ${LOCK_TIMEOUT}; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION /*M! max_statement_time = ${STATEMENT_TIMEOUT / 1000}, idle_transaction_timeout = ${STATEMENT_TIMEOUT / 1000} */ /*!80000 max_execution_time = ${STATEMENT_TIMEOUT} */`;
+const sessionSettings = ({ statementTimeout }) =>
+  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', lock_wait_timeout = ${LOCK_TIMEOUT}, innodb_lock_wait_timeout = ${LOCK_TIMEOUT}; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION /*M! max_statement_time = ${statementTimeout / 1000}, idle_transaction_timeout = ${Math.ceil(statementTimeout / 1000)} */ /*!80000 max_execution_time = ${statementTimeout} */`;
 // A statement that runs alone keeps nobody waiting, and may wait itself.
 const migrationSettings = `SET SESSION /*M! max_statement_time = 0 */ /*!80000 max_execution_time = 0 */`;
 const lockMigrations = `SELECT GET_LOCK(?, ?) AS held`;
@@ -77,10 +78,10 @@ const DATETIME = 12;
  * Connects, and waits for a server that is about to start.
  * @param {string} url `mysql://user:password@host:port/database`; `ssl-mode` and `ssl-ca` say how TLS is used
  * @param {URL} [folder] for engines whose databases are files
- * @param {{ connections?: number, startTimeout?: number }} [options]
+ * @param {Partial<typeof usualPool> & { startTimeout?: number }} [options]
  */
-export async function openDatabase(url, folder, { connections = CONNECTIONS, startTimeout = START_TIMEOUT } = {}) {
-  const engine = new MySql(url, connections);
+export async function openDatabase(url, folder, { startTimeout = START_TIMEOUT, ...bounds } = {}) {
+  const engine = new MySql(url, { ...usualPool, ...bounds });
   try {
     await engine.start(startTimeout);
   } catch (error) {
@@ -93,10 +94,12 @@ export async function openDatabase(url, folder, { connections = CONNECTIONS, sta
 /** The statements of one connection. */
 class Connection {
   #client;
+  #answerTimeout;
   #holdsNames = false;
 
-  constructor(client) {
+  constructor(client, answerTimeout) {
     this.#client = client;
+    this.#answerTimeout = answerTimeout;
   }
 
   async read(sql, values, columns = {}) {
@@ -189,11 +192,11 @@ class Connection {
 
   /** A word without values. */
   command(sql) {
-    return this.#asked(() => this.#client.query({ sql, timeout: ANSWER_TIMEOUT }));
+    return this.#asked(() => this.#client.query({ sql, timeout: this.#answerTimeout }));
   }
 
   #execute(sql, values) {
-    const asked = { sql: placed(sql, values), values: values.map(toColumn), timeout: ANSWER_TIMEOUT };
+    const asked = { sql: placed(sql, values), values: values.map(toColumn), timeout: this.#answerTimeout };
     return this.#asked(() => this.#client.execute(asked));
   }
 
@@ -208,14 +211,17 @@ class Connection {
 
 class MySql {
   #pool;
+  #bounds;
 
-  constructor(url, connections) {
+  constructor(url, bounds) {
+    this.#bounds = bounds;
     this.#pool = mysql.createPool({
       ...place(url),
-      connectionLimit: connections,
+      connectionLimit: bounds.max,
+      maxIdle: Math.min(bounds.min, bounds.max - 1),
       queueLimit: QUEUE_LIMIT,
-      idleTimeout: IDLE_TIMEOUT,
-      connectTimeout: CONNECT_TIMEOUT,
+      idleTimeout: bounds.idleTimeout,
+      connectTimeout: bounds.acquireTimeout,
       enableKeepAlive: true,
       charset: 'utf8mb4',
       dateStrings: true,
@@ -224,8 +230,9 @@ class MySql {
       maxPreparedStatements: STATEMENT_LIMIT,
       multipleStatements: true,
     });
+    const settings = sessionSettings(bounds);
     // Is answered before the first statement, on the same connection; one that could not be set up is not used.
-    this.#pool.on('connection', (client) => client.query(sessionSettings, (error) => error && client.destroy()));
+    this.#pool.on('connection', (client) => client.query(settings, (error) => error && client.destroy()));
   }
 
   read(sql, values, columns) {
@@ -293,7 +300,7 @@ class MySql {
     const client = await this.#connect();
     let isLost = use === 'once';
     try {
-      return await work(new Connection(client));
+      return await work(new Connection(client, this.#bounds.statementTimeout + ANSWER_GRACE));
     } catch (error) {
       isLost ||= isEnd(error);
       throw error;
@@ -303,14 +310,24 @@ class MySql {
     }
   }
 
+  /** One that comes when nobody waits for it any more is given back. */
   async #connect() {
+    const coming = this.#pool.getConnection();
+    const late = new AbortController();
     try {
-      return await this.#pool.getConnection();
+      return await Promise.race([coming, sleep(this.#bounds.acquireTimeout, undefined, { signal: late.signal }).then(tooLate)]);
     } catch (error) {
+      coming.then((client) => client.release(), () => {});
       if (error.message === 'Queue limit reached.') throw new Problem('overloaded', { busy: true });
       throw new Problem('unavailable', {}, { cause: error });
+    } finally {
+      late.abort();
     }
   }
+}
+
+function tooLate() {
+  throw new Error('no connection of the pool was free in time');
 }
 
 function place(text) {
