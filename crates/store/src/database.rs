@@ -1,5 +1,6 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
+use crate::mysql::MySqlStore;
 use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
@@ -28,7 +29,7 @@ pub struct Seen {
     pub tables: Vec<ObservedTable>,
     /// The migrations of the scope that was asked for.
     pub applied: Vec<AppliedMigration>,
-    /// Those of the scope that were begun and not finished, where the engine cannot make them whole or not at all.
+    /// Those of the scope that were begun and not finished, as far as the engine cannot make them whole or not at all.
     pub begun: Vec<AppliedMigration>,
     /// What it is called there, where the engine has a name for it.
     pub place: Option<DatabasePlace>,
@@ -131,7 +132,7 @@ impl Database {
         match self {
             Self::Sqlite(file) => Ok(Store(Open::Sqlite(open_file(file)?))),
             Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone(), pool)))),
-            Self::MySql(_) => Err(StoreError::Refused("this producer does not serve APIs from MySQL yet".to_owned())),
+            Self::MySql(server) => Ok(Store(Open::MySql(MySqlStore::new(server.clone(), pool)))),
         }
     }
 
