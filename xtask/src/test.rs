@@ -11,13 +11,17 @@ use serde_json::{Map, Value, json};
 use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
 use crate::schemathesis::{self, Extent};
-use crate::{mariadb, postgresql};
+use crate::{mariadb, postgresql, squawk};
 
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
 pub const MANIFEST: &str = "crates/emit/node/package.json";
 /// Each names the driver of one database engine; an application gets one of them, the tests all.
-const DRIVERS: [&str; 2] = ["crates/emit/node/sqlite/package.json", "crates/emit/node/postgresql/package.json"];
+const DRIVERS: [&str; 3] = [
+    "crates/emit/node/sqlite/package.json",
+    "crates/emit/node/postgresql/package.json",
+    "crates/emit/node/mysql/package.json",
+];
 /// What the tests need beside the application's own packages.
 const TEST_PACKAGES: [(&str, &str); 1] = [("typescript", "5.9.3")];
 const LIB: &str = "crates/emit/node/lib";
@@ -63,6 +67,10 @@ pub fn tally(repository: &Repository) -> Tally {
         Node::Broken(why) => tally.fail(why),
     }
     schemathesis::tally(repository, Extent::Bounded, &node, &mut tally);
+    match &postgresql {
+        Ok(server) => squawk::tally(repository, server, &mut tally),
+        Err(why) => tally.skip(format!("Squawk: {why}")),
+    }
     print_parts(&node, &servers);
     nothing_skipped_in_ci(&mut tally);
     tally

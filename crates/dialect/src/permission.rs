@@ -96,6 +96,17 @@ pub fn differences(
     }
 }
 
+/// What hides rows of the plan's tables from those whom the plan lets see them, in words, and the statement that takes it away.
+/// Somebody has put it there for a reason, so nobody takes it away unasked.
+#[must_use]
+pub fn barriers(engine: Engine, tables: &[Table], found: &ObservedPermissions) -> Vec<(String, PermissionStatement)> {
+    match engine {
+        // Who may read a table there sees all of it.
+        Engine::Sqlite | Engine::MySql => Vec::new(),
+        Engine::PostgreSql => postgresql::permission::barriers(&names(tables, found), found),
+    }
+}
+
 /// The statement by which somebody hands a role of theirs over to the one who has that mark.
 #[must_use]
 pub fn adopt(engine: Engine, role: &str, mark: &str) -> String {

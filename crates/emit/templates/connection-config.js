@@ -11,6 +11,16 @@ const migrations = new URL('migrations/', import.meta.url);
 /** The tables that another task has made, and that these build upon. */
 const base = { scope: '{{ base }}', folder: new URL('base/', import.meta.url) };
 {% endif %}
+{% if pool %}
+/** Connections of this program, and how long things may take, in milliseconds. */
+const pool = {
+  min: {{ pool.min }},
+  max: {{ pool.max }},
+  idleTimeout: {{ pool.idle_timeout }}_000,
+  acquireTimeout: {{ pool.acquire_timeout }}_000,
+  statementTimeout: {{ pool.statement_timeout }}_000,
+};
+{% endif %}
 const applicationFolder = new URL('../', import.meta.url);
 
 /** Opens the database and brings it to the newest schema. */
@@ -18,7 +28,7 @@ export async function connect(url = process.env.DATABASE_URL{% if default_url %}
 {% if not default_url %}
   if (!url) throw new Error('set `DATABASE_URL`, here or in `.env`: {{ url_form }}');
 {% endif %}
-  const database = await openDatabase(url, applicationFolder);
+  const database = await openDatabase(url, applicationFolder{% if pool %}, pool{% endif %});
   try {
 {% if base %}
     await migrate(database, base);

@@ -13,7 +13,7 @@ if (!url) throw new Error('the tests need a database: set `TEST_DATABASE_URL`, h
 /** @returns {Promise<{ database: import('../lib/database.js').Database, remove: () => Promise<void> }>} */
 export async function createScratchDatabase() {
   const schema = `test_${randomBytes(8).toString('hex')}`;
-  const owner = await openDatabase(url, undefined, { connections: 1 });
+  const owner = await openDatabase(url, undefined, { max: 1 });
   await owner.script(`CREATE SCHEMA ${schema}`);
   const database = await connect(`${url}${url.includes('?') ? '&' : '?'}options=-c%20search_path%3D${schema}`);
   return {

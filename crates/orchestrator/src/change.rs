@@ -6,10 +6,12 @@ use crate::failure::Failure;
 use crate::located::{Located, locate};
 use crate::observe::others;
 use crate::response::Response;
+use crate::roles::{self, PermissionDrift};
 use crate::run::{Planned, RunOptions, Stop, files, identify, now, plan_task, stopped, task_folder, write};
 use crate::status::StatusFailure;
 use crate::workspace::Workspace;
 use dialect::change::{Conversion, conversion};
+use plan::database::permission::{ObservedPermissions, PermissionStatement};
 use plan::database::{ColumnPresent, Connection, ObservedTable, Table};
 use plan::{DatabasePlan, Migration, PersistedPlan, TaskPlan};
 use planner::{Allowed, Drift, Loss};
@@ -25,8 +27,46 @@ use vocab::{Engine, TaskId};
 pub struct Differences {
     /// The database, for people.
     pub database: String,
-    /// Each difference; none when the database is as the task wants it.
+    /// Each difference of its tables; none when they are as the task wants them.
     pub differences: Vec<Difference>,
+    /// Each difference in who may do what.
+    pub permissions: Vec<PermissionDifference>,
+    /// What mends those in who may do what, but for what is not in the task.
+    pub statements: Vec<PermissionStatement>,
+}
+
+impl Differences {
+    /// Whether the database is as the task wants it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.differences.is_empty() && self.permissions.is_empty()
+    }
+
+    /// Whether it holds what stays unless losses are allowed.
+    #[must_use]
+    pub fn has_unwanted(&self) -> bool {
+        let of_tables = self.differences.iter().map(|difference| difference.kind);
+        let mut kinds = of_tables.chain(self.permissions.iter().map(|difference| difference.kind));
+        kinds.any(|kind| kind == DifferenceKind::NotWanted)
+    }
+}
+
+/// A difference in who may do what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PermissionDifference {
+    /// Whether it is mended with the rest.
+    pub kind: DifferenceKind,
+    /// In words.
+    pub what: String,
+}
+
+/// What carrying a task out would do to its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The migrations, in order.
+    pub migrations: Vec<Migration>,
+    /// After them: who may do what.
+    pub permissions: Vec<PermissionStatement>,
 }
 
 /// One difference.
@@ -59,6 +99,8 @@ pub struct Inspection {
     pub version: String,
     /// Its tables.
     pub tables: Vec<ObservedTable>,
+    /// Who may do what in it, as the server says; none where the engine has no roles.
+    pub permissions: Option<ObservedPermissions>,
 }
 
 /// What was or would be taken back.
@@ -129,11 +171,11 @@ pub fn differences(task: &Task, options: &RunOptions) -> Result<Differences, Box
     let options = RunOptions { allowed, ..options.clone() };
     let Planned { plan, .. } = plan_task(task, &options, &[])?;
     let task_id = plan.task_id().clone();
-    let wanted = plan.database();
-    compare(wanted, &task_id, &options.workspace).map_err(|stop| Box::new(stopped(Some(task_id.to_string()), stop)))
+    compare(&plan, &task_id, &options.workspace).map_err(|stop| Box::new(stopped(Some(task_id.to_string()), stop)))
 }
 
-fn compare(wanted: &DatabasePlan, task_id: &TaskId, workspace: &Workspace) -> Result<Differences, Stop> {
+fn compare(plan: &TaskPlan, task_id: &TaskId, workspace: &Workspace) -> Result<Differences, Stop> {
+    let wanted = plan.database();
     let (database, seen) = look(workspace, wanted.engine, &wanted.connection, task_id)?;
     let others = others(workspace, task_id, wanted.engine, &wanted.connection)?;
     let mut differences = Vec::new();
@@ -163,22 +205,35 @@ fn compare(wanted: &DatabasePlan, task_id: &TaskId, workspace: &Workspace) -> Re
             push(gone.name.as_str(), DifferenceKind::NotWanted, "the table is no longer in the task".to_owned());
         }
     }
-    Ok(Differences { database: database.place(), differences })
+    let PermissionDrift { differences: mended, statements, barriers } = roles::drift(&database, plan)?;
+    let of_kind = |kind| move |what| PermissionDifference { kind, what };
+    let permissions = mended.into_iter().map(of_kind(DifferenceKind::Wanted));
+    let unwanted = barriers.into_iter().map(|(what, _)| what).map(of_kind(DifferenceKind::NotWanted));
+    let permissions = permissions.chain(unwanted).collect();
+    Ok(Differences { database: database.place(), differences, permissions, statements })
 }
 
-/// The migrations that carrying the task out would apply.
+/// What carrying the task out would do to its database.
 ///
 /// # Errors
 /// The response that says why there is no plan.
-pub fn pending(task: &Task, options: &RunOptions) -> Result<Vec<Migration>, Box<Response>> {
+pub fn pending(task: &Task, options: &RunOptions) -> Result<Pending, Box<Response>> {
     let Planned { plan, .. } = plan_task(task, options, &[])?;
     let told = |stop| Box::new(stopped(Some(plan.task_id().to_string()), stop));
     let database = plan.database();
-    let mut pending = Vec::new();
+    let mut pending = Pending { migrations: Vec::new(), permissions: Vec::new() };
     for (scope, migrations) in plan.migrations() {
-        let (_, seen) = look(&options.workspace, database.engine, &database.connection, scope).map_err(told)?;
+        let (place, seen) = look(&options.workspace, database.engine, &database.connection, scope).map_err(told)?;
         let is_new = |migration: &&Migration| !seen.applied.contains(&(*migration).into());
-        pending.extend(migrations.iter().filter(is_new).cloned());
+        pending.migrations.extend(migrations.iter().filter(is_new).cloned());
+        if scope == plan.task_id() {
+            let drift = roles::drift(&place, &plan).map_err(|failure| told(failure.into()))?;
+            pending.permissions = drift.statements;
+            match options.allowed.loss {
+                Loss::Allowed => pending.permissions.extend(drift.barriers.into_iter().map(|(_, statement)| statement)),
+                Loss::Refused => {}
+            }
+        }
     }
     Ok(pending)
 }
@@ -192,6 +247,14 @@ pub fn inspect(task: &Task, workspace: &Workspace) -> Result<Inspection, ChangeF
     let standing = standing(task, &task_id, workspace, &[])?;
     let (engine, connection) = planner::database_of(task, standing.base.as_ref());
     inspection(workspace, engine, &connection, &task_id)
+}
+
+/// The id that a task has in a workspace.
+///
+/// # Errors
+/// [`ChangeFailure`] when the workspace cannot be read.
+pub fn id_of(task: &Task, workspace: &Workspace) -> Result<TaskId, ChangeFailure> {
+    Ok(identify(task, workspace)?)
 }
 
 /// What the database of a task that was carried out holds.
@@ -211,7 +274,9 @@ fn inspection(
     task_id: &TaskId,
 ) -> Result<Inspection, ChangeFailure> {
     let (database, seen) = look(workspace, engine, connection, task_id)?;
-    Ok(Inspection { database: database.place(), version: seen.version, tables: seen.tables })
+    let permissions = database.everybodys_permissions();
+    let permissions = permissions.map_err(|error| Stop::from(Failure::permissions(&error, &database.place())))?;
+    Ok(Inspection { database: database.place(), version: seen.version, tables: seen.tables, permissions })
 }
 
 fn look(

@@ -31,8 +31,8 @@ mod workspace;
 mod tests;
 
 pub use change::{
-    ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Undo, Undone, differences, inspect,
-    inspect_known, pending, undo,
+    ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Pending, PermissionDifference, Undo, Undone,
+    differences, id_of, inspect, inspect_known, pending, undo,
 };
 pub use failure::{Failure, FailureKind};
 pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};

@@ -118,7 +118,7 @@ impl Opened {
             return Ok(store.clone());
         }
         let failed = |error| Box::new(Failure::database(&error, Path::new(&database.place())));
-        let store = roles::as_application(workspace, &database, plan)?.open().map_err(failed)?;
+        let store = roles::as_application(workspace, &database, plan)?.open(plan.pool).map_err(failed)?;
         self.0.push((database, store.clone()));
         Ok(store)
     }

@@ -7,8 +7,10 @@ use crate::response::Verification;
 use crate::run::now;
 use crate::workspace::Workspace;
 use dialect::permission;
-use plan::database::permission::{Access, Login, ObservedPermissions, Role, RoleOrigin};
+use plan::database::Table;
+use plan::database::permission::{Access, Login, ObservedPermissions, PermissionStatement, Role, RoleOrigin};
 use plan::{DatabasePlan, DatabaseTaskPlan, Phase, TaskPlan};
+use planner::Loss;
 use secrets::{SecretFailure, SecretName, SecretText, generate_password, secret};
 use store::permission::Tried;
 use store::{Database, StoreError, Trouble};
@@ -24,6 +26,17 @@ pub(crate) struct Settled {
     pub warning: Option<String>,
     /// Whether anything was changed.
     pub changed: bool,
+}
+
+/// How what a server grants is not what the plan wants.
+#[derive(Default)]
+pub(crate) struct PermissionDrift {
+    /// In words, each by itself.
+    pub differences: Vec<String>,
+    /// What mends them.
+    pub statements: Vec<PermissionStatement>,
+    /// What hides rows and is not in the plan; with what takes it away, which nobody does unasked.
+    pub barriers: Vec<(String, PermissionStatement)>,
 }
 
 /// A password on its way to the server.
@@ -60,13 +73,40 @@ pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &TaskPlan)
     Ok(())
 }
 
+/// How the server differs from the plan. Tables that are missing are taken as made: what makes them runs before. Roles that every
+/// database gets, and that nobody here may make, are no difference: they are an offer.
+pub(crate) fn drift(database: &Database, plan: &TaskPlan) -> Result<PermissionDrift, Box<Failure>> {
+    let TaskPlan::Database(plan) = plan else { return Ok(PermissionDrift::default()) };
+    let failed = |error: StoreError| Box::new(Failure::permissions(&error, &database.place()));
+    let Some(mut found) = database.permissions(&names(plan)).map_err(failed)? else {
+        return Ok(PermissionDrift::default());
+    };
+    let is_asked_for = plan.permissions.roles.iter().any(|role| role.origin == RoleOrigin::Task);
+    if !found.user_lacks.is_empty() && found.roles.is_empty() && !is_asked_for {
+        return Ok(PermissionDrift::default());
+    }
+    let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
+    let is_there = |table: &&Table| found.owners.iter().any(|(name, _)| name == table.name.as_str());
+    let (there, missing): (Vec<&Table>, Vec<&Table>) = tables.iter().partition(is_there);
+    let there: Vec<Table> = there.into_iter().cloned().collect();
+    let differences = permission::differences(engine, wanted, &there, &found);
+    let barriers = permission::barriers(engine, tables, &found);
+    found.owners.extend(missing.into_iter().map(|table| (table.name.to_string(), found.user.clone())));
+    Ok(PermissionDrift { differences, statements: permission::statements(engine, wanted, tables, &found), barriers })
+}
+
 fn names(plan: &DatabaseTaskPlan) -> Vec<RoleName> {
     plan.permissions.roles.iter().map(|role| role.name.clone()).collect()
 }
 
-/// Brings the roles about and tries them. An API makes none: what it makes is within reach of those of its database from the
-/// beginning, and it connects as one of them.
-pub(crate) fn settle(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<Settled, Box<Failure>> {
+/// Brings the roles about and tries them; what hides rows goes only where losses are allowed. An API makes none: what it makes is
+/// within reach of those of its database from the beginning, and it connects as one of them.
+pub(crate) fn settle(
+    workspace: &Workspace,
+    database: &Database,
+    plan: &TaskPlan,
+    loss: Loss,
+) -> Result<Settled, Box<Failure>> {
     let plan = match plan {
         TaskPlan::Database(plan) => plan,
         TaskPlan::Api(plan) => return of_api(workspace, database, &plan.database),
@@ -79,9 +119,22 @@ pub(crate) fn settle(workspace: &Workspace, database: &Database, plan: &TaskPlan
         return Ok(without_roles(database));
     };
     are_ours(plan, &found, &place)?;
-    let statements = permission::statements(engine, wanted, tables, &found);
+    let mut statements = permission::statements(engine, wanted, tables, &found);
     if !statements.is_empty() && !found.user_lacks.is_empty() {
         return may_not(plan, &found, &place);
+    }
+    let mut mended = match found.roles.is_empty() {
+        true => Vec::new(),
+        false => permission::differences(engine, wanted, tables, &found),
+    };
+    match loss {
+        Loss::Allowed => {
+            for (what, statement) in permission::barriers(engine, tables, &found) {
+                mended.push(what);
+                statements.push(statement);
+            }
+        }
+        Loss::Refused => {}
     }
     let passwords = passwords(workspace, plan, &found, &place)?;
     let to_server: Vec<_> = passwords.iter().map(|one| (one.role.clone(), one.value.clone())).collect();
@@ -95,7 +148,11 @@ pub(crate) fn settle(workspace: &Workspace, database: &Database, plan: &TaskPlan
     let now_found = database.permissions(&names).map_err(|error| failed(&error))?.unwrap_or_default();
     let differences = permission::differences(engine, wanted, tables, &now_found);
     let read_back = "roles and grants were read back from the database";
-    let mut verification = vec![Verification::of(PHASE, read_back, &differences)];
+    let mut read_back = Verification::of(PHASE, read_back, &differences);
+    if differences.is_empty() && !mended.is_empty() {
+        read_back.detail = format!("mended: {}", mended.join("; "));
+    }
+    let mut verification = vec![read_back];
     for role in &wanted.roles {
         let (tried, was_mended) = try_role(workspace, database, plan, role, &now_found)?;
         verification.push(tried);

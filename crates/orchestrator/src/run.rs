@@ -291,7 +291,7 @@ async fn carry_out(
     }
 
     progress(Phase::SetupUserPermissions, "seeing to who may do what");
-    let settled = roles::settle(workspace, &database, plan)?;
+    let settled = roles::settle(workspace, &database, plan, options.allowed.loss)?;
     verification.extend(settled.verification);
     warnings.extend(settled.warning);
 

@@ -61,7 +61,11 @@ async fn try_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str)
 
 /// Reads only: the database that is there answers, and the API over it is alive.
 pub(crate) async fn on_live(plan: &Plan, database: &Database, openapi: &str) -> Vec<Verification> {
-    let service = match database.open().map_err(broken).and_then(|store| service(plan, &store, openapi)) {
+    let service = match database
+        .open(plan.database.pool)
+        .map_err(broken)
+        .and_then(|store| service(plan, &store, openapi))
+    {
         Ok(service) => service,
         Err(why) => {
             return vec![Verification::of(Phase::ImplementEndpointLogic, "the API over the database is alive", &[why])];

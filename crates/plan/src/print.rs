@@ -1,6 +1,7 @@
 //! Procedures as text that people read: in `run --plan`, in `plan.md` and in tests.
 
 use crate::database::Undo;
+use crate::database::permission::PermissionStatement;
 use crate::procedure::{
     Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step,
     Trigger, Writes,
@@ -78,6 +79,20 @@ pub fn pending(migrations: &[Migration]) -> String {
             indented(&mut text, "  -- undo: ", &statement.undo.to_string());
             indented(&mut text, "  ", &statement.sql);
         }
+    }
+    text
+}
+
+/// Statements about who may do what, that were not executed yet.
+#[must_use]
+pub fn permissions(statements: &[PermissionStatement]) -> String {
+    let mut text = String::new();
+    if !statements.is_empty() {
+        text.push_str("permissions\n");
+    }
+    for statement in statements {
+        let _ = writeln!(text, "  -- {}\n  -- undo: {}", statement.why, statement.undo);
+        indented(&mut text, "  ", &statement.sql);
     }
     text
 }

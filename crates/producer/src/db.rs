@@ -4,8 +4,12 @@
 use crate::arguments::{DbCommand, Format, Listing, Migrate, Place};
 use crate::pipeline::{self, COMPLETED, Ended, answer, answer_task, options, read_task};
 use crate::show;
-use orchestrator::{Allowed, DifferenceKind, Differences, Drift, Inspection, Loss, RunOptions, Undo, Workspace};
+use orchestrator::{
+    Allowed, DifferenceKind, Differences, Drift, Inspection, Loss, Pending, RunOptions, Undo, Undone, Workspace,
+};
+use plan::database::permission::{Grant, Granted, ObservedPermissions, RowSecurity};
 use plan::database::{Nullability, ObservedTable, Uniqueness};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -19,13 +23,13 @@ pub async fn command(asked: &DbCommand) -> Ended {
         DbCommand::Stop(servers) => pipeline::stop_servers(servers),
         DbCommand::Diff { task, place, format } => diff(task, place, *format),
         DbCommand::Migrate(migrate) => self::migrate(migrate).await,
-        DbCommand::Undo { task_id, place, output, plan, allow_destructive } => {
+        DbCommand::Undo { task, place, output, plan, allow_destructive } => {
             let how = match (plan, allow_destructive) {
                 (true, _) => Undo::Shown,
                 (false, false) => Undo::WithoutLoss,
                 (false, true) => Undo::WithLoss,
             };
-            undo(task_id, place, output.as_ref(), how)
+            undo(task, place, output.as_ref(), how)
         }
         DbCommand::Inspect { task, place, format } => inspect(task, place, *format),
     }
@@ -47,7 +51,7 @@ fn diff(task: &str, place: &Place, format: Listing) -> Ended {
         match orchestrator::differences(task, &options) {
             Ok(found) => {
                 differences(&found, format)?;
-                if !found.differences.is_empty() {
+                if !found.is_empty() {
                     ended = ended.max(DIFFERS);
                 }
             }
@@ -65,18 +69,22 @@ fn differences(found: &Differences, format: Listing) -> io::Result<()> {
     if format == Listing::Json {
         return writeln!(out, "{}", serde_json::to_string_pretty(found)?);
     }
-    if found.differences.is_empty() {
+    if found.is_empty() {
         return writeln!(out, "{} is as the task wants it", found.database);
     }
+    let sign = |kind| match kind {
+        DifferenceKind::Wanted => '~',
+        DifferenceKind::NotWanted => '+',
+    };
     for difference in &found.differences {
-        let sign = match difference.kind {
-            DifferenceKind::Wanted => '~',
-            DifferenceKind::NotWanted => '+',
-        };
-        writeln!(out, "{sign} {}: {}", difference.table, difference.what)?;
+        writeln!(out, "{} {}: {}", sign(difference.kind), difference.table, difference.what)?;
     }
+    for difference in &found.permissions {
+        writeln!(out, "{} {}", sign(difference.kind), difference.what)?;
+    }
+    out.write_all(plan::print::permissions(&found.statements).as_bytes())?;
     eprintln!("`producer db migrate TASK` makes it as the task wants it; with `--plan` it shows how");
-    if found.differences.iter().any(|difference| difference.kind == DifferenceKind::NotWanted) {
+    if found.has_unwanted() {
         eprintln!("what is not in the task (`+`) stays, unless `--allow-destructive` takes it away");
     }
     Ok(())
@@ -96,8 +104,7 @@ async fn migrate(asked: &Migrate) -> Ended {
             continue;
         }
         match orchestrator::pending(task, &options) {
-            Ok(pending) if pending.is_empty() => writeln!(io::stdout().lock(), "nothing is to be done")?,
-            Ok(pending) => io::stdout().lock().write_all(plan::print::pending(&pending).as_bytes())?,
+            Ok(pending) => show_pending(&pending)?,
             Err(response) => {
                 show::response_diagnostics(&source, &response);
                 ended = ended.max(answer(&response, asked.format)?);
@@ -107,9 +114,37 @@ async fn migrate(asked: &Migrate) -> Ended {
     Ok(ended)
 }
 
-fn undo(task_id: &str, place: &Place, output: Option<&PathBuf>, how: Undo) -> Ended {
+fn show_pending(pending: &Pending) -> io::Result<()> {
+    let migrations = plan::print::pending(&pending.migrations);
+    let text = migrations + &plan::print::permissions(&pending.permissions);
+    let text = if text.is_empty() { "nothing is to be done\n" } else { &text };
+    io::stdout().lock().write_all(text.as_bytes())
+}
+
+fn undo(task: &str, place: &Place, output: Option<&PathBuf>, how: Undo) -> Ended {
     let options = options(place, output.map(PathBuf::as_path), "");
-    let undone = orchestrator::undo(task_id, &options, how)?;
+    if !is_file(task) {
+        undone(&orchestrator::undo(task, &options, how)?, how)?;
+        return Ok(COMPLETED);
+    }
+    let (_, tasks) = match read_task(task, Format::Yaml)? {
+        Ok(read) => read,
+        Err(status) => return Ok(status),
+    };
+    // What was made last is taken back first.
+    for task in tasks.iter().rev() {
+        let id = orchestrator::id_of(task, &options.workspace)?;
+        undone(&orchestrator::undo(id.as_str(), &options, how)?, how)?;
+    }
+    Ok(COMPLETED)
+}
+
+/// Whether a task is named by its file, and not by its id.
+fn is_file(task: &str) -> bool {
+    task == "-" || Path::new(task).exists()
+}
+
+fn undone(undone: &Undone, how: Undo) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match (how, &undone.migrations[..]) {
         (_, []) => writeln!(out, "nothing is to be taken back in {}", undone.database)?,
@@ -124,12 +159,12 @@ fn undo(task_id: &str, place: &Place, output: Option<&PathBuf>, how: Undo) -> En
             undone.losses.iter().try_for_each(|loss| writeln!(out, "lost: {loss}"))?;
         }
     }
-    Ok(COMPLETED)
+    Ok(())
 }
 
 fn inspect(task: &str, place: &Place, format: Listing) -> Ended {
     let workspace = Workspace::new(&place.workspace);
-    if task != "-" && !Path::new(task).exists() {
+    if !is_file(task) {
         inspection(&orchestrator::inspect_known(task, &workspace)?, format)?;
         return Ok(COMPLETED);
     }
@@ -149,7 +184,8 @@ fn inspection(found: &Inspection, format: Listing) -> io::Result<()> {
         return writeln!(out, "{}", serde_json::to_string_pretty(found)?);
     }
     writeln!(out, "{} ({}), {} tables", found.database, found.version, found.tables.len())?;
-    found.tables.iter().try_for_each(|found| table(&mut out, found))
+    found.tables.iter().try_for_each(|found| table(&mut out, found))?;
+    found.permissions.iter().try_for_each(|found| permissions(&mut out, found))
 }
 
 fn table(out: &mut impl io::Write, table: &ObservedTable) -> io::Result<()> {
@@ -189,6 +225,62 @@ fn table(out: &mut impl io::Write, table: &ObservedTable) -> io::Result<()> {
     }
     for trigger in &table.triggers {
         writeln!(out, "  trigger {}: {}", trigger.name, trigger.text.replace('\n', " "))?;
+    }
+    Ok(())
+}
+
+fn permissions(out: &mut impl io::Write, found: &ObservedPermissions) -> io::Result<()> {
+    for role in &found.roles {
+        let mark = role.mark.iter().filter(|mark| !mark.is_empty());
+        let mark: String = mark.map(|mark| format!(" -- {mark}")).collect();
+        writeln!(out, "\nrole {}{mark}", role.name)?;
+        writeln!(out, "  {}", if role.may_log_in { "logs in" } else { "cannot log in" })?;
+        for power in &role.powers {
+            writeln!(out, "  on the whole server: {power}")?;
+        }
+        for other in &role.member_of {
+            writeln!(out, "  member of {other}")?;
+        }
+        for setting in &role.settings {
+            writeln!(out, "  setting {setting}")?;
+        }
+        let owned: Vec<&str> =
+            found.owners.iter().filter(|(_, owner)| *owner == role.name).map(|(table, _)| table.as_str()).collect();
+        if !owned.is_empty() {
+            writeln!(out, "  owns {}", owned.join(", "))?;
+        }
+        grants(out, &role.grants)?;
+    }
+    if !found.everybody.is_empty() {
+        writeln!(out, "\neverybody")?;
+        grants(out, &found.everybody)?;
+    }
+    found.row_security.iter().try_for_each(|security| row_security(out, security))
+}
+
+/// What may be done with one thing is on one line.
+fn grants(out: &mut impl io::Write, grants: &BTreeSet<Grant>) -> io::Result<()> {
+    let mut by_target: BTreeMap<&Granted, Vec<String>> = BTreeMap::new();
+    for grant in grants {
+        let how = if grant.may_be_handed_on { " (and hand that on)" } else { "" };
+        by_target.entry(&grant.on).or_default().push(format!("{}{how}", grant.privilege));
+    }
+    by_target.iter().try_for_each(|(on, privileges)| writeln!(out, "  {on}: {}", privileges.join(", ")))
+}
+
+fn row_security(out: &mut impl io::Write, security: &RowSecurity) -> io::Result<()> {
+    let state = match (security.is_on, security.is_forced) {
+        (false, _) => "off",
+        (true, false) => "on",
+        (true, true) => "on, for the owner too",
+    };
+    writeln!(out, "\nrow security of {}: {state}", security.table)?;
+    for policy in &security.policies {
+        let kind = if policy.is_permissive { "allows" } else { "forbids all but" };
+        write!(out, "  policy {}: {kind} {} for {}", policy.name, policy.command, policy.roles.join(", "))?;
+        policy.using.iter().try_for_each(|rows| write!(out, ", rows {rows}"))?;
+        policy.check.iter().try_for_each(|rows| write!(out, ", new rows {rows}"))?;
+        writeln!(out)?;
     }
     Ok(())
 }

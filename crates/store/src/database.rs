@@ -1,12 +1,13 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
+use crate::mysql::MySqlStore;
 use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
 use crate::store::Open;
 use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
 use plan::Migration;
-use plan::database::{DatabasePlace, ObservedTable};
+use plan::database::{DatabasePlace, ObservedTable, Pool};
 use std::path::{Path, PathBuf};
 use vocab::{Engine, TableName};
 
@@ -28,7 +29,7 @@ pub struct Seen {
     pub tables: Vec<ObservedTable>,
     /// The migrations of the scope that was asked for.
     pub applied: Vec<AppliedMigration>,
-    /// Those of the scope that were begun and not finished, where the engine cannot make them whole or not at all.
+    /// Those of the scope that were begun and not finished, as far as the engine cannot make them whole or not at all.
     pub begun: Vec<AppliedMigration>,
     /// What it is called there, where the engine has a name for it.
     pub place: Option<DatabasePlace>,
@@ -122,15 +123,16 @@ impl Database {
         }
     }
 
-    /// Opens it for those who serve from it. A file is made when it is not there; a server is not asked for anything yet.
+    /// Opens it for those who serve from it. A file is made when it is not there, and has one connection that writes, whatever
+    /// the pool; a server is not asked for anything yet.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be opened.
-    pub fn open(&self) -> Result<Store, StoreError> {
+    pub fn open(&self, pool: Pool) -> Result<Store, StoreError> {
         match self {
             Self::Sqlite(file) => Ok(Store(Open::Sqlite(open_file(file)?))),
-            Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone())))),
-            Self::MySql(_) => Err(StoreError::Refused("this producer does not serve APIs from MySQL yet".to_owned())),
+            Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone(), pool)))),
+            Self::MySql(server) => Ok(Store(Open::MySql(MySqlStore::new(server.clone(), pool)))),
         }
     }
 

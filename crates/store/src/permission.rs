@@ -30,6 +30,18 @@ impl Database {
         }
     }
 
+    /// What the server says of whoever may do something in this database. `None`: the engine has no roles.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be connected to or does not answer.
+    pub fn everybodys_permissions(&self) -> Result<Option<ObservedPermissions>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::PostgreSql(server) => server.everybodys_permissions().map(Some),
+            Self::MySql(server) => server.everybodys_permissions().map(Some),
+        }
+    }
+
     /// Runs the statements and sets the passwords of roles: all or none where the engine can, else in order.
     ///
     /// # Errors

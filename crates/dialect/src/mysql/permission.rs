@@ -90,6 +90,21 @@ pub(crate) fn statements(permissions: &Permissions, found: &ObservedPermissions)
             });
         }
         let there = there.unwrap_or(&nothing);
+        if role.login != Login::Never && !there.may_log_in && there.name == wanted.name {
+            statements.push(PermissionStatement {
+                sql: format!("ALTER USER {account} ACCOUNT UNLOCK"),
+                why: format!("{}: {}", role.name, role.why),
+                undo: format!("ALTER USER {account} ACCOUNT LOCK"),
+            });
+        }
+        for other in there.member_of.difference(&wanted.member_of) {
+            let other = quote_any(other);
+            statements.push(PermissionStatement {
+                sql: format!("REVOKE {other} FROM {account}"),
+                why: format!("{}: has nothing to do with {other}", role.name),
+                undo: format!("GRANT {other} TO {account}"),
+            });
+        }
         for power in &there.powers {
             statements.push(PermissionStatement {
                 sql: format!("REVOKE {power} ON *.* FROM {account}"),

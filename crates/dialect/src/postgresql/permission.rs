@@ -5,7 +5,7 @@ use super::{quote, text};
 use crate::permission::{LEDGERS, OWN_TABLES, PermissionProbe};
 use plan::database::Table;
 use plan::database::permission::{
-    Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
+    Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Policy, Role,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,8 +175,78 @@ pub fn differences(permissions: &Permissions, tables: &BTreeSet<String>, found: 
     for (table, held_by) in to_be_handed_over(permissions, tables, found) {
         differences.push(format!("table `{table}` is owned by `{held_by}`"));
     }
-    differences.extend(found.everybody.iter().map(|grant| format!("everybody may {} {}", grant.privilege, grant.on)));
+    let everybody = regarded_of_everybody(permissions, tables, found);
+    differences.extend(everybody.iter().map(|grant| format!("everybody may {} {}", grant.privilege, grant.on)));
     differences
+}
+
+/// What everybody may do beyond looking into the database and the schema.
+fn regarded_of_everybody(
+    permissions: &Permissions,
+    tables: &BTreeSet<String>,
+    found: &ObservedPermissions,
+) -> BTreeSet<Grant> {
+    let makers = makers(permissions, found);
+    let is_regarded = |grant: &&Grant| match &grant.on {
+        Granted::Schema => true,
+        Granted::Table(table) | Granted::Column(table, _) => {
+            tables.contains(table) || LEDGERS.contains(&table.as_str())
+        }
+        Granted::FutureTables(maker) | Granted::FutureSequences(maker) => makers.contains(maker),
+        Granted::Database | Granted::Sequence(_) => false,
+    };
+    found.everybody.iter().filter(is_regarded).cloned().collect()
+}
+
+/// What keeps rows of the plan's tables from those whom the plan lets see them.
+pub fn barriers(tables: &BTreeSet<String>, found: &ObservedPermissions) -> Vec<(String, PermissionStatement)> {
+    let mut barriers = Vec::new();
+    for security in found.row_security.iter().filter(|security| tables.contains(&security.table)) {
+        let (table, why) = (quote(&security.table), format!("{}: no rule of the plan hides rows", security.table));
+        let mut barrier = |what: String, sql: String, undo: String| {
+            barriers.push((what, PermissionStatement { sql, why: why.clone(), undo }));
+        };
+        if security.is_on {
+            barrier(
+                format!("table `{}` hides the rows that no policy shows", security.table),
+                format!("ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"),
+                format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"),
+            );
+        }
+        if security.is_forced {
+            barrier(
+                format!("table `{}` hides them from its owner too", security.table),
+                format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"),
+                format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY"),
+            );
+        }
+        for policy in &security.policies {
+            let name = quote_any(&policy.name);
+            barrier(
+                format!("table `{}` has the policy `{}`", security.table, policy.name),
+                format!("DROP POLICY {name} ON {table}"),
+                create_policy(&name, &table, policy),
+            );
+        }
+    }
+    barriers
+}
+
+fn create_policy(name: &str, table: &str, policy: &Policy) -> String {
+    let kind = if policy.is_permissive { "PERMISSIVE" } else { "RESTRICTIVE" };
+    let is_everybody = |role: &&String| role.as_str() == "public";
+    let roles = match policy.roles.iter().find(is_everybody) {
+        Some(_) => "PUBLIC".to_owned(),
+        None => policy.roles.iter().map(|role| quote_any(role)).collect::<Vec<_>>().join(", "),
+    };
+    let mut sql = format!("CREATE POLICY {name} ON {table} AS {kind} FOR {} TO {roles}", policy.command);
+    if let Some(using) = &policy.using {
+        sql.push_str(&format!(" USING ({using})"));
+    }
+    if let Some(check) = &policy.check {
+        sql.push_str(&format!(" WITH CHECK ({check})"));
+    }
+    sql
 }
 
 pub fn statements(
@@ -207,13 +277,13 @@ pub fn statements(
         statements.extend(memberships(wanted, there));
     }
     statements.extend(ownership(permissions, tables, found));
-    if !found.everybody.is_empty() {
-        let schema = quote_any(&permissions.schema);
-        statements.push(PermissionStatement {
-            sql: format!("REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC"),
-            why: "nobody but the owner makes things in the schema".to_owned(),
-            undo: format!("GRANT CREATE ON SCHEMA {schema} TO PUBLIC"),
-        });
+    for (targets, privileges) in together(regarded_of_everybody(permissions, tables, found).iter()) {
+        let (revoke, grant) = both_ways(permissions, "PUBLIC", &targets, &privileges);
+        let why = match targets.first() {
+            Some(Granted::Schema) => "nobody but the owner makes things in the schema",
+            Some(_) | None => "who may do what is said role by role",
+        };
+        statements.push(PermissionStatement { sql: revoke, why: why.to_owned(), undo: grant });
     }
     for (role, wanted, there) in &pairs {
         statements.extend(changes(permissions, role, &there.grants, &wanted.grants));
@@ -333,13 +403,14 @@ fn changes(
     // The owner's own were given before the tables changed hands.
     let granted = granted.filter(|grant| !(is_for_owner && grant.on == Granted::Schema));
     let name = role.name.as_str();
+    let grantee = quote(name);
     let mut statements = Vec::new();
     for (targets, privileges) in together(revoked) {
-        let (revoke, grant) = both_ways(permissions, name, &targets, &privileges);
+        let (revoke, grant) = both_ways(permissions, &grantee, &targets, &privileges);
         statements.push(PermissionStatement { sql: revoke, why: format!("{name}: does not need that"), undo: grant });
     }
     for (targets, privileges) in together(granted) {
-        let (revoke, grant) = both_ways(permissions, name, &targets, &privileges);
+        let (revoke, grant) = both_ways(permissions, &grantee, &targets, &privileges);
         statements.push(PermissionStatement { sql: grant, why: format!("{name}: {}", role.why), undo: revoke });
     }
     statements
@@ -375,7 +446,7 @@ fn together<'g>(grants: impl Iterator<Item = &'g Grant>) -> Vec<(Vec<&'g Granted
 
 /// The statement that takes privileges and the one that gives them.
 fn both_ways(permissions: &Permissions, role: &str, targets: &[&Granted], privileges: &[String]) -> (String, String) {
-    let (role, privileges, schema) = (quote(role), privileges.join(", "), quote_any(&permissions.schema));
+    let (privileges, schema) = (privileges.join(", "), quote_any(&permissions.schema));
     let plain = |on: String| {
         (format!("REVOKE {privileges} ON {on} FROM {role}"), format!("GRANT {privileges} ON {on} TO {role}"))
     };

@@ -78,7 +78,7 @@ pub enum RoleOrigin {
 }
 
 /// A statement that brings permissions to what is wanted. No password is part of one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PermissionStatement {
     /// The text that is printed and the text that is executed.
     pub sql: String,
@@ -88,8 +88,8 @@ pub struct PermissionStatement {
     pub undo: String,
 }
 
-/// What a server was seen to say of the roles of a task.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a server was seen to say of roles.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ObservedPermissions {
     /// Who looked.
     pub user: String,
@@ -99,18 +99,50 @@ pub struct ObservedPermissions {
     pub may_administer_database: bool,
     /// The roles of the task that the one who looked may act as.
     pub acts_as: BTreeSet<String>,
-    /// The roles of the task that are there.
+    /// The roles that were asked about and are there.
     pub roles: Vec<ObservedRole>,
-    /// The tables of the schema with their owners, by name.
+    /// The tables of the schema with their owners, by name. Where tables belong to nobody an owner has no name.
     pub owners: Vec<(String, String)>,
     /// The sequences of the schema, by name.
     pub sequences: Vec<String>,
-    /// What everybody may do with the schema.
+    /// What everybody may do: make things in the schema, and anything with what is in it.
     pub everybody: BTreeSet<Grant>,
+    /// The tables of the schema whose rows not everybody sees who may read them.
+    pub row_security: Vec<RowSecurity>,
+}
+
+/// Which rows of a table may be seen and written, by whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RowSecurity {
+    /// The table.
+    pub table: String,
+    /// Whether the policies hold. Where they do and there is none, nobody but the owner sees a row.
+    pub is_on: bool,
+    /// Whether they hold for the owner as well.
+    pub is_forced: bool,
+    /// The policies.
+    pub policies: Vec<Policy>,
+}
+
+/// A rule about rows, as the server prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// Its name.
+    pub name: String,
+    /// For which statements: `SELECT`, `ALL`.
+    pub command: String,
+    /// For whom; `public` is everybody.
+    pub roles: Vec<String>,
+    /// Which rows may be seen.
+    pub using: Option<String>,
+    /// Which rows may be written.
+    pub check: Option<String>,
+    /// Whether it allows what it names, or forbids all else.
+    pub is_permissive: bool,
 }
 
 /// A role as the server describes it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ObservedRole {
     /// Its name.
     pub name: String,
@@ -129,7 +161,7 @@ pub struct ObservedRole {
 }
 
 /// Something that may be done with something.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {
     /// With what.
     pub on: Granted,
@@ -140,7 +172,8 @@ pub struct Grant {
 }
 
 /// What a grant is on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Granted {
     /// The database.
     Database,

@@ -8,6 +8,8 @@ use crate::lower::{Label, Lowering};
 use crate::schema;
 use serde_json::Value as Json;
 
+/// The fewest that a pool may have at most: one for reads, one for a transaction.
+const LEAST_CONNECTIONS: u32 = 2;
 /// The most connections of one pool.
 pub const MAX_CONNECTIONS: u32 = 10_000;
 
@@ -16,7 +18,7 @@ pub const MAX_CONNECTIONS: u32 = 10_000;
 pub struct Pool {
     /// Connections that stay open without work, at most `max`.
     pub min: Option<u32>,
-    /// Most connections, from 1.
+    /// Most connections, from 2.
     pub max: Option<u32>,
     /// Seconds after which a connection without work is closed.
     pub idle_timeout: Option<u32>,
@@ -28,7 +30,7 @@ pub struct Pool {
 
 const FIELDS: &[Field] = &[
     optional("min", "Connections that stay open without work.", || schema::whole_number(0..=MAX_CONNECTIONS.into())),
-    optional("max", "Most connections.", || schema::whole_number(1..=MAX_CONNECTIONS.into())),
+    optional("max", "Most connections.", || schema::whole_number(LEAST_CONNECTIONS.into()..=MAX_CONNECTIONS.into())),
     optional("idle_timeout", "After how long a connection without work is closed.", duration::schema),
     optional("acquire_timeout", "How long a request waits for a connection.", duration::schema),
     optional("statement_timeout", "How long one statement may take.", duration::schema),
@@ -46,7 +48,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Pool> 
         let number = lowering.number_in(Label::Field(name), node, least..=MAX_CONNECTIONS.into())?;
         u32::try_from(number).ok()
     };
-    let (min, max) = (number("min", 0), number("max", 1));
+    let (min, max) = (number("min", 0), number("max", LEAST_CONNECTIONS.into()));
     if let (Some(least), Some(most), Some(entry)) = (min, max, block.entry("max"))
         && least > most
     {

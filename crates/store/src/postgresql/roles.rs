@@ -2,13 +2,16 @@
 //! A password leaves this machine only as what the server keeps of it.
 
 use super::connect::Server;
+use super::locks::{self, Patience};
 use super::migrate::begin;
 use super::trouble::said;
 use crate::StoreError;
 use crate::blocking::blocking;
 use crate::permission::Tried;
 use dialect::permission::PermissionProbe;
-use plan::database::permission::{Grant, Granted, ObservedPermissions, ObservedRole, PermissionStatement};
+use plan::database::permission::{
+    Grant, Granted, ObservedPermissions, ObservedRole, PermissionStatement, Policy, RowSecurity,
+};
 use std::collections::BTreeSet;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
@@ -27,6 +30,16 @@ impl Server {
         blocking(async { observe(&self.connect().await?, &names).await })
     }
 
+    /// The same of whoever may do something in this database, or owns something in it.
+    pub fn everybodys_permissions(&self) -> Result<ObservedPermissions, StoreError> {
+        blocking(async {
+            let client = self.connect().await?;
+            let rows = client.query(&format!("{GRANTEES}{GRANTS}{OR_OWNERS}"), &[]).await?;
+            let names = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+            observe(&client, &names.iter().map(String::as_str).collect::<Vec<_>>()).await
+        })
+    }
+
     /// Runs the statements and sets the passwords, all or none.
     pub fn permit(
         &self,
@@ -36,18 +49,14 @@ impl Server {
         blocking(async {
             let mut client = self.connect().await?;
             begin(&client).await?;
-            let transaction = client.transaction().await?;
-            for statement in statements {
-                transaction.batch_execute(&statement.sql).await?;
+            let process = locks::process(&client).await?;
+            let patience = Patience::new();
+            loop {
+                match locks::watched(self, process, permit(&mut client, statements, passwords)).await {
+                    Err(error) if patience.tries_again(&error).await => {}
+                    ended => return ended,
+                }
             }
-            for (role, password) in passwords {
-                let verifier = postgres_protocol::password::scram_sha_256(password.expose().as_bytes());
-                let name = dialect::quoted(vocab::Engine::PostgreSql, role.as_str());
-                // Not a parameter, because `ALTER ROLE` takes none; base64 and `$:` need no quoting.
-                transaction.batch_execute(&format!("ALTER ROLE {name} PASSWORD '{verifier}'")).await?;
-            }
-            transaction.commit().await?;
-            Ok(())
         })
     }
 
@@ -77,6 +86,25 @@ impl Server {
     }
 }
 
+/// All or none.
+async fn permit(
+    client: &mut Client,
+    statements: &[PermissionStatement],
+    passwords: &[(RoleName, Secret<Zeroizing<String>>)],
+) -> Result<(), StoreError> {
+    let transaction = client.transaction().await?;
+    for statement in statements {
+        transaction.batch_execute(&statement.sql).await?;
+    }
+    for (role, password) in passwords {
+        let verifier = postgres_protocol::password::scram_sha_256(password.expose().as_bytes());
+        let name = dialect::quoted(vocab::Engine::PostgreSql, role.as_str());
+        // Not a parameter, because `ALTER ROLE` takes none; base64 and `$:` need no quoting.
+        transaction.batch_execute(&format!("ALTER ROLE {name} PASSWORD '{verifier}'")).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
 async fn observe(client: &Client, names: &[&str]) -> Result<ObservedPermissions, StoreError> {
     let user = client.query_one(USER, &[]).await?;
     let mut found = ObservedPermissions {
@@ -97,7 +125,7 @@ async fn observe(client: &Client, names: &[&str]) -> Result<ObservedPermissions,
             found.acts_as.insert(row.try_get(0)?);
         }
     }
-    for row in client.query(GRANTS, &[&names]).await? {
+    for row in client.query(&format!("{GRANTS}{OF_ROLES}"), &[&names]).await? {
         let name: String = row.try_get(0)?;
         let grant = grant(&row)?;
         if let (Some(role), Some(grant)) = (found.roles.iter_mut().find(|role| role.name == name), grant) {
@@ -110,11 +138,31 @@ async fn observe(client: &Client, names: &[&str]) -> Result<ObservedPermissions,
     for row in client.query(SEQUENCES, &[]).await? {
         found.sequences.push(row.try_get(0)?);
     }
-    for row in client.query(EVERYBODY, &[]).await? {
-        let (on, may_be_handed_on) = (Granted::Schema, row.try_get(1)?);
-        found.everybody.insert(Grant { on, privilege: row.try_get(0)?, may_be_handed_on });
+    for row in client.query(&format!("{GRANTS}{OF_EVERYBODY}"), &[]).await? {
+        found.everybody.extend(grant(&row)?);
+    }
+    for row in client.query(ROW_SECURITY, &[]).await? {
+        let (table, is_on, is_forced) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        found.row_security.push(RowSecurity { table, is_on, is_forced, policies: Vec::new() });
+    }
+    for row in client.query(POLICIES, &[]).await? {
+        let table: String = row.try_get(0)?;
+        if let Some(security) = found.row_security.iter_mut().find(|security| security.table == table) {
+            security.policies.push(policy(&row)?);
+        }
     }
     Ok(found)
+}
+
+fn policy(row: &Row) -> Result<Policy, StoreError> {
+    Ok(Policy {
+        name: row.try_get(1)?,
+        command: row.try_get(2)?,
+        roles: row.try_get(3)?,
+        using: row.try_get(4)?,
+        check: row.try_get(5)?,
+        is_permissive: row.try_get(6)?,
+    })
 }
 
 fn role(row: &Row) -> Result<ObservedRole, StoreError> {
@@ -163,8 +211,9 @@ const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, shobj_description(r.
     WHERE s.setrole = r.oid AND d.datname = current_database()), ARRAY[]::text[])
 FROM pg_roles r WHERE r.rolname = ANY($1) ORDER BY r.rolname";
 
-/// Everything that the roles were granted here, by kind of thing.
-const GRANTS: &str = "SELECT r.rolname::text, g.kind, g.first, g.second, g.privilege_type, g.is_grantable
+/// Everything that was granted here, by kind of thing. An empty name: to everybody.
+const GRANTS: &str =
+    "SELECT COALESCE(r.rolname, '')::text AS grantee, g.kind, g.first, g.second, g.privilege_type, g.is_grantable
 FROM (
   SELECT 'database' AS kind, '' AS first, '' AS second, x.grantee, x.privilege_type, x.is_grantable
   FROM pg_database d, aclexplode(d.datacl) x WHERE d.datname = current_database()
@@ -188,8 +237,16 @@ FROM (
     m.rolname::text, '', x.grantee, x.privilege_type, x.is_grantable
   FROM pg_default_acl f JOIN pg_roles m ON m.oid = f.defaclrole, aclexplode(f.defaclacl) x
   WHERE f.defaclnamespace = current_schema()::regnamespace
-) g JOIN pg_roles r ON r.oid = g.grantee
-WHERE r.rolname = ANY($1)";
+) g LEFT JOIN pg_roles r ON r.oid = g.grantee";
+const OF_ROLES: &str = " WHERE r.rolname = ANY($1)";
+/// That everybody may enter a database and look into a schema is as the server has it.
+const OF_EVERYBODY: &str =
+    " WHERE g.grantee = 0 AND g.kind <> 'database' AND (g.kind <> 'schema' OR g.privilege_type = 'CREATE')";
+/// Whoever has a grant of these, or owns a table.
+const GRANTEES: &str = "SELECT grantee FROM (";
+const OR_OWNERS: &str = ") granted WHERE grantee <> '' UNION
+SELECT pg_get_userbyid(c.relowner)::text FROM pg_class c
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') ORDER BY 1";
 
 const OWNERS: &str = "SELECT c.relname::text, pg_get_userbyid(c.relowner)::text FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname";
@@ -197,5 +254,10 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
 const SEQUENCES: &str = "SELECT c.relname::text FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'S' ORDER BY c.relname";
 
-const EVERYBODY: &str = "SELECT x.privilege_type, x.is_grantable FROM pg_namespace n, aclexplode(n.nspacl) x
-WHERE n.oid = current_schema()::regnamespace AND x.grantee = 0 AND x.privilege_type = 'CREATE'";
+const ROW_SECURITY: &str = "SELECT c.relname::text, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+  AND (c.relrowsecurity OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)) ORDER BY c.relname";
+
+const POLICIES: &str =
+    "SELECT tablename::text, policyname::text, cmd, roles::text[], qual, with_check, permissive = 'PERMISSIVE'
+FROM pg_policies WHERE schemaname = current_schema() ORDER BY tablename, policyname";

@@ -5,27 +5,31 @@ use super::connect::Server;
 use super::value::{Cell, Text};
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, store};
 use plan::Migration;
-use plan::database::ObservedTable;
+use plan::database::{ObservedTable, Pool};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 use vocab::{Datum, TableName};
 
-/// Connections that reads share; what they ask goes out one behind the other, without waiting for answers.
-const READERS: usize = 2;
-/// Transactions at once, each with a connection; more than that wait in their callers.
-const WRITERS: usize = 8;
+/// Of a pool's connections those that reads share, where it has enough; what they ask goes out one behind the other, without
+/// waiting for answers. The others are for transactions, each with one of its own.
+const READERS: u32 = 2;
+/// A pool of fewer connections has one reader.
+const ENOUGH: u32 = 4;
+/// How often it is looked, in the time after which a connection without work is closed.
+const SWEEPS: u32 = 2;
 /// Statements a connection keeps prepared.
 const PREPARED_STATEMENTS: usize = 256;
 /// How long the database may take to say that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
-/// What keeps a request from holding others up for longer than anybody listens.
-const LIMITS: &str =
-    "SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '15s'";
+/// How long a statement may wait for a lock, where it may take that long at all.
+const LOCK_TIMEOUT: u32 = 5;
+/// How much longer than a statement a transaction may do nothing. All in seconds.
+const IDLE_IN_TRANSACTION: u32 = 5;
 /// Nobody misses what a scratch loses when the machine stops.
 const HASTE: &str = "SET synchronous_commit = off";
 
@@ -37,37 +41,48 @@ pub struct PostgreSqlStore {
 
 struct Shared {
     server: Server,
+    pool: Pool,
     /// What each connection is told when it is made.
     settings: String,
-    readers: [tokio::sync::Mutex<Option<Arc<Connection>>>; READERS],
+    readers: Vec<tokio::sync::Mutex<Option<Arc<Connection>>>>,
     turn: AtomicUsize,
+    /// Transactions that may begin.
     places: Semaphore,
+    /// Their connections, the one used last at the end.
     idle: Mutex<Vec<Connection>>,
+    /// Whether somebody closes connections that have no work.
+    is_swept: AtomicBool,
 }
 
 struct Connection {
     client: Client,
     statements: Mutex<BTreeMap<Arc<str>, Statement>>,
+    used: Mutex<Instant>,
 }
 
 impl PostgreSqlStore {
-    pub fn new(server: Server) -> Self {
-        Self::with(server, LIMITS.to_owned())
+    pub fn new(server: Server, pool: Pool) -> Self {
+        Self::with(server, pool, limits(&pool))
     }
 
     /// One whose writes need not outlive the machine.
     pub fn hasty(server: Server) -> Self {
-        Self::with(server, format!("{LIMITS}; {HASTE}"))
+        let pool = Pool::default();
+        Self::with(server, pool, format!("{}; {HASTE}", limits(&pool)))
     }
 
-    fn with(server: Server, settings: String) -> Self {
+    fn with(server: Server, pool: Pool, settings: String) -> Self {
+        let readers = if pool.max < ENOUGH { 1 } else { READERS };
+        let writers = pool.max.saturating_sub(readers).max(1);
         let shared = Shared {
             server,
+            pool,
             settings,
-            readers: std::array::from_fn(|_| tokio::sync::Mutex::default()),
+            readers: (0..readers).map(|_| tokio::sync::Mutex::default()).collect(),
             turn: AtomicUsize::new(0),
-            places: Semaphore::new(WRITERS),
+            places: Semaphore::new(writers as usize),
             idle: Mutex::default(),
+            is_swept: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -141,26 +156,30 @@ impl PostgreSqlStore {
 
     /// One of the shared connections, in turn.
     async fn reader(&self) -> Result<Arc<Connection>, StoreError> {
-        let turn = self.shared.turn.fetch_add(1, Ordering::Relaxed) % READERS;
+        let turn = self.shared.turn.fetch_add(1, Ordering::Relaxed) % self.shared.readers.len();
         let mut reader = self.shared.readers[turn].lock().await;
         if let Some(connection) = reader.as_ref().filter(|connection| !connection.client.is_closed()) {
+            connection.is_used();
             return Ok(Arc::clone(connection));
         }
-        let made = Arc::new(self.shared.connect().await?);
+        let made = Arc::new(self.connect().await?);
         *reader = Some(Arc::clone(&made));
         Ok(made)
     }
 
     /// A transaction on a connection of its own. A connection that ended while nobody looked is passed over.
     async fn begin(&self) -> Result<Begun<'_>, StoreError> {
+        let seconds = self.shared.pool.acquire_timeout;
+        let late = |_| StoreError::Unavailable(format!("no connection of the pool was free for {seconds} s"));
         let closed = |_| StoreError::Unavailable("the database was closed".to_owned());
-        let place = self.shared.places.acquire().await.map_err(closed)?;
+        let free = tokio::time::timeout(Duration::from_secs(seconds.into()), self.shared.places.acquire());
+        let place = free.await.map_err(late)?.map_err(closed)?;
         loop {
             let known = self.shared.idle().pop();
             let is_known = known.is_some();
             let connection = match known {
                 Some(connection) => connection,
-                None => self.shared.connect().await?,
+                None => self.connect().await?,
             };
             match connection.client.batch_execute("BEGIN").await {
                 Ok(()) => return Ok(Begun { connection, shared: &self.shared, _place: place }),
@@ -170,13 +189,54 @@ impl PostgreSqlStore {
             }
         }
     }
+
+    async fn connect(&self) -> Result<Connection, StoreError> {
+        let client = self.shared.server.connect().await?;
+        client.batch_execute(&self.shared.settings).await?;
+        if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
+            tokio::spawn(sweep(Arc::downgrade(&self.shared)));
+        }
+        Ok(Connection { client, statements: Mutex::default(), used: Mutex::new(Instant::now()) })
+    }
+}
+
+/// What keeps a request from holding others up for longer than anybody listens.
+fn limits(pool: &Pool) -> String {
+    let statement = pool.statement_timeout;
+    let (lock, idle) = (statement.min(LOCK_TIMEOUT), statement + IDLE_IN_TRANSACTION);
+    format!(
+        "SET statement_timeout = '{statement}s'; SET lock_timeout = '{lock}s'; SET idle_in_transaction_session_timeout = '{idle}s'"
+    )
+}
+
+/// Closes connections that have had no work for a while, until nobody serves from the database.
+async fn sweep(shared: Weak<Shared>) {
+    while let Some(idle_timeout) = shared.upgrade().map(|shared| shared.pool.idle_timeout) {
+        tokio::time::sleep(Duration::from_secs(idle_timeout.into()) / SWEEPS).await;
+        if let Some(shared) = shared.upgrade() {
+            shared.close_idle().await;
+        }
+    }
 }
 
 impl Shared {
-    async fn connect(&self) -> Result<Connection, StoreError> {
-        let client = self.server.connect().await?;
-        client.batch_execute(&self.settings).await?;
-        Ok(Connection { client, statements: Mutex::default() })
+    /// Of the connections without work as many as the pool may do without; those of transactions first, since more can be made.
+    async fn close_idle(&self) {
+        let limit = Duration::from_secs(self.pool.idle_timeout.into());
+        let mut kept = self.pool.min as usize;
+        for reader in &self.readers {
+            let mut reader = reader.lock().await;
+            let is_old = reader.as_ref().is_some_and(|connection| connection.idle_for() >= limit);
+            match kept.checked_sub(1).filter(|_| reader.is_some()) {
+                Some(left) => kept = left,
+                None if is_old => *reader = None,
+                None => {}
+            }
+        }
+        let mut idle = self.idle();
+        let spare = idle.len().saturating_sub(kept);
+        let old = idle.iter().take(spare).take_while(|connection| connection.idle_for() >= limit).count();
+        idle.drain(..old);
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
@@ -194,6 +254,7 @@ struct Begun<'s> {
 impl Begun<'_> {
     async fn end(self, how: &str) -> Result<(), StoreError> {
         self.connection.client.batch_execute(how).await?;
+        self.connection.is_used();
         self.shared.idle().push(self.connection);
         Ok(())
     }
@@ -240,6 +301,14 @@ impl Connection {
         }
         statements.insert(Arc::from(text), made.clone());
         Ok(made)
+    }
+
+    fn is_used(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn idle_for(&self) -> Duration {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// The tables have changed, and so have the statements.

@@ -2,6 +2,7 @@
 //! connections that end while nobody looks, and scratch schemas of which nothing is left.
 
 use crate::{Database, Ended, Scratch, Server, Store, StoreError};
+use plan::database::Pool;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +75,7 @@ async fn connections_that_ended_meanwhile_are_made_anew() {
     let sign = if url.contains('?') { '&' } else { '?' };
     let scratch = Scratch::beside(&database(&format!("{url}{sign}application_name={name}"))).unwrap();
     table(&scratch).await;
-    let other = database(&url).open().unwrap();
+    let other = database(&url).open(Pool::default()).unwrap();
     for number in 1..4 {
         write(&scratch.store, number, Ended::Commit).await.unwrap();
         assert_eq!(numbers(&scratch.store).await.len(), usize::try_from(number).unwrap());
@@ -85,6 +86,59 @@ async fn connections_that_ended_meanwhile_are_made_anew() {
         assert!(!other.read(end.into(), Vec::new()).await.unwrap().is_empty());
     }
     assert_eq!(numbers(&scratch.store).await, [1, 2, 3]);
+}
+
+/// One connection for reads, two for transactions; each second somebody waits too long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_keeps_its_bounds() {
+    let Some(url) = server() else { return };
+    let name = format!("pool_{}", std::process::id());
+    let sign = if url.contains('?') { '&' } else { '?' };
+    let pool = Pool { min: 1, max: 3, idle_timeout: 1, acquire_timeout: 1, statement_timeout: 1 };
+    let store = database(&format!("{url}{sign}application_name={name}")).open(pool).unwrap();
+    let watcher = database(&url).open(Pool::default()).unwrap();
+    let connections = async || {
+        let count = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'");
+        match watcher.read(count.into(), Vec::new()).await.unwrap()[0][..] {
+            [Datum::Integer(count)] => count,
+            ref row => panic!("{row:?}"),
+        }
+    };
+    let barrier = Arc::new(tokio::sync::Barrier::new(3));
+    let held = [(); 2].map(|()| {
+        let (store, barrier) = (store.clone(), Arc::clone(&barrier));
+        tokio::spawn(async move {
+            let work = store.transaction(move |mut transaction| {
+                Box::pin(async move {
+                    transaction.read("SELECT 1", &[]).await?;
+                    barrier.wait().await;
+                    barrier.wait().await;
+                    Ok(Ended::Commit(()))
+                })
+            });
+            work.await
+        })
+    });
+    barrier.wait().await;
+    let refused = store.transaction(|_| Box::pin(async { Ok(Ended::Commit(())) })).await.unwrap_err();
+    assert!(refused.is_retryable() && refused.to_string().contains("no connection of the pool was free"), "{refused}");
+    store.read("SELECT 1".into(), Vec::new()).await.unwrap();
+    assert_eq!(connections().await, 3);
+    barrier.wait().await;
+    for held in held {
+        held.await.unwrap().unwrap();
+    }
+    let late = store.read("SELECT pg_sleep(5)::text".into(), Vec::new()).await.unwrap_err();
+    assert!(late.is_retryable() && late.to_string().contains("statement timeout"), "{late}");
+    // Those without work are closed, but for one.
+    let closed = async {
+        while connections().await > 1 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), closed).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(connections().await, 1);
 }
 
 /// Both lock a row and then want the other's.
@@ -138,7 +192,7 @@ async fn a_table_may_change_while_it_is_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_of_a_scratch() {
     let Some(url) = server() else { return };
-    let store = database(&url).open().unwrap();
+    let store = database(&url).open(Pool::default()).unwrap();
     let left = "producer_scratch_left_behind";
     store.read(format!("CREATE SCHEMA IF NOT EXISTS {left}").into(), Vec::new()).await.unwrap();
     let scratch = Scratch::beside(&database(&url)).unwrap();

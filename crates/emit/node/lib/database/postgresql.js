@@ -10,11 +10,13 @@ import { Decimal, parseDecimal } from '../decimal.js';
 import { logError } from '../log.js';
 import { Problem } from '../problem.js';
 
-// Milliseconds. The server gives a statement up then; where it does not answer at all, the application does a little later.
-const STATEMENT_TIMEOUT = 10_000;
-const ANSWER_TIMEOUT = STATEMENT_TIMEOUT + 2000;
-const CONNECT_TIMEOUT = 5000;
-const IDLE_TIMEOUT = 30_000;
+/**
+ * The connections of a program; those of all programs together stay below the server's `max_connections`. Times are in
+ * milliseconds: how long a connection stays open without work, how long somebody waits for one, how long a statement may take.
+ */
+const usualPool = { min: 0, max: 10, idleTimeout: 30_000, acquireTimeout: 5000, statementTimeout: 10_000 };
+// Milliseconds. The server gives a statement up in its time; where it does not answer at all, the application does so later.
+const ANSWER_GRACE = 2000;
 // A migration waits no longer than that for somebody else's lock: everybody else would wait behind it.
 const LOCK_TIMEOUT = 5000;
 // How often somebody else's migrating is waited for. Asked again and again: who waits in a statement would be waited for by an
@@ -24,8 +26,6 @@ const LOCK_PAUSE = 200;
 // How long a server that is about to start is waited for, and how often it is asked.
 const START_TIMEOUT = 30_000;
 const START_INTERVAL = 500;
-// All programs together stay below the server's `max_connections`.
-const CONNECTIONS = 10;
 // Requests that may wait for a connection; more are refused at once.
 const QUEUE_LIMIT = 1000;
 // Statements that get a name and stay prepared; lists are composed at request time, in many forms.
@@ -36,7 +36,8 @@ const RETRY_PAUSE = 50;
 /** Of all this product's programs the one that migrates; the native server takes the same lock. */
 const MIGRATION_LOCK = 5241713205;
 
-const sessionSettings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET statement_timeout = ${STATEMENT_TIMEOUT}; SET idle_in_transaction_session_timeout = ${STATEMENT_TIMEOUT}`;
+const sessionSettings = ({ statementTimeout }) =>
+  `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET statement_timeout = ${statementTimeout}; SET idle_in_transaction_session_timeout = ${statementTimeout}`;
 // A statement that runs alone keeps nobody waiting, and may wait itself.
 const migrationSettings = `SET lock_timeout = ${LOCK_TIMEOUT}; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0`;
 const lockMigrations = `SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS held`;
@@ -64,10 +65,10 @@ const collisions = new Set([SERIALIZATION_FAILURE, DEADLOCK]);
  * Connects, and waits for a server that is about to start.
  * @param {string} url `postgresql://user:password@host:port/database`; `sslmode` and `sslrootcert` say how TLS is used
  * @param {URL} [folder] for engines whose databases are files
- * @param {{ connections?: number, startTimeout?: number }} [options]
+ * @param {Partial<typeof usualPool> & { startTimeout?: number }} [options]
  */
-export async function openDatabase(url, folder, { connections = CONNECTIONS, startTimeout = START_TIMEOUT } = {}) {
-  const engine = new PostgreSql(url, connections);
+export async function openDatabase(url, folder, { startTimeout = START_TIMEOUT, ...bounds } = {}) {
+  const engine = new PostgreSql(url, { ...usualPool, ...bounds });
   try {
     await engine.start(startTimeout);
   } catch (error) {
@@ -77,22 +78,24 @@ export async function openDatabase(url, folder, { connections = CONNECTIONS, sta
   return new Database(engine);
 }
 
-function createPool(url, parameters, connections) {
+function createPool(url, parameters, bounds) {
   const pool = new pg.Pool({
     // Of a parameter that stands there twice the last one counts. Without the first of them the driver has a meaning of its own
     // for the words of `sslmode`; with it they mean what they mean to PostgreSQL's programs.
     connectionString: `${url}${url.includes('?') ? '&' : '?'}uselibpqcompat=true${parameters}`,
-    max: connections,
-    connectionTimeoutMillis: CONNECT_TIMEOUT,
-    idleTimeoutMillis: IDLE_TIMEOUT,
+    min: Math.min(bounds.min, bounds.max),
+    max: bounds.max,
+    connectionTimeoutMillis: bounds.acquireTimeout,
+    idleTimeoutMillis: bounds.idleTimeout,
     keepAlive: true,
     application_name: process.env.npm_package_name ?? 'node',
     types: { getTypeParser },
   });
+  const settings = sessionSettings(bounds);
   // A connection that breaks while nobody uses it is replaced; unheard, its error would end the process.
   pool.on('error', (error) => logError('an idle connection to the database broke', error));
   // Is answered before the first statement, on the same connection; a connection that breaks here breaks for that as well.
-  pool.on('connect', (client) => client.query(sessionSettings).catch(() => {}));
+  pool.on('connect', (client) => client.query(settings).catch(() => {}));
   return pool;
 }
 
@@ -100,10 +103,12 @@ function createPool(url, parameters, connections) {
 class Connection {
   #client;
   #prepared;
+  #answerTimeout;
 
-  constructor(client, prepared) {
+  constructor(client, prepared, answerTimeout) {
     this.#client = client;
     this.#prepared = prepared;
+    this.#answerTimeout = answerTimeout;
   }
 
   async read(sql, values) {
@@ -146,7 +151,7 @@ class Connection {
 
   /** A word without values. */
   command(sql) {
-    return this.#query({ text: sql, query_timeout: ANSWER_TIMEOUT });
+    return this.#query({ text: sql, query_timeout: this.#answerTimeout });
   }
 
   async hold(name) {
@@ -177,22 +182,22 @@ class Connection {
       known = { text: numbered(sql), ...(hasRoom && { name: `s${this.#prepared.size}` }) };
       if (hasRoom) this.#prepared.set(sql, known);
     }
-    return { ...known, values: values.map(toColumn), query_timeout: ANSWER_TIMEOUT };
+    return { ...known, values: values.map(toColumn), query_timeout: this.#answerTimeout };
   }
 }
 
 class PostgreSql {
   #url;
-  #connections;
+  #bounds;
   #pool;
   /** Statement -> its text and its name, the same on every connection. */
   #prepared = new Map();
 
-  constructor(url, connections) {
+  constructor(url, bounds) {
     if (!/^postgres(?:ql)?:\/\//.test(url)) throw new Error('`DATABASE_URL` must be `postgresql://user:password@host:port/database`');
     this.#url = url;
-    this.#connections = connections;
-    this.#pool = createPool(url, this.#prefersTls() ? '&sslmode=prefer' : '', connections);
+    this.#bounds = bounds;
+    this.#pool = createPool(url, this.#prefersTls() ? '&sslmode=prefer' : '', bounds);
   }
 
   read(sql, values) {
@@ -245,7 +250,7 @@ class PostgreSql {
       } catch ({ cause, message }) {
         if (this.#prefersTls() && /does not support SSL/.test(cause?.message)) {
           await this.#pool.end();
-          this.#pool = createPool(this.#url, '&sslmode=disable', this.#connections);
+          this.#pool = createPool(this.#url, '&sslmode=disable', this.#bounds);
         } else if (!isStarting(cause) || performance.now() + START_INTERVAL > deadline) {
           throw new Error(`the database cannot be reached: ${reasonOf(cause) ?? message}`, { cause });
         } else {
@@ -274,7 +279,7 @@ class PostgreSql {
     };
     client.on('error', onError);
     try {
-      return await work(new Connection(client, this.#prepared));
+      return await work(new Connection(client, this.#prepared, this.#bounds.statementTimeout + ANSWER_GRACE));
     } catch (error) {
       if (isLost(error)) broken ??= error;
       throw error;
@@ -305,6 +310,7 @@ function numbered(sql) {
 function toColumn(value) {
   if (value === undefined || value === null) return null;
   if (typeof value === 'string') return value.includes('\0') ? null : value;
+  if (value instanceof Date) return value.toISOString();
   return typeof value === 'object' && !(value instanceof Decimal) ? JSON.stringify(value) : String(value);
 }
 

@@ -61,7 +61,7 @@ test('a number that JavaScript does not keep exactly is refused', { skip }, asyn
 });
 
 test('a statement is prepared once a connection, and those that are composed do not pile up', { skip }, async (context) => {
-  const database = await createDatabase(context, postgresql, { connections: 1 });
+  const database = await createDatabase(context, postgresql, { max: 1 });
   for (let number = 0; number < 600; number += 1) assert.equal((await database.one(`SELECT ${number} AS number`)).number, number);
   for (let count = 0; count < 3; count += 1) await database.one(`SELECT 0 AS number`);
   assert.equal((await database.one('SELECT count(*) AS number FROM pg_prepared_statements')).number, 500);
@@ -70,10 +70,10 @@ test('a statement is prepared once a connection, and those that are composed do 
 test('connections that the server ends are replaced', { skip }, async (context) => {
   const logged = context.mock.method(console, 'error', () => {});
   const place = await postgresql.place(context);
-  const database = await createWords(context, { place, connections: 2 });
+  const database = await createWords(context, { place, max: 2 });
   const other = await createDatabase(context, postgresql, { place });
   const endAll = `SELECT count(pg_terminate_backend(pid)) AS number FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE ? AND application_name = 'under test'`;
-  const named = await createDatabase(context, postgresql, { place: within(place, { application_name: 'under test' }), connections: 1 });
+  const named = await createDatabase(context, postgresql, { place: within(place, { application_name: 'under test' }), max: 1 });
   // While nobody uses it.
   await named.one('SELECT 1 AS idle');
   assert.equal((await other.one(endAll, ['%idle%'])).number, 1);
@@ -121,6 +121,27 @@ test('a statement that takes too long, or waits too long, is unavailable', { ski
   assert.equal((await database.one('SHOW statement_timeout')).statement_timeout, '10s');
 });
 
+test('the bounds of the pool are kept', { skip }, async (context) => {
+  const bounds = { max: 2, acquireTimeout: 100, statementTimeout: 200, idleTimeout: 100 };
+  const name = `pool ${process.pid}`;
+  const place = within(await postgresql.place(context), { application_name: name });
+  const database = await createDatabase(context, postgresql, { place, ...bounds });
+  const watcher = await createDatabase(context, postgresql);
+  const connections = async () => (await watcher.one(`SELECT count(*) AS count FROM pg_stat_activity WHERE application_name = ?`, [name])).count;
+  await assert.rejects(database.one('SELECT pg_sleep(5)'), { name: 'unavailable' });
+  let free;
+  const isFree = new Promise((resolve) => (free = resolve));
+  const held = [1, 2].map((number) => database.transaction(async (transaction) => {
+    await transaction.one(`SELECT ${number} AS number`);
+    await isFree;
+  }));
+  await assert.rejects(database.one('SELECT 1 AS number'), { name: 'unavailable' });
+  assert.equal(await connections(), 2);
+  free();
+  await Promise.all(held);
+  while ((await connections()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
 test('what failed unheard is not taken for done', { skip }, async (context) => {
   const database = await createWords(context);
   const careless = database.transaction(async (transaction) => {
@@ -132,7 +153,7 @@ test('what failed unheard is not taken for done', { skip }, async (context) => {
 });
 
 test('more than can wait for a connection are refused at once', { skip }, async (context) => {
-  const database = await createDatabase(context, postgresql, { connections: 1 });
+  const database = await createDatabase(context, postgresql, { max: 1 });
   const asked = Array.from({ length: 1100 }, () => database.one('SELECT 1 AS number').then(() => 'answered', (error) => error.name));
   const ends = await Promise.all(asked);
   assert.equal(ends.filter((end) => end === 'answered').length, 1000);

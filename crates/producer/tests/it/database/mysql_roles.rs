@@ -48,12 +48,26 @@ impl Home {
     }
 }
 
+impl Home {
+    /// A command that reads the task.
+    fn with_task(&self, workspace: &Workspace, words: &[&str]) -> Ended {
+        let mut command = workspace.command(words);
+        end_with_input(command.env("SHOP_URL", self.url()), &super::roles::task("").replace("postgresql", "mysql"))
+    }
+
+    /// How what the users may differs from the task, as `db diff` tells it.
+    fn drift(&self, workspace: &Workspace) -> Vec<String> {
+        super::roles::differences(&self.with_task(workspace, &["db", "diff", "-", "--format", "json"]))
+    }
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
         let _ = client(&self.server, "", &format!("DROP DATABASE {}", self.name));
         for end in ["migrator", "app", "readonly", "backup", "reporting"] {
             let _ = client(&self.server, "", &format!("DROP USER IF EXISTS '{}'@'%'", self.role(end)));
         }
+        let _ = client(&self.server, "", &format!("DROP ROLE IF EXISTS {}", self.role("group")));
     }
 }
 
@@ -105,21 +119,42 @@ fn what_was_granted_or_taken_by_hand_is_mended_and_a_password_rotated() {
     let Some(home) = Home::new("users_hand") else { return };
     let workspace = Workspace::new();
     home.run(&workspace, "").must_end_with(0);
+    home.execute(&format!("CREATE ROLE {}", home.role("group")));
     let (app, readonly) = (home.role("app"), home.role("readonly"));
     let pattern = home.name.replace('_', "\\_");
-    for change in [
-        format!("REVOKE INSERT ON `{pattern}`.* FROM '{app}'@'%'"),
-        format!("GRANT DROP ON `{pattern}`.* TO '{app}'@'%'"),
-        format!("GRANT UPDATE ON {}.users TO '{readonly}'@'%'", home.name),
-        format!("GRANT UPDATE (email) ON {}.users TO '{readonly}'@'%'", home.name),
-        format!("GRANT CREATE USER ON *.* TO '{app}'@'%'"),
-        format!("ALTER USER '{app}'@'%' IDENTIFIED BY 'another'"),
-        format!("ALTER USER '{app}'@'%' ACCOUNT LOCK"),
-        format!("DROP USER '{readonly}'@'%'"),
+    assert_eq!(home.drift(&workspace), Vec::<String>::new());
+    for (change, seen) in [
+        (
+            format!("REVOKE INSERT ON `{pattern}`.* FROM '{app}'@'%'"),
+            format!("user `{app}` may not INSERT the database"),
+        ),
+        (format!("GRANT DROP ON `{pattern}`.* TO '{app}'@'%'"), format!("user `{app}` may DROP the database")),
+        (
+            format!("GRANT UPDATE ON {}.users TO '{readonly}'@'%'", home.name),
+            format!("user `{readonly}` may UPDATE table `users`"),
+        ),
+        (
+            format!("GRANT UPDATE (email) ON {}.users TO '{readonly}'@'%'", home.name),
+            format!("user `{readonly}` may UPDATE column `users.email`"),
+        ),
+        (format!("GRANT CREATE USER ON *.* TO '{app}'@'%'"), format!("user `{app}` has CREATE USER")),
+        (format!("ALTER USER '{app}'@'%' ACCOUNT LOCK"), format!("user `{app}` may not log in")),
+        (
+            format!("GRANT {} TO '{app}'@'%'", home.role("group")),
+            format!("user `{app}` is a member of `{}`", home.role("group")),
+        ),
+        (format!("DROP USER '{readonly}'@'%'"), format!("user `{readonly}` is missing")),
     ] {
         home.execute(&change);
-        assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], true, "{change}");
+        let found = home.drift(&workspace);
+        assert!(found.contains(&seen), "{change}: {found:?}");
+        let changed = home.run(&workspace, "").must_end_with(0);
+        assert_eq!(changed.response()["changed"], true, "{change}");
+        assert!(changed.stdout.contains(&seen), "{change}: the response tells what was mended");
+        assert_eq!(home.drift(&workspace), Vec::<String>::new(), "{change}");
     }
+    home.execute(&format!("ALTER USER '{app}'@'%' IDENTIFIED BY 'another'"));
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], true);
     assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
     home.as_role(&workspace, "app", A_USER).unwrap();
 

@@ -68,6 +68,17 @@ impl Home {
         end_with_input(run.env("SHOP_URL", url).env("REPORTING_PASSWORD", "it's 100% secret"), &task(roles))
     }
 
+    /// A command that reads the task.
+    fn with_task(&self, workspace: &Workspace, words: &[&str]) -> Ended {
+        let mut command = workspace.command(words);
+        end_with_input(command.env("SHOP_URL", self.admin_url()), &task(""))
+    }
+
+    /// How what the roles may differs from the task, as `db diff` tells it.
+    fn drift(&self, workspace: &Workspace) -> Vec<String> {
+        differences(&self.with_task(workspace, &["db", "diff", "-", "--format", "json"]))
+    }
+
     fn must_change(&self, workspace: &Workspace, why: &str) {
         assert_eq!(self.run(workspace, "").must_end_with(0).response()["changed"], true, "{why}");
         assert_eq!(self.run(workspace, "").must_end_with(0).response()["changed"], false, "{why}");
@@ -88,6 +99,14 @@ pub(super) fn task(roles: &str) -> String {
     format!(
         "task_id: shop\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: postgresql\n    connection: ${{env:SHOP_URL}}\n    schema_requirements:\n      tables: [users, orders, products]\n      relationships: [users_to_orders, orders_to_products]\n{roles}"
     )
+}
+
+/// What `db diff --format json` says of permissions; its exit status goes with it.
+pub(super) fn differences(ended: &Ended) -> Vec<String> {
+    let found: Json = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.stderr));
+    let differences = found["permissions"].as_array().unwrap();
+    assert_eq!(ended.status, Some(if differences.is_empty() { 0 } else { 4 }), "{}", ended.stdout);
+    differences.iter().map(|difference| difference["what"].as_str().unwrap().to_owned()).collect()
 }
 
 /// What `secrets export` gives for a role.
@@ -183,29 +202,59 @@ fn what_was_granted_or_taken_by_hand_is_mended() {
     let workspace = Workspace::new();
     home.run(&workspace, "").must_end_with(0);
     let (app, owner, readonly) = (home.role("app"), home.role("owner"), home.role("readonly"));
-    for change in [
-        format!("REVOKE INSERT ON users FROM {app}"),
-        format!("GRANT TRUNCATE ON users TO {app}"),
-        format!("GRANT SELECT ON orders TO {readonly} WITH GRANT OPTION"),
-        format!("GRANT UPDATE (email) ON users TO {readonly}"),
-        format!("GRANT CREATE ON SCHEMA public TO {app}"),
-        format!("REVOKE USAGE ON SCHEMA public FROM {readonly}"),
-        format!("REVOKE CREATE ON SCHEMA public FROM {owner}"),
-        format!("GRANT {owner} TO {app}"),
-        format!("ALTER ROLE {app} CREATEDB"),
-        format!("ALTER ROLE {app} SUPERUSER"),
-        format!("ALTER ROLE {app} NOLOGIN"),
-        format!("ALTER ROLE {owner} LOGIN"),
-        format!("ALTER ROLE {app} PASSWORD 'another'"),
-        "ALTER TABLE users OWNER TO CURRENT_USER".to_owned(),
-        "GRANT CREATE ON SCHEMA public TO PUBLIC".to_owned(),
-        format!("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public REVOKE INSERT ON TABLES FROM {app}"),
-        format!("ALTER ROLE {} IN DATABASE {} RESET role", home.role("migrator"), home.name),
-        format!("DROP OWNED BY {readonly}; DROP ROLE {readonly}"),
+    assert_eq!(home.drift(&workspace), Vec::<String>::new());
+    let (makes, hands_on) = (format!("tables that `{owner}` will make"), "and hand that on");
+    for (change, seen) in [
+        (format!("REVOKE INSERT ON users FROM {app}"), format!("role `{app}` may not INSERT table `users`")),
+        (format!("GRANT TRUNCATE ON users TO {app}"), format!("role `{app}` may TRUNCATE table `users`")),
+        (
+            format!("GRANT SELECT ON orders TO {readonly} WITH GRANT OPTION"),
+            format!("role `{readonly}` may SELECT table `orders` {hands_on}"),
+        ),
+        (
+            format!("GRANT UPDATE (email) ON users TO {readonly}"),
+            format!("role `{readonly}` may UPDATE column `users.email`"),
+        ),
+        (format!("GRANT CREATE ON SCHEMA public TO {app}"), format!("role `{app}` may CREATE the schema")),
+        (
+            format!("REVOKE USAGE ON SCHEMA public FROM {readonly}"),
+            format!("role `{readonly}` may not USAGE the schema"),
+        ),
+        (format!("REVOKE CREATE ON SCHEMA public FROM {owner}"), format!("role `{owner}` may not CREATE the schema")),
+        (format!("GRANT {owner} TO {app}"), format!("role `{app}` is a member of `{owner}`")),
+        (format!("ALTER ROLE {app} CREATEDB"), format!("role `{app}` has CREATEDB")),
+        (format!("ALTER ROLE {app} SUPERUSER"), format!("role `{app}` has SUPERUSER")),
+        (format!("ALTER ROLE {app} NOLOGIN"), format!("role `{app}` may not log in")),
+        (format!("ALTER ROLE {owner} LOGIN"), format!("role `{owner}` may log in")),
+        ("ALTER TABLE users OWNER TO CURRENT_USER".to_owned(), "table `users` is owned by `postgres`".to_owned()),
+        ("GRANT CREATE ON SCHEMA public TO PUBLIC".to_owned(), "everybody may CREATE the schema".to_owned()),
+        ("GRANT SELECT ON users TO PUBLIC".to_owned(), "everybody may SELECT table `users`".to_owned()),
+        ("GRANT UPDATE (name) ON users TO PUBLIC".to_owned(), "everybody may UPDATE column `users.name`".to_owned()),
+        (
+            format!("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public REVOKE INSERT ON TABLES FROM {app}"),
+            format!("role `{app}` may not INSERT {makes}"),
+        ),
+        (
+            format!("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC"),
+            format!("everybody may SELECT {makes}"),
+        ),
+        (
+            format!("ALTER ROLE {} IN DATABASE {} RESET role", home.role("migrator"), home.name),
+            format!("role `{}` has another setting: role={owner}", home.role("migrator")),
+        ),
+        (format!("DROP OWNED BY {readonly}; DROP ROLE {readonly}"), format!("role `{readonly}` is missing")),
     ] {
         home.execute(&change);
-        assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], true, "{change}");
+        let found = home.drift(&workspace);
+        assert!(found.contains(&seen), "{change}: {found:?}");
+        let changed = home.run(&workspace, "").must_end_with(0);
+        assert_eq!(changed.response()["changed"], true, "{change}");
+        assert!(changed.stdout.contains(&seen), "{change}: the response tells what was mended");
+        assert_eq!(home.drift(&workspace), Vec::<String>::new(), "{change}");
     }
+    // No server tells whether a password is the one that is kept.
+    home.execute(&format!("ALTER ROLE {app} PASSWORD 'another'"));
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], true);
     assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
     home.as_role(&workspace, "app", A_USER).unwrap();
     // What is nobody's business here is left alone.
@@ -213,6 +262,64 @@ fn what_was_granted_or_taken_by_hand_is_mended() {
         "CREATE TABLE theirs (); GRANT ALL ON theirs TO {app}; ALTER ROLE {app} SET statement_timeout TO '9s'"
     ));
     assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+}
+
+#[test]
+fn what_hides_rows_is_shown_and_stays_until_somebody_says_otherwise() {
+    let Some(home) = Home::new("hidden") else { return };
+    let workspace = Workspace::new();
+    home.run(&workspace, "").must_end_with(0);
+    home.execute(
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON users FOR SELECT USING (name = 'Ada')",
+    );
+    home.execute("CREATE TABLE theirs (); ALTER TABLE theirs ENABLE ROW LEVEL SECURITY");
+    let seen = ["table `users` hides the rows that no policy shows", "table `users` has the policy `mine`"];
+    assert_eq!(home.drift(&workspace), seen);
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+    assert_eq!(home.drift(&workspace), seen);
+    let inspected = home.with_task(&workspace, &["db", "inspect", "-"]).must_end_with(0).stdout;
+    assert!(
+        inspected.contains("row security of users: on\n  policy mine: allows SELECT for public, rows "),
+        "{inspected}"
+    );
+    let allowed = ["db", "migrate", "-", "--allow-destructive"];
+    let planned = home.with_task(&workspace, &[&allowed[..], &["--plan"]].concat()).must_end_with(0).stdout;
+    assert!(planned.contains("CREATE POLICY mine ON users AS PERMISSIVE FOR SELECT TO PUBLIC USING"), "{planned}");
+    assert_eq!(home.with_task(&workspace, &allowed).must_end_with(0).response()["changed"], true);
+    assert_eq!(home.drift(&workspace), Vec::<String>::new());
+    assert_eq!(home.with_task(&workspace, &allowed).must_end_with(0).response()["changed"], false);
+}
+
+#[test]
+fn what_the_roles_may_is_shown_before_and_after() {
+    let Some(home) = Home::new("shown") else { return };
+    let workspace = Workspace::new();
+    let plan = ["db", "migrate", "-", "--plan"];
+    let planned = home.with_task(&workspace, &plan).must_end_with(0).stdout;
+    for statement in [
+        format!("CREATE ROLE {} LOGIN;", home.role("app")),
+        format!("ALTER TABLE users OWNER TO {}", home.role("owner")),
+        format!("-- undo: REVOKE CONNECT ON DATABASE {} FROM {}", home.name, home.role("app")),
+    ] {
+        assert!(planned.contains(&statement), "{statement} in {planned}");
+    }
+    assert!(home.drift(&workspace).contains(&format!("role `{}` is missing", home.role("app"))));
+    home.run(&workspace, "").must_end_with(0);
+    assert_eq!(home.with_task(&workspace, &plan).must_end_with(0).stdout, "nothing is to be done\n");
+    home.execute(&format!("CREATE ROLE {} NOLOGIN; GRANT SELECT ON users TO {0}", home.role("stranger")));
+    let words = ["db", "inspect", "-", "--format", "json"];
+    let inspected = home.with_task(&workspace, &words).must_end_with(0).stdout;
+    let inspected: Json = serde_json::from_str(&inspected).unwrap();
+    let role = |end: &str| {
+        let roles = inspected["permissions"]["roles"].as_array().unwrap().iter();
+        roles.clone().find(|role| role["name"] == home.role(end)).unwrap_or_else(|| panic!("{end} is missing"))
+    };
+    assert_eq!(role("owner")["may_log_in"], false);
+    assert_eq!(role("migrator")["member_of"], serde_json::json!([home.role("owner")]));
+    let read = serde_json::json!({ "on": { "table": "users" }, "privilege": "SELECT", "may_be_handed_on": false });
+    for end in ["app", "backup", "stranger"] {
+        assert!(role(end)["grants"].as_array().unwrap().contains(&read), "{end}");
+    }
 }
 
 #[test]
