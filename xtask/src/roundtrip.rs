@@ -4,12 +4,13 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::mariadb;
 use crate::postgresql::{self, Server};
 use crate::repository::Repository;
 
 const SCHEMAS: &str = "1000";
 /// The engines, and how the tests over them begin.
-const ENGINES: [&str; 2] = ["sqlite", "postgresql"];
+const ENGINES: [&str; 3] = ["sqlite", "postgresql", "mysql"];
 const TESTS: [&str; 2] = ["random_schemas_come_back_from", "random_changes_come_back_from"];
 
 /// Runs the round trips; a schema that does not come back is printed as small as it can be, with its seed.
@@ -25,6 +26,7 @@ pub fn run(repository: &Repository, options: &[&str]) -> Result<ExitCode, String
     }
     // Ended when this value goes.
     let server = if engines.contains(&"postgresql") { Some(Server::obtain()?) } else { None };
+    let mysql = if engines.contains(&"mysql") { Some(mariadb::Server::obtain()?) } else { None };
     let mut is_whole = true;
     for engine in engines {
         let tests = TESTS.map(|test| format!("{test}_{engine}"));
@@ -33,6 +35,9 @@ pub fn run(repository: &Repository, options: &[&str]) -> Result<ExitCode, String
         command.env("ROUNDTRIP_SCHEMAS", schemas);
         if let Some(server) = &server {
             command.env(postgresql::VARIABLE, &server.url);
+        }
+        if let Some(server) = &mysql {
+            command.env(mariadb::VARIABLE, &server.url);
         }
         if let Some(seed) = seed {
             command.env("ROUNDTRIP_SEED", seed);

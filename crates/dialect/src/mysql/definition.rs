@@ -274,7 +274,11 @@ pub(super) fn condition(check: &Check) -> String {
         }
         CheckRule::OneOf(words) => {
             let words: Vec<String> = words.iter().map(|word| text(word)).collect();
-            format!("{column} in ({})", words.join(","))
+            match &words[..] {
+                // As MariaDB itself has it then.
+                [only] => format!("{column} = {only}"),
+                words => format!("{column} in ({})", words.join(",")),
+            }
         }
         CheckRule::Length { at_most } => format!("char_length({column}) <= {at_most}"),
     }
@@ -313,6 +317,22 @@ pub fn limits(table: &Table) -> Vec<String> {
             super::ROW_TEXT_MAX
         ));
     }
+    let keys = [&table.primary_key].into_iter().chain(&table.unique);
+    let mut documents: Vec<&ColumnName> = keys
+        .chain(table.rules.indexes.iter().map(|index| &index.columns))
+        .flatten()
+        .filter(|name| type_of(table, name) == Some(&FieldType::Json))
+        .collect();
+    documents.dedup();
+    problems.extend(documents.into_iter().map(|name| {
+        format!("`{name}` of `{}` is a document, and MySQL has neither keys nor indexes over documents", table.name)
+    }));
+    problems.extend(unshown(table).map(|name| {
+        format!(
+            "a default or a check of `{name}` of `{}` holds a character beyond U+FFFF, which MariaDB's own catalogue shows as `?`",
+            table.name
+        )
+    }));
     let unique = table.rules.indexes.iter().filter(|index| index.uniqueness == Uniqueness::Unique);
     let sets = [&table.primary_key].into_iter().chain(&table.unique).chain(unique.map(|index| &index.columns));
     for columns in sets {
@@ -328,6 +348,14 @@ pub fn limits(table: &Table) -> Vec<String> {
         }
     }
     problems
+}
+
+/// The columns of which nobody could read back what was written: the catalogue is kept in three bytes a character.
+fn unshown(table: &Table) -> impl Iterator<Item = &ColumnName> {
+    let is_beyond = |text: &str| text.chars().any(|character| u32::from(character) > 0xFFFF);
+    let defaults = table.columns.iter().filter(move |column| default(column).is_some_and(|text| is_beyond(&text)));
+    let checks = table.rules.checks.iter().filter(move |check| is_beyond(&condition(check)));
+    defaults.map(|column| &column.name).chain(checks.map(|check| &check.column))
 }
 
 pub fn described(table: &Table) -> ObservedTable {

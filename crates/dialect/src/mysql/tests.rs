@@ -141,6 +141,11 @@ fn what_does_not_fit_is_said() {
     wide.columns.truncate(21);
     wide.unique.truncate(1);
     assert_eq!(limits(Engine::MySql, &wide), Vec::<String>::new());
+    wide.columns.push(column("papers", FieldType::Json, None));
+    wide.rules.indexes = vec![index("by_papers", &["papers"], Uniqueness::Repeating)];
+    let problems = limits(Engine::MySql, &wide);
+    assert!(matches!(&problems[..], [only] if only.contains("`papers` of `wide` is a document")), "{problems:?}");
+    wide.rules.indexes.clear();
     assert_eq!(limits(Engine::PostgreSql, &wide), Vec::<String>::new());
 }
 

@@ -35,12 +35,10 @@ pub struct Made(Vec<PermissionStatement>);
 /// Makes the roles; nothing is left to do then, and each may do what the plan says and nothing more.
 pub fn make(plan: &DatabaseTaskPlan, database: &Database) -> Result<Made, String> {
     let made = missing(plan, database)?;
-    let password = Secret::new(Zeroizing::new("of a test".to_owned()));
-    let logs_in = plan.permissions.roles.iter().filter(|role| role.login != Login::Never);
-    let passwords: Vec<(RoleName, _)> = logs_in.clone().map(|role| (role.name.clone(), password.clone())).collect();
-    database.permit(&made, &passwords).map_err(failed("grant"))?;
+    let password = password();
+    database.permit(&made, &passwords(plan)).map_err(failed("grant"))?;
     must_be_there(plan, database)?;
-    for role in logs_in {
+    for role in plan.permissions.roles.iter().filter(|role| role.login != Login::Never) {
         let probes = probes(plan.database.engine, &plan.permissions, &plan.database.tables, role);
         let tried = database.try_as(&role.name, &password, &probes).map_err(failed("connect as a role"))?;
         if let Some((probe, tried)) = probes.iter().zip(tried).find(|(probe, tried)| !is_as_wanted(probe, tried)) {
@@ -50,10 +48,20 @@ pub fn make(plan: &DatabaseTaskPlan, database: &Database) -> Result<Made, String
     Ok(Made(made))
 }
 
+fn password() -> Secret<Zeroizing<String>> {
+    Secret::new(Zeroizing::new("of a test".to_owned()))
+}
+
+/// Of everybody who may log in.
+fn passwords(plan: &DatabaseTaskPlan) -> Vec<(RoleName, Secret<Zeroizing<String>>)> {
+    let log_in = plan.permissions.roles.iter().filter(|role| role.login != Login::Never);
+    log_in.map(|role| (role.name.clone(), password())).collect()
+}
+
 /// Makes what is missing: roles, or grants on tables that were made anew.
 pub fn mend(plan: &DatabaseTaskPlan, database: &Database) -> Result<(), String> {
     let mended = missing(plan, database)?;
-    database.permit(&mended, &[]).map_err(failed("grant again"))?;
+    database.permit(&mended, &passwords(plan)).map_err(failed("grant again"))?;
     must_be_there(plan, database)
 }
 
