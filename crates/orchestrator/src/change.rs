@@ -205,7 +205,7 @@ fn compare(plan: &TaskPlan, task_id: &TaskId, workspace: &Workspace) -> Result<D
             push(gone.name.as_str(), DifferenceKind::NotWanted, "the table is no longer in the task".to_owned());
         }
     }
-    let PermissionDrift { differences: mended, statements, barriers } = roles::drift(&database, plan)?;
+    let PermissionDrift { differences: mended, statements, barriers } = roles::drift(workspace, &database, plan)?;
     let of_kind = |kind| move |what| PermissionDifference { kind, what };
     let permissions = mended.into_iter().map(of_kind(DifferenceKind::Wanted));
     let unwanted = barriers.into_iter().map(|(what, _)| what).map(of_kind(DifferenceKind::NotWanted));
@@ -227,7 +227,7 @@ pub fn pending(task: &Task, options: &RunOptions) -> Result<Pending, Box<Respons
         let is_new = |migration: &&Migration| !seen.applied.contains(&(*migration).into());
         pending.migrations.extend(migrations.iter().filter(is_new).cloned());
         if scope == plan.task_id() {
-            let drift = roles::drift(&place, &plan).map_err(|failure| told(failure.into()))?;
+            let drift = roles::drift(&options.workspace, &place, &plan).map_err(|failure| told(failure.into()))?;
             pending.permissions = drift.statements;
             match options.allowed.loss {
                 Loss::Allowed => pending.permissions.extend(drift.barriers.into_iter().map(|(_, statement)| statement)),

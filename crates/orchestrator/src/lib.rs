@@ -15,6 +15,7 @@ mod observe;
 pub mod order;
 mod probe;
 mod provisioning;
+mod reach;
 mod read;
 pub mod response;
 mod roles;

@@ -314,10 +314,19 @@ async fn carry_out(
     if let Some(version) = version {
         workspace.activate(&task_id, version)?;
     }
+    // Now a server that runs has taken the plan over.
+    let output = output(plan, options, &database, seen.version, &verification);
+    let is_served_as_before = output.serving.as_ref().is_some_and(|serving| serving.status == "outdated");
+    if is_new_plan
+        && !is_served_as_before
+        && let Err(failure) = roles::narrow(workspace, &database, plan)
+    {
+        warnings.push(format!("the application may still do what the plan before needed: {failure}"));
+    }
     Ok(Response {
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
-        output: Some(output(plan, options, &database, seen.version, &verification)),
+        output: Some(output),
         changed: provisioned || is_new_plan || wrote || settled.changed || !migrated.is_empty(),
         warnings,
         verification,
