@@ -14,12 +14,14 @@ mod installed;
 mod mariadb;
 mod postgresql;
 mod promtool;
+mod python;
 mod repository;
 mod roundtrip;
 mod runner;
 mod schemathesis;
 mod server;
 mod source;
+mod squawk;
 mod test;
 mod vendor;
 
@@ -38,6 +40,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   roundtrip             random schemas there and back, on each engine
         [--schemas 1000] [--engine sqlite|postgresql] [--seed 20260000]
   schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
+  squawk                the statements for PostgreSQL, read by a linter of migrations
   browse                the reference page of both servers in Chromium, calling the API
   promtool              the emitted alerts and dashboards, read by Prometheus' own tool
   vendor                the files of the reference page, in the version of the emitted application's manifest";
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),
         ["schemathesis", "--full"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Full)),
         ["roundtrip", options @ ..] => roundtrip::run(&repository, options),
+        ["squawk"] => squawk::run(&repository),
         ["browse"] => browse::run(&repository),
         ["promtool"] => promtool::run(&repository),
         ["vendor"] => vendor::run(&repository),

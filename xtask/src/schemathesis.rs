@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::python::{self, Lacking};
 use crate::repository::Repository;
 use crate::runner::Tally;
 use crate::server::Server;
-use crate::test::{self, Node, program};
+use crate::test::{self, Node};
 
 /// The virtual environment, and below it a workspace for every run.
 const FOLDER: &str = "target/schemathesis";
@@ -90,14 +91,6 @@ pub fn tally(repository: &Repository, extent: Extent, node: &Node, tally: &mut T
     }
 }
 
-/// What keeps from trying.
-enum Lacking {
-    /// It cannot be had on this machine.
-    Part(String),
-    /// The repository itself is wrong.
-    File(String),
-}
-
 /// Everything that is tried, and with what.
 struct Tried<'a> {
     repository: &'a Repository,
@@ -131,7 +124,7 @@ impl Kind {
 }
 
 fn tried<'a>(repository: &'a Repository, extent: Extent, node: &Node) -> Result<Tried<'a>, Lacking> {
-    install(repository)?;
+    python::install(repository, FOLDER, REQUIREMENTS)?;
     let folders: &[&str] = match extent {
         Extent::Bounded => &[TASKS],
         Extent::Full => &[TASKS, MORE_TASKS],
@@ -158,29 +151,6 @@ fn tried<'a>(repository: &'a Repository, extent: Extent, node: &Node) -> Result<
         }
     };
     Ok(Tried { repository, tasks, kinds, seed, examples })
-}
-
-/// Installs what is needed in a virtual environment, unless the stamp there says that it is installed.
-fn install(repository: &Repository) -> Result<(), Lacking> {
-    let wanted = repository.read(REQUIREMENTS).map_err(Lacking::File)?;
-    let folder = repository.root.join(FOLDER);
-    let stamp = folder.join("installed.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    let Some((python, _)) = program("python3") else {
-        return Err(Lacking::Part("no `python3` on the path".to_owned()));
-    };
-    let is_done = |command: &mut Command| command.status().is_ok_and(|status| status.success());
-    if !is_done(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder)) {
-        return Err(Lacking::Part("`python3 -m venv` failed".to_owned()));
-    }
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-    let mut install = Command::new(folder.join("bin/python"));
-    if !is_done(install.args(pip).arg(repository.root.join(REQUIREMENTS))) {
-        return Err(Lacking::Part("`pip install` of Schemathesis failed".to_owned()));
-    }
-    fs::write(&stamp, wanted).map_err(|error| Lacking::File(format!("cannot write `{}`: {error}", stamp.display())))
 }
 
 impl Tried<'_> {

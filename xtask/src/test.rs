@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
 use crate::schemathesis::{self, Extent};
-use crate::{mariadb, postgresql};
+use crate::{mariadb, postgresql, squawk};
 
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
@@ -63,6 +63,10 @@ pub fn tally(repository: &Repository) -> Tally {
         Node::Broken(why) => tally.fail(why),
     }
     schemathesis::tally(repository, Extent::Bounded, &node, &mut tally);
+    match &postgresql {
+        Ok(server) => squawk::tally(repository, server, &mut tally),
+        Err(why) => tally.skip(format!("Squawk: {why}")),
+    }
     print_parts(&node, &servers);
     nothing_skipped_in_ci(&mut tally);
     tally

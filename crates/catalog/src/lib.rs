@@ -227,7 +227,8 @@ impl Catalog {
             }
         }
         let belongs = self.relations.belongs.iter().flat_map(|relation| [&relation.one, &relation.many]);
-        let links = self.relations.links.iter().flat_map(|link| [&link.whole, &link.part, &link.through]);
+        let links =
+            self.relations.links.iter().flat_map(|link| [&link.whole, &link.part].into_iter().chain(&link.through));
         if let Some(name) = belongs.chain(links).find(|name| self.table_entity(name).is_none()) {
             let why = format!("no entity is called `{name}`");
             return Err(CatalogError { file: RELATION_FILE.0.to_owned(), why });

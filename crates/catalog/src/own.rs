@@ -119,7 +119,7 @@ impl Catalog {
         });
         let of_links = text.links.iter().flat_map(|link| {
             let Link { whole, part, through, .. } = &link.value;
-            [whole, part, through].into_iter().filter_map(|name| unknown(name, link.referenced))
+            [whole, part].into_iter().chain(through).filter_map(|name| unknown(name, link.referenced))
         });
         let problems: Vec<Diagnostic> = of_belongs.chain(of_links).collect();
         if !problems.is_empty() {

@@ -11,6 +11,18 @@ pub struct Relations {
     pub belongs: Vec<Belonging>,
     /// Many to many.
     pub links: Vec<Link>,
+    /// Many to many with whatever they stand beside, where no line above speaks of the two.
+    pub shared: Shared,
+}
+
+/// Things of which a row may have several, and each of which is for many rows: tags.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shared {
+    /// What they are called, one of them.
+    pub words: Vec<String>,
+    /// Why, as a sentence without its full stop.
+    pub because: String,
 }
 
 /// Rows of one entity that each belong to one row of another.
@@ -43,8 +55,9 @@ pub struct Link {
     pub whole: EntityName,
     /// The other.
     pub part: EntityName,
-    /// The entity of a link; it may have fields of its own.
-    pub through: EntityName,
+    /// The entity of a link, which may have fields of its own; absent: nothing is known of a link but its ends.
+    #[serde(default)]
+    pub through: Option<EntityName>,
     /// What becomes of the link when the whole goes.
     pub whole_deleted: OnDelete,
     /// What becomes of the link when the part goes.

@@ -173,6 +173,15 @@ pub fn makes_anew(engine: Engine, change: &TableChange<'_>) -> bool {
     }
 }
 
+/// Whether the engine gives a column that is there this name: SQLite does not give one of those that it has for a row's own number.
+#[must_use]
+pub fn renames_to(engine: Engine, column: &ColumnName) -> bool {
+    match engine {
+        Engine::Sqlite => !["oid", "rowid", "_rowid_"].contains(&column.as_str()),
+        Engine::PostgreSql | Engine::MySql => true,
+    }
+}
+
 /// The statement that drops tables, which may lead to each other.
 #[must_use]
 pub fn drop_tables(engine: Engine, tables: &[&str]) -> Statement {

@@ -9,7 +9,7 @@ pub mod permission;
 mod postgresql;
 mod relational;
 pub mod sample;
-mod sqlite;
+pub mod sqlite;
 
 #[cfg(test)]
 mod tests;
@@ -88,6 +88,15 @@ pub fn add_column(engine: Engine, table: &Table, column: &Column) -> Vec<Stateme
         Engine::Sqlite => sqlite::definition::add_column(table, column),
         Engine::PostgreSql => postgresql::definition::add_column(table, column),
         Engine::MySql => mysql::definition::add_column(table, column),
+    }
+}
+
+/// A column as the engine's own catalogue names it among those of an index.
+#[must_use]
+pub fn index_column(engine: Engine, name: &str) -> String {
+    match engine {
+        Engine::PostgreSql => postgresql::quote(name),
+        Engine::Sqlite | Engine::MySql => name.to_owned(),
     }
 }
 

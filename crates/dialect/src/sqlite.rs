@@ -1,24 +1,25 @@
 //! SQLite: `STRICT` tables, texts for times and UUIDs, `NOCASE` for e-mail addresses.
 
-pub mod change;
-pub mod definition;
+pub(crate) mod change;
+pub(crate) mod definition;
 
 use crate::relational::{Conflicts, Words, plain};
 use vocab::{Datum, Engine, FieldType};
 
 /// What differs from the other engines that speak SQL. SQLite has one writer: a row read inside a transaction cannot change
 /// before its end.
-pub const WORDS: Words =
+pub(crate) const WORDS: Words =
     Words { engine: Engine::Sqlite, quote, holder: plain, row_lock: "", conflicts: Conflicts::Named };
 
 /// The identifier as it stands in a statement. The only place that writes one: names are checked when they are parsed, so
 /// quoting is needed for SQLite's keywords alone.
+#[must_use]
 pub fn quote(name: &str) -> String {
     if KEYWORDS.binary_search(&name).is_ok() { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 /// The column's type in a `STRICT` table.
-pub fn sql_type(field_type: &FieldType) -> &'static str {
+pub(crate) fn sql_type(field_type: &FieldType) -> &'static str {
     match field_type {
         FieldType::Line { .. }
         | FieldType::Text { .. }
@@ -37,7 +38,7 @@ pub fn sql_type(field_type: &FieldType) -> &'static str {
 }
 
 /// How the column's texts are compared.
-pub fn collation(field_type: &FieldType) -> &'static str {
+pub(crate) fn collation(field_type: &FieldType) -> &'static str {
     match field_type {
         FieldType::Email => "NOCASE",
         FieldType::Line { .. }
@@ -57,7 +58,7 @@ pub fn collation(field_type: &FieldType) -> &'static str {
 }
 
 /// The value as it stands in a statement, for what cannot be bound: defaults and checks.
-pub fn literal(datum: &Datum) -> String {
+pub(crate) fn literal(datum: &Datum) -> String {
     match datum {
         Datum::Null => "NULL".to_owned(),
         Datum::Boolean(value) => i64::from(*value).to_string(),
@@ -69,12 +70,12 @@ pub fn literal(datum: &Datum) -> String {
 }
 
 /// A text as it stands in a statement.
-pub fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The time as texts have it: `2026-01-02T03:04:05.678Z`.
-pub fn now() -> String {
+pub(crate) fn now() -> String {
     "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')".to_owned()
 }
 

@@ -41,6 +41,9 @@ pub enum FailureKind {
     /// The database cannot be brought to what the plan needs.
     #[serde(rename = "database.migration")]
     DatabaseMigration,
+    /// The database is kept waiting, or keeps others waiting, for too long.
+    #[serde(rename = "database.performance")]
+    DatabasePerformance,
     /// A backup cannot be made or restored.
     #[serde(rename = "database.backup_recovery")]
     BackupRecovery,
@@ -555,6 +558,14 @@ impl Failure {
 
     /// The database cannot be opened or looked at.
     pub(crate) fn database(error: &StoreError, file: &Path) -> Self {
+        if let StoreError::Locked { way, .. } = error {
+            return Self {
+                cause: Some(error.to_string()),
+                place: Some(file.display().to_string()),
+                retryable: true,
+                ..Self::new(FailureKind::DatabasePerformance, "locked", "somebody else keeps the database waiting", way)
+            };
+        }
         let (code, message, hint) = match error {
             StoreError::NotConnected(trouble, _) => {
                 let (code, hint) = way_in(*trouble);
@@ -566,6 +577,7 @@ impl Failure {
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
             ),
             StoreError::Refused(_)
+            | StoreError::Locked { .. }
             | StoreError::MigrationChanged { .. }
             | StoreError::Conflict
             | StoreError::Unstorable
@@ -583,16 +595,22 @@ impl Failure {
         }
     }
 
-    /// The database cannot be migrated; it is as it was before the migration that failed.
+    /// The database cannot be migrated; it is as it was before the migration that failed, or the message does not say so.
     pub(crate) fn migration(error: &StoreError, file: &Path) -> Self {
         if let StoreError::NotConnected(..) = error {
             return Self::database(error, file);
         }
+        let mut message = "the database was not changed";
         let (code, hint) = match error {
-            StoreError::Unavailable(_) | StoreError::Contended(_) | StoreError::NotConnected(..) => (
-                "unavailable",
-                "see that its folder is writable and has space, and that no other program holds the file, then run again",
-            ),
+            StoreError::Locked { way, .. } => ("locked", way.as_str()),
+            StoreError::Unavailable(_) | StoreError::Contended(_) | StoreError::NotConnected(..) => {
+                message = "the database was not migrated to the end";
+                (
+                    "unavailable",
+                    "see that the database runs, has space, and is held by no other program, then run again: its ledger says what is done, \
+                     and the next run goes on there",
+                )
+            }
             StoreError::MigrationChanged { .. } => (
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
@@ -605,7 +623,7 @@ impl Failure {
             cause: Some(error.to_string()),
             place: Some(file.display().to_string()),
             retryable: error.is_retryable(),
-            ..Self::new(FailureKind::DatabaseMigration, code, "the database was not changed", hint)
+            ..Self::new(FailureKind::DatabaseMigration, code, message, hint)
         }
     }
 

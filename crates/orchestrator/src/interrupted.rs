@@ -1,4 +1,4 @@
-//! A run that was ended amid a migration, on an engine that makes none whole or not at all: the next one finishes it before anything is
+//! A run that was ended amid a migration that is not made whole or not at all: the next one finishes it before anything is
 //! planned, because a schema that is half there is no plan's.
 
 use crate::failure::Failure;
@@ -8,6 +8,7 @@ use crate::workspace::Workspace;
 use plan::PersistedPlan;
 use plan::database::Connection;
 use std::path::Path;
+use store::{AppliedMigration, Seen, StoreError};
 use vocab::{Engine, TaskId};
 
 /// Finishes what the ledger says was begun, by the persisted plan that it belongs to.
@@ -18,27 +19,34 @@ pub(crate) fn finish(
 ) -> Result<(), Stop> {
     let plans = workspace.persisted_plans(task_id)?;
     // Where nothing was planned nothing was begun, and nobody need be connected to.
-    if plans.is_empty() || engine.defines_in_transactions() {
+    if plans.is_empty() {
         return Ok(());
     }
     let Located::At(database) = locate(workspace, engine, &connection)? else { return Ok(()) };
     let place = database.place();
-    let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, Path::new(&place)))?;
-    if seen.begun.is_empty() {
-        return Ok(());
-    }
-    let is_meant = |persisted: &&PersistedPlan| {
-        let migrations = &persisted.plan.database().migrations;
-        let known = |migration: &plan::Migration| {
-            let noted = migration.into();
-            seen.applied.contains(&noted) || seen.begun.contains(&noted)
-        };
-        migrations.iter().all(known) && seen.begun.iter().all(|begun| migrations.iter().any(|one| *begun == one.into()))
+    let seen = match database.look(task_id.as_str()) {
+        // Whoever plans is told, unless it is about to be made.
+        Err(StoreError::NotConnected(..)) => return Ok(()),
+        seen => seen.map_err(|error| Failure::database(&error, Path::new(&place)))?,
     };
-    if let Some(persisted) = plans.iter().map(|(_, persisted)| persisted).find(is_meant) {
-        database
-            .migrate(task_id.as_str(), &persisted.plan.database().migrations, &now())
-            .map_err(|error| Failure::migration(&error, Path::new(&place)))?;
+    if let Some(plan) = half_done(&seen, plans.into_iter().map(|(_, persisted)| persisted)) {
+        match database.migrate(task_id.as_str(), &plan.plan.database().migrations, &now()) {
+            // What the rows did not let through is taken back, and the task may be another one by now.
+            Ok(_) | Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference) => {}
+            Err(error) => return Err(Failure::migration(&error, Path::new(&place)).into()),
+        }
     }
     Ok(())
+}
+
+/// The persisted plan of which a migration was begun and not finished.
+pub(crate) fn half_done(seen: &Seen, mut plans: impl Iterator<Item = PersistedPlan>) -> Option<PersistedPlan> {
+    let is_meant = |persisted: &PersistedPlan| {
+        let migrations: Vec<AppliedMigration> =
+            persisted.plan.database().migrations.iter().map(AppliedMigration::from).collect();
+        let applied = migrations.iter().take_while(|migration| seen.applied.contains(migration)).count();
+        migrations.get(applied).is_some_and(|next| seen.begun.contains(next))
+            && seen.begun.iter().all(|begun| migrations.contains(begun))
+    };
+    if seen.begun.is_empty() { None } else { plans.find(is_meant) }
 }

@@ -62,6 +62,8 @@ codes! {
     TABLE_NOT_SERVED = "IP246";
     /// A role that the engine has not, or that contradicts itself.
     ROLE_CANNOT_BE = "IP248";
+    /// How the rows of one table belong together is neither said nor known.
+    KIND_UNSAID = "IP251";
     /// `provision` asks for a server, and the engine has none.
     NO_SERVER_TO_PROVISION = "IP252";
 }

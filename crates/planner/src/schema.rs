@@ -207,6 +207,11 @@ impl<'c> Design<'c> {
         if self.on.allowed.drift == Drift::Refused && observed.applied != Applied::HalfWay && !drift.is_empty() {
             return self.problems.push(differs(&wanted.name, &drift.join("; "), self.on.place));
         }
+        for (from, to) in renamed_columns.iter().filter(|(_, to)| !dialect::change::renames_to(engine, to)) {
+            let message = format!("table `{}` would have to change: {engine} renames no column to `{to}`", wanted.name);
+            let help = format!("leave it `{from}`, or give it another name");
+            self.problems.push(Diagnostic::error(CHANGE_REFUSED, message, self.on.place).with_help(help));
+        }
         let old_name = renamed_from.as_ref().unwrap_or(&wanted.name).as_str();
         let rows = if observed.filled.iter().any(|name| name == old_name) { Rows::Perhaps } else { Rows::None };
         let sides = Sides { engine, wanted, found: &table, known: known.as_ref(), rows };

@@ -76,8 +76,6 @@ codes! {
     NOT_DECLARED = "IP119";
     /// A relationship that cannot be read.
     NOT_A_RELATIONSHIP = "IP120";
-    /// A relationship whose kind nobody can infer.
-    KIND_UNSAID = "IP121";
     /// Two fields of one block exclude each other.
     FIELDS_EXCLUDE = "IP122";
     /// A path or URL that cannot be used.

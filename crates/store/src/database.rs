@@ -28,7 +28,7 @@ pub struct Seen {
     pub tables: Vec<ObservedTable>,
     /// The migrations of the scope that was asked for.
     pub applied: Vec<AppliedMigration>,
-    /// Those of the scope that were begun and not finished, where the engine cannot make them whole or not at all.
+    /// Those of the scope that were begun and not finished, as far as the engine cannot make them whole or not at all.
     pub begun: Vec<AppliedMigration>,
     /// What it is called there, where the engine has a name for it.
     pub place: Option<DatabasePlace>,

@@ -1,7 +1,7 @@
 //! How a database fails, sorted by what a caller can do about it.
 
 /// A failure of the database.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// A unique value is taken: another value may do.
     #[error("a row with the same unique value exists")]
@@ -21,6 +21,14 @@ pub enum StoreError {
     /// It does not answer now: trying again may help.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// Somebody else keeps what is needed: trying again may help.
+    #[error("{who}")]
+    Locked {
+        /// Who keeps what.
+        who: String,
+        /// What to do about it.
+        way: String,
+    },
     /// A migration was changed after it was applied.
     #[error("migration `{name}` was applied with another content: it must not be edited, add a new one")]
     MigrationChanged {
@@ -111,7 +119,7 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Contended(_) => true,
+            Self::Unavailable(_) | Self::Contended(_) | Self::Locked { .. } => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
             Self::Conflict | Self::Unstorable | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => {
                 false

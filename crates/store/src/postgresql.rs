@@ -3,6 +3,7 @@
 mod api_keys;
 mod connect;
 mod inspect;
+mod locks;
 mod migrate;
 mod rehearse;
 mod roles;
@@ -17,6 +18,7 @@ use crate::blocking::blocking;
 use crate::database::Seen;
 use crate::error::Trouble;
 use connect::server_version;
+use locks::Patience;
 use plan::database::DatabasePlace;
 use std::error::Error as _;
 use tokio_postgres::Client;
@@ -33,15 +35,15 @@ impl Server {
     pub fn look(&self, scope: &str) -> Result<Seen, StoreError> {
         blocking(async {
             let client = self.connect().await?;
-            let version = server_version(&client).await?;
-            Ok(Seen {
-                tables: inspect::tables(&client).await?,
-                applied: migrate::applied(&client, scope).await?,
-                begun: Vec::new(),
-                place: Some(place(&client).await?),
-                filled: inspect::filled(&client).await?,
-                version: format!("postgresql_{version}"),
-            })
+            let process = locks::process(&client).await?;
+            // Expressions of the catalogue are told with the table at hand, so whoever has locked it keeps lookers out too.
+            let patience = Patience::new();
+            loop {
+                match locks::watched(self, process, look(&client, scope)).await {
+                    Err(error) if patience.tries_again(&error).await => {}
+                    ended => return ended,
+                }
+            }
         })
     }
 
@@ -60,6 +62,17 @@ impl Server {
             Ok(rows)
         })
     }
+}
+
+async fn look(client: &Client, scope: &str) -> Result<Seen, StoreError> {
+    Ok(Seen {
+        tables: inspect::tables(client).await?,
+        applied: migrate::applied(client, scope).await?,
+        begun: migrate::begun(client, scope).await?,
+        place: Some(place(client).await?),
+        filled: inspect::filled(client).await?,
+        version: format!("postgresql_{}", server_version(client).await?),
+    })
 }
 
 /// The schema is where new tables are made.
@@ -84,10 +97,14 @@ impl From<tokio_postgres::Error> for StoreError {
                 | SqlState::T_R_DEADLOCK_DETECTED
                 | SqlState::INVALID_SQL_STATEMENT_NAME),
             ) => Self::Contended(said),
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => Self::Locked {
+                who: format!("another session holds a lock: {said}"),
+                way: "let it end (`SELECT * FROM pg_locks WHERE NOT granted` shows who waits for what), and run again"
+                    .to_owned(),
+            },
             Some(&SqlState::FEATURE_NOT_SUPPORTED) if said.contains("cached plan") => Self::Contended(said),
             Some(
-                &(SqlState::LOCK_NOT_AVAILABLE
-                | SqlState::QUERY_CANCELED
+                &(SqlState::QUERY_CANCELED
                 | SqlState::ADMIN_SHUTDOWN
                 | SqlState::CRASH_SHUTDOWN
                 | SqlState::CANNOT_CONNECT_NOW

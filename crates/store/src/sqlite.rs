@@ -389,7 +389,7 @@ fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
             let _ = connection.execute_batch("ROLLBACK");
         }
         for job in group {
-            job.finish(committed.as_ref().copied().map_err(StoreError::repeated));
+            job.finish(committed.as_ref().copied().map_err(StoreError::clone));
         }
     }
 }
@@ -423,22 +423,6 @@ fn run_group(
     }
     connection.prepare_cached("COMMIT")?.execute([])?;
     Ok(())
-}
-
-impl StoreError {
-    /// The same failure, told to another caller of the group.
-    fn repeated(&self) -> Self {
-        match self {
-            Self::Conflict => Self::Conflict,
-            Self::Unstorable => Self::Unstorable,
-            Self::Contended(why) => Self::Contended(why.clone()),
-            Self::Reference => Self::Reference,
-            Self::Unavailable(why) => Self::Unavailable(why.clone()),
-            Self::NotConnected(trouble, why) => Self::NotConnected(*trouble, why.clone()),
-            Self::MigrationChanged { name } => Self::MigrationChanged { name: name.clone() },
-            Self::Refused(why) => Self::Refused(why.clone()),
-        }
-    }
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -4,9 +4,10 @@ mod migrations;
 mod serving;
 mod shop;
 
-use crate::{ApiKeyRow, Database, Ended, Location, Server, Store, StoreError};
-use plan::database::Migration;
+use crate::{ApiKeyRow, Attempt, Database, Ended, Location, Server, Store, StoreError};
+use plan::database::{LockClass, Migration, Undo};
 use plan::system;
+use std::path::PathBuf;
 use vocab::{ColumnName, Datum, Engine};
 
 fn scratch() -> (tempfile::TempDir, Store) {
@@ -244,4 +245,48 @@ fn every_rule_is_read_back_from_postgresql_as_it_was_made() {
     let mut wanted: Vec<_> = tables.iter().map(|table| dialect::described(Engine::PostgreSql, table)).collect();
     wanted.sort_by(|left, right| left.name.cmp(&right.name));
     assert_eq!(rehearsal.tables, wanted);
+}
+
+/// More of them than are sent before an answer is waited for, and what is refused is refused in many ways.
+fn rehearsed(database: &Database) {
+    let statement = plan::Statement::new(
+        "CREATE TABLE stones (name varchar(9) NOT NULL UNIQUE, weight bigint CHECK (weight > 0))",
+        "a test",
+        LockClass::NewObject,
+        Undo::Kept("it is a test".into()),
+    );
+    let insert = match database {
+        Database::PostgreSql(_) => "INSERT INTO stones (name, weight) VALUES ($1, $2)",
+        Database::Sqlite(_) | Database::MySql(_) => "INSERT INTO stones (name, weight) VALUES (?1, ?2)",
+    };
+    let stone = |number: i64, weight: i64| Attempt {
+        text: insert.to_owned(),
+        parameters: vec![Datum::Text(format!("{number}")), Datum::Integer(weight)],
+    };
+    let bare = |text: &str| Attempt { text: text.to_owned(), parameters: Vec::new() };
+    let (mut attempts, mut wanted) = (Vec::new(), Vec::new());
+    for number in 1..=100 {
+        attempts.extend([stone(number, number), stone(number, 1), stone(-number, 0), bare("DELETE FROM stone")]);
+        attempts.extend([bare("no statement"), bare("UPDATE stones SET weight = weight + 1")]);
+        wanted.extend([Some(1), None, None, None, None, Some(u64::try_from(number).unwrap())]);
+    }
+    let migration = Migration { name: "0001_initial".into(), statements: vec![statement] };
+    let rehearsal = database.rehearse(&[migration], &attempts).unwrap();
+    let outcomes: Vec<_> = rehearsal.outcomes.iter().map(|outcome| outcome.as_ref().ok().copied()).collect();
+    assert_eq!(outcomes, wanted);
+    let is_told_apart =
+        |at: usize, kind: &dyn Fn(&StoreError) -> bool| kind(rehearsal.outcomes[at].as_ref().unwrap_err());
+    assert!(is_told_apart(1, &|error| matches!(error, StoreError::Conflict)), "{:?}", rehearsal.outcomes[1]);
+    assert!(is_told_apart(2, &|error| matches!(error, StoreError::Refused(_))), "{:?}", rehearsal.outcomes[2]);
+}
+
+#[test]
+fn an_attempt_that_is_refused_changes_nothing_for_the_next() {
+    rehearsed(&Database::Sqlite(PathBuf::new()));
+    let Ok(url) = std::env::var("TEST_POSTGRESQL_URL") else {
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "SKIPPED attempts on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
+        return;
+    };
+    rehearsed(&Database::PostgreSql(Server::parse(&url).unwrap()));
 }

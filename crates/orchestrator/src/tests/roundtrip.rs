@@ -1,10 +1,12 @@
 //! The round trip of random schemas: planned, rehearsed, applied, read back, planned again on what was read, applied again, and
 //! the whole schema loaded where nothing was; roles and grants go the same way. Every way must end at the same database, and
-//! nothing may be left to do.
+//! nothing may be left to do. Then one schema becomes another one, and goes back where it can (`pairs`).
 //!
 //! A schema that fails is printed with its seed, made as small as it can be. `ROUNDTRIP_SCHEMAS` says how many, `ROUNDTRIP_SEED`
 //! where to begin; `cargo xtask roundtrip` sets them.
 
+mod changes;
+mod pairs;
 mod permissions;
 mod schemas;
 mod smaller;
@@ -14,6 +16,7 @@ use crate::response::CheckOutcome;
 use catalog::Catalog;
 use plan::database::{LockClass, ObservedTable, Undo};
 use plan::{DatabaseTaskPlan, Migration, Observed, TaskPlan};
+use planner::Allowed;
 use schemas::Random;
 use serde_json::Value as Json;
 use std::env;
@@ -23,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use store::{Database, Server};
 use tempfile::TempDir;
-use vocab::{Engine, TaskId};
+use vocab::{Diagnostic, Engine, TaskId};
 
 /// How many schemas are tried where nobody says how many.
 const SQLITE_SCHEMAS: u64 = 300;
@@ -50,6 +53,25 @@ fn random_schemas_come_back_from_postgresql_as_they_went_in() {
         return;
     };
     must_come_back(Engine::PostgreSql, SERVER_SCHEMAS, |case| Schemas { url: &url, case, made: Vec::new() });
+}
+
+#[test]
+fn random_changes_come_back_from_sqlite_as_they_went_in() {
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
+    pairs::must_come_back(Engine::Sqlite, SQLITE_SCHEMAS, |case| Files { folder: &folder, case });
+}
+
+#[test]
+fn random_changes_come_back_from_postgresql_as_they_went_in() {
+    let Ok(url) = env::var("TEST_POSTGRESQL_URL") else {
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "SKIPPED random changes on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
+        return;
+    };
+    // The numbers of the single schemas are another test's.
+    let place = |case| Schemas { url: &url, case: case + 2_000_000_000, made: Vec::new() };
+    pairs::must_come_back(Engine::PostgreSql, SERVER_SCHEMAS, place);
 }
 
 /// Where a schema is made: an empty database for each name.
@@ -144,56 +166,82 @@ enum Fate {
     Refused(String),
 }
 
-/// Tries so many schemas, on all processors.
-fn must_come_back<P: Place>(engine: Engine, schemas: u64, place: impl Fn(u64) -> P + Sync) {
-    let number = |name: &str, otherwise| env::var(name).map_or(otherwise, |text| text.parse().unwrap());
-    let (schemas, seed) = (number("ROUNDTRIP_SCHEMAS", schemas), number("ROUNDTRIP_SEED", SEED));
-    let catalog = Catalog::built_in().unwrap();
-    let names: Vec<String> = catalog.entities().map(|entity| entity.table.to_string()).collect();
-    for (number, schema) in (1_000_000_000..).zip(ONCE_BROKEN) {
-        match round_trip(engine, &serde_json::from_str(schema).unwrap(), &catalog, &mut place(number)) {
-            Ok(Fate::CameBack) => {}
-            Ok(Fate::Refused(why)) | Err(why) => panic!("{schema}\n{why}"),
-        }
-    }
-    let next = AtomicU64::new(0);
-    let failed = Mutex::new(Vec::new());
-    let refused = AtomicU64::new(0);
-    let work = || {
-        loop {
-            let case = next.fetch_add(1, Ordering::Relaxed);
-            if case >= schemas || !failed.lock().unwrap().is_empty() {
-                return;
-            }
-            let schema = schemas::schema(&mut Random(seed + case), &names);
-            let try_one = |schema: &Json| round_trip(engine, schema, &catalog, &mut place(case));
-            match try_one(&schema) {
+/// What is tried many times: how a case is made of a random number, how it is tried, and how it is shown to whoever mends it.
+struct Trial<'t, P> {
+    what: &'t str,
+    engine: Engine,
+    make: &'t (dyn Fn(&mut Random) -> Json + Sync),
+    run: &'t (dyn Fn(&Json, &mut P) -> Result<Fate, String> + Sync),
+    show: &'t (dyn Fn(&Json) -> String + Sync),
+    /// Of a hundred cases so many may be refused, as long as each is refused clearly.
+    refused: u64,
+}
+
+impl<P: Place> Trial<'_, P> {
+    /// Tries those first that were wrong once, then so many, on all processors.
+    fn all_come_back(&self, once_broken: &[&str], cases: u64, place: impl Fn(u64) -> P + Sync) {
+        let number = |name: &str, otherwise| env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+        let (cases, seed) = (number("ROUNDTRIP_SCHEMAS", cases), number("ROUNDTRIP_SEED", SEED));
+        for (number, case) in (1_000_000_000..).zip(once_broken) {
+            match (self.run)(&serde_json::from_str(case).unwrap(), &mut place(number)) {
                 Ok(Fate::CameBack) => {}
-                Ok(Fate::Refused(why)) => {
-                    refused.fetch_add(1, Ordering::Relaxed);
-                    if env::var_os("ROUNDTRIP_SHOW").is_some() {
-                        eprintln!("{why}");
+                Ok(Fate::Refused(why)) | Err(why) => panic!("{case}\n{why}"),
+            }
+        }
+        let next = AtomicU64::new(0);
+        let failed = Mutex::new(Vec::new());
+        let refused = AtomicU64::new(0);
+        let work = || {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= cases || !failed.lock().unwrap().is_empty() {
+                    return;
+                }
+                let case = (self.make)(&mut Random(seed + number));
+                let try_one = |case: &Json| (self.run)(case, &mut place(number));
+                match try_one(&case) {
+                    Ok(Fate::CameBack) => {}
+                    Ok(Fate::Refused(why)) => {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                        if env::var_os("ROUNDTRIP_SHOW").is_some() {
+                            eprintln!("{why}");
+                        }
+                    }
+                    Err(_) => {
+                        let smallest = smaller::smallest(case, |case| try_one(case).is_err());
+                        let why = try_one(&smallest).err().unwrap_or_default();
+                        let again = format!("ROUNDTRIP_SEED={} ROUNDTRIP_SCHEMAS=1", seed + number);
+                        failed.lock().unwrap().push(format!("{again}\n{}\n{why}", (self.show)(&smallest)));
                     }
                 }
-                Err(_) => {
-                    let smallest = smaller::smallest(schema, |schema| try_one(schema).is_err());
-                    let why = try_one(&smallest).err().unwrap_or_default();
-                    let again = format!("ROUNDTRIP_SEED={} ROUNDTRIP_SCHEMAS=1", seed + case);
-                    failed.lock().unwrap().push(format!("{again}\n{}\n{why}", task(engine, &smallest)));
-                }
             }
-        }
+        };
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(work);
+            }
+        });
+        let failed = failed.into_inner().unwrap();
+        assert!(failed.is_empty(), "\n{}", failed.join("\n\n"));
+        let refused = refused.into_inner();
+        println!("{}: {cases} {} from seed {seed}, {refused} of them refused", self.engine, self.what);
+        assert!(refused * 100 <= cases * self.refused, "{refused} of {cases} were refused");
+    }
+}
+
+/// Single schemas.
+fn must_come_back<P: Place>(engine: Engine, schemas: u64, place: impl Fn(u64) -> P + Sync) {
+    let catalog = Catalog::built_in().unwrap();
+    let names: Vec<String> = catalog.entities().map(|entity| entity.table.to_string()).collect();
+    let trial = Trial {
+        what: "schemas",
+        engine,
+        make: &|random| schemas::schema(random, &names),
+        run: &|schema, place: &mut P| round_trip(engine, schema, &catalog, place),
+        show: &|schema| task(engine, schema),
+        refused: REFUSED,
     };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(work);
-        }
-    });
-    let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "\n{}", failed.join("\n\n"));
-    let refused = refused.into_inner();
-    println!("{engine}: {schemas} schemas from seed {seed}, {refused} of them refused");
-    assert!(refused * 100 <= schemas * REFUSED, "{refused} of {schemas} were refused");
+    trial.all_come_back(ONCE_BROKEN, schemas, place);
 }
 
 fn task(engine: Engine, schema: &Json) -> String {
@@ -210,15 +258,7 @@ fn task(engine: Engine, schema: &Json) -> String {
 
 /// There and back; what is not as it must be is the error.
 fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl Place) -> Result<Fate, String> {
-    let task_text = task(engine, schema);
-    let parsed = spec::parse("random.yaml", &task_text);
-    let [task] = &parsed.tasks[..] else { return refusal(&parsed.diagnostics) };
-    let task_id = TaskId::parse("random").unwrap();
-    let planned = |observed: &Observed| match planner::plan(task, &task_id, catalog, observed) {
-        Ok(TaskPlan::Database(plan)) => Ok(plan),
-        Ok(TaskPlan::Api(_)) => unreachable!("the task is one of a database"),
-        Err(problems) => Err(problems),
-    };
+    let planned = |observed: &Observed| planned(engine, schema, catalog, observed, Allowed::default());
     let failed = |what: &'static str| move |error: store::StoreError| format!("{what}: {error}");
     let database = place.empty("applied");
     let there = database.look("random").map_err(failed("look at nothing"))?.place;
@@ -272,8 +312,24 @@ fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl
     }
 }
 
+/// What the schema comes to where this was seen.
+fn planned(
+    engine: Engine,
+    schema: &Json,
+    catalog: &Catalog,
+    observed: &Observed,
+    allowed: Allowed,
+) -> Result<Box<DatabaseTaskPlan>, Vec<Diagnostic>> {
+    let parsed = spec::parse("random.yaml", &task(engine, schema));
+    let [task] = &parsed.tasks[..] else { return Err(parsed.diagnostics) };
+    match planner::plan_allowing(task, &TaskId::parse("random").unwrap(), catalog, observed, allowed)? {
+        TaskPlan::Database(plan) => Ok(plan),
+        TaskPlan::Api(_) => unreachable!("the task is one of a database"),
+    }
+}
+
 /// A refusal says where and how to mend it.
-fn refusal(problems: &[vocab::Diagnostic]) -> Result<Fate, String> {
+fn refusal(problems: &[Diagnostic]) -> Result<Fate, String> {
     match problems.iter().find(|problem| problem.place.is_none() || problem.help.is_none()) {
         Some(problem) => Err(format!("refused without place or help: {problem:?}")),
         None => {

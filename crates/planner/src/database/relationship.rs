@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use super::rules;
-use crate::codes::{CANNOT_HOLD, NAME_TAKEN};
+use crate::codes::{CANNOT_HOLD, KIND_UNSAID, NAME_TAKEN};
 use crate::entity::singular;
 use crate::table::{self, column_name};
 use catalog::{Belonging, Catalog, Count, Link, Ownership};
@@ -15,26 +15,33 @@ use vocab::{ColumnName, EntityName, FieldType, Place, TableName};
 pub fn design(draft: &mut Draft, relationship: &Relationship, catalog: &Catalog) {
     let entity = |name: &TableName| draft.find(name).and_then(|table| table.entity.clone());
     let (from, to) = (entity(&relationship.from), entity(&relationship.to));
-    let known = Known::of(catalog, from.as_ref(), to.as_ref());
+    let known = match Known::of(catalog, from.as_ref(), to.as_ref()) {
+        Known::Nothing => Known::shared(draft, catalog, relationship),
+        known => known,
+    };
     let stated = relationship.on_delete.map(rules::on_delete);
     let ways = Ways { subject: subject(relationship), place: &relationship.place, stated, catalog, implied: None };
     let (first, second) = (&relationship.from, &relationship.to);
     match (relationship.kind, known) {
+        (None, Known::Nothing) if first == second => ways.ask_for_kind(draft, first),
+        (None, Known::Shared { whole, part }) => ways.link(draft, whole, part, Linked::Shared),
         (None | Some(RelationshipKind::OneToMany), Known::Belongs(known)) => {
             let count = if relationship.kind.is_some() { Count::Many } else { known.count };
             ways.belong(draft, second, first, count, Some(known));
         }
         (None, Known::BelongsBackwards(known)) => ways.belong(draft, first, second, known.count, Some(known)),
-        (None | Some(RelationshipKind::ManyToMany), Known::Linked(link)) => ways.link(draft, first, second, Some(link)),
-        (None, Known::LinkedBackwards(link)) | (Some(RelationshipKind::ManyToMany), Known::LinkedBackwards(link)) => {
-            ways.link(draft, second, first, Some(link));
+        (None | Some(RelationshipKind::ManyToMany), Known::Linked(link)) => {
+            ways.link(draft, first, second, Linked::Known(link));
+        }
+        (None | Some(RelationshipKind::ManyToMany), Known::LinkedBackwards(link)) => {
+            ways.link(draft, second, first, Linked::Known(link));
         }
         (None | Some(RelationshipKind::OneToMany), _) => ways.belong(draft, second, first, Count::Many, None),
         (Some(RelationshipKind::OneToOne), Known::Belongs(known)) => {
             ways.belong(draft, second, first, Count::One, Some(known));
         }
         (Some(RelationshipKind::OneToOne), _) => ways.belong(draft, second, first, Count::One, None),
-        (Some(RelationshipKind::ManyToMany), _) => ways.link(draft, first, second, None),
+        (Some(RelationshipKind::ManyToMany), _) => ways.link(draft, first, second, Linked::Stated),
     }
 }
 
@@ -55,7 +62,7 @@ pub fn implied(draft: &mut Draft, catalog: &Catalog) {
         let reason = format!("`{column}` is called after it, and the task has both tables");
         let ways =
             Ways { subject: format!("`{many}.{column}`"), place: &place, stated: None, catalog, implied: Some(reason) };
-        let is_named = |table: &&super::draft::DraftTable| ways.thing(draft, &table.table.name) == word;
+        let is_named = |table: &&super::draft::DraftTable| thing(catalog, draft, &table.table.name) == word;
         let one = match word {
             "parent" => Some(many.clone()),
             // A `follower_id` among followers names somebody, and no row beside it.
@@ -87,7 +94,23 @@ enum Known<'c> {
     Linked(&'c Link),
     /// The second is the whole.
     LinkedBackwards(&'c Link),
+    /// One of the two is of a kind that several rows share.
+    Shared {
+        whole: &'c TableName,
+        part: &'c TableName,
+    },
     Nothing,
+}
+
+/// Why rows of two tables are linked.
+#[derive(Clone, Copy)]
+enum Linked<'c> {
+    /// The catalogue speaks of the two.
+    Known(&'c Link),
+    /// Of one of them several rows are for several others.
+    Shared,
+    /// The task says so.
+    Stated,
 }
 
 impl<'c> Known<'c> {
@@ -110,6 +133,18 @@ impl<'c> Known<'c> {
             Self::LinkedBackwards(link)
         } else {
             Self::Nothing
+        }
+    }
+
+    /// Where one side of a relationship is of a kind that several rows share, it is the part.
+    fn shared(draft: &Draft, catalog: &Catalog, relationship: &'c Relationship) -> Self {
+        let is_shared = |table: &TableName| catalog.relations().shared.words.contains(&thing(catalog, draft, table));
+        let (from, to) = (&relationship.from, &relationship.to);
+        match (is_shared(from), is_shared(to)) {
+            _ if from == to => Self::Nothing,
+            (_, true) => Self::Shared { whole: from, part: to },
+            (true, false) => Self::Shared { whole: to, part: from },
+            (false, false) => Self::Nothing,
         }
     }
 }
@@ -137,8 +172,10 @@ impl Ways<'_> {
         if let Some(known) = relations.belongs.iter().find(is_it) {
             return Some(known.clone());
         }
-        let link =
-            relations.links.iter().find(|link| link.through == many && (link.whole == one || link.part == one))?;
+        let link = relations
+            .links
+            .iter()
+            .find(|link| link.through.as_ref() == Some(&many) && (link.whole == one || link.part == one))?;
         let on_delete = if link.whole == one { link.whole_deleted } else { link.part_deleted };
         let (column, because) = (Some(column.clone()), link.because.clone());
         Some(Belonging { one, many, column, ownership: Ownership::Required, count: Count::Many, on_delete, because })
@@ -151,7 +188,7 @@ impl Ways<'_> {
             let decision = format!("is there already: `{many}.{}`", key.columns[0]);
             return draft.decide(self.subject.clone(), decision, "a column of the table leads there");
         }
-        let one_thing = self.thing(draft, one);
+        let one_thing = thing(self.catalog, draft, one);
         let name = match (known.and_then(|known| known.column.clone()), itself) {
             (Some(column), _) => column,
             (None, true) => column_name("parent_id"),
@@ -196,10 +233,22 @@ impl Ways<'_> {
         }
     }
 
+    /// Neither the task nor the catalogue says how rows of the table belong together.
+    fn ask_for_kind(&self, draft: &mut Draft, table: &TableName) {
+        let message = format!("`{table}_to_{table}` does not say how rows of one table belong together");
+        let help = format!("write `{{ from: {table}, to: {table}, kind: one_to_many }}`, or another kind");
+        draft.refuse(KIND_UNSAID, message, self.place, &help);
+    }
+
     /// Rows of a third table each name one of both.
-    fn link(&self, draft: &mut Draft, whole: &TableName, part: &TableName, known: Option<&Link>) {
-        let (whole_thing, part_thing) = (self.thing(draft, whole), self.thing(draft, part));
-        let through = match known.and_then(|link| self.catalog.table_entity(&link.through)) {
+    fn link(&self, draft: &mut Draft, whole: &TableName, part: &TableName, linked: Linked<'_>) {
+        let (whole_thing, part_thing) = (thing(self.catalog, draft, whole), thing(self.catalog, draft, part));
+        let known = match linked {
+            Linked::Known(link) => Some(link),
+            Linked::Shared | Linked::Stated => None,
+        };
+        let entity = known.and_then(|link| self.catalog.table_entity(link.through.as_ref()?));
+        let through = match entity {
             Some(entity) => entity.table.clone(),
             None => link_name(&whole_thing, part),
         };
@@ -209,28 +258,34 @@ impl Ways<'_> {
             false => key_column(&part_thing),
         };
         if draft.find(&through).is_none() {
-            let table = match known.and_then(|link| self.catalog.table_entity(&link.through)) {
+            let table = match entity {
                 Some(entity) => super::table::of_link(entity),
                 None => plain_link(&through, &whole_thing, &part_thing),
             };
-            if !draft.add(table, known.and_then(|link| self.catalog.table_entity(&link.through)), self.place) {
+            if !draft.add(table, entity, self.place) {
                 return;
             }
-        } else if known.is_none() {
+        } else if entity.is_none() {
             let message = format!("`{through}` would hold the links, and is a table of its own");
             let help = "rename it, or give it two columns that `references` both sides and leave the relationship out";
             return draft.refuse(NAME_TAKEN, message, self.place, help);
         }
-        let (whole_deleted, part_deleted, reason) = match known {
-            Some(link) => (
+        let (whole_deleted, part_deleted, reason) = match linked {
+            Linked::Known(link) => (
                 rules::known_on_delete(link.whole_deleted),
                 rules::known_on_delete(link.part_deleted),
                 format!("the catalogue: {}", link.because),
             ),
-            None => (OnDelete::Cascade, OnDelete::Cascade, "a link without one of its ends links nothing".to_owned()),
+            Linked::Shared => {
+                let because = &self.catalog.relations().shared.because;
+                (OnDelete::Cascade, OnDelete::Cascade, format!("the catalogue, of `{part}`: {because}"))
+            }
+            Linked::Stated => {
+                let reason = "a link without one of its ends links nothing";
+                (OnDelete::Cascade, OnDelete::Cascade, reason.to_owned())
+            }
         };
         let part_deleted = self.stated.unwrap_or(part_deleted);
-        let is_plain = known.is_none();
         for (to, thing, name, on_delete) in
             [(whole, &whole_thing, &own, whole_deleted), (part, &part_thing, &other, part_deleted)]
         {
@@ -242,9 +297,12 @@ impl Ways<'_> {
         }
         if let Some(table) = draft.find_mut(&through) {
             let pair = vec![own.clone(), other.clone()];
-            match is_plain {
-                true => table.table.primary_key = pair,
-                false => table.table.unique.push(pair),
+            let is_pair =
+                |unique: &Vec<ColumnName>| unique.len() == pair.len() && pair.iter().all(|one| unique.contains(one));
+            match entity {
+                None => table.table.primary_key = pair,
+                Some(_) if table.table.unique.iter().any(is_pair) => {}
+                Some(_) => table.table.unique.push(pair),
             }
         }
         let decision = format!(
@@ -253,15 +311,6 @@ impl Ways<'_> {
             rules::describe(part_deleted)
         );
         draft.decide(self.subject.clone(), decision, reason);
-    }
-
-    /// What a row of the table is: its entity where the table is the entity's own, else the table's singular.
-    fn thing(&self, draft: &Draft, table: &TableName) -> String {
-        let entity = draft.find(table).and_then(|table| self.catalog.table_entity(table.entity.as_ref()?));
-        match entity.filter(|entity| entity.table == *table) {
-            Some(entity) => entity.entity.to_string(),
-            None => singular(table.as_str()),
-        }
     }
 
     /// A column that leads to the key of another table: the one that is there, else a new one.
@@ -335,6 +384,15 @@ impl Ways<'_> {
         };
         draft.find_mut(from)?.table.rules.foreign_keys.push(key);
         Some(())
+    }
+}
+
+/// What a row of the table is: its entity where the table is the entity's own, else the table's singular.
+fn thing(catalog: &Catalog, draft: &Draft, table: &TableName) -> String {
+    let entity = draft.find(table).and_then(|table| catalog.table_entity(table.entity.as_ref()?));
+    match entity.filter(|entity| entity.table == *table) {
+        Some(entity) => entity.entity.to_string(),
+        None => singular(table.as_str()),
     }
 }
 

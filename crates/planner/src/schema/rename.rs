@@ -63,7 +63,7 @@ impl Renames {
                 continue;
             }
             if is_due {
-                rename_found(found, from.as_str(), to.as_str());
+                rename_found(engine, found, from.as_str(), to.as_str());
             }
             if let Some(known) = known.as_deref_mut() {
                 rename_known(known, from, to);
@@ -107,14 +107,15 @@ fn replace(names: &mut [String], from: &str, to: &str) {
 }
 
 /// As the server will show it.
-fn rename_found(table: &mut ObservedTable, from: &str, to: &str) {
+fn rename_found(engine: Engine, table: &mut ObservedTable, from: &str, to: &str) {
     for column in table.columns.iter_mut().filter(|column| column.name == from) {
         to.clone_into(&mut column.name);
     }
     replace(&mut table.primary_key, from, to);
     table.unique.iter_mut().for_each(|columns| replace(columns, from, to));
     table.foreign_keys.iter_mut().for_each(|key| replace(&mut key.columns, from, to));
-    table.indexes.iter_mut().for_each(|index| replace(&mut index.columns, from, to));
+    let (from, to) = (dialect::index_column(engine, from), dialect::index_column(engine, to));
+    table.indexes.iter_mut().for_each(|index| replace(&mut index.columns, &from, &to));
 }
 
 fn rename_known(table: &mut Table, from: &ColumnName, to: &ColumnName) {

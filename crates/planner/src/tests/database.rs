@@ -81,10 +81,10 @@ fn many_to_many_goes_through_a_table_of_links() {
         &expect![[r#"
             students unique (student_number)
             courses unique (slug)
-            student_courses.student_id -> students.id cascade
-            student_courses.course_id -> courses.id restrict
-            student_courses key (student_id, course_id)
-            index student_courses_course_id_idx (course_id)
+            enrollments.course_id -> courses.id restrict
+            enrollments.student_id -> students.id restrict
+            enrollments unique (course_id, student_id)
+            index enrollments_student_id_idx (student_id)
         "#]],
     );
     check(
@@ -96,6 +96,40 @@ fn many_to_many_goes_through_a_table_of_links() {
             article_articles key (article_id, related_article_id)
             index article_articles_related_article_id_idx (related_article_id)
         "#]],
+    );
+}
+
+/// Tags are for several rows of anything, whether the catalogue knows it or not; what it knows of two entities goes before.
+#[test]
+fn what_several_share_is_linked() {
+    check(
+        "tables: [posts, tags], relationships: [tags_to_posts]",
+        &expect![[r#"
+        posts unique (slug)
+        tags unique (slug)
+        post_tags.post_id -> posts.id cascade
+        post_tags.tag_id -> tags.id cascade
+        post_tags key (post_id, tag_id)
+        index post_tags_tag_id_idx (tag_id)
+    "#]],
+    );
+    check(
+        "tables: [planets, ingredients], relationships: [planets_to_ingredients]",
+        &expect![[r#"
+        planet_ingredients.planet_id -> planets.id cascade
+        planet_ingredients.ingredient_id -> ingredients.id cascade
+        planet_ingredients key (planet_id, ingredient_id)
+        index planet_ingredients_ingredient_id_idx (ingredient_id)
+    "#]],
+    );
+    check(
+        "tables: [products, categories], relationships: [products_to_categories]",
+        &expect![[r#"
+        products.category_id? -> categories.id set_null
+        products unique (sku)
+        index products_category_id_idx (category_id)
+        categories unique (slug)
+    "#]],
     );
 }
 
@@ -123,6 +157,15 @@ fn what_nobody_knows_is_one_to_many() {
 
 #[test]
 fn tables_that_belong_to_themselves() {
+    check(
+        "tables: [employees], relationships: [employees_to_employees]",
+        &expect![[r#"
+            employees.manager_id? -> employees.id set_null
+            employees unique (email)
+            employees unique (employee_number)
+            index employees_manager_id_idx (manager_id)
+        "#]],
+    );
     check(
         "tables: [employees], relationships: [{ from: employees, to: employees, kind: one_to_many }]",
         &expect![[r#"

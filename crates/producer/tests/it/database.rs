@@ -3,6 +3,8 @@
 mod changes;
 mod connection_config;
 mod connections;
+mod interruptions;
+mod locks;
 mod mysql;
 mod mysql_roles;
 mod postgresql;

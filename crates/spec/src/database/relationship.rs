@@ -2,13 +2,13 @@
 //! What kind a relationship is that does not say it, the planner decides from the tables.
 
 use super::Declared;
-use crate::codes::{BOUND_EXCEEDED, KIND_UNSAID, NAMED_TWICE, NOT_A_RELATIONSHIP, NOT_A_RULE};
+use crate::codes::{BOUND_EXCEEDED, NAMED_TWICE, NOT_A_RELATIONSHIP, NOT_A_RULE};
 use crate::document::{Node, Value};
 use crate::field::{Field, optional, required};
 use crate::lower::{Block, Label, Lowering};
 use crate::schema;
-use crate::suggestion::{closest, list};
-use crate::word::{Word, words};
+use crate::suggestion::closest;
+use crate::word::words;
 use serde_json::Value as Json;
 use vocab::{Diagnostic, Place, TableName};
 
@@ -20,7 +20,7 @@ const MAX_RELATIONSHIPS: usize = 2_000;
 pub struct Relationship {
     /// The table it starts at, one of the task's; with `one_to_many` the one of which there is one.
     pub from: TableName,
-    /// The table it leads to, one of the task's. The same as `from` only when `kind` is present.
+    /// The table it leads to, one of the task's, perhaps the same.
     pub to: TableName,
     /// How many rows on each side; absent when the task leaves it to the planner.
     pub kind: Option<RelationshipKind>,
@@ -118,12 +118,6 @@ fn phrase(lowering: &mut Lowering<'_>, node: &Node, text: &str, declared: &Decla
         text.match_indices(SEPARATOR).map(|(at, _)| (&text[..at], &text[at + SEPARATOR.len()..])).collect();
     let mut declared_cuts = cuts.iter().filter(|(from, to)| names.contains(from) && names.contains(to));
     match (declared_cuts.next(), declared_cuts.next()) {
-        (Some((from, to)), None) if from == to => {
-            let message = format!("`{text}` does not say how rows of one table belong together");
-            let help = format!("write `{{ from: {from}, to: {to}, kind: one_to_many }}`, or another kind");
-            lowering.error(KIND_UNSAID, message, node.span, help);
-            None
-        }
         (Some((from, to)), None) => Some(Relationship {
             from: TableName::parse(from).ok()?,
             to: TableName::parse(to).ok()?,
@@ -183,12 +177,6 @@ fn block(lowering: &mut Lowering<'_>, node: &Node, declared: &Declared<'_>) -> O
     let kind = block.node("kind").and_then(|node| lowering.word::<RelationshipKind>(Label::Field("kind"), node));
     let on_delete = block.node("on_delete").and_then(|node| lowering.word::<OnDelete>(Label::Field("on_delete"), node));
     let (from, to) = (from?, to?);
-    if from == to && block.node("kind").is_none() && !block.is_misspelled("kind") {
-        let message = format!("the relationship of `{from}` with itself does not say its kind");
-        let help = format!("add `kind: one_to_many`, or one of the others of {}", kinds());
-        lowering.error(KIND_UNSAID, message, node.beginning(), help);
-        return None;
-    }
     let kind = kind.map(|kind| kind.value);
     if let (Some(RelationshipKind::ManyToMany), Some(OnDelete::SetNull), Some(entry)) =
         (kind, on_delete.as_ref().map(|word| word.value), block.entry("on_delete"))
@@ -204,10 +192,6 @@ fn block(lowering: &mut Lowering<'_>, node: &Node, declared: &Declared<'_>) -> O
         on_delete: on_delete.map(|word| word.value),
         place: lowering.source.place(node.beginning()),
     })
-}
-
-fn kinds() -> String {
-    list(&RelationshipKind::words())
 }
 
 fn end(

@@ -17,7 +17,6 @@ const INEXPRESSIBLE: &[(vocab::Code, &str)] = &[
     (TASK_ID_TWICE, "compares two documents"),
     (NAMED_TWICE, "compares two items of a list by some of their fields"),
     (NOT_DECLARED, "compares a name with a list elsewhere"),
-    (KIND_UNSAID, "compares two parts of a text, or the values of two fields"),
     (SECRET_IN_TASK, "what is a secret depends on the shape of the text and the name of the field"),
     (ANOTHER_SERVICE_TYPE, "the letter case of spellings makes no difference"),
 ];

@@ -1,6 +1,7 @@
 //! The one place where a connection to PostgreSQL is made: a URL comes in, a client goes out, or why there is none. The password
 //! is never shown.
 
+use super::locks::IMPATIENT;
 use super::tls::Tls;
 use super::trouble::{not_connected, said};
 use crate::StoreError;
@@ -175,6 +176,7 @@ impl Server {
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.
     pub(super) async fn connect(&self) -> Result<Client, StoreError> {
         let client = self.open(&self.config()?).await?;
+        client.batch_execute(IMPATIENT).await?;
         if let Some(schema) = &self.schema {
             client.batch_execute(&format!("SET search_path TO {schema}")).await?;
         }

@@ -1,5 +1,6 @@
 //! What the current schema of a PostgreSQL database holds, read from its own catalogue.
 
+use super::locks::IMPATIENT;
 use crate::StoreError;
 use dialect::change::UNFINISHED;
 use plan::database::{
@@ -56,7 +57,7 @@ pub async fn filled(client: &Client) -> Result<Vec<String>, StoreError> {
     // Asking for the size of a table waits for whoever has locked it; one that is locked may as well hold rows.
     client.batch_execute("SET lock_timeout = '1s'").await?;
     let asked = client.query(FILLED, &[]).await;
-    client.batch_execute("RESET lock_timeout").await?;
+    client.batch_execute(IMPATIENT).await?;
     let rows = match asked {
         Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => client.query(TABLES, &[]).await?,
         asked => asked?,

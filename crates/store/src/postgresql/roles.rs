@@ -2,6 +2,7 @@
 //! A password leaves this machine only as what the server keeps of it.
 
 use super::connect::Server;
+use super::locks::{self, Patience};
 use super::migrate::begin;
 use super::trouble::said;
 use crate::StoreError;
@@ -48,18 +49,14 @@ impl Server {
         blocking(async {
             let mut client = self.connect().await?;
             begin(&client).await?;
-            let transaction = client.transaction().await?;
-            for statement in statements {
-                transaction.batch_execute(&statement.sql).await?;
+            let process = locks::process(&client).await?;
+            let patience = Patience::new();
+            loop {
+                match locks::watched(self, process, permit(&mut client, statements, passwords)).await {
+                    Err(error) if patience.tries_again(&error).await => {}
+                    ended => return ended,
+                }
             }
-            for (role, password) in passwords {
-                let verifier = postgres_protocol::password::scram_sha_256(password.expose().as_bytes());
-                let name = dialect::quoted(vocab::Engine::PostgreSql, role.as_str());
-                // Not a parameter, because `ALTER ROLE` takes none; base64 and `$:` need no quoting.
-                transaction.batch_execute(&format!("ALTER ROLE {name} PASSWORD '{verifier}'")).await?;
-            }
-            transaction.commit().await?;
-            Ok(())
         })
     }
 
@@ -87,6 +84,25 @@ impl Server {
             Ok(tried)
         })
     }
+}
+
+/// All or none.
+async fn permit(
+    client: &mut Client,
+    statements: &[PermissionStatement],
+    passwords: &[(RoleName, Secret<Zeroizing<String>>)],
+) -> Result<(), StoreError> {
+    let transaction = client.transaction().await?;
+    for statement in statements {
+        transaction.batch_execute(&statement.sql).await?;
+    }
+    for (role, password) in passwords {
+        let verifier = postgres_protocol::password::scram_sha_256(password.expose().as_bytes());
+        let name = dialect::quoted(vocab::Engine::PostgreSql, role.as_str());
+        // Not a parameter, because `ALTER ROLE` takes none; base64 and `$:` need no quoting.
+        transaction.batch_execute(&format!("ALTER ROLE {name} PASSWORD '{verifier}'")).await?;
+    }
+    Ok(transaction.commit().await?)
 }
 
 async fn observe(client: &Client, names: &[&str]) -> Result<ObservedPermissions, StoreError> {

@@ -16,16 +16,16 @@ impl Random {
     }
 
     /// Below `end`.
-    fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.number() % end.max(1) as u64).unwrap()
     }
 
     /// So often of a hundred times.
-    fn percent(&mut self, share: usize) -> bool {
+    pub fn percent(&mut self, share: usize) -> bool {
         self.below(100) < share
     }
 
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+    pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())].clone()
     }
 
@@ -36,10 +36,10 @@ impl Random {
 }
 
 /// What a table has that others may lead to, and columns that rules may name.
-struct Known {
-    name: String,
+pub struct Known {
+    pub name: String,
     /// The column that keys lead to and the type it holds; none where the key has several.
-    key: Option<(String, &'static str)>,
+    pub key: Option<(String, &'static str)>,
 }
 
 /// A schema: the value of `schema_requirements`.
@@ -158,7 +158,7 @@ const RESERVED: &[&str] = &[
     "public",
 ];
 
-fn table_name(random: &mut Random, catalogue: &[String], others: &[Known]) -> String {
+pub fn table_name(random: &mut Random, catalogue: &[String], others: &[Known]) -> String {
     match random.below(11) {
         // What an engine or the producer would call something of another table.
         10 if !others.is_empty() => {
@@ -195,7 +195,7 @@ fn long_name(random: &mut Random) -> String {
     name
 }
 
-fn column_name(random: &mut Random) -> String {
+pub fn column_name(random: &mut Random) -> String {
     match random.below(10) {
         0..=2 => random.pick(RESERVED).to_owned(),
         3 => long_name(random),
@@ -205,12 +205,12 @@ fn column_name(random: &mut Random) -> String {
     }
 }
 
-const TYPES: &[&str] =
+pub const TYPES: &[&str] =
     &["line", "text", "email", "phone", "url", "integer", "decimal", "boolean", "date", "timestamp", "uuid", "json"];
 const TEXTS: &[&str] = &["line", "text", "email", "phone", "url"];
 
 /// A table in a block, and what leads to its rows.
-fn table(random: &mut Random, name: &str, others: &[Known]) -> (Json, Option<(String, &'static str)>) {
+pub fn table(random: &mut Random, name: &str, others: &[Known]) -> (Json, Option<(String, &'static str)>) {
     let mut columns: Map<String, Json> = Map::new();
     let mut types: Vec<(String, &'static str)> = Vec::new();
     for _ in 0..=random.below(6) {
@@ -263,7 +263,7 @@ fn table(random: &mut Random, name: &str, others: &[Known]) -> (Json, Option<(St
     (table, key)
 }
 
-fn a_column(random: &mut Random) -> (Json, &'static str) {
+pub fn a_column(random: &mut Random) -> (Json, &'static str) {
     let kind = random.pick(TYPES);
     if random.percent(30) {
         return (json!(kind), kind);
@@ -428,7 +428,7 @@ fn rule_name(random: &mut Random) -> String {
     if random.percent(20) { long_name(random) } else { word(random) }
 }
 
-fn index(random: &mut Random, types: &[(String, &'static str)]) -> Json {
+pub fn index(random: &mut Random, types: &[(String, &'static str)]) -> Json {
     let columns = some_columns(random, types);
     match random.below(4) {
         0 => json!(columns[0]),
@@ -439,7 +439,11 @@ fn index(random: &mut Random, types: &[(String, &'static str)]) -> Json {
 }
 
 /// A rule for some of the columns; checks only for `few`.
-fn constraint(random: &mut Random, types: &[(String, &'static str)], few: &[(String, &'static str)]) -> Option<Json> {
+pub fn constraint(
+    random: &mut Random,
+    types: &[(String, &'static str)],
+    few: &[(String, &'static str)],
+) -> Option<Json> {
     let is_unique = few.is_empty() || random.percent(30);
     let (column, kind) = random.pick(if is_unique { types } else { few });
     let mut rule = match (kind, is_unique) {
@@ -482,7 +486,7 @@ fn range(random: &mut Random, column: &str, least: Json, most: Json) -> Json {
     }
 }
 
-fn relationships(random: &mut Random, known: &[Known]) -> Vec<Json> {
+pub fn relationships(random: &mut Random, known: &[Known]) -> Vec<Json> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     let mut relationships = Vec::new();
     let led_to: Vec<&Known> = known.iter().filter(|table| table.key.is_some() || random.percent(10)).collect();

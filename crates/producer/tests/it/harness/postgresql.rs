@@ -2,10 +2,10 @@
 //! certificates, who is let in, copies that are replicas. It ends with the value that stands for it.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use tempfile::TempDir;
 
 /// The superuser's.
@@ -99,6 +99,21 @@ impl PrivateServer {
         must(self.program("pg_ctl").arg("-D").arg(self.path("data")).args(["-w", "-m", "fast", "stop"]));
     }
 
+    /// Ends it as a failing machine would, and waits until nothing of it is left.
+    pub fn kill(&self) {
+        let pid = fs::read_to_string(self.path("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap().trim();
+        let children = || Command::new("pgrep").args(["-P", pid]).output().unwrap().stdout;
+        let children = String::from_utf8(children()).unwrap();
+        must(Command::new("kill").args(["-9", pid]));
+        for process in std::iter::once(pid).chain(children.split_whitespace()) {
+            while Path::new("/proc").join(process).join("exe").exists() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
+        fs::remove_file(self.path("data/postmaster.pid")).unwrap();
+    }
+
     /// Has it read its files again.
     pub fn reload(&self) {
         self.hand_over();
@@ -184,4 +199,43 @@ fn quiet(command: &mut Command) -> &mut Command {
 fn must(command: &mut Command) {
     let status = quiet(command).status().unwrap();
     assert!(status.success(), "{command:?}: {status}");
+}
+
+/// Somebody else at the database, with the engine's own client: what a transaction of theirs holds is held until it ends.
+pub struct Session {
+    client: Child,
+    statements: ChildStdin,
+    pub process: String,
+}
+
+impl Session {
+    /// Begins a transaction and runs statements in it; they are done when this returns.
+    pub fn holding(url: &str, statements: &str) -> Self {
+        let program = programs().map(|folder| folder.join("psql")).filter(|program| program.is_file());
+        let mut client = Command::new(program.unwrap_or_else(|| "psql".into()))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut input, output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
+        writeln!(input, "BEGIN;\n{statements};\nSELECT 'process ' || pg_backend_pid();").unwrap();
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        let process = lines.filter_map(|line| line.strip_prefix("process ").map(str::to_owned)).next();
+        Self { client, statements: input, process: process.expect("the statements were refused") }
+    }
+
+    /// The transaction ends, and leaves nothing.
+    pub fn end(mut self) {
+        // Whose server is gone has ended already.
+        let _ = writeln!(self.statements, "ROLLBACK;\n\\q");
+        let _ = self.client.wait();
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.client.kill();
+        let _ = self.client.wait();
+    }
 }

@@ -2,6 +2,7 @@
 //! its name and condition goes out.
 
 use plan::database::ObservedRule;
+use vocab::ColumnName;
 
 /// The checks, sorted by name; one without a name has an empty one.
 pub fn checks(statement: &str) -> Vec<ObservedRule> {
@@ -18,10 +19,29 @@ pub fn checks(statement: &str) -> Vec<ObservedRule> {
             Some([Token::Word(word), Token::Word(name)]) if word.eq_ignore_ascii_case("constraint") => unquoted(name),
             _ => String::new(),
         };
-        found.push(ObservedRule { name, text: statement[start + 1..end].trim().to_owned() });
+        found.push(ObservedRule { name, text: plain(statement[start + 1..end].trim()) });
     }
     found.sort();
     found
+}
+
+/// SQLite quotes the name that a column is given by `RENAME`, whether it needs that or not; here a name is quoted as it is when a
+/// table is made.
+fn plain(condition: &str) -> String {
+    let mut text = String::with_capacity(condition.len());
+    let mut rest = condition;
+    while let Some(start) = rest.find(['\'', '"']) {
+        let quote = &rest[start..=start];
+        let Some(length) = rest[start + 1..].find(quote) else { break };
+        let (name, end) = (&rest[start + 1..start + 1 + length], start + length + 2);
+        text.push_str(&rest[..start]);
+        match quote == "\"" && ColumnName::parse(name).is_ok() {
+            true => text.push_str(&dialect::sqlite::quote(name)),
+            false => text.push_str(&rest[start..end]),
+        }
+        rest = &rest[end..];
+    }
+    text + rest
 }
 
 enum Token<'a> {
@@ -99,9 +119,9 @@ mod tests {
     #[test]
     fn checks_are_found_whatever_stands_around_them() {
         let statement = "CREATE TABLE t (a TEXT DEFAULT ')check(', \"check\" INTEGER CHECK (\"check\" > 0), \
-                         CONSTRAINT t_a_words CHECK (a IN ('it''s (', 'b')), CONSTRAINT \"in\" CHECK (length(a) <= 5)) STRICT";
+                         CONSTRAINT t_a_words CHECK (a IN ('it''s (\"a\"', 'b')), CONSTRAINT \"in\" CHECK (length(\"a\") <= 5)) STRICT";
         let found: Vec<String> =
             checks(statement).into_iter().map(|rule| format!("{}: {}", rule.name, rule.text)).collect();
-        assert_eq!(found, [": \"check\" > 0", "in: length(a) <= 5", "t_a_words: a IN ('it''s (', 'b')"]);
+        assert_eq!(found, [": \"check\" > 0", "in: length(a) <= 5", "t_a_words: a IN ('it''s (\"a\"', 'b')"]);
     }
 }
