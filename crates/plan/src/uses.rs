@@ -3,7 +3,7 @@
 
 use crate::database::Table;
 use crate::database::permission::{TableUse, Uses};
-use crate::procedure::{Item, Scheme, Step};
+use crate::procedure::{Item, Step};
 use crate::query::{Assigned, OnConflict, Output, Predicate, Query, RowLock, Write};
 use crate::{Plan, system};
 use std::collections::BTreeSet;
@@ -13,6 +13,10 @@ use vocab::{ColumnName, TableName};
 #[must_use]
 pub fn uses(plan: &Plan) -> Uses {
     let mut found = Found { tables: &plan.database.tables, uses: Uses::new(), locked: BTreeSet::new() };
+    let keys = system::api_keys();
+    if plan.database.tables.iter().any(|table| table.name == keys.name) {
+        found.keys(&keys);
+    }
     for endpoint in &plan.api.endpoints {
         found.items(&endpoint.procedure.body);
     }
@@ -45,7 +49,6 @@ impl Found<'_> {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, .. } => self.keys(),
             Step::Claim | Step::Recall(_) => {
                 let answers = system::idempotency_answers();
                 let all: BTreeSet<ColumnName> = answers.columns.iter().map(|column| column.name.clone()).collect();
@@ -58,7 +61,7 @@ impl Found<'_> {
             }
             Step::Read { query, .. } => self.query(query),
             Step::Write(write) => self.write(write),
-            Step::Authorize { scheme: Scheme::AccessToken, .. }
+            Step::Authorize { .. }
             | Step::Limit { .. }
             | Step::Validate(_)
             | Step::Ping
@@ -75,9 +78,9 @@ impl Found<'_> {
         }
     }
 
-    /// Found by their hash and noted as used; and made, rotated and revoked by the commands for them, which connect as the server.
-    fn keys(&mut self) {
-        let keys = system::api_keys();
+    /// Found by their hash and noted as used; and made, rotated and revoked by the commands for them, which connect as the server
+    /// and work for every API.
+    fn keys(&mut self, keys: &Table) {
         let all = || keys.columns.iter().map(|column| column.name.clone());
         let changes = ["expires_at", "last_used_at", "revoked_at"];
         let used = self.of(&keys.name);
