@@ -20,6 +20,12 @@ use vocab::{Datum, Engine, FieldType};
 pub(crate) const WORDS: Words =
     Words { engine: Engine::MySql, quote, holder, row_lock: " FOR UPDATE", conflicts: Conflicts::AnyKey };
 
+/// Holds a name, in this database alone, until it is let go by [`LET_NAMES_GO`] or the connection ends; 1 where it is held.
+/// `lib/database/mysql.js` of the emitted application holds it in the same way.
+pub const HOLD_NAME: &str = "SELECT GET_LOCK(SHA2(CONCAT(DATABASE(), '.', ?), 256), 5) AS held";
+/// Lets go every name that the connection holds.
+pub const LET_NAMES_GO: &str = "DO RELEASE_ALL_LOCKS()";
+
 /// The identifier as it stands in a statement. Always quoted, as the servers themselves do: what is a keyword differs between them
 /// and grows with every version.
 #[must_use]
@@ -46,6 +52,18 @@ fn holder(field_type: &FieldType) -> String {
         | FieldType::Uuid
         | FieldType::Json => "?".to_owned(),
     }
+}
+
+/// What MariaDB reads as `IF EXISTS`; to MySQL, which has no such words here, it is a comment.
+pub(crate) const IF_EXISTS: &str = "/*M! IF EXISTS */";
+/// What MariaDB reads as `IF NOT EXISTS`.
+pub(crate) const IF_NOT_EXISTS: &str = "/*M! IF NOT EXISTS */";
+
+/// Whether it is no error of the statement that all is so already: MariaDB is told so by the statement itself, and whoever runs it on
+/// MySQL regards the number of the error. Such a statement makes or takes away one thing.
+#[must_use]
+pub fn may_be_so_already(sql: &str) -> bool {
+    sql.contains(IF_EXISTS) || sql.contains(IF_NOT_EXISTS)
 }
 
 /// The most characters of a column that is part of its row and that an index can hold whole: 3,072 bytes, four for each.
