@@ -13,8 +13,9 @@ use plan::database::permission::{Access, Login, ObservedPermissions, PermissionS
 use plan::{DatabasePlan, DatabaseTaskPlan, Phase, Plan, TaskPlan};
 use planner::Loss;
 use secrets::{SecretFailure, SecretName, SecretText, generate_password, secret};
+use std::sync::Arc;
 use store::permission::Tried;
-use store::{Database, StoreError, Trouble};
+use store::{Database, Renewal, StoreError, Trouble};
 use vocab::{RoleName, TaskId};
 
 const PHASE: Phase = Phase::SetupUserPermissions;
@@ -495,6 +496,29 @@ pub(crate) fn as_application(
     database: &Database,
     plan: &DatabasePlan,
 ) -> Result<Database, Box<Failure>> {
+    let application = application_of(workspace, plan)?;
+    Ok(application.map_or_else(|| database.clone(), |(_, role, password)| database.as_role(&role, &password)))
+}
+
+/// Where the password of whoever serves from that database is, once it is another one. `None`: nobody but the connection's own user.
+pub(crate) fn renewal(workspace: &Workspace, plan: &DatabasePlan) -> Result<Option<Renewal>, Box<Failure>> {
+    let Some((task_id, role, _)) = application_of(workspace, plan)? else { return Ok(None) };
+    let (workspace, asked) = (workspace.clone(), role.clone());
+    let passwords = move || {
+        let name = SecretName::of_role(task_id.as_str(), asked.as_str()).ok();
+        // Of a rotation that was interrupted nobody knows how far it came.
+        let begun = name.and_then(|name| workspace.secrets().next(&name).ok().flatten());
+        let known = application(&workspace, &task_id).ok().flatten().map(|(_, password)| password);
+        known.into_iter().chain(begun).collect()
+    };
+    Ok(Some(Renewal { role, passwords: Arc::new(passwords) }))
+}
+
+/// The application's role of the task that has made that database, with its password.
+fn application_of(
+    workspace: &Workspace,
+    plan: &DatabasePlan,
+) -> Result<Option<(TaskId, RoleName, SecretText)>, Box<Failure>> {
     let failed = |failure| Box::new(Failure::workspace(&failure));
     for task_id in workspace.task_ids().map_err(failed)? {
         let active = workspace.active_plan(&task_id).map_err(failed)?;
@@ -503,10 +527,10 @@ pub(crate) fn as_application(
             continue;
         }
         if let Some((role, password)) = application(workspace, &task_id)? {
-            return Ok(database.as_role(&role, &password));
+            return Ok(Some((task_id, role, password)));
         }
     }
-    Ok(database.clone())
+    Ok(None)
 }
 
 /// The application's role of a database task, with its password; `None` where no run has made one.

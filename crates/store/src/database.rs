@@ -3,6 +3,7 @@
 use crate::mysql::MySqlStore;
 use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
+use crate::renewing::Renewal;
 use crate::sqlite::{self, SqliteStore};
 use crate::store::Open;
 use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
@@ -129,11 +130,20 @@ impl Database {
     /// # Errors
     /// [`StoreError`] when it cannot be opened.
     pub fn open(&self, pool: Pool) -> Result<Store, StoreError> {
-        match self {
-            Self::Sqlite(file) => Ok(Store(Open::Sqlite(open_file(file)?))),
-            Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone(), pool)))),
-            Self::MySql(server) => Ok(Store(Open::MySql(MySqlStore::new(server.clone(), pool)))),
-        }
+        self.open_renewing(pool, None)
+    }
+
+    /// The same for somebody whose password may change while it is open.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_renewing(&self, pool: Pool, renewal: Option<Renewal>) -> Result<Store, StoreError> {
+        let open = match self {
+            Self::Sqlite(file) => Open::Sqlite(open_file(file)?),
+            Self::PostgreSql(server) => Open::PostgreSql(PostgreSqlStore::new(server.clone(), pool, renewal)),
+            Self::MySql(server) => Open::MySql(MySqlStore::new(server.clone(), pool, renewal)),
+        };
+        Ok(Store(open))
     }
 
     /// Takes back, the last first, those of the migrations that the ledger has. Returns their names.

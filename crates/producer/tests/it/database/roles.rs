@@ -1,7 +1,7 @@
 //! Roles on a real PostgreSQL server, met with `psql` as a person would: each may do what the plan says and nothing more, what was
 //! changed by hand is mended, passwords are nowhere but in the secret store.
 
-use crate::harness::client::{ask, post};
+use crate::harness::client::{ask, get, post};
 use crate::harness::postgresql::{PASSWORD_ONLY, PrivateServer, psql};
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
@@ -10,6 +10,8 @@ use serde_json::Value as Json;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 /// A database of a test's own on the server that tests share; gone afterwards with its roles.
 struct Home {
@@ -466,6 +468,50 @@ fn a_password_is_rotated_and_an_interruption_loses_nothing() {
     end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE"]), "x").must_end_with(0);
     let no_role = end(&mut workspace.command(&["secrets", "rotate", "STRIPE"])).must_end_with(1);
     assert!(no_role.stderr.contains("secrets set STRIPE"), "{}", no_role.stderr);
+}
+
+#[test]
+fn a_rotation_under_a_running_server_fails_no_request() {
+    let Some(home) = Home::new("under_load") else { return };
+    let workspace = Workspace::new();
+    home.run(&workspace, "").must_end_with(0);
+    home.read(&workspace, &["run", "-"], &api(CONTACT)).must_end_with(0);
+    let mut create = workspace.command(&["keys", "create", "--name", "test"]);
+    let key = end(create.env("SHOP_URL", home.admin_url())).must_end_with(0).stdout;
+    let server = Server::of(Server::command(Kind::Native, &workspace).env("SHOP_URL", home.admin_url()));
+    let message = r#"{"name":"Ada","email":"ada@example.com","message":"hello"}"#;
+    let send_many = |requests: usize| {
+        for number in 0..requests {
+            let status = match number % 2 {
+                0 => ask(server.address, &get("/api/products"), "").unwrap().status,
+                _ => ask(server.address, &post("/api/contact", Some(key.trim_end()), message), "").unwrap().status,
+            };
+            assert!(matches!(status, 200 | 201 | 429), "{status}: {}", server.log());
+        }
+    };
+    let sessions = format!("FROM pg_stat_activity WHERE usename = '{}'", home.role("app"));
+    let (name, first) = (format!("shop/{}", home.role("app")), password(&workspace, &home.role("app")));
+    let rotate =
+        || end(workspace.command(&["secrets", "rotate", &name]).env("SHOP_URL", home.admin_url())).must_end_with(0);
+    // A few connections are open, and stay; more are needed under load, and so while passwords change.
+    send_many(2);
+    for _ in 0..3 {
+        thread::scope(|scope| {
+            let senders: Vec<_> = (0..8).map(|_| scope.spawn(|| send_many(40))).collect();
+            rotate();
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
+        });
+        // None of those that were let in by the password before is left.
+        home.execute(&format!("SELECT pg_terminate_backend(pid) {sessions}"));
+        while home.superuser(&home.name, &format!("SELECT count(*) {sessions}")).unwrap() != "0\n" {
+            thread::sleep(Duration::from_millis(20));
+        }
+        thread::scope(|scope| {
+            (0..8).for_each(|_| drop(scope.spawn(|| send_many(10))));
+        });
+    }
+    assert_ne!(home.superuser(&home.name, &format!("SELECT count(*) {sessions}")).unwrap(), "0\n");
+    assert!(psql(&home.url(&home.role("app"), &first), "SELECT 1").unwrap_err().contains("authentication failed"));
 }
 
 #[test]
