@@ -503,9 +503,7 @@ fn a_rotation_under_a_running_server_fails_no_request() {
         });
         // None of those that were let in by the password before is left.
         home.execute(&format!("SELECT pg_terminate_backend(pid) {sessions}"));
-        while home.superuser(&home.name, &format!("SELECT count(*) {sessions}")).unwrap() != "0\n" {
-            thread::sleep(Duration::from_millis(20));
-        }
+        thread::sleep(Duration::from_millis(200));
         thread::scope(|scope| {
             (0..8).for_each(|_| drop(scope.spawn(|| send_many(10))));
         });
