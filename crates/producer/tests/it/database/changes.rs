@@ -221,11 +221,13 @@ fn rows_that_break_a_new_rule_keep_the_database_as_it_was() {
             FIRST.replace("size: line", "size: integer"),
             FIRST.replace("note: line", "note: { type: line, required: true }"),
         ] {
-            let error = site.run(&tables).must_end_with(1).response()["error"].clone();
+            let response = site.run(&tables).must_end_with(1).response();
+            assert_eq!(response["changed"], false, "{response}");
+            let error = response["error"].clone();
             assert_eq!((&error["kind"], &error["code"]), (&"database.migration".into(), &"refused".into()), "{error}");
             assert_eq!(site.tables(), made, "{tables}");
         }
-        site.run(FIRST).must_end_with(0);
+        assert_eq!(site.run(FIRST).must_end_with(0).response()["changed"], false, "what was refused has left nothing");
         let (code, message) =
             site.refused(&FIRST.replace("size: line", "size: line, floor: { type: integer, required: true }"));
         assert_eq!(code, "IP209");
