@@ -17,7 +17,11 @@ const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
 pub const MANIFEST: &str = "crates/emit/node/package.json";
 /// Each names the driver of one database engine; an application gets one of them, the tests all.
-const DRIVERS: [&str; 2] = ["crates/emit/node/sqlite/package.json", "crates/emit/node/postgresql/package.json"];
+const DRIVERS: [&str; 3] = [
+    "crates/emit/node/sqlite/package.json",
+    "crates/emit/node/postgresql/package.json",
+    "crates/emit/node/mysql/package.json",
+];
 /// What the tests need beside the application's own packages.
 const TEST_PACKAGES: [(&str, &str); 1] = [("typescript", "5.9.3")];
 const LIB: &str = "crates/emit/node/lib";

@@ -205,7 +205,8 @@ pub fn lower_emit(engine: Engine) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerStatements {
     /// Waits until no other transaction, of whatever server, is at the same claim, and keeps others from it until this one
-    /// ends. Placeholder: the claim. None where a transaction that writes has the database for itself.
+    /// ends, which is seen to by whoever runs it where the engine does not. Placeholder: the claim. None where a transaction that
+    /// writes has the database for itself.
     pub hold: Option<String>,
     /// Finds fingerprint, status, headers and body. Placeholders: the claim, the least id that is not too old.
     pub find: String,
@@ -254,8 +255,7 @@ pub fn lower_answers(engine: Engine) -> Result<AnswerStatements, Unsupported> {
         hold: match engine {
             Engine::Sqlite => None,
             Engine::PostgreSql => Some(postgresql::HOLD_NAME.to_owned()),
-            // A named lock of MySQL ends with its connection and not with a transaction.
-            Engine::MySql => return Err(Unsupported { engine, what: "a name that is held until a transaction ends" }),
+            Engine::MySql => Some(mysql::HOLD_NAME.to_owned()),
         },
         find: query_over(engine, &tables, &find)?.text,
         keep: write_over(engine, &tables, &keep).text,

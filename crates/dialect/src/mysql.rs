@@ -20,6 +20,12 @@ use vocab::{Datum, Engine, FieldType};
 pub(crate) const WORDS: Words =
     Words { engine: Engine::MySql, quote, holder, row_lock: " FOR UPDATE", conflicts: Conflicts::AnyKey };
 
+/// Holds a name, in this database alone, until it is let go by [`LET_NAMES_GO`] or the connection ends; 1 where it is held.
+/// `lib/database/mysql.js` of the emitted application holds it in the same way.
+pub const HOLD_NAME: &str = "SELECT GET_LOCK(SHA2(CONCAT(DATABASE(), '.', ?), 256), 5) AS held";
+/// Lets go every name that the connection holds.
+pub const LET_NAMES_GO: &str = "DO RELEASE_ALL_LOCKS()";
+
 /// The identifier as it stands in a statement. Always quoted, as the servers themselves do: what is a keyword differs between them
 /// and grows with every version.
 #[must_use]

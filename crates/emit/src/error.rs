@@ -19,9 +19,6 @@ pub enum EmitError {
         /// How.
         why: String,
     },
-    /// The emitted application does not speak with the engine.
-    #[error("the Node.js application does not run on {0} yet")]
-    Engine(vocab::Engine),
     /// The engine has no statement for a query.
     #[error(transparent)]
     Query(#[from] dialect::Unsupported),

@@ -78,7 +78,7 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     let api = format!("apis/{}-api", plan.api.name);
     let mut files = Files::new();
     let mut script = |path: String, text: &str| files.insert(path, generated(plan, Comment::Slashes, text));
-    let application = driver::application(plan.database.engine)?;
+    let application = driver::application(plan.database.engine);
     for (path, text) in LIB.iter().chain(application.lib) {
         script((*path).to_owned(), text);
     }
@@ -124,6 +124,8 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         database_module => application.module,
         pool => application.server.as_ref().map(|_| Serde(&plan.database.pool)),
         server => application.server.as_ref().map(|server| server.name),
+        scratch => application.server.as_ref().map(|server| server.scratch.0),
+        scratch_at => application.server.as_ref().map(|server| server.scratch.1),
         service => application.server.as_ref().map(|server| render(server.service, &context! {}).trim_end().to_owned()),
         service_url => application.server.as_ref().map(|server| server.service_url),
         variables => variables(&plan.database.connection),

@@ -9,6 +9,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("application.js", include_str!("../templates/application.js")),
     ("sqlite-connection.js", include_str!("../templates/sqlite-connection.js")),
     ("mysql-connection.js", include_str!("../templates/mysql-connection.js")),
+    ("mysql-scratch-database.js", include_str!("../templates/mysql-scratch-database.js")),
+    ("mysql-service.yaml", include_str!("../templates/mysql-service.yaml")),
     ("postgresql-connection.js", include_str!("../templates/postgresql-connection.js")),
     ("postgresql.compose.yaml", include_str!("../templates/postgresql.compose.yaml")),
     ("database.env.example", include_str!("../templates/database.env.example")),

@@ -60,7 +60,7 @@ for (const { name, repeat = 1, parent, before = [], request: asked, expect: want
 async function start(context) {
   let scratch = await createScratchDatabase();
   {% if seeded %}
-  for (const statement of seed) await scratch.database.run(statement);
+  for (const statement of seed) await scratch.database.script(statement);
   {% endif %}
   const apiKeys = new ApiKeys(scratch.database);
   const keys = {

@@ -249,6 +249,14 @@ pub fn inspect(task: &Task, workspace: &Workspace) -> Result<Inspection, ChangeF
     inspection(workspace, engine, &connection, &task_id)
 }
 
+/// The id that a task has in a workspace.
+///
+/// # Errors
+/// [`ChangeFailure`] when the workspace cannot be read.
+pub fn id_of(task: &Task, workspace: &Workspace) -> Result<TaskId, ChangeFailure> {
+    Ok(identify(task, workspace)?)
+}
+
 /// What the database of a task that was carried out holds.
 ///
 /// # Errors

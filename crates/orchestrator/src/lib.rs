@@ -31,7 +31,7 @@ mod tests;
 
 pub use change::{
     ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Pending, PermissionDifference, Undo, Undone,
-    differences, inspect, inspect_known, pending, undo,
+    differences, id_of, inspect, inspect_known, pending, undo,
 };
 pub use failure::{Failure, FailureKind};
 pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};

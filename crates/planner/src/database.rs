@@ -54,6 +54,7 @@ pub fn plan(
     for table in &config.tables {
         table::design(&mut draft, table, catalog);
     }
+    table::take_types(&mut draft, config);
     table::references(&mut draft, config);
     for relationship in &config.relationships {
         relationship::design(&mut draft, relationship, catalog);

@@ -132,8 +132,8 @@ pub enum DbCommand {
     Migrate(Migrate),
     /// Take back what the last run or `db migrate` of a task changed in its database.
     Undo {
-        /// The task.
-        task_id: String,
+        /// A task of the workspace, or a task file.
+        task: String,
         #[command(flatten)]
         place: Place,
         /// The folder in which each task has a folder of its own. [default: <workspace>/output/integration]

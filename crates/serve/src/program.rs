@@ -10,12 +10,12 @@ use plan::api::Endpoint;
 use plan::procedure::{
     Generated, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step, Writes,
 };
-use plan::query::{Cardinality, Holes, OnConflict, Output, Query, Write};
+use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
 use plan::{DatabasePlan, Plan, Problem, Scope, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use vocab::{Datum, FieldName, FieldType, PolicyName, SlotName};
+use vocab::{Datum, FieldName, FieldType, PolicyName, SlotName, TableName};
 
 /// A procedure that can be run.
 pub(crate) struct Program {
@@ -77,6 +77,8 @@ pub(crate) enum Expression {
     Field(usize, usize),
     Given(usize, usize),
     Path(Arc<str>),
+    /// What is compared with an id: null where it is none.
+    Id(Box<Expression>),
     Now,
     Today,
     After(u32),
@@ -252,11 +254,13 @@ impl Compiler<'_> {
             Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
             Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
             Step::Read { query, cardinality: Cardinality::One, filled_by: None } => {
-                let statement = self.bound(dialect::lower_query(&self.plan.database, query)?)?;
+                let lowered = dialect::lower_query(&self.plan.database, query)?;
+                let statement = self.bound(lowered, &query.from, &query.filter)?;
                 Ok(Operation::ReadOne { slot, statement, types: self.types(query)? })
             }
             Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(asked) } => {
-                let base = self.bound(dialect::lower_listing_base(&self.plan.database, query)?)?;
+                let lowered = dialect::lower_listing_base(&self.plan.database, query)?;
+                let base = self.bound(lowered, &query.from, &query.filter)?;
                 let list = List {
                     database: self.plan.database.clone(),
                     query: query.clone(),
@@ -266,7 +270,11 @@ impl Compiler<'_> {
                 Ok(Operation::ReadPage { slot, list: Arc::new(list), asked: self.slot(asked)? })
             }
             Step::Write(write) => {
-                let statement = self.bound(dialect::lower_write(&self.plan.database, write))?;
+                let (table, filter) = match write {
+                    Write::Insert { table, .. } => (table, &[][..]),
+                    Write::Update { table, filter, .. } | Write::Delete { table, filter } => (table, &filter[..]),
+                };
+                let statement = self.bound(dialect::lower_write(&self.plan.database, write), table, filter)?;
                 Ok(Operation::Write { slot, statement, outcomes: outcomes(write) })
             }
             Step::Emit { event, payload } => {
@@ -334,9 +342,32 @@ impl Compiler<'_> {
             .ok_or_else(|| self.malformed(format!("slot `{slot}` has no field `{field}`")))
     }
 
-    fn bound(&self, lowered: Lowered) -> Result<Bound, UnservablePlan> {
-        let binds = lowered.binds.iter().map(|value| self.value(value)).collect::<Result<_, _>>()?;
+    fn bound(&self, lowered: Lowered, table: &TableName, filter: &[Predicate]) -> Result<Bound, UnservablePlan> {
+        let mut ids = Vec::new();
+        self.ids_in(table, filter, &mut ids);
+        let bind = |value: &Value| {
+            let expression = self.value(value)?;
+            Ok(if ids.contains(&value) { Expression::Id(Box::new(expression)) } else { expression })
+        };
+        let binds = lowered.binds.iter().map(bind).collect::<Result<_, UnservablePlan>>()?;
         Ok(Bound { text: lowered.text.into(), binds })
+    }
+
+    /// What is compared with an id. A text that is no UUID in lower case is equal to none, however the engine compares them.
+    fn ids_in<'f>(&self, table: &TableName, filter: &'f [Predicate], ids: &mut Vec<&'f Value>) {
+        for predicate in filter {
+            match predicate {
+                Predicate::Compare(column, _, value) => {
+                    let column = self.plan.database.column(table, column);
+                    if column.is_some_and(|column| column.field_type == FieldType::Uuid) {
+                        ids.push(value);
+                    }
+                }
+                Predicate::Any(inner) => self.ids_in(table, inner, ids),
+                Predicate::Not(inner) => self.ids_in(table, std::slice::from_ref(inner), ids),
+                Predicate::Null(_) => {}
+            }
+        }
     }
 
     fn record(&self, fields: &[(FieldName, Value)]) -> Result<Vec<(Arc<str>, Expression)>, UnservablePlan> {

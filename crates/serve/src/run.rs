@@ -597,6 +597,10 @@ impl Frame {
                 let known = self.facts.parameters.iter().find(|(known, _)| **known == **name);
                 known.map_or(Datum::Null, |(_, value)| Datum::Text(value.clone()))
             }
+            Expression::Id(inner) => match self.value(inner) {
+                Datum::Text(text) if !is_id(&text) => Datum::Null,
+                value => value,
+            },
             Expression::Now => Datum::Text(timestamp(self.facts.arrived)),
             Expression::Today => Datum::Text(self.facts.arrived.strftime("%Y-%m-%d").to_string()),
             Expression::Else(first, second) => match self.value(first) {
@@ -682,6 +686,11 @@ fn text(datum: &Datum) -> String {
         Datum::Text(text) => text.clone(),
         Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => datum.plain(),
     }
+}
+
+/// A UUID as ids are written: in lower case, with hyphens.
+fn is_id(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok() && !text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 fn by_address(frame: &Frame) -> String {

@@ -206,11 +206,13 @@ fn everything_a_database_can_say_is_read() {
     assert_eq!(names, ["users", "orders", "products"]);
     let orders = &database.tables[1];
     let column = |name: &str| orders.columns.iter().find(|column| column.name.value.as_str() == name).unwrap();
-    assert_eq!(column("note").kind.value, ColumnType::Text);
+    assert_eq!(column("note").kind.as_ref().unwrap().value, ColumnType::Text);
     assert_eq!((column("number").required, column("number").unique), (Some(true), true));
     assert_eq!((column("code").required, column("code").max_length), (Some(false), Some(40)));
     assert_eq!(column("total").default.as_ref().unwrap().value, DefaultValue::Decimal("0.00".to_owned()));
     assert_eq!(column("placed_at").default.as_ref().unwrap().value, DefaultValue::Now);
+    assert_eq!((column("rate").scale, column("driver").kind.as_ref()), (Some(4), None));
+    assert_eq!(column("due_on").default.as_ref().unwrap().value, DefaultValue::Text("2026-01-31".to_owned()));
     let buyer = &column("buyer").references.as_ref().unwrap().value;
     assert_eq!((buyer.table.as_str(), buyer.column.as_ref().unwrap().as_str()), ("users", "id"));
     let seller = &column("seller").references.as_ref().unwrap().value;
@@ -218,8 +220,9 @@ fn everything_a_database_can_say_is_read() {
     let indexes: Vec<_> = orders.indexes.iter().map(|index| (index.columns.len(), index.unique)).collect();
     assert_eq!(indexes, [(1, false), (2, false), (1, true)]);
     let rules: Vec<_> = orders.constraints.iter().map(|constraint| &constraint.rule).collect();
+    assert!(matches!(rules[..2], [ConstraintRule::Range { .. }, ConstraintRule::OneOf { .. }]), "{rules:?}");
     let [ConstraintRule::PrimaryKey(_), ConstraintRule::Unique(_), range, ConstraintRule::OneOf { words, .. }] =
-        rules[..]
+        rules[2..]
     else {
         panic!("{rules:?}")
     };

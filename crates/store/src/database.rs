@@ -1,5 +1,6 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
+use crate::mysql::MySqlStore;
 use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
@@ -138,7 +139,7 @@ impl Database {
         match self {
             Self::Sqlite(file) => Ok(Store(Open::Sqlite(open_file(file)?))),
             Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone(), pool)))),
-            Self::MySql(_) => Err(StoreError::Refused("this producer does not serve APIs from MySQL yet".to_owned())),
+            Self::MySql(server) => Ok(Store(Open::MySql(MySqlStore::new(server.clone(), pool)))),
         }
     }
 

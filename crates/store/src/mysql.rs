@@ -1,10 +1,13 @@
 //! MySQL and MariaDB, for those who make schemas: a connection for each piece of work, which ends with it. The password is never shown.
 
+mod api_keys;
 mod connect;
 mod inspect;
 mod migrate;
 mod rehearse;
 mod roles;
+mod scratch;
+mod serving;
 mod value;
 
 use crate::StoreError;
@@ -19,6 +22,8 @@ use plan::database::DatabasePlace;
 use vocab::TableName;
 
 pub use connect::Server;
+pub use scratch::ScratchDatabase;
+pub use serving::{MySqlStore, MySqlTransaction};
 
 impl Server {
     /// What is there now.
@@ -75,9 +80,14 @@ impl From<Error> for StoreError {
         match error {
             Error::Server(said) => match said.code {
                 1062 | 1586 => Self::Conflict,
+                1216 | 1217 | 1451 | 1452 => Self::Reference,
                 1290 | 1792 | 1836 => Self::NotConnected(Trouble::ReadOnly, why),
-                // Locks that are waited for or that wait for each other; a statement or a server that was stopped.
-                1205 | 1213 | 1040 | 1053 | 1317 | 1927 | 1969 | 3024 | 4031 => Self::Unavailable(why),
+                // Another transaction was in the way, or a statement was prepared before its table changed.
+                1213 | 1412 | 1615 => Self::Contended(why),
+                // Locks that were waited for in vain; a statement or a server that was stopped; no room.
+                1021 | 1037 | 1038 | 1040 | 1053 | 1114 | 1205 | 1317 | 1927 | 1969 | 3024 | 4031 => {
+                    Self::Unavailable(why)
+                }
                 1419 => Self::Refused(format!(
                     "{why}. Set `log_bin_trust_function_creators = 1` on the server, or connect as a user that may make triggers"
                 )),

@@ -1,9 +1,10 @@
 //! A database as those see it who serve from it: read, written in transactions, asked for its keys. One value for every engine.
 
+use crate::mysql::{MySqlStore, MySqlTransaction, ScratchDatabase};
 use crate::postgresql::{PostgreSqlStore, PostgreSqlTransaction, ScratchSchema};
 use crate::sqlite::{SqliteStore, SqliteTransaction};
 use crate::{ApiKeyRow, Database, Location, Row, StoreError, TransactionFuture};
-use plan::database::{DatabasePlan, Migration, ObservedTable};
+use plan::database::{DatabasePlan, Migration, ObservedTable, Pool};
 use std::sync::Arc;
 use vocab::{Datum, TableName};
 
@@ -15,6 +16,7 @@ pub struct Store(pub(crate) Open);
 pub(crate) enum Open {
     Sqlite(SqliteStore),
     PostgreSql(PostgreSqlStore),
+    MySql(MySqlStore),
 }
 
 /// A transaction, for its work.
@@ -23,30 +25,41 @@ pub struct Transaction<'c>(pub(crate) Begun<'c>);
 pub(crate) enum Begun<'c> {
     Sqlite(SqliteTransaction<'c>),
     PostgreSql(PostgreSqlTransaction<'c>),
+    MySql(MySqlTransaction<'c>),
 }
 
 /// An empty database of an engine on which something is tried. It is gone when this is dropped.
 pub struct Scratch {
     /// To serve from.
     pub store: Store,
-    _schema: Option<ScratchSchema>,
+    _place: Place,
+}
+
+/// What goes with a scratch.
+enum Place {
+    Memory,
+    Schema { _dropped: ScratchSchema },
+    Database { _dropped: ScratchDatabase },
 }
 
 impl Scratch {
-    /// An empty one of the same engine; on a server in a schema of its own, in the same database.
+    /// An empty one of the same engine; on a server a schema of its own in the same database, or a database of its own where the
+    /// engine knows no schemas.
     ///
     /// # Errors
     /// [`StoreError`] when there is none to be had.
     pub fn beside(database: &Database) -> Result<Self, StoreError> {
         match database {
-            Database::MySql(_) => {
-                Err(StoreError::Refused("this producer does not serve APIs from MySQL yet".to_owned()))
-            }
-            Database::Sqlite(_) => Ok(Self { store: Store::open(&Location::Memory)?, _schema: None }),
+            Database::Sqlite(_) => Ok(Self { store: Store::open(&Location::Memory)?, _place: Place::Memory }),
             Database::PostgreSql(server) => {
                 let schema = ScratchSchema::make(server)?;
                 let store = Store(Open::PostgreSql(PostgreSqlStore::hasty(schema.server.clone())));
-                Ok(Self { store, _schema: Some(schema) })
+                Ok(Self { store, _place: Place::Schema { _dropped: schema } })
+            }
+            Database::MySql(server) => {
+                let made = ScratchDatabase::make(server)?;
+                let store = Store(Open::MySql(MySqlStore::new(made.server.clone(), Pool::default())));
+                Ok(Self { store, _place: Place::Database { _dropped: made } })
             }
         }
     }
@@ -67,7 +80,10 @@ impl Store {
         match (&self.0, &other.0) {
             (Open::Sqlite(left), Open::Sqlite(right)) => left.is(right),
             (Open::PostgreSql(left), Open::PostgreSql(right)) => left.is(right),
-            (Open::Sqlite(_), Open::PostgreSql(_)) | (Open::PostgreSql(_), Open::Sqlite(_)) => false,
+            (Open::MySql(left), Open::MySql(right)) => left.is(right),
+            (Open::Sqlite(_), Open::PostgreSql(_) | Open::MySql(_))
+            | (Open::PostgreSql(_), Open::Sqlite(_) | Open::MySql(_))
+            | (Open::MySql(_), Open::Sqlite(_) | Open::PostgreSql(_)) => false,
         }
     }
 
@@ -84,6 +100,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.transaction(work).await,
             Open::PostgreSql(store) => store.transaction(work).await,
+            Open::MySql(store) => store.transaction(work).await,
         }
     }
 
@@ -95,6 +112,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.read(text, parameters).await,
             Open::PostgreSql(store) => store.read(text, parameters).await,
+            Open::MySql(store) => store.read(text, parameters).await,
         }
     }
 
@@ -106,6 +124,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.ping().await,
             Open::PostgreSql(store) => store.ping().await,
+            Open::MySql(store) => store.ping().await,
         }
     }
 
@@ -117,6 +136,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.inspect(),
             Open::PostgreSql(store) => store.inspect(),
+            Open::MySql(store) => store.inspect(),
         }
     }
 
@@ -137,6 +157,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.migrate(scope, migrations, now),
             Open::PostgreSql(store) => store.migrate(scope, migrations, now),
+            Open::MySql(store) => store.migrate(scope, migrations, now),
         }
     }
 
@@ -148,6 +169,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.count_rows(tables).await,
             Open::PostgreSql(store) => store.count_rows(tables).await,
+            Open::MySql(store) => store.count_rows(tables).await,
         }
     }
 
@@ -159,6 +181,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.insert_api_key(key),
             Open::PostgreSql(store) => store.insert_api_key(key),
+            Open::MySql(store) => store.insert_api_key(key),
         }
     }
 
@@ -171,6 +194,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.replace_api_key(old, end, new),
             Open::PostgreSql(store) => store.replace_api_key(old, end, new),
+            Open::MySql(store) => store.replace_api_key(old, end, new),
         }
     }
 
@@ -182,6 +206,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.api_keys(),
             Open::PostgreSql(store) => store.api_keys(),
+            Open::MySql(store) => store.api_keys(),
         }
     }
 
@@ -193,6 +218,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.revoke_api_key(id, now),
             Open::PostgreSql(store) => store.revoke_api_key(id, now),
+            Open::MySql(store) => store.revoke_api_key(id, now),
         }
     }
 
@@ -204,6 +230,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.find_api_key(hash).await,
             Open::PostgreSql(store) => store.find_api_key(hash).await,
+            Open::MySql(store) => store.find_api_key(hash).await,
         }
     }
 
@@ -216,6 +243,7 @@ impl Store {
         match &self.0 {
             Open::Sqlite(store) => store.note_api_key_uses(uses).await,
             Open::PostgreSql(store) => store.note_api_key_uses(uses).await,
+            Open::MySql(store) => store.note_api_key_uses(uses).await,
         }
     }
 }
@@ -229,6 +257,7 @@ impl Transaction<'_> {
         match &mut self.0 {
             Begun::Sqlite(transaction) => transaction.execute(text, parameters),
             Begun::PostgreSql(transaction) => transaction.execute(text, parameters).await,
+            Begun::MySql(transaction) => transaction.execute(text, parameters).await,
         }
     }
 
@@ -240,6 +269,7 @@ impl Transaction<'_> {
         match &mut self.0 {
             Begun::Sqlite(transaction) => transaction.read(text, parameters),
             Begun::PostgreSql(transaction) => transaction.read(text, parameters).await,
+            Begun::MySql(transaction) => transaction.read(text, parameters).await,
         }
     }
 }

@@ -15,7 +15,7 @@ pub mod suggestion;
 
 pub use bounds::Bounds;
 pub use datum::Datum;
-pub use decimal::Decimal;
+pub use decimal::{Decimal, MAX_SCALE};
 pub use diagnostic::{Code, Diagnostic, Place, Severity};
 pub use digest::sha256_hex;
 pub use engine::Engine;

@@ -24,7 +24,8 @@ const insertKey = `INSERT INTO api_keys (id, name, hint, hash, created_at, expir
 const findKey = `SELECT id, name, expires_at, scopes, coalesce(caller, id) AS caller FROM api_keys WHERE hash = ? AND revoked_at IS NULL`;
 const listKeys = `SELECT older.id, older.name, older.hint, older.scopes, older.created_at, older.expires_at, older.revoked_at, older.last_used_at, older.replaces, newer.id AS replaced_by FROM api_keys AS older LEFT JOIN api_keys AS newer ON newer.replaces = older.id ORDER BY older.id LIMIT 10000`;
 const namedKeys = `SELECT id, name, created_at, expires_at, scopes, coalesce(caller, id) AS caller FROM api_keys WHERE revoked_at IS NULL AND (id = ? OR hash = ? OR hint = ?) ORDER BY id LIMIT 10`;
-const endKey = `UPDATE api_keys SET expires_at = CASE WHEN expires_at < ? THEN expires_at ELSE ? END WHERE id = ? AND revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM api_keys AS newer WHERE newer.replaces = ?)`;
+const endKey = `UPDATE api_keys SET expires_at = CASE WHEN expires_at < ? THEN expires_at ELSE ? END WHERE id = ? AND revoked_at IS NULL`;
+const findNewer = `SELECT id FROM api_keys WHERE replaces = ? LIMIT 1`;
 const revokeKey = `UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`;
 // Several servers may share the database: the latest use counts.
 const noteUse = `UPDATE api_keys SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`;
@@ -98,14 +99,16 @@ export class ApiKeys {
     const expiresAt = old.expires_at && new Date(Date.parse(at) + length).toISOString();
     return this.#database.transaction(async (transaction) => {
       await transaction.hold(old.id);
-      if ((await transaction.run(endKey, [until, until, old.id, old.id])) !== 1) return undo();
+      if ((await transaction.optional(findNewer, [old.id])) !== null) return undo();
+      const end = new Date(until);
+      if ((await transaction.run(endKey, [end, end, old.id])) !== 1) return undo();
       return insert(transaction, { name: old.name, expiresAt, scopes: old.scopes, createdAt: at, replaces: old.id, caller: old.caller });
     });
   }
 
   /** @returns {Promise<boolean>} whether a working key had this id */
   async revoke(id) {
-    return (await this.#database.run(revokeKey, [new Date().toISOString(), id])) === 1;
+    return (await this.#database.run(revokeKey, [new Date(), id])) === 1;
   }
 
   // A key in use is looked up once a second, and only then its use is noted: requests answered from the cache pay nothing,
@@ -125,7 +128,7 @@ export class ApiKeys {
     if (uses.length === 0) return;
     try {
       await this.#database.transaction(async (transaction) => {
-        for (const [id, at] of uses) await transaction.run(noteUse, [at, id, at]);
+        for (const [id, at] of uses) await transaction.run(noteUse, [new Date(at), id, new Date(at)]);
       });
       // A key that was used meanwhile is written the next time.
       for (const [id, at] of uses) if (this.#uses.get(id) === at) this.#uses.delete(id);
@@ -138,7 +141,8 @@ export class ApiKeys {
 async function insert(statements, { name, expiresAt, scopes, createdAt, replaces = null, caller = null }) {
   const id = uuidv7();
   const secret = generateKey();
-  const values = [id, name, secret.slice(0, HINT_LENGTH), hashOf(secret), createdAt, expiresAt, scopes, replaces, caller];
+  const times = [createdAt, expiresAt].map((time) => time && new Date(time));
+  const values = [id, name, secret.slice(0, HINT_LENGTH), hashOf(secret), ...times, scopes, replaces, caller];
   await statements.run(insertKey, values);
   return { id, secret };
 }

@@ -3,7 +3,8 @@
 //
 // An engine is one module of `database/`. What it opens is a connection with `transaction(work, options)`, `migrating(work)`,
 // `hasLedger()` and `close()`. A connection, which is also what its transactions give, has `read(sql, values, columns)`,
-// `write(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction.
+// `write(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction; one
+// whose definitions are no part of transactions has `applySteps(migration, statements, isSuperfluous)`. Times are given as `Date`.
 
 import { Problem } from './problem.js';
 
@@ -126,6 +127,16 @@ export class Database extends Statements {
    */
   migrating(work) {
     return this.#engine.migrating((engine) => work(new Database(engine)));
+  }
+
+  /** Whether the engine runs every migration step by step, by `applySteps`. */
+  get keepsSteps() {
+    return this.#engine.applySteps !== undefined;
+  }
+
+  /** Runs those of a migration's statements that were not run yet, and notes each. */
+  applySteps(migration, statements, isSuperfluous) {
+    return this.#engine.applySteps(migration, statements, isSuperfluous);
   }
 
   /** Where the steps of migrations are noted that cannot run in a transaction. */

@@ -90,11 +90,11 @@ function orderOf(sort) {
 }
 
 // Names are columns of the description, never what the caller sent; quotes are for those that are words of SQL.
-function compose(select, firstWord, { filters, sort, after, limit }) {
+function compose(select, firstWord, { listing: { columns }, filters, sort, after, limit }) {
   const order = orderOf(sort);
   const [sign, direction] = sort.startsWith('-') ? ['<', ' DESC'] : ['>', ''];
   const conditions = filters.map(({ name, comparison }) => `"${name}" ${operators[comparison]} ?`);
-  const values = filters.map(({ value }) => value);
+  const values = filters.map(({ name, value }) => toColumn(value, columns[name]));
   if (after) {
     // (a, b) behind (x, y): a > x, or a = x and b > y.
     const ways = order.map((name, last) => [
@@ -102,12 +102,18 @@ function compose(select, firstWord, { filters, sort, after, limit }) {
       `"${name}" ${sign} ?`,
     ].join(' AND '));
     conditions.push(`(${ways.join(' OR ')})`);
-    values.push(...order.flatMap((_, last) => after.slice(0, last + 1)));
+    const placed = after.map((value, level) => toColumn(value, columns[order[level]]));
+    values.push(...order.flatMap((_, last) => placed.slice(0, last + 1)));
   }
   const condition = conditions.length > 0 ? ` ${firstWord} ${conditions.join(' AND ')}` : '';
   const levels = order.map((name) => `"${name}"${direction}`).join(', ');
   // One row more than asked for tells that there is another page.
   return { sql: `${select}${condition} ORDER BY ${levels} LIMIT ${limit + 1}`, values };
+}
+
+/** A time is more than a text to some engines. */
+function toColumn(value, { kind }) {
+  return kind === 'timestamp' && value !== null ? new Date(value) : value;
 }
 
 function writeCursor({ sort }, row) {

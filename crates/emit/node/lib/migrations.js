@@ -1,13 +1,13 @@
 // Brings the database to the application's schema: every `*.sql` of a folder once, in the order of their names, each in
 // one transaction with its line in the ledger. A file that changed after it ran is refused, never run again. One with a statement
-// that cannot be part of a transaction is run step by step, and goes on where it was when somebody ended it; the native server
-// keeps the same notes.
+// that cannot be part of a transaction is run step by step, and goes on where it was when somebody ended it; so is every one where
+// definitions are no part of transactions. The native server keeps the same notes.
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 
-const listEntries = `SELECT name, checksum FROM schema_migrations WHERE scope = ? ORDER BY name LIMIT 100000`;
-const findEntry = `SELECT checksum FROM schema_migrations WHERE scope = ? AND name = ?`;
+const listEntries = `SELECT name, checksum FROM schema_migrations WHERE scope = ? AND applied_at IS NOT NULL ORDER BY name LIMIT 100000`;
+const findEntry = `SELECT checksum, applied_at FROM schema_migrations WHERE scope = ? AND name = ?`;
 const insertEntry = `INSERT INTO schema_migrations (scope, name, checksum, applied_at) VALUES (?, ?, ?, ?)`;
 const findEvent = `SELECT event FROM schema_migration_steps WHERE scope = ? AND name = ? AND checksum = ? AND step = ? ORDER BY entry DESC LIMIT 1`;
 const insertEvent = `INSERT INTO schema_migration_steps (scope, name, checksum, step, event, at) VALUES (?, ?, ?, ?, ?, ?)`;
@@ -53,6 +53,7 @@ async function entries(database, scope) {
 
 /** Whether it ran now: of two processes that start at once the second finds the entry. */
 async function apply(session, migration) {
+  if (session.keepsSteps) return applyInSteps(session, migration);
   if (runsAlone.test(migration.text)) return applyStepwise(session, migration);
   const checksKeys = keysChecked.test(migration.text);
   const work = async (transaction) => {
@@ -67,6 +68,13 @@ async function apply(session, migration) {
     return true;
   };
   return session.transaction(work, { checksKeys: !checksKeys });
+}
+
+/** Where definitions are no part of transactions the engine itself notes how far a migration is. */
+async function applyInSteps(session, migration) {
+  if (await hasRun(session, migration)) return false;
+  await session.applySteps(migration, migration.text.split(betweenStatements), (statement) => isSuperfluous(session, statement));
+  return true;
 }
 
 /** A step that was done is not done again. When one is refused, those before it are taken back: the migration leaves nothing. */
@@ -97,7 +105,7 @@ async function applyStepwise(session, migration) {
 async function hasRun(statements, migration) {
   const entry = await statements.optional(findEntry, [migration.scope, migration.name]);
   if (entry !== null) mustBeSame(migration, entry.checksum);
-  return entry !== null;
+  return entry !== null && entry.applied_at !== null;
 }
 
 function mustBeSame({ scope, name, checksum }, applied) {
@@ -116,11 +124,11 @@ async function takeBack(session, statement) {
 }
 
 async function enter(statements, migration) {
-  await statements.run(insertEntry, [...named(migration), new Date().toISOString()]);
+  await statements.run(insertEntry, [...named(migration), new Date()]);
 }
 
 async function note(session, migration, index, event) {
-  await session.run(insertEvent, [...named(migration), index + 1, event, new Date().toISOString()]);
+  await session.run(insertEvent, [...named(migration), index + 1, event, new Date()]);
 }
 
 function named({ scope, name, checksum }) {

@@ -1,6 +1,5 @@
 //! The one place of this crate that tells database engines apart: which connection file, and where the database is.
 
-use crate::EmitError;
 use vocab::Engine;
 
 /// How a program in Node.js connects to an engine.
@@ -25,6 +24,8 @@ pub struct Application {
     pub module: &'static str,
     /// How values come back.
     pub types: Types,
+    /// What ids are compared with.
+    pub ids: Ids,
     /// The template of `test/scratch-database.js`.
     pub scratch: &'static str,
     /// What runs the database, where that is no part of the application.
@@ -34,10 +35,19 @@ pub struct Application {
 /// What an engine keeps values as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Types {
-    /// Numbers and texts; who reads says what they mean. An id is a text like others.
+    /// Numbers, texts and times; who reads says what they mean.
     Few,
-    /// Each as what it is. Nothing can be compared with an id but a UUID.
+    /// Each as what it is.
     All,
+}
+
+/// What an engine lets ids be compared with, as the API means it: to anything but a UUID in lower case none is equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ids {
+    /// Any text.
+    Texts,
+    /// UUIDs in lower case: others are refused, or taken for an id that they are not.
+    Uuids,
 }
 
 /// A database that is a program of its own.
@@ -48,6 +58,8 @@ pub struct DatabaseServer {
     pub service: &'static str,
     /// Its URL there.
     pub service_url: &'static str,
+    /// What a test makes for itself, and where: `schema`, `in the database`.
+    pub scratch: (&'static str, &'static str),
 }
 
 /// The versions of drivers stand in manifests that are installed and tried.
@@ -90,29 +102,42 @@ pub fn driver(engine: Engine) -> Driver {
 }
 
 /// What an application needs of the engine.
-///
-/// # Errors
-/// [`EmitError::Engine`] where no application stands on it yet.
-pub fn application(engine: Engine) -> Result<Application, EmitError> {
+#[must_use]
+pub fn application(engine: Engine) -> Application {
     match engine {
-        Engine::Sqlite => Ok(Application {
+        Engine::Sqlite => Application {
             lib: &[("lib/database/sqlite.js", include_str!("../../node/lib/database/sqlite.js"))],
             module: "sqlite",
             types: Types::Few,
+            ids: Ids::Texts,
             scratch: "sqlite-scratch-database.js",
             server: None,
-        }),
-        Engine::PostgreSql => Ok(Application {
+        },
+        Engine::PostgreSql => Application {
             lib: &[("lib/database/postgresql.js", include_str!("../../node/lib/database/postgresql.js"))],
             module: "postgresql",
             types: Types::All,
+            ids: Ids::Uuids,
             scratch: "postgresql-scratch-database.js",
             server: Some(DatabaseServer {
                 name: "PostgreSQL 14 or newer",
                 service: "postgresql-service.yaml",
                 service_url: "postgresql://app:${DATABASE_PASSWORD}@db:5432/app",
+                scratch: ("schema", "in the database"),
             }),
-        }),
-        Engine::MySql => Err(EmitError::Engine(engine)),
+        },
+        Engine::MySql => Application {
+            lib: &[("lib/database/mysql.js", include_str!("../../node/lib/database/mysql.js"))],
+            module: "mysql",
+            types: Types::Few,
+            ids: Ids::Uuids,
+            scratch: "mysql-scratch-database.js",
+            server: Some(DatabaseServer {
+                name: "MariaDB 10.11 or newer, or MySQL 8.0.29 or newer",
+                service: "mysql-service.yaml",
+                service_url: "mysql://app:${DATABASE_PASSWORD}@db:3306/app",
+                scratch: ("database", "on the server"),
+            }),
+        },
     }
 }

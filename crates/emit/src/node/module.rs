@@ -193,7 +193,7 @@ impl<'a> Module<'a> {
             outlines.iter().flat_map(|outline| bound_slots(&outline.endpoint.procedure.body)).collect();
         let locals = slots.into_iter().map(|slot| (slot.clone(), names.take(&camel_case(slot.as_str())))).collect();
         let (statements, imports, shared) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        let application = application(plan.database.engine)?;
+        let application = application(plan.database.engine);
         Ok(Self { plan, application, names, locals, shapes, listings, statements, imports, shared })
     }
 
@@ -259,6 +259,8 @@ impl<'a> Module<'a> {
 
     /// The constant of a statement, named after what it does. A second one that reads one column is named after that too.
     pub fn statement(&mut self, verb: &str, table: &TableName, only: Option<&ColumnName>, text: String) -> String {
+        // `lib/` quotes names as the standard has it, whatever the engine: a grave accent ends a template literal.
+        let text = text.replace('`', "\"");
         if let Some((name, _)) = self.statements.iter().find(|(_, known)| *known == text) {
             return name.clone();
         }

@@ -1,7 +1,7 @@
 //! Procedures as JavaScript: each endpoint becomes a function that reads like its procedure, one statement a step.
 //! It decides nothing: a step that it has no words for is an error.
 
-use super::driver::Types;
+use super::driver::{Ids, Types};
 use super::listing::{KEY, description};
 use super::middleware::type_rules;
 use super::module::{Import, Module, Shared};
@@ -498,7 +498,7 @@ impl<'a> Writer<'_, 'a> {
 
     fn column_values(&mut self, asked: Asked<'_>) -> Result<Expression, EmitError> {
         let mut ids = Vec::new();
-        if self.module.application.types == Types::All {
+        if self.module.application.ids == Ids::Uuids {
             self.ids_in(asked.table, asked.filter, &mut ids);
         }
         let mut values = Vec::new();

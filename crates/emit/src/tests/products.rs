@@ -511,11 +511,42 @@ fn an_application_is_made_for_the_engine_of_its_plan() {
     }
 }
 
+/// A server that knows fewer types, and names nobody may take for others.
+#[test]
+fn an_application_for_mysql_says_what_values_are() {
+    let mut plan = shop();
+    plan.database.engine = vocab::Engine::MySql;
+    let files = files(&plan).unwrap();
+    let others = ["lib/database/sqlite.js", "lib/database/postgresql.js"];
+    assert!(files.contains_key("lib/database/mysql.js") && !others.iter().any(|path| files.contains_key(*path)));
+    let package: serde_json::Value = serde_json::from_str(&files["package.json"]).unwrap();
+    let packages: Vec<&String> = package["dependencies"].as_object().unwrap().keys().collect();
+    assert_eq!(packages, ["express", "mysql2", "prom-client", "swagger-ui-dist"]);
+    let endpoints = &files["apis/shop-api/endpoints.js"];
+    assert!(endpoints.contains("[uuidOrNull(request.parameters.id)], {"), "{endpoints}");
+    assert!(endpoints.contains("FROM \"products\" WHERE \"id\" = ?`;"), "{endpoints}");
+    assert!(endpoints.contains("kind: 'boolean'"), "{endpoints}");
+    assert!(
+        files["compose.yaml"].contains("mysql://app:${DATABASE_PASSWORD}@db:3306/app"),
+        "{}",
+        files["compose.yaml"]
+    );
+    for path in ["README.md", ".env.example", "databases/connection-config.js", "test/scratch-database.js"] {
+        let text = files[path].to_ascii_lowercase();
+        assert!(!text.contains("sqlite") && !text.contains("postgresql"), "{path}: {text}");
+    }
+}
+
 /// What one server is at, the other waits for.
 #[test]
 fn both_servers_hold_a_claim_in_the_same_way() {
-    let held = dialect::lower_answers(vocab::Engine::PostgreSql).unwrap().hold.unwrap().replace("$1", "?");
-    assert!(include_str!("../../node/lib/database/postgresql.js").contains(&format!("`{held}`")), "{held}");
+    let held = |engine| dialect::lower_answers(engine).unwrap().hold.unwrap().replace("$1", "?");
+    for (engine, lib) in [
+        (vocab::Engine::PostgreSql, include_str!("../../node/lib/database/postgresql.js")),
+        (vocab::Engine::MySql, include_str!("../../node/lib/database/mysql.js")),
+    ] {
+        assert!(lib.contains(&format!("`{}`", held(engine))), "{}", held(engine));
+    }
 }
 
 /// `lib/listing.js` composes statements at request time; its tests hold the texts that the dialect makes of the same.

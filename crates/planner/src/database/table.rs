@@ -192,9 +192,11 @@ fn sensitivity(said: &spec::Column, field_type: &FieldType, catalog: &Catalog) -
     }
 }
 
+/// Where the task leaves the type to the column that this one leads to, [`take_types`] sees to it once all tables are there.
 fn column(draft: &mut Draft, said: &spec::Column, catalog: &Catalog) -> Column {
     let max = said.max_length.and_then(|max| u32::try_from(max).ok());
-    let field_type = match said.kind.value {
+    let scale = said.scale.unwrap_or(SCALE);
+    let field_type = match said.kind.as_ref().map_or(ColumnType::Uuid, |kind| kind.value) {
         ColumnType::Line => FieldType::Line { max: max.unwrap_or(LINE_MAX) },
         // What is binary was refused.
         ColumnType::Text | ColumnType::Binary => FieldType::Text { max: max.unwrap_or(TEXT_MAX) },
@@ -202,7 +204,7 @@ fn column(draft: &mut Draft, said: &spec::Column, catalog: &Catalog) -> Column {
         ColumnType::Phone => FieldType::Phone,
         ColumnType::Url => FieldType::Url,
         ColumnType::Integer => FieldType::Integer,
-        ColumnType::Decimal => FieldType::Decimal { scale: SCALE },
+        ColumnType::Decimal => FieldType::Decimal { scale },
         ColumnType::Boolean => FieldType::Boolean,
         ColumnType::Date => FieldType::Date,
         ColumnType::Timestamp => FieldType::Timestamp,
@@ -213,11 +215,11 @@ fn column(draft: &mut Draft, said: &spec::Column, catalog: &Catalog) -> Column {
         let value = match &default.value {
             DefaultValue::Boolean(value) => Datum::Boolean(*value),
             DefaultValue::Integer(value) => Datum::Integer(*value),
-            DefaultValue::Decimal(text) => match Decimal::parse(text, SCALE) {
+            DefaultValue::Decimal(text) => match Decimal::parse(text, scale) {
                 Ok(value) => Datum::Decimal(value),
                 Err(_) => {
                     let message =
-                        format!("`default` has more than {SCALE} digits behind its point, or too many before it");
+                        format!("`default` has more than {scale} digits behind its point, or too many before it");
                     draft.refuse(CANNOT_HOLD, message, &default.place, "shorten it");
                     return None;
                 }
@@ -238,6 +240,38 @@ fn column(draft: &mut Draft, said: &spec::Column, catalog: &Catalog) -> Column {
         comment: said.name.value.as_str().replace('_', " "),
         field_type,
     }
+}
+
+/// Columns whose type the task leaves to the column that they lead to. That one may itself be one of them.
+pub fn take_types(draft: &mut Draft, config: &DatabaseConfig) {
+    let untyped: Vec<_> = config
+        .tables
+        .iter()
+        .flat_map(|table| table.columns.iter().map(move |column| (&table.name.value, column)))
+        .filter(|(_, column)| column.kind.is_none())
+        .collect();
+    for _ in 0..=untyped.len() {
+        let mut changed = false;
+        for (table, column) in &untyped {
+            let Some(theirs) = column.references.as_ref().and_then(|key| target_type(draft, &key.value)) else {
+                continue;
+            };
+            let own = draft.find_mut(table).and_then(|table| table.column_mut(&column.name.value));
+            if let Some(own) = own.filter(|own| own.field_type != theirs) {
+                own.field_type = theirs;
+                changed = true;
+            }
+        }
+        if !changed {
+            return;
+        }
+    }
+}
+
+fn target_type(draft: &Draft, key: &spec::ForeignKey) -> Option<FieldType> {
+    let table = draft.find(&key.table)?;
+    let column = key.column.as_ref().or(table.table.primary_key.first())?;
+    table.column(column).map(|column| column.field_type.clone())
 }
 
 /// The keys that columns of the task name themselves.
@@ -275,7 +309,8 @@ pub fn references(draft: &mut Draft, config: &DatabaseConfig) {
                         key.table,
                         theirs.describe()
                     );
-                    draft.refuse(CANNOT_HOLD, message, &said.kind.place, "give both one type");
+                    let place = said.kind.as_ref().map_or(&said.name.place, |kind| &kind.place);
+                    draft.refuse(CANNOT_HOLD, message, place, "give both one type");
                 }
                 (Some(_), _) if !is_unique => {
                     let message = format!("`{}.{target}` is not unique, so no row can be meant by it", key.table);

@@ -25,13 +25,10 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
             refuse(format!("`{word}`"), &config.place, "remove it, and do without it");
         }
     }
-    for column in config.tables.iter().flat_map(|table| &table.columns) {
-        if column.kind.value == ColumnType::Binary {
-            refuse(
-                "columns of type `binary`".to_owned(),
-                &column.kind.place,
-                "keep the bytes elsewhere, and their URL here",
-            );
+    for kind in config.tables.iter().flat_map(|table| &table.columns).filter_map(|column| column.kind.as_ref()) {
+        if kind.value == ColumnType::Binary {
+            let help = "keep the bytes elsewhere, and their URL here";
+            refuse("columns of type `binary`".to_owned(), &kind.place, help);
         }
     }
     if config.tables.is_empty() {

@@ -1,4 +1,4 @@
-//! Every case of `tests/cases/http`, asked of both servers, on SQLite and on PostgreSQL. The cases are `docs/http-manners.md` as
+//! Every case of `tests/cases/http`, asked of both servers, on SQLite, PostgreSQL and MySQL or MariaDB. The cases are `docs/http-manners.md` as
 //! examples: those of the folder itself about the API of the first sample task, those of its folders about those of the others.
 //!
 //! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, and in expected headers
@@ -12,6 +12,7 @@ use crate::harness::workspace::{Workspace, end};
 use plan::http_case::{ANY, Answer, CaseKeys, CaseRequest, Expectation, HttpCase, Known};
 use serde_json::Value as Json;
 use std::fs;
+use vocab::Engine;
 
 /// In an expected header: none of that name.
 const ABSENT: &str = "${absent}";
@@ -31,7 +32,14 @@ macro_rules! files {
             mod postgresql {
                 $(#[test]
                 fn $name() {
-                    super::super::check_on_postgresql($sample, stringify!($name));
+                    super::super::check_on_server(vocab::Engine::PostgreSql, $sample, stringify!($name));
+                })*
+            }
+
+            mod mysql {
+                $(#[test]
+                fn $name() {
+                    super::super::check_on_server(vocab::Engine::MySql, $sample, stringify!($name));
                 })*
             }
 
@@ -83,8 +91,24 @@ fn the_emitted_application_passes_its_own_tests() {
     }
 }
 
-fn check_on_postgresql(sample: Sample, file: &str) {
-    let Some(schema) = Schema::empty(&format!("http_{sample:?}_{file}").to_ascii_lowercase()) else { return };
+/// Each case in a schema or a database of its own.
+#[test]
+fn the_emitted_application_passes_its_own_tests_on_servers() {
+    for engine in [Engine::PostgreSql, Engine::MySql] {
+        let Some(place) = Schema::empty(engine, "the application's own tests").filter(|_| Kind::Node.is_here()) else {
+            continue;
+        };
+        let workspace = Workspace::completed_on(Sample::ContactNewsletter, place.url());
+        let mut tests = node(&workspace, &["--test", "test/api.test.js"]);
+        let tests = end(tests.env("DATABASE_URL", place.url())).must_end_with(0);
+        let cases: Vec<Json> =
+            serde_json::from_slice(&fs::read(workspace.application.join("test/cases.json")).unwrap()).unwrap();
+        assert!(tests.stdout.contains(&format!("# pass {}\n", cases.len())), "{}", tests.stdout);
+    }
+}
+
+fn check_on_server(engine: Engine, sample: Sample, file: &str) {
+    let Some(schema) = Schema::empty(engine, &format!("{file} of {sample:?}")) else { return };
     let prepared = Workspace::completed_on(sample, schema.url());
     for kind in Kind::all_here() {
         check(kind, sample, &prepared, file);

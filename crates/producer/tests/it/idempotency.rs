@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
+use vocab::Engine;
 
 on_both_servers!(
     a_request_is_refused_while_the_first_is_under_way,
@@ -143,10 +144,14 @@ fn servers_that_share_a_database_know_each_others_answers() {
 
 #[test]
 fn of_two_servers_that_get_a_request_at_once_one_does_it() {
-    let Some(schema) = Schema::empty("two_servers_at_one_request") else { return };
-    if !Kind::Node.is_here() {
-        return;
+    for engine in [Engine::PostgreSql, Engine::MySql] {
+        if let Some(schema) = Schema::empty(engine, "two servers at one request").filter(|_| Kind::Node.is_here()) {
+            must_do_it_once(&schema);
+        }
     }
+}
+
+fn must_do_it_once(schema: &Schema) {
     let workspace = Workspace::completed_on(Sample::ContactNewsletter, schema.url());
     let key = workspace.create_key();
     let (native, node) = (Server::start(Kind::Native, &workspace), Server::start(Kind::Node, &workspace));

@@ -1,8 +1,9 @@
 //! `columns`: names with a type word or a block come in, checked [`Column`]s go out.
 //! Rules that contradict each other are refused here, so that a column that exists can be made.
 
+use super::constraint::{self, Constraint};
 use super::relationship::OnDelete;
-use crate::codes::{NAMED_TWICE, NOT_A_NAME, NOT_A_RULE, UNKNOWN_WORD};
+use crate::codes::{MISSING_FIELD, NAMED_TWICE, NOT_A_NAME, NOT_A_RULE, UNKNOWN_WORD};
 use crate::document::{Entry, Node, Value};
 use crate::field::{Field, optional, required};
 use crate::lower::{Block, Label, Lowering};
@@ -13,7 +14,7 @@ use crate::validation::MAX_FIELD_LENGTH;
 use crate::word::{Word, words};
 use serde_json::{Value as Json, json};
 use std::fmt::Display;
-use vocab::{ColumnName, TableName};
+use vocab::{ColumnName, MAX_SCALE, TableName};
 
 /// The most columns of one table: MySQL ends at 1,017.
 pub const MAX_COLUMNS: usize = 1_000;
@@ -25,8 +26,8 @@ pub struct Column {
     pub name: Spanned<ColumnName>,
     /// What it was called until now; what it holds is kept.
     pub renamed_from: Option<Spanned<ColumnName>>,
-    /// What it holds.
-    pub kind: Spanned<ColumnType>,
+    /// What it holds; absent where it holds what the column does that it `references`.
+    pub kind: Option<Spanned<ColumnType>>,
     /// Whether every row must have a value; absent when the task leaves it to the planner.
     pub required: Option<bool>,
     /// Whether no two rows may have one value.
@@ -35,6 +36,8 @@ pub struct Column {
     pub default: Option<Spanned<DefaultValue>>,
     /// Most characters; only on types with a length.
     pub max_length: Option<u64>,
+    /// Digits behind the point; only on decimal numbers.
+    pub scale: Option<u8>,
     /// The table whose rows the values name, which is a table of the task.
     pub references: Option<Spanned<ForeignKey>>,
 }
@@ -142,7 +145,11 @@ impl ColumnType {
 }
 
 const FIELDS: &[Field] = &[
-    required("type", "What the column holds.", schema::word::<ColumnType>),
+    optional(
+        "type",
+        "What the column holds; what the column holds that it references, when absent.",
+        schema::word::<ColumnType>,
+    ),
     optional("required", "Whether every row must have a value.", schema::boolean),
     optional("nullable", "The opposite of `required`.", schema::boolean),
     optional("unique", "Whether no two rows may have one value.", schema::boolean),
@@ -153,6 +160,10 @@ const FIELDS: &[Field] = &[
     ),
     optional("renamed_from", "What the column was called until now; what it holds is kept.", schema::identifier),
     optional("max_length", "Most characters.", || schema::whole_number(1..=MAX_FIELD_LENGTH)),
+    optional("scale", "Digits behind the point of a decimal number.", || schema::whole_number(0..=MAX_SCALE.into())),
+    constraint::AT_LEAST_FIELD,
+    constraint::AT_MOST_FIELD,
+    constraint::ONE_OF_FIELD,
     optional("references", "The table whose rows the values name: `users`, `users.id`, or a block.", reference_schema),
 ];
 
@@ -165,6 +176,7 @@ const REFERENCE_FIELDS: &[Field] = &[
 pub(crate) fn schema() -> Json {
     let mut block = schema::block(FIELDS);
     schema::not_both(&mut block, ["required", "nullable"]);
+    schema::merge(&mut block, json!({ "anyOf": [{ "required": ["type"] }, { "required": ["references"] }] }));
     let mut schema = schema::map(schema::IDENTIFIER, schema::either([schema::word::<ColumnType>(), block]));
     schema::merge(&mut schema, json!({ "minProperties": 1 }));
     schema
@@ -175,14 +187,15 @@ fn reference_schema() -> Json {
     schema::either([schema::pattern(&format!(r"{name}(\.{name})?")), schema::block(REFERENCE_FIELDS)])
 }
 
-/// Checks the value of `columns`.
-pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Vec<Column> {
+/// Checks the value of `columns`. Beside them goes what is said of their values.
+pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> (Vec<Column>, Vec<Constraint>) {
     let entries = lowering.some_entries("columns", node, "email: email", MAX_COLUMNS).unwrap_or_default();
-    let columns: Vec<Column> = entries.iter().filter_map(|entry| column(lowering, entry)).collect();
+    let mut rules = Vec::new();
+    let columns: Vec<Column> = entries.iter().filter_map(|entry| column(lowering, entry, &mut rules)).collect();
     let names: Vec<&str> = columns.iter().map(|column| column.name.value.as_str()).collect();
     let old: Vec<_> = columns.iter().filter_map(|column| column.renamed_from.as_ref()).collect();
     check_old_names(lowering, &names, &old);
-    columns
+    (columns, rules)
 }
 
 /// What was renamed is not there under its old name as well, and nothing becomes two.
@@ -202,20 +215,21 @@ pub(crate) fn check_old_names<N: Display>(lowering: &mut Lowering<'_>, names: &[
     }
 }
 
-fn column(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Column> {
+fn column(lowering: &mut Lowering<'_>, entry: &Entry, rules: &mut Vec<Constraint>) -> Option<Column> {
     let name = lowering.parse_name(&entry.key, entry.key_span, ColumnName::parse);
     match &entry.node.value {
-        Value::Mapping(_) => block(lowering, entry, name),
+        Value::Mapping(_) => block(lowering, entry, name, rules),
         Value::Text(_) => {
             let kind = column_type(lowering, Label::Field(&entry.key), &entry.node);
             Some(Column {
                 name: name?,
                 renamed_from: None,
-                kind: kind?,
+                kind: Some(kind?),
                 required: None,
                 unique: false,
                 default: None,
                 max_length: None,
+                scale: None,
                 references: None,
             })
         }
@@ -227,11 +241,26 @@ fn column(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Column> {
     }
 }
 
-fn block(lowering: &mut Lowering<'_>, entry: &Entry, name: Option<Spanned<ColumnName>>) -> Option<Column> {
+fn block(
+    lowering: &mut Lowering<'_>,
+    entry: &Entry,
+    name: Option<Spanned<ColumnName>>,
+    rules: &mut Vec<Constraint>,
+) -> Option<Column> {
     let block = lowering.block("a column", &entry.node, entry.key_span, FIELDS)?;
-    let kind = lowering
-        .required(&block, "type", "add `type: \"text\"` or another type")
-        .and_then(|entry| column_type(lowering, Label::Field("type"), &entry.node));
+    // A column that leads to another holds what that one does.
+    let takes_type = block.entry("type").is_none() && block.entry("references").is_some();
+    if block.entry("type").is_none() && !takes_type && !block.is_misspelled("type") {
+        let help = "add `type: \"text\"` or another type, or `references`";
+        lowering.error(MISSING_FIELD, "a column needs `type`", entry.key_span, help);
+    }
+    for needs_type in ["default", "max_length", "scale"].into_iter().filter_map(|name| block.entry(name)) {
+        if takes_type {
+            let message = format!("`{}` says something of a type, and the column has none of its own", needs_type.key);
+            lowering.error(NOT_A_RULE, message, needs_type.key_span, "add `type`, or remove it");
+        }
+    }
+    let kind = block.node("type").and_then(|node| column_type(lowering, Label::Field("type"), node));
     let mut boolean = |name: &'static str| block.node(name).and_then(|node| lowering.boolean(Label::Field(name), node));
     let required = boolean("required");
     let nullable = boolean("nullable");
@@ -239,6 +268,12 @@ fn block(lowering: &mut Lowering<'_>, entry: &Entry, name: Option<Spanned<Column
     lowering.exclude(&block, ["required", "nullable"], "keep one of the two: `nullable: false` is `required: true`");
     let type_word = kind.as_ref().map(|kind| kind.value);
     let max_length = max_length(lowering, &block, type_word);
+    let scale = scale(lowering, &block, type_word);
+    if let (Some(rule), place) =
+        (constraint::rule_of_column(lowering, &block, name.clone()), lowering.source.place(entry.key_span))
+    {
+        rules.push(Constraint { name: None, rule, place });
+    }
     let default = match (block.node("default"), type_word) {
         (Some(node), Some(kind)) => default_value(lowering, node, kind, max_length),
         (Some(_) | None, _) => None,
@@ -257,11 +292,12 @@ fn block(lowering: &mut Lowering<'_>, entry: &Entry, name: Option<Spanned<Column
     Some(Column {
         name: name?,
         renamed_from,
-        kind: kind?,
+        kind: if takes_type { None } else { Some(kind?) },
         required,
         unique: unique.unwrap_or(false),
         default,
         max_length,
+        scale,
         references,
     })
 }
@@ -310,6 +346,18 @@ fn max_length(lowering: &mut Lowering<'_>, block: &Block<'_>, kind: Option<Colum
     Some(length)
 }
 
+fn scale(lowering: &mut Lowering<'_>, block: &Block<'_>, kind: Option<ColumnType>) -> Option<u8> {
+    let entry = block.entry("scale")?;
+    let scale = lowering.number_in(Label::Field("scale"), &entry.node, 0..=MAX_SCALE.into())?;
+    let kind = kind?;
+    if kind != ColumnType::Decimal {
+        let message = format!("a column of type `{kind}` has no `scale`");
+        lowering.error(NOT_A_RULE, message, entry.key_span, "remove it, or use the type `decimal`");
+        return None;
+    }
+    u8::try_from(scale).ok()
+}
+
 fn default_value(
     lowering: &mut Lowering<'_>,
     node: &Node,
@@ -348,6 +396,7 @@ fn fitting(node: &Node, kind: ColumnType) -> Option<DefaultValue> {
         (ColumnType::Decimal, Value::Number(number)) => Some(DefaultValue::Decimal(number.to_string())),
         (ColumnType::Decimal, Value::Text(text)) if is_decimal(text) => Some(DefaultValue::Decimal(text.clone())),
         (ColumnType::Date | ColumnType::Timestamp, Value::Text(text)) if text == NOW => Some(DefaultValue::Now),
+        (ColumnType::Date, Value::Text(text)) if is_day(text) => Some(DefaultValue::Text(text.clone())),
         (ColumnType::Uuid, Value::Text(text)) if is_uuid(text) => Some(DefaultValue::Text(text.to_ascii_lowercase())),
         (ColumnType::Line, Value::Text(text)) if !text.contains(char::is_control) => {
             Some(DefaultValue::Text(text.clone()))
@@ -381,7 +430,8 @@ fn example(kind: ColumnType) -> &'static str {
         ColumnType::Integer => "a whole number without quotes",
         ColumnType::Decimal => "a number like `9.99`",
         ColumnType::Boolean => "`true` or `false`",
-        ColumnType::Date | ColumnType::Timestamp => "`now`",
+        ColumnType::Date => "`now`, or a day like `2026-01-31`",
+        ColumnType::Timestamp => "`now`",
         ColumnType::Uuid => "a UUID",
         ColumnType::Json => "a value",
         ColumnType::Binary => "nothing",
@@ -393,6 +443,27 @@ fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// `2026-01-31`, of a year that every engine has.
+fn is_day(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [year, month, day] = parts[..] else { return false };
+    let number = |text: &str, digits: usize| {
+        let is_number = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { text.parse::<u32>().ok() } else { None }
+    };
+    let (Some(year), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2)) else {
+        return false;
+    };
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap => 29,
+        2 => 28,
+        _ => 31,
+    };
+    year > 0 && (1..=12).contains(&month) && (1..=days).contains(&day)
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -83,12 +83,13 @@ const FIELDS: &[Field] = &[
     optional("check", "What the values of one column must be.", check_schema),
 ];
 
-const CHECK_FIELDS: &[Field] = &[
-    required("column", "The column.", schema::identifier),
-    optional("at_least", "The least number.", || json!({ "type": "number" })),
-    optional("at_most", "The greatest number.", || json!({ "type": "number" })),
-    optional("one_of", "The only texts.", || schema::some(schema::text())),
-];
+const CHECK_FIELDS: &[Field] =
+    &[required("column", "The column.", schema::identifier), AT_LEAST_FIELD, AT_MOST_FIELD, ONE_OF_FIELD];
+
+/// The rules of a check, which may also stand at their column.
+pub(super) const AT_LEAST_FIELD: Field = optional("at_least", "The least number.", || json!({ "type": "number" }));
+pub(super) const AT_MOST_FIELD: Field = optional("at_most", "The greatest number.", || json!({ "type": "number" }));
+pub(super) const ONE_OF_FIELD: Field = optional("one_of", "The only texts.", || schema::some(schema::text()));
 
 const RULES: [&str; 3] = ["primary_key", "unique", "check"];
 const CHECKS: [&str; 3] = ["at_least", "at_most", "one_of"];
@@ -207,11 +208,27 @@ fn check(lowering: &mut Lowering<'_>, node: &Node) -> Option<ConstraintRule> {
     let column = lowering
         .required(&block, "column", "add `column: \"price\"`")
         .and_then(|entry| lowering.name(Label::Field("column"), &entry.node, ColumnName::parse));
+    if CHECKS.iter().all(|field| block.entry(field).is_none()) {
+        if !CHECKS.iter().any(|field| block.is_misspelled(field)) {
+            let help = "add `at_least: 0`, `at_most: 100` or `one_of: [\"open\", \"closed\"]`";
+            lowering.error(MISSING_FIELD, "`check` needs a rule", node.beginning(), help);
+        }
+        return None;
+    }
+    rule_of_column(lowering, &block, column)
+}
+
+/// What the block says of the values of a column; nothing where it says nothing of them, or something wrong.
+pub(super) fn rule_of_column(
+    lowering: &mut Lowering<'_>,
+    block: &Block<'_>,
+    column: Option<Spanned<ColumnName>>,
+) -> Option<ConstraintRule> {
     let at_least = block.node("at_least").map(|node| bound(lowering, "at_least", node));
     let at_most = block.node("at_most").map(|node| bound(lowering, "at_most", node));
     if let Some(node) = block.node("one_of") {
-        lowering.exclude(&block, ["at_least", "one_of"], "write two checks");
-        lowering.exclude(&block, ["at_most", "one_of"], "write two checks");
+        lowering.exclude(block, ["at_least", "one_of"], "write two checks");
+        lowering.exclude(block, ["at_most", "one_of"], "write two checks");
         lowering.some_items("one_of", node, "\"open\"", MAX_WORDS)?;
         let words = lowering.distinct("one_of", node, |lowering, label, item| {
             let text = lowering.text(label, item)?;
@@ -220,10 +237,6 @@ fn check(lowering: &mut Lowering<'_>, node: &Node) -> Option<ConstraintRule> {
         return Some(ConstraintRule::OneOf { column: column?, words });
     }
     if at_least.is_none() && at_most.is_none() {
-        if !CHECKS.iter().any(|field| block.is_misspelled(field)) {
-            let help = "add `at_least: 0`, `at_most: 100` or `one_of: [\"open\", \"closed\"]`";
-            lowering.error(MISSING_FIELD, "`check` needs a rule", node.beginning(), help);
-        }
         return None;
     }
     // A bound that could not be read was reported, so the constraint is not made.

@@ -26,7 +26,7 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Its indexes besides those of keys. The planner checks their columns, because it adds columns itself.
     pub indexes: Vec<Index>,
-    /// What must hold for its rows. The planner checks their columns.
+    /// What must hold for its rows, those rules first that stand at columns. The planner checks their columns.
     pub constraints: Vec<Constraint>,
 }
 
@@ -80,9 +80,10 @@ fn table(lowering: &mut Lowering<'_>, node: &Node) -> Option<Table> {
     let name = lowering
         .required(&block, "name", "add `name: \"users\"`")
         .and_then(|entry| lowering.name(Label::Field("name"), &entry.node, TableName::parse));
-    let columns = block.node("columns").map_or_else(Vec::new, |node| column::lower(lowering, node));
+    let (columns, mut constraints) =
+        block.node("columns").map(|node| column::lower(lowering, node)).unwrap_or_default();
     let indexes = block.node("indexes").map_or_else(Vec::new, |node| constraint::lower_indexes(lowering, node));
-    let constraints = block.node("constraints").map_or_else(Vec::new, |node| constraint::lower(lowering, node));
+    constraints.extend(block.node("constraints").into_iter().flat_map(|node| constraint::lower(lowering, node)));
     let renamed_from =
         block.node("renamed_from").and_then(|node| lowering.name(Label::Field("renamed_from"), node, TableName::parse));
     Some(Table { name: name?, renamed_from, columns, indexes, constraints })

@@ -24,6 +24,9 @@ const WAIT: Duration = Duration::from_secs(5);
 const WAIT_PAUSE: Duration = Duration::from_millis(250);
 const USUAL_PORT: u16 = 3306;
 
+/// Statements a connection keeps prepared.
+const PREPARED_STATEMENTS: usize = 256;
+
 /// What each connection is set to, whatever the server's own settings are: wrong values are refused, times are UTC, and nothing waits
 /// longer for somebody else's lock, because everybody else would wait behind it.
 const SETUP: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
@@ -109,6 +112,11 @@ impl Server {
     /// The same database, as somebody else.
     pub(crate) fn as_user(&self, user: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
         Self { user: Some((user.to_string(), password.clone())), ..self.clone() }
+    }
+
+    /// Another database of the same server.
+    pub(super) fn in_database(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
     }
 
     /// Whether what is said may leave the machine without encryption.
@@ -215,6 +223,7 @@ impl Server {
         };
         // A row that is found counts as changed, as with the other engines; the host is looked up within the time limit.
         let builder = OptsBuilder::from_opts(options).ip_or_hostname(host).tcp_port(port).client_found_rows(true);
+        let builder = builder.db_name(Some(&self.name)).stmt_cache_size(PREPARED_STATEMENTS);
         let builder = match &self.user {
             Some((user, password)) => builder.user(Some(user)).pass(Some(password.expose().as_str())),
             None => builder,

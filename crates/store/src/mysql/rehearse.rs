@@ -11,6 +11,7 @@ use dialect::mysql::quote;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
 use plan::Statement;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const PREFIX: &str = "producer_rehearsal_";
@@ -23,11 +24,8 @@ impl Server {
     pub fn rehearse(&self, statements: &[&Statement], attempts: &[Attempt]) -> Result<Rehearsal, StoreError> {
         blocking(async {
             let (mut connection, version) = self.connect().await?;
-            for name in connection.query::<String, _>(LEFT_BEHIND).await? {
-                connection.query_drop(format!("DROP DATABASE IF EXISTS {}", quote(&name))).await?;
-            }
-            let moment = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-            let name = format!("{PREFIX}{}_{moment}", std::process::id());
+            drop_left_behind(&mut connection).await?;
+            let name = scratch_name();
             connection.exec_drop("DO GET_LOCK(?, 0)", (&name,)).await?;
             connection
                 .query_drop(format!("CREATE DATABASE {0}; USE {0}", quote(&name)))
@@ -41,6 +39,22 @@ impl Server {
             Ok(rehearsal)
         })
     }
+}
+
+/// A name that nobody else has.
+pub(super) fn scratch_name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let moment = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    format!("{PREFIX}{}_{moment}_{number}", std::process::id())
+}
+
+/// Drops the databases that programs have left behind which were killed.
+pub(super) async fn drop_left_behind(connection: &mut Conn) -> Result<(), StoreError> {
+    for name in connection.query::<String, _>(LEFT_BEHIND).await? {
+        connection.query_drop(format!("DROP DATABASE IF EXISTS {}", quote(&name))).await?;
+    }
+    Ok(())
 }
 
 async fn on_scratch(
@@ -65,7 +79,7 @@ async fn on_scratch(
 }
 
 /// Why there is no database to rehearse in; what helps is a right that the user lacks.
-fn no_scratch(error: Error, database: &str) -> StoreError {
+pub(super) fn no_scratch(error: Error, database: &str) -> StoreError {
     match error {
         Error::Server(said) if [1044, 1142, 1227].contains(&said.code) => StoreError::Refused(format!(
             "{}. Before `{database}` is touched, its tables are made and tried in a scratch database `{PREFIX}...`, which \

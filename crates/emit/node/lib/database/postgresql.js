@@ -310,6 +310,7 @@ function numbered(sql) {
 function toColumn(value) {
   if (value === undefined || value === null) return null;
   if (typeof value === 'string') return value.includes('\0') ? null : value;
+  if (value instanceof Date) return value.toISOString();
   return typeof value === 'object' && !(value instanceof Decimal) ? JSON.stringify(value) : String(value);
 }
 

@@ -225,6 +225,7 @@ function toColumn(value) {
   if (value === undefined) return null;
   if (typeof value === 'boolean') return Number(value);
   if (value instanceof Decimal) return value.units;
+  if (value instanceof Date) return value.toISOString();
   // The driver cuts a text at U+0000, and the rest of it would then name another row. As bytes it stays whole and is equal to
   // no text.
   if (typeof value === 'string' && value.includes('\0')) return Buffer.from(value);

@@ -1,4 +1,5 @@
-// The engines that the lib is tried on, and an empty database on each for one test: of SQLite a file, of a server a schema.
+// The engines that the lib is tried on, and an empty database on each for one test: of SQLite a file, of PostgreSQL a schema, of
+// MySQL or MariaDB a database.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 
 const serverUrl = process.env.TEST_POSTGRESQL_URL;
+const mysqlUrl = process.env.TEST_MYSQL_URL;
 
 /** The tables of every application, as the engine's migrations make them. */
 const sqliteTables = `
@@ -18,8 +20,12 @@ const postgresqlTables = `
   CREATE TABLE outbox_events (id uuid PRIMARY KEY, name text NOT NULL, payload jsonb NOT NULL, occurred_at timestamp(3) with time zone NOT NULL);
   CREATE TABLE api_keys (id uuid PRIMARY KEY, name text NOT NULL, hint text NOT NULL, hash text NOT NULL UNIQUE, created_at timestamp(3) with time zone NOT NULL, revoked_at timestamp(3) with time zone, expires_at timestamp(3) with time zone, scopes text, last_used_at timestamp(3) with time zone, replaces uuid, caller uuid);
   CREATE TABLE idempotency_answers (id uuid PRIMARY KEY, claim text NOT NULL UNIQUE, fingerprint text NOT NULL, status bigint NOT NULL, headers jsonb NOT NULL, body text)`;
+const mysqlTables = `
+  CREATE TABLE outbox_events (id char(36) CHARACTER SET ascii PRIMARY KEY, name varchar(63) NOT NULL, payload json NOT NULL, occurred_at datetime(3) NOT NULL);
+  CREATE TABLE api_keys (id char(36) CHARACTER SET ascii PRIMARY KEY, name varchar(100) NOT NULL, hint varchar(8) NOT NULL, hash varchar(64) NOT NULL UNIQUE, created_at datetime(3) NOT NULL, revoked_at datetime(3), expires_at datetime(3), scopes text, last_used_at datetime(3), replaces char(36) CHARACTER SET ascii, caller char(36) CHARACTER SET ascii);
+  CREATE TABLE idempotency_answers (id char(36) CHARACTER SET ascii PRIMARY KEY, claim varchar(64) NOT NULL UNIQUE, fingerprint varchar(64) NOT NULL, status bigint NOT NULL, headers json NOT NULL, body mediumtext)`;
 
-const sqlite = {
+export const sqlite = {
   name: 'SQLite',
   module: new URL('../database/sqlite.js', import.meta.url).href,
   skip: false,
@@ -47,16 +53,40 @@ export const postgresql = {
   },
 };
 
-export const engines = [sqlite, postgresql];
+export const mysql = {
+  name: 'MySQL or MariaDB',
+  module: new URL('../database/mysql.js', import.meta.url).href,
+  skip: mysqlUrl ? false : 'TEST_MYSQL_URL names no server',
+  tables: mysqlTables,
+  async place(context) {
+    const name = `lib_test_${randomBytes(8).toString('hex')}`;
+    const { openDatabase } = await import(this.module);
+    const owner = await openDatabase(mysqlUrl, undefined, { max: 1 });
+    // Texts are compared as in the tables of migrations.
+    await owner.script(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */`);
+    atEnd(context, async () => {
+      await owner.script(`DROP DATABASE ${name}`);
+      await owner.close();
+    });
+    return Object.assign(new URL(mysqlUrl), { pathname: `/${name}` }).href;
+  },
+};
+
+export const engines = [sqlite, postgresql, mysql];
 
 /** Tries the same on each engine. @param {(context: object, engine: typeof sqlite) => Promise<void>} run */
 export function testOnEach(name, run) {
-  for (const engine of engines) test(`${name} (${engine.name})`, { skip: engine.skip }, (context) => run(context, engine));
+  testOn(engines, name, run);
 }
 
-/** The same, where the database is a server of which several programs make use at once. */
+/** The same on those of which several programs make use at once. */
 export function testOnServers(name, run) {
-  for (const engine of [postgresql]) test(`${name} (${engine.name})`, { skip: engine.skip }, (context) => run(context, engine));
+  testOn([postgresql, mysql], name, run);
+}
+
+/** The same on some of them. */
+export function testOn(some, name, run) {
+  for (const engine of some) test(`${name} (${engine.name})`, { skip: engine.skip }, (context) => run(context, engine));
 }
 
 /** An empty database, or another connection to that of a place. */

@@ -90,7 +90,7 @@ testOnServers('of two servers that get the same request at once, one does it and
   const insert = `INSERT INTO outbox_events (id, name, payload, occurred_at) VALUES (?, ?, ?, ?)`;
   const work = async (transaction) => {
     done += 1;
-    await transaction.run(insert, [uuidv7(), 'done', {}, new Date().toISOString()]);
+    await transaction.run(insert, [uuidv7(), 'done', {}, new Date()]);
     return respond(201, { number: done });
   };
   for (let round = 0; round < 10; round += 1) {

@@ -148,7 +148,7 @@ test('statements', () => {
 
 testOnEach('every row is on one page, in every order', async (context, engine) => {
   const database = await createDatabase(context, engine);
-  await database.script('CREATE TABLE products (id text PRIMARY KEY NOT NULL, name text NOT NULL, active boolean, stock integer NOT NULL)');
+  await database.script('CREATE TABLE products (id varchar(36) PRIMARY KEY NOT NULL, name text NOT NULL, active boolean, stock integer NOT NULL)');
   const rows = Array.from({ length: 45 }, (_, index) => ({
     id: String((index * 17) % 45).padStart(2, '0'),
     name: `name ${index % 4}`,

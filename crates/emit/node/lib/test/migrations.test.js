@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { migrate } from '../migrations.js';
-import { createDatabase, temporaryFolder, testOnEach, testOnServers } from './engines.js';
+import { createDatabase, mysql, postgresql, sqlite, temporaryFolder, testOn, testOnEach } from './engines.js';
 
 function createMigrations(context, files) {
   const path = temporaryFolder(context);
@@ -57,7 +57,7 @@ test('a table that is made anew takes no rows of others with it', async (context
   await assert.rejects(database.script(`INSERT INTO c VALUES ('3')`), { name: 'in_use' });
 });
 
-testOnServers('what cannot be part of a transaction is run step by step, goes on after an end, and leaves nothing when it fails', async (context, engine) => {
+testOn([postgresql], 'what cannot be part of a transaction is run step by step, goes on after an end, and leaves nothing when it fails', async (context, engine) => {
   const database = await createDatabase(context, engine);
   const statement = (sql, undo) => `-- why\n-- locks: nothing; undo: ${undo}\n-- runs alone\n${sql};\n`;
   const index = (name, column) => statement(`CREATE INDEX CONCURRENTLY ${name} ON a (${column})`, `DROP INDEX IF EXISTS ${name}`);
@@ -81,6 +81,31 @@ testOnServers('what cannot be part of a transaction is run step by step, goes on
   assert.deepEqual((await events()).slice(-5), ['1 begun', '1 done', '2 begun', '2 undone', '1 undone']);
 });
 
+testOn([mysql], 'where definitions are no part of transactions each statement is a step, and one that was ended is gone on with', async (context, engine) => {
+  const database = await createDatabase(context, engine);
+  const statement = (sql, ...more) => ['-- why', '-- locks: nothing; undo: nothing, it stays', ...more, `${sql};\n`].join('\n');
+  const trigger = 'CREATE TRIGGER a_touch BEFORE UPDATE ON a FOR EACH ROW\nBEGIN\n  SET NEW.b = NEW.b + 1;\n  SET NEW.b = NEW.b + 1;\nEND';
+  const first = [statement('CREATE TABLE a (b int)'), statement('CREATE TABLE c (d int)'), statement(trigger)].join('\n');
+  const migrations = createMigrations(context, { '0001_initial.sql': first });
+  const ledger = async () => (await database.many('SELECT name, begun, done, applied_at IS NOT NULL AS whole FROM schema_migrations ORDER BY name')).map(Object.values);
+  assert.deepEqual(await migrate(database, migrations), ['0001_initial']);
+  assert.deepEqual(await ledger(), [['0001_initial', 3, 3, 1]]);
+  // As if it had been ended between its second statement and the note of it.
+  await database.script('UPDATE schema_migrations SET begun = 2, done = 1, applied_at = NULL; DROP TRIGGER a_touch');
+  assert.deepEqual(await migrate(database, migrations), ['0001_initial']);
+  await database.script('INSERT INTO a VALUES (1); UPDATE a SET b = 2');
+  assert.deepEqual(await database.many('SELECT b FROM a'), [{ b: 4 }]);
+  assert.deepEqual(await migrate(database, migrations), []);
+  // What fails stays where it is, and is gone on with when that is mended.
+  const second = [statement('CREATE TABLE e (f int)'), statement('ALTER TABLE a ADD COLUMN b int', '-- unless a has b'), statement('DROP TABLE g')].join('\n');
+  writeFileSync(join(migrations.path, '0002_more.sql'), second);
+  await assert.rejects(migrate(database, migrations), /g'/);
+  assert.deepEqual(await ledger(), [['0001_initial', 3, 3, 1], ['0002_more', 3, 2, 0]]);
+  await database.script('CREATE TABLE g (h int)');
+  assert.deepEqual(await migrate(database, migrations), ['0002_more']);
+  assert.deepEqual(await migrate(database, migrations), []);
+});
+
 testOnEach('one that changed is refused', async (context, engine) => {
   const database = await createDatabase(context, engine);
   const migrations = createMigrations(context, { '0001_initial.sql': 'CREATE TABLE a (b TEXT)' });
@@ -89,7 +114,7 @@ testOnEach('one that changed is refused', async (context, engine) => {
   await assert.rejects(migrate(database, migrations), /migration `0001_initial` of `task_1` has changed since it was applied/);
 });
 
-testOnEach('one that fails leaves nothing behind', async (context, engine) => {
+testOn([sqlite, postgresql], 'one that fails leaves nothing behind', async (context, engine) => {
   const database = await createDatabase(context, engine);
   const migrations = createMigrations(context, { '0001_initial.sql': 'CREATE TABLE a (b TEXT); CREATE NONSENSE' });
   await assert.rejects(migrate(database, migrations), /syntax error/);

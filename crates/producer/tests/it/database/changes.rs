@@ -202,6 +202,7 @@ fn types_and_rules_change_under_rows_and_back() {
         assert_eq!(site.value("size + seats FROM rooms"), "16");
         let lost = site.undo(&["--plan"]).must_end_with(0).stdout;
         assert!(lost.contains("lost: column `seats` of table `rooms` with what it holds"), "{lost}");
+        assert_eq!(site.with_task(&["db", "undo", "-", "--plan"], more).must_end_with(0).stdout, lost);
         site.undo(&["--allow-destructive"]).must_end_with(0);
         assert_eq!(site.tables(), made);
         assert_eq!(site.value("size FROM rooms"), "12");

@@ -1,52 +1,90 @@
-//! A schema of a test's own on a real PostgreSQL server, which `TEST_POSTGRESQL_URL` names; gone with the test.
+//! A place of a test's own on a real server: a schema on PostgreSQL, which `TEST_POSTGRESQL_URL` names, a database on MySQL or MariaDB,
+//! which `TEST_MYSQL_URL` names. It is gone with the test.
 
 use plan::database::Pool;
 use std::io::Write as _;
-use store::{Database, Server, Store};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use store::{Database, Ended, Store};
+use vocab::{Datum, Engine};
 
-/// The schema.
+/// The place.
 pub struct Schema {
+    engine: Engine,
     server: String,
     name: String,
 }
 
 impl Schema {
     /// An empty one; none where there is no server, which is said.
-    pub fn empty(test: &str) -> Option<Self> {
-        let Ok(server) = std::env::var("TEST_POSTGRESQL_URL") else {
-            let _ = writeln!(std::io::stderr(), "SKIPPED {test} on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
+    pub fn empty(engine: Engine, test: &str) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let variable = if engine == Engine::MySql { "TEST_MYSQL_URL" } else { "TEST_POSTGRESQL_URL" };
+        let Ok(server) = std::env::var(variable) else {
+            let _ = writeln!(std::io::stderr(), "SKIPPED {test} on {engine}: `{variable}` is not set");
             return None;
         };
-        let schema = Self { name: format!("{test}_{}", std::process::id()), server };
-        ask(&schema.server, &format!("DROP SCHEMA IF EXISTS {} CASCADE", schema.name));
-        ask(&schema.server, &format!("CREATE SCHEMA {}", schema.name));
-        Some(schema)
+        // Users are named after the database, and have 32 characters on MySQL.
+        let name = format!("of_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let place = Self { engine, server, name };
+        place.remove();
+        match engine {
+            Engine::MySql => ask(&place.server, &format!("CREATE DATABASE {}", place.name)),
+            Engine::PostgreSql | Engine::Sqlite => ask(&place.server, &format!("CREATE SCHEMA {}", place.name)),
+        };
+        Some(place)
     }
 
     /// Leads into it.
     pub fn url(&self) -> String {
-        let sign = if self.server.contains('?') { '&' } else { '?' };
-        format!("{}{sign}options=-csearch_path%3D{}", self.server, self.name)
+        match self.engine {
+            Engine::MySql => format!("{}/{}", self.server.rsplit_once('/').unwrap().0, self.name),
+            Engine::PostgreSql | Engine::Sqlite => {
+                let sign = if self.server.contains('?') { '&' } else { '?' };
+                format!("{}{sign}options=-csearch_path%3D{}", self.server, self.name)
+            }
+        }
+    }
+
+    fn remove(&self) {
+        match self.engine {
+            Engine::MySql => {
+                ask(&self.server, &format!("DROP DATABASE IF EXISTS {}", self.name));
+                let users = format!("SELECT user FROM mysql.user WHERE user LIKE '{}\\_%'", self.name);
+                for user in ask(&self.server, &users) {
+                    let [Datum::Text(user)] = &user[..] else { panic!("{user:?}") };
+                    ask(&self.server, &format!("DROP USER '{user}'@'%'"));
+                }
+            }
+            Engine::PostgreSql | Engine::Sqlite => {
+                ask(&self.server, &format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name));
+                // Roles belong to the whole server. Without the client they stay, and are in nobody's way.
+                let roles = format!(
+                    "DO $$ DECLARE role name; BEGIN FOR role IN SELECT rolname FROM pg_roles \
+                     WHERE shobj_description(oid, 'pg_authid') LIKE '%, schema {}' LOOP \
+                     EXECUTE format('DROP OWNED BY %I', role); EXECUTE format('DROP ROLE %I', role); END LOOP; END $$",
+                    self.name
+                );
+                let _ = super::postgresql::psql(&self.server, &roles);
+            }
+        }
     }
 }
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        ask(&self.server, &format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name));
-        // Roles belong to the whole server. Without the client they stay, and are in nobody's way.
-        let roles = format!(
-            "DO $$ DECLARE role name; BEGIN FOR role IN SELECT rolname FROM pg_roles \
-             WHERE shobj_description(oid, 'pg_authid') LIKE '%, schema {}' LOOP \
-             EXECUTE format('DROP OWNED BY %I', role); EXECUTE format('DROP ROLE %I', role); END LOOP; END $$",
-            self.name
-        );
-        let _ = super::postgresql::psql(&self.server, &roles);
+        self.remove();
     }
+}
+
+/// The engine of the server at a URL.
+pub fn engine_of(url: &str) -> Engine {
+    if url.starts_with("mysql") { Engine::MySql } else { Engine::PostgreSql }
 }
 
 /// The database at a URL.
 pub fn open(url: &str) -> Store {
-    Database::PostgreSql(Server::parse(url).unwrap()).open(Pool::default()).unwrap()
+    Database::parse(engine_of(url), url, |path| PathBuf::from(path)).unwrap().open(Pool::default()).unwrap()
 }
 
 /// What it answers to a statement.
@@ -57,10 +95,27 @@ pub fn ask(url: &str, statement: &str) -> Vec<store::Row> {
 
 /// Empties every table but that of the keys and what is known of migrations.
 pub fn clear(url: &str) {
-    let names = open(url).inspect().unwrap().into_iter().map(|table| table.name);
+    let store = open(url);
+    let quote = if engine_of(url) == Engine::MySql { '`' } else { '"' };
+    let names = store.inspect().unwrap().into_iter().map(|table| table.name);
     let names: Vec<String> = names
         .filter(|name| !["api_keys", "schema_migrations", "schema_migration_steps"].contains(&name.as_str()))
-        .map(|name| format!("\"{name}\""))
+        .map(|name| format!("{quote}{name}{quote}"))
         .collect();
-    ask(url, &format!("TRUNCATE {}", names.join(", ")));
+    let statements: Vec<String> = match engine_of(url) {
+        Engine::MySql => {
+            let delete = names.iter().map(|name| format!("DELETE FROM {name}"));
+            ["SET FOREIGN_KEY_CHECKS = 0".to_owned()].into_iter().chain(delete).collect()
+        }
+        Engine::PostgreSql | Engine::Sqlite => vec![format!("TRUNCATE {}", names.join(", "))],
+    };
+    let emptied = store.transaction(move |mut transaction| {
+        Box::pin(async move {
+            for statement in &statements {
+                transaction.execute(statement, &[]).await?;
+            }
+            Ok(Ended::Commit(()))
+        })
+    });
+    tokio::runtime::Runtime::new().unwrap().block_on(emptied).unwrap();
 }

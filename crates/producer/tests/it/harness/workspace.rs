@@ -11,13 +11,13 @@ use std::process::{Command, Stdio};
 use std::time::SystemTime;
 use store::{Location, Store};
 use tempfile::TempDir;
-use vocab::Datum;
+use vocab::{Datum, Engine};
 
 /// A folder that is gone afterwards.
 pub struct Workspace {
     folder: TempDir,
     sample: Sample,
-    /// The PostgreSQL database that its API stands on; without one, the embedded one.
+    /// The database of a server that its API stands on; without one, the embedded one.
     pub url: Option<String>,
     /// The folder of the sample task.
     pub application: PathBuf,
@@ -31,8 +31,8 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// What an API that is tried on PostgreSQL stands on.
-const BASE: &str = "task_id: base\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: postgresql\n    connection: ${env:DATABASE_OF_TEST}\n    schema_requirements: { tables: [{ name: rooms, columns: { number: integer } }] }\n";
+/// What an API that is tried on a server stands on.
+const BASE: &str = "task_id: base\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    name: base\n    schema_requirements: { tables: [{ name: rooms, columns: { number: integer } }] }\n";
 
 impl Workspace {
     /// An empty one.
@@ -71,15 +71,16 @@ impl Workspace {
         workspace
     }
 
-    /// One in which a sample task was completed on the PostgreSQL database at that URL.
+    /// One in which a sample task was completed on the server's database at that URL.
     pub fn completed_on(sample: Sample, url: String) -> Self {
         let workspace = Self { url: Some(url), ..Self::of(sample) };
         let text = fs::read_to_string(sample.task()).unwrap();
-        let place = "type: postgresql\n    connection: \"${env:DATABASE_OF_TEST}\"\n";
+        let engine = workspace.url.as_deref().map(schema::engine_of).unwrap();
+        let place = format!("type: {engine}\n    connection: \"${{env:DATABASE_OF_TEST}}\"\n");
         // A sample that brings a database of its own is told where it is.
-        let moved = text.replace(&format!("type: sqlite\n    name: {}\n", sample.database()), place);
+        let moved = text.replace(&format!("type: sqlite\n    name: {}\n", sample.database()), &place);
         if moved == text {
-            workspace.run_text(BASE).must_end_with(0);
+            workspace.run_text(&BASE.replace("type: sqlite\n    name: base\n", &place)).must_end_with(0);
         }
         workspace.run_text(&moved).must_end_with(0);
         workspace
@@ -136,14 +137,15 @@ impl Workspace {
     pub fn case_keys(&self) -> CaseKeys {
         let changed = |change: &str| {
             let key = self.create_key();
-            let changed = self
-                .query(&format!("UPDATE api_keys SET {change} WHERE id = (SELECT id FROM api_keys ORDER BY id DESC LIMIT 1) RETURNING id"));
-            assert_eq!(changed.len(), 1);
+            let newest = self.query("SELECT id FROM api_keys ORDER BY id DESC LIMIT 1")[0][0].clone();
+            self.query(&format!("UPDATE api_keys SET {change} WHERE id = '{newest}'"));
             key
         };
+        let is_mysql = self.url.as_deref().is_some_and(|url| schema::engine_of(url) == Engine::MySql);
+        let past = if is_mysql { "2026-01-02 03:04:05.678" } else { "2026-01-02T03:04:05.678Z" };
         CaseKeys {
             good: self.create_key(),
-            expired: changed("expires_at = '2026-01-02T03:04:05.678Z'"),
+            expired: changed(&format!("expires_at = '{past}'")),
             powerless: changed("scopes = ''"),
         }
     }
