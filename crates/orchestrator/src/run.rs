@@ -349,12 +349,7 @@ async fn carry_out(
 }
 
 /// Whether the ledger knows any of the migrations that the active plan has not; so it may where nobody can look.
-fn leaves_some(
-    database: &Database,
-    scope: &TaskId,
-    active: Option<&PersistedPlan>,
-    migrations: &[Migration],
-) -> bool {
+fn leaves_some(database: &Database, scope: &TaskId, active: Option<&PersistedPlan>, migrations: &[Migration]) -> bool {
     let known = active.map_or(&[][..], |active| &active.plan.database().migrations);
     let Ok(seen) = database.look(scope.as_str()) else { return true };
     let mut new = migrations.iter().filter(|migration| !known.contains(migration)).map(AppliedMigration::from);

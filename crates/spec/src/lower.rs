@@ -70,7 +70,11 @@ pub(crate) struct Block<'n> {
 const SAID_ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("a column", &["primary_key", "primary"], KEY),
     ("a table", &["primary_key"], KEY),
-    ("a column", &["values", "enum", "options", "choices", "one_of"], "write `constraints: [{ check: { column: name, one_of: [a, b] } }]` at its table"),
+    (
+        "a column",
+        &["values", "enum", "options", "choices", "one_of"],
+        "write `constraints: [{ check: { column: name, one_of: [a, b] } }]` at its table",
+    ),
     ("a column", &["index", "indexed"], "write `indexes: [[name]]` at its table"),
     ("a column", &["foreign_key", "fk"], "write `references: table`"),
     ("a table", &["foreign_keys", "references"], "write `references: table` at the column that leads there"),

@@ -1,10 +1,10 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
+use crate::error::Trouble;
 use crate::mysql::MySqlStore;
 use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::sqlite::{self, SqliteStore};
-use crate::error::Trouble;
 use crate::store::Open;
 use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
 use plan::Migration;
@@ -53,7 +53,10 @@ impl Database {
                 let path = text.strip_prefix("sqlite:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
                 let path = path.strip_prefix("//").unwrap_or(path);
                 if path == ":memory:" {
-                    return Err("a database in memory would be gone with the run; a SQLite database is `file:` and a path".to_owned());
+                    return Err(
+                        "a database in memory would be gone with the run; a SQLite database is `file:` and a path"
+                            .to_owned(),
+                    );
                 }
                 if path.is_empty() || path.contains(['?', '#', '\0']) || text.contains("://") && path == text {
                     return Err("a SQLite database is `file:` and a path".to_owned());

@@ -445,10 +445,7 @@ impl From<rusqlite::Error> for StoreError {
                 Self::Conflict
             }
             Some(
-                ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::DiskFull
-                | ErrorCode::SystemIoFailure,
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull | ErrorCode::SystemIoFailure,
             ) => Self::Unavailable(error.to_string()),
             Some(ErrorCode::CannotOpen) => Self::NotConnected(Trouble::NoFolder, error.to_string()),
             Some(_) | None => Self::Refused(error.to_string()),
