@@ -14,6 +14,7 @@ mod located;
 mod observe;
 pub mod order;
 mod probe;
+mod providers;
 mod provisioning;
 mod read;
 pub mod response;
@@ -37,6 +38,10 @@ pub use failure::{Failure, FailureKind};
 pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
 pub use planner::{Allowed, Drift, Loss};
+pub use providers::{
+    ListedPoint, ListedProvider, ListedWebhooks, Need, Origin, ProviderState, ProvidersFailure, lint_providers,
+    list_providers, show_provider,
+};
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};

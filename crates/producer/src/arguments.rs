@@ -41,6 +41,8 @@ pub enum Command {
     /// tasks with `provision: local` have made.
     #[command(subcommand)]
     Db(DbCommand),
+    /// List the providers that services can be integrated with, show what one needs and does, check manifests of one's own.
+    Providers(Providers),
     /// Explain a diagnostic code and how to mend what it means.
     Explain {
         /// The code, as `IP104`.
@@ -290,6 +292,34 @@ pub enum ExportFormat {
     Env,
     /// One object.
     Json,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Providers {
+    #[command(subcommand)]
+    pub command: Option<ProvidersCommand>,
+    /// The provider to show in detail. [default: all, a line each]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProvidersCommand {
+    /// Say what is wrong with the manifests of one's own providers.
+    Lint {
+        /// The folder of a provider, or a folder of such folders. [default: <workspace>/providers]
+        folder: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the findings.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
 }
 
 #[derive(Debug, Args)]
