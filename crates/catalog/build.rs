@@ -1,4 +1,5 @@
-//! Lists the data files of `entities` and `intents` in the order of their names, so that a new file needs no second mention.
+//! Lists the data files of `entities`, `intents` and `tables`, and the folders of `providers`, in the order of their names, so that
+//! a new one needs no second mention.
 #![allow(clippy::disallowed_methods)] // build scripts read folders
 
 use std::fmt::Write as _;
@@ -15,8 +16,33 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         lists.push_str("];\n");
     }
+    println!("cargo::rerun-if-changed=providers");
+    lists.push_str("const PROVIDER_FOLDERS: &[(&str, &[(&str, &str)])] = &[\n");
+    for provider in folders("providers")? {
+        writeln!(lists, "    ({provider:?}, &[")?;
+        for file in data_files(&format!("providers/{provider}"))? {
+            println!("cargo::rerun-if-changed=providers/{provider}/{file}");
+            let path = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/providers/{provider}/{file}\")");
+            writeln!(lists, "        ({file:?}, include_str!({path})),")?;
+        }
+        lists.push_str("    ]),\n");
+    }
+    lists.push_str("];\n");
     std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join("files.rs"), lists)?;
     Ok(())
+}
+
+/// The folders in a folder, sorted.
+fn folders(folder: &str) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let mut folders = Vec::new();
+    for entry in Path::new(folder).read_dir()? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            folders.push(entry.file_name().into_string().map_err(|name| format!("{}: not a name", name.display()))?);
+        }
+    }
+    folders.sort();
+    Ok(folders)
 }
 
 /// The YAML files of a folder, sorted: what else an editor leaves there is no data.

@@ -41,7 +41,7 @@ const USAGE: &str = "usage: cargo xtask <command>
         [--schemas 1000] [--engine sqlite|postgresql] [--seed 20260000]
   schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
   squawk                the statements for PostgreSQL, read by a linter of migrations
-  browse                the reference page of both servers in Chromium, calling the API
+  browse                the reference page of both servers in Chromium, calling the API, and the diagrams of databases
   promtool              the emitted alerts and dashboards, read by Prometheus' own tool
   vendor                the files of the reference page, in the version of the emitted application's manifest";
 

@@ -7,17 +7,21 @@ mod event;
 mod guard;
 mod intent;
 mod own;
+mod own_file;
+mod provider;
 mod relation;
 mod segment;
 #[cfg(test)]
 mod tests;
 mod word;
 
-pub use codes::{ALL_CODES, OWN_FILE_WRONG};
+pub use codes::{ALL_CODES, OWN_FILE_WRONG, PROVIDER_CODES, PROVIDER_FOLDER_WRONG};
 pub use entity::{Entity, Field, Presence, Sensitivity, example_of};
 pub use event::Event;
 pub use intent::{Intent, PathKind};
-pub use own::{OWN_COLUMNS, OWN_TABLES, OwnFile, OwnFiles};
+pub use own::{OWN_COLUMNS, OWN_TABLES, OwnFiles};
+pub use own_file::OwnFile;
+pub use provider::{ProviderFolder, built_in_providers};
 pub use relation::{Belonging, Count, Link, OnDelete, Ownership, Relations};
 pub use word::WordRule;
 

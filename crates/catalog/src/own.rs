@@ -3,14 +3,14 @@
 
 use crate::codes::OWN_FILE_WRONG;
 use crate::entity::FieldText;
+use crate::own_file::{Form, OwnFile, meant};
 use crate::relation::{Belonging, Link};
 use crate::{Catalog, Entity, Field, Sensitivity};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_saphyr::{Error, Location, Spanned};
+use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeMap;
-use vocab::suggestion::{closest, list};
-use vocab::{Diagnostic, EntityName, FieldName, Place, TableName};
+use vocab::suggestion::closest;
+use vocab::{Diagnostic, EntityName, FieldName, TableName};
 
 /// Columns that every table of an entity has besides its fields.
 pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
@@ -18,14 +18,8 @@ pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_versi
 pub const OWN_TABLES: [&str; 5] =
     ["schema_migrations", "schema_migration_steps", "outbox_events", "api_keys", "idempotency_answers"];
 
-/// A text with its name, as diagnostics show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnFile {
-    /// `entities/abacus.yaml`
-    pub name: String,
-    /// The text.
-    pub text: String,
-}
+/// What those files are.
+const ENTITY: Form = Form { code: OWN_FILE_WRONG, one: "one entity", each: "each entity" };
 
 /// What a workspace brings: files in the format of this crate's own data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,7 +61,7 @@ impl Catalog {
         let mut problems = Vec::new();
         let mut read: Vec<(&OwnFile, EntityText)> = Vec::new();
         for file in &own.entities {
-            match file.read() {
+            match file.read(ENTITY) {
                 Ok(text) => read.push((file, text)),
                 Err(problem) => problems.push(problem),
             }
@@ -76,7 +70,7 @@ impl Catalog {
         for (file, text) in &read {
             if let Some(other) = names.insert(text.entity.value.clone(), &file.name) {
                 let message = format!("`{}` is the entity of `{other}` already", text.entity.value);
-                problems.push(file.problem(text.entity.referenced, message, "keep one of the two"));
+                problems.push(file.wrong(text.entity.referenced, message, "keep one of the two"));
             }
         }
         let mut tables: BTreeMap<TableName, EntityName> = BTreeMap::new();
@@ -104,7 +98,7 @@ impl Catalog {
 
     /// Puts the workspace's relations before those of this build: the first that fits decides.
     fn relate(&mut self, file: &OwnFile) -> Result<(), Vec<Diagnostic>> {
-        let text: RelationsText = file.read().map_err(|problem| vec![problem])?;
+        let text: RelationsText = file.read(ENTITY).map_err(|problem| vec![problem])?;
         let known: Vec<&str> = self.every().map(|entity| entity.entity.as_str()).collect();
         let unknown = |name: &EntityName, at: Location| {
             let is_known = known.contains(&name.as_str());
@@ -112,7 +106,7 @@ impl Catalog {
                 || "add a file for it to `entities`".to_owned(),
                 |meant| format!("did you mean `{meant}`?"),
             );
-            (!is_known).then(|| file.problem(at, format!("no entity is called `{name}`"), help))
+            (!is_known).then(|| file.wrong(at, format!("no entity is called `{name}`"), help))
         };
         let of_belongs = text.belongs.iter().flat_map(|known| {
             [&known.value.one, &known.value.many].into_iter().filter_map(|name| unknown(name, known.referenced))
@@ -132,9 +126,8 @@ impl Catalog {
 }
 
 impl OwnFile {
-    fn read<T: DeserializeOwned>(&self) -> Result<T, Diagnostic> {
-        let options = serde_saphyr::options! { with_snippet: false };
-        serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| self.unreadable(&error))
+    fn wrong(&self, at: Location, message: String, help: impl Into<String>) -> Diagnostic {
+        self.problem(ENTITY, at, message, help)
     }
 
     /// A table has one entity, and none that the producer makes for itself.
@@ -142,12 +135,12 @@ impl OwnFile {
         let (table, entity) = (&text.table.value, &text.entity.value);
         if OWN_TABLES.contains(&table.as_str()) {
             let message = format!("`{table}` is a table of the producer's own");
-            return Some(self.problem(text.table.referenced, message, "give it another name"));
+            return Some(self.wrong(text.table.referenced, message, "give it another name"));
         }
         let other = tables.insert(table.clone(), entity.clone()).filter(|other| other != entity)?;
         let message = format!("`{table}` is the table of the entity `{other}`");
         let help = format!("write `entity: {other}` to take its place, or give this one another table");
-        Some(self.problem(text.table.referenced, message, help))
+        Some(self.wrong(text.table.referenced, message, help))
     }
 
     fn entity(&self, text: EntityText, catalog: &Catalog) -> Result<Entity, Vec<Diagnostic>> {
@@ -155,32 +148,32 @@ impl OwnFile {
         let mut fields: Vec<Field> = Vec::new();
         if text.fields.value.is_empty() {
             let help = "add one: `- { name: title, type: line, max: 200 }`";
-            problems.push(self.problem(text.fields.referenced, "an entity has at least one field".to_owned(), help));
+            problems.push(self.wrong(text.fields.referenced, "an entity has at least one field".to_owned(), help));
         }
         for Spanned { value, referenced, .. } in text.fields.value {
             match Field::try_from(value) {
                 Ok(field) if OWN_COLUMNS.contains(&field.name.as_str()) => {
                     let message = format!("every record has `{}`, and the server keeps it", field.name);
-                    problems.push(self.problem(referenced, message, "leave it out"));
+                    problems.push(self.wrong(referenced, message, "leave it out"));
                 }
                 Ok(field) if fields.iter().any(|known| known.name == field.name) => {
                     let message = format!("`{}` stands twice", field.name);
-                    problems.push(self.problem(referenced, message, "keep one of the two"));
+                    problems.push(self.wrong(referenced, message, "keep one of the two"));
                 }
                 Ok(field) => fields.push(field),
-                Err(why) => problems.push(self.problem(referenced, why, "")),
+                Err(why) => problems.push(self.wrong(referenced, why, "")),
             }
         }
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         for Spanned { value, referenced, .. } in text.unique.iter().flatten() {
             if !names.contains(&value.as_str()) && problems.is_empty() {
                 let help = meant(value.as_str(), &names);
-                problems.push(self.problem(*referenced, format!("no field is called `{value}`"), help));
+                problems.push(self.wrong(*referenced, format!("no field is called `{value}`"), help));
             }
         }
         if text.comment.value.trim().is_empty() {
             let help = "say what a row is: `comment: a tool for counting`";
-            problems.push(self.problem(text.comment.referenced, "`comment` is empty".to_owned(), help));
+            problems.push(self.wrong(text.comment.referenced, "`comment` is empty".to_owned(), help));
         }
         for field in &mut fields {
             if catalog.is_secret(&field.name) {
@@ -200,67 +193,5 @@ impl OwnFile {
             fields,
             file: Some(self.name.clone()),
         })
-    }
-
-    fn problem(&self, at: Location, message: String, help: impl Into<String>) -> Diagnostic {
-        let count = |number: Option<u64>| number.and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
-        let line = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).max(1);
-        let place = Place {
-            source: self.name.clone(),
-            line: line(at.line()),
-            column: line(at.column()),
-            offset: count(at.span().byte_offset()),
-            length: count(at.span().byte_len()),
-        };
-        let problem = Diagnostic::error(OWN_FILE_WRONG, message, &place);
-        match help.into() {
-            help if help.is_empty() => problem,
-            help => problem.with_help(help),
-        }
-    }
-
-    /// Why the text is none of this form, in our words where the library's are for programmers.
-    fn unreadable(&self, error: &Error) -> Diagnostic {
-        let at = error.location().unwrap_or(Location::UNKNOWN);
-        match error {
-            Error::SerdeUnknownField { field, expected, .. } => {
-                self.problem(at, format!("no field is called `{field}` here"), meant(field, expected))
-            }
-            Error::SerdeUnknownVariant { variant, expected, .. } => self.problem(
-                at,
-                format!("`{variant}` is none of the words that can stand here"),
-                meant(variant, expected),
-            ),
-            Error::SerdeMissingField { field, .. } => {
-                self.problem(at, format!("`{field}` is missing"), format!("add `{field}: ...`"))
-            }
-            Error::MultipleDocuments { .. } => {
-                self.problem(at, "a file holds one entity".to_owned(), "give each entity a file of its own")
-            }
-            Error::DuplicateMappingKey { key, .. } => {
-                let key = key.as_deref().unwrap_or("a field");
-                self.problem(at, format!("`{key}` stands twice"), "keep one of the two")
-            }
-            Error::Message { msg, .. } => self.problem(at, msg.clone(), ""),
-            Error::InvalidScalar { .. } => {
-                let help = "numbers are written in digits, yes and no as `true` and `false`";
-                self.problem(at, "a value of another kind stands here".to_owned(), help)
-            }
-            other => {
-                let told = other.to_string();
-                let first = told.lines().next().unwrap_or_default();
-                let why = first.split(" at line ").next().unwrap_or(first);
-                let help = "compare it with the example of `producer explain IP245`";
-                self.problem(at, format!("this cannot be read: {why}"), help)
-            }
-        }
-    }
-}
-
-/// What was meant, or what there is.
-fn meant(word: &str, known: &[&str]) -> String {
-    match closest(word, known) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("it is one of {}", list(known)),
     }
 }

@@ -379,3 +379,49 @@ fn an_event_counts_as_the_more_general_ones() {
     assert_eq!(catalog().generalisations(&name("contact_form")), [name("form_submission")]);
     assert_eq!(catalog().generalisations(&name("form_submission")), []);
 }
+
+/// Every provider of this build is whole.
+#[test]
+fn providers_can_be_read() {
+    for folder in built_in_providers() {
+        assert_eq!(problems(&folder), "");
+    }
+    assert!(!built_in_providers().is_empty());
+}
+
+/// Providers that differ in every way the format knows: manifests that nothing carries out yet, so this build does not bring them.
+#[test]
+fn the_format_holds_providers_of_every_kind() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests");
+    let mut told = String::new();
+    for provider in folder.read_dir().unwrap() {
+        let path = provider.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut files: Vec<(String, String)> = Vec::new();
+        for file in path.read_dir().unwrap() {
+            let file = file.unwrap();
+            let text = std::io::read_to_string(std::io::BufReader::new(open(&file.path()))).unwrap();
+            files.push((file.file_name().into_string().unwrap(), text));
+        }
+        told.push_str(&problems(&ProviderFolder { path: format!("manifests/{name}"), name, files }));
+    }
+    assert_eq!(told, "");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test reads files")]
+fn open(path: &std::path::Path) -> std::fs::File {
+    std::fs::File::open(path).unwrap()
+}
+
+/// What is wrong with a provider, and that it survives being part of a plan.
+fn problems(folder: &ProviderFolder) -> String {
+    match folder.read() {
+        Err(problems) => problems.iter().map(|problem| format!("{problem}\n")).collect(),
+        Ok(manifest) => {
+            let persisted = serde_json::to_string(&manifest).unwrap();
+            let tree: serde_json::Value = serde_json::from_str(&persisted).unwrap();
+            assert_eq!(serde_json::from_value::<manifest::Manifest>(tree).unwrap(), manifest, "{}", folder.path);
+            String::new()
+        }
+    }
+}

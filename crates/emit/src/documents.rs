@@ -4,6 +4,7 @@
 mod callers;
 mod commands;
 mod database;
+mod diagram;
 mod fields;
 mod problems;
 mod reference;

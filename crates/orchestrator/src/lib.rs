@@ -14,7 +14,9 @@ mod located;
 mod observe;
 pub mod order;
 mod probe;
+mod providers;
 mod provisioning;
+mod reach;
 mod read;
 pub mod response;
 mod roles;
@@ -31,12 +33,16 @@ mod tests;
 
 pub use change::{
     ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Pending, PermissionDifference, Undo, Undone,
-    differences, inspect, inspect_known, pending, undo,
+    differences, id_of, inspect, inspect_known, pending, undo,
 };
 pub use failure::{Failure, FailureKind};
 pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
 pub use planner::{Allowed, Drift, Loss};
+pub use providers::{
+    ListedPoint, ListedProvider, ListedWebhooks, Need, Origin, ProviderState, ProvidersFailure, lint_providers,
+    list_providers, show_provider,
+};
 pub use read::{ReadFailure, Source, parse, read_sources};
 pub use response::Response;
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};

@@ -116,6 +116,12 @@ fn every_failure() -> Vec<Failure> {
             StoreError::Refused("file is not a database".to_owned()),
             StoreError::MigrationChanged { name: "0001_initial".to_owned() },
             StoreError::Conflict,
+            StoreError::HalfDone {
+                migration: "0002_changes".to_owned(),
+                done: vec!["rooms.note: it was called remark".to_owned()],
+                of: 2,
+                why: "the server went away".to_owned(),
+            },
         ]
     };
     let mut all = vec![

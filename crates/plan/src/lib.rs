@@ -14,6 +14,7 @@ pub mod query;
 pub mod scope;
 pub mod shape;
 pub mod system;
+pub mod uses;
 pub mod value;
 
 pub use api::{ApiPlan, Cache, Endpoint, EventDeclaration, RateLimitPolicy, Seed};

@@ -41,6 +41,8 @@ pub enum Command {
     /// tasks with `provision: local` have made.
     #[command(subcommand)]
     Db(DbCommand),
+    /// List the providers that services can be integrated with, show what one needs and does, check manifests of one's own.
+    Providers(Providers),
     /// Explain a diagnostic code and how to mend what it means.
     Explain {
         /// The code, as `IP104`.
@@ -132,8 +134,8 @@ pub enum DbCommand {
     Migrate(Migrate),
     /// Take back what the last run or `db migrate` of a task changed in its database.
     Undo {
-        /// The task.
-        task_id: String,
+        /// A task of the workspace, or a task file.
+        task: String,
         #[command(flatten)]
         place: Place,
         /// The folder in which each task has a folder of its own. [default: <workspace>/output/integration]
@@ -145,6 +147,9 @@ pub enum DbCommand {
         /// Also where something is lost by it. Without it that is named and not done.
         #[arg(long)]
         allow_destructive: bool,
+        /// Only if it is this one that is taken back; needed where the last run failed and has left nothing.
+        #[arg(long, value_name = "NAME")]
+        migration: Option<String>,
     },
     /// Show what the database of a task holds.
     Inspect {
@@ -290,6 +295,34 @@ pub enum ExportFormat {
     Env,
     /// One object.
     Json,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Providers {
+    #[command(subcommand)]
+    pub command: Option<ProvidersCommand>,
+    /// The provider to show in detail. [default: all, a line each]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProvidersCommand {
+    /// Say what is wrong with the manifests of one's own providers.
+    Lint {
+        /// The folder of a provider, or a folder of such folders. [default: <workspace>/providers]
+        folder: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the findings.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
 }
 
 #[derive(Debug, Args)]

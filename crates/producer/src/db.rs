@@ -5,13 +5,13 @@ use crate::arguments::{DbCommand, Format, Listing, Migrate, Place};
 use crate::pipeline::{self, COMPLETED, Ended, answer, answer_task, options, read_task};
 use crate::show;
 use orchestrator::{
-    Allowed, DifferenceKind, Differences, Drift, Inspection, Loss, Pending, RunOptions, Undo, Workspace,
+    Allowed, DifferenceKind, Differences, Drift, Inspection, Loss, Pending, RunOptions, Undo, Undone, Workspace,
 };
 use plan::database::permission::{Grant, Granted, ObservedPermissions, RowSecurity};
 use plan::database::{Nullability, ObservedTable, Uniqueness};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The database is not as its task wants it.
 const DIFFERS: u8 = 4;
@@ -23,13 +23,14 @@ pub async fn command(asked: &DbCommand) -> Ended {
         DbCommand::Stop(servers) => pipeline::stop_servers(servers),
         DbCommand::Diff { task, place, format } => diff(task, place, *format),
         DbCommand::Migrate(migrate) => self::migrate(migrate).await,
-        DbCommand::Undo { task_id, place, output, plan, allow_destructive } => {
+        DbCommand::Undo { task, place, output, plan, allow_destructive, migration } => {
             let how = match (plan, allow_destructive) {
                 (true, _) => Undo::Shown,
                 (false, false) => Undo::WithoutLoss,
                 (false, true) => Undo::WithLoss,
             };
-            undo(task_id, place, output.as_ref(), how)
+            let options = options(place, output.as_deref(), "");
+            undo(task, &options, how, migration.as_deref())
         }
         DbCommand::Inspect { task, place, format } => inspect(task, place, *format),
     }
@@ -121,9 +122,29 @@ fn show_pending(pending: &Pending) -> io::Result<()> {
     io::stdout().lock().write_all(text.as_bytes())
 }
 
-fn undo(task_id: &str, place: &Place, output: Option<&PathBuf>, how: Undo) -> Ended {
-    let options = options(place, output.map(PathBuf::as_path), "");
-    let undone = orchestrator::undo(task_id, &options, how)?;
+fn undo(task: &str, options: &RunOptions, how: Undo, migration: Option<&str>) -> Ended {
+    if !is_file(task) {
+        undone(&orchestrator::undo(task, options, how, migration)?, how)?;
+        return Ok(COMPLETED);
+    }
+    let (_, tasks) = match read_task(task, Format::Yaml)? {
+        Ok(read) => read,
+        Err(status) => return Ok(status),
+    };
+    // What was made last is taken back first.
+    for task in tasks.iter().rev() {
+        let id = orchestrator::id_of(task, &options.workspace)?;
+        undone(&orchestrator::undo(id.as_str(), options, how, migration)?, how)?;
+    }
+    Ok(COMPLETED)
+}
+
+/// Whether a task is named by its file, and not by its id.
+fn is_file(task: &str) -> bool {
+    task == "-" || Path::new(task).exists()
+}
+
+fn undone(undone: &Undone, how: Undo) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match (how, &undone.migrations[..]) {
         (_, []) => writeln!(out, "nothing is to be taken back in {}", undone.database)?,
@@ -138,12 +159,12 @@ fn undo(task_id: &str, place: &Place, output: Option<&PathBuf>, how: Undo) -> En
             undone.losses.iter().try_for_each(|loss| writeln!(out, "lost: {loss}"))?;
         }
     }
-    Ok(COMPLETED)
+    Ok(())
 }
 
 fn inspect(task: &str, place: &Place, format: Listing) -> Ended {
     let workspace = Workspace::new(&place.workspace);
-    if task != "-" && !Path::new(task).exists() {
+    if !is_file(task) {
         inspection(&orchestrator::inspect_known(task, &workspace)?, format)?;
         return Ok(COMPLETED);
     }

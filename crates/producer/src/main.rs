@@ -6,6 +6,7 @@ mod db;
 mod explain;
 mod pipeline;
 mod progress;
+mod providers;
 mod secret_input;
 mod secrets;
 mod show;
@@ -40,6 +41,7 @@ async fn main() -> ExitCode {
         Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),
         Command::Secrets(asked) => secrets::command(&asked),
         Command::Db(asked) => db::command(&asked).await,
+        Command::Providers(asked) => providers::command(&asked),
         Command::Explain { code } => explain::explain(&code),
     };
     ExitCode::from(ended.unwrap_or_else(|failure| {

@@ -2,7 +2,9 @@
 
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
-use orchestrator::{ListedKey, ListedSecret, Response, ServerStatus, Serving, Source, TaskStatus};
+use orchestrator::{
+    ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving, Source, TaskStatus,
+};
 use plan::TaskPlan;
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -183,6 +185,82 @@ fn or_dash(text: Option<&String>) -> String {
     text.cloned().unwrap_or_else(|| "-".to_owned())
 }
 
+/// All providers, a line each.
+pub fn providers(providers: &[ListedProvider], format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    if format == Listing::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(providers)?)?;
+        return Ok(());
+    }
+    let head = ["PROVIDER", "TYPE", "STATE", "NEEDS", "POINTS"].map(ToOwned::to_owned);
+    let rows = providers.iter().map(|provider| {
+        let needed = provider.needs.iter().filter(|need| !need.optional);
+        let needs: Vec<&str> = needed.map(|need| need.name.as_str()).collect();
+        let points: Vec<&str> = provider.points.iter().map(|point| point.event.as_str()).collect();
+        let dash = |words: String| if words.is_empty() { "-".to_owned() } else { words };
+        [
+            provider.name.clone(),
+            provider.service_types.join(", "),
+            state_of(provider.state).to_owned(),
+            dash(needs.join(", ")),
+            dash(points.join(", ")),
+        ]
+    });
+    out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
+    Ok(())
+}
+
+fn state_of(state: ProviderState) -> &'static str {
+    match state {
+        ProviderState::Described => "described",
+        ProviderState::Wrong => "wrong",
+        ProviderState::NotBuilt => "not built",
+    }
+}
+
+/// One provider with all that is known of it.
+pub fn provider(provider: &ListedProvider, format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    if format == Listing::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(provider)?)?;
+        return Ok(());
+    }
+    let mut rows = vec![
+        ["provider".to_owned(), format!("{} ({})", provider.title, provider.service_types.join(", "))],
+        ["state".to_owned(), state_of(provider.state).to_owned()],
+    ];
+    if provider.state == ProviderState::NotBuilt {
+        out.write_all(table(&rows).as_bytes())?;
+        return Ok(());
+    }
+    rows.push(["good for".to_owned(), provider.about.clone()]);
+    for need in &provider.needs {
+        let kind = if need.secret { "secret" } else { "plain" };
+        let default = need.default.iter().map(|text| format!("; else `{text}`")).collect::<String>();
+        let found = [&need.find, &need.page].into_iter().flatten().map(|text| format!("; {text}")).collect::<String>();
+        let asked = if need.optional { "may be given" } else { "needed" };
+        rows.push([
+            "credential".to_owned(),
+            format!("{} ({kind}, {asked}): {}{default}{found}", need.name, need.title),
+        ]);
+    }
+    rows.extend(provider.points.iter().map(|point| ["at".to_owned(), format!("{}: {}", point.event, point.does)]));
+    if let Some(webhooks) = &provider.webhooks {
+        rows.push(["webhooks".to_owned(), format!("known by {}", webhooks.verified_by.join(" and "))]);
+        rows.push(["webhooks".to_owned(), format!("our address is entered {}", webhooks.registered)]);
+        rows.push(["webhooks".to_owned(), format!("become {}", webhooks.emits.join(", "))]);
+    }
+    rows.push(["test system".to_owned(), provider.test_system.to_owned()]);
+    rows.push(["facts from".to_owned(), provider.specification.clone()]);
+    let verified = match &provider.verified[..] {
+        [] => "nothing yet: only the manifest itself was checked".to_owned(),
+        checks => checks.join(", "),
+    };
+    rows.push(["verified".to_owned(), verified]);
+    out.write_all(table(&rows).as_bytes())?;
+    Ok(())
+}
+
 /// Columns as wide as their longest cell, two spaces between.
 fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -234,6 +312,19 @@ pub fn findings(findings: &[Diagnostic], format: Listing) -> Result<(), Box<dyn 
         Listing::Json => serde_json::to_string_pretty(findings)? + "\n",
     };
     io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// What a check of files found, each with what to do about it.
+pub fn findings_in_full(found: &[Diagnostic], format: Listing) -> Result<(), Box<dyn Error>> {
+    findings(found, format)?;
+    if format == Listing::Text {
+        for finding in found {
+            if let (Some(place), Some(help)) = (&finding.place, &finding.help) {
+                eprintln!("{place}: help: {help}");
+            }
+        }
+    }
     Ok(())
 }
 

@@ -75,6 +75,14 @@ words! {
     }
 }
 
+/// The providers that the task language knows by name, with the service types they belong to.
+#[must_use]
+pub fn known_providers() -> Vec<(&'static ProviderName, Vec<&'static str>)> {
+    let types =
+        |provider: &'static provider::Provider| provider.service_types.iter().map(|kind| kind.as_str()).collect();
+    provider::all().iter().map(|provider| (&provider.name, types(provider))).collect()
+}
+
 const FIELDS: &[Field] = &[
     required("service_type", "What kind of service the provider is needed for.", schema::word::<ServiceType>),
     required("provider", "The provider; one of your own may be named too.", provider_schema),

@@ -36,16 +36,17 @@ enum Kind {
 pub const ROOMS: &[Room] = &[
     room("vocab", Sees::Only(&[]), Kind::Pure),
     room("spec", Sees::Only(&["vocab"]), Kind::Pure),
-    room("catalog", Sees::Only(&["vocab"]), Kind::Pure),
-    room("plan", Sees::Only(&["vocab"]), Kind::Pure),
+    room("manifest", Sees::Only(&["vocab"]), Kind::Pure),
+    room("catalog", Sees::Only(&["vocab", "manifest"]), Kind::Pure),
+    room("plan", Sees::Only(&["vocab", "manifest"]), Kind::Pure),
     room("dialect", Sees::Only(&["vocab", "plan"]), Kind::Pure),
-    room("planner", Sees::Only(&["vocab", "spec", "catalog", "plan", "dialect"]), Kind::Pure),
-    room("emit", Sees::Only(&["vocab", "plan", "dialect"]), Kind::Pure),
+    room("planner", Sees::Only(&["vocab", "spec", "catalog", "plan", "dialect", "manifest"]), Kind::Pure),
+    room("emit", Sees::Only(&["vocab", "plan", "dialect", "manifest"]), Kind::Pure),
     room("store", Sees::Only(&["vocab", "plan", "dialect"]), Kind::Effects),
     room("secrets", Sees::Only(&["vocab"]), Kind::Effects),
     room("apply", Sees::Only(&["vocab", "plan", "store"]), Kind::Effects),
     room("provision", Sees::Only(&["vocab"]), Kind::Effects),
-    room("connect", Sees::Only(&["vocab", "plan", "store"]), Kind::Effects),
+    room("connect", Sees::Only(&["vocab", "plan", "store", "manifest"]), Kind::Effects),
     room("serve", Sees::Only(&["vocab", "plan", "dialect", "store", "connect"]), Kind::Effects),
     room("orchestrator", Sees::AllBut(&["producer"]), Kind::Effects),
     room("producer", Sees::AllBut(&[]), Kind::Binary),
@@ -55,7 +56,9 @@ pub const ROOMS: &[Room] = &[
 
 /// A heavy dependency and the only crates that may name it, for any purpose.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aws-lc-rs", &["secrets"]),
+    ("aws-lc-rs", &["secrets", "connect"]),
+    ("rustls-pki-types", &["connect"]),
+    ("rustls-webpki", &["connect"]),
     ("rpassword", &["producer"]),
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),

@@ -11,6 +11,7 @@ fn permissions() -> Permissions {
         name: RoleName::parse(name).unwrap(),
         access,
         tables: tables.iter().map(|table| table.name.clone()).collect(),
+        uses: None,
         login,
         origin: RoleOrigin::Default,
         why: "a role".to_owned(),
@@ -26,6 +27,7 @@ fn permissions() -> Permissions {
             role("shop_app", Access::ReadWrite, Login::Generated, &[]),
             role("shop_clerk", Access::ReadOnly, Login::Generated, &[super::table()]),
         ],
+        guests: std::collections::BTreeSet::new(),
     }
 }
 

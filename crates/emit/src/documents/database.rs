@@ -1,13 +1,12 @@
-//! `database-schema.md`: the tables as a diagram and one by one, and the events that tell of their changes.
+//! `database-schema.md`: the tables as diagrams and one by one, and the events that tell of their changes.
 
-use super::column_list;
-use crate::node::kind;
+use super::{column_list, diagram};
 use crate::render::capitalised;
 use minijinja::{Value, context};
 use plan::database::permission::{Access, Login, Role};
 use plan::database::{CheckRule, Column, Nullability, OnDelete, Sensitivity, Table, Times, Uniqueness};
 use plan::{DatabasePlan, DatabaseTaskPlan, EventDeclaration, Plan};
-use vocab::{ColumnName, FieldType};
+use vocab::FieldType;
 
 pub fn view(plan: &Plan) -> Value {
     let events: Vec<Value> = plan.api.events.iter().map(event_view).collect();
@@ -45,79 +44,7 @@ fn role_view(role: &Role) -> Value {
 
 fn tables(title: &str, database: &DatabasePlan) -> Value {
     let tables: Vec<Value> = database.tables.iter().map(table_view).collect();
-    let diagram = diagram(&database.tables);
-    let only_keys = database.tables.len() > WHOLE_TABLES;
-    context! { api => title, engine => database.engine.as_str(), tables, diagram, only_keys }
-}
-
-/// With more tables than these the diagram shows their keys only: else nobody could read it.
-const WHOLE_TABLES: usize = 12;
-/// What Mermaid draws at most, <https://mermaid.js.org/config/schema-docs/config.html>: bytes of text, lines between tables.
-const DIAGRAM_TEXT: usize = 50_000;
-const DIAGRAM_LINES: usize = 500;
-
-/// The tables and how they lead to each other; none where there are more than can be drawn.
-fn diagram(tables: &[Table]) -> Option<String> {
-    let relations: Vec<String> = tables.iter().flat_map(relations).collect();
-    let mut text = String::from("erDiagram\n");
-    for table in tables {
-        let is_shown = |column: &&Column| tables.len() <= WHOLE_TABLES || !marks(table, column).is_empty();
-        // Quoted: `end`, `one` and `style` are words of the diagram's language.
-        text.push_str(&format!("  \"{}\" {{\n", table.name));
-        for column in table.columns.iter().filter(is_shown) {
-            text.push_str(&format!("    {}\n", diagram_line(table, column)));
-        }
-        text.push_str("  }\n");
-    }
-    for relation in &relations {
-        text.push_str(&format!("  {relation}\n"));
-    }
-    (text.len() <= DIAGRAM_TEXT && relations.len() <= DIAGRAM_LINES).then_some(text)
-}
-
-/// `uuid id PK "what it is"`
-fn diagram_line(table: &Table, column: &Column) -> String {
-    let name = match column.name.as_str() {
-        // These would be the mark of a key.
-        name @ ("pk" | "fk" | "uk") => format!("{name}_"),
-        name => name.to_owned(),
-    };
-    let marks = marks(table, column);
-    let marks = if marks.is_empty() { String::new() } else { format!(" {}", marks.join(", ")) };
-    let says_nothing = column.comment == column.name.as_str().replace('_', " ");
-    let remark = if says_nothing { String::new() } else { format!(" \"{}\"", column.comment.replace('"', "'")) };
-    format!("{} {name}{marks}{remark}", kind(&column.field_type))
-}
-
-/// Of which keys the column is a part.
-fn marks(table: &Table, column: &Column) -> Vec<&'static str> {
-    [
-        ("PK", table.primary_key.contains(&column.name)),
-        ("UK", table.unique.iter().any(|unique| unique.contains(&column.name))),
-        ("FK", table.rules.foreign_keys.iter().any(|key| key.columns.contains(&column.name))),
-    ]
-    .into_iter()
-    .filter_map(|(mark, is_part)| is_part.then_some(mark))
-    .collect()
-}
-
-/// The lines between tables in the diagram: how many on each side, and the column that says so.
-fn relations(table: &Table) -> Vec<String> {
-    let keys = table.rules.foreign_keys.iter();
-    keys.map(|key| {
-        let is_nullable = |column: &ColumnName| {
-            table.columns.iter().any(|known| known.name == *column && known.nullability == Nullability::Nullable)
-        };
-        let one = if key.columns.iter().any(is_nullable) { "|o" } else { "||" };
-        let is_single = table.unique.contains(&key.columns) || table.primary_key == key.columns;
-        let many = if is_single { "o|" } else { "o{" };
-        format!("\"{}\" {one}--{many} \"{}\" : \"{}\"", key.table, table.name, column_names(&key.columns))
-    })
-    .collect()
-}
-
-fn column_names(columns: &[ColumnName]) -> String {
-    columns.iter().map(ColumnName::as_str).collect::<Vec<_>>().join(", ")
+    context! { api => title, engine => database.engine.as_str(), tables, ..diagram::view(&database.tables) }
 }
 
 /// The rules of a table as sentences.

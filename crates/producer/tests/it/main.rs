@@ -22,6 +22,7 @@ mod manners;
 mod monitoring;
 mod own_entities;
 mod progress;
+mod providers;
 mod raw;
 mod reading;
 mod records;

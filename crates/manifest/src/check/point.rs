@@ -1,0 +1,140 @@
+//! What must hold in `points.yaml` and `syncs.yaml`.
+
+use super::operation::inputs;
+use super::place::{At, Findings, ManifestFile, Rule};
+use super::scope::{Scope, not_below, required};
+use crate::Manifest;
+use crate::operation::Effect;
+use crate::point::{Call, Calls, Given, Point};
+use crate::sync::Deletes;
+use vocab::FieldName;
+
+pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
+    let at = At::file(ManifestFile::Points).to("points");
+    for (event, point) in manifest.points.points.iter() {
+        let place = at.to(event);
+        match point {
+            Point::Nothing(_) => {}
+            Point::InBrowser(_) => {
+                let known = manifest.browser.as_ref().map(|browser| browser.points.names()).unwrap_or_default();
+                findings.must_be_known(&place.to("in_browser"), "point of `browser.yaml`", event.as_str(), &known);
+            }
+            Point::Calls(calls) => self::calls(manifest, &place.to("calls"), calls, findings),
+        }
+    }
+}
+
+fn calls(manifest: &Manifest, at: &At, calls: &Calls, findings: &mut Findings) {
+    inputs(&at.to("takes"), &calls.takes, findings);
+    let mut scope = Scope::new(manifest, "at a point")
+        .with_account()
+        .with_site()
+        .with_delivery()
+        .with_remembered()
+        .with_event(&calls.takes);
+    if let Some(order) = &calls.in_order_of {
+        scope.text(&at.to("in_order_of"), order, findings);
+    }
+    if calls.steps.is_empty() {
+        findings.add(&at.to("steps"), Rule::Contradiction, "nothing is called", "write `nothing:` with the reason");
+    }
+    let mut steps: Vec<&FieldName> = Vec::new();
+    for (number, call) in calls.steps.iter().enumerate() {
+        let place = at.to("steps").to(number);
+        if steps.contains(&call.step()) {
+            let message = format!("two steps are called `{}`", call.step());
+            findings.add(&place, Rule::Contradiction, message, "give one of them a `name`");
+        }
+        steps.push(call.step());
+        step(manifest, &place, call, &mut scope, findings);
+        remembered(manifest, &place, calls, call, &scope, findings);
+    }
+    for (name, given) in calls.gives.iter() {
+        self::given(&at.to("gives").to(name), name, given, &scope, findings);
+    }
+}
+
+fn step<'m>(manifest: &'m Manifest, at: &At, call: &'m Call, scope: &mut Scope<'m>, findings: &mut Findings) {
+    for (member, text) in [("unless", &call.unless), ("only_if", &call.only_if)] {
+        if let Some(text) = text {
+            scope.text(&at.to(member), text, findings);
+        }
+    }
+    let known = manifest.operations.names();
+    if !findings.must_be_known(&at.to("operation"), "operation", call.operation.as_str(), &known) {
+        return;
+    }
+    let Some(operation) = manifest.operations.get(call.operation.as_str()) else { return };
+    for (name, value) in call.input.iter() {
+        let place = at.to("input").to(name);
+        let what = format!("input of `{}`", call.operation);
+        if findings.must_be_known(&place, &what, name.as_str(), &operation.input.names())
+            && let Some(input) = operation.input.get(name.as_str())
+        {
+            let privacy = scope.given(&place, value, input, findings);
+            not_below(&place, name.as_str(), privacy, input.privacy, findings);
+        }
+    }
+    required(at, &format!("`{}`", call.operation), &operation.input, &call.input.names(), findings);
+    scope.with_answer(call.step(), &operation.answer);
+}
+
+fn remembered(manifest: &Manifest, at: &At, calls: &Calls, call: &Call, scope: &Scope<'_>, findings: &mut Findings) {
+    for (name, value) in call.remember.iter() {
+        let place = at.to("remember").to(name);
+        let known = &manifest.points.remembers;
+        if !findings.must_be_known(&place, "thing that is remembered", name.as_str(), &known.names()) {
+            continue;
+        }
+        let Some(kept) = known.get(name.as_str()) else { continue };
+        let found = scope.text_of(&place, value, kept.kind, findings);
+        not_below(&place, name.as_str(), found.privacy, kept.privacy, findings);
+        if calls.takes.get(kept.of.as_str()).is_none() {
+            let message = format!("`{name}` is remembered of `{}`, which this point does not take", kept.of);
+            findings.add(&place, Rule::Name, message, format!("add `{}` to `takes`", kept.of));
+        }
+    }
+}
+
+/// A value that somebody is given.
+pub(super) fn given(at: &At, name: &FieldName, given: &Given, scope: &Scope<'_>, findings: &mut Findings) {
+    let found = scope.text_of(&at.to("value"), &given.value, given.kind, findings);
+    not_below(&at.to("value"), name.as_str(), found.privacy, given.privacy, findings);
+}
+
+pub(super) fn check_syncs(manifest: &Manifest, findings: &mut Findings) {
+    let file = At::file(ManifestFile::Syncs);
+    let operations = manifest.operations.names();
+    for (name, sync) in manifest.syncs.iter() {
+        let at = file.to(name);
+        if sync.fields.is_empty() {
+            findings.add(&at.to("fields"), Rule::Contradiction, "nothing is taken of a record", "name a field");
+        }
+        if let Deletes::Read { operation, .. } = &sync.deletes {
+            let place = at.to("deletes").to("read").to("operation");
+            findings.must_be_known(&place, "operation", operation.as_str(), &operations);
+        }
+        if !findings.must_be_known(&at.to("read"), "operation", sync.read.as_str(), &operations) {
+            continue;
+        }
+        let Some(read) = manifest.operations.get(sync.read.as_str()) else { continue };
+        if read.effect != Effect::Read || read.paging.is_none() {
+            let message = format!("`{}` does not read page by page", sync.read);
+            findings.add(&at.to("read"), Rule::Contradiction, message, "give it `effect: read` and `paging`");
+        }
+        let Some(cursor) = &sync.cursor else { continue };
+        let place = at.to("cursor").to("into");
+        let what = format!("input of `{}`", sync.read);
+        if findings.must_be_known(&place, &what, cursor.into.as_str(), &read.input.names()) {
+            let input = read.input.get(cursor.into.as_str());
+            if input.is_some_and(|input| !cursor.kind.fits(input.kind)) {
+                let message = format!("`{}` is no `{}`", cursor.into, cursor.kind.as_str());
+                let help = format!("give the input the type `{}`", cursor.kind.as_str());
+                findings.add(&place, Rule::Kind, message, help);
+            } else if input.is_some_and(|input| input.required) {
+                let message = format!("`{}` must be given, and the first time there is nothing to give", cursor.into);
+                findings.add(&place, Rule::Contradiction, message, "leave `required` out of the input");
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What must hold in `simulator.yaml`.
+
+use super::place::{At, Findings, ManifestFile, Rule};
+use super::provider::tests;
+use super::scope::Scope;
+use crate::Manifest;
+use crate::operation::{Method, Request};
+use crate::simulator::{FoundBy, Refusals, Route, RouteAction, Simulator, member};
+use crate::template::{Part, Template, Text};
+use crate::{Entries, reference::Reference};
+
+pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
+    let Some(simulator) = &manifest.simulator else { return };
+    let at = At::file(ManifestFile::Simulator);
+    for (name, object) in simulator.objects.iter() {
+        // Which route makes it is not known here: each of their parameters can be named.
+        let scope = Scope::new(manifest, "in an object").simulated(every_parameter(simulator));
+        scope.template(&at.to("objects").to(name).to("holds"), &object.holds, findings);
+    }
+    routes(manifest, &at.to("routes"), simulator, findings);
+    acts(manifest, &at.to("acts"), simulator, findings);
+    if let Some(event) = &simulator.event {
+        Scope::new(manifest, "in an event").simulated(Vec::new()).template(&at.to("event"), event, findings);
+    }
+    refusals(manifest, &at.to("refusals"), &simulator.refusals, findings);
+    answers_every_operation(manifest, &at, simulator, findings);
+}
+
+fn parameters(path: &str) -> Vec<String> {
+    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')).map(ToOwned::to_owned).collect()
+}
+
+fn every_parameter(simulator: &Simulator) -> Vec<String> {
+    simulator.routes.iter().flat_map(|route| parameters(&route.path)).collect()
+}
+
+fn routes(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Findings) {
+    let mut seen: Vec<(Method, &str)> = Vec::new();
+    for (number, route) in simulator.routes.iter().enumerate() {
+        let place = at.to(number);
+        if seen.contains(&(route.method, route.path.as_str())) {
+            let message = format!("`{} {}` stands twice", route.method.as_str(), route.path);
+            findings.add(&place.to("path"), Rule::Contradiction, message, "keep one of the two");
+        }
+        seen.push((route.method, &route.path));
+        let names = parameters(&route.path);
+        let scope = Scope::new(manifest, "on a route").simulated(names.clone());
+        tests(&place.to("needs"), &route.needs, &scope, findings);
+        let found = |place: &At, by: &FoundBy, findings: &mut Findings| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            findings.must_be_known(&place.to("kind"), "object", by.kind.as_str(), &simulator.objects.names());
+            findings.must_be_known(&place.to("id"), "parameter of the path", by.id.as_str(), &names);
+        };
+        let does = place.to("does");
+        match &route.does {
+            RouteAction::Makes(kind) => {
+                findings.must_be_known(&does.to("makes"), "object", kind.as_str(), &simulator.objects.names());
+            }
+            RouteAction::Reads(by) => found(&does.to("reads"), by, findings),
+            RouteAction::Changes { object, set } => {
+                found(&does.to("changes").to("object"), object, findings);
+                members(&does.to("changes").to("set"), set, &scope, findings);
+            }
+            RouteAction::Lists { object, answer } => {
+                let place = does.to("lists");
+                let mut known = simulator.objects.names();
+                known.extend(simulator.event.iter().map(|_| "event"));
+                findings.must_be_known(&place.to("object"), "object", object.as_str(), &known);
+                scope.template(&place.to("answer"), answer, findings);
+            }
+            RouteAction::Removes { object, answer } => {
+                found(&does.to("removes").to("object"), object, findings);
+                scope.template(&does.to("removes").to("answer"), answer, findings);
+            }
+            RouteAction::Answers(answer) => {
+                scope.template(&does.to("answers"), answer, findings);
+            }
+        }
+        sends(&place.to("sends"), simulator, &route.sends, findings);
+    }
+}
+
+fn members(at: &At, set: &Entries<String, Template>, scope: &Scope<'_>, findings: &mut Findings) {
+    for (name, value) in set.iter() {
+        if member(name).is_none() {
+            let message = format!("`{name}` is no member of an object");
+            findings.add(&at.to(name), Rule::Name, message, "write its name, or a path that begins with `/`");
+        }
+        scope.template(&at.to(name), value, findings);
+    }
+}
+
+fn sends(at: &At, simulator: &Simulator, kinds: &[String], findings: &mut Findings) {
+    if !kinds.is_empty() && simulator.event.is_none() {
+        let message = "nothing says what an event looks like";
+        findings.add(at, Rule::Contradiction, message, "add `event` to the simulator");
+    }
+}
+
+fn acts(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Findings) {
+    for (name, act) in simulator.acts.iter() {
+        let place = at.to(name);
+        let known = simulator.objects.names();
+        findings.must_be_known(&place.to("object"), "object", act.object.as_str(), &known);
+        for (number, made) in act.makes.iter().enumerate() {
+            findings.must_be_known(&place.to("makes").to(number), "object", made.as_str(), &known);
+        }
+        let scope = Scope::new(manifest, "in an act").simulated(Vec::new());
+        members(&place.to("set"), &act.set, &scope, findings);
+        sends(&place.to("sends"), simulator, &act.sends, findings);
+    }
+}
+
+fn refusals(manifest: &Manifest, at: &At, refusals: &Refusals, findings: &mut Findings) {
+    let scope = Scope::new(manifest, "in a refusal").simulated(Vec::new());
+    let all = [
+        ("unauthorized", Some(&refusals.unauthorized)),
+        ("not_found", Some(&refusals.not_found)),
+        ("invalid", Some(&refusals.invalid)),
+        ("rate_limited", Some(&refusals.rate_limited)),
+        ("server_error", Some(&refusals.server_error)),
+        ("key_reused", refusals.key_reused.as_ref()),
+    ];
+    for (member, refusal) in all {
+        if let Some(refusal) = refusal {
+            scope.template(&at.to(member).to("body"), &refusal.body, findings);
+        }
+    }
+}
+
+/// Whatever the manifest can ask, its simulator answers: else a beginner's first try ends in nothing.
+fn answers_every_operation(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Findings) {
+    let first = manifest.provider.hosts.first().map(|(name, _)| name);
+    for (name, operation) in manifest.operations.iter() {
+        let Request::Http(http) = &operation.request else { continue };
+        let is_first_host = http.host.is_none() || http.host.as_ref() == first;
+        let path = shown(manifest, &http.path);
+        let is_answered = |route: &Route| route.method == http.method && fits(&path, &route.path);
+        if is_first_host && !simulator.routes.iter().any(is_answered) {
+            let message = format!("no route answers `{name}`: {} {}", http.method.as_str(), http.path);
+            findings.add(&at.to("routes"), Rule::Contradiction, message, "add one for it");
+        }
+    }
+}
+
+/// The path with its constants, and `{}` for what varies.
+fn shown(manifest: &Manifest, path: &Text) -> String {
+    let part = |part: &Part| match part {
+        Part::Literal(text) => text.clone(),
+        Part::Value(value) => {
+            let constant = match &value.from {
+                Reference::Value(name) => manifest.provider.values.get(name.as_str()),
+                _ => None,
+            };
+            constant.cloned().unwrap_or_else(|| "{}".to_owned())
+        }
+    };
+    path.parts().iter().map(part).collect()
+}
+
+/// Whether a request's path leads to a route.
+fn fits(path: &str, route: &str) -> bool {
+    let (asked, known): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), route.split('/').collect());
+    let same = |(left, right): (&&str, &&str)| left == right || (left.contains("{}") && right.starts_with('{'));
+    asked.len() == known.len() && asked.iter().zip(&known).all(same)
+}
