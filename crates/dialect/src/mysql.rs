@@ -54,6 +54,18 @@ fn holder(field_type: &FieldType) -> String {
     }
 }
 
+/// What MariaDB reads as `IF EXISTS`; to MySQL, which has no such words here, it is a comment.
+pub(crate) const IF_EXISTS: &str = "/*M! IF EXISTS */";
+/// What MariaDB reads as `IF NOT EXISTS`.
+pub(crate) const IF_NOT_EXISTS: &str = "/*M! IF NOT EXISTS */";
+
+/// Whether it is no error of the statement that all is so already: MariaDB is told so by the statement itself, and whoever runs it on
+/// MySQL regards the number of the error. Such a statement makes or takes away one thing.
+#[must_use]
+pub fn may_be_so_already(sql: &str) -> bool {
+    sql.contains(IF_EXISTS) || sql.contains(IF_NOT_EXISTS)
+}
+
 /// The most characters of a column that is part of its row and that an index can hold whole: 3,072 bytes, four for each.
 pub const ROW_TEXT_MAX: u32 = 768;
 /// The most bytes of an index over several columns.

@@ -3,9 +3,10 @@
 
 use crate::base::standing;
 use crate::failure::Failure;
+use crate::interrupted::half_done;
 use crate::located::{Located, locate};
 use crate::observe::others;
-use crate::response::Response;
+use crate::response::{Response, Status};
 use crate::roles::{self, PermissionDrift};
 use crate::run::{Planned, RunOptions, Stop, files, identify, now, plan_task, stopped, task_folder, write};
 use crate::status::StatusFailure;
@@ -207,7 +208,7 @@ fn compare(plan: &TaskPlan, task_id: &TaskId, workspace: &Workspace) -> Result<D
             push(gone.name.as_str(), DifferenceKind::NotWanted, "the table is no longer in the task".to_owned());
         }
     }
-    let PermissionDrift { differences: mended, statements, barriers } = roles::drift(&database, plan)?;
+    let PermissionDrift { differences: mended, statements, barriers } = roles::drift(workspace, &database, plan)?;
     let of_kind = |kind| move |what| PermissionDifference { kind, what };
     let permissions = mended.into_iter().map(of_kind(DifferenceKind::Wanted));
     let unwanted = barriers.into_iter().map(|(what, _)| what).map(of_kind(DifferenceKind::NotWanted));
@@ -229,7 +230,7 @@ pub fn pending(task: &Task, options: &RunOptions) -> Result<Pending, Box<Respons
         let is_new = |migration: &&Migration| !seen.applied.contains(&(*migration).into());
         pending.migrations.extend(migrations.iter().filter(is_new).cloned());
         if scope == plan.task_id() {
-            let drift = roles::drift(&place, &plan).map_err(|failure| told(failure.into()))?;
+            let drift = roles::drift(&options.workspace, &place, &plan).map_err(|failure| told(failure.into()))?;
             pending.permissions = drift.statements;
             match options.allowed.loss {
                 Loss::Allowed => pending.permissions.extend(drift.barriers.into_iter().map(|(_, statement)| statement)),
@@ -297,32 +298,57 @@ fn look(
 }
 
 fn known(id: &str, workspace: &Workspace) -> Result<(TaskId, PersistedPlan), ChangeFailure> {
-    let status = crate::status::status(workspace, id)?;
-    let none = || ChangeFailure::Refused(format!("no plan of task `{id}` is active: `producer run` carries it out"));
-    let task_id = TaskId::parse(&status.task_id).map_err(|_| none())?;
-    let active = workspace.active_plan(&task_id)?.ok_or_else(none)?;
+    let task_id = named(id, workspace)?;
+    let active = workspace.active_plan(&task_id)?.ok_or_else(|| never_carried_out(&task_id))?;
     Ok((task_id, active))
 }
 
-/// Takes back what the active plan has added to the plan before it, or everything where there was none.
+fn named(id: &str, workspace: &Workspace) -> Result<TaskId, ChangeFailure> {
+    let status = crate::status::status(workspace, id)?;
+    TaskId::parse(&status.task_id).map_err(|_| ChangeFailure::Refused(format!("`{id}` is no task's id")))
+}
+
+fn never_carried_out(id: &TaskId) -> ChangeFailure {
+    ChangeFailure::Refused(format!("no plan of task `{id}` is active: `producer run` carries it out"))
+}
+
+/// The plan of which something is to be taken back: one that a run was stopped in, else the active one.
+fn last(task_id: &TaskId, workspace: &Workspace) -> Result<(PersistedPlan, Database, Seen), ChangeFailure> {
+    let active = workspace.active_plan(task_id)?;
+    let plans = workspace.persisted_plans(task_id)?;
+    let newest = active.as_ref().or(plans.first().map(|(_, persisted)| persisted));
+    let place = newest.ok_or_else(|| never_carried_out(task_id))?.plan.database();
+    let (database, seen) = look(workspace, place.engine, &place.connection, task_id)?;
+    let last = match half_done(&seen, plans.into_iter().map(|(_, persisted)| persisted)) {
+        Some(stopped) => stopped,
+        None => active.ok_or_else(|| never_carried_out(task_id))?,
+    };
+    Ok((last, database, seen))
+}
+
+/// Takes back what the last plan has added to the plan before it, or everything where there was none. One that a run was stopped in
+/// is the last, whether it is active or not.
 ///
 /// # Errors
-/// [`ChangeFailure`] when something cannot be taken back, would be lost without leave, or is used by another task. The database
-/// is as it was then.
-pub fn undo(id: &str, options: &RunOptions, how: Undo) -> Result<Undone, ChangeFailure> {
+/// [`ChangeFailure`] when something cannot be taken back, would be lost without leave, is used by another task, or is not what
+/// `migration` names. The database is as it was then, or the failure says what of it is not.
+pub fn undo(id: &str, options: &RunOptions, how: Undo, migration: Option<&str>) -> Result<Undone, ChangeFailure> {
     let workspace = &options.workspace;
     let _lock = workspace.lock(|| ())?;
-    let (task_id, active) = known(id, workspace)?;
-    let after = &own(&active.plan);
-    let (database, seen) = look(workspace, after.engine, &after.connection, &task_id)?;
+    let task_id = named(id, workspace)?;
+    let (last, database, seen) = last(&task_id, workspace)?;
+    let after = &own(&last.plan);
     let before = plan_before(workspace, &task_id, after)?;
     let kept = before.as_ref().map_or(0, |(_, before)| before.plan.database().migrations.len());
-    let applied: Vec<Migration> = after.migrations[kept..]
-        .iter()
-        .filter(|migration| seen.applied.contains(&(*migration).into()))
-        .cloned()
-        .collect();
-    if let Some((statement, why)) = applied.iter().rev().find_map(Migration::impossible_to_undo) {
+    let is_there = |migration: &&Migration| {
+        let noted = (*migration).into();
+        seen.applied.contains(&noted) || seen.begun.contains(&noted)
+    };
+    let applied: Vec<Migration> = after.migrations[kept..].iter().filter(is_there).cloned().collect();
+    must_be_meant(workspace, &task_id, &applied, &seen, migration)?;
+    // Of one that was stopped half way the database says itself what is done.
+    let mut whole = applied.iter().rev().filter(|migration| seen.applied.contains(&(*migration).into()));
+    if let Some((statement, why)) = whole.find_map(Migration::impossible_to_undo) {
         return Err(ChangeFailure::Refused(format!("it cannot be taken back: {why} ({})", statement.why)));
     }
     let remaining: &[Table] = before.as_ref().map_or(&[], |(_, before)| &before.plan.database().tables);
@@ -368,6 +394,35 @@ fn not_as_left(undone: &Undone, why: &str) -> String {
         undone.database,
         undone.by_hand.join("; ")
     )
+}
+
+/// A run that failed has left nothing: what would be taken back is an earlier one's, and nobody has named that.
+fn must_be_meant(
+    workspace: &Workspace,
+    task_id: &TaskId,
+    applied: &[Migration],
+    seen: &Seen,
+    named: Option<&str>,
+) -> Result<(), ChangeFailure> {
+    let Some(last) = applied.last() else { return Ok(()) };
+    let refused = |message: String| Err(ChangeFailure::Refused(message));
+    match named {
+        Some(name) if applied.iter().all(|migration| migration.name != name) => {
+            refused(format!("`{name}` is not what would be taken back: that is `{}`", last.name))
+        }
+        Some(_) => Ok(()),
+        None => {
+            let has_failed = workspace.last_end(task_id)?.is_some_and(|end| end.status == Status::Failed.as_str());
+            if !has_failed || !seen.begun.is_empty() {
+                return Ok(());
+            }
+            refused(format!(
+                "the last run of `{task_id}` failed and has left nothing in the database; what would be taken back is `{0}`, which an \
+                 earlier one applied: `producer db undo {task_id} --migration {0}` does so",
+                last.name
+            ))
+        }
+    }
 }
 
 /// The database without what another task has made, which an API may stand on.

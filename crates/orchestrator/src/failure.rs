@@ -584,6 +584,7 @@ impl Failure {
             StoreError::Refused(_)
             | StoreError::Locked { .. }
             | StoreError::MigrationChanged { .. }
+            | StoreError::HalfDone { .. }
             | StoreError::Conflict
             | StoreError::Unstorable
             | StoreError::Reference => (
@@ -607,6 +608,13 @@ impl Failure {
         }
         let mut message = "the database was not changed";
         let (code, hint) = match error {
+            StoreError::HalfDone { .. } => {
+                message = "the database was changed in part";
+                (
+                    "half_done",
+                    "mend what the cause names and run again: it goes on where it was; or `producer db undo TASK_ID` takes back what is done",
+                )
+            }
             StoreError::Locked { way, .. } => ("locked", way.as_str()),
             StoreError::Unavailable(_) | StoreError::Contended(_) | StoreError::NotConnected(..) => {
                 message = "the database was not migrated to the end";

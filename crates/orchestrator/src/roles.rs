@@ -3,13 +3,14 @@
 
 use crate::failure::Failure;
 use crate::located::{Located, locate};
+use crate::reach;
 use crate::response::Verification;
 use crate::run::now;
 use crate::workspace::Workspace;
 use dialect::permission;
 use plan::database::Table;
 use plan::database::permission::{Access, Login, ObservedPermissions, PermissionStatement, Role, RoleOrigin};
-use plan::{DatabasePlan, DatabaseTaskPlan, Phase, TaskPlan};
+use plan::{DatabasePlan, DatabaseTaskPlan, Phase, Plan, TaskPlan};
 use planner::Loss;
 use secrets::{SecretFailure, SecretName, SecretText, generate_password, secret};
 use store::permission::Tried;
@@ -75,15 +76,19 @@ pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &TaskPlan)
 
 /// How the server differs from the plan. Tables that are missing are taken as made: what makes them runs before. Roles that every
 /// database gets, and that nobody here may make, are no difference: they are an offer.
-pub(crate) fn drift(database: &Database, plan: &TaskPlan) -> Result<PermissionDrift, Box<Failure>> {
-    let TaskPlan::Database(plan) = plan else { return Ok(PermissionDrift::default()) };
+pub(crate) fn drift(
+    workspace: &Workspace,
+    database: &Database,
+    plan: &TaskPlan,
+) -> Result<PermissionDrift, Box<Failure>> {
     let failed = |error: StoreError| Box::new(Failure::permissions(&error, &database.place()));
-    let Some(mut found) = database.permissions(&names(plan)).map_err(failed)? else {
-        return Ok(PermissionDrift::default());
-    };
+    let nothing = PermissionDrift::default();
+    let Some(made_by) = reach::made_by(workspace, plan)? else { return Ok(nothing) };
+    let Some(mut found) = database.permissions(&names(&made_by)).map_err(failed)? else { return Ok(nothing) };
+    let plan = reach::with_apis(workspace, made_by, plan.api(), &found)?;
     let is_asked_for = plan.permissions.roles.iter().any(|role| role.origin == RoleOrigin::Task);
     if !found.user_lacks.is_empty() && found.roles.is_empty() && !is_asked_for {
-        return Ok(PermissionDrift::default());
+        return Ok(nothing);
     }
     let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
     let is_there = |table: &&Table| found.owners.iter().any(|(name, _)| name == table.name.as_str());
@@ -99,8 +104,8 @@ fn names(plan: &DatabaseTaskPlan) -> Vec<RoleName> {
     plan.permissions.roles.iter().map(|role| role.name.clone()).collect()
 }
 
-/// Brings the roles about and tries them; what hides rows goes only where losses are allowed. An API makes none: what it makes is
-/// within reach of those of its database from the beginning, and it connects as one of them.
+/// Brings the roles about and tries them; what hides rows goes only where losses are allowed. An API makes none: it connects as
+/// one of those of its database, which gets what its server does.
 pub(crate) fn settle(
     workspace: &Workspace,
     database: &Database,
@@ -109,16 +114,17 @@ pub(crate) fn settle(
 ) -> Result<Settled, Box<Failure>> {
     let plan = match plan {
         TaskPlan::Database(plan) => plan,
-        TaskPlan::Api(plan) => return of_api(workspace, database, &plan.database),
+        TaskPlan::Api(api) => return of_api(workspace, database, plan, api),
     };
     let place = database.place();
     let failed = |error: &StoreError| Box::new(Failure::permissions(error, &place));
-    let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
     let names = names(plan);
     let Some(found) = database.permissions(&names).map_err(|error| failed(&error))? else {
         return Ok(without_roles(database));
     };
     are_ours(plan, &found, &place)?;
+    let plan = &reach::with_apis(workspace, (**plan).clone(), None, &found)?;
+    let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
     let mut statements = permission::statements(engine, wanted, tables, &found);
     if !statements.is_empty() && !found.user_lacks.is_empty() {
         return may_not(plan, &found, &place);
@@ -212,17 +218,64 @@ fn role_of(
     Ok(None)
 }
 
-/// An API that connects as its database's application role may do no more than that.
-fn of_api(workspace: &Workspace, database: &Database, plan: &DatabasePlan) -> Result<Settled, Box<Failure>> {
-    if database.is_open_to_others().is_some() {
+/// An API connects as its database's application role, which may then do what the servers of all APIs there do, and no more.
+fn of_api(workspace: &Workspace, database: &Database, plan: &TaskPlan, api: &Plan) -> Result<Settled, Box<Failure>> {
+    let (place, is_file) = (database.place(), database.is_open_to_others().is_some());
+    if is_file {
         return Ok(without_roles(database));
     }
-    let check = "the API connects as a role that may read and write rows and nothing else";
-    let verification = match as_application(workspace, database, plan)? == *database {
-        true => Verification::not_verified(PHASE, check, "no database task here has made one"),
-        false => Verification::of(PHASE, check, &[]),
+    let not_verified = |why: &str| {
+        let check = "the API connects as a role that may do what its server does and nothing else";
+        let verification = vec![Verification::not_verified(PHASE, check, why)];
+        Ok(Settled { verification, warning: None, changed: false })
     };
-    Ok(Settled { verification: vec![verification], warning: None, changed: false })
+    let Some(made_by) = reach::made_by(workspace, plan)? else {
+        return not_verified("no database task here has made one");
+    };
+    if as_application(workspace, database, &api.database)? == *database {
+        return not_verified("no database task here has made one");
+    }
+    let failed = |error: StoreError| Box::new(Failure::permissions(&error, &place));
+    let names = names(&made_by);
+    let found = database.permissions(&names).map_err(failed)?.unwrap_or_default();
+    if found.roles.len() < names.len() || !found.user_lacks.is_empty() {
+        return not_verified(
+            "the roles of the database are not as its task has made them, or may not be looked after from here",
+        );
+    }
+    let wanted = reach::with_apis(workspace, made_by, Some(api), &found)?;
+    let (engine, tables) = (wanted.database.engine, &wanted.database.tables);
+    let statements = permission::statements(engine, &wanted.permissions, tables, &found);
+    let mut changed = !statements.is_empty();
+    if changed {
+        database.permit(&statements, &[]).map_err(failed)?;
+    }
+    let found = database.permissions(&names).map_err(failed)?.unwrap_or_default();
+    let differences = permission::differences(engine, &wanted.permissions, tables, &found);
+    let read_back = "what the application may do was read back from the database";
+    let mut verification = vec![Verification::of(PHASE, read_back, &differences)];
+    for role in wanted.permissions.roles.iter().filter(|role| role.uses.is_some()) {
+        let (tried, was_mended) = try_role(workspace, database, &wanted, role, &found)?;
+        verification.push(tried);
+        changed |= was_mended;
+    }
+    Ok(Settled { verification, warning: None, changed })
+}
+
+/// Takes from the application what only the plan before needed, once nobody serves that any more.
+pub(crate) fn narrow(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<(), Box<Failure>> {
+    let failed = |error: StoreError| Box::new(Failure::permissions(&error, &database.place()));
+    let TaskPlan::Api(_) = plan else { return Ok(()) };
+    let Some(made_by) = reach::made_by(workspace, plan)? else { return Ok(()) };
+    let names = names(&made_by);
+    let Some(found) = database.permissions(&names).map_err(failed)? else { return Ok(()) };
+    if found.roles.len() < names.len() || !found.user_lacks.is_empty() {
+        return Ok(());
+    }
+    let wanted = reach::with_apis(workspace, made_by, None, &found)?;
+    let (engine, tables) = (wanted.database.engine, &wanted.database.tables);
+    let statements = permission::statements(engine, &wanted.permissions, tables, &found);
+    if statements.is_empty() { Ok(()) } else { database.permit(&statements, &[]).map_err(failed) }
 }
 
 /// An engine without roles: whoever can read the file can read the database.

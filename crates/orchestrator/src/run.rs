@@ -27,7 +27,7 @@ use planner::Allowed;
 use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{AppliedMigration, Database, Seen};
+use store::{AppliedMigration, Database, Seen, StoreError};
 use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -299,9 +299,11 @@ async fn carry_out(
         match database.migrate(scope.as_str(), migrations, &now()) {
             Ok(applied) => done.note(!applied.is_empty()),
             Err(error) => {
-                if *scope == task_id {
-                    take_back(&database, &task_id, active.as_ref(), migrations);
-                }
+                let is_taken_back = *scope == task_id && take_back(&database, &task_id, active.as_ref(), migrations);
+                let error = match error {
+                    StoreError::HalfDone { why, .. } if is_taken_back => StoreError::Refused(why),
+                    error => error,
+                };
                 done.note(leaves_some(&database, scope, active.as_ref(), migrations));
                 return Err(Failure::migration(&error, &place).into());
             }
@@ -334,10 +336,19 @@ async fn carry_out(
         workspace.activate(&task_id, version)?;
         done.note(true);
     }
+    // Now a server that runs has taken the plan over.
+    let output = output(plan, options, &database, seen.version, &verification);
+    let is_served_as_before = output.serving.as_ref().is_some_and(|serving| serving.status == "outdated");
+    if is_new_plan
+        && !is_served_as_before
+        && let Err(failure) = roles::narrow(workspace, &database, plan)
+    {
+        warnings.push(format!("the application may still do what the plan before needed: {failure}"));
+    }
     Ok(Response {
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
-        output: Some(output(plan, options, &database, seen.version, &verification)),
+        output: Some(output),
         changed: false,
         warnings,
         verification,
@@ -358,14 +369,17 @@ fn leaves_some(database: &Database, scope: &TaskId, active: Option<&PersistedPla
 
 /// A plan's migrations are all applied or none: where one was refused, those that this plan has brought are taken back. What was
 /// lost for good comes last in them, and so was not reached. Should that fail too, the next run finds a plan half way.
-fn take_back(database: &Database, task_id: &TaskId, active: Option<&PersistedPlan>, migrations: &[Migration]) {
-    let Some(before) = active.map(|active| &active.plan.database().migrations) else { return };
+/// Says whether nothing of them is left.
+fn take_back(database: &Database, task_id: &TaskId, active: Option<&PersistedPlan>, migrations: &[Migration]) -> bool {
+    let Some(before) = active.map(|active| &active.plan.database().migrations) else { return false };
     if !migrations.starts_with(before) {
-        return;
+        return false;
     }
-    if let Err(error) = database.undo(task_id.as_str(), &migrations[before.len()..], &now()) {
+    let undone = database.undo(task_id.as_str(), &migrations[before.len()..], &now());
+    if let Err(error) = &undone {
         tracing::warn!(error = %error, "the migrations before the one that was refused were not taken back");
     }
+    undone.is_ok()
 }
 
 pub(crate) fn files(plan: &TaskPlan, workspace: &Workspace) -> Result<emit::Files, Stop> {

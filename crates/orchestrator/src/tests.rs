@@ -120,6 +120,12 @@ fn every_failure() -> Vec<Failure> {
                 who: "table `a` is kept by process 7".to_owned(),
                 way: "let it end, and run again".to_owned(),
             },
+            StoreError::HalfDone {
+                migration: "0002_changes".to_owned(),
+                done: vec!["rooms.note: it was called remark".to_owned()],
+                of: 2,
+                why: "the server went away".to_owned(),
+            },
         ]
     };
     let mut all = vec![

@@ -147,6 +147,9 @@ pub enum DbCommand {
         /// Also where something is lost by it. Without it that is named and not done.
         #[arg(long)]
         allow_destructive: bool,
+        /// Only if it is this one that is taken back; needed where the last run failed and has left nothing.
+        #[arg(long, value_name = "NAME")]
+        migration: Option<String>,
     },
     /// Show what the database of a task holds.
     Inspect {

@@ -11,7 +11,7 @@ use plan::database::permission::{Grant, Granted, ObservedPermissions, RowSecurit
 use plan::database::{Nullability, ObservedTable, Uniqueness};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The database is not as its task wants it.
 const DIFFERS: u8 = 4;
@@ -23,13 +23,14 @@ pub async fn command(asked: &DbCommand) -> Ended {
         DbCommand::Stop(servers) => pipeline::stop_servers(servers),
         DbCommand::Diff { task, place, format } => diff(task, place, *format),
         DbCommand::Migrate(migrate) => self::migrate(migrate).await,
-        DbCommand::Undo { task, place, output, plan, allow_destructive } => {
+        DbCommand::Undo { task, place, output, plan, allow_destructive, migration } => {
             let how = match (plan, allow_destructive) {
                 (true, _) => Undo::Shown,
                 (false, false) => Undo::WithoutLoss,
                 (false, true) => Undo::WithLoss,
             };
-            undo(task, place, output.as_ref(), how)
+            let options = options(place, output.as_deref(), "");
+            undo(task, &options, how, migration.as_deref())
         }
         DbCommand::Inspect { task, place, format } => inspect(task, place, *format),
     }
@@ -121,10 +122,9 @@ fn show_pending(pending: &Pending) -> io::Result<()> {
     io::stdout().lock().write_all(text.as_bytes())
 }
 
-fn undo(task: &str, place: &Place, output: Option<&PathBuf>, how: Undo) -> Ended {
-    let options = options(place, output.map(PathBuf::as_path), "");
+fn undo(task: &str, options: &RunOptions, how: Undo, migration: Option<&str>) -> Ended {
     if !is_file(task) {
-        undone(&orchestrator::undo(task, &options, how)?, how)?;
+        undone(&orchestrator::undo(task, options, how, migration)?, how)?;
         return Ok(COMPLETED);
     }
     let (_, tasks) = match read_task(task, Format::Yaml)? {
@@ -134,7 +134,7 @@ fn undo(task: &str, place: &Place, output: Option<&PathBuf>, how: Undo) -> Ended
     // What was made last is taken back first.
     for task in tasks.iter().rev() {
         let id = orchestrator::id_of(task, &options.workspace)?;
-        undone(&orchestrator::undo(id.as_str(), &options, how)?, how)?;
+        undone(&orchestrator::undo(id.as_str(), options, how, migration)?, how)?;
     }
     Ok(COMPLETED)
 }

@@ -35,6 +35,18 @@ pub enum StoreError {
         /// The migration.
         name: String,
     },
+    /// A migration was stopped half way on a server that makes none whole or not at all. The next run goes on there.
+    #[error("{why}; of the {of} statements of `{migration}` these are done and stay: {}", done.join("; "))]
+    HalfDone {
+        /// The migration.
+        migration: String,
+        /// Why each statement that is done was there.
+        done: Vec<String>,
+        /// How many statements there are.
+        of: usize,
+        /// What stopped it.
+        why: String,
+    },
     /// The statement or the data is wrong: trying again will not help.
     #[error("the database refused: {0}")]
     Refused(String),
@@ -128,7 +140,7 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Contended(_) | Self::Locked { .. } => true,
+            Self::Unavailable(_) | Self::Contended(_) | Self::Locked { .. } | Self::HalfDone { .. } => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
             Self::Conflict | Self::Unstorable | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => {
                 false

@@ -1,9 +1,10 @@
 //! Tables as MySQL and MariaDB statements, and as their catalogue shows them once it is brought to one form.
 
 use super::{
-    BINARY, CHARACTER_BYTES, INDEX_BYTES, ROW_BYTES, bytes, character_clause, characters, collation, literal, quote,
-    sql_type, text, unbounded,
+    BINARY, CHARACTER_BYTES, IF_EXISTS, IF_NOT_EXISTS, INDEX_BYTES, ROW_BYTES, bytes, character_clause, characters,
+    collation, literal, quote, sql_type, text, unbounded,
 };
+use crate::change::is_volatile;
 use crate::relational::{column_comment, touch_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
@@ -51,13 +52,7 @@ fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
     lines.extend(
         table.unique.iter().map(|set| format!("  UNIQUE KEY {} ({})", quote(&set_name(table, set)), column_list(set))),
     );
-    lines.extend(table.rules.indexes.iter().map(|index| {
-        let kind = match index.uniqueness {
-            Uniqueness::Unique => "UNIQUE KEY",
-            Uniqueness::Repeating => "KEY",
-        };
-        format!("  {kind} {} ({})", quote(index.name.as_str()), indexed(table, index, quote).join(", "))
-    }));
+    lines.extend(table.rules.indexes.iter().map(|index| format!("  {}", index_part(table, index))));
     let keys = table.rules.foreign_keys.iter().filter(|key| is_part(key));
     lines.extend(keys.map(|key| format!("  {}", foreign_key(key))));
     lines.extend(checks(table).map(|check| format!("  {}", check_constraint(check))));
@@ -71,7 +66,7 @@ fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
         ),
         why: format!("{}: {}", table.name, table.comment),
         lock: LockClass::NewObject,
-        undo: Undo::Statement(format!("DROP TABLE {name}")),
+        undo: Undo::Statement(format!("DROP TABLE IF EXISTS {name}")),
         unless: None,
         execution: Execution::Together,
     }
@@ -83,10 +78,19 @@ fn add_key(table: &TableName, key: &ForeignKey) -> Statement {
         sql: format!("ALTER TABLE {name} ADD {}", foreign_key(key)),
         why: format!("{table}: {}", key.why),
         lock: LockClass::Writes,
-        undo: Undo::Statement(format!("ALTER TABLE {name} DROP FOREIGN KEY {}", quote(key.name.as_str()))),
+        undo: Undo::Statement(format!("ALTER TABLE {name} DROP FOREIGN KEY {IF_EXISTS} {}", quote(key.name.as_str()))),
         unless: None,
         execution: Execution::Together,
     }
+}
+
+/// The index as part of a table's statement.
+pub(super) fn index_part(table: &Table, index: &Index) -> String {
+    let kind = match index.uniqueness {
+        Uniqueness::Unique => "UNIQUE KEY",
+        Uniqueness::Repeating => "KEY",
+    };
+    format!("{kind} {} ({})", quote(index.name.as_str()), indexed(table, index, quote).join(", "))
 }
 
 /// Others may write meanwhile; where the server cannot have that, it refuses.
@@ -98,10 +102,10 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
     let (name, on) = (quote(index.name.as_str()), quote(table.name.as_str()));
     let columns = indexed(table, index, quote).join(", ");
     Statement {
-        sql: format!("CREATE {unique}INDEX {name} ON {on} ({columns}) ALGORITHM=INPLACE LOCK=NONE"),
+        sql: format!("CREATE {unique}INDEX {IF_NOT_EXISTS} {name} ON {on} ({columns}) ALGORITHM=INPLACE LOCK=NONE"),
         why: format!("{}: {}", index.name, index.why),
         lock: LockClass::SchemaChanges,
-        undo: Undo::Statement(format!("DROP INDEX {name} ON {on}")),
+        undo: Undo::Statement(format!("DROP INDEX {IF_EXISTS} {name} ON {on}")),
         unless: None,
         execution: Execution::Together,
     }
@@ -120,7 +124,7 @@ pub(super) fn create_trigger(table: &Table) -> Option<Statement> {
         ),
         why: format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
         lock: LockClass::NewObject,
-        undo: Undo::Statement(format!("DROP TRIGGER {name}")),
+        undo: Undo::Statement(format!("DROP TRIGGER IF EXISTS {name}")),
         unless: None,
         execution: Execution::Together,
     })
@@ -142,9 +146,12 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     vec![Statement {
         sql: format!("ALTER TABLE {name} {}", parts.join(", ")),
         why: format!("{}.{}: {}", table.name, column.name, column.comment),
-        // A column alone is noted in the dictionary; a key or a check makes a copy of the table.
-        lock: if parts.len() == 1 { LockClass::Everything } else { LockClass::WritesWhileRead },
-        undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {}", quote(column.name.as_str()))),
+        // A column alone is noted in the dictionary; a key, a check or a value that each row computes makes a copy of the table.
+        lock: match parts.len() == 1 && !is_volatile(column.default.as_ref()) {
+            true => LockClass::Everything,
+            false => LockClass::WritesWhileRead,
+        },
+        undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {IF_EXISTS} {}", quote(column.name.as_str()))),
         unless: Some(ColumnPresent { table: table.name.clone(), column: column.name.clone() }),
         execution: Execution::Together,
     }]
@@ -247,12 +254,17 @@ fn checks(table: &Table) -> impl Iterator<Item = &Check> {
     })
 }
 
+/// The same, as they are made.
+pub(super) fn planned_checks(table: &Table) -> Vec<Check> {
+    checks(table).cloned().collect()
+}
+
 pub(super) fn check_constraint(check: &Check) -> String {
     format!("CONSTRAINT {} CHECK ({})", quote(check.name.as_str()), condition(check))
 }
 
 /// The check's condition in the one form of both servers.
-fn condition(check: &Check) -> String {
+pub(super) fn condition(check: &Check) -> String {
     let column = quote(check.column.as_str());
     match &check.rule {
         CheckRule::Range { minimum, maximum } => {
@@ -337,35 +349,14 @@ pub fn described(table: &Table) -> ObservedTable {
     }
     unique.sort();
     indexes.sort_by(|left, right| left.name.cmp(&right.name));
-    let mut foreign_keys: Vec<ObservedForeignKey> = rules
-        .foreign_keys
-        .iter()
-        .map(|key| ObservedForeignKey {
-            name: key.name.to_string(),
-            columns: texts(&key.columns),
-            table: key.table.to_string(),
-            target: texts(&key.target),
-            on_delete: Some(key.on_delete),
-        })
-        .collect();
+    let mut foreign_keys: Vec<ObservedForeignKey> = rules.foreign_keys.iter().map(described_key).collect();
     foreign_keys.sort();
     let mut checks: Vec<ObservedRule> =
         checks(table).map(|check| ObservedRule { name: check.name.to_string(), text: condition(check) }).collect();
     checks.sort();
     ObservedTable {
         name: table.name.to_string(),
-        columns: table
-            .columns
-            .iter()
-            .map(|column| ObservedColumn {
-                name: column.name.to_string(),
-                sql_type: sql_type(&column.field_type),
-                nullability: column.nullability,
-                collation: collation(&column.field_type).to_owned(),
-                default: default(column),
-                comment: Some(column_comment(column)),
-            })
-            .collect(),
+        columns: table.columns.iter().map(described_column).collect(),
         primary_key: texts(&table.primary_key),
         unique,
         foreign_keys,
@@ -374,9 +365,36 @@ pub fn described(table: &Table) -> ObservedTable {
         triggers: match rules.times {
             Times::KeptByWriter => Vec::new(),
             Times::KeptByDatabase => {
-                vec![ObservedRule { name: touch_trigger(table), text: format!("BEFORE UPDATE\n{TOUCH}") }]
+                vec![ObservedRule { name: touch_trigger(table), text: touch_text() }]
             }
         },
         comment: Some(table.comment.clone()),
+    }
+}
+
+/// The trigger's text as the servers show it.
+pub(super) fn touch_text() -> String {
+    format!("BEFORE UPDATE\n{TOUCH}")
+}
+
+pub(super) fn described_column(column: &Column) -> ObservedColumn {
+    ObservedColumn {
+        name: column.name.to_string(),
+        sql_type: sql_type(&column.field_type),
+        nullability: column.nullability,
+        collation: collation(&column.field_type).to_owned(),
+        default: default(column),
+        comment: Some(column_comment(column)),
+    }
+}
+
+pub(super) fn described_key(key: &ForeignKey) -> ObservedForeignKey {
+    let texts = |columns: &[ColumnName]| columns.iter().map(ToString::to_string).collect();
+    ObservedForeignKey {
+        name: key.name.to_string(),
+        columns: texts(&key.columns),
+        table: key.table.to_string(),
+        target: texts(&key.target),
+        on_delete: Some(key.on_delete),
     }
 }

@@ -112,7 +112,7 @@ fn a_column_comes_with_what_holds_for_it_and_an_index_keeps_nobody_from_writing(
     expect!["ALTER TABLE `first` ADD COLUMN `other_id` char(36) CHARACTER SET ascii COMMENT 'the other_id', ADD CONSTRAINT `first_other_id_fkey` FOREIGN KEY (`other_id`) REFERENCES `second` (`id`) ON DELETE SET NULL"].assert_eq(&statement.sql);
     assert_eq!(statement.unless.as_ref().map(ToString::to_string), Some("first has other_id".to_owned()));
     let made = create_index(Engine::MySql, first, &first.rules.indexes[0]);
-    expect!["CREATE INDEX `first_note_idx` ON `first` (`note`(384), `email`) ALGORITHM=INPLACE LOCK=NONE"]
+    expect!["CREATE INDEX /*M! IF NOT EXISTS */ `first_note_idx` ON `first` (`note`(384), `email`) ALGORITHM=INPLACE LOCK=NONE"]
         .assert_eq(&made.sql);
 }
 

@@ -67,7 +67,7 @@ pub async fn filled(connection: &mut Conn) -> Result<Vec<String>, StoreError> {
 type Take = fn(&Row, &mut ObservedTable);
 
 const TABLES: &str = "SELECT table_name, table_comment FROM information_schema.tables
-WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name <> 'schema_migrations'
+WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name NOT IN ('schema_migrations', 'schema_migration_steps')
 ORDER BY table_name";
 
 const COLUMNS: &str =

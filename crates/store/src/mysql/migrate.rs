@@ -1,14 +1,17 @@
 //! Migrations on servers whose definitions commit by themselves: each statement is a step, the ledger says how many are done and which
-//! one was begun, and a run that was killed is finished by the next one. A statement that is refused takes those before it back.
+//! one was begun, and a run that was killed is finished by the next one. A statement that is refused takes those before it back; what
+//! cannot be taken back is said, statement by statement.
 
 use super::connect::Server;
 use super::inspect;
 use crate::blocking::blocking;
 use crate::{AppliedMigration, StoreError};
+use dialect::mysql::may_be_so_already;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Row};
 use plan::database::Undo;
 use plan::{Migration, Statement};
+use std::collections::BTreeSet;
 use vocab::sha256_hex;
 
 /// Seconds that a migrating program waits for another one.
@@ -25,13 +28,21 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
   PRIMARY KEY (scope, name)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin";
 
+/// The steps that found what they would have made: it is another task's, and stays when they are taken back.
+const FOUND: &str = "CREATE TABLE IF NOT EXISTS schema_migration_steps (
+  scope varchar(191) NOT NULL,
+  name varchar(191) NOT NULL,
+  step int NOT NULL,
+  PRIMARY KEY (scope, name, step)
+) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin";
+
 impl Server {
     /// Each migration that the ledger does not have. The lock ends with the connection, and so with its holder.
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
         blocking(async {
             let (mut connection, _) = self.connect().await?;
             self.lock(&mut connection).await?;
-            connection.query_drop(LEDGER).await?;
+            prepare(&mut connection).await?;
             let mut applied = Vec::new();
             for migration in migrations {
                 if apply(&mut connection, scope, migration, now).await? {
@@ -49,7 +60,7 @@ impl Server {
         blocking(async {
             let (mut connection, _) = self.connect().await?;
             self.lock(&mut connection).await?;
-            connection.query_drop(LEDGER).await?;
+            prepare(&mut connection).await?;
             let mut undone = Vec::new();
             for migration in migrations.iter().rev() {
                 let ledger = Ledger { scope, migration };
@@ -71,6 +82,11 @@ impl Server {
             _ => Err(StoreError::Unavailable("another program is migrating the database".to_owned())),
         }
     }
+}
+
+async fn prepare(connection: &mut Conn) -> Result<(), Error> {
+    connection.query_drop(LEDGER).await?;
+    connection.query_drop(FOUND).await
 }
 
 /// How much of a migration is done.
@@ -97,59 +113,85 @@ pub async fn recorded(connection: &mut Conn, scope: &str, part: Part) -> Result<
 }
 
 /// How far a migration is.
+#[derive(Debug, Clone, Default)]
 struct Progress {
     begun: usize,
     done: usize,
-    is_applied: bool,
+    /// When it was applied as a whole.
+    applied_at: Option<String>,
+    /// Steps that made nothing.
+    found: BTreeSet<usize>,
 }
 
 async fn apply(connection: &mut Conn, scope: &str, migration: &Migration, now: &str) -> Result<bool, StoreError> {
     let ledger = Ledger { scope, migration };
-    let found = ledger.find(connection).await?;
-    if found.is_applied {
+    let mut found = ledger.find(connection).await?;
+    if found.applied_at.is_some() {
         return Ok(false);
     }
-    // What this run itself has done, so that it can be taken back.
-    let mut made: Vec<(usize, &Statement)> = Vec::new();
+    let begun_before = found.begun;
     for (step, statement) in migration.statements.iter().enumerate().skip(found.done) {
         ledger.note(connection, step + 1, step).await?;
+        // The run before was ended at this statement, perhaps between it and its note.
+        let is_resumed = begun_before == step + 1;
         match run(connection, statement).await {
-            Ok(Effect::Made) => made.push((step, statement)),
-            Ok(Effect::WasThere) => {}
-            // The run before was ended between the statement and its note.
-            Err(Error::Server(said)) if found.begun == step + 1 && IS_SO_ALREADY.contains(&said.code) => {}
+            Ok(Effect::WasThere) if !is_resumed => {
+                ledger.note_found(connection, step).await?;
+                found.found.insert(step);
+            }
+            Ok(Effect::Made | Effect::WasThere) => {}
+            Err(Error::Server(said)) if is_resumed && IS_SO_ALREADY.contains(&said.code) => {}
             Err(error) => {
-                let whole = found.done == 0 && found.begun == 0;
-                return Err(take_back(connection, &ledger, whole.then_some(made), error).await);
+                found.done = step;
+                return Err(take_back(connection, &ledger, &found, error).await);
             }
         }
         ledger.note(connection, step + 1, step + 1).await?;
     }
-    let finish = "UPDATE schema_migrations SET applied_at = ? WHERE scope = ? AND name = ?";
     let moment = now.trim_end_matches('Z').replace('T', " ");
-    connection.exec_drop(finish, (moment, scope, &migration.name)).await?;
+    ledger.finish(connection, &moment).await?;
     Ok(true)
 }
 
 /// Each statement that is done is undone, the last one first, and noted before the next.
 async fn undo(connection: &mut Conn, ledger: &Ledger<'_>, found: &Progress) -> Result<(), StoreError> {
-    if let Some((_, why)) = ledger.migration.impossible_to_undo() {
-        return Err(StoreError::Refused(format!("it cannot be taken back: {why}")));
+    if let Some(why) = ledger.keeps(found) {
+        return Err(ledger.half_done(found, StoreError::Refused(format!("it cannot be taken back: {why}"))));
     }
     ledger.reopen(connection).await?;
-    for (step, statement) in ledger.migration.statements.iter().enumerate().take(found.done.max(found.begun)).rev() {
-        match &statement.undo {
-            Undo::Statement(sql) | Undo::OldName(sql) => match connection.query_drop(sql.as_str()).await {
-                // A statement that was begun and had no effect yet, or whose undoing was not noted any more.
-                Err(Error::Server(said)) if !found.is_applied && IS_SO_ALREADY.contains(&said.code) => {}
-                Err(error) => return Err(error.into()),
-                Ok(()) => {}
-            },
-            Undo::Kept(_) | Undo::Impossible(_) => {}
+    let steps = found.done.max(found.begun);
+    for (step, statement) in ledger.migration.statements.iter().enumerate().take(steps).rev() {
+        if let Err(error) = run_back(connection, ledger, found, step, statement).await {
+            if let (true, Some(moment)) = (step + 1 == steps, &found.applied_at) {
+                ledger.finish(connection, moment).await?;
+                return Err(error);
+            }
+            let left = Progress { done: step + 1, applied_at: None, ..found.clone() };
+            return Err(ledger.half_done(&left, error));
         }
-        ledger.note(connection, step, step).await?;
     }
     Ok(ledger.forget(connection).await?)
+}
+
+/// One step is undone and noted.
+async fn run_back(
+    connection: &mut Conn,
+    ledger: &Ledger<'_>,
+    found: &Progress,
+    step: usize,
+    statement: &Statement,
+) -> Result<(), StoreError> {
+    match &statement.undo {
+        Undo::Statement(_) | Undo::OldName(_) if found.found.contains(&step) => {}
+        Undo::Statement(sql) | Undo::OldName(sql) => match connection.query_drop(sql.as_str()).await {
+            // A statement that was begun and had no effect yet, or whose undoing was not noted any more.
+            Err(Error::Server(said))
+                if (found.applied_at.is_none() || may_be_so_already(sql)) && IS_SO_ALREADY.contains(&said.code) => {}
+            ended => ended?,
+        },
+        Undo::Kept(_) | Undo::Impossible(_) => {}
+    }
+    ledger.note(connection, step, step).await
 }
 
 /// What a statement did.
@@ -160,7 +202,7 @@ enum Effect {
 
 /// What the server answers to a definition that was made before: a table, a column, an index, a trigger, a constraint that is there, or
 /// one that is gone.
-const IS_SO_ALREADY: &[u16] = &[1050, 1060, 1061, 1091, 1051, 1359, 1360, 1826, 3822, 3821, 3940];
+const IS_SO_ALREADY: &[u16] = &[1050, 1060, 1061, 1091, 1051, 1176, 1359, 1360, 1826, 3822, 3821, 3940];
 
 /// Asked just before the statement would run: one before it may have made the column.
 pub async fn is_superfluous(connection: &mut Conn, statement: &Statement) -> Result<bool, Error> {
@@ -171,12 +213,23 @@ pub async fn is_superfluous(connection: &mut Conn, statement: &Statement) -> Res
     Ok(found.unwrap_or_default() > 0)
 }
 
+/// Runs the statement, on a scratch as on the database itself.
+pub async fn define(connection: &mut Conn, statement: &Statement) -> Result<(), Error> {
+    run(connection, statement).await.map(|_| ())
+}
+
 async fn run(connection: &mut Conn, statement: &Statement) -> Result<Effect, Error> {
     if is_superfluous(connection, statement).await? {
         return Ok(Effect::WasThere);
     }
-    connection.query_drop(&statement.sql).await?;
-    if connection.get_warnings() == 0 {
+    match connection.query_drop(&statement.sql).await {
+        Err(Error::Server(said)) if may_be_so_already(&statement.sql) && IS_SO_ALREADY.contains(&said.code) => {
+            return Ok(Effect::WasThere);
+        }
+        ended => ended?,
+    }
+    // What is altered was looked at before it was planned; what is created may be another task's.
+    if connection.get_warnings() == 0 || !statement.sql.starts_with("CREATE") {
         return Ok(Effect::Made);
     }
     // `IF NOT EXISTS` that found something says so in a note.
@@ -186,39 +239,20 @@ async fn run(connection: &mut Conn, statement: &Statement) -> Result<Effect, Err
 }
 
 /// The statements that were done are undone, the last one first. What cannot be undone stays, with its place in the ledger.
-async fn take_back(
-    connection: &mut Conn,
-    ledger: &Ledger<'_>,
-    made: Option<Vec<(usize, &Statement)>>,
-    error: Error,
-) -> StoreError {
-    let broke = !matches!(error, Error::Server(_));
-    let error = StoreError::from(error);
-    if broke {
-        return error;
+async fn take_back(connection: &mut Conn, ledger: &Ledger<'_>, found: &Progress, error: Error) -> StoreError {
+    if !matches!(error, Error::Server(_)) || ledger.keeps(found).is_some() {
+        return ledger.half_done(found, error.into());
     }
-    let stays = |error: StoreError| match error {
-        StoreError::Refused(why) => StoreError::Refused(format!(
-            "{why}; the statements of `{}` before this one are done and stay, and the next run goes on behind them",
-            ledger.migration.name
-        )),
-        other => other,
-    };
-    let Some(made) = made else { return stays(error) };
-    for (step, statement) in made.into_iter().rev() {
-        let undone = match &statement.undo {
-            Undo::Statement(sql) | Undo::OldName(sql) => connection.query_drop(sql).await.is_ok(),
-            Undo::Kept(_) => true,
-            Undo::Impossible(_) => false,
-        };
-        if !undone || ledger.note(connection, step, step).await.is_err() {
-            return stays(error);
+    // A statement of several parts may have ended amid them.
+    let checked = connection.query_drop("SET foreign_key_checks = 1").await;
+    for (step, statement) in ledger.migration.statements.iter().enumerate().take(found.done).rev() {
+        if checked.is_err() || run_back(connection, ledger, found, step, statement).await.is_err() {
+            return ledger.half_done(&Progress { done: step + 1, ..found.clone() }, error.into());
         }
     }
-    match ledger.forget(connection).await {
-        Ok(()) => error,
-        Err(_) => stays(error),
-    }
+    // A row of the ledger of which nothing is done does no harm.
+    let _ = ledger.forget(connection).await;
+    error.into()
 }
 
 /// The row of one migration.
@@ -236,21 +270,50 @@ impl Ledger<'_> {
         let begin = "INSERT INTO schema_migrations (scope, name, checksum, begun, done) VALUES (?, ?, ?, 0, 0)";
         let checksum = dialect::migration::checksum(self.migration);
         connection.exec_drop(begin, (self.scope, &self.migration.name, checksum)).await?;
-        Ok(Progress { begun: 0, done: 0, is_applied: false })
+        Ok(Progress::default())
     }
 
     async fn recorded(&self, connection: &mut Conn) -> Result<Option<Progress>, StoreError> {
-        let find =
-            "SELECT checksum, begun, done, applied_at IS NOT NULL FROM schema_migrations WHERE scope = ? AND name = ?";
-        let row: Option<(String, usize, usize, bool)> =
+        let find = "SELECT checksum, begun, done, CAST(applied_at AS CHAR) FROM schema_migrations
+            WHERE scope = ? AND name = ?";
+        let row: Option<(String, usize, usize, Option<String>)> =
             connection.exec_first(find, (self.scope, &self.migration.name)).await?;
-        match row {
-            None => Ok(None),
-            Some((recorded, begun, done, is_applied)) if recorded == dialect::migration::checksum(self.migration) => {
-                Ok(Some(Progress { begun, done, is_applied }))
-            }
-            Some(_) => Err(StoreError::MigrationChanged { name: self.migration.name.clone() }),
+        let Some((recorded, begun, done, applied_at)) = row else { return Ok(None) };
+        if recorded != dialect::migration::checksum(self.migration) {
+            return Err(StoreError::MigrationChanged { name: self.migration.name.clone() });
         }
+        let steps = "SELECT step FROM schema_migration_steps WHERE scope = ? AND name = ?";
+        let found: Vec<usize> = connection.exec(steps, (self.scope, &self.migration.name)).await?;
+        Ok(Some(Progress { begun, done, applied_at, found: found.into_iter().collect() }))
+    }
+
+    /// Why what is done cannot be taken back, if it cannot.
+    fn keeps(&self, found: &Progress) -> Option<&str> {
+        let done = self.migration.statements.iter().take(found.done);
+        done.filter_map(|statement| match &statement.undo {
+            Undo::Impossible(why) => Some(why.as_str()),
+            Undo::Statement(_) | Undo::OldName(_) | Undo::Kept(_) => None,
+        })
+        .next()
+    }
+
+    /// What is done and stays, for whoever must know.
+    fn half_done(&self, found: &Progress, error: StoreError) -> StoreError {
+        let statements = &self.migration.statements;
+        if found.applied_at.is_some() || found.done == 0 {
+            return error;
+        }
+        let why = match error {
+            StoreError::Refused(why) => why,
+            other => other.to_string(),
+        };
+        let done = statements.iter().take(found.done).map(|statement| statement.why.clone()).collect();
+        StoreError::HalfDone { migration: self.migration.name.clone(), done, of: statements.len(), why }
+    }
+
+    async fn finish(&self, connection: &mut Conn, moment: &str) -> Result<(), Error> {
+        let finish = "UPDATE schema_migrations SET applied_at = ? WHERE scope = ? AND name = ?";
+        connection.exec_drop(finish, (moment, self.scope, &self.migration.name)).await
     }
 
     /// It is no longer applied as a whole.
@@ -264,8 +327,16 @@ impl Ledger<'_> {
         Ok(connection.exec_drop(note, (begun, done, self.scope, &self.migration.name)).await?)
     }
 
+    async fn note_found(&self, connection: &mut Conn, step: usize) -> Result<(), StoreError> {
+        let note = "INSERT INTO schema_migration_steps (scope, name, step) VALUES (?, ?, ?)";
+        Ok(connection.exec_drop(note, (self.scope, &self.migration.name, step)).await?)
+    }
+
     async fn forget(&self, connection: &mut Conn) -> Result<(), Error> {
-        let forget = "DELETE FROM schema_migrations WHERE scope = ? AND name = ?";
-        connection.exec_drop(forget, (self.scope, &self.migration.name)).await
+        for table in ["schema_migration_steps", "schema_migrations"] {
+            let forget = format!("DELETE FROM {table} WHERE scope = ? AND name = ?");
+            connection.exec_drop(forget, (self.scope, &self.migration.name)).await?;
+        }
+        Ok(())
     }
 }

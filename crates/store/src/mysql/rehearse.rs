@@ -64,9 +64,7 @@ async fn on_scratch(
     attempts: &[Attempt],
 ) -> Result<Rehearsal, StoreError> {
     for statement in statements {
-        if !migrate::is_superfluous(connection, statement).await? {
-            connection.query_drop(statement.sql.as_str()).await?;
-        }
+        migrate::define(connection, statement).await?;
     }
     let tables = inspect::tables(connection, maker).await?;
     let mut outcomes = Vec::with_capacity(attempts.len());

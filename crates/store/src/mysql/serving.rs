@@ -3,6 +3,7 @@
 
 use super::connect::Server;
 use super::value::{parameters, row};
+use crate::error::Trouble;
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, store};
 use dialect::mysql::{HOLD_NAME, LET_NAMES_GO, quote};
 use mysql_async::prelude::Queryable;
@@ -144,12 +145,20 @@ impl MySqlStore {
         if let Some((connection, _)) = known {
             return Ok((connection, true));
         }
-        let (mut connection, _) = self.shared.server.connect().await?;
+        let (mut connection, _) = self.shared.server.connect().await.map_err(passing)?;
         connection.query_drop(settings(&self.shared.pool)).await?;
         if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(Arc::downgrade(&self.shared)));
         }
         Ok((connection, false))
+    }
+}
+
+/// A server that hangs up while it lets somebody in is ending or starting: it was seen to be one before.
+fn passing(error: StoreError) -> StoreError {
+    match error {
+        StoreError::NotConnected(Trouble::NotTheServer, why) => StoreError::NotConnected(Trouble::Starting, why),
+        other => other,
     }
 }
 

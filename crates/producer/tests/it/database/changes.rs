@@ -1,6 +1,7 @@
-//! Databases that change, on SQLite and on a real PostgreSQL server: what differs is shown and mended, what would be lost is named,
+//! Databases that change, on SQLite and on real servers of PostgreSQL and MySQL: what differs is shown and mended, what would be lost is named,
 //! what was renamed keeps its values, what is refused changes nothing, and what was done is taken back.
 
+use super::mysql;
 use super::postgresql::Place;
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, query};
 use plan::database::ObservedTable;
@@ -10,22 +11,29 @@ use store::Database;
 /// A database of one engine, and the workspace of its task.
 struct Site {
     workspace: Workspace,
-    /// On PostgreSQL.
-    place: Option<Place>,
+    place: Where,
+}
+
+enum Where {
+    Sqlite,
+    PostgreSql(Place),
+    MySql(mysql::Place),
 }
 
 impl Site {
     /// One for each engine that is there.
     fn each(test: &str) -> Vec<Self> {
-        let sqlite = Self { workspace: Workspace::new(), place: None };
-        let postgresql = Place::empty(test).map(|place| Self { workspace: Workspace::new(), place: Some(place) });
-        std::iter::once(sqlite).chain(postgresql).collect()
+        let postgresql = Place::empty(test).map(Where::PostgreSql);
+        let mysql = mysql::Place::empty(test).map(Where::MySql);
+        let places = std::iter::once(Where::Sqlite).chain(postgresql).chain(mysql);
+        places.map(|place| Self { workspace: Workspace::new(), place }).collect()
     }
 
     fn task(&self, tables: &str) -> String {
         let (kind, connection) = match &self.place {
-            Some(_) => ("postgresql", "    connection: ${env:ROOMS_URL}\n"),
-            None => ("sqlite", ""),
+            Where::PostgreSql(_) => ("postgresql", "    connection: ${env:ROOMS_URL}\n"),
+            Where::MySql(_) => ("mysql", "    connection: ${env:ROOMS_URL}\n"),
+            Where::Sqlite => ("sqlite", ""),
         };
         format!(
             "task_id: rooms\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: {kind}\n    name: rooms\n{connection}    schema_requirements:\n      tables: [{tables}]\n"
@@ -34,8 +42,10 @@ impl Site {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = self.workspace.command(words);
-        if let Some(place) = &self.place {
-            command.env("ROOMS_URL", place.url());
+        match &self.place {
+            Where::Sqlite => {}
+            Where::PostgreSql(place) => drop(command.env("ROOMS_URL", place.url())),
+            Where::MySql(place) => drop(command.env("ROOMS_URL", place.url())),
         }
         command
     }
@@ -58,20 +68,22 @@ impl Site {
 
     fn execute(&self, statement: &str) {
         match &self.place {
-            Some(place) => place.execute(statement),
-            None => drop(query(&self.workspace.path().join(".producer/data/rooms.sqlite"), statement)),
+            Where::PostgreSql(place) => place.execute(statement),
+            Where::MySql(place) => place.execute(statement),
+            Where::Sqlite => drop(query(&self.workspace.path().join(".producer/data/rooms.sqlite"), statement)),
         }
     }
 
     /// One value, as text.
     fn value(&self, expression: &str) -> String {
         match &self.place {
-            Some(place) => {
+            Where::MySql(place) => place.value(expression),
+            Where::PostgreSql(place) => {
                 let asked =
                     Command::new("psql").arg(place.url()).args(["-qAtc", &format!("SELECT {expression}")]).output();
                 String::from_utf8(asked.unwrap().stdout).unwrap().trim().to_owned()
             }
-            None => {
+            Where::Sqlite => {
                 let file = self.workspace.path().join(".producer/data/rooms.sqlite");
                 query(&file, &format!("SELECT {expression}"))[0][0].clone()
             }
@@ -80,8 +92,9 @@ impl Site {
 
     fn tables(&self) -> Vec<ObservedTable> {
         match &self.place {
-            Some(place) => place.tables(),
-            None => {
+            Where::PostgreSql(place) => place.tables(),
+            Where::MySql(place) => place.tables(),
+            Where::Sqlite => {
                 let file = self.workspace.path().join(".producer/data/rooms.sqlite");
                 Database::Sqlite(file).look("task").unwrap().tables
             }
@@ -107,13 +120,21 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
         ROWS.iter().for_each(|row| site.execute(row));
         let made = site.tables();
         assert!(site.diff(FIRST).must_end_with(0).stdout.contains("is as the task wants it"));
-        site.execute("DROP INDEX rooms_hall_id_idx");
+        // MySQL keeps an index that a key stands on.
+        let (by_hand, key) = match &site.place {
+            Where::Sqlite | Where::PostgreSql(_) => ("DROP INDEX rooms_hall_id_idx", ""),
+            Where::MySql(_) => (
+                "ALTER TABLE rooms DROP FOREIGN KEY rooms_hall_id_fkey, DROP INDEX rooms_hall_id_idx",
+                "~ rooms: `hall_id` is no key to `halls` as it was\n",
+            ),
+        };
+        site.execute(by_hand);
         site.execute("ALTER TABLE rooms ADD COLUMN extra text");
         let changed = site.tables();
         let shown = site.diff(FIRST).must_end_with(4).stdout;
         assert_eq!(
             shown,
-            "~ rooms: index `rooms_hall_id_idx` is missing\n+ rooms: column `extra` is not in the task\n"
+            format!("{key}~ rooms: index `rooms_hall_id_idx` is missing\n+ rooms: column `extra` is not in the task\n")
         );
         let help = site.run(FIRST).must_end_with(2).stderr;
         assert!(help.contains("producer db migrate TASK"), "{help}");
@@ -238,14 +259,18 @@ fn rows_that_break_a_new_rule_keep_the_database_as_it_was() {
 
 #[test]
 fn what_a_database_holds_is_shown() {
+    let tables = FIRST.replace(
+        "references: halls } } }",
+        "references: halls } }, constraints: [{ check: { column: number, at_least: 1 } }] }",
+    );
     for site in Site::each("shown") {
-        site.run(FIRST).must_end_with(0);
+        site.run(&tables).must_end_with(0);
         let shown = end(&mut site.command(&["db", "inspect", "rooms"])).must_end_with(0).stdout;
         for line in [
             "  primary key: id\n",
             "  key: hall_id -> halls.id, on delete restrict\n",
             "  index rooms_hall_id_idx: hall_id\n",
-            "  check rooms_note_length: ",
+            "  check rooms_number_range: ",
         ] {
             assert!(shown.contains(line), "{line}: {shown}");
         }
@@ -259,7 +284,9 @@ fn what_a_database_holds_is_shown() {
 
 #[test]
 fn what_was_taken_away_by_hand_is_named_when_a_change_is_taken_back() {
-    for site in Site::each("gone") {
+    // MySQL goes back statement by statement, and says what of it is done.
+    let whole = |site: &Site| !matches!(site.place, Where::MySql(_));
+    for site in Site::each("gone").into_iter().filter(whole) {
         let more = format!("{FIRST}, {{ name: doors, columns: {{ room_id: {{ type: uuid, references: rooms }} }} }}");
         let more = more.replace("note: line", "note: line, floor: { type: integer, default: 3 }");
         site.run(FIRST).must_end_with(0);
@@ -284,5 +311,27 @@ fn what_was_taken_away_by_hand_is_named_when_a_change_is_taken_back() {
         site.with_task(&["db", "migrate", "-", "--allow-destructive"], FIRST).must_end_with(0);
         site.diff(FIRST).must_end_with(0);
         assert_eq!(site.value("number FROM rooms"), "7");
+    }
+}
+
+/// Whoever takes back after a run that failed means that run, which has left nothing.
+#[test]
+fn after_a_run_that_failed_an_earlier_migration_is_taken_back_by_name_only() {
+    for site in Site::each("meant") {
+        site.run(FIRST).must_end_with(0);
+        let first = site.tables();
+        site.run(&FIRST.replace("note: line", "note: line, floor: integer")).must_end_with(0);
+        site.execute("INSERT INTO rooms (number, size) VALUES (7, 'large')");
+        let made = site.tables();
+        site.run(&FIRST.replace("note: line, size: line", "note: line, size: integer, floor: integer"))
+            .must_end_with(1);
+        assert_eq!(site.tables(), made);
+        let refused = site.undo(&[]).must_end_with(1).stderr;
+        assert!(refused.contains("has left nothing") && refused.contains("--migration 0002_additions"), "{refused}");
+        let other = site.undo(&["--migration", "0001_initial"]).must_end_with(1).stderr;
+        assert!(other.contains("that is `0002_additions`"), "{other}");
+        assert_eq!(site.tables(), made);
+        site.undo(&["--migration", "0002_additions", "--allow-destructive"]).must_end_with(0);
+        assert_eq!(site.tables(), first);
     }
 }

@@ -2,7 +2,7 @@
 //! is let in. `TEST_MYSQL_URL` names the server; `cargo xtask test` starts a MariaDB.
 
 use crate::harness::repository;
-use crate::harness::workspace::{Ended, Workspace, end_with_input};
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input};
 use plan::Migration;
 use plan::database::{LockClass, ObservedTable, Undo};
 use std::fs;
@@ -10,14 +10,14 @@ use std::io::Write as _;
 use store::{Database, MySqlServer};
 
 /// A database of a test's own on the server; it goes with the value.
-struct Place {
+pub(super) struct Place {
     server: String,
     name: String,
 }
 
 impl Place {
     /// An empty one; none where there is no server, which is said.
-    fn empty(test: &str) -> Option<Self> {
+    pub(super) fn empty(test: &str) -> Option<Self> {
         let Ok(server) = std::env::var("TEST_MYSQL_URL") else {
             let _ = writeln!(std::io::stderr(), "SKIPPED {test} on MySQL: `TEST_MYSQL_URL` is not set");
             return None;
@@ -27,11 +27,11 @@ impl Place {
         Some(place)
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("{}/{}", self.server.rsplit_once('/').unwrap().0, self.name)
     }
 
-    fn database(&self) -> MySqlServer {
+    pub(super) fn database(&self) -> MySqlServer {
         MySqlServer::parse(&self.url()).unwrap()
     }
 
@@ -39,8 +39,20 @@ impl Place {
         run(&MySqlServer::parse(&self.server).unwrap(), &self.name, statements);
     }
 
-    fn execute(&self, statements: &str) {
+    pub(super) fn execute(&self, statements: &str) {
         run(&self.database(), "by hand", statements);
+    }
+
+    /// One value, as text.
+    pub(super) fn value(&self, expression: &str) -> String {
+        let (user, address) = self.server.trim_start_matches("mysql://").rsplit_once('@').unwrap();
+        let ((user, password), address) = (user.split_once(':').unwrap(), address.split_once('/').unwrap().0);
+        let (host, port) = address.split_once(':').unwrap_or((address, "3306"));
+        let mut client = std::process::Command::new("mariadb");
+        client.env("MYSQL_PWD", password).args(["-h", host, "-P", port, "-u", user, "-BN", &self.name, "-e"]);
+        let asked = client.arg(format!("SELECT {expression}")).output().unwrap();
+        assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+        String::from_utf8(asked.stdout).unwrap().trim().to_owned()
     }
 
     /// Fails where the condition does not hold.
@@ -48,7 +60,7 @@ impl Place {
         self.execute(&format!("DO IF({condition}, 1, (SELECT 1 UNION ALL SELECT 2))"));
     }
 
-    fn tables(&self) -> Vec<ObservedTable> {
+    pub(super) fn tables(&self) -> Vec<ObservedTable> {
         Database::MySql(self.database()).look("task").unwrap().tables
     }
 
@@ -191,24 +203,176 @@ fn a_migration_that_is_refused_takes_back_what_it_has_done() {
     assert_eq!(place.database().look("task").unwrap().applied, []);
 }
 
+/// As after a kill between two steps of a change: the first is done and noted, the second is done and not noted, nothing is active.
+fn stopped_between_steps(place: &Place, workspace: &Workspace) {
+    let tables = |rooms: &str| everything(&format!("{{ name: rooms, columns: {{ number: integer{rooms} }} }}"));
+    place.run(workspace, &tables(", note: line")).must_end_with(0);
+    place.execute("INSERT INTO rooms (number, note) VALUES (7, 'n'), (7, 'm')");
+    let before = place.tables();
+    let active = workspace.path().join(".producer/tasks/everything/active");
+    let first = fs::read(&active).unwrap();
+    let more =
+        tables(", remark: { type: line, renamed_from: note }, floor: integer, seats: { type: integer, default: 4 }");
+    place.run(workspace, &more).must_end_with(0);
+    let whole = place.tables();
+    fs::write(active, first).unwrap();
+    place.execute("ALTER TABLE rooms DROP COLUMN seats");
+    place.execute(
+        "UPDATE schema_migrations SET applied_at = NULL, begun = 2, done = 1 WHERE scope = 'everything' AND name = '0002_changes'",
+    );
+    assert_ne!(before, place.tables());
+    assert_ne!(whole, place.tables());
+}
+
 #[test]
-fn what_was_changed_by_hand_is_named() {
+fn a_change_that_was_stopped_between_two_steps_is_finished() {
+    let Some(place) = Place::empty("finished") else { return };
+    let workspace = Workspace::new();
+    stopped_between_steps(&place, &workspace);
+    let more = everything(
+        "{ name: rooms, columns: { number: integer, remark: { type: line, renamed_from: note }, floor: integer, seats: { type: integer, default: 4 } } }",
+    );
+    place.run(&workspace, &more).must_end_with(0);
+    assert_eq!(place.run(&workspace, &more).must_end_with(0).response()["changed"], false);
+    assert_eq!(place.value("group_concat(seats, remark order by remark) FROM rooms"), "4m,4n");
+}
+
+#[test]
+fn a_change_that_was_stopped_between_two_steps_is_taken_back() {
+    let Some(place) = Place::empty("taken_back") else { return };
+    let workspace = Workspace::new();
+    stopped_between_steps(&place, &workspace);
+    let undo = |words: &[&str]| {
+        let mut command = workspace.command(&["db", "undo", "everything"]);
+        end(command.args(words).env("SHOP_URL", place.url()))
+    };
+    let shown = undo(&["--plan"]).must_end_with(0).stdout;
+    assert!(shown.contains("0002_changes") && !shown.contains("0001_initial"), "{shown}");
+    undo(&["--allow-destructive"]).must_end_with(0);
+    assert_eq!(place.value("group_concat(number, note order by note) FROM rooms"), "7m,7n");
+    let first = everything("{ name: rooms, columns: { number: integer, note: line } }");
+    assert_eq!(place.run(&workspace, &first).must_end_with(0).response()["changed"], false);
+}
+
+/// What was found stays when the rest is taken back, also by a run that comes after the one that was killed.
+#[test]
+fn a_migration_that_is_refused_after_a_kill_takes_back_all_that_it_has_made() {
+    let Some(place) = Place::empty("refused_later") else { return };
+    let statement = |sql: &str, undo: &str| {
+        plan::Statement::new(sql, "a test", LockClass::Writes, Undo::Statement(undo.to_owned()))
+    };
+    place.execute("CREATE TABLE kept (id int PRIMARY KEY)");
+    let before = place.tables();
+    let statements = vec![
+        statement("CREATE TABLE IF NOT EXISTS kept (id int PRIMARY KEY)", "DROP TABLE kept"),
+        statement("CREATE TABLE made (id int PRIMARY KEY)", "DROP TABLE made"),
+        statement("SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'", "DO 0"),
+    ];
+    let migration = Migration { name: "0001_initial".to_owned(), statements };
+    let now = "2026-01-02T03:04:05.678Z";
+    assert!(place.database().migrate("task", std::slice::from_ref(&migration), now).is_err());
+    assert_eq!(place.tables(), before);
+    // As if that run had been killed in its third step.
+    place.execute("CREATE TABLE made (id int PRIMARY KEY)");
+    let checksum = store::AppliedMigration::from(&migration).checksum;
+    place.execute(&format!(
+        "INSERT INTO schema_migrations (scope, name, checksum, begun, done) VALUES ('task', '0001_initial', '{checksum}', 3, 2);
+         INSERT INTO schema_migration_steps VALUES ('task', '0001_initial', 0)"
+    ));
+    let refused = place.database().migrate("task", &[migration], now);
+    assert!(matches!(refused, Err(store::StoreError::Refused(_))), "{refused:?}");
+    assert_eq!(place.tables(), before);
+    assert_eq!(place.database().look("task").unwrap().begun, []);
+}
+
+/// What is lost for good is not brought back, so what is done is said.
+#[test]
+fn a_migration_that_cannot_be_taken_back_says_what_of_it_is_done() {
+    let Some(place) = Place::empty("half_done") else { return };
+    let lost = |sql: &str, why: &str| {
+        plan::Statement::new(sql, why, LockClass::Writes, Undo::Impossible("the rows are gone".to_owned()))
+    };
+    let statements = vec![
+        plan::Statement::new(
+            "CREATE TABLE made (id int)",
+            "made: a thing",
+            LockClass::Writes,
+            Undo::Kept("so".to_owned()),
+        ),
+        lost("DROP TABLE IF EXISTS other", "other: no longer wanted"),
+        lost("SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'", "never"),
+    ];
+    let now = "2026-01-02T03:04:05.678Z";
+    let migrations = [Migration { name: "0001_initial".to_owned(), statements }];
+    for _ in 0..2 {
+        let stopped = place.database().migrate("task", &migrations, now).unwrap_err().to_string();
+        assert_eq!(
+            stopped,
+            "no; of the 3 statements of `0001_initial` these are done and stay: made: a thing; other: no longer wanted"
+        );
+    }
+    let kept = place.database().undo("task", &migrations, now).unwrap_err().to_string();
+    assert!(kept.starts_with("it cannot be taken back: the rows are gone; of the 3 statements"), "{kept}");
+}
+
+/// Whatever of the shop somebody changes by hand is named, is made as it should be, and comes back as it was when that is taken back.
+#[test]
+fn what_was_changed_by_hand_is_named_and_mended_and_taken_back() {
     let Some(place) = Place::empty("drift") else { return };
     let workspace = Workspace::new();
     place.run(&workspace, &shop()).must_end_with(0);
+    place.execute(
+        "INSERT INTO users (id, email, name) VALUES ('019c0f3e-7b1a-7c3d-8e5f-0123456789ab', 'a@example.com', 'a')",
+    );
+    let made = place.tables();
+    let db = |words: &[&str]| {
+        let mut command = workspace.command(&[&["db"], words].concat());
+        end_with_input(command.env("SHOP_URL", place.url()), &shop())
+    };
     for (change, says) in [
         ("ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'paid'", "column `status` has another default"),
         ("ALTER TABLE orders DROP CONSTRAINT orders_total_range", "check `orders_total_range` is missing"),
+        (
+            "ALTER TABLE orders DROP CONSTRAINT orders_total_range, ADD CONSTRAINT orders_total_range CHECK (total > 5)",
+            "check `orders_total_range` is another one",
+        ),
         ("ALTER TABLE orders DROP FOREIGN KEY orders_user_id_fkey", "`user_id` is no key to `users` as it was"),
-        ("DROP INDEX orders_user_id_idx ON orders", "index `orders_user_id_idx` is missing"),
+        (
+            "ALTER TABLE orders DROP FOREIGN KEY orders_user_id_fkey, DROP INDEX orders_user_id_idx",
+            "index `orders_user_id_idx` is missing",
+        ),
+        (
+            "ALTER TABLE orders DROP INDEX orders_user_id_idx, ADD INDEX orders_user_id_idx (user_id, status)",
+            "index `orders_user_id_idx` is another one",
+        ),
         ("DROP TRIGGER orders_touch", "trigger `orders_touch` is missing"),
-        ("ALTER TABLE users MODIFY email varchar(254) NOT NULL", "column `email` is of another kind"),
+        (
+            "DROP TRIGGER orders_touch; CREATE TRIGGER orders_touch BEFORE UPDATE ON orders FOR EACH ROW SET NEW.total = 1",
+            "trigger `orders_touch` is another one",
+        ),
+        ("ALTER TABLE users MODIFY email varchar(254) NOT NULL COMMENT 'x'", "column `email` is of another kind"),
+        (
+            "ALTER TABLE users MODIFY name varchar(300) COLLATE latin1_swedish_ci NULL DEFAULT 'it''s'",
+            "column `name` is of another kind",
+        ),
+        ("ALTER TABLE users DROP INDEX users_email_unique", "`email` is not unique"),
         ("ALTER TABLE orders COMMENT 'x'", "its comment is another one"),
+        ("ALTER TABLE users MODIFY updated_at datetime(3) NOT NULL DEFAULT current_timestamp(3)", "another default"),
     ] {
         place.execute(change);
+        let changed = place.tables();
         let error = place.run(&workspace, &shop()).must_end_with(2).response()["error"].clone();
         assert_eq!(error["code"], "IP208");
         assert!(error.to_string().contains(says), "{change}: {error}");
+        assert!(db(&["diff", "-"]).must_end_with(4).stdout.contains(says), "{change}");
+        db(&["migrate", "-", "--allow-destructive"]).must_end_with(0);
+        assert_eq!(place.tables(), made, "{change}");
+        db(&["diff", "-"]).must_end_with(0);
+        let mut undo = workspace.command(&["db", "undo", "integration_2025_002"]);
+        end(undo.env("SHOP_URL", place.url())).must_end_with(0);
+        assert_eq!(place.tables(), changed, "{change}");
+        db(&["migrate", "-", "--allow-destructive"]).must_end_with(0);
+        assert_eq!(place.value("group_concat(email, name) FROM users"), "a@example.coma");
     }
 }
 
