@@ -447,7 +447,6 @@ fn refusal(failure: Failure, request_id: &str) -> Refusal {
             refusal
         }
         Failure::Store(StoreError::Conflict) => Problem::Conflict.into(),
-        Failure::Store(StoreError::Unstorable) => Refusal::validation_failed(vec![Wrong::unstorable()]),
         Failure::Store(StoreError::Reference) => Problem::InUse.into(),
         Failure::Store(error) => {
             tracing::error!(request_id, error = %error, "a request failed");
