@@ -13,7 +13,6 @@ use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
 use crate::response::{Asked, response};
 use crate::run::{Facts, Failure, Run, Surroundings};
-use crate::validation::Wrong;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
