@@ -581,7 +581,6 @@ impl Failure {
             | StoreError::MigrationChanged { .. }
             | StoreError::HalfDone { .. }
             | StoreError::Conflict
-            | StoreError::Unstorable
             | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
@@ -623,7 +622,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference | StoreError::Unstorable => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };

@@ -6,9 +6,6 @@ pub enum StoreError {
     /// A unique value is taken: another value may do.
     #[error("a row with the same unique value exists")]
     Conflict,
-    /// A document holds a character that the engine has no place for.
-    #[error("a document holds the character U+0000")]
-    Unstorable,
     /// Others were at the same rows: nothing was done, and the same work may succeed at once.
     #[error("others are at work on the same rows: {0}")]
     Contended(String),
@@ -133,9 +130,7 @@ impl StoreError {
         match self {
             Self::Unavailable(_) | Self::Contended(_) | Self::Locked { .. } | Self::HalfDone { .. } => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
-            Self::Conflict | Self::Unstorable | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => {
-                false
-            }
+            Self::Conflict | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => false,
         }
     }
 }

@@ -89,7 +89,6 @@ impl From<tokio_postgres::Error> for StoreError {
         match error.code() {
             Some(&SqlState::UNIQUE_VIOLATION) => Self::Conflict,
             Some(&(SqlState::FOREIGN_KEY_VIOLATION | SqlState::RESTRICT_VIOLATION)) => Self::Reference,
-            Some(&SqlState::UNTRANSLATABLE_CHARACTER) => Self::Unstorable,
             Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::NotConnected(Trouble::ReadOnly, said),
             // Another transaction was in the way, or a statement was prepared before its table changed.
             Some(
