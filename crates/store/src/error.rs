@@ -92,6 +92,10 @@ pub enum Trouble {
     TooOld,
     /// It takes no changes.
     ReadOnly,
+    /// What stands at the path of a database's file is none.
+    NotAFile,
+    /// The folder of a database's file cannot be used.
+    NoFolder,
     /// Something else.
     Other,
 }
@@ -101,9 +105,13 @@ impl Trouble {
     #[must_use]
     pub fn may_pass(self) -> bool {
         match self {
-            Self::UnknownHost | Self::Unreachable | Self::Refused | Self::TimedOut | Self::Busy | Self::Starting => {
-                true
-            }
+            Self::UnknownHost
+            | Self::Unreachable
+            | Self::Refused
+            | Self::TimedOut
+            | Self::Busy
+            | Self::Starting
+            | Self::NoFolder => true,
             Self::NotTheServer
             | Self::TlsNotOffered
             | Self::UnknownAuthority
@@ -118,6 +126,7 @@ impl Trouble {
             | Self::DatabaseMissing
             | Self::TooOld
             | Self::ReadOnly
+            | Self::NotAFile
             | Self::Other => false,
         }
     }
