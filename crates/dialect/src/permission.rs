@@ -73,11 +73,12 @@ pub fn statements(
 #[must_use]
 pub fn script(engine: Engine, permissions: &Permissions, tables: &[Table]) -> Vec<PermissionStatement> {
     let whoever = permissions.user.clone();
-    let there = tables.iter().map(|table| table.name.to_string()).chain([LEDGERS[0].to_owned()]);
+    let there = tables.iter().map(|table| table.name.to_string()).chain(LEDGERS.map(str::to_owned));
     let found = ObservedPermissions {
         user: whoever.clone(),
         may_administer_database: true,
         owners: there.map(|table| (table, whoever.clone())).collect(),
+        sequences: vec![LEDGER_SEQUENCE.to_owned()],
         ..ObservedPermissions::default()
     };
     statements(engine, permissions, tables, &found)
@@ -131,6 +132,9 @@ pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role:
 
 /// The ledgers of migrations: part of a copy, and what tells a server that it is ready.
 pub(crate) const LEDGERS: [&str; 2] = ["schema_migrations", "schema_migration_steps"];
+
+/// What numbers the entries of the second, where the engine keeps that apart.
+const LEDGER_SEQUENCE: &str = "schema_migration_steps_entry_seq";
 
 /// What a role may do with a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub mod problem;
 pub mod procedure;
 pub mod query;
 pub mod scope;
+pub mod service;
 pub mod shape;
 pub mod system;
 pub mod uses;
@@ -26,6 +27,7 @@ pub use problem::Problem;
 pub use procedure::{Item, Outcome, Procedure, Step, Trigger};
 pub use query::{Query, Write};
 pub use scope::{Access, Scope};
+pub use service::ServicePlan;
 pub use shape::{Shape, ShapeField};
 pub use value::Value;
 

@@ -1,5 +1,6 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
+use crate::error::Trouble;
 use crate::mysql::MySqlStore;
 use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
@@ -51,7 +52,13 @@ impl Database {
             Engine::Sqlite => {
                 let path = text.strip_prefix("sqlite:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
                 let path = path.strip_prefix("//").unwrap_or(path);
-                if path.is_empty() || path.contains(['?', '#', '\0']) {
+                if path == ":memory:" {
+                    return Err(
+                        "a database in memory would be gone with the run; a SQLite database is `file:` and a path"
+                            .to_owned(),
+                    );
+                }
+                if path.is_empty() || path.contains(['?', '#', '\0']) || text.contains("://") && path == text {
                     return Err("a SQLite database is `file:` and a path".to_owned());
                 }
                 Ok(Self::Sqlite(beside(path)))
@@ -104,10 +111,13 @@ impl Database {
         match self {
             Self::PostgreSql(server) => server.look(scope),
             Self::MySql(server) => server.look(scope),
-            Self::Sqlite(file) => match file.exists() {
-                true => SqliteStore::look(file, scope),
-                false => Ok(Seen { version: sqlite::version(), ..Seen::default() }),
-            },
+            Self::Sqlite(file) => {
+                must_be_a_file(file)?;
+                match file.exists() {
+                    true => SqliteStore::look(file, scope),
+                    false => Ok(Seen { version: sqlite::version(), ..Seen::default() }),
+                }
+            }
         }
     }
 
@@ -208,9 +218,23 @@ impl Database {
     }
 }
 
+/// What stands at a path and is no file can never be a database.
+fn must_be_a_file(file: &Path) -> Result<(), StoreError> {
+    match file.metadata() {
+        Ok(found) if found.is_dir() => {
+            Err(StoreError::NotConnected(Trouble::NotAFile, "there is a folder of that name".to_owned()))
+        }
+        Ok(found) if !found.is_file() => {
+            Err(StoreError::NotConnected(Trouble::NotAFile, "what stands there is no file".to_owned()))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 fn open_file(file: &Path) -> Result<SqliteStore, StoreError> {
+    must_be_a_file(file)?;
     if let Some(folder) = file.parent() {
-        let failed = |error| StoreError::Unavailable(format!("{}: {error}", folder.display()));
+        let failed = |error| StoreError::NotConnected(Trouble::NoFolder, format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     SqliteStore::open(&Location::File(file.to_owned()))

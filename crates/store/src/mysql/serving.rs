@@ -113,7 +113,7 @@ impl MySqlStore {
     }
 
     pub fn inspect(&self) -> Result<Vec<ObservedTable>, StoreError> {
-        Ok(self.shared.server.look("")?.tables)
+        self.shared.server.tables()
     }
 
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
