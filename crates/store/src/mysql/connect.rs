@@ -322,6 +322,18 @@ fn trouble_of_tls(said: &str) -> Trouble {
     }
 }
 
+impl Entrance for Server {
+    type Connection = Conn;
+
+    async fn enter(&self) -> Result<Conn, StoreError> {
+        Ok(self.connect().await?.0)
+    }
+
+    fn with_password(&self, role: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
+        self.as_user(role, password)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Encryption, Maker, Server, read_version};
@@ -359,17 +371,5 @@ mod tests {
         assert_eq!(version.to_string(), "mariadb_10.11");
         assert_eq!(read_version("8.4.3").to_string(), "mysql_8.4");
         assert!(read_version("8.0.28-0ubuntu0.20.04.3").number < [8, 0, 29]);
-    }
-}
-
-impl Entrance for Server {
-    type Connection = Conn;
-
-    async fn enter(&self) -> Result<Conn, StoreError> {
-        Ok(self.connect().await?.0)
-    }
-
-    fn with_password(&self, role: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
-        self.as_user(role, password)
     }
 }

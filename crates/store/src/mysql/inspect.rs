@@ -5,7 +5,7 @@ use super::connect::Maker;
 use crate::StoreError;
 use dialect::mysql::{collation_in_one_form, expression_in_one_form, is_set_index, quote, text, type_in_one_form};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Row, Value};
+use mysql_async::{Conn, Row, Value};
 use plan::database::{
     Nullability, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Uniqueness,
 };
@@ -57,20 +57,12 @@ pub async fn filled(connection: &mut Conn) -> Result<Vec<String>, StoreError> {
     for row in connection.query::<Row, _>(TABLES).await? {
         let name = said(&row, 0);
         let any = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&name));
-        let may_hold_rows = match connection.query_first::<u8, _>(any).await {
-            // Who may not look into a table does not know.
-            Err(Error::Server(error)) if error.code == MAY_NOT_READ => true,
-            asked => asked?.unwrap_or_default() == 1,
-        };
-        if may_hold_rows {
+        if connection.query_first::<u8, _>(any).await?.unwrap_or_default() == 1 {
             filled.push(name);
         }
     }
     Ok(filled)
 }
-
-/// The server's number for a table that somebody may not read.
-const MAY_NOT_READ: u16 = 1142;
 
 type Take = fn(&Row, &mut ObservedTable);
 

@@ -115,7 +115,7 @@ impl MySqlStore {
     }
 
     pub fn inspect(&self) -> Result<Vec<ObservedTable>, StoreError> {
-        Ok(self.server().look("")?.tables)
+        self.server().tables()
     }
 
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
