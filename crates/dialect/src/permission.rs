@@ -2,10 +2,12 @@
 //! statements between the two, and what each role is to try go out.
 
 use crate::{mysql, name, postgresql};
-use plan::database::Table;
-use plan::database::permission::{ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role};
-use std::collections::BTreeSet;
-use vocab::{Engine, MAX_IDENTIFIER_LENGTH};
+use plan::database::permission::{
+    Access, Grant, Granted, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
+};
+use plan::database::{Sensitivity, Table};
+use std::collections::{BTreeMap, BTreeSet};
+use vocab::{ColumnName, Engine, MAX_IDENTIFIER_LENGTH};
 
 /// Whether tables belong to a role there.
 #[must_use]
@@ -47,8 +49,8 @@ pub fn wanted(
 ) -> Vec<ObservedRole> {
     match engine {
         Engine::Sqlite => Vec::new(),
-        Engine::PostgreSql => postgresql::permission::wanted(permissions, &names(tables, found), found),
-        Engine::MySql => mysql::permission::wanted(permissions),
+        Engine::PostgreSql => postgresql::permission::wanted(permissions, tables, found),
+        Engine::MySql => mysql::permission::wanted(permissions, tables, found),
     }
 }
 
@@ -62,8 +64,8 @@ pub fn statements(
 ) -> Vec<PermissionStatement> {
     match engine {
         Engine::Sqlite => Vec::new(),
-        Engine::PostgreSql => postgresql::permission::statements(permissions, &names(tables, found), found),
-        Engine::MySql => mysql::permission::statements(permissions, found),
+        Engine::PostgreSql => postgresql::permission::statements(permissions, tables, found),
+        Engine::MySql => mysql::permission::statements(permissions, tables, found),
     }
 }
 
@@ -71,11 +73,12 @@ pub fn statements(
 #[must_use]
 pub fn script(engine: Engine, permissions: &Permissions, tables: &[Table]) -> Vec<PermissionStatement> {
     let whoever = permissions.user.clone();
-    let there = tables.iter().map(|table| table.name.to_string()).chain([LEDGERS[0].to_owned()]);
+    let there = tables.iter().map(|table| table.name.to_string()).chain(LEDGERS.map(str::to_owned));
     let found = ObservedPermissions {
         user: whoever.clone(),
         may_administer_database: true,
         owners: there.map(|table| (table, whoever.clone())).collect(),
+        sequences: vec![LEDGER_SEQUENCE.to_owned()],
         ..ObservedPermissions::default()
     };
     statements(engine, permissions, tables, &found)
@@ -91,8 +94,8 @@ pub fn differences(
 ) -> Vec<String> {
     match engine {
         Engine::Sqlite => Vec::new(),
-        Engine::PostgreSql => postgresql::permission::differences(permissions, &names(tables, found), found),
-        Engine::MySql => mysql::permission::differences(permissions, found),
+        Engine::PostgreSql => postgresql::permission::differences(permissions, tables, found),
+        Engine::MySql => mysql::permission::differences(permissions, tables, found),
     }
 }
 
@@ -103,7 +106,7 @@ pub fn barriers(engine: Engine, tables: &[Table], found: &ObservedPermissions) -
     match engine {
         // Who may read a table there sees all of it.
         Engine::Sqlite | Engine::MySql => Vec::new(),
-        Engine::PostgreSql => postgresql::permission::barriers(&names(tables, found), found),
+        Engine::PostgreSql => postgresql::permission::barriers(tables, found),
     }
 }
 
@@ -130,11 +133,154 @@ pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role:
 /// The ledgers of migrations: part of a copy, and what tells a server that it is ready.
 pub(crate) const LEDGERS: [&str; 2] = ["schema_migrations", "schema_migration_steps"];
 
-/// Tables that APIs on the database bring with them.
-pub(crate) const OWN_TABLES: [&str; 3] = ["api_keys", "idempotency_answers", "outbox_events"];
+/// What numbers the entries of the second, where the engine keeps that apart.
+const LEDGER_SEQUENCE: &str = "schema_migration_steps_entry_seq";
 
-/// The tables that permissions are about: those of the plan, and those of the producer's own that are there.
-fn names(tables: &[Table], found: &ObservedPermissions) -> BTreeSet<String> {
-    let own = found.owners.iter().map(|(table, _)| table).filter(|table| OWN_TABLES.contains(&table.as_str()));
-    tables.iter().map(|table| table.name.to_string()).chain(own.cloned()).collect()
+/// What a role may do with a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TableGrants {
+    pub select: Columns,
+    pub insert: Columns,
+    pub update: Columns,
+    pub delete: bool,
+}
+
+/// The columns that a privilege holds for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Columns {
+    #[default]
+    None,
+    /// These and no others.
+    Some(BTreeSet<ColumnName>),
+    /// The table as a whole.
+    All,
+}
+
+impl Columns {
+    fn of(table: &Table, wanted: &BTreeSet<ColumnName>) -> Self {
+        let there: BTreeSet<ColumnName> =
+            table.columns.iter().map(|column| &column.name).filter(|name| wanted.contains(name)).cloned().collect();
+        match there.len() {
+            0 => Self::None,
+            all if all == table.columns.len() => Self::All,
+            _ => Self::Some(there),
+        }
+    }
+
+    pub fn contains(&self, column: &ColumnName) -> bool {
+        match self {
+            Self::None => false,
+            Self::Some(columns) => columns.contains(column),
+            Self::All => true,
+        }
+    }
+
+    /// One of them.
+    pub fn any<'t>(&self, table: &'t Table) -> Option<&'t ColumnName> {
+        table.columns.iter().map(|column| &column.name).find(|name| self.contains(name))
+    }
+}
+
+impl TableGrants {
+    /// With their words.
+    pub fn of_columns(&self) -> [(&'static str, &Columns); 3] {
+        [("INSERT", &self.insert), ("SELECT", &self.select), ("UPDATE", &self.update)]
+    }
+}
+
+/// What the role may do with rows of the table, besides what it may as the owner. Secret columns are for who writes and who makes
+/// copies.
+pub(crate) fn on_table(role: &Role, table: &Table) -> TableGrants {
+    let all = || Columns::All;
+    let is_in_reach = role.tables.is_empty() || role.tables.contains(&table.name);
+    if !is_in_reach {
+        return TableGrants::default();
+    }
+    match (role.access, &role.uses) {
+        (Access::Owner | Access::Migrate, _) => TableGrants::default(),
+        (Access::Backup, _) => TableGrants { select: all(), ..TableGrants::default() },
+        (Access::ReadOnly, _) => {
+            let open = table.columns.iter().filter(|column| column.sensitivity != Sensitivity::Secret);
+            let open = open.map(|column| column.name.clone()).collect();
+            TableGrants { select: Columns::of(table, &open), ..TableGrants::default() }
+        }
+        (Access::ReadWrite, None) => TableGrants { select: all(), insert: all(), update: all(), delete: true },
+        (Access::ReadWrite, Some(uses)) => match uses.get(&table.name) {
+            None => TableGrants::default(),
+            Some(used) => TableGrants {
+                select: Columns::of(table, &used.reads),
+                insert: Columns::of(table, &used.inserts),
+                update: Columns::of(table, &used.updates),
+                delete: used.deletes,
+            },
+        },
+    }
+}
+
+/// A column that only few may read.
+pub(crate) fn secret(table: &Table) -> Option<&ColumnName> {
+    let mut columns = table.columns.iter();
+    columns.find(|column| column.sensitivity == Sensitivity::Secret).map(|column| &column.name)
+}
+
+/// The table on which a role tries in earnest: one with a secret, else one that it has something to do with, else any in its reach.
+pub(crate) fn tried_on<'t>(role: &Role, tables: &'t [Table]) -> Option<&'t Table> {
+    let may_something = |table: &&Table| on_table(role, table) != TableGrants::default();
+    let mut in_reach = tables.iter().filter(|table| role.tables.is_empty() || role.tables.contains(&table.name));
+    let with_secret = in_reach.clone().filter(may_something).find(|table| secret(table).is_some());
+    with_secret.or_else(|| in_reach.clone().find(may_something)).or_else(|| in_reach.next())
+}
+
+/// What must be taken, and then given. What is taken goes with the right to hand it on, and what is taken of a table is taken of
+/// its columns with it.
+pub(crate) fn between<'g>(there: &'g BTreeSet<Grant>, wanted: &'g BTreeSet<Grant>) -> (Vec<&'g Grant>, Vec<&'g Grant>) {
+    let taken: Vec<&Grant> = there.difference(wanted).collect();
+    let is_of = |on: &Granted, gone: &Granted| match (on, gone) {
+        (Granted::Column(table, _), Granted::Table(whole)) => table == whole,
+        (on, gone) => on == gone,
+    };
+    let is_taken =
+        |grant: &Grant| taken.iter().any(|gone| gone.privilege == grant.privilege && is_of(&grant.on, &gone.on));
+    let given = wanted.iter().filter(|grant| !there.contains(grant) || is_taken(grant)).collect();
+    (taken, given)
+}
+
+/// Grants by what they are on, and those with the same privileges on tables together; columns of a table are in one statement.
+pub(crate) fn together<'g>(
+    grants: impl Iterator<Item = &'g Grant>,
+    quote: impl Fn(&str) -> String,
+) -> Vec<(Vec<&'g Granted>, Vec<String>)> {
+    let mut by_target: BTreeMap<&Granted, Vec<String>> = BTreeMap::new();
+    let mut of_columns: BTreeMap<&str, (&Granted, BTreeMap<&str, Vec<String>>)> = BTreeMap::new();
+    for grant in grants {
+        match &grant.on {
+            Granted::Column(table, column) => {
+                let (_, privileges) = of_columns.entry(table).or_insert_with(|| (&grant.on, BTreeMap::new()));
+                privileges.entry(&grant.privilege).or_default().push(quote(column));
+            }
+            Granted::Database
+            | Granted::Schema
+            | Granted::Table(_)
+            | Granted::Sequence(_)
+            | Granted::FutureTables(_)
+            | Granted::FutureSequences(_) => by_target.entry(&grant.on).or_default().push(grant.privilege.clone()),
+        }
+    }
+    let mut groups: Vec<(Vec<&Granted>, Vec<String>)> = Vec::new();
+    for (target, privileges) in by_target {
+        let fits = |(targets, known): &&mut (Vec<&Granted>, Vec<String>)| {
+            *known == privileges && matches!((targets.first(), target), (Some(Granted::Table(_)), Granted::Table(_)))
+        };
+        match groups.iter_mut().find(fits) {
+            Some((targets, _)) => targets.push(target),
+            None => groups.push((vec![target], privileges)),
+        }
+    }
+    let of_columns = of_columns.into_values().map(|(target, privileges)| {
+        let privileges = privileges.into_iter();
+        let said = privileges.map(|(privilege, columns)| format!("{privilege} ({})", columns.join(", ")));
+        (vec![target], said.collect())
+    });
+    groups.extend(of_columns);
+    groups
 }

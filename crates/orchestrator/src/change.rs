@@ -20,7 +20,7 @@ use serde::Serialize;
 use spec::Task;
 use std::collections::BTreeMap;
 use std::path::Path;
-use store::{Database, Seen};
+use store::{Database, Seen, StoreError};
 use vocab::{Engine, TaskId};
 
 /// How a database differs from what its task wants.
@@ -113,6 +113,8 @@ pub struct Undone {
     pub migrations: Vec<Migration>,
     /// What goes with them, in words.
     pub losses: Vec<String>,
+    /// How the database is not as the migrations have left it.
+    pub by_hand: Vec<String>,
 }
 
 /// Whether something is only shown.
@@ -206,7 +208,7 @@ fn compare(plan: &TaskPlan, task_id: &TaskId, workspace: &Workspace) -> Result<D
             push(gone.name.as_str(), DifferenceKind::NotWanted, "the table is no longer in the task".to_owned());
         }
     }
-    let PermissionDrift { differences: mended, statements, barriers } = roles::drift(&database, plan)?;
+    let PermissionDrift { differences: mended, statements, barriers } = roles::drift(workspace, &database, plan)?;
     let of_kind = |kind| move |what| PermissionDifference { kind, what };
     let permissions = mended.into_iter().map(of_kind(DifferenceKind::Wanted));
     let unwanted = barriers.into_iter().map(|(what, _)| what).map(of_kind(DifferenceKind::NotWanted));
@@ -228,7 +230,7 @@ pub fn pending(task: &Task, options: &RunOptions) -> Result<Pending, Box<Respons
         let is_new = |migration: &&Migration| !seen.applied.contains(&(*migration).into());
         pending.migrations.extend(migrations.iter().filter(is_new).cloned());
         if scope == plan.task_id() {
-            let drift = roles::drift(&place, &plan).map_err(|failure| told(failure.into()))?;
+            let drift = roles::drift(&options.workspace, &place, &plan).map_err(|failure| told(failure.into()))?;
             pending.permissions = drift.statements;
             match options.allowed.loss {
                 Loss::Allowed => pending.permissions.extend(drift.barriers.into_iter().map(|(_, statement)| statement)),
@@ -352,7 +354,9 @@ pub fn undo(id: &str, options: &RunOptions, how: Undo, migration: Option<&str>) 
     let remaining: &[Table] = before.as_ref().map_or(&[], |(_, before)| &before.plan.database().tables);
     used_elsewhere(workspace, &task_id, after, remaining)?;
     let losses = losses(after, remaining, &applied, &seen);
-    let undone = Undone { database: database.place(), migrations: applied.iter().rev().cloned().collect(), losses };
+    let by_hand = if applied.is_empty() { Vec::new() } else { changed_by_hand(after, &seen) };
+    let migrations = applied.iter().rev().cloned().collect();
+    let undone = Undone { database: database.place(), migrations, losses, by_hand };
     match how {
         Undo::Shown => return Ok(undone),
         Undo::WithoutLoss if !undone.losses.is_empty() => {
@@ -362,11 +366,34 @@ pub fn undo(id: &str, options: &RunOptions, how: Undo, migration: Option<&str>) 
         }
         Undo::WithoutLoss | Undo::WithLoss => {}
     }
-    database
-        .undo(task_id.as_str(), &applied, &now())
-        .map_err(|error| Stop::from(Failure::migration(&error, Path::new(&database.place()))))?;
+    database.undo(task_id.as_str(), &applied, &now()).map_err(|error| match error {
+        StoreError::Refused(why) if !undone.by_hand.is_empty() => ChangeFailure::Refused(not_as_left(&undone, &why)),
+        error => Stop::from(Failure::migration(&error, Path::new(&database.place()))).into(),
+    })?;
     return_to(workspace, &task_id, before, options)?;
     Ok(undone)
+}
+
+/// What somebody has taken away or made another since the plan was carried out.
+fn changed_by_hand(after: &DatabasePlan, seen: &Seen) -> Vec<String> {
+    let described = after.tables.iter().map(|table| dialect::described(after.engine, table));
+    described
+        .flat_map(|wanted| match seen.tables.iter().find(|found| found.name == wanted.name) {
+            None => vec![format!("table `{}` is missing", wanted.name)],
+            Some(found) => {
+                wanted.lacking(found).into_iter().map(|what| format!("table `{}`: {what}", wanted.name)).collect()
+            }
+        })
+        .collect()
+}
+
+fn not_as_left(undone: &Undone, why: &str) -> String {
+    format!(
+        "nothing was taken back in {}: it is not as the last run has left it: {}; the database refused: {why}. Change that back and undo \
+         again, or leave it so and go on from what is there: `producer db migrate TASK`, with the task as it was before",
+        undone.database,
+        undone.by_hand.join("; ")
+    )
 }
 
 /// A run that failed has left nothing: what would be taken back is an earlier one's, and nobody has named that.

@@ -230,6 +230,11 @@ fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
             "read_only",
             "connect to the primary server, or name all of them and let the right one be found: `host1,host2/name?target_session_attrs=read-write`",
         ),
+        Trouble::NotAFile => ("not_a_file", "end `connection` with the name of a file: `file:/srv/data/shop.sqlite`"),
+        Trouble::NoFolder => (
+            "no_folder",
+            "see that this user may write in that folder, that it has space, and that no file stands in its way, or name another one in `connection`",
+        ),
         Trouble::Other => ("not_connected", "do what the cause asks for, and run again"),
     }
 }
@@ -581,7 +586,6 @@ impl Failure {
             | StoreError::MigrationChanged { .. }
             | StoreError::HalfDone { .. }
             | StoreError::Conflict
-            | StoreError::Unstorable
             | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
@@ -623,7 +627,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference | StoreError::Unstorable => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };

@@ -11,32 +11,33 @@ use std::path::Path;
 use store::{AppliedMigration, Seen, StoreError};
 use vocab::{Engine, TaskId};
 
-/// Finishes what the ledger says was begun, by the persisted plan that it belongs to.
+/// Finishes what the ledger says was begun, by the persisted plan that it belongs to. Says whether there was anything.
 pub(crate) fn finish(
     workspace: &Workspace,
     task_id: &TaskId,
     (engine, connection): (Engine, Connection),
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let plans = workspace.persisted_plans(task_id)?;
     // Where nothing was planned nothing was begun, and nobody need be connected to.
     if plans.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
-    let Located::At(database) = locate(workspace, engine, &connection)? else { return Ok(()) };
+    let Located::At(database) = locate(workspace, engine, &connection)? else { return Ok(false) };
     let place = database.place();
     let seen = match database.look(task_id.as_str()) {
         // Whoever plans is told, unless it is about to be made.
-        Err(StoreError::NotConnected(..)) => return Ok(()),
+        Err(StoreError::NotConnected(..)) => return Ok(false),
         seen => seen.map_err(|error| Failure::database(&error, Path::new(&place)))?,
     };
     if let Some(plan) = half_done(&seen, plans.into_iter().map(|(_, persisted)| persisted)) {
         match database.migrate(task_id.as_str(), &plan.plan.database().migrations, &now()) {
+            Ok(_) => return Ok(true),
             // What the rows did not let through is taken back, and the task may be another one by now.
-            Ok(_) | Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference) => {}
+            Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference) => {}
             Err(error) => return Err(Failure::migration(&error, Path::new(&place)).into()),
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The persisted plan of which a migration was begun and not finished.

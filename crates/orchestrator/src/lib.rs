@@ -16,6 +16,7 @@ pub mod order;
 mod probe;
 mod providers;
 mod provisioning;
+mod reach;
 mod read;
 pub mod response;
 mod roles;

@@ -118,7 +118,9 @@ impl Opened {
             return Ok(store.clone());
         }
         let failed = |error| Box::new(Failure::database(&error, Path::new(&database.place())));
-        let store = roles::as_application(workspace, &database, plan)?.open(plan.pool).map_err(failed)?;
+        let renewal = roles::renewal(workspace, plan)?;
+        let served = roles::as_application(workspace, &database, plan)?;
+        let store = served.open_renewing(plan.pool, renewal).map_err(failed)?;
         self.0.push((database, store.clone()));
         Ok(store)
     }

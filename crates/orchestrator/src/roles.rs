@@ -3,17 +3,19 @@
 
 use crate::failure::Failure;
 use crate::located::{Located, locate};
+use crate::reach;
 use crate::response::Verification;
 use crate::run::now;
 use crate::workspace::Workspace;
 use dialect::permission;
 use plan::database::Table;
 use plan::database::permission::{Access, Login, ObservedPermissions, PermissionStatement, Role, RoleOrigin};
-use plan::{DatabasePlan, DatabaseTaskPlan, Phase, TaskPlan};
+use plan::{DatabasePlan, DatabaseTaskPlan, Phase, Plan, TaskPlan};
 use planner::Loss;
 use secrets::{SecretFailure, SecretName, SecretText, generate_password, secret};
+use std::sync::Arc;
 use store::permission::Tried;
-use store::{Database, StoreError, Trouble};
+use store::{Database, Renewal, StoreError, Trouble};
 use vocab::{RoleName, TaskId};
 
 const PHASE: Phase = Phase::SetupUserPermissions;
@@ -75,15 +77,19 @@ pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &TaskPlan)
 
 /// How the server differs from the plan. Tables that are missing are taken as made: what makes them runs before. Roles that every
 /// database gets, and that nobody here may make, are no difference: they are an offer.
-pub(crate) fn drift(database: &Database, plan: &TaskPlan) -> Result<PermissionDrift, Box<Failure>> {
-    let TaskPlan::Database(plan) = plan else { return Ok(PermissionDrift::default()) };
+pub(crate) fn drift(
+    workspace: &Workspace,
+    database: &Database,
+    plan: &TaskPlan,
+) -> Result<PermissionDrift, Box<Failure>> {
     let failed = |error: StoreError| Box::new(Failure::permissions(&error, &database.place()));
-    let Some(mut found) = database.permissions(&names(plan)).map_err(failed)? else {
-        return Ok(PermissionDrift::default());
-    };
+    let nothing = PermissionDrift::default();
+    let Some(made_by) = reach::made_by(workspace, plan)? else { return Ok(nothing) };
+    let Some(mut found) = database.permissions(&names(&made_by)).map_err(failed)? else { return Ok(nothing) };
+    let plan = reach::with_apis(workspace, made_by, plan.api(), &found)?;
     let is_asked_for = plan.permissions.roles.iter().any(|role| role.origin == RoleOrigin::Task);
     if !found.user_lacks.is_empty() && found.roles.is_empty() && !is_asked_for {
-        return Ok(PermissionDrift::default());
+        return Ok(nothing);
     }
     let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
     let is_there = |table: &&Table| found.owners.iter().any(|(name, _)| name == table.name.as_str());
@@ -99,8 +105,8 @@ fn names(plan: &DatabaseTaskPlan) -> Vec<RoleName> {
     plan.permissions.roles.iter().map(|role| role.name.clone()).collect()
 }
 
-/// Brings the roles about and tries them; what hides rows goes only where losses are allowed. An API makes none: what it makes is
-/// within reach of those of its database from the beginning, and it connects as one of them.
+/// Brings the roles about and tries them; what hides rows goes only where losses are allowed. An API makes none: it connects as
+/// one of those of its database, which gets what its server does.
 pub(crate) fn settle(
     workspace: &Workspace,
     database: &Database,
@@ -109,16 +115,17 @@ pub(crate) fn settle(
 ) -> Result<Settled, Box<Failure>> {
     let plan = match plan {
         TaskPlan::Database(plan) => plan,
-        TaskPlan::Api(plan) => return of_api(workspace, database, &plan.database),
+        TaskPlan::Api(api) => return of_api(workspace, database, plan, api),
     };
     let place = database.place();
     let failed = |error: &StoreError| Box::new(Failure::permissions(error, &place));
-    let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
     let names = names(plan);
     let Some(found) = database.permissions(&names).map_err(|error| failed(&error))? else {
         return Ok(without_roles(database));
     };
     are_ours(plan, &found, &place)?;
+    let plan = &reach::with_apis(workspace, (**plan).clone(), None, &found)?;
+    let (engine, wanted, tables) = (plan.database.engine, &plan.permissions, &plan.database.tables);
     let mut statements = permission::statements(engine, wanted, tables, &found);
     if !statements.is_empty() && !found.user_lacks.is_empty() {
         return may_not(plan, &found, &place);
@@ -212,17 +219,64 @@ fn role_of(
     Ok(None)
 }
 
-/// An API that connects as its database's application role may do no more than that.
-fn of_api(workspace: &Workspace, database: &Database, plan: &DatabasePlan) -> Result<Settled, Box<Failure>> {
-    if database.is_open_to_others().is_some() {
+/// An API connects as its database's application role, which may then do what the servers of all APIs there do, and no more.
+fn of_api(workspace: &Workspace, database: &Database, plan: &TaskPlan, api: &Plan) -> Result<Settled, Box<Failure>> {
+    let (place, is_file) = (database.place(), database.is_open_to_others().is_some());
+    if is_file {
         return Ok(without_roles(database));
     }
-    let check = "the API connects as a role that may read and write rows and nothing else";
-    let verification = match as_application(workspace, database, plan)? == *database {
-        true => Verification::not_verified(PHASE, check, "no database task here has made one"),
-        false => Verification::of(PHASE, check, &[]),
+    let not_verified = |why: &str| {
+        let check = "the API connects as a role that may do what its server does and nothing else";
+        let verification = vec![Verification::not_verified(PHASE, check, why)];
+        Ok(Settled { verification, warning: None, changed: false })
     };
-    Ok(Settled { verification: vec![verification], warning: None, changed: false })
+    let Some(made_by) = reach::made_by(workspace, plan)? else {
+        return not_verified("no database task here has made one");
+    };
+    if as_application(workspace, database, &api.database)? == *database {
+        return not_verified("no database task here has made one");
+    }
+    let failed = |error: StoreError| Box::new(Failure::permissions(&error, &place));
+    let names = names(&made_by);
+    let found = database.permissions(&names).map_err(failed)?.unwrap_or_default();
+    if found.roles.len() < names.len() || !found.user_lacks.is_empty() {
+        return not_verified(
+            "the roles of the database are not as its task has made them, or may not be looked after from here",
+        );
+    }
+    let wanted = reach::with_apis(workspace, made_by, Some(api), &found)?;
+    let (engine, tables) = (wanted.database.engine, &wanted.database.tables);
+    let statements = permission::statements(engine, &wanted.permissions, tables, &found);
+    let mut changed = !statements.is_empty();
+    if changed {
+        database.permit(&statements, &[]).map_err(failed)?;
+    }
+    let found = database.permissions(&names).map_err(failed)?.unwrap_or_default();
+    let differences = permission::differences(engine, &wanted.permissions, tables, &found);
+    let read_back = "what the application may do was read back from the database";
+    let mut verification = vec![Verification::of(PHASE, read_back, &differences)];
+    for role in wanted.permissions.roles.iter().filter(|role| role.uses.is_some()) {
+        let (tried, was_mended) = try_role(workspace, database, &wanted, role, &found)?;
+        verification.push(tried);
+        changed |= was_mended;
+    }
+    Ok(Settled { verification, warning: None, changed })
+}
+
+/// Takes from the application what only the plan before needed, once nobody serves that any more.
+pub(crate) fn narrow(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<(), Box<Failure>> {
+    let failed = |error: StoreError| Box::new(Failure::permissions(&error, &database.place()));
+    let TaskPlan::Api(_) = plan else { return Ok(()) };
+    let Some(made_by) = reach::made_by(workspace, plan)? else { return Ok(()) };
+    let names = names(&made_by);
+    let Some(found) = database.permissions(&names).map_err(failed)? else { return Ok(()) };
+    if found.roles.len() < names.len() || !found.user_lacks.is_empty() {
+        return Ok(());
+    }
+    let wanted = reach::with_apis(workspace, made_by, None, &found)?;
+    let (engine, tables) = (wanted.database.engine, &wanted.database.tables);
+    let statements = permission::statements(engine, &wanted.permissions, tables, &found);
+    if statements.is_empty() { Ok(()) } else { database.permit(&statements, &[]).map_err(failed) }
 }
 
 /// An engine without roles: whoever can read the file can read the database.
@@ -442,6 +496,29 @@ pub(crate) fn as_application(
     database: &Database,
     plan: &DatabasePlan,
 ) -> Result<Database, Box<Failure>> {
+    let application = application_of(workspace, plan)?;
+    Ok(application.map_or_else(|| database.clone(), |(_, role, password)| database.as_role(&role, &password)))
+}
+
+/// Where the password of whoever serves from that database is, once it is another one. `None`: nobody but the connection's own user.
+pub(crate) fn renewal(workspace: &Workspace, plan: &DatabasePlan) -> Result<Option<Renewal>, Box<Failure>> {
+    let Some((task_id, role, _)) = application_of(workspace, plan)? else { return Ok(None) };
+    let (workspace, asked) = (workspace.clone(), role.clone());
+    let passwords = move || {
+        let name = SecretName::of_role(task_id.as_str(), asked.as_str()).ok();
+        // Of a rotation that was interrupted nobody knows how far it came.
+        let begun = name.and_then(|name| workspace.secrets().next(&name).ok().flatten());
+        let known = application(&workspace, &task_id).ok().flatten().map(|(_, password)| password);
+        known.into_iter().chain(begun).collect()
+    };
+    Ok(Some(Renewal { role, passwords: Arc::new(passwords) }))
+}
+
+/// The application's role of the task that has made that database, with its password.
+fn application_of(
+    workspace: &Workspace,
+    plan: &DatabasePlan,
+) -> Result<Option<(TaskId, RoleName, SecretText)>, Box<Failure>> {
     let failed = |failure| Box::new(Failure::workspace(&failure));
     for task_id in workspace.task_ids().map_err(failed)? {
         let active = workspace.active_plan(&task_id).map_err(failed)?;
@@ -450,10 +527,10 @@ pub(crate) fn as_application(
             continue;
         }
         if let Some((role, password)) = application(workspace, &task_id)? {
-            return Ok(database.as_role(&role, &password));
+            return Ok(Some((task_id, role, password)));
         }
     }
-    Ok(database.clone())
+    Ok(None)
 }
 
 /// The application's role of a database task, with its password; `None` where no run has made one.

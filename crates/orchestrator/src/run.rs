@@ -10,7 +10,7 @@ use crate::interrupted;
 use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::observe::observe;
-use crate::provisioning::{Provisioned, Ready, provision};
+use crate::provisioning::{Provisioned, provision};
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::roles;
 use crate::sandbox::Sandbox;
@@ -27,7 +27,7 @@ use planner::Allowed;
 use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{Database, Seen, StoreError};
+use store::{AppliedMigration, Database, Seen, StoreError};
 use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -118,10 +118,12 @@ pub fn plan_task(task: &Task, options: &RunOptions, earlier: &[TaskPlan]) -> Res
 pub async fn run_task(task: &Task, options: &RunOptions, progress: Progress<'_>) -> Response {
     let begun = Instant::now();
     let started_at = now();
-    let mut response = match attempt(task, options, progress).await {
+    let mut done = Done::default();
+    let mut response = match attempt(task, options, &mut done, progress).await {
         Ok(response) => response,
         Err((id, stop)) => stopped(id.map(|id| id.to_string()), stop),
     };
+    response.changed = done.has_changed;
     response.started_at = started_at;
     response.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     if let Some(id) = response.task_id.as_ref().and_then(|id| TaskId::parse(id).ok()) {
@@ -159,9 +161,22 @@ pub(crate) fn task_folder(task_id: &TaskId, options: &RunOptions) -> PathBuf {
     options.output.join(format!("task_{task_id}"))
 }
 
+/// What a run has done so far, however it ends.
+#[derive(Default)]
+struct Done {
+    has_changed: bool,
+}
+
+impl Done {
+    fn note(&mut self, has_changed: bool) {
+        self.has_changed |= has_changed;
+    }
+}
+
 async fn attempt(
     task: &Task,
     options: &RunOptions,
+    done: &mut Done,
     progress: Progress<'_>,
 ) -> Result<Response, (Option<TaskId>, Stop)> {
     let workspace = &options.workspace;
@@ -187,22 +202,24 @@ async fn attempt(
     progress(Phase::DesignApiArchitecture, "planning");
     let of_task = |stop| (Some(task_id.clone()), stop);
     let place = standing(meant, &task_id, workspace, &[]).map(|found| planner::database_of(meant, found.base.as_ref()));
-    place.and_then(|place| interrupted::finish(workspace, &task_id, place)).map_err(of_task)?;
+    done.note(place.and_then(|place| interrupted::finish(workspace, &task_id, place)).map_err(of_task)?);
     let plan_anew = || make_plan(meant, task_id.clone(), options, &[]).map_err(|stop| (given.clone(), stop));
     let mut planned = plan_anew()?;
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
         Provisioned::Ready(ready) => ready,
         Provisioned::Asks { failure, changed } => {
+            done.note(changed);
             let response = Response::failed(Some(task_id.to_string()), String::new(), *failure);
-            return Ok(Response { status: Status::NeedsInput, changed, warnings, ..response });
+            return Ok(Response { status: Status::NeedsInput, warnings, ..response });
         }
     };
     if ready.changed {
         // Only now is it known what the database is like.
         planned = plan_anew()?;
     }
+    done.note(ready.changed);
     planned.warnings.splice(0..0, warnings);
-    carry_out(task, planned, ready, options, progress).await.map_err(of_task)
+    carry_out(task, planned, ready.verification, options, done, progress).await.map_err(of_task)
 }
 
 /// Has the servers running that planning looks at, as far as they are the workspace's own, and waits for others that are starting.
@@ -246,8 +263,9 @@ fn must_be_encrypted(task: &Task, database: &Database) -> Result<(), Box<Failure
 async fn carry_out(
     task: &Task,
     planned: Planned,
-    Ready { changed: provisioned, mut verification }: Ready,
+    mut verification: Vec<Verification>,
     options: &RunOptions,
+    done: &mut Done,
     progress: Progress<'_>,
 ) -> Result<Response, Stop> {
     let workspace = &options.workspace;
@@ -277,16 +295,16 @@ async fn carry_out(
     let plan = &persisted.plan;
 
     progress(Phase::CreateSchemaAndTables, "migrating the database");
-    let mut migrated = Vec::new();
     for (scope, migrations) in plan.migrations() {
         match database.migrate(scope.as_str(), migrations, &now()) {
-            Ok(applied) => migrated.extend(applied),
+            Ok(applied) => done.note(!applied.is_empty()),
             Err(error) => {
                 let is_taken_back = *scope == task_id && take_back(&database, &task_id, active.as_ref(), migrations);
                 let error = match error {
                     StoreError::HalfDone { why, .. } if is_taken_back => StoreError::Refused(why),
                     error => error,
                 };
+                done.note(leaves_some(&database, scope, active.as_ref(), migrations));
                 return Err(Failure::migration(&error, &place).into());
             }
         }
@@ -294,12 +312,13 @@ async fn carry_out(
 
     progress(Phase::SetupUserPermissions, "seeing to who may do what");
     let settled = roles::settle(workspace, &database, plan, options.allowed.loss)?;
+    done.note(settled.changed);
     verification.extend(settled.verification);
     warnings.extend(settled.warning);
 
     progress(Phase::CreateApiDocumentation, "writing files");
     let folder = task_folder(&task_id, options);
-    let wrote = write(&folder, &files, workspace, &task_id, &mut warnings)?;
+    done.note(write(&folder, &files, workspace, &task_id, &mut warnings)?);
 
     progress(Phase::ProvisionDatabaseInstance, "reading back what was made");
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &place))?;
@@ -315,12 +334,22 @@ async fn carry_out(
     }
     if let Some(version) = version {
         workspace.activate(&task_id, version)?;
+        done.note(true);
+    }
+    // Now a server that runs has taken the plan over.
+    let output = output(plan, options, &database, seen.version, &verification);
+    let is_served_as_before = output.serving.as_ref().is_some_and(|serving| serving.status == "outdated");
+    if is_new_plan
+        && !is_served_as_before
+        && let Err(failure) = roles::narrow(workspace, &database, plan)
+    {
+        warnings.push(format!("the application may still do what the plan before needed: {failure}"));
     }
     Ok(Response {
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
-        output: Some(output(plan, options, &database, seen.version, &verification)),
-        changed: provisioned || is_new_plan || wrote || settled.changed || !migrated.is_empty(),
+        output: Some(output),
+        changed: false,
         warnings,
         verification,
         files: files.keys().cloned().collect(),
@@ -328,6 +357,14 @@ async fn carry_out(
         duration_ms: 0,
         error: None,
     })
+}
+
+/// Whether the ledger knows any of the migrations that the active plan has not; so it may where nobody can look.
+fn leaves_some(database: &Database, scope: &TaskId, active: Option<&PersistedPlan>, migrations: &[Migration]) -> bool {
+    let known = active.map_or(&[][..], |active| &active.plan.database().migrations);
+    let Ok(seen) = database.look(scope.as_str()) else { return true };
+    let mut new = migrations.iter().filter(|migration| !known.contains(migration)).map(AppliedMigration::from);
+    !seen.begun.is_empty() || new.any(|migration| seen.applied.contains(&migration))
 }
 
 /// A plan's migrations are all applied or none: where one was refused, those that this plan has brought are taken back. What was

@@ -116,6 +116,10 @@ fn every_failure() -> Vec<Failure> {
             StoreError::Refused("file is not a database".to_owned()),
             StoreError::MigrationChanged { name: "0001_initial".to_owned() },
             StoreError::Conflict,
+            StoreError::Locked {
+                who: "table `a` is kept by process 7".to_owned(),
+                way: "let it end, and run again".to_owned(),
+            },
             StoreError::HalfDone {
                 migration: "0002_changes".to_owned(),
                 done: vec!["rooms.note: it was called remark".to_owned()],

@@ -12,8 +12,10 @@ pub mod problem;
 pub mod procedure;
 pub mod query;
 pub mod scope;
+pub mod service;
 pub mod shape;
 pub mod system;
+pub mod uses;
 pub mod value;
 
 pub use api::{ApiPlan, Cache, Endpoint, EventDeclaration, RateLimitPolicy, Seed};
@@ -25,6 +27,7 @@ pub use problem::Problem;
 pub use procedure::{Item, Outcome, Procedure, Step, Trigger};
 pub use query::{Query, Write};
 pub use scope::{Access, Scope};
+pub use service::ServicePlan;
 pub use shape::{Shape, ShapeField};
 pub use value::Value;
 

@@ -1,5 +1,9 @@
 //! Procedures as text that people read: in `run --plan`, in `plan.md` and in tests.
 
+mod service;
+
+pub use service::service_plan;
+
 use crate::database::Undo;
 use crate::database::permission::PermissionStatement;
 use crate::procedure::{

@@ -14,6 +14,7 @@ mod lookup;
 mod overrides;
 mod schema;
 mod seed;
+mod service;
 mod subject;
 mod table;
 
@@ -22,6 +23,7 @@ mod tests;
 
 pub use codes::ALL_CODES;
 pub use schema::{Allowed, Drift, Loss};
+pub use service::plan_service;
 
 use catalog::Catalog;
 use plan::database::{Base, Connection, Pool};
@@ -63,7 +65,10 @@ pub fn plan_allowing(
             return database::plan(config, task_id, catalog, observed, allowed)
                 .map(|plan| TaskPlan::Database(Box::new(plan)));
         }
-        Specification::IntegrateService(_) => return Err(vec![not_built(task, "integrate_service")]),
+        Specification::IntegrateService(_) => {
+            let help = "`producer providers` shows what a provider will need and do";
+            return Err(vec![not_built(task, "integrate_service").with_help(help)]);
+        }
     };
     let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
     let designed = api::design(requirements, catalog, held)?;

@@ -2,6 +2,7 @@
 
 mod database;
 mod roles;
+mod service;
 
 use catalog::Catalog;
 use expect_test::expect;

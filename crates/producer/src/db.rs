@@ -151,6 +151,7 @@ fn undone(undone: &Undone, how: Undo) -> io::Result<()> {
         (Undo::Shown, migrations) => {
             out.write_all(plan::print::taken_back(migrations).as_bytes())?;
             undone.losses.iter().try_for_each(|loss| writeln!(out, "lost: {loss}"))?;
+            undone.by_hand.iter().try_for_each(|change| writeln!(out, "changed since: {change}"))?;
         }
         (Undo::WithoutLoss | Undo::WithLoss, migrations) => {
             for migration in migrations {

@@ -13,7 +13,6 @@ use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
 use crate::response::{Asked, response};
 use crate::run::{Facts, Failure, Run, Surroundings};
-use crate::validation::Wrong;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -447,7 +446,6 @@ fn refusal(failure: Failure, request_id: &str) -> Refusal {
             refusal
         }
         Failure::Store(StoreError::Conflict) => Problem::Conflict.into(),
-        Failure::Store(StoreError::Unstorable) => Refusal::validation_failed(vec![Wrong::unstorable()]),
         Failure::Store(StoreError::Reference) => Problem::InUse.into(),
         Failure::Store(error) => {
             tracing::error!(request_id, error = %error, "a request failed");

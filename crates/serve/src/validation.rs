@@ -49,12 +49,6 @@ impl Wrong {
         Self { place: Spot::Body(pointer), code: why.code, detail: why.detail }
     }
 
-    /// What only the database knows, which does not say in which field.
-    pub fn unstorable() -> Self {
-        let detail = "must not contain the character U+0000 in a document".to_owned();
-        Self { place: Spot::Body(String::new()), code: "invalid_character", detail }
-    }
-
     pub fn parameter(name: &str, why: Why) -> Self {
         Self { place: Spot::Parameter(name.to_owned()), code: why.code, detail: why.detail }
     }

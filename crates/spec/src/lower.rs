@@ -66,6 +66,27 @@ pub(crate) struct Block<'n> {
     meant: Vec<&'static str>,
 }
 
+/// Fields of other tools, by the block in which they are looked for, with how the same is said here.
+const SAID_ELSEWHERE: &[(&str, &[&str], &str)] = &[
+    ("a column", &["primary_key", "primary"], KEY),
+    ("a table", &["primary_key"], KEY),
+    (
+        "a column",
+        &["values", "enum", "options", "choices", "one_of"],
+        "write `constraints: [{ check: { column: name, one_of: [a, b] } }]` at its table",
+    ),
+    ("a column", &["index", "indexed"], "write `indexes: [[name]]` at its table"),
+    ("a column", &["foreign_key", "fk"], "write `references: table`"),
+    ("a table", &["foreign_keys", "references"], "write `references: table` at the column that leads there"),
+];
+
+const KEY: &str = "write `constraints: [{ primary_key: [name] }]` at the table; without it the key is a column `id`";
+
+fn said_elsewhere(title: &str, field: &str) -> Option<&'static str> {
+    let is_meant = |(block, fields, _): &&(&str, &[&str], &'static str)| *block == title && fields.contains(&field);
+    SAID_ELSEWHERE.iter().find(is_meant).map(|(_, _, help)| *help)
+}
+
 impl<'n> Block<'n> {
     pub fn entry(&self, name: &str) -> Option<&'n Entry> {
         self.entries.iter().find(|entry| entry.key == name)
@@ -108,12 +129,13 @@ impl Lowering<'_> {
         };
         let mut block = Block { title, owner, fields, entries, meant: Vec::new() };
         for entry in entries.iter().filter(|entry| !names.contains(&entry.key.as_str())) {
-            let help = match closest(&entry.key, &names) {
-                Some(meant) => {
+            let help = match (said_elsewhere(title, &entry.key), closest(&entry.key, &names)) {
+                (Some(help), _) => help.to_owned(),
+                (None, Some(meant)) => {
                     block.meant.push(meant);
                     format!("did you mean `{meant}`?")
                 }
-                None => format!("remove it, or use one of {}", list(&names)),
+                (None, None) => format!("remove it, or use one of {}", list(&names)),
             };
             self.error(UNKNOWN_FIELD, format!("{title} has no field `{}`", entry.key), entry.key_span, help);
         }
@@ -171,7 +193,10 @@ impl Lowering<'_> {
             return Some(items);
         }
         let help = match &node.value {
-            Value::Text(text) => format!("put it in brackets: `{name}: [\"{text}\"]`"),
+            Value::Text(text) => {
+                let items: Vec<String> = text.split(',').map(|item| format!("\"{}\"", item.trim())).collect();
+                format!("put it in brackets: `{name}: [{}]`", items.join(", "))
+            }
             Value::Mapping(_) => "begin each item with `- `".to_owned(),
             Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Sequence(_) => {
                 format!("write `{name}: [...]`, or remove the line")

@@ -1,8 +1,10 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
+use crate::error::Trouble;
 use crate::mysql::MySqlStore;
 use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
+use crate::renewing::Renewal;
 use crate::sqlite::{self, SqliteStore};
 use crate::store::Open;
 use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
@@ -51,7 +53,13 @@ impl Database {
             Engine::Sqlite => {
                 let path = text.strip_prefix("sqlite:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
                 let path = path.strip_prefix("//").unwrap_or(path);
-                if path.is_empty() || path.contains(['?', '#', '\0']) {
+                if path == ":memory:" {
+                    return Err(
+                        "a database in memory would be gone with the run; a SQLite database is `file:` and a path"
+                            .to_owned(),
+                    );
+                }
+                if path.is_empty() || path.contains(['?', '#', '\0']) || text.contains("://") && path == text {
                     return Err("a SQLite database is `file:` and a path".to_owned());
                 }
                 Ok(Self::Sqlite(beside(path)))
@@ -104,10 +112,13 @@ impl Database {
         match self {
             Self::PostgreSql(server) => server.look(scope),
             Self::MySql(server) => server.look(scope),
-            Self::Sqlite(file) => match file.exists() {
-                true => SqliteStore::look(file, scope),
-                false => Ok(Seen { version: sqlite::version(), ..Seen::default() }),
-            },
+            Self::Sqlite(file) => {
+                must_be_a_file(file)?;
+                match file.exists() {
+                    true => SqliteStore::look(file, scope),
+                    false => Ok(Seen { version: sqlite::version(), ..Seen::default() }),
+                }
+            }
         }
     }
 
@@ -129,11 +140,20 @@ impl Database {
     /// # Errors
     /// [`StoreError`] when it cannot be opened.
     pub fn open(&self, pool: Pool) -> Result<Store, StoreError> {
-        match self {
-            Self::Sqlite(file) => Ok(Store(Open::Sqlite(open_file(file)?))),
-            Self::PostgreSql(server) => Ok(Store(Open::PostgreSql(PostgreSqlStore::new(server.clone(), pool)))),
-            Self::MySql(server) => Ok(Store(Open::MySql(MySqlStore::new(server.clone(), pool)))),
-        }
+        self.open_renewing(pool, None)
+    }
+
+    /// The same for somebody whose password may change while it is open.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_renewing(&self, pool: Pool, renewal: Option<Renewal>) -> Result<Store, StoreError> {
+        let open = match self {
+            Self::Sqlite(file) => Open::Sqlite(open_file(file)?),
+            Self::PostgreSql(server) => Open::PostgreSql(PostgreSqlStore::new(server.clone(), pool, renewal)),
+            Self::MySql(server) => Open::MySql(MySqlStore::new(server.clone(), pool, renewal)),
+        };
+        Ok(Store(open))
     }
 
     /// Takes back, the last first, those of the migrations that the ledger has. Returns their names.
@@ -208,9 +228,23 @@ impl Database {
     }
 }
 
+/// What stands at a path and is no file can never be a database.
+fn must_be_a_file(file: &Path) -> Result<(), StoreError> {
+    match file.metadata() {
+        Ok(found) if found.is_dir() => {
+            Err(StoreError::NotConnected(Trouble::NotAFile, "there is a folder of that name".to_owned()))
+        }
+        Ok(found) if !found.is_file() => {
+            Err(StoreError::NotConnected(Trouble::NotAFile, "what stands there is no file".to_owned()))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 fn open_file(file: &Path) -> Result<SqliteStore, StoreError> {
+    must_be_a_file(file)?;
     if let Some(folder) = file.parent() {
-        let failed = |error| StoreError::Unavailable(format!("{}: {error}", folder.display()));
+        let failed = |error| StoreError::NotConnected(Trouble::NoFolder, format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     SqliteStore::open(&Location::File(file.to_owned()))

@@ -6,9 +6,6 @@ pub enum StoreError {
     /// A unique value is taken: another value may do.
     #[error("a row with the same unique value exists")]
     Conflict,
-    /// A document holds a character that the engine has no place for.
-    #[error("a document holds the character U+0000")]
-    Unstorable,
     /// Others were at the same rows: nothing was done, and the same work may succeed at once.
     #[error("others are at work on the same rows: {0}")]
     Contended(String),
@@ -95,6 +92,10 @@ pub enum Trouble {
     TooOld,
     /// It takes no changes.
     ReadOnly,
+    /// What stands at the path of a database's file is none.
+    NotAFile,
+    /// The folder of a database's file cannot be used.
+    NoFolder,
     /// Something else.
     Other,
 }
@@ -104,9 +105,13 @@ impl Trouble {
     #[must_use]
     pub fn may_pass(self) -> bool {
         match self {
-            Self::UnknownHost | Self::Unreachable | Self::Refused | Self::TimedOut | Self::Busy | Self::Starting => {
-                true
-            }
+            Self::UnknownHost
+            | Self::Unreachable
+            | Self::Refused
+            | Self::TimedOut
+            | Self::Busy
+            | Self::Starting
+            | Self::NoFolder => true,
             Self::NotTheServer
             | Self::TlsNotOffered
             | Self::UnknownAuthority
@@ -121,6 +126,7 @@ impl Trouble {
             | Self::DatabaseMissing
             | Self::TooOld
             | Self::ReadOnly
+            | Self::NotAFile
             | Self::Other => false,
         }
     }
@@ -133,9 +139,7 @@ impl StoreError {
         match self {
             Self::Unavailable(_) | Self::Contended(_) | Self::Locked { .. } | Self::HalfDone { .. } => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
-            Self::Conflict | Self::Unstorable | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => {
-                false
-            }
+            Self::Conflict | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => false,
         }
     }
 }

@@ -10,6 +10,7 @@ mod mysql;
 pub mod permission;
 mod postgresql;
 mod rehearsal;
+mod renewing;
 mod sqlite;
 mod store;
 
@@ -19,6 +20,7 @@ pub use error::{StoreError, Trouble};
 pub use mysql::Server as MySqlServer;
 pub use postgresql::Server;
 pub use rehearsal::{Attempt, Rehearsal};
+pub use renewing::{Passwords, Renewal};
 pub use store::{Scratch, Store, Transaction};
 
 #[cfg(test)]

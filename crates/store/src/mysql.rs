@@ -18,7 +18,7 @@ use dialect::mysql::quote;
 use migrate::Part;
 use mysql_async::Error;
 use mysql_async::prelude::Queryable;
-use plan::database::DatabasePlace;
+use plan::database::{DatabasePlace, ObservedTable};
 use vocab::TableName;
 
 pub use connect::Server;
@@ -42,6 +42,16 @@ impl Server {
             };
             connection.disconnect().await?;
             Ok(seen)
+        })
+    }
+
+    /// The tables that the user may see; no row is read, which it need not be let.
+    pub fn tables(&self) -> Result<Vec<ObservedTable>, StoreError> {
+        blocking(async {
+            let (mut connection, version) = self.connect().await?;
+            let tables = inspect::tables(&mut connection, version.maker).await?;
+            connection.disconnect().await?;
+            Ok(tables)
         })
     }
 

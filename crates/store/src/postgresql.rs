@@ -89,7 +89,6 @@ impl From<tokio_postgres::Error> for StoreError {
         match error.code() {
             Some(&SqlState::UNIQUE_VIOLATION) => Self::Conflict,
             Some(&(SqlState::FOREIGN_KEY_VIOLATION | SqlState::RESTRICT_VIOLATION)) => Self::Reference,
-            Some(&SqlState::UNTRANSLATABLE_CHARACTER) => Self::Unstorable,
             Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::NotConnected(Trouble::ReadOnly, said),
             // Another transaction was in the way, or a statement was prepared before its table changed.
             Some(
@@ -113,6 +112,11 @@ impl From<tokio_postgres::Error> for StoreError {
                 | SqlState::DISK_FULL
                 | SqlState::OUT_OF_MEMORY),
             ) => Self::Unavailable(said),
+            // Views, keys, functions: the detail names them, and no row.
+            Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST) => {
+                let detail = error.as_db_error().and_then(|said| said.detail()).unwrap_or_default();
+                Self::Refused(format!("{said}: {}", detail.replace('\n', "; ")))
+            }
             Some(_) => Self::Refused(said),
             None if error.is_closed() || is_of_network(&error) => Self::Unavailable(said),
             None => Self::Refused(said),

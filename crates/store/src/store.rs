@@ -58,7 +58,7 @@ impl Scratch {
             }
             Database::MySql(server) => {
                 let made = ScratchDatabase::make(server)?;
-                let store = Store(Open::MySql(MySqlStore::new(made.server.clone(), Pool::default())));
+                let store = Store(Open::MySql(MySqlStore::new(made.server.clone(), Pool::default(), None)));
                 Ok(Self { store, _place: Place::Database { _dropped: made } })
             }
         }

@@ -1,6 +1,7 @@
 //! The store against a real SQLite file: what it promises about groups, failures, migrations and inspection.
 
 mod migrations;
+mod mysql_serving;
 mod serving;
 mod shop;
 

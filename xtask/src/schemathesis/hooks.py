@@ -1,11 +1,13 @@
-"""What no document can say: a cursor is opaque, so that only one a server gave out for the same order is a right one; and an
-idempotency key names one request.
+"""What no document can say, or Schemathesis does not read in it: a cursor is opaque, so that only one a server gave out for the same
+order is a right one; an idempotency key names one request; and no time is of the year 0, which a `pattern` says beside the `format`.
 
-Schemathesis makes cursors up and uses keys again. Where a request is meant to be right, a cursor that was made up is left out of
-it, and a key that another request had is a new one; where a request is meant to be wrong, it is sent as it is.
+Schemathesis makes cursors up, uses keys again, and has a time of the year 0 among the edges of `date-time`. Where a request is meant
+to be right, a cursor that was made up and a time of the year 0 are left out of it, and a key that another request had is a new one;
+where a request is meant to be wrong, it is sent as it is.
 """
 
 import json
+import re
 import uuid
 
 import schemathesis
@@ -13,6 +15,7 @@ from schemathesis.generation import GenerationMode
 
 
 KEY = "Idempotency-Key"
+YEAR_0 = re.compile("0000-[0-9]{2}-[0-9]{2}[Tt]")
 used_keys = set()
 
 
@@ -23,6 +26,8 @@ def before_call(context, case, kwargs):
         return
     if query and "cursor" in query and not is_given_out(query["cursor"], query.get("sort", "-id")):
         del query["cursor"]
+    for name in [name for name, value in (query or {}).items() if YEAR_0.match(str(value))]:
+        del query[name]
     if headers and KEY in headers:
         if headers[KEY] in used_keys:
             headers[KEY] = str(uuid.uuid4())

@@ -564,7 +564,10 @@ fn modify(column: &ObservedColumn) -> Option<String> {
             return None;
         }
         let is_long = kind.ends_with("text") || kind.ends_with("blob") || kind == "json";
-        let default = if is_plain(default) && !is_long { default.clone() } else { format!("({default})") };
+        // In parentheses MySQL keeps the clock under another name.
+        let is_clock =
+            small.starts_with("current_timestamp") && (kind.starts_with("datetime") || kind.starts_with("timestamp"));
+        let default = if is_clock || is_plain(default) && !is_long { default.clone() } else { format!("({default})") };
         definition.push_str(&format!(" DEFAULT {default}"));
     }
     let comment = column.comment.as_deref().filter(|comment| !comment.is_empty());

@@ -3,40 +3,78 @@
 //! tables that come later.
 
 use super::quote;
-use crate::permission::PermissionProbe;
-use plan::database::Table;
+use crate::permission::{Columns, LEDGERS, PermissionProbe, between, on_table, secret, together, tried_on};
 use plan::database::permission::{
     Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use plan::database::{Column, Sensitivity, Table};
+use std::collections::BTreeSet;
+use vocab::ColumnName;
 
 /// The longest name of a user on MySQL; MariaDB takes more.
 pub const MAX_ROLE_NAME: usize = 32;
 
-pub(crate) fn wanted(permissions: &Permissions) -> Vec<ObservedRole> {
+pub(crate) fn wanted(permissions: &Permissions, tables: &[Table], found: &ObservedPermissions) -> Vec<ObservedRole> {
     let of_role = |role: &Role| ObservedRole {
         name: role.name.to_string(),
         may_log_in: role.login != Login::Never,
-        grants: grants(role),
+        grants: grants(role, tables, found),
         ..ObservedRole::default()
     };
     permissions.roles.iter().map(of_role).collect()
 }
 
-fn grants(role: &Role) -> BTreeSet<Grant> {
-    let targets: Vec<Granted> = match role.tables.as_slice() {
-        [] => vec![Granted::Database],
-        tables => tables.iter().map(|table| Granted::Table(table.to_string())).collect(),
+/// On the database for who has to do with all of it, else table by table.
+fn grants(role: &Role, tables: &[Table], found: &ObservedPermissions) -> BTreeSet<Grant> {
+    let grant = |on: Granted, privilege: &str| Grant { on, privilege: privilege.to_owned(), may_be_handed_on: false };
+    let is_of_all = match role.access {
+        Access::Owner | Access::Migrate | Access::Backup => true,
+        Access::ReadWrite => role.tables.is_empty() && role.uses.is_none(),
+        Access::ReadOnly => false,
     };
-    let on = |target: &Granted| {
-        let grant = |privilege: &&str| Grant {
-            on: target.clone(),
-            privilege: (*privilege).to_owned(),
-            may_be_handed_on: false,
-        };
-        privileges(role.access).iter().map(grant).collect::<Vec<_>>()
-    };
-    targets.iter().flat_map(on).collect()
+    if is_of_all {
+        return privileges(role.access).iter().map(|privilege| grant(Granted::Database, privilege)).collect();
+    }
+    let mut grants = BTreeSet::new();
+    for table in tables {
+        let (may, on) = (on_table(role, table), || Granted::Table(table.name.to_string()));
+        if may.delete {
+            grants.insert(grant(on(), "DELETE"));
+        }
+        for (privilege, columns) in may.of_columns() {
+            match (privilege, columns) {
+                (_, Columns::None) => {}
+                // Single columns are written by way of others: a row that is there already is found by them.
+                ("SELECT", Columns::Some(columns)) if hides_a_secret(table, columns) => {
+                    let open = table.columns.iter().filter(|column| is_open(role, column, columns));
+                    grants.extend(open.map(|column| {
+                        grant(Granted::Column(table.name.to_string(), column.name.to_string()), "SELECT")
+                    }));
+                }
+                (_, Columns::Some(_) | Columns::All) => {
+                    grants.insert(grant(on(), privilege));
+                }
+            }
+        }
+    }
+    // A server says that it is ready when it has seen the ledger.
+    let is_of_server = role.tables.is_empty() && role.access == Access::ReadWrite;
+    let ledgers = found.owners.iter().map(|(table, _)| table).filter(|table| LEDGERS.contains(&table.as_str()));
+    let ledgers = ledgers.filter(|_| is_of_server).map(|table| grant(Granted::Table(table.clone()), "SELECT"));
+    grants.extend(ledgers);
+    grants
+}
+
+fn hides_a_secret(table: &Table, read: &BTreeSet<ColumnName>) -> bool {
+    table.columns.iter().any(|column| column.sensitivity == Sensitivity::Secret && !read.contains(&column.name))
+}
+
+/// Who writes reads all that is not secret: a statement there may have to look at more than it changes.
+fn is_open(role: &Role, column: &Column, read: &BTreeSet<ColumnName>) -> bool {
+    match role.access {
+        Access::ReadWrite => column.sensitivity != Sensitivity::Secret || read.contains(&column.name),
+        Access::Owner | Access::Migrate | Access::ReadOnly | Access::Backup => read.contains(&column.name),
+    }
 }
 
 fn privileges(access: Access) -> &'static [&'static str] {
@@ -63,9 +101,9 @@ fn privileges(access: Access) -> &'static [&'static str] {
     }
 }
 
-pub(crate) fn differences(permissions: &Permissions, found: &ObservedPermissions) -> Vec<String> {
+pub(crate) fn differences(permissions: &Permissions, tables: &[Table], found: &ObservedPermissions) -> Vec<String> {
     let mut differences = Vec::new();
-    for wanted in wanted(permissions) {
+    for wanted in wanted(permissions, tables, found) {
         match found.roles.iter().find(|role| role.name == wanted.name) {
             None => differences.push(format!("user `{}` is missing", wanted.name)),
             Some(there) => {
@@ -76,10 +114,14 @@ pub(crate) fn differences(permissions: &Permissions, found: &ObservedPermissions
     differences
 }
 
-pub(crate) fn statements(permissions: &Permissions, found: &ObservedPermissions) -> Vec<PermissionStatement> {
+pub(crate) fn statements(
+    permissions: &Permissions,
+    tables: &[Table],
+    found: &ObservedPermissions,
+) -> Vec<PermissionStatement> {
     let nothing = ObservedRole::default();
     let mut statements = Vec::new();
-    for (role, wanted) in permissions.roles.iter().zip(wanted(permissions)) {
+    for (role, wanted) in permissions.roles.iter().zip(wanted(permissions, tables, found)) {
         let account = account(role.name.as_str());
         let there = found.roles.iter().find(|there| there.name == wanted.name);
         if there.is_none() {
@@ -116,17 +158,16 @@ pub(crate) fn statements(permissions: &Permissions, found: &ObservedPermissions)
             let (on, privileges) = (target_text(permissions, target), privileges.join(", "));
             (format!("REVOKE {privileges} ON {on} FROM {account}"), format!("GRANT {privileges} ON {on} TO {account}"))
         };
-        let extra: Vec<&Grant> = there.grants.difference(&wanted.grants).collect();
-        for (target, privileges) in together(extra.iter().copied()) {
+        let (extra, lacking) = between(&there.grants, &wanted.grants);
+        for (target, mut privileges) in each(extra.iter().copied()) {
+            if extra.iter().any(|grant| grant.on == *target && grant.may_be_handed_on) {
+                privileges.push("GRANT OPTION".to_owned());
+            }
             let (revoke, grant) = both_ways(target, &privileges);
             let why = format!("{}: does not need that", role.name);
             statements.push(PermissionStatement { sql: revoke, why, undo: grant });
         }
-        // What could be handed on was taken with the right to do so.
-        let taken =
-            |grant: &Grant| extra.iter().any(|gone| (&gone.on, &gone.privilege) == (&grant.on, &grant.privilege));
-        let lacking = wanted.grants.iter().filter(|grant| !there.grants.contains(grant) || taken(grant));
-        for (target, privileges) in together(lacking) {
+        for (target, privileges) in each(lacking.into_iter()) {
             let (revoke, grant) = both_ways(target, &privileges);
             let why = format!("{}: {}", role.name, role.why);
             statements.push(PermissionStatement { sql: grant, why, undo: revoke });
@@ -135,24 +176,13 @@ pub(crate) fn statements(permissions: &Permissions, found: &ObservedPermissions)
     statements
 }
 
-fn together<'g>(grants: impl Iterator<Item = &'g Grant>) -> BTreeMap<&'g Granted, Vec<String>> {
-    let mut by_target: BTreeMap<&Granted, Vec<String>> = BTreeMap::new();
-    for grant in grants {
-        let privileges = by_target.entry(&grant.on).or_default();
-        privileges.push(match &grant.on {
-            Granted::Column(_, column) => format!("{} ({})", grant.privilege, quote(column)),
-            Granted::Database
-            | Granted::Schema
-            | Granted::Table(_)
-            | Granted::Sequence(_)
-            | Granted::FutureTables(_)
-            | Granted::FutureSequences(_) => grant.privilege.clone(),
-        });
-        if grant.may_be_handed_on {
-            privileges.push("GRANT OPTION".to_owned());
-        }
-    }
-    by_target
+/// A statement there is about one thing.
+fn each<'g>(grants: impl Iterator<Item = &'g Grant>) -> Vec<(&'g Granted, Vec<String>)> {
+    let groups = together(grants, quote);
+    let alone = |(targets, privileges): (Vec<&'g Granted>, Vec<String>)| {
+        targets.into_iter().map(move |target| (target, privileges.clone())).collect::<Vec<_>>()
+    };
+    groups.into_iter().flat_map(alone).collect()
 }
 
 fn target_text(permissions: &Permissions, target: &Granted) -> String {
@@ -192,17 +222,26 @@ pub(crate) fn probes(tables: &[Table], role: &Role) -> Vec<PermissionProbe> {
         probe("CREATE USER IF NOT EXISTS CURRENT_USER()".to_owned(), false, "make a user".to_owned()),
     ];
     let is_in_reach = |table: &Table| role.tables.is_empty() || role.tables.contains(&table.name);
-    for table in tables.iter().filter(|table| is_in_reach(table)).take(1) {
-        let name = quote(table.name.as_str());
-        let column = table.columns.first().map_or_else(String::new, |column| quote(column.name.as_str()));
-        for (privilege, sql, what) in [
-            ("SELECT", format!("SELECT {column} FROM {name} WHERE FALSE"), "read rows of"),
-            ("INSERT", format!("INSERT INTO {name} SELECT * FROM {name} WHERE FALSE"), "add rows to"),
-            ("UPDATE", format!("UPDATE {name} SET {column} = NULL WHERE FALSE"), "change rows of"),
-            ("DELETE", format!("DELETE FROM {name} WHERE FALSE"), "remove rows of"),
-            ("CREATE", format!("CREATE TABLE IF NOT EXISTS {name} (producer_probe INT)"), "make a table like"),
+    if let Some(table) = tried_on(role, tables) {
+        let may_all = role.access == Access::Migrate;
+        let (may, name) = (on_table(role, table), quote(table.name.as_str()));
+        let first = table.columns.first().map(|column| &column.name);
+        let column = |of: &Columns| of.any(table).or(first).map_or_else(String::new, |column| quote(column.as_str()));
+        let is_let = |of: &Columns| may_all || *of != Columns::None;
+        let (read, added, changed) = (column(&may.select), column(&may.insert), column(&may.update));
+        for (is_allowed, sql, what) in [
+            (is_let(&may.select), format!("SELECT {read} FROM {name} WHERE FALSE"), "read rows of"),
+            (is_let(&may.insert), format!("EXPLAIN INSERT INTO {name} ({added}) VALUES (NULL)"), "add rows to"),
+            (is_let(&may.update), format!("UPDATE {name} SET {changed} = NULL WHERE FALSE"), "change rows of"),
+            (may_all || may.delete, format!("DELETE FROM {name} WHERE FALSE"), "remove rows of"),
+            (may_all, format!("CREATE TABLE IF NOT EXISTS {name} (producer_probe INT)"), "make a table like"),
         ] {
-            probes.push(probe(sql, may(privilege), format!("{what} `{}`", table.name)));
+            probes.push(probe(sql, is_allowed, format!("{what} `{}`", table.name)));
+        }
+        if let Some(secret) = secret(table) {
+            let sql = format!("SELECT {} FROM {name} WHERE FALSE", quote(secret.as_str()));
+            let is_allowed = may_all || may.select.contains(secret);
+            probes.push(probe(sql, is_allowed, format!("read `{}.{secret}`", table.name)));
         }
     }
     for table in tables.iter().filter(|table| !is_in_reach(table)).take(1) {

@@ -302,8 +302,9 @@ impl Changer<'_> {
                 "" | "default" => String::new(),
                 other => format!(" COLLATE \"{other}\""),
             };
-            // A truth value becomes a large number by way of a small one.
-            let by_way = if column.sql_type == "bigint" && was.sql_type == "boolean" { "::integer" } else { "" };
+            // A truth value becomes a large number, and one of those a truth value again, by way of a small one.
+            let kinds = [wanted.sql_type.as_str(), was.sql_type.as_str()];
+            let by_way = if kinds.contains(&"bigint") && kinds.contains(&"boolean") { "::integer" } else { "" };
             let default = match &column.default {
                 Some(default) => format!(", ALTER COLUMN {name} SET DEFAULT {default}"),
                 None => String::new(),

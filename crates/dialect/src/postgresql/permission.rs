@@ -2,17 +2,18 @@
 //! it may do is said for one schema of one database.
 
 use super::{quote, text};
-use crate::permission::{LEDGERS, OWN_TABLES, PermissionProbe};
-use plan::database::Table;
+use crate::permission::{Columns, LEDGERS, PermissionProbe, between, on_table, secret, together, tried_on};
 use plan::database::permission::{
     Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Policy, Role,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use plan::database::{Column, Table};
+use std::collections::BTreeSet;
+use vocab::TableName;
 
 /// The schema that sessions look in without being told to.
 const USUAL_SCHEMA: &str = "public";
 
-pub fn wanted(permissions: &Permissions, tables: &BTreeSet<String>, found: &ObservedPermissions) -> Vec<ObservedRole> {
+pub fn wanted(permissions: &Permissions, tables: &[Table], found: &ObservedPermissions) -> Vec<ObservedRole> {
     let of_role = |role: &Role| ObservedRole {
         name: role.name.to_string(),
         may_log_in: role.login != Login::Never,
@@ -55,12 +56,7 @@ fn settings(permissions: &Permissions, role: &Role) -> BTreeSet<String> {
     settings
 }
 
-fn grants(
-    permissions: &Permissions,
-    role: &Role,
-    tables: &BTreeSet<String>,
-    found: &ObservedPermissions,
-) -> BTreeSet<Grant> {
+fn grants(permissions: &Permissions, role: &Role, tables: &[Table], found: &ObservedPermissions) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
     let mut grant = |on: Granted, privileges: &[&str]| {
         grants.extend(privileges.iter().map(|privilege| Grant {
@@ -78,15 +74,25 @@ fn grants(
         Access::Migrate => {}
         Access::ReadWrite | Access::ReadOnly | Access::Backup => grant(Granted::Schema, &["USAGE"]),
     }
-    let on_tables = table_privileges(role.access);
-    if on_tables.is_empty() {
-        return grants;
+    for table in tables {
+        let may = on_table(role, table);
+        let on = |name: &TableName| Granted::Table(name.to_string());
+        if may.delete {
+            grant(on(&table.name), &["DELETE"]);
+        }
+        for (privilege, columns) in may.of_columns() {
+            match columns {
+                Columns::None => {}
+                Columns::All => grant(on(&table.name), &[privilege]),
+                Columns::Some(columns) => columns.iter().for_each(|column| {
+                    grant(Granted::Column(table.name.to_string(), column.to_string()), &[privilege]);
+                }),
+            }
+        }
     }
     if !role.tables.is_empty() {
-        role.tables.iter().for_each(|table| grant(Granted::Table(table.to_string()), on_tables));
         return grants;
     }
-    tables.iter().for_each(|table| grant(Granted::Table(table.clone()), on_tables));
     let ledgers = || {
         let there = found.owners.iter().map(|(table, _)| table);
         there.filter(|table| LEDGERS.contains(&table.as_str())).map(|table| Granted::Table(table.clone()))
@@ -95,29 +101,26 @@ fn grants(
         // A server says that it is ready when it has seen the ledger.
         Access::ReadWrite => ledgers().for_each(|ledger| grant(ledger, &["SELECT"])),
         Access::Backup => {
-            ledgers().for_each(|ledger| grant(ledger, on_tables));
-            found.sequences.iter().for_each(|sequence| grant(Granted::Sequence(sequence.clone()), on_tables));
+            ledgers().for_each(|ledger| grant(ledger, &["SELECT"]));
+            found.sequences.iter().for_each(|sequence| grant(Granted::Sequence(sequence.clone()), &["SELECT"]));
         }
         Access::Owner | Access::Migrate | Access::ReadOnly => {}
     }
     for maker in makers(permissions, found) {
-        grant(Granted::FutureTables(maker.clone()), on_tables);
-        match role.access {
-            Access::ReadWrite => grant(Granted::FutureSequences(maker), &["SELECT", "USAGE"]),
-            Access::Backup => grant(Granted::FutureSequences(maker), &["SELECT"]),
-            Access::Owner | Access::Migrate | Access::ReadOnly => {}
+        match (role.access, &role.uses) {
+            (Access::ReadWrite, None) => {
+                grant(Granted::FutureTables(maker.clone()), &["DELETE", "INSERT", "SELECT", "UPDATE"]);
+                grant(Granted::FutureSequences(maker), &["SELECT", "USAGE"]);
+            }
+            (Access::Backup, _) => {
+                grant(Granted::FutureTables(maker.clone()), &["SELECT"]);
+                grant(Granted::FutureSequences(maker), &["SELECT"]);
+            }
+            // Nobody knows yet which columns of a table to come are secret, or what is done with it.
+            (Access::Owner | Access::Migrate | Access::ReadOnly, _) | (Access::ReadWrite, Some(_)) => {}
         }
     }
     grants
-}
-
-fn table_privileges(access: Access) -> &'static [&'static str] {
-    match access {
-        // The owner may do all of it, and whoever becomes the owner too.
-        Access::Owner | Access::Migrate => &[],
-        Access::ReadWrite => &["DELETE", "INSERT", "SELECT", "UPDATE"],
-        Access::ReadOnly | Access::Backup => &["SELECT"],
-    }
 }
 
 /// Those who make tables: what they make later is within reach of the roles from the beginning.
@@ -130,7 +133,7 @@ fn regarded(
     found: &ObservedRole,
     wanted: &ObservedRole,
     permissions: &Permissions,
-    tables: &BTreeSet<String>,
+    tables: &[Table],
     all: &ObservedPermissions,
 ) -> BTreeSet<Grant> {
     let makers = makers(permissions, all);
@@ -138,8 +141,8 @@ fn regarded(
     let is_regarded = |grant: &&Grant| match &grant.on {
         Granted::Database => all.may_administer_database,
         Granted::Schema => true,
-        Granted::Table(table) => (tables.contains(table) || LEDGERS.contains(&table.as_str())) && !is_own(table),
-        Granted::Column(table, _) => tables.contains(table) && !is_own(table),
+        Granted::Table(table) => (is_one_of(table, tables) || LEDGERS.contains(&table.as_str())) && !is_own(table),
+        Granted::Column(table, _) => is_one_of(table, tables) && !is_own(table),
         // Whoever makes one has said who may use it.
         Granted::Sequence(_) => wanted.grants.contains(grant),
         Granted::FutureTables(maker) | Granted::FutureSequences(maker) => {
@@ -149,20 +152,23 @@ fn regarded(
     found.grants.iter().filter(is_regarded).cloned().collect()
 }
 
+fn is_one_of(name: &str, tables: &[Table]) -> bool {
+    tables.iter().any(|table| table.name.as_str() == name)
+}
+
 /// Tables whose owner is another one than wanted.
 fn to_be_handed_over<'f>(
     permissions: &Permissions,
-    tables: &BTreeSet<String>,
+    tables: &[Table],
     found: &'f ObservedPermissions,
 ) -> Vec<&'f (String, String)> {
     let Some(owner) = owner(permissions) else { return Vec::new() };
-    // What an API brings with it belongs to whoever migrated that.
-    let is_own = |table: &str| OWN_TABLES.contains(&table);
-    let is_ours = |table: &String| LEDGERS.contains(&table.as_str()) || tables.contains(table) && !is_own(table);
+    let is_guest = |table: &str| permissions.guests.iter().any(|guest| guest.as_str() == table);
+    let is_ours = |table: &String| LEDGERS.contains(&table.as_str()) || is_one_of(table, tables) && !is_guest(table);
     found.owners.iter().filter(|(table, held_by)| is_ours(table) && *held_by != owner).collect()
 }
 
-pub fn differences(permissions: &Permissions, tables: &BTreeSet<String>, found: &ObservedPermissions) -> Vec<String> {
+pub fn differences(permissions: &Permissions, tables: &[Table], found: &ObservedPermissions) -> Vec<String> {
     let mut differences = Vec::new();
     for wanted in wanted(permissions, tables, found) {
         let Some(there) = found.roles.iter().find(|role| role.name == wanted.name) else {
@@ -181,16 +187,12 @@ pub fn differences(permissions: &Permissions, tables: &BTreeSet<String>, found: 
 }
 
 /// What everybody may do beyond looking into the database and the schema.
-fn regarded_of_everybody(
-    permissions: &Permissions,
-    tables: &BTreeSet<String>,
-    found: &ObservedPermissions,
-) -> BTreeSet<Grant> {
+fn regarded_of_everybody(permissions: &Permissions, tables: &[Table], found: &ObservedPermissions) -> BTreeSet<Grant> {
     let makers = makers(permissions, found);
     let is_regarded = |grant: &&Grant| match &grant.on {
         Granted::Schema => true,
         Granted::Table(table) | Granted::Column(table, _) => {
-            tables.contains(table) || LEDGERS.contains(&table.as_str())
+            is_one_of(table, tables) || LEDGERS.contains(&table.as_str())
         }
         Granted::FutureTables(maker) | Granted::FutureSequences(maker) => makers.contains(maker),
         Granted::Database | Granted::Sequence(_) => false,
@@ -199,9 +201,9 @@ fn regarded_of_everybody(
 }
 
 /// What keeps rows of the plan's tables from those whom the plan lets see them.
-pub fn barriers(tables: &BTreeSet<String>, found: &ObservedPermissions) -> Vec<(String, PermissionStatement)> {
+pub fn barriers(tables: &[Table], found: &ObservedPermissions) -> Vec<(String, PermissionStatement)> {
     let mut barriers = Vec::new();
-    for security in found.row_security.iter().filter(|security| tables.contains(&security.table)) {
+    for security in found.row_security.iter().filter(|security| is_one_of(&security.table, tables)) {
         let (table, why) = (quote(&security.table), format!("{}: no rule of the plan hides rows", security.table));
         let mut barrier = |what: String, sql: String, undo: String| {
             barriers.push((what, PermissionStatement { sql, why: why.clone(), undo }));
@@ -251,7 +253,7 @@ fn create_policy(name: &str, table: &str, policy: &Policy) -> String {
 
 pub fn statements(
     permissions: &Permissions,
-    tables: &BTreeSet<String>,
+    tables: &[Table],
     found: &ObservedPermissions,
 ) -> Vec<PermissionStatement> {
     let wanted = wanted(permissions, tables, found);
@@ -277,7 +279,7 @@ pub fn statements(
         statements.extend(memberships(wanted, there));
     }
     statements.extend(ownership(permissions, tables, found));
-    for (targets, privileges) in together(regarded_of_everybody(permissions, tables, found).iter()) {
+    for (targets, privileges) in together(regarded_of_everybody(permissions, tables, found).iter(), quote_any) {
         let (revoke, grant) = both_ways(permissions, "PUBLIC", &targets, &privileges);
         let why = match targets.first() {
             Some(Granted::Schema) => "nobody but the owner makes things in the schema",
@@ -347,11 +349,7 @@ fn memberships(wanted: &ObservedRole, there: &ObservedRole) -> Vec<PermissionSta
 }
 
 /// Tables belong to the owner, who cannot log in: no password that leaks can drop one.
-fn ownership(
-    permissions: &Permissions,
-    tables: &BTreeSet<String>,
-    found: &ObservedPermissions,
-) -> Vec<PermissionStatement> {
+fn ownership(permissions: &Permissions, tables: &[Table], found: &ObservedPermissions) -> Vec<PermissionStatement> {
     let Some(owner) = owner(permissions) else { return Vec::new() };
     let name = quote(&owner);
     let mut statements = Vec::new();
@@ -395,53 +393,22 @@ fn changes(
     wanted: &BTreeSet<Grant>,
 ) -> Vec<PermissionStatement> {
     let is_for_owner = role.access == Access::Owner;
-    let revoked = there.difference(wanted);
-    // What is granted anew has been taken with the right to hand it on.
-    let taken: BTreeSet<(&Granted, &String)> = revoked.clone().map(|grant| (&grant.on, &grant.privilege)).collect();
-    let granted =
-        wanted.iter().filter(|grant| !there.contains(grant) || taken.contains(&(&grant.on, &grant.privilege)));
+    let (revoked, granted) = between(there, wanted);
+    let granted = granted.into_iter();
     // The owner's own were given before the tables changed hands.
     let granted = granted.filter(|grant| !(is_for_owner && grant.on == Granted::Schema));
     let name = role.name.as_str();
     let grantee = quote(name);
     let mut statements = Vec::new();
-    for (targets, privileges) in together(revoked) {
+    for (targets, privileges) in together(revoked.into_iter(), quote_any) {
         let (revoke, grant) = both_ways(permissions, &grantee, &targets, &privileges);
         statements.push(PermissionStatement { sql: revoke, why: format!("{name}: does not need that"), undo: grant });
     }
-    for (targets, privileges) in together(granted) {
+    for (targets, privileges) in together(granted, quote_any) {
         let (revoke, grant) = both_ways(permissions, &grantee, &targets, &privileges);
         statements.push(PermissionStatement { sql: grant, why: format!("{name}: {}", role.why), undo: revoke });
     }
     statements
-}
-
-/// Grants by what they are on, and those with the same privileges on the same kind of thing together.
-fn together<'g>(grants: impl Iterator<Item = &'g Grant>) -> Vec<(Vec<&'g Granted>, Vec<String>)> {
-    let mut by_target: BTreeMap<&Granted, Vec<String>> = BTreeMap::new();
-    for grant in grants {
-        let privilege = match &grant.on {
-            Granted::Column(_, column) => format!("{} ({})", grant.privilege, quote_any(column)),
-            Granted::Database
-            | Granted::Schema
-            | Granted::Table(_)
-            | Granted::Sequence(_)
-            | Granted::FutureTables(_)
-            | Granted::FutureSequences(_) => grant.privilege.clone(),
-        };
-        by_target.entry(&grant.on).or_default().push(privilege);
-    }
-    let mut groups: Vec<(Vec<&Granted>, Vec<String>)> = Vec::new();
-    for (target, privileges) in by_target {
-        let fits = |(targets, known): &&mut (Vec<&Granted>, Vec<String>)| {
-            *known == privileges && matches!((targets.first(), target), (Some(Granted::Table(_)), Granted::Table(_)))
-        };
-        match groups.iter_mut().find(fits) {
-            Some((targets, _)) => targets.push(target),
-            None => groups.push((vec![target], privileges)),
-        }
-    }
-    groups
 }
 
 /// The statement that takes privileges and the one that gives them.
@@ -515,24 +482,34 @@ pub fn probes(permissions: &Permissions, tables: &[Table], role: &Role) -> Vec<P
         Access::Owner | Access::Migrate => true,
         Access::ReadWrite | Access::ReadOnly | Access::Backup => false,
     };
+    // What an API has brought is not the owner's, and so not within reach of whoever becomes the owner.
+    let is_guest = |table: &&Table| may_change_tables && permissions.guests.contains(&table.name);
+    let tables: &[Table] = &tables.iter().filter(|table| !is_guest(table)).cloned().collect::<Vec<_>>();
     let mut probes = vec![
         probe("CREATE TABLE producer_probe ()".to_owned(), may_change_tables, "make a table".to_owned()),
         probe("CREATE ROLE producer_probe".to_owned(), false, "make a role".to_owned()),
     ];
-    let is_in_reach = |table: &Table| role.tables.is_empty() || role.tables.contains(&table.name);
     probes.extend(reach(permissions, role, tables));
     // One of them is tried in earnest, with statements that touch no row.
-    let Some(table) = tables.iter().find(|table| is_in_reach(table)) else { return probes };
+    let Some(table) = tried_on(role, tables) else { return probes };
+    let may = on_table(role, table);
     let name = quote(table.name.as_str());
-    let column = table.columns.first().map_or_else(String::new, |column| quote(column.name.as_str()));
-    let is_let = |privilege: &str| may_change_tables || table_privileges(role.access).contains(&privilege);
-    for (privilege, sql, what) in [
-        ("SELECT", format!("SELECT {column} FROM {name} WHERE false"), "read rows of"),
-        ("INSERT", format!("INSERT INTO {name} ({column}) SELECT NULL WHERE false"), "add rows to"),
-        ("UPDATE", format!("UPDATE {name} SET {column} = NULL WHERE false"), "change rows of"),
-        ("DELETE", format!("DELETE FROM {name} WHERE false"), "remove rows of"),
+    let first = table.columns.first().map(|column| &column.name);
+    let column = |of: &Columns| of.any(table).or(first).map_or_else(String::new, |column| quote(column.as_str()));
+    let is_let = |of: &Columns| may_change_tables || *of != Columns::None;
+    let (read, added, changed) = (column(&may.select), column(&may.insert), column(&may.update));
+    for (is_allowed, sql, what) in [
+        (is_let(&may.select), format!("SELECT {read} FROM {name} WHERE false"), "read rows of"),
+        (is_let(&may.insert), format!("INSERT INTO {name} ({added}) SELECT NULL WHERE false"), "add rows to"),
+        (is_let(&may.update), format!("UPDATE {name} SET {changed} = NULL WHERE false"), "change rows of"),
+        (may_change_tables || may.delete, format!("DELETE FROM {name} WHERE false"), "remove rows of"),
     ] {
-        probes.push(probe(sql, is_let(privilege), format!("{what} `{}`", table.name)));
+        probes.push(probe(sql, is_allowed, format!("{what} `{}`", table.name)));
+    }
+    if let Some(secret) = secret(table) {
+        let sql = format!("SELECT {} FROM {name} WHERE false", quote(secret.as_str()));
+        let is_allowed = may_change_tables || may.select.contains(secret);
+        probes.push(probe(sql, is_allowed, format!("read `{}.{secret}`", table.name)));
     }
     if !may_change_tables {
         for (sql, what) in [
@@ -550,15 +527,24 @@ pub fn probes(permissions: &Permissions, tables: &[Table], role: &Role) -> Vec<P
 fn reach(permissions: &Permissions, role: &Role, tables: &[Table]) -> Option<PermissionProbe> {
     let may_change_tables = owner_of(permissions, role).is_some();
     let row = |table: &Table| {
-        let is_in_reach = role.tables.is_empty() || role.tables.contains(&table.name);
-        let is_let =
-            |privilege: &str| is_in_reach && (may_change_tables || table_privileges(role.access).contains(&privilege));
-        ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"]
-            .map(|privilege| {
-                let is_let = if privilege == "TRUNCATE" { may_change_tables } else { is_let(privilege) };
-                format!("({}, {}, {is_let})", text(&quote(table.name.as_str())), text(privilege))
-            })
-            .join(", ")
+        let may = on_table(role, table);
+        let name = text(&quote(table.name.as_str()));
+        let mut rows = Vec::new();
+        for (privilege, is_let) in [("DELETE", may.delete), ("TRUNCATE", false)] {
+            rows.push(format!("({name}, NULL, '{privilege}', {})", may_change_tables || is_let));
+        }
+        for (privilege, columns) in may.of_columns() {
+            let is_let = may_change_tables || *columns == Columns::All;
+            rows.push(format!("({name}, NULL, '{privilege}', {is_let})"));
+            if matches!(columns, Columns::Some(_)) {
+                let of_column = |column: &Column| {
+                    let is_let = columns.contains(&column.name);
+                    format!("({name}, {}, '{privilege}', {is_let})", text(column.name.as_str()))
+                };
+                rows.extend(table.columns.iter().map(of_column));
+            }
+        }
+        rows.join(", ")
     };
     if tables.is_empty() {
         return None;
@@ -566,11 +552,11 @@ fn reach(permissions: &Permissions, role: &Role, tables: &[Table]) -> Option<Per
     let rows: Vec<String> = tables.iter().map(row).collect();
     Some(PermissionProbe {
         sql: format!(
-            "SELECT 1 / (CASE WHEN bool_and(has_table_privilege(of_table, privilege) = is_let) THEN 1 ELSE 0 END)\nFROM (VALUES {}) AS wanted (of_table, privilege, is_let)",
+            "SELECT 1 / (CASE WHEN bool_and(CASE WHEN of_column IS NULL THEN has_table_privilege(of_table, privilege)\n  ELSE has_column_privilege(of_table, of_column, privilege) END = is_let) THEN 1 ELSE 0 END)\nFROM (VALUES {}) AS wanted (of_table, of_column, privilege, is_let)",
             rows.join(",\n  ")
         ),
         is_allowed: true,
-        what: "have exactly the privileges of the plan on every table".to_owned(),
+        what: "have exactly the privileges of the plan on every table and column".to_owned(),
     })
 }
 

@@ -11,6 +11,7 @@ fn permissions() -> Permissions {
         name: RoleName::parse(name).unwrap(),
         access,
         tables: tables.iter().map(|table| table.name.clone()).collect(),
+        uses: None,
         login,
         origin: RoleOrigin::Default,
         why: "a role".to_owned(),
@@ -26,6 +27,7 @@ fn permissions() -> Permissions {
             role("shop_app", Access::ReadWrite, Login::Generated, &[]),
             role("shop_clerk", Access::ReadOnly, Login::Generated, &[super::table()]),
         ],
+        guests: std::collections::BTreeSet::new(),
     }
 }
 
@@ -60,11 +62,12 @@ fn from_nothing_each_role_gets_what_it_needs() {
         GRANT CREATE, USAGE ON SCHEMA public TO shop_owner;
         ALTER TABLE "order" OWNER TO shop_owner;
         ALTER TABLE schema_migrations OWNER TO shop_owner;
+        ALTER TABLE schema_migration_steps OWNER TO shop_owner;
         GRANT CONNECT ON DATABASE "My-Shop" TO shop_migrator;
         GRANT CONNECT ON DATABASE "My-Shop" TO shop_app;
         GRANT USAGE ON SCHEMA public TO shop_app;
         GRANT DELETE, INSERT, SELECT, UPDATE ON "order" TO shop_app;
-        GRANT SELECT ON schema_migrations TO shop_app;
+        GRANT SELECT ON schema_migration_steps, schema_migrations TO shop_app;
         ALTER DEFAULT PRIVILEGES FOR ROLE ada IN SCHEMA public GRANT DELETE, INSERT, SELECT, UPDATE ON TABLES TO shop_app;
         ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner IN SCHEMA public GRANT DELETE, INSERT, SELECT, UPDATE ON TABLES TO shop_app;
         ALTER DEFAULT PRIVILEGES FOR ROLE ada IN SCHEMA public GRANT SELECT, USAGE ON SEQUENCES TO shop_app;

@@ -14,7 +14,7 @@ mod smaller;
 use crate::database::on_scratch;
 use crate::response::CheckOutcome;
 use catalog::Catalog;
-use plan::database::{LockClass, ObservedTable, Undo};
+use plan::database::{Execution, LockClass, ObservedTable, Undo};
 use plan::{DatabaseTaskPlan, Migration, Observed, TaskPlan};
 use planner::Allowed;
 use schemas::Random;
@@ -54,7 +54,8 @@ fn random_schemas_come_back_from_postgresql_as_they_went_in() {
         let _ = writeln!(std::io::stderr(), "SKIPPED random schemas on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
         return;
     };
-    must_come_back(Engine::PostgreSql, SERVER_SCHEMAS, |case| Schemas { url: &url, case, made: Vec::new() });
+    let databases = Databases::make(&url, "schemas");
+    must_come_back(Engine::PostgreSql, SERVER_SCHEMAS, |case| databases.schemas(case));
 }
 
 #[test]
@@ -71,21 +72,21 @@ fn random_changes_come_back_from_postgresql_as_they_went_in() {
         let _ = writeln!(std::io::stderr(), "SKIPPED random changes on PostgreSQL: `TEST_POSTGRESQL_URL` is not set");
         return;
     };
-    // The numbers of the single schemas are another test's.
-    let place = |case| Schemas { url: &url, case: case + 2_000_000_000, made: Vec::new() };
-    pairs::must_come_back(Engine::PostgreSql, SERVER_SCHEMAS, place);
+    let databases = Databases::make(&url, "changes");
+    // The numbers of the single schemas are another test's; roles belong to the whole server.
+    pairs::must_come_back(Engine::PostgreSql, SERVER_SCHEMAS, |case| databases.schemas(case + 2_000_000_000));
 }
 
 #[test]
 fn random_schemas_come_back_from_mysql_as_they_went_in() {
     let Some(url) = mysql("random schemas") else { return };
-    must_come_back(Engine::MySql, SERVER_SCHEMAS, |case| Databases { url: &url, case, made: Vec::new() });
+    must_come_back(Engine::MySql, SERVER_SCHEMAS, |case| MySqlDatabases { url: &url, case, made: Vec::new() });
 }
 
 #[test]
 fn random_changes_come_back_from_mysql_as_they_went_in() {
     let Some(url) = mysql("random changes") else { return };
-    let place = |case| Databases { url: &url, case: case + 2_000_000_000, made: Vec::new() };
+    let place = |case| MySqlDatabases { url: &url, case: case + 2_000_000_000, made: Vec::new() };
     pairs::must_come_back(Engine::MySql, SERVER_SCHEMAS, place);
 }
 
@@ -118,16 +119,64 @@ impl Place for Files<'_> {
     }
 }
 
-/// Schemas of a database on a server, which go away with this value.
+/// A database of its own for each processor, gone with this value: whoever migrates one has it to himself, and nobody waits.
+struct Databases {
+    url: String,
+    names: Vec<String>,
+    free: Mutex<Vec<String>>,
+}
+
+impl Databases {
+    fn make(url: &str, test: &str) -> Self {
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        let name = |number| format!("roundtrip_{}_{test}_{number}", std::process::id());
+        let names: Vec<String> = (0..count).map(name).collect();
+        for name in &names {
+            Database::PostgreSql(Server::parse(&in_database(url, name)).unwrap()).create().unwrap();
+        }
+        Self { url: url.to_owned(), free: Mutex::new(names.clone()), names }
+    }
+
+    fn schemas(&self, case: u64) -> Schemas<'_> {
+        let name = self.free.lock().unwrap().pop().expect("no more at a time than there are processors");
+        Schemas { url: in_database(&self.url, &name), case, made: Vec::new(), name, databases: self }
+    }
+}
+
+impl Drop for Databases {
+    fn drop(&mut self) {
+        let place = Database::PostgreSql(Server::parse(&self.url).unwrap());
+        for name in &self.names {
+            let mut gone = whole(&format!("DROP DATABASE {name} WITH (FORCE)"));
+            gone.statements[0].execution = Execution::Alone;
+            place.migrate(name, &[gone], NOW).unwrap();
+            let noted = format!("DELETE FROM schema_migrations WHERE scope = '{name}'");
+            let steps = format!("DELETE FROM schema_migration_steps WHERE scope = '{name}'");
+            place.migrate(name, &[whole(&steps), whole(&noted)], NOW).unwrap();
+        }
+    }
+}
+
+/// The same server, another database.
+fn in_database(url: &str, name: &str) -> String {
+    let (place, options) =
+        url.split_once('?').map_or((url, String::new()), |(place, rest)| (place, format!("?{rest}")));
+    let (server, _) = place.rsplit_once('/').unwrap();
+    format!("{server}/{name}{options}")
+}
+
+/// Schemas of one of the databases, which go away with this value.
 struct Schemas<'a> {
-    url: &'a str,
+    url: String,
     case: u64,
     made: Vec<String>,
+    name: String,
+    databases: &'a Databases,
 }
 
 impl Schemas<'_> {
     fn run(&self, statement: &str) {
-        let database = Database::PostgreSql(Server::parse(self.url).unwrap());
+        let database = Database::PostgreSql(Server::parse(&self.url).unwrap());
         let numbered = format!("{statement}; -- {}", RUN.fetch_add(1, Ordering::Relaxed));
         database.migrate(&format!("roundtrip_{}", std::process::id()), &[whole(&numbered)], NOW).unwrap();
     }
@@ -152,24 +201,25 @@ impl Drop for Schemas<'_> {
         let gone: Vec<String> =
             self.made.iter().map(|schema| format!("DROP SCHEMA IF EXISTS {schema} CASCADE")).collect();
         let roles = format!(
-            "DO $$ DECLARE r text; BEGIN FOR r IN SELECT rolname FROM pg_roles WHERE rolname ~ '_roundtrip_{}_{}_' \
+            "DO $$ DECLARE r text; BEGIN FOR r IN SELECT rolname FROM pg_roles
+             WHERE shobj_description(oid, 'pg_authid') LIKE '%schema roundtrip\\_{}\\_{}\\_%'
              LOOP EXECUTE format('DROP OWNED BY %I', r); EXECUTE format('DROP ROLE %I', r); END LOOP; END $$",
             std::process::id(),
             self.case
         );
-        let noted = format!("DELETE FROM public.schema_migrations WHERE scope = 'roundtrip_{}'", std::process::id());
-        self.run(&[gone.join("; "), roles, noted].join("; "));
+        self.run(&[gone.join("; "), roles].join("; "));
+        self.databases.free.lock().unwrap().push(self.name.clone());
     }
 }
 
 /// Databases of a MySQL server, which go away with this value.
-struct Databases<'a> {
+struct MySqlDatabases<'a> {
     url: &'a str,
     case: u64,
     made: Vec<String>,
 }
 
-impl Databases<'_> {
+impl MySqlDatabases<'_> {
     fn prefix(&self) -> String {
         format!("rt{}_{}_", std::process::id(), self.case)
     }
@@ -181,7 +231,7 @@ impl Databases<'_> {
     }
 }
 
-impl Place for Databases<'_> {
+impl Place for MySqlDatabases<'_> {
     fn empty(&mut self, name: &str) -> Database {
         // Short, so that the names of users begin with it.
         let database = format!("{}{}", self.prefix(), &name[..1]);
@@ -192,7 +242,7 @@ impl Place for Databases<'_> {
     }
 }
 
-impl Drop for Databases<'_> {
+impl Drop for MySqlDatabases<'_> {
     fn drop(&mut self) {
         let databases = self.made.iter().map(|database| format!("DROP DATABASE IF EXISTS {database}"));
         let users = format!(

@@ -1,9 +1,9 @@
 //! Who may do what in a database: the roles wanted, what a server was seen to grant, and how the two differ.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use vocab::{RoleName, TableName};
+use vocab::{ColumnName, RoleName, TableName};
 
 /// The roles of a database task, and where they are roles.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Permissions {
     pub mark: String,
     /// The roles, in the order in which they are made. Empty where the engine has none.
     pub roles: Vec<Role>,
+    /// Tables that APIs on the database have brought: they belong to whoever made them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub guests: BTreeSet<TableName>,
 }
 
 /// A role.
@@ -29,12 +32,41 @@ pub struct Role {
     pub access: Access,
     /// The tables it may do it with; empty: all of them, and those that come later.
     pub tables: Vec<TableName>,
+    /// What it does, where that is known; else all that its access says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<Uses>,
     /// How it is let in.
     pub login: Login,
     /// Who asked for it.
     pub origin: RoleOrigin,
     /// What it is for.
     pub why: String,
+}
+
+/// What a program does with the tables of a database.
+pub type Uses = BTreeMap<TableName, TableUse>;
+
+/// What a program does with a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableUse {
+    /// The columns that it reads.
+    pub reads: BTreeSet<ColumnName>,
+    /// The columns that it gives to new rows.
+    pub inserts: BTreeSet<ColumnName>,
+    /// The columns that it changes.
+    pub updates: BTreeSet<ColumnName>,
+    /// Whether it removes rows.
+    pub deletes: bool,
+}
+
+impl TableUse {
+    /// Takes what another program does with the table in.
+    pub fn extend(&mut self, other: &Self) {
+        self.reads.extend(other.reads.iter().cloned());
+        self.inserts.extend(other.inserts.iter().cloned());
+        self.updates.extend(other.updates.iter().cloned());
+        self.deletes |= other.deletes;
+    }
 }
 
 /// What a role may do.

@@ -7,6 +7,7 @@ use dialect::permission::{has_owners, role_name};
 use plan::database::permission::{Access, Login, Permissions, Role, RoleOrigin};
 use plan::{Decision, Observed, Phase};
 use spec::{DatabaseConfig, Reference, RoleAccess};
+use std::collections::BTreeSet;
 use vocab::{Engine, RoleName, TaskId};
 
 /// The schema that is meant where nobody says another.
@@ -21,7 +22,7 @@ const DEFAULTS: [(&str, Access, &str); 5] = [
         Access::ReadWrite,
         "reads, adds, changes and removes rows, for the application; it makes, drops and empties nothing",
     ),
-    ("readonly", Access::ReadOnly, "reads rows, for reports and for people"),
+    ("readonly", Access::ReadOnly, "reads rows but for secret columns, for reports and for people"),
     ("backup", Access::Backup, "reads all that a copy must have, and writes nothing"),
 ];
 
@@ -55,7 +56,7 @@ pub fn permissions(
     decide(draft, &roles);
     let mark = format!("made by Integration Producer for task {task_id}, database {database}, schema {schema}");
     let user = observed.place.as_ref().map_or_else(String::new, |place| place.user.clone());
-    Permissions { database, schema, user, mark, roles }
+    Permissions { database, schema, user, mark, roles, guests: BTreeSet::new() }
 }
 
 /// What roles are called.
@@ -90,6 +91,7 @@ fn default(names: &Names, end: &str, access: Access, why: &str) -> Role {
         name: names.of(end),
         access,
         tables: Vec::new(),
+        uses: None,
         login: if access == Access::Owner { Login::Never } else { Login::Generated },
         origin: RoleOrigin::Default,
         why: why.to_owned(),
@@ -98,7 +100,7 @@ fn default(names: &Names, end: &str, access: Access, why: &str) -> Role {
 
 fn state(draft: &mut Draft, names: &Names, stated: &spec::Role, roles: &mut Vec<Role>) {
     let (access, why) = match stated.access.value {
-        RoleAccess::ReadOnly => (Access::ReadOnly, "reads rows, as the task says"),
+        RoleAccess::ReadOnly => (Access::ReadOnly, "reads rows but for secret columns, as the task says"),
         RoleAccess::ReadWrite => (Access::ReadWrite, "reads, adds, changes and removes rows, as the task says"),
         RoleAccess::Owner => (Access::Migrate, "becomes the owner when it logs in, as the task says"),
     };
@@ -111,6 +113,7 @@ fn state(draft: &mut Draft, names: &Names, stated: &spec::Role, roles: &mut Vec<
         name: names.of(stated.name.value.as_str()),
         access,
         tables: stated.tables.iter().map(|table| table.value.clone()).collect(),
+        uses: None,
         login: match stated.password.as_ref().map(|password| &password.value) {
             None => Login::Generated,
             Some(Reference::Environment(name)) => Login::Environment(name.to_string()),

@@ -226,3 +226,29 @@ fn every_table_of_the_catalogue_is_made_and_kept() {
     let document = fs::read_to_string(document).unwrap();
     assert!(document.contains("personal"), "the sensitivity of columns is printed");
 }
+
+#[test]
+fn a_path_that_can_hold_no_database_says_so() {
+    let workspace = Workspace::new();
+    let folder = workspace.path().join("a folder");
+    fs::create_dir(&folder).unwrap();
+    let below = workspace.path().join("letter.txt");
+    fs::write(&below, "Dear Ada").unwrap();
+    for (place, code) in [
+        (format!("file:{}", folder.display()), "not_a_file"),
+        ("file:/dev/null".to_owned(), "not_a_file"),
+        (format!("file:{}/rooms.sqlite", below.display()), "no_folder"),
+        (":memory:".to_owned(), "location"),
+        ("postgresql://ada@127.0.0.1/rooms".to_owned(), "location"),
+        ("file:".to_owned(), "location"),
+    ] {
+        let mut run = workspace.command(&["run", "-"]);
+        let task = task(ROOMS, "    connection: ${env:ROOMS_URL}");
+        let response = end_with_input(run.env("ROOMS_URL", &place), &task).must_end_with(1).response();
+        let error = &response["error"];
+        assert_eq!((&error["kind"], &error["code"]), (&"database.connection".into(), &code.into()), "{place}: {error}");
+        assert!(error["hint"].is_string() && error["cause"].is_string() && error["place"].is_string(), "{error}");
+        assert_eq!(response["changed"], false, "{place}");
+    }
+    assert!(!workspace.path().join("output").exists() && fs::read_dir(folder).unwrap().next().is_none());
+}

@@ -1,10 +1,13 @@
 //! Which database an API stands on: named, guessed where there is one, asked where there are two, and never left without a word.
 
+use crate::harness::Sample;
 use crate::harness::client::{ask, post};
+use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Ended, Workspace, end, query};
 use serde_json::Value as Json;
 use std::path::PathBuf;
+use vocab::Engine;
 
 fn database(name: &str) -> String {
     format!(
@@ -57,6 +60,16 @@ fn it_serves_the_tables_of_the_task_that_it_depends_on() {
         text.contains("| database | the sqlite database of task `shop` | it is among the `dependencies` |"),
         "{text}"
     );
+}
+
+#[test]
+fn on_a_server_a_second_run_changes_nothing() {
+    for engine in [Engine::PostgreSql, Engine::MySql] {
+        let Some(place) = Schema::empty(engine, "a second run") else { continue };
+        let workspace = Workspace::completed_on(Sample::ContactNewsletter, place.url());
+        let again = workspace.run(&Sample::ContactNewsletter.task()).must_end_with(0);
+        assert_eq!(again.response()["changed"], false, "{engine}: {}", again.stdout);
+    }
 }
 
 /// Its folder makes the other task's tables as well, where they are not there.

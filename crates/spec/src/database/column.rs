@@ -318,6 +318,11 @@ fn foreign_type(text: &str) -> Option<String> {
     let (word, argument) = text.split_once('(').map_or((text.as_str(), None), |(word, rest)| {
         (word.trim(), rest.strip_suffix(')').and_then(|number| number.trim().parse::<u64>().ok()))
     });
+    if matches!(word, "enum" | "choice" | "set") {
+        return Some(
+            "write `line`, and `constraints: [{ check: { column: name, one_of: [a, b] } }]` at its table".to_owned(),
+        );
+    }
     let (_, kind) = FOREIGN_WORDS.iter().find(|(foreign, _)| *foreign == word)?;
     Some(match argument {
         Some(length) if kind.has_length() => format!("write `{{ type: {kind}, max_length: {length} }}`"),

@@ -5,6 +5,7 @@ use super::said;
 use crate::StoreError;
 use crate::blocking::blocking;
 use crate::error::Trouble;
+use crate::renewing::Entrance;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, SslOpts};
 use std::fmt;
@@ -318,6 +319,18 @@ fn trouble_of_tls(said: &str) -> Trouble {
         _ if said.contains("NotValidForName") || said.contains("not valid for name") => Trouble::OtherName,
         _ if said.contains("invalid peer certificate") => Trouble::BadCertificate,
         _ => Trouble::Tls,
+    }
+}
+
+impl Entrance for Server {
+    type Connection = Conn;
+
+    async fn enter(&self) -> Result<Conn, StoreError> {
+        Ok(self.connect().await?.0)
+    }
+
+    fn with_password(&self, role: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
+        self.as_user(role, password)
     }
 }
 

@@ -3,6 +3,8 @@
 
 use super::connect::Server;
 use super::value::{parameters, row};
+use crate::error::Trouble;
+use crate::renewing::{Renewal, Renewing};
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, store};
 use dialect::mysql::{HOLD_NAME, LET_NAMES_GO, quote};
 use mysql_async::prelude::Queryable;
@@ -34,7 +36,7 @@ pub struct MySqlStore {
 }
 
 struct Shared {
-    server: Server,
+    server: Renewing<Server>,
     pool: Pool,
     readers: Semaphore,
     writers: Semaphore,
@@ -45,7 +47,8 @@ struct Shared {
 }
 
 impl MySqlStore {
-    pub fn new(server: Server, pool: Pool) -> Self {
+    pub fn new(server: Server, pool: Pool, renewal: Option<Renewal>) -> Self {
+        let server = Renewing::new(server, renewal);
         let readers = (pool.max / READERS_OF).max(1);
         let places = |count: u32| Semaphore::new(count as usize);
         let (readers, writers) = (places(readers), places(pool.max.saturating_sub(readers).max(1)));
@@ -112,16 +115,16 @@ impl MySqlStore {
     }
 
     pub fn inspect(&self) -> Result<Vec<ObservedTable>, StoreError> {
-        Ok(self.shared.server.look("")?.tables)
+        self.server().tables()
     }
 
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
-        self.shared.server.migrate(scope, migrations, now)
+        self.server().migrate(scope, migrations, now)
     }
 
     /// For work that ends before anybody else asks.
-    pub(super) fn server(&self) -> &Server {
-        &self.shared.server
+    pub(super) fn server(&self) -> Server {
+        self.shared.server.server()
     }
 
     /// A transaction on a connection of its own. A connection that ended while nobody looked is passed over.
@@ -144,12 +147,20 @@ impl MySqlStore {
         if let Some((connection, _)) = known {
             return Ok((connection, true));
         }
-        let (mut connection, _) = self.shared.server.connect().await?;
+        let mut connection = self.shared.server.enter().await.map_err(passing)?;
         connection.query_drop(settings(&self.shared.pool)).await?;
         if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(Arc::downgrade(&self.shared)));
         }
         Ok((connection, false))
+    }
+}
+
+/// A server that hangs up while it lets somebody in is ending or starting: it was seen to be one before.
+fn passing(error: StoreError) -> StoreError {
+    match error {
+        StoreError::NotConnected(Trouble::NotTheServer, why) => StoreError::NotConnected(Trouble::Starting, why),
+        other => other,
     }
 }
 

@@ -7,6 +7,7 @@ use super::trouble::{not_connected, said};
 use crate::StoreError;
 use crate::blocking::blocking;
 use crate::error::Trouble;
+use crate::renewing::Entrance;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -262,4 +263,16 @@ fn unreadable_url() -> StoreError {
 pub(super) async fn server_version(client: &Client) -> Result<i32, StoreError> {
     let row = client.query_one("SELECT current_setting('server_version_num')::integer / 10000", &[]).await?;
     Ok(row.try_get(0)?)
+}
+
+impl Entrance for Server {
+    type Connection = Client;
+
+    async fn enter(&self) -> Result<Client, StoreError> {
+        self.connect().await
+    }
+
+    fn with_password(&self, role: &RoleName, password: &Secret<Zeroizing<String>>) -> Self {
+        self.as_role(role, password)
+    }
 }

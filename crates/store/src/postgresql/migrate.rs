@@ -58,7 +58,9 @@ impl Server {
         blocking(async {
             let mut client = self.connect().await?;
             begin(&client).await?;
+            // Both at once: who may read them is seen to once.
             client.batch_execute(LEDGER).await?;
+            client.batch_execute(STEPS).await?;
             let mut done = Vec::new();
             for migration in migrations {
                 let noted = Noted { scope, migration, checksum: dialect::migration::checksum(migration), now };
@@ -79,6 +81,7 @@ impl Server {
         blocking(async {
             let mut client = self.connect().await?;
             begin(&client).await?;
+            // Both at once: who may read them is seen to once.
             client.batch_execute(LEDGER).await?;
             client.batch_execute(STEPS).await?;
             let mut undone = Vec::new();
@@ -217,7 +220,6 @@ impl Noted<'_> {
 
     /// A step that was done is not done again; one that was begun and not finished is taken back first.
     async fn apply_stepwise(&self, client: &mut Client) -> Result<(), StoreError> {
-        client.batch_execute(STEPS).await?;
         for (index, statement) in self.migration.statements.iter().enumerate() {
             let step = index + 1;
             let last = self.last_event(client, step).await?;

@@ -3,6 +3,7 @@
 
 use super::connect::Server;
 use super::value::{Cell, Text};
+use crate::renewing::{Renewal, Renewing};
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, store};
 use plan::Migration;
 use plan::database::{ObservedTable, Pool};
@@ -40,7 +41,7 @@ pub struct PostgreSqlStore {
 }
 
 struct Shared {
-    server: Server,
+    server: Renewing<Server>,
     pool: Pool,
     /// What each connection is told when it is made.
     settings: String,
@@ -61,17 +62,17 @@ struct Connection {
 }
 
 impl PostgreSqlStore {
-    pub fn new(server: Server, pool: Pool) -> Self {
-        Self::with(server, pool, limits(&pool))
+    pub fn new(server: Server, pool: Pool, renewal: Option<Renewal>) -> Self {
+        Self::with(Renewing::new(server, renewal), pool, limits(&pool))
     }
 
     /// One whose writes need not outlive the machine.
     pub fn hasty(server: Server) -> Self {
         let pool = Pool::default();
-        Self::with(server, pool, format!("{}; {HASTE}", limits(&pool)))
+        Self::with(Renewing::new(server, None), pool, format!("{}; {HASTE}", limits(&pool)))
     }
 
-    fn with(server: Server, pool: Pool, settings: String) -> Self {
+    fn with(server: Renewing<Server>, pool: Pool, settings: String) -> Self {
         let readers = if pool.max < ENOUGH { 1 } else { READERS };
         let writers = pool.max.saturating_sub(readers).max(1);
         let shared = Shared {
@@ -142,16 +143,16 @@ impl PostgreSqlStore {
     }
 
     pub fn inspect(&self) -> Result<Vec<ObservedTable>, StoreError> {
-        Ok(self.shared.server.look("")?.tables)
+        Ok(self.server().look("")?.tables)
     }
 
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
-        self.shared.server.migrate(scope, migrations, now)
+        self.server().migrate(scope, migrations, now)
     }
 
     /// For work that ends before anybody else asks.
-    pub(super) fn server(&self) -> &Server {
-        &self.shared.server
+    pub(super) fn server(&self) -> Server {
+        self.shared.server.server()
     }
 
     /// One of the shared connections, in turn.
@@ -191,7 +192,7 @@ impl PostgreSqlStore {
     }
 
     async fn connect(&self) -> Result<Connection, StoreError> {
-        let client = self.shared.server.connect().await?;
+        let client = self.shared.server.enter().await?;
         client.batch_execute(&self.shared.settings).await?;
         if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(Arc::downgrade(&self.shared)));

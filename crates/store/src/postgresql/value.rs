@@ -23,10 +23,6 @@ impl ToSql for Text<'_> {
             Datum::Text(value) if *of == Type::UUID && !is_uuid(value) => return Ok(IsNull::Yes),
             // No text that is kept has it, so none is found.
             Datum::Text(value) if value.contains('\0') => return Ok(IsNull::Yes),
-            // The year before the first one has another name.
-            Datum::Text(value) if matches!(*of, Type::TIMESTAMPTZ | Type::DATE) && value.starts_with("0000") => {
-                format!("0001{} BC", &value[4..])
-            }
             Datum::Text(value) => value.clone(),
             Datum::Json(value) => value.to_string(),
         };

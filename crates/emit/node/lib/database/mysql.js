@@ -47,6 +47,14 @@ const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (
   applied_at datetime(3),
   PRIMARY KEY (scope, name)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin`;
+// The steps that found what they would have made: it is another task's, and stays when they are taken back, which the native server does.
+const createFound = `CREATE TABLE IF NOT EXISTS schema_migration_steps (
+  scope varchar(191) NOT NULL,
+  name varchar(191) NOT NULL,
+  step int NOT NULL,
+  PRIMARY KEY (scope, name, step)
+) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin`;
+const noteFound = `INSERT INTO schema_migration_steps (scope, name, step) VALUES (?, ?, ?)`;
 const findTable = `SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?`;
 const findColumn = `SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?`;
 const findProgress = `SELECT begun, done FROM schema_migrations WHERE scope = ? AND name = ?`;
@@ -68,7 +76,7 @@ const unavailable = new Set([...collisions, 1021, 1037, 1038, 1040, 1053, 1114, 
 const endings = new Set([1053, 1927, 4031]);
 // What is answered to a definition that was made before: a table, a column, an index, a trigger, a constraint that is there, or one
 // that is gone.
-const isSoAlready = new Set([1050, 1051, 1060, 1061, 1091, 1359, 1360, 1826, 3821, 3822, 3940]);
+const isSoAlready = new Set([1050, 1051, 1060, 1061, 1091, 1176, 1359, 1360, 1826, 3821, 3822, 3940]);
 
 // https://mariadb.com/kb/en/result-set-packets/#field-types
 const LONGLONG = 8;
@@ -178,16 +186,25 @@ class Connection {
     for (const [index, statement] of statements.entries()) {
       if (index < progress.done) continue;
       await this.write(noteProgress, [index + 1, index, scope, name]);
+      // Who ran it before was ended between the statement and its note.
+      const wasBegun = progress.begun === index + 1;
       try {
-        if (!(await isSuperfluous(statement))) await this.script(statement);
+        const isFound = (await isSuperfluous(statement)) || (await this.#finds(statement));
+        if (isFound && !wasBegun) await this.write(noteFound, [scope, name, index]);
       } catch (error) {
-        // Who ran it before was ended between the statement and its note.
-        const wasBegun = progress.begun === index + 1;
         if (!wasBegun || !isSoAlready.has(error.errno)) throw error;
       }
       await this.write(noteProgress, [index + 1, index + 1, scope, name]);
     }
     await this.write(finishMigration, [new Date(), scope, name]);
+  }
+
+  /** Runs a statement. Whether it found what it would have made: `IF NOT EXISTS` says so in a note. */
+  async #finds(statement) {
+    const [{ warningStatus }] = await this.#asked(() => this.#client.query({ sql: statement }));
+    if (!warningStatus || !/^CREATE /m.test(statement)) return false;
+    const [notes] = await this.#asked(() => this.#client.query({ sql: 'SHOW WARNINGS' }));
+    return notes.some(({ Code }) => isSoAlready.has(Code));
   }
 
   /** A word without values. */
@@ -270,7 +287,7 @@ class MySql {
       const lock = `producer_migration_${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
       const [{ held }] = await connection.read(lockMigrations, [lock, MIGRATION_LOCK_TIMEOUT]);
       if (held !== 1) throw new Error('another program has been migrating the database for a while');
-      await connection.script(createLedger);
+      await connection.script(`${createLedger}; ${createFound}`);
       return work(connection);
     }, 'once');
   }

@@ -15,7 +15,8 @@ use vocab::Engine;
 
 /// Of a hundred pairs so many may be refused: a change may be one that no statement makes, and MySQL has no keys over documents and
 /// long texts.
-const REFUSED: u64 = 70;
+const REFUSED: u64 = 60;
+const REFUSED_OF_MYSQL: u64 = 80;
 const LEAVE: Allowed = Allowed { drift: Drift::Refused, loss: Loss::Allowed };
 
 /// What came out wrong once.
@@ -24,6 +25,8 @@ const ONCE_BROKEN: &[&str] = &[
     r#"{"before":{"tables":[{"name":"rooms","columns":{"size":"line"}}]},"after":{"tables":[{"name":"rooms","columns":{"cast":{"type":"line","renamed_from":"size"}}}]}}"#,
     // PostgreSQL quotes names among the columns of an index where they need it.
     r#"{"before":{"tables":[{"name":"rooms","columns":{"size":"line"},"indexes":["size"]}]},"after":{"tables":[{"name":"rooms","columns":{"order":{"type":"line","renamed_from":"size"}}}]}}"#,
+    // PostgreSQL makes no large number a truth value.
+    r#"{"before":{"tables":[{"name":"rooms","columns":{"free":"boolean"}}]},"after":{"tables":[{"name":"rooms","columns":{"free":"integer"}}]}}"#,
 ];
 
 /// Pairs of schemas, with and without the care that rows need.
@@ -47,7 +50,7 @@ pub fn must_come_back<P: Place>(engine: Engine, pairs: u64, place: impl Fn(u64) 
             let (before, after) = (task(engine, &pair["before"]), task(engine, &pair["after"]));
             format!("{pair}\n{before}becomes\n{after}")
         },
-        refused: REFUSED,
+        refused: if engine == Engine::MySql { REFUSED_OF_MYSQL } else { REFUSED },
     };
     trial.all_come_back(ONCE_BROKEN, pairs, place);
 }

@@ -243,11 +243,13 @@ fn rows_that_break_a_new_rule_keep_the_database_as_it_was() {
             FIRST.replace("size: line", "size: integer"),
             FIRST.replace("note: line", "note: { type: line, required: true }"),
         ] {
-            let error = site.run(&tables).must_end_with(1).response()["error"].clone();
+            let response = site.run(&tables).must_end_with(1).response();
+            assert_eq!(response["changed"], false, "{response}");
+            let error = response["error"].clone();
             assert_eq!((&error["kind"], &error["code"]), (&"database.migration".into(), &"refused".into()), "{error}");
             assert_eq!(site.tables(), made, "{tables}");
         }
-        site.run(FIRST).must_end_with(0);
+        assert_eq!(site.run(FIRST).must_end_with(0).response()["changed"], false, "what was refused has left nothing");
         let (code, message) =
             site.refused(&FIRST.replace("size: line", "size: line, floor: { type: integer, required: true }"));
         assert_eq!(code, "IP209");
@@ -277,6 +279,38 @@ fn what_a_database_holds_is_shown() {
         assert_eq!(json["tables"][1]["name"], "rooms");
         let unknown = end(&mut site.command(&["db", "inspect", "room"])).must_end_with(1).stderr;
         assert!(unknown.contains("did you mean `rooms`?"), "{unknown}");
+    }
+}
+
+#[test]
+fn what_was_taken_away_by_hand_is_named_when_a_change_is_taken_back() {
+    // MySQL goes back statement by statement, and says what of it is done.
+    let whole = |site: &Site| !matches!(site.place, Where::MySql(_));
+    for site in Site::each("gone").into_iter().filter(whole) {
+        let more = format!("{FIRST}, {{ name: doors, columns: {{ room_id: {{ type: uuid, references: rooms }} }} }}");
+        let more = more.replace("note: line", "note: line, floor: { type: integer, default: 3 }");
+        site.run(FIRST).must_end_with(0);
+        site.run(&more).must_end_with(0);
+        ROWS.iter().for_each(|row| site.execute(row));
+        site.execute("DROP TABLE doors");
+        let left = site.tables();
+        let shown = site.undo(&["--plan"]).must_end_with(0).stdout;
+        assert!(shown.ends_with("changed since: table `doors` is missing\n"), "{shown}");
+        let refused = site.undo(&["--allow-destructive"]).must_end_with(1).stderr;
+        assert!(
+            refused.contains("nothing was taken back in ") && refused.contains("table `doors` is missing"),
+            "{refused}"
+        );
+        assert_eq!(site.tables(), left);
+        assert_eq!(site.value("floor FROM rooms"), "3");
+        // The way that is named.
+        assert!(refused.contains("`producer db migrate TASK`, with the task as it was before"), "{refused}");
+        let kept = site.with_task(&["db", "migrate", "-"], FIRST);
+        assert_eq!(kept.response()["error"]["code"], "IP236", "{}", kept.stdout);
+        assert_eq!(site.value("floor FROM rooms"), "3");
+        site.with_task(&["db", "migrate", "-", "--allow-destructive"], FIRST).must_end_with(0);
+        site.diff(FIRST).must_end_with(0);
+        assert_eq!(site.value("number FROM rooms"), "7");
     }
 }
 

@@ -115,6 +115,41 @@ fn each_user_may_do_what_it_is_for_and_nothing_more() {
 }
 
 #[test]
+fn a_secret_column_is_read_by_the_application_and_by_who_copies_alone() {
+    let Some(home) = Home::new("users_secret") else { return };
+    let workspace = Workspace::new();
+    let accounts = "{ name: accounts, columns: { login: line, password_hash: line } }, ";
+    let with = |table: &str| {
+        super::roles::task("").replace("postgresql", "mysql").replace("tables: [", &format!("tables: [{table}"))
+    };
+    let command = |words: &[&str], table: &str| {
+        end_with_input(workspace.command(words).env("SHOP_URL", home.url()), &with(table))
+    };
+    let checks = verified(&command(&["run", "-"], accounts).must_end_with(0).response());
+    assert!(checks.iter().all(|check| check.ends_with(": passed")), "{checks:?}");
+    let secret = "SELECT password_hash FROM accounts";
+    let may = |end: &str, statement: &str| home.as_role(&workspace, end, statement).is_ok();
+    for (end, may_read) in [("app", true), ("migrator", true), ("backup", true), ("readonly", false)] {
+        assert_eq!(may(end, secret), may_read, "{end}");
+        assert!(may(end, "SELECT login, COUNT(*) FROM accounts GROUP BY login"), "{end}");
+    }
+    let grown = accounts.replace("login: line,", "login: line, note: line, recovery_token: line,");
+    command(&["run", "-"], &grown).must_end_with(0);
+    assert!(may("readonly", "SELECT note FROM accounts") && !may("readonly", "SELECT recovery_token FROM accounts"));
+    home.execute(&format!("GRANT SELECT ON {}.accounts TO '{}'@'%'", home.name, home.role("readonly")));
+    assert!(may("readonly", secret));
+    let diff = command(&["db", "diff", "-"], &grown).must_end_with(4).stdout;
+    assert!(diff.contains(&format!("~ user `{}` may SELECT table `accounts`\n", home.role("readonly"))), "{diff}");
+    command(&["db", "migrate", "-"], &grown).must_end_with(0);
+    assert!(!may("readonly", secret) && may("readonly", "SELECT note, login FROM accounts"));
+    assert_eq!(command(&["run", "-"], &grown).must_end_with(0).response()["changed"], false);
+    // A column that is gone leaves its grants behind.
+    command(&["db", "migrate", "-", "--allow-destructive"], accounts).must_end_with(0);
+    assert_eq!(command(&["db", "diff", "-"], accounts).must_end_with(0).status, Some(0));
+    assert_eq!(command(&["run", "-"], accounts).must_end_with(0).response()["changed"], false);
+}
+
+#[test]
 fn what_was_granted_or_taken_by_hand_is_mended_and_a_password_rotated() {
     let Some(home) = Home::new("users_hand") else { return };
     let workspace = Workspace::new();

@@ -1,14 +1,17 @@
 //! Roles on a real PostgreSQL server, met with `psql` as a person would: each may do what the plan says and nothing more, what was
 //! changed by hand is mended, passwords are nowhere but in the secret store.
 
-use crate::harness::client::{ask, post};
+use crate::harness::client::{ask, get, post};
 use crate::harness::postgresql::{PASSWORD_ONLY, PrivateServer, psql};
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
+use plan::http_case::CaseRequest;
 use serde_json::Value as Json;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 /// A database of a test's own on the server that tests share; gone afterwards with its roles.
 struct Home {
@@ -68,10 +71,14 @@ impl Home {
         end_with_input(run.env("SHOP_URL", url).env("REPORTING_PASSWORD", "it's 100% secret"), &task(roles))
     }
 
-    /// A command that reads the task.
+    /// A command that reads a task.
+    fn read(&self, workspace: &Workspace, words: &[&str], task: &str) -> Ended {
+        end_with_input(workspace.command(words).env("SHOP_URL", self.admin_url()), task)
+    }
+
+    /// A command that reads the shop.
     fn with_task(&self, workspace: &Workspace, words: &[&str]) -> Ended {
-        let mut command = workspace.command(words);
-        end_with_input(command.env("SHOP_URL", self.admin_url()), &task(""))
+        self.read(workspace, words, &task(""))
     }
 
     /// How what the roles may differs from the task, as `db diff` tells it.
@@ -167,33 +174,134 @@ fn each_role_may_do_what_it_is_for_and_nothing_more() {
     home.as_role(&workspace, "migrator", "CREATE TABLE later (id integer); ALTER TABLE users ADD COLUMN nickname text")
         .unwrap();
     assert_eq!(app("INSERT INTO later VALUES (1); SELECT count(*) FROM later").unwrap().lines().last(), Some("1"));
-    assert_eq!(reader("SELECT count(*) FROM later").unwrap(), "1\n");
+    // Which of its columns are secret nobody has said, so nobody reads it who reads no secrets.
+    reader("SELECT count(*) FROM later").unwrap_err();
+    assert_eq!(backup("SELECT count(*) FROM later").unwrap(), "1\n");
     home.as_role(&workspace, "migrator", "DROP TABLE later; ALTER TABLE users DROP COLUMN nickname").unwrap();
     let owner = psql(&home.url(&home.role("owner"), "x"), "SELECT 1").unwrap_err();
     assert!(owner.contains("FATAL"), "{owner}");
     assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
 }
 
+/// An API on the shop's database.
+fn api(endpoints: &str) -> String {
+    format!(
+        "task_id: api\ntask_type: setup_api\ndependencies: [shop]\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - {{ path: /api/products, method: GET, authentication: none }}\n{endpoints}"
+    )
+}
+
+const CONTACT: &str = "      - { path: /api/contact, method: POST, authentication: api_key }\n";
+const CHANGES: &str = "      - { path: \"/api/products/{id}\", method: PATCH, authentication: api_key }\n      - { path: \"/api/products/{id}\", method: DELETE, authentication: api_key }\n";
+
 #[test]
-fn an_api_is_served_as_the_application_and_its_tables_are_within_reach() {
+fn an_api_is_served_as_the_application_which_may_do_what_the_api_does() {
     let Some(home) = Home::new("served") else { return };
     let workspace = Workspace::new();
     home.run(&workspace, "").must_end_with(0);
-    let api = "task_id: api\ntask_type: setup_api\ndependencies: [shop]\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - { path: /api/products, method: GET, authentication: none }\n      - { path: /api/contact, method: POST, authentication: api_key }\n";
-    let mut run = workspace.command(&["run", "-"]);
-    let response = end_with_input(run.env("SHOP_URL", home.admin_url()), api).must_end_with(0).response();
-    let checks = verified(&response);
-    assert!(checks.len() == 1 && checks[0].ends_with(": passed"), "{checks:?}");
+    let app = |statement: &str| home.as_role(&workspace, "app", statement);
+    app("SELECT count(*) FROM users").unwrap();
+    let run = |endpoints: &str| home.read(&workspace, &["run", "-"], &api(endpoints)).must_end_with(0).response();
+    let pending = home.read(&workspace, &["db", "migrate", "-", "--plan"], &api(CONTACT)).must_end_with(0).stdout;
+    assert!(
+        pending.contains(&format!("GRANT INSERT ON contact_messages, outbox_events TO {}", home.role("app"))),
+        "{pending}"
+    );
+    let checks = verified(&run(CONTACT));
+    assert!(checks.len() == 2 && checks.iter().all(|check| check.ends_with(": passed")), "{checks:?}");
+    assert_eq!(run(CONTACT)["changed"], false, "the first run of an API leaves nothing to the second");
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+    assert_eq!(home.drift(&workspace), Vec::<String>::new());
+
     let mut create = workspace.command(&["keys", "create", "--name", "test"]);
     let key = end(create.env("SHOP_URL", home.admin_url())).must_end_with(0).stdout;
     let server = Server::of(Server::command(Kind::Native, &workspace).env("SHOP_URL", home.admin_url()));
+    let send = |request: CaseRequest| ask(server.address, &request, "").unwrap();
     let message = r#"{"name":"Ada","email":"ada@example.com","message":"hello"}"#;
-    let answer = ask(server.address, &post("/api/contact", Some(key.trim_end()), message), "").unwrap();
-    assert_eq!(answer.status, 201, "{}", server.log());
+    assert_eq!(send(post("/api/contact", Some(key.trim_end()), message)).status, 201, "{}", server.log());
     let who =
         "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     assert_eq!(home.superuser(&home.name, who).unwrap(), format!("{}\n", home.role("app")));
+
+    let refused = |statement: &str| {
+        let said = app(statement).unwrap_err();
+        assert!(said.contains("permission denied"), "{statement}: {said}");
+    };
+    let product = "INSERT INTO products (name, price) VALUES ('Cup', 5)";
+    home.execute(product);
+    app("SELECT id, name FROM products").unwrap();
+    for statement in [
+        "SELECT 1 FROM contact_messages",
+        "UPDATE contact_messages SET name = 'x'",
+        "DELETE FROM contact_messages",
+        "SELECT 1 FROM users",
+        "SELECT 1 FROM outbox_events",
+        "DELETE FROM api_keys",
+        "UPDATE api_keys SET scopes = NULL",
+        product,
+        "UPDATE products SET price = 1",
+        "DELETE FROM products",
+    ] {
+        refused(statement);
+    }
+    let reader = |statement: &str| home.as_role(&workspace, "readonly", statement);
+    assert_eq!(reader("SELECT count(*) FROM contact_messages").unwrap(), "1\n");
+    reader("SELECT name FROM api_keys").unwrap();
+    reader("SELECT hash FROM api_keys").unwrap_err();
+    home.as_role(&workspace, "backup", "SELECT hash FROM api_keys").unwrap();
+
+    // The API grows, and shrinks again, and so does what it may.
+    run(&[CONTACT, CHANGES].concat());
+    let id = home.superuser(&home.name, "SELECT id FROM products").unwrap();
+    let change = |method: &str, body: &str| {
+        let request = post(&format!("/api/products/{}", id.trim_end()), Some(key.trim_end()), body);
+        let mut request = CaseRequest { method: method.to_owned(), ..request };
+        request.headers.insert("if-match".to_owned(), "*".to_owned());
+        send(request).status
+    };
+    assert_eq!(change("PATCH", r#"{"name":"Mug"}"#), 200, "{}", server.log());
+    refused("UPDATE products SET id = gen_random_uuid()");
+    refused("UPDATE contact_messages SET name = 'x'");
+    assert_eq!(change("DELETE", ""), 204, "{}", server.log());
+    run(CONTACT);
+    refused("DELETE FROM products");
+    assert_eq!(send(post("/api/contact", Some(key.trim_end()), message)).status, 201, "{}", server.log());
+    assert_eq!(run(CONTACT)["changed"], false);
     assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+
+    // A task that says itself what the application may is taken at its word.
+    home.run(&workspace, "    roles: [{ name: app, access: read_write }]\n").must_end_with(0);
+    app("DELETE FROM users").unwrap();
+}
+
+/// A table with a secret.
+const ACCOUNTS: &str = "{ name: accounts, columns: { login: line, password_hash: line } }, ";
+
+#[test]
+fn a_secret_column_is_read_by_the_application_and_by_who_copies_alone() {
+    let Some(home) = Home::new("secret") else { return };
+    let workspace = Workspace::new();
+    let with = |table: &str| task("").replace("tables: [", &format!("tables: [{table}"));
+    let run = |table: &str| home.read(&workspace, &["run", "-"], &with(table)).must_end_with(0).response();
+    let checks = verified(&run(ACCOUNTS));
+    assert!(checks.iter().all(|check| check.ends_with(": passed")), "{checks:?}");
+    let secret = "SELECT password_hash FROM accounts";
+    let may = |end: &str, statement: &str| home.as_role(&workspace, end, statement).is_ok();
+    for (end, may_read) in [("app", true), ("migrator", true), ("backup", true), ("readonly", false)] {
+        assert_eq!(may(end, secret), may_read, "{end}");
+        assert_eq!(may(end, "SELECT * FROM accounts"), may_read, "{end}");
+        assert!(may(end, "SELECT login, count(*) FROM accounts GROUP BY login"), "{end}");
+    }
+    let grown = ACCOUNTS.replace("login: line,", "login: line, note: line, recovery_token: line,");
+    run(&grown);
+    assert!(may("readonly", "SELECT note FROM accounts") && !may("readonly", "SELECT recovery_token FROM accounts"));
+    // A grant on the whole table, and what was granted by the column beside it.
+    home.execute(&format!("GRANT SELECT ON accounts TO {}", home.role("readonly")));
+    assert!(may("readonly", secret));
+    let diff = home.read(&workspace, &["db", "diff", "-"], &with(&grown)).must_end_with(4).stdout;
+    assert!(diff.contains(&format!("~ role `{}` may SELECT table `accounts`\n", home.role("readonly"))), "{diff}");
+    home.read(&workspace, &["db", "migrate", "-"], &with(&grown)).must_end_with(0);
+    assert!(!may("readonly", secret) && may("readonly", "SELECT note, login FROM accounts"));
+    assert_eq!(run(&grown)["changed"], false);
 }
 
 #[test]
@@ -360,6 +468,48 @@ fn a_password_is_rotated_and_an_interruption_loses_nothing() {
     end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE"]), "x").must_end_with(0);
     let no_role = end(&mut workspace.command(&["secrets", "rotate", "STRIPE"])).must_end_with(1);
     assert!(no_role.stderr.contains("secrets set STRIPE"), "{}", no_role.stderr);
+}
+
+#[test]
+fn a_rotation_under_a_running_server_fails_no_request() {
+    let Some(home) = Home::new("under_load") else { return };
+    let workspace = Workspace::new();
+    home.run(&workspace, "").must_end_with(0);
+    home.read(&workspace, &["run", "-"], &api(CONTACT)).must_end_with(0);
+    let mut create = workspace.command(&["keys", "create", "--name", "test"]);
+    let key = end(create.env("SHOP_URL", home.admin_url())).must_end_with(0).stdout;
+    let server = Server::of(Server::command(Kind::Native, &workspace).env("SHOP_URL", home.admin_url()));
+    let message = r#"{"name":"Ada","email":"ada@example.com","message":"hello"}"#;
+    let send_many = |requests: usize| {
+        for number in 0..requests {
+            let status = match number % 2 {
+                0 => ask(server.address, &get("/api/products"), "").unwrap().status,
+                _ => ask(server.address, &post("/api/contact", Some(key.trim_end()), message), "").unwrap().status,
+            };
+            assert!(matches!(status, 200 | 201 | 429), "{status}: {}", server.log());
+        }
+    };
+    let sessions = format!("FROM pg_stat_activity WHERE usename = '{}'", home.role("app"));
+    let (name, first) = (format!("shop/{}", home.role("app")), password(&workspace, &home.role("app")));
+    let rotate =
+        || end(workspace.command(&["secrets", "rotate", &name]).env("SHOP_URL", home.admin_url())).must_end_with(0);
+    // A few connections are open, and stay; more are needed under load, and so while passwords change.
+    send_many(2);
+    for _ in 0..3 {
+        thread::scope(|scope| {
+            let senders: Vec<_> = (0..8).map(|_| scope.spawn(|| send_many(40))).collect();
+            rotate();
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
+        });
+        // None of those that were let in by the password before is left.
+        home.execute(&format!("SELECT pg_terminate_backend(pid) {sessions}"));
+        thread::sleep(Duration::from_millis(200));
+        thread::scope(|scope| {
+            (0..8).for_each(|_| drop(scope.spawn(|| send_many(10))));
+        });
+    }
+    assert_ne!(home.superuser(&home.name, &format!("SELECT count(*) {sessions}")).unwrap(), "0\n");
+    assert!(psql(&home.url(&home.role("app"), &first), "SELECT 1").unwrap_err().contains("authentication failed"));
 }
 
 #[test]

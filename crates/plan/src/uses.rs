@@ -1,0 +1,180 @@
+//! What the procedures of an API do with the tables of its database: a plan comes in, what its server must be let do goes out,
+//! down to the column. It never says more than a statement of the server needs.
+
+use crate::database::Table;
+use crate::database::permission::{TableUse, Uses};
+use crate::procedure::{Item, Step};
+use crate::query::{Assigned, OnConflict, Output, Predicate, Query, RowLock, Write};
+use crate::{Plan, system};
+use std::collections::BTreeSet;
+use vocab::{ColumnName, TableName};
+
+/// What the servers of the plan do. The ledger of migrations, by which they tell that they are ready, is not part of it.
+#[must_use]
+pub fn uses(plan: &Plan) -> Uses {
+    let mut found = Found { tables: &plan.database.tables, uses: Uses::new(), locked: BTreeSet::new() };
+    let keys = system::api_keys();
+    if plan.database.tables.iter().any(|table| table.name == keys.name) {
+        found.keys(&keys);
+    }
+    for endpoint in &plan.api.endpoints {
+        found.items(&endpoint.procedure.body);
+    }
+    found.lock();
+    found.uses
+}
+
+struct Found<'p> {
+    tables: &'p [Table],
+    uses: Uses,
+    /// Tables of which rows are held.
+    locked: BTreeSet<TableName>,
+}
+
+impl Found<'_> {
+    fn of(&mut self, table: &TableName) -> &mut TableUse {
+        self.uses.entry(table.clone()).or_default()
+    }
+
+    fn items(&mut self, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Let(_, step) | Item::Do(step) => self.step(step),
+                Item::Transaction(inner) => self.items(inner),
+                Item::Match(_, arms) => arms.iter().for_each(|(_, inner)| self.items(inner)),
+                Item::Exit(..) => {}
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Claim | Step::Recall(_) => {
+                let answers = system::idempotency_answers();
+                let all: BTreeSet<ColumnName> = answers.columns.iter().map(|column| column.name.clone()).collect();
+                let used = self.of(&answers.name);
+                *used = TableUse { reads: all.clone(), inserts: all.clone(), updates: all, deletes: true };
+            }
+            Step::Emit { .. } | Step::Enqueue { .. } => {
+                let outbox = system::outbox_events();
+                self.of(&outbox.name).inserts.extend(outbox.columns.iter().map(|column| column.name.clone()));
+            }
+            Step::Read { query, .. } => self.query(query),
+            Step::Write(write) => self.write(write),
+            Step::Authorize { .. }
+            | Step::Limit { .. }
+            | Step::Validate(_)
+            | Step::Ping
+            | Step::Generate(_)
+            | Step::Check(_)
+            | Step::Digest(_)
+            | Step::HashPassword(_)
+            | Step::VerifyPassword { .. }
+            | Step::Await { .. }
+            | Step::Fetch { .. }
+            | Step::VerifySignature { .. }
+            | Step::IssueToken { .. }
+            | Step::Presign { .. } => {}
+        }
+    }
+
+    /// Found by their hash and noted as used; and made, rotated and revoked by the commands for them, which connect as the server
+    /// and work for every API.
+    fn keys(&mut self, keys: &Table) {
+        let all = || keys.columns.iter().map(|column| column.name.clone());
+        let changes = ["expires_at", "last_used_at", "revoked_at"];
+        let used = self.of(&keys.name);
+        used.reads.extend(all());
+        used.inserts.extend(all());
+        used.updates.extend(all().filter(|column| changes.contains(&column.as_str())));
+    }
+
+    fn query(&mut self, query: &Query) {
+        let mut columns = BTreeSet::new();
+        for output in &query.outputs {
+            match output {
+                Output::Column { column, .. } => {
+                    columns.insert(column.clone());
+                }
+                Output::Related { local, foreign, query, .. } => {
+                    columns.insert(local.clone());
+                    self.of(&query.from).reads.insert(foreign.clone());
+                    self.query(query);
+                }
+            }
+        }
+        columns.extend(query.order.iter().map(|order| order.column.clone()));
+        columns.extend(query.holes.filters.iter().map(|(column, _)| column.clone()));
+        columns.extend(query.holes.sorts.iter().cloned());
+        filtered(&query.filter, &mut columns);
+        self.of(&query.from).reads.extend(columns);
+        match query.lock {
+            RowLock::None => {}
+            RowLock::ForUpdate => {
+                self.locked.insert(query.from.clone());
+            }
+        }
+    }
+
+    fn write(&mut self, write: &Write) {
+        match write {
+            Write::Insert { table, values, on_conflict } => {
+                let used = self.of(table);
+                used.inserts.extend(values.iter().map(|(column, _)| column.clone()));
+                match on_conflict {
+                    OnConflict::Fail => {}
+                    OnConflict::Keep { unique } => used.reads.extend(unique.iter().cloned()),
+                    OnConflict::Replace { unique, columns } => {
+                        used.reads.extend(unique.iter().chain(columns).cloned());
+                        used.updates.extend(columns.iter().cloned());
+                    }
+                }
+            }
+            Write::Update { table, set, filter } => {
+                let mut read = BTreeSet::new();
+                filtered(filter, &mut read);
+                let used = self.of(table);
+                for (column, assigned) in set {
+                    used.updates.insert(column.clone());
+                    match assigned {
+                        Assigned::Value(_) => {}
+                        Assigned::Plus(_) | Assigned::IfGiven(..) => {
+                            used.reads.insert(column.clone());
+                        }
+                    }
+                }
+                used.reads.extend(read);
+            }
+            Write::Delete { table, filter } => {
+                let mut read = BTreeSet::new();
+                filtered(filter, &mut read);
+                let used = self.of(table);
+                used.deletes = true;
+                used.reads.extend(read);
+            }
+        }
+    }
+
+    /// Rows are held only by who may change something of them: their time, which the database keeps, where there is nothing else.
+    fn lock(&mut self) {
+        for table in self.tables.iter().filter(|table| self.locked.contains(&table.name)) {
+            let used = self.uses.entry(table.name.clone()).or_default();
+            if used.updates.is_empty() {
+                let time = table.columns.iter().map(|column| &column.name).find(|name| name.as_str() == "updated_at");
+                used.updates.extend(time.or(table.primary_key.first()).cloned());
+            }
+        }
+    }
+}
+
+fn filtered(predicates: &[Predicate], columns: &mut BTreeSet<ColumnName>) {
+    for predicate in predicates {
+        match predicate {
+            Predicate::Compare(column, ..) | Predicate::Null(column) => {
+                columns.insert(column.clone());
+            }
+            Predicate::Any(inner) => filtered(inner, columns),
+            Predicate::Not(inner) => filtered(std::slice::from_ref(inner), columns),
+        }
+    }
+}

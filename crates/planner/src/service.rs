@@ -1,0 +1,202 @@
+//! What a task of `integrate_service` comes to: the task and the provider's manifest become a plan. No task is carried out by it yet,
+//! so [`crate::plan`] still refuses them.
+
+use crate::codes::OVERRIDE_WITHOUT_MEANING;
+use catalog::Catalog;
+use manifest::Manifest;
+use manifest::operation::IfReplyIsLost;
+use manifest::point::Point;
+use manifest::provider::Check;
+use manifest::sign_in::Identity;
+use manifest::sync::Deletes;
+use manifest::webhook::{Registration, Verification};
+use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
+use plan::{Decision, Phase};
+use spec::{CredentialValue, Reference, ServiceIntegration};
+use vocab::suggestion::{closest, list};
+use vocab::{Diagnostic, EventName, FieldName, TaskId};
+
+/// Plans the integration of a service.
+///
+/// # Errors
+/// Every reason why the task does not fit the provider, with its place.
+pub fn plan_service(
+    integration: &ServiceIntegration,
+    task_id: &TaskId,
+    manifest: &Manifest,
+    catalog: &Catalog,
+) -> Result<ServicePlan, Vec<Diagnostic>> {
+    let unknown = unknown_credentials(integration, manifest);
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
+    let (account, unanswered) = account(integration, manifest);
+    let points: Vec<ServicePoint> =
+        integration.integration_points.iter().map(|asked| point(&asked.value, manifest, catalog)).collect();
+    let is_test = integration.sandbox.as_ref().is_some_and(|sandbox| sandbox.value);
+    let mut decisions: Vec<Decision> = account.iter().map(|value| of_value(value, manifest)).collect();
+    decisions.extend(points.iter().map(|point| of_point(point, manifest)));
+    Ok(ServicePlan {
+        task_id: task_id.clone(),
+        system: if is_test { System::Test } else { System::Live },
+        account,
+        unanswered,
+        manifest: used(manifest, &points),
+        points,
+        decisions,
+    })
+}
+
+/// Credentials of the task that the provider knows nothing of.
+fn unknown_credentials(integration: &ServiceIntegration, manifest: &Manifest) -> Vec<Diagnostic> {
+    let provider = &manifest.provider;
+    let mut known = provider.credentials.names();
+    known.extend(provider.settings.names());
+    let unknown = integration.credentials.iter().filter(|given| !known.contains(&given.name.value.as_str()));
+    unknown
+        .map(|given| {
+            let name = given.name.value.as_str();
+            let help = closest(name, &known)
+                .map_or_else(|| format!("it asks for {}", list(&known)), |meant| format!("did you mean `{meant}`?"));
+            let message = format!("{} asks for no `{name}`", provider.title);
+            Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &given.name.place).with_help(help)
+        })
+        .collect()
+}
+
+/// Where each value comes from, and the settings that nobody has given. A credential that the task does not mention is looked for in
+/// the workspace's secrets.
+fn account(integration: &ServiceIntegration, manifest: &Manifest) -> (Vec<AccountValue>, Vec<FieldName>) {
+    let provider = &manifest.provider;
+    let given = |name: &FieldName| {
+        let found = integration.credentials.iter().find(|given| given.name.value.as_str() == name.as_str());
+        found.map(|given| match &given.value.value {
+            CredentialValue::Plain(text) => ValueSource::Plain(text.clone()),
+            CredentialValue::Reference(Reference::Environment(name)) => {
+                ValueSource::Environment(name.as_str().to_owned())
+            }
+            CredentialValue::Reference(Reference::Secret(name)) => ValueSource::Secret(name.as_str().to_owned()),
+        })
+    };
+    let (mut account, mut unanswered) = (Vec::new(), Vec::new());
+    for (name, credential) in provider.credentials.iter() {
+        let secret = format!("{}_{name}", provider.provider).to_ascii_uppercase();
+        match given(name) {
+            Some(from) => account.push(AccountValue { name: name.clone(), from }),
+            None if credential.optional => {}
+            None => account.push(AccountValue { name: name.clone(), from: ValueSource::Secret(secret) }),
+        }
+    }
+    for (name, setting) in provider.settings.iter() {
+        match given(name) {
+            Some(from) => account.push(AccountValue { name: name.clone(), from }),
+            None if setting.default.is_some() => {
+                account.push(AccountValue { name: name.clone(), from: ValueSource::Default });
+            }
+            None if setting.optional => {}
+            None => unanswered.push(name.clone()),
+        }
+    }
+    (account, unanswered)
+}
+
+/// The point of the manifest that answers an event: its own, else that of a more general event.
+fn point(event: &EventName, manifest: &Manifest, catalog: &Catalog) -> ServicePoint {
+    let known = &manifest.points.points;
+    let own = known.get(event.as_str()).map(|_| event.clone());
+    let general = || catalog.generalisations(event).into_iter().find(|general| known.get(general.as_str()).is_some());
+    ServicePoint { event: event.clone(), answered_by: own.or_else(general) }
+}
+
+fn of_value(value: &AccountValue, manifest: &Manifest) -> Decision {
+    let provider = &manifest.provider;
+    let find = provider.credentials.get(value.name.as_str()).map(|known| known.find.clone());
+    let (decision, reason) = match &value.from {
+        ValueSource::Plain(_) => ("as the task says".to_owned(), "the task gives it".to_owned()),
+        ValueSource::Environment(name) => {
+            (format!("from the environment variable `{name}`"), "the task says so".to_owned())
+        }
+        ValueSource::Secret(name) => (
+            format!("from the secret `{name}`"),
+            format!("`producer secrets set {name}` sets it; it is found at {}", find.unwrap_or_default()),
+        ),
+        ValueSource::Default => ("the default of the manifest".to_owned(), "the task does not say it".to_owned()),
+    };
+    Decision { phase: Phase::AuthenticateWithServiceApi, subject: value.name.to_string(), decision, reason }
+}
+
+fn of_point(point: &ServicePoint, manifest: &Manifest) -> Decision {
+    let what = point.answered_by.as_ref().and_then(|event| manifest.points.points.get(event.as_str()));
+    let (decision, reason) = match what {
+        None => ("nothing".to_owned(), format!("nobody has described what {} does then", manifest.provider.title)),
+        Some(Point::Nothing(why)) => ("nothing".to_owned(), why.clone()),
+        Some(Point::InBrowser(why)) => ("the visitor's page tells it".to_owned(), why.clone()),
+        Some(Point::Calls(calls)) => {
+            let operations = calls.steps.iter().filter_map(|call| manifest.operations.get(call.operation.as_str()));
+            let does: Vec<&str> = operations.map(|operation| operation.does.as_str()).collect();
+            let general = point.answered_by.as_ref().filter(|event| **event != point.event);
+            let reason = general.map_or_else(
+                || "the manifest says it for this point".to_owned(),
+                |general| format!("it counts as `{general}`, for which the manifest says it"),
+            );
+            (does.join(", then "), reason)
+        }
+    };
+    Decision { phase: Phase::ImplementIntegrationLogic, subject: point.event.to_string(), decision, reason }
+}
+
+/// The manifest with what these points use and no more. A provider is simulated by its own manifest, not by a plan.
+fn used(manifest: &Manifest, points: &[ServicePoint]) -> Manifest {
+    let mut used = manifest.clone();
+    let asked = |event: &EventName| points.iter().any(|point| point.answered_by.as_ref() == Some(event));
+    used.points.points.retain(|event, _| asked(event));
+    used.simulator = None;
+    let mut names = operations_of(&used);
+    // What is looked up when a reply is lost is used too.
+    let mut read = 0;
+    while let Some(operation) = names.get(read).and_then(|name| used.operations.get(name.as_str())) {
+        if let Some(IfReplyIsLost::LookUp(look_up)) = &operation.if_reply_is_lost {
+            names.push(look_up.operation.clone());
+        }
+        read += 1;
+    }
+    used.operations.retain(|name, _| names.contains(name));
+    used
+}
+
+fn operations_of(manifest: &Manifest) -> Vec<FieldName> {
+    let provider = &manifest.provider;
+    let mut names: Vec<FieldName> = Vec::new();
+    if let Check::Operation(name) = &provider.check {
+        names.push(name.clone());
+    }
+    names.extend(provider.drift.fields.iter().map(|fields| fields.operation.clone()));
+    for (_, point) in manifest.points.points.iter() {
+        if let Point::Calls(calls) = point {
+            names.extend(calls.steps.iter().map(|call| call.operation.clone()));
+        }
+    }
+    for (_, sync) in manifest.syncs.iter() {
+        names.push(sync.read.clone());
+        if let Deletes::Read { operation, .. } = &sync.deletes {
+            names.push(operation.clone());
+        }
+    }
+    if let Some(webhooks) = &manifest.webhooks {
+        if let Registration::ThroughApi(api) = &webhooks.registration {
+            names.extend([&api.list, &api.create, &api.delete].map(Clone::clone));
+            names.extend(api.update.clone());
+            names.extend(api.refresh.as_ref().map(|refresh| refresh.operation.clone()));
+        }
+        names.extend(webhooks.then_read.iter().map(|then| then.operation.clone()));
+        names.extend(webhooks.verify.iter().filter_map(|way| match way {
+            Verification::Ask { operation, .. } => Some(operation.clone()),
+            _ => None,
+        }));
+    }
+    if let Some(Identity::Operations { who, email_from, .. }) = manifest.sign_in.as_ref().map(|known| &known.identity) {
+        names.push(who.clone());
+        names.extend(email_from.clone());
+    }
+    names
+}
