@@ -29,12 +29,11 @@ pub async fn tables(connection: &mut Conn, maker: Maker) -> Result<Vec<ObservedT
         };
         tables.insert(name, table);
     }
-    let (column, checks): (Take, _) = match maker {
-        Maker::MariaDb => (column_of_mariadb, CHECKS_OF_MARIADB),
-        Maker::MySql => (column_of_mysql, CHECKS_OF_MYSQL),
+    let (column, checks): (Take, (_, Take)) = match maker {
+        Maker::MariaDb => (column_of_mariadb, (CHECKS_OF_MARIADB, check)),
+        Maker::MySql => (column_of_mysql, (CHECKS_OF_MYSQL, check_of_mysql)),
     };
-    let questions: [(&str, Take); 5] =
-        [(COLUMNS, column), (INDEXES, index), (KEYS, key), (checks, check), (TRIGGERS, trigger)];
+    let questions: [(&str, Take); 5] = [(COLUMNS, column), (INDEXES, index), (KEYS, key), checks, (TRIGGERS, trigger)];
     for (question, take) in questions {
         for row in connection.query::<Row, _>(question).await? {
             if let Some(table) = tables.get_mut(&said(&row, 0)) {
@@ -137,7 +136,7 @@ fn column_of_mysql(row: &Row, table: &mut ObservedTable) {
     let is_expression = said(row, 7).contains("DEFAULT_GENERATED");
     let is_text = value(row, 4).is_some();
     let default = value(row, 5).map(|default| match (is_expression, is_text) {
-        (true, _) => expression_in_one_form(&default),
+        (true, _) => expression_in_one_form(&put_together(&default)),
         (false, true) => text(&default),
         (false, false) => default,
     });
@@ -184,8 +183,21 @@ fn check(row: &Row, table: &mut ObservedTable) {
     table.checks.push(ObservedRule { name: said(row, 1), text: expression_in_one_form(&said(row, 2)) });
 }
 
+fn check_of_mysql(row: &Row, table: &mut ObservedTable) {
+    let text = expression_in_one_form(&put_together(&said(row, 2)));
+    table.checks.push(ObservedRule { name: said(row, 1), text });
+}
+
+/// What MySQL's catalogue shows of an expression has a character for each byte of its UTF-8.
+fn put_together(shown: &str) -> String {
+    let bytes: Option<Vec<u8>> = shown.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| shown.to_owned())
+}
+
 fn trigger(row: &Row, table: &mut ObservedTable) {
-    let text = format!("{} {}\n{}", said(row, 2), said(row, 3), said(row, 4));
+    let statement = said(row, 4);
+    // Of a text of several statements MySQL keeps what ends this one.
+    let text = format!("{} {}\n{}", said(row, 2), said(row, 3), statement.trim_end_matches(';'));
     table.triggers.push(ObservedRule { name: said(row, 1), text });
 }
 
