@@ -8,7 +8,6 @@ use crate::workspace::Workspace;
 use plan::database::{Base, Chosen, Connection};
 use plan::{Plan, TaskPlan};
 use spec::{Specification, Task};
-use std::path::Path;
 use store::Database;
 use vocab::{Code, Diagnostic, Engine, TaskId};
 
@@ -122,7 +121,7 @@ fn held(workspace: &Workspace, plan: &Plan) -> Result<Held, Stop> {
     let kept = plan::system::idempotency_answers().name;
     let tables: Vec<_> =
         plan.database.tables.iter().map(|table| &table.name).filter(|name| **name != kept).cloned().collect();
-    let failed = |error| Failure::database(&error, Path::new(&database.place()));
+    let failed = |error| Failure::database(&error, &database);
     let rows = database.count_rows(&tables).map_err(failed)?;
     let place = match &plan.base {
         Some(base) => format!("the database of task `{}`", base.task_id),

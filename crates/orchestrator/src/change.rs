@@ -19,7 +19,6 @@ use planner::{Allowed, Drift, Loss};
 use serde::Serialize;
 use spec::Task;
 use std::collections::BTreeMap;
-use std::path::Path;
 use store::{Database, Seen, StoreError};
 use vocab::{Engine, TaskId};
 
@@ -278,7 +277,7 @@ fn inspection(
 ) -> Result<Inspection, ChangeFailure> {
     let (database, seen) = look(workspace, engine, connection, task_id)?;
     let permissions = database.everybodys_permissions();
-    let permissions = permissions.map_err(|error| Stop::from(Failure::permissions(&error, &database.place())))?;
+    let permissions = permissions.map_err(|error| Stop::from(Failure::permissions(&error, &database)))?;
     Ok(Inspection { database: database.place(), version: seen.version, tables: seen.tables, permissions })
 }
 
@@ -292,8 +291,7 @@ fn look(
         Located::At(database) => database,
         Located::Asks(failure) => return Err(Stop::Asks(failure)),
     };
-    let seen =
-        database.look(scope.as_str()).map_err(|error| Failure::database(&error, Path::new(&database.place())))?;
+    let seen = database.look(scope.as_str()).map_err(|error| Failure::database(&error, &database))?;
     Ok((database, seen))
 }
 
@@ -368,7 +366,7 @@ pub fn undo(id: &str, options: &RunOptions, how: Undo, migration: Option<&str>) 
     }
     database.undo(task_id.as_str(), &applied, &now()).map_err(|error| match error {
         StoreError::Refused(why) if !undone.by_hand.is_empty() => ChangeFailure::Refused(not_as_left(&undone, &why)),
-        error => Stop::from(Failure::migration(&error, Path::new(&database.place()))).into(),
+        error => Stop::from(Failure::migration(&error, &database)).into(),
     })?;
     return_to(workspace, &task_id, before, options)?;
     Ok(undone)

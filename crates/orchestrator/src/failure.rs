@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use store::{StoreError, Trouble};
+use store::{Database, StoreError};
 use vocab::{Diagnostic, Engine, RoleName, Severity, TaskId};
 
 /// The public kinds of failure that this program can meet.
@@ -158,85 +158,11 @@ fn ways_to_a_server(engine: Engine) -> String {
     )
 }
 
-const MAKE_THE_DATABASE: &str = "let the role make databases (`ALTER ROLE name CREATEDB`), have it made (`CREATE DATABASE name TEMPLATE \
-    template0 ENCODING 'UTF8'`), or name one that exists at the end of `connection`";
-
 fn ways_to_programs(engine: Engine) -> String {
     format!(
         "install them (Debian: `apt-get install {engine}`, Red Hat: `dnf install {engine}-server`, macOS: `brew install {engine}`), or \
          name their folder in `{PROGRAMS_VARIABLE}`; or write `provision: container`, or the `connection` of a server that exists"
     )
-}
-
-/// A word for what keeps a server from letting us in, and what to do about it.
-fn way_in(trouble: Trouble) -> (&'static str, &'static str) {
-    match trouble {
-        Trouble::UnknownHost => {
-            ("unknown_host", "see that the host in `connection` is spelled right and can be found from here")
-        }
-        Trouble::Unreachable => {
-            ("unreachable", "see that this machine has a way to that host: its network, a VPN, a route")
-        }
-        Trouble::Refused => {
-            ("refused", "see that the server runs, listens at that host and port, and that no firewall is between")
-        }
-        Trouble::TimedOut => {
-            ("timed_out", "see that the host and the port are right and that no firewall drops the packets")
-        }
-        Trouble::NotTheServer => {
-            ("not_the_server", "see that the port in `connection` is the database's and not another program's")
-        }
-        Trouble::TlsNotOffered => (
-            "tls_not_offered",
-            "turn TLS on in the server (`ssl = on` with a certificate and a key), or, on a network that nobody else can read, write `sslmode=disable`",
-        ),
-        Trouble::UnknownAuthority => (
-            "tls_unknown_authority",
-            "name the certificate of the authority that signed the server's, a PEM file: `sslrootcert=/path/to/ca.pem`",
-        ),
-        Trouble::OtherName => (
-            "tls_host_name",
-            "use the host's name as it stands in the server's certificate, or have a certificate made for the name that you use",
-        ),
-        Trouble::BadCertificate => ("tls_certificate", "renew the server's certificate"),
-        Trouble::Tls => (
-            "tls",
-            "see that the server speaks TLS 1.2 or newer and wants no certificate of its clients; its log says more",
-        ),
-        Trouble::NoRoots => (
-            "tls_roots",
-            "see that `sslrootcert` names a file that can be read here and holds certificates as PEM; without it the system's own list is used",
-        ),
-        Trouble::Authentication => ("authentication", "see that user and password in `connection` are right"),
-        Trouble::RoleMissing => (
-            "role_missing",
-            "name a role that exists and may log in, or have it made: `CREATE ROLE name LOGIN PASSWORD '...'`",
-        ),
-        Trouble::NotAdmitted => (
-            "not_admitted",
-            "add a line for this role, database and address to the server's `pg_hba.conf` and reload it; if its line there is `hostssl`, write `sslmode=require`",
-        ),
-        Trouble::NotAllowed => ("not_allowed", "let the role in: `GRANT CONNECT ON DATABASE name TO role`"),
-        Trouble::DatabaseMissing => ("database_missing", MAKE_THE_DATABASE),
-        Trouble::Busy => (
-            "too_many_connections",
-            "close connections that nobody needs, raise the server's `max_connections`, or put a pooler before it",
-        ),
-        Trouble::Starting => {
-            ("starting", "wait until the server has started, and run again; its log says what it is at")
-        }
-        Trouble::TooOld => ("too_old", "use a newer server"),
-        Trouble::ReadOnly => (
-            "read_only",
-            "connect to the primary server, or name all of them and let the right one be found: `host1,host2/name?target_session_attrs=read-write`",
-        ),
-        Trouble::NotAFile => ("not_a_file", "end `connection` with the name of a file: `file:/srv/data/shop.sqlite`"),
-        Trouble::NoFolder => (
-            "no_folder",
-            "see that this user may write in that folder, that it has space, and that no file stands in its way, or name another one in `connection`",
-        ),
-        Trouble::Other => ("not_connected", "do what the cause asks for, and run again"),
-    }
 }
 
 impl Failure {
@@ -448,15 +374,15 @@ impl Failure {
     }
 
     /// The pool asks for more connections than there are.
-    pub(crate) fn pool_too_large(wanted: u32, most: u32, place: String) -> Self {
+    pub(crate) fn pool_too_large(wanted: u32, most: u32, database: &Database) -> Self {
         let message = format!("the pool may open {wanted} connections, and the server gives this role at most {most}");
         Self {
-            place: Some(place),
+            place: Some(database.place()),
             ..Self::new(
                 FailureKind::DatabaseConnection,
                 "pool_too_large",
                 message,
-                "lower `pool.max`, or raise the server's `max_connections` or the role's `CONNECTION LIMIT`",
+                format!("lower `pool.max`, or raise {}", database.connection_limits()),
             )
         }
     }
@@ -476,12 +402,11 @@ impl Failure {
     }
 
     /// Passwords and rows would travel in clear.
-    pub(crate) fn not_encrypted(environment: &str, place: &str) -> Self {
+    pub(crate) fn not_encrypted(environment: &str, database: &Database) -> Self {
         let message = format!("a {environment} database on another machine is connected to without encryption");
-        let hint = "add `?sslmode=verify-full` to `connection`, with `sslrootcert=FILE` where the authority is your own, or at the least \
-             `?sslmode=require`; `docs/database-connections.md` says more";
+        let hint = format!("{}; `docs/database-connections.md` says more", database.way_to_encrypt());
         Self {
-            place: Some(place.to_owned()),
+            place: Some(database.place()),
             ..Self::new(FailureKind::DatabaseConnection, "encryption_required", message, hint)
         }
     }
@@ -522,15 +447,15 @@ impl Failure {
     }
 
     /// A statement about roles failed; none of them was carried out.
-    pub(crate) fn permissions(error: &StoreError, place: &str) -> Self {
+    pub(crate) fn permissions(error: &StoreError, database: &Database) -> Self {
         if let StoreError::NotConnected(..) = error {
-            return Self::database(error, Path::new(place));
+            return Self::database(error, database);
         }
         let hint =
             "do what the cause asks for, or have `databases/permissions.sql` run by somebody who may, and run again";
         Self {
             cause: Some(error.to_string()),
-            place: Some(place.to_owned()),
+            place: Some(database.place()),
             retryable: error.is_retryable(),
             ..Self::new(FailureKind::DatabaseConnection, "permissions", "no role was changed", hint)
         }
@@ -562,24 +487,30 @@ impl Failure {
     }
 
     /// The database cannot be opened or looked at.
-    pub(crate) fn database(error: &StoreError, file: &Path) -> Self {
+    pub(crate) fn database(error: &StoreError, database: &Database) -> Self {
         if let StoreError::Locked { way, .. } = error {
             return Self {
                 cause: Some(error.to_string()),
-                place: Some(file.display().to_string()),
+                place: Some(database.place()),
                 retryable: true,
                 ..Self::new(FailureKind::DatabasePerformance, "locked", "somebody else keeps the database waiting", way)
             };
         }
+        let is_file = matches!(database, Database::Sqlite(_));
         let (code, message, hint) = match error {
             StoreError::NotConnected(trouble, _) => {
-                let (code, hint) = way_in(*trouble);
+                let (code, hint) = database.way_in(*trouble);
                 (code, "the database cannot be connected to", hint)
             }
-            StoreError::Unavailable(_) | StoreError::Contended(_) => (
+            StoreError::Unavailable(_) | StoreError::Contended(_) if is_file => (
                 "unavailable",
                 "the database does not answer",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
+            ),
+            StoreError::Unavailable(_) | StoreError::Contended(_) => (
+                "unavailable",
+                "the database does not answer",
+                "see that its server runs, has space and is not kept busy by others, then run again; its log says more",
             ),
             StoreError::Refused(_)
             | StoreError::Locked { .. }
@@ -589,21 +520,24 @@ impl Failure {
             | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
-                "bring the file back from a copy, or move it away: the next run makes a new one",
+                match is_file {
+                    true => "bring the file back from a copy, or move it away: the next run makes a new one",
+                    false => "change what the cause names in the database, or name another one in `connection`",
+                },
             ),
         };
         Self {
             cause: Some(error.to_string()),
-            place: Some(file.display().to_string()),
+            place: Some(database.place()),
             retryable: error.is_retryable(),
             ..Self::new(FailureKind::DatabaseConnection, code, message, hint)
         }
     }
 
     /// The database cannot be migrated; it is as it was before the migration that failed, or the message does not say so.
-    pub(crate) fn migration(error: &StoreError, file: &Path) -> Self {
+    pub(crate) fn migration(error: &StoreError, database: &Database) -> Self {
         if let StoreError::NotConnected(..) = error {
-            return Self::database(error, file);
+            return Self::database(error, database);
         }
         let mut message = "the database was not changed";
         let (code, hint) = match error {
@@ -633,7 +567,7 @@ impl Failure {
         };
         Self {
             cause: Some(error.to_string()),
-            place: Some(file.display().to_string()),
+            place: Some(database.place()),
             retryable: error.is_retryable(),
             ..Self::new(FailureKind::DatabaseMigration, code, message, hint)
         }

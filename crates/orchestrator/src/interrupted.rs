@@ -7,7 +7,6 @@ use crate::run::{Stop, now};
 use crate::workspace::Workspace;
 use plan::PersistedPlan;
 use plan::database::Connection;
-use std::path::Path;
 use store::{AppliedMigration, Seen, StoreError};
 use vocab::{Engine, TaskId};
 
@@ -23,18 +22,17 @@ pub(crate) fn finish(
         return Ok(false);
     }
     let Located::At(database) = locate(workspace, engine, &connection)? else { return Ok(false) };
-    let place = database.place();
     let seen = match database.look(task_id.as_str()) {
         // Whoever plans is told, unless it is about to be made.
         Err(StoreError::NotConnected(..)) => return Ok(false),
-        seen => seen.map_err(|error| Failure::database(&error, Path::new(&place)))?,
+        seen => seen.map_err(|error| Failure::database(&error, &database))?,
     };
     if let Some(plan) = half_done(&seen, plans.into_iter().map(|(_, persisted)| persisted)) {
         match database.migrate(task_id.as_str(), &plan.plan.database().migrations, &now()) {
             Ok(_) => return Ok(true),
             // What the rows did not let through is taken back, and the task may be another one by now.
             Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference) => {}
-            Err(error) => return Err(Failure::migration(&error, Path::new(&place)).into()),
+            Err(error) => return Err(Failure::migration(&error, &database).into()),
         }
     }
     Ok(false)

@@ -16,7 +16,6 @@ use plan::scope::EVERY_COLLECTION;
 use serde::Serialize;
 use serve::NewApiKey;
 use std::collections::BTreeSet;
-use std::path::Path;
 use store::{ApiKeyRow, Database, Store, StoreError};
 use vocab::{TaskId, sha256_hex};
 
@@ -384,9 +383,7 @@ impl Keyrings {
 
     /// Has each do something, in an order that is always the same.
     fn each<T>(&self, mut work: impl FnMut(&Store) -> Result<T, StoreError>) -> Result<Vec<T>, KeyFailure> {
-        let failed = |database: &Database, error| {
-            KeyFailure::Database(Box::new(Failure::database(&error, Path::new(&database.place()))))
-        };
+        let failed = |database: &Database, error| KeyFailure::Database(Box::new(Failure::database(&error, database)));
         self.0.iter().map(|(database, store)| work(store).map_err(|error| failed(database, error))).collect()
     }
 

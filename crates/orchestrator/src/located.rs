@@ -117,7 +117,7 @@ impl Opened {
         if let Some((_, store)) = self.0.iter().find(|(known, _)| *known == database) {
             return Ok(store.clone());
         }
-        let failed = |error| Box::new(Failure::database(&error, Path::new(&database.place())));
+        let failed = |error| Box::new(Failure::database(&error, &database));
         let renewal = roles::renewal(workspace, plan)?;
         let served = roles::as_application(workspace, &database, plan)?;
         let store = served.open_renewing(plan.pool, renewal).map_err(failed)?;

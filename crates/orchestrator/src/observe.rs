@@ -7,7 +7,6 @@ use crate::run::Stop;
 use crate::workspace::Workspace;
 use plan::database::{Applied, Connection, DatabasePlan, Table};
 use plan::{Observed, PersistedPlan};
-use std::path::Path;
 use store::{AppliedMigration, Seen, StoreError, Trouble};
 use vocab::{Engine, TaskId};
 
@@ -24,7 +23,7 @@ pub(crate) fn observe(
             Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => Seen::default(),
             // So may be whoever listens there.
             Err(StoreError::NotConnected(Trouble::Refused, _)) if is_container(&connection) => Seen::default(),
-            seen => seen.map_err(|error| Failure::database(&error, Path::new(&database.place())))?,
+            seen => seen.map_err(|error| Failure::database(&error, &database))?,
         },
         // What must be said first is asked when the plan is carried out; until then nothing is known to be there.
         Located::Asks(_) => Seen::default(),

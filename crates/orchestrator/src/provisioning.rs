@@ -75,9 +75,8 @@ pub(crate) fn provision(
         Located::At(database) => database,
         Located::Asks(failure) => return asks(failure, changed),
     };
-    let place = database.place();
     progress(PHASE, "looking for the database");
-    let told = |error: StoreError| Failure::database(&error, Path::new(&place));
+    let told = |error: StoreError| Failure::database(&error, &database);
     if let Some(made) = database.create().map_err(told)? {
         changed = true;
         let mut check = Verification::of(PHASE, "the database was made on its server", &[]);
@@ -87,7 +86,7 @@ pub(crate) fn provision(
     if let Some(most) = database.most_connections().map_err(told)? {
         let wanted = plan.database().pool.max;
         if wanted > most {
-            return Err(Failure::pool_too_large(wanted, most, place).into());
+            return Err(Failure::pool_too_large(wanted, most, &database).into());
         }
         let mut check = Verification::of(PHASE, "the server has connections for the pool", &[]);
         check.detail = format!("{wanted} of {most}");

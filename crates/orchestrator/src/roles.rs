@@ -54,7 +54,7 @@ pub(crate) fn check(workspace: &Workspace, database: &Database, plan: &TaskPlan)
     let TaskPlan::Database(plan) = plan else { return Ok(()) };
     let place = database.place();
     let names = names(plan);
-    let found = database.permissions(&names).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
+    let found = database.permissions(&names).map_err(|error| Box::new(Failure::permissions(&error, database)))?;
     let Some(found) = found else { return Ok(()) };
     are_ours(plan, &found, &place)?;
     for role in &plan.permissions.roles {
@@ -82,7 +82,7 @@ pub(crate) fn drift(
     database: &Database,
     plan: &TaskPlan,
 ) -> Result<PermissionDrift, Box<Failure>> {
-    let failed = |error: StoreError| Box::new(Failure::permissions(&error, &database.place()));
+    let failed = |error: StoreError| Box::new(Failure::permissions(&error, database));
     let nothing = PermissionDrift::default();
     let Some(made_by) = reach::made_by(workspace, plan)? else { return Ok(nothing) };
     let Some(mut found) = database.permissions(&names(&made_by)).map_err(failed)? else { return Ok(nothing) };
@@ -118,7 +118,7 @@ pub(crate) fn settle(
         TaskPlan::Api(api) => return of_api(workspace, database, plan, api),
     };
     let place = database.place();
-    let failed = |error: &StoreError| Box::new(Failure::permissions(error, &place));
+    let failed = |error: &StoreError| Box::new(Failure::permissions(error, database));
     let names = names(plan);
     let Some(found) = database.permissions(&names).map_err(|error| failed(&error))? else {
         return Ok(without_roles(database));
@@ -177,7 +177,7 @@ pub(crate) fn rotate(workspace: &Workspace, name: &SecretName) -> Result<Option<
         Located::At(database) => database,
         Located::Asks(failure) => return Err(failure),
     };
-    let (store, place) = (workspace.secrets(), database.place());
+    let store = workspace.secrets();
     let next = match store.next(name).map_err(failed)? {
         Some(begun) => begun,
         None => {
@@ -187,11 +187,11 @@ pub(crate) fn rotate(workspace: &Workspace, name: &SecretName) -> Result<Option<
         }
     };
     let new = [(role.clone(), next.clone())];
-    database.permit(&[], &new).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
+    database.permit(&[], &new).map_err(|error| Box::new(Failure::permissions(&error, &database)))?;
     store.promote(name).map_err(failed)?;
     match database.try_as(&role, &next, &[]) {
         Err(error @ StoreError::NotConnected(Trouble::Authentication, _)) => {
-            Err(Box::new(Failure::permissions(&error, &place)))
+            Err(Box::new(Failure::permissions(&error, &database)))
         }
         // The server may let this role in from elsewhere only.
         Ok(_) | Err(_) => Ok(Some(role)),
@@ -221,7 +221,7 @@ fn role_of(
 
 /// An API connects as its database's application role, which may then do what the servers of all APIs there do, and no more.
 fn of_api(workspace: &Workspace, database: &Database, plan: &TaskPlan, api: &Plan) -> Result<Settled, Box<Failure>> {
-    let (place, is_file) = (database.place(), database.is_open_to_others().is_some());
+    let is_file = database.is_open_to_others().is_some();
     if is_file {
         return Ok(without_roles(database));
     }
@@ -236,7 +236,7 @@ fn of_api(workspace: &Workspace, database: &Database, plan: &TaskPlan, api: &Pla
     if as_application(workspace, database, &api.database)? == *database {
         return not_verified("no database task here has made one");
     }
-    let failed = |error: StoreError| Box::new(Failure::permissions(&error, &place));
+    let failed = |error: StoreError| Box::new(Failure::permissions(&error, database));
     let names = names(&made_by);
     let found = database.permissions(&names).map_err(failed)?.unwrap_or_default();
     if found.roles.len() < names.len() || !found.user_lacks.is_empty() {
@@ -265,7 +265,7 @@ fn of_api(workspace: &Workspace, database: &Database, plan: &TaskPlan, api: &Pla
 
 /// Takes from the application what only the plan before needed, once nobody serves that any more.
 pub(crate) fn narrow(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<(), Box<Failure>> {
-    let failed = |error: StoreError| Box::new(Failure::permissions(&error, &database.place()));
+    let failed = |error: StoreError| Box::new(Failure::permissions(&error, database));
     let TaskPlan::Api(_) = plan else { return Ok(()) };
     let Some(made_by) = reach::made_by(workspace, plan)? else { return Ok(()) };
     let names = names(&made_by);
@@ -436,7 +436,7 @@ fn try_role(
         matches!(outcome, Err(StoreError::NotConnected(Trouble::Authentication | Trouble::RoleMissing, _)));
     if is_refused {
         let again = [(role.name.clone(), password.clone())];
-        database.permit(&[], &again).map_err(|error| Box::new(Failure::permissions(&error, &place)))?;
+        database.permit(&[], &again).map_err(|error| Box::new(Failure::permissions(&error, database)))?;
         outcome = database.try_as(&role.name, &password, &probes);
     }
     let tried = match outcome {

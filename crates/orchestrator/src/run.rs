@@ -255,7 +255,7 @@ fn standing_places(task: &Task, workspace: &Workspace) -> Result<Vec<(Engine, Co
 fn must_be_encrypted(task: &Task, database: &Database) -> Result<(), Box<Failure>> {
     let Specification::ConfigureDatabase(config) = &task.specification else { return Ok(()) };
     match config.environment != Environment::Development && database.may_be_overheard() {
-        true => Err(Box::new(Failure::not_encrypted(config.environment.as_str(), &database.place()))),
+        true => Err(Box::new(Failure::not_encrypted(config.environment.as_str(), database))),
         false => Ok(()),
     }
 }
@@ -305,7 +305,7 @@ async fn carry_out(
                     error => error,
                 };
                 done.note(leaves_some(&database, scope, active.as_ref(), migrations));
-                return Err(Failure::migration(&error, &place).into());
+                return Err(Failure::migration(&error, &database).into());
             }
         }
     }
@@ -321,7 +321,7 @@ async fn carry_out(
     done.note(write(&folder, &files, workspace, &task_id, &mut warnings)?);
 
     progress(Phase::ProvisionDatabaseInstance, "reading back what was made");
-    let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &place))?;
+    let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &database))?;
     let served = roles::as_application(workspace, &database, plan.database())?;
     verification.extend(read_back(plan, &served, &seen, &files).await);
     verification.sort_by_key(|check| check.phase);

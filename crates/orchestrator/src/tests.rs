@@ -13,8 +13,8 @@ use apply::FileFailure;
 use plan::{Item, Phase, Plan, Step};
 use std::io;
 use std::path::{Path, PathBuf};
-use store::StoreError;
-use vocab::TaskId;
+use store::{Database, StoreError, Trouble};
+use vocab::{Engine, TaskId};
 
 const TASK: &str = "task_id: contact
 task_type: setup_api
@@ -100,8 +100,44 @@ fn a_document_that_leaves_an_endpoint_out_is_told_so() {
     assert_eq!((failure.kind, failure.place.as_deref()), (FailureKind::Documentation, Some("GET /openapi.json")));
 }
 
+/// A database of each engine.
+fn databases() -> [Database; 3] {
+    let parse = |engine, text| Database::parse(engine, text, |path| path.into()).unwrap();
+    [
+        parse(Engine::Sqlite, "file:a/.producer/data/embedded.sqlite"),
+        parse(Engine::PostgreSql, "postgresql://ada@db.example.com/shop"),
+        parse(Engine::MySql, "mysql://ada@db.example.com/shop"),
+    ]
+}
+
+const TROUBLES: [Trouble; 9] = [
+    Trouble::TlsNotOffered,
+    Trouble::UnknownAuthority,
+    Trouble::NoRoots,
+    Trouble::Authentication,
+    Trouble::RoleMissing,
+    Trouble::NotAdmitted,
+    Trouble::NotAllowed,
+    Trouble::DatabaseMissing,
+    Trouble::ReadOnly,
+];
+
+/// Nobody is sent to settings that another engine has.
+#[test]
+fn hints_speak_of_the_engine_that_is_there() {
+    let [_, postgresql, mysql] = databases();
+    for trouble in TROUBLES {
+        let error = StoreError::NotConnected(trouble, "not now".to_owned());
+        let hint = |database| Failure::database(&error, database).hint.unwrap();
+        let foreign = ["sslmode", "sslrootcert", "pg_hba", "CREATEDB", "TEMPLATE", "LOGIN", "target_session"];
+        assert!(!foreign.iter().any(|word| hint(&mysql).contains(word)), "{}", hint(&mysql));
+        assert!(!["ssl-mode", "ssl-ca", "mysql"].iter().any(|word| hint(&postgresql).contains(word)));
+    }
+    assert!(Failure::not_encrypted("production", &mysql).hint.unwrap().contains("ssl-mode=VERIFY_IDENTITY"));
+    assert!(Failure::pool_too_large(9, 8, &mysql).hint.unwrap().contains("MAX_USER_CONNECTIONS"));
+}
+
 fn every_failure() -> Vec<Failure> {
-    let database = Path::new("a/.producer/data/embedded.sqlite");
     let other = TaskId::parse("other").unwrap();
     let file_errors = [
         io::ErrorKind::StorageFull,
@@ -145,14 +181,17 @@ fn every_failure() -> Vec<Failure> {
             all.push(Failure::file(&FileFailure { path: path.into(), source: kind.into() }, Path::new("out")));
         }
     }
-    for error in store_errors() {
-        all.push(Failure::database(&error, database));
-        all.push(Failure::migration(&error, database));
+    let troubles = || TROUBLES.map(|trouble| StoreError::NotConnected(trouble, "it said no".to_owned()));
+    for database in databases() {
+        for error in store_errors().into_iter().chain(troubles()) {
+            all.push(Failure::database(&error, &database));
+            all.push(Failure::migration(&error, &database));
+        }
     }
     for phase in [Phase::ImplementEndpointLogic, Phase::ConfigureMonitoringAndAlerts, Phase::ConfigureBackupProcedures]
     {
         let failed = Verification::of(phase, "a check", &["it was not so".to_owned()]);
-        all.extend([Failure::unproved(&failed), Failure::not_live(&failed, database)]);
+        all.extend([Failure::unproved(&failed), Failure::not_live(&failed, Path::new("embedded.sqlite"))]);
     }
     all
 }
@@ -178,7 +217,7 @@ fn every_failure_says_what_where_why_and_how_to_mend_it() {
 /// Whoever retries by machine goes by these.
 #[test]
 fn what_the_world_may_mend_by_itself_can_be_retried() {
-    let database = Path::new("embedded.sqlite");
+    let [database, ..] = &databases();
     let file = |kind: io::ErrorKind| {
         let failure =
             Failure::file(&FileFailure { path: "out/server.js".into(), source: kind.into() }, Path::new("out"));
@@ -194,5 +233,7 @@ fn what_the_world_may_mend_by_itself_can_be_retried() {
     let refused = StoreError::Refused("no such column".to_owned());
     assert!(!Failure::migration(&refused, database).retryable && !Failure::database(&refused, database).retryable);
     let failed = Verification::of(Phase::ImplementEndpointLogic, "a check", &["no".to_owned()]);
-    assert!(!Failure::unproved(&failed).retryable && Failure::not_live(&failed, database).retryable);
+    assert!(
+        !Failure::unproved(&failed).retryable && Failure::not_live(&failed, Path::new("embedded.sqlite")).retryable
+    );
 }

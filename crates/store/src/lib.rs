@@ -13,6 +13,7 @@ mod rehearsal;
 mod renewing;
 mod sqlite;
 mod store;
+mod way_in;
 
 pub use api_key::ApiKeyRow;
 pub use database::{Database, Seen};
