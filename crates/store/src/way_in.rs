@@ -140,6 +140,9 @@ fn own_hint(engine: Engine, trouble: Trouble) -> Option<&'static str> {
         (Engine::MySql, Trouble::UnknownAuthority) => {
             "name the certificate of the authority that signed the server's, a PEM file: `ssl-ca=/path/to/ca.pem`"
         }
+        (Engine::MySql, Trouble::OtherName) => {
+            "use the host's name as it stands in the server's certificate, or have a certificate made for the name that you use: those that MySQL makes for itself are for none"
+        }
         (Engine::MySql, Trouble::NoRoots) => {
             "see that `ssl-ca` names a file that can be read here and holds certificates as PEM; without it the list that comes with this program is used"
         }

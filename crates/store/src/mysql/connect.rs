@@ -52,10 +52,9 @@ enum Encryption {
     None,
     /// Whoever answers is believed.
     Unverified,
-    /// Whoever answers proves it: by a certificate from `authority`, or else from one that browsers trust; with its name, or not.
+    /// Whoever answers proves it: by a certificate from `authority`, or else from one that browsers trust.
     Verified {
         authority: Option<PathBuf>,
-        checks_name: bool,
     },
 }
 
@@ -214,13 +213,11 @@ impl Server {
         let ssl = match &self.encryption {
             Encryption::None => None,
             Encryption::Unverified => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
-            Encryption::Verified { authority, checks_name } => {
-                let ssl = SslOpts::default().with_danger_skip_domain_validation(!checks_name);
-                Some(match authority {
-                    Some(path) => ssl.with_root_certs(vec![path.clone().into()]).with_disable_built_in_roots(true),
-                    None => ssl,
-                })
+            Encryption::Verified { authority: Some(path) } => {
+                let roots = SslOpts::default().with_root_certs(vec![path.clone().into()]);
+                Some(roots.with_disable_built_in_roots(true))
             }
+            Encryption::Verified { authority: None } => Some(SslOpts::default()),
         };
         // A row that is found counts as changed, as with the other engines; the host is looked up within the time limit.
         let builder = OptsBuilder::from_opts(options).ip_or_hostname(host).tcp_port(port).client_found_rows(true);
@@ -249,11 +246,11 @@ fn encryption(parameters: &str) -> Result<Encryption, String> {
         }
     }
     match mode.as_str() {
-        "" if authority.is_some() => Ok(Encryption::Verified { authority, checks_name: true }),
+        "" if authority.is_some() => Ok(Encryption::Verified { authority }),
         "" | "DISABLED" | "PREFERRED" => Ok(Encryption::None),
         "REQUIRED" => Ok(Encryption::Unverified),
-        "VERIFY_CA" => Ok(Encryption::Verified { authority, checks_name: false }),
-        "VERIFY_IDENTITY" => Ok(Encryption::Verified { authority, checks_name: true }),
+        // The driver looks at the name whenever it looks at the certificate: more is refused than asked for, and nothing less.
+        "VERIFY_CA" | "VERIFY_IDENTITY" => Ok(Encryption::Verified { authority }),
         _ => Err("`ssl-mode` is `DISABLED`, `PREFERRED`, `REQUIRED`, `VERIFY_CA` or `VERIFY_IDENTITY`".to_owned()),
     }
 }
@@ -285,7 +282,13 @@ fn not_connected(error: &Error) -> StoreError {
             1053 => Trouble::Starting,
             _ => Trouble::Other,
         },
+        // What is said about a certificate while hands are shaken comes as an error of the connection.
+        Error::Io(IoError::Io(io)) if io.to_string().contains("peer certificate") => trouble_of_tls(&io.to_string()),
         Error::Io(IoError::Io(io)) => match io.kind() {
+            // Of all that is done here only the authorities are a file.
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::IsADirectory => {
+                Trouble::NoRoots
+            }
             std::io::ErrorKind::ConnectionRefused => Trouble::Refused,
             std::io::ErrorKind::TimedOut => Trouble::TimedOut,
             std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable => Trouble::Unreachable,
@@ -336,19 +339,18 @@ impl Entrance for Server {
 
 #[cfg(test)]
 mod tests {
-    use super::{Encryption, Maker, Server, read_version};
+    use super::{Encryption, Maker, Server, not_connected, read_version};
+    use crate::{StoreError, Trouble};
+    use std::io::ErrorKind;
 
     #[test]
     fn urls() {
         let server = Server::parse("mariadb://ada:hunter2@db.example.com/shop?ssl-mode=verify_identity").unwrap();
         assert_eq!((server.host.as_str(), server.name.as_str()), ("db.example.com", "shop"));
-        assert_eq!(server.encryption, Encryption::Verified { authority: None, checks_name: true });
+        assert_eq!(server.encryption, Encryption::Verified { authority: None });
         let server = Server::parse("mysql://ada:p%40ss@[::1]:3307/shop?ssl-ca=%2Fetc%2Fca.pem").unwrap();
         assert_eq!(server.host, "[::1]:3307");
-        assert_eq!(
-            server.encryption,
-            Encryption::Verified { authority: Some("/etc/ca.pem".into()), checks_name: true }
-        );
+        assert_eq!(server.encryption, Encryption::Verified { authority: Some("/etc/ca.pem".into()) });
         for wrong in [
             "postgresql://ada:hunter2@h/shop",
             "mysql://ada:hunter2@/shop",
@@ -362,6 +364,25 @@ mod tests {
             assert!(!why.contains("hunter2"), "{why}");
         }
         assert!(!format!("{server:?}").contains("p%40ss"));
+    }
+
+    #[test]
+    fn what_is_said_about_certificates_has_its_word() {
+        let io = |kind, text: &str| mysql_async::Error::from(std::io::Error::new(kind, text.to_owned()));
+        for (kind, text, expected) in [
+            (ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer", Trouble::UnknownAuthority),
+            (
+                ErrorKind::InvalidData,
+                "invalid peer certificate: certificate not valid for name \"a\"; it is for \"b\"",
+                Trouble::OtherName,
+            ),
+            (ErrorKind::InvalidData, "invalid peer certificate: Expired", Trouble::BadCertificate),
+            (ErrorKind::NotFound, "No such file or directory (os error 2)", Trouble::NoRoots),
+            (ErrorKind::InvalidData, "received corrupt message", Trouble::NotTheServer),
+        ] {
+            let StoreError::NotConnected(trouble, _) = not_connected(&io(kind, text)) else { panic!("{text}") };
+            assert_eq!(trouble, expected, "{text}");
+        }
     }
 
     #[test]
