@@ -475,7 +475,9 @@ fn a_rotation_under_a_running_server_fails_no_request() {
     let Some(home) = Home::new("under_load") else { return };
     let workspace = Workspace::new();
     home.run(&workspace, "").must_end_with(0);
-    home.read(&workspace, &["run", "-"], &api(CONTACT)).must_end_with(0);
+    // So many that each request reaches the database.
+    let task = format!("{}    rate_limiting: 100000_requests_per_minute\n", api(CONTACT));
+    home.read(&workspace, &["run", "-"], &task).must_end_with(0);
     let mut create = workspace.command(&["keys", "create", "--name", "test"]);
     let key = end(create.env("SHOP_URL", home.admin_url())).must_end_with(0).stdout;
     let server = Server::of(Server::command(Kind::Native, &workspace).env("SHOP_URL", home.admin_url()));
@@ -486,7 +488,7 @@ fn a_rotation_under_a_running_server_fails_no_request() {
                 0 => ask(server.address, &get("/api/products"), "").unwrap().status,
                 _ => ask(server.address, &post("/api/contact", Some(key.trim_end()), message), "").unwrap().status,
             };
-            assert!(matches!(status, 200 | 201 | 429), "{status}: {}", server.log());
+            assert!(matches!(status, 200 | 201), "{status}: {}", server.log());
         }
     };
     let sessions = format!("FROM pg_stat_activity WHERE usename = '{}'", home.role("app"));
@@ -508,7 +510,6 @@ fn a_rotation_under_a_running_server_fails_no_request() {
             (0..8).for_each(|_| drop(scope.spawn(|| send_many(10))));
         });
     }
-    assert_ne!(home.superuser(&home.name, &format!("SELECT count(*) {sessions}")).unwrap(), "0\n");
     assert!(psql(&home.url(&home.role("app"), &first), "SELECT 1").unwrap_err().contains("authentication failed"));
 }
 
