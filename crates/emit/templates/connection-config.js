@@ -12,6 +12,7 @@ const migrations = new URL('migrations/', import.meta.url);
 const base = { scope: '{{ base }}', folder: new URL('base/', import.meta.url) };
 {% endif %}
 {% if pool %}
+
 /** Connections of this program, and how long things may take, in milliseconds. */
 const pool = {
   min: {{ pool.min }},
@@ -20,6 +21,7 @@ const pool = {
   acquireTimeout: {{ pool.acquire_timeout }}_000,
   statementTimeout: {{ pool.statement_timeout }}_000,
 };
+
 {% endif %}
 const applicationFolder = new URL('../', import.meta.url);
 
