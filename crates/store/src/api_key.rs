@@ -1,5 +1,8 @@
 //! A row of `api_keys`.
 
+use crate::Row;
+use vocab::Datum;
+
 /// An API key as it is kept: never the key, only its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeyRow {
@@ -32,5 +35,27 @@ impl ApiKeyRow {
     #[must_use]
     pub fn caller(&self) -> &str {
         self.caller.as_deref().unwrap_or(&self.id)
+    }
+
+    /// A row of texts, in the order of the fields.
+    pub(crate) fn read(row: Row) -> Self {
+        let mut cells = row.into_iter().map(|datum| match datum {
+            Datum::Text(text) => Some(text),
+            Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => None,
+        });
+        let mut next = || cells.next().flatten();
+        Self {
+            id: next().unwrap_or_default(),
+            name: next().unwrap_or_default(),
+            hint: next().unwrap_or_default(),
+            hash: next().unwrap_or_default(),
+            created_at: next().unwrap_or_default(),
+            revoked_at: next(),
+            expires_at: next(),
+            scopes: next(),
+            last_used_at: next(),
+            replaces: next(),
+            caller: next(),
+        }
     }
 }

@@ -46,7 +46,7 @@ impl MySqlStore {
             let (mut connection, _) = self.server().connect().await?;
             let rows: Vec<mysql_async::Row> = connection.exec(format!("{ALL} ORDER BY id"), ()).await?;
             connection.disconnect().await?;
-            rows.into_iter().map(|found| row(found).map(read)).collect()
+            rows.into_iter().map(|found| row(found).map(ApiKeyRow::read)).collect()
         })
     }
 
@@ -65,7 +65,7 @@ impl MySqlStore {
     pub async fn find_api_key(&self, hash: String) -> Result<Option<ApiKeyRow>, StoreError> {
         let find = format!("{ALL} WHERE hash = ? AND revoked_at IS NULL");
         let rows = self.read(find.into(), vec![Datum::Text(hash)]).await?;
-        Ok(rows.into_iter().next().map(read))
+        Ok(rows.into_iter().next().map(ApiKeyRow::read))
     }
 
     pub async fn note_api_key_uses(&self, mut uses: Vec<(String, String)>) -> Result<(), StoreError> {
@@ -99,28 +99,6 @@ async fn insert(connection: &mut Conn, key: &ApiKeyRow) -> Result<(), StoreError
     ];
     let insert = "INSERT INTO api_keys (id, name, hint, hash, created_at, expires_at, scopes, replaces, caller) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     Ok(connection.exec_drop(insert, parameters(&values)).await?)
-}
-
-/// The columns in the order of [`ALL`].
-fn read(row: crate::Row) -> ApiKeyRow {
-    let mut cells = row.into_iter().map(|datum| match datum {
-        Datum::Text(text) => Some(text),
-        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => None,
-    });
-    let mut next = || cells.next().flatten();
-    ApiKeyRow {
-        id: next().unwrap_or_default(),
-        name: next().unwrap_or_default(),
-        hint: next().unwrap_or_default(),
-        hash: next().unwrap_or_default(),
-        created_at: next().unwrap_or_default(),
-        revoked_at: next(),
-        expires_at: next(),
-        scopes: next(),
-        last_used_at: next(),
-        replaces: next(),
-        caller: next(),
-    }
 }
 
 fn text(text: &str) -> Datum {

@@ -48,7 +48,7 @@ impl PostgreSqlStore {
                     .map(|index| row.try_get::<_, Cell>(index).map(|cell| cell.0))
                     .collect::<Result<Vec<_>, _>>()
             };
-            rows.iter().map(|row| Ok(read(cells(row)?))).collect()
+            rows.iter().map(|row| Ok(ApiKeyRow::read(cells(row)?))).collect()
         })
     }
 
@@ -64,7 +64,7 @@ impl PostgreSqlStore {
     pub async fn find_api_key(&self, hash: String) -> Result<Option<ApiKeyRow>, StoreError> {
         let find = format!("{ALL} WHERE hash = $1 AND revoked_at IS NULL");
         let rows = self.read(find.into(), vec![Datum::Text(hash)]).await?;
-        Ok(rows.into_iter().next().map(read))
+        Ok(rows.into_iter().next().map(ApiKeyRow::read))
     }
 
     pub async fn note_api_key_uses(&self, mut uses: Vec<(String, String)>) -> Result<(), StoreError> {
@@ -101,28 +101,6 @@ async fn insert(client: &Client, key: &ApiKeyRow) -> Result<(), StoreError> {
     let insert = "INSERT INTO api_keys (id, name, hint, hash, created_at, expires_at, scopes, replaces, caller) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     client.execute(insert, &values).await?;
     Ok(())
-}
-
-/// The columns in the order of [`ALL`].
-fn read(row: Vec<Datum>) -> ApiKeyRow {
-    let mut cells = row.into_iter().map(|datum| match datum {
-        Datum::Text(text) => Some(text),
-        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => None,
-    });
-    let mut next = || cells.next().flatten();
-    ApiKeyRow {
-        id: next().unwrap_or_default(),
-        name: next().unwrap_or_default(),
-        hint: next().unwrap_or_default(),
-        hash: next().unwrap_or_default(),
-        created_at: next().unwrap_or_default(),
-        revoked_at: next(),
-        expires_at: next(),
-        scopes: next(),
-        last_used_at: next(),
-        replaces: next(),
-        caller: next(),
-    }
 }
 
 fn text(text: &str) -> Datum {
