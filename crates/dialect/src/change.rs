@@ -262,7 +262,7 @@ impl Kind {
 #[must_use]
 pub fn is_volatile(default: Option<&ColumnDefault>) -> bool {
     match default {
-        Some(ColumnDefault::Now | ColumnDefault::NewId) => true,
+        Some(ColumnDefault::Now | ColumnDefault::NewId | ColumnDefault::Counted) => true,
         Some(ColumnDefault::Value(_)) | None => false,
     }
 }

@@ -197,7 +197,7 @@ fn write_over(engine: Engine, tables: &[Table], write: &Write) -> Lowered {
 pub fn lower_emit(engine: Engine) -> String {
     let outbox = system::outbox_events();
     let values = outbox.columns.iter().map(|column| (column.name.clone(), Value::Literal(Datum::Null))).collect();
-    let insert = Write::Insert { table: outbox.name.clone(), values, on_conflict: OnConflict::Fail };
+    let insert = Write::Insert { table: outbox.name.clone(), values, on_conflict: OnConflict::Fail, made: None };
     write_over(engine, &[outbox], &insert).text
 }
 
@@ -247,6 +247,7 @@ pub fn lower_answers(engine: Engine) -> Result<AnswerStatements, Unsupported> {
         table: table.name.clone(),
         values: table.columns.iter().map(|column| (column.name.clone(), given())).collect(),
         on_conflict: OnConflict::Replace { unique: vec![column("claim")], columns: others.collect() },
+        made: None,
     };
     let too_old = Predicate::Compare(column("id"), Comparison::Less, given());
     let forget = Write::Delete { table: table.name.clone(), filter: vec![too_old] };

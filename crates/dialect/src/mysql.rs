@@ -12,13 +12,19 @@ mod tests;
 pub use definition::{is_set_index, limits, type_in_one_form};
 pub use expression::{expression_in_one_form, text};
 
-use crate::relational::{Conflicts, Words};
+use crate::relational::{Conflicts, MadeKeys, Words};
 use vocab::decimal::DIGITS;
 use vocab::{Datum, Engine, FieldType};
 
 /// What differs from the other engines that speak SQL.
-pub(crate) const WORDS: Words =
-    Words { engine: Engine::MySql, quote, holder, row_lock: " FOR UPDATE", conflicts: Conflicts::AnyKey };
+pub(crate) const WORDS: Words = Words {
+    engine: Engine::MySql,
+    quote,
+    holder,
+    row_lock: " FOR UPDATE",
+    conflicts: Conflicts::AnyKey,
+    made_keys: MadeKeys::Remembered,
+};
 
 /// Holds a name, in this database alone, until it is let go by [`LET_NAMES_GO`] or the connection ends; 1 where it is held.
 /// `lib/database/mysql.js` of the emitted application holds it in the same way.

@@ -5,13 +5,19 @@ pub mod change;
 pub mod definition;
 pub mod permission;
 
-use crate::relational::{Conflicts, Words, plain};
+use crate::relational::{Conflicts, MadeKeys, Words, plain};
 use vocab::decimal::DIGITS;
 use vocab::{Datum, Engine, FieldType};
 
 /// What differs from the other engines that speak SQL.
-pub const WORDS: Words =
-    Words { engine: Engine::PostgreSql, quote, holder: plain, row_lock: " FOR UPDATE", conflicts: Conflicts::Named };
+pub const WORDS: Words = Words {
+    engine: Engine::PostgreSql,
+    quote,
+    holder: plain,
+    row_lock: " FOR UPDATE",
+    conflicts: Conflicts::Named,
+    made_keys: MadeKeys::Returned,
+};
 
 /// Holds a name until the transaction ends; `lib/database/postgresql.js` of the emitted application holds it in the same way.
 pub const HOLD_NAME: &str = "SELECT 1 AS held FROM pg_advisory_xact_lock(hashtextextended($1, 0))";

@@ -31,6 +31,16 @@ pub struct Words {
     /// What holds the rows of a query until the transaction ends.
     pub row_lock: &'static str,
     pub conflicts: Conflicts,
+    pub made_keys: MadeKeys,
+}
+
+/// How an engine tells the key that it has made.
+#[derive(Clone, Copy)]
+pub enum MadeKeys {
+    /// As a row of the statement that inserts.
+    Returned,
+    /// To whoever asks the connection afterwards, which `store` does.
+    Remembered,
 }
 
 /// What an engine can say of rows that are there already.
@@ -175,7 +185,13 @@ fn select(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported>
 
 pub fn write(lowering: Lowering<'_>, write: &Write) -> Lowered {
     match write {
-        Write::Insert { table, values, on_conflict } => insert(lowering, table, values, on_conflict),
+        Write::Insert { table, values, on_conflict, made } => {
+            let mut lowered = insert(lowering, table, values, on_conflict);
+            if let (Some(key), MadeKeys::Returned) = (made, lowering.words.made_keys) {
+                lowered.text.push_str(&format!(" RETURNING {}", lowering.quote(key.as_str())));
+            }
+            lowered
+        }
         Write::Update { table, set, filter: wanted } => {
             let mut binds = Vec::new();
             let set: Vec<String> = set

@@ -2,6 +2,7 @@
 
 use crate::{mysql, postgresql, quoted as quote, sqlite};
 use plan::Table;
+use plan::database::ColumnDefault;
 use vocab::{ColumnName, Datum, Engine};
 
 /// The statement that makes one row of the table. Columns that it does not name have their defaults.
@@ -17,6 +18,16 @@ pub fn row(engine: Engine, table: &Table, values: &[(ColumnName, Datum)]) -> Str
     let values: Vec<String> = values.iter().map(value).collect();
     let table = quote(engine, table.name.as_str());
     format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), values.join(", "))
+}
+
+/// The statement after which the database counts on behind rows that brought their own numbers; none where it does so by itself.
+#[must_use]
+pub fn count_on(engine: Engine, table: &Table) -> Option<String> {
+    let counted = table.columns.iter().find(|column| column.default == Some(ColumnDefault::Counted))?;
+    match engine {
+        Engine::PostgreSql => Some(postgresql::definition::count_on(table.name.as_str(), counted.name.as_str())),
+        Engine::Sqlite | Engine::MySql => None,
+    }
 }
 
 /// The statement that empties the columns in every row of the table.

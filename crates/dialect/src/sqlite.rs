@@ -3,13 +3,21 @@
 pub(crate) mod change;
 pub(crate) mod definition;
 
-use crate::relational::{Conflicts, Words, plain};
+pub use definition::COUNTED;
+
+use crate::relational::{Conflicts, MadeKeys, Words, plain};
 use vocab::{Datum, Engine, FieldType};
 
 /// What differs from the other engines that speak SQL. SQLite has one writer: a row read inside a transaction cannot change
 /// before its end.
-pub(crate) const WORDS: Words =
-    Words { engine: Engine::Sqlite, quote, holder: plain, row_lock: "", conflicts: Conflicts::Named };
+pub(crate) const WORDS: Words = Words {
+    engine: Engine::Sqlite,
+    quote,
+    holder: plain,
+    row_lock: "",
+    conflicts: Conflicts::Named,
+    made_keys: MadeKeys::Returned,
+};
 
 /// The identifier as it stands in a statement. The only place that writes one: names are checked when they are parsed, so
 /// quoting is needed for SQLite's keywords alone.

@@ -93,7 +93,7 @@ fn a_column_is_added_unless_it_is_there() {
 fn writes() {
     let order = TableName::parse("order").unwrap();
     let values = vec![(name("id"), literal("1")), (name("email"), literal("a@b.c"))];
-    let insert = |on_conflict| Write::Insert { table: order.clone(), values: values.clone(), on_conflict };
+    let insert = |on_conflict| Write::Insert { table: order.clone(), values: values.clone(), on_conflict, made: None };
     check_write(&insert(OnConflict::Fail), &expect![[r#"INSERT INTO "order" (id, email) VALUES (?, ?)"#]]);
     check_write(
         &insert(OnConflict::Keep { unique: vec![name("email")] }),

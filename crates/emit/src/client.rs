@@ -8,7 +8,7 @@ use crate::node::names::{Names, camel_case, pascal_case};
 use crate::node::script::quoted;
 use crate::openapi::comparison_text;
 use crate::outline::{
-    Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, outlines, parameters_in,
+    Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, outlines,
 };
 use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
@@ -122,10 +122,14 @@ fn parameters(outline: &Outline<'_>, types: &mut Types) -> (String, Vec<Value>) 
     let mut found = Vec::new();
     let mut locals = Names::new(&["body", "changes", "query", "options", "segment"]);
     let mut path = outline.path.to_owned();
-    for parameter in parameters_in(outline.path) {
+    for (parameter, field_type) in &outline.path_parameters {
         let local = locals.take(&camel_case(parameter));
         path = path.replace(&format!("{{{parameter}}}"), &format!("${{segment({local})}}"));
-        found.push(context! { name => local, of => "string", example => format!("'<{parameter}>'") });
+        let (of, example) = match field_type {
+            Some(FieldType::Integer) => ("number", "1".to_owned()),
+            Some(_) | None => ("string", format!("'<{parameter}>'")),
+        };
+        found.push(context! { name => local, of, example });
     }
     let path = if found.is_empty() { format!("'{path}'") } else { format!("`{path}`") };
     if let Some(body) = outline.body {
@@ -254,8 +258,9 @@ impl Types {
         }
         if !listing.holes.sorts.is_empty() {
             let sorts = listing.holes.sorts.iter().flat_map(|column| [format!("'{column}'"), format!("'-{column}'")]);
-            let says = "What to sort by, with `-` for the reverse; newest first where it is not given.";
-            fields.push(field("sort", &sorts.collect::<Vec<_>>().join(" | "), says.to_owned()));
+            let usual = listing.usual_order();
+            let says = format!("What to sort by, with `-` for the reverse; {usual} where it is not given.");
+            fields.push(field("sort", &sorts.collect::<Vec<_>>().join(" | "), says));
         }
         fields.push(field("cursor", "string", "The `next` of the page before, with the same `sort`.".to_owned()));
         for (column, comparisons) in &listing.holes.filters {

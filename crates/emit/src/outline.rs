@@ -13,7 +13,7 @@ pub use uses::{bound_slots, used_slots};
 use plan::api::Endpoint;
 use plan::database::Column;
 use plan::procedure::{Input, Item, LimitKey, Location, Response, ResponseField, RowsFormat, Scheme, Step, Trigger};
-use plan::query::{Holes, Output, Predicate, Query, Write};
+use plan::query::{Direction, Holes, Order, Output, Predicate, Query, Write};
 use plan::shape::Shape;
 use plan::value::{Condition, RequestValue, Value};
 use plan::{Plan, Problem, Table};
@@ -78,6 +78,16 @@ pub struct Listing<'a> {
     pub holes: &'a Holes,
     /// The query that it fills.
     pub query: &'a Query,
+}
+
+impl Listing<'_> {
+    /// The order where none is asked for, in words. Keys that are counted or made of the time tell which rows are new.
+    pub fn usual_order(self) -> String {
+        match self.query.order.first() {
+            Some(Order { column, direction: Direction::Ascending }) => format!("by `{column}`"),
+            Some(Order { direction: Direction::Descending, .. }) | None => "newest first".to_owned(),
+        }
+    }
 }
 
 /// Whether a caller may ask for a change of one version only.

@@ -126,7 +126,7 @@ fn update(set: &[(&str, Assigned)], filter: Vec<Predicate>) -> Step {
 }
 fn insert(values: &[(&str, Value)], on_conflict: OnConflict) -> Step {
     let values = values.iter().map(|(name, value)| (column(name), value.clone())).collect();
-    Step::Write(Write::Insert { table: table("doors"), values, on_conflict })
+    Step::Write(Write::Insert { table: table("doors"), values, on_conflict, made: None })
 }
 fn emit(event: &str, payload: &[(&str, Value)]) -> Item {
     let payload = payload.iter().map(|(name, value)| (field(name), value.clone())).collect();

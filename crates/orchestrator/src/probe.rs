@@ -172,7 +172,7 @@ impl<'p> Prober<'p> {
     fn insert(&mut self, table: &Table, row: &Row, expected: Expected, promise: Promise, what: &str) {
         let in_order = table.columns.iter().filter_map(|column| Some((&column.name, row.get(&column.name)?)));
         let values = in_order.map(|(name, value)| (name.clone(), Value::Literal(value.clone()))).collect();
-        let write = Write::Insert { table: table.name.clone(), values, on_conflict: OnConflict::Fail };
+        let write = Write::Insert { table: table.name.clone(), values, on_conflict: OnConflict::Fail, made: None };
         self.push(table, &write, expected, promise, what);
     }
 
@@ -198,6 +198,10 @@ impl<'p> Prober<'p> {
             match column.nullability {
                 Nullability::NotNull => {}
                 Nullability::Nullable => continue,
+            }
+            // SQLite and MySQL take none for the next number.
+            if column.default == Some(ColumnDefault::Counted) {
+                continue;
             }
             let none = Row::from([(column.name.clone(), Datum::Null)]);
             self.refused(table, &none, Promise::Required, &format!("no `{}`", column.name));

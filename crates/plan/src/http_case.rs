@@ -1,6 +1,8 @@
 //! One HTTP request with the answer it must get. The same form is used by `tests/cases/http/*.yaml`, by the verification
 //! that a run does, and by the tests that travel with the emitted application.
 
+use crate::procedure::IN_SEGMENT;
+use percent_encoding::percent_encode;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -12,9 +14,9 @@ pub const API_KEY: &str = "${api_key}";
 pub const EXPIRED_API_KEY: &str = "${expired_api_key}";
 /// In a request header: an API key that is valid and may be used for nothing.
 pub const POWERLESS_API_KEY: &str = "${powerless_api_key}";
-/// In a path, a header or an expected body: the id of what the first request before made.
+/// In a path or an expected body: the key of what the first request before made.
 pub const ID: &str = "${id}";
-/// In a path or a header: the id of what the parent of the case made.
+/// In a path or an expected body: the key of what the parent of the case made.
 pub const PARENT: &str = "${parent}";
 /// In a path: the cursor in the answer to the last request before.
 pub const NEXT: &str = "${next}";
@@ -58,7 +60,7 @@ pub struct HttpCase {
     /// How often the request is sent; the last answer is compared.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub repeat: u32,
-    /// A request that is sent once before all others; its answer must be 2xx, and the `id` of its body stands for [`PARENT`].
+    /// A request that is sent once before all others; its answer must be 2xx, and the key in it stands for [`PARENT`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<CaseRequest>,
     /// Requests that are sent once before, in this order; each must be answered 2xx. Their answers say what [`ID`], [`NEXT`]
@@ -105,6 +107,13 @@ pub struct Expectation {
     /// A body that is no JSON, whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+}
+
+/// A key as a segment of a path.
+#[must_use]
+pub fn in_path(key: &serde_json::Value) -> String {
+    let text = key.as_str().map_or_else(|| key.to_string(), ToOwned::to_owned);
+    percent_encode(text.as_bytes(), IN_SEGMENT).to_string()
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CaseRequest>, D::Error> {
@@ -172,10 +181,14 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The `id` of the body.
+    /// The key of what the request has made: its answer says it at the end of `Location`, else as `id`.
     #[must_use]
-    pub fn id(&self) -> Option<String> {
-        self.text_of("id")
+    pub fn key(&self) -> Option<serde_json::Value> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        let Some((_, segment)) = self.headers.get("location").and_then(|location| location.rsplit_once('/')) else {
+            return body.get("id").cloned();
+        };
+        body.as_object()?.values().find(|value| in_path(value) == segment).cloned()
     }
 
     fn text_of(&self, name: &str) -> Option<String> {
@@ -187,8 +200,8 @@ impl Answer {
 /// What the answers to the requests before said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
-    parent: Option<String>,
-    id: Option<String>,
+    parent: Option<serde_json::Value>,
+    id: Option<serde_json::Value>,
     next: Option<String>,
     tag: Option<String>,
 }
@@ -196,12 +209,12 @@ pub struct Known {
 impl Known {
     /// Takes note of the answer to the parent of a case.
     pub fn note_parent(&mut self, answer: &Answer) {
-        self.parent = answer.id();
+        self.parent = answer.key();
     }
 
     /// Takes note of the answer to a request before.
     pub fn note(&mut self, answer: &Answer) {
-        self.id = self.id.take().or_else(|| answer.id());
+        self.id = self.id.take().or_else(|| answer.key());
         self.next = answer.text_of("next");
         self.tag = answer.headers.get("etag").cloned();
     }
@@ -209,9 +222,19 @@ impl Known {
     /// The text with what is known in the place of [`PARENT`], [`ID`], [`NEXT`] and [`TAG`].
     #[must_use]
     pub fn filled(&self, text: &str) -> String {
-        let known = [(PARENT, &self.parent), (ID, &self.id), (NEXT, &self.next), (TAG, &self.tag)];
-        let said = known.into_iter().filter_map(|(placeholder, said)| Some((placeholder, said.as_deref()?)));
-        said.fold(text.to_owned(), |text, (placeholder, said)| text.replace(placeholder, said))
+        let keys = [(PARENT, self.parent.as_ref().map(in_path)), (ID, self.id.as_ref().map(in_path))];
+        let others = [(NEXT, self.next.clone()), (TAG, self.tag.clone())];
+        let said = keys.into_iter().chain(others).filter_map(|(placeholder, said)| Some((placeholder, said?)));
+        said.fold(text.to_owned(), |text, (placeholder, said)| text.replace(placeholder, &said))
+    }
+
+    /// The key that the whole text stands for.
+    fn key(&self, text: &str) -> Option<&serde_json::Value> {
+        match text {
+            PARENT => self.parent.as_ref(),
+            ID => self.id.as_ref(),
+            _ => None,
+        }
     }
 }
 
@@ -250,7 +273,7 @@ impl Expectation {
 fn filled(wanted: &serde_json::Value, known: &Known) -> serde_json::Value {
     use serde_json::Value;
     match wanted {
-        Value::String(text) => known.filled(text).into(),
+        Value::String(text) => known.key(text).cloned().unwrap_or_else(|| known.filled(text).into()),
         Value::Array(items) => items.iter().map(|item| filled(item, known)).collect(),
         Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), filled(value, known))).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => wanted.clone(),
@@ -318,7 +341,18 @@ mod tests {
         }
         assert_eq!(known.filled("/${id}?cursor=${next}#${tag}${unique}"), "/1?cursor=n#b${unique}");
         assert_eq!(Known::default().filled("/${id}"), "/${id}");
+        assert_eq!(known_by("/api/orders/7", &json!({"note": "7a", "order_no": 7})).filled("/${id}"), "/7");
+        let by_text = known_by("/api/products/a%20b", &json!({"sku": "a b"}));
+        assert_eq!(by_text.filled("/${id}"), "/a%20b");
+        assert!(expectation(json!({"sku": "${id}"})).differences(&answer(&json!({"sku": "a b"})), &by_text).is_empty());
         assert!(expectation(json!([{"id": "${id}"}])).differences(&answer(&json!([{"id": "1"}])), &known).is_empty());
+    }
+
+    fn known_by(location: &str, body: &serde_json::Value) -> Known {
+        let mut known = Known::default();
+        let headers = BTreeMap::from([("location".to_owned(), location.to_owned())]);
+        known.note(&Answer { headers, ..answer(body) });
+        known
     }
 
     #[test]

@@ -369,7 +369,7 @@ fn query(query: &Query) -> String {
 
 fn write(change: &Write) -> String {
     match change {
-        Write::Insert { table, values, on_conflict } => {
+        Write::Insert { table, values, on_conflict, made } => {
             let conflict = match on_conflict {
                 OnConflict::Fail => String::new(),
                 OnConflict::Keep { unique } => format!(", keeping a row with the same {}", join(unique)),
@@ -377,7 +377,8 @@ fn write(change: &Write) -> String {
                     format!(", replacing {} of a row with the same {}", join(columns), join(unique))
                 }
             };
-            format!("insert {table} {}{conflict}", record(values))
+            let made = made.as_ref().map_or_else(String::new, |key| format!(", the database makes {key}"));
+            format!("insert {table} {}{conflict}{made}", record(values))
         }
         Write::Update { table, set, filter } => {
             let set: Vec<String> = set

@@ -6,6 +6,7 @@ use crate::query::{Cardinality, Holes, OnConflict, Query, Write};
 use crate::scope::Scope;
 use crate::shape::Shape;
 use crate::value::{Condition, Value};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::{Deserialize, Serialize};
 use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, SlotName};
 
@@ -367,6 +368,18 @@ impl RowsFormat {
         }
     }
 }
+
+/// What is written otherwise in a segment of a path; as `encodeURIComponent` has it.
+pub const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// The path of a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -146,6 +146,10 @@ pub enum Write {
         values: Vec<(ColumnName, Value)>,
         /// What happens when the row is there already.
         on_conflict: OnConflict,
+        /// The key that the database makes, which is among no values: the slot of the step holds it. Only where a row that is
+        /// there already fails the insert.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made: Option<ColumnName>,
     },
     /// A change of the rows that fit.
     Update {

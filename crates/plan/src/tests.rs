@@ -71,7 +71,7 @@ fn query(from: &str, outputs: &[&str], filter: Vec<Predicate>, lock: RowLock) ->
     Query { from: table(from), outputs, filter, order: vec![], holes: Holes::default(), lock }
 }
 fn insert(into: &str, values: &[(&str, Value)], on_conflict: OnConflict) -> Step {
-    Step::Write(Write::Insert { table: table(into), values: columns(values), on_conflict })
+    Step::Write(Write::Insert { table: table(into), values: columns(values), on_conflict, made: None })
 }
 fn update(of: &str, set: &[(&str, Assigned)], filter: Vec<Predicate>) -> Item {
     let set = set.iter().map(|(name, assigned)| (column(name), assigned.clone())).collect();

@@ -118,9 +118,10 @@ impl Found<'_> {
 
     fn write(&mut self, write: &Write) {
         match write {
-            Write::Insert { table, values, on_conflict } => {
+            Write::Insert { table, values, on_conflict, made } => {
                 let used = self.of(table);
                 used.inserts.extend(values.iter().map(|(column, _)| column.clone()));
+                used.reads.extend(made.clone());
                 match on_conflict {
                     OnConflict::Fail => {}
                     OnConflict::Keep { unique } => used.reads.extend(unique.iter().cloned()),

@@ -272,7 +272,7 @@ impl Designer<'_> {
         let Some(ParentKey { field, parameter, table }) = parent else { return };
         let decision = format!("works on records whose `{field}` is the `{parameter}` of its path");
         let reason = match table {
-            Some(table) => format!("the path nests them; 404 where `{table}` has no such record"),
+            Some((table, _)) => format!("the path nests them; 404 where `{table}` has no such record"),
             None => "the path nests them; whether that record is there is not checked, because no endpoint of this task has it"
                 .to_owned(),
         };

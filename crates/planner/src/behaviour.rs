@@ -13,6 +13,7 @@ mod record_replace;
 mod record_update;
 
 use crate::intent::target;
+use crate::key::{Origin, RecordKey};
 use crate::table::column_name;
 use catalog::{Entity, Field, PathKind};
 use plan::database::{Column, Sensitivity};
@@ -84,8 +85,8 @@ pub struct ParentKey {
     pub field: FieldName,
     /// The parameter of the path.
     pub parameter: FieldName,
-    /// The table of the things they belong to, where this task has one.
-    pub table: Option<TableName>,
+    /// The table of the things they belong to, where this task has one, and what names them there.
+    pub table: Option<(TableName, RecordKey)>,
 }
 
 /// What a behaviour has to do with an entity.
@@ -320,12 +321,20 @@ impl Given<'_> {
         items
     }
 
-    /// The steps before a new row: who may call, what comes in, and the row's id.
+    /// What names the records.
+    fn record_key(&self) -> RecordKey {
+        RecordKey::of(self.table).expect("a table whose records have no name was refused")
+    }
+
+    /// The steps before a new row: who may call, what comes in, and the row's id where the server makes it.
     fn opening(&self) -> Vec<Item> {
         let mut items = self.write_guards();
         items.extend(self.checked_parameters());
         items.push(Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))));
-        items.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid)));
+        match self.record_key().origin {
+            Origin::Server => items.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid))),
+            Origin::Database | Origin::Client => {}
+        }
         items
     }
 
@@ -342,11 +351,11 @@ impl Given<'_> {
 
     /// `let parent = ...` of the thing that the path says the record belongs to, 404 where there is none.
     fn find_parent(&self, lock: RowLock) -> Vec<Item> {
-        let Some(ParentKey { parameter, table: Some(table), .. }) = self.parent else { return Vec::new() };
+        let Some(ParentKey { parameter, table: Some((table, key)), .. }) = self.parent else { return Vec::new() };
         let query = Query {
             from: table.clone(),
-            outputs: vec![Output::Column { column: column_name("id"), field: field_name("id") }],
-            filter: vec![equals("id", parameter)],
+            outputs: vec![Output::Column { column: key.column.clone(), field: key.field() }],
+            filter: vec![equals(key.column.as_str(), parameter)],
             order: Vec::new(),
             holes: Holes::default(),
             lock,
@@ -399,11 +408,17 @@ impl Given<'_> {
         self.parent.is_some_and(|parent| parent.field.as_str() == field)
     }
 
-    /// The fields that a request says. What a record belongs to is said by its path; a secret is said to no API.
+    /// The fields that a request says. What a record belongs to is said by its path, and so is what names it once it is there; a
+    /// secret is said to no API.
     fn own_fields(&self) -> impl Iterator<Item = &Field> {
-        self.asked
-            .iter()
-            .filter(|field| !self.is_parent(field.name.as_str()) && field.sensitivity != catalog::Sensitivity::Secret)
+        let key = self.record_key().column;
+        let says_key = self.method == Method::Post;
+        self.asked.iter().filter(move |field| {
+            let name = field.name.as_str();
+            !self.is_parent(name)
+                && (says_key || name != key.as_str())
+                && field.sensitivity != catalog::Sensitivity::Secret
+        })
     }
 
     /// The columns that an API has to do with: all but secrets.
@@ -414,10 +429,13 @@ impl Given<'_> {
     /// A new record is stored and told of, in one transaction with its answer.
     fn stored(&self, event: &EventName, answer: Response) -> Item {
         let table = self.entity.table.clone();
-        let insert = Write::Insert { table, values: self.row(), on_conflict: OnConflict::Fail };
+        let key = self.record_key();
+        let made = (key.origin == Origin::Database).then_some(key.column);
+        let is_made = made.is_some();
+        let insert = Step::Write(Write::Insert { table, values: self.row(), on_conflict: OnConflict::Fail, made });
         let mut changes = self.find_parent(RowLock::ForUpdate);
         changes.extend(self.find_references());
-        changes.push(Item::Do(Step::Write(insert)));
+        changes.push(if is_made { Item::Let(slot("id"), insert) } else { Item::Do(insert) });
         changes.push(self.emit_new(event));
         self.once(changes, answer)
     }
@@ -430,20 +448,26 @@ impl Given<'_> {
         Item::Transaction(items)
     }
 
-    /// The new row: id, the fields of the request, the times, the first version.
+    /// The new row: its key unless the database makes it, the fields of the request, the times, the first version.
     fn row(&self) -> Vec<(ColumnName, Value)> {
-        self.columns().map(|column| (column.name.clone(), self.new_value(column.name.as_str()))).collect()
+        let key = self.record_key();
+        let is_said = |column: &&Column| key.origin != Origin::Database || column.name != key.column;
+        let columns = self.columns().filter(is_said);
+        columns.map(|column| (column.name.clone(), self.new_value(column.name.as_str()))).collect()
     }
 
     fn new_value(&self, name: &str) -> Value {
+        let key = self.record_key();
         match name {
-            "id" => Value::Slot(slot("id")),
+            name if name == key.column.as_str() && key.origin != Origin::Client => Value::Slot(slot("id")),
             "created_at" | "updated_at" => Value::Now,
             "row_version" => Value::Literal(Datum::Integer(1)),
             field => match self.parent.filter(|_| self.is_parent(field)) {
-                Some(ParentKey { parameter, table: Some(_), .. }) => {
+                Some(ParentKey { parameter, table: Some((_, key)), .. }) if key.field_type == FieldType::Uuid => {
                     Value::Request(RequestValue::Path(parameter.clone()))
                 }
+                // A path holds texts; the row that was found holds the key as it is.
+                Some(ParentKey { table: Some((_, key)), .. }) => Value::Field(slot("parent"), key.field()),
                 Some(ParentKey { parameter, table: None, .. }) => Value::Field(slot("place"), parameter.clone()),
                 None => self.given(&field_name(field)),
             },
@@ -485,11 +509,15 @@ impl Given<'_> {
 
     /// The answer's fields, each with its value.
     fn answer(&self, value: impl Fn(&FieldName) -> Value) -> Vec<ResponseField> {
+        let key = self.record_key();
         let described = |name: &FieldName| {
             let field = self.entity.fields.iter().find(|field| field.name == *name);
             match (field, name.as_str()) {
                 (Some(field), _) => field.description.clone(),
-                (None, "id") => "Names the record; sorts by time.".to_owned(),
+                (None, name) if name == key.column.as_str() => match key.origin {
+                    Origin::Server => "Names the record; sorts by time.".to_owned(),
+                    Origin::Database | Origin::Client => "Names the record; later ones have greater numbers.".to_owned(),
+                },
                 (None, "created_at") => "When it was created.".to_owned(),
                 (None, _) => "When it was last changed.".to_owned(),
             }
@@ -522,13 +550,14 @@ impl Given<'_> {
     }
 
     fn has_key(&self) -> Vec<Predicate> {
-        let key = self.key.cloned().unwrap_or_else(|| field_name("id"));
-        std::iter::once(equals("id", &key)).chain(self.belongs()).collect()
+        let parameter = self.key.cloned().unwrap_or_else(|| field_name("id"));
+        std::iter::once(equals(self.record_key().column.as_str(), &parameter)).chain(self.belongs()).collect()
     }
 
     /// `let row = ...` of the version that is there, 404 where there is none, 412 where the caller has seen another one.
     fn find_current(&self) -> Vec<Item> {
-        let query = self.find(|name| name == "id" || name == "row_version", RowLock::ForUpdate);
+        let key = self.record_key().column;
+        let query = self.find(|name| name == key.as_str() || name == "row_version", RowLock::ForUpdate);
         let version = Value::Field(slot("row"), field_name("row_version"));
         vec![
             Item::Let(slot("row"), Step::Read { query, cardinality: Cardinality::One, filled_by: None }),
@@ -604,7 +633,10 @@ impl Given<'_> {
             };
             shape_field(field, presence)
         });
-        Shape { name: upper_camel_case(self.entity.entity.as_str()), fields: fields.collect() }
+        let key = self.record_key();
+        let is_without_key = self.method == Method::Put && self.asked.iter().any(|field| field.name == key.field());
+        let ending = if is_without_key { "Replacement" } else { "" };
+        Shape { name: upper_camel_case(self.entity.entity.as_str()) + ending, fields: fields.collect() }
     }
 
     fn table(&self) -> Table {

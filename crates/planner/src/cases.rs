@@ -3,14 +3,14 @@
 
 mod body;
 
-use crate::entity::held::SEED;
+use crate::key::RecordKey;
 use crate::seed::Seeded;
 use body::{acceptable, can_repeat, marked, shape_of, taken};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
     ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, PARENT, POWERLESS_API_KEY,
-    TAG, UNIQUE, UNKNOWN_API_KEY,
+    TAG, UNIQUE, UNKNOWN_API_KEY, in_path,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Holes, Write};
@@ -21,8 +21,10 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use vocab::{ColumnName, Datum, Decimal, FieldFormat, FieldName, FieldType, TableName};
 
-/// A key that no record has.
+/// A key that no record has, where keys are no numbers.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
+/// A number that no record has.
+const NO_NUMBER: i64 = 999_999_999_999;
 /// A version that no record of a case reaches.
 const OTHER_VERSION: &str = "\"999\"";
 /// The version of a record that was just made.
@@ -45,13 +47,54 @@ struct Asker<'a> {
     right: Json,
     tables: &'a [Table],
     seeded: &'a Seeded,
+    /// What names the records that it works on.
+    key: Option<RecordKey>,
     /// A request that makes what the records of this endpoint belong to, and where its id stands in the path.
     parent: Option<CaseRequest>,
-    /// What stands there: [`PARENT`], the key of a row that is there anyway, or of none.
-    parent_key: &'static str,
+    /// What stands there.
+    parent_key: Stand,
+    /// What stands there for a thing that is not there.
+    no_parent: String,
     parent_parameter: Option<&'a str>,
     /// The endpoint that makes the records this one works on, if it is not a maker itself.
     maker: Option<Maker<'a>>,
+}
+
+/// What stands for a key in a path.
+#[derive(Clone, PartialEq)]
+enum Stand {
+    /// What a request before has made: its placeholder.
+    Made(&'static str),
+    /// A row that is there anyway.
+    Seed(Datum),
+    /// Nothing that is there.
+    Nobody(String),
+}
+
+impl Stand {
+    fn in_path(&self) -> String {
+        match self {
+            Self::Made(placeholder) => (*placeholder).to_owned(),
+            Self::Seed(key) => in_path(&key.to_json()),
+            Self::Nobody(key) => key.clone(),
+        }
+    }
+
+    fn in_body(&self) -> Json {
+        match self {
+            Self::Made(placeholder) => (*placeholder).into(),
+            Self::Seed(key) => key.to_json(),
+            Self::Nobody(key) => key.as_str().into(),
+        }
+    }
+}
+
+/// A key of the kind that names nothing.
+fn nobody(key: Option<&RecordKey>) -> Datum {
+    match key.map(|key| &key.field_type) {
+        Some(FieldType::Integer) => Datum::Integer(NO_NUMBER),
+        Some(_) | None => Datum::Text(NOBODY.to_owned()),
+    }
 }
 
 /// An endpoint that makes records.
@@ -63,7 +106,7 @@ struct Maker<'a> {
 
 impl<'a> Maker<'a> {
     fn of(api: &'a ApiPlan, tables: &'a [Table], collection: &str) -> Option<Self> {
-        let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && answers_id(other);
+        let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && tells_key(other);
         let endpoint = api.endpoints.iter().find(creates)?;
         Some(Self { endpoint, path: collection.to_owned(), tables })
     }
@@ -97,14 +140,17 @@ impl<'a> Asker<'a> {
         let nested = collection.split_once("/{").and_then(|(outer, rest)| Some((outer, rest.split_once('}')?.0)));
         let parent = nested.and_then(|(outer, _)| Maker::of(api, tables, outer)).map(|maker| maker.any());
         let parent_parameter = nested.map(|(_, parameter)| parameter);
-        let is_there = parent_table(&endpoint.procedure.body).is_some_and(|table| seeded.has(table));
-        let parent_key = match (&parent, is_there) {
-            (Some(_), _) => PARENT,
-            (None, true) => SEED,
-            (None, false) => NOBODY,
+        let key_of = |name: &TableName| RecordKey::of(tables.iter().find(|table| table.name == *name)?);
+        let of_parent = parent_table(&endpoint.procedure.body);
+        let no_parent = nobody(of_parent.and_then(key_of).as_ref()).plain();
+        let parent_key = match (&parent, of_parent.and_then(|table| seeded.key_of(table))) {
+            (Some(_), _) => Stand::Made(PARENT),
+            (None, Some(seed)) => Stand::Seed(seed.clone()),
+            (None, None) => Stand::Nobody(no_parent.clone()),
         };
+        let key = worked_on(&endpoint.procedure.body).and_then(key_of);
         let maker = Maker::of(api, tables, collection)
-            .map(|maker| Maker { path: in_parent(&maker.path, parent_parameter, parent_key), ..maker });
+            .map(|maker| Maker { path: in_parent(&maker.path, parent_parameter, &parent_key.in_path()), ..maker });
         let right = acceptable(endpoint, tables);
         let scheme = scheme_of(endpoint);
         Some(Self {
@@ -116,8 +162,10 @@ impl<'a> Asker<'a> {
             right,
             tables,
             seeded,
+            key,
             parent,
             parent_key,
+            no_parent,
             parent_parameter,
             maker,
         })
@@ -130,20 +178,36 @@ impl<'a> Asker<'a> {
     /// Whether a right request can be made: what it works on, and what that belongs to, can be made before.
     fn can_be_right(&self) -> bool {
         let has_record = !self.is_item() || self.maker.is_some() || self.has_seed();
-        has_record && (self.parent_key != NOBODY || !asks_for_parent(&self.endpoint.procedure.body))
+        let has_parent = !matches!(self.parent_key, Stand::Nobody(_));
+        has_record && (has_parent || !asks_for_parent(&self.endpoint.procedure.body))
     }
 
     /// Whether a row that is there anyway may stand for the record. Others may keep it from being deleted.
     fn has_seed(&self) -> bool {
-        let belongs = self.parent_parameter.is_none() || self.parent_key == SEED;
-        belongs
-            && self.method != "DELETE"
-            && worked_on(&self.endpoint.procedure.body).is_some_and(|table| self.seeded.has(table))
+        self.belongs_to_seed() && self.method != "DELETE" && self.seed().is_some()
+    }
+
+    /// Whether rows that are there anyway are found under the path.
+    fn belongs_to_seed(&self) -> bool {
+        self.parent_parameter.is_none() || matches!(self.parent_key, Stand::Seed(_))
+    }
+
+    /// The key of the row that is there anyway.
+    fn seed(&self) -> Option<&Datum> {
+        self.seeded.key_of(worked_on(&self.endpoint.procedure.body)?)
     }
 
     /// What stands for the key of the record.
-    fn record(&self) -> &'static str {
-        if self.maker.is_none() && self.is_item() && self.has_seed() { SEED } else { ID }
+    fn record(&self) -> Stand {
+        match self.seed().filter(|_| self.maker.is_none() && self.is_item() && self.has_seed()) {
+            Some(seed) => Stand::Seed(seed.clone()),
+            None => Stand::Made(ID),
+        }
+    }
+
+    /// The field that names the record.
+    fn key_name(&self) -> &str {
+        self.key.as_ref().map_or("id", |key| key.column.as_str())
     }
 
     fn cases(&self) -> Vec<HttpCase> {
@@ -204,7 +268,7 @@ impl<'a> Asker<'a> {
             return std::iter::once(right).chain(missing).collect();
         }
         if tag.is_some() {
-            right = right.with_body(&json!({"id": self.record()}));
+            right = right.with_body(&json!({ (self.key_name()): self.record().in_body() }));
         }
         let with = |name: &str, value: &str| {
             let mut request = request();
@@ -214,8 +278,8 @@ impl<'a> Asker<'a> {
         let mut cases = vec![right, self.missing()];
         cases.extend(self.parent_parameter.map(|parameter| {
             let mut elsewhere = request();
-            elsewhere.path = self.path.replace(&format!("{{{parameter}}}"), NOBODY);
-            elsewhere.path = with_key(&elsewhere.path, self.record());
+            elsewhere.path = self.path.replace(&format!("{{{parameter}}}"), &self.no_parent);
+            elsewhere.path = with_key(&elsewhere.path, &self.record().in_path());
             self.problem_of_record("knows no such record of something else", elsewhere, Problem::NotFound)
         }));
         if self.method == "GET" {
@@ -255,8 +319,8 @@ impl<'a> Asker<'a> {
         let mut replayed = self.case("answers a repeated request as before", keyed("same", &once), *status);
         replayed.before = vec![keyed("same", &once)];
         replayed.expect.headers.insert("idempotency-replayed".to_owned(), "true".to_owned());
-        if answers_id(self.endpoint) {
-            replayed = replayed.with_body(&json!({"id": ID}));
+        if tells_key(self.endpoint) {
+            replayed = replayed.with_body(&json!({ (self.key_name()): ID }));
         }
         let malformed = keyed(&"k".repeat(256), &once);
         let mut cases =
@@ -290,7 +354,7 @@ impl<'a> Asker<'a> {
             Json::Null => self.request(),
             example => self.request().with_body(example),
         };
-        request.path = self.path_with(NOBODY);
+        request.path = self.unmade_path();
         let shows =
             if self.is_item() { "knows no record of another key" } else { "knows nothing else it could belong to" };
         self.problem(shows, request, Problem::NotFound)
@@ -312,12 +376,14 @@ impl<'a> Asker<'a> {
         let fields = if self.can_be_right() { references(items) } else { Vec::new() };
         let case = |field: &FieldName| {
             let name = field.as_str();
-            let is_uuid = shape_of(self.endpoint)?
-                .fields
-                .iter()
-                .any(|known| known.name == *field && known.field_type == FieldType::Uuid);
+            let known = shape_of(self.endpoint)?.fields.iter().find(|known| known.name == *field)?;
+            let unknown = match known.field_type {
+                FieldType::Uuid => Some(NOBODY.into()),
+                FieldType::Integer => Some(NO_NUMBER.into()),
+                _ => None,
+            };
             let mut body = self.right.clone();
-            *body.get_mut(name).filter(|_| is_uuid)? = NOBODY.into();
+            *body.get_mut(name)? = unknown?;
             let shows = format!("refuses a value of `{name}` that names no record");
             let refused = self.problem_of_record(&shows, self.request().with_body(&body), Problem::ValidationFailed);
             Some(refused.with_body(&json!({ "errors": [entry(name, "unknown_reference")] })))
@@ -337,16 +403,15 @@ impl<'a> Asker<'a> {
                 key.table == *table && key.on_delete == OnDelete::Restrict && key.columns.iter().all(is_filled)
             })
         };
-        let is_kept = self.seeded.has(table) && self.seeded.tables.iter().any(keeps);
-        let belongs = self.parent_parameter.is_none() || self.parent_key == SEED;
-        let path = with_key(&in_parent(self.path, self.parent_parameter, self.parent_key), SEED);
+        let seed = self.seeded.key_of(table).filter(|_| self.seeded.tables.iter().any(keeps));
+        let path = self.path_with(&Stand::Seed(seed.filter(|_| self.belongs_to_seed())?.clone()).in_path());
         let mut case = self.problem_of_record(
             "keeps what others lead to",
             request(self.method, &path, self.scheme),
             Problem::InUse,
         );
         case.before.clear();
-        (is_kept && belongs).then_some(case)
+        Some(case)
     }
 
     /// A list that the caller has, one that a filter makes shorter, and the page behind a page.
@@ -366,8 +431,11 @@ impl<'a> Asker<'a> {
         let Some(maker) = &self.maker else { return cases };
         if can_repeat(maker.endpoint, maker.tables) {
             let mut second = self.case("goes on behind a page", with(&format!("limit=1&cursor={NEXT}")), 200);
+            // By keys that their makers choose the order says nothing of time.
+            let grows = self.key.as_ref().is_none_or(RecordKey::grows);
             second.before = vec![maker.any(), maker.any(), with("limit=1")];
-            cases.push(second.with_body(&json!({"items": [{"id": ID}], "next": ANY})));
+            let row = if grows { json!({ (self.key_name()): ID }) } else { ANY.into() };
+            cases.push(second.with_body(&json!({"items": [row], "next": ANY})));
         }
         if let Some((parameter, value)) = self.filter(maker) {
             let query = form_urlencoded(&parameter, &value);
@@ -375,7 +443,7 @@ impl<'a> Asker<'a> {
             let mut body = acceptable(maker.endpoint, maker.tables);
             body[parameter] = value.into();
             found.before = vec![maker.with(&body)];
-            cases.push(found.with_body(&json!({"items": [{"id": ID}], "next": null})));
+            cases.push(found.with_body(&json!({"items": [{ (self.key_name()): ID }], "next": null})));
         }
         cases
     }
@@ -397,11 +465,17 @@ impl<'a> Asker<'a> {
     }
 
     fn path_with(&self, key: &str) -> String {
-        with_key(&in_parent(self.path, self.parent_parameter, self.parent_key), key)
+        with_key(&in_parent(self.path, self.parent_parameter, &self.parent_key.in_path()), key)
+    }
+
+    /// The path with the keys of nothing that is there.
+    fn unmade_path(&self) -> String {
+        let parent = in_parent(self.path, self.parent_parameter, &self.no_parent);
+        with_key(&parent, &nobody(self.key.as_ref()).plain())
     }
 
     fn request(&self) -> CaseRequest {
-        request(self.method, &self.path_with(self.record()), self.scheme)
+        request(self.method, &self.path_with(&self.record().in_path()), self.scheme)
     }
 
     fn page(&self, shows: &str, request: CaseRequest, format: RowsFormat) -> HttpCase {
@@ -438,9 +512,11 @@ impl<'a> Asker<'a> {
         let mut case = self.problem_of_record(shows, request, problem);
         case.parent = None;
         case.before.clear();
-        for known in [PARENT, SEED, ID] {
-            case.request.path = case.request.path.replace(known, NOBODY);
-        }
+        let path = self.unmade_path();
+        case.request.path = match case.request.path.split_once('?') {
+            Some((_, query)) => format!("{path}?{query}"),
+            None => path,
+        };
         case
     }
 
@@ -668,9 +744,11 @@ fn references(items: &[Item]) -> Vec<&FieldName> {
 }
 
 /// Whether the answer tells which record was made.
-fn answers_id(endpoint: &Endpoint) -> bool {
+fn tells_key(endpoint: &Endpoint) -> bool {
     match final_response(&endpoint.procedure.body) {
-        Some(Response::Answer { body, .. }) => body.iter().any(|field| field.name.as_str() == "id"),
+        Some(Response::Answer { body, location, .. }) => {
+            location.is_some() || body.iter().any(|field| field.name.as_str() == "id")
+        }
         Some(
             Response::Rows { .. }
             | Response::Problem(_)

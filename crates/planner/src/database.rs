@@ -64,6 +64,9 @@ pub fn plan(
     for table in &config.tables {
         rules::stated(&mut draft, table);
     }
+    for table in &config.tables {
+        table::make_keys(&mut draft, table);
+    }
     rules::complete(&mut draft);
     limits(&mut draft, target.engine);
     let permissions = role::permissions(&mut draft, config, target.engine, task_id, observed);

@@ -10,6 +10,7 @@ mod codes;
 mod database;
 mod entity;
 mod intent;
+mod key;
 mod lookup;
 mod overrides;
 mod schema;

@@ -2,7 +2,6 @@
 //! key or another index serves already is not made twice.
 
 use crate::database::index_name;
-use crate::table::column_name;
 use plan::database::{Index, Table, Uniqueness};
 use plan::procedure::{Item, Step};
 use plan::query::{Holes, Predicate, Query};
@@ -14,7 +13,7 @@ use vocab::{ColumnName, FieldType, TableName};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
     pub table: TableName,
-    /// By what they are found. The id behind it gives pages their order.
+    /// By what they are found. The key behind it gives pages their order.
     pub columns: Vec<ColumnName>,
     /// Who looks for them.
     pub why: String,
@@ -29,7 +28,7 @@ pub fn of_list(endpoint: &Endpoint, items: &[Item], table: &Table) -> (Vec<Looku
         Lookup { table: query.from.clone(), columns, why }
     };
     let within: Vec<ColumnName> = query.filter.iter().filter_map(compared).cloned().collect();
-    let behind = |column: &ColumnName| within.iter().chain([column, &column_name("id")]).cloned().collect();
+    let behind = |column: &ColumnName| within.iter().chain([column]).chain(&table.primary_key).cloned().collect();
     let mut lookups = Vec::new();
     if !within.is_empty() {
         lookups.push(lookup(within.clone(), "lists what belongs to one thing"));
@@ -41,7 +40,7 @@ pub fn of_list(endpoint: &Endpoint, items: &[Item], table: &Table) -> (Vec<Looku
             false => open.push(column),
         }
     }
-    for column in holes.sorts.iter().filter(|column| column.as_str() != "id") {
+    for column in holes.sorts.iter().filter(|column| table.primary_key != [(*column).clone()]) {
         match endpoint.sorts.is_some() {
             true => lookups.push(lookup(behind(column), "sorts by it")),
             false => open.push(column),
@@ -105,7 +104,7 @@ pub fn indexes(table: &Table, lookups: &[Lookup]) -> Vec<Index> {
     let mut known = table.clone();
     let mut new = Vec::new();
     for lookup in lookups.iter().filter(|lookup| lookup.table == table.name) {
-        let by = lookup.columns.strip_suffix(&[column_name("id")]).unwrap_or(&lookup.columns);
+        let by = lookup.columns.strip_suffix(&table.primary_key[..]).unwrap_or(&lookup.columns);
         if is_served(&known, by) {
             continue;
         }

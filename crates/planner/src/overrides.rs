@@ -104,6 +104,8 @@ pub fn narrow_listing(endpoint: &Endpoint, behaved: &mut Behaved) -> Result<(), 
 
 fn narrow(endpoint: &Endpoint, behaved: &mut Behaved, columns: &[ColumnName]) -> Result<(), Vec<Diagnostic>> {
     let mut problems = Vec::new();
+    let key = behaved.table.as_ref().map_or_else(Vec::new, |table| table.primary_key.clone());
+    let is_key = |column: &ColumnName| key.contains(column);
     for item in &mut behaved.body {
         let holes = match item {
             Item::Let(_, Step::Validate(Input::Listing(holes))) => holes,
@@ -122,7 +124,7 @@ fn narrow(endpoint: &Endpoint, behaved: &mut Behaved, columns: &[ColumnName]) ->
             let why = "may be empty or is a long text, so pages could not be cut from its order";
             problems.extend(stated.iter().filter_map(|name| unfit(name, &known, columns, "sorted", why)));
             let is_kept = |column: &ColumnName| {
-                column.as_str() == "id" || stated.iter().any(|name| name.value.as_str() == column.as_str())
+                is_key(column) || stated.iter().any(|name| name.value.as_str() == column.as_str())
             };
             holes.sorts.retain(is_kept);
         }

@@ -9,6 +9,7 @@ mod rename;
 pub use rename::{RenamedColumn, RenamedTable, Renames};
 
 use crate::codes::{CHANGE_REFUSED, DATA_WOULD_BE_LOST, PERHAPS_RENAMED, TABLE_DIFFERS};
+use crate::key::{Origin, RecordKey};
 use compare::{Comparison, Sides, compare};
 use dialect::change::{Change, Rows, TableChange};
 use migration::Steps;
@@ -485,8 +486,13 @@ pub fn decisions(wanted: &[Table]) -> Vec<Decision> {
         let list = |columns: &[ColumnName]| columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ");
         let unique: Vec<String> = table.unique.iter().map(|columns| list(columns)).collect();
         let unique = if unique.is_empty() { String::new() } else { format!(", unique by {}", unique.join(" and ")) };
-        let is_own = table.primary_key.len() == 1 && table.primary_key[0].as_str() == "id";
-        let key = if is_own { "`id` (UUIDv7)".to_owned() } else { format!("`{}`", list(&table.primary_key)) };
+        let origin = RecordKey::of(table).map(|key| key.origin);
+        let made = match origin {
+            Some(Origin::Server) => " (UUIDv7)",
+            Some(Origin::Database) => " (counted by the database)",
+            Some(Origin::Client) | None => "",
+        };
+        let key = format!("`{}`{made}", list(&table.primary_key));
         decisions.push(Decision {
             phase: Phase::CreateSchemaAndTables,
             subject: format!("table `{}`", table.name),

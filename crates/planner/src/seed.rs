@@ -2,28 +2,31 @@
 //! that leads to them. The rows stand in the plan as statements, since nobody but a scratch database is given them.
 
 use crate::entity::held::{example, unique};
+use crate::key::RecordKey;
 use catalog::Catalog;
 use plan::api::{ApiPlan, Seed};
 use plan::database::{Column, Nullability, OnDelete, Table};
 use plan::procedure::Step;
 use plan::query::Write;
 use plan::{Item, database::Base};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use vocab::{ColumnName, Datum, Engine, TableName};
 
 /// The rows that cases take for granted.
 #[derive(Default)]
 pub struct Seeded {
-    /// The tables that have one, each with the id [`crate::entity::held::SEED`] where they have ids.
+    /// The tables that have one.
     pub tables: Vec<Table>,
+    /// What names the row of each of them, where one value does.
+    keys: BTreeMap<TableName, Datum>,
     /// How they are made.
     pub seed: Seed,
 }
 
 impl Seeded {
-    /// Whether the table has a row.
-    pub fn has(&self, table: &TableName) -> bool {
-        self.tables.iter().any(|known| known.name == *table)
+    /// What names the row of the table.
+    pub fn key_of(&self, table: &TableName) -> Option<&Datum> {
+        self.keys.get(table)
     }
 }
 
@@ -33,12 +36,20 @@ pub fn of(api: &ApiPlan, base: &Base, own: &[Table], shared: &[Table], catalog: 
     let ordered = ordered(&base.database.tables);
     let seeded = seeded(api, &ordered, shared);
     let tables: Vec<&Table> = ordered.iter().copied().filter(|table| seeded.contains(&table.name)).collect();
-    let rows: Vec<String> = tables.iter().map(|table| row(engine, table, &ordered, catalog)).collect();
+    let mut rows: Vec<String> =
+        tables.iter().map(|table| row(engine, table, &base.database.tables, catalog)).collect();
+    rows.extend(tables.iter().filter_map(|table| dialect::sample::count_on(engine, table)));
+    let key = |table: &&Table| {
+        let key = RecordKey::of(table)?.column;
+        let column = table.columns.iter().find(|column| column.name == key)?;
+        Some((table.name.clone(), example(column, table, &base.database.tables, catalog)))
+    };
+    let keys = tables.iter().filter_map(key).collect();
     let is_system = |table: &&Table| catalog::OWN_TABLES.contains(&table.name.as_str());
     let all: Vec<&Table> = own.iter().filter(|table| !is_system(table)).chain(ordered.iter().copied()).collect();
     // Where nothing is taken for granted nothing is taken away: a plan that is read back is the same.
     let clear = if rows.is_empty() { Vec::new() } else { clear(engine, &all) };
-    Seeded { tables: tables.into_iter().cloned().collect(), seed: Seed { clear, rows } }
+    Seeded { tables: tables.into_iter().cloned().collect(), keys, seed: Seed { clear, rows } }
 }
 
 /// The tables so that each stands behind those which its rows must lead to.
@@ -111,7 +122,7 @@ fn writes(items: &[Item]) -> Vec<&Write> {
     items.iter().flat_map(of).collect()
 }
 
-fn row(engine: Engine, table: &Table, tables: &[&Table], catalog: &Catalog) -> String {
+fn row(engine: Engine, table: &Table, tables: &[Table], catalog: &Catalog) -> String {
     let is_needed = |column: &&Column| {
         table.primary_key.contains(&column.name)
             || column.nullability == Nullability::NotNull && column.default.is_none()
@@ -124,7 +135,7 @@ fn row(engine: Engine, table: &Table, tables: &[&Table], catalog: &Catalog) -> S
 }
 
 /// Whether rows of other tables are told by the column.
-fn is_target(column: &ColumnName, table: &Table, tables: &[&Table]) -> bool {
+fn is_target(column: &ColumnName, table: &Table, tables: &[Table]) -> bool {
     let keys = tables.iter().flat_map(|other| &other.rules.foreign_keys);
     keys.filter(|key| key.table == table.name).any(|key| key.target.contains(column))
 }

@@ -3,6 +3,7 @@
 use crate::behaviour::{ParentKey, WorksOn};
 use crate::entity::{singular, snake_case};
 use crate::intent::{Inferred, Parent, infer, target};
+use crate::key::RecordKey;
 use crate::table::OWN_COLUMNS;
 use catalog::Catalog;
 use plan::Table;
@@ -15,7 +16,7 @@ pub struct Known<'a> {
     pub requirements: &'a ApiRequirements,
     pub catalog: &'a Catalog,
     /// The tables of the database task that the API stands on.
-    tables: &'a [Table],
+    pub tables: &'a [Table],
     /// What each endpoint works on and describes; none where that cannot be told.
     subjects: Vec<Option<EntityName>>,
     /// Those that the task or a rule names, so that their paths need not.
@@ -83,7 +84,7 @@ impl<'a> Known<'a> {
     }
 
     /// The table of the database task that a word of a path names.
-    fn held_by_word(&self, segment: &str) -> Option<&'a Table> {
+    pub fn held_by_word(&self, segment: &str) -> Option<&'a Table> {
         let word = snake_case(segment);
         let by_name = self.tables.iter().find(|table| table.name.as_str() == word);
         by_name.or_else(|| self.held(&EntityName::parse(&singular(&word)).ok()?))
@@ -95,6 +96,7 @@ impl<'a> Known<'a> {
         let field = self.parent_field_of(endpoint, parent)?;
         let of_base = || self.held_by_word(parent.segment).map(|table| table.name.clone());
         let table = self.parent_table(parent).or_else(of_base);
+        let table = table.and_then(|name| Some((name.clone(), RecordKey::of_named(self.tables, &name)?)));
         Some(ParentKey { field, parameter: parent.key.clone(), table })
     }
 
@@ -106,7 +108,8 @@ impl<'a> Known<'a> {
         let (Some(table), Some(other)) = (table, self.held_by_word(parent.segment)) else { return Some(named) };
         let leads = table.rules.foreign_keys.iter().filter(|key| {
             key.table == other.name
-                && matches!((&key.columns[..], &key.target[..]), ([_], [target]) if target.as_str() == "id")
+                && key.columns.len() == 1
+                && key.target == other.primary_key
         });
         let mut columns: Vec<&str> = leads.map(|key| key.columns[0].as_str()).collect();
         // Of several the one that the path's own words name.

@@ -8,10 +8,6 @@ use plan::{DatabasePlan, Query};
 use std::fmt::Write as _;
 use vocab::{ColumnName, Datum, FieldType};
 
-/// The unique column that every order ends with.
-const KEY: &str = "id";
-/// Newest first: ids sort by time.
-const DEFAULT_SORT: &str = "-id";
 /// Longest cursor that is looked at.
 const MAX_CURSOR: usize = 8192;
 
@@ -21,7 +17,10 @@ pub(crate) struct ListingCheck {
     filters: Vec<Filter>,
     sorts: Vec<(ColumnName, FieldType)>,
     page: Page,
-    key: ColumnName,
+    /// The unique column that every order ends with, and what it holds.
+    key: (ColumnName, FieldType),
+    /// The order where none is asked for.
+    usual: String,
 }
 
 struct Filter {
@@ -58,7 +57,13 @@ impl ListingCheck {
         }
         let sorts =
             holes.sorts.iter().map(|column| Some((column.clone(), field_type(column)?))).collect::<Option<_>>()?;
-        Some(Self { filters, sorts, page: holes.page?, key: ColumnName::parse(KEY).ok()? })
+        let (first, key) = (query.order.first()?, &query.order.last()?.column);
+        let sign = match first.direction {
+            Direction::Ascending => "",
+            Direction::Descending => "-",
+        };
+        let usual = format!("{sign}{}", first.column);
+        Some(Self { filters, sorts, page: holes.page?, key: (key.clone(), field_type(key)?), usual })
     }
 
     /// What the query string asks, or everything that is wrong with it.
@@ -66,7 +71,7 @@ impl ListingCheck {
         let mut wrong = Vec::new();
         let mut seen: Vec<String> = Vec::new();
         let mut limit = self.page.default;
-        let mut sort = DEFAULT_SORT.to_owned();
+        let mut sort = self.usual.clone();
         let mut cursor = None;
         let mut filters = Vec::new();
         for (name, text) in form_urlencoded::parse(query_string.as_bytes()) {
@@ -121,11 +126,12 @@ impl ListingCheck {
             None => (sort, Direction::Ascending),
         };
         let level = |column: &ColumnName| Order { column: column.clone(), direction };
-        if name == KEY {
-            return Some(vec![level(&self.key)]);
+        let (key, _) = &self.key;
+        if name == key.as_str() {
+            return Some(vec![level(key)]);
         }
         let (column, _) = self.sorts.iter().find(|(column, _)| column.as_str() == name)?;
-        Some(vec![level(column), level(&self.key)])
+        Some(vec![level(column), level(key)])
     }
 
     /// The values in a cursor that was made for the same sort.
@@ -142,7 +148,8 @@ impl ListingCheck {
             .zip(&order)
             .map(|(value, level)| {
                 let sort = self.sorts.iter().find(|(column, _)| *column == level.column);
-                cursor_value(sort.map_or(&FieldType::Uuid, |(_, field_type)| field_type), value)
+                let (_, field_type) = sort.unwrap_or(&self.key);
+                cursor_value(field_type, value)
             })
             .collect()
     }

@@ -39,6 +39,7 @@ pub(crate) enum Operation {
     ReadOne { slot: Option<usize>, statement: Bound, types: Vec<FieldType> },
     ReadPage { slot: Option<usize>, list: Arc<List>, asked: usize },
     Write { slot: Option<usize>, statement: Bound, outcomes: Option<[Outcome; 2]> },
+    Insert { slot: Option<usize>, statement: Bound },
     Emit { event: Arc<str>, payload: Vec<(Arc<str>, Expression)>, text: Arc<str> },
     Transaction(Arc<[Operation]>),
     Match { slot: usize, arms: Vec<(Outcome, Vec<Operation>)> },
@@ -79,6 +80,8 @@ pub(crate) enum Expression {
     Path(Arc<str>),
     /// What is compared with an id: null where it is none.
     Id(Box<Expression>),
+    /// What is compared with a whole number: null where it is none.
+    Number(Box<Expression>),
     Now,
     Today,
     After(u32),
@@ -275,6 +278,9 @@ impl Compiler<'_> {
                     Write::Update { table, filter, .. } | Write::Delete { table, filter } => (table, &filter[..]),
                 };
                 let statement = self.bound(dialect::lower_write(&self.plan.database, write), table, filter)?;
+                if let Write::Insert { made: Some(_), .. } = write {
+                    return Ok(Operation::Insert { slot, statement });
+                }
                 Ok(Operation::Write { slot, statement, outcomes: outcomes(write) })
             }
             Step::Emit { event, payload } => {
@@ -343,28 +349,31 @@ impl Compiler<'_> {
     }
 
     fn bound(&self, lowered: Lowered, table: &TableName, filter: &[Predicate]) -> Result<Bound, UnservablePlan> {
-        let mut ids = Vec::new();
-        self.ids_in(table, filter, &mut ids);
+        let mut keys = Vec::new();
+        self.keys_in(table, filter, &mut keys);
         let bind = |value: &Value| {
             let expression = self.value(value)?;
-            Ok(if ids.contains(&value) { Expression::Id(Box::new(expression)) } else { expression })
+            Ok(match keys.iter().find(|(known, _)| *known == value) {
+                Some((_, FieldType::Uuid)) => Expression::Id(Box::new(expression)),
+                Some((_, FieldType::Integer)) => Expression::Number(Box::new(expression)),
+                Some(_) | None => expression,
+            })
         };
         let binds = lowered.binds.iter().map(bind).collect::<Result<_, UnservablePlan>>()?;
         Ok(Bound { text: lowered.text.into(), binds })
     }
 
-    /// What is compared with an id. A text that is no UUID in lower case is equal to none, however the engine compares them.
-    fn ids_in<'f>(&self, table: &TableName, filter: &'f [Predicate], ids: &mut Vec<&'f Value>) {
+    /// What is compared with a column, and what that holds. A text that is no UUID in lower case, or no whole number as it is
+    /// written, is equal to none, however the engine compares them.
+    fn keys_in<'f>(&self, table: &TableName, filter: &'f [Predicate], keys: &mut Vec<(&'f Value, FieldType)>) {
         for predicate in filter {
             match predicate {
                 Predicate::Compare(column, _, value) => {
                     let column = self.plan.database.column(table, column);
-                    if column.is_some_and(|column| column.field_type == FieldType::Uuid) {
-                        ids.push(value);
-                    }
+                    keys.extend(column.map(|column| (value, column.field_type.clone())));
                 }
-                Predicate::Any(inner) => self.ids_in(table, inner, ids),
-                Predicate::Not(inner) => self.ids_in(table, std::slice::from_ref(inner), ids),
+                Predicate::Any(inner) => self.keys_in(table, inner, keys),
+                Predicate::Not(inner) => self.keys_in(table, std::slice::from_ref(inner), keys),
                 Predicate::Null(_) => {}
             }
         }

@@ -14,14 +14,14 @@ use crate::page::{self, Page};
 use crate::program::{Bound, Expression, List, Operation, Program, Question};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use crate::request::header;
-use crate::validation::Wrong;
+use crate::validation::{Wrong, parameter_number};
 use bytes::Bytes;
 use dialect::AnswerStatements;
 use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use plan::procedure::{LimitKey, Outcome, Writes};
+use percent_encoding::percent_encode;
+use plan::procedure::{IN_SEGMENT, LimitKey, Outcome, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
 use plan::{Problem, Scope};
@@ -33,17 +33,6 @@ use vocab::{ColumnName, Datum, Decimal, FieldType};
 
 /// How often a transaction is tried while others are at the same rows.
 const MOST_TRIES: u32 = 4;
-/// What is written otherwise in a segment of a path; as `encodeURIComponent` has it.
-const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
 
 /// What a request is served with.
 pub(crate) struct Surroundings<'a> {
@@ -230,6 +219,7 @@ where
                     | Operation::ReadOne { .. }
                     | Operation::ReadPage { .. }
                     | Operation::Write { .. }
+                | Operation::Insert { .. }
                     | Operation::Emit { .. } => {
                         data(operation, frame, &mut Executor::Store(self.surroundings.store)).await?;
                     }
@@ -371,6 +361,7 @@ fn data_block<'b>(
                 | Operation::ReadOne { .. }
                 | Operation::ReadPage { .. }
                 | Operation::Write { .. }
+                | Operation::Insert { .. }
                 | Operation::Emit { .. } => data(operation, frame, executor).await?,
                 Operation::Recall { answers } => {
                     if let Some(answer) = recall(answers, frame, executor).await? {
@@ -443,6 +434,10 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
                 frame.set(*slot, Slot::Outcome(if changed > 0 { *some } else { *none }));
             }
         }
+        Operation::Insert { slot, statement } => {
+            let key = executor.insert(&statement.text, &frame.binds(statement)).await?;
+            frame.set(*slot, Slot::One(key));
+        }
         Operation::Emit { event, payload, text } => {
             let parameters = [
                 Datum::Text(uuid::Uuid::now_v7().to_string()),
@@ -486,6 +481,14 @@ impl Executor<'_> {
             Self::Transaction(transaction) => transaction.execute(text, parameters).await,
         }
     }
+
+    /// The key that the database has made for the new row.
+    async fn insert(&mut self, text: &str, parameters: &[Datum]) -> Result<Datum, StoreError> {
+        match self {
+            Self::Store(_) => unreachable!("a checked procedure writes in transactions only"),
+            Self::Transaction(transaction) => transaction.insert(text, parameters).await,
+        }
+    }
 }
 
 impl Frame {
@@ -525,7 +528,9 @@ impl Frame {
                     answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
                 }
                 if let Some((path, key)) = &parts.location {
-                    answer.headers.push(("location", format!("{}{}", self.filled(path), text(&self.value(key)))));
+                    let key = text(&self.value(key));
+                    let key = percent_encode(key.as_bytes(), IN_SEGMENT);
+                    answer.headers.push(("location", format!("{}{key}", self.filled(path))));
                 }
                 Flow::Exit(answer, *writes)
             }
@@ -599,6 +604,10 @@ impl Frame {
             }
             Expression::Id(inner) => match self.value(inner) {
                 Datum::Text(text) if !is_id(&text) => Datum::Null,
+                value => value,
+            },
+            Expression::Number(inner) => match self.value(inner) {
+                Datum::Text(text) => number_in_path(&text).map_or(Datum::Null, Datum::Integer),
                 value => value,
             },
             Expression::Now => Datum::Text(timestamp(self.facts.arrived)),
@@ -691,6 +700,11 @@ fn text(datum: &Datum) -> String {
 /// A UUID as ids are written: in lower case, with hyphens.
 fn is_id(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok() && !text.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// A whole number in the one way in which an answer writes it.
+fn number_in_path(text: &str) -> Option<i64> {
+    parameter_number(text).filter(|number| number.to_string() == text)
 }
 
 fn by_address(frame: &Frame) -> String {

@@ -261,6 +261,20 @@ impl Transaction<'_> {
         }
     }
 
+    /// Inserts a row by a statement of `dialect` that has the database make its key, and returns that.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is refused.
+    pub async fn insert(&mut self, text: &str, parameters: &[Datum]) -> Result<Datum, StoreError> {
+        let rows = match &mut self.0 {
+            Begun::Sqlite(transaction) => transaction.read(text, parameters)?,
+            Begun::PostgreSql(transaction) => transaction.read(text, parameters).await?,
+            Begun::MySql(transaction) => return transaction.insert(text, parameters).await,
+        };
+        let key = rows.into_iter().next().and_then(|row| row.into_iter().next());
+        key.ok_or_else(|| StoreError::Refused("the database tells no key of a new row".to_owned()))
+    }
+
     /// Reads rows.
     ///
     /// # Errors

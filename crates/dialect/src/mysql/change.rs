@@ -2,7 +2,7 @@
 //! has it already: the files of the migrations also make new databases, and a run that was killed goes on at the step it was at.
 
 use super::definition::{
-    add_column, check_constraint, condition, create_index, create_trigger, described_column, described_key,
+    COUNTED, add_column, check_constraint, condition, create_index, create_trigger, described_column, described_key,
     foreign_key, index_part, planned_checks, set_index_name, set_name, touch_text,
 };
 use super::{BINARY, CASE_INSENSITIVE, IF_EXISTS, IF_NOT_EXISTS, characters, quote, text};
@@ -256,7 +256,7 @@ impl Changer<'_> {
             return;
         }
         let becomes_required = wanted.nullability == Nullability::NotNull && before.iter().any(is_optional);
-        if let (true, Some(default)) = (becomes_required, &wanted.default) {
+        if let (true, Some(default)) = (becomes_required, wanted.default.as_ref().filter(|default| *default != COUNTED)) {
             self.fill(&column, default);
         }
         let (clause, lock, what) = if before.iter().any(is_other_type) {
@@ -560,7 +560,11 @@ fn modify(column: &ObservedColumn) -> Option<String> {
     }
     if let Some(default) = &column.default {
         let small = default.to_lowercase();
-        if small.ends_with("auto_increment") || small.ends_with(" generated") {
+        if small == COUNTED {
+            definition.push_str(&format!(" {COUNTED}"));
+            return Some(with_comment(definition, column));
+        }
+        if small.ends_with(COUNTED) || small.ends_with(" generated") {
             return None;
         }
         let is_long = kind.ends_with("text") || kind.ends_with("blob") || kind == "json";
@@ -570,9 +574,14 @@ fn modify(column: &ObservedColumn) -> Option<String> {
         let default = if is_clock || is_plain(default) && !is_long { default.clone() } else { format!("({default})") };
         definition.push_str(&format!(" DEFAULT {default}"));
     }
-    let comment = column.comment.as_deref().filter(|comment| !comment.is_empty());
-    definition.push_str(&comment.map_or_else(String::new, |comment| format!(" COMMENT {}", text(comment))));
-    Some(definition)
+    Some(with_comment(definition, column))
+}
+
+fn with_comment(definition: String, column: &ObservedColumn) -> String {
+    match column.comment.as_deref().filter(|comment| !comment.is_empty()) {
+        Some(comment) => format!("{definition} COMMENT {}", text(comment)),
+        None => definition,
+    }
 }
 
 /// A number or a text, which need no parentheses: with them MySQL takes a default for an expression, to be computed for each row.

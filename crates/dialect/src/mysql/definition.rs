@@ -164,11 +164,13 @@ pub(super) fn column_definition(column: &Column) -> String {
         Nullability::NotNull => definition.push_str(" NOT NULL"),
         Nullability::Nullable => {}
     }
-    if let Some(default) = default(column) {
+    if column.default == Some(ColumnDefault::Counted) {
+        definition.push_str(&format!(" {COUNTED}"));
+    } else if let Some(default) = default(column) {
         // MySQL wants every default in parentheses that is no plain value, and those of long texts too.
         let is_plain = match &column.default {
             Some(ColumnDefault::Value(_)) => !unbounded(&column.field_type) && column.field_type != FieldType::Json,
-            Some(ColumnDefault::Now | ColumnDefault::NewId) | None => false,
+            Some(ColumnDefault::Now | ColumnDefault::NewId | ColumnDefault::Counted) | None => false,
         };
         definition.push_str(&if is_plain { format!(" DEFAULT {default}") } else { format!(" DEFAULT ({default})") });
     }
@@ -183,8 +185,12 @@ fn default(column: &Column) -> Option<String> {
         (ColumnDefault::Now, FieldType::Date) => "utc_date()".to_owned(),
         (ColumnDefault::Now, _) => "utc_timestamp(3)".to_owned(),
         (ColumnDefault::NewId, _) => NEW_ID.to_owned(),
+        (ColumnDefault::Counted, _) => COUNTED.to_owned(),
     })
 }
+
+/// What stands in the place of a default where the database counts.
+pub(super) const COUNTED: &str = "auto_increment";
 
 /// The name of the index behind a set of columns that are unique together.
 pub(super) fn set_name(table: &Table, set: &[ColumnName]) -> String {

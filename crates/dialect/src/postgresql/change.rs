@@ -1,7 +1,9 @@
 //! Changes of a PostgreSQL table. Every statement can run twice and on a table that has it already, because the files of the
 //! migrations also make new databases. What takes as long as a table is large runs alone, where it keeps nobody waiting.
 
-use super::definition::{column_definition, column_list, create_index, create_trigger, default, foreign_key, helpers};
+use super::definition::{
+    COUNTED, column_definition, column_list, count_on, create_index, create_trigger, default, foreign_key, helpers,
+};
 use super::{collation, quote, sql_type, text};
 use crate::change::{Change, Rows, Stage, Staged, TableChange, UNFINISHED, is_volatile};
 use crate::relational::column_comment;
@@ -282,14 +284,26 @@ impl Changer<'_> {
             self.change_type(column, &was);
         } else if differs(&|column| format!("{:?}", column.default)) {
             let why = format!("{}.{name}: what a row holds that was written without it", self.table());
-            let (action, undo) = (set_default(&wanted), self.back(&set_default(&was)));
+            let counts = [Some(&wanted), found.as_ref(), known.as_ref()].into_iter().flatten().any(is_counted);
+            let (action, undo) = (set_default(&wanted, counts), self.back(&set_default(&was, counts)));
             self.alter(Stage::Alter, &action, why, LockClass::Everything, undo);
+            self.count_on(&wanted);
         }
         if differs(&|column| format!("{:?}", column.nullability)) {
             self.change_nullability(column, &was);
         }
         if differs(&|column| format!("{:?}", column.comment)) {
             self.comment_column(column, Some(was.comment));
+        }
+    }
+
+    /// A number that the database begins to make is none of those that are there.
+    fn count_on(&mut self, column: &ObservedColumn) {
+        if is_counted(column) {
+            let sql = count_on(self.table(), &column.name);
+            let why = format!("{}.{}: it counts on behind the rows that are there", self.table(), column.name);
+            let undo = Undo::Kept("it goes with what counts".to_owned());
+            self.push(Stage::Alter, Statement::new(sql, why, LockClass::SchemaChanges, undo));
         }
     }
 
@@ -306,17 +320,23 @@ impl Changer<'_> {
             let kinds = [wanted.sql_type.as_str(), was.sql_type.as_str()];
             let by_way = if kinds.contains(&"bigint") && kinds.contains(&"boolean") { "::integer" } else { "" };
             let default = match &column.default {
+                Some(default) if default == COUNTED => format!(", ALTER COLUMN {name} ADD {default}"),
                 Some(default) => format!(", ALTER COLUMN {name} SET DEFAULT {default}"),
                 None => String::new(),
             };
             let kind = &column.sql_type;
+            let drop_count = match [&wanted, was].into_iter().any(is_counted) {
+                true => format!("ALTER COLUMN {name} DROP IDENTITY IF EXISTS, "),
+                false => String::new(),
+            };
             format!(
-                "ALTER COLUMN {name} DROP DEFAULT, ALTER COLUMN {name} TYPE {kind}{collate} USING {name}{by_way}::{kind}{default}"
+                "{drop_count}ALTER COLUMN {name} DROP DEFAULT, ALTER COLUMN {name} TYPE {kind}{collate} USING {name}{by_way}::{kind}{default}"
             )
         };
         let why = format!("{}.{}: it holds {}", self.table(), column.name, column.field_type.describe());
         let (action, undo) = (to(&wanted), self.back(&to(was)));
         self.alter(Stage::Alter, &action, why, LockClass::Rewrites, undo);
+        self.count_on(&wanted);
     }
 
     /// Rows are given the default first. A check that is looked at later spares the others the wait for the reading of all rows.
@@ -332,7 +352,7 @@ impl Changer<'_> {
         }
         let undo = if was.nullability == Nullability::Nullable { self.back(&drop) } else { gone_already() };
         let why = format!("{table}.{}: every row has a value", column.name);
-        if let Some(default) = default(column) {
+        if let Some(default) = default(column).filter(|default| default != COUNTED) {
             let sql = format!("UPDATE {} SET {name} = {default} WHERE {name} IS NULL", self.name);
             let why = format!("{table}.{}: rows without a value are given the default", column.name);
             let undo = Undo::Kept("rows keep what they were given".to_owned());
@@ -527,12 +547,21 @@ pub fn unique_name(table: &str, columns: &[String]) -> String {
     crate::name::joined(&words, "key")
 }
 
-fn set_default(column: &ObservedColumn) -> String {
+/// `counts` where the database counts before or afterwards: that and a default exclude each other.
+fn set_default(column: &ObservedColumn, counts: bool) -> String {
     let name = quote(&column.name);
+    let drop_count = if counts { format!("ALTER COLUMN {name} DROP IDENTITY IF EXISTS, ") } else { String::new() };
     match &column.default {
-        Some(default) => format!("ALTER COLUMN {name} SET DEFAULT {default}"),
-        None => format!("ALTER COLUMN {name} DROP DEFAULT"),
+        Some(default) if default == COUNTED => {
+            format!("{drop_count}ALTER COLUMN {name} DROP DEFAULT, ALTER COLUMN {name} ADD {default}")
+        }
+        Some(default) => format!("{drop_count}ALTER COLUMN {name} SET DEFAULT {default}"),
+        None => format!("{drop_count}ALTER COLUMN {name} DROP DEFAULT"),
     }
+}
+
+fn is_counted(column: &ObservedColumn) -> bool {
+    column.default.as_deref() == Some(COUNTED)
 }
 
 /// The column as the catalogue will show it.

@@ -1,8 +1,10 @@
 //! Changes of a SQLite table. What SQLite cannot change in place makes the table anew: a new one beside the old, the rows over,
 //! the new one in its place with indexes and triggers, in one transaction, <https://sqlite.org/lang_altertable.html#otheralter>.
 
-use super::definition::{add_column, column_list, create_index, create_table, create_trigger, default_expression};
-use super::{quote, sql_type};
+use super::definition::{
+    add_column, column_list, create_index, create_table, create_trigger, default_expression, is_counted,
+};
+use super::{quote, sql_type, text};
 use crate::change::{Change, Stage, Staged, TableChange, is_volatile};
 use plan::database::{
     Column, ColumnPresent, Execution, Index, LockClass, Nullability, ObservedIndex, ObservedRule, Rules, Statement,
@@ -295,13 +297,27 @@ fn made_anew(table: &Table, taken: &[(&Column, String)]) -> String {
         "PRAGMA legacy_alter_table = ON".to_owned(),
         create,
         format!("INSERT INTO {beside} ({})\nSELECT {}\nFROM {name}", column_list(&columns), values.join(", ")),
+    ];
+    if table.columns.iter().any(is_counted) {
+        statements.extend(count_on(table.name.as_str(), &beside));
+    }
+    statements.extend([
         format!("DROP TABLE {name}"),
         format!("ALTER TABLE {beside} RENAME TO {name}"),
         "PRAGMA legacy_alter_table = OFF".to_owned(),
-    ];
+    ]);
     statements.extend(table.rules.indexes.iter().map(|index| create_index(table, index).sql));
     statements.extend(create_trigger(table).map(|statement| statement.sql));
     statements.join(";\n")
+}
+
+/// A number that the old table has given once is not given again by the new one, though its row is gone.
+fn count_on(old: &str, new: &str) -> [String; 2] {
+    let (old, new) = (text(old), text(new));
+    [
+        format!("DELETE FROM sqlite_sequence WHERE name = {new} AND {old} IN (SELECT name FROM sqlite_sequence)"),
+        format!("INSERT INTO sqlite_sequence (name, seq) SELECT {new}, seq FROM sqlite_sequence WHERE name = {old}"),
+    ]
 }
 
 /// The value of the new column, said with the old one.

@@ -28,7 +28,10 @@ pub fn create_tables(tables: &[Table]) -> Vec<Statement> {
 pub fn create_table(table: &Table) -> Statement {
     let mut lines: Vec<String> =
         table.columns.iter().map(|column| format!("  {}", column_definition(table, column))).collect();
-    lines.push(format!("  PRIMARY KEY ({})", column_list(&table.primary_key)));
+    // Where SQLite counts, the key is said at its column.
+    if !table.columns.iter().any(is_counted) {
+        lines.push(format!("  PRIMARY KEY ({})", column_list(&table.primary_key)));
+    }
     lines.extend(table.unique.iter().map(|unique| format!("  UNIQUE ({})", column_list(unique))));
     lines.extend(table.rules.foreign_keys.iter().map(|key| format!("  {}", foreign_key(key))));
     lines.extend(table.rules.checks.iter().map(|rule| format!("  {}", check_constraint(rule))));
@@ -112,9 +115,15 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
 /// <https://sqlite.org/lang_createtable.html#rowid>.
 fn column_type(table: &Table, column: &Column) -> &'static str {
     match sql_type(&column.field_type) {
+        "INTEGER" if is_counted(column) => "INTEGER",
         "INTEGER" if table.primary_key[..] == [column.name.clone()] => "INT",
         other => other,
     }
+}
+
+/// Whether the database counts its rows by the column, which is the whole key then.
+pub fn is_counted(column: &Column) -> bool {
+    column.default == Some(ColumnDefault::Counted)
 }
 
 fn column_definition(table: &Table, column: &Column) -> String {
@@ -129,6 +138,8 @@ fn column_definition(table: &Table, column: &Column) -> String {
         Some(ColumnDefault::Now | ColumnDefault::NewId) => {
             text.push_str(&format!(" DEFAULT ({})", default(column).unwrap_or_default()));
         }
+        // Without the word a number that was given once would be given again when its row is gone.
+        Some(ColumnDefault::Counted) => text.push_str(&format!(" PRIMARY KEY {COUNTED}")),
     }
     if collation(&column.field_type) != "BINARY" {
         text.push_str(" COLLATE ");
@@ -139,7 +150,7 @@ fn column_definition(table: &Table, column: &Column) -> String {
 
 /// The default as it stands in an expression.
 pub fn default_expression(column: &Column) -> Option<String> {
-    default(column).map(|default| format!("({default})"))
+    default(column).filter(|_| !is_counted(column)).map(|default| format!("({default})"))
 }
 
 /// The default as SQLite's catalogue shows it.
@@ -148,8 +159,12 @@ fn default(column: &Column) -> Option<String> {
         ColumnDefault::Value(value) => literal(value),
         ColumnDefault::Now => now(),
         ColumnDefault::NewId => NEW_ID.to_owned(),
+        ColumnDefault::Counted => COUNTED.to_owned(),
     })
 }
+
+/// What stands in the place of a default where the database counts.
+pub const COUNTED: &str = "AUTOINCREMENT";
 
 fn foreign_key(key: &ForeignKey) -> String {
     format!("CONSTRAINT {} FOREIGN KEY ({}) {}", quote(key.name.as_str()), column_list(&key.columns), references(key))

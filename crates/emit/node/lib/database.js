@@ -3,7 +3,7 @@
 //
 // An engine is one module of `database/`. What it opens is a connection with `transaction(work, options)`, `migrating(work)`,
 // `hasLedger()` and `close()`. A connection, which is also what its transactions give, has `read(sql, values, columns)`,
-// `write(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction; one
+// `write(sql, values)`, `insert(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction; one
 // whose definitions are no part of transactions has `applySteps(migration, statements, isSuperfluous)`. Times are given as `Date`.
 
 import { Problem } from './problem.js';
@@ -26,6 +26,11 @@ class Statements {
   /** For `INSERT ... ON CONFLICT DO NOTHING`. @returns {Promise<'inserted' | 'present'>} */
   async insert(sql, values = []) {
     return (await this.run(sql, values)) === 1 ? 'inserted' : 'present';
+  }
+
+  /** For an insert that has the database make the key. @returns {Promise<number>} that key */
+  insertForKey(sql, values = []) {
+    return this.#connection.insert(sql, values);
   }
 
   /** The row that must be there. */

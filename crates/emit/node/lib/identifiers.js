@@ -42,3 +42,9 @@ export function uuidv7Floor(time) {
 export function uuidOrNull(text) {
   return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : null;
 }
+
+/** The whole number, where the text is one as it is written here; else null, which is equal to no number. */
+export function numberOrNull(text) {
+  const number = Number(text);
+  return Number.isSafeInteger(number) && String(number) === text ? number : null;
+}

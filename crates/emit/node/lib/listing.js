@@ -1,12 +1,13 @@
 // Lists: checks a query string against what an endpoint allows, and reads one page of rows by keyset.
-// What an endpoint allows is { columns, sorts, order, page }: every column with its kind and the comparisons that may be
-// asked of it, the columns to sort by, the order where none is asked for (`-id`), and { default, maximum } rows a page.
+// What an endpoint allows is { columns, sorts, order, key, page }: every column with its kind and the comparisons that may be
+// asked of it, the columns to sort by, the order where none is asked for (`-id`), the unique column that every order ends with
+// where that is not `id`, and { default, maximum } rows a page.
 
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
 import { checkParameter, cursorValue, ERROR_LIMIT } from './validation.js';
 
-/** The unique column that every order ends with. */
+/** The usual unique column that every order ends with. */
 const KEY = 'id';
 /** Longest cursor that is looked at. */
 const CURSOR_LIMIT = 8192;
@@ -77,21 +78,22 @@ function takeLimit(asked, text) {
 }
 
 function takeSort(asked, text) {
-  const { sorts } = asked.listing;
-  const [name] = orderOf(text);
-  if (name !== KEY && !sorts.includes(name)) return { code: 'format', detail: `must be one of ${sorts.join(', ')}` };
+  const { sorts, key = KEY } = asked.listing;
+  const [name] = orderOf(text, asked.listing);
+  if (name !== key && !sorts.includes(name)) return { code: 'format', detail: `must be one of ${sorts.join(', ')}` };
   asked.sort = text;
 }
 
 /** The columns that a sort means: the key decides among rows of one value. */
-function orderOf(sort) {
+function orderOf(sort, { key = KEY }) {
   const name = sort.replace(/^-/, '');
-  return name === KEY ? [KEY] : [name, KEY];
+  return name === key ? [key] : [name, key];
 }
 
 // Names are columns of the description, never what the caller sent; quotes are for those that are words of SQL.
-function compose(select, firstWord, { listing: { columns }, filters, sort, after, limit }) {
-  const order = orderOf(sort);
+function compose(select, firstWord, { listing, filters, sort, after, limit }) {
+  const { columns } = listing;
+  const order = orderOf(sort, listing);
   const [sign, direction] = sort.startsWith('-') ? ['<', ' DESC'] : ['>', ''];
   const conditions = filters.map(({ name, comparison }) => `"${name}" ${operators[comparison]} ?`);
   const values = filters.map(({ name, value }) => toColumn(value, columns[name]));
@@ -116,8 +118,8 @@ function toColumn(value, { kind }) {
   return kind === 'timestamp' && value !== null ? new Date(value) : value;
 }
 
-function writeCursor({ sort }, row) {
-  return Buffer.from(JSON.stringify([sort, ...orderOf(sort).map((name) => row[name])])).toString('hex');
+function writeCursor({ listing, sort }, row) {
+  return Buffer.from(JSON.stringify([sort, ...orderOf(sort, listing).map((name) => row[name])])).toString('hex');
 }
 
 /** The values in a cursor that was made for this sort; `null` where it is none. */
@@ -125,7 +127,7 @@ function readCursor({ listing, sort }, text) {
   if (text.length > CURSOR_LIMIT || !/^(?:[0-9a-f]{2})+$/i.test(text)) return null;
   const parts = jsonIn(Buffer.from(text, 'hex'));
   if (!Array.isArray(parts) || parts[0] !== sort) return null;
-  const order = orderOf(sort);
+  const order = orderOf(sort, listing);
   if (parts.length - 1 !== order.length) return null;
   const values = order.map((name, index) => cursorValue(parts[index + 1], listing.columns[name]));
   return values.includes(undefined) ? null : values;

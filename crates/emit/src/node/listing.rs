@@ -11,7 +11,7 @@ use plan::query::{Direction, Order, Output};
 use plan::value::Comparison;
 use vocab::{ColumnName, FieldType, ProcedureName};
 
-/// The unique column that every order ends with; `KEY` of `lib/listing.js`.
+/// The usual unique column that every order ends with; `KEY` of `lib/listing.js`.
 pub const KEY: &str = "id";
 
 /// The description of the list that a procedure answers with.
@@ -25,12 +25,14 @@ pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>)
         None => return reader.cannot("list without pages".to_owned()),
     };
     let sorts = listing.holes.sorts.iter().map(|column| reader.sort(column)).collect::<Result<_, _>>()?;
-    Ok(Expression::Object(vec![
+    let key = reader.key()?;
+    let key = (key.as_str() != KEY).then(|| ("key".to_owned(), Expression::text(quoted(key.as_str()))));
+    let parts = [
         ("columns".to_owned(), Expression::Object(reader.columns()?)),
         ("sorts".to_owned(), Expression::Array(sorts)),
         ("order".to_owned(), Expression::text(quoted(&reader.order()?))),
-        ("page".to_owned(), page),
-    ]))
+    ];
+    Ok(Expression::Object(parts.into_iter().chain(key).chain([("page".to_owned(), page)]).collect()))
 }
 
 struct Reader<'a> {
@@ -85,6 +87,16 @@ impl Reader<'_> {
         Ok(Expression::text(quoted(name.as_str())))
     }
 
+    /// The unique column that every order ends with: the table's key.
+    fn key(&self) -> Result<&ColumnName, EmitError> {
+        let listed = &self.listing.query.from;
+        let table = self.plan.database.tables.iter().find(|table| table.name == *listed);
+        match table.map(|table| &table.primary_key[..]) {
+            Some([key]) => Ok(key),
+            Some(_) | None => self.cannot(format!("list `{listed}`, which has no key of one column")),
+        }
+    }
+
     /// The order where none is asked for, as `sort` would say it.
     fn order(&self) -> Result<String, EmitError> {
         let level = |order: &Order| {
@@ -94,19 +106,19 @@ impl Reader<'_> {
             };
             format!("{sign}{}", order.column)
         };
+        let key = self.key()?;
         let first = match self.listing.query.order.as_slice() {
-            [only] if only.column.as_str() == KEY => only,
-            [first, key] if key.column.as_str() == KEY && key.direction == first.direction => {
+            [only] if only.column == *key => only,
+            [first, last] if last.column == *key && last.direction == first.direction => {
                 self.sort(&first.column)?;
                 first
             }
             _ => {
                 return self
-                    .malformed(format!("a list is in the order of a column and then of `{KEY}`, in one direction"));
+                    .malformed(format!("a list is in the order of a column and then of `{key}`, in one direction"));
             }
         };
-        let key = ColumnName::parse(KEY).expect("a valid name");
-        self.given(&key)?;
+        self.given(key)?;
         Ok(level(first))
     }
 

@@ -30,6 +30,7 @@ pub enum Import {
     Etag,
     IsCurrent,
     UnknownReference,
+    NumberOrNull,
     UuidOrNull,
     Uuidv7,
     ReadPage,
@@ -46,12 +47,13 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Authorize,
         Self::Undo,
         Self::Etag,
         Self::IsCurrent,
         Self::UnknownReference,
+        Self::NumberOrNull,
         Self::UuidOrNull,
         Self::Uuidv7,
         Self::ReadPage,
@@ -74,6 +76,7 @@ impl Import {
             Self::Etag => "etag",
             Self::IsCurrent => "isCurrent",
             Self::UnknownReference => "unknownReference",
+            Self::NumberOrNull => "numberOrNull",
             Self::UuidOrNull => "uuidOrNull",
             Self::Uuidv7 => "uuidv7",
             Self::ReadPage => "readPage",
@@ -95,7 +98,7 @@ impl Import {
             Self::Authorize => "authorization",
             Self::Undo => "database",
             Self::Etag | Self::IsCurrent => "etag",
-            Self::UuidOrNull | Self::Uuidv7 => "identifiers",
+            Self::NumberOrNull | Self::UuidOrNull | Self::Uuidv7 => "identifiers",
             Self::ReadPage | Self::ValidateListing => "listing",
             Self::RespondCsv | Self::RespondNdjson | Self::RespondPage => "page",
             Self::Problem => "problem",

@@ -2,7 +2,7 @@
 //! It decides nothing: a step that it has no words for is an error.
 
 use super::driver::{Ids, Types};
-use super::listing::{KEY, description};
+use super::listing::description;
 use super::middleware::type_rules;
 use super::module::{Import, Module, Shared};
 use super::names::{Names, camel_case};
@@ -219,7 +219,7 @@ impl<'a> Writer<'_, 'a> {
                     Cardinality::One => ("find", "optional"),
                     Cardinality::Many => ("list", "many"),
                 };
-                let constant = self.module.statement(verb, &query.from, only_column(query), lowered.text);
+                let constant = self.module.statement(verb, &query.from, self.only_column(query), lowered.text);
                 let asked = Asked { binds: &lowered.binds, table: &query.from, filter: &query.filter };
                 let kinds = self.kinds(query);
                 let read = self.execution(surroundings, method, constant, asked, kinds)?;
@@ -417,6 +417,7 @@ impl<'a> Writer<'_, 'a> {
             Write::Insert { table, on_conflict: OnConflict::Keep { .. }, .. } if slot.is_some() => {
                 ("insert", table, "insert")
             }
+            Write::Insert { table, made: Some(_), .. } => ("insert", table, "insertForKey"),
             Write::Insert { table, .. } => ("insert", table, "run"),
             Write::Update { table, set, .. } => (self.verb_of(set), table, "run"),
             Write::Delete { table, .. } => ("delete", table, "run"),
@@ -497,37 +498,37 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn column_values(&mut self, asked: Asked<'_>) -> Result<Expression, EmitError> {
-        let mut ids = Vec::new();
-        if self.module.application.ids == Ids::Uuids {
-            self.ids_in(asked.table, asked.filter, &mut ids);
-        }
+        let mut keys = Vec::new();
+        self.keys_in(asked.table, asked.filter, &mut keys);
         let mut values = Vec::new();
         for value in asked.binds {
             let column_value = self.column_value(value)?;
-            values.push(match ids.contains(&value) {
-                true => {
+            values.push(match keys.iter().find(|(known, _)| *known == value) {
+                Some((_, FieldType::Uuid)) if self.module.application.ids == Ids::Uuids => {
                     self.module.imports.insert(Import::UuidOrNull);
                     Expression::call("uuidOrNull", [column_value])
                 }
-                false => column_value,
+                Some((_, FieldType::Integer)) => {
+                    self.module.imports.insert(Import::NumberOrNull);
+                    Expression::call("numberOrNull", [column_value])
+                }
+                Some(_) | None => column_value,
             });
         }
         Ok(Expression::Array(values))
     }
 
-    /// What is compared with an id and need not be one.
-    fn ids_in<'f>(&self, table: &TableName, filter: &'f [Predicate], ids: &mut Vec<&'f Value>) {
+    /// What is compared with a column and need not be of its type, with that.
+    fn keys_in<'f>(&self, table: &TableName, filter: &'f [Predicate], keys: &mut Vec<(&'f Value, FieldType)>) {
         for predicate in filter {
             match predicate {
                 Predicate::Compare(column, _, value) => {
                     let column = self.module.plan.database.column(table, column);
-                    let is_id = column.is_some_and(|column| column.field_type == FieldType::Uuid);
-                    if is_id && self.slots.may_be_no_uuid(value) {
-                        ids.push(value);
-                    }
+                    let others = column.filter(|column| self.slots.may_be_another(value, &column.field_type));
+                    keys.extend(others.map(|column| (value, column.field_type.clone())));
                 }
-                Predicate::Any(inner) => self.ids_in(table, inner, ids),
-                Predicate::Not(inner) => self.ids_in(table, std::slice::from_ref(inner), ids),
+                Predicate::Any(inner) => self.keys_in(table, inner, keys),
+                Predicate::Not(inner) => self.keys_in(table, std::slice::from_ref(inner), keys),
                 Predicate::Null(_) => {}
             }
         }
@@ -794,6 +795,18 @@ impl<'a> Writer<'_, 'a> {
         script.statement(&start, value);
     }
 
+    /// The column of a query that reads no other beside the key.
+    fn only_column<'q>(&self, query: &'q Query) -> Option<&'q ColumnName> {
+        let table = self.module.plan.database.tables.iter().find(|table| table.name == query.from);
+        let is_key = |column: &ColumnName| table.is_some_and(|table| table.primary_key.contains(column));
+        let mut columns = query.outputs.iter().filter_map(|output| match output {
+            Output::Column { column, .. } if is_key(column) => None,
+            Output::Column { column, .. } => Some(column),
+            Output::Related { .. } => None,
+        });
+        columns.next().filter(|_| columns.next().is_none())
+    }
+
     pub(super) fn local(&self, slot: &SlotName) -> String {
         self.module.locals.get(slot).cloned().unwrap_or_else(|| camel_case(slot.as_str()))
     }
@@ -806,16 +819,6 @@ fn returns(item: &Item) -> bool {
         Item::Exit(..) => true,
         Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) => false,
     }
-}
-
-/// The column of a query that reads no other beside the key.
-fn only_column(query: &Query) -> Option<&ColumnName> {
-    let mut columns = query.outputs.iter().filter_map(|output| match output {
-        Output::Column { column, .. } if column.as_str() == KEY => None,
-        Output::Column { column, .. } => Some(column),
-        Output::Related { .. } => None,
-    });
-    columns.next().filter(|_| columns.next().is_none())
 }
 
 /// The name in `lib/problem.js`.

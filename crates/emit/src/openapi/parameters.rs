@@ -40,7 +40,10 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
         found.push(Parameter {
             name: (*name).to_owned(),
             place: "path",
-            schema: json!({"type": "string"}),
+            schema: match field_type {
+                Some(FieldType::Integer) => value_schema(&FieldType::Integer, 0),
+                Some(_) | None => json!({"type": "string"}),
+            },
             word: field_type.map_or_else(|| "text".to_owned(), FieldType::describe),
             description: format!("The `{name}` of the record."),
         });
@@ -98,9 +101,10 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
     if !listing.holes.sorts.is_empty() {
         let sorts = listing.holes.sorts.iter().flat_map(|column| [column.to_string(), format!("-{column}")]);
         let names: Vec<String> = listing.holes.sorts.iter().map(|column| format!("`{column}`")).collect();
-        let description = "The column to sort by, with `-` before it for the reverse. Without it: newest first.";
+        let usual = listing.usual_order();
+        let description = format!("The column to sort by, with `-` before it for the reverse. Without it: {usual}.");
         let schema = json!({"type": "string", "enum": sorts.collect::<Vec<_>>()});
-        found.push(query("sort", schema, names.join(", "), description.to_owned()));
+        found.push(query("sort", schema, names.join(", "), description));
     }
     let description = "The `next` of the page before, asked for with the same `sort`.";
     found.push(query("cursor", json!({"type": "string"}), "text".to_owned(), description.to_owned()));

@@ -103,7 +103,7 @@ fn may_be_kept<'a>(plan: &'a Plan, table: &'a TableName, seen: &mut BTreeSet<&'a
 fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
     type Brought<'a> = (&'a ColumnName, Option<&'a Value>);
     let (table, columns, settled): (_, Vec<Brought<'_>>, Option<&[ColumnName]>) = match write {
-        Write::Insert { table, values, on_conflict } => {
+        Write::Insert { table, values, on_conflict, .. } => {
             let settled = match on_conflict {
                 OnConflict::Fail => None,
                 OnConflict::Keep { unique } | OnConflict::Replace { unique, .. } => Some(unique.as_slice()),

@@ -4,7 +4,7 @@ use super::{flattened, table_of};
 use plan::Plan;
 use plan::database::Nullability;
 use plan::procedure::{Input, Item, Step};
-use plan::query::{Cardinality, Output, Query};
+use plan::query::{Cardinality, Output, Query, Write};
 use plan::shape::{Presence, ShapeField};
 use plan::value::{RequestValue, Value};
 use std::collections::BTreeMap;
@@ -79,14 +79,14 @@ impl Slots {
         }
     }
 
-    /// Whether the value is a text of the caller's that need not be a UUID.
-    pub fn may_be_no_uuid(&self, value: &Value) -> bool {
+    /// Whether the value is a text of the caller's that need not be one of the type.
+    pub fn may_be_another(&self, value: &Value, wanted: &FieldType) -> bool {
         match value {
             Value::Request(RequestValue::Path(_) | RequestValue::Query(_) | RequestValue::Cookie(_)) => true,
             Value::Field(slot, name) => {
-                self.field(slot, name).and_then(|field| field.field_type.as_ref()) != Some(&FieldType::Uuid)
+                self.field(slot, name).and_then(|field| field.field_type.as_ref()) != Some(wanted)
             }
-            Value::Else(first, second) => self.may_be_no_uuid(first) || self.may_be_no_uuid(second),
+            Value::Else(first, second) => self.may_be_another(first, wanted) || self.may_be_another(second, wanted),
             Value::Request(RequestValue::Address | RequestValue::Id | RequestValue::RawBody)
             | Value::Literal(_)
             | Value::Slot(_)
@@ -127,6 +127,7 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
         Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
         Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
+        Step::Write(Write::Insert { made: Some(_), .. }) => Held::Plain,
         Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } | Step::VerifySignature { .. } => Held::Outcome,
         Step::Limit { .. }
         | Step::Claim

@@ -179,7 +179,7 @@ fn new_value(name: &str) -> Value {
 
 fn creation() -> Vec<Item> {
     let values = FIELDS.iter().map(|(name, ..)| (column(name), new_value(name))).collect();
-    let insert = Write::Insert { table: table("products"), values, on_conflict: OnConflict::Fail };
+    let insert = Write::Insert { table: table("products"), values, on_conflict: OnConflict::Fail, made: None };
     let mut body = guards();
     body.push(bind("input", Step::Validate(Input::Body(shape()))));
     body.push(bind("id", Step::Generate(Generated::Uuid)));

@@ -161,4 +161,6 @@ pub enum ColumnDefault {
     Now,
     /// A new UUID of version 7.
     NewId,
+    /// The next whole number; the database counts.
+    Counted,
 }

@@ -1,6 +1,6 @@
 //! A form: what it brings is stored, and an event tells of it.
 
-use super::{Behaved, Given, field_name, slot};
+use super::{Behaved, Given, field_name};
 use plan::procedure::{Response, ResponseField};
 use plan::value::Value;
 use vocab::FieldType;
@@ -8,13 +8,14 @@ use vocab::FieldType;
 pub fn lower(given: &Given<'_>) -> Behaved {
     let mut body = given.opening();
     let event = given.own_event("submitted");
+    let key = given.record_key();
     let answer = Response::Answer {
         status: 201,
         body: vec![
             ResponseField {
-                name: field_name("id"),
-                value: Value::Slot(slot("id")),
-                field_type: FieldType::Uuid,
+                value: given.new_value(key.column.as_str()),
+                name: key.field(),
+                field_type: key.field_type,
                 description: "Names what was stored.".to_owned(),
             },
             ResponseField {

@@ -1,11 +1,13 @@
 //! A newsletter: one subscription an address. The answer is the same whether the address is new or not, so that nobody can
 //! find out who reads it.
 
-use super::{Behaved, Given, column_name, field_name, slot};
+use super::{Behaved, Given, column_name, field_name, slot, unless_found};
+use crate::key::Origin;
 use plan::procedure::{Item, Outcome, Response, ResponseField, Step};
-use plan::query::{OnConflict, Write};
-use plan::value::Value;
-use vocab::{Datum, FieldType};
+use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, RowLock, Write};
+use plan::value::{Comparison, Value};
+use plan::Problem;
+use vocab::{Datum, EventName, FieldName, FieldType};
 
 pub fn lower(given: &Given<'_>) -> Behaved {
     let table = given.table();
@@ -13,6 +15,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         table: table.name.clone(),
         values: given.row(),
         on_conflict: OnConflict::Keep { unique: vec![column_name("email")] },
+        made: None,
     };
     let event = given.own_event("subscribed");
     let mut body = given.opening();
@@ -20,7 +23,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         Item::Let(slot("subscription"), Step::Write(insert)),
         Item::Match(
             slot("subscription"),
-            vec![(Outcome::Inserted, vec![given.emit_new(&event)]), (Outcome::Present, Vec::new())],
+            vec![(Outcome::Inserted, subscribed(given, &event)), (Outcome::Present, Vec::new())],
         ),
     ];
     body.push(given.once(subscription, accepted()));
@@ -31,6 +34,44 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         event: Some((event, given.new_event_fields())),
         example: given.example(),
     }
+}
+
+/// Tells of a new subscription; a number that the database has made for it is read first.
+fn subscribed(given: &Given<'_>, event: &EventName) -> Vec<Item> {
+    let key = given.record_key();
+    let emit = given.emit_new(event);
+    if key.origin != Origin::Database {
+        return vec![emit];
+    }
+    let made = slot("made");
+    let query = Query {
+        from: given.entity.table.clone(),
+        outputs: vec![Output::Column { column: key.column.clone(), field: key.field() }],
+        filter: vec![Predicate::Compare(
+            column_name("email"),
+            Comparison::Equal,
+            Value::Field(slot("input"), field_name("email")),
+        )],
+        order: Vec::new(),
+        holes: Holes::default(),
+        lock: RowLock::None,
+    };
+    let is_key = |name: &FieldName| *name == key.field();
+    let emit = match emit {
+        Item::Do(Step::Emit { event, payload }) => {
+            let value = |(name, value): (FieldName, Value)| match is_key(&name) {
+                true => (name, Value::Field(made.clone(), key.field())),
+                false => (name, value),
+            };
+            Item::Do(Step::Emit { event, payload: payload.into_iter().map(value).collect() })
+        }
+        other => other,
+    };
+    vec![
+        Item::Let(made.clone(), Step::Read { query, cardinality: Cardinality::One, filled_by: None }),
+        unless_found("made", Problem::InternalError),
+        emit,
+    ]
 }
 
 /// Says the same to everybody.

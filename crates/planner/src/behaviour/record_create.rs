@@ -1,6 +1,6 @@
 //! A new record: stored, told of, and answered whole with its path and its first version.
 
-use super::{Behaved, Given, slot};
+use super::{Behaved, Given};
 use plan::procedure::{Location, Response};
 use plan::value::Value;
 use vocab::Datum;
@@ -8,11 +8,12 @@ use vocab::Datum;
 pub fn lower(given: &Given<'_>) -> Behaved {
     let event = given.own_event("created");
     let mut body = given.opening();
+    let key = given.record_key().column;
     let answer = Response::Answer {
         status: 201,
         body: given.answer(|name| given.new_value(name.as_str())),
         tag: Some(Value::Literal(Datum::Integer(1))),
-        location: Some(Location { path: format!("{}/", given.path), key: Value::Slot(slot("id")) }),
+        location: Some(Location { path: format!("{}/", given.path), key: given.new_value(key.as_str()) }),
     };
     body.push(given.stored(&event, answer));
     Behaved {

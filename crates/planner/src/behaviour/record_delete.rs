@@ -9,14 +9,14 @@ use vocab::FieldType;
 pub fn lower(given: &Given<'_>) -> Behaved {
     let table = given.table();
     let event = given.own_event("deleted");
-    let payload =
-        vec![(field_name("id"), Value::Field(slot("row"), field_name("id"))), (field_name("deleted_at"), Value::Now)];
+    let key = given.record_key();
+    let payload = vec![(key.field(), Value::Field(slot("row"), key.field())), (field_name("deleted_at"), Value::Now)];
     let mut deletion = given.find_current();
     deletion.push(Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: given.has_key() })));
     deletion.push(Item::Do(Step::Emit { event: event.clone(), payload }));
     let mut body = given.write_guards();
     body.push(given.once(deletion, Response::Answer { status: 204, body: Vec::new(), tag: None, location: None }));
-    let fields = vec![(field_name("id"), FieldType::Uuid), (field_name("deleted_at"), FieldType::Timestamp)];
+    let fields = vec![(key.field(), key.field_type), (field_name("deleted_at"), FieldType::Timestamp)];
     Behaved {
         summary: format!("deletes one {}", given.thing()),
         body,

@@ -1,11 +1,13 @@
-//! The records of a collection, a page at a time, newest first unless the request says otherwise.
+//! The records of a collection, a page at a time, unless the request says otherwise newest first, or by their keys where these
+//! say nothing of time.
 
 use super::{Behaved, Given, column_name, slot};
-use plan::database::Nullability;
+use crate::key::Origin;
+use plan::database::{Column, Nullability};
 use plan::procedure::{Input, Item, Response, RowsFormat, Step, Writes};
 use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Page, Query, RowLock};
 use plan::value::Comparison;
-use vocab::{ColumnName, FieldType};
+use vocab::FieldType;
 
 const PAGE: Page = Page { default: 20, max: 100 };
 
@@ -20,8 +22,11 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         })
         .map(|column| column.name.clone())
         .collect();
+    let key = given.record_key();
+    // What somebody has made by itself tells a record and nothing else of it.
+    let is_value = |column: &Column| key.origin == Origin::Client || column.name != key.column;
     let filters = visible()
-        .filter(|column| column.name.as_str() != "id" && !given.is_parent(column.name.as_str()))
+        .filter(|column| is_value(column) && !given.is_parent(column.name.as_str()))
         .filter_map(|column| comparisons(&column.field_type).map(|list| (column.name.clone(), list)))
         .collect();
     let query = Query {
@@ -32,7 +37,10 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             .map(|(field, _)| Output::Column { column: column_name(field.as_str()), field })
             .collect(),
         filter: given.belongs().into_iter().collect(),
-        order: vec![Order { column: id(), direction: Direction::Descending }],
+        order: vec![Order {
+            direction: if key.grows() { Direction::Descending } else { Direction::Ascending },
+            column: key.column,
+        }],
         holes: Holes { filters, sorts, selection: Choice::Fixed, page: Some(PAGE) },
         lock: RowLock::None,
     };
@@ -51,10 +59,6 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         event: None,
         example: serde_json::Value::Null,
     }
-}
-
-fn id() -> ColumnName {
-    column_name("id")
 }
 
 /// How values of a type can be compared usefully.

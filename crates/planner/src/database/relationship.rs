@@ -68,16 +68,11 @@ pub fn implied(draft: &mut Draft, catalog: &Catalog) {
             // A `follower_id` among followers names somebody, and no row beside it.
             _ => draft.tables.iter().find(is_named).map(|table| table.table.name.clone()).filter(|one| *one != many),
         };
-        let Some(one) = one.filter(|one| draft.find(one).is_some_and(|table| is_by_id(&table.table))) else { continue };
+        let Some(one) = one.filter(|one| draft.find(one).is_some_and(|table| table.table.primary_key.len() == 1)) else { continue };
         let known = ways.known(draft, &one, &many, &column);
         let count = known.as_ref().map_or(Count::Many, |known| known.count);
         ways.belong(draft, &many, &one, count, known.as_ref());
     }
-}
-
-fn is_by_id(table: &Table) -> bool {
-    matches!(&table.primary_key[..], [only] if only.as_str() == "id")
-        && table.columns.iter().any(|column| column.name.as_str() == "id" && column.field_type == FieldType::Uuid)
 }
 
 fn subject(relationship: &Relationship) -> String {
@@ -337,6 +332,11 @@ impl Ways<'_> {
         let field_type = other.column(&target)?.field_type.clone();
         let found = draft.find(from)?.column(name).cloned();
         match found {
+            // What the catalogue says leads to a UUID, which this key is not.
+            Some(column) if column.field_type != field_type && !draft.find(from)?.stated.contains(name) => {
+                draft.find_mut(from)?.column_mut(name)?.field_type = field_type;
+                return self.key(draft, from, to, name, nullability, on_delete, why, comment);
+            }
             Some(column) if column.field_type != field_type => {
                 let message = format!(
                     "`{from}.{name}` holds {}, and `{to}.{target}` holds {}",

@@ -180,6 +180,30 @@ fn keep_times(table: &mut Table) {
     }
 }
 
+/// Who makes the key, where it is one column that leads nowhere and has no default: a UUID is made as every `id` is; a whole
+/// number is counted, unless it is bound, or its column says that each row brings it.
+pub fn make_keys(draft: &mut Draft, stated: &spec::Table) {
+    let Some(table) = draft.find_mut(&stated.name.value) else { return };
+    let [key] = &table.table.primary_key[..] else { return };
+    let key = key.clone();
+    let rules = &table.table.rules;
+    let is_bound = rules.checks.iter().any(|check| check.column == key)
+        || rules.foreign_keys.iter().any(|other| other.columns.contains(&key));
+    let is_brought = stated.columns.iter().any(|said| said.name.value == key && said.required == Some(true));
+    let Some(column) = table.column_mut(&key).filter(|column| column.default.is_none() && !is_bound) else { return };
+    let (default, decision, reason) = match column.field_type {
+        FieldType::Uuid => (ColumnDefault::NewId, "a UUIDv7 that is made with the row", "it is the key and leads nowhere"),
+        FieldType::Integer if key.as_str() == "id" || !is_brought => (
+            ColumnDefault::Counted,
+            "counted by the database",
+            "a whole number that alone is the key; `required: true` at a column of another name than `id` leaves it to whoever makes the row",
+        ),
+        _ => return,
+    };
+    column.default = Some(default);
+    draft.decide(format!("key `{key}` of `{}`", stated.name.value), decision.to_owned(), reason);
+}
+
 /// What the type or the words of the name tell.
 fn sensitivity(said: &spec::Column, field_type: &FieldType, catalog: &Catalog) -> Sensitivity {
     let name = FieldName::parse(said.name.value.as_str()).expect("a column's name is a field's name");

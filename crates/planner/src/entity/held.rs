@@ -7,7 +7,7 @@ use crate::behaviour::{Reference, WorksOn};
 use crate::codes::{OVERRIDE_NOT_BUILT, TABLE_NOT_SERVED, UNKNOWN_COLUMN};
 use crate::intent::{Inferred, target};
 use crate::subject::Known;
-use crate::table::OWN_COLUMNS;
+use crate::key::{Origin, RecordKey};
 use catalog::{Catalog, Entity, Field, Presence, Sensitivity, example_of};
 use plan::Table;
 use plan::database::{CheckRule, Column, ColumnDefault, Nullability, Uniqueness};
@@ -15,7 +15,11 @@ use spec::{Endpoint, FieldRule, closest};
 use vocab::{Bounds, ColumnName, Datum, Decimal, Diagnostic, EntityName, FieldName, FieldType};
 
 /// The id of the rows that the cases take for granted. It is older than any that a server makes, so that it stands last in lists.
-pub const SEED: &str = "01900000-0000-7000-8000-000000000001";
+const SEED: &str = "01900000-0000-7000-8000-000000000001";
+/// The same where a database counts.
+const FIRST: i64 = 1;
+/// What tells of a record's changes, and is said by no request.
+const KEPT_COLUMNS: [&str; 3] = ["created_at", "updated_at", "row_version"];
 
 pub fn resolve(
     endpoint: &Endpoint,
@@ -31,10 +35,10 @@ pub fn resolve(
     if let Some(problem) = unserved.or_else(|| wrong_parent(endpoint, table, known)) {
         return Err(vec![problem]);
     }
-    let is_field = |column: &&Column| !OWN_COLUMNS.contains(&column.name.as_str());
-    let of_catalog = known.catalog.entity_of_table(&table.name);
+    let key = RecordKey::of(table);
+    let is_field = |column: &&Column| is_field(column, key.as_ref());
     let fields: Vec<Field> =
-        table.columns.iter().filter(is_field).map(|column| field(column, table, of_catalog, known.catalog)).collect();
+        table.columns.iter().filter(is_field).map(|column| field(column, table, known.tables, known.catalog)).collect();
     let mut asked: Vec<Field> = fields.iter().map(|field| checked(field, table)).collect();
     let mut decided = Vec::new();
     let mut problems = Vec::new();
@@ -64,16 +68,25 @@ pub fn resolve(
     Ok(Resolved { entity, asked, decided, held: Some(table.clone()), references: references(table), now: now(table) })
 }
 
-/// Sets of columns whose values together are unique, by a key or by an index.
+/// Sets of columns whose values together are unique, by a key that nobody makes or by an index.
 pub fn unique(table: &Table) -> impl Iterator<Item = &Vec<ColumnName>> {
     let indexes = table.rules.indexes.iter().filter(|index| index.uniqueness == Uniqueness::Unique);
-    table.unique.iter().chain(indexes.map(|index| &index.columns))
+    let is_given = |_: &&Vec<ColumnName>| RecordKey::of(table).is_none_or(|key| key.origin == Origin::Client);
+    let key = Some(&table.primary_key).filter(is_given);
+    key.into_iter().chain(&table.unique).chain(indexes.map(|index| &index.columns))
+}
+
+/// Whether requests say the column: what names a record only where nobody else makes it, and never when it came and changed.
+fn is_field(column: &Column, key: Option<&RecordKey>) -> bool {
+    match key.filter(|key| key.column == column.name) {
+        Some(key) => key.origin == Origin::Client,
+        None => !KEPT_COLUMNS.contains(&column.name.as_str()),
+    }
 }
 
 /// Why records of the table cannot be named, or told from their older versions, and what would help.
 fn unserved(table: &Table) -> Option<(String, String)> {
     let wanted = |name: &str| match name {
-        "id" => FieldType::Uuid,
         "row_version" => FieldType::Integer,
         _ => FieldType::Timestamp,
     };
@@ -84,11 +97,13 @@ fn unserved(table: &Table) -> Option<(String, String)> {
                 && column.nullability == Nullability::NotNull
         })
     };
-    let is_key = matches!(&table.primary_key[..], [only] if only.as_str() == "id");
-    if !is_key || !keeps("id") {
-        let key: Vec<String> = table.primary_key.iter().map(|column| format!("`{column}`")).collect();
+    if RecordKey::of(table).is_none() {
+        let key: Vec<String> = table.primary_key.iter().map(|column| described_key(table, column)).collect();
         let unique: Vec<&str> = table.primary_key.iter().map(ColumnName::as_str).collect();
-        let why = format!("its key is {}, and an API names records by one `id` that is a UUID", key.join(" and "));
+        let why = format!(
+            "its key is {}, and a path names a record by one UUID, whole number or text of a line",
+            key.join(" and ")
+        );
         let help = match table.rules.foreign_keys.len() >= 2 && table.primary_key.len() >= 2 {
             true => format!(
                 "list it among the `tables` of its database task as a table of its own, with columns that `references` both sides and `constraints: [{{ unique: [{}] }}]`, and leave the relationship out",
@@ -101,16 +116,23 @@ fn unserved(table: &Table) -> Option<(String, String)> {
         };
         return Some((why, help));
     }
-    let lacking = OWN_COLUMNS.into_iter().find(|name| !keeps(name))?;
+    let lacking = KEPT_COLUMNS.into_iter().find(|name| !keeps(name))?;
     let why = format!("an API keeps {} in `{lacking}`", wanted(lacking).describe());
     Some((why, format!("leave `{lacking}` out of its `columns` in the database task: it comes by itself")))
+}
+
+/// A column of a key, with what it holds where it is the whole key.
+fn described_key(table: &Table, name: &ColumnName) -> String {
+    let column = table.columns.iter().find(|column| column.name == *name).filter(|_| table.primary_key.len() == 1);
+    column.map_or_else(|| format!("`{name}`"), |column| format!("`{name}` ({})", column.field_type.describe()))
 }
 
 /// A path that nests records under something which no column of theirs leads to.
 fn wrong_parent(endpoint: &Endpoint, table: &Table, known: &Known<'_>) -> Option<Diagnostic> {
     let parent = target(&endpoint.path)?.parent?;
     let field = known.parent_field_of(endpoint, parent)?;
-    if table.columns.iter().any(|column| column.name.as_str() == field.as_str()) {
+    let has_key = known.held_by_word(parent.segment).is_none_or(|other| RecordKey::of(other).is_some());
+    if has_key && table.columns.iter().any(|column| column.name.as_str() == field.as_str()) {
         return None;
     }
     let message = format!("no column of `{}` leads to the `{}` of the path", table.name, parent.segment);
@@ -123,22 +145,23 @@ fn wrong_parent(endpoint: &Endpoint, table: &Table, known: &Known<'_>) -> Option
 }
 
 /// The column as a field, as the table keeps it.
-fn field(column: &Column, table: &Table, of_catalog: Option<&Entity>, catalog: &Catalog) -> Field {
+fn field(column: &Column, table: &Table, tables: &[Table], catalog: &Catalog) -> Field {
     let name = field_name(&column.name);
-    let leads = table.rules.foreign_keys.iter().any(|key| key.columns == [column.name.clone()]);
+    let led_to = led_to(column, table, tables);
+    let of_catalog = catalog.entity_of_table(&table.name);
     let of_entity = of_catalog
         .and_then(|entity| entity.fields.iter().find(|field| field.name == name))
         .filter(|field| field.field_type == column.field_type);
     let of_words = catalog.word_rule(&name).filter(|rule| rule.field_type == column.field_type);
-    let example = match (leads && column.field_type == FieldType::Uuid, of_entity, of_words) {
-        (true, ..) => SEED.to_owned(),
-        (false, Some(field), _) => field.example.clone(),
-        (false, None, Some(rule)) => rule.example.clone(),
-        (false, None, None) => example_of(&column.field_type),
+    let example = match (led_to, of_entity, of_words) {
+        (Some((target, other)), ..) => example(target, other, tables, catalog).plain(),
+        (None, Some(field), _) => field.example.clone(),
+        (None, None, Some(rule)) => rule.example.clone(),
+        (None, None, None) => example_of(&column.field_type),
     };
     let default = match &column.default {
         Some(ColumnDefault::Value(value)) => Some(value.clone()),
-        Some(ColumnDefault::Now | ColumnDefault::NewId) | None => None,
+        Some(ColumnDefault::Now | ColumnDefault::NewId | ColumnDefault::Counted) | None => None,
     };
     let must = column.nullability == Nullability::NotNull && column.default.is_none();
     Field {
@@ -160,19 +183,25 @@ fn field(column: &Column, table: &Table, of_catalog: Option<&Entity>, catalog: &
     }
 }
 
+/// The column that the values of a column name, with its table.
+fn led_to<'t>(column: &Column, table: &Table, tables: &'t [Table]) -> Option<(&'t Column, &'t Table)> {
+    let key = table.rules.foreign_keys.iter().find(|key| key.columns == [column.name.clone()])?;
+    let other = tables.iter().find(|other| other.name == key.table)?;
+    let target = other.columns.iter().find(|known| key.target == [known.name.clone()])?;
+    (other.name != table.name || target.name != column.name).then_some((target, other))
+}
+
 /// The value of a column in the row that cases take for granted.
-pub fn example(column: &Column, table: &Table, tables: &[&Table], catalog: &Catalog) -> Datum {
-    let key = table.rules.foreign_keys.iter().find(|key| key.columns == [column.name.clone()]);
-    if let Some((key, other)) = key.and_then(|key| Some((key, tables.iter().find(|other| other.name == key.table)?)))
-        && let Some(target) = other.columns.iter().find(|known| key.target == [known.name.clone()])
-        && !(other.name == table.name && target.name == column.name)
-    {
+pub fn example(column: &Column, table: &Table, tables: &[Table], catalog: &Catalog) -> Datum {
+    if let Some((target, other)) = led_to(column, table, tables) {
         return example(target, other, tables, catalog);
     }
-    if column.name.as_str() == "id" && column.field_type == FieldType::Uuid {
-        return Datum::Text(SEED.to_owned());
+    match RecordKey::of(table).filter(|key| key.column == column.name).map(|key| key.origin) {
+        Some(Origin::Server) => return Datum::Text(SEED.to_owned()),
+        Some(Origin::Database) => return Datum::Integer(FIRST),
+        Some(Origin::Client) | None => {}
     }
-    let field = checked(&field(column, table, catalog.entity_of_table(&table.name), catalog), table);
+    let field = checked(&field(column, table, tables, catalog), table);
     let example = field.example_value();
     match unique(table).any(|columns| columns.contains(&column.name)) {
         true => another(&field, &example).unwrap_or(example),
@@ -253,7 +282,7 @@ fn narrow(
 ) -> Result<Option<(FieldName, String, String)>, Vec<Diagnostic>> {
     let name = &rule.name.value;
     let Some(at) = asked.iter().position(|field| field.name == *name) else {
-        if OWN_COLUMNS.contains(&name.as_str()) {
+        if table.columns.iter().any(|column| column.name.as_str() == name.as_str()) {
             let message = format!("`{name}` is kept by the server");
             let problem = Diagnostic::error(OVERRIDE_NOT_BUILT, message, &rule.name.place);
             return Err(vec![problem.with_help("leave it out of `validation`")]);
@@ -292,8 +321,8 @@ fn references(table: &Table) -> Vec<Reference> {
 
 /// The fields that hold the time at which the record is made, where nothing else is said.
 fn now(table: &Table) -> Vec<FieldName> {
-    let is_field = |column: &&Column| !OWN_COLUMNS.contains(&column.name.as_str());
-    let columns = table.columns.iter().filter(is_field);
+    let key = RecordKey::of(table);
+    let columns = table.columns.iter().filter(|column| is_field(column, key.as_ref()));
     columns.filter(|column| column.default == Some(ColumnDefault::Now)).map(|column| field_name(&column.name)).collect()
 }
 

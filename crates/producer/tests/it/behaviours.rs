@@ -45,7 +45,7 @@ impl Api {
     fn make(&self, path: &str, body: &Json) -> String {
         let made = self.post(path, body);
         assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
-        made.id().unwrap()
+        made.key().unwrap().as_str().unwrap().to_owned()
     }
 
     /// All pages from that one on, as texts, by following the links.

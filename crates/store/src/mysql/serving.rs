@@ -255,6 +255,13 @@ impl MySqlTransaction<'_> {
         }
     }
 
+    /// The key is part of what the server answers; MySQL cannot return rows from an insert.
+    pub async fn insert(&mut self, text: &str, values: &[Datum]) -> Result<Datum, StoreError> {
+        self.changed(text, values).await?;
+        let made = self.connection.last_insert_id().and_then(|id| i64::try_from(id).ok());
+        made.map(Datum::Integer).ok_or_else(|| StoreError::Refused("the database tells no key of a new row".to_owned()))
+    }
+
     async fn changed(&mut self, text: &str, values: &[Datum]) -> Result<u64, StoreError> {
         answered(self.connection.exec_drop(text, parameters(values)), self.answer_timeout).await?;
         Ok(self.connection.affected_rows())

@@ -3,6 +3,7 @@
 mod checks;
 
 use crate::StoreError;
+use dialect::sqlite::COUNTED;
 use plan::database::{
     Nullability, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Uniqueness,
 };
@@ -65,6 +66,11 @@ fn table(connection: &Connection, name: String) -> Result<ObservedTable, StoreEr
     let text: String =
         connection
             .query_row("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", [&name], |row| row.get(0))?;
+    if let (true, [(_, key)]) = (checks::counts(&text), &keyed[..]) {
+        for column in columns.iter_mut().filter(|column| column.name == *key) {
+            column.default = Some(COUNTED.to_owned());
+        }
+    }
     Ok(ObservedTable {
         columns,
         primary_key: keyed.into_iter().map(|(_, column)| column).collect(),

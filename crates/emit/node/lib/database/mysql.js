@@ -127,6 +127,11 @@ class Connection {
     return run();
   }
 
+  /** The key is part of what the server answers. */
+  async insert(sql, values) {
+    return (await this.#execute(sql, values))[0].insertId;
+  }
+
   /** As long as it takes: a migration may have much to do. */
   async script(sql) {
     await this.#asked(() => this.#client.query({ sql }));

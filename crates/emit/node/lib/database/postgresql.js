@@ -119,6 +119,12 @@ class Connection {
     return (await this.#query(this.#statement(sql, values))).rowCount;
   }
 
+  /** The statement returns the key alone. */
+  async insert(sql, values) {
+    const [row] = await this.read(sql, values);
+    return Object.values(row)[0];
+  }
+
   /** As long as it takes: a migration may have much to do. */
   script(sql) {
     return this.#query({ text: sql });

@@ -77,6 +77,12 @@ class Connection {
     return Number(this.#execute('run', sql, values).changes);
   }
 
+  /** The statement returns the key alone. */
+  async insert(sql, values) {
+    const [row] = this.#execute('all', sql, values);
+    return Object.values(row)[0];
+  }
+
   async script(sql) {
     this.exec(sql);
   }

@@ -1,6 +1,7 @@
 //! The checks of a table, which SQLite keeps in the text of its statement and nowhere else: that text comes in, each check with
 //! its name and condition goes out.
 
+use dialect::sqlite::COUNTED;
 use plan::database::ObservedRule;
 use vocab::ColumnName;
 
@@ -23,6 +24,12 @@ pub fn checks(statement: &str) -> Vec<ObservedRule> {
     }
     found.sort();
     found
+}
+
+/// Whether the table's key is counted, and no number of it ever given twice.
+pub fn counts(statement: &str) -> bool {
+    let is_word = |token: &Token<'_>| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case(COUNTED));
+    tokens(statement).iter().any(is_word)
 }
 
 /// SQLite quotes the name that a column is given by `RENAME`, whether it needs that or not; here a name is quoted as it is when a
