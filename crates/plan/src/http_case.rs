@@ -228,6 +228,20 @@ impl Known {
         said.fold(text.to_owned(), |text, (placeholder, said)| text.replace(placeholder, &said))
     }
 
+    /// The body in the same way. A text that is a placeholder becomes what it stands for, which may be a number.
+    #[must_use]
+    pub fn filled_body(&self, body: &serde_json::Value) -> serde_json::Value {
+        use serde_json::Value;
+        match body {
+            Value::String(text) => self.key(text).cloned().unwrap_or_else(|| self.filled(text).into()),
+            Value::Array(items) => items.iter().map(|item| self.filled_body(item)).collect(),
+            Value::Object(fields) => {
+                fields.iter().map(|(key, value)| (key.clone(), self.filled_body(value))).collect()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => body.clone(),
+        }
+    }
+
     /// The key that the whole text stands for.
     fn key(&self, text: &str) -> Option<&serde_json::Value> {
         match text {
@@ -262,21 +276,11 @@ impl Expectation {
         }
         if let Some(wanted) = &self.body {
             match serde_json::from_slice(&answer.body) {
-                Ok(got) => compare("", &filled(wanted, known), &got, &mut found),
+                Ok(got) => compare("", &known.filled_body(wanted), &got, &mut found),
                 Err(_) => found.push("the body is not JSON".to_owned()),
             }
         }
         found
-    }
-}
-
-fn filled(wanted: &serde_json::Value, known: &Known) -> serde_json::Value {
-    use serde_json::Value;
-    match wanted {
-        Value::String(text) => known.key(text).cloned().unwrap_or_else(|| known.filled(text).into()),
-        Value::Array(items) => items.iter().map(|item| filled(item, known)).collect(),
-        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), filled(value, known))).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => wanted.clone(),
     }
 }
 

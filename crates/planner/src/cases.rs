@@ -367,7 +367,7 @@ impl<'a> Asker<'a> {
         let body = taken(self.endpoint, self.tables, &mark)?;
         let mut case = self.case("refuses what another record has", self.request().with_body(&body), 409);
         // The first record is the one that is asked for.
-        case.before.extend(maker.taken(&mark));
+        case.before.push(maker.taken(&mark)?);
         Some(as_problem(case, Problem::Conflict))
     }
 

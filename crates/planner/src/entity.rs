@@ -47,7 +47,7 @@ pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> R
         return Ok(Resolved::new(nothing(inferred.behaviour.name), Vec::new(), Vec::new()));
     }
     let segment = target(&endpoint.path).map_or("", |target| target.segment);
-    let name = entity_name(endpoint, inferred, known.catalog);
+    let name = entity_name(endpoint, inferred, known.catalog, known.tables);
     if let Some((name, table)) = name.as_ref().and_then(|name| Some((name, known.held(name)?))) {
         return held::resolve(endpoint, inferred, name, table, known);
     }

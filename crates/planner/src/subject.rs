@@ -35,7 +35,7 @@ impl<'a> Known<'a> {
             match inferred.behaviour.works_on {
                 WorksOn::Entity => {
                     named.extend(inferred.entity.clone());
-                    entity_name(endpoint, &inferred, catalog)
+                    entity_name(endpoint, &inferred, catalog, tables)
                 }
                 WorksOn::EntityOfOthers | WorksOn::Nothing => None,
             }
@@ -104,7 +104,7 @@ impl<'a> Known<'a> {
     pub fn parent_field_of(&self, endpoint: &Endpoint, parent: Parent<'_>) -> Option<FieldName> {
         let named = self.parent_field(parent)?;
         let inferred = infer(endpoint, self.requirements, self.catalog).ok()?;
-        let table = self.held(&entity_name(endpoint, &inferred, self.catalog)?);
+        let table = self.held(&entity_name(endpoint, &inferred, self.catalog, self.tables)?);
         let (Some(table), Some(other)) = (table, self.held_by_word(parent.segment)) else { return Some(named) };
         let leads = table.rules.foreign_keys.iter().filter(|key| {
             key.table == other.name
@@ -141,10 +141,18 @@ impl<'a> Known<'a> {
 }
 
 /// The entity that the endpoint works on: the one it is told to, or the one that its path names.
-pub fn entity_name(endpoint: &Endpoint, inferred: &Inferred, catalog: &Catalog) -> Option<EntityName> {
+pub fn entity_name(
+    endpoint: &Endpoint,
+    inferred: &Inferred,
+    catalog: &Catalog,
+    tables: &[Table],
+) -> Option<EntityName> {
     let of_path = || {
         let segment = target(&endpoint.path)?.segment;
-        if let Some(known) = catalog.entity_of_segment(segment) {
+        let has = |name: &str| tables.iter().any(|table| table.name.as_str() == name);
+        // A table of the database task that is called as the path is wins over one that the catalogue would call otherwise.
+        let is_other = |known: &catalog::Entity| has(&snake_case(segment)) && !has(known.table.as_str());
+        if let Some(known) = catalog.entity_of_segment(segment).filter(|known| !is_other(known)) {
             return Some(known.entity.clone());
         }
         // `contact` is a form; whoever reads it does not mean the address book, which is called so too.

@@ -27,6 +27,8 @@ pub enum Sample {
     Behaviours,
     /// Records that the tables of a database task hold.
     Workshop,
+    /// The same where keys are of many kinds.
+    Depot,
 }
 
 impl Sample {
@@ -37,6 +39,7 @@ impl Sample {
             Self::Invoices => "tests/cases/tasks/invoices-api.yaml",
             Self::Behaviours => "tests/cases/tasks/behaviours-api.yaml",
             Self::Workshop => "tests/cases/tasks/together/workshop-on-tables.yaml",
+            Self::Depot => "tests/cases/tasks/together/keys-on-tables.yaml",
         })
     }
 
@@ -47,6 +50,7 @@ impl Sample {
             Self::Invoices => "invoices_2025_001",
             Self::Behaviours => "behaviours_2025_001",
             Self::Workshop => "workshop_api_2025_001",
+            Self::Depot => "depot_api_2025_001",
         }
     }
 
@@ -58,6 +62,7 @@ impl Sample {
             Self::Invoices => "tests/cases/http/invoices",
             Self::Behaviours => "tests/cases/http/behaviours",
             Self::Workshop => "tests/cases/http/on_tables",
+            Self::Depot => "tests/cases/http/on_keys",
         })
     }
 
@@ -65,7 +70,7 @@ impl Sample {
     pub fn most_requests(self) -> u32 {
         match self {
             Self::ContactNewsletter => 80,
-            Self::Products | Self::Invoices | Self::Behaviours | Self::Workshop => 500,
+            Self::Products | Self::Invoices | Self::Behaviours | Self::Workshop | Self::Depot => 500,
         }
     }
 
@@ -74,6 +79,7 @@ impl Sample {
         match self {
             Self::ContactNewsletter | Self::Products | Self::Invoices | Self::Behaviours => "embedded",
             Self::Workshop => "workshop",
+            Self::Depot => "depot",
         }
     }
 
@@ -85,6 +91,7 @@ impl Sample {
             Self::Invoices => "tests/cases/golden/invoices",
             Self::Behaviours => "tests/cases/golden/behaviours",
             Self::Workshop => "tests/cases/golden/workshop-on-tables",
+            Self::Depot => "tests/cases/golden/keys-on-tables",
         }
     }
 }

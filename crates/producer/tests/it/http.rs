@@ -62,6 +62,7 @@ files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, lists, reading, repetitions, replacement,
 ]);
 files!(on_tables: crate::harness::Sample::Workshop, [references, rules]);
+files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
 
 /// The names of a sample's files, sorted.
@@ -79,9 +80,14 @@ fn files_of(sample: Sample) -> Vec<String> {
 #[test]
 fn the_emitted_application_passes_its_own_tests() {
     if Kind::Node.is_here() {
-        for sample in
-            [Sample::ContactNewsletter, Sample::Products, Sample::Invoices, Sample::Behaviours, Sample::Workshop]
-        {
+        for sample in [
+            Sample::ContactNewsletter,
+            Sample::Products,
+            Sample::Invoices,
+            Sample::Behaviours,
+            Sample::Workshop,
+            Sample::Depot,
+        ] {
             let workspace = Workspace::completed_with(sample);
             let tests = end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);
             let cases: Vec<Json> =
@@ -179,7 +185,7 @@ impl Running {
         let ask = |request: &CaseRequest, known: &Known| {
             let mut request = request.clone();
             request.path = known.filled(&request.path);
-            request.body = request.body.map(|body| serde_json::from_str(&known.filled(&body.to_string())).unwrap());
+            request.body = request.body.map(|body| known.filled_body(&body));
             request.headers.values_mut().for_each(|value| *value = known.filled(&keys.filled(value)));
             client::ask(self.server.address, &request, "").map_err(|error| format!("no answer: {error}"))
         };
