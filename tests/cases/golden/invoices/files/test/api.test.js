@@ -19,13 +19,13 @@ const ANYTHING = '${any}';
 const API_KEY = '${api_key}';
 const EXPIRED_API_KEY = '${expired_api_key}';
 const POWERLESS_API_KEY = '${powerless_api_key}';
-/** In a path, a header or an expected body: the id of what the first request before made. */
+/** In a path or an expected body: the key of what the first request before made. */
 const ID = '${id}';
 /** In a path: the cursor in the answer to the last request before. */
 const NEXT = '${next}';
 /** In a request header: the tag of the answer to the last request before. */
 const TAG = '${tag}';
-/** In a path: the id of what the request before all others made. */
+/** In a path: the key of what the request before all others made. */
 const PARENT = '${parent}';
 /** In a body: another short text in every request, for values that must be unique. */
 const UNIQUE = '${unique}';
@@ -38,7 +38,7 @@ for (const { name, repeat = 1, parent, before = [], request: asked, expect: want
   test(name, async (context) => {
     const application = await start(context);
     const known = {};
-    if (parent) known[PARENT] = told(await send(application, parent)).id;
+    if (parent) known[PARENT] = keyIn(await send(application, parent));
     for (const first of before) note(known, await send(application, filled(first, known)));
     const request = filled(asked, known);
     const expect = filled(wanted, known);
@@ -76,10 +76,18 @@ async function start(context) {
 
 /** Takes note of the answer to a request before. */
 function note(known, answer) {
-  const { id, next } = told(answer);
-  known[ID] ??= id;
+  const { next } = told(answer);
+  known[ID] ??= keyIn(answer);
   known[NEXT] = next;
   known[TAG] = answer.headers.etag;
+}
+
+/** The key of what a request has made: its answer says it at the end of `Location`, else as `id`. */
+function keyIn(answer) {
+  const body = told(answer);
+  if (answer.headers.location === undefined) return body.id;
+  const segment = decodeURIComponent(answer.headers.location.split('/').at(-1));
+  return Object.values(body).find((value) => String(value) === segment);
 }
 
 /** What the answer to a request before says, where it is JSON. */
@@ -92,7 +100,10 @@ function told({ status, headers, text }) {
 function filled(document, known) {
   let text = JSON.stringify(document);
   for (const [placeholder, said] of Object.entries(known)) {
-    if (typeof said === 'string') text = text.replaceAll(placeholder, () => JSON.stringify(said).slice(1, -1));
+    if (said === undefined || said === null) continue;
+    const isKey = placeholder === ID || placeholder === PARENT;
+    text = text.replaceAll(JSON.stringify(placeholder), () => JSON.stringify(said));
+    text = text.replaceAll(placeholder, () => (isKey ? encodeURIComponent(said) : JSON.stringify(said).slice(1, -1)));
   }
   return JSON.parse(text);
 }
