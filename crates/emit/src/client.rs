@@ -7,9 +7,7 @@ use crate::node::filter_parameter;
 use crate::node::names::{Names, camel_case, pascal_case};
 use crate::node::script::quoted;
 use crate::openapi::comparison_text;
-use crate::outline::{
-    Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, outlines,
-};
+use crate::outline::{Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, outlines};
 use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;

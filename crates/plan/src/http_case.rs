@@ -235,9 +235,7 @@ impl Known {
         match body {
             Value::String(text) => self.key(text).cloned().unwrap_or_else(|| self.filled(text).into()),
             Value::Array(items) => items.iter().map(|item| self.filled_body(item)).collect(),
-            Value::Object(fields) => {
-                fields.iter().map(|(key, value)| (key.clone(), self.filled_body(value))).collect()
-            }
+            Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), self.filled_body(value))).collect(),
             Value::Null | Value::Bool(_) | Value::Number(_) => body.clone(),
         }
     }

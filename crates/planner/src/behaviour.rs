@@ -516,7 +516,9 @@ impl Given<'_> {
                 (Some(field), _) => field.description.clone(),
                 (None, name) if name == key.column.as_str() => match key.origin {
                     Origin::Server => "Names the record; sorts by time.".to_owned(),
-                    Origin::Database | Origin::Client => "Names the record; later ones have greater numbers.".to_owned(),
+                    Origin::Database | Origin::Client => {
+                        "Names the record; later ones have greater numbers.".to_owned()
+                    }
                 },
                 (None, "created_at") => "When it was created.".to_owned(),
                 (None, _) => "When it was last changed.".to_owned(),

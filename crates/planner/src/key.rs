@@ -36,8 +36,11 @@ impl RecordKey {
             (_, FieldType::Uuid) if !leads => Origin::Server,
             _ => Origin::Client,
         };
-        fits_path(&column.field_type)
-            .then(|| Self { column: column.name.clone(), field_type: column.field_type.clone(), origin })
+        fits_path(&column.field_type).then(|| Self {
+            column: column.name.clone(),
+            field_type: column.field_type.clone(),
+            origin,
+        })
     }
 
     /// The key of the table of that name; the one that all tables have which an API makes for itself, where it is none of these.

@@ -36,8 +36,7 @@ pub fn of(api: &ApiPlan, base: &Base, own: &[Table], shared: &[Table], catalog: 
     let ordered = ordered(&base.database.tables);
     let seeded = seeded(api, &ordered, shared);
     let tables: Vec<&Table> = ordered.iter().copied().filter(|table| seeded.contains(&table.name)).collect();
-    let mut rows: Vec<String> =
-        tables.iter().map(|table| row(engine, table, &base.database.tables, catalog)).collect();
+    let mut rows: Vec<String> = tables.iter().map(|table| row(engine, table, &base.database.tables, catalog)).collect();
     rows.extend(tables.iter().filter_map(|table| dialect::sample::count_on(engine, table)));
     let key = |table: &&Table| {
         let key = RecordKey::of(table)?.column;

@@ -106,11 +106,11 @@ impl<'a> Known<'a> {
         let inferred = infer(endpoint, self.requirements, self.catalog).ok()?;
         let table = self.held(&entity_name(endpoint, &inferred, self.catalog, self.tables)?);
         let (Some(table), Some(other)) = (table, self.held_by_word(parent.segment)) else { return Some(named) };
-        let leads = table.rules.foreign_keys.iter().filter(|key| {
-            key.table == other.name
-                && key.columns.len() == 1
-                && key.target == other.primary_key
-        });
+        let leads = table
+            .rules
+            .foreign_keys
+            .iter()
+            .filter(|key| key.table == other.name && key.columns.len() == 1 && key.target == other.primary_key);
         let mut columns: Vec<&str> = leads.map(|key| key.columns[0].as_str()).collect();
         // Of several the one that the path's own words name.
         if columns.len() > 1 {

@@ -219,7 +219,7 @@ where
                     | Operation::ReadOne { .. }
                     | Operation::ReadPage { .. }
                     | Operation::Write { .. }
-                | Operation::Insert { .. }
+                    | Operation::Insert { .. }
                     | Operation::Emit { .. } => {
                         data(operation, frame, &mut Executor::Store(self.surroundings.store)).await?;
                     }

@@ -256,7 +256,8 @@ impl Changer<'_> {
             return;
         }
         let becomes_required = wanted.nullability == Nullability::NotNull && before.iter().any(is_optional);
-        if let (true, Some(default)) = (becomes_required, wanted.default.as_ref().filter(|default| *default != COUNTED)) {
+        if let (true, Some(default)) = (becomes_required, wanted.default.as_ref().filter(|default| *default != COUNTED))
+        {
             self.fill(&column, default);
         }
         let (clause, lock, what) = if before.iter().any(is_other_type) {

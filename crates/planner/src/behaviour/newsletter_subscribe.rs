@@ -3,10 +3,10 @@
 
 use super::{Behaved, Given, column_name, field_name, slot, unless_found};
 use crate::key::Origin;
+use plan::Problem;
 use plan::procedure::{Item, Outcome, Response, ResponseField, Step};
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value};
-use plan::Problem;
 use vocab::{Datum, EventName, FieldName, FieldType};
 
 pub fn lower(given: &Given<'_>) -> Behaved {

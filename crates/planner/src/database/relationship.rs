@@ -68,7 +68,10 @@ pub fn implied(draft: &mut Draft, catalog: &Catalog) {
             // A `follower_id` among followers names somebody, and no row beside it.
             _ => draft.tables.iter().find(is_named).map(|table| table.table.name.clone()).filter(|one| *one != many),
         };
-        let Some(one) = one.filter(|one| draft.find(one).is_some_and(|table| table.table.primary_key.len() == 1)) else { continue };
+        let Some(one) = one.filter(|one| draft.find(one).is_some_and(|table| table.table.primary_key.len() == 1))
+        else {
+            continue;
+        };
         let known = ways.known(draft, &one, &many, &column);
         let count = known.as_ref().map_or(Count::Many, |known| known.count);
         ways.belong(draft, &many, &one, count, known.as_ref());

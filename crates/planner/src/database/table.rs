@@ -192,7 +192,9 @@ pub fn make_keys(draft: &mut Draft, stated: &spec::Table) {
     let is_brought = stated.columns.iter().any(|said| said.name.value == key && said.required == Some(true));
     let Some(column) = table.column_mut(&key).filter(|column| column.default.is_none() && !is_bound) else { return };
     let (default, decision, reason) = match column.field_type {
-        FieldType::Uuid => (ColumnDefault::NewId, "a UUIDv7 that is made with the row", "it is the key and leads nowhere"),
+        FieldType::Uuid => {
+            (ColumnDefault::NewId, "a UUIDv7 that is made with the row", "it is the key and leads nowhere")
+        }
         FieldType::Integer if key.as_str() == "id" || !is_brought => (
             ColumnDefault::Counted,
             "counted by the database",
