@@ -7,4 +7,5 @@
 mod address;
 pub mod client;
 pub mod message;
+pub mod fill;
 pub mod signature;

@@ -60,6 +60,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustls-pki-types", &["connect"]),
     ("rustls-webpki", &["connect"]),
     ("reqwest", &["connect"]),
+    ("md-5", &["connect"]),
     ("rpassword", &["producer"]),
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
