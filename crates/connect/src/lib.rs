@@ -6,6 +6,6 @@
 
 mod address;
 pub mod client;
-pub mod message;
 pub mod fill;
+pub mod message;
 pub mod signature;
