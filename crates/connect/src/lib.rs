@@ -18,3 +18,5 @@ pub mod message;
 pub mod paging;
 pub mod request;
 pub mod signature;
+#[cfg(test)]
+mod testbed;

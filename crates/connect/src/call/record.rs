@@ -4,12 +4,14 @@
 
 use crate::account::{Call, Hidden, Rendered};
 use crate::answer::{Answered, ItemOutcome, Outcome};
+use crate::encode::percent;
 use crate::message::HttpAnswer;
 use crate::request::{HIDDEN, hash};
 use manifest::kind::Privacy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
+use vocab::Secret;
 
 /// Most bytes of a body, and of an address or a header, that are written down.
 const MAX_BODY: usize = 8 * 1024;
@@ -49,6 +51,8 @@ impl Recorder {
         let shown = &rendered.shown;
         let mut hides = rendered.hides.clone();
         hides.extend(secrets(call));
+        let encoded: Vec<Hidden> = hides.iter().flat_map(as_encoded).collect();
+        hides.extend(encoded);
         // The longest first, so that no part of a value is left where a shorter one stands in it.
         hides.sort_by_key(|hidden| std::cmp::Reverse(hidden.value.expose().len()));
         let line = |(name, value): &(String, String)| (name.clone(), cut(value, MAX_LINE));
@@ -133,13 +137,23 @@ impl Recorder {
     }
 }
 
+/// A value as it stands in addresses, forms and JSON: a provider may repeat those as they came.
+fn as_encoded(hidden: &Hidden) -> impl Iterator<Item = Hidden> {
+    let value = hidden.value.expose();
+    let json = json!(value).to_string();
+    let forms = [percent(value), percent(value).replace("%20", "+"), json[1..json.len() - 1].to_owned()];
+    let differs = |text: &String| text != hidden.value.expose();
+    let written = |text| Hidden { value: Secret::new(text), stands_for: hidden.stands_for.clone() };
+    forms.into_iter().filter(differs).map(written)
+}
+
 /// What of the account opens something.
 fn secrets(call: &Call<'_>) -> impl Iterator<Item = Hidden> {
     let account = call.account;
     let is_secret = |name: &str| account.manifest.provider.credentials.get(name).is_some_and(|known| known.secret);
     let given = account.values.iter().filter(move |(name, _)| is_secret(name.as_str())).map(|(_, value)| value);
     let token = call.token.into_iter().flat_map(|token| std::iter::once(&token.access).chain(&token.refresh));
-    let hidden = |value: &vocab::Secret<String>| Hidden { value: value.clone(), stands_for: HIDDEN.to_owned() };
+    let hidden = |value: &Secret<String>| Hidden { value: value.clone(), stands_for: HIDDEN.to_owned() };
     given.chain(token).chain(&account.webhook.secret).map(hidden)
 }
 
