@@ -26,9 +26,9 @@ pub use relation::{Belonging, Count, Link, OnDelete, Ownership, Relations};
 pub use word::WordRule;
 
 use guard::Guard;
+use manifest::Manifest;
 use segment::spelled;
 use std::collections::BTreeMap;
-use manifest::Manifest;
 use vocab::{BehaviorName, EntityName, EventName, FieldName, ProviderName, TableName};
 
 // ENTITY_FILES, INTENT_FILES and TABLE_FILES: each file's name and text. The build script makes them from the folders.

@@ -6,8 +6,8 @@ use crate::workspace::Workspace;
 use manifest::provider::{Characters, Form};
 use plan::service::{AccountValue, ServicePlan, System, ValueSource};
 use secrets::SecretName;
-use std::env;
 use std::collections::BTreeMap;
+use std::env;
 use vocab::{FieldName, Secret};
 
 /// What the user gives a provider, by its name in the manifest. What has a default in the manifest stands there.
@@ -50,7 +50,11 @@ pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, 
         }
     }
     missing.extend(plan.unanswered.iter().map(|name| unanswered(plan, name)));
-    if missing.is_empty() { Ok(given) } else { Err(Box::new(Failure::account(&plan.manifest.provider.title, &missing))) }
+    if missing.is_empty() {
+        Ok(given)
+    } else {
+        Err(Box::new(Failure::account(&plan.manifest.provider.title, &missing)))
+    }
 }
 
 /// What the task itself says: a simulated provider asks for nothing else.
@@ -64,7 +68,10 @@ fn plain(plan: &ServicePlan) -> Given {
 
 fn secret(workspace: &Workspace, name: &str) -> Result<Option<Secret<String>>, Box<Failure>> {
     let Ok(name) = SecretName::parse(name) else { return Ok(None) };
-    let found = workspace.secrets().get(&name).map_err(|error| Box::new(Failure::secrets(&error, &workspace.secrets().file())))?;
+    let found = workspace
+        .secrets()
+        .get(&name)
+        .map_err(|error| Box::new(Failure::secrets(&error, &workspace.secrets().file())))?;
     Ok(found.map(|text| Secret::new(text.expose().to_string())))
 }
 
@@ -96,9 +103,10 @@ fn wrong_form(form: &Form, text: &str) -> Option<String> {
     let (fits, what): (fn(char) -> bool, &str) = match form.characters? {
         Characters::Digits => (|character| character.is_ascii_digit(), "digits"),
         Characters::Hex => (|character| character.is_ascii_hexdigit(), "digits of hex"),
-        Characters::Word => {
-            (|character| character.is_ascii_alphanumeric() || "_-.".contains(character), "letters, digits, `_`, `-` and `.`")
-        }
+        Characters::Word => (
+            |character| character.is_ascii_alphanumeric() || "_-.".contains(character),
+            "letters, digits, `_`, `-` and `.`",
+        ),
         Characters::Base64 => (|character| character.is_ascii_alphanumeric() || "+/=".contains(character), "Base64"),
         Characters::Pem => {
             let is_pem = text.trim_start().starts_with("-----BEGIN ");

@@ -59,7 +59,9 @@ pub(crate) fn verify(plan: &ServicePlan, given: &Given) -> Vec<Verification> {
     let check = format!("{title} takes the credentials");
     let phase = Phase::AuthenticateWithServiceApi;
     match plan.system {
-        System::Simulated => vec![Verification::simulated(phase, check, "`--sandbox`: a simulated provider asks for none")],
+        System::Simulated => {
+            vec![Verification::simulated(phase, check, "`--sandbox`: a simulated provider asks for none")]
+        }
         System::Live | System::Test => {
             let detail = format!("{} were given and have the form of one; they were not tried", given.len());
             vec![Verification::not_verified(phase, check, detail)]

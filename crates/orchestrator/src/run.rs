@@ -417,6 +417,10 @@ async fn prove(plan: &TaskPlan, database: &Database, files: &emit::Files, progre
             progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
             database::on_scratch(&plan.database, database)
         }
+        TaskPlan::Api(plan) if plan.api.endpoints.is_empty() => {
+            progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
+            database::on_scratch(&plan.database, database)
+        }
         TaskPlan::Api(plan) => {
             progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
             verify::on_scratch(plan, database, openapi(files), &now()).await
@@ -431,6 +435,7 @@ async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &em
     let mut verification = vec![Verification::of(Phase::CreateSchemaAndTables, schema, &differences)];
     match plan {
         TaskPlan::Database(_) => verification.extend(database::on_live()),
+        TaskPlan::Api(plan) if plan.api.endpoints.is_empty() => verification.extend(database::on_live()),
         TaskPlan::Api(plan) => {
             verification.extend(verify::on_live(plan, database, openapi(files)).await);
             verification.extend(verify::not_tried());
@@ -560,7 +565,10 @@ fn output(
         let mut checks = verification.iter().filter(|check| check.phase == phase).peekable();
         checks.peek().is_some() && checks.all(|check| check.outcome == CheckOutcome::Passed)
     };
-    let is_simulated = verification.iter().any(|check| check.outcome == CheckOutcome::Simulated);
+    let is_stand_in = |check: &Verification| {
+        check.phase == Phase::ProvisionDatabaseInstance && check.outcome == CheckOutcome::Simulated
+    };
+    let is_simulated = verification.iter().any(is_stand_in);
     let of_api = [
         (Phase::SetupAuthenticationMiddleware, "authentication and limits that were tried"),
         (Phase::ImplementEndpointLogic, "a try of the Node.js application"),
@@ -569,7 +577,8 @@ fn output(
         (Phase::SetupUserPermissions, "database roles with least privilege"),
         (Phase::ConfigureBackupProcedures, "a backup that was restored"),
     ];
-    let of_api = if plan.api().is_some() { &of_api[..] } else { &[] };
+    let has_endpoints = plan.api().is_some_and(|plan| !plan.api.endpoints.is_empty());
+    let of_api = if has_endpoints { &of_api[..] } else { &[] };
     let missing: Vec<&'static str> =
         of_api.iter().chain(&of_database).filter_map(|(phase, what)| (!passed(*phase)).then_some(*what)).collect();
     let (serving, endpoints) = match plan.api() {

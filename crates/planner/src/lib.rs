@@ -61,9 +61,7 @@ pub fn plan_allowing(
 ) -> Result<TaskPlan, Vec<Diagnostic>> {
     let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
     let (designed, place, service) = match &task.specification {
-        Specification::SetupApi(requirements) => {
-            (api::design(requirements, catalog, held)?, &requirements.place, None)
-        }
+        Specification::SetupApi(requirements) => (api::design(requirements, catalog, held)?, &requirements.place, None),
         Specification::ConfigureDatabase(config) => {
             return database::plan(config, task_id, catalog, observed, allowed)
                 .map(|plan| TaskPlan::Database(Box::new(plan)));

@@ -10,9 +10,9 @@ use manifest::provider::Check;
 use manifest::sign_in::Identity;
 use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
-use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
 use plan::api::{ApiPlan, Cors, DocumentationFormat};
-use plan::{Decision, Phase};
+use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
+use plan::{Decision, Phase, system};
 use spec::{CredentialValue, Reference, ServiceIntegration};
 use vocab::suggestion::{closest, list};
 use vocab::{Diagnostic, EventName, FieldName, TaskId};
@@ -45,7 +45,8 @@ pub fn design(
         cors: Cors::Off,
         documentation: DocumentationFormat::OpenApi31,
     };
-    Ok((Designed { api, tables: Vec::new(), lookups: Vec::new(), decisions }, service))
+    let tables = vec![system::outbox_events(), system::api_keys()];
+    Ok((Designed { api, tables, lookups: Vec::new(), decisions }, service))
 }
 
 /// Plans the integration of a service, and says why.
