@@ -27,7 +27,7 @@ pub(crate) fn warnings(plan: &ServicePlan, emitted: &[EventDeclaration]) -> Vec<
 
 fn unheard(plan: &ServicePlan, point: &ServicePoint, emitted: &[EventDeclaration]) -> Option<String> {
     let title = &plan.manifest.provider.title;
-    let Some(calls) = calls(plan, point.answered_by.as_ref()) else { return None };
+    let calls = calls(plan, point.answered_by.as_ref())?;
     let event = &point.event;
     let heard: Vec<&EventDeclaration> =
         emitted.iter().filter(|declared| declared.name == *event || declared.also.contains(event)).collect();
