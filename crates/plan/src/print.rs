@@ -2,7 +2,7 @@
 
 mod service;
 
-pub use service::service_plan;
+pub use service::service;
 
 use crate::database::Undo;
 use crate::database::permission::PermissionStatement;
@@ -42,6 +42,9 @@ pub fn plan(plan: &Plan) -> String {
     for endpoint in &plan.api.endpoints {
         text.push('\n');
         text.push_str(&procedure(&endpoint.procedure));
+    }
+    if let Some(planned) = &plan.service {
+        let _ = write!(text, "\n{}", service(planned));
     }
     migrations(&mut text, &plan.database);
     text.push_str("\nwill be tried on a scratch database first\n");
@@ -449,6 +452,7 @@ fn response(response: &Response) -> String {
         }
         Response::Problem(problem) => format!("respond {} {}", problem.status(), problem.name()),
         Response::UnknownReference(field) => format!("respond 422 because {field} names no record"),
+        Response::Inconsistent { field, detail } => format!("respond 422 because {field} {detail}"),
         Response::Redirect(to) => format!("redirect to {}", value(to)),
         Response::Done => "done".to_owned(),
     }
@@ -470,6 +474,7 @@ fn value(given: &Value) -> String {
         Value::Slot(slot) => slot.to_string(),
         Value::Field(slot, field) => format!("{slot}.{field}"),
         Value::Given(slot, field) => format!("{slot}.{field} is given"),
+        Value::Changed(changes, field, row) => format!("{changes}.{field} if given, {row}.{field} if not"),
         Value::Now => "now".to_owned(),
         Value::Today => "today".to_owned(),
         Value::After(seconds) => format!("now + {seconds} s"),

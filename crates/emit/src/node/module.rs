@@ -29,6 +29,7 @@ pub enum Import {
     Undo,
     Etag,
     IsCurrent,
+    Inconsistent,
     UnknownReference,
     NumberOrNull,
     UuidOrNull,
@@ -47,11 +48,12 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Authorize,
         Self::Undo,
         Self::Etag,
         Self::IsCurrent,
+        Self::Inconsistent,
         Self::UnknownReference,
         Self::NumberOrNull,
         Self::UuidOrNull,
@@ -75,6 +77,7 @@ impl Import {
             Self::Undo => "undo",
             Self::Etag => "etag",
             Self::IsCurrent => "isCurrent",
+            Self::Inconsistent => "inconsistent",
             Self::UnknownReference => "unknownReference",
             Self::NumberOrNull => "numberOrNull",
             Self::UuidOrNull => "uuidOrNull",
@@ -104,7 +107,11 @@ impl Import {
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
-            Self::UnknownReference | Self::Validate | Self::ValidateChanges | Self::ValidateParameters => "validation",
+            Self::Inconsistent
+            | Self::UnknownReference
+            | Self::Validate
+            | Self::ValidateChanges
+            | Self::ValidateParameters => "validation",
         }
     }
 }

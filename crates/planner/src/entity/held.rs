@@ -2,15 +2,16 @@
 //! changed; what it has not is refused, with the line that settles it.
 
 use super::Resolved;
+use super::agreement::agree;
 use super::field::{described, narrowed, with_example};
 use crate::behaviour::{Reference, WorksOn};
 use crate::codes::{OVERRIDE_NOT_BUILT, TABLE_NOT_SERVED, UNKNOWN_COLUMN};
 use crate::intent::{Inferred, target};
 use crate::key::{Origin, RecordKey};
 use crate::subject::Known;
-use catalog::{Catalog, Entity, Field, Presence, Sensitivity, example_of};
+use catalog::{Catalog, Compared, Entity, Field, Presence, Sensitivity, example_of};
 use plan::Table;
-use plan::database::{CheckRule, Column, ColumnDefault, Nullability, Uniqueness};
+use plan::database::{Check, CheckRule, Column, ColumnDefault, Nullability, Uniqueness};
 use spec::{Endpoint, FieldRule, closest};
 use vocab::{Bounds, ColumnName, Datum, Decimal, Diagnostic, EntityName, FieldName, FieldType};
 
@@ -45,7 +46,7 @@ pub fn resolve(
     // What a behaviour that only ends something names beside its record is no column.
     let own = if inferred.behaviour.works_on == WorksOn::Entity { &endpoint.validation[..] } else { &[] };
     for rule in own.iter().chain(known.same(name).into_iter().flat_map(|other| &other.validation)) {
-        match narrow(&mut asked, rule, table) {
+        match narrow(&mut asked, rule, table, known.catalog.entity_of_table(&table.name)) {
             Ok(Some(narrower)) => decided.push(narrower),
             Ok(None) => {}
             Err(found) => {
@@ -62,6 +63,7 @@ pub fn resolve(
         comment: table.comment.clone(),
         also: Vec::new(),
         unique: unique(table).map(|columns| columns.iter().map(field_name).collect()).collect(),
+        compares: compares(table),
         fields,
         file: None,
     };
@@ -82,6 +84,21 @@ fn is_field(column: &Column, key: Option<&RecordKey>) -> bool {
         Some(key) => key.origin == Origin::Client,
         None => !KEPT_COLUMNS.contains(&column.name.as_str()),
     }
+}
+
+/// How the values of a row stand to each other, as the checks of the table say.
+fn compares(table: &Table) -> Vec<Compared> {
+    let compared = |check: &Check| match &check.rule {
+        CheckRule::Against { comparator, other } => {
+            Some(Compared { field: field_name(&check.column), comparator: *comparator, other: field_name(other) })
+        }
+        CheckRule::Range { .. }
+        | CheckRule::OneOf(_)
+        | CheckRule::Length { .. }
+        | CheckRule::ExactLength { .. }
+        | CheckRule::NotBlank => None,
+    };
+    table.rules.checks.iter().filter_map(compared).collect()
 }
 
 /// Why records of the table cannot be named, or told from their older versions, and what would help.
@@ -176,6 +193,7 @@ fn field(column: &Column, table: &Table, tables: &[Table], catalog: &Catalog) ->
             plan::database::Sensitivity::Personal => Sensitivity::Personal,
             plan::database::Sensitivity::Secret => Sensitivity::Secret,
         },
+        stands_for: Vec::new(),
         description: column.comment.clone(),
         example,
         field_type: column.field_type.clone(),
@@ -201,7 +219,14 @@ pub fn example(column: &Column, table: &Table, tables: &[Table], catalog: &Catal
         Some(Origin::Database) => return Datum::Integer(FIRST),
         Some(Origin::Client) | None => {}
     }
-    let field = checked(&field(column, table, tables, catalog), table);
+    let checked = |column: &Column| checked(&field(column, table, tables, catalog), table);
+    // What others lead to depends on no value that leads elsewhere, perhaps back here.
+    let own = table.columns.iter().filter(|column| led_to(column, table, tables).is_none());
+    let mut fields: Vec<Field> = own.map(checked).collect();
+    agree(&mut fields, &compares(table));
+    let Some(field) = fields.into_iter().find(|field| field.name.as_str() == column.name.as_str()) else {
+        return Datum::Null;
+    };
     let example = field.example_value();
     match unique(table).any(|columns| columns.contains(&column.name)) {
         true => another(&field, &example).unwrap_or(example),
@@ -260,6 +285,8 @@ fn checked(field: &Field, table: &Table) -> Field {
                     field.max_length = if is_shorter { Some(*at_most) } else { field.max_length };
                 }
             },
+            // Requests are held to the first two by the type of a code and by what a blank text is; to the third as a whole.
+            CheckRule::ExactLength { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => {}
         }
     }
     with_example(field)
@@ -279,6 +306,7 @@ fn narrow(
     asked: &mut [Field],
     rule: &FieldRule,
     table: &Table,
+    of_catalog: Option<&Entity>,
 ) -> Result<Option<(FieldName, String, String)>, Vec<Diagnostic>> {
     let name = &rule.name.value;
     let Some(at) = asked.iter().position(|field| field.name == *name) else {
@@ -289,9 +317,12 @@ fn narrow(
         }
         let names: Vec<&str> = asked.iter().map(|field| field.name.as_str()).collect();
         let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let help = match closest(name.as_str(), &names) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("it has {}; a new one is added in its database task", list.join(", ")),
+        let known = of_catalog.and_then(|entity| entity.fields.iter().find(|field| field.name == *name));
+        let key = known.and_then(|known| known.stands_for.iter().find(|key| names.contains(&key.as_str())));
+        let help = match (key, closest(name.as_str(), &names)) {
+            (Some(key), _) => format!("`{key}` leads to the row that says it: write `{key}`"),
+            (None, Some(meant)) => format!("did you mean `{meant}`?"),
+            (None, None) => format!("it has {}; a new one is added in its database task", list.join(", ")),
         };
         let message = format!("`{}` has no column `{name}`", table.name);
         return Err(vec![Diagnostic::error(UNKNOWN_COLUMN, message, &rule.name.place).with_help(help)]);

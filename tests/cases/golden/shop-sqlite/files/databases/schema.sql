@@ -21,7 +21,9 @@ CREATE TABLE IF NOT EXISTS users (
   PRIMARY KEY (id),
   UNIQUE (email),
   CONSTRAINT users_email_length CHECK (length(email) <= 254),
+  CONSTRAINT users_email_not_blank CHECK (trim(email) <> ''),
   CONSTRAINT users_name_length CHECK (length(name) <= 200),
+  CONSTRAINT users_name_not_blank CHECK (trim(name) <> ''),
   CONSTRAINT users_status_words CHECK (status IN ('active', 'disabled'))
 ) STRICT;
 
@@ -29,9 +31,6 @@ CREATE TABLE IF NOT EXISTS users (
 --   id: made by the server; sorts by time
 --   user_id: The user it belongs to.
 --   order_number: What people call it.
---   customer_id: Who ordered, where it is a known customer.
---   customer_name: Who ordered.
---   customer_email: Where to write about it.
 --   status: How far it is.
 --   subtotal: What the items cost.
 --   tax: The tax.
@@ -50,9 +49,6 @@ CREATE TABLE IF NOT EXISTS orders (
   id TEXT NOT NULL DEFAULT (lower(substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 1, 8) || '-' || substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
   user_id TEXT NOT NULL,
   order_number TEXT,
-  customer_id TEXT,
-  customer_name TEXT,
-  customer_email TEXT COLLATE NOCASE,
   status TEXT NOT NULL DEFAULT 'pending',
   subtotal INTEGER,
   tax INTEGER,
@@ -71,15 +67,13 @@ CREATE TABLE IF NOT EXISTS orders (
   UNIQUE (order_number),
   CONSTRAINT orders_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE RESTRICT,
   CONSTRAINT orders_order_number_length CHECK (length(order_number) <= 100),
-  CONSTRAINT orders_customer_name_length CHECK (length(customer_name) <= 200),
-  CONSTRAINT orders_customer_email_length CHECK (length(customer_email) <= 254),
   CONSTRAINT orders_status_words CHECK (status IN ('pending', 'paid', 'processing', 'shipped', 'delivered', 'cancelled', 'refunded')),
   CONSTRAINT orders_subtotal_range CHECK (subtotal >= 0),
   CONSTRAINT orders_tax_range CHECK (tax >= 0),
   CONSTRAINT orders_shipping_cost_range CHECK (shipping_cost >= 0),
   CONSTRAINT orders_discount_range CHECK (discount >= 0),
   CONSTRAINT orders_total_range CHECK (total >= 0),
-  CONSTRAINT orders_currency_length CHECK (length(currency) <= 3),
+  CONSTRAINT orders_currency_length CHECK (length(currency) = 3),
   CONSTRAINT orders_shipping_address_length CHECK (length(shipping_address) <= 500),
   CONSTRAINT orders_billing_address_length CHECK (length(billing_address) <= 500),
   CONSTRAINT orders_notes_length CHECK (length(notes) <= 2000)
@@ -120,10 +114,11 @@ CREATE TABLE IF NOT EXISTS products (
   PRIMARY KEY (id),
   UNIQUE (sku),
   CONSTRAINT products_name_length CHECK (length(name) <= 200),
+  CONSTRAINT products_name_not_blank CHECK (trim(name) <> ''),
   CONSTRAINT products_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT products_description_length CHECK (length(description) <= 10000),
   CONSTRAINT products_price_range CHECK (price >= 0),
-  CONSTRAINT products_currency_length CHECK (length(currency) <= 3),
+  CONSTRAINT products_currency_length CHECK (length(currency) = 3),
   CONSTRAINT products_category_length CHECK (length(category) <= 100),
   CONSTRAINT products_stock_range CHECK (stock >= 0),
   CONSTRAINT products_status_words CHECK (status IN ('draft', 'active', 'archived')),
@@ -166,7 +161,7 @@ CREATE TABLE IF NOT EXISTS order_items (
   CONSTRAINT order_items_quantity_range CHECK (quantity >= 1),
   CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0),
   CONSTRAINT order_items_total_range CHECK (total >= 0),
-  CONSTRAINT order_items_currency_length CHECK (length(currency) <= 3)
+  CONSTRAINT order_items_currency_length CHECK (length(currency) = 3)
 ) STRICT;
 
 -- users: the database itself keeps `updated_at` and `row_version`, whoever writes
