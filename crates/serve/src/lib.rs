@@ -27,6 +27,7 @@ mod run;
 mod service;
 mod try_out;
 mod validation;
+mod webhook;
 
 pub use api_key::NewApiKey;
 pub use cors::{Origins, WrongOrigin};
@@ -35,3 +36,4 @@ pub use listen::{Current, listen};
 pub use program::UnservablePlan;
 pub use service::{Served, Service, Settings};
 pub use try_out::try_case;
+pub use webhook::{AccountScope, no_account};

@@ -47,7 +47,7 @@ pub const ROOMS: &[Room] = &[
     room("apply", Sees::Only(&["vocab", "plan", "store"]), Kind::Effects),
     room("provision", Sees::Only(&["vocab"]), Kind::Effects),
     room("connect", Sees::Only(&["vocab", "plan", "store", "manifest"]), Kind::Effects),
-    room("serve", Sees::Only(&["vocab", "plan", "dialect", "store", "connect"]), Kind::Effects),
+    room("serve", Sees::Only(&["vocab", "plan", "dialect", "store", "manifest", "connect"]), Kind::Effects),
     room("orchestrator", Sees::AllBut(&["producer"]), Kind::Effects),
     room("producer", Sees::AllBut(&[]), Kind::Binary),
     room("bench_baseline", Sees::Only(&[]), Kind::Tool),
