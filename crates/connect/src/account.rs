@@ -149,7 +149,7 @@ impl Account {
         }
         let meant = match (self.system, &host.sandbox) {
             (System::Test, Some(sandbox)) => sandbox,
-            (System::Test, None) | (System::Live, _) => &host.live,
+            (System::Test, None) | (System::Live | System::Simulated, _) => &host.live,
         };
         fill::text(meant, scope).ok().flatten()
     }

@@ -13,6 +13,7 @@ pub mod client;
 pub mod document;
 mod encode;
 pub mod fill;
+mod form;
 pub mod input;
 pub mod message;
 pub mod paging;
@@ -20,3 +21,4 @@ pub mod request;
 pub mod signature;
 #[cfg(test)]
 mod testbed;
+pub mod webhook;

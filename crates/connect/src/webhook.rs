@@ -6,6 +6,7 @@ mod tests;
 
 use crate::document;
 use crate::fill::{self, FillError, Scope, as_text};
+use crate::form;
 use crate::signature::{
     Call, Refusal, verify_basic, verify_digest, verify_fixed_header, verify_hmac, verify_public_key, verify_secret_path,
 };
@@ -89,7 +90,8 @@ impl From<FillError> for NotReceived {
 /// # Errors
 /// [`NotReceived`] with the reason.
 pub fn receive(webhooks: &Webhooks, account: &dyn Scope, call: &Call<'_>) -> Result<Received, NotReceived> {
-    let answered = |handshake: &Handshake| matches!(handshake, Handshake::Answers(method) if method.as_str() == call.method);
+    let answered =
+        |handshake: &Handshake| matches!(handshake, Handshake::Answers(method) if method.as_str() == call.method);
     if webhooks.handshake.iter().any(answered) {
         return Ok(Received::Reply(Reply { status: 200, media_type: None, body: String::new() }));
     }
@@ -162,7 +164,7 @@ fn read(payload: &Payload, body: &[u8]) -> Result<Value, NotReceived> {
         Payload::Json => document::read(AnswerFormat::Json, body).map_err(unreadable),
         Payload::Form => document::read(AnswerFormat::Form, body).map_err(unreadable),
         Payload::Xml => document::read(AnswerFormat::Xml, body).map_err(unreadable),
-        Payload::FormNested => Ok(document::nested_form(body)),
+        Payload::FormNested => Ok(form::nested(&form::pairs(body))),
         Payload::FormJson(name) => {
             let form = document::read(AnswerFormat::Form, body).map_err(unreadable)?;
             let inner = form.get(name.as_str()).and_then(Value::as_str);

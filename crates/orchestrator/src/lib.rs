@@ -26,6 +26,7 @@ mod run;
 mod sandbox;
 mod secret_commands;
 mod serving;
+mod settings;
 mod status;
 mod verify;
 mod workspace;
@@ -53,6 +54,7 @@ pub use secret_commands::{
     SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, rotate_secret, set_secret,
 };
 pub use serving::{ServeFailure, Serving};
+pub use settings::{WorkspaceSettings, WrongSettings};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};
 

@@ -104,8 +104,7 @@ pub struct Heard {
 }
 
 /// The names of those fields.
-pub const HEARD: Heard =
-    Heard { dedup: "heard_dedup", kind: "heard_kind", time: "heard_time", body: "heard_body" };
+pub const HEARD: Heard = Heard { dedup: "heard_dedup", kind: "heard_kind", time: "heard_time", body: "heard_body" };
 
 impl Heard {
     /// All of them, in the order in which they stand behind the fields of the event.

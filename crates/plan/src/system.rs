@@ -102,14 +102,29 @@ pub fn inbox_events() -> Table {
         comment: "what providers have told, each once".to_owned(),
         columns: vec![
             required("id", FieldType::Uuid, Sensitivity::Plain, "sorts by time"),
-            required("integration", FieldType::Line { max: 100 }, Sensitivity::Plain, "the task that integrates the service"),
-            required("dedup", FieldType::Line { max: 64 }, Sensitivity::Plain, "the same where the provider says it again"),
+            required(
+                "integration",
+                FieldType::Line { max: 100 },
+                Sensitivity::Plain,
+                "the task that integrates the service",
+            ),
+            required(
+                "dedup",
+                FieldType::Line { max: 64 },
+                Sensitivity::Plain,
+                "the same where the provider says it again",
+            ),
             required("kind", FieldType::Line { max: 200 }, Sensitivity::Plain, "what the provider calls such an event"),
             optional("happened_at", FieldType::Timestamp, "when it happened, as the provider says"),
             required("received_at", FieldType::Timestamp, Sensitivity::Plain, "when it came"),
             Column {
                 nullability: Nullability::Nullable,
-                ..required("body", FieldType::Json, Sensitivity::Personal, "the event, where nobody has said what it means")
+                ..required(
+                    "body",
+                    FieldType::Json,
+                    Sensitivity::Personal,
+                    "the event, where nobody has said what it means",
+                )
             },
         ],
         primary_key: vec![column_name("id")],

@@ -43,6 +43,7 @@ pub fn design(
     let mut events = Vec::new();
     if let Some(taken) = intake::intake(manifest, task_id, catalog, held) {
         tables.push(system::inbox_events());
+        tables.extend(taken.tables);
         decisions.extend(taken.decisions);
         events = taken.events;
         service.intake = Some(taken.intake);

@@ -25,30 +25,92 @@ pub(crate) struct Program {
 
 /// One item of a program.
 pub(crate) enum Operation {
-    Authorize { scope: Option<Scope>, failures: Option<Arc<Limiter>> },
-    Limit { limiter: Arc<Limiter>, by: LimitKey },
+    Authorize {
+        scope: Option<Scope>,
+        failures: Option<Arc<Limiter>>,
+    },
+    Limit {
+        limiter: Arc<Limiter>,
+        by: LimitKey,
+    },
     Claim,
-    Recall { answers: Arc<AnswerStatements> },
-    Validate { slot: Option<usize>, check: Arc<Check> },
-    ValidateChanges { slot: Option<usize>, check: Arc<Check> },
-    ValidateListing { slot: Option<usize>, check: Arc<ListingCheck> },
-    ValidateParameters { slot: Option<usize>, check: Arc<Check> },
+    Recall {
+        answers: Arc<AnswerStatements>,
+    },
+    Validate {
+        slot: Option<usize>,
+        check: Arc<Check>,
+    },
+    ValidateChanges {
+        slot: Option<usize>,
+        check: Arc<Check>,
+    },
+    ValidateListing {
+        slot: Option<usize>,
+        check: Arc<ListingCheck>,
+    },
+    ValidateParameters {
+        slot: Option<usize>,
+        check: Arc<Check>,
+    },
     /// The record is handed in.
-    Received { slot: Option<usize> },
+    Received {
+        slot: Option<usize>,
+    },
     Ping,
-    Uuid { slot: Option<usize> },
-    Ask { slot: Option<usize>, condition: Question },
-    ReadOne { slot: Option<usize>, statement: Bound, types: Vec<FieldType> },
-    ReadPage { slot: Option<usize>, list: Arc<List>, asked: usize },
-    Write { slot: Option<usize>, statement: Bound, outcomes: Option<[Outcome; 2]> },
-    Emit { event: Arc<str>, payload: Vec<(Arc<str>, Expression)>, text: Arc<str> },
+    Uuid {
+        slot: Option<usize>,
+    },
+    Ask {
+        slot: Option<usize>,
+        condition: Question,
+    },
+    ReadOne {
+        slot: Option<usize>,
+        statement: Bound,
+        types: Vec<FieldType>,
+    },
+    ReadPage {
+        slot: Option<usize>,
+        list: Arc<List>,
+        asked: usize,
+    },
+    Write {
+        slot: Option<usize>,
+        statement: Bound,
+        outcomes: Option<[Outcome; 2]>,
+    },
+    Emit {
+        event: Arc<str>,
+        payload: Vec<(Arc<str>, Expression)>,
+        text: Arc<str>,
+    },
     Transaction(Arc<[Operation]>),
-    Match { slot: usize, arms: Vec<(Outcome, Vec<Operation>)> },
-    Answer { answer: Box<AnswerParts>, writes: Writes },
-    Rows { slot: usize, columns: Columns, format: RowsFormat, writes: Writes },
-    Problem { problem: Problem, writes: Writes },
-    UnknownReference { field: FieldName, writes: Writes },
-    Done { writes: Writes },
+    Match {
+        slot: usize,
+        arms: Vec<(Outcome, Vec<Operation>)>,
+    },
+    Answer {
+        answer: Box<AnswerParts>,
+        writes: Writes,
+    },
+    Rows {
+        slot: usize,
+        columns: Columns,
+        format: RowsFormat,
+        writes: Writes,
+    },
+    Problem {
+        problem: Problem,
+        writes: Writes,
+    },
+    UnknownReference {
+        field: FieldName,
+        writes: Writes,
+    },
+    Done {
+        writes: Writes,
+    },
 }
 
 /// What an answer is made of.
@@ -150,8 +212,7 @@ pub(crate) fn compile_procedure(
     if let Some(why) = check::violations(procedure).into_iter().next() {
         return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
     }
-    let mut compiler =
-        Compiler { procedure, plan, max_body_bytes, limiters, slots: BTreeMap::new() };
+    let mut compiler = Compiler { procedure, plan, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
     Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
 }

@@ -182,8 +182,10 @@ impl Service {
             if let Some(hook) = Hook::new(plan, account, &keys, store)?.map(Arc::new) {
                 for path in [hook.path.clone(), format!("{}/{{token}}", hook.path)] {
                     let targets = table.entry(path).or_default();
-                    let asks = hook.asks.iter().filter_map(|method| Method::from_bytes(method.as_str().as_bytes()).ok());
-                    targets.extend(asks.chain([Method::POST]).map(|method| (method, Target::Webhook(Arc::clone(&hook)))));
+                    let asks =
+                        hook.asks.iter().filter_map(|method| Method::from_bytes(method.as_str().as_bytes()).ok());
+                    targets
+                        .extend(asks.chain([Method::POST]).map(|method| (method, Target::Webhook(Arc::clone(&hook)))));
                 }
             }
             for endpoint in &plan.api.endpoints {

@@ -1,7 +1,7 @@
 //! Calls of providers: a request comes in with its bytes as they were sent, what it tells is kept once with everything that comes of
 //! it, and only then it is acknowledged. What it means stands in the plan; this only reads, runs and answers.
 
-use crate::answer::{Answer, Refusal};
+use crate::answer::Answer;
 use crate::api_key::ApiKeys;
 use crate::body::read_raw;
 use crate::program::{Limiters, Program, UnservablePlan, compile_procedure};
@@ -95,10 +95,17 @@ impl Hook {
         for event in heard {
             let program = event.entry.and_then(|entry| self.programs.get(entry)?.as_ref()).unwrap_or(&self.aside);
             if event.entry.is_none() {
-                tracing::warn!(request_id = facts.request_id, provider = self.title, kind = event.kind, "an event that nobody has described was put aside");
+                tracing::warn!(
+                    request_id = facts.request_id,
+                    provider = self.title,
+                    kind = event.kind,
+                    "an event that nobody has described was put aside"
+                );
             }
             let mut nothing = Empty::<Bytes>::new();
-            Run::new(surroundings, &parts.headers, &mut nothing).received(program, facts.clone(), record(event)).await?;
+            Run::new(surroundings, &parts.headers, &mut nothing)
+                .received(program, facts.clone(), record(event))
+                .await?;
         }
         Ok(answer(&reply))
     }

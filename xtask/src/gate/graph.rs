@@ -61,6 +61,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustls-webpki", &["connect"]),
     ("reqwest", &["connect"]),
     ("md-5", &["connect"]),
+    ("toml", &["orchestrator"]),
     ("rpassword", &["producer"]),
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),

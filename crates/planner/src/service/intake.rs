@@ -22,6 +22,8 @@ const MAX_CALL: u64 = 1024 * 1024;
 pub struct TakenIn {
     pub intake: Intake,
     pub events: Vec<EventDeclaration>,
+    /// Tables of that database whose rows change.
+    pub tables: Vec<Table>,
     pub decisions: Vec<Decision>,
 }
 
@@ -29,13 +31,21 @@ pub struct TakenIn {
 pub fn intake(manifest: &Manifest, task_id: &TaskId, catalog: &Catalog, held: &[Table]) -> Option<TakenIn> {
     let webhooks = manifest.webhooks.as_ref()?;
     let provider = &manifest.provider.provider;
-    let mut taken = Taken { task_id, provider: provider.as_str(), catalog, held, events: Vec::new(), decisions: Vec::new() };
+    let mut taken = Taken {
+        task_id,
+        provider: provider.as_str(),
+        catalog,
+        held,
+        events: Vec::new(),
+        tables: Vec::new(),
+        decisions: Vec::new(),
+    };
     let path = format!("/webhooks/{provider}");
     let trigger = Trigger::Webhook { provider: provider.clone(), path: path.clone() };
     let procedures = webhooks.events.iter().map(|event| taken.procedure(event, &trigger)).collect();
     let aside = taken.kept("aside", &trigger, Vec::new(), Vec::new(), Some(HEARD.body));
     let intake = Intake { path, max_body_bytes: MAX_CALL, procedures, aside };
-    Some(TakenIn { intake, events: taken.events, decisions: taken.decisions })
+    Some(TakenIn { intake, events: taken.events, tables: taken.tables, decisions: taken.decisions })
 }
 
 struct Taken<'a> {
@@ -44,6 +54,7 @@ struct Taken<'a> {
     catalog: &'a Catalog,
     held: &'a [Table],
     events: Vec<EventDeclaration>,
+    tables: Vec<Table>,
     decisions: Vec<Decision>,
 }
 
@@ -56,9 +67,11 @@ impl Taken<'_> {
             let also = self.catalog.generalisations(name);
             self.events.push(EventDeclaration { name: name.clone(), also, fields: fields.clone() });
         }
-        let payload = fields.iter().map(|(name, _)| (name.clone(), Value::Field(slot("event"), name.clone()))).collect();
+        let payload =
+            fields.iter().map(|(name, _)| (name.clone(), Value::Field(slot("event"), name.clone()))).collect();
         let mut body = vec![Item::Do(Step::Emit { event: name.clone(), payload })];
-        let change = self.catalog.change_of(name).filter(|change| fields.iter().any(|(name, _)| *name == change.found_by));
+        let change =
+            self.catalog.change_of(name).filter(|change| fields.iter().any(|(name, _)| *name == change.found_by));
         let changed = change.and_then(|change| self.change(change));
         let what = match (change, &changed) {
             (Some(change), Some(_)) => format!("; the {} it is about becomes `{}`", change.entity, change.to),
@@ -123,7 +136,7 @@ impl Taken<'_> {
     }
 
     /// The record becomes what the event says, from what it can have been before: an event that comes late undoes nothing.
-    fn change(&self, change: &Change) -> Option<Vec<Item>> {
+    fn change(&mut self, change: &Change) -> Option<Vec<Item>> {
         let entity = self.catalog.entity(&change.entity)?;
         let table = self.held.iter().find(|table| table.name == entity.table)?;
         let column = |name: &str| table.columns.iter().find(|column| column.name.as_str() == name);
@@ -151,6 +164,9 @@ impl Taken<'_> {
             Predicate::Any(change.from.iter().filter(|word| words.contains(word)).map(is).collect()),
         ];
         let write = Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter }));
+        if !self.tables.contains(table) {
+            self.tables.push(table.clone());
+        }
         Some(match &change.only_if {
             None => vec![write],
             Some(field) => {
