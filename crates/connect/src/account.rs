@@ -149,7 +149,9 @@ impl Account {
         }
         let meant = match (self.system, &host.sandbox) {
             (System::Test, Some(sandbox)) => sandbox,
-            (System::Test, None) | (System::Live | System::Simulated, _) => &host.live,
+            (System::Test, None) | (System::Live, _) => &host.live,
+            // Without what stands in for it nothing is called, least of all the real one.
+            (System::Simulated, _) => return None,
         };
         fill::text(meant, scope).ok().flatten()
     }
