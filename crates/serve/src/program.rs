@@ -25,92 +25,30 @@ pub(crate) struct Program {
 
 /// One item of a program.
 pub(crate) enum Operation {
-    Authorize {
-        scope: Option<Scope>,
-        failures: Option<Arc<Limiter>>,
-    },
-    Limit {
-        limiter: Arc<Limiter>,
-        by: LimitKey,
-    },
+    Authorize { scope: Option<Scope>, failures: Option<Arc<Limiter>> },
+    Limit { limiter: Arc<Limiter>, by: LimitKey },
     Claim,
-    Recall {
-        answers: Arc<AnswerStatements>,
-    },
-    Validate {
-        slot: Option<usize>,
-        check: Arc<Check>,
-    },
-    ValidateChanges {
-        slot: Option<usize>,
-        check: Arc<Check>,
-    },
-    ValidateListing {
-        slot: Option<usize>,
-        check: Arc<ListingCheck>,
-    },
-    ValidateParameters {
-        slot: Option<usize>,
-        check: Arc<Check>,
-    },
-    /// The record is handed in.
-    Received {
-        slot: Option<usize>,
-    },
+    Recall { answers: Arc<AnswerStatements> },
+    Validate { slot: Option<usize>, check: Arc<Check> },
+    ValidateChanges { slot: Option<usize>, check: Arc<Check> },
+    ValidateListing { slot: Option<usize>, check: Arc<ListingCheck> },
+    ValidateParameters { slot: Option<usize>, check: Arc<Check> },
+    Received { slot: Option<usize> },
     Ping,
-    Uuid {
-        slot: Option<usize>,
-    },
-    Ask {
-        slot: Option<usize>,
-        condition: Question,
-    },
-    ReadOne {
-        slot: Option<usize>,
-        statement: Bound,
-        types: Vec<FieldType>,
-    },
-    ReadPage {
-        slot: Option<usize>,
-        list: Arc<List>,
-        asked: usize,
-    },
-    Write {
-        slot: Option<usize>,
-        statement: Bound,
-        outcomes: Option<[Outcome; 2]>,
-    },
-    Emit {
-        event: Arc<str>,
-        payload: Vec<(Arc<str>, Expression)>,
-        text: Arc<str>,
-    },
+    Uuid { slot: Option<usize> },
+    Ask { slot: Option<usize>, condition: Question },
+    ReadOne { slot: Option<usize>, statement: Bound, types: Vec<FieldType> },
+    ReadPage { slot: Option<usize>, list: Arc<List>, asked: usize },
+    Write { slot: Option<usize>, statement: Bound, outcomes: Option<[Outcome; 2]> },
+    Emit { event: Arc<str>, payload: Vec<(Arc<str>, Expression)>, text: Arc<str> },
     Transaction(Arc<[Operation]>),
-    Match {
-        slot: usize,
-        arms: Vec<(Outcome, Vec<Operation>)>,
-    },
-    Answer {
-        answer: Box<AnswerParts>,
-        writes: Writes,
-    },
-    Rows {
-        slot: usize,
-        columns: Columns,
-        format: RowsFormat,
-        writes: Writes,
-    },
-    Problem {
-        problem: Problem,
-        writes: Writes,
-    },
-    UnknownReference {
-        field: FieldName,
-        writes: Writes,
-    },
-    Done {
-        writes: Writes,
-    },
+    Match { slot: usize, arms: Vec<(Outcome, Vec<Operation>)> },
+    Answer { answer: Box<AnswerParts>, writes: Writes },
+    Rows { slot: usize, columns: Columns, format: RowsFormat, writes: Writes },
+    Problem { problem: Problem, writes: Writes },
+    UnknownReference { field: FieldName, writes: Writes },
+    Inconsistent { field: FieldName, detail: String, writes: Writes },
+    Done { writes: Writes },
 }
 
 /// What an answer is made of.
@@ -141,6 +79,8 @@ pub(crate) enum Expression {
     Slot(usize),
     Field(usize, usize),
     Given(usize, usize),
+    /// Whether it was given, what was given, and what stands where it was not.
+    Changed(Box<[Expression; 3]>),
     Path(Arc<str>),
     /// What is compared with an id: null where it is none.
     Id(Box<Expression>),
@@ -292,6 +232,9 @@ impl Compiler<'_> {
             }
             Item::Exit(Response::UnknownReference(field), writes) => {
                 Ok(Operation::UnknownReference { field: field.clone(), writes: *writes })
+            }
+            Item::Exit(Response::Inconsistent { field, detail }, writes) => {
+                Ok(Operation::Inconsistent { field: field.clone(), detail: detail.clone(), writes: *writes })
             }
             Item::Exit(Response::Done, writes) => Ok(Operation::Done { writes: *writes }),
             Item::Exit(Response::Redirect(_), _) => Err(self.unsupported("this kind of answer")),
@@ -459,6 +402,12 @@ impl Compiler<'_> {
             Value::Given(slot, field) => {
                 let (number, position) = self.field(slot, field)?;
                 Expression::Given(number, position)
+            }
+            Value::Changed(changes, field, row) => {
+                let given = self.value(&Value::Given(changes.clone(), field.clone()))?;
+                let change = self.value(&Value::Field(changes.clone(), field.clone()))?;
+                let kept = self.value(&Value::Field(row.clone(), field.clone()))?;
+                Expression::Changed(Box::new([given, change, kept]))
             }
             Value::Now => Expression::Now,
             Value::Request(RequestValue::Path(name)) => Expression::Path(Arc::from(name.as_str())),
