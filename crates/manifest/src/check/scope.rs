@@ -402,7 +402,9 @@ impl<'m> Scope<'m> {
             Reference::Made(MadeValue::Id | MadeValue::Kind) if self.simulated => plain(Kind::Text),
             Reference::Made(MadeValue::Secret) if self.simulated => secret,
             Reference::Made(MadeValue::Time) if self.simulated => plain(Kind::Integer),
-            Reference::Made(MadeValue::List) | Reference::Object(_) if self.simulated => unknown,
+            Reference::Made(MadeValue::List) | Reference::MadeObject(_) | Reference::Object(_) if self.simulated => {
+                unknown
+            }
             Reference::ProblemPlace if self.simulated => plain(Kind::Text),
             Reference::Path(name) if self.simulated => {
                 let known: Vec<&str> = self.path.iter().map(String::as_str).collect();
@@ -427,6 +429,7 @@ impl<'m> Scope<'m> {
             | Reference::Body(_)
             | Reference::Header(_)
             | Reference::Made(_)
+            | Reference::MadeObject(_)
             | Reference::Object(_)
             | Reference::ProblemPlace
             | Reference::Path(_) => {
