@@ -9,3 +9,4 @@ pub mod client;
 pub mod fill;
 pub mod message;
 pub mod signature;
+pub mod simulator;

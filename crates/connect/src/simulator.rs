@@ -1,5 +1,5 @@
 //! A provider played from its manifest: requests come in, answers and webhooks go out, and what was done is remembered. The time is
-//! handed in and chance comes from a seed, so the same calls have the same answers. Nothing here listens, waits or sends.
+//! handed in and chance comes from a seed, so the same calls have the same answers. Nothing here listens or waits, and only `sender` sends.
 
 mod act;
 mod authentication;
@@ -14,6 +14,7 @@ mod outbox;
 mod page;
 mod rate;
 mod request;
+mod sender;
 mod serving;
 mod setup;
 mod shelf;
@@ -27,6 +28,7 @@ pub use authentication::Stranger;
 pub use fault::{Mishap, NoMishap};
 pub use outbox::Outgoing;
 pub use request::Asked;
+pub use sender::Sender;
 pub use setup::NoSimulator;
 
 use crate::fill::FillError;
@@ -157,7 +159,8 @@ impl Simulator {
             return Handled::Answered(self.control(asked, now_ms));
         }
         let steps = segments(path);
-        let page = self.setup.plays.pages.iter().position(|page| setup::fits(&setup::pattern(&page.path), &steps).is_some());
+        let page =
+            self.setup.plays.pages.iter().position(|page| setup::fits(&setup::pattern(&page.path), &steps).is_some());
         match page {
             Some(number) => Handled::Answered(self.page(number, asked, &steps, now_ms)),
             None => self.serve(asked, now_ms),

@@ -121,7 +121,9 @@ impl Reference {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        for (root, made) in [("body", Self::Body as fn(Pointer) -> Self), ("object", Self::Object), ("made", Self::MadeObject)] {
+        for (root, made) in
+            [("body", Self::Body as fn(Pointer) -> Self), ("object", Self::Object), ("made", Self::MadeObject)]
+        {
             if let Some(path) = text.strip_prefix(root).filter(|path| path.is_empty() || path.starts_with('/')) {
                 return Pointer::parse(path).map(made).map_err(|error| error.to_string());
             }

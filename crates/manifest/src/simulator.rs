@@ -92,7 +92,8 @@ pub struct Of {
     pub kind: FieldName,
     /// The member that tells which one.
     pub at: Pointer,
-    /// What that member holds; where none does, the request is refused.
+    /// What that member holds. Where the request says nothing of it, it is about no other object; where none holds it, the request
+    /// is refused.
     pub is: Text,
     /// What becomes of it afterwards, one after the other; `${made/PATH}` is what was made.
     #[serde(default)]
@@ -126,10 +127,7 @@ pub struct Sent {
 #[serde(untagged)]
 enum SentForm {
     Kind(String),
-    Of {
-        kind: String,
-        of: FieldName,
-    },
+    Of { kind: String, of: FieldName },
 }
 
 impl From<SentForm> for Sent {

@@ -42,6 +42,9 @@ pub enum ProvidersFailure {
         /// What to do.
         help: String,
     },
+    /// The task language knows it, and nobody has described it.
+    #[error("`{0}` is known, but there is no manifest of it yet: `docs/providers.md` says how one is written")]
+    NotBuilt(String),
     /// The manifest is wrong.
     #[error("the manifest of `{0}` is wrong: `producer providers lint` says what and where")]
     Wrong(String),
@@ -70,6 +73,8 @@ pub struct ListedProvider {
     pub webhooks: Option<ListedWebhooks>,
     /// How its test system is reached.
     pub test_system: &'static str,
+    /// Whether it can be played on this machine.
+    pub simulated: bool,
     /// What the facts are from.
     pub specification: String,
     /// What an origin other than the manifest has confirmed.
@@ -177,6 +182,20 @@ pub fn show_provider(workspace: &Workspace, name: &str) -> Result<ListedProvider
             Err(ProvidersFailure::Unknown { name: name.to_owned(), help })
         }
     }
+}
+
+/// The manifest of a provider: the workspace's own, else that of this build.
+///
+/// # Errors
+/// As [`show_provider`], and where there is no manifest of it yet.
+pub(crate) fn provider_manifest(workspace: &Workspace, name: &str) -> Result<Manifest, ProvidersFailure> {
+    let listed = show_provider(workspace, name)?;
+    let own = folders(&workspace.root().join(PROVIDERS), PROVIDERS)?.unwrap_or_default();
+    let own = own.into_iter().filter_map(Result::ok).filter(|_| listed.origin == Origin::Workspace);
+    let built_in = built_in_providers().into_iter().filter(|_| listed.origin == Origin::BuiltIn);
+    let folder = own.chain(built_in).find(|folder| folder.name == name);
+    let folder = folder.ok_or_else(|| ProvidersFailure::NotBuilt(name.to_owned()))?;
+    folder.read().map_err(|_| ProvidersFailure::Wrong(name.to_owned()))
 }
 
 /// Everything that is wrong with a provider's folder, or with every folder in it; without a folder, with those of the workspace.
@@ -296,6 +315,7 @@ fn not_built(name: &str, service_types: Vec<&'static str>) -> ListedProvider {
         points: Vec::new(),
         webhooks: None,
         test_system: "none",
+        simulated: false,
         specification: String::new(),
         verified: Vec::new(),
     }
@@ -346,6 +366,7 @@ fn described(manifest: &Manifest, origin: Origin) -> ListedProvider {
             TestSystem::Account => "an account for tests",
             TestSystem::None => "none",
         },
+        simulated: connect::simulator::can_be_simulated(manifest).is_ok(),
         specification: format!("{}{version}, read on {}", specification.source, specification.read_on),
         verified: Vec::new(),
     }

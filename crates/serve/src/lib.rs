@@ -25,6 +25,7 @@ mod request;
 mod response;
 mod run;
 mod service;
+mod simulate;
 mod try_out;
 mod validation;
 
@@ -34,4 +35,5 @@ pub use counts::Counts;
 pub use listen::{Current, listen};
 pub use program::UnservablePlan;
 pub use service::{Served, Service, Settings};
+pub use simulate::{Played, simulate};
 pub use try_out::try_case;

@@ -124,7 +124,12 @@ pub fn sign_digest(way: &Digest, call: &Call<'_>, values: Values<'_>) -> Result<
 ///
 /// # Errors
 /// [`Refusal`] where a value is not there, or the key does not sign.
-pub fn sign_with_key(way: &PublicKey, key: &PrivateKey, call: &Call<'_>, values: Values<'_>) -> Result<Signed, Refusal> {
+pub fn sign_with_key(
+    way: &PublicKey,
+    key: &PrivateKey,
+    call: &Call<'_>,
+    values: Values<'_>,
+) -> Result<Signed, Refusal> {
     let (timestamp, mut headers) = stamp(way.timestamp.as_ref(), call);
     let known = Known { timestamp: &timestamp, without_parameters: !call.is_form(), ..Known::default() };
     let call = &Call { headers: &[call.headers, &headers].concat(), ..*call };

@@ -64,7 +64,8 @@ impl Simulator {
             return Err(NoAct::NotNow { id: id.to_owned(), at });
         }
         // Ids first: the object may tell of what comes to be, which tells of the object as it is then.
-        let ids: Vec<String> = act.makes.iter().map(|kind| new_id(&self.setup, &mut self.chance, kind.as_str())).collect();
+        let ids: Vec<String> =
+            act.makes.iter().map(|kind| new_id(&self.setup, &mut self.chance, kind.as_str())).collect();
         change(&mut object, &act.set, Given { id: ids.first().map(String::as_str), ..given })?;
         let given = Given { object: Some(&object), ..given };
         let mut made = Vec::new();

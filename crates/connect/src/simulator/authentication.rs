@@ -86,7 +86,8 @@ pub(super) fn known(
 }
 
 fn scheme(request: &Request, wanted: &str) -> Result<String, Stranger> {
-    let (scheme, rest) = request.header("authorization").and_then(|header| header.split_once(' ')).ok_or(Stranger::Nothing)?;
+    let (scheme, rest) =
+        request.header("authorization").and_then(|header| header.split_once(' ')).ok_or(Stranger::Nothing)?;
     if scheme.eq_ignore_ascii_case(wanted) { Ok(rest.trim().to_owned()) } else { Err(Stranger::Nothing) }
 }
 
@@ -97,11 +98,7 @@ pub(super) fn basic(request: &Request) -> Result<(String, String), Stranger> {
     told.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned())).ok_or(Stranger::Form)
 }
 
-fn members<'w>(
-    way: &'w BodyAuthentication,
-    says: &Value,
-    pairs: &mut Vec<(&'w Text, String)>,
-) -> Result<(), Stranger> {
+fn members<'w>(way: &'w BodyAuthentication, says: &Value, pairs: &mut Vec<(&'w Text, String)>) -> Result<(), Stranger> {
     let place = match way.into {
         BodyPlace::Top => Some(says),
         BodyPlace::OnlyMember => says.as_object().and_then(|members| members.values().next()),
@@ -110,7 +107,11 @@ fn members<'w>(
     way.fields.iter().try_for_each(|(name, template)| member(template, place.get(name), pairs))
 }
 
-fn member<'w>(template: &'w Template, told: Option<&Value>, pairs: &mut Vec<(&'w Text, String)>) -> Result<(), Stranger> {
+fn member<'w>(
+    template: &'w Template,
+    told: Option<&Value>,
+    pairs: &mut Vec<(&'w Text, String)>,
+) -> Result<(), Stranger> {
     let told = told.ok_or(Stranger::Nothing)?;
     match template {
         Template::Text(text) => {
@@ -118,7 +119,9 @@ fn member<'w>(template: &'w Template, told: Option<&Value>, pairs: &mut Vec<(&'w
             Ok(())
         }
         Template::Fields(fields) => fields.iter().try_for_each(|(name, field)| member(field, told.get(name), pairs)),
-        Template::Null | Template::Boolean(_) | Template::Number(_) | Template::List(_) | Template::Each { .. } => Ok(()),
+        Template::Null | Template::Boolean(_) | Template::Number(_) | Template::List(_) | Template::Each { .. } => {
+            Ok(())
+        }
     }
 }
 

@@ -29,13 +29,16 @@ impl Simulator {
 
     fn overview(&self) -> Value {
         let plays = &self.setup.plays;
-        let acts = plays.acts.iter().map(|(name, act)| {
-            json!({ "act": name.as_str(), "does": act.does, "to": act.object.as_str() })
-        });
+        let acts = plays
+            .acts
+            .iter()
+            .map(|(name, act)| json!({ "act": name.as_str(), "does": act.does, "to": act.object.as_str() }));
+        let look = ["effects", "requests", "webhooks", "faults", "objects/KIND"];
+        let look = look.map(|name| format!("GET {CONTROL}/{name}"));
         json!({
             "simulates": self.setup.manifest.provider.provider.to_string(),
             "address": self.setup.site,
-            "look": ["effects", "requests", "webhooks", "faults", "objects/KIND"].map(|name| format!("GET {CONTROL}/{name}")),
+            "look": look,
             "lead": [
                 format!("POST {CONTROL}/faults {{\"faults\": [\"rate_limit:0.2\", \"hang:3\"]}}"),
                 format!("POST {CONTROL}/acts/NAME {{\"id\": \"...\"}}"),

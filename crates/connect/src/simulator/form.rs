@@ -27,8 +27,7 @@ pub(super) fn steps(name: &str) -> Vec<String> {
     let whole = || vec![name.to_owned()];
     let Some((first, rest)) = name.split_once('[') else { return whole() };
     let Some(inside) = rest.strip_suffix(']') else { return whole() };
-    let steps: Vec<String> =
-        std::iter::once(first).chain(inside.split("][")).map(ToOwned::to_owned).collect();
+    let steps: Vec<String> = std::iter::once(first).chain(inside.split("][")).map(ToOwned::to_owned).collect();
     if first.is_empty() || steps.len() > MAX_STEPS { whole() } else { steps }
 }
 

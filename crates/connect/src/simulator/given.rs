@@ -2,8 +2,8 @@
 
 use super::setup::Setup;
 use crate::fill::{Scope, at};
-use manifest::provider::Currencies;
 use manifest::pointer::PathStep;
+use manifest::provider::Currencies;
 use manifest::reference::{MadeValue, Reference, WebhookValue};
 use manifest::{Pointer, Text};
 use serde_json::Value;

@@ -37,17 +37,19 @@ pub(super) fn choose<'a>(setup: &Setup, asked: &Asked<'a>, all: &[Value]) -> Res
     let says = &asked.request.says;
     let filtered: Vec<&Value> = all
         .iter()
-        .filter(|item| asked.filters.iter().all(|(name, at)| match at_member(says, &form::steps(name)) {
-            Some(wanted) => first(item, at).map(as_text) == Some(as_text(wanted)),
-            None => true,
-        }))
+        .filter(|item| {
+            asked.filters.iter().all(|(name, at)| match at_member(says, &form::steps(name)) {
+                Some(wanted) => first(item, at).map(as_text) == Some(as_text(wanted)),
+                None => true,
+            })
+        })
         .filter(|item| is_new_enough(setup, asked, item))
         .collect();
     let size = page_size(asked)?;
     let cursor = cursor(asked);
-    let begin = begin(setup, asked, &filtered, size, cursor.as_deref())?;
+    let begin = begin(asked, &filtered, size, cursor.as_deref())?;
     let items: Vec<Value> = filtered.iter().skip(begin).take(size).map(|item| (*item).clone()).collect();
-    let next = (begin + items.len() < filtered.len()).then(|| next(setup, asked, &items, begin, cursor.as_deref()));
+    let next = (begin + items.len() < filtered.len()).then(|| next(asked, &items, begin, cursor.as_deref()));
     Ok(Chosen { items, next: next.flatten() })
 }
 
@@ -59,7 +61,7 @@ pub(super) fn finish(
     mut answer: Value,
 ) -> (Value, Vec<(String, String)>) {
     let mut headers = Vec::new();
-    match (way(setup, asked.route), &chosen.next) {
+    match (&asked.route.pages, &chosen.next) {
         (Some(NextPage::LastItem { more, .. }), next) => put(&mut answer, more, Value::Bool(next.is_some())),
         (Some(NextPage::Cursor { at, more }), next) => {
             if let Some(next) = next {
@@ -89,11 +91,6 @@ fn address(setup: &Setup, asked: &Asked<'_>, next: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(others).append_pair(AFTER, next);
     format!("{}{}?{}", setup.site, asked.request.path, query.finish())
-}
-
-fn way<'s>(setup: &'s Setup, route: &KnownRoute) -> Option<&'s NextPage> {
-    let operation = setup.manifest.operations.get(route.operation.as_deref()?)?;
-    operation.paging.as_ref().map(|paging| &paging.next)
 }
 
 fn page_size<'a>(asked: &Asked<'a>) -> Result<usize, &'a str> {
@@ -135,15 +132,9 @@ fn name_of(way: Option<&NextPage>, item: &Value) -> Option<String> {
 }
 
 /// How many items come before the page.
-fn begin<'a>(
-    setup: &Setup,
-    asked: &Asked<'a>,
-    items: &[&Value],
-    size: usize,
-    cursor: Option<&str>,
-) -> Result<usize, &'a str> {
+fn begin<'a>(asked: &Asked<'a>, items: &[&Value], size: usize, cursor: Option<&str>) -> Result<usize, &'a str> {
     let Some(cursor) = cursor else { return Ok(0) };
-    let way = way(setup, asked.route);
+    let way = asked.route.pages.as_ref();
     let wrong = match &asked.route.cursor {
         Some(Place::Member(steps)) => steps.first().map_or(AFTER, String::as_str),
         Some(Place::Header(name)) => name,
@@ -155,24 +146,24 @@ fn begin<'a>(
             let number: usize = cursor.parse().map_err(|_| wrong)?;
             Ok(number.saturating_sub(*first as usize).saturating_mul(size))
         }
-        Some(NextPage::LastItem { .. } | NextPage::Cursor { .. } | NextPage::Address(_) | NextPage::LinkHeader) | None => {
+        Some(NextPage::LastItem { .. } | NextPage::Cursor { .. } | NextPage::Address(_) | NextPage::LinkHeader)
+        | None => {
             let place = items.iter().position(|item| name_of(way, item).as_deref() == Some(cursor));
             place.map(|place| place + 1).ok_or(wrong)
         }
     }
 }
 
-fn next(setup: &Setup, asked: &Asked<'_>, items: &[Value], begin: usize, cursor: Option<&str>) -> Option<String> {
-    let way = way(setup, asked.route);
+fn next(asked: &Asked<'_>, items: &[Value], begin: usize, cursor: Option<&str>) -> Option<String> {
+    let way = asked.route.pages.as_ref();
     match way {
         Some(NextPage::Offset { .. }) => Some((begin + items.len()).to_string()),
         Some(NextPage::Number { first }) => {
             let number: u32 = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(*first);
             Some((number + 1).to_string())
         }
-        Some(NextPage::LastItem { .. } | NextPage::Cursor { .. } | NextPage::Address(_) | NextPage::LinkHeader) | None => {
-            name_of(way, items.last()?)
-        }
+        Some(NextPage::LastItem { .. } | NextPage::Cursor { .. } | NextPage::Address(_) | NextPage::LinkHeader)
+        | None => name_of(way, items.last()?),
     }
 }
 
@@ -185,7 +176,7 @@ fn is_new_enough(setup: &Setup, asked: &Asked<'_>, item: &Value) -> bool {
         let is_since = |known: &Reference| *known == Reference::Input(cursor.into.clone());
         let Some(Place::Member(steps)) = super::setup::place(operation, &is_since) else { return true };
         let Some(since) = at_member(&asked.request.says, &steps).map(as_text) else { return true };
-        let Some(at) = cursor.at.as_ref().and_then(|at| first(item, at)).map(as_text) else { return true };
+        let Some(at) = first(item, &cursor.at).map(as_text).filter(|_| !cursor.of_answer) else { return true };
         match (at.parse::<i64>(), since.parse::<i64>()) {
             (Ok(at), Ok(since)) => at >= since,
             // Times as text are written alike, so their order is that of the text.

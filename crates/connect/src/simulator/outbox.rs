@@ -163,8 +163,12 @@ impl Outbox {
     fn signed(&self, setup: &Setup, shown: &Shown, waiting: &Waiting, now_ms: i64) -> Option<Signed> {
         let webhooks = setup.manifest.webhooks.as_ref()?;
         let endpoint = &waiting.endpoint;
-        let webhook =
-            WebhookGiven { url: &endpoint.url, id: &endpoint.id, secret: endpoint.secret.expose(), kinds: &endpoint.kinds };
+        let webhook = WebhookGiven {
+            url: &endpoint.url,
+            id: &endpoint.id,
+            secret: endpoint.secret.expose(),
+            kinds: &endpoint.kinds,
+        };
         let given = Given { setup: Some(setup), shown: Some(shown), webhook: Some(webhook), ..Given::default() };
         let values = |of: &Text| given.secret_text(of);
         let media_type = match webhooks.body {

@@ -28,7 +28,11 @@ impl Simulator {
         let known: Vec<Segment> = pattern(&page.path);
         let id = fits(&known, steps).and_then(|gaps| gaps.into_iter().next()).map(|(_, id)| id).unwrap_or_default();
         let Some(object) = self.shelves.get(page.object.as_str(), &id).cloned() else {
-            return html(404, &page.title, "<p>There is nothing here: this page's address is not one that was given out.</p>");
+            return html(
+                404,
+                &page.title,
+                "<p>There is nothing here: this page's address is not one that was given out.</p>",
+            );
         };
         match asked.method {
             "GET" | "HEAD" => self.shown_page(&page, &object, None),
@@ -84,7 +88,8 @@ impl Simulator {
             format!("<button name=\"button\" value=\"{number}\">{}</button>", escaped(&button.title))
         };
         let buttons: String = page.buttons.iter().enumerate().map(button).collect();
-        let said = said.map(|said| format!("<p class=\"said\" role=\"alert\">{}</p>", escaped(said))).unwrap_or_default();
+        let said =
+            said.map(|said| format!("<p class=\"said\" role=\"alert\">{}</p>", escaped(said))).unwrap_or_default();
         let body = format!("{said}<dl>{lines}</dl><form method=\"post\">{buttons}</form>");
         html(200, &page.title, &body)
     }

@@ -11,7 +11,14 @@ pub(super) struct Rates(BTreeMap<(String, String), VecDeque<(i64, u64)>>);
 
 impl Rates {
     /// Counts a request; where it is one too many, how long to wait in milliseconds. Then it counts nowhere.
-    pub fn count(&mut self, setup: &Setup, route: &KnownRoute, request: &Request, who: &str, now_ms: i64) -> Result<(), i64> {
+    pub fn count(
+        &mut self,
+        setup: &Setup,
+        route: &KnownRoute,
+        request: &Request,
+        who: &str,
+        now_ms: i64,
+    ) -> Result<(), i64> {
         let operation = route.operation.as_deref().and_then(|name| setup.manifest.operations.get(name));
         let mut counted = Vec::new();
         for (name, rate) in setup.manifest.provider.rates.iter() {

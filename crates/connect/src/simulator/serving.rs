@@ -9,9 +9,9 @@ use super::kept::{self, Key};
 use super::listing;
 use super::outbox::{Endpoint, Event};
 use super::request::{Request, nothing};
-use super::setup::{KnownRoute, Place, Setup};
+use super::setup::{Place, Setup};
 use super::told::Came;
-use super::{Answer, Asked, Handled, Simulator, at_member, place_of};
+use super::{Answer, Asked, Handled, Simulator, place_of};
 use crate::fill::{self, FillError, as_text};
 use manifest::operation::{Body, Idempotency, Request as Asks};
 use manifest::outcome::{BodyTest, WaitForm};
@@ -110,9 +110,10 @@ impl Simulator {
     }
 
     fn mishap_before(&mut self, request: &Request, now_ms: i64, came: &mut Came) -> Option<Handled> {
-        let happening = [Fault::Hang, Fault::RateLimit, Fault::ServerError];
-        let fault =
-            happening.into_iter().find(|fault| fault::happens(&mut self.mishaps, *fault, &mut self.chance))?;
+        // Each of them is asked, so that `:3` is the third request whatever came over the others.
+        let mut happening = [Fault::Hang, Fault::RateLimit, Fault::ServerError].to_vec();
+        happening.retain(|fault| fault::happens(&mut self.mishaps, *fault, &mut self.chance));
+        let fault = *happening.first()?;
         came.fault = Some(fault.as_str());
         Some(match fault {
             Fault::Hang => Handled::Hangs,
@@ -125,7 +126,14 @@ impl Simulator {
     }
 
     /// Does what the route does, once for each idempotency key.
-    fn once(&mut self, number: usize, request: &Request, gaps: &[(String, String)], now_ms: i64, came: &mut Came) -> Answer {
+    fn once(
+        &mut self,
+        number: usize,
+        request: &Request,
+        gaps: &[(String, String)],
+        now_ms: i64,
+        came: &mut Came,
+    ) -> Answer {
         let known = &self.setup.routes[number];
         let key = known.key.as_ref().and_then(|place| kept::key(request, place));
         let operation = known.operation.as_deref().and_then(|name| self.setup.manifest.operations.get(name));
@@ -189,17 +197,17 @@ impl Simulator {
         if let Some(place) = first_failing(&route.needs, &request.says, &given)? {
             return Err(No::Invalid(place));
         }
-        let about = match &route.of {
-            None => None,
-            Some(of) => {
-                let wanted = fill::text(&of.is, &given)?;
-                let is_it = |value: &Value| fill::first(value, &of.at).map(as_text) == wanted && wanted.is_some();
+        let wanted = route.of.as_ref().map(|of| fill::text(&of.is, &given)).transpose()?.flatten();
+        let about = match (&route.of, wanted) {
+            (Some(of), Some(wanted)) => {
+                let is_it = |value: &Value| fill::first(value, &of.at).is_some_and(|told| as_text(told) == wanted);
                 let found = self.shelves.all(of.kind.as_str()).find(|(_, value)| is_it(value));
                 match found.map(|(id, value)| (id.to_owned(), value.clone())) {
                     Some((id, value)) => Some(Part { kind: of.kind.to_string(), id, value }),
                     None => return Err(of.missing.clone().map_or(No::NotFound, No::Own)),
                 }
             }
+            (Some(_) | None, _) => None,
         };
         let meant = match &route.does {
             RouteAction::Reads(by)
@@ -215,7 +223,8 @@ impl Simulator {
                 }
             }
         }
-        let given = Given { object: about.as_ref().map(|about| &about.value), ..given };
+        let around = given;
+        let given = Given { object: about.as_ref().map(|about| &about.value), ..around };
         let mut done = match (&route.does, meant) {
             (RouteAction::Makes(kind), _) => {
                 let id = new_id(&self.setup, &mut self.chance, kind.as_str());
@@ -254,8 +263,7 @@ impl Simulator {
         };
         if let (Some(of), Some(mut about)) = (&route.of, about) {
             let made = done.parts.first().map(|made| made.value.clone());
-            let given = Given { object: None, made: made.as_ref(), ..given };
-            change(&mut about.value, &of.set, given)?;
+            change(&mut about.value, &of.set, Given { made: made.as_ref(), ..around })?;
             self.shelves.replace(&about.kind, &about.id, about.value.clone());
             done.parts.push(about);
         }
@@ -303,19 +311,20 @@ impl Simulator {
 
     /// Everybody who is told.
     fn endpoints(&self) -> Vec<Endpoint> {
-        let entered = self.setup.entered().into_iter().flat_map(|entered| {
-            self.shelves.all(&entered.kind).filter_map(move |(id, value)| {
-                let secret = entered.secret.as_ref().and_then(|at| fill::first(value, at)).map(as_text);
-                let kinds = entered.kinds.as_ref().and_then(|at| fill::first(value, at)).and_then(Value::as_array);
-                Some(Endpoint {
-                    id: id.to_owned(),
-                    url: as_text(fill::first(value, &entered.url)?),
-                    secret: Secret::new(secret.unwrap_or_default()),
-                    kinds: kinds.into_iter().flatten().map(as_text).collect(),
-                })
-            })
-        });
-        self.addresses.iter().cloned().chain(entered).collect()
+        let mut endpoints = self.addresses.clone();
+        let Some(entered) = self.setup.entered() else { return endpoints };
+        for (id, value) in self.shelves.all(&entered.kind) {
+            let at = |pointer: &Option<Pointer>| pointer.as_ref().and_then(|at| fill::first(value, at));
+            let kinds = at(&entered.kinds).and_then(Value::as_array);
+            let Some(url) = fill::first(value, &entered.url).map(as_text) else { continue };
+            endpoints.push(Endpoint {
+                id: id.to_owned(),
+                url,
+                secret: Secret::new(at(&entered.secret).map(as_text).unwrap_or_default()),
+                kinds: kinds.into_iter().flatten().map(as_text).collect(),
+            });
+        }
+        endpoints
     }
 
     /// Has events sent to an address from now on; its secret, where the provider gives each address one of its own.
@@ -428,7 +437,11 @@ fn owned(headers: &Entries<String, String>) -> Vec<(String, String)> {
 }
 
 /// Where the first test that does not hold looks.
-pub(super) fn first_failing(tests: &[BodyTest], document: &Value, given: &Given<'_>) -> Result<Option<String>, FillError> {
+pub(super) fn first_failing(
+    tests: &[BodyTest],
+    document: &Value,
+    given: &Given<'_>,
+) -> Result<Option<String>, FillError> {
     for test in tests {
         if !fill::holds(test, document, given)? {
             return Ok(Some(test.at.to_string()));

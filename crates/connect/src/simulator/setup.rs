@@ -6,7 +6,7 @@ use super::form;
 use super::request::segments;
 use super::serving::Part;
 use manifest::authentication::Authentication;
-use manifest::operation::{Body, Request as Asks};
+use manifest::operation::{Body, NextPage, Request as Asks};
 use manifest::reference::{DeliveryValue, Reference, WebhookValue};
 use manifest::simulator::{Route, RouteAction, Simulator, member as member_of};
 use manifest::webhook::{Payload, Registration, ThroughApi, Verification, Webhooks};
@@ -48,6 +48,8 @@ pub(super) struct KnownRoute {
     pub operation: Option<String>,
     /// Where the idempotency key stands in a request.
     pub key: Option<Place>,
+    /// How its pages follow each other: as its operation says, else as others of this provider do.
+    pub pages: Option<NextPage>,
     /// Where the cursor stands in a request.
     pub cursor: Option<Place>,
 }
@@ -212,12 +214,16 @@ impl KnownRoute {
         let operation = answered.map(|(_, operation)| operation);
         let is_key = |name: &Reference| *name == Reference::Delivery(DeliveryValue::Key);
         let is_cursor = |name: &Reference| *name == Reference::NextPage;
+        let has_pages = |operation: &&Operation| operation.paging.is_some();
+        let paged = operation.filter(has_pages);
+        let paged = paged.or_else(|| manifest.operations.iter().map(|(_, operation)| operation).find(has_pages));
         Self {
             route: route.clone(),
             segments: pattern(&route.path),
             operation: answered.map(|(name, _)| name.to_string()),
             key: operation.and_then(|operation| place(operation, &is_key)),
-            cursor: operation.and_then(|operation| place(operation, &is_cursor)),
+            pages: paged.and_then(|operation| operation.paging.as_ref()).map(|paging| paging.next.clone()),
+            cursor: paged.and_then(|operation| place(operation, &is_cursor)),
         }
     }
 }
@@ -249,9 +255,7 @@ fn member(template: &Template, is_meant: &dyn Fn(&Reference) -> bool) -> Option<
             let is_here = text.expressions().any(|expression| expression.references().any(is_meant));
             is_here.then(Vec::new)
         }
-        Template::List(items) => {
-            items.iter().enumerate().find_map(|(number, item)| behind(number.to_string(), item))
-        }
+        Template::List(items) => items.iter().enumerate().find_map(|(number, item)| behind(number.to_string(), item)),
         Template::Fields(fields) => fields.iter().find_map(|(name, field)| behind(name.clone(), field)),
         Template::Each { list, .. } => is_meant(list).then(Vec::new),
         Template::Null | Template::Boolean(_) | Template::Number(_) => None,

@@ -3,10 +3,10 @@
 use super::place::{At, Findings, ManifestFile, Rule};
 use super::provider::tests;
 use super::scope::Scope;
+use crate::Entries;
 use crate::Manifest;
 use crate::operation::{Method, Request};
 use crate::simulator::{EVENT, FoundBy, Of, Page, Refusal, Refusals, Route, RouteAction, Sent, Simulator, member};
-use crate::Entries;
 use crate::template::Template;
 
 pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
@@ -109,7 +109,12 @@ fn pages(manifest: &Manifest, at: &At, simulator: &Simulator, page: &Page, findi
     findings.must_be_known(&at.to("object"), "object", page.object.as_str(), &simulator.objects.names());
     if parameters(&page.path) != ["id"] {
         let message = "the path of a page tells which object is meant";
-        findings.add(&at.to("path"), Rule::Contradiction, message, "let it hold `{id}` once, and nothing else that varies");
+        findings.add(
+            &at.to("path"),
+            Rule::Contradiction,
+            message,
+            "let it hold `{id}` once, and nothing else that varies",
+        );
     }
     let scope = Scope::new(manifest, "on a page").simulated(Vec::new());
     for (name, text) in page.shows.iter() {
