@@ -12,6 +12,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("mysql-scratch-database.js", include_str!("../templates/mysql-scratch-database.js")),
     ("mysql-service.yaml", include_str!("../templates/mysql-service.yaml")),
     ("postgresql-connection.js", include_str!("../templates/postgresql-connection.js")),
+    ("mysql.compose.yaml", include_str!("../templates/mysql.compose.yaml")),
     ("postgresql.compose.yaml", include_str!("../templates/postgresql.compose.yaml")),
     ("database.env.example", include_str!("../templates/database.env.example")),
     ("connection-config.js", include_str!("../templates/connection-config.js")),
@@ -33,6 +34,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("documentation.md", include_str!("../templates/documentation.md")),
     ("api-reference.md", include_str!("../templates/api-reference.md")),
     ("database-schema.md", include_str!("../templates/database-schema.md")),
+    ("integration-guide.md", include_str!("../templates/integration-guide.md")),
     ("plan.md", include_str!("../templates/plan.md")),
 ];
 

@@ -12,8 +12,8 @@ use serde::Serialize;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use vocab::Diagnostic;
 use vocab::suggestion::closest;
+use vocab::{Diagnostic, ProviderName};
 
 /// The folder of the workspace's own providers, a folder each.
 const PROVIDERS: &str = "providers";
@@ -85,7 +85,7 @@ pub struct ListedProvider {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderState {
-    /// Its manifest is whole. Tasks are not carried out with it yet.
+    /// Its manifest is whole.
     Described,
     /// Its manifest is wrong.
     Wrong,
@@ -184,18 +184,43 @@ pub fn show_provider(workspace: &Workspace, name: &str) -> Result<ListedProvider
     }
 }
 
-/// The manifest of a provider: the workspace's own, else that of this build.
+/// Why a manifest cannot be used.
+pub(crate) enum NoManifest {
+    /// A folder or a file cannot be read.
+    Unreadable { path: PathBuf, source: io::Error },
+    /// It is wrong.
+    Wrong(Vec<Diagnostic>),
+}
+
+/// The manifest of a provider: the workspace's own, else that of this build. None where nobody has described it.
+pub(crate) fn manifest(workspace: &Workspace, name: &ProviderName) -> Result<Option<Manifest>, NoManifest> {
+    let own = workspace.root().join(PROVIDERS).join(name.as_str());
+    let found = if own.is_dir() {
+        let read =
+            read_folder(&own, name.as_str(), &format!("{PROVIDERS}/{name}")).map_err(|failure| match failure {
+                ProvidersFailure::File { path, source } => NoManifest::Unreadable { path, source },
+                other => NoManifest::Unreadable { path: own.clone(), source: io::Error::other(other.to_string()) },
+            })?;
+        Some(read.map_err(NoManifest::Wrong)?)
+    } else {
+        built_in_providers().into_iter().find(|folder| folder.name == name.as_str())
+    };
+    found.map(|folder| folder.read().map_err(NoManifest::Wrong)).transpose()
+}
+
+/// The manifest of a provider that somebody asked for by name.
 ///
 /// # Errors
 /// As [`show_provider`], and where there is no manifest of it yet.
 pub(crate) fn provider_manifest(workspace: &Workspace, name: &str) -> Result<Manifest, ProvidersFailure> {
-    let listed = show_provider(workspace, name)?;
-    let own = folders(&workspace.root().join(PROVIDERS), PROVIDERS)?.unwrap_or_default();
-    let own = own.into_iter().filter_map(Result::ok).filter(|_| listed.origin == Origin::Workspace);
-    let built_in = built_in_providers().into_iter().filter(|_| listed.origin == Origin::BuiltIn);
-    let folder = own.chain(built_in).find(|folder| folder.name == name);
-    let folder = folder.ok_or_else(|| ProvidersFailure::NotBuilt(name.to_owned()))?;
-    folder.read().map_err(|_| ProvidersFailure::Wrong(name.to_owned()))
+    show_provider(workspace, name)?;
+    let not_built = || ProvidersFailure::NotBuilt(name.to_owned());
+    let known = ProviderName::parse(name).map_err(|_| not_built())?;
+    match manifest(workspace, &known) {
+        Ok(manifest) => manifest.ok_or_else(not_built),
+        Err(NoManifest::Wrong(_)) => Err(ProvidersFailure::Wrong(name.to_owned())),
+        Err(NoManifest::Unreadable { path, source }) => Err(ProvidersFailure::File { path, source }),
+    }
 }
 
 /// Everything that is wrong with a provider's folder, or with every folder in it; without a folder, with those of the workspace.
