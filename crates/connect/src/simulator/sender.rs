@@ -6,6 +6,7 @@ use crate::client::{Bounds, Client, Sent};
 use crate::message::HttpRequest;
 use manifest::operation::Method;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -23,10 +24,10 @@ impl Sender {
     /// Makes a call; the status of its answer, where there was one.
     pub async fn send(&mut self, call: &Outgoing) -> Option<u16> {
         let (address, url) = on_this_machine(&call.url)?;
-        if !self.clients.contains_key(&address) {
-            self.clients.insert(address, Client::new(vec![address]).ok()?);
-        }
-        let client = self.clients.get(&address)?;
+        let client = match self.clients.entry(address) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(Client::new(vec![address]).ok()?),
+        };
         let (headers, body) = (call.headers.clone(), call.body.clone());
         match client.send(&HttpRequest { method: Method::Post, url, headers, body }, BOUNDS).await {
             Sent::Answered(answer) => Some(answer.status),
