@@ -19,6 +19,7 @@ pub mod message;
 pub mod paging;
 pub mod request;
 pub mod signature;
+pub mod simulator;
 #[cfg(test)]
 mod testbed;
 pub mod webhook;

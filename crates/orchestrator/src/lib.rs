@@ -27,6 +27,7 @@ mod sandbox;
 mod secret_commands;
 mod serving;
 mod settings;
+mod simulating;
 mod status;
 mod verify;
 mod workspace;
@@ -55,9 +56,11 @@ pub use secret_commands::{
 };
 pub use serving::{ServeFailure, Serving};
 pub use settings::{WorkspaceSettings, WrongSettings};
+pub use simulating::{SimulateFailure, SimulateOptions, Simulating};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};
 
+pub use connect::simulator::CONTROL as SIMULATOR_CONTROL;
 pub use secrets::export::ExportForm;
 pub use secrets::{ListedSecret, SecretText, secret};
 pub use serve::NewApiKey;
