@@ -1,5 +1,6 @@
 //! Forms: names and values come in, a document goes out. `a[0][b]=c` is nested, a name that comes again is a list.
 
+use crate::fill::as_text;
 use serde_json::{Map, Value};
 
 /// Most steps of a name: what lies deeper is kept under its whole name.
@@ -28,6 +29,42 @@ pub(crate) fn steps(name: &str) -> Vec<String> {
     let Some(inside) = rest.strip_suffix(']') else { return whole() };
     let steps: Vec<String> = std::iter::once(first).chain(inside.split("][")).map(ToOwned::to_owned).collect();
     if first.is_empty() || steps.len() > MAX_STEPS { whole() } else { steps }
+}
+
+/// How a place in a document is called where it was written as a form.
+pub(crate) fn name(steps: &[String]) -> String {
+    let mut name = String::new();
+    for (number, step) in steps.iter().enumerate() {
+        if number == 0 {
+            name.push_str(step);
+        } else {
+            name.push('[');
+            name.push_str(step);
+            name.push(']');
+        }
+    }
+    name
+}
+
+/// The names and values that a document is; null is an empty text.
+pub(crate) fn flat(document: &Value) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    flatten(document, &mut Vec::new(), &mut pairs);
+    pairs
+}
+
+fn flatten(value: &Value, steps: &mut Vec<String>, pairs: &mut Vec<(String, String)>) {
+    let inside: Vec<(String, &Value)> = match value {
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(number, value)| (number.to_string(), value)).collect(),
+        Value::Null => return pairs.push((name(steps), String::new())),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => return pairs.push((name(steps), as_text(value))),
+    };
+    for (step, value) in inside {
+        steps.push(step);
+        flatten(value, steps, pairs);
+        steps.pop();
+    }
 }
 
 /// Lists are objects with numbers for names until everything is there.
