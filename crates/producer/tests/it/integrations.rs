@@ -1,6 +1,7 @@
 //! Tasks that integrate a service: what is asked for, what is tried, what a response says of it, and that no credential is shown.
 
 use crate::harness::client::{ask, post};
+use crate::harness::played::Played;
 use crate::harness::repository;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files, query};
@@ -8,7 +9,8 @@ use plan::http_case::CaseRequest;
 use std::fs;
 use store::{Location, Store};
 
-const KEY: &str = "sk_test_4eC39HqLyjWDarjtT1zdp7dc";
+/// Of the live system: the one that is played takes no such key.
+const KEY: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
 
 fn integrate(workspace: &Workspace, more: &[&str]) -> Ended {
     let task = repository("tests/cases/tasks/stripe-payments.yaml");
@@ -44,18 +46,64 @@ fn a_credential_of_another_form_is_none_and_is_not_shown() {
     assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("51Hxyz"));
 }
 
-#[test]
-fn a_given_credential_leads_to_an_integration_that_says_what_was_not_tried() {
+/// A workspace whose Stripe is played beside it, and takes its key.
+fn with_stripe(more: &[&str]) -> (Workspace, Played) {
     let workspace = Workspace::new();
-    set(&workspace, KEY);
+    let played = Played::start(&workspace, "stripe", more);
+    let settings = format!("[simulated]\nstripe = \"{}\"\n", played.told("address"));
+    fs::write(workspace.path().join("producer.toml"), settings).unwrap();
+    set(&workspace, played.told("secret_key"));
+    (workspace, played)
+}
+
+#[test]
+fn a_credential_that_is_taken_leads_to_an_integration_and_is_nowhere() {
+    let (workspace, played) = with_stripe(&[]);
     let response = integrate(&workspace, &[]).must_end_with(0).response();
-    assert_eq!(response["output"]["integrations"][0]["service"], "stripe");
-    assert_eq!(response["output"]["integrations"][0]["status"], "not_verified", "nobody has asked Stripe");
+    let integration = &response["output"]["integrations"][0];
+    assert_eq!((&integration["service"], &integration["status"]), (&"stripe".into(), &"simulated".into()));
+    assert!(integration["webhook_url"].as_str().unwrap().ends_with("/webhooks/stripe"), "{integration}");
     let again = integrate(&workspace, &[]).must_end_with(0).response();
     assert_eq!(again["changed"], false);
+    let key = played.told("secret_key");
     for (path, content) in files(workspace.path()) {
-        assert!(!content.windows(KEY.len()).any(|window| window == KEY.as_bytes()), "{path} holds the key");
+        assert!(!content.windows(key.len()).any(|window| window == key.as_bytes()), "{path} holds the key");
     }
+}
+
+#[test]
+fn a_credential_that_is_not_taken_is_a_failure_that_says_how_to_give_another() {
+    let (workspace, _played) = with_stripe(&[]);
+    set(&workspace, KEY);
+    let ended = integrate(&workspace, &[]).must_end_with(1);
+    let error = &ended.response()["error"];
+    assert_eq!((&error["kind"], &error["code"]), (&"integration.authentication".into(), &"credentials_refused".into()));
+    assert_eq!(error["message"], "Stripe does not take the credentials");
+    assert!(error["hint"].as_str().unwrap().contains("`producer secrets set STRIPE_SECRET_KEY`"), "{error}");
+    assert_eq!(error["retryable"], false);
+    assert!(!workspace.path().join("output").exists(), "nothing was made");
+    assert!(!format!("{}{}", ended.stdout, ended.stderr).contains(KEY));
+}
+
+#[test]
+fn a_provider_that_does_not_answer_is_told_apart_from_one_that_refuses() {
+    for (fault, code) in [("server_error", "service_unavailable"), ("rate_limit", "rate_limited")] {
+        let (workspace, _played) = with_stripe(&["--fault", fault]);
+        let error = integrate(&workspace, &[]).must_end_with(1).response()["error"].clone();
+        assert_eq!(
+            (&error["kind"], &error["code"]),
+            (&"integration.service_unavailable".into(), &code.into()),
+            "{error}"
+        );
+        assert_eq!(error["retryable"], true);
+    }
+    let (workspace, played) = with_stripe(&[]);
+    drop(played);
+    let error = integrate(&workspace, &[]).must_end_with(1).response()["error"].clone();
+    assert_eq!(
+        (&error["kind"], &error["code"]),
+        (&"integration.service_unavailable".into(), &"service_unavailable".into())
+    );
 }
 
 #[test]
@@ -123,9 +171,8 @@ fn shop() -> (Workspace, Server) {
     let workspace = Workspace::new();
     let database = "task_id: integration_2025_002\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    environment: development\n    schema_requirements:\n      tables: [users, orders, products]\n      relationships: [users_to_orders, orders_to_products]\n";
     workspace.run_text(database).must_end_with(0);
-    set(&workspace, KEY);
     end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE_WEBHOOK_SECRET"]), SIGNING).must_end_with(0);
-    integrate(&workspace, &[]).must_end_with(0);
+    integrate(&workspace, &["--sandbox"]).must_end_with(0);
     let server = Server::start(Kind::Native, &workspace);
     (workspace, server)
 }
