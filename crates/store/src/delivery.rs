@@ -102,10 +102,10 @@ pub struct Leased {
     pub in_doubt: bool,
     /// What the attempts before have left, JSON.
     pub progress: Option<String>,
-    /// When it was made of its event.
-    pub created_at: String,
     /// From when on it counts how long it was tried.
     pub tried_since: String,
+    /// Whether others go behind it, and not before it has ended.
+    pub is_ordered: bool,
     /// What there is to know about the event, JSON.
     pub payload: String,
     /// The lease.

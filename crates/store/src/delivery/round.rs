@@ -282,7 +282,7 @@ impl Work<'_, '_> {
     async fn waiting(&mut self, integration: &str, places: u32) -> Result<u32, StoreError> {
         let words = self.words;
         let query = words.text(&format!(
-            "SELECT d.id, d.event_id, d.event, d.integration, d.attempts, d.in_doubt, d.progress, d.created_at, d.tried_since, \
+            "SELECT d.id, d.event_id, d.event, d.integration, d.attempts, d.in_doubt, d.progress, d.tried_since, d.order_key, \
              (SELECT e.payload FROM outbox_events AS e WHERE e.id = d.event_id) FROM outbox_deliveries AS d \
              WHERE d.integration = ? AND d.state = 'waiting' AND d.due_at <= {} AND (d.order_key IS NULL OR NOT EXISTS \
              (SELECT 1 FROM outbox_deliveries AS b WHERE b.order_key = d.order_key AND b.integration = d.integration \
@@ -408,8 +408,8 @@ fn first_leased(event: &OutboxEvent, delivery: &NewDelivery, round: &Round) -> L
         attempts: 0,
         in_doubt: false,
         progress: None,
-        created_at: round.now.clone(),
         tried_since: round.now.clone(),
+        is_ordered: false,
         payload: event.payload.clone(),
         lease: round.lease.clone(),
     }
@@ -428,8 +428,8 @@ fn leased(row: &Row, lease: &str) -> Result<Leased, StoreError> {
         attempts: u32::try_from(number(row, 4)?).unwrap_or(u32::MAX),
         in_doubt: flag(row, 5)?,
         progress: optional_text(row, 6)?,
-        created_at: text(row, 7)?,
-        tried_since: text(row, 8)?,
+        tried_since: text(row, 7)?,
+        is_ordered: optional_text(row, 8)?.is_some(),
         // An event that somebody has removed meanwhile says nothing.
         payload: optional_text(row, 9)?.unwrap_or_else(|| "null".to_owned()),
         lease: lease.to_owned(),
