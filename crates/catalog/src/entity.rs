@@ -51,6 +51,9 @@ pub struct Field {
     pub default: Option<Datum>,
     /// Who may see it.
     pub sensitivity: Sensitivity,
+    /// What makes it superfluous in a database: key columns of its table (`department_id`), or tables whose rows are linked to it
+    /// (`categories`). It says in words, or without a key, what those say.
+    pub stands_for: Vec<FieldName>,
     /// One sentence for documents.
     pub description: String,
     /// A value that could be real.
@@ -107,6 +110,8 @@ pub(crate) struct FieldText {
     presence: Presence,
     #[serde(default)]
     sensitivity: Sensitivity,
+    #[serde(default)]
+    stands_for: Vec<FieldName>,
     description: Option<String>,
     example: Option<String>,
 }
@@ -332,6 +337,7 @@ impl Field {
             bounds,
             default,
             sensitivity: text.sensitivity,
+            stands_for: text.stands_for,
             example,
         };
         match field.bounds.describe() {

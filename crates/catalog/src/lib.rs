@@ -26,9 +26,10 @@ pub use relation::{Belonging, Count, Link, OnDelete, Ownership, Relations};
 pub use word::WordRule;
 
 use guard::Guard;
+use manifest::Manifest;
 use segment::spelled;
 use std::collections::BTreeMap;
-use vocab::{BehaviorName, EntityName, EventName, FieldName, TableName};
+use vocab::{BehaviorName, EntityName, EventName, FieldName, ProviderName, TableName};
 
 // ENTITY_FILES, INTENT_FILES and TABLE_FILES: each file's name and text. The build script makes them from the folders.
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
@@ -50,6 +51,8 @@ pub struct Catalog {
     events: BTreeMap<EventName, Event>,
     words: Vec<WordRule>,
     guard: Guard,
+    /// The provider that is asked for. Reading them all takes long.
+    provider: Option<Manifest>,
 }
 
 /// A data file that does not say what it should.
@@ -77,6 +80,7 @@ impl Catalog {
             events: BTreeMap::new(),
             words: Vec::new(),
             guard: read(GUARD_FILE.0, GUARD_FILE.1)?,
+            provider: None,
         };
         for (file, text) in INTENT_FILES {
             catalog.intents.extend(read::<Vec<Intent>>(file, text)?);
@@ -87,6 +91,18 @@ impl Catalog {
         catalog.words = read(WORD_FILE.0, WORD_FILE.1)?;
         catalog.check()?;
         Ok(catalog)
+    }
+
+    /// The catalogue with a provider whose manifest is a file of this build or of a workspace.
+    #[must_use]
+    pub fn with_provider(self, manifest: Manifest) -> Self {
+        Self { provider: Some(manifest), ..self }
+    }
+
+    /// The provider of that name, where it was read.
+    #[must_use]
+    pub fn provider(&self, name: &ProviderName) -> Option<&Manifest> {
+        self.provider.as_ref().filter(|manifest| manifest.provider.provider == *name)
     }
 
     /// Whether a segment names an action (`login`) or the caller (`profile`): such a path is no collection of records.

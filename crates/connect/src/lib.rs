@@ -1,4 +1,11 @@
-//! What is spoken with providers. So far: how a call that comes in is known to be a provider's. Bytes and headers come in, a yes or the
-//! reason of a no goes out; no secret is ever part of a reason.
+//! What is spoken with providers: a request goes out to a guarded address and its answer comes back; a call that comes in is known to be
+//! the provider's or is refused with the reason. No secret is ever part of a reason.
 
+// Effects live here: waits have an end on the clock.
+#![allow(clippy::disallowed_methods)]
+
+mod address;
+pub mod client;
+pub mod fill;
+pub mod message;
 pub mod signature;

@@ -6,6 +6,7 @@ mod commands;
 mod database;
 mod diagram;
 mod fields;
+mod integration;
 mod problems;
 mod reference;
 mod review;
@@ -19,12 +20,19 @@ use vocab::ColumnName;
 
 pub fn files(plan: &Plan) -> Files {
     let outlines = outlines(plan);
-    let documents = [
+    let mut documents = vec![
         (format!("apis/{}-api/documentation.md", plan.api.name), "documentation.md", callers::view(plan, &outlines)),
         ("documentation/api-reference.md".to_owned(), "api-reference.md", reference::view(plan, &outlines)),
         ("documentation/database-schema.md".to_owned(), "database-schema.md", database::view(plan)),
         ("plan.md".to_owned(), "plan.md", review::view(plan)),
     ];
+    if let Some(service) = &plan.service {
+        let path = "documentation/integration-guide.md".to_owned();
+        documents.push((path, "integration-guide.md", integration::view(service)));
+    }
+    if plan.api.endpoints.is_empty() {
+        documents.retain(|(_, template, _)| ["integration-guide.md", "plan.md"].contains(template));
+    }
     documents
         .into_iter()
         .map(|(path, template, view)| (path, generated(plan, Comment::Markup, &render(template, &view))))

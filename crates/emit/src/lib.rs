@@ -28,8 +28,12 @@ pub type Files = BTreeMap<String, String>;
 /// # Errors
 /// [`EmitError`] when a procedure asks for something the Node.js application cannot do.
 pub fn files(plan: &Plan) -> Result<Files, EmitError> {
-    let mut files = node::files(plan)?;
-    files.extend(documents::files(plan));
+    let mut files = documents::files(plan);
+    // A service that brings no endpoints is no application.
+    if plan.api.endpoints.is_empty() {
+        return Ok(files);
+    }
+    files.extend(node::files(plan)?);
     files.extend(client::files(plan));
     files.insert("monitoring/grafana-dashboard.json".to_owned(), dashboard::dashboard(plan));
     files.insert("documentation/openapi.json".to_owned(), openapi(&[plan]));

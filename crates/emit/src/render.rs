@@ -33,6 +33,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("documentation.md", include_str!("../templates/documentation.md")),
     ("api-reference.md", include_str!("../templates/api-reference.md")),
     ("database-schema.md", include_str!("../templates/database-schema.md")),
+    ("integration-guide.md", include_str!("../templates/integration-guide.md")),
     ("plan.md", include_str!("../templates/plan.md")),
 ];
 

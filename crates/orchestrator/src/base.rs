@@ -32,8 +32,8 @@ pub(crate) fn standing(
     earlier: &[TaskPlan],
 ) -> Result<Standing, Stop> {
     match &task.specification {
-        Specification::SetupApi(_) => {}
-        Specification::ConfigureDatabase(_) | Specification::IntegrateService(_) => return Ok(Standing::default()),
+        Specification::SetupApi(_) | Specification::IntegrateService(_) => {}
+        Specification::ConfigureDatabase(_) => return Ok(Standing::default()),
     }
     let databases = databases(workspace, earlier)?;
     // A plan that this program cannot read is planned anew, and stands nowhere yet.

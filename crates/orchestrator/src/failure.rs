@@ -1,6 +1,7 @@
 //! Why a task did not come through, told to whoever sent it: an error of any crate comes in, one of the public kinds goes out,
 //! with what failed, where, why, and how to mend it. It never says what the caller must keep secret: bodies, keys, rows.
 
+use crate::account::Missing;
 use crate::response::Verification;
 use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
@@ -288,6 +289,25 @@ impl Failure {
                 "the task does not say where the database is",
                 if engine.keeps_files() { WAYS_TO_A_FILE.to_owned() } else { ways_to_a_server(engine) },
             )
+        }
+    }
+
+    /// Somebody must say what lets us in at a provider.
+    pub(crate) fn account(title: &str, missing: &[Missing]) -> Self {
+        let told = |missing: &Missing| {
+            let wrong = missing.wrong.as_ref().map(|wrong| format!(", and what is there cannot be one: {wrong}"));
+            format!("{}{}", missing.title, wrong.unwrap_or_default())
+        };
+        let way = |missing: &Missing| match &missing.find {
+            Some(find) => format!("{} gives it; it is found at {find}", missing.give),
+            None => format!("{} gives it", missing.give),
+        };
+        let (names, ways): (Vec<String>, Vec<String>) = missing.iter().map(|one| (told(one), way(one))).unzip();
+        let ways = format!("{}; `--sandbox` plays {title} on this machine", ways.join("; "));
+        let message = format!("{title} needs: {}", names.join("; "));
+        Self {
+            place: Some("service_integration.credentials".to_owned()),
+            ..Self::new(FailureKind::IntegrationAuthentication, "credentials_missing", message, ways)
         }
     }
 

@@ -1,9 +1,11 @@
 //! What a workspace knows: the built-in catalogue with the workspace's own entities and relations. Reads files, writes none.
 
+use crate::providers::{self, NoManifest};
 use crate::read::read_source;
 use crate::run::Stop;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use catalog::{Catalog, OwnFile, OwnFiles};
+use spec::{Specification, Task};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -15,8 +17,8 @@ const RELATIONS: &str = "relations.yaml";
 /// What a file's name ends with.
 const EXTENSION: &str = "yaml";
 
-/// The catalogue of the workspace.
-pub(crate) fn of(workspace: &Workspace) -> Result<Catalog, Stop> {
+/// The catalogue of the workspace, with the provider that the task is about.
+pub(crate) fn of(workspace: &Workspace, task: &Task) -> Result<Catalog, Stop> {
     let built_in =
         Catalog::built_in().unwrap_or_else(|error| unreachable!("a test loads the built-in catalogue: {error}"));
     let folder = workspace.root().join(ENTITIES);
@@ -25,7 +27,16 @@ pub(crate) fn of(workspace: &Workspace) -> Result<Catalog, Stop> {
         own.entities.extend(read(workspace, &format!("{ENTITIES}/{name}"))?);
     }
     own.relations = read(workspace, RELATIONS)?;
-    built_in.with_own(&own).map_err(Stop::Invalid)
+    let catalog = built_in.with_own(&own).map_err(Stop::Invalid)?;
+    let Specification::IntegrateService(integration) = &task.specification else { return Ok(catalog) };
+    let manifest = providers::manifest(workspace, &integration.provider.value).map_err(|failure| match failure {
+        NoManifest::Unreadable { path, source } => WorkspaceFailure::File { path, source }.into(),
+        NoManifest::Wrong(diagnostics) => Stop::Invalid(diagnostics),
+    })?;
+    Ok(match manifest {
+        Some(manifest) => catalog.with_provider(manifest),
+        None => catalog,
+    })
 }
 
 /// The files of the folder, sorted; none where there is no folder.

@@ -2,11 +2,13 @@
 //! The order is in [`run::run_task`]; each step is done by the crate whose job it is.
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, files
 
+mod account;
 mod base;
 mod change;
 mod database;
 mod failure;
 mod instances;
+mod integration;
 mod interrupted;
 mod keys;
 mod knowledge;

@@ -12,8 +12,8 @@ use serde::Serialize;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use vocab::Diagnostic;
 use vocab::suggestion::closest;
+use vocab::{Diagnostic, ProviderName};
 
 /// The folder of the workspace's own providers, a folder each.
 const PROVIDERS: &str = "providers";
@@ -80,7 +80,7 @@ pub struct ListedProvider {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderState {
-    /// Its manifest is whole. Tasks are not carried out with it yet.
+    /// Its manifest is whole.
     Described,
     /// Its manifest is wrong.
     Wrong,
@@ -177,6 +177,30 @@ pub fn show_provider(workspace: &Workspace, name: &str) -> Result<ListedProvider
             Err(ProvidersFailure::Unknown { name: name.to_owned(), help })
         }
     }
+}
+
+/// Why a manifest cannot be used.
+pub(crate) enum NoManifest {
+    /// A folder or a file cannot be read.
+    Unreadable { path: PathBuf, source: io::Error },
+    /// It is wrong.
+    Wrong(Vec<Diagnostic>),
+}
+
+/// The manifest of a provider: the workspace's own, else that of this build. None where nobody has described it.
+pub(crate) fn manifest(workspace: &Workspace, name: &ProviderName) -> Result<Option<Manifest>, NoManifest> {
+    let own = workspace.root().join(PROVIDERS).join(name.as_str());
+    let found = if own.is_dir() {
+        let read =
+            read_folder(&own, name.as_str(), &format!("{PROVIDERS}/{name}")).map_err(|failure| match failure {
+                ProvidersFailure::File { path, source } => NoManifest::Unreadable { path, source },
+                other => NoManifest::Unreadable { path: own.clone(), source: io::Error::other(other.to_string()) },
+            })?;
+        Some(read.map_err(NoManifest::Wrong)?)
+    } else {
+        built_in_providers().into_iter().find(|folder| folder.name == name.as_str())
+    };
+    found.map(|folder| folder.read().map_err(NoManifest::Wrong)).transpose()
 }
 
 /// Everything that is wrong with a provider's folder, or with every folder in it; without a folder, with those of the workspace.

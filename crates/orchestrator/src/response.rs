@@ -75,6 +75,9 @@ pub struct Output {
     pub serving: Option<ServingState>,
     /// The database.
     pub database: DatabaseState,
+    /// The services that it is connected with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub integrations: Vec<Integration>,
     /// What is known of the whole.
     pub metadata: Metadata,
 }
@@ -97,6 +100,15 @@ pub struct DatabaseState {
     /// Its name or file.
     pub name: String,
     /// `connected` when it answered, `simulated` when a stand-in did.
+    pub status: &'static str,
+}
+
+/// A service that it is connected with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Integration {
+    /// The provider.
+    pub service: String,
+    /// `active` when the provider took the credentials, `simulated` when a stand-in did, else `not_verified`.
     pub status: &'static str,
 }
 

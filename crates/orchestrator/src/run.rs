@@ -2,10 +2,12 @@
 //! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
 //! run finishes the work.
 
+use crate::account;
 use crate::base::standing;
 use crate::database;
 use crate::failure::Failure;
 use crate::instances;
+use crate::integration;
 use crate::interrupted;
 use crate::knowledge;
 use crate::located::{Located, locate};
@@ -22,7 +24,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plan::database::Connection;
 use plan::persisted::FORMAT;
-use plan::{Migration, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
+use plan::{Migration, PersistedPlan, Phase, Plan, ServicePlan, TaskPlan, Trigger};
 use planner::Allowed;
 use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
@@ -191,7 +193,7 @@ async fn attempt(
             .map_err(|failure| (given.clone(), failure.into()))?;
     }
     let task_id = identify(task, workspace).map_err(|stop| (given.clone(), stop))?;
-    let mut warnings = Vec::new();
+    let (mut warnings, mut verification) = (Vec::new(), Vec::new());
     match unmet_dependency(task, options, &mut warnings) {
         Ok(None) => {}
         Ok(Some(on)) => return Ok(waiting(&task_id, on, warnings)),
@@ -205,6 +207,9 @@ async fn attempt(
     done.note(place.and_then(|place| interrupted::finish(workspace, &task_id, place)).map_err(of_task)?);
     let plan_anew = || make_plan(meant, task_id.clone(), options, &[]).map_err(|stop| (given.clone(), stop));
     let mut planned = plan_anew()?;
+    if let Some(service) = planned.plan.service() {
+        verification = integrate(service, workspace, &planned.plan, &mut warnings).map_err(of_task)?;
+    }
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
         Provisioned::Ready(ready) => ready,
         Provisioned::Asks { failure, changed } => {
@@ -219,7 +224,8 @@ async fn attempt(
     }
     done.note(ready.changed);
     planned.warnings.splice(0..0, warnings);
-    carry_out(task, planned, ready.verification, options, done, progress).await.map_err(of_task)
+    verification.extend(ready.verification);
+    carry_out(task, planned, verification, options, done, progress).await.map_err(of_task)
 }
 
 /// Has the servers running that planning looks at, as far as they are the workspace's own, and waits for others that are starting.
@@ -241,8 +247,8 @@ fn wake(task: &Task, workspace: &Workspace, progress: Progress<'_>) -> Result<()
 /// Where an API of the workspace could stand.
 fn standing_places(task: &Task, workspace: &Workspace) -> Result<Vec<(Engine, Connection)>, Box<Failure>> {
     match &task.specification {
-        Specification::SetupApi(_) => {}
-        Specification::ConfigureDatabase(_) | Specification::IntegrateService(_) => return Ok(Vec::new()),
+        Specification::SetupApi(_) | Specification::IntegrateService(_) => {}
+        Specification::ConfigureDatabase(_) => return Ok(Vec::new()),
     }
     let ids = workspace.task_ids().map_err(|failure| Failure::workspace(&failure))?;
     let plans = ids.iter().filter_map(|id| workspace.active_plan(id).ok().flatten());
@@ -258,6 +264,18 @@ fn must_be_encrypted(task: &Task, database: &Database) -> Result<(), Box<Failure
         true => Err(Box::new(Failure::not_encrypted(config.environment.as_str(), database))),
         false => Ok(()),
     }
+}
+
+/// What the service needs is there, and what can be tried of it was.
+fn integrate(
+    service: &ServicePlan,
+    workspace: &Workspace,
+    plan: &TaskPlan,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Verification>, Stop> {
+    let given = account::given(workspace, service).map_err(Stop::Asks)?;
+    warnings.extend(integration::warnings(service, &integration::emitted(workspace, plan)?));
+    Ok(integration::verify(service, &given))
 }
 
 async fn carry_out(
@@ -399,6 +417,10 @@ async fn prove(plan: &TaskPlan, database: &Database, files: &emit::Files, progre
             progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
             database::on_scratch(&plan.database, database)
         }
+        TaskPlan::Api(plan) if plan.api.endpoints.is_empty() => {
+            progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
+            database::on_scratch(&plan.database, database)
+        }
         TaskPlan::Api(plan) => {
             progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
             verify::on_scratch(plan, database, openapi(files), &now()).await
@@ -413,6 +435,7 @@ async fn read_back(plan: &TaskPlan, database: &Database, seen: &Seen, files: &em
     let mut verification = vec![Verification::of(Phase::CreateSchemaAndTables, schema, &differences)];
     match plan {
         TaskPlan::Database(_) => verification.extend(database::on_live()),
+        TaskPlan::Api(plan) if plan.api.endpoints.is_empty() => verification.extend(database::on_live()),
         TaskPlan::Api(plan) => {
             verification.extend(verify::on_live(plan, database, openapi(files)).await);
             verification.extend(verify::not_tried());
@@ -443,11 +466,13 @@ pub(crate) fn make_plan(
     earlier: &[TaskPlan],
 ) -> Result<Planned, Stop> {
     let workspace = &options.workspace;
-    let catalog = knowledge::of(workspace)?;
+    let catalog = knowledge::of(workspace, task)?;
     let standing = standing(task, &task_id, workspace, earlier)?;
     let warnings = standing.warning.iter().cloned().collect();
     let observed = observe(workspace, &task_id, planner::database_of(task, standing.base.as_ref()), standing)?;
-    let plan = planner::plan_allowing(task, &task_id, &catalog, &observed, options.allowed).map_err(Stop::Invalid)?;
+    let mut plan =
+        planner::plan_allowing(task, &task_id, &catalog, &observed, options.allowed).map_err(Stop::Invalid)?;
+    options.sandbox.play(&mut plan);
     Ok(Planned { plan, task_hash: sha256_hex(task.text.as_bytes()), warnings })
 }
 
@@ -540,7 +565,10 @@ fn output(
         let mut checks = verification.iter().filter(|check| check.phase == phase).peekable();
         checks.peek().is_some() && checks.all(|check| check.outcome == CheckOutcome::Passed)
     };
-    let is_simulated = verification.iter().any(|check| check.outcome == CheckOutcome::Simulated);
+    let is_stand_in = |check: &Verification| {
+        check.phase == Phase::ProvisionDatabaseInstance && check.outcome == CheckOutcome::Simulated
+    };
+    let is_simulated = verification.iter().any(is_stand_in);
     let of_api = [
         (Phase::SetupAuthenticationMiddleware, "authentication and limits that were tried"),
         (Phase::ImplementEndpointLogic, "a try of the Node.js application"),
@@ -549,7 +577,8 @@ fn output(
         (Phase::SetupUserPermissions, "database roles with least privilege"),
         (Phase::ConfigureBackupProcedures, "a backup that was restored"),
     ];
-    let of_api = if plan.api().is_some() { &of_api[..] } else { &[] };
+    let has_endpoints = plan.api().is_some_and(|plan| !plan.api.endpoints.is_empty());
+    let of_api = if has_endpoints { &of_api[..] } else { &[] };
     let missing: Vec<&'static str> =
         of_api.iter().chain(&of_database).filter_map(|(phase, what)| (!passed(*phase)).then_some(*what)).collect();
     let (serving, endpoints) = match plan.api() {
@@ -574,6 +603,7 @@ fn output(
                 false => "not_connected",
             },
         },
+        integrations: plan.service().map(|service| integration::shown(service, verification)).into_iter().collect(),
         metadata: Metadata {
             api_version: plan.api().map(|plan| plan.api.version.clone()),
             database_version,

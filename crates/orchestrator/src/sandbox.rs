@@ -2,7 +2,8 @@
 //! what stands in for what. Nobody's server is asked anything.
 
 use crate::response::Verification;
-use plan::Phase;
+use plan::service::System;
+use plan::{Phase, TaskPlan};
 use spec::{DatabaseConfig, DatabaseName, DatabaseType, Provision, Spanned, Specification, Task};
 use std::borrow::Cow;
 use vocab::Engine;
@@ -27,6 +28,15 @@ impl Sandbox {
         };
         let specification = Specification::ConfigureDatabase(stand_in(config));
         Cow::Owned(Task { specification, ..task.clone() })
+    }
+
+    /// Has the plan's provider played on this machine.
+    pub(crate) fn play(self, plan: &mut TaskPlan) {
+        if let (Self::On, TaskPlan::Api(plan)) = (self, plan)
+            && let Some(service) = &mut plan.service
+        {
+            service.system = System::Simulated;
+        }
     }
 
     /// What stands in for what; nothing where everything is what the task says.

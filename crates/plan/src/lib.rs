@@ -81,6 +81,12 @@ impl TaskPlan {
         }
     }
 
+    /// The service that the task integrates, where it integrates one.
+    #[must_use]
+    pub fn service(&self) -> Option<&ServicePlan> {
+        self.api()?.service.as_ref()
+    }
+
     /// The migrations that make the database, with the task that each belongs to, in the order in which they are applied.
     #[must_use]
     pub fn migrations(&self) -> Vec<(&TaskId, &[Migration])> {
@@ -136,6 +142,9 @@ pub struct Plan {
     /// The task that made the database; none where it is the workspace's own. Its migrations come before those of the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
+    /// The service that the task integrates; none where the task sets an API up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServicePlan>,
     /// What was decided and why, in the order of the phases.
     pub decisions: Vec<Decision>,
     /// Requests that prove the API, sent to it over a scratch database that is empty but for the seed.

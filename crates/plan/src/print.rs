@@ -2,7 +2,7 @@
 
 mod service;
 
-pub use service::service_plan;
+pub use service::service;
 
 use crate::database::Undo;
 use crate::database::permission::PermissionStatement;
@@ -42,6 +42,9 @@ pub fn plan(plan: &Plan) -> String {
     for endpoint in &plan.api.endpoints {
         text.push('\n');
         text.push_str(&procedure(&endpoint.procedure));
+    }
+    if let Some(planned) = &plan.service {
+        let _ = write!(text, "\n{}", service(planned));
     }
     migrations(&mut text, &plan.database);
     text.push_str("\nwill be tried on a scratch database first\n");

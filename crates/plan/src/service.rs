@@ -1,7 +1,6 @@
 //! A service that is integrated: the provider's manifest as far as the task uses it, copied in, and where each value of the account
 //! comes from. What delivers, listens, checks and documents carries this out and looks no further left.
 
-use crate::Decision;
 use manifest::Manifest;
 use serde::{Deserialize, Serialize};
 use vocab::{EventName, FieldName, TaskId};
@@ -21,8 +20,6 @@ pub struct ServicePlan {
     pub points: Vec<ServicePoint>,
     /// The provider, with the operations, points and objects that the task uses and no others.
     pub manifest: Manifest,
-    /// What was decided and why, in the order of the phases.
-    pub decisions: Vec<Decision>,
 }
 
 /// A system of a provider.
@@ -33,6 +30,8 @@ pub enum System {
     Live,
     /// The provider's own system for tests.
     Test,
+    /// None: the provider is played on this machine.
+    Simulated,
 }
 
 /// A value of the account.

@@ -12,8 +12,8 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The task type is part of the language and not of this build.
-    TASK_TYPE_NOT_BUILT = "IP201";
+    /// The provider is part of the language, and nobody has described it yet.
+    PROVIDER_NOT_DESCRIBED = "IP201";
     /// The API type is part of the language and not of this build.
     API_TYPE_NOT_BUILT = "IP202";
     /// The authentication is part of the language and not of this build.

@@ -8,6 +8,7 @@ mod names;
 mod relationship;
 mod role;
 mod rules;
+mod superfluous;
 mod table;
 mod unbuilt;
 
@@ -60,6 +61,7 @@ pub fn plan(
         relationship::design(&mut draft, relationship, catalog);
     }
     relationship::implied(&mut draft, catalog);
+    superfluous::leave_out(&mut draft, config, catalog);
     cycle::open(&mut draft);
     for table in &config.tables {
         rules::stated(&mut draft, table);

@@ -146,6 +146,7 @@ fn add_parents(resolved: &mut Resolved, same: &[&Endpoint], known: &Known<'_>) {
             bounds: Bounds::default(),
             default: None,
             sensitivity: Sensitivity::Plain,
+            stands_for: Vec::new(),
             description: format!(
                 "The `id` of the {} it belongs to.",
                 singular(&snake_case(parent.segment)).replace('_', " ")

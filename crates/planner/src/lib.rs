@@ -59,19 +59,18 @@ pub fn plan_allowing(
     observed: &Observed,
     allowed: Allowed,
 ) -> Result<TaskPlan, Vec<Diagnostic>> {
-    let requirements = match &task.specification {
-        Specification::SetupApi(requirements) => requirements,
+    let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
+    let (designed, place, service) = match &task.specification {
+        Specification::SetupApi(requirements) => (api::design(requirements, catalog, held)?, &requirements.place, None),
         Specification::ConfigureDatabase(config) => {
             return database::plan(config, task_id, catalog, observed, allowed)
                 .map(|plan| TaskPlan::Database(Box::new(plan)));
         }
-        Specification::IntegrateService(_) => {
-            let help = "`producer providers` shows what a provider will need and do";
-            return Err(vec![not_built(task, "integrate_service").with_help(help)]);
+        Specification::IntegrateService(integration) => {
+            let (designed, service) = service::design(integration, task_id, catalog)?;
+            (designed, &integration.place, Some(service))
         }
     };
-    let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
-    let designed = api::design(requirements, catalog, held)?;
     let base = observed.base.as_ref();
     let (engine, connection) = standing_on(base);
     let base::Divided { mut own, shared } = base::divide(designed.tables, base);
@@ -85,7 +84,7 @@ pub fn plan_allowing(
         shared.into_iter().map(|table| base::Shared::of(engine, table, &designed.lookups, observed)).collect();
     decisions.extend(shared.iter().flat_map(|shared| lookup::decisions(&shared.indexes)));
     let there: Vec<_> = shared.iter().map(base::Shared::there).collect();
-    schema::check_drift(engine, &there, observed, &requirements.place)?;
+    schema::check_drift(engine, &there, observed, place)?;
     let further = shared.iter().flat_map(|shared| shared.statements.clone()).collect();
     let pool = base.map_or_else(Pool::default, |base| base.database.pool);
     let circumstances = Circumstances {
@@ -94,7 +93,7 @@ pub fn plan_allowing(
         observed,
         renames: &Renames::default(),
         allowed,
-        place: &requirements.place,
+        place,
     };
     let mut database = schema::design(&own, further, circumstances)?;
     let shared: Vec<plan::Table> = shared.into_iter().map(base::Shared::whole).collect();
@@ -105,7 +104,8 @@ pub fn plan_allowing(
     database.tables.extend(shared);
     let cases = cases::for_api(&designed.api, &database.tables, &seeded);
     let (base, seed) = (base.cloned(), seeded.seed);
-    let plan = Plan { task_id: task_id.clone(), api: designed.api, database, base, decisions, cases, seed };
+    let api = designed.api;
+    let plan = Plan { task_id: task_id.clone(), api, database, base, service, decisions, cases, seed };
     Ok(TaskPlan::Api(Box::new(plan)))
 }
 
@@ -123,13 +123,4 @@ pub fn database_of(task: &Task, base: Option<&Base>) -> (Engine, Connection) {
 #[must_use]
 pub fn standing_on(base: Option<&Base>) -> (Engine, Connection) {
     base.map_or((Engine::Sqlite, Connection::Embedded), |base| (base.database.engine, base.database.connection.clone()))
-}
-
-fn not_built(task: &Task, task_type: &str) -> Diagnostic {
-    Diagnostic::error(
-        codes::TASK_TYPE_NOT_BUILT,
-        format!("this producer does not carry out `{task_type}` tasks yet"),
-        &task.place,
-    )
-    .with_help("send a `setup_api` task with `type: \"rest\"`")
 }

@@ -1,7 +1,7 @@
-//! What a task of `integrate_service` comes to: the task and the provider's manifest become a plan. No task is carried out by it yet,
-//! so [`crate::plan`] still refuses them.
+//! What a task of `integrate_service` comes to: the task and the provider's manifest become a plan.
 
-use crate::codes::OVERRIDE_WITHOUT_MEANING;
+use crate::api::Designed;
+use crate::codes::{OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
 use catalog::Catalog;
 use manifest::Manifest;
 use manifest::operation::IfReplyIsLost;
@@ -10,13 +10,46 @@ use manifest::provider::Check;
 use manifest::sign_in::Identity;
 use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
+use plan::api::{ApiPlan, Cors, DocumentationFormat};
 use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
-use plan::{Decision, Phase};
+use plan::{Decision, Phase, system};
 use spec::{CredentialValue, Reference, ServiceIntegration};
 use vocab::suggestion::{closest, list};
 use vocab::{Diagnostic, EventName, FieldName, TaskId};
 
-/// Plans the integration of a service.
+/// The service with the endpoints that it brings.
+///
+/// # Errors
+/// As [`plan_service`], and where nobody has described the provider.
+pub fn design(
+    integration: &ServiceIntegration,
+    task_id: &TaskId,
+    catalog: &Catalog,
+) -> Result<(Designed, ServicePlan), Vec<Diagnostic>> {
+    let name = &integration.provider;
+    let manifest = catalog.provider(&name.value).ok_or_else(|| {
+        let message = format!("nobody has described the provider `{}` yet", name.value);
+        let help = format!(
+            "`producer providers` lists those that are; the folder `providers/{}` of the workspace would describe it",
+            name.value
+        );
+        vec![Diagnostic::error(PROVIDER_NOT_DESCRIBED, message, &name.place).with_help(help)]
+    })?;
+    let (service, decisions) = plan_service(integration, task_id, manifest, catalog)?;
+    let api = ApiPlan {
+        name: name.value.as_str().replace('_', "-"),
+        version: "v1".to_owned(),
+        endpoints: Vec::new(),
+        policies: Vec::new(),
+        events: Vec::new(),
+        cors: Cors::Off,
+        documentation: DocumentationFormat::OpenApi31,
+    };
+    let tables = vec![system::outbox_events(), system::api_keys()];
+    Ok((Designed { api, tables, lookups: Vec::new(), decisions }, service))
+}
+
+/// Plans the integration of a service, and says why.
 ///
 /// # Errors
 /// Every reason why the task does not fit the provider, with its place.
@@ -25,7 +58,7 @@ pub fn plan_service(
     task_id: &TaskId,
     manifest: &Manifest,
     catalog: &Catalog,
-) -> Result<ServicePlan, Vec<Diagnostic>> {
+) -> Result<(ServicePlan, Vec<Decision>), Vec<Diagnostic>> {
     let unknown = unknown_credentials(integration, manifest);
     if !unknown.is_empty() {
         return Err(unknown);
@@ -36,15 +69,15 @@ pub fn plan_service(
     let is_test = integration.sandbox.as_ref().is_some_and(|sandbox| sandbox.value);
     let mut decisions: Vec<Decision> = account.iter().map(|value| of_value(value, manifest)).collect();
     decisions.extend(points.iter().map(|point| of_point(point, manifest)));
-    Ok(ServicePlan {
+    let plan = ServicePlan {
         task_id: task_id.clone(),
         system: if is_test { System::Test } else { System::Live },
         account,
         unanswered,
         manifest: used(manifest, &points),
         points,
-        decisions,
-    })
+    };
+    Ok((plan, decisions))
 }
 
 /// Credentials of the task that the provider knows nothing of.

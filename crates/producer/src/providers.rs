@@ -16,8 +16,5 @@ pub fn command(asked: &Providers) -> Ended {
         Some(name) => show::provider(&orchestrator::show_provider(&workspace, name)?, asked.format)?,
         None => show::providers(&orchestrator::list_providers(&workspace)?, asked.format)?,
     }
-    eprintln!(
-        "tasks of `integrate_service` are not carried out yet: a provider can be looked at, and one of your own checked"
-    );
     Ok(COMPLETED)
 }

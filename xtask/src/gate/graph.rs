@@ -59,6 +59,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["secrets", "connect"]),
     ("rustls-pki-types", &["connect"]),
     ("rustls-webpki", &["connect"]),
+    ("reqwest", &["connect"]),
+    ("md-5", &["connect"]),
     ("rpassword", &["producer"]),
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),

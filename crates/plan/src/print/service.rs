@@ -7,16 +7,16 @@ use manifest::point::{Calls, Point};
 use manifest::webhook::{SignedPart, Verification, Webhooks};
 use std::fmt::Write as _;
 
-/// The whole plan: decisions by phase, then what is sent, when, and what comes in.
+/// What is sent, when, and what comes in.
 #[must_use]
-pub fn service_plan(plan: &ServicePlan) -> String {
-    let mut text = format!("plan of task {}\n", plan.task_id);
-    super::decisions(&mut text, &plan.decisions);
+pub fn service(plan: &ServicePlan) -> String {
+    let mut text = String::new();
     let system = match plan.system {
         System::Live => "the live system",
         System::Test => "the test system",
+        System::Simulated => "played on this machine",
     };
-    let _ = writeln!(text, "\naccount at {}, {system}", plan.manifest.provider.title);
+    let _ = writeln!(text, "account at {}, {system}", plan.manifest.provider.title);
     for value in &plan.account {
         let from = match &value.from {
             ValueSource::Plain(plain) => format!("`{plain}`"),
@@ -84,7 +84,7 @@ fn operation(text: &mut String, plan: &ServicePlan, name: &str, operation: &Oper
                 http.host.as_ref().map_or_else(|| hosts.first().map(|(_, host)| host), |name| hosts.get(name.as_str()));
             let address = host.map(|host| match (plan.system, &host.sandbox) {
                 (System::Test, Some(sandbox)) => sandbox.to_string(),
-                (System::Test, None) | (System::Live, _) => host.live.to_string(),
+                (System::Test, None) | (System::Live | System::Simulated, _) => host.live.to_string(),
             });
             let address = address.unwrap_or_default();
             let _ = writeln!(text, "  {} {address}{}", http.method.as_str(), http.path);

@@ -66,13 +66,25 @@ pub fn implied(draft: &mut Draft, catalog: &Catalog) {
         let one = match word {
             "parent" => Some(many.clone()),
             // A `follower_id` among followers names somebody, and no row beside it.
-            _ => draft.tables.iter().find(is_named).map(|table| table.table.name.clone()).filter(|one| *one != many),
+            _ => {
+                let named = draft.tables.iter().find(is_named).map(|table| table.table.name.clone());
+                named.filter(|one| *one != many).or_else(|| known_by_column(draft, catalog, &many, &column))
+            }
         };
         let Some(one) = one.filter(|one| draft.find(one).is_some_and(|table| is_by_id(&table.table))) else { continue };
         let known = ways.known(draft, &one, &many, &column);
         let count = known.as_ref().map_or(Count::Many, |known| known.count);
         ways.belong(draft, &many, &one, count, known.as_ref());
     }
+}
+
+/// The table whose rows the column names, where the catalogue says so of the column.
+fn known_by_column(draft: &Draft, catalog: &Catalog, many: &TableName, column: &ColumnName) -> Option<TableName> {
+    let entity = draft.find(many)?.entity.as_ref()?;
+    let of_column = catalog.relations().belongs.iter();
+    let of_column = of_column.filter(|known| known.many == *entity && known.column.as_ref() == Some(column));
+    let is_one = |one: &EntityName| draft.tables.iter().find(|table| table.entity.as_ref() == Some(one));
+    of_column.filter_map(|known| is_one(&known.one)).map(|table| table.table.name.clone()).next()
 }
 
 fn is_by_id(table: &Table) -> bool {
@@ -184,16 +196,17 @@ impl Ways<'_> {
     /// Each row of `many` names one of `one`.
     fn belong(&self, draft: &mut Draft, many: &TableName, one: &TableName, count: Count, known: Option<&Belonging>) {
         let itself = many == one;
-        if let Some(key) = draft.find(many).and_then(|table| table.key_to(one)) {
-            let decision = format!("is there already: `{many}.{}`", key.columns[0]);
-            return draft.decide(self.subject.clone(), decision, "a column of the table leads there");
-        }
         let one_thing = thing(self.catalog, draft, one);
         let name = match (known.and_then(|known| known.column.clone()), itself) {
             (Some(column), _) => column,
             (None, true) => column_name("parent_id"),
             (None, false) => key_column(&one_thing),
         };
+        // Two columns may name rows of one table, each in its own way: who writes, to whom.
+        if let (None, Some(key)) = (&self.implied, draft.find(many).and_then(|table| table.key_to(one))) {
+            let decision = format!("is there already: `{many}.{}`", key.columns[0]);
+            return draft.decide(self.subject.clone(), decision, "a column of the table leads there");
+        }
         let by_default = if itself { OnDelete::SetNull } else { OnDelete::Restrict };
         let on_delete =
             self.stated.or(known.map(|known| rules::known_on_delete(known.on_delete))).unwrap_or(by_default);

@@ -63,6 +63,7 @@ pub fn made(rule: &FieldRule, known: Option<&Field>, catalog: &Catalog) -> Resul
             FieldType::Email | FieldType::Phone => Sensitivity::Personal,
             _ => known.map(|known| known.sensitivity).or(by_word.map(|word| word.sensitivity)).unwrap_or_default(),
         },
+        stands_for: Vec::new(),
         description: known.map_or_else(String::new, |known| known.description.clone()),
         example: match (known, by_word) {
             (Some(known), _) if known.field_type == field_type => known.example.clone(),

@@ -41,7 +41,7 @@ pub fn resolve(
     // What a behaviour that only ends something names beside its record is no column.
     let own = if inferred.behaviour.works_on == WorksOn::Entity { &endpoint.validation[..] } else { &[] };
     for rule in own.iter().chain(known.same(name).into_iter().flat_map(|other| &other.validation)) {
-        match narrow(&mut asked, rule, table) {
+        match narrow(&mut asked, rule, table, of_catalog) {
             Ok(Some(narrower)) => decided.push(narrower),
             Ok(None) => {}
             Err(found) => {
@@ -153,6 +153,7 @@ fn field(column: &Column, table: &Table, of_catalog: Option<&Entity>, catalog: &
             plan::database::Sensitivity::Personal => Sensitivity::Personal,
             plan::database::Sensitivity::Secret => Sensitivity::Secret,
         },
+        stands_for: Vec::new(),
         description: column.comment.clone(),
         example,
         field_type: column.field_type.clone(),
@@ -250,6 +251,7 @@ fn narrow(
     asked: &mut [Field],
     rule: &FieldRule,
     table: &Table,
+    of_catalog: Option<&Entity>,
 ) -> Result<Option<(FieldName, String, String)>, Vec<Diagnostic>> {
     let name = &rule.name.value;
     let Some(at) = asked.iter().position(|field| field.name == *name) else {
@@ -260,9 +262,12 @@ fn narrow(
         }
         let names: Vec<&str> = asked.iter().map(|field| field.name.as_str()).collect();
         let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let help = match closest(name.as_str(), &names) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("it has {}; a new one is added in its database task", list.join(", ")),
+        let known = of_catalog.and_then(|entity| entity.fields.iter().find(|field| field.name == *name));
+        let key = known.and_then(|known| known.stands_for.iter().find(|key| names.contains(&key.as_str())));
+        let help = match (key, closest(name.as_str(), &names)) {
+            (Some(key), _) => format!("`{key}` leads to the row that says it: write `{key}`"),
+            (None, Some(meant)) => format!("did you mean `{meant}`?"),
+            (None, None) => format!("it has {}; a new one is added in its database task", list.join(", ")),
         };
         let message = format!("`{}` has no column `{name}`", table.name);
         return Err(vec![Diagnostic::error(UNKNOWN_COLUMN, message, &rule.name.place).with_help(help)]);

@@ -4,7 +4,10 @@ use catalog::Catalog;
 use expect_test::{Expect, expect};
 use plan::database::{Nullability, Table};
 use plan::{Decision, Observed, TaskPlan};
+use std::sync::LazyLock;
 use vocab::{Diagnostic, TaskId};
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::built_in().unwrap());
 
 fn planned(schema: &str) -> Result<(Vec<Table>, Vec<Decision>), Vec<Diagnostic>> {
     let text = format!(
@@ -13,8 +16,7 @@ fn planned(schema: &str) -> Result<(Vec<Table>, Vec<Decision>), Vec<Diagnostic>>
     let parsed = spec::parse("task.yaml", &text);
     assert_eq!(parsed.diagnostics, []);
     let task_id = TaskId::parse("task").unwrap();
-    let catalog = Catalog::built_in().unwrap();
-    match crate::plan(&parsed.tasks[0], &task_id, &catalog, &Observed::default())? {
+    match crate::plan(&parsed.tasks[0], &task_id, &CATALOG, &Observed::default())? {
         TaskPlan::Database(plan) => Ok((plan.database.tables, plan.decisions)),
         TaskPlan::Api(_) => panic!("a database"),
     }
@@ -96,6 +98,82 @@ fn many_to_many_goes_through_a_table_of_links() {
             article_articles key (article_id, related_article_id)
             index article_articles_related_article_id_idx (related_article_id)
         "#]],
+    );
+}
+
+/// The columns of a table between the key and the times; a `?` where one may be absent.
+fn columns(tables: &[Table], name: &str) -> String {
+    let table = tables.iter().find(|table| table.name.as_str() == name).unwrap();
+    let own = table.columns.iter().filter(|column| !catalog::OWN_COLUMNS.contains(&column.name.as_str()));
+    let said = own
+        .map(|column| format!("{}{}", column.name, if column.nullability == Nullability::Nullable { "?" } else { "" }));
+    said.collect::<Vec<_>>().join(" ")
+}
+
+/// A name beside the key of who has it would differ from it some day. What was required in words is required as a key.
+#[test]
+fn what_a_key_says_is_not_kept_in_words_as_well() {
+    let (tables, decisions) = planned(
+        "tables: [departments, employees, patients, appointments, products, categories, warehouses, inventory_items], relationships: [departments_to_employees, patients_to_appointments, products_to_categories, warehouses_to_inventory_items]",
+    )
+    .unwrap();
+    expect![[r#"
+        department_id? employee_number? first_name last_name email phone? job_title? manager_name? hired_on? employment_type active
+        patient_id service? staff_name? starts_at ends_at? status location? price? currency notes?
+        category_id? name sku? description? price currency stock status image_url? weight_kg? tags?
+        warehouse_id product_id location? quantity reserved reorder_level? unit_cost? currency
+    "#]]
+    .assert_eq(&["employees", "appointments", "products", "inventory_items"].map(|name| columns(&tables, name) + "\n").concat());
+    let stock = tables.iter().find(|table| table.name.as_str() == "inventory_items").unwrap();
+    assert_eq!(stock.unique.len(), 1);
+    assert_eq!(
+        stock.unique[0].iter().map(|column| column.as_str()).collect::<Vec<_>>(),
+        ["product_id", "warehouse_id"]
+    );
+    let said = decisions.iter().find(|decision| decision.subject == "`appointments.customer_name`").unwrap();
+    assert_eq!(said.decision, "left out; `patient_id` must be there in its place");
+    assert!(said.reason.starts_with("`patient_id` leads to the row that says it"), "{}", said.reason);
+    let linked = "tables: [products, categories, tags], relationships: [{ from: products, to: categories, kind: many_to_many }, products_to_tags]";
+    let (tables, _) = planned(linked).unwrap();
+    expect!["name sku? description? price currency stock status image_url? weight_kg?"]
+        .assert_eq(&columns(&tables, "products"));
+    let (tables, _) = planned(
+        "tables: [{ name: products, indexes: [category] }, categories], relationships: [products_to_categories]",
+    )
+    .unwrap();
+    assert!(columns(&tables, "products").contains("category?"), "what the task names stays");
+}
+
+/// A UUID that names rows of no table is a number of nothing. Alone, and among all the others.
+#[test]
+fn no_entity_has_a_key_that_leads_nowhere() {
+    let names: Vec<String> =
+        CATALOG.entities().map(|entity| entity.table.to_string()).chain(["users".to_owned()]).collect();
+    for wanted in names.iter().cloned().chain([names.join(", ")]) {
+        let (tables, _) = planned(&format!("tables: [{wanted}]")).unwrap();
+        for table in &tables {
+            let leads = |column: &vocab::ColumnName| {
+                table.primary_key.contains(column)
+                    || table.rules.foreign_keys.iter().any(|key| key.columns.contains(column))
+            };
+            let dangling =
+                table.columns.iter().find(|column| column.field_type == vocab::FieldType::Uuid && !leads(&column.name));
+            assert!(dangling.is_none(), "{}: {:?}", table.name, dangling.map(|column| &column.name));
+            for set in &table.unique {
+                assert!(
+                    set.iter().all(|name| table.columns.iter().any(|column| column.name == *name)),
+                    "{}",
+                    table.name
+                );
+            }
+        }
+    }
+    let (tables, decisions) = planned("tables: [enrollments]").unwrap();
+    assert!(tables[0].unique.is_empty());
+    assert!(
+        decisions
+            .iter()
+            .any(|decision| decision.subject == "`enrollments.student_id`" && decision.decision == "left out")
     );
 }
 

@@ -213,7 +213,8 @@ fn every_table_of_the_catalogue_is_made_and_kept() {
         ("comments", "parent_id", "comments CASCADE"),
         ("time_entries", "task_id", "tasks SET NULL"),
         ("likes", "target_id", ""),
-        ("followers", "follower_id", ""),
+        ("followers", "follower_id", "users CASCADE"),
+        ("followers", "followed_id", "users CASCADE"),
     ] {
         assert_eq!(leads(table, column), target, "{table}.{column}");
     }

@@ -14,6 +14,7 @@ mod golden;
 mod harness;
 mod http;
 mod idempotency;
+mod integrations;
 mod interruptions;
 mod keys;
 mod lists;

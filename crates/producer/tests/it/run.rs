@@ -165,8 +165,7 @@ fn a_right_task_is_carried_out_beside_a_wrong_one() {
 #[test]
 fn what_is_not_built_yet_is_refused_plainly() {
     for (name, expected) in [
-        ("stripe-payments", &["IP201: this producer does not carry out `integrate_service` tasks yet"][..]),
-        ("hubspot-contacts", &["IP201: this producer does not carry out `integrate_service` tasks yet"]),
+        ("hubspot-contacts", &["IP201: nobody has described the provider `hubspot` yet"][..]),
         (
             "user-accounts-api",
             &[

@@ -139,3 +139,28 @@ fn what_is_not_made_yet_is_waited_for() {
         (&"waiting".into(), &"`shop` is not completed".into())
     );
 }
+
+/// What a key says is no column of its own, and an API on the table has a field for the key alone; who asks for the words is told.
+#[test]
+fn words_that_gave_way_to_a_key_are_no_field() {
+    let workspace = Workspace::new();
+    let tables = database("shop").replace(", products]\n", ", products, categories]\n");
+    workspace
+        .run_text(&tables.replace("orders_to_products]", "orders_to_products, products_to_categories]"))
+        .must_end_with(0);
+    let asked = api("shop").replace(
+        "path: /api/products, method: POST, authentication: api_key",
+        "path: /api/products, method: POST, authentication: api_key, validation: [name, price, category]",
+    );
+    let refused = workspace.run_text(&asked).must_end_with(2);
+    let error = &refused.response()["error"];
+    assert_eq!(error["code"], "IP231");
+    assert_eq!(error["hint"], "`category_id` leads to the row that says it: write `category_id`");
+    workspace.run_text(&asked.replace(", category]", "]")).must_end_with(0);
+    let key = workspace.create_key();
+    let server = Server::start(Kind::Native, &workspace);
+    let made = ask(server.address, &post("/api/products", Some(&key), PRODUCT), "").unwrap();
+    assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
+    let made: Json = serde_json::from_slice(&made.body).unwrap();
+    assert_eq!((&made["category_id"], made.get("category")), (&Json::Null, None));
+}

@@ -29,9 +29,6 @@ CREATE TABLE IF NOT EXISTS users (
 --   id: made by the server; sorts by time
 --   user_id: The user it belongs to.
 --   order_number: What people call it.
---   customer_id: Who ordered, where it is a known customer.
---   customer_name: Who ordered.
---   customer_email: Where to write about it.
 --   status: How far it is.
 --   subtotal: What the items cost.
 --   tax: The tax.
@@ -50,9 +47,6 @@ CREATE TABLE IF NOT EXISTS orders (
   id TEXT NOT NULL DEFAULT (lower(substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 1, 8) || '-' || substr(printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)), 9, 4) || '-7' || substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
   user_id TEXT NOT NULL,
   order_number TEXT,
-  customer_id TEXT,
-  customer_name TEXT,
-  customer_email TEXT COLLATE NOCASE,
   status TEXT NOT NULL DEFAULT 'pending',
   subtotal INTEGER,
   tax INTEGER,
@@ -71,8 +65,6 @@ CREATE TABLE IF NOT EXISTS orders (
   UNIQUE (order_number),
   CONSTRAINT orders_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE RESTRICT,
   CONSTRAINT orders_order_number_length CHECK (length(order_number) <= 100),
-  CONSTRAINT orders_customer_name_length CHECK (length(customer_name) <= 200),
-  CONSTRAINT orders_customer_email_length CHECK (length(customer_email) <= 254),
   CONSTRAINT orders_status_words CHECK (status IN ('pending', 'paid', 'processing', 'shipped', 'delivered', 'cancelled', 'refunded')),
   CONSTRAINT orders_subtotal_range CHECK (subtotal >= 0),
   CONSTRAINT orders_tax_range CHECK (tax >= 0),

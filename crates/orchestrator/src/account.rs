@@ -1,0 +1,173 @@
+//! The account of a service: where each credential and setting comes from goes in, its value comes out, or what somebody must say
+//! first. No provider is spoken to, and no value is ever part of what is said.
+
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+use manifest::provider::{Characters, Form};
+use plan::service::{AccountValue, ServicePlan, System, ValueSource};
+use secrets::SecretName;
+use std::collections::BTreeMap;
+use std::env;
+use vocab::{FieldName, Secret};
+
+/// What the user gives a provider, by its name in the manifest. What has a default in the manifest stands there.
+pub(crate) type Given = BTreeMap<FieldName, Secret<String>>;
+
+/// Something that somebody must give.
+pub(crate) struct Missing {
+    /// What the provider calls it.
+    pub title: String,
+    /// Where to find it.
+    pub find: Option<String>,
+    /// What gives it.
+    pub give: String,
+    /// What is wrong with what was given; nothing where nothing was.
+    pub wrong: Option<String>,
+}
+
+/// What was given for a service.
+///
+/// # Errors
+/// What is missing or has another form, as one question.
+pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, Box<Failure>> {
+    if plan.system == System::Simulated {
+        return Ok(plain(plan));
+    }
+    let (mut given, mut missing) = (Given::new(), Vec::new());
+    for value in &plan.account {
+        let found = match &value.from {
+            ValueSource::Plain(text) => Some(Secret::new(text.clone())),
+            ValueSource::Environment(name) => env::var(name).ok().filter(|text| !text.is_empty()).map(Secret::new),
+            ValueSource::Secret(name) => secret(workspace, name)?,
+            ValueSource::Default => continue,
+        };
+        let wrong = found.as_ref().and_then(|found| misfit(plan, value, found));
+        match found {
+            Some(found) if wrong.is_none() => {
+                given.insert(value.name.clone(), found);
+            }
+            Some(_) | None => missing.push(asked(plan, value, wrong)),
+        }
+    }
+    missing.extend(plan.unanswered.iter().map(|name| unanswered(plan, name)));
+    if missing.is_empty() {
+        Ok(given)
+    } else {
+        Err(Box::new(Failure::account(&plan.manifest.provider.title, &missing)))
+    }
+}
+
+/// What the task itself says: a simulated provider asks for nothing else.
+fn plain(plan: &ServicePlan) -> Given {
+    let values = plan.account.iter().filter_map(|value| match &value.from {
+        ValueSource::Plain(text) => Some((value.name.clone(), Secret::new(text.clone()))),
+        ValueSource::Environment(_) | ValueSource::Secret(_) | ValueSource::Default => None,
+    });
+    values.collect()
+}
+
+fn secret(workspace: &Workspace, name: &str) -> Result<Option<Secret<String>>, Box<Failure>> {
+    let Ok(name) = SecretName::parse(name) else { return Ok(None) };
+    let found = workspace
+        .secrets()
+        .get(&name)
+        .map_err(|error| Box::new(Failure::secrets(&error, &workspace.secrets().file())))?;
+    Ok(found.map(|text| Secret::new(text.expose().to_string())))
+}
+
+/// Why a credential cannot be the one that is meant.
+fn misfit(plan: &ServicePlan, value: &AccountValue, found: &Secret<String>) -> Option<String> {
+    let credential = plan.manifest.provider.credentials.get(value.name.as_str())?;
+    let text = found.expose();
+    if let Some(wrong) = wrong_form(&credential.form, text) {
+        return Some(wrong);
+    }
+    let is_test = credential.test_starts_with.iter().any(|start| text.starts_with(start.as_str()));
+    let tells = !credential.test_starts_with.is_empty();
+    (plan.system == System::Test && tells && !is_test)
+        .then(|| "it is of the live system, and the task says `sandbox: true`".to_owned())
+}
+
+fn wrong_form(form: &Form, text: &str) -> Option<String> {
+    let length = text.chars().count();
+    if !form.starts_with.is_empty() && !form.starts_with.iter().any(|start| text.starts_with(start.as_str())) {
+        let starts: Vec<String> = form.starts_with.iter().map(|start| format!("`{start}`")).collect();
+        return Some(format!("it begins with {}", starts.join(" or ")));
+    }
+    if let Some(least) = form.min_length.filter(|least| length < *least as usize) {
+        return Some(format!("it has at least {least} characters"));
+    }
+    if let Some(most) = form.max_length.filter(|most| length > *most as usize) {
+        return Some(format!("it has at most {most} characters"));
+    }
+    let (fits, what): (fn(char) -> bool, &str) = match form.characters? {
+        Characters::Digits => (|character| character.is_ascii_digit(), "digits"),
+        Characters::Hex => (|character| character.is_ascii_hexdigit(), "digits of hex"),
+        Characters::Word => (
+            |character| character.is_ascii_alphanumeric() || "_-.".contains(character),
+            "letters, digits, `_`, `-` and `.`",
+        ),
+        Characters::Base64 => (|character| character.is_ascii_alphanumeric() || "+/=".contains(character), "Base64"),
+        Characters::Pem => {
+            let is_pem = text.trim_start().starts_with("-----BEGIN ");
+            return (!is_pem).then(|| "it is a block of PEM, which begins with `-----BEGIN`".to_owned());
+        }
+    };
+    (!text.chars().all(fits)).then(|| format!("it is made of {what}"))
+}
+
+fn asked(plan: &ServicePlan, value: &AccountValue, wrong: Option<String>) -> Missing {
+    let provider = &plan.manifest.provider;
+    let name = value.name.as_str();
+    let credential = provider.credentials.get(name);
+    let setting = provider.settings.get(name);
+    let title = credential.map(|known| &known.title).or_else(|| setting.map(|known| &known.title));
+    let page = credential.and_then(|known| known.page.as_ref()).map(|page| format!(" ({page})")).unwrap_or_default();
+    let find = credential.map(|known| known.find.clone()).or_else(|| setting.and_then(|known| known.find.clone()));
+    Missing {
+        title: title.cloned().unwrap_or_else(|| name.to_owned()),
+        find: find.map(|find| format!("{}{page}", find.trim_end_matches('.'))),
+        give: match &value.from {
+            ValueSource::Environment(variable) => format!("set `{variable}` where the producer runs"),
+            ValueSource::Secret(secret) => format!("`producer secrets set {secret}`"),
+            ValueSource::Plain(_) | ValueSource::Default => format!("`credentials: {{ {name}: ... }}` in the task"),
+        },
+        wrong,
+    }
+}
+
+fn unanswered(plan: &ServicePlan, name: &FieldName) -> Missing {
+    let setting = plan.manifest.provider.settings.get(name.as_str());
+    Missing {
+        title: setting.map_or_else(|| name.to_string(), |known| known.title.clone()),
+        find: setting.and_then(|known| known.find.clone()),
+        give: format!("`credentials: {{ {name}: ... }}` in the task"),
+        wrong: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Characters, Form, wrong_form};
+
+    #[test]
+    fn a_credential_has_its_form() {
+        let form = Form {
+            starts_with: vec!["sk_live_".to_owned(), "sk_test_".to_owned()],
+            min_length: Some(12),
+            max_length: Some(20),
+            characters: Some(Characters::Word),
+        };
+        assert_eq!(wrong_form(&form, "sk_test_1234"), None);
+        for (wrong, says) in [
+            ("pk_test_12345", "it begins with `sk_live_` or `sk_test_`"),
+            ("sk_test_123", "it has at least 12 characters"),
+            ("sk_test_1234567890123", "it has at most 20 characters"),
+            ("sk_test_12 34", "it is made of letters, digits, `_`, `-` and `.`"),
+        ] {
+            assert_eq!(wrong_form(&form, wrong).as_deref(), Some(says));
+        }
+        let pem = Form { characters: Some(Characters::Pem), ..Form::default() };
+        assert!(wrong_form(&pem, "MIIE").is_some() && wrong_form(&pem, "-----BEGIN PRIVATE KEY-----\n").is_none());
+    }
+}
