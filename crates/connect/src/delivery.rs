@@ -7,10 +7,17 @@ mod chance;
 mod dispatcher;
 mod lane;
 mod moment;
+mod tally;
+mod worker;
 
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod worker_tests;
 
+pub use breaker::BreakerState;
 pub use dispatcher::{Actions, Carried, Dispatcher, Outcome, Settings};
 pub use lane::{LaneRules, RateBudget};
 pub use moment::{from_text, to_text};
+pub use tally::Snapshot;
+pub use worker::{Carrier, Carrying, Deliveries, Hold, LeaseLost, Wiring};

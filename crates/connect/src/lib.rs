@@ -6,6 +6,7 @@
 
 mod address;
 pub mod client;
+pub mod delivery;
 pub mod fill;
 pub mod message;
 pub mod signature;

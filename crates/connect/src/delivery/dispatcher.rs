@@ -38,7 +38,8 @@ impl Default for Settings {
 pub struct Carried {
     /// In a word.
     pub outcome: Outcome,
-    /// Whether something may have happened that nobody has seen the end of.
+    /// Whether something may have happened that nobody has seen the end of, in this attempt or in one before: who repeats what was in
+    /// doubt, and is told no, knows nothing of the first time.
     pub in_doubt: bool,
     /// What later attempts need of this one, JSON.
     pub progress: Option<String>,
@@ -281,7 +282,8 @@ impl Dispatcher {
         let mut openings = Vec::new();
         self.turn = (self.turn + 1) % self.lanes.len().max(1);
         let mut lanes: Vec<(&String, &mut Lane)> = self.lanes.iter_mut().collect();
-        lanes.rotate_left(self.turn.min(lanes.len()));
+        let turn = self.turn.min(lanes.len());
+        lanes.rotate_left(turn);
         for (integration, lane) in lanes {
             let looks = lane.wants_to_look(now);
             let places = if looks || dispatches { lane.places(now).min(left) } else { 0 };

@@ -103,6 +103,8 @@ struct World {
     workers: Vec<Dispatcher>,
     /// A number for each life of a worker: what happened to an earlier one says nothing to it.
     lives: Vec<u64>,
+    /// When each is to look what there is to do.
+    turns: Vec<Option<i64>>,
     happenings: BTreeMap<(i64, u64), (Happening, u64)>,
     emitted: Vec<(String, i64)>,
     events: usize,
@@ -152,6 +154,7 @@ impl World {
             routes: Arc::new(Everybody { lanes, number }),
             workers: Vec::new(),
             lives: vec![0; plan.workers],
+            turns: vec![Some(START); plan.workers],
             happenings: BTreeMap::new(),
             emitted: Vec::new(),
             events: plan.events,
@@ -175,8 +178,8 @@ impl World {
     }
 
     fn dispatcher(&self, seed: u64) -> Dispatcher {
-        let mut dispatcher = Dispatcher::new(Settings { seed, ..Settings::default() }, self.now);
-        let retry = Retry { for_hours: 48, ..Retry::default() };
+        let mut dispatcher = Dispatcher::new(Settings { seed, poll_ms: 20 * SECOND, ..Settings::default() }, self.now);
+        let retry = Retry { for_hours: 2, most_wait_seconds: 60, ..Retry::default() };
         let rules = LaneRules { at_once: 32, retry, longest_wait_ms: 60 * SECOND, budget: None };
         dispatcher.follow(self.destinations.keys().map(|name| (name.clone(), rules.clone())), self.now);
         dispatcher
@@ -227,7 +230,10 @@ impl World {
                 self.act(worker, actions);
                 self.turn(worker);
             }
-            Happening::Turn { worker } if life == self.lives[worker] => self.turn(worker),
+            Happening::Turn { worker } if life == self.lives[worker] && self.turns[worker] == Some(self.now) => {
+                self.turns[worker] = None;
+                self.turn(worker);
+            }
             Happening::Kill { worker } => self.kill(worker),
             Happening::CarryEnds { .. } | Happening::RoundEnds { .. } | Happening::Turn { .. } => {}
         }
@@ -271,6 +277,7 @@ impl World {
         let seed = self.lives[worker] * 1_000 + worker as u64;
         self.workers[worker] = self.dispatcher(seed);
         let life = self.lives[worker];
+        self.turns[worker] = Some(self.now + 200);
         self.at(200, Happening::Turn { worker }, life);
         if let Some(every) = self.kills_every.filter(|_| self.emitted.len() < self.events) {
             let next = (worker + 1) % self.workers.len();
@@ -284,7 +291,8 @@ impl World {
         let lease = self.routes.new_id();
         let Some(round) = self.workers[worker].round(now, lease) else {
             let at = self.workers[worker].wakes_at(now);
-            if at > now {
+            if at > now && self.turns[worker].is_none_or(|turn| at < turn) {
+                self.turns[worker] = Some(at);
                 self.at(at - now, Happening::Turn { worker }, life);
             }
             return;
@@ -313,7 +321,10 @@ impl World {
         let destination = &self.destinations[&leased.integration];
         let (kind, faults) = (destination.kind, destination.faults);
         let has_happened = destination.effects.contains_key(&leased.event_id);
-        let mut end = |world: &mut Self, after: i64, carried: Carried| {
+        // What one attempt was told says nothing about the one before, which nobody saw the end of.
+        let was_in_doubt = leased.in_doubt && kind == Kind::KnowsKeys;
+        let end = |world: &mut Self, after: i64, carried: Carried| {
+            let carried = Carried { in_doubt: carried.in_doubt || was_in_doubt, ..carried };
             let delivery = leased.id.clone();
             world.at(after, Happening::CarryEnds { worker, delivery, carried }, life);
         };
@@ -423,21 +434,21 @@ fn everything(seed: u64, events: usize) -> Plan {
 #[test]
 fn whatever_goes_wrong_each_event_ends_once_with_one_effect_and_in_order() {
     let (mut sent, mut doubled) = (0, 0);
-    for seed in 0..12 {
-        let mut world = World::new(everything(seed, 300));
+    for seed in 0..5 {
+        let mut world = World::new(everything(seed, 200));
         world.run();
         world.check(seed);
         sent += world.sent;
         doubled += world.doubled;
     }
     // The faults were there: who knows keys was sent a good deal twice.
-    assert!(sent > 12 * 5 * 300 && doubled > 100, "{sent} {doubled}");
+    assert!(sent > 5 * 5 * 200 && doubled > 50, "{sent} {doubled}");
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let run = || {
-        let mut world = World::new(everything(3, 100));
+        let mut world = World::new(everything(3, 40));
         world.run();
         (world.now, world.sent, world.doubled, world.latencies(|_| true))
     };
@@ -451,7 +462,7 @@ fn hundred(faults: [Faults; 3]) -> World {
         .map(|number| (name(number), Kind::KnowsKeys, faults.get(number).copied().unwrap_or_default(), false))
         .collect();
     let mut world =
-        World::new(Plan { seed: 5, destinations, events: 6_000, every: 2, workers: 1, kills_every: None, breaks: 0 });
+        World::new(Plan { seed: 5, destinations, events: 600, every: 15, workers: 1, kills_every: None, breaks: 0 });
     world.run();
     world.check(5);
     world
