@@ -91,11 +91,13 @@ fn start(program: &Path) -> Result<Server, String> {
         return Err(failed("giving its folder to the user `mysql`"));
     }
     let data = folder.join("data");
+    // Servers that share a folder for temporary files remove each other's.
+    let temporary = format!("--tmpdir={}", folder.display());
     // Both programs give root's rights up by themselves.
     let user = is_root().then_some("--user=mysql");
     let mut initial = Command::new("mariadb-install-db");
     initial.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
-    initial.arg(format!("--datadir={}", data.display())).args(user);
+    initial.arg(format!("--datadir={}", data.display())).arg(&temporary).args(user);
     if !quiet(&mut initial).status().is_ok_and(|status| status.success()) {
         return Err(failed("`mariadb-install-db`"));
     }
@@ -111,7 +113,7 @@ fn start(program: &Path) -> Result<Server, String> {
     run.args(user);
     run.args(["--max-connections=300", "--log-bin=binlog", "--server-id=1", "--binlog-format=ROW"]);
     run.arg("--log-bin-trust-function-creators=1");
-    run.arg(format!("--port={port}")).arg(format!("--datadir={}", data.display()));
+    run.arg(temporary).arg(format!("--port={port}")).arg(format!("--datadir={}", data.display()));
     run.arg(format!("--socket={}", folder.join("socket").display()));
     run.arg(format!("--init-file={}", setup.display()));
     let process = quiet(&mut run).spawn().map_err(|error| format!("{}: {error}", failed("starting")))?;

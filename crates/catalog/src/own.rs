@@ -5,7 +5,7 @@ use crate::codes::OWN_FILE_WRONG;
 use crate::entity::FieldText;
 use crate::own_file::{Form, OwnFile, meant};
 use crate::relation::{Belonging, Link};
-use crate::{Catalog, Entity, Field, Sensitivity};
+use crate::{Catalog, Compared, Entity, Field, Sensitivity};
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeMap;
@@ -48,6 +48,8 @@ struct EntityText {
     also: Vec<String>,
     #[serde(default)]
     unique: Vec<Vec<Spanned<FieldName>>>,
+    #[serde(default)]
+    compares: Vec<Spanned<Compared>>,
     fields: Spanned<Vec<Spanned<FieldText>>>,
 }
 
@@ -191,15 +193,24 @@ impl OwnFile {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let (compares, places): (Vec<Compared>, Vec<Location>) =
+            text.compares.into_iter().map(|compared| (compared.value, compared.referenced)).unzip();
         let unique = text.unique.into_iter().filter(|set| !set.is_empty());
-        Ok(Entity {
+        let entity = Entity {
             entity: text.entity.value,
             table: text.table.value,
             comment: text.comment.value.trim().trim_end_matches('.').to_owned(),
             also: text.also.iter().map(|word| word.to_lowercase().replace(['-', ' '], "_")).collect(),
             unique: unique.map(|set| set.into_iter().map(|field| field.value).collect()).collect(),
+            compares,
             fields,
             file: Some(self.name.clone()),
-        })
+        };
+        for (compared, place) in entity.compares.iter().zip(places) {
+            if let Err(why) = entity.comparable(compared) {
+                problems.push(self.wrong(place, why, ""));
+            }
+        }
+        if problems.is_empty() { Ok(entity) } else { Err(problems) }
     }
 }

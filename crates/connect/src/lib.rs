@@ -4,9 +4,20 @@
 // Effects live here: waits have an end on the clock.
 #![allow(clippy::disallowed_methods)]
 
+pub mod account;
 mod address;
+pub mod answer;
+pub mod authentication;
+pub mod call;
 pub mod client;
 pub mod delivery;
+pub mod document;
+mod encode;
 pub mod fill;
+pub mod input;
 pub mod message;
+pub mod paging;
+pub mod request;
 pub mod signature;
+#[cfg(test)]
+mod testbed;

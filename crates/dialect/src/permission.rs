@@ -69,6 +69,16 @@ pub fn statements(
     }
 }
 
+/// What leaves a server that was just made to one user of this machine, who may do everything, and then ends it: statements, one a
+/// line. None for an engine that is told its first user when a server is made.
+#[must_use]
+pub fn first_user(engine: Engine, name: &str, password: &str) -> String {
+    match engine {
+        Engine::Sqlite | Engine::PostgreSql => String::new(),
+        Engine::MySql => mysql::permission::first_user(name, password),
+    }
+}
+
 /// All statements, for somebody who runs them by hand on the tables of the plan. Whoever that is makes tables too.
 #[must_use]
 pub fn script(engine: Engine, permissions: &Permissions, tables: &[Table]) -> Vec<PermissionStatement> {

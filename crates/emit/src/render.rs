@@ -12,6 +12,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("mysql-scratch-database.js", include_str!("../templates/mysql-scratch-database.js")),
     ("mysql-service.yaml", include_str!("../templates/mysql-service.yaml")),
     ("postgresql-connection.js", include_str!("../templates/postgresql-connection.js")),
+    ("mysql.compose.yaml", include_str!("../templates/mysql.compose.yaml")),
     ("postgresql.compose.yaml", include_str!("../templates/postgresql.compose.yaml")),
     ("database.env.example", include_str!("../templates/database.env.example")),
     ("connection-config.js", include_str!("../templates/connection-config.js")),

@@ -147,22 +147,18 @@ impl FileTrouble {
 const WAYS_TO_A_FILE: &str = "add `connection: \"file:/srv/data/shop.sqlite\"`, or `connection: \"${env:DATABASE_URL}\"` and set that \
     variable; for a file of the workspace write `environment: development`";
 fn ways_to_a_server(engine: Engine) -> String {
-    let otherwise = match engine.is_provisioned() {
-        true => {
-            "; or `provision: local` for a private server from programs installed on this machine, or `provision: container` for one in a container"
-        }
-        false => "",
-    };
     format!(
         "add `connection: \"${{env:DATABASE_URL}}\"` and set that variable to `{engine}://user:password@host/name`, \
-         or write the URL itself with the password elsewhere: `{engine}://user:${{env:DATABASE_PASSWORD}}@host/name`{otherwise}"
+         or write the URL itself with the password elsewhere: `{engine}://user:${{env:DATABASE_PASSWORD}}@host/name`; or \
+         `provision: local` for a private server from programs installed on this machine, or `provision: container` for one in a container"
     )
 }
 
 fn ways_to_programs(engine: Engine) -> String {
     format!(
-        "install them (Debian: `apt-get install {engine}`, Red Hat: `dnf install {engine}-server`, macOS: `brew install {engine}`), or \
-         name their folder in `{PROGRAMS_VARIABLE}`; or write `provision: container`, or the `connection` of a server that exists"
+        "install them ({}), or name their folder in `{PROGRAMS_VARIABLE}`; or write `provision: container`, or the `connection` of a \
+         server that exists",
+        provision::way_to_install(engine)
     )
 }
 

@@ -5,15 +5,17 @@ use crate::failure::Failure;
 use crate::located::stored;
 use crate::run::now;
 use crate::workspace::{Workspace, WorkspaceFailure};
+use dialect::permission::first_user;
 use plan::DatabasePlan;
 use plan::database::Connection;
-use provision::{Begun, Instance, ProvisionFailure, State, instances};
+use provision::{Begun, FirstUser, Instance, ProvisionFailure, State, instances};
 use secrets::export::write_private;
 use secrets::{SecretFailure, SecretName, SecretText, generate_password};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use vocab::Engine;
+use zeroize::Zeroizing;
 
 /// Under what the superuser's password is kept.
 pub(crate) fn secret_name(engine: Engine, database: &str) -> String {
@@ -101,7 +103,9 @@ pub(crate) fn provide(
             return Err(ProvisionFailure::NotInstalled(engine).into());
         }
         progress(&format!("making the private server `{}`", instance.name()));
-        instance.make(password(workspace, engine, name)?.expose())?;
+        let password = password(workspace, engine, name)?;
+        let statements = first_user(engine, provision::superuser(engine), password.expose());
+        instance.make(&FirstUser { password: password.expose(), statements: &Zeroizing::new(statements) })?;
     }
     progress(&format!("starting the server `{}`", instance.name()));
     instance.start()?;

@@ -77,6 +77,7 @@ fn stand_in(config: &DatabaseConfig) -> DatabaseConfig {
 fn has_programs(kind: DatabaseType) -> bool {
     match kind {
         DatabaseType::PostgreSql => provision::are_installed(Engine::PostgreSql),
-        DatabaseType::Sqlite | DatabaseType::MySql | DatabaseType::MongoDb => false,
+        DatabaseType::MySql => provision::are_installed(Engine::MySql),
+        DatabaseType::Sqlite | DatabaseType::MongoDb => false,
     }
 }

@@ -451,6 +451,7 @@ fn response(response: &Response) -> String {
         }
         Response::Problem(problem) => format!("respond {} {}", problem.status(), problem.name()),
         Response::UnknownReference(field) => format!("respond 422 because {field} names no record"),
+        Response::Inconsistent { field, detail } => format!("respond 422 because {field} {detail}"),
         Response::Redirect(to) => format!("redirect to {}", value(to)),
         Response::Done => "done".to_owned(),
     }
@@ -472,6 +473,7 @@ fn value(given: &Value) -> String {
         Value::Slot(slot) => slot.to_string(),
         Value::Field(slot, field) => format!("{slot}.{field}"),
         Value::Given(slot, field) => format!("{slot}.{field} is given"),
+        Value::Changed(changes, field, row) => format!("{changes}.{field} if given, {row}.{field} if not"),
         Value::Now => "now".to_owned(),
         Value::Today => "today".to_owned(),
         Value::After(seconds) => format!("now + {seconds} s"),

@@ -338,6 +338,13 @@ pub enum Response {
     Problem(Problem),
     /// The error that this field of the body names no record.
     UnknownReference(FieldName),
+    /// The error that this field of the body does not stand to another one as it must.
+    Inconsistent {
+        /// The field.
+        field: FieldName,
+        /// What it must do, for people: `must be after starts_at`.
+        detail: String,
+    },
     /// See other.
     Redirect(Value),
     /// Nobody waits for an answer: events and schedules end so.

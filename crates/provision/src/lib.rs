@@ -4,7 +4,10 @@
 
 mod account;
 mod failure;
+mod folder;
 mod instance;
+mod lock;
+mod mysql;
 mod postgresql;
 mod programs;
 mod unit;
@@ -13,5 +16,16 @@ mod unit;
 mod tests;
 
 pub use failure::ProvisionFailure;
-pub use instance::{Begun, Instance, State, instances};
-pub use programs::{PROGRAMS_VARIABLE, are_installed, superuser};
+pub use instance::{Begun, FirstUser, Instance, State, instances};
+pub use programs::{PROGRAMS_VARIABLE, are_installed, superuser, way_to_install};
+
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+/// How long a server that is there may take to take a connection.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Whether somebody listens at a port of this machine.
+fn answers(port: u16) -> bool {
+    TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), ANSWER_TIMEOUT).is_ok()
+}

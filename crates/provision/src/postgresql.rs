@@ -1,19 +1,119 @@
-//! What PostgreSQL's programs are called, and the words they are called with. Everything is said on the command line, so that a
-//! service manager starts the server exactly as the producer does.
+//! PostgreSQL's programs and the words they are called with. Everything is said on the command line, so that a service manager
+//! starts the server exactly as the producer does.
 
-use std::path::Path;
+use crate::account::Account;
+use crate::answers;
+use crate::failure::ProvisionFailure;
+use crate::folder::{Folder, last_lines};
+use crate::instance::FirstUser;
+use crate::programs::{search, version_folders};
+use crate::unit::Service;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// All of them are needed.
-pub const PROGRAMS: &[&str] = &["initdb", "pg_ctl", "postgres"];
+const PROGRAMS: &[&str] = &["initdb", "pg_ctl", "postgres"];
 /// Parents of folders with a version each, and what lies beneath: Debian, Red Hat, Homebrew on either kind of Mac.
-pub const PACKAGES: &[(&str, &str)] =
+const PACKAGES: &[(&str, &str)] =
     &[("/usr/lib/postgresql", "bin"), ("/usr", "bin"), ("/opt/homebrew/opt", "bin"), ("/usr/local/opt", "bin")];
 /// The user that packages make.
 pub const ACCOUNT: &str = "postgres";
 /// The superuser of a server that is made here.
 pub const SUPERUSER: &str = "postgres";
 /// Locales that sort by code point and know the letters of all languages, the first that the system has.
-pub const LOCALES: &[&str] = &["C.UTF-8", "C"];
+const LOCALES: &[&str] = &["C.UTF-8", "C"];
+/// Seconds that a server may take to start: it may have to make good what a crash has left.
+const START_TIMEOUT: &str = "60";
+/// How often it is tried: after a crash, processes of the server that is gone may take a moment to see that it is.
+const START_ATTEMPTS: u32 = 10;
+const START_PAUSE: Duration = Duration::from_millis(500);
+
+/// The folder of the programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Programs(pub PathBuf);
+
+impl Programs {
+    /// The newest that are installed.
+    pub fn find() -> Option<Self> {
+        let folders = search(|| version_folders(PACKAGES));
+        folders.into_iter().find(|folder| PROGRAMS.iter().all(|name| folder.join(name).is_file())).map(Self)
+    }
+
+    /// Makes what the server keeps.
+    pub fn initialise(&self, folder: &Folder, account: &Account, user: &FirstUser<'_>) -> Result<(), ProvisionFailure> {
+        let password = folder.path().join("password");
+        account.make_file(&password, user.password).map_err(ProvisionFailure::file(&password))?;
+        let mut made = Ok(());
+        for locale in LOCALES {
+            let mut initdb = account.command(&self.0.join("initdb"));
+            initdb.arg("--pgdata").arg(folder.data()).arg("--pwfile").arg(&password);
+            initdb.args(["--username", SUPERUSER, "--auth", "scram-sha-256"]);
+            initdb.args(["--encoding", "UTF8", "--locale", locale, "--data-checksums"]);
+            made = folder.carry_out("initdb", &mut initdb);
+            if made.is_ok() {
+                break;
+            }
+        }
+        let removed = fs::remove_file(&password).map_err(ProvisionFailure::file(&password));
+        made.and(removed)
+    }
+
+    /// What a service manager runs.
+    pub fn service(&self, folder: &Folder, port: u16) -> Service {
+        let mut words = vec![self.0.join("postgres").display().to_string()];
+        words.extend(["-D".to_owned(), folder.data().display().to_string()]);
+        for (name, value) in settings(port, &folder.log()) {
+            words.extend(["-c".to_owned(), format!("{name}={value}")]);
+        }
+        // What is being done is undone, and nobody is waited for.
+        Service { words, stop_signal: "SIGINT" }
+    }
+
+    /// Whether it is this server that has the port: its own note says so.
+    pub fn has_port(folder: &Folder, port: u16) -> bool {
+        let says_port = |text: String| text.lines().nth(3) == Some(port.to_string().as_str());
+        fs::read_to_string(folder.data().join("postmaster.pid")).is_ok_and(says_port)
+    }
+
+    /// Starts it, and waits until it takes connections.
+    pub fn start(&self, folder: &Folder, account: &Account, port: u16) -> Result<(), ProvisionFailure> {
+        let options = options(&settings(port, &folder.log()));
+        let log = folder.log().join("start.log");
+        let attempt = || {
+            // What is said in there is of this attempt.
+            let _ = fs::remove_file(&log);
+            let mut start = account.command(&self.0.join("pg_ctl"));
+            start.arg("--pgdata").arg(folder.data()).arg("--log").arg(&log);
+            start.args(["--wait", "--timeout", START_TIMEOUT, "--options", &options, "start"]);
+            folder.carry_out("pg_ctl start", &mut start)
+        };
+        for _ in 1..START_ATTEMPTS {
+            if attempt().is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(START_PAUSE);
+        }
+        attempt().map_err(|failure| match failure {
+            ProvisionFailure::Program { program, said, log: of_server } => {
+                let said = fs::read_to_string(&log).map_or(said, |text| last_lines(&text));
+                ProvisionFailure::Program { program, said, log: of_server }
+            }
+            other => other,
+        })
+    }
+
+    /// Ends it in order, if it runs.
+    pub fn stop(&self, folder: &Folder, account: &Account, port: u16) -> Result<(), ProvisionFailure> {
+        if !Self::has_port(folder, port) || !answers(port) {
+            return Ok(());
+        }
+        let mut stop = account.command(&self.0.join("pg_ctl"));
+        stop.arg("--pgdata").arg(folder.data()).args(["--wait", "--mode", "fast", "stop"]);
+        folder.carry_out("pg_ctl stop", &mut stop)
+    }
+}
 
 /// The settings of the server, name and value.
 pub fn settings(port: u16, log: &Path) -> Vec<(&'static str, String)> {

@@ -1,18 +1,30 @@
-//! Where the programs of an engine are: the variable that names their folder, the path, the folders of packages. The newest wins.
+//! The programs of an engine, for those to whom the engines are one: where they are (the variable that names their folders, the
+//! path, the folders of packages) and what a server does with them.
 
+use crate::account::Account;
 use crate::failure::ProvisionFailure;
-use crate::postgresql;
+use crate::folder::Folder;
+use crate::instance::FirstUser;
+use crate::lock::{self, Process};
+use crate::unit::Service;
+use crate::{mysql, postgresql};
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use vocab::Engine;
 
-/// An environment variable with the one folder to look for programs in.
+/// An environment variable with the folders to look for programs in, written as those of the path are.
 pub const PROGRAMS_VARIABLE: &str = "PRODUCER_SERVER_PROGRAMS";
+
+/// How long programs that a killed run has started may take to end.
+const ALONE_TIMEOUT: Duration = Duration::from_secs(60);
+const ALONE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Whether a private server of that engine could be made here.
 #[must_use]
 pub fn are_installed(engine: Engine) -> bool {
-    find(engine).is_ok()
+    Programs::find(engine).is_ok()
 }
 
 /// The name of the role that makes everything on a server that was made for it alone; no name where there are no roles.
@@ -20,28 +32,132 @@ pub fn are_installed(engine: Engine) -> bool {
 pub fn superuser(engine: Engine) -> &'static str {
     match engine {
         Engine::PostgreSql => postgresql::SUPERUSER,
-        Engine::Sqlite | Engine::MySql => "",
+        Engine::MySql => mysql::SUPERUSER,
+        Engine::Sqlite => "",
     }
 }
 
-/// The folder of the newest programs.
-pub(crate) fn find(engine: Engine) -> Result<PathBuf, ProvisionFailure> {
-    let (names, packages) = match engine {
-        Engine::PostgreSql => (postgresql::PROGRAMS, postgresql::PACKAGES),
-        Engine::Sqlite | Engine::MySql => return Err(ProvisionFailure::NotInstalled(engine)),
-    };
-    folders(packages)
-        .into_iter()
-        .find(|folder| names.iter().all(|name| folder.join(name).is_file()))
-        .ok_or(ProvisionFailure::NotInstalled(engine))
+/// How somebody has them installed, for people.
+#[must_use]
+pub fn way_to_install(engine: Engine) -> &'static str {
+    match engine {
+        Engine::PostgreSql => {
+            "Debian: `apt-get install postgresql`, Red Hat: `dnf install postgresql-server`, macOS: `brew install postgresql`"
+        }
+        Engine::MySql => {
+            "Debian: `apt-get install mariadb-server`, Red Hat: `dnf install mariadb-server`, macOS: `brew install mysql`"
+        }
+        Engine::Sqlite => "none are needed",
+    }
 }
 
-fn folders(packages: &[(&str, &str)]) -> Vec<PathBuf> {
-    if let Some(folder) = std::env::var_os(PROGRAMS_VARIABLE) {
-        return vec![PathBuf::from(folder)];
+/// Programs, of those who made a server: others may not understand what it keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Programs {
+    PostgreSql(postgresql::Programs),
+    MySql(mysql::Programs),
+}
+
+impl Programs {
+    /// Those that are installed.
+    pub fn find(engine: Engine) -> Result<Self, ProvisionFailure> {
+        let found = match engine {
+            Engine::PostgreSql => postgresql::Programs::find().map(Self::PostgreSql),
+            Engine::MySql => mysql::Programs::find().map(Self::MySql),
+            Engine::Sqlite => None,
+        };
+        found.ok_or(ProvisionFailure::NotInstalled(engine))
+    }
+
+    /// Who runs a server of them.
+    pub fn account(&self) -> Result<Account, ProvisionFailure> {
+        match self {
+            Self::PostgreSql(_) => Account::of(Engine::PostgreSql, postgresql::ACCOUNT),
+            Self::MySql(_) => Account::of(Engine::MySql, mysql::ACCOUNT),
+        }
+    }
+
+    /// Sees that nothing of a run that was killed works any more on what it has left half made. While what is returned is kept,
+    /// nobody else works on it either.
+    pub fn alone(&self, folder: &Folder) -> Result<fs::File, ProvisionFailure> {
+        let begun = Instant::now();
+        while begun.elapsed() < ALONE_TIMEOUT {
+            match self.process_to_end(folder) {
+                Some(process) => lock::kill(process),
+                None => {
+                    if let Some(file) = folder.hold()? {
+                        return Ok(file);
+                    }
+                }
+            }
+            std::thread::sleep(ALONE_PAUSE);
+        }
+        Err(folder.failed("another run", "it still works on this server".to_owned()))
+    }
+
+    /// What does not end by itself.
+    fn process_to_end(&self, folder: &Folder) -> Option<Process> {
+        match self {
+            Self::PostgreSql(_) => None,
+            Self::MySql(_) => mysql::Programs::process(folder),
+        }
+    }
+
+    /// Makes what a server keeps.
+    pub fn initialise(&self, folder: &Folder, account: &Account, user: &FirstUser<'_>) -> Result<(), ProvisionFailure> {
+        match self {
+            Self::PostgreSql(programs) => programs.initialise(folder, account, user),
+            Self::MySql(programs) => programs.initialise(folder, account, user),
+        }
+    }
+
+    /// What a service manager runs.
+    pub fn service(&self, folder: &Folder, port: u16) -> Service {
+        match self {
+            Self::PostgreSql(programs) => programs.service(folder, port),
+            Self::MySql(programs) => programs.service(folder, port),
+        }
+    }
+
+    /// Whether whoever listens at the port is the server of this folder.
+    pub fn has_port(&self, folder: &Folder, port: u16) -> bool {
+        match self {
+            Self::PostgreSql(_) => postgresql::Programs::has_port(folder, port),
+            Self::MySql(_) => mysql::Programs::is_there(folder),
+        }
+    }
+
+    /// Starts it, and waits until it takes connections.
+    pub fn start(&self, folder: &Folder, account: &Account, port: u16) -> Result<(), ProvisionFailure> {
+        match self {
+            Self::PostgreSql(programs) => programs.start(folder, account, port),
+            Self::MySql(programs) => programs.start(folder, account, port),
+        }
+    }
+
+    /// Ends it in order, if it runs.
+    pub fn stop(&self, folder: &Folder, account: &Account, port: u16) -> Result<(), ProvisionFailure> {
+        match self {
+            Self::PostgreSql(programs) => programs.stop(folder, account, port),
+            Self::MySql(programs) => programs.stop(folder),
+        }
+    }
+}
+
+/// The folders to look in: those that the variable names and no others, else those of the path and of packages.
+pub(crate) fn search(packages: impl FnOnce() -> Vec<PathBuf>) -> Vec<PathBuf> {
+    if let Some(named) = std::env::var_os(PROGRAMS_VARIABLE) {
+        return std::env::split_paths(&named).collect();
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+    let on_path = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    on_path.chain(packages()).collect()
+}
+
+/// Folders with a version each, the newest of each parent first.
+pub(crate) fn version_folders(packages: &[(&str, &str)]) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
     for (parent, rest) in packages {
         let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(parent)
             .map(|entries| entries.filter_map(|entry| version_folder(&entry.ok()?.path(), rest)).collect())

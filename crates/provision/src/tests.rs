@@ -1,5 +1,6 @@
 //! What is decided here without a server: ports, units, the words for a shell.
 
+use crate::folder::Folder;
 use crate::{Instance, State, postgresql, unit};
 use std::path::Path;
 use vocab::Engine;
@@ -31,8 +32,12 @@ fn paths_mean_themselves_to_a_shell_and_to_systemd() {
     assert!(
         options.contains(r"-c log_directory='/a b/it'\''s 5%'") && options.contains("-c unix_socket_directories=''")
     );
-    let text =
-        unit::text("postgresql_shop", Some("postgres"), Path::new("/bin/postgres"), Path::new("/a b/d$"), &settings);
-    assert!(text.contains("User=postgres\nExecStart=/bin/postgres -D \"/a b/d$$\" -c port=20001 "), "{text}");
-    assert!(text.contains(r#""log_directory=/a b/it's 5%%""#), "{text}");
+    let folder = Folder::new("/a b/it's 5%/d$".into());
+    let service = postgresql::Programs("/bin".into()).service(&folder, 20_001);
+    let text = unit::text("postgresql_shop", Some("postgres"), &service, &folder.data());
+    assert!(
+        text.contains("User=postgres\nExecStart=/bin/postgres -D \"/a b/it's 5%%/d$$/data\" -c port=20001 "),
+        "{text}"
+    );
+    assert!(text.contains(r#""log_directory=/a b/it's 5%%/d$$/log""#), "{text}");
 }

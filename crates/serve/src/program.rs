@@ -46,6 +46,7 @@ pub(crate) enum Operation {
     Rows { slot: usize, columns: Columns, format: RowsFormat, writes: Writes },
     Problem { problem: Problem, writes: Writes },
     UnknownReference { field: FieldName, writes: Writes },
+    Inconsistent { field: FieldName, detail: String, writes: Writes },
 }
 
 /// What an answer is made of.
@@ -76,6 +77,8 @@ pub(crate) enum Expression {
     Slot(usize),
     Field(usize, usize),
     Given(usize, usize),
+    /// Whether it was given, what was given, and what stands where it was not.
+    Changed(Box<[Expression; 3]>),
     Path(Arc<str>),
     /// What is compared with an id: null where it is none.
     Id(Box<Expression>),
@@ -219,6 +222,9 @@ impl Compiler<'_> {
             }
             Item::Exit(Response::UnknownReference(field), writes) => {
                 Ok(Operation::UnknownReference { field: field.clone(), writes: *writes })
+            }
+            Item::Exit(Response::Inconsistent { field, detail }, writes) => {
+                Ok(Operation::Inconsistent { field: field.clone(), detail: detail.clone(), writes: *writes })
             }
             Item::Exit(Response::Redirect(_) | Response::Done, _) => Err(self.unsupported("this kind of answer")),
         }
@@ -385,6 +391,12 @@ impl Compiler<'_> {
             Value::Given(slot, field) => {
                 let (number, position) = self.field(slot, field)?;
                 Expression::Given(number, position)
+            }
+            Value::Changed(changes, field, row) => {
+                let given = self.value(&Value::Given(changes.clone(), field.clone()))?;
+                let change = self.value(&Value::Field(changes.clone(), field.clone()))?;
+                let kept = self.value(&Value::Field(row.clone(), field.clone()))?;
+                Expression::Changed(Box::new([given, change, kept]))
             }
             Value::Now => Expression::Now,
             Value::Request(RequestValue::Path(name)) => Expression::Path(Arc::from(name.as_str())),

@@ -237,7 +237,8 @@ where
                     Operation::Answer { .. }
                     | Operation::Rows { .. }
                     | Operation::Problem { .. }
-                    | Operation::UnknownReference { .. } => {
+                    | Operation::UnknownReference { .. }
+                    | Operation::Inconsistent { .. } => {
                         return Ok(frame.exit(operation));
                     }
                 }
@@ -363,7 +364,8 @@ fn data_block<'b>(
                 Operation::Answer { .. }
                 | Operation::Rows { .. }
                 | Operation::Problem { .. }
-                | Operation::UnknownReference { .. } => {
+                | Operation::UnknownReference { .. }
+                | Operation::Inconsistent { .. } => {
                     return Ok(frame.exit(operation));
                 }
                 Operation::Uuid { .. }
@@ -467,7 +469,8 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::Answer { .. }
         | Operation::Rows { .. }
         | Operation::Problem { .. }
-        | Operation::UnknownReference { .. } => unreachable!("blocks handle these themselves"),
+        | Operation::UnknownReference { .. }
+        | Operation::Inconsistent { .. } => unreachable!("blocks handle these themselves"),
     }
     Ok(())
 }
@@ -539,6 +542,10 @@ impl Frame {
             Operation::Problem { problem, writes } => {
                 Flow::Exit(Refusal::from(*problem).into_answer(&self.facts.request_id), *writes)
             }
+            Operation::Inconsistent { field, detail, writes } => {
+                let refusal = Refusal::validation_failed(vec![Wrong::inconsistent(field.as_str(), detail)]);
+                Flow::Exit(refusal.into_answer(&self.facts.request_id), *writes)
+            }
             Operation::UnknownReference { field, writes } => {
                 let refusal = Refusal::validation_failed(vec![Wrong::unknown_reference(field.as_str())]);
                 Flow::Exit(refusal.into_answer(&self.facts.request_id), *writes)
@@ -593,6 +600,10 @@ impl Frame {
                 Slot::Changes(changes) => Datum::Boolean(changes[*position].is_some()),
                 _ => unreachable!("a checked procedure asks for changes only whether they were given"),
             },
+            Expression::Changed(parts) => {
+                let [given, change, kept] = &**parts;
+                self.value(if self.value(given) == Datum::Boolean(true) { change } else { kept })
+            }
             Expression::Path(name) => {
                 let known = self.facts.parameters.iter().find(|(known, _)| **known == **name);
                 known.map_or(Datum::Null, |(_, value)| Datum::Text(value.clone()))

@@ -27,15 +27,6 @@ impl Engine {
         }
     }
 
-    /// Whether a server of it can be made: from programs of this machine, in a container.
-    #[must_use]
-    pub fn is_provisioned(self) -> bool {
-        match self {
-            Self::Sqlite | Self::MySql => false,
-            Self::PostgreSql => true,
-        }
-    }
-
     /// Whether definitions can be part of a transaction; where they cannot, a migration may be left half done.
     #[must_use]
     pub fn defines_in_transactions(self) -> bool {

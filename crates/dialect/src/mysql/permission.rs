@@ -2,7 +2,7 @@
 //! privilege changes it, so there is no owner, and a migrator that has the privileges itself. A grant on the database holds for
 //! tables that come later.
 
-use super::quote;
+use super::{quote, text};
 use crate::permission::{Columns, LEDGERS, PermissionProbe, between, on_table, secret, together, tried_on};
 use plan::database::permission::{
     Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
@@ -207,6 +207,19 @@ pub fn pattern(database: &str) -> String {
 /// A user, wherever it comes from.
 pub fn account(name: &str) -> String {
     format!("'{name}'@'%'")
+}
+
+/// By address, since a server of one machine asks nobody for the names of hosts. The user that a maker has made by itself goes.
+pub(crate) fn first_user(name: &str, password: &str) -> String {
+    let (user, password) = (format!("{}@'127.0.0.1'", text(name)), text(password));
+    let statements = [
+        format!("CREATE USER IF NOT EXISTS {user}"),
+        format!("ALTER USER {user} IDENTIFIED BY {password}"),
+        format!("GRANT ALL ON *.* TO {user} WITH GRANT OPTION"),
+        format!("DROP USER IF EXISTS {}@'localhost'", text(name)),
+        "SHUTDOWN".to_owned(),
+    ];
+    statements.map(|statement| format!("{statement};\n")).concat()
 }
 
 fn quote_any(name: &str) -> String {

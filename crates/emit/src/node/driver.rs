@@ -95,7 +95,7 @@ pub fn driver(engine: Engine) -> Driver {
             default_url: "",
             url_form: "`mysql://user:password@host:port/database`; outside of development with `?ssl-mode=VERIFY_IDENTITY`",
             stand_alone: "mysql-connection.js",
-            container: None,
+            container: Some("mysql.compose.yaml"),
             package: ("mysql2", || version(MYSQL, "mysql2")),
         },
     }

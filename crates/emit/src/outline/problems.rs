@@ -21,7 +21,7 @@ pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
             Item::Exit(Response::Problem(problem), _) => {
                 found.insert(*problem);
             }
-            Item::Exit(Response::UnknownReference(_), _) => {
+            Item::Exit(Response::UnknownReference(_) | Response::Inconsistent { .. }, _) => {
                 found.insert(Problem::ValidationFailed);
             }
             Item::Match(..) | Item::Exit(..) => {}

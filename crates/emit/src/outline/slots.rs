@@ -66,6 +66,7 @@ impl Slots {
             Value::Literal(Datum::Null) => Nullability::Nullable,
             Value::Else(_, second) => self.nullability(second),
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
+            Value::Changed(..) => Nullability::Nullable,
             Value::Literal(
                 Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) | Datum::Json(_),
             )
@@ -87,6 +88,9 @@ impl Slots {
                 self.field(slot, name).and_then(|field| field.field_type.as_ref()) != Some(&FieldType::Uuid)
             }
             Value::Else(first, second) => self.may_be_no_uuid(first) || self.may_be_no_uuid(second),
+            Value::Changed(changes, name, _) => {
+                self.field(changes, name).and_then(|field| field.field_type.as_ref()) != Some(&FieldType::Uuid)
+            }
             Value::Request(RequestValue::Address | RequestValue::Id | RequestValue::RawBody)
             | Value::Literal(_)
             | Value::Slot(_)

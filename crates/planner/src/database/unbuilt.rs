@@ -14,12 +14,6 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
     if engine(config.kind.value).is_none() {
         refuse(format!("`{}` databases", config.kind.value), &config.kind.place, BUILT_ENGINES);
     }
-    let is_server_of_others =
-        engine(config.kind.value).is_some_and(|engine| !engine.keeps_files() && !engine.is_provisioned());
-    if let Some(provision) = config.provision.as_ref().filter(|_| is_server_of_others) {
-        let help = "give the `connection` of a server that exists";
-        refuse(format!("`provision` on {}", config.kind.value), &provision.place, help);
-    }
     for (is_there, word) in [(config.backup.is_some(), "backup"), (config.data != spec::Data::default(), "data")] {
         if is_there {
             refuse(format!("`{word}`"), &config.place, "remove it, and do without it");
