@@ -42,7 +42,10 @@ mod tests {
         for (failures, most) in [(1, 500), (2, 1000), (5, 8000), (30, 60_000), (u32::MAX, 60_000)] {
             let waits: Vec<i64> = (0..2000).map(|_| back_off(&mut chance, 500, 60_000, failures)).collect();
             let (least, greatest) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
-            assert!(*least < most / 20 && *greatest > most - most / 20 && *greatest <= most, "{failures}: {least} {greatest}");
+            assert!(
+                *least < most / 20 && *greatest > most - most / 20 && *greatest <= most,
+                "{failures}: {least} {greatest}"
+            );
         }
         assert_eq!(back_off(&mut chance, 0, 0, 3), 0);
     }

@@ -246,7 +246,10 @@ impl Dispatcher {
         let extended: Vec<(String, String)> =
             self.ending_leases(now).map(|(id, one)| (id.clone(), one.lease.clone())).collect();
         let looks = openings.iter().any(|opening| opening.looks);
-        if !(dispatches || looks || expires) && extended.is_empty() && self.pending.is_empty() && self.abandoned.is_empty()
+        if !(dispatches || looks || expires)
+            && extended.is_empty()
+            && self.pending.is_empty()
+            && self.abandoned.is_empty()
         {
             return None;
         }
@@ -404,7 +407,8 @@ impl Dispatcher {
         self.under_way.insert(leased.id.clone(), one);
         match is_hopeless {
             true => {
-                let problem = Some(format!("it was given up after {} attempts that nobody saw the end of", leased.attempts));
+                let problem =
+                    Some(format!("it was given up after {} attempts that nobody saw the end of", leased.attempts));
                 let carried = Carried { problem, ..Carried::of(Outcome::PutAside) };
                 self.carried(now, &leased.id, carried, None);
             }

@@ -199,7 +199,8 @@ impl World {
 
     fn unended(&self) -> i64 {
         let backlog = self.runtime.block_on(self.store.delivery_backlog()).unwrap();
-        let unended = backlog.iter().filter(|backlog| backlog.state != DeliveryState::Dead).map(|backlog| backlog.count);
+        let unended =
+            backlog.iter().filter(|backlog| backlog.state != DeliveryState::Dead).map(|backlog| backlog.count);
         unended.sum::<i64>() + self.runtime.block_on(self.store.undispatched_events()).unwrap()
     }
 
@@ -302,7 +303,8 @@ impl World {
         let done = match fate {
             fate if fate < self.breaks / 2 => None,
             fate => {
-                let done = self.runtime.block_on(self.store.deliver(Arc::new(round.clone()), self.routes.clone())).unwrap();
+                let done =
+                    self.runtime.block_on(self.store.deliver(Arc::new(round.clone()), self.routes.clone())).unwrap();
                 (fate >= self.breaks).then(|| Box::new(done))
             }
         };
@@ -341,11 +343,10 @@ impl World {
             fate -= part;
             fate < 0
         };
-        let effect =
-            |world: &mut Self| {
-                let (integration, event) = (leased.integration.clone(), leased.event_id.clone());
-                world.at(delay / 2, Happening::Effect { integration, event }, 0);
-            };
+        let effect = |world: &mut Self| {
+            let (integration, event) = (leased.integration.clone(), leased.event_id.clone());
+            world.at(delay / 2, Happening::Effect { integration, event }, 0);
+        };
         if is(faults.hangs) {
             end(self, 30 * SECOND, Carried::of(Outcome::UnknownEffect));
         } else if is(faults.drips) {
@@ -394,16 +395,17 @@ impl World {
     }
 
     fn check_order(&self, seed: u64, name: &str, destination: &Destination) {
-        let rows = self
-            .runtime
-            .block_on(self.store.read("SELECT id, payload FROM outbox_events".into(), Vec::new()))
-            .unwrap();
+        let rows =
+            self.runtime.block_on(self.store.read("SELECT id, payload FROM outbox_events".into(), Vec::new())).unwrap();
         let key_of: BTreeMap<String, String> = rows.iter().map(|row| (row[0].plain(), row[1].plain())).collect();
         let mut last: BTreeMap<&str, &str> = BTreeMap::new();
         for event in &destination.log {
             let key = key_of[event].as_str();
             let before = last.insert(key, event);
-            assert!(before.is_none_or(|before| before < event.as_str()), "seed {seed}: {name}: {event} behind {before:?}");
+            assert!(
+                before.is_none_or(|before| before < event.as_str()),
+                "seed {seed}: {name}: {event} behind {before:?}"
+            );
         }
     }
 

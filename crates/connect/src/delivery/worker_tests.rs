@@ -35,7 +35,8 @@ impl Carrier for Counting {
             if let Some(slow) = self.slow {
                 tokio::time::sleep(slow).await;
             }
-            if delivery.payload.contains("two steps") && hold.save("{\"first\":true}".to_owned(), Vec::new()).await.is_err()
+            if delivery.payload.contains("two steps")
+                && hold.save("{\"first\":true}".to_owned(), Vec::new()).await.is_err()
             {
                 return Carried::of(Outcome::Interrupted);
             }
@@ -51,7 +52,9 @@ fn database() -> (tempfile::TempDir, Store) {
     let mut tables = vec![system::outbox_events()];
     tables.extend(system::of_deliveries());
     let statements = dialect::create_tables(Engine::Sqlite, &tables);
-    store.migrate("task", &[Migration { name: "0001_initial".into(), statements }], "2026-01-01T00:00:00.000Z").unwrap();
+    store
+        .migrate("task", &[Migration { name: "0001_initial".into(), statements }], "2026-01-01T00:00:00.000Z")
+        .unwrap();
     (folder, store)
 }
 
