@@ -203,7 +203,10 @@ fn an_api_is_served_as_the_application_which_may_do_what_the_api_does() {
     let run = |endpoints: &str| home.read(&workspace, &["run", "-"], &api(endpoints)).must_end_with(0).response();
     let pending = home.read(&workspace, &["db", "migrate", "-", "--plan"], &api(CONTACT)).must_end_with(0).stdout;
     assert!(
-        pending.contains(&format!("GRANT UPDATE (dispatched_at) ON outbox_events TO {}", home.role("app"))),
+        pending.contains(&format!(
+            "GRANT INSERT (id, name, occurred_at, payload), UPDATE (dispatched_at) ON outbox_events TO {}",
+            home.role("app")
+        )),
         "{pending}"
     );
     let checks = verified(&run(CONTACT));
