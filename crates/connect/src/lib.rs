@@ -10,6 +10,7 @@ pub mod answer;
 pub mod authentication;
 pub mod call;
 pub mod client;
+pub mod delivery;
 pub mod document;
 mod encode;
 pub mod fill;

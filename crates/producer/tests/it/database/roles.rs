@@ -203,7 +203,10 @@ fn an_api_is_served_as_the_application_which_may_do_what_the_api_does() {
     let run = |endpoints: &str| home.read(&workspace, &["run", "-"], &api(endpoints)).must_end_with(0).response();
     let pending = home.read(&workspace, &["db", "migrate", "-", "--plan"], &api(CONTACT)).must_end_with(0).stdout;
     assert!(
-        pending.contains(&format!("GRANT INSERT ON contact_messages, outbox_events TO {}", home.role("app"))),
+        pending.contains(&format!(
+            "GRANT INSERT (id, name, occurred_at, payload), UPDATE (dispatched_at) ON outbox_events TO {}",
+            home.role("app")
+        )),
         "{pending}"
     );
     let checks = verified(&run(CONTACT));
@@ -234,7 +237,8 @@ fn an_api_is_served_as_the_application_which_may_do_what_the_api_does() {
         "UPDATE contact_messages SET name = 'x'",
         "DELETE FROM contact_messages",
         "SELECT 1 FROM users",
-        "SELECT 1 FROM outbox_events",
+        "UPDATE outbox_events SET name = 'x'",
+        "DELETE FROM outbox_events",
         "DELETE FROM api_keys",
         "UPDATE api_keys SET scopes = NULL",
         product,
