@@ -7,6 +7,7 @@ mod chance;
 mod dispatcher;
 mod lane;
 mod moment;
+mod steps;
 mod tally;
 mod worker;
 
@@ -19,5 +20,6 @@ pub use breaker::BreakerState;
 pub use dispatcher::{Actions, Carried, Dispatcher, Outcome, Settings};
 pub use lane::{LaneRules, RateBudget};
 pub use moment::{from_text, to_text};
+pub use steps::{Services, Steps, Told};
 pub use tally::Snapshot;
 pub use worker::{Carrier, Carrying, Deliveries, Hold, LeaseLost, Wiring};
