@@ -15,13 +15,14 @@ use vocab::{Diagnostic, EntityName, FieldName, TableName};
 /// Columns that every table of an entity has besides its fields.
 pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 /// Tables that the producer and its APIs make for themselves.
-pub const OWN_TABLES: [&str; 8] = [
+pub const OWN_TABLES: [&str; 9] = [
     "schema_migrations",
     "schema_migration_steps",
     "outbox_events",
     "outbox_deliveries",
     "outbox_attempts",
     "outbox_remembered",
+    "inbox_events",
     "api_keys",
     "idempotency_answers",
 ];
