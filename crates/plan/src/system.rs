@@ -1,5 +1,5 @@
-//! The tables that APIs and services bring with them: the outbox and what becomes of its events, the inbox, the API keys and the
-//! answers kept for idempotency keys.
+//! The tables that APIs and services bring with them: the outbox and what becomes of its events, the inbox, the API keys and the answers
+//! kept for idempotency keys.
 
 mod delivery;
 
