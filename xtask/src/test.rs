@@ -23,7 +23,7 @@ const DRIVERS: [&str; 3] = [
     "crates/emit/node/mysql/package.json",
 ];
 /// What the tests need beside the application's own packages.
-const TEST_PACKAGES: [(&str, &str); 1] = [("typescript", "5.9.3")];
+const TEST_PACKAGES: [(&str, &str); 2] = [("stripe", "22.5.0"), ("typescript", "5.9.3")];
 const LIB: &str = "crates/emit/node/lib";
 const NODE_FOLDER: &str = "target/node";
 
