@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plan::database::Connection;
 use plan::persisted::FORMAT;
-use plan::{Migration, PersistedPlan, Phase, Plan, ServicePlan, TaskPlan, Trigger};
+use plan::{DatabasePlan, Migration, PersistedPlan, Phase, Plan, ServicePlan, TaskPlan, Trigger};
 use planner::Allowed;
 use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
@@ -419,7 +419,9 @@ async fn prove(plan: &TaskPlan, database: &Database, files: &emit::Files, progre
         }
         TaskPlan::Api(plan) if plan.api.endpoints.is_empty() => {
             progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
-            database::on_scratch(&plan.database, database)
+            // It may stand on another task's tables.
+            let migrations = plan.migrations().flat_map(|(_, migrations)| migrations.to_vec()).collect();
+            database::on_scratch(&DatabasePlan { migrations, ..plan.database.clone() }, database)
         }
         TaskPlan::Api(plan) => {
             progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");

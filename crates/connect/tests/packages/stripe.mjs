@@ -3,6 +3,7 @@
 import Stripe from "stripe";
 
 const stripe = new Stripe("sk_test_1234567890", {
+  apiVersion: "2026-07-29.dahlia",
   host: "127.0.0.1",
   port: process.argv[2],
   protocol: "http",
