@@ -105,6 +105,7 @@ impl Account {
             | Reference::Body(_)
             | Reference::Header(_)
             | Reference::Made(_)
+            | Reference::MadeObject(_)
             | Reference::Path(_)
             | Reference::Object(_)
             | Reference::ProblemPlace => None,
@@ -218,6 +219,7 @@ impl Scope for Call<'_> {
             | Reference::Body(_)
             | Reference::Header(_)
             | Reference::Made(_)
+            | Reference::MadeObject(_)
             | Reference::Path(_)
             | Reference::Object(_)
             | Reference::ProblemPlace => None,

@@ -13,10 +13,13 @@ pub mod client;
 pub mod document;
 mod encode;
 pub mod fill;
+mod form;
 pub mod input;
 pub mod message;
 pub mod paging;
 pub mod request;
 pub mod signature;
+pub mod simulator;
 #[cfg(test)]
 mod testbed;
+pub mod webhook;

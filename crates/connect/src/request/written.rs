@@ -85,6 +85,7 @@ fn privacy(call: &Call<'_>, name: &Reference) -> Privacy {
         | Reference::Body(_)
         | Reference::Header(_)
         | Reference::Made(_)
+        | Reference::MadeObject(_)
         | Reference::Path(_)
         | Reference::Object(_)
         | Reference::ProblemPlace => Privacy::Secret,
