@@ -2,12 +2,12 @@
 //! value by value, in the order of their keys.
 
 use crate::probe::{Promise, probes};
-use plan::database::{Pool, Table};
+use plan::database::{Column, Pool, Table, Times};
 use plan::query::{Direction, Holes, Order, Output, Query, RowLock};
 use plan::{DatabasePlan, DatabaseTaskPlan};
 use std::collections::BTreeMap;
 use store::{Database, Ended, Store, StoreError};
-use vocab::{Datum, FieldName};
+use vocab::{Datum, Engine, FieldName};
 
 /// What each table holds.
 pub type Rows = BTreeMap<String, Vec<Vec<Datum>>>;
@@ -48,7 +48,13 @@ pub fn held(plan: &DatabaseTaskPlan, database: &Database) -> Result<Rows, StoreE
 }
 
 async fn of_table(plan: &DatabaseTaskPlan, table: &Table, store: &Store) -> Result<Vec<Vec<Datum>>, StoreError> {
-    let outputs = table.columns.iter().map(|column| Output::Column {
+    // MySQL turns truth values into words by an update, which its trigger takes for a change of the row.
+    let is_touched = |column: &&Column| {
+        plan.database.engine == Engine::MySql
+            && table.rules.times == Times::KeptByDatabase
+            && matches!(column.name.as_str(), "updated_at" | "row_version")
+    };
+    let outputs = table.columns.iter().filter(|column| !is_touched(column)).map(|column| Output::Column {
         column: column.name.clone(),
         field: FieldName::parse(column.name.as_str()).unwrap(),
     });
