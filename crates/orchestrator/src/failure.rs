@@ -55,6 +55,9 @@ pub enum FailureKind {
     /// A provider does not let us in.
     #[serde(rename = "integration.authentication")]
     IntegrationAuthentication,
+    /// A provider's calls do not arrive, or ours do not arrive there.
+    #[serde(rename = "integration.webhook_delivery")]
+    WebhookDelivery,
     /// A provider does not answer.
     #[serde(rename = "integration.service_unavailable")]
     ServiceUnavailable,

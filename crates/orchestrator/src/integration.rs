@@ -66,54 +66,52 @@ fn calls<'p>(plan: &'p ServicePlan, event: Option<&EventName>) -> Option<&'p Cal
     }
 }
 
+/// Somebody who can be spoken to: the provider, or what stands in for it.
+pub(crate) struct Speaking {
+    pub account: Account,
+    pub caller: Caller,
+    /// What stands in for what.
+    pub stands_in: Option<String>,
+}
+
+impl Speaking {
+    fn to(account: Account, simulated: Vec<SocketAddr>, stands_in: Option<String>) -> Result<Self, Stop> {
+        let client = Client::new(simulated).map_err(|why| Failure::no_encryption(&why))?;
+        let caller = Caller::new(client, Arc::new(KeepNothing), Arc::new(Timestamp::now));
+        Ok(Self { account, caller, stands_in })
+    }
+}
+
+/// The provider as the workspace reaches it; nothing where it is only played while a task is carried out.
+///
+/// # Errors
+/// What somebody must say first.
+pub(crate) fn speaking(plan: &ServicePlan, workspace: &Workspace) -> Result<Option<Speaking>, Stop> {
+    let settings = WorkspaceSettings::read(workspace).map_err(|error| Failure::settings(&error))?;
+    let instead = settings.simulated.get(plan.manifest.provider.provider.as_str());
+    if plan.system == System::Simulated && instead.is_none() {
+        return Ok(None);
+    }
+    let given = account::given(workspace, plan).map_err(Stop::Asks)?;
+    let account = account::account(workspace, plan, given, settings.public_url.as_deref())?;
+    let Some(instead) = instead else { return Speaking::to(account, Vec::new(), None).map(Some) };
+    let stands_in = format!("`{FILE}`: {} is played at {}", plan.manifest.provider.title, instead.url());
+    let account = Account { instead: Some(instead.url()), ..account };
+    Speaking::to(account, vec![instead.address], Some(stands_in)).map(Some)
+}
+
 /// What the service needs is there, and the provider takes it.
 ///
 /// # Errors
 /// What somebody must say first, or why the provider does not take it.
 pub(crate) async fn tried(plan: &ServicePlan, workspace: &Workspace) -> Result<Vec<Verification>, Stop> {
     let title = &plan.manifest.provider.title;
-    let settings = WorkspaceSettings::read(workspace).map_err(|error| Failure::settings(&error))?;
-    let site = settings.public_url.as_deref();
-    let instead = settings.simulated.get(plan.manifest.provider.provider.as_str());
+    let (outcome, stands_in) = match speaking(plan, workspace)? {
+        Some(speaking) => (speaking.caller.check(&speaking.account).await, speaking.stands_in),
+        None => (played(plan, workspace).await?, Some(format!("`--sandbox`: {title} is played on this machine"))),
+    };
     let check = format!("{title} takes the credentials");
     let phase = Phase::AuthenticateWithServiceApi;
-    let (outcome, stands_in) = match (plan.system, instead) {
-        (System::Simulated, None) => {
-            let name = plan.manifest.provider.provider.as_str();
-            let options = SimulateOptions { listen: "127.0.0.1:0".to_owned(), ..SimulateOptions::default() };
-            let played = Simulating::bind(workspace, name, &options)
-                .await
-                .map_err(|error| Failure::not_played(title, &error))?;
-            let mut given = account::plain(plan);
-            given.extend(
-                played
-                    .credentials
-                    .iter()
-                    .filter_map(|(name, secret)| Some((FieldName::parse(name).ok()?, secret.clone()))),
-            );
-            let account = Account {
-                instead: Some(format!("http://{}", played.address)),
-                ..account::account(workspace, plan, given, site)?
-            };
-            let address = played.address;
-            let playing = tokio::spawn(played.run(std::future::pending()));
-            let outcome = ask(&account, vec![address]).await;
-            playing.abort();
-            (outcome?, Some(format!("`--sandbox`: {title} is played on this machine")))
-        }
-        (_, Some(instead)) => {
-            let given = account::given(workspace, plan).map_err(Stop::Asks)?;
-            let account = Account { instead: Some(instead.url()), ..account::account(workspace, plan, given, site)? };
-            (
-                ask(&account, vec![instead.address]).await?,
-                Some(format!("`{FILE}`: {title} is played at {}", instead.url())),
-            )
-        }
-        (System::Live | System::Test, None) => {
-            let given = account::given(workspace, plan).map_err(Stop::Asks)?;
-            (ask(&account::account(workspace, plan, given, site)?, Vec::new()).await?, None)
-        }
-    };
     Ok(vec![match (outcome, stands_in) {
         (Some(Outcome::Done { .. }), None) => Verification::of(phase, check, &[]),
         (Some(Outcome::Done { .. }), Some(detail)) => Verification::simulated(phase, check, detail),
@@ -128,11 +126,23 @@ pub(crate) async fn tried(plan: &ServicePlan, workspace: &Workspace) -> Result<V
     }])
 }
 
-/// The provider is asked whether it takes the credentials; nothing where that cannot be asked.
-async fn ask(account: &Account, simulated: Vec<SocketAddr>) -> Result<Option<Outcome>, Stop> {
-    let client = Client::new(simulated).map_err(|why| Failure::no_encryption(&why))?;
-    let caller = Caller::new(client, Arc::new(KeepNothing), Arc::new(Timestamp::now));
-    Ok(caller.check(account).await)
+/// What a provider says to its own credentials that is played for this alone.
+async fn played(plan: &ServicePlan, workspace: &Workspace) -> Result<Option<Outcome>, Stop> {
+    let provider = &plan.manifest.provider;
+    let options = SimulateOptions { listen: "127.0.0.1:0".to_owned(), ..SimulateOptions::default() };
+    let bound = Simulating::bind(workspace, provider.provider.as_str(), &options).await;
+    let played = bound.map_err(|error| Failure::not_played(&provider.title, &error))?;
+    let named = |(name, secret): &(String, _)| Some((FieldName::parse(name).ok()?, Clone::clone(secret)));
+    let mut given = account::plain(plan);
+    given.extend(played.credentials.iter().filter_map(named));
+    let address = played.address;
+    let account = account::account(workspace, plan, given, None)?;
+    let account = Account { instead: Some(format!("http://{address}")), ..account };
+    let speaking = Speaking::to(account, vec![address], None)?;
+    let playing = tokio::spawn(played.run(std::future::pending()));
+    let outcome = speaking.caller.check(&speaking.account).await;
+    playing.abort();
+    Ok(outcome)
 }
 
 /// How the response shows it.

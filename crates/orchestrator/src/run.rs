@@ -12,6 +12,7 @@ use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::observe::observe;
 use crate::provisioning::{Provisioned, provision};
+use crate::registration;
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::roles;
 use crate::sandbox::Sandbox;
@@ -333,6 +334,13 @@ async fn carry_out(
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &database))?;
     let served = roles::as_application(workspace, &database, plan.database())?;
     verification.extend(read_back(plan, &served, &seen, &files).await);
+    if let Some(service) = plan.service() {
+        let speaking = integration::speaking(service, workspace)?;
+        if let Some(registered) = registration::register(service, speaking.as_ref(), workspace).await {
+            done.note(registered.changed);
+            verification.push(registered.verification);
+        }
+    }
     verification.sort_by_key(|check| check.phase);
     if let Some(failed) = first_failure(&verification) {
         let failure = Failure::not_live(failed, &place);
