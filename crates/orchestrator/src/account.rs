@@ -32,9 +32,6 @@ pub(crate) struct Missing {
 /// # Errors
 /// What is missing or has another form, as one question.
 pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, Box<Failure>> {
-    if plan.system == System::Simulated {
-        return Ok(plain(plan));
-    }
     let (mut given, mut missing) = (Given::new(), Vec::new());
     for value in &plan.account {
         let found = match &value.from {
@@ -89,8 +86,8 @@ pub(crate) fn webhook_secret(plan: &ServicePlan) -> String {
     format!("{}_WEBHOOK_SECRET", plan.manifest.provider.provider).to_ascii_uppercase()
 }
 
-/// What the task itself says: a simulated provider asks for nothing else.
-fn plain(plan: &ServicePlan) -> Given {
+/// What the task itself says: a provider that is played for this alone asks for nothing else.
+pub(crate) fn plain(plan: &ServicePlan) -> Given {
     let values = plan.account.iter().filter_map(|value| match &value.from {
         ValueSource::Plain(text) => Some((value.name.clone(), Secret::new(text.clone()))),
         ValueSource::Environment(_) | ValueSource::Secret(_) | ValueSource::Default => None,

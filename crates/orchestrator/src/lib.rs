@@ -20,6 +20,7 @@ mod providers;
 mod provisioning;
 mod reach;
 mod read;
+mod registration;
 pub mod response;
 mod roles;
 mod run;

@@ -3,6 +3,8 @@
 
 use crate::workspace::Workspace;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::{fs, io};
 
 /// The file, in the workspace's folder.
@@ -15,6 +17,38 @@ pub struct WorkspaceSettings {
     /// The address by which others know the server, without a slash at its end: `https://api.example.com`.
     #[serde(default)]
     pub public_url: Option<String>,
+    /// Providers that are played on this machine, by name: nothing is sent to the real ones.
+    #[serde(default)]
+    pub simulated: BTreeMap<String, SimulatedAt>,
+}
+
+/// Where a provider is played: `http://127.0.0.1:8090`, as `producer simulate` prints it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SimulatedAt {
+    /// The address, of this machine.
+    pub address: SocketAddr,
+}
+
+impl SimulatedAt {
+    /// The beginning of every address there.
+    #[must_use]
+    pub fn url(self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl TryFrom<String> for SimulatedAt {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let address = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+        let address: Option<SocketAddr> = address.and_then(|address| address.parse().ok());
+        let found = address.filter(|address| address.ip().is_loopback());
+        found
+            .map(|address| Self { address })
+            .ok_or("a provider is played on this machine, at an address such as `http://127.0.0.1:8090`")
+    }
 }
 
 /// Why the settings cannot be used.
@@ -78,6 +112,8 @@ mod tests {
             ("public_ulr = \"https://example.com\"", "public_ulr"),
             ("public_url = 1", "invalid type"),
             ("public_url", "line 1"),
+            ("[simulated]\nstripe = \"http://192.168.0.1:80\"", "on this machine"),
+            ("[simulated]\nstripe = \"https://127.0.0.1\"", "on this machine"),
         ] {
             let wrong = WorkspaceSettings::parse(text).unwrap_err().to_string();
             assert!(wrong.contains(says), "{wrong}");
