@@ -29,7 +29,7 @@ use planner::Allowed;
 use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{AppliedMigration, Database, Seen, StoreError};
+use store::{AppliedMigration, Database, Seen, StoreError, Trouble};
 use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -238,8 +238,14 @@ fn wake(task: &Task, workspace: &Workspace, progress: Progress<'_>) -> Result<()
     let (engine, connection) = own;
     if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
         must_be_encrypted(task, &database)?;
-        // A server that lets nobody in after that says so when it is looked at.
-        let _ = database.wait(&told);
+        match database.wait(&told) {
+            // Nobody waits for that twice.
+            Err(error @ StoreError::NotConnected(Trouble::TimedOut | Trouble::NotTheServer, _)) => {
+                return Err(Box::new(Failure::database(&error, &database)));
+            }
+            // A server that lets nobody in after that says so when it is looked at.
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(())
 }
