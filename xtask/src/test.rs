@@ -22,8 +22,8 @@ const DRIVERS: [&str; 3] = [
     "crates/emit/node/postgresql/package.json",
     "crates/emit/node/mysql/package.json",
 ];
-/// What the tests need beside the application's own packages.
-const TEST_PACKAGES: [(&str, &str); 1] = [("typescript", "5.9.3")];
+/// What the tests need beside the application's own packages: a compiler, and providers' own packages for their simulators.
+const TEST_PACKAGES: [(&str, &str); 2] = [("typescript", "5.9.3"), ("stripe", "23.1.0")];
 const LIB: &str = "crates/emit/node/lib";
 const NODE_FOLDER: &str = "target/node";
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use vocab::decimal::MAX_SCALE;
 use vocab::field_type::{EMAIL_MAX, PHONE_MAX, URL_MAX};
-use vocab::{Bounds, Datum, Decimal, EntityName, FieldFormat, FieldName, FieldType, TableName};
+use vocab::{Bounds, Comparator, Datum, Decimal, EntityName, FieldFormat, FieldName, FieldType, TableName};
 
 /// A kind of thing.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -22,11 +22,78 @@ pub struct Entity {
     /// Sets of fields whose values together are unique.
     #[serde(default)]
     pub unique: Vec<Vec<FieldName>>,
+    /// How values of one row stand to each other.
+    #[serde(default)]
+    pub compares: Vec<Compared>,
     /// Its fields in order.
     pub fields: Vec<Field>,
     /// The file of the workspace that says it; none where this build brings it.
     #[serde(skip)]
     pub file: Option<String>,
+}
+
+/// How the value of a field stands to that of another one, where both have one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "ComparedText")]
+pub struct Compared {
+    /// The field that is wrong where it does not stand so.
+    pub field: FieldName,
+    /// How it stands.
+    pub comparator: Comparator,
+    /// To which field; both are of one type.
+    pub other: FieldName,
+}
+
+/// The same as it stands in a file: `{ field: ends_at, more_than: starts_at }`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ComparedText {
+    field: FieldName,
+    more_than: Option<FieldName>,
+    at_least: Option<FieldName>,
+    less_than: Option<FieldName>,
+    at_most: Option<FieldName>,
+}
+
+impl TryFrom<ComparedText> for Compared {
+    type Error = String;
+
+    fn try_from(text: ComparedText) -> Result<Self, String> {
+        let ComparedText { field, more_than, at_least, less_than, at_most } = text;
+        let said = Comparator::ALL.into_iter().zip([more_than, at_least, less_than, at_most]);
+        let mut said = said.filter_map(|(comparator, other)| Some((comparator, other?)));
+        match (said.next(), said.next()) {
+            (Some((comparator, other)), None) if other != field => Ok(Self { field, comparator, other }),
+            (Some(_), None) => Err(format!("`{field}` is compared with itself")),
+            (None, _) | (Some(_), Some(_)) => Err(format!(
+                "`{field}` stands to another field in one way: `more_than`, `at_least`, `less_than` or `at_most`"
+            )),
+        }
+    }
+}
+
+impl Entity {
+    /// Why a comparison of two fields cannot be made, in words.
+    ///
+    /// # Errors
+    /// A field is not there, the two are of different types, or of one that has no order.
+    pub fn comparable(&self, compared: &Compared) -> Result<(), String> {
+        let of = |name: &FieldName| {
+            let field = self.fields.iter().find(|field| field.name == *name);
+            field.map(|field| &field.field_type).ok_or_else(|| format!("no field is called `{name}`"))
+        };
+        let (own, other) = (of(&compared.field)?, of(&compared.other)?);
+        match own == other && Comparator::compares(own) {
+            true => Ok(()),
+            false => Err(format!(
+                "`{}` is {}, and `{}` is {}: numbers, days or times of one type are compared",
+                compared.field,
+                own.describe(),
+                compared.other,
+                other.describe()
+            )),
+        }
+    }
 }
 
 /// A field of an entity.

@@ -5,7 +5,7 @@ use crate::codes::OWN_FILE_WRONG;
 use crate::entity::FieldText;
 use crate::own_file::{Form, OwnFile, meant};
 use crate::relation::{Belonging, Link};
-use crate::{Catalog, Entity, Field, Sensitivity};
+use crate::{Catalog, Compared, Entity, Field, Sensitivity};
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ use vocab::{Diagnostic, EntityName, FieldName, TableName};
 /// Columns that every table of an entity has besides its fields.
 pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 /// Tables that the producer and its APIs make for themselves.
-pub const OWN_TABLES: [&str; 5] =
-    ["schema_migrations", "schema_migration_steps", "outbox_events", "api_keys", "idempotency_answers"];
+pub const OWN_TABLES: [&str; 6] =
+    ["schema_migrations", "schema_migration_steps", "outbox_events", "inbox_events", "api_keys", "idempotency_answers"];
 
 /// What those files are.
 const ENTITY: Form = Form { code: OWN_FILE_WRONG, one: "one entity", each: "each entity" };
@@ -40,6 +40,8 @@ struct EntityText {
     also: Vec<String>,
     #[serde(default)]
     unique: Vec<Vec<Spanned<FieldName>>>,
+    #[serde(default)]
+    compares: Vec<Spanned<Compared>>,
     fields: Spanned<Vec<Spanned<FieldText>>>,
 }
 
@@ -183,15 +185,24 @@ impl OwnFile {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let (compares, places): (Vec<Compared>, Vec<Location>) =
+            text.compares.into_iter().map(|compared| (compared.value, compared.referenced)).unzip();
         let unique = text.unique.into_iter().filter(|set| !set.is_empty());
-        Ok(Entity {
+        let entity = Entity {
             entity: text.entity.value,
             table: text.table.value,
             comment: text.comment.value.trim().trim_end_matches('.').to_owned(),
             also: text.also.iter().map(|word| word.to_lowercase().replace(['-', ' '], "_")).collect(),
             unique: unique.map(|set| set.into_iter().map(|field| field.value).collect()).collect(),
+            compares,
             fields,
             file: Some(self.name.clone()),
-        })
+        };
+        for (compared, place) in entity.compares.iter().zip(places) {
+            if let Err(why) = entity.comparable(compared) {
+                problems.push(self.wrong(place, why, ""));
+            }
+        }
+        if problems.is_empty() { Ok(entity) } else { Err(problems) }
     }
 }

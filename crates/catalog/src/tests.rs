@@ -3,7 +3,7 @@
 use super::*;
 use crate::entity::fits;
 use std::collections::BTreeSet;
-use vocab::FieldType;
+use vocab::{FieldName, FieldType};
 
 /// Plurals that some SQL engine keeps for itself.
 const RESERVED: [&str; 8] = ["databases", "groups", "keys", "lines", "references", "rows", "schemas", "values"];
@@ -95,6 +95,13 @@ fn fields_are_described_and_their_examples_fit() {
             "{} may be empty",
             entity.entity
         );
+        for compared in &entity.compares {
+            assert_eq!(entity.comparable(compared), Ok(()), "{}", entity.entity);
+            let example =
+                |name: &FieldName| entity.fields.iter().find(|field| field.name == *name).unwrap().example_value();
+            let ordering = example(&compared.field).compare(&example(&compared.other)).unwrap();
+            assert!(compared.comparator.holds(ordering), "{}: the examples break {compared:?}", entity.entity);
+        }
         for unique in &entity.unique {
             assert!(unique.iter().all(|field| names.contains(field)), "{}: {unique:?}", entity.entity);
             // The cases of an API tell records apart by what stands there.

@@ -28,6 +28,11 @@ pub trait Scope {
     fn currencies(&self) -> Option<&Currencies> {
         None
     }
+
+    /// What an expression is written as where it stands, once it has its value: encoded, or hidden.
+    fn becomes(&self, _of: &Expression, value: Value) -> Value {
+        value
+    }
 }
 
 /// Why a template cannot be filled in. It names the expression, never what it stood for.
@@ -137,7 +142,7 @@ fn expression(of: &Expression, scope: &dyn Scope) -> Result<Option<Value>, FillE
     for transformation in &of.through {
         value = transform::through(value, transformation, of, scope)?;
     }
-    Ok(value)
+    Ok(value.map(|value| scope.becomes(of, value)))
 }
 
 /// A scope inside of a repetition.
@@ -156,6 +161,10 @@ impl Scope for ItemScope<'_> {
 
     fn currencies(&self) -> Option<&Currencies> {
         self.around.currencies()
+    }
+
+    fn becomes(&self, of: &Expression, value: Value) -> Value {
+        self.around.becomes(of, value)
     }
 }
 

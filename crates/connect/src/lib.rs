@@ -4,8 +4,22 @@
 // Effects live here: waits have an end on the clock.
 #![allow(clippy::disallowed_methods)]
 
+pub mod account;
 mod address;
+pub mod answer;
+pub mod authentication;
+pub mod call;
 pub mod client;
+pub mod document;
+mod encode;
 pub mod fill;
+mod form;
+pub mod input;
 pub mod message;
+pub mod paging;
+pub mod request;
 pub mod signature;
+pub mod simulator;
+#[cfg(test)]
+mod testbed;
+pub mod webhook;

@@ -254,7 +254,11 @@ fn success<'a>(
             let content = Content::Page(fields.collect(), *format);
             Some(Success { status: 200, content, tagged: Tagged::Yes, location: None })
         }
-        Response::Problem(_) | Response::UnknownReference(_) | Response::Redirect(_) | Response::Done => None,
+        Response::Problem(_)
+        | Response::UnknownReference(_)
+        | Response::Inconsistent { .. }
+        | Response::Redirect(_)
+        | Response::Done => None,
     }
 }
 

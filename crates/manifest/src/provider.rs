@@ -174,6 +174,25 @@ pub struct Form {
     pub characters: Option<Characters>,
 }
 
+impl Form {
+    /// Whether a text looks like this.
+    #[must_use]
+    pub fn fits(&self, text: &str) -> bool {
+        let length = text.chars().count();
+        let is_one = |byte: u8| match self.characters {
+            None | Some(Characters::Pem) => true,
+            Some(Characters::Digits) => byte.is_ascii_digit(),
+            Some(Characters::Hex) => byte.is_ascii_hexdigit(),
+            Some(Characters::Word) => byte.is_ascii_alphanumeric() || b"_-.".contains(&byte),
+            Some(Characters::Base64) => byte.is_ascii_alphanumeric() || b"+/=".contains(&byte),
+        };
+        (self.starts_with.is_empty() || self.starts_with.iter().any(|begins| text.starts_with(begins.as_str())))
+            && self.min_length.is_none_or(|least| length >= least as usize)
+            && self.max_length.is_none_or(|most| length <= most as usize)
+            && text.bytes().all(is_one)
+    }
+}
+
 /// Which characters a text is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -42,6 +42,8 @@ pub enum Reference {
     Header(String),
     /// `made.id`, `made.time`, `made.kind`, `made.list`, `made.secret`: what a simulated provider has just made.
     Made(MadeValue),
+    /// `made/PATH`: something in the object that a simulated provider has just made.
+    MadeObject(Pointer),
     /// `path.NAME`: a parameter of the path that a simulated provider was called by.
     Path(FieldName),
     /// `object/PATH`: something in an object that a simulated provider keeps.
@@ -119,7 +121,9 @@ impl Reference {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        for (root, made) in [("body", Self::Body as fn(Pointer) -> Self), ("object", Self::Object)] {
+        for (root, made) in
+            [("body", Self::Body as fn(Pointer) -> Self), ("object", Self::Object), ("made", Self::MadeObject)]
+        {
             if let Some(path) = text.strip_prefix(root).filter(|path| path.is_empty() || path.starts_with('/')) {
                 return Pointer::parse(path).map(made).map_err(|error| error.to_string());
             }
@@ -226,6 +230,7 @@ impl fmt::Display for Reference {
             Self::Made(MadeValue::Kind) => formatter.write_str("made.kind"),
             Self::Made(MadeValue::List) => formatter.write_str("made.list"),
             Self::Made(MadeValue::Secret) => formatter.write_str("made.secret"),
+            Self::MadeObject(pointer) => write!(formatter, "made{pointer}"),
             Self::Path(name) => write!(formatter, "path.{name}"),
             Self::Object(pointer) => write!(formatter, "object{pointer}"),
             Self::ProblemPlace => formatter.write_str("problem.at"),

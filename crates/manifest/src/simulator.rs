@@ -1,12 +1,17 @@
 //! `simulator.yaml`: the provider as it behaves towards us, for tests and for beginners without an account. Plain data.
 
+use crate::Manifest;
 use crate::entries::Entries;
-use crate::operation::Method;
+use crate::operation::{Method, Operation, Request};
 use crate::outcome::BodyTest;
 use crate::pointer::Pointer;
-use crate::template::Template;
+use crate::reference::Reference;
+use crate::template::{Part, Template, Text};
 use serde::{Deserialize, Serialize};
 use vocab::FieldName;
+
+/// The kind of object that events are once they were sent.
+pub const EVENT: &str = "event";
 
 /// A provider that is played.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +27,12 @@ pub struct Simulator {
     /// What it sends when something has happened; `${object}` is the object, `${made.kind}` the kind of event.
     #[serde(default)]
     pub event: Option<Template>,
+    /// Pages of its own that it leads people to.
+    #[serde(default)]
+    pub pages: Vec<Page>,
+    /// Headers of an answer that was given before, to the same idempotency key.
+    #[serde(default)]
+    pub replayed: Entries<String, String>,
     /// How it refuses.
     pub refusals: Refusals,
     /// What can be made to go wrong there.
@@ -36,8 +47,14 @@ pub struct Object {
     pub id_starts_with: String,
     /// How many characters follow.
     pub id_length: u32,
-    /// What it is at first, made of the request.
+    /// What it is at first, made of the request. A member of the outermost block whose value is absent is null there.
     pub holds: Template,
+    /// Members that only the answer to what made it shows.
+    #[serde(default)]
+    pub shown_once: Vec<String>,
+    /// Members that no answer and no event shows: what the provider has to count.
+    #[serde(default)]
+    pub hidden: Vec<String>,
 }
 
 /// Something that the provider answers to.
@@ -48,14 +65,87 @@ pub struct Route {
     pub method: Method,
     /// The path, with `{name}` for what varies.
     pub path: String,
+    /// The status of a good answer, where it is not 200.
+    #[serde(default)]
+    pub status: Option<u16>,
     /// Tests of the request's body or parameters; what fails them is refused as invalid.
     #[serde(default)]
     pub needs: Vec<BodyTest>,
+    /// Another object that it is about.
+    #[serde(default)]
+    pub of: Option<Of>,
+    /// What it refuses though the request is whole: the first whose tests of the object hold decides.
+    #[serde(default)]
+    pub refuses: Vec<Refuses>,
     /// What it does.
     pub does: RouteAction,
     /// Kinds of events that it sends afterwards.
     #[serde(default)]
-    pub sends: Vec<String>,
+    pub sends: Vec<Sent>,
+}
+
+/// An object that a request is about beside the one that it makes: `${object}` in what it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Of {
+    /// Which kind.
+    pub kind: FieldName,
+    /// The member that tells which one.
+    pub at: Pointer,
+    /// What that member holds. Where the request says nothing of it, it is about no other object; where none holds it, the request
+    /// is refused.
+    pub is: Text,
+    /// What becomes of it afterwards, one after the other; `${made/PATH}` is what was made.
+    #[serde(default)]
+    pub set: Entries<String, Template>,
+    /// How the request is refused where there is no such object; else as one that is not found.
+    #[serde(default)]
+    pub missing: Option<Refusal>,
+}
+
+/// A refusal with what leads to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refuses {
+    /// Tests of the object that the request is about.
+    pub when: Vec<BodyTest>,
+    /// The answer.
+    pub answer: Refusal,
+}
+
+/// A kind of event that is sent, and about what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "SentForm", into = "SentForm")]
+pub struct Sent {
+    /// The kind, as the provider calls it.
+    pub kind: String,
+    /// Which of the objects that had a part in it; else the one that was made or changed.
+    pub of: Option<FieldName>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum SentForm {
+    Kind(String),
+    Of { kind: String, of: FieldName },
+}
+
+impl From<SentForm> for Sent {
+    fn from(form: SentForm) -> Self {
+        match form {
+            SentForm::Kind(kind) => Self { kind, of: None },
+            SentForm::Of { kind, of } => Self { kind, of: Some(of) },
+        }
+    }
+}
+
+impl From<Sent> for SentForm {
+    fn from(sent: Sent) -> Self {
+        match sent.of {
+            None => Self::Kind(sent.kind),
+            Some(of) => Self::Of { kind: sent.kind, of },
+        }
+    }
 }
 
 /// What a route does.
@@ -77,8 +167,14 @@ pub enum RouteAction {
     Lists {
         /// Which kind.
         object: FieldName,
-        /// The answer around them.
+        /// The answer around them. What leads to the next page is put in as the operation's `paging` says.
         answer: Template,
+        /// How many of them a page holds.
+        #[serde(default)]
+        page: Option<PageSize>,
+        /// Parameters that choose among them, with the member that must hold the same text.
+        #[serde(default)]
+        filters: Entries<String, Pointer>,
     },
     /// Removes an object.
     Removes {
@@ -89,6 +185,51 @@ pub enum RouteAction {
     },
     /// Answers always the same.
     Answers(Template),
+}
+
+/// How many objects a page of a list holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageSize {
+    /// The parameter that says it.
+    pub parameter: String,
+    /// Where the request does not say.
+    pub default: u32,
+    /// Whatever the request says, no more than this.
+    pub most: u32,
+}
+
+/// A page that a person is led to, in place of the provider's own: what is shown of an object, and what a person can do there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// The path, with `{id}` for the object's id.
+    pub path: String,
+    /// Which kind of object.
+    pub object: FieldName,
+    /// What stands above it.
+    pub title: String,
+    /// Lines, each with its name. A line whose value is absent is left out.
+    pub shows: Entries<String, Text>,
+    /// What a person can do.
+    pub buttons: Vec<Button>,
+    /// Texts in the address of `then` that stand for something.
+    #[serde(default)]
+    pub stands_for: Entries<String, Text>,
+}
+
+/// Something that a person can do on a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Button {
+    /// What stands on it.
+    pub title: String,
+    /// What happens; nothing where the person only goes.
+    #[serde(default)]
+    pub act: Option<FieldName>,
+    /// Where the person goes then; absent, the page stays.
+    #[serde(default)]
+    pub then: Option<Text>,
 }
 
 /// An object of a request.
@@ -109,14 +250,17 @@ pub struct Act {
     pub does: String,
     /// To which kind of object.
     pub object: FieldName,
-    /// The members that change.
+    /// Tests of the object; it happens only where they hold.
+    #[serde(default)]
+    pub needs: Vec<BodyTest>,
+    /// The members that change, one after the other; `${made.id}` is the id of the first object that comes to be.
     pub set: Entries<String, Template>,
-    /// Other objects that come to be.
+    /// Other objects that come to be, of the object as it is then.
     #[serde(default)]
     pub makes: Vec<FieldName>,
     /// Kinds of events that are sent.
     #[serde(default)]
-    pub sends: Vec<String>,
+    pub sends: Vec<Sent>,
 }
 
 /// How a provider refuses.
@@ -169,8 +313,56 @@ pub enum Fault {
     ReorderedWebhooks,
 }
 
+impl Fault {
+    /// The word as manifests write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate_limit",
+            Self::ServerError => "server_error",
+            Self::Hang => "hang",
+            Self::ReplyLost => "reply_lost",
+            Self::DuplicateWebhook => "duplicate_webhook",
+            Self::ReorderedWebhooks => "reordered_webhooks",
+        }
+    }
+}
+
 /// Where a member of an object stands: a name, or a path that begins with `/`.
 #[must_use]
 pub fn member(name: &str) -> Option<Pointer> {
     Pointer::parse(&if name.starts_with('/') { name.to_owned() } else { format!("/{name}") }).ok()
+}
+
+impl Route {
+    /// Whether it is the route that an operation of the manifest leads to.
+    #[must_use]
+    pub fn answers(&self, manifest: &Manifest, operation: &Operation) -> bool {
+        match &operation.request {
+            Request::Http(http) => self.method == http.method && fits(&shown(manifest, &http.path), &self.path),
+            Request::Command(_) | Request::Rows(_) => false,
+        }
+    }
+}
+
+/// The path with its constants, and `{}` for what varies.
+fn shown(manifest: &Manifest, path: &Text) -> String {
+    let part = |part: &Part| match part {
+        Part::Literal(text) => text.clone(),
+        Part::Value(value) => {
+            let constant = match &value.from {
+                Reference::Value(name) => manifest.provider.values.get(name.as_str()),
+                _ => None,
+            };
+            constant.cloned().unwrap_or_else(|| "{}".to_owned())
+        }
+    };
+    path.parts().iter().map(part).collect()
+}
+
+/// Whether a request's path leads to a route.
+fn fits(path: &str, route: &str) -> bool {
+    let (asked, known): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), route.split('/').collect());
+    let same = |(left, right): (&&str, &&str)| left == right || (left.contains("{}") && right.starts_with('{'));
+    asked.len() == known.len() && asked.iter().zip(&known).all(same)
 }

@@ -63,6 +63,16 @@ pub enum Transformation {
     Integer,
     /// How many items a list has.
     Count,
+    /// With a number added.
+    Plus(Reference),
+    /// With a number taken away.
+    Minus(Reference),
+    /// Multiplied; a list item by item with another list.
+    Times(Reference),
+    /// The numbers of a list together.
+    Sum,
+    /// Whether it is the same as another value.
+    Equals(Reference),
 }
 
 /// A transformation takes no value of a kind.
@@ -98,6 +108,11 @@ pub const NAMES: &[&str] = &[
     "text",
     "integer",
     "count",
+    "plus",
+    "minus",
+    "times",
+    "sum",
+    "equals",
 ];
 
 /// What stands in the brackets behind a name.
@@ -147,10 +162,18 @@ impl Transformation {
             ("text", None) => Self::Text,
             ("integer", None) => Self::Integer,
             ("count", None) => Self::Count,
+            ("plus", Some(Value(value))) => Self::Plus(value),
+            ("minus", Some(Value(value))) => Self::Minus(value),
+            ("times", Some(Value(value))) => Self::Times(value),
+            ("sum", None) => Self::Sum,
+            ("equals", Some(Value(value))) => Self::Equals(value),
             ("truncate" | "fixed", _) => return Err(format!("write a whole number behind it: `{name}(2)`")),
             ("after" | "before" | "or", _) => return Err(format!("write a text behind it: `{name}('-')`")),
             ("minor_units" | "major_units", _) => {
                 return Err(format!("write the currency behind it: `{name}(input.currency)`"));
+            }
+            ("plus" | "minus" | "times" | "equals", _) => {
+                return Err(format!("write a value behind it: `{name}(object/amount)`"));
             }
             (known, Some(_)) if NAMES.contains(&known) => return Err(format!("`{known}` takes no brackets")),
             _ => return Err(unknown(name)),
@@ -193,7 +216,14 @@ impl Transformation {
             Self::JsonText => Ok(Some(Kind::Text)),
             Self::Text => takes(Kind::is_scalar, Kind::Text),
             Self::Integer => takes(|kind| kind.is_text(), Kind::Integer),
-            Self::Count => takes(|kind| kind == Kind::List, Kind::Integer),
+            Self::Count | Self::Sum => takes(|kind| kind == Kind::List, Kind::Integer),
+            Self::Plus(_) | Self::Minus(_) => takes(|kind| kind == Kind::Integer, Kind::Integer),
+            Self::Times(_) => match taken {
+                None => Ok(None),
+                Some(kind @ (Kind::Integer | Kind::List)) => Ok(Some(kind)),
+                Some(_) => Err(CannotTake),
+            },
+            Self::Equals(_) => Ok(Some(Kind::Boolean)),
         }
     }
 
@@ -201,7 +231,13 @@ impl Transformation {
     #[must_use]
     pub fn reference(&self) -> Option<&Reference> {
         match self {
-            Self::MinorUnits(value) | Self::MajorUnits(value) | Self::OrElse(value) => Some(value),
+            Self::MinorUnits(value)
+            | Self::MajorUnits(value)
+            | Self::OrElse(value)
+            | Self::Plus(value)
+            | Self::Minus(value)
+            | Self::Times(value)
+            | Self::Equals(value) => Some(value),
             Self::Trim
             | Self::Lowercase
             | Self::Uppercase
@@ -226,7 +262,8 @@ impl Transformation {
             | Self::JsonText
             | Self::Text
             | Self::Integer
-            | Self::Count => None,
+            | Self::Count
+            | Self::Sum => None,
         }
     }
 }
@@ -269,6 +306,11 @@ impl fmt::Display for Transformation {
             Self::Text => formatter.write_str("text"),
             Self::Integer => formatter.write_str("integer"),
             Self::Count => formatter.write_str("count"),
+            Self::Plus(value) => write!(formatter, "plus({value})"),
+            Self::Minus(value) => write!(formatter, "minus({value})"),
+            Self::Times(value) => write!(formatter, "times({value})"),
+            Self::Sum => formatter.write_str("sum"),
+            Self::Equals(value) => write!(formatter, "equals({value})"),
         }
     }
 }

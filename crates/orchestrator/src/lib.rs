@@ -20,12 +20,15 @@ mod providers;
 mod provisioning;
 mod reach;
 mod read;
+mod registration;
 pub mod response;
 mod roles;
 mod run;
 mod sandbox;
 mod secret_commands;
 mod serving;
+mod settings;
+mod simulating;
 mod status;
 mod verify;
 mod workspace;
@@ -53,9 +56,12 @@ pub use secret_commands::{
     SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, rotate_secret, set_secret,
 };
 pub use serving::{ServeFailure, Serving};
+pub use settings::{WorkspaceSettings, WrongSettings};
+pub use simulating::{SimulateFailure, SimulateOptions, Simulating};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};
 
+pub use connect::simulator::CONTROL as SIMULATOR_CONTROL;
 pub use secrets::export::ExportForm;
 pub use secrets::{ListedSecret, SecretText, secret};
 pub use serve::NewApiKey;

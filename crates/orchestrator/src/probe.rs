@@ -142,6 +142,7 @@ impl<'p> Prober<'p> {
                 value.clone()
             } else if column.default.is_some()
                 && !is_unique(table, &column.name)
+                && !is_compared(table, &column.name)
                 && key_of(table, &column.name).is_none()
             {
                 continue;
@@ -160,7 +161,7 @@ impl<'p> Prober<'p> {
             };
             row.insert(column.name.clone(), value);
         }
-        Some(row)
+        value::arrange(table, &mut row, given).then_some(row)
     }
 
     /// What a right row of a table holds; the first where there is no second.
@@ -208,6 +209,10 @@ impl<'p> Prober<'p> {
         for check in &table.rules.checks {
             for wrong in value::wrong(check) {
                 let wrong = Row::from([(check.column.clone(), wrong)]);
+                self.refused(table, &wrong, Promise::Checks, check.name.as_str());
+            }
+            let right = self.right_row(table, &Row::new(), None);
+            if let Some(wrong) = right.and_then(|right| value::wrong_pair(table, check, &right)) {
                 self.refused(table, &wrong, Promise::Checks, check.name.as_str());
             }
         }
@@ -320,6 +325,11 @@ fn unique_sets(table: &Table) -> impl Iterator<Item = &Vec<ColumnName>> {
 
 fn is_unique(table: &Table, column: &ColumnName) -> bool {
     unique_sets(table).any(|columns| columns.contains(column))
+}
+
+/// Whether a check compares the column with another one.
+fn is_compared(table: &Table, column: &ColumnName) -> bool {
+    table.rules.checks.iter().any(|check| check.columns().count() > 1 && check.columns().any(|known| known == column))
 }
 
 /// Whether two rows agree where they must not; a set of which all is given is meant to.

@@ -42,6 +42,9 @@ pub enum ProvidersFailure {
         /// What to do.
         help: String,
     },
+    /// The task language knows it, and nobody has described it.
+    #[error("`{0}` is known, but there is no manifest of it yet: `docs/providers.md` says how one is written")]
+    NotBuilt(String),
     /// The manifest is wrong.
     #[error("the manifest of `{0}` is wrong: `producer providers lint` says what and where")]
     Wrong(String),
@@ -70,6 +73,8 @@ pub struct ListedProvider {
     pub webhooks: Option<ListedWebhooks>,
     /// How its test system is reached.
     pub test_system: &'static str,
+    /// Whether it can be played on this machine.
+    pub simulated: bool,
     /// What the facts are from.
     pub specification: String,
     /// What an origin other than the manifest has confirmed.
@@ -203,6 +208,21 @@ pub(crate) fn manifest(workspace: &Workspace, name: &ProviderName) -> Result<Opt
     found.map(|folder| folder.read().map_err(NoManifest::Wrong)).transpose()
 }
 
+/// The manifest of a provider that somebody asked for by name.
+///
+/// # Errors
+/// As [`show_provider`], and where there is no manifest of it yet.
+pub(crate) fn provider_manifest(workspace: &Workspace, name: &str) -> Result<Manifest, ProvidersFailure> {
+    show_provider(workspace, name)?;
+    let not_built = || ProvidersFailure::NotBuilt(name.to_owned());
+    let known = ProviderName::parse(name).map_err(|_| not_built())?;
+    match manifest(workspace, &known) {
+        Ok(manifest) => manifest.ok_or_else(not_built),
+        Err(NoManifest::Wrong(_)) => Err(ProvidersFailure::Wrong(name.to_owned())),
+        Err(NoManifest::Unreadable { path, source }) => Err(ProvidersFailure::File { path, source }),
+    }
+}
+
 /// Everything that is wrong with a provider's folder, or with every folder in it; without a folder, with those of the workspace.
 ///
 /// # Errors
@@ -320,6 +340,7 @@ fn not_built(name: &str, service_types: Vec<&'static str>) -> ListedProvider {
         points: Vec::new(),
         webhooks: None,
         test_system: "none",
+        simulated: false,
         specification: String::new(),
         verified: Vec::new(),
     }
@@ -370,6 +391,7 @@ fn described(manifest: &Manifest, origin: Origin) -> ListedProvider {
             TestSystem::Account => "an account for tests",
             TestSystem::None => "none",
         },
+        simulated: connect::simulator::can_be_simulated(manifest).is_ok(),
         specification: format!("{}{version}, read on {}", specification.source, specification.read_on),
         verified: Vec::new(),
     }

@@ -150,7 +150,7 @@ impl Checker {
             | Step::Claim
             | Step::Ping
             | Step::Generate(_)
-            | Step::VerifySignature { .. } => {}
+            | Step::Received(_) => {}
             Step::Recall(claim) => self.slot(claim, slots),
             Step::Validate(
                 Input::Body(_) | Input::Changes(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_),
@@ -240,7 +240,7 @@ impl Checker {
             }
             Response::Rows { slot, .. } => self.slot(slot, slots),
             Response::Redirect(value) => self.value(value, slots),
-            Response::Problem(_) | Response::UnknownReference(_) | Response::Done => {}
+            Response::Problem(_) | Response::UnknownReference(_) | Response::Inconsistent { .. } | Response::Done => {}
         }
     }
 
@@ -252,6 +252,10 @@ impl Checker {
                 self.value(second, slots);
             }
             Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => self.slot(slot, slots),
+            Value::Changed(changes, _, row) => {
+                self.slot(changes, slots);
+                self.slot(row, slots);
+            }
             Value::Record(fields) => fields.iter().for_each(|(_, value)| self.value(value, slots)),
         }
     }

@@ -15,6 +15,8 @@ pub enum Value {
     Field(SlotName, FieldName),
     /// Whether the field of a record of changes was given.
     Given(SlotName, FieldName),
+    /// The field of a record of changes where it was given, else that field of the row in the second slot.
+    Changed(SlotName, FieldName, SlotName),
     /// When the request arrived or the work began.
     Now,
     /// The day on which the request arrived, UTC.
@@ -43,8 +45,6 @@ pub enum RequestValue {
     Query(FieldName),
     /// A cookie.
     Cookie(FieldName),
-    /// The body's bytes as they came, for signatures.
-    RawBody,
 }
 
 /// A question over values with the answer yes or no.

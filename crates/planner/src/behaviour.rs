@@ -14,7 +14,7 @@ mod record_update;
 
 use crate::intent::target;
 use crate::table::column_name;
-use catalog::{Entity, Field, PathKind};
+use catalog::{Compared, Entity, Field, PathKind};
 use plan::database::{Column, Sensitivity};
 use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
@@ -22,7 +22,7 @@ use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, RequestValue};
 use plan::{Problem, Query, Table, Value};
 use spec::{Endpoint, Method};
-use vocab::{ColumnName, Datum, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
+use vocab::{ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
 
 /// Who may call, and how often.
 pub struct Guarded {
@@ -325,6 +325,7 @@ impl Given<'_> {
         let mut items = self.write_guards();
         items.extend(self.checked_parameters());
         items.push(Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))));
+        items.extend(self.consistent(|name| self.given(name)));
         items.push(Item::Let(slot("id"), Step::Generate(Generated::Uuid)));
         items
     }
@@ -387,6 +388,30 @@ impl Given<'_> {
             Item::Let(given.clone(), Step::Check(Condition::Present(value))),
             Item::Match(given, vec![(Outcome::Yes, look), (Outcome::No, Vec::new())]),
         ]
+    }
+
+    /// The comparisons of fields that requests say.
+    fn compared(&self) -> impl Iterator<Item = (&Compared, &Field)> {
+        let find = |name: &FieldName| self.own_fields().find(|field| field.name == *name);
+        let pairs = self.entity.compares.iter().filter_map(move |compared| {
+            let (field, other) = (find(&compared.field)?, find(&compared.other)?);
+            (field.field_type == other.field_type).then_some((compared, field))
+        });
+        pairs.collect::<Vec<_>>().into_iter()
+    }
+
+    /// Fields that do not stand to each other as they must end the request; one without a value stands rightly to any.
+    fn consistent(&self, value: impl Fn(&FieldName) -> Value) -> Vec<Item> {
+        let check = |(compared, field): (&Compared, &Field)| {
+            let Compared { field: name, comparator, other } = compared;
+            let wrong = slot(&dialect::name::joined(&[name.as_str(), other.as_str()], "wrong"));
+            let detail = comparator.describe(other.as_str(), &field.field_type);
+            let refused = Response::Inconsistent { field: name.clone(), detail };
+            let asked = Condition::Compare(value(name), opposite(*comparator), value(other));
+            let arms = vec![(Outcome::Yes, vec![Item::Exit(refused, Writes::Undo)]), (Outcome::No, Vec::new())];
+            [Item::Let(wrong.clone(), Step::Check(asked)), Item::Match(wrong, arms)]
+        };
+        self.compared().flat_map(check).collect()
     }
 
     /// The rows that belong to the thing of the path.
@@ -527,8 +552,13 @@ impl Given<'_> {
     }
 
     /// `let row = ...` of the version that is there, 404 where there is none, 412 where the caller has seen another one.
+    /// The row has what the request's changes are compared with.
     fn find_current(&self) -> Vec<Item> {
-        let query = self.find(|name| name == "id" || name == "row_version", RowLock::ForUpdate);
+        let is_compared = |name: &str| {
+            let mut names = self.compared().flat_map(|(compared, _)| [&compared.field, &compared.other]);
+            self.method == Method::Patch && names.any(|known| known.as_str() == name)
+        };
+        let query = self.find(|name| name == "id" || name == "row_version" || is_compared(name), RowLock::ForUpdate);
         let version = Value::Field(slot("row"), field_name("row_version"));
         vec![
             Item::Let(slot("row"), Step::Read { query, cardinality: Cardinality::One, filled_by: None }),
@@ -552,6 +582,10 @@ impl Given<'_> {
         set.push((column_name("updated_at"), Assigned::Value(Value::Now)));
         set.push((column_name("row_version"), Assigned::Plus(1)));
         let mut changes = self.find_current();
+        changes.extend(self.consistent(|name| match input {
+            Input::Changes(_) => Value::Changed(slot("input"), name.clone(), slot("row")),
+            Input::Body(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_) => self.given(name),
+        }));
         changes.extend(self.find_references());
         changes.push(Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter: self.has_key() })));
         let fresh = self.find(|_| true, RowLock::None);
@@ -602,7 +636,12 @@ impl Given<'_> {
                 catalog::Presence::Optional if self.required.contains(&field.name) => Presence::Required,
                 catalog::Presence::Optional => Presence::Optional,
             };
-            shape_field(field, presence)
+            let mut described = shape_field(field, presence);
+            for (compared, _) in self.compared().filter(|(compared, _)| compared.field == field.name) {
+                let must = compared.comparator.describe(&format!("`{}`", compared.other), &field.field_type);
+                described.description.push_str(&format!(" It {must}."));
+            }
+            described
         });
         Shape { name: upper_camel_case(self.entity.entity.as_str()), fields: fields.collect() }
     }
@@ -622,6 +661,16 @@ fn with_article(thing: &str) -> String {
     let spoken_with_consonant = ["use", "uni", "eu", "one"].iter().any(|begin| thing.starts_with(begin));
     let vowel = thing.starts_with(['a', 'e', 'i', 'o', 'u']) && !spoken_with_consonant || thing.starts_with("hour");
     format!("{} {thing}", if vowel { "an" } else { "a" })
+}
+
+/// What holds where it does not, of two values that are there.
+fn opposite(comparator: Comparator) -> Comparison {
+    match comparator {
+        Comparator::MoreThan => Comparison::AtMost,
+        Comparator::AtLeast => Comparison::Less,
+        Comparator::LessThan => Comparison::AtLeast,
+        Comparator::AtMost => Comparison::Greater,
+    }
 }
 
 /// Ends with the problem where the read found nothing.
@@ -663,7 +712,7 @@ fn upper_camel_case(name: &str) -> String {
         .collect()
 }
 
-fn slot(text: &str) -> SlotName {
+pub fn slot(text: &str) -> SlotName {
     SlotName::parse(text).expect("a literal that is a name")
 }
 
@@ -672,7 +721,7 @@ fn named_slot(field: &FieldName, word: &str) -> SlotName {
     slot(&dialect::name::joined(&[field.as_str()], word))
 }
 
-fn field_name(text: &str) -> FieldName {
+pub fn field_name(text: &str) -> FieldName {
     FieldName::parse(text).expect("a column's name is a field's name")
 }
 

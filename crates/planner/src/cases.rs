@@ -15,7 +15,7 @@ use plan::http_case::{
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Holes, Write};
 use plan::shape::{Presence, Shape, ShapeField};
-use plan::value::{Comparison, Value};
+use plan::value::{Comparison, Condition, Value};
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -160,7 +160,13 @@ impl<'a> Asker<'a> {
                 }
                 cases.extend(asks_for_parent(body).then(|| self.missing()));
             }
-            Some(Response::Problem(_) | Response::UnknownReference(_) | Response::Redirect(_) | Response::Done)
+            Some(
+                Response::Problem(_)
+                | Response::UnknownReference(_)
+                | Response::Inconsistent { .. }
+                | Response::Redirect(_)
+                | Response::Done,
+            )
             | None => {}
         }
         cases.extend(self.repetitions());
@@ -177,6 +183,7 @@ impl<'a> Asker<'a> {
         }
         cases.extend(self.taken());
         cases.extend(self.unknown_references(body));
+        cases.extend(self.inconsistent(body));
         cases.extend(self.in_use());
         cases.extend(self.over_the_limit());
         cases
@@ -323,6 +330,24 @@ impl<'a> Asker<'a> {
             Some(refused.with_body(&json!({ "errors": [entry(name, "unknown_reference")] })))
         };
         fields.into_iter().filter_map(case).collect()
+    }
+
+    /// Two fields that do not stand to each other as they must: their examples exchanged, which do where they are not equal.
+    fn inconsistent(&self, items: &[Item]) -> Vec<HttpCase> {
+        let pairs = if self.can_be_right() { compared(items) } else { Vec::new() };
+        let case = |(field, other): (&FieldName, &FieldName)| {
+            let (field, other) = (field.as_str(), other.as_str());
+            let mut body = self.right.clone();
+            let values = (body.get(field)?.clone(), body.get(other)?.clone());
+            if values.0 == values.1 {
+                return None;
+            }
+            (body[field], body[other]) = (values.1, values.0);
+            let shows = format!("refuses a value of `{field}` that does not go with `{other}`");
+            let refused = self.problem_of_record(&shows, self.request().with_body(&body), Problem::ValidationFailed);
+            Some(refused.with_body(&json!({ "errors": [entry(field, "inconsistent")] })))
+        };
+        pairs.into_iter().filter_map(case).collect()
     }
 
     /// A record that the rows which are there keep from going.
@@ -667,6 +692,29 @@ fn references(items: &[Item]) -> Vec<&FieldName> {
     items.iter().flat_map(of).collect()
 }
 
+/// The fields that are compared, each with its other.
+fn compared(items: &[Item]) -> Vec<(&FieldName, &FieldName)> {
+    let here = items.windows(2).filter_map(compared_pair);
+    let inside =
+        items.iter().flat_map(|item| if let Item::Transaction(body) = item { compared(body) } else { Vec::new() });
+    here.chain(inside).collect()
+}
+
+fn compared_pair(pair: &[Item]) -> Option<(&FieldName, &FieldName)> {
+    let [Item::Let(_, Step::Check(Condition::Compare(left, _, right))), Item::Match(_, arms)] = pair else {
+        return None;
+    };
+    let refuses = |item: &Item| matches!(item, Item::Exit(Response::Inconsistent { .. }, _));
+    arms.iter().any(|(_, body)| body.iter().any(refuses)).then_some((compared_name(left)?, compared_name(right)?))
+}
+
+fn compared_name(value: &Value) -> Option<&FieldName> {
+    match value {
+        Value::Field(_, name) | Value::Changed(_, name, _) => Some(name),
+        _ => None,
+    }
+}
+
 /// Whether the answer tells which record was made.
 fn answers_id(endpoint: &Endpoint) -> bool {
     match final_response(&endpoint.procedure.body) {
@@ -675,6 +723,7 @@ fn answers_id(endpoint: &Endpoint) -> bool {
             Response::Rows { .. }
             | Response::Problem(_)
             | Response::UnknownReference(_)
+            | Response::Inconsistent { .. }
             | Response::Redirect(_)
             | Response::Done,
         )

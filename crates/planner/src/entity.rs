@@ -1,5 +1,6 @@
 //! The entity behind an endpoint: one that the catalogue knows, or one made from the fields that the task names.
 
+mod agreement;
 mod field;
 pub mod held;
 
@@ -49,7 +50,9 @@ pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> R
     let segment = target(&endpoint.path).map_or("", |target| target.segment);
     let name = entity_name(endpoint, inferred, known.catalog);
     if let Some((name, table)) = name.as_ref().and_then(|name| Some((name, known.held(name)?))) {
-        return held::resolve(endpoint, inferred, name, table, known);
+        let mut resolved = held::resolve(endpoint, inferred, name, table, known)?;
+        agreement::agree(&mut resolved.asked, &resolved.entity.compares);
+        return Ok(resolved);
     }
     let same = name.as_ref().map_or_else(Vec::new, |name| known.same(name));
     let stated = stated_fields(endpoint, &same);
@@ -70,6 +73,7 @@ pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> R
         forget_own(&mut resolved, name.as_ref().and_then(|name| known.catalog.entity(name)), &same);
     }
     add_parents(&mut resolved, &same, known);
+    agreement::agree(&mut resolved.asked, &resolved.entity.compares);
     Ok(resolved)
 }
 
@@ -81,6 +85,7 @@ fn nothing(name: &str) -> Entity {
         comment: String::new(),
         also: Vec::new(),
         unique: Vec::new(),
+        compares: Vec::new(),
         fields: Vec::new(),
         file: None,
     }
@@ -247,7 +252,11 @@ fn made_of_fields(
     let asked = fields.clone();
     let is_there = |unique: &&Vec<FieldName>| unique.iter().all(|name| asked.iter().any(|field| field.name == *name));
     let unique = known.map_or_else(Vec::new, |known| known.unique.iter().filter(is_there).cloned().collect());
-    let entity = Entity { entity, table, comment, also: Vec::new(), unique, fields, file: None };
+    let compares = known.map_or_else(Vec::new, |known| known.compares.clone());
+    let mut entity = Entity { entity, table, comment, also: Vec::new(), unique, compares, fields, file: None };
+    let comparable: Vec<bool> = entity.compares.iter().map(|compared| entity.comparable(compared).is_ok()).collect();
+    let mut comparable = comparable.into_iter();
+    entity.compares.retain(|_| comparable.next() == Some(true));
     Ok(Resolved::new(entity, asked, decided))
 }
 

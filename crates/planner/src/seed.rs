@@ -116,6 +116,11 @@ fn row(engine: Engine, table: &Table, tables: &[&Table], catalog: &Catalog) -> S
         table.primary_key.contains(&column.name)
             || column.nullability == Nullability::NotNull && column.default.is_none()
             || is_target(&column.name, table, tables)
+            || table
+                .rules
+                .checks
+                .iter()
+                .any(|check| check.columns().count() > 1 && check.columns().any(|known| *known == column.name))
     };
     let columns = table.columns.iter().filter(is_needed);
     let values: Vec<(ColumnName, Datum)> =

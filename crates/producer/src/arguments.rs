@@ -43,6 +43,8 @@ pub enum Command {
     Db(DbCommand),
     /// List the providers that services can be integrated with, show what one needs and does, check manifests of one's own.
     Providers(Providers),
+    /// Play a provider on this machine from its manifest: it keeps what it is given, knows keys, refuses, sends signed webhooks.
+    Simulate(Simulate),
     /// Explain a diagnostic code and how to mend what it means.
     Explain {
         /// The code, as `IP104`.
@@ -323,6 +325,28 @@ pub enum ProvidersCommand {
         #[arg(long, value_enum, default_value_t = Listing::Text)]
         format: Listing,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// The provider, as `producer providers` lists it.
+    pub name: String,
+    /// The address to listen at; port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS")]
+    pub listen: String,
+    /// An address on this machine that every event is sent to; may be given several times. Others are entered through the
+    /// provider's API.
+    #[arg(long, value_name = "URL")]
+    pub webhooks_to: Vec<String>,
+    /// A mishap: `rate_limit`, `server_error`, `hang`, `reply_lost`, `duplicate_webhook`, `reordered_webhooks`; behind a colon, how
+    /// likely (`0.2`) or which time (`3`). May be given several times.
+    #[arg(long = "fault", value_name = "NAME[:WHEN]")]
+    pub faults: Vec<String>,
+    /// What chance begins with: the same seed gives the same ids, keys and mishaps.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod providers;
 mod secret_input;
 mod secrets;
 mod show;
+mod simulate;
 
 use arguments::{Arguments, Command, KeysCommand};
 use clap::Parser as _;
@@ -42,6 +43,7 @@ async fn main() -> ExitCode {
         Command::Secrets(asked) => secrets::command(&asked),
         Command::Db(asked) => db::command(&asked).await,
         Command::Providers(asked) => providers::command(&asked),
+        Command::Simulate(asked) => simulate::command(&asked).await,
         Command::Explain { code } => explain::explain(&code),
     };
     ExitCode::from(ended.unwrap_or_else(|failure| {

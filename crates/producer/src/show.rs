@@ -3,7 +3,8 @@
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use orchestrator::{
-    ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving, Source, TaskStatus,
+    ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving, Simulating, Source,
+    TaskStatus,
 };
 use plan::TaskPlan;
 use std::error::Error;
@@ -251,6 +252,12 @@ pub fn provider(provider: &ListedProvider, format: Listing) -> Result<(), Box<dy
         rows.push(["webhooks".to_owned(), format!("become {}", webhooks.emits.join(", "))]);
     }
     rows.push(["test system".to_owned(), provider.test_system.to_owned()]);
+    let simulated = if provider.simulated {
+        format!("`producer simulate {}` plays it on this machine", provider.name)
+    } else {
+        "no".to_owned()
+    };
+    rows.push(["simulator".to_owned(), simulated]);
     rows.push(["facts from".to_owned(), provider.specification.clone()]);
     let verified = match &provider.verified[..] {
         [] => "nothing yet: only the manifest itself was checked".to_owned(),
@@ -334,6 +341,29 @@ pub fn listening(serving: &Serving) {
         eprintln!("  {route}");
     }
     eprintln!("listening on http://{}", serving.address);
+}
+
+/// Where a provider is played and what it takes: lines of `name value`, for people and programs.
+pub fn simulating(simulating: &Simulating) -> Result<(), Box<dyn Error>> {
+    let mut rows = vec![["address".to_owned(), format!("http://{}", simulating.address)]];
+    for (name, secret) in &simulating.credentials {
+        rows.push([name.clone(), secret.expose().clone()]);
+    }
+    for (url, secret) in &simulating.webhooks {
+        rows.push(["webhooks to".to_owned(), url.clone()]);
+        rows.extend(secret.iter().map(|secret| ["webhook secret".to_owned(), secret.expose().clone()]));
+    }
+    rows.push(["seed".to_owned(), simulating.seed.to_string()]);
+    let mut out = io::stdout().lock();
+    out.write_all(table(&rows).as_bytes())?;
+    out.flush()?;
+    eprintln!(
+        "{} is simulated: nothing here is real, and no key opens anything else; http://{}{} tells and leads",
+        simulating.title,
+        simulating.address,
+        orchestrator::SIMULATOR_CONTROL
+    );
+    Ok(())
 }
 
 /// A new key, alone on standard output.

@@ -25,8 +25,10 @@ mod request;
 mod response;
 mod run;
 mod service;
+mod simulate;
 mod try_out;
 mod validation;
+mod webhook;
 
 pub use api_key::NewApiKey;
 pub use cors::{Origins, WrongOrigin};
@@ -34,4 +36,6 @@ pub use counts::Counts;
 pub use listen::{Current, listen};
 pub use program::UnservablePlan;
 pub use service::{Served, Service, Settings};
+pub use simulate::{Played, simulate};
 pub use try_out::try_case;
+pub use webhook::{AccountScope, no_account};

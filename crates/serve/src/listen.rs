@@ -105,7 +105,7 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
 }
 
 /// HTTP/1.1 and HTTP/2 in the clear, told apart by the first bytes, with the bounds of both.
-fn protocols() -> auto::Builder<TokioExecutor> {
+pub(crate) fn protocols() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()

@@ -33,6 +33,13 @@ impl Wrong {
     }
 }
 
+impl Wrong {
+    /// The field of the body does not stand to another one as it must.
+    pub fn inconsistent(field: &str, detail: &str) -> Self {
+        Self::field(field, Why::new("inconsistent", detail))
+    }
+}
+
 /// Where in a request something is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Spot {

@@ -221,11 +221,24 @@ fn everything_a_database_can_say_is_read() {
     assert_eq!(indexes, [(1, false), (2, false), (1, true)]);
     let rules: Vec<_> = orders.constraints.iter().map(|constraint| &constraint.rule).collect();
     assert!(matches!(rules[..2], [ConstraintRule::Range { .. }, ConstraintRule::OneOf { .. }]), "{rules:?}");
-    let [ConstraintRule::PrimaryKey(_), ConstraintRule::Unique(_), range, ConstraintRule::OneOf { words, .. }] =
-        rules[2..]
+    let [
+        sent,
+        ConstraintRule::PrimaryKey(_),
+        ConstraintRule::Unique(_),
+        range,
+        ConstraintRule::OneOf { words, .. },
+        paid,
+    ] = rules[2..]
     else {
         panic!("{rules:?}")
     };
+    let compared = [sent, paid].map(|rule| match rule {
+        ConstraintRule::Against { column, comparator, other } => {
+            format!("{} {} {}", column.value, comparator.operator(), other.value)
+        }
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(compared, ["sent_on >= due_on", "paid_at > placed_at"]);
     assert!(matches!(range, ConstraintRule::Range { at_least: Some(Bound(_)), at_most: None, .. }));
     assert_eq!(words.len(), 2);
     let [bare, full, own] = &database.relationships[..] else { panic!("three relationships") };

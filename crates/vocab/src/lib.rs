@@ -2,6 +2,7 @@
 //! Nothing here knows a task, a plan or a server, and nothing here has an effect.
 
 pub mod bounds;
+pub mod comparator;
 pub mod datum;
 pub mod decimal;
 pub mod diagnostic;
@@ -14,6 +15,7 @@ pub mod secret;
 pub mod suggestion;
 
 pub use bounds::Bounds;
+pub use comparator::Comparator;
 pub use datum::Datum;
 pub use decimal::{Decimal, MAX_SCALE};
 pub use diagnostic::{Code, Diagnostic, Place, Severity};

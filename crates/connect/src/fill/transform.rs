@@ -78,6 +78,18 @@ pub fn through(
             let items = value.as_array().ok_or_else(|| at.is_not("a list"))?;
             Some(items.len().into())
         }
+        Transformation::Plus(other) => Some(at.whole(at.integer(&value)?.checked_add(at.other(other)?))?),
+        Transformation::Minus(other) => Some(at.whole(at.integer(&value)?.checked_sub(at.other(other)?))?),
+        Transformation::Times(other) => Some(at.times(&value, other)?),
+        Transformation::Sum => {
+            let items = value.as_array().ok_or_else(|| at.is_not("a list"))?;
+            let numbers: Vec<i64> = items.iter().map(|item| at.integer(item)).collect::<Result<_, _>>()?;
+            Some(at.whole(numbers.into_iter().try_fold(0, i64::checked_add))?)
+        }
+        Transformation::Equals(other) => {
+            let other = scope.value(other).filter(|other| !other.is_null());
+            Some(Value::Bool(other.is_some_and(|other| as_text(&other) == as_text(&value))))
+        }
     })
 }
 
@@ -105,6 +117,28 @@ impl At<'_> {
 
     fn integer(&self, value: &Value) -> Result<i64, FillError> {
         as_text(value).trim().parse().map_err(|_| self.is_not("a whole number"))
+    }
+
+    /// The number that another name stands for; nothing counts as zero.
+    fn other(&self, name: &Reference) -> Result<i64, FillError> {
+        self.scope.value(name).filter(|value| !value.is_null()).map_or(Ok(0), |value| self.integer(&value))
+    }
+
+    fn whole(&self, number: Option<i64>) -> Result<Value, FillError> {
+        number.map(Value::from).ok_or_else(|| self.is_not("a number that can be counted with"))
+    }
+
+    /// A number times another; or the items of a list, each times its fellow of another list.
+    fn times(&self, value: &Value, name: &Reference) -> Result<Value, FillError> {
+        let product =
+            |(left, right): (&Value, &Value)| self.whole(self.integer(left)?.checked_mul(self.integer(right)?));
+        match (value, self.scope.value(name)) {
+            (Value::Array(left), Some(Value::Array(right))) if left.len() == right.len() => {
+                Ok(Value::Array(left.iter().zip(&right).map(product).collect::<Result<_, _>>()?))
+            }
+            (Value::Array(_), _) => Err(self.is_not("a list as long as the other one")),
+            (_, right) => product((value, &right.unwrap_or_default())),
+        }
     }
 
     fn time(&self, value: &Value) -> Result<Timestamp, FillError> {

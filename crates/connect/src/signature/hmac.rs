@@ -50,7 +50,7 @@ pub fn verify_hmac(way: &Hmac, call: &Call<'_>, values: Values<'_>) -> Result<()
     if is_right { Ok(()) } else { Err(Refusal::Wrong) }
 }
 
-fn algorithm(algorithm: HashAlgorithm) -> hmac::Algorithm {
+pub(super) fn algorithm(algorithm: HashAlgorithm) -> hmac::Algorithm {
     match algorithm {
         HashAlgorithm::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
         HashAlgorithm::Sha256 => hmac::HMAC_SHA256,

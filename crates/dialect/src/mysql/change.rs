@@ -145,10 +145,13 @@ impl Changer<'_> {
         self.rename_unique();
     }
 
-    /// MySQL renames no column that a check names. The check comes again under the new name, as a change of its own or here.
+    /// MySQL renames no column that a check names. The check goes before the first of its columns gets its new name, and comes again
+    /// behind the last: as a change of its own or here.
     fn rename_column(&mut self, before: &ColumnName, after: &ColumnName) {
-        for check in self.checks_on(after) {
-            let old = Check { column: before.clone(), ..check.clone() };
+        let (first, last) = self.checks_on(after);
+        for check in first {
+            let mut old = check.clone();
+            self.change.renamed_columns.iter().for_each(|(before, after)| old.rename(after, before));
             let undo = self.back(&format!("ADD {}", check_constraint(&old)));
             let why = format!("{}: it names {before}, which becomes {after}", check.name);
             let action = format!("DROP CONSTRAINT {IF_EXISTS} {}", quote(check.name.as_str()));
@@ -160,7 +163,7 @@ impl Changer<'_> {
         let why = format!("{}.{after}: it was called {before}", self.table());
         let statement = Statement::new(rename(before.as_str(), after.as_str()), why, LockClass::Everything, undo);
         self.push(Stage::Rename, statement.unless(self.change.wanted.name.clone(), after.clone()));
-        for check in self.checks_on(after) {
+        for check in last {
             let comes_again = |part: &Change| matches!(part, Change::AddCheck { check: other, .. } if other.name == check.name.as_str());
             let is_wanted = self.change.wanted.rules.checks.contains(&check);
             if is_wanted && !self.change.changes.iter().any(comes_again) {
@@ -170,10 +173,17 @@ impl Changer<'_> {
         }
     }
 
-    /// What the plan before holds the column to, under its new name.
-    fn checks_on(&self, column: &ColumnName) -> Vec<Check> {
+    /// What the plan before holds the column to, under its new name: the checks of whose renamed columns it is the first, and those
+    /// of which it is the last.
+    fn checks_on(&self, column: &ColumnName) -> (Vec<Check>, Vec<Check>) {
         let known = self.known().map(planned_checks).unwrap_or_default();
-        known.into_iter().filter(|check| check.column == *column).collect()
+        let renamed = |check: &Check| {
+            let after = self.change.renamed_columns.iter().map(|(_, after)| after);
+            after.filter(|after| check.columns().any(|name| name == *after)).cloned().collect::<Vec<ColumnName>>()
+        };
+        let first = known.iter().filter(|check| renamed(check).first() == Some(column)).cloned().collect();
+        let last = known.iter().filter(|check| renamed(check).last() == Some(column)).cloned().collect();
+        (first, last)
     }
 
     /// Whether a check went when its column was renamed.
@@ -181,7 +191,7 @@ impl Changer<'_> {
         self.change
             .renamed_columns
             .iter()
-            .any(|(_, after)| self.checks_on(after).iter().any(|other| other.name.as_str() == check))
+            .any(|(_, after)| self.checks_on(after).0.iter().any(|other| other.name.as_str() == check))
     }
 
     /// Names of unique rules tell of the table and the columns; whoever drops one later knows it by its new name.

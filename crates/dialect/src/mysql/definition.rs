@@ -250,7 +250,11 @@ fn checks(table: &Table) -> impl Iterator<Item = &Check> {
             let kind = type_of(table, &check.column);
             !kind.is_some_and(|kind| !unbounded(kind) && characters(kind) == Some(*at_most))
         }
-        CheckRule::Range { .. } | CheckRule::OneOf(_) => true,
+        CheckRule::Range { .. }
+        | CheckRule::OneOf(_)
+        | CheckRule::ExactLength { .. }
+        | CheckRule::NotBlank
+        | CheckRule::Against { .. } => true,
     })
 }
 
@@ -281,6 +285,12 @@ pub(super) fn condition(check: &Check) -> String {
             }
         }
         CheckRule::Length { at_most } => format!("char_length({column}) <= {at_most}"),
+        CheckRule::ExactLength { characters } => format!("char_length({column}) = {characters}"),
+        // Two texts that differ in spaces at their ends are equal here, so their lengths are compared.
+        CheckRule::NotBlank => format!("char_length(trim({column})) > 0"),
+        CheckRule::Against { comparator, other } => {
+            format!("{column} {} {}", comparator.operator(), quote(other.as_str()))
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use super::definition::{add_column, column_list, create_index, create_table, cre
 use super::{quote, sql_type};
 use crate::change::{Change, Stage, Staged, TableChange, is_volatile};
 use plan::database::{
-    Column, ColumnPresent, Execution, Index, LockClass, Nullability, ObservedIndex, ObservedRule, Rules, Statement,
-    Table, Times, Undo, Uniqueness,
+    Check, Column, ColumnPresent, Execution, Index, LockClass, Nullability, ObservedIndex, ObservedRule, Rules,
+    Statement, Table, Times, Undo, Uniqueness,
 };
 use vocab::{ColumnName, FieldType, TableName};
 
@@ -43,7 +43,7 @@ pub fn makes_anew(change: &TableChange<'_>) -> bool {
             !comes_with_column(change, &key.columns) || key.columns.iter().any(has_default)
         }
         Change::AddCheck { check, .. } => {
-            !check_column(change, check).is_some_and(|column| comes_with_column(change, std::slice::from_ref(column)))
+            !planned_check(change, check).is_some_and(|check| check_comes_with_column(change, check))
         }
         Change::AddIndex { .. }
         | Change::DropIndex { .. }
@@ -76,9 +76,14 @@ fn comes_with_column(change: &TableChange<'_>, columns: &[ColumnName]) -> bool {
     is_new && !change.found.columns.iter().any(|column| column.name == only.as_str())
 }
 
-fn check_column<'c>(change: &'c TableChange<'_>, check: &ObservedRule) -> Option<&'c ColumnName> {
-    let found = change.wanted.rules.checks.iter().find(|known| known.name.as_str() == check.name);
-    found.map(|check| &check.column)
+fn planned_check<'c>(change: &'c TableChange<'_>, check: &ObservedRule) -> Option<&'c Check> {
+    change.wanted.rules.checks.iter().find(|known| known.name.as_str() == check.name)
+}
+
+/// What it compares the new column with has to be there already.
+fn check_comes_with_column(change: &TableChange<'_>, check: &Check) -> bool {
+    let is_there = |name: &ColumnName| change.found.columns.iter().any(|found| found.name == name.as_str());
+    comes_with_column(change, std::slice::from_ref(&check.column)) && check.columns().skip(1).all(is_there)
 }
 
 fn renames(change: &TableChange<'_>) -> Vec<Statement> {

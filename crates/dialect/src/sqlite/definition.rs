@@ -181,6 +181,11 @@ fn condition(check: &Check) -> String {
             format!("{column} IN ({})", words.join(", "))
         }
         CheckRule::Length { at_most } => format!("length({column}) <= {at_most}"),
+        CheckRule::ExactLength { characters } => format!("length({column}) = {characters}"),
+        CheckRule::NotBlank => format!("trim({column}) <> ''"),
+        CheckRule::Against { comparator, other } => {
+            format!("{column} {} {}", comparator.operator(), quote(other.as_str()))
+        }
     }
 }
 

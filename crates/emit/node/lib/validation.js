@@ -170,6 +170,11 @@ export function unknownReference(name) {
   return new Problem('validation_failed', { errors: [error] });
 }
 
+/** The error of a field that does not stand to another one as it must. */
+export function inconsistent(name, detail) {
+  return new Problem('validation_failed', { errors: [{ pointer: pointerTo(name), code: 'inconsistent', detail }] });
+}
+
 function checkFields(document, shape, isAsked) {
   if (!(document instanceof Map)) {
     throw new Problem('validation_failed', { errors: [{ pointer: '', code: 'type', detail: 'must be an object' }] });

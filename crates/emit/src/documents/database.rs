@@ -85,6 +85,14 @@ fn rules_view(table: &Table) -> Vec<String> {
                     rules.push(format!("`{column}` has at most {at_most} characters"));
                 }
             }
+            CheckRule::ExactLength { .. } => {}
+            CheckRule::NotBlank => rules.push(format!("`{column}` is more than spaces")),
+            CheckRule::Against { comparator, other } => {
+                let field_type =
+                    table.columns.iter().find(|known| known.name == *column).map(|known| &known.field_type);
+                let words = comparator.describe(&format!("`{other}`"), field_type.unwrap_or(&FieldType::Integer));
+                rules.push(format!("`{column}` {words}, where both are there"));
+            }
         }
     }
     for index in &table.rules.indexes {

@@ -29,6 +29,7 @@ pub enum Import {
     Undo,
     Etag,
     IsCurrent,
+    Inconsistent,
     UnknownReference,
     UuidOrNull,
     Uuidv7,
@@ -46,11 +47,12 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Authorize,
         Self::Undo,
         Self::Etag,
         Self::IsCurrent,
+        Self::Inconsistent,
         Self::UnknownReference,
         Self::UuidOrNull,
         Self::Uuidv7,
@@ -73,6 +75,7 @@ impl Import {
             Self::Undo => "undo",
             Self::Etag => "etag",
             Self::IsCurrent => "isCurrent",
+            Self::Inconsistent => "inconsistent",
             Self::UnknownReference => "unknownReference",
             Self::UuidOrNull => "uuidOrNull",
             Self::Uuidv7 => "uuidv7",
@@ -101,7 +104,11 @@ impl Import {
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
-            Self::UnknownReference | Self::Validate | Self::ValidateChanges | Self::ValidateParameters => "validation",
+            Self::Inconsistent
+            | Self::UnknownReference
+            | Self::Validate
+            | Self::ValidateChanges
+            | Self::ValidateParameters => "validation",
         }
     }
 }

@@ -246,7 +246,7 @@ impl<'a> Writer<'_, 'a> {
             | Step::Enqueue { .. }
             | Step::Await { .. }
             | Step::Fetch { .. }
-            | Step::VerifySignature { .. }
+            | Step::Received(_)
             | Step::IssueToken { .. }
             | Step::Presign { .. } => return self.cannot(print::step_name(step)),
         }
@@ -683,6 +683,11 @@ impl<'a> Writer<'_, 'a> {
                 let name = Expression::text(quoted(&problem_name(*problem)));
                 script.statement(word, &Expression::call("new Problem", [name]));
             }
+            Response::Inconsistent { field, detail } => {
+                self.module.imports.insert(Import::Inconsistent);
+                let arguments = [field.as_str(), detail].map(|text| Expression::text(quoted(text)));
+                script.statement("throw ", &Expression::call("inconsistent", arguments));
+            }
             Response::UnknownReference(field) => {
                 self.module.imports.insert(Import::UnknownReference);
                 let name = Expression::text(quoted(field.as_str()));
@@ -802,7 +807,8 @@ impl<'a> Writer<'_, 'a> {
 /// Whether the item ends a transaction by returning an answer; a problem that undoes the writes is thrown.
 fn returns(item: &Item) -> bool {
     match item {
-        Item::Exit(Response::Problem(_), Writes::Undo) | Item::Exit(Response::UnknownReference(_), _) => false,
+        Item::Exit(Response::Problem(_), Writes::Undo)
+        | Item::Exit(Response::UnknownReference(_) | Response::Inconsistent { .. }, _) => false,
         Item::Exit(..) => true,
         Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) => false,
     }

@@ -48,6 +48,10 @@ impl Writer<'_, '_> {
                 Expression::text(format!("{} !== undefined", self.field(slot, field)?.flat()))
             }
             Value::Given(slot, _) => return self.malformed(format!("slot `{slot}` holds no changes")),
+            Value::Changed(changes, field, row) => {
+                let (change, kept) = (self.field(changes, field)?.flat(), self.field(row, field)?.flat());
+                Expression::text(format!("({change} === undefined ? {kept} : {change})"))
+            }
             Value::Now => Expression::text("request.receivedAt"),
             Value::Today => Expression::text("request.receivedAt.slice(0, 10)"),
             Value::After(seconds) => Expression::text(format!("request.after({seconds})")),
@@ -64,7 +68,6 @@ impl Writer<'_, '_> {
             }
             Value::Request(RequestValue::Query(_)) => return self.cannot("use a query parameter"),
             Value::Request(RequestValue::Cookie(_)) => return self.cannot("use a cookie"),
-            Value::Request(RequestValue::RawBody) => return self.cannot("use the raw body"),
             Value::Record(fields) => self.record(fields)?,
         })
     }

@@ -99,7 +99,7 @@ pub fn problem_schema() -> Value {
                             "type": "string",
                             "enum": [
                                 "required", "type", "too_long", "too_short", "format", "invalid_character", "unknown_field",
-                                "range", "unknown_parameter", "repeated", "unknown_reference",
+                                "range", "unknown_parameter", "repeated", "unknown_reference", "inconsistent",
                             ],
                         },
                         "detail": text("What the field must be."),

@@ -21,7 +21,7 @@ pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
             Item::Exit(Response::Problem(problem), _) => {
                 found.insert(*problem);
             }
-            Item::Exit(Response::UnknownReference(_), _) => {
+            Item::Exit(Response::UnknownReference(_) | Response::Inconsistent { .. }, _) => {
                 found.insert(Problem::ValidationFailed);
             }
             Item::Match(..) | Item::Exit(..) => {}
@@ -66,7 +66,7 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         | Step::Enqueue { .. }
         | Step::Await { .. }
         | Step::Fetch { .. }
-        | Step::VerifySignature { .. }
+        | Step::Received(_)
         | Step::IssueToken { .. }
         | Step::Presign { .. } => Vec::new(),
     }

@@ -83,6 +83,7 @@ impl Outline<'_> {
                 },
                 Value::Slot(_)
                 | Value::Given(..)
+                | Value::Changed(..)
                 | Value::Now
                 | Value::Today
                 | Value::After(_)

@@ -66,6 +66,7 @@ impl Slots {
             Value::Literal(Datum::Null) => Nullability::Nullable,
             Value::Else(_, second) => self.nullability(second),
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
+            Value::Changed(..) => Nullability::Nullable,
             Value::Literal(
                 Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) | Datum::Json(_),
             )
@@ -87,7 +88,10 @@ impl Slots {
                 self.field(slot, name).and_then(|field| field.field_type.as_ref()) != Some(&FieldType::Uuid)
             }
             Value::Else(first, second) => self.may_be_no_uuid(first) || self.may_be_no_uuid(second),
-            Value::Request(RequestValue::Address | RequestValue::Id | RequestValue::RawBody)
+            Value::Changed(changes, name, _) => {
+                self.field(changes, name).and_then(|field| field.field_type.as_ref()) != Some(&FieldType::Uuid)
+            }
+            Value::Request(RequestValue::Address | RequestValue::Id)
             | Value::Literal(_)
             | Value::Slot(_)
             | Value::Given(..)
@@ -127,8 +131,9 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
         Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
         Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
-        Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } | Step::VerifySignature { .. } => Held::Outcome,
+        Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } => Held::Outcome,
         Step::Limit { .. }
+        | Step::Received(_)
         | Step::Claim
         | Step::Ping
         | Step::Recall(_)

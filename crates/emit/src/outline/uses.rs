@@ -32,7 +32,10 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
                 found.insert(slot.clone());
             }
             Item::Transaction(_)
-            | Item::Exit(Response::Problem(_) | Response::UnknownReference(_) | Response::Done, _) => {}
+            | Item::Exit(
+                Response::Problem(_) | Response::UnknownReference(_) | Response::Inconsistent { .. } | Response::Done,
+                _,
+            ) => {}
         }
         values.into_iter().for_each(|value| slots_of_value(value, &mut found));
     }
@@ -51,6 +54,7 @@ fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
         Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => {
             found.insert(slot.clone());
         }
+        Value::Changed(changes, _, row) => found.extend([changes.clone(), row.clone()]),
         Value::Record(fields) => fields.iter().for_each(|(_, value)| slots_of_value(value, found)),
         Value::Else(first, second) => {
             slots_of_value(first, found);
@@ -108,7 +112,7 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         | Step::Validate(_)
         | Step::Ping
         | Step::Generate(_)
-        | Step::VerifySignature { .. } => {}
+        | Step::Received(_) => {}
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) struct Scope<'m> {
     input: Option<&'m Entries<FieldName, Input>>,
     event: Option<&'m Entries<FieldName, Input>>,
     item: Option<&'m Entries<FieldName, Input>>,
+    /// Whether items are of a list whose fields nobody declares: what a simulated provider was sent.
+    any_item: bool,
     answers: Vec<(&'m FieldName, &'m Entries<FieldName, Answered>)>,
     path: Vec<String>,
 }
@@ -73,6 +75,7 @@ impl<'m> Scope<'m> {
             input: None,
             event: None,
             item: None,
+            any_item: false,
             answers: Vec::new(),
             path: Vec::new(),
         }
@@ -163,6 +166,15 @@ impl<'m> Scope<'m> {
         fields.get(name.as_str()).filter(|field| field.kind == Kind::List).map(|field| &field.of)
     }
 
+    /// Whether it may be a list, and nobody knows of what: a part of what a simulated provider was sent or keeps.
+    fn is_undeclared_list(&self, list: &Reference) -> bool {
+        match list {
+            Reference::Body(_) | Reference::Object(_) => self.simulated,
+            Reference::Item(_) => self.any_item,
+            _ => false,
+        }
+    }
+
     /// Checks every value of a text, and says how carefully it is to be handled.
     pub fn text(&self, at: &At, text: &Text, findings: &mut Findings) -> Known {
         let is_alone = text.as_expression().is_some();
@@ -248,6 +260,9 @@ impl<'m> Scope<'m> {
                 let place = at.to(crate::template::AS);
                 match self.items(list) {
                     Some(fields) => self.with_item(fields).template(&place, item, findings),
+                    None if self.is_undeclared_list(list) => {
+                        Self { any_item: true, ..self.clone() }.template(&place, item, findings)
+                    }
                     None => {
                         self.no_list(&at.to(crate::template::EACH), list, findings);
                         Privacy::Plain
@@ -384,6 +399,7 @@ impl<'m> Scope<'m> {
             Reference::Input(name) if self.input.is_some() => field(reference, name, self.input),
             Reference::Event(name) if self.event.is_some() => field(reference, name, self.event),
             Reference::Item(name) if self.item.is_some() => field(reference, name, self.item),
+            Reference::Item(_) if self.any_item => unknown,
             Reference::Answer(step, name) if self.event.is_some() => self.answer(reference, step, name),
             Reference::Remembered(name) if self.remembered => {
                 let known = found(reference, name, &self.manifest.points.remembers)?;
@@ -402,7 +418,9 @@ impl<'m> Scope<'m> {
             Reference::Made(MadeValue::Id | MadeValue::Kind) if self.simulated => plain(Kind::Text),
             Reference::Made(MadeValue::Secret) if self.simulated => secret,
             Reference::Made(MadeValue::Time) if self.simulated => plain(Kind::Integer),
-            Reference::Made(MadeValue::List) | Reference::Object(_) if self.simulated => unknown,
+            Reference::Made(MadeValue::List) | Reference::MadeObject(_) | Reference::Object(_) if self.simulated => {
+                unknown
+            }
             Reference::ProblemPlace if self.simulated => plain(Kind::Text),
             Reference::Path(name) if self.simulated => {
                 let known: Vec<&str> = self.path.iter().map(String::as_str).collect();
@@ -427,6 +445,7 @@ impl<'m> Scope<'m> {
             | Reference::Body(_)
             | Reference::Header(_)
             | Reference::Made(_)
+            | Reference::MadeObject(_)
             | Reference::Object(_)
             | Reference::ProblemPlace
             | Reference::Path(_) => {

@@ -3,11 +3,11 @@
 use super::place::{At, Findings, ManifestFile, Rule};
 use super::provider::tests;
 use super::scope::Scope;
+use crate::Entries;
 use crate::Manifest;
 use crate::operation::{Method, Request};
-use crate::simulator::{FoundBy, Refusals, Route, RouteAction, Simulator, member};
-use crate::template::{Part, Template, Text};
-use crate::{Entries, reference::Reference};
+use crate::simulator::{EVENT, FoundBy, Of, Page, Refusal, Refusals, Route, RouteAction, Sent, Simulator, member};
+use crate::template::Template;
 
 pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
     let Some(simulator) = &manifest.simulator else { return };
@@ -21,6 +21,9 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
     acts(manifest, &at.to("acts"), simulator, findings);
     if let Some(event) = &simulator.event {
         Scope::new(manifest, "in an event").simulated(Vec::new()).template(&at.to("event"), event, findings);
+    }
+    for (number, page) in simulator.pages.iter().enumerate() {
+        pages(manifest, &at.to("pages").to(number), simulator, page, findings);
     }
     refusals(manifest, &at.to("refusals"), &simulator.refusals, findings);
     answers_every_operation(manifest, &at, simulator, findings);
@@ -48,9 +51,17 @@ fn routes(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Fi
         tests(&place.to("needs"), &route.needs, &scope, findings);
         let found = |place: &At, by: &FoundBy, findings: &mut Findings| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            findings.must_be_known(&place.to("kind"), "object", by.kind.as_str(), &simulator.objects.names());
+            findings.must_be_known(&place.to("kind"), "object", by.kind.as_str(), &kinds_of_objects(simulator));
             findings.must_be_known(&place.to("id"), "parameter of the path", by.id.as_str(), &names);
         };
+        if let Some(of) = &route.of {
+            another_object(&place.to("of"), of, simulator, &scope, findings);
+        }
+        for (number, refuses) in route.refuses.iter().enumerate() {
+            let place = place.to("refuses").to(number);
+            tests(&place.to("when"), &refuses.when, &scope, findings);
+            scope.template(&place.to("answer").to("body"), &refuses.answer.body, findings);
+        }
         let does = place.to("does");
         match &route.does {
             RouteAction::Makes(kind) => {
@@ -61,11 +72,9 @@ fn routes(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Fi
                 found(&does.to("changes").to("object"), object, findings);
                 members(&does.to("changes").to("set"), set, &scope, findings);
             }
-            RouteAction::Lists { object, answer } => {
+            RouteAction::Lists { object, answer, page: _, filters: _ } => {
                 let place = does.to("lists");
-                let mut known = simulator.objects.names();
-                known.extend(simulator.event.iter().map(|_| "event"));
-                findings.must_be_known(&place.to("object"), "object", object.as_str(), &known);
+                findings.must_be_known(&place.to("object"), "object", object.as_str(), &kinds_of_objects(simulator));
                 scope.template(&place.to("answer"), answer, findings);
             }
             RouteAction::Removes { object, answer } => {
@@ -80,6 +89,51 @@ fn routes(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Fi
     }
 }
 
+/// What it keeps, and what it has sent.
+fn kinds_of_objects(simulator: &Simulator) -> Vec<&str> {
+    let mut known = simulator.objects.names();
+    known.extend(simulator.event.iter().map(|_| EVENT));
+    known
+}
+
+fn another_object(at: &At, of: &Of, simulator: &Simulator, scope: &Scope<'_>, findings: &mut Findings) {
+    findings.must_be_known(&at.to("kind"), "object", of.kind.as_str(), &simulator.objects.names());
+    scope.text(&at.to("is"), &of.is, findings);
+    members(&at.to("set"), &of.set, scope, findings);
+    if let Some(Refusal { body, .. }) = &of.missing {
+        scope.template(&at.to("missing").to("body"), body, findings);
+    }
+}
+
+fn pages(manifest: &Manifest, at: &At, simulator: &Simulator, page: &Page, findings: &mut Findings) {
+    findings.must_be_known(&at.to("object"), "object", page.object.as_str(), &simulator.objects.names());
+    if parameters(&page.path) != ["id"] {
+        let message = "the path of a page tells which object is meant";
+        findings.add(
+            &at.to("path"),
+            Rule::Contradiction,
+            message,
+            "let it hold `{id}` once, and nothing else that varies",
+        );
+    }
+    let scope = Scope::new(manifest, "on a page").simulated(Vec::new());
+    for (name, text) in page.shows.iter() {
+        scope.text(&at.to("shows").to(name), text, findings);
+    }
+    for (name, text) in page.stands_for.iter() {
+        scope.text(&at.to("stands_for").to(name), text, findings);
+    }
+    for (number, button) in page.buttons.iter().enumerate() {
+        let place = at.to("buttons").to(number);
+        if let Some(act) = &button.act {
+            findings.must_be_known(&place.to("act"), "act", act.as_str(), &simulator.acts.names());
+        }
+        if let Some(then) = &button.then {
+            scope.text(&place.to("then"), then, findings);
+        }
+    }
+}
+
 fn members(at: &At, set: &Entries<String, Template>, scope: &Scope<'_>, findings: &mut Findings) {
     for (name, value) in set.iter() {
         if member(name).is_none() {
@@ -90,7 +144,12 @@ fn members(at: &At, set: &Entries<String, Template>, scope: &Scope<'_>, findings
     }
 }
 
-fn sends(at: &At, simulator: &Simulator, kinds: &[String], findings: &mut Findings) {
+fn sends(at: &At, simulator: &Simulator, kinds: &[Sent], findings: &mut Findings) {
+    for (number, sent) in kinds.iter().enumerate() {
+        if let Some(of) = &sent.of {
+            findings.must_be_known(&at.to(number).to("of"), "object", of.as_str(), &simulator.objects.names());
+        }
+    }
     if !kinds.is_empty() && simulator.event.is_none() {
         let message = "nothing says what an event looks like";
         findings.add(at, Rule::Contradiction, message, "add `event` to the simulator");
@@ -106,6 +165,7 @@ fn acts(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Find
             findings.must_be_known(&place.to("makes").to(number), "object", made.as_str(), &known);
         }
         let scope = Scope::new(manifest, "in an act").simulated(Vec::new());
+        tests(&place.to("needs"), &act.needs, &scope, findings);
         members(&place.to("set"), &act.set, &scope, findings);
         sends(&place.to("sends"), simulator, &act.sends, findings);
     }
@@ -134,33 +194,10 @@ fn answers_every_operation(manifest: &Manifest, at: &At, simulator: &Simulator, 
     for (name, operation) in manifest.operations.iter() {
         let Request::Http(http) = &operation.request else { continue };
         let is_first_host = http.host.is_none() || http.host.as_ref() == first;
-        let path = shown(manifest, &http.path);
-        let is_answered = |route: &Route| route.method == http.method && fits(&path, &route.path);
+        let is_answered = |route: &Route| route.answers(manifest, operation);
         if is_first_host && !simulator.routes.iter().any(is_answered) {
             let message = format!("no route answers `{name}`: {} {}", http.method.as_str(), http.path);
             findings.add(&at.to("routes"), Rule::Contradiction, message, "add one for it");
         }
     }
-}
-
-/// The path with its constants, and `{}` for what varies.
-fn shown(manifest: &Manifest, path: &Text) -> String {
-    let part = |part: &Part| match part {
-        Part::Literal(text) => text.clone(),
-        Part::Value(value) => {
-            let constant = match &value.from {
-                Reference::Value(name) => manifest.provider.values.get(name.as_str()),
-                _ => None,
-            };
-            constant.cloned().unwrap_or_else(|| "{}".to_owned())
-        }
-    };
-    path.parts().iter().map(part).collect()
-}
-
-/// Whether a request's path leads to a route.
-fn fits(path: &str, route: &str) -> bool {
-    let (asked, known): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), route.split('/').collect());
-    let same = |(left, right): (&&str, &&str)| left == right || (left.contains("{}") && right.starts_with('{'));
-    asked.len() == known.len() && asked.iter().zip(&known).all(same)
 }

@@ -2,7 +2,9 @@
 //! another one for each number, as far as the rules leave so many.
 
 use plan::database::{Check, CheckRule, Column, Nullability, Table};
-use vocab::{Datum, Decimal, FieldType};
+use std::collections::BTreeMap;
+use vocab::comparator::beyond;
+use vocab::{ColumnName, Comparator, Datum, Decimal, FieldType};
 
 /// How far from its one bound a number may be: less than any column's digits allow.
 const FAR: i128 = 1_000_000_000;
@@ -26,13 +28,7 @@ pub fn keeps(table: &Table, column: &Column, value: &Datum) -> bool {
 
 /// Values on the wrong side of each edge of a check.
 pub fn wrong(check: &Check) -> Vec<Datum> {
-    let beyond = |bound: &Datum, by: i64| match bound {
-        Datum::Integer(number) => number.checked_add(by).map(Datum::Integer),
-        Datum::Decimal(number) => {
-            number.units().checked_add(by).map(|units| Datum::Decimal(Decimal::new(units, number.scale())))
-        }
-        Datum::Null | Datum::Boolean(_) | Datum::Text(_) | Datum::Json(_) => None,
-    };
+    let beyond = |bound: &Datum, by: i64| beyond(bound, by, &FieldType::Integer);
     match &check.rule {
         CheckRule::Range { minimum, maximum } => {
             let below = minimum.as_ref().and_then(|least| beyond(least, -1));
@@ -41,7 +37,70 @@ pub fn wrong(check: &Check) -> Vec<Datum> {
         }
         CheckRule::OneOf(words) => vec![Datum::Text(words.concat() + "?")],
         CheckRule::Length { at_most } => vec![Datum::Text("x".repeat(length(*at_most).saturating_add(1)))],
+        CheckRule::ExactLength { characters } => {
+            let characters = length(*characters);
+            let shorter = characters.checked_sub(1).map(|shorter| Datum::Text("X".repeat(shorter)));
+            shorter.into_iter().chain([Datum::Text("X".repeat(characters.saturating_add(1)))]).collect()
+        }
+        CheckRule::NotBlank => [String::new(), " ".to_owned()].map(Datum::Text).to_vec(),
+        // Two values are needed for it.
+        CheckRule::Against { .. } => Vec::new(),
     }
+}
+
+/// Gives the values that stand wrongly to each other others; whether that could be done. What is `given` stays.
+pub fn arrange(table: &Table, row: &mut BTreeMap<ColumnName, Datum>, given: &BTreeMap<ColumnName, Datum>) -> bool {
+    let is_free = |check: &&Check| !check.columns().all(|column| given.contains_key(column));
+    let open = table.rules.checks.iter().filter(is_free);
+    let broken = |row: &BTreeMap<ColumnName, Datum>| open.clone().find(|check| stands(check, row) == Some(false));
+    for _ in 0..=table.rules.checks.len() {
+        let Some(Check { column, rule: CheckRule::Against { comparator, other }, .. }) = broken(row) else {
+            return true;
+        };
+        let (greater, less) = match comparator {
+            Comparator::MoreThan | Comparator::AtLeast => (column, other),
+            Comparator::LessThan | Comparator::AtMost => (other, column),
+        };
+        let moved = |from: &ColumnName, to: &ColumnName, by: i64| {
+            let column = table.columns.iter().find(|known| known.name == *to && !given.contains_key(to))?;
+            beyond(row.get(from)?, by, &column.field_type).filter(|value| keeps(table, column, value))
+        };
+        let (name, value) = match (moved(less, greater, 1), moved(greater, less, -1)) {
+            (Some(value), _) => (greater, value),
+            (None, Some(value)) => (less, value),
+            (None, None) => return false,
+        };
+        row.insert(name.clone(), value);
+    }
+    broken(row).is_none()
+}
+
+/// Whether the two values of a check stand as they must; none where one of them is not there, or the check looks at one only.
+pub fn stands(check: &Check, row: &BTreeMap<ColumnName, Datum>) -> Option<bool> {
+    let CheckRule::Against { comparator, other } = &check.rule else { return None };
+    Some(comparator.holds(row.get(&check.column)?.compare(row.get(other)?)?))
+}
+
+/// The two values of a check the wrong way round, each right by itself.
+pub fn wrong_pair(
+    table: &Table,
+    check: &Check,
+    row: &BTreeMap<ColumnName, Datum>,
+) -> Option<BTreeMap<ColumnName, Datum>> {
+    let CheckRule::Against { comparator, other } = &check.rule else { return None };
+    let column = |name: &ColumnName| table.columns.iter().find(|column| column.name == *name);
+    let (own, theirs) = (column(&check.column)?, column(other)?);
+    let by = match comparator {
+        Comparator::AtLeast => -1,
+        Comparator::AtMost => 1,
+        Comparator::MoreThan | Comparator::LessThan => 0,
+    };
+    let pair = |own: Datum, theirs: Datum| BTreeMap::from([(check.column.clone(), own), (other.clone(), theirs)]);
+    let held = row.get(other).filter(|value| **value != Datum::Null)?;
+    let mine = row.get(&check.column).filter(|value| **value != Datum::Null)?;
+    let own_moved = beyond(held, by, &own.field_type).filter(|value| keeps(table, own, value));
+    let theirs_moved = beyond(mine, -by, &theirs.field_type).filter(|value| keeps(table, theirs, value));
+    own_moved.map(|own| pair(own, held.clone())).or_else(|| Some(pair(mine.clone(), theirs_moved?)))
 }
 
 fn of_type(table: &Table, column: &Column, number: u32) -> Option<Datum> {
@@ -71,7 +130,8 @@ fn of_type(table: &Table, column: &Column, number: u32) -> Option<Datum> {
 fn text(table: &Table, column: &Column, number: u32, usual: String) -> Datum {
     let limits = checks(table, column).filter_map(|check| match &check.rule {
         CheckRule::Length { at_most } => Some(length(*at_most)),
-        CheckRule::OneOf(_) | CheckRule::Range { .. } => None,
+        CheckRule::ExactLength { characters } => Some(length(*characters)),
+        CheckRule::OneOf(_) | CheckRule::Range { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => None,
     });
     let at_most = limits.min().unwrap_or(usize::MAX);
     if usual.chars().count() <= at_most {
@@ -85,7 +145,11 @@ fn text(table: &Table, column: &Column, number: u32, usual: String) -> Datum {
 fn words(table: &Table, column: &Column) -> Option<Vec<String>> {
     let lists = checks(table, column).filter_map(|check| match &check.rule {
         CheckRule::OneOf(words) => Some(words.clone()),
-        CheckRule::Range { .. } | CheckRule::Length { .. } => None,
+        CheckRule::Range { .. }
+        | CheckRule::Length { .. }
+        | CheckRule::ExactLength { .. }
+        | CheckRule::NotBlank
+        | CheckRule::Against { .. } => None,
     });
     let fits = |word: &String| keeps(table, column, &Datum::Text(word.clone()));
     lists.reduce(|first, _| first).map(|words| words.into_iter().filter(fits).collect())
@@ -103,7 +167,11 @@ fn in_range(table: &Table, column: &Column, number: u32) -> Option<i64> {
                     (one, other) => one.or(other),
                 };
             }
-            CheckRule::OneOf(_) | CheckRule::Length { .. } => {}
+            CheckRule::OneOf(_)
+            | CheckRule::Length { .. }
+            | CheckRule::ExactLength { .. }
+            | CheckRule::NotBlank
+            | CheckRule::Against { .. } => {}
         }
     }
     let (least, most) = match (least, most) {

@@ -2,14 +2,14 @@
 //! of SQL, so that every engine says it in its own words and reads it back.
 
 use serde::{Deserialize, Serialize};
-use vocab::{ColumnName, ConstraintName, Datum, IndexName, TableName};
+use vocab::{ColumnName, Comparator, ConstraintName, Datum, IndexName, TableName};
 
 /// The rules of a table besides its keys. The default has none: whoever writes the rows keeps them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// Columns whose values name rows of other tables.
     pub foreign_keys: Vec<ForeignKey>,
-    /// What the values of single columns must be.
+    /// What the values of columns must be.
     pub checks: Vec<Check>,
     /// Indexes besides those of the keys.
     pub indexes: Vec<Index>,
@@ -69,7 +69,37 @@ pub struct Check {
     pub rule: CheckRule,
 }
 
-/// A rule for the values of one column.
+impl Check {
+    /// The columns that it looks at: its own, and the one that it compares that with.
+    pub fn columns(&self) -> impl Iterator<Item = &ColumnName> {
+        let other = match &self.rule {
+            CheckRule::Against { other, .. } => Some(other),
+            CheckRule::Range { .. }
+            | CheckRule::OneOf(_)
+            | CheckRule::Length { .. }
+            | CheckRule::ExactLength { .. }
+            | CheckRule::NotBlank => None,
+        };
+        std::iter::once(&self.column).chain(other)
+    }
+
+    /// The same where a column has another name.
+    pub fn rename(&mut self, from: &ColumnName, to: &ColumnName) {
+        let other = match &mut self.rule {
+            CheckRule::Against { other, .. } => Some(other),
+            CheckRule::Range { .. }
+            | CheckRule::OneOf(_)
+            | CheckRule::Length { .. }
+            | CheckRule::ExactLength { .. }
+            | CheckRule::NotBlank => None,
+        };
+        for column in std::iter::once(&mut self.column).chain(other).filter(|column| *column == from) {
+            *column = to.clone();
+        }
+    }
+}
+
+/// A rule for the values of a column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckRule {
@@ -87,10 +117,24 @@ pub enum CheckRule {
         /// Unicode code points.
         at_most: u32,
     },
+    /// A text of exactly so many characters.
+    ExactLength {
+        /// Unicode code points.
+        characters: u32,
+    },
+    /// A text that is more than spaces.
+    NotBlank,
+    /// A value that stands so to that of another column in the same row; a row without one of the two passes.
+    Against {
+        /// How it stands.
+        comparator: Comparator,
+        /// The other column; both are of one type.
+        other: ColumnName,
+    },
 }
 
 impl CheckRule {
-    /// Whether a value keeps the rule.
+    /// Whether a value keeps the rule, as far as the value alone tells.
     #[must_use]
     pub fn passes(&self, value: &Datum) -> bool {
         match (self, value) {
@@ -103,7 +147,14 @@ impl CheckRule {
             (Self::Length { at_most }, Datum::Text(text)) => {
                 u32::try_from(text.chars().count()).is_ok_and(|length| length <= *at_most)
             }
-            (Self::OneOf(_) | Self::Length { .. }, _) => true,
+            (Self::ExactLength { characters }, Datum::Text(text)) => {
+                u32::try_from(text.chars().count()).is_ok_and(|length| length == *characters)
+            }
+            (Self::NotBlank, Datum::Text(text)) => !text.trim_matches(' ').is_empty(),
+            (
+                Self::OneOf(_) | Self::Length { .. } | Self::ExactLength { .. } | Self::NotBlank | Self::Against { .. },
+                _,
+            ) => true,
         }
     }
 }

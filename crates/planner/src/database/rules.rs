@@ -7,7 +7,7 @@ use plan::database::{Check, CheckRule, Column, ColumnDefault, Index, Nullability
 use plan::{Decision, Phase};
 use spec::{Bound, ConstraintRule, DatabaseConfig, Spanned};
 use std::iter;
-use vocab::{ColumnName, ConstraintName, Datum, Decimal, FieldType, IndexName, TableName};
+use vocab::{ColumnName, Comparator, ConstraintName, Datum, Decimal, FieldType, IndexName, TableName};
 
 /// What the task states for the table.
 pub fn stated(draft: &mut Draft, stated: &spec::Table) {
@@ -68,6 +68,26 @@ pub fn stated(draft: &mut Draft, stated: &spec::Table) {
                 let words = words.iter().map(|word| word.value.clone()).collect();
                 push_check(draft, table, name, &column.value, "words", CheckRule::OneOf(words));
             }
+            ConstraintRule::Against { column, comparator, other } => {
+                let (Some(own), Some(found)) = (known_column(draft, table, column), known_column(draft, table, other))
+                else {
+                    continue;
+                };
+                if own.field_type != found.field_type || !Comparator::compares(&own.field_type) {
+                    let message = format!(
+                        "`{table}.{}` holds {}, and `{}` holds {}: the two cannot be compared",
+                        own.name,
+                        own.field_type.describe(),
+                        found.name,
+                        found.field_type.describe()
+                    );
+                    let help = "compare two numbers, two days or two times of one type";
+                    draft.refuse(CANNOT_HOLD, message, &constraint.place, help);
+                    continue;
+                }
+                let rule = CheckRule::Against { comparator: *comparator, other: found.name };
+                push_check(draft, table, name, &own.name, "check", rule);
+            }
         }
     }
 }
@@ -75,8 +95,10 @@ pub fn stated(draft: &mut Draft, stated: &spec::Table) {
 /// What the types of columns and the keys ask for; then no two things may have one name.
 pub fn complete(draft: &mut Draft) {
     for table in &mut draft.tables {
-        let of_types: Vec<Check> =
-            table.table.columns.iter().filter_map(|column| of_type(&table.table, column)).collect();
+        let columns = table.table.columns.iter();
+        let of_types: Vec<Check> = columns
+            .flat_map(|column| of_type(&table.table, column).into_iter().chain(not_blank(&table.table, column)))
+            .collect();
         let checks = &mut table.table.rules.checks;
         let is_new = |check: &Check| !checks.iter().any(|known| known.name == check.name);
         let new: Vec<Check> = of_types.into_iter().filter(is_new).collect();
@@ -98,7 +120,7 @@ pub fn complete(draft: &mut Draft) {
 fn times_are_free(table: &mut Table) {
     let kept = |column: &ColumnName| matches!(column.as_str(), "updated_at" | "row_version");
     let rules = &table.rules;
-    let is_bound = rules.checks.iter().any(|check| kept(&check.column))
+    let is_bound = rules.checks.iter().flat_map(Check::columns).any(kept)
         || table.primary_key.iter().chain(table.unique.iter().flatten()).any(kept)
         || rules.indexes.iter().any(|index| index.uniqueness == Uniqueness::Unique && index.columns.iter().any(kept))
         || rules.foreign_keys.iter().any(|key| key.columns.iter().any(kept));
@@ -145,8 +167,30 @@ fn contradictions(draft: &mut Draft) {
             }
         }
     }
+    for DraftTable { table, place, .. } in &draft.tables {
+        for check in &table.rules.checks {
+            if let CheckRule::Against { comparator, other } = &check.rule
+                && let (Some(own), Some(theirs)) = (default_of(table, &check.column), default_of(table, other))
+                && own.compare(theirs).is_some_and(|ordering| !comparator.holds(ordering))
+            {
+                let message = format!(
+                    "the defaults of `{0}.{1}` and `{0}.{other}` break the check `{2}`",
+                    table.name, check.column, check.name
+                );
+                found.push((message, place.clone(), "give one of them another default, or loosen the check"));
+            }
+        }
+    }
     for (message, place, help) in found {
         draft.refuse(CANNOT_HOLD, message, &place, help);
+    }
+}
+
+/// The value that a column has where a row does not say one; none where that is no fixed one.
+fn default_of<'t>(table: &'t Table, column: &ColumnName) -> Option<&'t Datum> {
+    match &table.columns.iter().find(|known| known.name == *column)?.default {
+        Some(ColumnDefault::Value(value)) => Some(value),
+        Some(ColumnDefault::Now | ColumnDefault::NewId) | None => None,
     }
 }
 
@@ -165,7 +209,9 @@ fn leave_a_value(checks: &[&Check]) -> bool {
     let mut edges = checks.iter().filter_map(|check| match &check.rule {
         CheckRule::OneOf(words) => Some(words.iter().map(|word| Datum::Text(word.clone())).collect()),
         CheckRule::Range { minimum, maximum } => Some(minimum.iter().chain(maximum).cloned().collect::<Vec<_>>()),
-        CheckRule::Length { .. } => None,
+        CheckRule::Length { .. } | CheckRule::ExactLength { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => {
+            None
+        }
     });
     let keeps_all = |value: &Datum| checks.iter().all(|check| check.rule.passes(value));
     let mut edges = edges.by_ref().flatten().peekable();
@@ -175,10 +221,34 @@ fn leave_a_value(checks: &[&Check]) -> bool {
 fn of_type(table: &Table, column: &Column) -> Option<Check> {
     let (ending, rule) = match &column.field_type {
         FieldType::Choice { words } => ("words", CheckRule::OneOf(words.clone())),
-        FieldType::Code { letters } => ("length", CheckRule::Length { at_most: u32::from(*letters) }),
+        FieldType::Code { letters } => ("length", CheckRule::ExactLength { characters: u32::from(*letters) }),
         other => ("length", CheckRule::Length { at_most: other.max_length()? }),
     };
     Some(Check { name: constraint_name(table, &[&column.name], ending), column: column.name.clone(), rule })
+}
+
+/// A text that must be there says something, as in requests; whoever wants an empty one makes that the default.
+fn not_blank(table: &Table, column: &Column) -> Option<Check> {
+    let is_text = match &column.field_type {
+        FieldType::Line { .. } | FieldType::Text { .. } | FieldType::Email | FieldType::Phone | FieldType::Url => true,
+        FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Integer
+        | FieldType::Decimal { .. }
+        | FieldType::Boolean
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => false,
+    };
+    let says_words = |check: &Check| check.column == column.name && matches!(check.rule, CheckRule::OneOf(_));
+    let is_blank = matches!(&column.default, Some(ColumnDefault::Value(value)) if !CheckRule::NotBlank.passes(value));
+    let is_wanted = is_text
+        && column.nullability == Nullability::NotNull
+        && !is_blank
+        && !table.rules.checks.iter().any(says_words);
+    let name = constraint_name(table, &[&column.name], "not_blank");
+    is_wanted.then(|| Check { name, column: column.name.clone(), rule: CheckRule::NotBlank })
 }
 
 /// Without an index, removing a row would read the whole table that leads to it.
@@ -228,13 +298,28 @@ fn push_check(
     let Some(table) = draft.find_mut(table) else { return };
     let checks = &table.table.rules.checks;
     let is_free = |name: &ConstraintName| !checks.iter().any(|check| check.name == *name);
+    let said = name.and_then(|name| ConstraintName::parse(name).ok());
+    let placeholder = constraint_name(&table.table, &[column], ending);
+    let mut check = Check { name: placeholder, column: column.clone(), rule };
+    // What the catalogue says already is not said twice.
+    if said.is_none() && checks.iter().any(|known| (&known.column, &known.rule) == (&check.column, &check.rule)) {
+        return;
+    }
+    let named = |ending: &str| match &check.rule {
+        CheckRule::Against { comparator, other } => against_name(&table.table, column, *comparator, other, ending),
+        CheckRule::Range { .. }
+        | CheckRule::OneOf(_)
+        | CheckRule::Length { .. }
+        | CheckRule::ExactLength { .. }
+        | CheckRule::NotBlank => constraint_name(&table.table, &[column], ending),
+    };
     let own = || {
-        let numbered = (2..).map(|number| constraint_name(&table.table, &[column], &format!("{ending}_{number}")));
-        let mut names = iter::once(constraint_name(&table.table, &[column], ending)).chain(numbered);
+        let numbered = (2..).map(|number| named(&format!("{ending}_{number}")));
+        let mut names = iter::once(named(ending)).chain(numbered);
         names.find(is_free).expect("the numbers do not end")
     };
-    let name = name.and_then(|name| ConstraintName::parse(name).ok()).unwrap_or_else(own);
-    table.table.rules.checks.push(Check { name, column: column.clone(), rule });
+    check.name = said.unwrap_or_else(own);
+    table.table.rules.checks.push(check);
 }
 
 /// The columns, if the table has them all.
@@ -279,7 +364,10 @@ pub fn is_unique_by(config: &DatabaseConfig, table: &TableName, column: &ColumnN
         table.indexes.iter().any(|index| index.unique && only(&index.columns))
             || table.constraints.iter().any(|constraint| match &constraint.rule {
                 ConstraintRule::Unique(columns) => only(columns),
-                ConstraintRule::PrimaryKey(_) | ConstraintRule::Range { .. } | ConstraintRule::OneOf { .. } => false,
+                ConstraintRule::PrimaryKey(_)
+                | ConstraintRule::Range { .. }
+                | ConstraintRule::OneOf { .. }
+                | ConstraintRule::Against { .. } => false,
             })
     })
 }
@@ -287,6 +375,18 @@ pub fn is_unique_by(config: &DatabaseConfig, table: &TableName, column: &ColumnN
 pub fn constraint_name(table: &Table, columns: &[&ColumnName], ending: &str) -> ConstraintName {
     let words: Vec<&str> =
         [table.name.as_str()].into_iter().chain(columns.iter().map(|column| column.as_str())).collect();
+    ConstraintName::parse(&dialect::name::joined(&words, ending)).expect("made of names")
+}
+
+/// `appointments_ends_at_more_than_starts_at_check`
+pub fn against_name(
+    table: &Table,
+    column: &ColumnName,
+    comparator: Comparator,
+    other: &ColumnName,
+    ending: &str,
+) -> ConstraintName {
+    let words = [table.name.as_str(), column.as_str(), comparator.as_str(), other.as_str()];
     ConstraintName::parse(&dialect::name::joined(&words, ending)).expect("made of names")
 }
 

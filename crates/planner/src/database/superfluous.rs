@@ -99,7 +99,7 @@ fn take_away(draft: &mut Draft, table: &TableName, field: &FieldName, keys: &[Co
     let Some(table) = draft.find_mut(table).map(|table| &mut table.table) else { return };
     let is_it = |column: &ColumnName| column.as_str() == field.as_str();
     table.columns.retain(|column| !is_it(&column.name));
-    table.rules.checks.retain(|check| !is_it(&check.column));
+    table.rules.checks.retain(|check| !check.columns().any(is_it));
     let (with, without): (Vec<_>, Vec<_>) =
         std::mem::take(&mut table.unique).into_iter().partition(|set| set.iter().any(is_it));
     let replaced = with.iter().flat_map(|set| {
@@ -135,6 +135,7 @@ fn is_named(config: &DatabaseConfig, table: &TableName, field: &FieldName) -> bo
         let of_constraints = table.constraints.iter().flat_map(|constraint| match &constraint.rule {
             ConstraintRule::PrimaryKey(columns) | ConstraintRule::Unique(columns) => columns.iter().collect(),
             ConstraintRule::Range { column, .. } | ConstraintRule::OneOf { column, .. } => vec![column],
+            ConstraintRule::Against { column, other, .. } => vec![column, other],
         });
         of_indexes.chain(of_constraints).any(|column| is_it(&column.value))
     })

@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::rules;
 use crate::codes::{CANNOT_HOLD, UNKNOWN_COLUMN};
 use crate::table::{self, column_name};
-use catalog::{Catalog, Entity};
+use catalog::{Catalog, Compared, Entity};
 use plan::Table;
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ForeignKey, Nullability, OnDelete, Rules, Sensitivity, Times,
@@ -27,7 +27,10 @@ pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
     };
     let key = stated.constraints.iter().find_map(|constraint| match &constraint.rule {
         ConstraintRule::PrimaryKey(columns) => Some(columns),
-        ConstraintRule::Unique(_) | ConstraintRule::Range { .. } | ConstraintRule::OneOf { .. } => None,
+        ConstraintRule::Unique(_)
+        | ConstraintRule::Range { .. }
+        | ConstraintRule::OneOf { .. }
+        | ConstraintRule::Against { .. } => None,
     });
     if let Some(key) = key {
         let is_said = |name: &str| stated.columns.iter().any(|column| column.name.value.as_str() == name);
@@ -89,13 +92,18 @@ pub fn of_link(entity: &Entity) -> Table {
     table
 }
 
-/// With the checks of the entity's bounds.
+/// With the checks of the entity's bounds, and of what stands to each other.
 fn bounded(mut table: Table, entity: &Entity) -> Table {
     for field in entity.fields.iter().filter(|field| !field.bounds.is_empty()) {
         let (minimum, maximum) = (field.bounds.minimum.clone(), field.bounds.maximum.clone());
         let column = column_name(field.name.as_str());
         let name = rules::constraint_name(&table, &[&column], "range");
         table.rules.checks.push(Check { name, column, rule: CheckRule::Range { minimum, maximum } });
+    }
+    for Compared { field, comparator, other } in &entity.compares {
+        let (column, other) = (column_name(field.as_str()), column_name(other.as_str()));
+        let name = rules::against_name(&table, &column, *comparator, &other, "check");
+        table.rules.checks.push(Check { name, column, rule: CheckRule::Against { comparator: *comparator, other } });
     }
     table
 }

@@ -2,15 +2,16 @@
 //! changed; what it has not is refused, with the line that settles it.
 
 use super::Resolved;
+use super::agreement::agree;
 use super::field::{described, narrowed, with_example};
 use crate::behaviour::{Reference, WorksOn};
 use crate::codes::{OVERRIDE_NOT_BUILT, TABLE_NOT_SERVED, UNKNOWN_COLUMN};
 use crate::intent::{Inferred, target};
 use crate::subject::Known;
 use crate::table::OWN_COLUMNS;
-use catalog::{Catalog, Entity, Field, Presence, Sensitivity, example_of};
+use catalog::{Catalog, Compared, Entity, Field, Presence, Sensitivity, example_of};
 use plan::Table;
-use plan::database::{CheckRule, Column, ColumnDefault, Nullability, Uniqueness};
+use plan::database::{Check, CheckRule, Column, ColumnDefault, Nullability, Uniqueness};
 use spec::{Endpoint, FieldRule, closest};
 use vocab::{Bounds, ColumnName, Datum, Decimal, Diagnostic, EntityName, FieldName, FieldType};
 
@@ -58,6 +59,7 @@ pub fn resolve(
         comment: table.comment.clone(),
         also: Vec::new(),
         unique: unique(table).map(|columns| columns.iter().map(field_name).collect()).collect(),
+        compares: compares(table),
         fields,
         file: None,
     };
@@ -68,6 +70,21 @@ pub fn resolve(
 pub fn unique(table: &Table) -> impl Iterator<Item = &Vec<ColumnName>> {
     let indexes = table.rules.indexes.iter().filter(|index| index.uniqueness == Uniqueness::Unique);
     table.unique.iter().chain(indexes.map(|index| &index.columns))
+}
+
+/// How the values of a row stand to each other, as the checks of the table say.
+fn compares(table: &Table) -> Vec<Compared> {
+    let compared = |check: &Check| match &check.rule {
+        CheckRule::Against { comparator, other } => {
+            Some(Compared { field: field_name(&check.column), comparator: *comparator, other: field_name(other) })
+        }
+        CheckRule::Range { .. }
+        | CheckRule::OneOf(_)
+        | CheckRule::Length { .. }
+        | CheckRule::ExactLength { .. }
+        | CheckRule::NotBlank => None,
+    };
+    table.rules.checks.iter().filter_map(compared).collect()
 }
 
 /// Why records of the table cannot be named, or told from their older versions, and what would help.
@@ -173,7 +190,13 @@ pub fn example(column: &Column, table: &Table, tables: &[&Table], catalog: &Cata
     if column.name.as_str() == "id" && column.field_type == FieldType::Uuid {
         return Datum::Text(SEED.to_owned());
     }
-    let field = checked(&field(column, table, catalog.entity_of_table(&table.name), catalog), table);
+    let of_catalog = catalog.entity_of_table(&table.name);
+    let checked = |column: &Column| checked(&field(column, table, of_catalog, catalog), table);
+    let mut fields: Vec<Field> = table.columns.iter().map(checked).collect();
+    agree(&mut fields, &compares(table));
+    let Some(field) = fields.into_iter().find(|field| field.name.as_str() == column.name.as_str()) else {
+        return Datum::Null;
+    };
     let example = field.example_value();
     match unique(table).any(|columns| columns.contains(&column.name)) {
         true => another(&field, &example).unwrap_or(example),
@@ -232,6 +255,8 @@ fn checked(field: &Field, table: &Table) -> Field {
                     field.max_length = if is_shorter { Some(*at_most) } else { field.max_length };
                 }
             },
+            // Requests are held to the first two by the type of a code and by what a blank text is; to the third as a whole.
+            CheckRule::ExactLength { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => {}
         }
     }
     with_example(field)

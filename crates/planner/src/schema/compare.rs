@@ -236,7 +236,8 @@ fn checks(sides: &Sides<'_>, wanted: &ObservedTable, known: Option<&ObservedTabl
         let before = known.map(|known| find(known, &check.name));
         let is_due = was.as_ref() != Some(check) || before.is_some_and(|before| before.as_ref() != Some(check));
         let typed = sides.wanted.rules.checks.iter().find(|typed| typed.name.as_str() == check.name);
-        let retyped = typed.is_some_and(|typed| out.retyped.iter().any(|column| column == typed.column.as_str()));
+        let is_retyped = |name: &ColumnName| out.retyped.iter().any(|column| column == name.as_str());
+        let retyped = typed.is_some_and(|typed| typed.columns().any(is_retyped));
         if is_due || retyped {
             if retyped {
                 out.changes.push(Change::DropCheck {

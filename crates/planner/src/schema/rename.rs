@@ -131,9 +131,7 @@ fn rename_known(table: &mut Table, from: &ColumnName, to: &ColumnName) {
     table.unique.iter_mut().for_each(rename);
     table.rules.foreign_keys.iter_mut().for_each(|key| rename(&mut key.columns));
     table.rules.indexes.iter_mut().for_each(|index| rename(&mut index.columns));
-    for check in table.rules.checks.iter_mut().filter(|check| check.column == *from) {
-        check.column = to.clone();
-    }
+    table.rules.checks.iter_mut().for_each(|check| check.rename(from, to));
 }
 
 /// The new columns that the one that is gone may have become: of the same kind.

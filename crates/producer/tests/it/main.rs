@@ -31,6 +31,7 @@ mod reference_page;
 mod refused;
 mod run;
 mod secrets;
+mod simulators;
 mod standing;
 mod status;
 mod typed_client;

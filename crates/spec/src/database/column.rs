@@ -163,6 +163,8 @@ const FIELDS: &[Field] = &[
     optional("scale", "Digits behind the point of a decimal number.", || schema::whole_number(0..=MAX_SCALE.into())),
     constraint::AT_LEAST_FIELD,
     constraint::AT_MOST_FIELD,
+    constraint::MORE_THAN_FIELD,
+    constraint::LESS_THAN_FIELD,
     constraint::ONE_OF_FIELD,
     optional("references", "The table whose rows the values name: `users`, `users.id`, or a block.", reference_schema),
 ];
@@ -176,6 +178,7 @@ const REFERENCE_FIELDS: &[Field] = &[
 pub(crate) fn schema() -> Json {
     let mut block = schema::block(FIELDS);
     schema::not_both(&mut block, ["required", "nullable"]);
+    constraint::one_rule(&mut block);
     schema::merge(&mut block, json!({ "anyOf": [{ "required": ["type"] }, { "required": ["references"] }] }));
     let mut schema = schema::map(schema::IDENTIFIER, schema::either([schema::word::<ColumnType>(), block]));
     schema::merge(&mut schema, json!({ "minProperties": 1 }));

@@ -8,7 +8,7 @@ use crate::name::ConstraintName;
 use crate::schema;
 use crate::source::Spanned;
 use serde_json::{Number, Value as Json, json};
-use vocab::{ColumnName, Diagnostic, IndexName, Place};
+use vocab::{ColumnName, Comparator, Diagnostic, IndexName, Place};
 
 /// The most indexes or constraints of one table.
 const MAX_RULES: usize = 100;
@@ -57,6 +57,15 @@ pub enum ConstraintRule {
         /// The most.
         at_most: Option<Bound>,
     },
+    /// A value that stands so to that of another column in the same row, where both are there.
+    Against {
+        /// The column.
+        column: Spanned<ColumnName>,
+        /// How it stands.
+        comparator: Comparator,
+        /// The other column.
+        other: Spanned<ColumnName>,
+    },
     /// One of a list of words; at least one, none twice.
     OneOf {
         /// The column.
@@ -80,19 +89,46 @@ const FIELDS: &[Field] = &[
     optional("name", "Its name; the producer finds one when absent.", schema::identifier),
     optional("primary_key", "The columns that identify a row.", schema::some_identifiers),
     optional("unique", "Columns in which no two rows agree.", schema::some_identifiers),
-    optional("check", "What the values of one column must be.", check_schema),
+    optional("check", "What the values of a column must be.", check_schema),
 ];
 
-const CHECK_FIELDS: &[Field] =
-    &[required("column", "The column.", schema::identifier), AT_LEAST_FIELD, AT_MOST_FIELD, ONE_OF_FIELD];
+const CHECK_FIELDS: &[Field] = &[
+    required("column", "The column.", schema::identifier),
+    AT_LEAST_FIELD,
+    AT_MOST_FIELD,
+    MORE_THAN_FIELD,
+    LESS_THAN_FIELD,
+    ONE_OF_FIELD,
+];
 
 /// The rules of a check, which may also stand at their column.
-pub(super) const AT_LEAST_FIELD: Field = optional("at_least", "The least number.", || json!({ "type": "number" }));
-pub(super) const AT_MOST_FIELD: Field = optional("at_most", "The greatest number.", || json!({ "type": "number" }));
+pub(super) const AT_LEAST_FIELD: Field =
+    optional("at_least", "The least number, or a column that it is not less than.", bound_schema);
+pub(super) const AT_MOST_FIELD: Field =
+    optional("at_most", "The greatest number, or a column that it is not greater than.", bound_schema);
+pub(super) const MORE_THAN_FIELD: Field =
+    optional("more_than", "A column of the same row that it is greater, or later, than.", schema::identifier);
+pub(super) const LESS_THAN_FIELD: Field =
+    optional("less_than", "A column of the same row that it is less, or earlier, than.", schema::identifier);
 pub(super) const ONE_OF_FIELD: Field = optional("one_of", "The only texts.", || schema::some(schema::text()));
 
 const RULES: [&str; 3] = ["primary_key", "unique", "check"];
-const CHECKS: [&str; 3] = ["at_least", "at_most", "one_of"];
+const CHECKS: [&str; 5] = ["at_least", "at_most", "more_than", "less_than", "one_of"];
+
+/// A rule against another column stands alone, and so does a list of words.
+pub(super) fn one_rule(block: &mut Json) {
+    let is_column = |bound: &str| json!({ "properties": { bound: { "type": "string" } } });
+    let bounds = json!({ "not": { "required": ["at_least", "at_most"], "anyOf": [is_column("at_least"), is_column("at_most")] } });
+    let pairs =
+        CHECKS.iter().enumerate().flat_map(|(at, first)| CHECKS[at + 1..].iter().map(move |second| [*first, *second]));
+    let pairs = pairs.filter(|pair| *pair != ["at_least", "at_most"]);
+    let apart: Vec<Json> = pairs.map(|pair| json!({ "not": { "required": pair } })).chain([bounds]).collect();
+    schema::merge(block, json!({ "allOf": apart }));
+}
+
+fn bound_schema() -> Json {
+    schema::either([json!({ "type": "number" }), schema::identifier()])
+}
 
 pub(crate) fn indexes_schema() -> Json {
     let columns = schema::some(schema::identifier());
@@ -107,9 +143,12 @@ pub(crate) fn schema() -> Json {
 
 fn check_schema() -> Json {
     let mut check = schema::block(CHECK_FIELDS);
-    let [at_least, at_most, one_of] = CHECKS;
+    let [at_least, at_most, more_than, less_than, one_of] = CHECKS;
     let range = schema::either([at_least, at_most].map(|bound| json!({ "required": [bound] })));
-    schema::merge(&mut check, json!({ "oneOf": [range, { "required": [one_of] }] }));
+    let others = [more_than, less_than, one_of].map(|rule| json!({ "required": [rule] }));
+    let rules: Vec<Json> = std::iter::once(range).chain(others).collect();
+    schema::merge(&mut check, json!({ "oneOf": rules }));
+    one_rule(&mut check);
     check
 }
 
@@ -210,7 +249,7 @@ fn check(lowering: &mut Lowering<'_>, node: &Node) -> Option<ConstraintRule> {
         .and_then(|entry| lowering.name(Label::Field("column"), &entry.node, ColumnName::parse));
     if CHECKS.iter().all(|field| block.entry(field).is_none()) {
         if !CHECKS.iter().any(|field| block.is_misspelled(field)) {
-            let help = "add `at_least: 0`, `at_most: 100` or `one_of: [\"open\", \"closed\"]`";
+            let help = "add `at_least: 0`, `at_most: 100`, `one_of: [\"open\", \"closed\"]` or `more_than: starts_at`";
             lowering.error(MISSING_FIELD, "`check` needs a rule", node.beginning(), help);
         }
         return None;
@@ -224,6 +263,14 @@ pub(super) fn rule_of_column(
     block: &Block<'_>,
     column: Option<Spanned<ColumnName>>,
 ) -> Option<ConstraintRule> {
+    let of_others = |name: &str| match block.node(name).map(|node| &node.value) {
+        Some(Value::Text(_)) => true,
+        Some(_) => name == "more_than" || name == "less_than",
+        None => false,
+    };
+    if let Some(comparator) = Comparator::ALL.into_iter().find(|comparator| of_others(comparator.as_str())) {
+        return against(lowering, block, column, comparator);
+    }
     let at_least = block.node("at_least").map(|node| bound(lowering, "at_least", node));
     let at_most = block.node("at_most").map(|node| bound(lowering, "at_most", node));
     if let Some(node) = block.node("one_of") {
@@ -251,11 +298,38 @@ pub(super) fn rule_of_column(
     Some(ConstraintRule::Range { column: column?, at_least, at_most })
 }
 
+/// A check against another column stands alone.
+fn against(
+    lowering: &mut Lowering<'_>,
+    block: &Block<'_>,
+    column: Option<Spanned<ColumnName>>,
+    comparator: Comparator,
+) -> Option<ConstraintRule> {
+    let name = comparator.as_str();
+    let node = block.node(name)?;
+    for other in CHECKS.into_iter().filter(|other| *other != name) {
+        lowering.exclude(block, [name, other], "write two of them, one for each rule");
+    }
+    if !matches!(node.value, Value::Text(_)) {
+        let help = format!("write `{name}: starts_at`; the bounds of a number are `at_least` and `at_most`");
+        lowering.wrong_kind(Label::Field(name), "a column", node, &help);
+        return None;
+    }
+    let other = lowering.name(Label::Field(name), node, ColumnName::parse)?;
+    let column = column?;
+    if column.value == other.value {
+        let message = format!("`{}` is compared with itself", column.value);
+        lowering.error(NOT_A_RULE, message, node.span, "name another column");
+        return None;
+    }
+    Some(ConstraintRule::Against { column, comparator, other })
+}
+
 fn bound(lowering: &mut Lowering<'_>, name: &str, node: &Node) -> Option<Bound> {
     if let Value::Number(number) = &node.value {
         return Some(Bound(number.clone()));
     }
-    lowering.wrong_kind(Label::Field(name), "a number", node, &format!("write `{name}: 0`"));
+    lowering.wrong_kind(Label::Field(name), "a number or a column", node, &format!("write `{name}: 0`"));
     None
 }
 

@@ -370,3 +370,44 @@ fn after_a_run_that_failed_an_earlier_migration_is_taken_back_by_name_only() {
         assert_eq!(site.tables(), first);
     }
 }
+
+/// Two columns are held to each other under rows: those that break it keep the database as it was, names change, a column goes.
+#[test]
+fn columns_that_are_compared_change_under_rows_and_back() {
+    let tables = |columns: &str, constraints: &str| {
+        format!("{{ name: rooms, columns: {{ {columns} }}, constraints: [{constraints}] }}")
+    };
+    let both = "number: { type: integer, required: true }, opens_on: date, closes_on: date";
+    let compared = "{ check: { column: closes_on, at_least: opens_on } }";
+    for site in Site::each("compared") {
+        let bare = format!("{{ name: rooms, columns: {{ {both} }} }}");
+        site.run(&bare).must_end_with(0);
+        site.execute("INSERT INTO rooms (number, opens_on, closes_on) VALUES (7, '2026-01-02', '2026-01-01'), (8, '2026-01-01', NULL)");
+        let before = site.tables();
+        let (code, _) = site.refused(&tables(both, compared));
+        assert!(!code.is_empty());
+        assert_eq!(site.tables(), before, "a row breaks it");
+        site.execute("UPDATE rooms SET closes_on = '2026-01-02' WHERE number = 7");
+        site.run(&tables(both, compared)).must_end_with(0);
+        let made = site.tables();
+        let rooms = made.iter().find(|table| table.name == "rooms").unwrap();
+        assert!(
+            rooms.checks.iter().any(|check| check.name == "rooms_closes_on_at_least_opens_on_check"),
+            "{:?}",
+            rooms.checks
+        );
+        assert_eq!(site.run(&tables(both, compared)).must_end_with(0).response()["changed"], false);
+        site.diff(&tables(both, compared)).must_end_with(0);
+        let renamed = "number: { type: integer, required: true }, from_day: { type: date, renamed_from: opens_on }, to_day: { type: date, renamed_from: closes_on }";
+        let named = "{ name: rooms_closes_on_at_least_opens_on_check, check: { column: to_day, at_least: from_day } }";
+        site.run(&tables(renamed, named)).must_end_with(0);
+        site.diff(&tables(renamed, named)).must_end_with(0);
+        assert_eq!(site.value("count(*) FROM rooms WHERE to_day IS NULL"), "1");
+        site.undo(&[]).must_end_with(0);
+        assert_eq!(site.tables(), made, "the names are back");
+        let fewer = format!("{{ name: rooms, columns: {{ {} }} }}", both.replace(", opens_on: date", ""));
+        site.with_task(&["run", "-", "--allow-destructive"], &fewer).must_end_with(0);
+        site.diff(&fewer).must_end_with(0);
+        assert_eq!(site.value("count(*) FROM rooms"), "2");
+    }
+}

@@ -60,7 +60,7 @@ export interface Invoice {
   status?: 'draft' | 'sent' | 'paid' | 'overdue' | 'void' | null;
   /** The day on it. Date, such as `2026-01-02`. */
   issued_on: string;
-  /** When it must be paid. Date, such as `2026-01-02`. */
+  /** When it must be paid. It must not be before `issued_on`. Date, such as `2026-01-02`. */
   due_on?: string | null;
   /** What is charged before tax. Decimal number, 15 digits, 2 of them behind the point, at least 0.00. */
   subtotal?: string | number | null;
@@ -236,7 +236,7 @@ export interface InvoiceChanges {
   status?: 'draft' | 'sent' | 'paid' | 'overdue' | 'void' | null;
   /** The day on it. Date, such as `2026-01-02`. */
   issued_on?: string;
-  /** When it must be paid. Date, such as `2026-01-02`. */
+  /** When it must be paid. It must not be before `issued_on`. Date, such as `2026-01-02`. */
   due_on?: string | null;
   /** What is charged before tax. Decimal number, 15 digits, 2 of them behind the point, at least 0.00. */
   subtotal?: string | number | null;

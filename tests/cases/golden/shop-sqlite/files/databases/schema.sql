@@ -21,7 +21,9 @@ CREATE TABLE IF NOT EXISTS users (
   PRIMARY KEY (id),
   UNIQUE (email),
   CONSTRAINT users_email_length CHECK (length(email) <= 254),
+  CONSTRAINT users_email_not_blank CHECK (trim(email) <> ''),
   CONSTRAINT users_name_length CHECK (length(name) <= 200),
+  CONSTRAINT users_name_not_blank CHECK (trim(name) <> ''),
   CONSTRAINT users_status_words CHECK (status IN ('active', 'disabled'))
 ) STRICT;
 
@@ -71,7 +73,7 @@ CREATE TABLE IF NOT EXISTS orders (
   CONSTRAINT orders_shipping_cost_range CHECK (shipping_cost >= 0),
   CONSTRAINT orders_discount_range CHECK (discount >= 0),
   CONSTRAINT orders_total_range CHECK (total >= 0),
-  CONSTRAINT orders_currency_length CHECK (length(currency) <= 3),
+  CONSTRAINT orders_currency_length CHECK (length(currency) = 3),
   CONSTRAINT orders_shipping_address_length CHECK (length(shipping_address) <= 500),
   CONSTRAINT orders_billing_address_length CHECK (length(billing_address) <= 500),
   CONSTRAINT orders_notes_length CHECK (length(notes) <= 2000)
@@ -112,10 +114,11 @@ CREATE TABLE IF NOT EXISTS products (
   PRIMARY KEY (id),
   UNIQUE (sku),
   CONSTRAINT products_name_length CHECK (length(name) <= 200),
+  CONSTRAINT products_name_not_blank CHECK (trim(name) <> ''),
   CONSTRAINT products_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT products_description_length CHECK (length(description) <= 10000),
   CONSTRAINT products_price_range CHECK (price >= 0),
-  CONSTRAINT products_currency_length CHECK (length(currency) <= 3),
+  CONSTRAINT products_currency_length CHECK (length(currency) = 3),
   CONSTRAINT products_category_length CHECK (length(category) <= 100),
   CONSTRAINT products_stock_range CHECK (stock >= 0),
   CONSTRAINT products_status_words CHECK (status IN ('draft', 'active', 'archived')),
@@ -158,7 +161,7 @@ CREATE TABLE IF NOT EXISTS order_items (
   CONSTRAINT order_items_quantity_range CHECK (quantity >= 1),
   CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0),
   CONSTRAINT order_items_total_range CHECK (total >= 0),
-  CONSTRAINT order_items_currency_length CHECK (length(currency) <= 3)
+  CONSTRAINT order_items_currency_length CHECK (length(currency) = 3)
 ) STRICT;
 
 -- users: the database itself keeps `updated_at` and `row_version`, whoever writes

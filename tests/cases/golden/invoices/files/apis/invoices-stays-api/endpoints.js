@@ -4,6 +4,7 @@
 // that the caller is answered with.
 
 import { etag, isCurrent } from '../../lib/etag.js';
+import { inconsistent } from '../../lib/validation.js';
 import { uuidv7 } from '../../lib/identifiers.js';
 import { readPage, validateListing } from '../../lib/listing.js';
 import { respondPage } from '../../lib/page.js';
@@ -23,6 +24,8 @@ const findInvoiceRowVersion = `SELECT id, row_version FROM invoices WHERE id = ?
 
 const replaceInvoice = `UPDATE invoices SET invoice_number = ?, customer_id = ?, customer_name = ?, customer_email = ?, billing_address = ?, status = ?, issued_on = ?, due_on = ?, subtotal = ?, tax_rate = ?, tax = ?, total = ?, currency = ?, line_items = ?, paid_at = ?, notes = ?, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
+const findInvoice2 = `SELECT id, issued_on, due_on, row_version FROM invoices WHERE id = ?`;
+
 const changeInvoice = `UPDATE invoices SET invoice_number = CASE WHEN ? THEN ? ELSE invoice_number END, customer_id = CASE WHEN ? THEN ? ELSE customer_id END, customer_name = CASE WHEN ? THEN ? ELSE customer_name END, customer_email = CASE WHEN ? THEN ? ELSE customer_email END, billing_address = CASE WHEN ? THEN ? ELSE billing_address END, status = CASE WHEN ? THEN ? ELSE status END, issued_on = CASE WHEN ? THEN ? ELSE issued_on END, due_on = CASE WHEN ? THEN ? ELSE due_on END, subtotal = CASE WHEN ? THEN ? ELSE subtotal END, tax_rate = CASE WHEN ? THEN ? ELSE tax_rate END, tax = CASE WHEN ? THEN ? ELSE tax END, total = CASE WHEN ? THEN ? ELSE total END, currency = CASE WHEN ? THEN ? ELSE currency END, line_items = CASE WHEN ? THEN ? ELSE line_items END, paid_at = CASE WHEN ? THEN ? ELSE paid_at END, notes = CASE WHEN ? THEN ? ELSE notes END, updated_at = ?, row_version = row_version + (1) WHERE id = ?`;
 
 const insertStay = `INSERT INTO stays (id, guest_name, arrived_on, price_per_night, rating, discount_percent, latitude, is_business, board, nights, deposit, tags, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
@@ -41,6 +44,8 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     limits.default.take(request, anonymous(request));
     const claim = await idempotency.claim(request, anonymous(request));
     const input = await validate(request, invoice, { limit: 131_072 });
+    const dueOnIssuedOnWrong = input.due_on !== null && input.due_on < input.issued_on;
+    if (dueOnIssuedOnWrong) throw inconsistent('due_on', 'must not be before issued_on');
     const id = uuidv7();
 
     return database.transaction(async (transaction) => {
@@ -176,6 +181,8 @@ export function registerEndpoints(application, { database, metrics, counts }) {
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
+      const dueOnIssuedOnWrong = input.due_on !== null && input.due_on < input.issued_on;
+      if (dueOnIssuedOnWrong) throw inconsistent('due_on', 'must not be before issued_on');
       await transaction.run(replaceInvoice, [
         input.invoice_number,
         input.customer_id,
@@ -263,10 +270,15 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     return database.transaction(async (transaction) => {
       const known = await claim.recall(transaction);
       if (known) return known;
-      const row = await transaction.optional(findInvoiceRowVersion, [request.parameters.id]);
+      const row = await transaction.optional(findInvoice2, [request.parameters.id]);
       if (!row) throw new Problem('not_found');
       const current = isCurrent(request, row.row_version);
       if (!current) throw new Problem('precondition_failed');
+      const dueOnIssuedOnWrong =
+        (input.due_on === undefined ? row.due_on : input.due_on) !== null &&
+        (input.issued_on === undefined ? row.issued_on : input.issued_on) !== null &&
+        (input.due_on === undefined ? row.due_on : input.due_on) < (input.issued_on === undefined ? row.issued_on : input.issued_on);
+      if (dueOnIssuedOnWrong) throw inconsistent('due_on', 'must not be before issued_on');
       await transaction.run(changeInvoice, [
         input.invoice_number !== undefined,
         input.invoice_number,
