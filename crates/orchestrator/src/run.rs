@@ -242,13 +242,11 @@ fn wake(task: &Task, workspace: &Workspace, progress: Progress<'_>) -> Result<()
     let (engine, connection) = own;
     if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
         must_be_encrypted(task, &database)?;
-        match database.wait(&told) {
-            // Nobody waits for that twice.
-            Err(error @ StoreError::NotConnected(Trouble::TimedOut | Trouble::NotTheServer, _)) => {
-                return Err(Box::new(Failure::database(&error, &database)));
-            }
-            // A server that lets nobody in after that says so when it is looked at.
-            Ok(()) | Err(_) => {}
+        // A server that lets nobody in after that says so when it is looked at, except where that would be waited for twice.
+        if let Err(error @ StoreError::NotConnected(Trouble::TimedOut | Trouble::NotTheServer, _)) =
+            database.wait(&told)
+        {
+            return Err(Box::new(Failure::database(&error, &database)));
         }
     }
     Ok(())
