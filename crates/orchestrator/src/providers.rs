@@ -393,7 +393,7 @@ fn described(manifest: &Manifest, origin: Origin) -> ListedProvider {
         },
         simulated: connect::simulator::can_be_simulated(manifest).is_ok(),
         specification: format!("{}{version}, read on {}", specification.source, specification.read_on),
-        verified: Vec::new(),
+        verified: provider.verified.clone(),
     }
 }
 
