@@ -120,7 +120,11 @@ fn providers_are_listed_with_what_they_need() {
         (&"secret_key".into(), &true.into(), &false.into())
     );
     assert!(need["page"].as_str().unwrap().starts_with("https://"));
-    assert_eq!(of("stripe")["verified"], serde_json::json!([]));
+    assert_eq!((&of("stripe")["simulated"], &of("acme")["simulated"]), (&true.into(), &false.into()));
+    assert_eq!(
+        (of("stripe")["verified"].as_array().map(Vec::len), &of("acme")["verified"]),
+        (Some(3), &serde_json::json!([]))
+    );
 
     let table = end(&mut workspace.command(&["providers"])).must_end_with(0);
     assert!(table.stdout.starts_with("PROVIDER"), "{}", table.stdout);
