@@ -17,7 +17,7 @@ mod word;
 
 pub use codes::{ALL_CODES, OWN_FILE_WRONG, PROVIDER_CODES, PROVIDER_FOLDER_WRONG};
 pub use entity::{Compared, Entity, Field, Presence, Sensitivity, example_of};
-pub use event::Event;
+pub use event::{Change, Event};
 pub use intent::{Intent, PathKind};
 pub use own::{OWN_COLUMNS, OWN_TABLES, OwnFiles};
 pub use own_file::OwnFile;
@@ -29,7 +29,7 @@ use guard::Guard;
 use manifest::Manifest;
 use segment::spelled;
 use std::collections::BTreeMap;
-use vocab::{BehaviorName, EntityName, EventName, FieldName, ProviderName, TableName};
+use vocab::{BehaviorName, EntityName, EventName, FieldName, FieldType, ProviderName, TableName};
 
 // ENTITY_FILES, INTENT_FILES and TABLE_FILES: each file's name and text. The build script makes them from the folders.
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
@@ -226,6 +226,12 @@ impl Catalog {
         found
     }
 
+    /// What the event makes of a record.
+    #[must_use]
+    pub fn change_of(&self, event: &EventName) -> Option<&Change> {
+        self.events.get(event)?.changes.as_ref()
+    }
+
     /// Every behaviour that a rule names, without repetition.
     #[must_use]
     pub fn behaviors(&self) -> Vec<BehaviorName> {
@@ -244,6 +250,19 @@ impl Catalog {
             }
             if let Some(event) = intent.emits.as_ref().filter(|name| !self.events.contains_key(name)) {
                 return wrong(format!("no event is called `{event}`"));
+            }
+        }
+        for (name, change) in self.events.iter().filter_map(|(name, event)| Some((name, event.changes.as_ref()?))) {
+            let words = self.entities.get(&change.entity).and_then(|entity| {
+                let field = entity.fields.iter().find(|field| field.name == change.column)?;
+                match &field.field_type {
+                    FieldType::Choice { words } => Some(words),
+                    _ => None,
+                }
+            });
+            if !words.is_some_and(|words| change.from.iter().chain([&change.to]).all(|word| words.contains(word))) {
+                let why = format!("`{name}` changes what no `{}` can be", change.entity);
+                return Err(CatalogError { file: EVENT_FILE.0.to_owned(), why });
             }
         }
         let belongs = self.relations.belongs.iter().flat_map(|relation| [&relation.one, &relation.many]);

@@ -13,6 +13,7 @@ pub mod client;
 pub mod document;
 mod encode;
 pub mod fill;
+mod form;
 pub mod input;
 pub mod message;
 pub mod paging;
@@ -21,3 +22,4 @@ pub mod signature;
 pub mod simulator;
 #[cfg(test)]
 mod testbed;
+pub mod webhook;

@@ -6,7 +6,6 @@ mod authentication;
 mod chance;
 mod control;
 mod fault;
-mod form;
 mod given;
 mod kept;
 mod listing;

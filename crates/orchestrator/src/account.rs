@@ -3,11 +3,13 @@
 
 use crate::failure::Failure;
 use crate::workspace::Workspace;
+use connect::account::{Account, WebhookAddress};
 use manifest::provider::{Characters, Form};
 use plan::service::{AccountValue, ServicePlan, System, ValueSource};
 use secrets::SecretName;
 use std::collections::BTreeMap;
 use std::env;
+use std::sync::Arc;
 use vocab::{FieldName, Secret};
 
 /// What the user gives a provider, by its name in the manifest. What has a default in the manifest stands there.
@@ -30,9 +32,6 @@ pub(crate) struct Missing {
 /// # Errors
 /// What is missing or has another form, as one question.
 pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, Box<Failure>> {
-    if plan.system == System::Simulated {
-        return Ok(plain(plan));
-    }
     let (mut given, mut missing) = (Given::new(), Vec::new());
     for value in &plan.account {
         let found = match &value.from {
@@ -57,8 +56,38 @@ pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, 
     }
 }
 
-/// What the task itself says: a simulated provider asks for nothing else.
-fn plain(plan: &ServicePlan) -> Given {
+/// The account, as far as it is there. `site` is the address by which others know the workspace's server.
+pub(crate) fn account(
+    workspace: &Workspace,
+    plan: &ServicePlan,
+    given: Given,
+    site: Option<&str>,
+) -> Result<Account, Box<Failure>> {
+    let webhooks = plan.manifest.webhooks.iter();
+    let kinds = webhooks.flat_map(|webhooks| &webhooks.events).filter(|event| event.emits.is_some());
+    let mut known: Vec<String> = kinds.flat_map(|event| event.kinds.clone()).collect();
+    known.sort();
+    known.dedup();
+    let url = site.zip(plan.intake.as_ref()).map(|(site, intake)| format!("{site}{}", intake.path));
+    let secret = secret(workspace, &webhook_secret(plan))?;
+    Ok(Account {
+        name: plan.task_id.to_string(),
+        manifest: Arc::new(plan.manifest.clone()),
+        system: plan.system,
+        values: given,
+        site_url: site.map(ToOwned::to_owned),
+        instead: None,
+        webhook: WebhookAddress { url, id: None, secret, kinds: known },
+    })
+}
+
+/// The secret that holds what the provider signs its calls with.
+pub(crate) fn webhook_secret(plan: &ServicePlan) -> String {
+    format!("{}_WEBHOOK_SECRET", plan.manifest.provider.provider).to_ascii_uppercase()
+}
+
+/// What the task itself says: a provider that is played for this alone asks for nothing else.
+pub(crate) fn plain(plan: &ServicePlan) -> Given {
     let values = plan.account.iter().filter_map(|value| match &value.from {
         ValueSource::Plain(text) => Some((value.name.clone(), Secret::new(text.clone()))),
         ValueSource::Environment(_) | ValueSource::Secret(_) | ValueSource::Default => None,

@@ -3,8 +3,12 @@
 
 use crate::account::Missing;
 use crate::response::Verification;
+use crate::settings::WrongSettings;
+use crate::simulating::SimulateFailure;
 use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
+use connect::answer::Outcome;
+use plan::service::{ServicePlan, ValueSource};
 use plan::{Base, Phase};
 use provision::{PROGRAMS_VARIABLE, ProvisionFailure};
 use secrets::{SecretFailure, SecretName};
@@ -51,6 +55,9 @@ pub enum FailureKind {
     /// A provider does not let us in.
     #[serde(rename = "integration.authentication")]
     IntegrationAuthentication,
+    /// A provider's calls do not arrive, or ours do not arrive there.
+    #[serde(rename = "integration.webhook_delivery")]
+    WebhookDelivery,
     /// A provider does not answer.
     #[serde(rename = "integration.service_unavailable")]
     ServiceUnavailable,
@@ -304,6 +311,69 @@ impl Failure {
         Self {
             place: Some("service_integration.credentials".to_owned()),
             ..Self::new(FailureKind::IntegrationAuthentication, "credentials_missing", message, ways)
+        }
+    }
+
+    /// The settings of the workspace are wrong.
+    pub(crate) fn settings(error: &WrongSettings) -> Self {
+        let hint = "mend it, and run the task again";
+        Self::new(FailureKind::EndpointConfiguration, "settings_wrong", error.to_string(), hint)
+    }
+
+    /// A provider cannot be played on this machine.
+    pub(crate) fn not_played(title: &str, error: &SimulateFailure) -> Self {
+        let message = format!("{title} cannot be played on this machine");
+        let hint = "run the task without `--sandbox`, with the credentials of an account for tests";
+        Self {
+            cause: Some(error.to_string()),
+            ..Self::new(FailureKind::ServiceUnavailable, "not_simulated", message, hint)
+        }
+    }
+
+    /// Nothing can be sent from this machine.
+    pub(crate) fn no_encryption(why: &str) -> Self {
+        let message = "encrypted connections cannot be made on this machine";
+        let hint = "install the system's certificates (`ca-certificates`)";
+        Self {
+            cause: Some(why.to_owned()),
+            ..Self::new(FailureKind::ServiceUnavailable, "no_encryption", message, hint)
+        }
+    }
+
+    /// A provider was asked whether it takes the credentials, and said something else than yes.
+    pub(crate) fn provider(plan: &ServicePlan, outcome: &Outcome) -> Self {
+        let title = &plan.manifest.provider.title;
+        let ways: Vec<String> = plan
+            .account
+            .iter()
+            .filter_map(|value| match &value.from {
+                ValueSource::Secret(name) => Some(format!("`producer secrets set {name}`")),
+                ValueSource::Environment(name) => Some(format!("the environment variable `{name}`")),
+                ValueSource::Plain(_) | ValueSource::Default => None,
+            })
+            .collect();
+        let given = format!("{} gives another one", ways.join(" or "));
+        let of = |kind, code: &str, says: &str, cause: &str, hint: String, retryable| Self {
+            cause: Some(cause.to_owned()),
+            retryable,
+            ..Self::new(kind, code, format!("{title} {says}"), hint)
+        };
+        let refused = FailureKind::IntegrationAuthentication;
+        let away = FailureKind::ServiceUnavailable;
+        let later = "nothing was changed; run the task again later".to_owned();
+        match outcome {
+            Outcome::Authentication { message, .. } => {
+                of(refused, "credentials_refused", "does not take the credentials", message, given, false)
+            }
+            Outcome::Permanent { message, .. } => {
+                let hint = format!("see whether the credential may do that; {given}");
+                of(refused, "check_refused", "refuses what the credentials are tried with", message, hint, false)
+            }
+            Outcome::RateLimited { message, .. } => of(away, "rate_limited", "asks to wait", message, later, true),
+            Outcome::Transient { message, .. } | Outcome::UnknownEffect { message, .. } => {
+                of(away, "service_unavailable", "does not answer as it should", message, later, true)
+            }
+            Outcome::Done { .. } => unreachable!("a credential that was taken is no failure"),
         }
     }
 

@@ -1,13 +1,26 @@
 //! A service in its workspace: what of it can be tried, what nobody tells it, and how a response shows it. Plans come in,
-//! verifications, warnings and status words go out.
+//! verifications, warnings and status words go out. The only effect is that a provider is asked whether it takes the credentials.
 
-use crate::account::Given;
-use crate::response::{Integration, Verification};
+use crate::account;
+use crate::failure::Failure;
+use crate::response::{CheckOutcome, Integration, Verification};
+use crate::run::Stop;
+use crate::settings::{FILE, WorkspaceSettings};
+use crate::simulating::{SimulateOptions, Simulating};
 use crate::workspace::{Workspace, WorkspaceFailure};
+use connect::account::Account;
+use connect::answer::Outcome;
+use connect::authentication::tokens::KeepNothing;
+use connect::call::Caller;
+use connect::client::Client;
+use jiff::Timestamp;
 use manifest::point::{Calls, Point};
+use manifest::provider::Check;
 use plan::service::{ServicePlan, ServicePoint, System};
 use plan::{EventDeclaration, Phase, TaskPlan};
-use vocab::EventName;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use vocab::{EventName, FieldName};
 
 /// Events that plans of the workspace emit.
 pub(crate) fn emitted(workspace: &Workspace, own: &TaskPlan) -> Result<Vec<EventDeclaration>, WorkspaceFailure> {
@@ -53,31 +66,95 @@ fn calls<'p>(plan: &'p ServicePlan, event: Option<&EventName>) -> Option<&'p Cal
     }
 }
 
-/// What is tried of the service before anything is made.
-pub(crate) fn verify(plan: &ServicePlan, given: &Given) -> Vec<Verification> {
-    let title = &plan.manifest.provider.title;
-    let check = format!("{title} takes the credentials");
-    let phase = Phase::AuthenticateWithServiceApi;
-    match plan.system {
-        System::Simulated => {
-            vec![Verification::simulated(phase, check, "`--sandbox`: a simulated provider asks for none")]
-        }
-        System::Live | System::Test => {
-            let detail = format!("{} were given and have the form of one; they were not tried", given.len());
-            vec![Verification::not_verified(phase, check, detail)]
-        }
+/// Somebody who can be spoken to: the provider, or what stands in for it.
+pub(crate) struct Speaking {
+    pub account: Account,
+    pub caller: Caller,
+    /// What stands in for what.
+    pub stands_in: Option<String>,
+}
+
+impl Speaking {
+    fn to(account: Account, simulated: Vec<SocketAddr>, stands_in: Option<String>) -> Result<Self, Stop> {
+        let client = Client::new(simulated).map_err(|why| Failure::no_encryption(&why))?;
+        let caller = Caller::new(client, Arc::new(KeepNothing), Arc::new(Timestamp::now));
+        Ok(Self { account, caller, stands_in })
     }
 }
 
+/// The provider as the workspace reaches it; nothing where it is only played while a task is carried out.
+///
+/// # Errors
+/// What somebody must say first.
+pub(crate) fn speaking(plan: &ServicePlan, workspace: &Workspace) -> Result<Option<Speaking>, Stop> {
+    let settings = WorkspaceSettings::read(workspace).map_err(|error| Failure::settings(&error))?;
+    let instead = settings.simulated.get(plan.manifest.provider.provider.as_str());
+    if plan.system == System::Simulated && instead.is_none() {
+        return Ok(None);
+    }
+    let given = account::given(workspace, plan).map_err(Stop::Asks)?;
+    let account = account::account(workspace, plan, given, settings.public_url.as_deref())?;
+    let Some(instead) = instead else { return Speaking::to(account, Vec::new(), None).map(Some) };
+    let stands_in = format!("`{FILE}`: {} is played at {}", plan.manifest.provider.title, instead.url());
+    let account = Account { instead: Some(instead.url()), ..account };
+    Speaking::to(account, vec![instead.address], Some(stands_in)).map(Some)
+}
+
+/// What the service needs is there, and the provider takes it.
+///
+/// # Errors
+/// What somebody must say first, or why the provider does not take it.
+pub(crate) async fn tried(plan: &ServicePlan, workspace: &Workspace) -> Result<Vec<Verification>, Stop> {
+    let title = &plan.manifest.provider.title;
+    let (outcome, stands_in) = match speaking(plan, workspace)? {
+        Some(speaking) => (speaking.caller.check(&speaking.account).await, speaking.stands_in),
+        None => (played(plan, workspace).await?, Some(format!("`--sandbox`: {title} is played on this machine"))),
+    };
+    let check = format!("{title} takes the credentials");
+    let phase = Phase::AuthenticateWithServiceApi;
+    Ok(vec![match (outcome, stands_in) {
+        (Some(Outcome::Done { .. }), None) => Verification::of(phase, check, &[]),
+        (Some(Outcome::Done { .. }), Some(detail)) => Verification::simulated(phase, check, detail),
+        (Some(other), _) => return Err(Failure::provider(plan, &other).into()),
+        (None, _) => {
+            let why = match &plan.manifest.provider.check {
+                Check::Form(why) => why.as_str(),
+                Check::Operation(_) | Check::Token => "nothing can be asked without an effect",
+            };
+            Verification::not_verified(phase, check, why)
+        }
+    }])
+}
+
+/// What a provider says to its own credentials that is played for this alone.
+async fn played(plan: &ServicePlan, workspace: &Workspace) -> Result<Option<Outcome>, Stop> {
+    let provider = &plan.manifest.provider;
+    let options = SimulateOptions { listen: "127.0.0.1:0".to_owned(), ..SimulateOptions::default() };
+    let bound = Simulating::bind(workspace, provider.provider.as_str(), &options).await;
+    let played = bound.map_err(|error| Failure::not_played(&provider.title, &error))?;
+    let named = |(name, secret): &(String, _)| Some((FieldName::parse(name).ok()?, Clone::clone(secret)));
+    let mut given = account::plain(plan);
+    given.extend(played.credentials.iter().filter_map(named));
+    let address = played.address;
+    let account = account::account(workspace, plan, given, None)?;
+    let account = Account { instead: Some(format!("http://{address}")), ..account };
+    let speaking = Speaking::to(account, vec![address], None)?;
+    let playing = tokio::spawn(played.run(std::future::pending()));
+    let outcome = speaking.caller.check(&speaking.account).await;
+    playing.abort();
+    Ok(outcome)
+}
+
 /// How the response shows it.
-pub(crate) fn shown(plan: &ServicePlan, verification: &[Verification]) -> Integration {
-    use crate::response::CheckOutcome;
+pub(crate) fn shown(plan: &ServicePlan, verification: &[Verification], site: &str) -> Integration {
     let outcome_of = |phase| verification.iter().filter(move |check| check.phase == phase).map(|check| check.outcome);
     let tried: Vec<CheckOutcome> = outcome_of(Phase::AuthenticateWithServiceApi).collect();
-    let status = match plan.system {
-        System::Simulated => "simulated",
-        System::Live | System::Test if tried.iter().all(|outcome| *outcome == CheckOutcome::Passed) => "active",
-        System::Live | System::Test => "not_verified",
+    let status = match &tried[..] {
+        _ if tried.contains(&CheckOutcome::Simulated) => "simulated",
+        [] => "not_verified",
+        _ if tried.iter().all(|outcome| *outcome == CheckOutcome::Passed) => "active",
+        _ => "not_verified",
     };
-    Integration { service: plan.manifest.provider.provider.to_string(), status }
+    let webhook_url = plan.intake.as_ref().map(|intake| format!("{site}{}", intake.path));
+    Integration { service: plan.manifest.provider.provider.to_string(), status, webhook_url }
 }

@@ -20,12 +20,14 @@ mod providers;
 mod provisioning;
 mod reach;
 mod read;
+mod registration;
 pub mod response;
 mod roles;
 mod run;
 mod sandbox;
 mod secret_commands;
 mod serving;
+mod settings;
 mod simulating;
 mod status;
 mod verify;
@@ -54,6 +56,7 @@ pub use secret_commands::{
     SecretsFailure, export_secrets, list_secrets, rekey_secrets, remove_secret, rotate_secret, set_secret,
 };
 pub use serving::{ServeFailure, Serving};
+pub use settings::{WorkspaceSettings, WrongSettings};
 pub use simulating::{SimulateFailure, SimulateOptions, Simulating};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
 pub use workspace::{Workspace, WorkspaceFailure};

@@ -110,6 +110,9 @@ pub struct Integration {
     pub service: String,
     /// `active` when the provider took the credentials, `simulated` when a stand-in did, else `not_verified`.
     pub status: &'static str,
+    /// Where its calls arrive, where it makes any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
 }
 
 /// What is known of the whole.

@@ -2,7 +2,6 @@
 //! and the plan becomes the active one last: a run that is killed anywhere leaves the previous state usable, and the next
 //! run finishes the work.
 
-use crate::account;
 use crate::base::standing;
 use crate::database;
 use crate::failure::Failure;
@@ -13,10 +12,12 @@ use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::observe::observe;
 use crate::provisioning::{Provisioned, provision};
+use crate::registration;
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
 use crate::roles;
 use crate::sandbox::Sandbox;
 use crate::serving::{routes, running_server};
+use crate::settings::WorkspaceSettings;
 use crate::verify;
 use crate::workspace::{Changed, TaskEnd, Workspace, WorkspaceFailure};
 use apply::{FileOutcome, remove_stale, write_files};
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plan::database::Connection;
 use plan::persisted::FORMAT;
-use plan::{Migration, PersistedPlan, Phase, Plan, ServicePlan, TaskPlan, Trigger};
+use plan::{DatabasePlan, Migration, PersistedPlan, Phase, Plan, TaskPlan, Trigger};
 use planner::Allowed;
 use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
@@ -208,7 +209,10 @@ async fn attempt(
     let plan_anew = || make_plan(meant, task_id.clone(), options, &[]).map_err(|stop| (given.clone(), stop));
     let mut planned = plan_anew()?;
     if let Some(service) = planned.plan.service() {
-        verification = integrate(service, workspace, &planned.plan, &mut warnings).map_err(of_task)?;
+        progress(Phase::AuthenticateWithServiceApi, "asking whether the credentials are taken");
+        verification = integration::tried(service, workspace).await.map_err(of_task)?;
+        let emitted = integration::emitted(workspace, &planned.plan).map_err(|failure| of_task(failure.into()))?;
+        warnings.extend(integration::warnings(service, &emitted));
     }
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
         Provisioned::Ready(ready) => ready,
@@ -264,18 +268,6 @@ fn must_be_encrypted(task: &Task, database: &Database) -> Result<(), Box<Failure
         true => Err(Box::new(Failure::not_encrypted(config.environment.as_str(), database))),
         false => Ok(()),
     }
-}
-
-/// What the service needs is there, and what can be tried of it was.
-fn integrate(
-    service: &ServicePlan,
-    workspace: &Workspace,
-    plan: &TaskPlan,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Verification>, Stop> {
-    let given = account::given(workspace, service).map_err(Stop::Asks)?;
-    warnings.extend(integration::warnings(service, &integration::emitted(workspace, plan)?));
-    Ok(integration::verify(service, &given))
 }
 
 async fn carry_out(
@@ -342,6 +334,13 @@ async fn carry_out(
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &database))?;
     let served = roles::as_application(workspace, &database, plan.database())?;
     verification.extend(read_back(plan, &served, &seen, &files).await);
+    if let Some(service) = plan.service() {
+        let speaking = integration::speaking(service, workspace)?;
+        if let Some(registered) = registration::register(service, speaking.as_ref(), workspace).await {
+            done.note(registered.changed);
+            verification.push(registered.verification);
+        }
+    }
     verification.sort_by_key(|check| check.phase);
     if let Some(failed) = first_failure(&verification) {
         let failure = Failure::not_live(failed, &place);
@@ -419,7 +418,9 @@ async fn prove(plan: &TaskPlan, database: &Database, files: &emit::Files, progre
         }
         TaskPlan::Api(plan) if plan.api.endpoints.is_empty() => {
             progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
-            database::on_scratch(&plan.database, database)
+            // It may stand on another task's tables.
+            let migrations = plan.migrations().flat_map(|(_, migrations)| migrations.to_vec()).collect();
+            database::on_scratch(&DatabasePlan { migrations, ..plan.database.clone() }, database)
         }
         TaskPlan::Api(plan) => {
             progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");
@@ -589,6 +590,8 @@ fn output(
         }
     };
     let folder = task_folder(plan.task_id(), options);
+    let public = WorkspaceSettings::read(&options.workspace).ok().and_then(|settings| settings.public_url);
+    let site = public.unwrap_or_else(|| format!("http://{}", options.listen));
     Output {
         format: "integration",
         location: format!("{}/", std::path::absolute(&folder).unwrap_or(folder).display()),
@@ -603,7 +606,11 @@ fn output(
                 false => "not_connected",
             },
         },
-        integrations: plan.service().map(|service| integration::shown(service, verification)).into_iter().collect(),
+        integrations: plan
+            .service()
+            .map(|service| integration::shown(service, verification, &site))
+            .into_iter()
+            .collect(),
         metadata: Metadata {
             api_version: plan.api().map(|plan| plan.api.version.clone()),
             database_version,

@@ -1,10 +1,14 @@
 //! Serving the workspace: every active plan behind one listener.
 
+use crate::account;
 use crate::failure::Failure;
 use crate::located::Opened;
+use crate::settings::{WorkspaceSettings, WrongSettings};
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
 use plan::Plan;
-use serve::{Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin, listen};
+use serve::{
+    AccountScope, Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin, listen, no_account,
+};
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -41,6 +45,9 @@ pub enum ServeFailure {
     /// A database of it cannot be opened.
     #[error("{}", .0.with_hint())]
     Database(Box<Failure>),
+    /// The settings of the workspace are wrong.
+    #[error(transparent)]
+    Settings(#[from] WrongSettings),
     /// Nothing was completed.
     #[error("this workspace has no completed API: run a task first")]
     Nothing,
@@ -83,7 +90,8 @@ impl Serving {
         let origins = Origins::parse(origins)?;
         let folder = workspace.counts_folder();
         let counts = Counts::open(&folder).map_err(|source| ServeFailure::Counts { folder, source })?;
-        let settings = Settings { origins, counts: Some(Arc::new(counts)) };
+        let settings =
+            Settings { origins, counts: Some(Arc::new(counts)), site: WorkspaceSettings::read(workspace)?.public_url };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
         let failure = |source| ServeFailure::Address { address: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(failure)?;
@@ -147,7 +155,7 @@ fn successor(
 
 /// The active plans of a workspace with their databases, and their numbers.
 struct ActivePlans {
-    plans: Vec<(Plan, Store)>,
+    plans: Vec<(Plan, Store, AccountScope)>,
     versions: Vec<(TaskId, String)>,
 }
 
@@ -160,7 +168,8 @@ impl ActivePlans {
                 continue;
             };
             let store = opened.store(workspace, &plan.database).map_err(ServeFailure::Database)?;
-            plans.push((plan, store));
+            let account = account(workspace, &plan)?;
+            plans.push((plan, store, account));
         }
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
@@ -169,18 +178,33 @@ impl ActivePlans {
     }
 
     fn served(&self) -> Vec<Served<'_>> {
-        self.plans.iter().map(|(plan, store)| Served { plan, store: store.clone() }).collect()
+        self.plans
+            .iter()
+            .map(|(plan, store, account)| Served { plan, store: store.clone(), account: Arc::clone(account) })
+            .collect()
     }
 
     fn openapi(&self) -> String {
-        emit::openapi(&self.plans.iter().map(|(plan, _)| plan).collect::<Vec<_>>())
+        emit::openapi(&self.plans.iter().map(|(plan, ..)| plan).collect::<Vec<_>>())
     }
 
     fn routes(&self) -> Vec<String> {
-        let mut routes: Vec<String> = self.plans.iter().flat_map(|(plan, _)| routes(plan)).collect();
+        let mut routes: Vec<String> = self.plans.iter().flat_map(|(plan, ..)| routes(plan)).collect();
         routes.sort();
         routes
     }
+}
+
+/// The account of the plan's service. What is missing of it by now is said in the log; calls that need it are refused.
+fn account(workspace: &Workspace, plan: &Plan) -> Result<AccountScope, ServeFailure> {
+    let Some(service) = &plan.service else { return Ok(no_account()) };
+    let site = WorkspaceSettings::read(workspace)?.public_url;
+    let given = account::given(workspace, service).unwrap_or_else(|failure| {
+        tracing::warn!(task = %plan.task_id, "{}", failure.with_hint());
+        account::Given::new()
+    });
+    let account = account::account(workspace, service, given, site.as_deref()).map_err(ServeFailure::Database)?;
+    Ok(Arc::new(account))
 }
 
 /// The tasks with an active API, and its number.
@@ -200,17 +224,15 @@ fn versions(workspace: &Workspace) -> Result<Vec<(TaskId, String)>, WorkspaceFai
 }
 
 pub(crate) fn routes(plan: &plan::Plan) -> Vec<String> {
-    plan.api
-        .endpoints
-        .iter()
-        .filter_map(|endpoint| match &endpoint.procedure.trigger {
-            plan::Trigger::Request { method, path } => Some(format!("{method} {path}")),
-            plan::Trigger::GraphQl { .. }
-            | plan::Trigger::Event { .. }
-            | plan::Trigger::Schedule { .. }
-            | plan::Trigger::Webhook { .. } => None,
-        })
-        .collect()
+    let calls = plan.intake().map(|intake| format!("POST {}", intake.path));
+    let endpoints = plan.api.endpoints.iter().filter_map(|endpoint| match &endpoint.procedure.trigger {
+        plan::Trigger::Request { method, path } => Some(format!("{method} {path}")),
+        plan::Trigger::GraphQl { .. }
+        | plan::Trigger::Event { .. }
+        | plan::Trigger::Schedule { .. }
+        | plan::Trigger::Webhook { .. } => None,
+    });
+    endpoints.chain(calls).collect()
 }
 
 /// The server that announced itself, if it answers.

@@ -106,7 +106,8 @@ pub(crate) fn not_tried() -> Vec<Verification> {
 }
 
 fn service(plan: &Plan, store: &Store, openapi: &str) -> Result<Service, Broken> {
-    Service::new(&[Served { plan, store: store.clone() }], openapi.to_owned()).map_err(broken)
+    Service::new(&[Served { plan, store: store.clone(), account: serve::no_account() }], openapi.to_owned())
+        .map_err(broken)
 }
 
 /// A key that is good, one that no longer is, and one that is good for nothing.

@@ -150,7 +150,7 @@ impl Checker {
             | Step::Claim
             | Step::Ping
             | Step::Generate(_)
-            | Step::VerifySignature { .. } => {}
+            | Step::Received(_) => {}
             Step::Recall(claim) => self.slot(claim, slots),
             Step::Validate(
                 Input::Body(_) | Input::Changes(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_),

@@ -123,6 +123,12 @@ pub struct DatabaseTaskPlan {
 }
 
 impl Plan {
+    /// What becomes of the calls of a provider.
+    #[must_use]
+    pub fn intake(&self) -> Option<&service::Intake> {
+        self.service.as_ref()?.intake.as_ref()
+    }
+
     /// The migrations that make the database, with the task that each belongs to, in the order in which they are applied.
     pub fn migrations(&self) -> impl Iterator<Item = (&TaskId, &[Migration])> {
         let base = self.base.iter().map(|base| (&base.task_id, &base.database.migrations[..]));

@@ -45,6 +45,9 @@ pub fn plan(plan: &Plan) -> String {
     }
     if let Some(planned) = &plan.service {
         let _ = write!(text, "\n{}", service(planned));
+        for taken in planned.intake.iter().flat_map(|intake| intake.all()) {
+            let _ = write!(text, "\n{}", procedure(taken));
+        }
     }
     migrations(&mut text, &plan.database);
     text.push_str("\nwill be tried on a scratch database first\n");
@@ -223,7 +226,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Enqueue { .. } => "enqueue",
         Step::Await { .. } => "await",
         Step::Fetch { .. } => "fetch",
-        Step::VerifySignature { .. } => "verify signature",
+        Step::Received(_) => "receive",
         Step::IssueToken { .. } => "issue token",
         Step::Presign { .. } => "presign",
     }
@@ -287,7 +290,10 @@ fn step(step: &Step) -> String {
         Step::Fetch { operation, input } => {
             format!("{name} {}.{} {}", operation.provider, operation.name, record(input))
         }
-        Step::VerifySignature { provider } => format!("{name} of {provider}"),
+        Step::Received(fields) => {
+            let names: Vec<&str> = fields.iter().map(|(field, _)| field.as_str()).collect();
+            format!("{name} {{ {} }}", names.join(", "))
+        }
         Step::IssueToken { claims, lifetime_seconds } => format!("{name} {} for {lifetime_seconds} s", record(claims)),
         Step::Presign { provider, key, lifetime_seconds } => {
             format!("{name} {provider} {} for {lifetime_seconds} s", value(key))
@@ -480,7 +486,6 @@ fn value(given: &Value) -> String {
         Value::Else(first, second) => format!("{} else {}", value(first), value(second)),
         Value::Request(RequestValue::Address) => "request.address".to_owned(),
         Value::Request(RequestValue::Id) => "request.id".to_owned(),
-        Value::Request(RequestValue::RawBody) => "request.raw_body".to_owned(),
         Value::Request(RequestValue::Path(name)) => format!("request.path.{name}"),
         Value::Request(RequestValue::Query(name)) => format!("request.query.{name}"),
         Value::Request(RequestValue::Cookie(name)) => format!("request.cookie.{name}"),

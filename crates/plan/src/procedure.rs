@@ -110,7 +110,7 @@ pub enum Outcome {
     Changed,
     /// No row fitted.
     Unchanged,
-    /// The condition holds, the password or the signature is right.
+    /// The condition holds, the password is right.
     Yes,
     /// It does not.
     No,
@@ -230,11 +230,9 @@ pub enum Step {
         /// Its input.
         input: Vec<(FieldName, Value)>,
     },
-    /// Checks a provider's signature over the raw body and the public URL: yes or no.
-    VerifySignature {
-        /// Whose.
-        provider: ProviderName,
-    },
+    /// What a provider's call says. Its signature was checked and it was read as the manifest says before the procedure began.
+    /// Gives a record.
+    Received(Vec<(FieldName, FieldType)>),
     /// Makes a signed token.
     IssueToken {
         /// What it says.
@@ -417,7 +415,7 @@ impl Step {
             Self::Read { cardinality: Cardinality::One, .. } => Some(&[Found, Missing]),
             Self::Write(Write::Insert { on_conflict: OnConflict::Keep { .. }, .. }) => Some(&[Inserted, Present]),
             Self::Write(Write::Update { .. } | Write::Delete { .. }) => Some(&[Changed, Unchanged]),
-            Self::Check(_) | Self::VerifyPassword { .. } | Self::VerifySignature { .. } => Some(&[Yes, No]),
+            Self::Check(_) | Self::VerifyPassword { .. } => Some(&[Yes, No]),
             Self::Await { .. } | Self::Fetch { .. } => Some(&[Answered, Refused, Unknown]),
             Self::Authorize { .. }
             | Self::Limit { .. }
@@ -432,6 +430,7 @@ impl Step {
             | Self::Write(Write::Insert { on_conflict: OnConflict::Fail | OnConflict::Replace { .. }, .. })
             | Self::Emit { .. }
             | Self::Enqueue { .. }
+            | Self::Received(_)
             | Self::IssueToken { .. }
             | Self::Presign { .. } => None,
         }
@@ -449,13 +448,13 @@ impl Step {
             | Self::HashPassword(_)
             | Self::VerifyPassword { .. }
             | Self::Await { .. }
-            | Self::Fetch { .. } => StepPlace::Outside,
+            | Self::Fetch { .. }
+            | Self::Received(_) => StepPlace::Outside,
             Self::Recall(_) | Self::Write(_) | Self::Emit { .. } | Self::Enqueue { .. } => StepPlace::Inside,
             Self::Generate(_)
             | Self::Check(_)
             | Self::Digest(_)
             | Self::Read { .. }
-            | Self::VerifySignature { .. }
             | Self::IssueToken { .. }
             | Self::Presign { .. } => StepPlace::Anywhere,
         }

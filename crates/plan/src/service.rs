@@ -1,9 +1,10 @@
 //! A service that is integrated: the provider's manifest as far as the task uses it, copied in, and where each value of the account
 //! comes from. What delivers, listens, checks and documents carries this out and looks no further left.
 
+use crate::procedure::Procedure;
 use manifest::Manifest;
 use serde::{Deserialize, Serialize};
-use vocab::{EventName, FieldName, TaskId};
+use vocab::{EventName, FieldName, FieldType, TaskId};
 
 /// What one task of `integrate_service` comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct ServicePlan {
     pub unanswered: Vec<FieldName>,
     /// What the task asks for, and the point of the manifest that answers it.
     pub points: Vec<ServicePoint>,
+    /// What becomes of the provider's calls; none where it makes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intake: Option<Intake>,
     /// The provider, with the operations, points and objects that the task uses and no others.
     pub manifest: Manifest,
 }
@@ -64,4 +68,53 @@ pub struct ServicePoint {
     pub event: EventName,
     /// The point of the manifest that answers it: the event itself, else a more general one. None where the manifest has neither.
     pub answered_by: Option<EventName>,
+}
+
+/// What becomes of a provider's calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intake {
+    /// Where they arrive.
+    pub path: String,
+    /// The largest, in bytes.
+    pub max_body_bytes: u64,
+    /// What becomes of each entry of `webhooks.events` of the manifest, in its order; nothing where it is ignored.
+    pub procedures: Vec<Option<Procedure>>,
+    /// What becomes of events that nobody has described: they are kept for a person.
+    pub aside: Procedure,
+}
+
+impl Intake {
+    /// Everything that can become of a call.
+    pub fn all(&self) -> impl Iterator<Item = &Procedure> {
+        self.procedures.iter().flatten().chain([&self.aside])
+    }
+}
+
+/// What the record that a call is read into holds beside the fields of its event.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard {
+    /// What is the same when it comes again: SHA-256 of the integration and the manifest's key, lower-case hex.
+    pub dedup: &'static str,
+    /// What the provider calls such an event.
+    pub kind: &'static str,
+    /// When it happened, where the provider says it.
+    pub time: &'static str,
+    /// The event as it came.
+    pub body: &'static str,
+}
+
+/// The names of those fields.
+pub const HEARD: Heard = Heard { dedup: "heard_dedup", kind: "heard_kind", time: "heard_time", body: "heard_body" };
+
+impl Heard {
+    /// All of them, in the order in which they stand behind the fields of the event.
+    #[must_use]
+    pub fn all(&self) -> [(&'static str, FieldType); 4] {
+        [
+            (self.dedup, FieldType::Line { max: 64 }),
+            (self.kind, FieldType::Line { max: 200 }),
+            (self.time, FieldType::Timestamp),
+            (self.body, FieldType::Json),
+        ]
+    }
 }

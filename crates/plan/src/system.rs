@@ -1,4 +1,4 @@
-//! The tables that every API brings with it: the outbox, the API keys and the answers kept for idempotency keys.
+//! The tables that APIs and services bring with them: the outbox, the inbox, the API keys and the answers kept for idempotency keys.
 
 use crate::database::{Column, Nullability, Rules, Sensitivity, Table};
 use vocab::{ColumnName, FieldType, TableName};
@@ -91,6 +91,48 @@ pub fn idempotency_answers() -> Table {
     }
 }
 
+/// What providers have told, each once.
+///
+/// # Panics
+/// Never: the names are literals and a test builds the table.
+#[must_use]
+pub fn inbox_events() -> Table {
+    Table {
+        name: table_name("inbox_events"),
+        comment: "what providers have told, each once".to_owned(),
+        columns: vec![
+            required("id", FieldType::Uuid, Sensitivity::Plain, "sorts by time"),
+            required(
+                "integration",
+                FieldType::Line { max: 100 },
+                Sensitivity::Plain,
+                "the task that integrates the service",
+            ),
+            required(
+                "dedup",
+                FieldType::Line { max: 64 },
+                Sensitivity::Plain,
+                "the same where the provider says it again",
+            ),
+            required("kind", FieldType::Line { max: 200 }, Sensitivity::Plain, "what the provider calls such an event"),
+            optional("happened_at", FieldType::Timestamp, "when it happened, as the provider says"),
+            required("received_at", FieldType::Timestamp, Sensitivity::Plain, "when it came"),
+            Column {
+                nullability: Nullability::Nullable,
+                ..required(
+                    "body",
+                    FieldType::Json,
+                    Sensitivity::Personal,
+                    "the event, where nobody has said what it means",
+                )
+            },
+        ],
+        primary_key: vec![column_name("id")],
+        unique: vec![vec![column_name("integration"), column_name("dedup")]],
+        rules: Rules::default(),
+    }
+}
+
 fn required(name: &str, field_type: FieldType, sensitivity: Sensitivity, comment: &str) -> Column {
     Column {
         name: column_name(name),
@@ -121,5 +163,6 @@ mod tests {
         assert_eq!(super::outbox_events().columns.len(), 4);
         assert_eq!(super::api_keys().columns.len(), 11);
         assert_eq!(super::idempotency_answers().columns.len(), 6);
+        assert_eq!(super::inbox_events().columns.len(), 7);
     }
 }

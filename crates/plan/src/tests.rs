@@ -542,18 +542,13 @@ fn inbound_webhook() {
         name: ProcedureName::parse("receive_payment").unwrap(),
         trigger: Trigger::Webhook { provider: provider(), path: "/webhooks/payments".into() },
         body: vec![
-            bind("genuine", Step::VerifySignature { provider: provider() }),
-            Item::Match(
-                slot("genuine"),
-                vec![(Outcome::Yes, vec![]), (Outcome::No, vec![problem(Problem::InvalidCredentials, Writes::Keep)])],
-            ),
-            bind("call", Step::Validate(Input::Body(shape("PaymentCall", &["id", "order", "state"])))),
+            bind("call", Step::Received(["id", "order", "state"].map(|name| (field(name), FieldType::Uuid)).to_vec())),
             Item::Transaction(vec![
                 bind(
                     "receipt",
                     insert(
                         "webhook_inbox",
-                        &[("event_id", value("call.id")), ("body", Value::Request(RequestValue::RawBody))],
+                        &[("event_id", value("call.id"))],
                         OnConflict::Keep { unique: vec![column("event_id")] },
                     ),
                 ),
@@ -601,14 +596,9 @@ fn inbound_webhook() {
         &webhook,
         &expect![[r#"
             procedure receive_payment on webhook of payments at /webhooks/payments
-              let genuine = verify signature of payments
-              match genuine
-                yes: go on
-                no:
-                  respond 401 invalid-credentials
-              let call = validate body as PaymentCall { id, order, state }
+              let call = receive { id, order, state }
               transaction
-                let receipt = insert webhook_inbox { event_id: call.id, body: request.raw_body }, keeping a row with the same event_id
+                let receipt = insert webhook_inbox { event_id: call.id }, keeping a row with the same event_id
                 match receipt
                   inserted: go on
                   present:

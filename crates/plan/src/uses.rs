@@ -20,6 +20,9 @@ pub fn uses(plan: &Plan) -> Uses {
     for endpoint in &plan.api.endpoints {
         found.items(&endpoint.procedure.body);
     }
+    for procedure in plan.intake().iter().flat_map(|intake| intake.all()) {
+        found.items(&procedure.body);
+    }
     found.lock();
     found.uses
 }
@@ -72,7 +75,7 @@ impl Found<'_> {
             | Step::VerifyPassword { .. }
             | Step::Await { .. }
             | Step::Fetch { .. }
-            | Step::VerifySignature { .. }
+            | Step::Received(_)
             | Step::IssueToken { .. }
             | Step::Presign { .. } => {}
         }

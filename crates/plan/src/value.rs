@@ -45,8 +45,6 @@ pub enum RequestValue {
     Query(FieldName),
     /// A cookie.
     Cookie(FieldName),
-    /// The body's bytes as they came, for signatures.
-    RawBody,
 }
 
 /// A question over values with the answer yes or no.

@@ -712,7 +712,7 @@ fn upper_camel_case(name: &str) -> String {
         .collect()
 }
 
-fn slot(text: &str) -> SlotName {
+pub fn slot(text: &str) -> SlotName {
     SlotName::parse(text).expect("a literal that is a name")
 }
 
@@ -721,7 +721,7 @@ fn named_slot(field: &FieldName, word: &str) -> SlotName {
     slot(&dialect::name::joined(&[field.as_str()], word))
 }
 
-fn field_name(text: &str) -> FieldName {
+pub fn field_name(text: &str) -> FieldName {
     FieldName::parse(text).expect("a column's name is a field's name")
 }
 

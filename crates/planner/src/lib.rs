@@ -67,7 +67,7 @@ pub fn plan_allowing(
                 .map(|plan| TaskPlan::Database(Box::new(plan)));
         }
         Specification::IntegrateService(integration) => {
-            let (designed, service) = service::design(integration, task_id, catalog)?;
+            let (designed, service) = service::design(integration, task_id, catalog, held)?;
             (designed, &integration.place, Some(service))
         }
     };

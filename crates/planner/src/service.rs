@@ -1,5 +1,7 @@
 //! What a task of `integrate_service` comes to: the task and the provider's manifest become a plan.
 
+mod intake;
+
 use crate::api::Designed;
 use crate::codes::{OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
 use catalog::Catalog;
@@ -12,7 +14,7 @@ use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
 use plan::api::{ApiPlan, Cors, DocumentationFormat};
 use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
-use plan::{Decision, Phase, system};
+use plan::{Decision, Phase, Table, system};
 use spec::{CredentialValue, Reference, ServiceIntegration};
 use vocab::suggestion::{closest, list};
 use vocab::{Diagnostic, EventName, FieldName, TaskId};
@@ -25,6 +27,7 @@ pub fn design(
     integration: &ServiceIntegration,
     task_id: &TaskId,
     catalog: &Catalog,
+    held: &[Table],
 ) -> Result<(Designed, ServicePlan), Vec<Diagnostic>> {
     let name = &integration.provider;
     let manifest = catalog.provider(&name.value).ok_or_else(|| {
@@ -35,17 +38,25 @@ pub fn design(
         );
         vec![Diagnostic::error(PROVIDER_NOT_DESCRIBED, message, &name.place).with_help(help)]
     })?;
-    let (service, decisions) = plan_service(integration, task_id, manifest, catalog)?;
+    let (mut service, mut decisions) = plan_service(integration, task_id, manifest, catalog)?;
+    let mut tables = vec![system::outbox_events(), system::api_keys()];
+    let mut events = Vec::new();
+    if let Some(taken) = intake::intake(manifest, task_id, catalog, held) {
+        tables.push(system::inbox_events());
+        tables.extend(taken.tables);
+        decisions.extend(taken.decisions);
+        events = taken.events;
+        service.intake = Some(taken.intake);
+    }
     let api = ApiPlan {
         name: name.value.as_str().replace('_', "-"),
         version: "v1".to_owned(),
         endpoints: Vec::new(),
         policies: Vec::new(),
-        events: Vec::new(),
+        events,
         cors: Cors::Off,
         documentation: DocumentationFormat::OpenApi31,
     };
-    let tables = vec![system::outbox_events(), system::api_keys()];
     Ok((Designed { api, tables, lookups: Vec::new(), decisions }, service))
 }
 
@@ -71,6 +82,7 @@ pub fn plan_service(
     decisions.extend(points.iter().map(|point| of_point(point, manifest)));
     let plan = ServicePlan {
         task_id: task_id.clone(),
+        intake: None,
         system: if is_test { System::Test } else { System::Live },
         account,
         unanswered,

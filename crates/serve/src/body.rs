@@ -53,6 +53,18 @@ where
     Ok((value, bytes))
 }
 
+/// A body of any kind, as it came.
+pub(crate) async fn read_raw<B>(headers: &HeaderMap, body: &mut B, limit: u64) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > limit) {
+        return Err(Refusal::body_too_large(limit));
+    }
+    tokio::time::timeout(ARRIVAL, read_bytes(body, limit)).await.unwrap_or_else(|_| Err(Problem::RequestTimeout.into()))
+}
+
 async fn read_bytes<B>(body: &mut B, limit: u64) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes> + Unpin,

@@ -28,6 +28,7 @@ mod service;
 mod simulate;
 mod try_out;
 mod validation;
+mod webhook;
 
 pub use api_key::NewApiKey;
 pub use cors::{Origins, WrongOrigin};
@@ -37,3 +38,4 @@ pub use program::UnservablePlan;
 pub use service::{Served, Service, Settings};
 pub use simulate::{Played, simulate};
 pub use try_out::try_case;
+pub use webhook::{AccountScope, no_account};

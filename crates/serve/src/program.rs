@@ -33,6 +33,7 @@ pub(crate) enum Operation {
     ValidateChanges { slot: Option<usize>, check: Arc<Check> },
     ValidateListing { slot: Option<usize>, check: Arc<ListingCheck> },
     ValidateParameters { slot: Option<usize>, check: Arc<Check> },
+    Received { slot: Option<usize> },
     Ping,
     Uuid { slot: Option<usize> },
     Ask { slot: Option<usize>, condition: Question },
@@ -47,6 +48,7 @@ pub(crate) enum Operation {
     Problem { problem: Problem, writes: Writes },
     UnknownReference { field: FieldName, writes: Writes },
     Inconsistent { field: FieldName, detail: String, writes: Writes },
+    Done { writes: Writes },
 }
 
 /// What an answer is made of.
@@ -137,12 +139,20 @@ pub enum UnservablePlan {
 pub(crate) type Limiters = BTreeMap<PolicyName, Arc<Limiter>>;
 
 pub(crate) fn compile(plan: &Plan, endpoint: &Endpoint, limiters: &Limiters) -> Result<Program, UnservablePlan> {
-    let procedure = &endpoint.procedure;
+    compile_procedure(plan, &endpoint.procedure, endpoint.max_body_bytes, limiters)
+}
+
+/// The same of a procedure that no request of a client starts.
+pub(crate) fn compile_procedure(
+    plan: &Plan,
+    procedure: &Procedure,
+    max_body_bytes: u64,
+    limiters: &Limiters,
+) -> Result<Program, UnservablePlan> {
     if let Some(why) = check::violations(procedure).into_iter().next() {
         return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
     }
-    let mut compiler =
-        Compiler { procedure, plan, max_body_bytes: endpoint.max_body_bytes, limiters, slots: BTreeMap::new() };
+    let mut compiler = Compiler { procedure, plan, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
     Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
 }
@@ -226,7 +236,8 @@ impl Compiler<'_> {
             Item::Exit(Response::Inconsistent { field, detail }, writes) => {
                 Ok(Operation::Inconsistent { field: field.clone(), detail: detail.clone(), writes: *writes })
             }
-            Item::Exit(Response::Redirect(_) | Response::Done, _) => Err(self.unsupported("this kind of answer")),
+            Item::Exit(Response::Done, writes) => Ok(Operation::Done { writes: *writes }),
+            Item::Exit(Response::Redirect(_), _) => Err(self.unsupported("this kind of answer")),
         }
     }
 
@@ -256,6 +267,7 @@ impl Compiler<'_> {
             Step::Validate(Input::Parameters(shape)) => {
                 Ok(Operation::ValidateParameters { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
             }
+            Step::Received(_) => Ok(Operation::Received { slot }),
             Step::Ping => Ok(Operation::Ping),
             Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
             Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
@@ -301,7 +313,6 @@ impl Compiler<'_> {
             | Step::Enqueue { .. }
             | Step::Await { .. }
             | Step::Fetch { .. }
-            | Step::VerifySignature { .. }
             | Step::IssueToken { .. }
             | Step::Presign { .. } => Err(self.unsupported(print::step_name(step))),
         }
@@ -405,7 +416,7 @@ impl Compiler<'_> {
             Value::Else(first, second) => Expression::Else(Box::new(self.value(first)?), Box::new(self.value(second)?)),
             Value::Request(RequestValue::Address) => Expression::Address,
             Value::Request(RequestValue::Id) => Expression::RequestId,
-            Value::Request(RequestValue::Query(_) | RequestValue::Cookie(_) | RequestValue::RawBody) => {
+            Value::Request(RequestValue::Query(_) | RequestValue::Cookie(_)) => {
                 return Err(self.unsupported("this part of a request"));
             }
             Value::Record(fields) => Expression::Record(self.record(fields)?),
@@ -433,6 +444,7 @@ fn fields(step: &Step) -> Vec<FieldName> {
         Step::Validate(Input::Body(shape) | Input::Changes(shape) | Input::Parameters(shape)) => {
             shape.fields.iter().map(|field| field.name.clone()).collect()
         }
+        Step::Received(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
         Step::Read { query: Query { outputs, .. }, .. } => outputs
             .iter()
             .map(|output| match output {

@@ -127,6 +127,8 @@ struct Frame {
     slots: Vec<Slot>,
     facts: Facts,
     emitted: Vec<Arc<str>>,
+    /// What a provider's call says.
+    received: Row,
     pledge: Option<Pledge>,
     /// How the answer of the transaction is to be kept.
     keeps: Option<Arc<AnswerStatements>>,
@@ -161,6 +163,13 @@ where
             Flow::Exit(answer, _) => Ok(answer),
             Flow::Continue => unreachable!("a checked procedure ends in an exit on every path"),
         }
+    }
+
+    /// Runs the program of a call that was read already, which nobody waits for the answer of.
+    pub async fn received(&mut self, program: &Program, facts: Facts, record: Row) -> Result<(), Failure> {
+        let mut frame = Frame { slots: vec![Slot::Empty; program.slots], received: record, ..Frame::of(facts) };
+        self.place = Some(self.surroundings.at_work.enter()?);
+        self.block(&program.operations, &mut frame).await.map(drop)
     }
 
     fn block<'b>(
@@ -206,6 +215,10 @@ where
                         let record = check.parameters(&frame.facts.parameters).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Record(record));
                     }
+                    Operation::Received { slot } => {
+                        let record = std::mem::take(&mut frame.received);
+                        frame.set(*slot, Slot::Record(record));
+                    }
                     Operation::Ping => {
                         if let Err(error) = self.surroundings.store.ping().await {
                             tracing::warn!(request_id = frame.facts.request_id, error = %error, "the database does not answer");
@@ -238,7 +251,8 @@ where
                     | Operation::Rows { .. }
                     | Operation::Problem { .. }
                     | Operation::UnknownReference { .. }
-                    | Operation::Inconsistent { .. } => {
+                    | Operation::Inconsistent { .. }
+                    | Operation::Done { .. } => {
                         return Ok(frame.exit(operation));
                     }
                 }
@@ -365,7 +379,8 @@ fn data_block<'b>(
                 | Operation::Rows { .. }
                 | Operation::Problem { .. }
                 | Operation::UnknownReference { .. }
-                | Operation::Inconsistent { .. } => {
+                | Operation::Inconsistent { .. }
+                | Operation::Done { .. } => {
                     return Ok(frame.exit(operation));
                 }
                 Operation::Uuid { .. }
@@ -386,6 +401,7 @@ fn data_block<'b>(
                 | Operation::ValidateChanges { .. }
                 | Operation::ValidateListing { .. }
                 | Operation::ValidateParameters { .. }
+                | Operation::Received { .. }
                 | Operation::Ping
                 | Operation::Transaction(_) => unreachable!("a checked procedure has no such step in a transaction"),
             }
@@ -463,6 +479,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::ValidateChanges { .. }
         | Operation::ValidateListing { .. }
         | Operation::ValidateParameters { .. }
+        | Operation::Received { .. }
         | Operation::Ping
         | Operation::Transaction(_)
         | Operation::Match { .. }
@@ -470,7 +487,8 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::Rows { .. }
         | Operation::Problem { .. }
         | Operation::UnknownReference { .. }
-        | Operation::Inconsistent { .. } => unreachable!("blocks handle these themselves"),
+        | Operation::Inconsistent { .. }
+        | Operation::Done { .. } => unreachable!("blocks handle these themselves"),
     }
     Ok(())
 }
@@ -493,7 +511,7 @@ impl Executor<'_> {
 
 impl Frame {
     fn of(facts: Facts) -> Self {
-        Self { slots: Vec::new(), facts, emitted: Vec::new(), pledge: None, keeps: None }
+        Self { slots: Vec::new(), facts, emitted: Vec::new(), received: Row::new(), pledge: None, keeps: None }
     }
 
     fn set(&mut self, slot: Option<usize>, value: Slot) {
@@ -550,6 +568,7 @@ impl Frame {
                 let refusal = Refusal::validation_failed(vec![Wrong::unknown_reference(field.as_str())]);
                 Flow::Exit(refusal.into_answer(&self.facts.request_id), *writes)
             }
+            Operation::Done { writes } => Flow::Exit(Answer::empty(204), *writes),
             _ => unreachable!("called for exits only"),
         }
     }

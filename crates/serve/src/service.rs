@@ -13,6 +13,7 @@ use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
 use crate::response::{Asked, response};
 use crate::run::{Facts, Failure, Run, Surroundings};
+use crate::webhook::{AccountScope, Hook};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -43,6 +44,8 @@ pub struct Served<'a> {
     pub plan: &'a Plan,
     /// Its database, migrated.
     pub store: Store,
+    /// The account at the provider whose service it integrates.
+    pub account: AccountScope,
 }
 
 /// What is decided where plans are served, and not in them.
@@ -52,6 +55,8 @@ pub struct Settings {
     pub origins: Origins,
     /// Where the counts of rate limits outlive the process; without it they end with it.
     pub counts: Option<Arc<Counts>>,
+    /// The address by which others know the server, without a slash at its end; without it, the one that a request names.
+    pub site: Option<String>,
 }
 
 /// Answers requests.
@@ -90,6 +95,7 @@ struct Route {
 #[derive(Clone)]
 enum Target {
     Procedure { program: Arc<Program>, keys: Arc<ApiKeys>, store: Store, cache: Cache },
+    Webhook(Arc<Hook>),
     Preflight,
     Health,
     Ready,
@@ -156,7 +162,7 @@ impl Service {
         let mut all_limiters = BTreeMap::new();
         let mut all_keys: Vec<Arc<ApiKeys>> = Vec::new();
         let mut answers = Vec::new();
-        for Served { plan, store } in served {
+        for Served { plan, store, account } in served {
             let limiter = |policy: &RateLimitPolicy| {
                 let same = known.limiters.get(&plan.task_id).and_then(|limiters| limiters.get(&policy.name));
                 let same = same.filter(|limiter| limiter.policy() == policy);
@@ -172,6 +178,15 @@ impl Service {
             }
             if plan.database.tables.contains(&system::idempotency_answers()) {
                 answers.push((store.clone(), dialect::lower_answers(plan.database.engine)?.forget));
+            }
+            if let Some(hook) = Hook::new(plan, account, &keys, store)?.map(Arc::new) {
+                for path in [hook.path.clone(), format!("{}/{{token}}", hook.path)] {
+                    let targets = table.entry(path).or_default();
+                    let asks =
+                        hook.asks.iter().filter_map(|method| Method::from_bytes(method.as_str().as_bytes()).ok());
+                    targets
+                        .extend(asks.chain([Method::POST]).map(|method| (method, Target::Webhook(Arc::clone(&hook)))));
+                }
             }
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
@@ -354,6 +369,19 @@ impl Service {
                 });
                 (answer, limit)
             }
+            Target::Webhook(hook) => {
+                let Counted { metrics, claims, .. } = &self.counted;
+                let Hook { store, keys, .. } = &**hook;
+                let surroundings = Surroundings { store, keys, metrics, claims, at_work: &self.at_work };
+                let request_id = facts.request_id.clone();
+                let hearing = hook.hear(parts, body, facts, &surroundings, self.settings.site.as_deref());
+                let answer = match tokio::time::timeout(ANSWER_TIMEOUT, hearing).await {
+                    Ok(Ok(answer)) => answer,
+                    Ok(Err(failure)) => refusal(failure, &request_id).into_answer(&request_id),
+                    Err(_) => Refusal::from(Problem::Overloaded).into_answer(&request_id),
+                };
+                (answer, Vec::new())
+            }
             Target::Preflight => {
                 let allowed =
                     self.routes.at(parts.uri.path()).map_or_else(|_| Vec::new(), |found| found.value.preflight());
@@ -393,6 +421,7 @@ impl Target {
         let cache = match self {
             Self::Procedure { cache, .. } if answer.status == 200 => *cache,
             Self::Procedure { .. }
+            | Self::Webhook(_)
             | Self::Preflight
             | Self::Health
             | Self::Ready

@@ -1,11 +1,12 @@
 //! A page of a list: everything of a kind and what was asked come in, the items of the page and what leads to the next one go out,
 //! as the manifest says that the operation's pages follow each other.
 
+use super::at_member;
 use super::request::Request;
 use super::serving::put;
 use super::setup::{KnownRoute, Place, Setup};
-use super::{at_member, form};
 use crate::fill::{as_text, first};
+use crate::form;
 use manifest::operation::NextPage;
 use manifest::reference::Reference;
 use manifest::simulator::PageSize;

@@ -1,10 +1,11 @@
 //! What a simulated provider sends: events wait for their time, are signed as they leave, and come again when they are not taken.
 //! Nothing is sent here; who sends asks what is due and says how it came out.
 
+use super::authentication::Shown;
 use super::given::{Given, WebhookGiven};
 use super::setup::Setup;
-use super::{authentication::Shown, form};
 use crate::fill;
+use crate::form;
 use crate::signature::{self, Call, PrivateKey, Signed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -3,8 +3,9 @@
 
 use super::given::Given;
 use super::setup::{Segment, fits, pattern};
-use super::{Answer, Asked, Simulator, form};
+use super::{Answer, Asked, Simulator};
 use crate::fill::{self, as_text};
+use crate::form;
 use manifest::Text;
 use manifest::simulator::{Button, Page};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! A request to a simulated provider: its bytes come in, its path and what it says go out as one document, however it was written.
 
-use super::form;
+use crate::form;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 

@@ -3,7 +3,6 @@
 use super::authentication;
 use super::chance::Chance;
 use super::fault;
-use super::form;
 use super::given::Given;
 use super::kept::{self, Key};
 use super::listing;
@@ -13,6 +12,7 @@ use super::setup::{Place, Setup};
 use super::told::Came;
 use super::{Answer, Asked, Handled, Simulator, place_of};
 use crate::fill::{self, FillError, as_text};
+use crate::form;
 use manifest::operation::{Body, Idempotency, Request as Asks};
 use manifest::outcome::{BodyTest, WaitForm};
 use manifest::pointer::PathStep;

@@ -2,9 +2,9 @@
 //! operations that they answer. It does not change while it runs.
 
 use super::Chance;
-use super::form;
 use super::request::segments;
 use super::serving::Part;
+use crate::form;
 use manifest::authentication::Authentication;
 use manifest::operation::{Body, NextPage, Request as Asks};
 use manifest::reference::{DeliveryValue, Reference, WebhookValue};

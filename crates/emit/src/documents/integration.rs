@@ -25,7 +25,7 @@ pub fn view(plan: &ServicePlan) -> Value {
         account => plan.account.iter().map(|value| account(provider, value)).collect::<Vec<_>>(),
         points => plan.points.iter().map(|asked| point(&plan.manifest, asked)).collect::<Vec<_>>(),
         operations => plan.manifest.operations.iter().map(|(name, known)| operation(plan, name.as_str(), known)).collect::<Vec<_>>(),
-        webhooks => plan.manifest.webhooks.as_ref().map(webhooks),
+        webhooks => plan.manifest.webhooks.as_ref().map(|known| webhooks(known, plan.intake.as_ref().map_or("", |intake| &intake.path))),
         rules => provider.errors.rules.iter().map(rule).collect::<Vec<_>>(),
         otherwise => consequence(provider.errors.otherwise),
         attempts => provider.retry.attempts,
@@ -106,7 +106,7 @@ fn operation(plan: &ServicePlan, name: &str, operation: &Operation) -> Value {
     }
 }
 
-fn webhooks(webhooks: &Webhooks) -> Value {
+fn webhooks(webhooks: &Webhooks, path: &str) -> Value {
     let registered = match &webhooks.registration {
         Registration::ThroughApi(_) => "through the provider's API".to_owned(),
         Registration::ByHand { page, steps } => format!("by hand at {page}: {steps}"),
@@ -114,7 +114,7 @@ fn webhooks(webhooks: &Webhooks) -> Value {
     };
     let proved: Vec<&str> = webhooks.verify.iter().map(proof).collect();
     context! {
-        registered, proved => proved.join(" and "), kept_days => webhooks.dedup.keep_days,
+        path, registered, proved => proved.join(" and "), kept_days => webhooks.dedup.keep_days,
         events => webhooks.events.iter().map(event).collect::<Vec<_>>(),
     }
 }

@@ -246,7 +246,7 @@ impl<'a> Writer<'_, 'a> {
             | Step::Enqueue { .. }
             | Step::Await { .. }
             | Step::Fetch { .. }
-            | Step::VerifySignature { .. }
+            | Step::Received(_)
             | Step::IssueToken { .. }
             | Step::Presign { .. } => return self.cannot(print::step_name(step)),
         }

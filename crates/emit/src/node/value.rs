@@ -68,7 +68,6 @@ impl Writer<'_, '_> {
             }
             Value::Request(RequestValue::Query(_)) => return self.cannot("use a query parameter"),
             Value::Request(RequestValue::Cookie(_)) => return self.cannot("use a cookie"),
-            Value::Request(RequestValue::RawBody) => return self.cannot("use the raw body"),
             Value::Record(fields) => self.record(fields)?,
         })
     }

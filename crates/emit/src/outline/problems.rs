@@ -66,7 +66,7 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         | Step::Enqueue { .. }
         | Step::Await { .. }
         | Step::Fetch { .. }
-        | Step::VerifySignature { .. }
+        | Step::Received(_)
         | Step::IssueToken { .. }
         | Step::Presign { .. } => Vec::new(),
     }

@@ -91,7 +91,7 @@ impl Slots {
             Value::Changed(changes, name, _) => {
                 self.field(changes, name).and_then(|field| field.field_type.as_ref()) != Some(&FieldType::Uuid)
             }
-            Value::Request(RequestValue::Address | RequestValue::Id | RequestValue::RawBody)
+            Value::Request(RequestValue::Address | RequestValue::Id)
             | Value::Literal(_)
             | Value::Slot(_)
             | Value::Given(..)
@@ -131,8 +131,9 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
         Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
         Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
-        Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } | Step::VerifySignature { .. } => Held::Outcome,
+        Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } => Held::Outcome,
         Step::Limit { .. }
+        | Step::Received(_)
         | Step::Claim
         | Step::Ping
         | Step::Recall(_)

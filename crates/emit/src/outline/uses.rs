@@ -112,7 +112,7 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         | Step::Validate(_)
         | Step::Ping
         | Step::Generate(_)
-        | Step::VerifySignature { .. } => {}
+        | Step::Received(_) => {}
     }
 }
 

@@ -1,10 +1,16 @@
 //! Tasks that integrate a service: what is asked for, what is tried, what a response says of it, and that no credential is shown.
 
+use crate::harness::client::{ask, post};
+use crate::harness::played::Played;
 use crate::harness::repository;
-use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
+use crate::harness::server::{Kind, Server};
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files, query};
+use plan::http_case::CaseRequest;
 use std::fs;
+use store::{Location, Store};
 
-const KEY: &str = "sk_test_4eC39HqLyjWDarjtT1zdp7dc";
+/// Of the live system: the one that is played takes no such key.
+const KEY: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
 
 fn integrate(workspace: &Workspace, more: &[&str]) -> Ended {
     let task = repository("tests/cases/tasks/stripe-payments.yaml");
@@ -40,18 +46,64 @@ fn a_credential_of_another_form_is_none_and_is_not_shown() {
     assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("51Hxyz"));
 }
 
-#[test]
-fn a_given_credential_leads_to_an_integration_that_says_what_was_not_tried() {
+/// A workspace whose Stripe is played beside it, and takes its key.
+fn with_stripe(more: &[&str]) -> (Workspace, Played) {
     let workspace = Workspace::new();
-    set(&workspace, KEY);
+    let played = Played::start(&workspace, "stripe", more);
+    let settings = format!("[simulated]\nstripe = \"{}\"\n", played.told("address"));
+    fs::write(workspace.path().join("producer.toml"), settings).unwrap();
+    set(&workspace, played.told("secret_key"));
+    (workspace, played)
+}
+
+#[test]
+fn a_credential_that_is_taken_leads_to_an_integration_and_is_nowhere() {
+    let (workspace, played) = with_stripe(&[]);
     let response = integrate(&workspace, &[]).must_end_with(0).response();
-    assert_eq!(response["output"]["integrations"][0]["service"], "stripe");
-    assert_eq!(response["output"]["integrations"][0]["status"], "not_verified", "nobody has asked Stripe");
+    let integration = &response["output"]["integrations"][0];
+    assert_eq!((&integration["service"], &integration["status"]), (&"stripe".into(), &"simulated".into()));
+    assert!(integration["webhook_url"].as_str().unwrap().ends_with("/webhooks/stripe"), "{integration}");
     let again = integrate(&workspace, &[]).must_end_with(0).response();
     assert_eq!(again["changed"], false);
+    let key = played.told("secret_key");
     for (path, content) in files(workspace.path()) {
-        assert!(!content.windows(KEY.len()).any(|window| window == KEY.as_bytes()), "{path} holds the key");
+        assert!(!content.windows(key.len()).any(|window| window == key.as_bytes()), "{path} holds the key");
     }
+}
+
+#[test]
+fn a_credential_that_is_not_taken_is_a_failure_that_says_how_to_give_another() {
+    let (workspace, _played) = with_stripe(&[]);
+    set(&workspace, KEY);
+    let ended = integrate(&workspace, &[]).must_end_with(1);
+    let error = &ended.response()["error"];
+    assert_eq!((&error["kind"], &error["code"]), (&"integration.authentication".into(), &"credentials_refused".into()));
+    assert_eq!(error["message"], "Stripe does not take the credentials");
+    assert!(error["hint"].as_str().unwrap().contains("`producer secrets set STRIPE_SECRET_KEY`"), "{error}");
+    assert_eq!(error["retryable"], false);
+    assert!(!workspace.path().join("output").exists(), "nothing was made");
+    assert!(!format!("{}{}", ended.stdout, ended.stderr).contains(KEY));
+}
+
+#[test]
+fn a_provider_that_does_not_answer_is_told_apart_from_one_that_refuses() {
+    for (fault, code) in [("server_error", "service_unavailable"), ("rate_limit", "rate_limited")] {
+        let (workspace, _played) = with_stripe(&["--fault", fault]);
+        let error = integrate(&workspace, &[]).must_end_with(1).response()["error"].clone();
+        assert_eq!(
+            (&error["kind"], &error["code"]),
+            (&"integration.service_unavailable".into(), &code.into()),
+            "{error}"
+        );
+        assert_eq!(error["retryable"], true);
+    }
+    let (workspace, played) = with_stripe(&[]);
+    drop(played);
+    let error = integrate(&workspace, &[]).must_end_with(1).response()["error"].clone();
+    assert_eq!(
+        (&error["kind"], &error["code"]),
+        (&"integration.service_unavailable".into(), &"service_unavailable".into())
+    );
 }
 
 #[test]
@@ -83,4 +135,150 @@ fn an_event_without_a_needed_field_is_said() {
     workspace.run_text(api).must_end_with(0);
     let warnings = integrate(&workspace, &["--sandbox"]).must_end_with(0).response()["warnings"].to_string();
     assert!(warnings.contains("`user_registration` does not say `user_id`, which Stripe needs"), "{warnings}");
+}
+
+const SHOP: &str = "task_id: integration_2025_002\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    environment: development\n    schema_requirements:\n      tables: [users, orders, products]\n      relationships: [users_to_orders, orders_to_products]\n";
+const SIGNING: &str = "whsec_private_to_the_tests";
+
+/// HMAC-SHA-256, RFC 2104.
+fn hmac(key: &str, message: &str) -> String {
+    let padded = |pad: u8| -> Vec<u8> {
+        let mut block = [pad; 64];
+        block.iter_mut().zip(key.bytes()).for_each(|(byte, key)| *byte ^= key);
+        block.to_vec()
+    };
+    let inner = vocab::sha256_hex(&[padded(0x36), message.as_bytes().to_vec()].concat());
+    let inner = (0..32).map(|at| u8::from_str_radix(&inner[2 * at..2 * at + 2], 16).unwrap()).collect();
+    vocab::sha256_hex(&[padded(0x5c), inner].concat())
+}
+
+/// What a provider sends: the same bytes whoever receives them.
+fn call(body: &str, key: &str) -> CaseRequest {
+    let at = jiff::Timestamp::now().as_second();
+    let signature = format!("t={at},v1={}", hmac(key, &format!("{at}.{body}")));
+    let mut request = post("/webhooks/stripe", None, body);
+    request.headers.insert("Stripe-Signature".to_owned(), signature);
+    request
+}
+
+fn session(event: &str, kind: &str, order: &str) -> String {
+    format!(
+        r#"{{"id":"{event}","object":"event","type":"{kind}","created":1700000000,"data":{{"object":{{"payment_status":"paid","client_reference_id":"{order}","payment_intent":"pi_1","amount_total":1999,"currency":"usd"}}}}}}"#
+    )
+}
+
+/// The shop's database with an order in it, and a service that listens to Stripe.
+fn shop() -> (Workspace, Server) {
+    let workspace = Workspace::new();
+    workspace.run_text(SHOP).must_end_with(0);
+    end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE_WEBHOOK_SECRET"]), SIGNING).must_end_with(0);
+    integrate(&workspace, &["--sandbox"]).must_end_with(0);
+    let server = Server::start(Kind::Native, &workspace);
+    (workspace, server)
+}
+
+fn rows(workspace: &Workspace, statement: &str) -> Vec<Vec<String>> {
+    query(&workspace.path().join(".producer/data/development_db.sqlite"), statement)
+}
+
+fn write(workspace: &Workspace, statement: String) {
+    let store = Store::open(&Location::File(workspace.path().join(".producer/data/development_db.sqlite"))).unwrap();
+    let written = store.transaction(move |mut transaction| {
+        Box::pin(async move { Ok(store::Ended::Commit(transaction.execute(&statement, &[]).await?)) })
+    });
+    tokio::runtime::Runtime::new().unwrap().block_on(written).unwrap();
+}
+
+fn order(workspace: &Workspace, id: &str) -> String {
+    rows(workspace, &format!("SELECT status FROM orders WHERE id = '{id}'"))[0][0].clone()
+}
+
+#[test]
+fn what_a_provider_tells_is_kept_once_and_changes_the_order() {
+    let (workspace, server) = shop();
+    let (first, second) = ("019c0f3e-7b1a-7c3d-8e5f-000000000001", "019c0f3e-7b1a-7c3d-8e5f-000000000002");
+    let user = "019c0f3e-7b1a-7c3d-8e5f-00000000000a";
+    write(&workspace, format!("INSERT INTO users (id, email, name) VALUES ('{user}', 'ada@example.com', 'Ada')"));
+    for id in [first, second] {
+        write(&workspace, format!("INSERT INTO orders (id, user_id, total) VALUES ('{id}', '{user}', 1999)"));
+    }
+    let tell = |request: CaseRequest| ask(server.address, &request, "").unwrap().status;
+
+    let paid = session("evt_1", "checkout.session.completed", first);
+    assert_eq!(tell(call(&paid, "whsec_of_somebody_else")), 401);
+    assert_eq!(order(&workspace, first), "pending", "a stranger changes nothing");
+    for _ in 0..3 {
+        assert_eq!(tell(call(&paid, SIGNING)), 200);
+    }
+    assert_eq!(order(&workspace, first), "paid");
+    let outbox = rows(&workspace, "SELECT name, payload FROM outbox_events");
+    assert_eq!(outbox.len(), 1, "once, however often it is told");
+    assert_eq!(outbox[0][0], "payment_succeeded");
+    assert!(outbox[0][1].contains(r#""amount":"19.99""#) && outbox[0][1].contains(first), "{}", outbox[0][1]);
+
+    // A refund that is told before the payment is not undone by it.
+    let refund = format!(
+        r#"{{"id":"evt_2","object":"event","type":"charge.refunded","created":1700000001,"data":{{"object":{{"refunded":true,"amount_refunded":1999,"currency":"usd","metadata":{{"order_id":"{second}"}}}}}}}}"#
+    );
+    assert_eq!(tell(call(&refund, SIGNING)), 200);
+    assert_eq!(tell(call(&session("evt_3", "checkout.session.completed", second), SIGNING)), 200);
+    assert_eq!(order(&workspace, second), "refunded");
+
+    // What nobody has described is kept for a person, what cannot be read is refused.
+    assert_eq!(tell(call(&session("evt_4", "invoice.of_tomorrow", first), SIGNING)), 200);
+    let aside = rows(&workspace, "SELECT kind, body FROM inbox_events WHERE body IS NOT NULL");
+    assert_eq!((aside.len(), aside[0][0].as_str()), (1, "invoice.of_tomorrow"));
+    assert_eq!(tell(call("{", SIGNING)), 400);
+    assert_eq!(tell(post("/webhooks/stripe", None, "{}")), 401);
+    assert!(!server.log().contains(SIGNING));
+}
+
+/// The whole way back: our address is entered at the provider once, its secret is kept unseen, somebody pays there, and the order here
+/// is paid.
+#[test]
+fn a_payment_at_the_provider_pays_the_order_here() {
+    let (workspace, played) = with_stripe(&[]);
+    workspace.run_text(SHOP).must_end_with(0);
+    let site = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let settings = fs::read_to_string(workspace.path().join("producer.toml")).unwrap();
+    fs::write(workspace.path().join("producer.toml"), format!("public_url = \"http://{site}\"\n{settings}")).unwrap();
+    let first = integrate(&workspace, &[]).must_end_with(0);
+    let told = |ended: &Ended| {
+        let response = ended.response();
+        let checks = response["verification"].as_array().unwrap().clone();
+        let of_calls = checks.into_iter().find(|check| check["check"] == "Stripe knows where its calls go").unwrap();
+        (of_calls["outcome"].clone(), of_calls["detail"].as_str().unwrap_or_default().to_owned())
+    };
+    let (outcome, detail) = told(&first);
+    assert_eq!(outcome, "simulated");
+    assert!(detail.contains("kept as the secret `STRIPE_WEBHOOK_SECRET`"), "{detail}");
+    let again = integrate(&workspace, &[]).must_end_with(0);
+    assert!(told(&again).1.contains("was entered there before"), "{:?}", told(&again));
+    assert_eq!(again.response()["changed"], false);
+
+    let server = Server::of(&mut workspace.command(&["serve", "--listen", &site.to_string()]));
+    let (id, user) = ("019c0f3e-7b1a-7c3d-8e5f-000000000001", "019c0f3e-7b1a-7c3d-8e5f-00000000000a");
+    write(&workspace, format!("INSERT INTO users (id, email, name) VALUES ('{user}', 'ada@example.com', 'Ada')"));
+    write(&workspace, format!("INSERT INTO orders (id, user_id, total) VALUES ('{id}', '{user}', 1999)"));
+    let stripe = played.told("address").trim_start_matches("http://").parse().unwrap();
+    let mut session = post(
+        "/v1/checkout/sessions",
+        None,
+        &format!(
+            "mode=payment&success_url=http://{site}/thanks&client_reference_id={id}&line_items[0][quantity]=1&line_items[0][price_data][currency]=usd&line_items[0][price_data][unit_amount]=1999&line_items[0][price_data][product_data][name]=Tea"
+        ),
+    );
+    session.headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+    session.headers.insert("authorization".to_owned(), format!("Bearer {}", played.told("secret_key")));
+    let made = ask(stripe, &session, "").unwrap();
+    assert_eq!(made.status, 200, "{}", String::from_utf8_lossy(&made.body));
+    let made: serde_json::Value = serde_json::from_slice(&made.body).unwrap();
+    let paid = post("/_simulator/acts/pay", None, &serde_json::json!({ "id": made["id"] }).to_string());
+    assert_eq!(ask(stripe, &paid, "").unwrap().status, 200);
+    let begun = std::time::Instant::now();
+    while order(&workspace, id) != "paid" {
+        assert!(begun.elapsed().as_secs() < 10, "the payment does not arrive: {}", server.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(rows(&workspace, "SELECT name FROM outbox_events"), [["payment_succeeded"]]);
 }

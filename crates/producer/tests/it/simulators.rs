@@ -1,47 +1,13 @@
 //! Simulated providers as their own packages see them: `producer simulate` plays one, the vendor's package calls it, and what it
 //! takes for the vendor's own is what we have. The packages are of the tests alone; without them this is skipped, loudly.
 
+use crate::harness::played::Played;
 use crate::harness::repository;
 use crate::harness::server::node_modules;
 use crate::harness::workspace::{Workspace, end};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Stdio};
-
-/// A provider that is played until this is dropped.
-struct Played {
-    child: Child,
-    /// What it has printed: names and values.
-    told: Vec<(String, String)>,
-}
-
-impl Played {
-    fn start(workspace: &Workspace, name: &str, more: &[&str]) -> Self {
-        let mut command = workspace.command(&["simulate", name, "--listen", "127.0.0.1:0"]);
-        let mut child = command.args(more).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut told = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap) {
-            let (name, value) = line.rsplit_once("  ").map_or(("", ""), |(name, value)| (name.trim(), value.trim()));
-            told.push((name.to_owned(), value.to_owned()));
-            // The last line it prints.
-            if name == "seed" {
-                break;
-            }
-        }
-        Self { child, told }
-    }
-
-    fn told(&self, name: &str) -> &str {
-        &self.told.iter().find(|(known, _)| known == name).unwrap().1
-    }
-}
-
-impl Drop for Played {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use std::io::Write as _;
+use std::process::Command;
 
 /// Runs a script of the vendor's package against the provider; it must say that it is done.
 fn convinces(name: &str, package: &str, credential: &str) {

@@ -9,12 +9,12 @@ const MAX_STEPS: usize = 20;
 const MAX_ITEMS: usize = 10_000;
 
 /// Names and values in order.
-pub(super) fn pairs(text: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
 /// The document that names and values are.
-pub(super) fn nested(pairs: &[(String, String)]) -> Value {
+pub(crate) fn nested(pairs: &[(String, String)]) -> Value {
     let mut document = Value::Object(Map::new());
     for (name, value) in pairs {
         put(&mut document, &steps(name), value);
@@ -23,7 +23,7 @@ pub(super) fn nested(pairs: &[(String, String)]) -> Value {
 }
 
 /// `a[0][b]` is `a`, `0`, `b`.
-pub(super) fn steps(name: &str) -> Vec<String> {
+pub(crate) fn steps(name: &str) -> Vec<String> {
     let whole = || vec![name.to_owned()];
     let Some((first, rest)) = name.split_once('[') else { return whole() };
     let Some(inside) = rest.strip_suffix(']') else { return whole() };
@@ -32,7 +32,7 @@ pub(super) fn steps(name: &str) -> Vec<String> {
 }
 
 /// How a place in a document is called where it was written as a form.
-pub(super) fn name(steps: &[String]) -> String {
+pub(crate) fn name(steps: &[String]) -> String {
     let mut name = String::new();
     for (number, step) in steps.iter().enumerate() {
         if number == 0 {
@@ -47,7 +47,7 @@ pub(super) fn name(steps: &[String]) -> String {
 }
 
 /// The names and values that a document is; null is an empty text.
-pub(super) fn flat(document: &Value) -> Vec<(String, String)> {
+pub(crate) fn flat(document: &Value) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     flatten(document, &mut Vec::new(), &mut pairs);
     pairs

@@ -1,0 +1,150 @@
+//! A provider gets to know where its calls go: what is entered there already is found and kept, what is missing is entered, and a secret
+//! that is shown once is kept in the same step.
+
+use crate::account::webhook_secret;
+use crate::failure::FailureKind;
+use crate::integration::Speaking;
+use crate::response::Verification;
+use crate::workspace::Workspace;
+use connect::account::{Account, Delivery, Inputs};
+use connect::answer::Outcome;
+use connect::call::Asked;
+use connect::fill::{as_text, first};
+use jiff::Timestamp;
+use manifest::webhook::{Registration, ThroughApi};
+use plan::Phase;
+use plan::service::ServicePlan;
+use secrets::SecretName;
+use serde_json::Value;
+use vocab::{FieldName, sha256_hex};
+
+/// What became of a registration.
+pub(crate) struct Registered {
+    pub verification: Verification,
+    /// Whether anything was entered there.
+    pub changed: bool,
+}
+
+/// Has the provider's calls come here; nothing where it makes none.
+pub(crate) async fn register(
+    plan: &ServicePlan,
+    speaking: Option<&Speaking>,
+    workspace: &Workspace,
+) -> Option<Registered> {
+    let webhooks = plan.manifest.webhooks.as_ref()?;
+    let title = &plan.manifest.provider.title;
+    let check = format!("{title} knows where its calls go");
+    let phase = Phase::ImplementIntegrationLogic;
+    let untried = |why: String| Registered {
+        verification: Verification::not_verified(phase, check.clone(), why),
+        changed: false,
+    };
+    let api = match &webhooks.registration {
+        Registration::ThroughApi(api) => api,
+        Registration::ByHand { page, steps } => {
+            let secret = webhook_secret(plan);
+            return Some(untried(format!("enter it by hand at {page}: {steps}; then `producer secrets set {secret}`")));
+        }
+        Registration::WithEachRequest(why) => return Some(untried(why.clone())),
+    };
+    let Some(speaking) = speaking else {
+        return Some(untried(format!("`--sandbox`: {title} is only played while the task is carried out")));
+    };
+    let Some(url) = &speaking.account.webhook.url else {
+        return Some(untried(
+            "`public_url` in `producer.toml` says where this server can be reached from outside".to_owned(),
+        ));
+    };
+    Some(match entered(api, speaking, url, plan, workspace).await {
+        Ok((detail, changed)) => {
+            let verification = match &speaking.stands_in {
+                None => Verification { detail, ..Verification::of(phase, check, &[]) },
+                Some(_) => Verification::simulated(phase, check, detail),
+            };
+            Registered { verification, changed }
+        }
+        Err((why, changed)) => {
+            let failed = Verification::of(phase, check, &[why]);
+            Registered { verification: failed.about(FailureKind::WebhookDelivery, url.clone()), changed }
+        }
+    })
+}
+
+/// What was done, and whether anything there is other than before.
+async fn entered(
+    api: &ThroughApi,
+    speaking: &Speaking,
+    url: &str,
+    plan: &ServicePlan,
+    workspace: &Workspace,
+) -> Result<(String, bool), (String, bool)> {
+    let untouched = |why: String| (why, false);
+    let known = listed(api, speaking, url).await.map_err(untouched)?;
+    let has_secret = api.secret.is_none() || speaking.account.webhook.secret.is_some();
+    let (kept, surplus) = match known.split_first() {
+        Some((first, others)) if has_secret => (Some(first), others),
+        Some(_) | None => (None, &known[..]),
+    };
+    let mut changed = false;
+    // Without its secret an entry is of no use, and a second one would have everything sent twice.
+    for id in surplus {
+        let account = with_id(&speaking.account, id);
+        call(speaking, &account, &api.delete).await.map_err(|why| (why, changed))?;
+        changed = true;
+    }
+    if kept.is_some() {
+        return Ok((format!("{url} was entered there before"), changed));
+    }
+    let answer = call(speaking, &speaking.account, &api.create).await.map_err(|why| (why, changed))?;
+    if let Some(field) = &api.secret {
+        let secret = answer.get(field.as_str()).map(as_text).unwrap_or_default();
+        let name = SecretName::parse(&webhook_secret(plan)).map_err(|error| (error.to_string(), true))?;
+        workspace.secrets().set(&name, &secret, &crate::run::now()).map_err(|error| (error.to_string(), true))?;
+        return Ok((format!("{url} was entered, and what it signs with is kept as the secret `{name}`"), true));
+    }
+    Ok((format!("{url} was entered"), true))
+}
+
+/// The ids of the entries that lead to our address.
+async fn listed(api: &ThroughApi, speaking: &Speaking, url: &str) -> Result<Vec<String>, String> {
+    let inputs = Inputs::new();
+    let asked = Asked { account: &speaking.account, operation: &api.list, inputs: &inputs, delivery: None };
+    let is_ours = |item: &&Value| first(item, &api.url_at).is_some_and(|found| as_text(found) == url);
+    let mut ids = Vec::new();
+    let mut pages = speaking.caller.pages(asked);
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|called| said(&called.outcome))?;
+        ids.extend(page.items.iter().filter(is_ours).filter_map(|item| first(item, &api.id_at)).map(as_text));
+    }
+    Ok(ids)
+}
+
+async fn call(speaking: &Speaking, account: &Account, operation: &FieldName) -> Result<Inputs, String> {
+    let now = Timestamp::now();
+    let url = account.webhook.url.as_deref().unwrap_or_default();
+    let key = sha256_hex(format!("{}\n{url}\n{operation}\n{}", account.name, now.as_nanosecond()).as_bytes());
+    let delivery = Delivery { id: key.clone(), key, time: now };
+    let inputs = Inputs::new();
+    let asked = Asked { account, operation, inputs: &inputs, delivery: Some(&delivery) };
+    match speaking.caller.call(&asked).await.outcome {
+        Outcome::Done { answer } => Ok(answer),
+        other => Err(said(&other)),
+    }
+}
+
+fn with_id(account: &Account, id: &str) -> Account {
+    let mut account = account.clone();
+    account.webhook.id = Some(id.to_owned());
+    account
+}
+
+fn said(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done { .. } => String::new(),
+        Outcome::Permanent { message, .. }
+        | Outcome::Transient { message, .. }
+        | Outcome::RateLimited { message, .. }
+        | Outcome::Authentication { message, .. }
+        | Outcome::UnknownEffect { message, .. } => message.clone(),
+    }
+}

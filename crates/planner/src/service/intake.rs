@@ -1,0 +1,206 @@
+//! What becomes of a provider's calls: each kind of event that means something becomes a procedure, which keeps the event once, tells
+//! of it in the outbox and changes the record that it is about, all in one transaction.
+
+use crate::behaviour::{field_name, slot};
+use crate::table::column_name;
+use catalog::{Catalog, Change};
+use manifest::Manifest;
+use manifest::kind::Kind;
+use manifest::webhook::ProviderEvent;
+use plan::api::EventDeclaration;
+use plan::procedure::{Generated, Item, Outcome, Procedure, Response, Step, Trigger, Writes};
+use plan::query::{Assigned, OnConflict, Predicate, Write};
+use plan::service::{HEARD, Intake};
+use plan::value::{Comparison, Condition};
+use plan::{Decision, Phase, Table, Value, check, system};
+use vocab::{Datum, FieldName, FieldType, ProcedureName, TaskId};
+
+/// The largest call that is taken in, in bytes.
+const MAX_CALL: u64 = 1024 * 1024;
+
+/// What a service takes in, the events that come of it, and why.
+pub struct TakenIn {
+    pub intake: Intake,
+    pub events: Vec<EventDeclaration>,
+    /// Tables of that database whose rows change.
+    pub tables: Vec<Table>,
+    pub decisions: Vec<Decision>,
+}
+
+/// What the provider's calls come to; nothing where it makes none. `held` are the tables of the database that the task stands on.
+pub fn intake(manifest: &Manifest, task_id: &TaskId, catalog: &Catalog, held: &[Table]) -> Option<TakenIn> {
+    let webhooks = manifest.webhooks.as_ref()?;
+    let provider = &manifest.provider.provider;
+    let mut taken = Taken {
+        task_id,
+        provider: provider.as_str(),
+        catalog,
+        held,
+        events: Vec::new(),
+        tables: Vec::new(),
+        decisions: Vec::new(),
+    };
+    let path = format!("/webhooks/{provider}");
+    let trigger = Trigger::Webhook { provider: provider.clone(), path: path.clone() };
+    let procedures = webhooks.events.iter().map(|event| taken.procedure(event, &trigger)).collect();
+    let aside = taken.kept("aside", &trigger, Vec::new(), Vec::new(), Some(HEARD.body));
+    let intake = Intake { path, max_body_bytes: MAX_CALL, procedures, aside };
+    Some(TakenIn { intake, events: taken.events, tables: taken.tables, decisions: taken.decisions })
+}
+
+struct Taken<'a> {
+    task_id: &'a TaskId,
+    provider: &'a str,
+    catalog: &'a Catalog,
+    held: &'a [Table],
+    events: Vec<EventDeclaration>,
+    tables: Vec<Table>,
+    decisions: Vec<Decision>,
+}
+
+impl Taken<'_> {
+    fn procedure(&mut self, event: &ProviderEvent, trigger: &Trigger) -> Option<Procedure> {
+        let name = event.emits.as_ref()?;
+        let fields: Vec<(FieldName, FieldType)> =
+            event.fields.iter().map(|(name, given)| (name.clone(), field_type(given.kind))).collect();
+        if !self.events.iter().any(|declared| declared.name == *name) {
+            let also = self.catalog.generalisations(name);
+            self.events.push(EventDeclaration { name: name.clone(), also, fields: fields.clone() });
+        }
+        let payload =
+            fields.iter().map(|(name, _)| (name.clone(), Value::Field(slot("event"), name.clone()))).collect();
+        let mut body = vec![Item::Do(Step::Emit { event: name.clone(), payload })];
+        let change =
+            self.catalog.change_of(name).filter(|change| fields.iter().any(|(name, _)| *name == change.found_by));
+        let changed = change.and_then(|change| self.change(change));
+        let what = match (change, &changed) {
+            (Some(change), Some(_)) => format!("; the {} it is about becomes `{}`", change.entity, change.to),
+            (Some(_) | None, _) => String::new(),
+        };
+        body.extend(changed.into_iter().flatten());
+        self.decide(event, format!("becomes `{name}`{what}"));
+        let number = self.decisions.len();
+        Some(self.kept(&format!("{name}_{number}"), trigger, fields, body, None))
+    }
+
+    fn decide(&mut self, event: &ProviderEvent, decision: String) {
+        self.decisions.push(Decision {
+            phase: Phase::ImplementIntegrationLogic,
+            subject: event.kinds.join(", "),
+            decision,
+            reason: "the manifest says what it is; it is kept once, in the transaction of what comes of it".to_owned(),
+        });
+    }
+
+    /// `let event = receive`, then all of it or nothing: the event is kept, and what it means is done, unless it was kept before.
+    fn kept(
+        &self,
+        name: &str,
+        trigger: &Trigger,
+        fields: Vec<(FieldName, FieldType)>,
+        means: Vec<Item>,
+        body: Option<&str>,
+    ) -> Procedure {
+        let said = |name: &str| Value::Field(slot("event"), field_name(name));
+        let inbox = system::inbox_events();
+        let mut values = vec![
+            (column_name("id"), Value::Slot(slot("id"))),
+            (column_name("integration"), Value::Literal(Datum::Text(self.task_id.to_string()))),
+            (column_name("dedup"), said(HEARD.dedup)),
+            (column_name("kind"), said(HEARD.kind)),
+            (column_name("happened_at"), said(HEARD.time)),
+            (column_name("received_at"), Value::Now),
+        ];
+        values.extend(body.map(|body| (column_name("body"), said(body))));
+        let on_conflict = OnConflict::Keep { unique: vec![column_name("integration"), column_name("dedup")] };
+        let write = Step::Write(Write::Insert { table: inbox.name, values, on_conflict });
+        let mut record = fields;
+        record.extend(HEARD.all().map(|(name, kind)| (field_name(name), kind)));
+        let transaction = vec![
+            Item::Let(slot("kept"), write),
+            Item::Match(slot("kept"), vec![(Outcome::Inserted, means), (Outcome::Present, Vec::new())]),
+        ];
+        let procedure = Procedure {
+            name: procedure_name(self.provider, name),
+            trigger: trigger.clone(),
+            body: vec![
+                Item::Let(slot("event"), Step::Received(record)),
+                Item::Let(slot("id"), Step::Generate(Generated::Uuid)),
+                Item::Transaction(transaction),
+                Item::Exit(Response::Done, Writes::Keep),
+            ],
+        };
+        let violations = check::violations(&procedure);
+        assert!(violations.is_empty(), "a call lowers to a well formed procedure: {violations:?}");
+        procedure
+    }
+
+    /// The record becomes what the event says, from what it can have been before: an event that comes late undoes nothing.
+    fn change(&mut self, change: &Change) -> Option<Vec<Item>> {
+        let entity = self.catalog.entity(&change.entity)?;
+        let table = self.held.iter().find(|table| table.name == entity.table)?;
+        let column = |name: &str| table.columns.iter().find(|column| column.name.as_str() == name);
+        let FieldType::Choice { words } = &column(change.column.as_str())?.field_type else { return None };
+        if !words.contains(&change.to) || column("id")?.field_type != FieldType::Uuid {
+            return None;
+        }
+        let is = |word: &String| {
+            let word = Value::Literal(Datum::Text(word.clone()));
+            Predicate::Compare(column_name(change.column.as_str()), Comparison::Equal, word)
+        };
+        let key = Value::Field(slot("event"), change.found_by.clone());
+        let mut set = vec![(
+            column_name(change.column.as_str()),
+            Assigned::Value(Value::Literal(Datum::Text(change.to.clone()))),
+        )];
+        if column("updated_at").is_some() {
+            set.push((column_name("updated_at"), Assigned::Value(Value::Now)));
+        }
+        if column("row_version").is_some() {
+            set.push((column_name("row_version"), Assigned::Plus(1)));
+        }
+        let filter = vec![
+            Predicate::Compare(column_name("id"), Comparison::Equal, key),
+            Predicate::Any(change.from.iter().filter(|word| words.contains(word)).map(is).collect()),
+        ];
+        let write = Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter }));
+        if !self.tables.contains(table) {
+            self.tables.push(table.clone());
+        }
+        Some(match &change.only_if {
+            None => vec![write],
+            Some(field) => {
+                let yes = Value::Literal(Datum::Boolean(true));
+                let asked = Condition::Compare(Value::Field(slot("event"), field.clone()), Comparison::Equal, yes);
+                vec![
+                    Item::Let(slot("whole"), Step::Check(asked)),
+                    Item::Match(slot("whole"), vec![(Outcome::Yes, vec![write]), (Outcome::No, Vec::new())]),
+                ]
+            }
+        })
+    }
+}
+
+fn procedure_name(provider: &str, name: &str) -> ProcedureName {
+    let text = dialect::name::joined(&["receive", provider], name);
+    ProcedureName::parse(&text).expect("names joined by `_`")
+}
+
+/// What an event declares of a value.
+fn field_type(kind: Kind) -> FieldType {
+    match kind {
+        Kind::Text => FieldType::Text { max: 2000 },
+        Kind::Email => FieldType::Email,
+        Kind::Phone => FieldType::Phone,
+        Kind::Url => FieldType::Url,
+        Kind::Uuid => FieldType::Uuid,
+        Kind::Currency => FieldType::Code { letters: 3 },
+        Kind::Country => FieldType::Code { letters: 2 },
+        Kind::Integer => FieldType::Integer,
+        Kind::Decimal => FieldType::Decimal { scale: 2 },
+        Kind::Boolean => FieldType::Boolean,
+        Kind::Date => FieldType::Date,
+        Kind::Timestamp => FieldType::Timestamp,
+        Kind::List | Kind::Json => FieldType::Json,
+    }
+}

@@ -1,0 +1,180 @@
+//! Calls of providers: a request comes in with its bytes as they were sent, what it tells is kept once with everything that comes of
+//! it, and only then it is acknowledged. What it means stands in the plan; this only reads, runs and answers.
+
+use crate::answer::Answer;
+use crate::api_key::ApiKeys;
+use crate::body::read_raw;
+use crate::program::{Limiters, Program, UnservablePlan, compile_procedure};
+use crate::run::{Facts, Failure, Run, Surroundings};
+use bytes::Bytes;
+use connect::fill::Scope;
+use connect::signature::Call;
+use connect::webhook::{Heard, NotReceived, Received, Reply, receive};
+use http::request::Parts;
+use http_body_util::Empty;
+use hyper::body::Body;
+use manifest::operation::Method;
+use manifest::webhook::{Handshake, Webhooks};
+use plan::service::ServicePlan;
+use plan::{Plan, Problem};
+use serde_json::Value;
+use std::sync::Arc;
+use store::Store;
+use vocab::Datum;
+
+/// What the names of a manifest stand for in an account: credentials, settings, what is known of our address at the provider.
+pub type AccountScope = Arc<dyn Scope + Send + Sync>;
+
+/// A place where a provider's calls arrive.
+pub(crate) struct Hook {
+    pub path: String,
+    /// Methods beside POST by which the provider asks whether somebody is there.
+    pub asks: Vec<Method>,
+    pub keys: Arc<ApiKeys>,
+    pub store: Store,
+    title: String,
+    webhooks: Webhooks,
+    account: AccountScope,
+    programs: Vec<Option<Program>>,
+    aside: Program,
+    max_body_bytes: u64,
+}
+
+impl Hook {
+    /// What listens to the plan's provider; nothing where it makes no calls.
+    pub fn new(
+        plan: &Plan,
+        account: &AccountScope,
+        keys: &Arc<ApiKeys>,
+        store: &Store,
+    ) -> Result<Option<Self>, UnservablePlan> {
+        let Some(ServicePlan { intake: Some(intake), manifest, .. }) = &plan.service else { return Ok(None) };
+        let Some(webhooks) = &manifest.webhooks else { return Ok(None) };
+        let limiters = Limiters::new();
+        let compiled = |procedure| compile_procedure(plan, procedure, intake.max_body_bytes, &limiters);
+        let asks = webhooks.handshake.iter().filter_map(|handshake| match handshake {
+            Handshake::Answers(method) if *method != Method::Post => Some(*method),
+            Handshake::Answers(_) | Handshake::Echo { .. } | Handshake::Ping(_) => None,
+        });
+        let programs = intake.procedures.iter().map(|known| known.as_ref().map(compiled).transpose());
+        Ok(Some(Self {
+            path: intake.path.clone(),
+            asks: asks.collect(),
+            keys: Arc::clone(keys),
+            store: store.clone(),
+            title: manifest.provider.title.clone(),
+            webhooks: webhooks.clone(),
+            account: Arc::clone(account),
+            programs: programs.collect::<Result<_, _>>()?,
+            aside: compiled(&intake.aside)?,
+            max_body_bytes: intake.max_body_bytes,
+        }))
+    }
+
+    /// Answers a call. `site` is the address by which providers know us, where it is not the one that the call names.
+    pub async fn hear<B>(
+        &self,
+        parts: &Parts,
+        body: &mut B,
+        facts: Facts,
+        surroundings: &Surroundings<'_>,
+        site: Option<&str>,
+    ) -> Result<Answer, Failure>
+    where
+        B: Body<Data = Bytes, Error: Send> + Unpin + Send,
+    {
+        let bytes = read_raw(&parts.headers, body, self.max_body_bytes).await?;
+        let (heard, reply) = match self.read(parts, &bytes, &facts, site) {
+            Ok(Received::Reply(reply)) => return Ok(answer(&reply)),
+            Ok(Received::Events(heard, reply)) => (heard, reply),
+            Err(error) => {
+                tracing::warn!(request_id = facts.request_id, provider = self.title, error = %error, "a call was not taken in");
+                return Err(problem(&error).into());
+            }
+        };
+        for event in heard {
+            let program = event.entry.and_then(|entry| self.programs.get(entry)?.as_ref()).unwrap_or(&self.aside);
+            if event.entry.is_none() {
+                tracing::warn!(
+                    request_id = facts.request_id,
+                    provider = self.title,
+                    kind = event.kind,
+                    "an event that nobody has described was put aside"
+                );
+            }
+            let mut nothing = Empty::<Bytes>::new();
+            Run::new(surroundings, &parts.headers, &mut nothing)
+                .received(program, facts.clone(), record(event))
+                .await?;
+        }
+        Ok(answer(&reply))
+    }
+
+    fn read(&self, parts: &Parts, bytes: &Bytes, facts: &Facts, site: Option<&str>) -> Result<Received, NotReceived> {
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str())).unwrap_or_default();
+        let url = site.map_or_else(|| format!("http://{host}{target}"), |site| format!("{site}{target}"));
+        let headers: Vec<(String, String)> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let arrived_ms = facts.arrived.as_millisecond();
+        let call = Call { method: parts.method.as_str(), url: &url, headers: &headers, body: bytes, arrived_ms };
+        receive(&self.webhooks, &*self.account, &call)
+    }
+}
+
+/// The record that the procedure of an event begins with.
+fn record(event: Heard) -> Vec<Datum> {
+    let mut record: Vec<Datum> = event.fields.into_iter().map(|(_, value)| datum(value)).collect();
+    record.extend([
+        Datum::Text(event.dedup),
+        Datum::Text(event.kind),
+        event.time.map_or(Datum::Null, Datum::Text),
+        Datum::Json(event.body),
+    ]);
+    record
+}
+
+fn datum(value: Value) -> Datum {
+    match value {
+        Value::Null => Datum::Null,
+        Value::Bool(value) => Datum::Boolean(value),
+        Value::String(text) => Datum::Text(text),
+        Value::Number(ref number) => number.as_i64().map_or_else(|| Datum::Text(number.to_string()), Datum::Integer),
+        Value::Array(_) | Value::Object(_) => Datum::Json(value),
+    }
+}
+
+fn answer(reply: &Reply) -> Answer {
+    let content_type = match reply.media_type.as_deref() {
+        _ if reply.body.is_empty() => "",
+        Some("application/json") => "application/json",
+        Some("text/xml" | "application/xml") => "application/xml",
+        Some(_) | None => "text/plain; charset=utf-8",
+    };
+    let body = Bytes::from(reply.body.clone());
+    Answer { status: reply.status, content_type, headers: Vec::new(), body }
+}
+
+fn problem(error: &NotReceived) -> Problem {
+    match error {
+        NotReceived::Stranger(_) => Problem::InvalidCredentials,
+        NotReceived::Unreadable(_) | NotReceived::NotTaken => Problem::MalformedBody,
+        NotReceived::Unproved => Problem::Unavailable,
+    }
+}
+
+/// An account that says nothing: everything that needs a secret is refused.
+#[must_use]
+pub fn no_account() -> AccountScope {
+    struct Nothing;
+    impl Scope for Nothing {
+        fn value(&self, _: &manifest::reference::Reference) -> Option<Value> {
+            None
+        }
+    }
+    Arc::new(Nothing)
+}
