@@ -20,8 +20,6 @@ mod shelf;
 mod told;
 
 #[cfg(test)]
-mod judged;
-#[cfg(test)]
 mod tests;
 
 pub use act::NoAct;

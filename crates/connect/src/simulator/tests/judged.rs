@@ -2,11 +2,11 @@
 //! do it, and the vendor's own mock server, which holds requests against the vendor's official specification. The second is
 //! an installed program (`STRIPE_MOCK` names it, else the path is searched); without it this is skipped, loudly.
 
-use super::{Asked, Handled, Simulator};
 use crate::account::{Account, WebhookAddress};
 use crate::answer::Outcome;
 use crate::client::{Bounds, Client, Sent};
 use crate::message::{HttpAnswer, HttpRequest};
+use crate::simulator::{Asked, Handled, Simulator};
 use crate::testbed::{Given, account, given};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
