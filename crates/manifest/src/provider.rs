@@ -56,9 +56,6 @@ pub struct Provider {
     pub retry: Retry,
     /// How one sees that it has changed.
     pub drift: Drift,
-    /// What an origin other than the manifest has confirmed, a sentence each.
-    #[serde(default)]
-    pub verified: Vec<String>,
 }
 
 /// A kind of service.

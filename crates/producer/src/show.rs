@@ -259,9 +259,11 @@ pub fn provider(provider: &ListedProvider, format: Listing) -> Result<(), Box<dy
     };
     rows.push(["simulator".to_owned(), simulated]);
     rows.push(["facts from".to_owned(), provider.specification.clone()]);
-    let unverified = "nothing yet: only the manifest itself was checked".to_owned();
-    let verified = if provider.verified.is_empty() { vec![unverified] } else { provider.verified.clone() };
-    rows.extend(verified.into_iter().map(|check| ["verified".to_owned(), check]));
+    let verified = match &provider.verified[..] {
+        [] => "nothing yet: only the manifest itself was checked".to_owned(),
+        checks => checks.join(", "),
+    };
+    rows.push(["verified".to_owned(), verified]);
     out.write_all(table(&rows).as_bytes())?;
     Ok(())
 }
