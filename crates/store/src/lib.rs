@@ -7,6 +7,7 @@ mod blocking;
 mod database;
 mod error;
 mod mysql;
+mod patience;
 pub mod permission;
 mod postgresql;
 mod rehearsal;
