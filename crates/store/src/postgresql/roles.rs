@@ -2,11 +2,12 @@
 //! A password leaves this machine only as what the server keeps of it.
 
 use super::connect::{MADE, Server};
-use super::locks::{self, Patience};
+use super::locks;
 use super::migrate::begin;
 use super::trouble::said;
 use crate::StoreError;
 use crate::blocking::blocking;
+use crate::patience::Patience;
 use crate::permission::Tried;
 use dialect::permission::PermissionProbe;
 use plan::database::permission::{
