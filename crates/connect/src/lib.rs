@@ -9,6 +9,7 @@ mod address;
 pub mod answer;
 pub mod authentication;
 pub mod call;
+pub mod cases;
 pub mod client;
 pub mod delivery;
 pub mod document;

@@ -8,6 +8,7 @@ mod database;
 pub mod delivery;
 mod error;
 mod mysql;
+mod patience;
 pub mod permission;
 mod postgresql;
 mod read_row;

@@ -107,6 +107,7 @@ struct World {
     turns: Vec<Option<i64>>,
     happenings: BTreeMap<(i64, u64), (Happening, u64)>,
     emitted: Vec<(String, i64)>,
+    keys_of: BTreeMap<String, String>,
     events: usize,
     every: i64,
     keys: i64,
@@ -157,6 +158,7 @@ impl World {
             turns: vec![Some(START); plan.workers],
             happenings: BTreeMap::new(),
             emitted: Vec::new(),
+            keys_of: BTreeMap::new(),
             events: plan.events,
             every: plan.every,
             keys: 5,
@@ -244,6 +246,7 @@ impl World {
         let number = self.emitted.len() as u64;
         let event = id(1_000_000_000 + number);
         let payload = format!("\"key{}\"", self.chance.up_to(self.keys - 1));
+        self.keys_of.insert(event.clone(), payload.clone());
         let parameters = [event.clone(), "order_created".to_owned(), payload, to_text(self.now)].map(Datum::Text);
         let work = self.store.transaction(move |mut transaction| {
             let text = dialect::lower_emit(Engine::Sqlite);
@@ -395,12 +398,9 @@ impl World {
     }
 
     fn check_order(&self, seed: u64, name: &str, destination: &Destination) {
-        let rows =
-            self.runtime.block_on(self.store.read("SELECT id, payload FROM outbox_events".into(), Vec::new())).unwrap();
-        let key_of: BTreeMap<String, String> = rows.iter().map(|row| (row[0].plain(), row[1].plain())).collect();
         let mut last: BTreeMap<&str, &str> = BTreeMap::new();
         for event in &destination.log {
-            let key = key_of[event].as_str();
+            let key = self.keys_of[event].as_str();
             let before = last.insert(key, event);
             assert!(
                 before.is_none_or(|before| before < event.as_str()),

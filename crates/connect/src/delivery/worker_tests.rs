@@ -99,7 +99,7 @@ async fn what_is_committed_is_delivered_once_and_told_to_whoever_waits() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     deliveries.stop().await;
-    let effects = carrier.effects.lock().unwrap();
+    let effects = carrier.effects.lock().unwrap().clone();
     assert!(effects.len() == 200 && effects.values().all(|count| *count == 1));
     let kept = store.deliveries(&DeliveryFilter::default(), 1000).await.unwrap();
     assert_eq!(kept.iter().filter(|row| row.progress.is_some()).count(), 20);
