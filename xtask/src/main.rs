@@ -22,6 +22,7 @@ mod schemathesis;
 mod server;
 mod source;
 mod squawk;
+mod stripe_mock;
 mod test;
 mod vendor;
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
 use crate::schemathesis::{self, Extent};
-use crate::{mariadb, postgresql, squawk};
+use crate::{mariadb, postgresql, squawk, stripe_mock};
 
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
@@ -203,6 +203,14 @@ fn test_crates(repository: &Repository, node: &Node, servers: &[Server<'_>], tal
         Node::Missing(_) | Node::Broken(_) => command.env_remove("NODE_MODULES"),
     };
     hand_over(servers, &mut command);
+    // Without it the test that asks for it says that it is skipped.
+    match stripe_mock::obtain(repository) {
+        Ok(program) => command.env(stripe_mock::VARIABLE, program),
+        Err(why) => {
+            println!("the official specification of Stripe is not asked: {why}");
+            command.env_remove(stripe_mock::VARIABLE)
+        }
+    };
     tally.run("`cargo test`", Runner::Cargo, &mut command);
 }
 

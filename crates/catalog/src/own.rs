@@ -15,8 +15,17 @@ use vocab::{Diagnostic, EntityName, FieldName, TableName};
 /// Columns that every table of an entity has besides its fields.
 pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 /// Tables that the producer and its APIs make for themselves.
-pub const OWN_TABLES: [&str; 6] =
-    ["schema_migrations", "schema_migration_steps", "outbox_events", "inbox_events", "api_keys", "idempotency_answers"];
+pub const OWN_TABLES: [&str; 9] = [
+    "schema_migrations",
+    "schema_migration_steps",
+    "outbox_events",
+    "outbox_deliveries",
+    "outbox_attempts",
+    "outbox_remembered",
+    "inbox_events",
+    "api_keys",
+    "idempotency_answers",
+];
 
 /// What those files are.
 const ENTITY: Form = Form { code: OWN_FILE_WRONG, one: "one entity", each: "each entity" };

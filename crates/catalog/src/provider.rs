@@ -6,6 +6,7 @@ use crate::codes::{
     PROVIDER_REFERENCE,
 };
 use crate::own_file::{Form, OwnFile, meant};
+use manifest::cases::Cases;
 use manifest::check::{Finding, ManifestFile, Rule};
 use manifest::point::Points;
 use manifest::{Entries, Manifest, Provider};
@@ -67,6 +68,7 @@ impl ProviderFolder {
         let sign_in = self.part(ManifestFile::SignIn, &mut problems);
         let browser = self.part(ManifestFile::Browser, &mut problems);
         let simulator = self.part(ManifestFile::Simulator, &mut problems);
+        let cases: Option<Cases> = self.part(ManifestFile::Cases, &mut problems);
         let (Some(provider), true) = (parts.0, problems.is_empty()) else { return Err(problems) };
         let (operations, points, syncs) = (parts.1.unwrap_or_default(), parts.2.unwrap_or_default(), parts.3);
         let syncs = syncs.unwrap_or_default();
@@ -79,8 +81,16 @@ impl ProviderFolder {
             let form = Form { code: PROVIDER_FOLDER_WRONG, ..FORM };
             problems.push(file.problem(form, at, message, "give both one name"));
         }
-        problems.extend(manifest::check::findings(&manifest).iter().map(|finding| self.diagnostic(finding)));
+        let of_cases = cases.iter().flat_map(|cases| manifest::check::case_findings(&manifest, cases));
+        let found = manifest::check::findings(&manifest).into_iter().chain(of_cases);
+        problems.extend(found.map(|finding| self.diagnostic(&finding)));
         if problems.is_empty() { Ok(manifest) } else { Err(problems) }
+    }
+
+    /// What somebody else than the manifest says that it must come to; nothing where nobody says anything, or it cannot be read.
+    #[must_use]
+    pub fn cases(&self) -> Option<Cases> {
+        self.part(ManifestFile::Cases, &mut Vec::new())
     }
 
     /// Files that are no part of a manifest, and the one that must be there.

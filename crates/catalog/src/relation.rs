@@ -74,6 +74,8 @@ pub enum Ownership {
     Required,
     /// It may belong to none.
     Optional,
+    /// It must where there is only one thing in the database that it can belong to.
+    Alone,
 }
 
 /// How many rows may belong to one.

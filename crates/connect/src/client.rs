@@ -6,7 +6,7 @@ use crate::address::is_public;
 use crate::message::{HttpAnswer, HttpRequest};
 use manifest::operation::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use std::error::Error;
 use std::future::Future;
@@ -187,6 +187,9 @@ impl Client {
         *prepared.headers_mut() = headers;
         if !request.body.is_empty() {
             *prepared.body_mut() = Some(request.body.clone().into());
+        } else if matches!(request.method, Method::Post | Method::Put | Method::Patch) {
+            // Some servers wait for a body, or refuse, where nobody says that there is none.
+            prepared.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         Ok((host, prepared))
     }

@@ -32,11 +32,11 @@ pub use setup::NoSimulator;
 
 use crate::fill::FillError;
 use crate::signature::PrivateKey;
-use authentication::{Shown, Tokens};
+use authentication::Shown;
 use chance::Chance;
 use kept::Kept;
 use manifest::Manifest;
-use manifest::authentication::Authentication;
+use manifest::provider::AnswerFormat;
 use manifest::webhook::Verification;
 use outbox::{Endpoint, Outbox};
 use rate::Rates;
@@ -57,7 +57,6 @@ pub struct Simulator {
     shelves: Shelves,
     /// Credentials that callers have shown last: what is sent is signed with them.
     shown: Shown,
-    tokens: Tokens,
     kept: Kept,
     rates: Rates,
     mishaps: Vec<Mishap>,
@@ -97,12 +96,11 @@ pub fn can_be_simulated(manifest: &Manifest) -> Result<&manifest::simulator::Sim
     let provider = manifest.provider.provider.to_string();
     let Some(plays) = &manifest.simulator else { return Err(NoSimulator::NotDescribed(provider)) };
     let ways = manifest.provider.authentication.iter();
-    let is_signed = ways.filter(|(_, way)| matches!(way, Authentication::Sigv4(_))).count() > 0;
-    let why = match &manifest.webhooks {
-        _ if is_signed => Some("its requests are signed, and the simulator does not check that"),
-        Some(webhooks) => setup::beyond(webhooks),
-        None => None,
-    };
+    let of_way = ways.map(|(_, way)| way).find_map(authentication::beyond);
+    let hosts = manifest.provider.hosts.first();
+    let is_json = hosts.is_none_or(|(_, host)| host.answers == AnswerFormat::Json);
+    let of_answers = (!is_json).then_some("its answers are not JSON");
+    let why = of_way.or(of_answers).or_else(|| manifest.webhooks.as_ref().and_then(setup::beyond));
     why.map_or(Ok(plays), |why| Err(NoSimulator::Beyond { provider, why }))
 }
 
@@ -120,7 +118,6 @@ impl Simulator {
             chance,
             shelves: Shelves::default(),
             shown: Shown::new(),
-            tokens: Tokens::new(),
             kept: Kept::default(),
             rates: Rates::default(),
             mishaps: Vec::new(),

@@ -18,16 +18,20 @@ use vocab::{FieldName, Secret};
 
 /// A provider's manifest.
 pub fn manifest(name: &str) -> Manifest {
+    folder(name).read().unwrap()
+}
+
+/// A provider's folder.
+pub fn folder(name: &str) -> ProviderFolder {
     let built_in = catalog::built_in_providers().into_iter().find(|folder| folder.name == name);
-    let folder = built_in.unwrap_or_else(|| {
+    built_in.unwrap_or_else(|| {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../catalog/tests/manifests").join(name);
         let files = std::fs::read_dir(&folder).unwrap().map(|entry| {
             let path = entry.unwrap().path();
             (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(&path).unwrap())
         });
         ProviderFolder { name: name.to_owned(), path: name.to_owned(), files: files.collect() }
-    });
-    folder.read().unwrap()
+    })
 }
 
 /// An account with these credentials and settings.

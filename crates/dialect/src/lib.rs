@@ -15,7 +15,7 @@ pub mod sqlite;
 mod tests;
 
 use plan::DatabasePlan;
-use plan::database::{Column, Index, ObservedTable, Statement, Table};
+use plan::database::{Column, Index, Nullability, ObservedTable, Statement, Table};
 use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::system;
 use plan::value::{Comparison, Value};
@@ -140,6 +140,15 @@ fn words(engine: Engine) -> Words {
     }
 }
 
+/// A statement with `?` for its values, as the engine writes its placeholders.
+#[must_use]
+pub fn placeholders(engine: Engine, text: &str) -> String {
+    match engine {
+        Engine::Sqlite | Engine::MySql => text.to_owned(),
+        Engine::PostgreSql => postgresql::number(text),
+    }
+}
+
 /// The statement with the engine's own placeholders.
 fn finished(engine: Engine, lowered: Lowered) -> Lowered {
     match engine {
@@ -191,12 +200,13 @@ fn write_over(engine: Engine, tables: &[Table], write: &Write) -> Lowered {
     finished(engine, relational::write(Lowering::new(words(engine), tables, table), write))
 }
 
-/// The statement behind [`plan::Step::Emit`]. Its four placeholders are the columns of [`system::outbox_events`] in order:
-/// id, name, payload, time.
+/// The statement behind [`plan::Step::Emit`]. Its four placeholders are the columns of [`system::outbox_events`] that always hold
+/// something, in order: id, name, payload, time.
 #[must_use]
 pub fn lower_emit(engine: Engine) -> String {
     let outbox = system::outbox_events();
-    let values = outbox.columns.iter().map(|column| (column.name.clone(), Value::Literal(Datum::Null))).collect();
+    let given = outbox.columns.iter().filter(|column| column.nullability == Nullability::NotNull);
+    let values = given.map(|column| (column.name.clone(), Value::Literal(Datum::Null))).collect();
     let insert = Write::Insert { table: outbox.name.clone(), values, on_conflict: OnConflict::Fail, made: None };
     write_over(engine, &[outbox], &insert).text
 }

@@ -1,6 +1,7 @@
 //! What must hold among the parts of a manifest: a manifest comes in, everything that is wrong with it goes out, each with the
 //! file and the path in it. Texts, lines and columns are not known here.
 
+mod case;
 mod operation;
 mod place;
 mod point;
@@ -13,6 +14,7 @@ mod webhook;
 pub use place::{Finding, ManifestFile, Rule};
 
 use crate::Manifest;
+use crate::cases::Cases;
 use place::Findings;
 
 /// Everything that is wrong with a manifest, file by file.
@@ -26,5 +28,13 @@ pub fn findings(manifest: &Manifest) -> Vec<Finding> {
     webhook::check(manifest, &mut findings);
     visitor::check(manifest, &mut findings);
     simulated::check(manifest, &mut findings);
+    findings.into_list()
+}
+
+/// Everything that is wrong with the cases of a manifest.
+#[must_use]
+pub fn case_findings(manifest: &Manifest, cases: &Cases) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    case::check(manifest, cases, &mut findings);
     findings.into_list()
 }

@@ -3,6 +3,7 @@
 
 pub mod authentication;
 pub mod browser;
+pub mod cases;
 pub mod check;
 pub mod entries;
 pub mod kind;

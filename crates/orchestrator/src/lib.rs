@@ -6,6 +6,7 @@ mod account;
 mod base;
 mod change;
 mod database;
+mod delivering;
 mod failure;
 mod instances;
 mod integration;

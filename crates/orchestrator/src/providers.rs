@@ -323,9 +323,19 @@ fn listed(found: &Found, origin: Origin) -> ListedProvider {
 
 fn listed_folder(folder: &ProviderFolder, origin: Origin) -> ListedProvider {
     match folder.read() {
-        Ok(manifest) => described(&manifest, origin),
+        Ok(manifest) => ListedProvider { verified: verified(folder), ..described(&manifest, origin) },
         Err(_) => ListedProvider { state: ProviderState::Wrong, origin, ..not_built(&folder.name, Vec::new()) },
     }
+}
+
+/// Who says what the provider's cases must come to, each once.
+fn verified(folder: &ProviderFolder) -> Vec<String> {
+    let cases = folder.cases().map(|cases| cases.cases).unwrap_or_default();
+    let mut origins: Vec<String> =
+        cases.iter().map(|case| format!("{} {}", case.origin.source, case.origin.version)).collect();
+    origins.sort();
+    origins.dedup();
+    origins
 }
 
 fn not_built(name: &str, service_types: Vec<&'static str>) -> ListedProvider {

@@ -48,7 +48,7 @@ pub(crate) async fn register(
         Registration::WithEachRequest(why) => return Some(untried(why.clone())),
     };
     let Some(speaking) = speaking else {
-        return Some(untried(format!("`--sandbox`: {title} is only played while the task is carried out")));
+        return Some(untried(format!("`--sandbox`: {title} is told when `producer serve` plays it")));
     };
     let Some(url) = &speaking.account.webhook.url else {
         return Some(untried(

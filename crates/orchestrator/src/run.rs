@@ -30,7 +30,7 @@ use planner::Allowed;
 use spec::{Environment, Specification, Task};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use store::{AppliedMigration, Database, Seen, StoreError};
+use store::{AppliedMigration, Database, Seen, StoreError, Trouble};
 use vocab::{Diagnostic, Engine, TaskId, sha256_hex};
 
 /// How long a running server may take to serve a plan that became active, and how often it is looked at meanwhile.
@@ -242,8 +242,12 @@ fn wake(task: &Task, workspace: &Workspace, progress: Progress<'_>) -> Result<()
     let (engine, connection) = own;
     if let Ok(Located::At(database)) = locate(workspace, engine, &connection) {
         must_be_encrypted(task, &database)?;
-        // A server that lets nobody in after that says so when it is looked at.
-        let _ = database.wait(&told);
+        // A server that lets nobody in after that says so when it is looked at, except where that would be waited for twice.
+        if let Err(error @ StoreError::NotConnected(Trouble::TimedOut | Trouble::NotTheServer, _)) =
+            database.wait(&told)
+        {
+            return Err(Box::new(Failure::database(&error, &database)));
+        }
     }
     Ok(())
 }

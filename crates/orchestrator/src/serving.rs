@@ -1,10 +1,11 @@
 //! Serving the workspace: every active plan behind one listener.
 
-use crate::account;
+use crate::delivering::{Delivered, Players, Workers};
 use crate::failure::Failure;
 use crate::located::Opened;
 use crate::settings::{WorkspaceSettings, WrongSettings};
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
+use connect::account::Account;
 use plan::Plan;
 use serve::{
     AccountScope, Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin, listen, no_account,
@@ -28,6 +29,8 @@ pub struct Serving {
     listener: TcpListener,
     service: Service,
     opened: Opened,
+    players: Players,
+    workers: Workers,
     workspace: Workspace,
     /// Where it listens.
     pub address: SocketAddr,
@@ -48,6 +51,11 @@ pub enum ServeFailure {
     /// The settings of the workspace are wrong.
     #[error(transparent)]
     Settings(#[from] WrongSettings),
+    /// Nothing can be sent from this machine.
+    #[error(
+        "encrypted connections cannot be made on this machine: {0}; install the system's certificates (`ca-certificates`)"
+    )]
+    Sending(String),
     /// Nothing was completed.
     #[error("this workspace has no completed API: run a task first")]
     Nothing,
@@ -85,20 +93,22 @@ impl Serving {
     /// # Errors
     /// [`ServeFailure`] when there is nothing to serve, or no way to.
     pub async fn bind(workspace: &Workspace, address: &str, origins: &str) -> Result<Self, ServeFailure> {
-        let mut opened = Opened::default();
-        let active = ActivePlans::load(workspace, &mut opened)?;
-        let origins = Origins::parse(origins)?;
-        let folder = workspace.counts_folder();
-        let counts = Counts::open(&folder).map_err(|source| ServeFailure::Counts { folder, source })?;
-        let settings =
-            Settings { origins, counts: Some(Arc::new(counts)), site: WorkspaceSettings::read(workspace)?.public_url };
-        let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
         let failure = |source| ServeFailure::Address { address: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(failure)?;
         let bound = listener.local_addr().map_err(failure)?;
+        let (mut opened, mut players) = (Opened::default(), Players::new(bound));
+        let active = ActivePlans::load(workspace, &mut opened, &mut players).await?;
+        let origins = Origins::parse(origins)?;
+        let folder = workspace.counts_folder();
+        let counts = Counts::open(&folder).map_err(|source| ServeFailure::Counts { folder, source })?;
+        let settings = Settings { origins, counts: Some(Arc::new(counts)), site: active.settings.public_url.clone() };
+        let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
+        let mut workers = Workers::default();
+        active.deliver(&mut workers, &players).await?;
         let routes = active.routes();
         let workspace = workspace.clone();
-        Ok(Self { listener, service, opened, workspace, address: bound, routes, plans: active.versions })
+        let plans = active.versions;
+        Ok(Self { listener, service, opened, players, workers, workspace, address: bound, routes, plans })
     }
 
     /// Serves until `end` is done, then finishes what is under way. A plan that becomes active meanwhile is served from the next
@@ -124,7 +134,8 @@ impl Serving {
             if found.is_empty() || found == server.plans || found == refused {
                 continue;
             }
-            match successor(&current.load(), &self.workspace, &mut self.opened) {
+            let (opened, players, workers) = (&mut self.opened, &mut self.players, &mut self.workers);
+            match successor(&current.load(), &self.workspace, opened, players, workers).await {
                 Ok((plans, service)) => {
                     tracing::info!(plans = plans.len(), "serving what became active");
                     current.store(Arc::new(service));
@@ -137,30 +148,36 @@ impl Serving {
                 }
             }
         }
+        self.workers.stop().await;
         self.workspace.retract_server(&server);
         Ok(())
     }
 }
 
 /// The service of what is active now, in the place of the one that is there.
-fn successor(
+async fn successor(
     current: &Service,
     workspace: &Workspace,
     opened: &mut Opened,
+    players: &mut Players,
+    workers: &mut Workers,
 ) -> Result<(Vec<(TaskId, String)>, Service), ServeFailure> {
-    let active = ActivePlans::load(workspace, opened)?;
+    let active = ActivePlans::load(workspace, opened, players).await?;
     let service = current.succeeded_by(&active.served(), active.openapi())?;
+    active.deliver(workers, players).await?;
     Ok((active.versions, service))
 }
 
 /// The active plans of a workspace with their databases, and their numbers.
 struct ActivePlans {
-    plans: Vec<(Plan, Store, AccountScope)>,
+    plans: Vec<(Plan, Store, Option<Account>)>,
+    settings: WorkspaceSettings,
     versions: Vec<(TaskId, String)>,
 }
 
 impl ActivePlans {
-    fn load(workspace: &Workspace, opened: &mut Opened) -> Result<Self, ServeFailure> {
+    async fn load(workspace: &Workspace, opened: &mut Opened, players: &mut Players) -> Result<Self, ServeFailure> {
+        let settings = WorkspaceSettings::read(workspace)?;
         let mut plans = Vec::new();
         let versions = versions(workspace)?;
         for (task_id, _) in &versions {
@@ -168,20 +185,37 @@ impl ActivePlans {
                 continue;
             };
             let store = opened.store(workspace, &plan.database).map_err(ServeFailure::Database)?;
-            let account = account(workspace, &plan)?;
+            let account = match &plan.service {
+                Some(service) => {
+                    Some(players.account(workspace, &settings, service).await.map_err(ServeFailure::Database)?)
+                }
+                None => None,
+            };
             plans.push((plan, store, account));
         }
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
         }
-        Ok(Self { plans, versions })
+        Ok(Self { plans, settings, versions })
     }
 
     fn served(&self) -> Vec<Served<'_>> {
-        self.plans
+        let scope = |account: &Option<Account>| match account {
+            Some(account) => Arc::new(account.clone()) as AccountScope,
+            None => no_account(),
+        };
+        let served = self.plans.iter();
+        served.map(|(plan, store, account)| Served { plan, store: store.clone(), account: scope(account) }).collect()
+    }
+
+    /// Has the workers bring what happens to the services.
+    async fn deliver(&self, workers: &mut Workers, players: &Players) -> Result<(), ServeFailure> {
+        let delivered: Vec<Delivered<'_>> = self
+            .plans
             .iter()
-            .map(|(plan, store, account)| Served { plan, store: store.clone(), account: Arc::clone(account) })
-            .collect()
+            .map(|(plan, store, account)| Delivered { plan, store, account: account.as_ref() })
+            .collect();
+        workers.follow(&delivered, players, &self.settings).await.map_err(ServeFailure::Sending)
     }
 
     fn openapi(&self) -> String {
@@ -193,18 +227,6 @@ impl ActivePlans {
         routes.sort();
         routes
     }
-}
-
-/// The account of the plan's service. What is missing of it by now is said in the log; calls that need it are refused.
-fn account(workspace: &Workspace, plan: &Plan) -> Result<AccountScope, ServeFailure> {
-    let Some(service) = &plan.service else { return Ok(no_account()) };
-    let site = WorkspaceSettings::read(workspace)?.public_url;
-    let given = account::given(workspace, service).unwrap_or_else(|failure| {
-        tracing::warn!(task = %plan.task_id, "{}", failure.with_hint());
-        account::Given::new()
-    });
-    let account = account::account(workspace, service, given, site.as_deref()).map_err(ServeFailure::Database)?;
-    Ok(Arc::new(account))
 }
 
 /// The tasks with an active API, and its number.

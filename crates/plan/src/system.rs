@@ -1,7 +1,12 @@
-//! The tables that APIs and services bring with them: the outbox, the inbox, the API keys and the answers kept for idempotency keys.
+//! The tables that APIs and services bring with them: the outbox and what becomes of its events, the inbox, the API keys and the answers
+//! kept for idempotency keys.
 
-use crate::database::{Column, Nullability, Rules, Sensitivity, Table};
-use vocab::{ColumnName, FieldType, TableName};
+mod delivery;
+
+pub use delivery::{deliveries, delivery_attempts, of_deliveries, remembered_values};
+
+use crate::database::{Column, Index, Nullability, Rules, Sensitivity, Table, Uniqueness};
+use vocab::{ColumnName, FieldType, IndexName, TableName};
 
 /// Longest answer that is kept for an idempotency key, in characters.
 pub const MAX_KEPT_BODY: u32 = 4_194_304;
@@ -20,10 +25,15 @@ pub fn outbox_events() -> Table {
             required("name", FieldType::Line { max: 63 }, Sensitivity::Plain, "what happened"),
             required("payload", FieldType::Json, Sensitivity::Personal, "what there is to know about it"),
             required("occurred_at", FieldType::Timestamp, Sensitivity::Plain, "when"),
+            optional("dispatched_at", FieldType::Timestamp, "when its deliveries were made of it; null: not yet"),
         ],
         primary_key: vec![column_name("id")],
         unique: Vec::new(),
-        rules: Rules::default(),
+        rules: indexed(vec![index(
+            "outbox_events",
+            &["dispatched_at", "id"],
+            "events of which no deliveries were made yet",
+        )]),
     }
 }
 
@@ -148,6 +158,20 @@ fn optional(name: &str, field_type: FieldType, comment: &str) -> Column {
     Column { nullability: Nullability::Nullable, ..required(name, field_type, Sensitivity::Plain, comment) }
 }
 
+fn indexed(indexes: Vec<Index>) -> Rules {
+    Rules { indexes, ..Rules::default() }
+}
+
+/// Its name is the table's with the columns'.
+fn index(table: &str, columns: &[&str], why: &str) -> Index {
+    Index {
+        name: IndexName::parse(&format!("{table}_{}_idx", columns.join("_"))).expect("a literal that is a name"),
+        columns: columns.iter().map(|column| column_name(column)).collect(),
+        uniqueness: Uniqueness::Repeating,
+        why: why.to_owned(),
+    }
+}
+
 fn table_name(text: &str) -> TableName {
     TableName::parse(text).expect("a literal that is a name")
 }
@@ -160,7 +184,10 @@ fn column_name(text: &str) -> ColumnName {
 mod tests {
     #[test]
     fn the_tables_can_be_built() {
-        assert_eq!(super::outbox_events().columns.len(), 4);
+        assert_eq!(super::outbox_events().columns.len(), 5);
+        assert_eq!(super::deliveries().columns.len(), 19);
+        assert_eq!(super::delivery_attempts().columns.len(), 8);
+        assert_eq!(super::remembered_values().columns.len(), 5);
         assert_eq!(super::api_keys().columns.len(), 11);
         assert_eq!(super::idempotency_answers().columns.len(), 6);
         assert_eq!(super::inbox_events().columns.len(), 7);

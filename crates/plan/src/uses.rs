@@ -1,8 +1,8 @@
 //! What the procedures of an API do with the tables of its database: a plan comes in, what its server must be let do goes out,
 //! down to the column. It never says more than a statement of the server needs.
 
-use crate::database::Table;
 use crate::database::permission::{TableUse, Uses};
+use crate::database::{Nullability, Table};
 use crate::procedure::{Item, Step};
 use crate::query::{Assigned, OnConflict, Output, Predicate, Query, RowLock, Write};
 use crate::{Plan, system};
@@ -16,6 +16,9 @@ pub fn uses(plan: &Plan) -> Uses {
     let keys = system::api_keys();
     if plan.database.tables.iter().any(|table| table.name == keys.name) {
         found.keys(&keys);
+    }
+    if plan.database.tables.iter().any(|table| table.name == system::deliveries().name) {
+        found.deliveries();
     }
     for endpoint in &plan.api.endpoints {
         found.items(&endpoint.procedure.body);
@@ -60,7 +63,8 @@ impl Found<'_> {
             }
             Step::Emit { .. } | Step::Enqueue { .. } => {
                 let outbox = system::outbox_events();
-                self.of(&outbox.name).inserts.extend(outbox.columns.iter().map(|column| column.name.clone()));
+                let given = outbox.columns.iter().filter(|column| column.nullability == Nullability::NotNull);
+                self.of(&outbox.name).inserts.extend(given.map(|column| column.name.clone()));
             }
             Step::Read { query, .. } => self.query(query),
             Step::Write(write) => self.write(write),
@@ -90,6 +94,20 @@ impl Found<'_> {
         used.reads.extend(all());
         used.inserts.extend(all());
         used.updates.extend(all().filter(|column| changes.contains(&column.as_str())));
+    }
+
+    /// Events are read and noted as dispatched; what becomes of them is kept, changed, and forgotten when it is old.
+    fn deliveries(&mut self) {
+        let outbox = system::outbox_events();
+        let used = self.of(&outbox.name);
+        used.reads.extend(outbox.columns.iter().map(|column| column.name.clone()));
+        used.updates.extend(
+            outbox.columns.iter().map(|column| &column.name).filter(|name| name.as_str() == "dispatched_at").cloned(),
+        );
+        for table in system::of_deliveries() {
+            let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
+            *self.of(&table.name) = TableUse { reads: all.clone(), inserts: all.clone(), updates: all, deletes: true };
+        }
     }
 
     fn query(&mut self, query: &Query) {

@@ -434,6 +434,9 @@ impl Designer<'_> {
     fn system_tables(&mut self, endpoints: &[Endpoint]) {
         if !endpoints.is_empty() {
             self.add_table(system::outbox_events());
+            if !self.events.is_empty() {
+                system::of_deliveries().into_iter().for_each(|table| self.add_table(table));
+            }
             self.add_table(system::api_keys());
             let claims = |item: &Item| matches!(item, Item::Let(_, Step::Claim));
             if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(claims)) {

@@ -61,6 +61,7 @@ pub fn plan(
         relationship::design(&mut draft, relationship, catalog);
     }
     relationship::implied(&mut draft, catalog);
+    relationship::alone(&mut draft);
     superfluous::leave_out(&mut draft, config, catalog);
     cycle::open(&mut draft);
     for table in &config.tables {

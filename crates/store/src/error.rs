@@ -133,6 +133,15 @@ impl Trouble {
 }
 
 impl StoreError {
+    /// The same for who serves from a server: one that hangs up while it lets somebody in is ending or starting, since it was seen to
+    /// be one before.
+    pub(crate) fn passing(self) -> Self {
+        match self {
+            Self::NotConnected(Trouble::NotTheServer, why) => Self::NotConnected(Trouble::Starting, why),
+            other => other,
+        }
+    }
+
     /// Whether trying again may help.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -5,10 +5,13 @@
 mod api_key;
 mod blocking;
 mod database;
+pub mod delivery;
 mod error;
 mod mysql;
+mod patience;
 pub mod permission;
 mod postgresql;
+mod read_row;
 mod rehearsal;
 mod renewing;
 mod sqlite;

@@ -3,6 +3,7 @@
 mod api_keys;
 mod connect;
 mod inspect;
+mod locks;
 mod migrate;
 mod rehearse;
 mod roles;

@@ -6,7 +6,7 @@ use crate::sqlite::{SqliteStore, SqliteTransaction};
 use crate::{ApiKeyRow, Database, Location, Row, StoreError, TransactionFuture};
 use plan::database::{DatabasePlan, Migration, ObservedTable, Pool};
 use std::sync::Arc;
-use vocab::{Datum, TableName};
+use vocab::{Datum, Engine, TableName};
 
 /// An open database. Clones share it.
 #[derive(Clone)]
@@ -72,6 +72,16 @@ impl Store {
     /// [`StoreError::Unavailable`] when the file cannot be opened.
     pub fn open(location: &Location) -> Result<Self, StoreError> {
         Ok(Self(Open::Sqlite(SqliteStore::open(location)?)))
+    }
+
+    /// Whose words it takes.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        match &self.0 {
+            Open::Sqlite(_) => Engine::Sqlite,
+            Open::PostgreSql(_) => Engine::PostgreSql,
+            Open::MySql(_) => Engine::MySql,
+        }
     }
 
     /// Whether both are the same open database.

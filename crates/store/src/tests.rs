@@ -1,5 +1,6 @@
 //! The store against a real SQLite file: what it promises about groups, failures, migrations and inspection.
 
+mod deliveries;
 mod migrations;
 mod mysql_serving;
 mod serving;
@@ -15,7 +16,7 @@ fn scratch() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&Location::File(folder.path().join("test.sqlite"))).unwrap();
     let tables = [system::outbox_events(), system::api_keys()];
-    let statements = tables.iter().map(|table| dialect::create_table(Engine::Sqlite, table)).collect();
+    let statements = dialect::create_tables(Engine::Sqlite, &tables);
     store.migrate("task", &[Migration { name: "0001_initial".into(), statements }], "now").unwrap();
     (folder, store)
 }

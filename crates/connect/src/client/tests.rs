@@ -3,6 +3,7 @@
 
 use super::{Bounds, Client, LookUp, Parts, Sent, Unreached};
 use crate::message::{HttpAnswer, HttpRequest};
+use crate::testbed::served;
 use manifest::operation::Method;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -379,5 +380,15 @@ async fn a_request_that_cannot_be_written_is_not_sent() {
         let request = HttpRequest { headers: vec![("X-Test".to_owned(), value.to_owned())], ..post(url) };
         let sent = client.send(&request, BOUNDS).await;
         assert!(matches!(sent, Sent::NeverConnected(Unreached::Malformed(_))), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_changes_something_says_that_it_has_no_body() {
+    for (method, says) in [(Method::Post, true), (Method::Put, true), (Method::Get, false), (Method::Delete, false)] {
+        let (client, at) = served(|request| (200, request.to_owned())).await;
+        let request = HttpRequest { method, body: Vec::new(), ..post(at) };
+        let text = String::from_utf8(answered(client.send(&request, BOUNDS).await).body).unwrap();
+        assert_eq!(text.contains("content-length: 0\r\n"), says, "{text}");
     }
 }

@@ -97,8 +97,8 @@ fn a_repeated_form_and_basic() {
         "POST https://api.twilio.com/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json\n\
          Content-Type: application/x-www-form-urlencoded\n\
          Authorization: Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMToxMjM0NQ==\n\n\
-         To=%2B1%20%28555%29%20222-3333&From=%2B15550001111&Body=Hi%20%2Ayou%2A%21\
-         &StatusCallback=https%3A%2F%2Fshop.example%2Fwebhooks%2Ftwilio",
+         To=%2B1%20%28555%29%20222-3333&StatusCallback=https%3A%2F%2Fshop.example%2Fwebhooks%2Ftwilio\
+         &From=%2B15550001111&Body=Hi%20%2Ayou%2A%21",
     );
 }
 

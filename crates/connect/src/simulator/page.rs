@@ -100,7 +100,7 @@ fn html(status: u16, title: &str, body: &str) -> Answer {
     let title = escaped(title);
     let page = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title}</title><style>{STYLE}</style><main><p class=\"note\">Simulated: no money moves</p><h1>{title}</h1>{body}</main></html>\n"
+         <title>{title}</title><style>{STYLE}</style><main><p class=\"note\">Simulated: nothing here is real</p><h1>{title}</h1>{body}</main></html>\n"
     );
     let headers = [
         ("Content-Type", "text/html; charset=utf-8"),

@@ -81,7 +81,7 @@ impl Simulator {
             return Handled::Answered(self.refused(&refusals.invalid, None, "body"));
         };
         let way = self.setup.authentication(operation);
-        let shown = match authentication::known(&self.setup, way, &request, &self.tokens, now_ms) {
+        let shown = match authentication::known(&self.setup, way, &request) {
             Ok(shown) => shown,
             Err(why) => {
                 came.stranger(why);

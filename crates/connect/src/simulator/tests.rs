@@ -1,5 +1,7 @@
 //! The provider that this build describes, played on a clock of the tests' own: what an official client would see, without one.
 
+mod judged;
+
 use super::{Answer, Asked, Handled, NoSimulator, Outgoing, Simulator};
 use crate::signature::{Call, verify_hmac};
 use manifest::webhook::Verification;

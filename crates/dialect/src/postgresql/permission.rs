@@ -195,7 +195,9 @@ fn regarded_of_everybody(permissions: &Permissions, tables: &[Table], found: &Ob
             is_one_of(table, tables) || LEDGERS.contains(&table.as_str())
         }
         Granted::FutureTables(maker) | Granted::FutureSequences(maker) => makers.contains(maker),
-        Granted::Database | Granted::Sequence(_) => false,
+        // On a database that is not ours others may count on being let in.
+        Granted::Database => found.database_was_made && found.may_administer_database,
+        Granted::Sequence(_) => false,
     };
     found.everybody.iter().filter(is_regarded).cloned().collect()
 }
@@ -282,6 +284,7 @@ pub fn statements(
     for (targets, privileges) in together(regarded_of_everybody(permissions, tables, found).iter(), quote_any) {
         let (revoke, grant) = both_ways(permissions, "PUBLIC", &targets, &privileges);
         let why = match targets.first() {
+            Some(Granted::Database) => "who enters the database is said role by role",
             Some(Granted::Schema) => "nobody but the owner makes things in the schema",
             Some(_) | None => "who may do what is said role by role",
         };

@@ -346,6 +346,14 @@ fn taken_over(column: &Column, before: &FieldType) -> String {
         (FieldType::Boolean, to) if sql_type(to) == "TEXT" => {
             format!("CASE {name} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END")
         }
+        // Back from texts that were made so; another text stays one, and is refused.
+        (from, FieldType::Boolean) if sql_type(from) == "TEXT" => {
+            format!("CASE {name} WHEN 'true' THEN 1 WHEN 'false' THEN 0 ELSE {name} END")
+        }
+        (from, FieldType::Decimal { scale }) if sql_type(from) == "TEXT" => {
+            let number = format!("CAST(round({name} * {}) AS INTEGER)", power(*scale));
+            format!("CASE WHEN {name} = '' OR {name} GLOB '*[^-0-9.]*' THEN {name} ELSE {number} END")
+        }
         (FieldType::Date, FieldType::Timestamp) => format!("{name} || 'T00:00:00.000Z'"),
         (FieldType::Timestamp, FieldType::Date) => format!("substr({name}, 1, 10)"),
         (from, to) if sql_type(from) == "INTEGER" && sql_type(to) == "TEXT" => format!("CAST({name} AS TEXT)"),

@@ -4,6 +4,7 @@
 use crate::node::kind;
 use minijinja::{Value, context};
 use plan::database::{Column, ForeignKey, Nullability, Table};
+use plan::system;
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{ColumnName, TableName};
 
@@ -30,9 +31,12 @@ enum Detail {
     Name,
 }
 
-/// The diagrams, each with a title where there are several, and what their reader must know.
+/// The diagrams, each with a title where there are several, and what their reader must know. What becomes of events leads nowhere and
+/// is the same in every API: it would only take room.
 pub fn view(tables: &[Table]) -> Value {
-    let Diagrams { note, drawn } = diagrams(tables);
+    let left_out = system::of_deliveries().map(|table| table.name);
+    let tables: Vec<Table> = tables.iter().filter(|table| !left_out.contains(&table.name)).cloned().collect();
+    let Diagrams { note, drawn } = diagrams(&tables);
     let diagrams: Vec<Value> = drawn.into_iter().map(|(title, text)| context! { title, text }).collect();
     context! { note, diagrams }
 }
@@ -196,9 +200,8 @@ fn key_line(table: &Table, key: &ForeignKey, detail: Detail) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Diagrams, diagrams};
+    use super::{Diagrams, diagrams, system};
     use plan::database::{ForeignKey, OnDelete, Table};
-    use plan::system;
     use vocab::{ColumnName, ConstraintName, TableName};
 
     /// A table with a key to each of the others.

@@ -22,11 +22,13 @@ pub enum ManifestFile {
     Browser,
     /// `simulator.yaml`
     Simulator,
+    /// `cases.yaml`
+    Cases,
 }
 
 impl ManifestFile {
     /// All of them, in the order in which they are read.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Provider,
         Self::Operations,
         Self::Points,
@@ -35,6 +37,7 @@ impl ManifestFile {
         Self::SignIn,
         Self::Browser,
         Self::Simulator,
+        Self::Cases,
     ];
 
     /// Its name in the folder.
@@ -49,6 +52,7 @@ impl ManifestFile {
             Self::SignIn => "sign_in.yaml",
             Self::Browser => "browser.yaml",
             Self::Simulator => "simulator.yaml",
+            Self::Cases => "cases.yaml",
         }
     }
 }

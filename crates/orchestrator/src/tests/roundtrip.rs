@@ -8,6 +8,7 @@
 mod changes;
 mod pairs;
 mod permissions;
+mod rows;
 mod schemas;
 mod smaller;
 

@@ -129,6 +129,8 @@ pub struct ObservedPermissions {
     pub user_lacks: Vec<String>,
     /// Whether that one may say who is let into the database.
     pub may_administer_database: bool,
+    /// Whether the producer has made the database: then nobody else's programs count on entering it.
+    pub database_was_made: bool,
     /// The roles of the task that the one who looked may act as.
     pub acts_as: BTreeSet<String>,
     /// The roles that were asked about and are there.
@@ -137,7 +139,7 @@ pub struct ObservedPermissions {
     pub owners: Vec<(String, String)>,
     /// The sequences of the schema, by name.
     pub sequences: Vec<String>,
-    /// What everybody may do: make things in the schema, and anything with what is in it.
+    /// What everybody may do: enter the database, make things in the schema, and anything with what is in it.
     pub everybody: BTreeSet<Grant>,
     /// The tables of the schema whose rows not everybody sees who may read them.
     pub row_security: Vec<RowSecurity>,

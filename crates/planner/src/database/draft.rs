@@ -22,6 +22,8 @@ pub struct DraftTable {
     pub entity: Option<EntityName>,
     /// Columns that the task states; whether they may be null is not changed.
     pub stated: Vec<ColumnName>,
+    /// Keys of which each must be there where it is the only one.
+    pub alone: Vec<ColumnName>,
     /// Where it stands.
     pub place: Place,
 }
@@ -51,7 +53,7 @@ impl Draft {
             return false;
         }
         let entity = entity.map(|entity| entity.entity.clone());
-        self.tables.push(DraftTable { table, entity, stated: Vec::new(), place: place.clone() });
+        self.tables.push(DraftTable { table, entity, stated: Vec::new(), alone: Vec::new(), place: place.clone() });
         true
     }
 }

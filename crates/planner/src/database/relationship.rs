@@ -81,6 +81,30 @@ pub fn implied(draft: &mut Draft, catalog: &Catalog) {
     }
 }
 
+/// What can belong to one thing only, in this database, must belong to it.
+pub fn alone(draft: &mut Draft) {
+    let mut decided = Vec::new();
+    for table in &mut draft.tables {
+        let [key] = &table.alone[..] else { continue };
+        let key = key.clone();
+        if table.stated.contains(&key) {
+            continue;
+        }
+        let subject = format!("`{}.{key}`", table.table.name);
+        if let Some(column) = table.column_mut(&key).filter(|column| column.nullability == Nullability::Nullable) {
+            column.nullability = Nullability::NotNull;
+            decided.push(subject);
+        }
+    }
+    for subject in decided {
+        draft.decide(
+            subject,
+            "must be there".to_owned(),
+            "a row goes with it, and can belong to nothing else in this database",
+        );
+    }
+}
+
 /// The table whose rows the column names, where the catalogue says so of the column.
 fn known_by_column(draft: &Draft, catalog: &Catalog, many: &TableName, column: &ColumnName) -> Option<TableName> {
     let entity = draft.find(many)?.entity.as_ref()?;
@@ -210,7 +234,7 @@ impl Ways<'_> {
             self.stated.or(known.map(|known| rules::known_on_delete(known.on_delete))).unwrap_or(by_default);
         let may_be_absent = itself
             || on_delete == OnDelete::SetNull
-            || known.is_some_and(|known| known.ownership == Ownership::Optional);
+            || known.is_some_and(|known| known.ownership != Ownership::Required);
         // A column that is there keeps what its entity says, unless the catalogue says more of the two.
         let is_there = known.is_none() && draft.find(many).is_some_and(|table| table.column(&name).is_some());
         let nullability = if may_be_absent || is_there { Nullability::Nullable } else { Nullability::NotNull };
@@ -227,6 +251,12 @@ impl Ways<'_> {
         let comment = format!("The {} it belongs to.", in_words(&one_thing));
         if self.key(draft, many, one, &name, nullability, on_delete, &reason, comment).is_none() {
             return;
+        }
+        if known.is_some_and(|known| known.ownership == Ownership::Alone)
+            && on_delete != OnDelete::SetNull
+            && let Some(table) = draft.find_mut(many)
+        {
+            table.alone.push(name.clone());
         }
         let how_many = match count {
             Count::Many => "any number of",

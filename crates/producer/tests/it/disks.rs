@@ -167,7 +167,7 @@ fn a_run_on_a_full_disk_leaves_what_was_there() {
     undisturbed.run_text(&both()).must_end_with(0);
     let new = files(&undisturbed.path().join("output"));
     let mut kinds = BTreeSet::new();
-    for kibibytes in [0, 8, 24, 40, 64, 80, 100, 120, 140, 160, 200] {
+    for kibibytes in [0, 8, 24, 40, 64, 80, 100, 120, 140, 160, 180, 200, 220, 240, 260, 280, 320] {
         let Some(mut disk) = Disk::new() else { return };
         disk.run(&contact_alone()).must_end_with(0);
         let key = disk.create_key();

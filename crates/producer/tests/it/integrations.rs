@@ -1,6 +1,6 @@
 //! Tasks that integrate a service: what is asked for, what is tried, what a response says of it, and that no credential is shown.
 
-use crate::harness::client::{ask, post};
+use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::repository;
 use crate::harness::server::{Kind, Server};
@@ -168,13 +168,13 @@ fn session(event: &str, kind: &str, order: &str) -> String {
 }
 
 /// The shop's database with an order in it, and a service that listens to Stripe.
-fn shop() -> (Workspace, Server) {
-    let workspace = Workspace::new();
+fn shop() -> (Workspace, Played, Server) {
+    let (workspace, played) = with_stripe(&[]);
     workspace.run_text(SHOP).must_end_with(0);
     end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE_WEBHOOK_SECRET"]), SIGNING).must_end_with(0);
-    integrate(&workspace, &["--sandbox"]).must_end_with(0);
+    integrate(&workspace, &[]).must_end_with(0);
     let server = Server::start(Kind::Native, &workspace);
-    (workspace, server)
+    (workspace, played, server)
 }
 
 fn rows(workspace: &Workspace, statement: &str) -> Vec<Vec<String>> {
@@ -195,7 +195,7 @@ fn order(workspace: &Workspace, id: &str) -> String {
 
 #[test]
 fn what_a_provider_tells_is_kept_once_and_changes_the_order() {
-    let (workspace, server) = shop();
+    let (workspace, _played, server) = shop();
     let (first, second) = ("019c0f3e-7b1a-7c3d-8e5f-000000000001", "019c0f3e-7b1a-7c3d-8e5f-000000000002");
     let user = "019c0f3e-7b1a-7c3d-8e5f-00000000000a";
     write(&workspace, format!("INSERT INTO users (id, email, name) VALUES ('{user}', 'ada@example.com', 'Ada')"));
@@ -281,4 +281,45 @@ fn a_payment_at_the_provider_pays_the_order_here() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     assert_eq!(rows(&workspace, "SELECT name FROM outbox_events"), [["payment_succeeded"]]);
+}
+
+const MEMBERS: &str = "task_id: members\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - { path: /api/members, method: POST, authentication: none, validation: { user_id: { required: true, type: uuid }, email: email, name: string }, emits: [user_registration] }\n";
+
+fn member(number: u32) -> CaseRequest {
+    let body = serde_json::json!({
+        "user_id": format!("019c0f3e-7b1a-7c3d-8e5f-{number:012}"), "email": format!("ada{number}@example.com"), "name": "Ada",
+    });
+    post("/api/members", None, &body.to_string())
+}
+
+/// What happens here is done at the provider, once, and what was tried can be looked at without a secret or an address in it.
+#[test]
+fn what_happens_here_is_done_at_the_provider() {
+    let (workspace, played) = with_stripe(&[]);
+    workspace.run_text(MEMBERS).must_end_with(0);
+    let warnings = integrate(&workspace, &[]).must_end_with(0).response()["warnings"].to_string();
+    assert!(!warnings.contains("user_registration"), "{warnings}");
+    let server = Server::start(Kind::Native, &workspace);
+    for number in 0..5 {
+        assert_eq!(ask(server.address, &member(number), "").unwrap().status, 201);
+    }
+    let states = || workspace.query("SELECT state, count(*) FROM outbox_deliveries GROUP BY state");
+    let begun = std::time::Instant::now();
+    while states() != [["delivered", "5"]] {
+        assert!(begun.elapsed().as_secs() < 20, "{:?}\n{}", states(), server.log());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let stripe = played.told("address").trim_start_matches("http://").parse().unwrap();
+    let effects = ask(stripe, &get("/_simulator/effects"), "").unwrap();
+    let effects: serde_json::Value = serde_json::from_slice(&effects.body).unwrap();
+    assert_eq!((&effects["total"], &effects["most_of_one_key"]), (&5.into(), &1.into()), "{effects}");
+    let remembered = workspace.query("SELECT name, value FROM outbox_remembered");
+    assert_eq!(remembered.len(), 5);
+    assert!(remembered.iter().all(|row| row[0] == "customer" && row[1].contains("cus_")), "{remembered:?}");
+    let records = workspace.query("SELECT record FROM outbox_attempts");
+    assert_eq!(records.len(), 5);
+    for record in records {
+        assert!(record[0].contains("/v1/customers") && record[0].contains("[redacted]"), "{}", record[0]);
+        assert!(!record[0].contains("example.com") && !record[0].contains(played.told("secret_key")), "{}", record[0]);
+    }
 }

@@ -120,7 +120,9 @@ fn providers_are_listed_with_what_they_need() {
         (&"secret_key".into(), &true.into(), &false.into())
     );
     assert!(need["page"].as_str().unwrap().starts_with("https://"));
-    assert_eq!(of("stripe")["verified"], serde_json::json!([]));
+    assert_eq!((&of("stripe")["simulated"], &of("acme")["simulated"]), (&true.into(), &false.into()));
+    assert!(of("stripe")["verified"].as_array().unwrap().contains(&"npm:stripe 23.1.0".into()));
+    assert_eq!(of("acme")["verified"], serde_json::json!(["npm:acme 3.0.1"]));
 
     let table = end(&mut workspace.command(&["providers"])).must_end_with(0);
     assert!(table.stdout.starts_with("PROVIDER"), "{}", table.stdout);

@@ -12,6 +12,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 use vocab::{RoleName, Secret};
 use zeroize::Zeroizing;
 
@@ -20,8 +21,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The oldest versions that have the words of the dialect (`CREATE TRIGGER IF NOT EXISTS`, the collations) and that are still kept.
 const OLDEST_MYSQL: [u16; 3] = [8, 0, 29];
 const OLDEST_MARIADB: [u16; 3] = [10, 11, 0];
-/// How long a server is waited for that does not listen yet.
-const WAIT: Duration = Duration::from_secs(5);
+/// After so long a server that has said nothing is listened to: it speaks first, and says at once who it is.
+const SILENCE: Duration = Duration::from_secs(2);
+const LISTEN: Duration = Duration::from_secs(1);
+/// How long a server is waited for that is starting or ending, and one that nobody sees: one that starts is seen late.
+const WAIT_FOR_STARTING: Duration = Duration::from_secs(30);
+const WAIT_FOR_NOBODY: Duration = Duration::from_secs(2);
 const WAIT_PAUSE: Duration = Duration::from_millis(250);
 const USUAL_PORT: u16 = 3306;
 
@@ -136,8 +141,12 @@ impl Server {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            let may_pass = matches!(error, StoreError::NotConnected(Trouble::Starting | Trouble::Refused, _));
-            if !may_pass || begun.elapsed() >= WAIT {
+            let bound = match error {
+                StoreError::NotConnected(Trouble::Starting, _) => WAIT_FOR_STARTING,
+                StoreError::NotConnected(Trouble::Refused, _) => WAIT_FOR_NOBODY,
+                _ => return Err(error),
+            };
+            if begun.elapsed() >= bound {
                 return Err(error);
             }
             waiting(&format!("waiting for the database server: {}", self.host));
@@ -182,9 +191,17 @@ impl Server {
 
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.
     pub(super) async fn connect(&self) -> Result<(Conn, Version), StoreError> {
-        let connecting = Conn::new(self.options()?);
-        let mut connection = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
-            .await
+        let options = self.options()?;
+        let (host, port) = (options.ip_or_hostname().to_owned(), options.tcp_port());
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, Conn::new(options));
+        let connected = tokio::select! {
+            connected = connecting => connected,
+            () = silence(&host, port) => {
+                let why = "it takes connections and says nothing, where this server would speak first".to_owned();
+                return Err(StoreError::NotConnected(Trouble::NotTheServer, why));
+            }
+        };
+        let mut connection = connected
             .map_err(|_| StoreError::NotConnected(Trouble::TimedOut, "the server did not answer in time".to_owned()))?
             .map_err(|error| not_connected(&error))?;
         let version = version(&mut connection).await?;
@@ -228,6 +245,19 @@ impl Server {
         };
         Ok(builder.prefer_socket(false).setup(vec!["SET NAMES utf8mb4", SETUP]).ssl_opts(ssl).into())
     }
+}
+
+/// Ends where somebody takes connections and waits to be spoken to, as PostgreSQL and most others do. It is only looked at when the
+/// server has let nobody in for a while: what hangs up without a word counts as a failure with the server.
+async fn silence(host: &str, port: u16) {
+    tokio::time::sleep(SILENCE).await;
+    if let Ok(Ok(socket)) = tokio::time::timeout(LISTEN, TcpStream::connect((host, port))).await
+        && tokio::time::timeout(LISTEN, socket.readable()).await.is_err()
+    {
+        return;
+    }
+    // It speaks, or is not reached: whoever connects says how that ends.
+    std::future::pending().await
 }
 
 /// What the URL says behind its `?`: `ssl-mode` and `ssl-ca`, as MySQL's own programs have them.

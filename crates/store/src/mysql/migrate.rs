@@ -4,6 +4,7 @@
 
 use super::connect::Server;
 use super::inspect;
+use super::locks::{self, IMPATIENT, Stopped, Waiting};
 use crate::blocking::blocking;
 use crate::{AppliedMigration, StoreError};
 use dialect::mysql::may_be_so_already;
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 use vocab::sha256_hex;
 
 /// Seconds that a migrating program waits for another one.
-const LOCK_WAIT: u32 = 30;
+const LOCK_WAIT: u32 = 12;
 
 /// Made by whoever migrates first. `begun` is ahead of `done` while a statement runs; `applied_at` comes last.
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -45,7 +46,7 @@ impl Server {
             prepare(&mut connection).await?;
             let mut applied = Vec::new();
             for migration in migrations {
-                if apply(&mut connection, scope, migration, now).await? {
+                if self.apply(&mut connection, &Ledger { scope, migration }, now).await? {
                     applied.push(migration.name.clone());
                 }
             }
@@ -65,7 +66,7 @@ impl Server {
             for migration in migrations.iter().rev() {
                 let ledger = Ledger { scope, migration };
                 let Some(found) = ledger.recorded(&mut connection).await? else { continue };
-                undo(&mut connection, &ledger, &found).await?;
+                self.take_away(&mut connection, &ledger, &found).await?;
                 undone.push(migration.name.clone());
             }
             connection.disconnect().await?;
@@ -76,11 +77,132 @@ impl Server {
     /// One migrating program at a time in a database; names of locks belong to the whole server and have 64 characters.
     async fn lock(&self, connection: &mut Conn) -> Result<(), StoreError> {
         let name = format!("producer_migration_{}", &sha256_hex(self.name.as_bytes())[..32]);
-        let got: Option<Option<u8>> = connection.exec_first("SELECT GET_LOCK(?, ?)", (name, LOCK_WAIT)).await?;
+        let got: Option<Option<u8>> = connection.exec_first("SELECT GET_LOCK(?, ?)", (&name, LOCK_WAIT)).await?;
         match got.flatten() {
-            Some(1) => Ok(()),
-            _ => Err(StoreError::Unavailable("another program is migrating the database".to_owned())),
+            Some(1) => Ok(connection.query_drop(IMPATIENT).await?),
+            _ => {
+                let holder: Option<Option<u32>> = connection.exec_first("SELECT IS_USED_LOCK(?)", (name,)).await?;
+                Err(locks::migrating(connection, holder.flatten()).await)
+            }
         }
+    }
+
+    async fn apply(&self, connection: &mut Conn, ledger: &Ledger<'_>, now: &str) -> Result<bool, StoreError> {
+        let mut found = ledger.find(connection).await?;
+        if found.applied_at.is_some() {
+            return Ok(false);
+        }
+        let begun_before = found.begun;
+        for (step, statement) in ledger.migration.statements.iter().enumerate().skip(found.done) {
+            ledger.note(connection, step + 1, step).await?;
+            // The run before was ended at this statement, perhaps between it and its note.
+            let is_resumed = begun_before == step + 1;
+            match self.run(connection, statement).await {
+                Ok(Effect::WasThere) if !is_resumed => {
+                    ledger.note_found(connection, step).await?;
+                    found.found.insert(step);
+                }
+                Ok(Effect::Made | Effect::WasThere) => {}
+                Err(Stopped::Failed(Error::Server(said))) if is_resumed && IS_SO_ALREADY.contains(&said.code) => {}
+                Err(error) => {
+                    found.done = step;
+                    return Err(self.take_back(connection, ledger, &found, error).await);
+                }
+            }
+            ledger.note(connection, step + 1, step + 1).await?;
+        }
+        let moment = now.trim_end_matches('Z').replace('T', " ");
+        ledger.finish(connection, &moment).await?;
+        Ok(true)
+    }
+
+    /// A statement, tried for a while where somebody keeps what it needs.
+    async fn run(&self, connection: &mut Conn, statement: &Statement) -> Result<Effect, Stopped> {
+        let mut waiting = Waiting::new(self, connection);
+        loop {
+            if let Some(ended) = waiting.tried(run(connection, statement)).await {
+                return ended;
+            }
+        }
+    }
+
+    async fn run_text(&self, connection: &mut Conn, text: &str) -> Result<(), Stopped> {
+        let mut waiting = Waiting::new(self, connection);
+        loop {
+            if let Some(ended) = waiting.tried(connection.query_drop(text)).await {
+                return ended;
+            }
+        }
+    }
+
+    /// Each statement that is done is undone, the last one first, and noted before the next.
+    async fn take_away(&self, connection: &mut Conn, ledger: &Ledger<'_>, found: &Progress) -> Result<(), StoreError> {
+        if let Some(why) = ledger.keeps(found) {
+            return Err(ledger.half_done(found, StoreError::Refused(format!("it cannot be taken back: {why}"))));
+        }
+        ledger.reopen(connection).await?;
+        let steps = found.done.max(found.begun);
+        for (step, statement) in ledger.migration.statements.iter().enumerate().take(steps).rev() {
+            if let Err(error) = self.run_back(connection, ledger, found, step, statement).await {
+                if let (true, Some(moment)) = (step + 1 == steps, &found.applied_at) {
+                    ledger.finish(connection, moment).await?;
+                    return Err(error);
+                }
+                let left = Progress { done: step + 1, applied_at: None, ..found.clone() };
+                return Err(ledger.half_done(&left, error));
+            }
+        }
+        Ok(ledger.forget(connection).await?)
+    }
+
+    /// One step is undone and noted.
+    async fn run_back(
+        &self,
+        connection: &mut Conn,
+        ledger: &Ledger<'_>,
+        found: &Progress,
+        step: usize,
+        statement: &Statement,
+    ) -> Result<(), StoreError> {
+        match &statement.undo {
+            Undo::Statement(_) | Undo::OldName(_) if found.found.contains(&step) => {}
+            Undo::Statement(sql) | Undo::OldName(sql) => {
+                match self.run_text(connection, sql).await {
+                    // A statement that was begun and had no effect yet, or whose undoing was not noted any more.
+                    Err(Stopped::Failed(Error::Server(said)))
+                        if (found.applied_at.is_none() || may_be_so_already(sql))
+                            && IS_SO_ALREADY.contains(&said.code) => {}
+                    ended => ended?,
+                }
+            }
+            Undo::Kept(_) | Undo::Impossible(_) => {}
+        }
+        ledger.note(connection, step, step).await
+    }
+
+    /// The statements that were done are undone, the last one first. What cannot be undone stays, with its place in the ledger.
+    async fn take_back(
+        &self,
+        connection: &mut Conn,
+        ledger: &Ledger<'_>,
+        found: &Progress,
+        stopped: Stopped,
+    ) -> StoreError {
+        let may_go_on = matches!(stopped, Stopped::Locked(_) | Stopped::Failed(Error::Server(_)));
+        let error: StoreError = stopped.into();
+        if !may_go_on || ledger.keeps(found).is_some() {
+            return ledger.half_done(found, error);
+        }
+        // A statement of several parts may have ended amid them.
+        let checked = connection.query_drop("SET foreign_key_checks = 1").await;
+        for (step, statement) in ledger.migration.statements.iter().enumerate().take(found.done).rev() {
+            if checked.is_err() || self.run_back(connection, ledger, found, step, statement).await.is_err() {
+                return ledger.half_done(&Progress { done: step + 1, ..found.clone() }, error);
+            }
+        }
+        // A row of the ledger of which nothing is done does no harm.
+        let _ = ledger.forget(connection).await;
+        error
     }
 }
 
@@ -121,77 +243,6 @@ struct Progress {
     applied_at: Option<String>,
     /// Steps that made nothing.
     found: BTreeSet<usize>,
-}
-
-async fn apply(connection: &mut Conn, scope: &str, migration: &Migration, now: &str) -> Result<bool, StoreError> {
-    let ledger = Ledger { scope, migration };
-    let mut found = ledger.find(connection).await?;
-    if found.applied_at.is_some() {
-        return Ok(false);
-    }
-    let begun_before = found.begun;
-    for (step, statement) in migration.statements.iter().enumerate().skip(found.done) {
-        ledger.note(connection, step + 1, step).await?;
-        // The run before was ended at this statement, perhaps between it and its note.
-        let is_resumed = begun_before == step + 1;
-        match run(connection, statement).await {
-            Ok(Effect::WasThere) if !is_resumed => {
-                ledger.note_found(connection, step).await?;
-                found.found.insert(step);
-            }
-            Ok(Effect::Made | Effect::WasThere) => {}
-            Err(Error::Server(said)) if is_resumed && IS_SO_ALREADY.contains(&said.code) => {}
-            Err(error) => {
-                found.done = step;
-                return Err(take_back(connection, &ledger, &found, error).await);
-            }
-        }
-        ledger.note(connection, step + 1, step + 1).await?;
-    }
-    let moment = now.trim_end_matches('Z').replace('T', " ");
-    ledger.finish(connection, &moment).await?;
-    Ok(true)
-}
-
-/// Each statement that is done is undone, the last one first, and noted before the next.
-async fn undo(connection: &mut Conn, ledger: &Ledger<'_>, found: &Progress) -> Result<(), StoreError> {
-    if let Some(why) = ledger.keeps(found) {
-        return Err(ledger.half_done(found, StoreError::Refused(format!("it cannot be taken back: {why}"))));
-    }
-    ledger.reopen(connection).await?;
-    let steps = found.done.max(found.begun);
-    for (step, statement) in ledger.migration.statements.iter().enumerate().take(steps).rev() {
-        if let Err(error) = run_back(connection, ledger, found, step, statement).await {
-            if let (true, Some(moment)) = (step + 1 == steps, &found.applied_at) {
-                ledger.finish(connection, moment).await?;
-                return Err(error);
-            }
-            let left = Progress { done: step + 1, applied_at: None, ..found.clone() };
-            return Err(ledger.half_done(&left, error));
-        }
-    }
-    Ok(ledger.forget(connection).await?)
-}
-
-/// One step is undone and noted.
-async fn run_back(
-    connection: &mut Conn,
-    ledger: &Ledger<'_>,
-    found: &Progress,
-    step: usize,
-    statement: &Statement,
-) -> Result<(), StoreError> {
-    match &statement.undo {
-        Undo::Statement(_) | Undo::OldName(_) if found.found.contains(&step) => {}
-        Undo::Statement(sql) | Undo::OldName(sql) => match connection.query_drop(sql.as_str()).await {
-            // A statement that was begun and had no effect yet, or whose undoing was not noted any more.
-            Err(Error::Server(said))
-                if (found.applied_at.is_none() || may_be_so_already(sql)) && IS_SO_ALREADY.contains(&said.code) => {}
-            ended => ended?,
-        },
-        Undo::Kept(_) | Undo::Impossible(_) => {}
-    }
-    ledger.note(connection, step, step).await
 }
 
 /// What a statement did.
@@ -236,23 +287,6 @@ async fn run(connection: &mut Conn, statement: &Statement) -> Result<Effect, Err
     let notes: Vec<Row> = connection.query("SHOW WARNINGS").await?;
     let was_there = notes.iter().any(|note| note.get::<u16, _>(1).is_some_and(|code| IS_SO_ALREADY.contains(&code)));
     Ok(if was_there { Effect::WasThere } else { Effect::Made })
-}
-
-/// The statements that were done are undone, the last one first. What cannot be undone stays, with its place in the ledger.
-async fn take_back(connection: &mut Conn, ledger: &Ledger<'_>, found: &Progress, error: Error) -> StoreError {
-    if !matches!(error, Error::Server(_)) || ledger.keeps(found).is_some() {
-        return ledger.half_done(found, error.into());
-    }
-    // A statement of several parts may have ended amid them.
-    let checked = connection.query_drop("SET foreign_key_checks = 1").await;
-    for (step, statement) in ledger.migration.statements.iter().enumerate().take(found.done).rev() {
-        if checked.is_err() || run_back(connection, ledger, found, step, statement).await.is_err() {
-            return ledger.half_done(&Progress { done: step + 1, ..found.clone() }, error.into());
-        }
-    }
-    // A row of the ledger of which nothing is done does no harm.
-    let _ = ledger.forget(connection).await;
-    error.into()
 }
 
 /// The row of one migration.

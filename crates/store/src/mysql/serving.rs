@@ -3,7 +3,6 @@
 
 use super::connect::Server;
 use super::value::{parameters, row};
-use crate::error::Trouble;
 use crate::renewing::{Renewal, Renewing};
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, store};
 use dialect::mysql::{HOLD_NAME, LET_NAMES_GO, quote};
@@ -147,20 +146,12 @@ impl MySqlStore {
         if let Some((connection, _)) = known {
             return Ok((connection, true));
         }
-        let mut connection = self.shared.server.enter().await.map_err(passing)?;
+        let mut connection = self.shared.server.enter().await.map_err(StoreError::passing)?;
         connection.query_drop(settings(&self.shared.pool)).await?;
         if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(Arc::downgrade(&self.shared)));
         }
         Ok((connection, false))
-    }
-}
-
-/// A server that hangs up while it lets somebody in is ending or starting: it was seen to be one before.
-fn passing(error: StoreError) -> StoreError {
-    match error {
-        StoreError::NotConnected(Trouble::NotTheServer, why) => StoreError::NotConnected(Trouble::Starting, why),
-        other => other,
     }
 }
 

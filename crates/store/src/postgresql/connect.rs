@@ -129,7 +129,11 @@ impl Server {
             let mut refused = None;
             for locale in NEW_LOCALES {
                 match client.batch_execute(&create_statement(&self.name, locale)).await {
-                    Ok(()) => return self.described().await.map(Some),
+                    Ok(()) => {
+                        // Another statement, since a database is made in no transaction; without it the database is as any other.
+                        client.batch_execute(&mark_statement(&self.name)).await?;
+                        return self.described().await.map(Some);
+                    }
                     // Somebody else was quicker.
                     Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => return Ok(None),
                     Err(error) => refused = Some(error),
@@ -253,6 +257,13 @@ fn major(version: &str) -> Option<u16> {
 fn create_statement(name: &str, locale: &str) -> String {
     let name = name.replace('"', "\"\"");
     format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'{locale}")
+}
+
+/// What a database says of itself that the producer has made.
+pub(super) const MADE: &str = "made by producer";
+
+fn mark_statement(name: &str) -> String {
+    format!("COMMENT ON DATABASE \"{}\" IS '{MADE}'", name.replace('"', "\"\""))
 }
 
 fn unreadable_url() -> StoreError {

@@ -4,21 +4,14 @@
 
 use super::Server;
 use crate::StoreError;
+use crate::patience::{self, Look};
 use std::future::Future;
-use std::pin::pin;
-use std::time::{Duration, Instant};
 use tokio_postgres::{Client, Row};
 
 /// A statement waits so long for somebody's lock: longer, and everybody else would wait behind it.
 pub(super) const IMPATIENT: &str = "SET lock_timeout = '3s'";
 /// Statements that run alone keep nobody waiting, and may wait themselves.
 pub(super) const PATIENT: &str = "SET lock_timeout = '10min'";
-/// After so long no other try is made; so long is between two.
-const GIVE_UP: Duration = Duration::from_secs(12);
-const PAUSE: Duration = Duration::from_secs(1);
-/// How often is looked for whom a statement waits, and how long looking may take.
-const LOOK: Duration = Duration::from_secs(1);
-const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Who keeps a process waiting, the oldest first, and what it waits for.
 const HOLDERS: &str = "SELECT a.pid, a.usename::text, a.application_name, a.client_addr::text, a.state, a.backend_type,
@@ -36,42 +29,15 @@ FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND (l.classid::bigint << 32 | l.objid::bigint) = $1
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// How long somebody else's lock is worth another try.
-pub(super) struct Patience(Instant);
-
-impl Patience {
-    pub(super) fn new() -> Self {
-        Self(Instant::now())
-    }
-
-    /// Whether what ended like this is tried again; then the pause before it is over. It must have left nothing.
-    pub(super) async fn tries_again(&self, error: &StoreError) -> bool {
-        let tries = matches!(error, StoreError::Locked { .. }) && self.0.elapsed() < GIVE_UP;
-        if tries {
-            tokio::time::sleep(PAUSE).await;
-        }
-        tries
-    }
-}
-
 /// Does work on the connection of that process; whoever keeps it waiting is named.
 pub(super) async fn watched<T>(
     server: &Server,
     process: i32,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let mut work = pin!(work);
     let mut watcher = Watcher { server, process, client: None, seen: None };
-    loop {
-        tokio::select! {
-            biased;
-            ended = &mut work => return ended.map_err(|error| watcher.named(error)),
-            () = tokio::time::sleep(LOOK) => {
-                // Whoever cannot look says less, and the work goes on all the same.
-                let _ = tokio::time::timeout(LOOK_TIMEOUT, watcher.look()).await;
-            }
-        }
-    }
+    let ended = patience::watched(work, &mut watcher).await;
+    ended.map_err(|error| watcher.named(error))
 }
 
 /// The number of a connection's process.
@@ -163,7 +129,7 @@ struct Watcher<'s> {
     seen: Option<Holders>,
 }
 
-impl Watcher<'_> {
+impl Look for Watcher<'_> {
     async fn look(&mut self) -> Result<(), StoreError> {
         let client = match self.client.take() {
             Some(client) => client,
@@ -179,7 +145,9 @@ impl Watcher<'_> {
         }
         Ok(())
     }
+}
 
+impl Watcher<'_> {
     fn named(self, error: StoreError) -> StoreError {
         match (error, self.seen) {
             (StoreError::Locked { .. }, Some(holders)) => {

@@ -2,10 +2,11 @@
 //! back the same way. What cannot run inside a transaction is noted step by step. The lock that keeps others from migrating
 //! belongs to the connection, and so dies with whoever holds it.
 
-use super::locks::{IMPATIENT, PATIENT, Patience};
+use super::locks::{IMPATIENT, PATIENT};
 use super::value::Text;
 use super::{Server, inspect, locks};
 use crate::blocking::blocking;
+use crate::patience::Patience;
 use crate::{AppliedMigration, StoreError};
 use futures_util::future::join_all;
 use plan::database::{Execution, Undo};

@@ -1,12 +1,13 @@
 //! Roles of a PostgreSQL server: what they may do in a database is read and changed, and each is tried by connecting as itself.
 //! A password leaves this machine only as what the server keeps of it.
 
-use super::connect::Server;
-use super::locks::{self, Patience};
+use super::connect::{MADE, Server};
+use super::locks;
 use super::migrate::begin;
 use super::trouble::said;
 use crate::StoreError;
 use crate::blocking::blocking;
+use crate::patience::Patience;
 use crate::permission::Tried;
 use dialect::permission::PermissionProbe;
 use plan::database::permission::{
@@ -111,6 +112,7 @@ async fn observe(client: &Client, names: &[&str]) -> Result<ObservedPermissions,
         user: user.try_get(0)?,
         user_lacks: Vec::new(),
         may_administer_database: user.try_get(3)?,
+        database_was_made: user.try_get::<_, Option<String>>(4)?.as_deref() == Some(MADE),
         ..ObservedPermissions::default()
     };
     if !user.try_get::<_, bool>(1)? {
@@ -197,7 +199,8 @@ fn grant(row: &Row) -> Result<Option<Grant>, StoreError> {
 const USER: &str = "SELECT current_user::text,
   (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user),
   (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE oid = current_schema()::regnamespace),
-  (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database())";
+  (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()),
+  (SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database())";
 
 const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, shobj_description(r.oid, 'pg_authid'),
   ARRAY_REMOVE(ARRAY[
@@ -211,12 +214,14 @@ const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, shobj_description(r.
     WHERE s.setrole = r.oid AND d.datname = current_database()), ARRAY[]::text[])
 FROM pg_roles r WHERE r.rolname = ANY($1) ORDER BY r.rolname";
 
-/// Everything that was granted here, by kind of thing. An empty name: to everybody.
+/// Everything that was granted here, by kind of thing. An empty name: to everybody. Where nobody has said who may enter the
+/// database, everybody may.
 const GRANTS: &str =
     "SELECT COALESCE(r.rolname, '')::text AS grantee, g.kind, g.first, g.second, g.privilege_type, g.is_grantable
 FROM (
   SELECT 'database' AS kind, '' AS first, '' AS second, x.grantee, x.privilege_type, x.is_grantable
-  FROM pg_database d, aclexplode(d.datacl) x WHERE d.datname = current_database()
+  FROM pg_database d, aclexplode(COALESCE(d.datacl, acldefault('d', d.datdba))) x
+  WHERE d.datname = current_database() AND (d.datacl IS NOT NULL OR x.grantee = 0)
   UNION ALL
   SELECT 'schema', '', '', x.grantee, x.privilege_type, x.is_grantable
   FROM pg_namespace n, aclexplode(n.nspacl) x WHERE n.oid = current_schema()::regnamespace
@@ -239,9 +244,8 @@ FROM (
   WHERE f.defaclnamespace = current_schema()::regnamespace
 ) g LEFT JOIN pg_roles r ON r.oid = g.grantee";
 const OF_ROLES: &str = " WHERE r.rolname = ANY($1)";
-/// That everybody may enter a database and look into a schema is as the server has it.
-const OF_EVERYBODY: &str =
-    " WHERE g.grantee = 0 AND g.kind <> 'database' AND (g.kind <> 'schema' OR g.privilege_type = 'CREATE')";
+/// That everybody may look into a schema is as the server has it.
+const OF_EVERYBODY: &str = " WHERE g.grantee = 0 AND (g.kind <> 'schema' OR g.privilege_type = 'CREATE')";
 /// Whoever has a grant of these, or owns a table.
 const GRANTEES: &str = "SELECT grantee FROM (";
 const OR_OWNERS: &str = ") granted WHERE grantee <> '' UNION

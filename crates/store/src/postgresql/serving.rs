@@ -192,7 +192,7 @@ impl PostgreSqlStore {
     }
 
     async fn connect(&self) -> Result<Connection, StoreError> {
-        let client = self.shared.server.enter().await?;
+        let client = self.shared.server.enter().await.map_err(StoreError::passing)?;
         client.batch_execute(&self.shared.settings).await?;
         if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(Arc::downgrade(&self.shared)));

@@ -1,12 +1,12 @@
 //! What those see who serve from a real PostgreSQL server, which `TEST_POSTGRESQL_URL` names: transactions that stay or are undone,
 //! connections that end while nobody looks, and scratch schemas of which nothing is left.
 
-use crate::{Database, Ended, Scratch, Server, Store, StoreError};
+use crate::{Database, Ended, Scratch, Server, Store, StoreError, Trouble};
 use plan::database::Pool;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::Datum;
+use vocab::{Datum, Engine};
 
 /// The server; none where there is none, which is said.
 fn server() -> Option<String> {
@@ -210,4 +210,27 @@ async fn nothing_is_left_of_a_scratch() {
     let name = name.clone();
     drop(scratch);
     assert_eq!(schemas(&name).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_up_on_who_serves_from_it_is_starting_or_ending() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    for (engine, url) in [
+        (Engine::PostgreSql, format!("postgresql://ada:x@{address}/shop")),
+        (Engine::MySql, format!("mysql://ada:x@{address}/shop")),
+    ] {
+        let database = Database::parse(engine, &url, |path| path.into()).unwrap();
+        let store = database.open(Pool::default()).unwrap();
+        let read = store.read("SELECT 1".into(), Vec::new()).await.unwrap_err();
+        let begun = store.transaction(|_| Box::pin(async { Ok(Ended::Undo(())) })).await.unwrap_err();
+        for error in [read, begun] {
+            assert!(matches!(error, StoreError::NotConnected(Trouble::Starting, _)), "{engine}: {error:?}");
+            assert!(error.is_retryable());
+        }
+        // Whoever has never seen it is told that it may be something else.
+        let looked = std::thread::spawn(move || database.look("shop").unwrap_err()).join().unwrap();
+        assert!(matches!(looked, StoreError::NotConnected(Trouble::NotTheServer, _)), "{engine}: {looked:?}");
+    }
 }

@@ -446,6 +446,12 @@ pub fn constraint(
 ) -> Option<Json> {
     let is_unique = few.is_empty() || random.percent(30);
     let (column, kind) = random.pick(if is_unique { types } else { few });
+    let beside: Vec<&String> =
+        types.iter().filter(|(other, of)| *of == kind && *other != column).map(|(name, _)| name).collect();
+    if ORDERED.contains(&kind) && !beside.is_empty() && random.percent(50) {
+        let word = random.pick(&["more_than", "at_least", "less_than", "at_most"]);
+        return Some(json!({ "check": { "column": column, word: random.pick(&beside) } }));
+    }
     let mut rule = match (kind, is_unique) {
         (_, true) => json!({ "unique": some_columns(random, types) }),
         ("integer", _) => {
@@ -477,6 +483,9 @@ pub fn constraint(
     }
     Some(rule)
 }
+
+/// Types whose values have an order.
+const ORDERED: [&str; 4] = ["integer", "decimal", "date", "timestamp"];
 
 fn range(random: &mut Random, column: &str, least: Json, most: Json) -> Json {
     match random.below(3) {

@@ -314,6 +314,41 @@ fn what_was_taken_away_by_hand_is_named_when_a_change_is_taken_back() {
     }
 }
 
+/// MySQL goes back statement by statement: what is gone already is passed over, and where something was added by hand that is in the way,
+/// it says what is left and goes on from there.
+#[test]
+fn on_mysql_a_change_is_taken_back_around_what_was_changed_by_hand() {
+    let more = format!("{FIRST}, {{ name: doors, columns: {{ room_id: {{ type: uuid, references: rooms }} }} }}");
+    let more = more.replace("note: line", "note: line, floor: { type: integer, default: 3 }");
+    for site in Site::each("around").into_iter().filter(|site| matches!(site.place, Where::MySql(_))) {
+        site.run(FIRST).must_end_with(0);
+        let first = site.tables();
+        site.run(&more).must_end_with(0);
+        ROWS.iter().for_each(|row| site.execute(row));
+        site.execute("DROP TABLE doors");
+        let shown = site.undo(&["--plan"]).must_end_with(0).stdout;
+        assert!(shown.ends_with("changed since: table `doors` is missing\n"), "{shown}");
+        let refused = site.undo(&[]).must_end_with(1).stderr;
+        assert!(refused.contains("column `floor` of table `rooms`"), "{refused}");
+        assert_eq!(site.value("floor FROM rooms"), "3");
+        site.undo(&["--allow-destructive"]).must_end_with(0);
+        assert_eq!(site.tables(), first);
+        assert_eq!(site.value("number FROM rooms"), "7");
+
+        site.run(&more).must_end_with(0);
+        let window = "CREATE TABLE windows (id int PRIMARY KEY, door_id char(36) CHARACTER SET ascii, FOREIGN KEY (door_id) REFERENCES doors (id))";
+        site.execute(window);
+        let refused = site.undo(&["--allow-destructive"]).must_end_with(1).stderr;
+        assert!(refused.contains("changed in part") && refused.contains("these are done and stay: doors"), "{refused}");
+        site.execute("DROP TABLE windows");
+        site.undo(&["--allow-destructive"]).must_end_with(0);
+        assert_eq!(site.tables(), first);
+        assert_eq!(site.value("number FROM rooms"), "7");
+        site.run(FIRST).must_end_with(0);
+        site.diff(FIRST).must_end_with(0);
+    }
+}
+
 /// Whoever takes back after a run that failed means that run, which has left nothing.
 #[test]
 fn after_a_run_that_failed_an_earlier_migration_is_taken_back_by_name_only() {

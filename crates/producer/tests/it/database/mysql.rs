@@ -403,6 +403,23 @@ fn each_way_of_not_being_let_in_has_its_word() {
     assert_eq!(new.tables().len(), 4, "a database that is missing is made by who may");
 }
 
+/// What listens and speaks only when it is spoken to, as PostgreSQL does, and what does not listen at all.
+#[test]
+fn what_is_no_such_server_is_told_soon() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (address, code) in [(silent.local_addr().unwrap(), "not_the_server"), (nobody, "refused")] {
+        let workspace = Workspace::new();
+        let mut run = workspace.command(&["run", "-"]);
+        let begun = std::time::Instant::now();
+        let ended = end_with_input(run.env("SHOP_URL", format!("mysql://ada:hunter2@{address}/shop")), &shop());
+        let error = ended.must_end_with(1).response()["error"].clone();
+        assert!(begun.elapsed() < std::time::Duration::from_secs(6), "{code}: {:?}", begun.elapsed());
+        assert_eq!((&error["kind"], &error["code"]), (&"database.connection".into(), &code.into()), "{error}");
+        assert!(error["hint"].as_str().unwrap().contains("port"), "{error}");
+    }
+}
+
 #[test]
 fn a_user_who_may_make_no_scratch_database_is_told_which_right_is_missing() {
     let Some(place) = Place::empty("unscratched") else { return };

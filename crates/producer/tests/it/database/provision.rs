@@ -458,7 +458,7 @@ fn a_mysql_container_is_described_and_asked_for_and_then_worked_on() {
     assert_eq!(service["environment"]["MARIADB_DATABASE"], "rooms");
     assert_eq!(service["healthcheck"]["test"][1], "healthcheck.sh");
     assert_eq!(service["volumes"], json!(["data:/var/lib/mysql"]));
-    let Some(_server) = PrivateMariaDb::start(port, "rooms", &password) else { return };
+    let Some(_server) = PrivateMariaDb::start(port, "rooms", &password, &[]) else { return };
     is_worked_on(&workspace, &MYSQL, port);
 }
 

@@ -203,7 +203,10 @@ fn an_api_is_served_as_the_application_which_may_do_what_the_api_does() {
     let run = |endpoints: &str| home.read(&workspace, &["run", "-"], &api(endpoints)).must_end_with(0).response();
     let pending = home.read(&workspace, &["db", "migrate", "-", "--plan"], &api(CONTACT)).must_end_with(0).stdout;
     assert!(
-        pending.contains(&format!("GRANT INSERT ON contact_messages, outbox_events TO {}", home.role("app"))),
+        pending.contains(&format!(
+            "GRANT INSERT (id, name, occurred_at, payload), UPDATE (dispatched_at) ON outbox_events TO {}",
+            home.role("app")
+        )),
         "{pending}"
     );
     let checks = verified(&run(CONTACT));
@@ -234,7 +237,8 @@ fn an_api_is_served_as_the_application_which_may_do_what_the_api_does() {
         "UPDATE contact_messages SET name = 'x'",
         "DELETE FROM contact_messages",
         "SELECT 1 FROM users",
-        "SELECT 1 FROM outbox_events",
+        "UPDATE outbox_events SET name = 'x'",
+        "DELETE FROM outbox_events",
         "DELETE FROM api_keys",
         "UPDATE api_keys SET scopes = NULL",
         product,
@@ -652,4 +656,31 @@ fn must_stand_nowhere(folder: &Path, text: &str) {
     for (path, content) in files(folder) {
         assert!(!content.windows(text.len()).any(|window| window == text.as_bytes()), "{path} holds a password");
     }
+}
+
+/// A database that a run has made is entered by its roles alone; one that was there lets in whomever it let in.
+#[test]
+fn only_its_own_roles_enter_a_database_that_was_made() {
+    let (Some(there), Some(made)) = (Home::new("was_there"), Home::new("was_made")) else { return };
+    let enters = |home: &Home| {
+        let may = |privilege| {
+            let asked = format!("SELECT has_database_privilege('public', current_database(), '{privilege}')");
+            home.superuser(&home.name, &asked).unwrap().trim().to_owned()
+        };
+        ["CONNECT", "TEMPORARY"].map(may)
+    };
+    there.run(&Workspace::new(), "").must_end_with(0);
+    assert_eq!(enters(&there), ["t", "t"]);
+    made.superuser("postgres", &format!("DROP DATABASE {} WITH (FORCE)", made.name)).unwrap();
+    let workspace = Workspace::new();
+    made.run(&workspace, "").must_end_with(0);
+    assert_eq!(enters(&made), ["f", "f"]);
+    assert_eq!(made.as_role(&workspace, "app", "SELECT 1").unwrap().trim(), "1");
+    assert_eq!(made.run(&workspace, "").must_end_with(0).response()["changed"], false);
+    assert_eq!(made.drift(&workspace), Vec::<String>::new());
+    made.execute(&format!("GRANT CONNECT ON DATABASE {} TO PUBLIC", made.name));
+    let drift = made.drift(&workspace);
+    assert!(drift.len() == 1 && drift[0].contains("CONNECT"), "{drift:?}");
+    made.must_change(&workspace, "everybody may enter");
+    assert_eq!(enters(&made), ["f", "f"]);
 }

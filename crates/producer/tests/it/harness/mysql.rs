@@ -2,7 +2,8 @@
 
 use super::postgresql::is_root;
 use std::fs;
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -20,8 +21,8 @@ impl PrivateServer {
         program("mariadbd").and(program("mariadb-install-db")).is_some()
     }
 
-    /// One at that port with a database and a superuser with this password; none where no programs are installed.
-    pub fn start(port: u16, database: &str, password: &str) -> Option<Self> {
+    /// One at that port with a database, a superuser with this password and these options; none where no programs are installed.
+    pub fn start(port: u16, database: &str, password: &str, options: &[&str]) -> Option<Self> {
         let (server, install) = (program("mariadbd")?, program("mariadb-install-db")?);
         let folder = tempfile::tempdir().unwrap();
         let setup = folder.path().join("setup.sql");
@@ -43,7 +44,7 @@ impl PrivateServer {
         run.args(["--no-defaults", "--bind-address=127.0.0.1", "--socket=", "--skip-name-resolve", &data]).args(user);
         run.arg(temporary);
         run.arg(format!("--port={port}")).arg(format!("--init-file={}", setup.display()));
-        run.arg("--innodb-flush-log-at-trx-commit=0");
+        run.arg("--innodb-flush-log-at-trx-commit=0").args(options);
         let process = quiet(&mut run).spawn().unwrap();
         let server = Self { _folder: folder, process };
         for _ in 0..600 {
@@ -65,16 +66,59 @@ impl Drop for PrivateServer {
 
 /// What the engine's own client says to statements, a row a line; what it complains of when it complains.
 pub fn mysql(url: &str, statements: &str) -> Result<String, String> {
+    let output =
+        client(url).args(["-e", statements]).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+fn client(url: &str) -> Command {
     let (user, place) = url.trim_start_matches("mysql://").rsplit_once('@').unwrap();
     let ((user, password), (address, database)) = (user.split_once(':').unwrap(), place.split_once('/').unwrap());
     // Of what a URL writes in another way a generated password has these.
     let password = password.replace("%2D", "-").replace("%5F", "_");
     let (host, port) = address.split_once(':').unwrap_or((address, "3306"));
     let mut client = Command::new(program("mariadb").unwrap_or_else(|| "mysql".into()));
-    client.args(["--no-defaults", "-BN", "-h", host, "-P", port, "-u", user, database, "-e", statements]);
-    let output = client.env("MYSQL_PWD", password).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+    client.args(["--no-defaults", "-BN", "-h", host, "-P", port, "-u", user, database]).env("MYSQL_PWD", password);
+    client
+}
+
+/// Somebody else at the database, with the engine's own client: what they hold is held until they end.
+pub struct Session {
+    client: Child,
+    pub connection: String,
+}
+
+impl Session {
+    /// Runs statements; they are done when this returns.
+    pub fn holding(url: &str, statements: &str) -> Self {
+        let mut client = client(url);
+        let mut client = client.arg("--unbuffered").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(client.stdout.take().unwrap());
+        writeln!(client.stdin.as_mut().unwrap(), "{statements};\nSELECT CONCAT('connection ', CONNECTION_ID());")
+            .unwrap();
+        let lines = output.lines().map_while(Result::ok);
+        let connection = lines.filter_map(|line| line.strip_prefix("connection ").map(str::to_owned)).next();
+        Self { client, connection: connection.expect("the statements were refused") }
+    }
+
+    /// The connection ends in order, and what it has not committed leaves nothing.
+    pub fn end(mut self) {
+        drop(self.client.stdin.take());
+        let _ = self.client.wait();
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.client.kill();
+        let _ = self.client.wait();
+    }
+}
+
+/// A port that nobody has.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Where a program is: on the path, or where packages keep those of servers.

@@ -64,12 +64,94 @@ CREATE TABLE IF NOT EXISTS articles (
 --   name: what happened
 --   payload: what there is to know about it
 --   occurred_at: when
+--   dispatched_at: when its deliveries were made of it; null: not yet
 CREATE TABLE IF NOT EXISTS outbox_events (
   id TEXT NOT NULL,
   name TEXT NOT NULL,
   payload TEXT NOT NULL,
   occurred_at TEXT NOT NULL,
+  dispatched_at TEXT,
   PRIMARY KEY (id)
+) STRICT;
+
+-- outbox_deliveries: events on their way to the services that are integrated
+--   id: also the key by which a provider knows a repetition
+--   event_id: the event in `outbox_events`
+--   event: the event's name
+--   integration: the task that integrates the service
+--   provider: whose service it is
+--   priority: the lower ones go first
+--   order_key: those with the same go one behind the other
+--   state: waiting, working, delivered or dead
+--   attempts: how often it was tried in vain
+--   due_at: before that it is not tried
+--   lease: who works on it; nobody else may record anything
+--   leased_at: when they began with it
+--   leased_until: then it is taken from whoever works on it
+--   in_doubt: whether the last attempt may have had an effect
+--   progress: answers of the steps that are done
+--   problem: what went wrong last
+--   created_at: when it was made of its event
+--   tried_since: from when on it counts how long it was tried
+--   ended_at: when it was delivered or given up
+CREATE TABLE IF NOT EXISTS outbox_deliveries (
+  id TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  event TEXT NOT NULL,
+  integration TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  order_key TEXT,
+  state TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  due_at TEXT NOT NULL,
+  lease TEXT,
+  leased_at TEXT,
+  leased_until TEXT,
+  in_doubt INTEGER NOT NULL,
+  progress TEXT,
+  problem TEXT,
+  created_at TEXT NOT NULL,
+  tried_since TEXT NOT NULL,
+  ended_at TEXT,
+  PRIMARY KEY (id),
+  UNIQUE (event_id, integration)
+) STRICT;
+
+-- outbox_attempts: what was tried to deliver events
+--   id: sorts by time
+--   delivery_id: the delivery
+--   started_at: when it began
+--   ended_at: when it ended, or was found to have ended
+--   outcome: what came of it
+--   code: the provider's own code of what went wrong
+--   problem: what went wrong
+--   record: requests and answers, without secrets
+CREATE TABLE IF NOT EXISTS outbox_attempts (
+  id TEXT NOT NULL,
+  delivery_id TEXT NOT NULL,
+  started_at TEXT NOT NULL,
+  ended_at TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  code TEXT,
+  problem TEXT,
+  record TEXT,
+  PRIMARY KEY (id)
+) STRICT;
+
+-- outbox_remembered: what integrations keep from one event to the next
+--   integration: the task that integrates the service
+--   name: what it is
+--   whose: the SHA-256 of the event's field that says of whom or what
+--   value: what is kept
+--   updated_at: when it was kept
+CREATE TABLE IF NOT EXISTS outbox_remembered (
+  integration TEXT NOT NULL,
+  name TEXT NOT NULL,
+  whose TEXT NOT NULL,
+  value TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  PRIMARY KEY (integration, name, whose)
 ) STRICT;
 
 -- api_keys: API keys by their hash; the key itself is shown once and kept nowhere
@@ -120,3 +202,18 @@ CREATE TABLE IF NOT EXISTS idempotency_answers (
 
 -- products_released_at_idx: `GET /api/products` filters by it
 CREATE INDEX IF NOT EXISTS products_released_at_idx ON products (released_at, id);
+
+-- outbox_events_dispatched_at_id_idx: events of which no deliveries were made yet
+CREATE INDEX IF NOT EXISTS outbox_events_dispatched_at_id_idx ON outbox_events (dispatched_at, id);
+
+-- outbox_deliveries_integration_state_priority_due_at_idx: what is due for an integration
+CREATE INDEX IF NOT EXISTS outbox_deliveries_integration_state_priority_due_at_idx ON outbox_deliveries (integration, state, priority, due_at);
+
+-- outbox_deliveries_order_key_integration_state_idx: what goes before one of the same key
+CREATE INDEX IF NOT EXISTS outbox_deliveries_order_key_integration_state_idx ON outbox_deliveries (order_key, integration, state);
+
+-- outbox_deliveries_state_leased_until_idx: what nobody works on any more
+CREATE INDEX IF NOT EXISTS outbox_deliveries_state_leased_until_idx ON outbox_deliveries (state, leased_until);
+
+-- outbox_attempts_delivery_id_id_idx: the attempts of a delivery
+CREATE INDEX IF NOT EXISTS outbox_attempts_delivery_id_id_idx ON outbox_attempts (delivery_id, id);

@@ -1,0 +1,25 @@
+//! From the outbox to the provider. What decides has no clock, no chance and no database of its own: the time and a seed come in,
+//! rounds for the store and deliveries to begin go out ([`Dispatcher`]). Whoever carries a delivery is handed in too.
+
+mod breaker;
+mod budget;
+mod chance;
+mod dispatcher;
+mod lane;
+mod moment;
+mod steps;
+mod tally;
+mod worker;
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod worker_tests;
+
+pub use breaker::BreakerState;
+pub use dispatcher::{Actions, Carried, Dispatcher, Outcome, Settings};
+pub use lane::{LaneRules, RateBudget};
+pub use moment::{from_text, to_text};
+pub use steps::{Services, Steps, Told};
+pub use tally::Snapshot;
+pub use worker::{Carrier, Carrying, Deliveries, Hold, LeaseLost, Wiring};

@@ -1,0 +1,205 @@
+//! Deliveries of a workspace that is served: active plans come in, a worker for each of their databases goes out, which brings what
+//! their outboxes hold to the services that the plans integrate. Providers that are only played on this machine are played here.
+
+use crate::account::{self, Given};
+use crate::failure::Failure;
+use crate::settings::WorkspaceSettings;
+use crate::simulating::{SimulateOptions, Simulating};
+use crate::workspace::Workspace;
+use connect::account::Account;
+use connect::authentication::tokens::KeepNothing;
+use connect::call::Caller;
+use connect::client::Client;
+use connect::delivery::{Deliveries, LaneRules, Services, Settings, Steps, Told, Wiring};
+use jiff::Timestamp;
+use manifest::point::Point;
+use plan::database::Connection;
+use plan::service::{ServicePlan, System};
+use plan::{Plan, system};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use store::Store;
+use tokio::task::JoinHandle;
+use vocab::{Engine, EventName, FieldName, Secret};
+
+/// Where deliveries of a task stand among others.
+const PRIORITY: i64 = 1;
+
+/// Providers that are played while the workspace is served, each by its name.
+pub(crate) struct Players {
+    /// The address at which this server listens.
+    site: String,
+    playing: BTreeMap<String, Playing>,
+}
+
+struct Playing {
+    address: SocketAddr,
+    credentials: Vec<(String, Secret<String>)>,
+    webhook_secret: Option<Secret<String>>,
+    player: JoinHandle<()>,
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        self.player.abort();
+    }
+}
+
+impl Players {
+    pub fn new(listens_at: SocketAddr) -> Self {
+        Self { site: format!("http://{listens_at}"), playing: BTreeMap::new() }
+    }
+
+    /// The account of a service, as far as it is there. What is missing of it by now is said in the log; what needs it is refused.
+    ///
+    /// # Errors
+    /// Where the secrets cannot be read, or the provider cannot be played.
+    pub async fn account(
+        &mut self,
+        workspace: &Workspace,
+        settings: &WorkspaceSettings,
+        plan: &ServicePlan,
+    ) -> Result<Account, Box<Failure>> {
+        let name = plan.manifest.provider.provider.as_str();
+        let site = settings.public_url.clone().unwrap_or_else(|| self.site.clone());
+        if let (System::Simulated, None) = (plan.system, settings.simulated.get(name)) {
+            let playing = self.playing(workspace, plan).await?;
+            let mut given = account::plain(plan);
+            let named =
+                |(name, secret): &(String, Secret<String>)| Some((FieldName::parse(name).ok()?, secret.clone()));
+            given.extend(playing.credentials.iter().filter_map(named));
+            let mut account = account::account(workspace, plan, given, Some(&site))?;
+            account.instead = Some(format!("http://{}", playing.address));
+            account.webhook.secret.clone_from(&playing.webhook_secret);
+            return Ok(account);
+        }
+        let given = account::given(workspace, plan).unwrap_or_else(|failure| {
+            tracing::warn!(task = %plan.task_id, "{}", failure.with_hint());
+            Given::new()
+        });
+        let account = account::account(workspace, plan, given, Some(&site))?;
+        Ok(Account { instead: settings.simulated.get(name).map(|instead| instead.url()), ..account })
+    }
+
+    async fn playing(&mut self, workspace: &Workspace, plan: &ServicePlan) -> Result<&Playing, Box<Failure>> {
+        let provider = &plan.manifest.provider;
+        let name = provider.provider.to_string();
+        if !self.playing.contains_key(&name) {
+            let webhooks_to: Vec<String> =
+                plan.intake.iter().map(|intake| format!("{}{}", self.site, intake.path)).collect();
+            let options =
+                SimulateOptions { listen: "127.0.0.1:0".to_owned(), webhooks_to, ..SimulateOptions::default() };
+            let bound = Simulating::bind(workspace, &name, &options).await;
+            let played = bound.map_err(|error| Box::new(Failure::not_played(&provider.title, &error)))?;
+            tracing::info!(address = %played.address, "{} is played on this machine", provider.title);
+            let playing = Playing {
+                address: played.address,
+                credentials: played.credentials.clone(),
+                webhook_secret: played.webhooks.first().and_then(|(_, secret)| secret.clone()),
+                player: tokio::spawn(played.run(std::future::pending())),
+            };
+            self.playing.insert(name.clone(), playing);
+        }
+        Ok(&self.playing[&name])
+    }
+
+    /// The addresses of this machine that requests may go to.
+    fn simulated(&self, settings: &WorkspaceSettings) -> Vec<SocketAddr> {
+        let ours = self.playing.values().map(|playing| playing.address);
+        ours.chain(settings.simulated.values().map(|instead| instead.address)).collect()
+    }
+}
+
+/// A plan with what delivering it needs.
+pub(crate) struct Delivered<'a> {
+    pub plan: &'a Plan,
+    pub store: &'a Store,
+    pub account: Option<&'a Account>,
+}
+
+/// The workers of a workspace, one for each database that has an outbox.
+#[derive(Default)]
+pub(crate) struct Workers {
+    running: Vec<((Engine, Connection), Deliveries)>,
+}
+
+impl Workers {
+    /// Has deliveries made for these plans, whatever was delivered for before.
+    ///
+    /// # Errors
+    /// Why nothing can be sent from this machine.
+    pub async fn follow(
+        &mut self,
+        delivered: &[Delivered<'_>],
+        players: &Players,
+        settings: &WorkspaceSettings,
+    ) -> Result<(), String> {
+        let has_deliveries =
+            |plan: &Plan| plan.database.tables.iter().any(|table| table.name == system::deliveries().name);
+        let mut databases: Vec<(Engine, Connection)> = Vec::new();
+        for one in delivered.iter().filter(|one| has_deliveries(one.plan)) {
+            let place = place(one.plan);
+            if !databases.contains(&place) {
+                databases.push(place);
+            }
+        }
+        for database in databases {
+            let here: Vec<&Delivered<'_>> = delivered.iter().filter(|one| place(one.plan) == database).collect();
+            let Some(store) = here.first().map(|one| one.store.clone()) else { continue };
+            let client = Client::new(players.simulated(settings))?;
+            let wiring = wiring(&here, client, store.clone());
+            match self.running.iter().find(|(known, _)| *known == database) {
+                Some((_, deliveries)) => deliveries.follow(wiring).await,
+                None => {
+                    let settings = Settings { seed: seed(), ..Settings::default() };
+                    self.running.push((database, Deliveries::start(store, wiring, settings)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes what is under way and gives the rest back.
+    pub async fn stop(self) {
+        for (_, deliveries) in self.running {
+            deliveries.stop().await;
+        }
+    }
+}
+
+fn place(plan: &Plan) -> (Engine, Connection) {
+    (plan.database.engine, plan.database.connection.clone())
+}
+
+/// Two servers that are started together must not wait equally long.
+fn seed() -> u64 {
+    u64::from(std::process::id()) << 32 | u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs())
+}
+
+fn wiring(here: &[&Delivered<'_>], client: Client, store: Store) -> Wiring {
+    let mut also: BTreeMap<EventName, Vec<EventName>> = BTreeMap::new();
+    for event in here.iter().flat_map(|one| &one.plan.api.events) {
+        also.entry(event.name.clone()).or_default().extend(event.also.clone());
+    }
+    let services = here.iter().filter_map(|one| Some((one.plan.service.as_ref()?, one.account?)));
+    let services: Vec<(&ServicePlan, &Account)> = services.collect();
+    let lanes = services.iter().map(|(plan, account)| {
+        let calls = plan.manifest.points.points.iter().map(|(_, point)| match point {
+            Point::Calls(calls) => calls.steps.len(),
+            Point::Nothing(_) | Point::InBrowser(_) => 0,
+        });
+        let calls = u32::try_from(calls.max().unwrap_or_default()).unwrap_or(u32::MAX);
+        (account.name.clone(), LaneRules::of(&plan.manifest.provider, plan.system != System::Live, calls))
+    });
+    let lanes = lanes.collect();
+    let told = services.into_iter().map(|(plan, account)| Told {
+        account: account.clone(),
+        points: plan.points.clone(),
+        priority: PRIORITY,
+    });
+    let services = Arc::new(Services::new(told, also));
+    let caller = Caller::new(client, Arc::new(KeepNothing), Arc::new(Timestamp::now));
+    let steps = Steps::new(Arc::clone(&services), caller, store);
+    Wiring { lanes, routes: services, carrier: Arc::new(steps) }
+}

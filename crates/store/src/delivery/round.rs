@@ -1,0 +1,437 @@
+//! One round of a worker, as one transaction: record, give back, extend, take from those who have gone, lease, make deliveries of
+//! events. Each part is a few statements however many deliveries there are.
+
+use super::words::{Kind, Member, Words, batch, member, row};
+use super::{
+    DeliveryState, EVENTS_OF_ROUND, EXPIRED_OF_ROUND, Leased, NewDelivery, OutboxEvent, Recorded, Round, RoundDone,
+    Routes,
+};
+use crate::read_row::{flag, number, optional_text, text};
+use crate::{Ended, Row, Store, StoreError, Transaction};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use vocab::Datum;
+
+const ID: Member = member("id", Kind::Id);
+const LEASE: Member = member("lease", Kind::Id);
+const STATE: Member = member("state", Kind::Text);
+const IN_DOUBT: Member = member("in_doubt", Kind::Flag);
+const ATTEMPTS: Member = member("attempts", Kind::Number);
+const DUE_AT: Member = member("due_at", Kind::Time);
+const PROGRESS: Member = member("progress", Kind::Document);
+const PROBLEM: Member = member("problem", Kind::Text);
+const LEASED_AT: Member = member("leased_at", Kind::Time);
+const LEASED_UNTIL: Member = member("leased_until", Kind::Time);
+const ENDED_AT: Member = member("ended_at", Kind::Time);
+const EVENT_ID: Member = member("event_id", Kind::Id);
+const INTEGRATION: Member = member("integration", Kind::Text);
+
+const HELD: &[Member] = &[ID, LEASE];
+const RESULT: &[Member] =
+    &[ID, STATE, ATTEMPTS, DUE_AT, IN_DOUBT, PROGRESS, PROBLEM, LEASE, LEASED_AT, LEASED_UNTIL, ENDED_AT];
+const ATTEMPT: &[Member] = &[
+    ID,
+    member("delivery_id", Kind::Id),
+    member("started_at", Kind::Time),
+    ENDED_AT,
+    member("outcome", Kind::Text),
+    member("code", Kind::Text),
+    PROBLEM,
+    member("record", Kind::Document),
+];
+const REMEMBERED: &[Member] = &[
+    INTEGRATION,
+    member("name", Kind::Text),
+    member("whose", Kind::Text),
+    member("value", Kind::Document),
+    member("updated_at", Kind::Time),
+];
+const LEASING: &[Member] = &[ID, STATE, LEASE, LEASED_AT, LEASED_UNTIL];
+const EXTENDING: &[Member] = &[ID, LEASED_UNTIL];
+const INTERRUPTED: &[Member] = &[ID, STATE, ATTEMPTS, DUE_AT, IN_DOUBT, PROBLEM, LEASE, LEASED_AT, LEASED_UNTIL];
+const NEW: &[Member] = &[
+    ID,
+    EVENT_ID,
+    member("event", Kind::Text),
+    INTEGRATION,
+    member("provider", Kind::Text),
+    member("priority", Kind::Number),
+    member("order_key", Kind::Text),
+    STATE,
+    ATTEMPTS,
+    DUE_AT,
+    LEASE,
+    LEASED_AT,
+    LEASED_UNTIL,
+    IN_DOUBT,
+    member("created_at", Kind::Time),
+    member("tried_since", Kind::Time),
+];
+const DISPATCHED: &[Member] = &[ID, member("dispatched_at", Kind::Time)];
+
+/// What is said of an attempt whose worker has gone.
+const GONE: &str = "whoever worked on it has gone, and nobody knows how far it came";
+
+impl Store {
+    /// Does a round.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a statement is refused or the database does not answer. Where it was the commit that was not answered
+    /// nobody knows whether the round came about: the next one names its lease as abandoned, and records again what this one did.
+    pub async fn deliver(&self, round: Arc<Round>, routes: Arc<dyn Routes>) -> Result<RoundDone, StoreError> {
+        let words = Words(self.engine());
+        let work = self.transaction(move |transaction| {
+            Box::pin(async move {
+                let mut work = Work { transaction, words, round: &round, routes: &*routes, done: RoundDone::default() };
+                work.record().await?;
+                work.give_back().await?;
+                work.extend().await?;
+                work.expire().await?;
+                work.lease().await?;
+                Ok(Ended::Commit(work.done))
+            })
+        });
+        work.await
+    }
+}
+
+struct Work<'r, 't> {
+    transaction: Transaction<'t>,
+    words: Words,
+    round: &'r Round,
+    routes: &'r dyn Routes,
+    done: RoundDone,
+}
+
+fn time(text: &str) -> Datum {
+    Datum::Text(text.to_owned())
+}
+
+fn given(text: &str) -> Option<Value> {
+    Some(text.into())
+}
+
+impl Work<'_, '_> {
+    /// Those of the deliveries whose lease is still good; nobody else can take them until the round ends.
+    async fn held(&mut self, asked: Vec<Value>) -> Result<BTreeSet<String>, StoreError> {
+        let same = format!("t.id = {} AND t.lease = {}", self.words.value(ID), self.words.value(LEASE));
+        let held = self.words.joined("t.id", "outbox_deliveries", HELD, &same);
+        let of = self.words.locking_of("t");
+        let query = self.words.text(&format!("{held} WHERE t.state = 'working'{of}"));
+        let rows = self.transaction.read(&query, &[batch(asked)]).await?;
+        rows.iter().map(|row| text(row, 0)).collect()
+    }
+
+    /// What came of deliveries. A worker whose lease is gone writes nothing.
+    async fn record(&mut self) -> Result<(), StoreError> {
+        let round = self.round;
+        if round.recorded.is_empty() {
+            return Ok(());
+        }
+        let asked = round.recorded.iter().map(|ended| row([("id", given(&ended.id)), ("lease", given(&ended.lease))]));
+        let held = self.held(asked.collect()).await?;
+        let kept = || round.recorded.iter().filter(|ended| held.contains(&ended.id));
+        let results = kept().map(|ended| self.result(ended)).collect();
+        self.transaction.execute(&self.words.update("outbox_deliveries", RESULT), &[batch(results)]).await?;
+        let attempts: Vec<Value> = kept().filter_map(|ended| attempt(ended, &round.now)).collect();
+        if !attempts.is_empty() {
+            let insert = self.words.insert("outbox_attempts", ATTEMPT);
+            self.transaction.execute(&insert, &[batch(attempts)]).await?;
+        }
+        let remembered = kept().flat_map(|ended| &ended.remembered);
+        let remembered: BTreeMap<_, Value> = remembered
+            .map(|kept| {
+                let row = row([
+                    ("integration", given(&kept.integration)),
+                    ("name", given(&kept.name)),
+                    ("whose", given(&kept.whose)),
+                    ("value", given(&kept.value)),
+                    ("updated_at", given(&round.now)),
+                ]);
+                ((&kept.integration, &kept.name, &kept.whose), row)
+            })
+            .collect();
+        if !remembered.is_empty() {
+            let rows = remembered.into_values().collect();
+            self.transaction.execute(&self.words.remember(REMEMBERED), &[batch(rows)]).await?;
+        }
+        self.done.held.extend(held);
+        Ok(())
+    }
+
+    fn result(&self, ended: &Recorded) -> Value {
+        let is_working = ended.state == DeliveryState::Working;
+        let working = |text: &str| is_working.then(|| text.into());
+        let is_over = matches!(ended.state, DeliveryState::Delivered | DeliveryState::Dead);
+        row([
+            ("id", given(&ended.id)),
+            ("state", given(ended.state.as_str())),
+            ("attempts", Some(ended.attempts.into())),
+            ("due_at", given(&ended.due_at)),
+            ("in_doubt", Some(self.words.flag(ended.in_doubt))),
+            ("progress", ended.progress.as_deref().map(Value::from)),
+            ("problem", ended.problem.as_deref().map(Value::from)),
+            ("lease", working(&ended.lease)),
+            ("leased_at", working(&self.round.now)),
+            ("leased_until", working(&self.round.leased_until)),
+            ("ended_at", is_over.then(|| self.round.now.as_str().into())),
+        ])
+    }
+
+    /// What was leased by a round whose end nobody saw was never begun.
+    async fn give_back(&mut self) -> Result<(), StoreError> {
+        for lease in &self.round.abandoned {
+            let free = self.words.text(
+                "UPDATE outbox_deliveries SET state = 'waiting', lease = NULL, leased_at = NULL, leased_until = NULL WHERE state = 'working' AND lease = ?",
+            );
+            self.transaction.execute(&free, &[Datum::Text(lease.clone())]).await?;
+        }
+        Ok(())
+    }
+
+    async fn extend(&mut self) -> Result<(), StoreError> {
+        let round = self.round;
+        if round.extended.is_empty() {
+            return Ok(());
+        }
+        let asked = round.extended.iter().map(|(id, lease)| row([("id", given(id)), ("lease", given(lease))]));
+        let held = self.held(asked.collect()).await?;
+        let rows = held.iter().map(|id| row([("id", given(id)), ("leased_until", given(&round.leased_until))]));
+        let update = self.words.update("outbox_deliveries", EXTENDING);
+        self.transaction.execute(&update, &[batch(rows.collect())]).await?;
+        self.done.held.extend(held);
+        Ok(())
+    }
+
+    /// What nobody works on any more waits again. Nobody knows what became of it, so it is told that it is in doubt.
+    async fn expire(&mut self) -> Result<(), StoreError> {
+        if !self.round.expires {
+            return Ok(());
+        }
+        let (now, words) = (&self.round.now, self.words);
+        let query = words.text(&format!(
+            "SELECT id, integration, attempts, leased_at FROM outbox_deliveries WHERE state = 'working' AND leased_until < {} ORDER BY leased_until LIMIT {EXPIRED_OF_ROUND}{}",
+            words.time(),
+            words.locking_free()
+        ));
+        let found = self.transaction.read(&query, &[time(now)]).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let (mut waiting, mut attempts) = (Vec::new(), Vec::new());
+        for found in &found {
+            let (id, tried) = (text(found, 0)?, number(found, 2)?);
+            waiting.push(row([
+                ("id", given(&id)),
+                ("state", given(DeliveryState::Waiting.as_str())),
+                ("attempts", Some((tried + 1).into())),
+                ("due_at", given(now)),
+                ("in_doubt", Some(words.flag(true))),
+                ("problem", given(GONE)),
+                ("lease", None),
+                ("leased_at", None),
+                ("leased_until", None),
+            ]));
+            attempts.push(row([
+                ("id", given(&self.routes.new_id())),
+                ("delivery_id", given(&id)),
+                ("started_at", Some(optional_text(found, 3)?.unwrap_or_else(|| now.clone()).into())),
+                ("ended_at", given(now)),
+                ("outcome", given("interrupted")),
+                ("problem", given(GONE)),
+            ]));
+            self.done.awakened.insert(text(found, 1)?);
+        }
+        self.transaction.execute(&words.update("outbox_deliveries", INTERRUPTED), &[batch(waiting)]).await?;
+        self.transaction.execute(&words.insert("outbox_attempts", ATTEMPT), &[batch(attempts)]).await?;
+        Ok(())
+    }
+
+    /// First what waits, then new events.
+    async fn lease(&mut self) -> Result<(), StoreError> {
+        let mut places: BTreeMap<&str, u32> = BTreeMap::new();
+        for opening in &self.round.openings {
+            let mut left = opening.places;
+            if opening.looks && left > 0 {
+                let found = self.waiting(&opening.integration, left).await?;
+                left -= found;
+                if left == 0 {
+                    self.done.more_of.insert(opening.integration.clone());
+                }
+            }
+            places.insert(&opening.integration, left);
+        }
+        if !self.done.leased.is_empty() {
+            let leasing = self.done.leased.iter().map(|leased| {
+                row([
+                    ("id", given(&leased.id)),
+                    ("state", given(DeliveryState::Working.as_str())),
+                    ("lease", given(&self.round.lease)),
+                    ("leased_at", given(&self.round.now)),
+                    ("leased_until", given(&self.round.leased_until)),
+                ])
+            });
+            let leasing = batch(leasing.collect());
+            self.transaction.execute(&self.words.update("outbox_deliveries", LEASING), &[leasing]).await?;
+        }
+        if self.round.dispatches { self.dispatch(places).await } else { Ok(()) }
+    }
+
+    /// Deliveries that are due. Of those with one key only the first can be had, and only when nothing before it is under way.
+    async fn waiting(&mut self, integration: &str, places: u32) -> Result<u32, StoreError> {
+        let words = self.words;
+        let query = words.text(&format!(
+            "SELECT d.id, d.event_id, d.event, d.integration, d.attempts, d.in_doubt, d.progress, d.tried_since, d.order_key, \
+             (SELECT e.payload FROM outbox_events AS e WHERE e.id = d.event_id) FROM outbox_deliveries AS d \
+             WHERE d.integration = ? AND d.state = 'waiting' AND d.due_at <= {} AND (d.order_key IS NULL OR NOT EXISTS \
+             (SELECT 1 FROM outbox_deliveries AS b WHERE b.order_key = d.order_key AND b.integration = d.integration \
+             AND b.state IN ('waiting', 'working') AND b.event_id < d.event_id)) \
+             ORDER BY d.priority, d.due_at, d.id LIMIT ?{}",
+            words.time(),
+            words.locking_free()
+        ));
+        let parameters = [Datum::Text(integration.to_owned()), time(&self.round.now), Datum::Integer(places.into())];
+        let rows = self.transaction.read(&query, &parameters).await?;
+        let mut found = 0;
+        for row in &rows {
+            self.done.leased.push(leased(row, &self.round.lease)?);
+            found += 1;
+        }
+        Ok(found)
+    }
+
+    /// Makes deliveries of new events, and leases those for which there is a place. The rows of the events are kept from everybody
+    /// else meanwhile, so that each event is seen by one round alone, and earlier ones before later ones.
+    async fn dispatch(&mut self, mut places: BTreeMap<&str, u32>) -> Result<(), StoreError> {
+        let (round, words) = (self.round, self.words);
+        let query = words.text(&format!(
+            "SELECT id, name, payload, occurred_at FROM outbox_events WHERE dispatched_at IS NULL ORDER BY id LIMIT {EVENTS_OF_ROUND}{}",
+            words.locking()
+        ));
+        let rows = self.transaction.read(&query, &[]).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+        self.done.more_events = events.len() == EVENTS_OF_ROUND as usize;
+        let wanted: Vec<(&OutboxEvent, NewDelivery)> = events
+            .iter()
+            .flat_map(|event| self.routes.deliveries(event).into_iter().map(move |delivery| (event, delivery)))
+            .collect();
+        let known = self.known(&wanted).await?;
+        let mut new = Vec::new();
+        for (event, delivery) in wanted {
+            if known.contains(&(event.id.clone(), delivery.integration.clone())) {
+                continue;
+            }
+            let left = places.get_mut(delivery.integration.as_str()).filter(|left| **left > 0);
+            // Whether something goes before it only a query can tell.
+            let is_leased = delivery.order_key.is_none() && left.map(|left| *left -= 1).is_some();
+            new.push(new_row(event, &delivery, is_leased, round, words));
+            match is_leased {
+                true => self.done.leased.push(first_leased(event, &delivery, round)),
+                false => drop(self.done.awakened.insert(delivery.integration)),
+            }
+        }
+        if !new.is_empty() {
+            self.transaction.execute(&words.insert("outbox_deliveries", NEW), &[batch(new)]).await?;
+        }
+        let seen = events.iter().map(|event| row([("id", given(&event.id)), ("dispatched_at", given(&round.now))]));
+        let seen = batch(seen.collect());
+        self.transaction.execute(&words.update("outbox_events", DISPATCHED), &[seen]).await?;
+        Ok(())
+    }
+
+    /// Deliveries that are there already, of events that somebody has made new again.
+    async fn known(
+        &mut self,
+        wanted: &[(&OutboxEvent, NewDelivery)],
+    ) -> Result<BTreeSet<(String, String)>, StoreError> {
+        if wanted.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let members = &[EVENT_ID];
+        let ids: BTreeSet<&str> = wanted.iter().map(|(event, _)| event.id.as_str()).collect();
+        let same = format!("t.event_id = {}", self.words.value(EVENT_ID));
+        let query =
+            self.words.text(&self.words.joined("t.event_id, t.integration", "outbox_deliveries", members, &same));
+        let asked = batch(ids.into_iter().map(|id| row([("event_id", given(id))])).collect());
+        let rows = self.transaction.read(&query, &[asked]).await?;
+        rows.iter().map(|row| Ok((text(row, 0)?, text(row, 1)?))).collect()
+    }
+}
+
+fn attempt(ended: &Recorded, now: &str) -> Option<Value> {
+    let attempt = ended.attempt.as_ref()?;
+    Some(row([
+        ("id", given(&attempt.id)),
+        ("delivery_id", given(&ended.id)),
+        ("started_at", given(&attempt.started_at)),
+        ("ended_at", given(now)),
+        ("outcome", given(&attempt.outcome)),
+        ("code", attempt.code.as_deref().map(Value::from)),
+        ("problem", attempt.problem.as_deref().map(Value::from)),
+        ("record", attempt.record.as_deref().map(Value::from)),
+    ]))
+}
+
+fn new_row(event: &OutboxEvent, delivery: &NewDelivery, is_leased: bool, round: &Round, words: Words) -> Value {
+    let leased = |text: &str| is_leased.then(|| text.into());
+    let state = if is_leased { DeliveryState::Working } else { DeliveryState::Waiting };
+    row([
+        ("id", given(&delivery.id)),
+        ("event_id", given(&event.id)),
+        ("event", given(&event.name)),
+        ("integration", given(&delivery.integration)),
+        ("provider", given(&delivery.provider)),
+        ("priority", Some(delivery.priority.into())),
+        ("order_key", delivery.order_key.as_deref().map(Value::from)),
+        ("state", given(state.as_str())),
+        ("attempts", Some(0.into())),
+        ("due_at", given(&round.now)),
+        ("lease", leased(&round.lease)),
+        ("leased_at", leased(&round.now)),
+        ("leased_until", leased(&round.leased_until)),
+        ("in_doubt", Some(words.flag(false))),
+        ("created_at", given(&round.now)),
+        ("tried_since", given(&round.now)),
+    ])
+}
+
+fn first_leased(event: &OutboxEvent, delivery: &NewDelivery, round: &Round) -> Leased {
+    Leased {
+        id: delivery.id.clone(),
+        event_id: event.id.clone(),
+        event: event.name.clone(),
+        integration: delivery.integration.clone(),
+        attempts: 0,
+        in_doubt: false,
+        progress: None,
+        tried_since: round.now.clone(),
+        is_ordered: false,
+        payload: event.payload.clone(),
+        lease: round.lease.clone(),
+    }
+}
+
+fn event(row: &Row) -> Result<OutboxEvent, StoreError> {
+    Ok(OutboxEvent { id: text(row, 0)?, name: text(row, 1)?, payload: text(row, 2)?, occurred_at: text(row, 3)? })
+}
+
+fn leased(row: &Row, lease: &str) -> Result<Leased, StoreError> {
+    Ok(Leased {
+        id: text(row, 0)?,
+        event_id: text(row, 1)?,
+        event: text(row, 2)?,
+        integration: text(row, 3)?,
+        attempts: u32::try_from(number(row, 4)?).unwrap_or(u32::MAX),
+        in_doubt: flag(row, 5)?,
+        progress: optional_text(row, 6)?,
+        tried_since: text(row, 7)?,
+        is_ordered: optional_text(row, 8)?.is_some(),
+        // An event that somebody has removed meanwhile says nothing.
+        payload: optional_text(row, 9)?.unwrap_or_else(|| "null".to_owned()),
+        lease: lease.to_owned(),
+    })
+}

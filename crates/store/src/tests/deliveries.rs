@@ -1,0 +1,372 @@
+//! Deliveries on every engine: one suite. SQLite always; PostgreSQL and MariaDB where `TEST_POSTGRESQL_URL` and `TEST_MYSQL_URL` name
+//! servers. Two workers are two connections to one database.
+
+use crate::delivery::{
+    Attempted, Backlog, DeliveryFilter, DeliveryState, Leased, NewDelivery, Opening, OutboxEvent, Recorded, Remembered,
+    Round, RoundDone, Routes,
+};
+use crate::{Database, Ended, Location, MySqlServer, Scratch, Server, Store};
+use plan::database::Migration;
+use plan::system;
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use vocab::{Datum, Engine};
+
+/// Two workers' ways to one database, and what goes with it.
+struct Place {
+    workers: [Store; 2],
+    name: &'static str,
+    /// A URL to the server, where it is one.
+    url: Option<String>,
+    _scratch: Option<Scratch>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+fn database(url: &str) -> Database {
+    match url.starts_with("mysql") {
+        true => Database::MySql(MySqlServer::parse(url).unwrap()),
+        false => Database::PostgreSql(Server::parse(url).unwrap()),
+    }
+}
+
+/// One on each engine. `application` is what its connections are called on PostgreSQL.
+fn places(application: &str) -> Vec<Place> {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open(&Location::File(folder.path().join("test.sqlite"))).unwrap();
+    let workers = [open(), open()];
+    let mut places = vec![Place { workers, name: "SQLite", url: None, _scratch: None, _folder: Some(folder) }];
+    for (name, variable) in [("PostgreSQL", "TEST_POSTGRESQL_URL"), ("MySQL", "TEST_MYSQL_URL")] {
+        let Ok(url) = std::env::var(variable) else {
+            let _ = writeln!(std::io::stderr(), "SKIPPED deliveries on {name}: `{variable}` is not set");
+            continue;
+        };
+        let sign = if url.contains('?') { '&' } else { '?' };
+        let named = match name {
+            "PostgreSQL" => format!("{url}{sign}application_name={application}"),
+            _ => url.clone(),
+        };
+        let scratch = Scratch::beside(&database(&named)).unwrap();
+        let workers = [scratch.store.clone(), scratch.store.clone()];
+        places.push(Place { workers, name, url: Some(url), _scratch: Some(scratch), _folder: None });
+    }
+    for place in &places {
+        let [store, _] = &place.workers;
+        let tables =
+            [system::outbox_events(), system::deliveries(), system::delivery_attempts(), system::remembered_values()];
+        let statements = dialect::create_tables(store.engine(), &tables);
+        store
+            .migrate("task", &[Migration { name: "0001_initial".into(), statements }], "2026-01-01T00:00:00.000Z")
+            .unwrap();
+    }
+    places
+}
+
+/// The time, some seconds after noon.
+fn at(second: u32) -> String {
+    format!("2026-01-02T12:{:02}:{:02}.000Z", second / 60, second % 60)
+}
+
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+fn id() -> String {
+    format!("00000000-0000-7000-8000-{:012}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Everything goes to `shop`; those whose payload is a text in the order of that text.
+struct ToShop;
+
+impl Routes for ToShop {
+    fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
+        let order_key = serde_json::from_str::<String>(&event.payload).ok();
+        let (integration, provider) = ("shop".to_owned(), "acme".to_owned());
+        vec![NewDelivery { id: id(), integration, provider, priority: 0, order_key }]
+    }
+
+    fn new_id(&self) -> String {
+        id()
+    }
+}
+
+async fn emit(store: &Store, payload: &str) -> String {
+    let event = id();
+    let parameters = [&event, "order_created", payload, &at(0)].map(|text| Datum::Text(text.to_owned()));
+    let statement = dialect::lower_emit(store.engine());
+    let work = store.transaction(move |mut transaction| {
+        Box::pin(async move { Ok(Ended::Commit(transaction.execute(&statement, &parameters).await?)) })
+    });
+    work.await.unwrap();
+    event
+}
+
+fn round(second: u32, places: u32) -> Round {
+    Round {
+        now: at(second),
+        lease: id(),
+        leased_until: at(second + 30),
+        expires: true,
+        openings: vec![Opening { integration: "shop".to_owned(), places, looks: true }],
+        dispatches: true,
+        ..Round::default()
+    }
+}
+
+async fn deliver(store: &Store, round: &Round) -> RoundDone {
+    loop {
+        match store.deliver(Arc::new(round.clone()), Arc::new(ToShop)).await {
+            Ok(done) => return done,
+            Err(error) if error.is_retryable() => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn recorded(leased: &Leased, state: DeliveryState, due_at: String) -> Recorded {
+    let attempt = Attempted {
+        id: id(),
+        started_at: at(0),
+        outcome: "done".to_owned(),
+        code: Some("no_such".to_owned()),
+        problem: None,
+        record: Some(r#"{"status":200}"#.to_owned()),
+    };
+    Recorded {
+        id: leased.id.clone(),
+        lease: leased.lease.clone(),
+        state,
+        attempts: leased.attempts + 1,
+        due_at,
+        in_doubt: false,
+        progress: Some(r#"{"a":1}"#.to_owned()),
+        problem: Some("it's so".to_owned()),
+        attempt: Some(attempt),
+        remembered: Vec::new(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_make_one_delivery_of_each_event_and_share_them() {
+    for place in places("deliveries") {
+        let mut events = BTreeSet::new();
+        for _ in 0..200 {
+            events.insert(emit(&place.workers[0], "{}").await);
+        }
+        let workers = place.workers.clone().map(|store| {
+            tokio::spawn(async move {
+                let mut mine = Vec::new();
+                loop {
+                    let done = deliver(&store, &round(0, 7)).await;
+                    mine.extend(done.leased.into_iter().map(|leased| leased.event_id));
+                    let waits = |backlog: &Backlog| backlog.state == DeliveryState::Waiting;
+                    let is_none = store.undispatched_events().await.unwrap() == 0;
+                    if is_none && !store.delivery_backlog().await.unwrap().iter().any(waits) {
+                        return mine;
+                    }
+                }
+            })
+        });
+        let mut all = Vec::new();
+        for worker in workers {
+            all.extend(worker.await.unwrap());
+        }
+        assert_eq!(all.len(), 200, "{}", place.name);
+        assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), events, "{}", place.name);
+        let [store, _] = &place.workers;
+        assert_eq!(store.deliveries(&DeliveryFilter::default(), 500).await.unwrap().len(), 200, "{}", place.name);
+        assert_eq!(store.undispatched_events().await.unwrap(), 0);
+        let backlog = store.delivery_backlog().await.unwrap();
+        assert_eq!((backlog.len(), backlog[0].count, backlog[0].state), (1, 200, DeliveryState::Working));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lost_the_lease_records_nothing_and_the_next_one_is_told_of_the_doubt() {
+    for place in places("deliveries") {
+        let [first, second] = &place.workers;
+        emit(first, r#"{"who":"ü 😀"}"#).await;
+        let lost = deliver(first, &round(0, 5)).await.leased.remove(0);
+        assert_eq!((lost.attempts, lost.in_doubt), (0, false));
+        // Still good: nobody else gets it, and it can be extended.
+        assert_eq!(deliver(second, &round(29, 5)).await.leased, []);
+        let extension = Round { extended: vec![(lost.id.clone(), lost.lease.clone())], ..round(29, 0) };
+        assert!(deliver(first, &extension).await.held.contains(&lost.id));
+        assert_eq!(deliver(second, &round(31, 5)).await.leased, []);
+        // It has run out.
+        let taken = deliver(second, &round(60, 5)).await.leased.remove(0);
+        assert_eq!((taken.id.as_str(), taken.attempts, taken.in_doubt), (lost.id.as_str(), 1, true), "{}", place.name);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&taken.payload).unwrap()["who"], "ü 😀");
+        let late = Round { recorded: vec![recorded(&lost, DeliveryState::Dead, at(61))], ..round(61, 0) };
+        assert_eq!(deliver(first, &late).await.held, BTreeSet::new(), "{}", place.name);
+        let late = Round { extended: vec![(lost.id.clone(), lost.lease.clone())], ..round(61, 0) };
+        assert_eq!(deliver(first, &late).await.held, BTreeSet::new());
+        let good = Round { recorded: vec![recorded(&taken, DeliveryState::Delivered, at(61))], ..round(61, 0) };
+        assert_eq!(deliver(second, &good).await.held, BTreeSet::from([taken.id.clone()]));
+        // Once is enough.
+        assert_eq!(deliver(second, &good).await.held, BTreeSet::new());
+        let row = first
+            .deliveries(&DeliveryFilter { id: Some(taken.id.clone()), ..Default::default() }, 2)
+            .await
+            .unwrap()
+            .remove(0);
+        assert_eq!((row.state, row.attempts, row.in_doubt), (DeliveryState::Delivered, 2, false), "{}", place.name);
+        assert_eq!((row.leased_at, row.ended_at), (None, Some(at(61))));
+        let attempts = first.delivery_attempts(&taken.id).await.unwrap();
+        let outcomes: Vec<&str> = attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
+        assert_eq!(outcomes, ["interrupted", "done"], "{}", place.name);
+        assert_eq!((attempts[0].started_at.as_str(), attempts[0].ended_at.as_str()), (&*at(0), &*at(60)));
+        let record: serde_json::Value = serde_json::from_str(attempts[1].record.as_ref().unwrap()).unwrap();
+        assert_eq!((record["status"].as_i64(), attempts[1].code.as_deref()), (Some(200), Some("no_such")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_leased_by_a_round_whose_end_nobody_saw_is_given_back_without_doubt() {
+    for place in places("deliveries") {
+        let [store, _] = &place.workers;
+        emit(store, "{}").await;
+        let unseen = round(0, 5);
+        deliver(store, &unseen).await;
+        let next = Round { abandoned: vec![unseen.lease.clone()], ..round(1, 5) };
+        let leased = deliver(store, &next).await.leased.remove(0);
+        assert_eq!((leased.attempts, leased.in_doubt), (0, false), "{}", place.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_of_one_key_go_one_behind_the_other_whoever_works() {
+    for place in places("deliveries") {
+        let [first, second] = &place.workers;
+        let mut events = Vec::new();
+        for key in ["ann", "ann", "bob", "ann"] {
+            events.push(emit(first, &format!("\"{key}\"")).await);
+        }
+        deliver(first, &round(0, 0)).await;
+        let mut leased = deliver(first, &round(0, 5)).await.leased;
+        leased.sort_by(|left, right| left.event_id.cmp(&right.event_id));
+        let ids: Vec<&String> = leased.iter().map(|leased| &leased.event_id).collect();
+        assert_eq!(ids, [&events[0], &events[2]], "{}", place.name);
+        assert_eq!(deliver(second, &round(1, 5)).await.leased, []);
+        // Tried in vain: what is behind it goes on waiting, though it is due.
+        let again = Round { recorded: vec![recorded(&leased[0], DeliveryState::Waiting, at(20))], ..round(2, 5) };
+        assert_eq!(deliver(first, &again).await.leased, []);
+        let leased = deliver(second, &round(20, 5)).await.leased.remove(0);
+        assert_eq!(leased.event_id, events[0]);
+        let progress: serde_json::Value = serde_json::from_str(leased.progress.as_ref().unwrap()).unwrap();
+        assert_eq!((progress["a"].as_i64(), leased.attempts), (Some(1), 1), "{}", place.name);
+        let ended = Round { recorded: vec![recorded(&leased, DeliveryState::Delivered, at(21))], ..round(21, 5) };
+        let next = deliver(second, &ended).await.leased;
+        assert_eq!(next.iter().map(|leased| &leased.event_id).collect::<Vec<_>>(), [&events[1]], "{}", place.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_ones_get_another_chance_and_old_ones_are_forgotten() {
+    for place in places("deliveries") {
+        let [store, _] = &place.workers;
+        for _ in 0..3 {
+            emit(store, "{}").await;
+        }
+        let leased = deliver(store, &round(0, 5)).await.leased;
+        let kept = |value: &str| Remembered {
+            integration: "shop".to_owned(),
+            name: "customer".to_owned(),
+            whose: "digest".to_owned(),
+            value: value.to_owned(),
+        };
+        let doubted = Recorded { in_doubt: true, ..recorded(&leased[0], DeliveryState::Dead, at(1)) };
+        let dead = Recorded { remembered: vec![kept("\"cus_0\"")], ..recorded(&leased[1], DeliveryState::Dead, at(1)) };
+        let good =
+            Recorded { remembered: vec![kept("\"cus_1\"")], ..recorded(&leased[2], DeliveryState::Delivered, at(1)) };
+        let done = deliver(store, &Round { recorded: vec![doubted, dead, good], ..round(1, 5) }).await;
+        assert_eq!((done.held.len(), done.leased.len()), (3, 0), "{}", place.name);
+        let again = Round { now: at(2), lease: id(), leased_until: at(32), ..Round::default() };
+        deliver(store, &again).await;
+        assert_eq!(store.remembered("shop", "customer", "digest").await.unwrap().as_deref(), Some("\"cus_1\""));
+        assert_eq!(store.remembered("shop", "customer", "other").await.unwrap(), None);
+
+        let of_shop = DeliveryFilter { provider: Some("acme".to_owned()), ..Default::default() };
+        let replayed = store.replay_deliveries(&of_shop, false, &at(40)).await.unwrap();
+        assert_eq!((replayed.replayed, replayed.in_doubt), (1, 1), "{}", place.name);
+        let forced = store.replay_deliveries(&of_shop, true, &at(40)).await.unwrap();
+        assert_eq!((forced.replayed, forced.in_doubt), (1, 0));
+        let mut again = deliver(store, &round(41, 5)).await.leased;
+        again.sort_by_key(|leased| leased.id.clone());
+        assert_eq!(again.iter().map(|leased| leased.in_doubt).collect::<Vec<_>>(), [true, false], "{}", place.name);
+        assert!(again.iter().all(|leased| leased.attempts == 0 && leased.tried_since == at(40)));
+
+        assert_eq!(store.forget_deliveries(&at(1)).await.unwrap(), 0);
+        assert_eq!(store.forget_deliveries(&at(2)).await.unwrap(), 1);
+        assert_eq!(store.delivery_attempts(&leased[2].id).await.unwrap(), []);
+        assert_eq!(store.deliveries(&of_shop, 9).await.unwrap().len(), 2);
+    }
+}
+
+/// Has the connections to the database ended once, while somebody makes deliveries.
+struct Ends {
+    url: String,
+    database: String,
+    is_done: AtomicBool,
+}
+
+impl Routes for Ends {
+    fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
+        if !self.is_done.swap(true, Ordering::Relaxed) {
+            let (url, database) = (self.url.clone(), self.database.clone());
+            let end = move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(end_connections(&url, &database));
+            };
+            std::thread::spawn(end).join().unwrap();
+        }
+        ToShop.deliveries(event)
+    }
+
+    fn new_id(&self) -> String {
+        id()
+    }
+}
+
+/// Those of the scratch, whose name tells them from everybody else's.
+async fn end_connections(url: &str, scratch: &str) {
+    let database = database(url);
+    let store = database.open(plan::database::Pool::default()).unwrap();
+    match store.engine() {
+        Engine::MySql => {
+            let query = format!("SELECT id FROM information_schema.processlist WHERE db = '{scratch}'");
+            for row in store.read(query.into(), Vec::new()).await.unwrap() {
+                let Datum::Integer(thread) = row[0] else { panic!("{row:?}") };
+                let _ = store.read(format!("KILL {thread}").into(), Vec::new()).await;
+            }
+        }
+        Engine::PostgreSql => {
+            let query = format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{scratch}' AND state = 'idle in transaction' AND query LIKE '%outbox_events%'"
+            );
+            assert_eq!(store.read(query.into(), Vec::new()).await.unwrap().len(), 1);
+        }
+        Engine::Sqlite => unreachable!("a file has no connections"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_whose_connection_ends_leaves_nothing_and_can_be_repeated() {
+    for place in places("deliveries_end") {
+        let Some(url) = &place.url else { continue };
+        let [store, _] = &place.workers;
+        let event = emit(store, "{}").await;
+        let database = match store.engine() {
+            Engine::MySql => match &store.read("SELECT DATABASE()".into(), Vec::new()).await.unwrap()[0][0] {
+                Datum::Text(name) => name.clone(),
+                other => panic!("{other:?}"),
+            },
+            Engine::PostgreSql | Engine::Sqlite => "deliveries_end".to_owned(),
+        };
+        let ends = Ends { url: url.clone(), database, is_done: AtomicBool::new(false) };
+        let broken = store.deliver(Arc::new(round(0, 5)), Arc::new(ends)).await;
+        assert!(broken.as_ref().is_err_and(|error| error.is_retryable()), "{}: {broken:?}", place.name);
+        assert_eq!(store.deliveries(&DeliveryFilter::default(), 5).await.unwrap(), [], "{}", place.name);
+        let leased = deliver(store, &round(1, 5)).await.leased;
+        assert_eq!(leased.iter().map(|leased| &leased.event_id).collect::<Vec<_>>(), [&event], "{}", place.name);
+    }
+}
