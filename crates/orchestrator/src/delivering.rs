@@ -116,6 +116,8 @@ pub(crate) struct Delivered<'a> {
     pub plan: &'a Plan,
     pub store: &'a Store,
     pub account: Option<&'a Account>,
+    /// Since when the task is there, in milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// The workers of a workspace, one for each database that has an outbox.
@@ -148,7 +150,7 @@ impl Workers {
             let here: Vec<&Delivered<'_>> = delivered.iter().filter(|one| place(one.plan) == database).collect();
             let Some(store) = here.first().map(|one| one.store.clone()) else { continue };
             let client = Client::new(players.simulated(settings))?;
-            let wiring = wiring(&here, client, store.clone());
+            let wiring = wiring(&here, delivered, client, store.clone());
             match self.running.iter().find(|(known, _)| *known == database) {
                 Some((_, deliveries)) => deliveries.follow(wiring).await,
                 None => {
@@ -177,14 +179,15 @@ fn seed() -> u64 {
     u64::from(std::process::id()) << 32 | u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs())
 }
 
-fn wiring(here: &[&Delivered<'_>], client: Client, store: Store) -> Wiring {
+/// `here` are the plans of one database; whoever is integrated in the workspace may want to hear of what happens in it.
+fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], client: Client, store: Store) -> Wiring {
     let mut also: BTreeMap<EventName, Vec<EventName>> = BTreeMap::new();
     for event in here.iter().flat_map(|one| &one.plan.api.events) {
         also.entry(event.name.clone()).or_default().extend(event.also.clone());
     }
-    let services = here.iter().filter_map(|one| Some((one.plan.service.as_ref()?, one.account?)));
-    let services: Vec<(&ServicePlan, &Account)> = services.collect();
-    let lanes = services.iter().map(|(plan, account)| {
+    let services = all.iter().filter_map(|one| Some((one.plan.service.as_ref()?, one.account?, one.since_ms)));
+    let services: Vec<(&ServicePlan, &Account, i64)> = services.collect();
+    let lanes = services.iter().map(|(plan, account, _)| {
         let calls = plan.manifest.points.points.iter().map(|(_, point)| match point {
             Point::Calls(calls) => calls.steps.len(),
             Point::Nothing(_) | Point::InBrowser(_) => 0,
@@ -193,10 +196,11 @@ fn wiring(here: &[&Delivered<'_>], client: Client, store: Store) -> Wiring {
         (account.name.clone(), LaneRules::of(&plan.manifest.provider, plan.system != System::Live, calls))
     });
     let lanes = lanes.collect();
-    let told = services.into_iter().map(|(plan, account)| Told {
+    let told = services.into_iter().map(|(plan, account, since_ms)| Told {
         account: account.clone(),
         points: plan.points.clone(),
         priority: PRIORITY,
+        since_ms,
     });
     let services = Arc::new(Services::new(told, also));
     let caller = Caller::new(client, Arc::new(KeepNothing), Arc::new(Timestamp::now));

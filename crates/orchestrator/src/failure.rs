@@ -377,6 +377,20 @@ impl Failure {
         }
     }
 
+    /// The database of deliveries does not answer.
+    pub(crate) fn deliveries(error: &StoreError) -> Self {
+        Self {
+            cause: Some(error.to_string()),
+            retryable: error.is_retryable(),
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "deliveries_unread",
+                "the deliveries of a database cannot be read or changed",
+                "`producer status` says how the databases are; run the task again if it was made by an older program",
+            )
+        }
+    }
+
     /// An environment variable that the task names is not set.
     pub(crate) fn no_variable(name: &str) -> Self {
         let message = format!("the environment variable `{name}` is not set");

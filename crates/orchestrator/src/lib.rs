@@ -6,6 +6,7 @@ mod account;
 mod base;
 mod change;
 mod database;
+mod deliveries;
 mod delivering;
 mod failure;
 mod instances;
@@ -40,6 +41,10 @@ mod tests;
 pub use change::{
     ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Pending, PermissionDifference, Undo, Undone,
     differences, id_of, inspect, inspect_known, pending, undo,
+};
+pub use deliveries::{
+    DeliveriesAsked, DeliveriesFailure, ListedDelivery, ReplayedDeliveries, ShownAttempt, ShownDelivery,
+    list_deliveries, replay_deliveries, show_delivery,
 };
 pub use failure::{Failure, FailureKind};
 pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};

@@ -104,7 +104,7 @@ impl Serving {
         let settings = Settings { origins, counts: Some(Arc::new(counts)), site: active.settings.public_url.clone() };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
         let mut workers = Workers::default();
-        active.deliver(&mut workers, &players).await?;
+        active.deliver(workspace, &mut workers, &players).await?;
         let routes = active.routes();
         let workspace = workspace.clone();
         let plans = active.versions;
@@ -164,7 +164,7 @@ async fn successor(
 ) -> Result<(Vec<(TaskId, String)>, Service), ServeFailure> {
     let active = ActivePlans::load(workspace, opened, players).await?;
     let service = current.succeeded_by(&active.served(), active.openapi())?;
-    active.deliver(workers, players).await?;
+    active.deliver(workspace, workers, players).await?;
     Ok((active.versions, service))
 }
 
@@ -209,12 +209,17 @@ impl ActivePlans {
     }
 
     /// Has the workers bring what happens to the services.
-    async fn deliver(&self, workers: &mut Workers, players: &Players) -> Result<(), ServeFailure> {
-        let delivered: Vec<Delivered<'_>> = self
-            .plans
-            .iter()
-            .map(|(plan, store, account)| Delivered { plan, store, account: account.as_ref() })
-            .collect();
+    async fn deliver(
+        &self,
+        workspace: &Workspace,
+        workers: &mut Workers,
+        players: &Players,
+    ) -> Result<(), ServeFailure> {
+        let delivered = self.plans.iter().map(|(plan, store, account)| {
+            let since_ms = workspace.known_since(&plan.task_id);
+            Delivered { plan, store, account: account.as_ref(), since_ms }
+        });
+        let delivered: Vec<Delivered<'_>> = delivered.collect();
         workers.follow(&delivered, players, &self.settings).await.map_err(ServeFailure::Sending)
     }
 

@@ -299,6 +299,16 @@ impl Workspace {
         Ok(versions)
     }
 
+    /// When the first plan of the task was persisted, in milliseconds since 1970; 0 where nobody knows.
+    #[must_use]
+    pub fn known_since(&self, task_id: &TaskId) -> i64 {
+        let first = self.versions(task_id).ok().and_then(|versions| versions.first().copied());
+        let path = first.map(|first| self.task_folder(task_id).join("plans").join(format!("{first}.json")));
+        let made = path.and_then(|path| fs::metadata(path).ok()?.modified().ok());
+        let since = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
+        since.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default()
+    }
+
     /// Writes a plan as the next version. It is not active yet. Returns its number.
     ///
     /// # Errors

@@ -43,6 +43,9 @@ pub enum Command {
     Db(DbCommand),
     /// List the providers that services can be integrated with, show what one needs and does, check manifests of one's own.
     Providers(Providers),
+    /// List what is brought to the services, show what was tried, give what was given up another chance.
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
     /// Play a provider on this machine from its manifest: it keeps what it is given, knows keys, refuses, sends signed webhooks.
     Simulate(Simulate),
     /// Explain a diagnostic code and how to mend what it means.
@@ -325,6 +328,62 @@ pub enum ProvidersCommand {
         #[arg(long, value_enum, default_value_t = Listing::Text)]
         format: Listing,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeliveriesCommand {
+    /// List deliveries, the newest first.
+    List {
+        /// Only those: `waiting`, `working`, `delivered`, `dead`.
+        #[arg(long)]
+        state: Option<String>,
+        #[command(flatten)]
+        filter: DeliveriesFilter,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the list.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+    /// Show one delivery with everything that was tried, without secrets.
+    Show {
+        /// Its id, as the list shows it.
+        id: String,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+    /// Give dead deliveries another chance.
+    Replay {
+        /// The one of that id.
+        #[arg(conflicts_with = "all")]
+        id: Option<String>,
+        /// Every dead one that fits.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        filter: DeliveriesFilter,
+        /// Also those that may have had their effect: it may come twice.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct DeliveriesFilter {
+    /// Only those of this provider.
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// Only those of this event.
+    #[arg(long, value_name = "NAME")]
+    pub event: Option<String>,
+    /// Only those of this task.
+    #[arg(long, value_name = "ID")]
+    pub task: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod db;
+mod deliveries;
 mod explain;
 mod pipeline;
 mod progress;
@@ -43,6 +44,7 @@ async fn main() -> ExitCode {
         Command::Secrets(asked) => secrets::command(&asked),
         Command::Db(asked) => db::command(&asked).await,
         Command::Providers(asked) => providers::command(&asked),
+        Command::Deliveries(asked) => deliveries::command(&asked).await,
         Command::Simulate(asked) => simulate::command(&asked).await,
         Command::Explain { code } => explain::explain(&code),
     };

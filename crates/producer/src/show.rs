@@ -3,8 +3,8 @@
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use orchestrator::{
-    ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving, Simulating, Source,
-    TaskStatus,
+    ListedDelivery, ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving,
+    ShownDelivery, Simulating, Source, TaskStatus,
 };
 use plan::TaskPlan;
 use std::error::Error;
@@ -413,7 +413,53 @@ pub fn keys(keys: &[ListedKey], format: Listing) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All secrets, as a table.
+/// Deliveries, as a table.
+pub fn deliveries(deliveries: &[ListedDelivery], format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    match format {
+        Listing::Json => writeln!(out, "{}", serde_json::to_string_pretty(deliveries)?)?,
+        Listing::Text if deliveries.is_empty() => writeln!(out, "no delivery fits")?,
+        Listing::Text => {
+            let head = ["ID", "STATE", "PROVIDER", "EVENT", "TRIED", "SINCE", "PROBLEM"].map(ToOwned::to_owned);
+            let rows = deliveries.iter().map(|one| {
+                [
+                    one.id.clone(),
+                    if one.in_doubt { format!("{} (in doubt)", one.state) } else { one.state.to_owned() },
+                    one.provider.clone(),
+                    one.event.clone(),
+                    one.attempts.to_string(),
+                    one.created_at.clone(),
+                    one.problem.clone().unwrap_or_default(),
+                ]
+            });
+            out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// One delivery with what was tried.
+pub fn delivery(shown: &ShownDelivery, format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    match format {
+        Listing::Json => writeln!(out, "{}", serde_json::to_string_pretty(shown)?)?,
+        Listing::Text => {
+            let one = &shown.delivery;
+            writeln!(out, "{} of `{}` to {} ({})", one.id, one.event, one.provider, one.integration)?;
+            let doubt = if one.in_doubt { ", and may have had its effect" } else { "" };
+            writeln!(out, "{}{doubt}; tried {} times in vain, made at {}", one.state, one.attempts, one.created_at)?;
+            for attempt in &shown.tried {
+                let code = attempt.code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
+                let problem = attempt.problem.as_ref().map(|problem| format!(": {problem}")).unwrap_or_default();
+                writeln!(out, "\n{}  {}{code}{problem}", attempt.started_at, attempt.outcome)?;
+                writeln!(out, "{}", serde_json::to_string_pretty(&attempt.record)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The secrets of a workspace, without their values.
 pub fn secrets(secrets: &[ListedSecret], format: Listing) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     match format {

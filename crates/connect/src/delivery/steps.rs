@@ -34,6 +34,8 @@ pub struct Told {
     pub points: Vec<ServicePoint>,
     /// The lower ones go first.
     pub priority: i64,
+    /// Since when the service is integrated, in milliseconds since 1970: what happened before does not concern it.
+    pub since_ms: i64,
 }
 
 /// The services of a database, and the events that are also more general ones.
@@ -67,7 +69,11 @@ impl Routes for Services {
     fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
         let payload: Map<String, Value> = serde_json::from_str(&event.payload).unwrap_or_default();
         let is_there = |name: &str| payload.get(name).is_some_and(|value| !value.is_null());
+        let happened_ms = from_text(&event.occurred_at).unwrap_or(i64::MAX);
         let made = |told: &Told| {
+            if happened_ms < told.since_ms {
+                return None;
+            }
             let calls = self.calls(told, &event.name)?;
             let has_all = calls.takes.iter().all(|(name, taken)| !taken.required || is_there(name.as_str()));
             if !has_all {

@@ -323,3 +323,48 @@ fn what_happens_here_is_done_at_the_provider() {
         assert!(!record[0].contains("example.com") && !record[0].contains(played.told("secret_key")), "{}", record[0]);
     }
 }
+
+/// What a provider will never take is given up, shown with its reason, and tried again when somebody asks for it.
+#[test]
+fn what_was_given_up_is_shown_and_given_another_chance() {
+    let (workspace, _played) = with_stripe(&[]);
+    workspace.run_text(&MEMBERS.replace("email: email", "email: string")).must_end_with(0);
+    integrate(&workspace, &[]).must_end_with(0);
+    let server = Server::start(Kind::Native, &workspace);
+    let body = r#"{"user_id":"019c0f3e-7b1a-7c3d-8e5f-000000000001","email":"somebody","name":"Ada"}"#;
+    assert_eq!(ask(server.address, &post("/api/members", None, body), "").unwrap().status, 201);
+    let deliveries = |words: &[&str]| {
+        let words: Vec<&str> = ["deliveries"].iter().chain(words).copied().collect();
+        end(&mut workspace.command(&words))
+    };
+    let read = |words: &[&str]| -> serde_json::Value {
+        let words: Vec<&str> = words.iter().chain(&["--format", "json"]).copied().collect();
+        serde_json::from_str(&deliveries(&words).must_end_with(0).stdout).unwrap()
+    };
+    let begun = std::time::Instant::now();
+    let wait_for = |tried: usize| loop {
+        let dead = read(&["list", "--state", "dead", "--provider", "stripe"]);
+        if let Some(id) = dead[0]["id"].as_str() {
+            let shown = read(&["show", id]);
+            if shown["tried"].as_array().unwrap().len() == tried {
+                break shown;
+            }
+        }
+        assert!(begun.elapsed().as_secs() < 30, "{dead}\n{}", server.log());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    let shown = wait_for(1);
+    assert_eq!((&shown["event"], &shown["in_doubt"]), (&"user_registration".into(), &false.into()));
+    let problem = shown["problem"].as_str().unwrap();
+    assert!(problem.contains("email") && !problem.contains("somebody"), "{problem}");
+    let id = shown["id"].as_str().unwrap();
+    assert!(deliveries(&["replay", id]).must_end_with(0).stderr.contains("1 delivery waits again"));
+    wait_for(2);
+    assert!(deliveries(&["replay", "--all", "--event", "no_such"]).must_end_with(0).stderr.contains("0 deliveries"));
+    deliveries(&["show", "no-such-id"]).must_end_with(1);
+    deliveries(&["replay"]).must_end_with(1);
+    let wrong = deliveries(&["list", "--state", "daed"]).must_end_with(1);
+    assert!(wrong.stderr.contains("did you mean `dead`?"), "{}", wrong.stderr);
+    let table = deliveries(&["list"]).must_end_with(0).stdout;
+    assert!(table.starts_with("ID") && table.contains("dead"), "{table}");
+}
