@@ -18,8 +18,9 @@ use plan::service::{ServicePlan, System};
 use plan::{Plan, system};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use store::Store;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vocab::{Engine, EventName, FieldName, Secret};
 
@@ -121,12 +122,33 @@ pub(crate) struct Delivered<'a> {
 }
 
 /// The workers of a workspace, one for each database that has an outbox.
-#[derive(Default)]
 pub(crate) struct Workers {
     running: Vec<((Engine, Connection), Deliveries)>,
+    bells: Arc<Mutex<Vec<Arc<Notify>>>>,
+    ringer: JoinHandle<()>,
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.ringer.abort();
+    }
 }
 
 impl Workers {
+    /// None yet. All of them look for events when `news` rings.
+    pub fn new(news: Arc<Notify>) -> Self {
+        let bells: Arc<Mutex<Vec<Arc<Notify>>>> = Arc::default();
+        let heard = Arc::clone(&bells);
+        let ringer = tokio::spawn(async move {
+            loop {
+                news.notified().await;
+                let bells = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                bells.iter().for_each(|bell| bell.notify_one());
+            }
+        });
+        Self { running: Vec::new(), bells, ringer }
+    }
+
     /// Has deliveries made for these plans, whatever was delivered for before.
     ///
     /// # Errors
@@ -155,7 +177,9 @@ impl Workers {
                 Some((_, deliveries)) => deliveries.follow(wiring).await,
                 None => {
                     let settings = Settings { seed: seed(), ..Settings::default() };
-                    self.running.push((database, Deliveries::start(store, wiring, settings)));
+                    let deliveries = Deliveries::start(store, wiring, settings);
+                    self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(deliveries.bell());
+                    self.running.push((database, deliveries));
                 }
             }
         }
@@ -163,8 +187,8 @@ impl Workers {
     }
 
     /// Finishes what is under way and gives the rest back.
-    pub async fn stop(self) {
-        for (_, deliveries) in self.running {
+    pub async fn stop(mut self) {
+        for (_, deliveries) in std::mem::take(&mut self.running) {
             deliveries.stop().await;
         }
     }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use vocab::TaskId;
 
 /// How often a server looks for plans that became active.
@@ -101,9 +102,12 @@ impl Serving {
         let origins = Origins::parse(origins)?;
         let folder = workspace.counts_folder();
         let counts = Counts::open(&folder).map_err(|source| ServeFailure::Counts { folder, source })?;
-        let settings = Settings { origins, counts: Some(Arc::new(counts)), site: active.settings.public_url.clone() };
+        let news = Arc::new(Notify::new());
+        let counts = Some(Arc::new(counts));
+        let site = active.settings.public_url.clone();
+        let settings = Settings { origins, counts, site, news: Arc::clone(&news) };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
-        let mut workers = Workers::default();
+        let mut workers = Workers::new(news);
         active.deliver(workspace, &mut workers, &players).await?;
         let routes = active.routes();
         let workspace = workspace.clone();

@@ -29,6 +29,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
+use tokio::sync::Notify;
 use vocab::{ColumnName, Datum, Decimal, FieldType};
 
 /// How often a transaction is tried while others are at the same rows.
@@ -41,6 +42,8 @@ pub(crate) struct Surroundings<'a> {
     pub metrics: &'a Metrics,
     pub claims: &'a Arc<Claims>,
     pub at_work: &'a AtWork,
+    /// Rung when events were committed.
+    pub news: &'a Notify,
 }
 
 /// What a request says, apart from its body.
@@ -319,6 +322,9 @@ where
         let emitted = std::mem::take(&mut frame.emitted);
         if !matches!(flow, Flow::Exit(_, Writes::Undo)) {
             emitted.iter().for_each(|event| self.surroundings.metrics.emitted(event));
+            if !emitted.is_empty() {
+                self.surroundings.news.notify_one();
+            }
         }
         Ok(flow)
     }

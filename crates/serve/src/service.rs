@@ -28,6 +28,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Ended, Store, StoreError};
+use tokio::sync::Notify;
 use vocab::{Datum, TaskId};
 
 /// How long a whole request may take.
@@ -57,6 +58,8 @@ pub struct Settings {
     pub counts: Option<Arc<Counts>>,
     /// The address by which others know the server, without a slash at its end; without it, the one that a request names.
     pub site: Option<String>,
+    /// Rung when events were committed, for whoever brings them on.
+    pub news: Arc<Notify>,
 }
 
 /// Answers requests.
@@ -352,7 +355,8 @@ impl Service {
         match target {
             Target::Procedure { program, keys, store, .. } => {
                 let Counted { metrics, claims, .. } = &self.counted;
-                let surroundings = Surroundings { store, keys, metrics, claims, at_work: &self.at_work };
+                let surroundings =
+                    Surroundings { store, keys, metrics, claims, at_work: &self.at_work, news: &self.settings.news };
                 let request_id = facts.request_id.clone();
                 let mut run = Run::new(&surroundings, &parts.headers, body);
                 let ended = tokio::time::timeout(ANSWER_TIMEOUT, run.program(program, facts)).await;
@@ -372,7 +376,8 @@ impl Service {
             Target::Webhook(hook) => {
                 let Counted { metrics, claims, .. } = &self.counted;
                 let Hook { store, keys, .. } = &**hook;
-                let surroundings = Surroundings { store, keys, metrics, claims, at_work: &self.at_work };
+                let surroundings =
+                    Surroundings { store, keys, metrics, claims, at_work: &self.at_work, news: &self.settings.news };
                 let request_id = facts.request_id.clone();
                 let hearing = hook.hear(parts, body, facts, &surroundings, self.settings.site.as_deref());
                 let answer = match tokio::time::timeout(ANSWER_TIMEOUT, hearing).await {

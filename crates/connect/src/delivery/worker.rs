@@ -122,6 +122,12 @@ impl Deliveries {
         self.news.notify_one();
     }
 
+    /// What [`Self::wake`] rings, for who has no worker in hand.
+    #[must_use]
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.news)
+    }
+
     /// Goes on with others to deliver to.
     pub async fn follow(&self, wiring: Wiring) {
         // A worker that has ended follows nobody.

@@ -368,3 +368,47 @@ fn what_was_given_up_is_shown_and_given_another_chance() {
     let table = deliveries(&["list"]).must_end_with(0).stdout;
     assert!(table.starts_with("ID") && table.contains("dead"), "{table}");
 }
+
+/// The server is killed again and again while requests come in and deliveries go out: whatever was committed is done at the provider,
+/// and each of it once.
+#[test]
+fn a_killed_server_loses_no_event_and_doubles_none() {
+    let (workspace, played) = with_stripe(&[]);
+    workspace
+        .run_text(&MEMBERS.replace("type: rest", "type: rest\n    rate_limiting: 100000_requests_per_minute"))
+        .must_end_with(0);
+    integrate(&workspace, &[]).must_end_with(0);
+    let (mut number, mut accepted) = (0, 0);
+    for alive_ms in [150, 400, 900] {
+        let server = Server::start(Kind::Native, &workspace);
+        let begun = std::time::Instant::now();
+        while begun.elapsed().as_millis() < alive_ms {
+            number += 1;
+            accepted += u32::from(ask(server.address, &member(number), "").is_ok_and(|answer| answer.status == 201));
+            std::thread::sleep(std::time::Duration::from_millis(15));
+        }
+        // `kill -9`.
+        drop(server);
+    }
+    assert!(accepted > 20, "{accepted}");
+    let server = Server::start(Kind::Native, &workspace);
+    let one = |statement: &str| workspace.query(statement)[0][0].parse::<u32>().unwrap();
+    let begun = std::time::Instant::now();
+    loop {
+        let waits = one("SELECT count(*) FROM outbox_events WHERE dispatched_at IS NULL")
+            + one("SELECT count(*) FROM outbox_deliveries WHERE state <> 'delivered'");
+        if waits == 0 {
+            break;
+        }
+        assert!(begun.elapsed().as_secs() < 90, "{waits} wait: {}", server.log());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let delivered = one("SELECT count(*) FROM outbox_deliveries");
+    assert_eq!(delivered, one("SELECT count(*) FROM members"));
+    assert!(delivered >= accepted);
+    let stripe = played.told("address").trim_start_matches("http://").parse().unwrap();
+    let effects: serde_json::Value =
+        serde_json::from_slice(&ask(stripe, &get("/_simulator/effects"), "").unwrap().body).unwrap();
+    let (total, most) = (&effects["total"], &effects["most_of_one_key"]);
+    assert_eq!((total, most), (&delivered.into(), &1.into()), "{effects}");
+}
