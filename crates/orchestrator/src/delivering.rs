@@ -35,6 +35,7 @@ pub(crate) struct Players {
 }
 
 struct Playing {
+    title: String,
     address: SocketAddr,
     credentials: Vec<(String, Secret<String>)>,
     webhook_secret: Option<Secret<String>>,
@@ -93,8 +94,8 @@ impl Players {
                 SimulateOptions { listen: "127.0.0.1:0".to_owned(), webhooks_to, ..SimulateOptions::default() };
             let bound = Simulating::bind(workspace, &name, &options).await;
             let played = bound.map_err(|error| Box::new(Failure::not_played(&provider.title, &error)))?;
-            tracing::info!(address = %played.address, "{} is played on this machine", provider.title);
             let playing = Playing {
+                title: provider.title.clone(),
                 address: played.address,
                 credentials: played.credentials.clone(),
                 webhook_secret: played.webhooks.first().and_then(|(_, secret)| secret.clone()),
@@ -103,6 +104,11 @@ impl Players {
             self.playing.insert(name.clone(), playing);
         }
         Ok(&self.playing[&name])
+    }
+
+    /// What is played, by what it calls itself, and where.
+    pub fn played(&self) -> Vec<(String, SocketAddr)> {
+        self.playing.values().map(|playing| (playing.title.clone(), playing.address)).collect()
     }
 
     /// The addresses of this machine that requests may go to.

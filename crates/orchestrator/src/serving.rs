@@ -37,6 +37,8 @@ pub struct Serving {
     pub address: SocketAddr,
     /// The routes with their methods, sorted: `POST /api/contact`.
     pub routes: Vec<String>,
+    /// Providers that are played beside it, each with its address.
+    pub played: Vec<(String, SocketAddr)>,
     plans: Vec<(TaskId, String)>,
 }
 
@@ -112,7 +114,8 @@ impl Serving {
         let routes = active.routes();
         let workspace = workspace.clone();
         let plans = active.versions;
-        Ok(Self { listener, service, opened, players, workers, workspace, address: bound, routes, plans })
+        let played = players.played();
+        Ok(Self { listener, service, opened, players, workers, workspace, address: bound, routes, played, plans })
     }
 
     /// Serves until `end` is done, then finishes what is under way. A plan that becomes active meanwhile is served from the next

@@ -340,6 +340,9 @@ pub fn listening(serving: &Serving) {
     for route in &serving.routes {
         eprintln!("  {route}");
     }
+    for (title, address) in &serving.played {
+        eprintln!("{title} is played at http://{address}; what it has been told is at http://{address}/_simulator");
+    }
     eprintln!("listening on http://{}", serving.address);
 }
 
