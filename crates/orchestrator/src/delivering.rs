@@ -10,13 +10,16 @@ use connect::account::Account;
 use connect::authentication::tokens::KeepNothing;
 use connect::call::Caller;
 use connect::client::Client;
-use connect::delivery::{Deliveries, LaneRules, Services, Settings, Steps, Told, Wiring};
+use connect::delivery::{
+    BreakerState, Deliveries, LaneRules, Services, Settings, Snapshot, Steps, Told, Wiring, from_text,
+};
 use jiff::Timestamp;
 use manifest::point::Point;
 use plan::database::Connection;
 use plan::service::{ServicePlan, System};
 use plan::{Plan, system};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Store;
@@ -127,10 +130,14 @@ pub(crate) struct Delivered<'a> {
     pub since_ms: i64,
 }
 
+/// What each worker counts, whoever asks.
+pub(crate) type Counts = Arc<Mutex<Vec<Box<dyn Fn() -> Snapshot + Send + Sync>>>>;
+
 /// The workers of a workspace, one for each database that has an outbox.
 pub(crate) struct Workers {
     running: Vec<((Engine, Connection), Deliveries)>,
     bells: Arc<Mutex<Vec<Arc<Notify>>>>,
+    counts: Counts,
     ringer: JoinHandle<()>,
 }
 
@@ -142,7 +149,7 @@ impl Drop for Workers {
 
 impl Workers {
     /// None yet. All of them look for events when `news` rings.
-    pub fn new(news: Arc<Notify>) -> Self {
+    pub fn new(news: Arc<Notify>, counts: Counts) -> Self {
         let bells: Arc<Mutex<Vec<Arc<Notify>>>> = Arc::default();
         let heard = Arc::clone(&bells);
         let ringer = tokio::spawn(async move {
@@ -152,7 +159,7 @@ impl Workers {
                 bells.iter().for_each(|bell| bell.notify_one());
             }
         });
-        Self { running: Vec::new(), bells, ringer }
+        Self { running: Vec::new(), bells, counts, ringer }
     }
 
     /// Has deliveries made for these plans, whatever was delivered for before.
@@ -185,6 +192,7 @@ impl Workers {
                     let settings = Settings { seed: seed(), ..Settings::default() };
                     let deliveries = Deliveries::start(store, wiring, settings);
                     self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(deliveries.bell());
+                    self.counts.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(deliveries.counts()));
                     self.running.push((database, deliveries));
                 }
             }
@@ -236,4 +244,44 @@ fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], client: Client, store:
     let caller = Caller::new(client, Arc::new(KeepNothing), Arc::new(Timestamp::now));
     let steps = Steps::new(Arc::clone(&services), caller, store);
     Wiring { lanes, routes: services, carrier: Arc::new(steps) }
+}
+
+/// What the workers have counted, as Prometheus text. Workers of several databases count for one integration together.
+pub(crate) fn metrics(counts: &Counts) -> String {
+    let snapshots: Vec<Snapshot> =
+        counts.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|snapshot| snapshot()).collect();
+    let now = Timestamp::now().as_millisecond();
+    let (mut waiting, mut oldest) = (BTreeMap::<String, i64>::new(), BTreeMap::<String, i64>::new());
+    let (mut attempts, mut breakers) = (BTreeMap::<String, i64>::new(), BTreeMap::<String, i64>::new());
+    for snapshot in &snapshots {
+        for of in &snapshot.backlog {
+            let labels = format!("integration=\"{}\",state=\"{}\"", of.integration, of.state.as_str());
+            *waiting.entry(labels.clone()).or_default() += of.count;
+            let age = from_text(&of.oldest).map_or(0, |made| (now - made) / 1000);
+            let known = oldest.entry(labels).or_default();
+            *known = age.max(*known);
+        }
+        for ((integration, outcome), count) in &snapshot.attempts {
+            let labels = format!("integration=\"{integration}\",outcome=\"{outcome}\"");
+            *attempts.entry(labels).or_default() += i64::try_from(*count).unwrap_or(i64::MAX);
+        }
+        for (integration, state) in &snapshot.breakers {
+            let is_open = i64::from(*state != BreakerState::Closed);
+            let known = breakers.entry(format!("integration=\"{integration}\"")).or_default();
+            *known = is_open.max(*known);
+        }
+    }
+    let mut text = String::new();
+    for (name, kind, help, lines) in [
+        ("deliveries", "gauge", "Deliveries that have not come out well yet, by integration and state.", waiting),
+        ("delivery_oldest_seconds", "gauge", "How long ago the oldest of them was made of its event.", oldest),
+        ("delivery_attempts_total", "counter", "Attempts to deliver that ended, by integration and outcome.", attempts),
+        ("delivery_breaker_open", "gauge", "Whether an integration is spared because it fails.", breakers),
+    ] {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (labels, value) in lines {
+            let _ = writeln!(text, "{name}{{{labels}}} {value}");
+        }
+    }
+    text
 }

@@ -1,6 +1,6 @@
 //! Serving the workspace: every active plan behind one listener.
 
-use crate::delivering::{Delivered, Players, Workers};
+use crate::delivering::{self, Delivered, Players, Workers};
 use crate::failure::Failure;
 use crate::located::Opened;
 use crate::settings::{WorkspaceSettings, WrongSettings};
@@ -107,9 +107,17 @@ impl Serving {
         let news = Arc::new(Notify::new());
         let counts = Some(Arc::new(counts));
         let site = active.settings.public_url.clone();
-        let settings = Settings { origins, counts, site, news: Arc::clone(&news) };
+        let delivered = delivering::Counts::default();
+        let asked = Arc::clone(&delivered);
+        let settings = Settings {
+            origins,
+            counts,
+            site,
+            news: Arc::clone(&news),
+            counted_by_others: Some(Arc::new(move || delivering::metrics(&asked))),
+        };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
-        let mut workers = Workers::new(news);
+        let mut workers = Workers::new(news, delivered);
         active.deliver(workspace, &mut workers, &players).await?;
         let routes = active.routes();
         let workspace = workspace.clone();

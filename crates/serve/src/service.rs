@@ -60,6 +60,8 @@ pub struct Settings {
     pub site: Option<String>,
     /// Rung when events were committed, for whoever brings them on.
     pub news: Arc<Notify>,
+    /// What others have counted, as Prometheus text: it stands behind what the server counts.
+    pub counted_by_others: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
 
 /// Answers requests.
@@ -395,7 +397,8 @@ impl Service {
             Target::Health => (Answer::json(200, r#"{"status":"ok"}"#), Vec::new()),
             Target::Ready => (self.ready(&facts.request_id).await, Vec::new()),
             Target::Metrics => {
-                let body = self.counted.metrics.render().into();
+                let others = self.settings.counted_by_others.as_ref().map(|counted| counted()).unwrap_or_default();
+                let body = (self.counted.metrics.render() + &others).into();
                 let content_type = "text/plain; version=0.0.4; charset=utf-8";
                 (Answer { status: 200, content_type, headers: Vec::new(), body }, Vec::new())
             }

@@ -128,6 +128,12 @@ impl Deliveries {
         Arc::clone(&self.news)
     }
 
+    /// What counts, for who has no worker in hand.
+    pub fn counts(&self) -> impl Fn() -> Snapshot + Send + Sync + use<> {
+        let tally = Arc::clone(&self.tally);
+        move || tally.snapshot()
+    }
+
     /// Goes on with others to deliver to.
     pub async fn follow(&self, wiring: Wiring) {
         // A worker that has ended follows nobody.

@@ -309,6 +309,9 @@ fn what_happens_here_is_done_at_the_provider() {
         assert!(begun.elapsed().as_secs() < 20, "{:?}\n{}", states(), server.log());
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+    let metrics = String::from_utf8(ask(server.address, &get("/metrics"), "").unwrap().body).unwrap();
+    let counted = "delivery_attempts_total{integration=\"integration_2025_003\",outcome=\"delivered\"} 5\n";
+    assert!(metrics.contains(counted) && metrics.contains("delivery_breaker_open{"), "{metrics}");
     let stripe = played.told("address").trim_start_matches("http://").parse().unwrap();
     let effects = ask(stripe, &get("/_simulator/effects"), "").unwrap();
     let effects: serde_json::Value = serde_json::from_slice(&effects.body).unwrap();
