@@ -10,7 +10,6 @@ use crate::form;
 use crate::signature::{
     Call, Refusal, verify_basic, verify_digest, verify_fixed_header, verify_hmac, verify_public_key, verify_secret_path,
 };
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use manifest::operation::Method;
 use manifest::provider::{AnswerFormat, Currencies};
@@ -18,7 +17,7 @@ use manifest::reference::Reference;
 use manifest::webhook::{Handshake, Payload, ProviderEvent, Verification, Webhooks};
 use manifest::{Text, reference};
 use serde_json::Value;
-use vocab::{FieldName, Secret};
+use vocab::{FieldName, Secret, sha256_hex};
 
 /// Most events of one call.
 const MAX_EVENTS: usize = 10_000;
@@ -199,7 +198,7 @@ fn heard(webhooks: &Webhooks, event: &Value, told: &Told<'_>) -> Result<Option<H
         let part = fill::text(part, &told)?;
         key.push(part.ok_or_else(|| NotReceived::Unreadable("it does not say which event it is".to_owned()))?);
     }
-    let dedup = hex(digest(&SHA256, key.join("\n").as_bytes()).as_ref());
+    let dedup = sha256_hex(key.join("\n").as_bytes());
     let time = webhooks.time.as_ref().map(|time| fill::text(time, &told)).transpose()?.flatten();
     let time = time.and_then(|time| time.parse::<Timestamp>().ok());
     let time = time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
@@ -255,8 +254,4 @@ impl Scope for Told<'_> {
     fn currencies(&self) -> Option<&Currencies> {
         self.account.currencies()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

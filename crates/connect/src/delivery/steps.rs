@@ -8,7 +8,6 @@ use crate::account::{Account, Delivery, Inputs};
 use crate::answer::{self, ItemOutcome};
 use crate::call::{Asked, AttemptRecord, Called, Caller, Reconciled};
 use crate::fill::{self, FillError, Scope, as_text};
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use manifest::kind::Privacy;
 use manifest::point::{Call, Calls, Point};
@@ -23,7 +22,7 @@ use std::time::Duration;
 use store::delivery::{Leased, NewDelivery, OutboxEvent, Remembered, Routes};
 use store::{Store, StoreError};
 use uuid::Uuid;
-use vocab::EventName;
+use vocab::{EventName, sha256_hex};
 
 /// A service that is told of events.
 #[derive(Debug, Clone)]
@@ -86,7 +85,7 @@ impl Routes for Services {
                 integration: told.account.name.clone(),
                 provider: told.account.manifest.provider.provider.to_string(),
                 priority: told.priority,
-                order_key: order.map(|text| hex_digest(&text)),
+                order_key: order.map(|text| sha256_hex(text.as_bytes())),
             })
         };
         self.told.values().filter_map(made).collect()
@@ -160,7 +159,7 @@ impl Steps {
         let mut found = BTreeMap::new();
         for (name, known) in told.account.manifest.points.remembers.iter() {
             let Some(of) = payload.get(known.of.as_str()).filter(|value| !value.is_null()) else { continue };
-            let whose = hex_digest(&as_text(of));
+            let whose = sha256_hex(as_text(of).as_bytes());
             if let Some(value) = self.store.remembered(&told.account.name, name.as_str(), &whose).await? {
                 found.insert(name.to_string(), serde_json::from_str(&value).unwrap_or(Value::String(value)));
             }
@@ -251,7 +250,7 @@ impl Way<'_> {
         let operation = self.told.account.manifest.operations.get(call.operation.as_str());
         match operation.and_then(|operation| operation.idempotency.as_ref()) {
             Some(Idempotency::Key { max_length, .. }) if key.len() > *max_length as usize => {
-                hex_digest(&key).chars().take(*max_length as usize).collect()
+                sha256_hex(key.as_bytes()).chars().take(*max_length as usize).collect()
             }
             Some(_) | None => key,
         }
@@ -291,7 +290,7 @@ impl Way<'_> {
                 self.keeps.push(Remembered {
                     integration: self.told.account.name.clone(),
                     name: name.to_string(),
-                    whose: hex_digest(&as_text(of)),
+                    whose: sha256_hex(as_text(of).as_bytes()),
                     value: value.to_string(),
                 });
                 self.remembered.insert(name.to_string(), value);
@@ -412,8 +411,4 @@ impl Scope for OfStep<'_> {
     fn currencies(&self) -> Option<&Currencies> {
         self.way.told.account.manifest.provider.currencies.as_ref()
     }
-}
-
-fn hex_digest(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
