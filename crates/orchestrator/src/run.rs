@@ -586,16 +586,16 @@ fn output(
     let of_api = if has_endpoints { &of_api[..] } else { &[] };
     let missing: Vec<&'static str> =
         of_api.iter().chain(&of_database).filter_map(|(phase, what)| (!passed(*phase)).then_some(*what)).collect();
-    let (serving, endpoints) = match plan.api() {
-        None => (None, Vec::new()),
+    let (serving, endpoints, address) = match plan.api() {
+        None => (None, Vec::new(), options.listen.clone()),
         Some(plan) => {
             let (serving, address) = serving_state(plan, options);
-            (Some(serving), urls(plan, &address))
+            (Some(serving), urls(plan, &address), address)
         }
     };
     let folder = task_folder(plan.task_id(), options);
     let public = WorkspaceSettings::read(&options.workspace).ok().and_then(|settings| settings.public_url);
-    let site = public.unwrap_or_else(|| format!("http://{}", options.listen));
+    let site = public.unwrap_or_else(|| format!("http://{address}"));
     Output {
         format: "integration",
         location: format!("{}/", std::path::absolute(&folder).unwrap_or(folder).display()),
