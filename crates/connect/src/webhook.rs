@@ -12,10 +12,11 @@ use crate::signature::{
 };
 use jiff::Timestamp;
 use manifest::operation::Method;
+use manifest::point::Remembered;
 use manifest::provider::{AnswerFormat, Currencies};
 use manifest::reference::Reference;
 use manifest::webhook::{Handshake, Payload, ProviderEvent, Verification, Webhooks};
-use manifest::{Text, reference};
+use manifest::{Entries, Text, reference};
 use serde_json::Value;
 use vocab::{FieldName, Secret, sha256_hex};
 
@@ -51,6 +52,9 @@ pub struct Heard {
     pub entry: Option<usize>,
     /// The fields of that entry, in its order; null where one is absent.
     pub fields: Vec<(FieldName, Value)>,
+    /// What is to be kept for later calls of ours: of whom or what it is (SHA-256, lower-case hex), and the value; null where there is
+    /// nothing to keep. In the order of that entry's `remember`.
+    pub remembered: Vec<(String, Value)>,
     /// What is the same when it comes again: SHA-256, lower-case hex.
     pub dedup: String,
     /// What the provider calls such an event.
@@ -84,11 +88,17 @@ impl From<FillError> for NotReceived {
     }
 }
 
-/// Reads a call. `account` stands for credentials, settings and what is known of our address there.
+/// Reads a call. `account` stands for credentials, settings and what is known of our address there; `remembers` says of what each
+/// value is that is kept.
 ///
 /// # Errors
 /// [`NotReceived`] with the reason.
-pub fn receive(webhooks: &Webhooks, account: &dyn Scope, call: &Call<'_>) -> Result<Received, NotReceived> {
+pub fn receive(
+    webhooks: &Webhooks,
+    remembers: &Entries<FieldName, Remembered>,
+    account: &dyn Scope,
+    call: &Call<'_>,
+) -> Result<Received, NotReceived> {
     let answered =
         |handshake: &Handshake| matches!(handshake, Handshake::Answers(method) if method.as_str() == call.method);
     if webhooks.handshake.iter().any(answered) {
@@ -132,8 +142,10 @@ pub fn receive(webhooks: &Webhooks, account: &dyn Scope, call: &Call<'_>) -> Res
     if !all_hold(&webhooks.accept_when, &document, &told)? {
         return Err(NotReceived::NotTaken);
     }
-    let heard: Vec<Option<Heard>> =
-        events(webhooks, &document)?.iter().map(|event| heard(webhooks, event, &told)).collect::<Result<_, _>>()?;
+    let heard: Vec<Option<Heard>> = events(webhooks, &document)?
+        .iter()
+        .map(|event| heard(webhooks, remembers, event, &told))
+        .collect::<Result<_, _>>()?;
     let acknowledge = &webhooks.acknowledge;
     let body = acknowledge.body.as_ref().map(|body| fill::text(body, &told)).transpose()?.flatten().unwrap_or_default();
     let reply = Reply { status: acknowledge.status, media_type: acknowledge.media_type.clone(), body };
@@ -187,7 +199,12 @@ fn events(webhooks: &Webhooks, document: &Value) -> Result<Vec<Value>, NotReceiv
 }
 
 /// The event in our words; nothing where it means nothing to us.
-fn heard(webhooks: &Webhooks, event: &Value, told: &Told<'_>) -> Result<Option<Heard>, NotReceived> {
+fn heard(
+    webhooks: &Webhooks,
+    remembers: &Entries<FieldName, Remembered>,
+    event: &Value,
+    told: &Told<'_>,
+) -> Result<Option<Heard>, NotReceived> {
     let told = Told { body: event, ..*told };
     let kind: String = fill::text(&webhooks.kind, &told)?.unwrap_or_default().chars().take(MAX_KIND).collect();
     if webhooks.handshake.iter().any(|handshake| matches!(handshake, Handshake::Ping(ping) if *ping == kind)) {
@@ -211,11 +228,15 @@ fn heard(webhooks: &Webhooks, event: &Value, told: &Told<'_>) -> Result<Option<H
     }
     let found = match meant {
         Some((_, entry)) if entry.emits.is_none() => return Ok(None),
-        Some((number, entry)) => fields(entry, &told)?.map(|fields| (number, fields)),
+        Some((number, entry)) => match fields(entry, &told)? {
+            Some(fields) => Some((number, kept(entry, remembers, &fields, &told)?, fields)),
+            None => None,
+        },
         None => None,
     };
-    let (entry, fields) = found.map_or((None, Vec::new()), |(number, fields)| (Some(number), fields));
-    Ok(Some(Heard { entry, fields, dedup, kind, time, body: event.clone() }))
+    let (entry, remembered, fields) =
+        found.map_or((None, Vec::new(), Vec::new()), |(number, remembered, fields)| (Some(number), remembered, fields));
+    Ok(Some(Heard { entry, fields, remembered, dedup, kind, time, body: event.clone() }))
 }
 
 /// The fields of an entry; nothing where one is missing that must be there.
@@ -229,6 +250,23 @@ fn fields(entry: &ProviderEvent, told: &Told<'_>) -> Result<Option<Vec<(FieldNam
         fields.push((name.clone(), value.unwrap_or_default()));
     }
     Ok(Some(fields))
+}
+
+/// What is to be kept of it.
+fn kept(
+    entry: &ProviderEvent,
+    remembers: &Entries<FieldName, Remembered>,
+    fields: &[(FieldName, Value)],
+    told: &Told<'_>,
+) -> Result<Vec<(String, Value)>, FillError> {
+    let kept = entry.remember.iter().map(|(name, text)| {
+        let of = remembers.get(name.as_str()).map(|known| &known.of);
+        let whose = of.and_then(|of| fields.iter().find(|(field, value)| field == of && !value.is_null()));
+        let value = fill::value(text, told)?.filter(|_| whose.is_some());
+        let whose = whose.map(|(_, whose)| sha256_hex(as_text(whose).as_bytes()));
+        Ok((whose.unwrap_or_default(), value.unwrap_or_default()))
+    });
+    kept.collect()
 }
 
 /// What names stand for in a call.

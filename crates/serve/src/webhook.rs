@@ -13,14 +13,16 @@ use connect::webhook::{Heard, NotReceived, Received, Reply, receive};
 use http::request::Parts;
 use http_body_util::Empty;
 use hyper::body::Body;
+use manifest::Entries;
 use manifest::operation::Method;
+use manifest::point::Remembered;
 use manifest::webhook::{Handshake, Webhooks};
 use plan::service::ServicePlan;
 use plan::{Plan, Problem};
 use serde_json::Value;
 use std::sync::Arc;
 use store::Store;
-use vocab::Datum;
+use vocab::{Datum, FieldName};
 
 /// What the names of a manifest stand for in an account: credentials, settings, what is known of our address at the provider.
 pub type AccountScope = Arc<dyn Scope + Send + Sync>;
@@ -34,6 +36,7 @@ pub(crate) struct Hook {
     pub store: Store,
     title: String,
     webhooks: Webhooks,
+    remembers: Entries<FieldName, Remembered>,
     account: AccountScope,
     programs: Vec<Option<Program>>,
     aside: Program,
@@ -64,6 +67,7 @@ impl Hook {
             store: store.clone(),
             title: manifest.provider.title.clone(),
             webhooks: webhooks.clone(),
+            remembers: manifest.points.remembers.clone(),
             account: Arc::clone(account),
             programs: programs.collect::<Result<_, _>>()?,
             aside: compiled(&intake.aside)?,
@@ -122,7 +126,7 @@ impl Hook {
             .collect();
         let arrived_ms = facts.arrived.as_millisecond();
         let call = Call { method: parts.method.as_str(), url: &url, headers: &headers, body: bytes, arrived_ms };
-        receive(&self.webhooks, &*self.account, &call)
+        receive(&self.webhooks, &self.remembers, &*self.account, &call)
     }
 }
 
@@ -135,6 +139,10 @@ fn record(event: Heard) -> Vec<Datum> {
         event.time.map_or(Datum::Null, Datum::Text),
         Datum::Json(event.body),
     ]);
+    for (whose, value) in event.remembered {
+        let value = if value.is_null() { Datum::Null } else { Datum::Json(value) };
+        record.extend([Datum::Text(whose), value]);
+    }
     record
 }
 

@@ -4,9 +4,12 @@ use super::{Heard, NotReceived, Received, receive};
 use crate::fill::Scope;
 use crate::signature::{Call, Refusal};
 use aws_lc_rs::hmac;
+use manifest::Entries;
+use manifest::point::Remembered;
 use manifest::reference::{Reference, WebhookValue};
 use manifest::webhook::Webhooks;
 use serde_json::{Value, json};
+use vocab::{FieldName, sha256_hex};
 
 const SECRET: &str = "whsec_test_secret";
 const NOW: i64 = 1_700_000_000;
@@ -38,7 +41,8 @@ fn webhooks(changes: Value) -> Webhooks {
             { "kinds": ["paid"], "when": [{ "at": "/data/status", "is": ["paid"] }], "emits": "payment_succeeded",
               "fields": { "order_id": { "value": "${body/data/order}", "type": "uuid", "privacy": "plain", "required": true },
                           "amount": { "value": "${body/data/amount | major_units(body/data/currency)}", "type": "decimal", "privacy": "plain" },
-                          "note": { "value": "${body/data/note}", "type": "text", "privacy": "plain" } } },
+                          "note": { "value": "${body/data/note}", "type": "text", "privacy": "plain" } },
+              "remember": { "payment": "${body/data/payment}" } },
             { "kinds": ["seen"], "ignored": "nobody asked" },
         ],
     });
@@ -55,11 +59,15 @@ fn signed(body: &str, at: i64) -> String {
     format!("t={at},v1={hex}")
 }
 
+fn remembers() -> Entries<FieldName, Remembered> {
+    serde_json::from_value(json!({ "payment": { "of": "order_id", "type": "text", "privacy": "plain" } })).unwrap()
+}
+
 fn told(webhooks: &Webhooks, body: &str, signature: &str) -> Result<Received, NotReceived> {
     let headers = [("acme-signature".to_owned(), signature.to_owned())];
     let url = "https://shop.example/webhooks/acme";
     let call = Call { method: "POST", url, headers: &headers, body: body.as_bytes(), arrived_ms: NOW * 1000 };
-    receive(webhooks, &Account, &call)
+    receive(webhooks, &remembers(), &Account, &call)
 }
 
 fn events(webhooks: &Webhooks, body: &str) -> Vec<Heard> {
@@ -82,6 +90,9 @@ fn an_event_is_read_into_our_words() {
     assert_eq!(event.time.as_deref(), Some("2023-11-14T22:13:20.000Z"));
     let fields: Vec<String> = event.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(fields, [r#"order_id="o-1""#, r#"amount="19.99""#, "note=null"]);
+    assert_eq!(event.remembered, [(sha256_hex(b"o-1"), Value::Null)], "it says nothing of the payment");
+    let heard = events(&webhooks(json!({})), &PAID.replace(r#""order""#, r#""payment":"pi_1","order""#));
+    assert_eq!(heard[0].remembered, [(sha256_hex(b"o-1"), json!("pi_1"))]);
 }
 
 #[test]
@@ -125,12 +136,14 @@ fn handshakes_are_answered() {
         { "ping": "ping" },
     ] }));
     let call = Call { method: "GET", url: "https://shop.example/", headers: &[], body: b"", arrived_ms: 0 };
-    assert!(matches!(receive(&known, &Account, &call), Ok(Received::Reply(reply)) if reply.status == 200));
+    assert!(
+        matches!(receive(&known, &remembers(), &Account, &call), Ok(Received::Reply(reply)) if reply.status == 200)
+    );
     let body = r#"{"challenge":"abc"}"#;
     assert!(told(&known, body, "t=1,v1=00").is_err(), "a stranger is answered nothing");
     assert!(matches!(told(&known, body, &signed(body, NOW)), Ok(Received::Reply(reply)) if reply.body == "abc"));
     assert_eq!(events(&known, &PAID.replace(r#""type":"paid""#, r#""type":"ping""#)), []);
-    let not_asked = receive(&webhooks(json!({})), &Account, &call);
+    let not_asked = receive(&webhooks(json!({})), &remembers(), &Account, &call);
     assert_eq!(not_asked, Err(NotReceived::NotTaken));
 }
 

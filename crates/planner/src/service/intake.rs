@@ -43,7 +43,7 @@ pub fn intake(manifest: &Manifest, task_id: &TaskId, catalog: &Catalog, held: &[
     let path = format!("/webhooks/{provider}");
     let trigger = Trigger::Webhook { provider: provider.clone(), path: path.clone() };
     let procedures = webhooks.events.iter().map(|event| taken.procedure(event, &trigger)).collect();
-    let aside = taken.kept("aside", &trigger, Vec::new(), Vec::new(), Some(HEARD.body));
+    let aside = taken.kept("aside", &trigger, Vec::new(), &[], Vec::new(), Some(HEARD.body));
     let intake = Intake { path, max_body_bytes: MAX_CALL, procedures, aside };
     Some(TakenIn { intake, events: taken.events, tables: taken.tables, decisions: taken.decisions })
 }
@@ -78,9 +78,11 @@ impl Taken<'_> {
             (Some(_) | None, _) => String::new(),
         };
         body.extend(changed.into_iter().flatten());
+        let names: Vec<&FieldName> = event.remember.iter().map(|(name, _)| name).collect();
+        body.extend(names.iter().flat_map(|name| self.remember(name)));
         self.decide(event, format!("becomes `{name}`{what}"));
         let number = self.decisions.len();
-        Some(self.kept(&format!("{name}_{number}"), trigger, fields, body, None))
+        Some(self.kept(&format!("{name}_{number}"), trigger, fields, &names, body, None))
     }
 
     fn decide(&mut self, event: &ProviderEvent, decision: String) {
@@ -98,6 +100,7 @@ impl Taken<'_> {
         name: &str,
         trigger: &Trigger,
         fields: Vec<(FieldName, FieldType)>,
+        remembers: &[&FieldName],
         means: Vec<Item>,
         body: Option<&str>,
     ) -> Procedure {
@@ -116,6 +119,10 @@ impl Taken<'_> {
         let write = Step::Write(Write::Insert { table: inbox.name, values, on_conflict, made: None });
         let mut record = fields;
         record.extend(HEARD.all().map(|(name, kind)| (field_name(name), kind)));
+        for name in remembers {
+            record.push((kept_name("whose", name), FieldType::Line { max: 64 }));
+            record.push((kept_name("kept", name), FieldType::Json));
+        }
         let transaction = vec![
             Item::Let(slot("kept"), write),
             Item::Match(slot("kept"), vec![(Outcome::Inserted, means), (Outcome::Present, Vec::new())]),
@@ -133,6 +140,31 @@ impl Taken<'_> {
         let violations = check::violations(&procedure);
         assert!(violations.is_empty(), "a call lowers to a well formed procedure: {violations:?}");
         procedure
+    }
+
+    /// What the event says of somebody is kept for later calls of ours, where it says it.
+    fn remember(&self, name: &FieldName) -> [Item; 2] {
+        let said = |word: &str| Value::Field(slot("event"), kept_name(word, name));
+        let text = |text: &str| Value::Literal(Datum::Text(text.to_owned()));
+        let unique = ["integration", "name", "whose"].map(column_name).to_vec();
+        let columns = ["value", "updated_at"].map(column_name).to_vec();
+        let write = Step::Write(Write::Insert {
+            table: system::remembered_values().name,
+            values: vec![
+                (column_name("integration"), text(self.task_id.as_str())),
+                (column_name("name"), text(name.as_str())),
+                (column_name("whose"), said("whose")),
+                (column_name("value"), said("kept")),
+                (column_name("updated_at"), Value::Now),
+            ],
+            on_conflict: OnConflict::Replace { unique, columns },
+            made: None,
+        });
+        let given = slot(&dialect::name::joined(&[name.as_str()], "given"));
+        [
+            Item::Let(given.clone(), Step::Check(Condition::Present(said("kept")))),
+            Item::Match(given, vec![(Outcome::Yes, vec![Item::Do(write)]), (Outcome::No, Vec::new())]),
+        ]
     }
 
     /// The record becomes what the event says, from what it can have been before: an event that comes late undoes nothing.
@@ -179,6 +211,11 @@ impl Taken<'_> {
             }
         })
     }
+}
+
+/// `whose_payment`, `kept_payment`.
+fn kept_name(word: &str, name: &FieldName) -> FieldName {
+    field_name(&dialect::name::joined(&[word], name.as_str()))
 }
 
 fn procedure_name(provider: &str, name: &str) -> ProcedureName {

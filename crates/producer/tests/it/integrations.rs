@@ -216,6 +216,9 @@ fn what_a_provider_tells_is_kept_once_and_changes_the_order() {
     assert_eq!(outbox[0][0], "payment_succeeded");
     assert!(outbox[0][1].contains(r#""amount":"19.99""#) && outbox[0][1].contains(first), "{}", outbox[0][1]);
 
+    let remembered = rows(&workspace, "SELECT name, value FROM outbox_remembered");
+    assert_eq!(remembered, [["payment", "\"pi_1\""]]);
+
     // A refund that is told before the payment is not undone by it.
     let refund = format!(
         r#"{{"id":"evt_2","object":"event","type":"charge.refunded","created":1700000001,"data":{{"object":{{"refunded":true,"amount_refunded":1999,"currency":"usd","metadata":{{"order_id":"{second}"}}}}}}}}"#
