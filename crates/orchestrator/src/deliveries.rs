@@ -6,7 +6,6 @@ use crate::located::Opened;
 use crate::run::now;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use plan::database::Connection;
-use plan::system;
 use serde::Serialize;
 use store::Store;
 use store::delivery::{AttemptRow, DeliveryFilter, DeliveryRow, DeliveryState};
@@ -197,8 +196,7 @@ fn stores(workspace: &Workspace) -> Result<Vec<Store>, DeliveriesFailure> {
     for task_id in workspace.task_ids()? {
         let Some(plan) = workspace.active_plan(&task_id)?.and_then(|active| active.plan.into_api()) else { continue };
         let place = (plan.database.engine, plan.database.connection.clone());
-        let has_deliveries = plan.database.tables.iter().any(|table| table.name == system::deliveries().name);
-        if has_deliveries && !places.contains(&place) {
+        if plan.has_deliveries() && !places.contains(&place) {
             stores.push(opened.store(workspace, &plan.database).map_err(DeliveriesFailure::Database)?);
             places.push(place);
         }

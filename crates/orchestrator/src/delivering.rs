@@ -15,9 +15,9 @@ use connect::delivery::{
 };
 use jiff::Timestamp;
 use manifest::point::Point;
+use plan::Plan;
 use plan::database::Connection;
 use plan::service::{ServicePlan, System};
-use plan::{Plan, system};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -172,10 +172,8 @@ impl Workers {
         players: &Players,
         settings: &WorkspaceSettings,
     ) -> Result<(), String> {
-        let has_deliveries =
-            |plan: &Plan| plan.database.tables.iter().any(|table| table.name == system::deliveries().name);
         let mut databases: Vec<(Engine, Connection)> = Vec::new();
-        for one in delivered.iter().filter(|one| has_deliveries(one.plan)) {
+        for one in delivered.iter().filter(|one| one.plan.has_deliveries()) {
             let place = place(one.plan);
             if !databases.contains(&place) {
                 databases.push(place);

@@ -123,6 +123,13 @@ pub struct DatabaseTaskPlan {
 }
 
 impl Plan {
+    /// Whether what happens can be brought to services from its database.
+    #[must_use]
+    pub fn has_deliveries(&self) -> bool {
+        let deliveries = system::deliveries().name;
+        self.database.tables.iter().any(|table| table.name == deliveries)
+    }
+
     /// What becomes of the calls of a provider.
     #[must_use]
     pub fn intake(&self) -> Option<&service::Intake> {

@@ -17,7 +17,7 @@ pub fn uses(plan: &Plan) -> Uses {
     if plan.database.tables.iter().any(|table| table.name == keys.name) {
         found.keys(&keys);
     }
-    if plan.database.tables.iter().any(|table| table.name == system::deliveries().name) {
+    if plan.has_deliveries() {
         found.deliveries();
     }
     for endpoint in &plan.api.endpoints {
