@@ -117,9 +117,10 @@ impl Steps {
         let Some(calls) = self.services.calls(told, &delivery.event) else {
             return failed(Outcome::Permanent, "nothing is done at this event any more");
         };
-        let Ok(payload) = serde_json::from_str::<Map<String, Value>>(&delivery.payload) else {
+        let Ok(mut payload) = serde_json::from_str::<Map<String, Value>>(&delivery.payload) else {
             return failed(Outcome::Permanent, "what is known of the event cannot be read");
         };
+        narrow(&mut payload, calls);
         let remembered = match self.remembered(told, &payload).await {
             Ok(remembered) => remembered,
             Err(error) => return failed(Outcome::Transient, &format!("what is remembered was not read: {error}")),
@@ -180,6 +181,21 @@ struct Progress {
     /// The answers of the steps that are done.
     #[serde(default)]
     answers: BTreeMap<String, Inputs>,
+}
+
+/// An event may say more of the records of a list than the point takes.
+fn narrow(payload: &mut Map<String, Value>, calls: &Calls) {
+    for (name, taken) in calls.takes.iter().filter(|(_, taken)| !taken.of.is_empty()) {
+        let Some(Value::Array(list)) = payload.get_mut(name.as_str()) else { continue };
+        for record in list.iter_mut().filter_map(Value::as_object_mut) {
+            record.retain(|name, _| taken.of.get(name).is_some());
+        }
+    }
+}
+
+/// The answers of the steps that a delivery has kept.
+pub(super) fn answers(progress: Option<&str>) -> BTreeMap<String, Inputs> {
+    progress.and_then(|text| serde_json::from_str::<Progress>(text).ok()).unwrap_or_default().answers
 }
 
 /// One delivery on its way.
