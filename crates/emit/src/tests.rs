@@ -130,7 +130,7 @@ fn insert(values: &[(&str, Value)], on_conflict: OnConflict) -> Step {
 }
 fn emit(event: &str, payload: &[(&str, Value)]) -> Item {
     let payload = payload.iter().map(|(name, value)| (field(name), value.clone())).collect();
-    Item::Do(Step::Emit { event: EventName::parse(event).unwrap(), payload })
+    Item::Do(Step::Emit { id: None, event: EventName::parse(event).unwrap(), payload })
 }
 fn either(of: &str, first: (Outcome, Vec<Item>), second: (Outcome, Vec<Item>)) -> Item {
     Item::Match(slot(of), vec![first, second])
@@ -162,6 +162,7 @@ fn body(fields: &[(&str, FieldType, Presence)]) -> Step {
             max_length: None,
             bounds: vocab::Bounds::default(),
             default: None,
+            entries: None,
             description: "one | two".into(),
         })
         .collect();
