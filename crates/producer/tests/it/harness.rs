@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod mysql;
+pub mod granting;
 pub mod played;
 pub mod postgresql;
 pub mod schema;
