@@ -185,7 +185,11 @@ fn oauth2(at: &At, way: &Oauth2, scope: &Scope<'_>, findings: &mut Findings) {
     let scope = &scope.clone().with_host();
     scope.text(&at.to("token_url"), &way.token_url, findings);
     scope.text(&at.to("client_id"), &way.client_id, findings);
-    for (member, text) in [("authorize_url", &way.authorize_url), ("client_secret", &way.client_secret), ("refresh_token", &way.refresh_token)] {
+    for (member, text) in [
+        ("authorize_url", &way.authorize_url),
+        ("client_secret", &way.client_secret),
+        ("refresh_token", &way.refresh_token),
+    ] {
         if let Some(text) = text {
             scope.text(&at.to(member), text, findings);
         }

@@ -33,7 +33,11 @@ fn workspace(granting: &Granting, repeated: &str) -> Workspace {
         fs::write(folder.join(name), text).unwrap();
     }
     end(&mut workspace.command(&["providers", "lint"])).must_end_with(0);
-    fs::write(workspace.path().join("producer.toml"), format!("[simulated]\nsalesforce = \"http://{}\"\n", granting.address)).unwrap();
+    fs::write(
+        workspace.path().join("producer.toml"),
+        format!("[simulated]\nsalesforce = \"http://{}\"\n", granting.address),
+    )
+    .unwrap();
     for (name, value) in [("CRM_ID", "our-id"), ("CRM_SECRET", "our-password"), ("CRM_REFRESH", "r0")] {
         set(&workspace, name, value);
     }
@@ -47,7 +51,9 @@ fn run(workspace: &Workspace) -> Ended {
 
 fn register(server: &Server, numbers: std::ops::Range<u32>) {
     for number in numbers {
-        let body = format!(r#"{{"user_id":"019c0f3e-7b1a-7c3d-8e5f-{number:012}","email":"ada{number}@example.com","name":"Ada"}}"#);
+        let body = format!(
+            r#"{{"user_id":"019c0f3e-7b1a-7c3d-8e5f-{number:012}","email":"ada{number}@example.com","name":"Ada"}}"#
+        );
         assert_eq!(ask(server.address, &post("/api/members", None, &body), "").unwrap().status, 201);
     }
 }
@@ -143,7 +149,11 @@ fn a_lost_answer_that_cannot_be_had_again_is_said() {
     let workspace = workspace(&granting, "refused");
     set(&workspace, "CRM_REFRESH", "r7");
     let error = run(&workspace).must_end_with(1).response()["error"].clone();
-    assert_eq!((&error["kind"], &error["code"]), (&"integration.authentication".into(), &"credentials_refused".into()), "{error}");
+    assert_eq!(
+        (&error["kind"], &error["code"]),
+        (&"integration.authentication".into(), &"credentials_refused".into()),
+        "{error}"
+    );
     assert!(error.to_string().contains("somebody has to agree again"), "{error}");
     // With what another agreement has led to it goes on.
     set(&workspace, "CRM_REFRESH", "r0");

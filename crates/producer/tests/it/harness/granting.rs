@@ -104,14 +104,19 @@ impl Granting {
                 true => self.token(&String::from_utf8(body).unwrap()),
                 false => self.call(&path, &bearer),
             };
-            let head = format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", answer.len());
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                answer.len()
+            );
             (&mut &*stream).write_all(format!("{head}{answer}").as_bytes())?;
         }
     }
 
     fn token(&self, form: &str) -> (u16, String) {
         let value = |name: &str| {
-            form.split('&').find_map(|pair| pair.split_once('=').filter(|(known, _)| *known == name)).map_or("", |(_, value)| value)
+            form.split('&')
+                .find_map(|pair| pair.split_once('=').filter(|(known, _)| *known == name))
+                .map_or("", |(_, value)| value)
         };
         let mut granted = self.state.0.lock().unwrap();
         let (refresh, password) = (value("refresh_token").to_owned(), value("client_secret"));
@@ -137,7 +142,12 @@ impl Granting {
         drop(self.held("token", granted));
         // Long enough for others to come meanwhile.
         thread::sleep(Duration::from_millis(50));
-        (200, format!(r#"{{"access_token":"a{number}","refresh_token":"r{number}","instance_url":"https://acme.my.salesforce.com"}}"#))
+        (
+            200,
+            format!(
+                r#"{{"access_token":"a{number}","refresh_token":"r{number}","instance_url":"https://acme.my.salesforce.com"}}"#
+            ),
+        )
     }
 
     fn call(&self, path: &str, bearer: &str) -> (u16, String) {
@@ -152,7 +162,11 @@ impl Granting {
         (200, r#"{"id":"003","DailyApiRequests":{"Remaining":100}}"#.to_owned())
     }
 
-    fn held<'g>(&'g self, what: &str, mut granted: std::sync::MutexGuard<'g, Granted>) -> std::sync::MutexGuard<'g, Granted> {
+    fn held<'g>(
+        &'g self,
+        what: &str,
+        mut granted: std::sync::MutexGuard<'g, Granted>,
+    ) -> std::sync::MutexGuard<'g, Granted> {
         if granted.holds == Some(what) {
             granted.held += 1;
             self.state.1.notify_all();
