@@ -5,9 +5,10 @@ use crate::account::{self, Given};
 use crate::failure::Failure;
 use crate::settings::WorkspaceSettings;
 use crate::simulating::{SimulateOptions, Simulating};
+use crate::tokens::KeptTokens;
 use crate::workspace::Workspace;
 use connect::account::Account;
-use connect::authentication::tokens::KeepNothing;
+use connect::authentication::tokens::Tokens;
 use connect::call::Caller;
 use connect::client::Client;
 use connect::delivery::{
@@ -138,6 +139,7 @@ pub(crate) struct Workers {
     running: Vec<((Engine, Connection), Deliveries)>,
     bells: Arc<Mutex<Vec<Arc<Notify>>>>,
     counts: Counts,
+    tokens: Tokens,
     ringer: JoinHandle<()>,
 }
 
@@ -148,8 +150,8 @@ impl Drop for Workers {
 }
 
 impl Workers {
-    /// None yet. All of them look for events when `news` rings.
-    pub fn new(news: Arc<Notify>, counts: Counts) -> Self {
+    /// None yet. All of them look for events when `news` rings, and share the tokens of the workspace.
+    pub fn new(workspace: &Workspace, news: Arc<Notify>, counts: Counts) -> Self {
         let bells: Arc<Mutex<Vec<Arc<Notify>>>> = Arc::default();
         let heard = Arc::clone(&bells);
         let ringer = tokio::spawn(async move {
@@ -159,7 +161,8 @@ impl Workers {
                 bells.iter().for_each(|bell| bell.notify_one());
             }
         });
-        Self { running: Vec::new(), bells, counts, ringer }
+        let tokens = Tokens::new(Arc::new(KeptTokens(workspace.clone())));
+        Self { running: Vec::new(), bells, counts, tokens, ringer }
     }
 
     /// Has deliveries made for these plans, whatever was delivered for before.
@@ -183,7 +186,8 @@ impl Workers {
             let here: Vec<&Delivered<'_>> = delivered.iter().filter(|one| place(one.plan) == database).collect();
             let Some(store) = here.first().map(|one| one.store.clone()) else { continue };
             let client = Client::new(players.simulated(settings))?;
-            let wiring = wiring(&here, delivered, client, store.clone());
+            let caller = Caller::sharing(client, self.tokens.clone(), Arc::new(Timestamp::now));
+            let wiring = wiring(&here, delivered, caller, store.clone());
             match self.running.iter().find(|(known, _)| *known == database) {
                 Some((_, deliveries)) => deliveries.follow(wiring).await,
                 None => {
@@ -203,6 +207,8 @@ impl Workers {
         for (_, deliveries) in std::mem::take(&mut self.running) {
             deliveries.stop().await;
         }
+        // A token that is on its way here may be the only one that leads to the next.
+        self.tokens.settled().await;
     }
 }
 
@@ -216,7 +222,7 @@ fn seed() -> u64 {
 }
 
 /// `here` are the plans of one database; whoever is integrated in the workspace may want to hear of what happens in it.
-fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], client: Client, store: Store) -> Wiring {
+fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], caller: Caller, store: Store) -> Wiring {
     let mut also: BTreeMap<EventName, Vec<EventName>> = BTreeMap::new();
     for event in here.iter().flat_map(|one| &one.plan.api.events) {
         also.entry(event.name.clone()).or_default().extend(event.also.clone());
@@ -239,7 +245,6 @@ fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], client: Client, store:
         since_ms,
     });
     let services = Arc::new(Services::new(told, also));
-    let caller = Caller::new(client, Arc::new(KeepNothing), Arc::new(Timestamp::now));
     let steps = Steps::new(Arc::clone(&services), caller, store);
     Wiring { lanes, routes: services, carrier: Arc::new(steps) }
 }

@@ -77,7 +77,7 @@ pub fn plan_allowing(
     let base::Divided { mut own, shared } = base::divide(designed.tables, base);
     let mut decisions = designed.decisions;
     for table in &mut own {
-        let indexes = lookup::with_kept(lookup::indexes(table, &designed.lookups), table, observed);
+        let indexes = lookup::with_kept(lookup::indexes(engine, table, &designed.lookups), table, observed);
         decisions.extend(lookup::decisions(&indexes));
         table.rules.indexes.extend(indexes);
     }
