@@ -1,6 +1,6 @@
 //! What a task of `integrate_service` comes to: the task and the provider's manifest become a plan.
 
-mod checkout;
+pub mod checkout;
 mod intake;
 
 use crate::api::{Designed, default_policy};
