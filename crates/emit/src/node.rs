@@ -62,6 +62,10 @@ const LIB: &[(&str, &str)] = &[
     ("lib/validation.js", include_str!("../node/lib/validation.js")),
 ];
 
+/// What travels besides with one that integrates a service.
+const LIB_OF_SERVICES: &[(&str, &str)] =
+    &[("lib/delivery/awaited.js", include_str!("../node/lib/delivery/awaited.js"))];
+
 /// What starts the application, and its packages: the one place that names their versions.
 const SERVER: &str = include_str!("../node/server.js");
 const PACKAGE: &str = include_str!("../node/package.json");
@@ -80,6 +84,9 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     let mut script = |path: String, text: &str| files.insert(path, generated(plan, Comment::Slashes, text));
     let application = driver::application(plan.database.engine);
     for (path, text) in LIB.iter().chain(application.lib) {
+        script((*path).to_owned(), text);
+    }
+    for (path, text) in LIB_OF_SERVICES.iter().filter(|_| plan.service.is_some()) {
         script((*path).to_owned(), text);
     }
     script("server.js".to_owned(), SERVER);

@@ -202,7 +202,7 @@ function checkRecord(document, shape, isAsked) {
     const given = document.get(field.name);
     const pointer = pointerTo(field.name);
     if (field.kind === 'list' && Array.isArray(given) && given.length >= 1 && given.length <= field.maximum) {
-      const checked = given.map((entry) => checkRecord(entry, field.of, () => true));
+      const checked = given.map((entry) => checkRecord(membersOf(entry), field.of, () => true));
       input[field.name] = checked.map((entry) => entry.input);
       const wrong = checked.flatMap(({ errors }, index) =>
         errors.map((error) => ({ ...error, pointer: `${pointer}/${index}${error.pointer}` })),
@@ -220,6 +220,11 @@ function checkRecord(document, shape, isAsked) {
     if (!declared.has(name)) errors.push({ pointer: pointerTo(name), code: 'unknown_field', detail: 'is not a known field' });
   }
   return { input, errors };
+}
+
+/** The members of an object inside a document; what is none stays as it is. */
+function membersOf(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value;
 }
 
 /** Checks the value of a field, then the form that it has beside its kind. */

@@ -114,7 +114,7 @@ impl Import {
     fn file(self) -> &'static str {
         match self {
             Self::Authorize => "authorization",
-            Self::Awaited => "awaited",
+            Self::Awaited => "delivery/awaited",
             Self::Undo => "database",
             Self::Decimal | Self::Sum | Self::Times => "decimal",
             Self::Etag | Self::IsCurrent => "etag",

@@ -7,6 +7,7 @@
 )]
 
 mod behaviours;
+mod checkout;
 mod database;
 mod disks;
 mod documentation;

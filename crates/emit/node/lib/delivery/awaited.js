@@ -12,7 +12,7 @@ const LAST_LOOK = 200;
 const TAKEN_UP_WITHIN = 500;
 
 /**
- * @param {import('./database.js').Database} database
+ * @param {import('../database.js').Database} database
  * @param {{ event: string, integration: string, gives: Record<string, [string, string]>, within: number }} asked the event's
  *   id, the task of the service, which field of which step's answer is given under each name, and how long it is waited, in
  *   milliseconds
