@@ -241,7 +241,15 @@ fn module_name(api: &str) -> String {
     let own =
         ["application", "buildApplication", "createApplication", "createMetrics", "database", "metrics", "openapi"];
     // Those of an application that integrates a service.
-    let of_services = ["Deliveries", "account", "addDeliveryMetrics", "addWebhookRoutes", "createIntake", "deliveries", "openAccount"];
+    let of_services = [
+        "Deliveries",
+        "account",
+        "addDeliveryMetrics",
+        "addWebhookRoutes",
+        "createIntake",
+        "deliveries",
+        "openAccount",
+    ];
     let mut names = names::Names::new(&own);
     for name in of_services.iter().chain(&["readFileSync"]) {
         names.take(name);

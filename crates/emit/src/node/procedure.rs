@@ -9,9 +9,7 @@ use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted, template_literal};
 use super::value::grouped;
 use crate::error::EmitError;
-use crate::outline::{
-    Body, Held, Listing, Slots, always_exits, bound_slots, flattened, parameters_in, used_slots,
-};
+use crate::outline::{Body, Held, Listing, Slots, always_exits, bound_slots, flattened, parameters_in, used_slots};
 use plan::procedure::{
     Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme, Step,
     Writes,

@@ -93,7 +93,9 @@ impl Expression {
             Self::Arrow(parameters, value) => {
                 let head = before + width(parameters) + 4;
                 match &**value {
-                    Self::Object(_) | Self::Lines(_) => format!("{parameters} => ({})", value.laid_out(head + 1, indent, after + 1)),
+                    Self::Object(_) | Self::Lines(_) => {
+                        format!("{parameters} => ({})", value.laid_out(head + 1, indent, after + 1))
+                    }
                     _ => format!("{parameters} => {}", value.laid_out(head, indent, after)),
                 }
             }

@@ -342,9 +342,9 @@ impl<'a> Writer<'a> {
                 Some(known) if !known.secret => Privacy::Plain,
                 Some(_) | None => Privacy::Secret,
             },
-            Reference::Input(name) => operation
-                .and_then(|operation| operation.input.get(name.as_str()))
-                .map_or(Privacy::Secret, with_items),
+            Reference::Input(name) => {
+                operation.and_then(|operation| operation.input.get(name.as_str())).map_or(Privacy::Secret, with_items)
+            }
             Reference::Item(name) => {
                 let lists = operation.into_iter().flat_map(|operation| operation.input.iter());
                 lists
@@ -372,12 +372,11 @@ fn is_number(of: &manifest::Expression, operation: &Operation) -> bool {
     }
     let is_left = of.through.iter().all(|step| matches!(step, Transformation::OrElse(_)));
     let is_decimal = match &of.from {
-        Reference::Input(name) => {
-            operation.input.get(name.as_str()).is_some_and(|input| input.kind == Kind::Decimal)
-        }
-        Reference::Item(name) => operation.input.iter().any(|(_, list)| {
-            list.of.get(name.as_str()).is_some_and(|field| field.kind == Kind::Decimal)
-        }),
+        Reference::Input(name) => operation.input.get(name.as_str()).is_some_and(|input| input.kind == Kind::Decimal),
+        Reference::Item(name) => operation
+            .input
+            .iter()
+            .any(|(_, list)| list.of.get(name.as_str()).is_some_and(|field| field.kind == Kind::Decimal)),
         _ => false,
     };
     is_left && is_decimal

@@ -12,7 +12,9 @@ use vocab::FieldName;
 
 impl Module<'_> {
     pub(super) fn operation(&mut self, name: &FieldName, operation: &Operation) -> Written<String> {
-        let Request::Http(http) = &operation.request else { return beyond(format!("carry `{name}` out: it is no request of HTTP")) };
+        let Request::Http(http) = &operation.request else {
+            return beyond(format!("carry `{name}` out: it is no request of HTTP"));
+        };
         if operation.batch.is_some() {
             return beyond(format!("tell how each item of `{name}` came out"));
         }
@@ -30,9 +32,10 @@ impl Module<'_> {
         members.maybe("errors", (!operation.errors.is_empty()).then(|| rules(&operation.errors)).transpose()?);
         members.maybe("idempotency", operation.idempotency.as_ref().and_then(idempotency));
         members.maybe("ifReplyIsLost", if_lost(name, operation)?);
-        let answer_within = operation.retry.as_ref().map(|retry| {
-            Expression::Object(vec![("answerWithin".to_owned(), number(retry.answer_within_ms))])
-        });
+        let answer_within = operation
+            .retry
+            .as_ref()
+            .map(|retry| Expression::Object(vec![("answerWithin".to_owned(), number(retry.answer_within_ms))]));
         members.maybe("retry", answer_within);
         self.writer.import("operation");
         let mut script = Script::new();
@@ -178,7 +181,9 @@ fn if_lost(name: &FieldName, operation: &Operation) -> Written<Option<Expression
         (_, Effect::Link) => beyond(format!("make the address of `{name}`")),
         (Some(IfReplyIsLost::Repeat), _) => Ok(Some(text("repeat"))),
         (Some(IfReplyIsLost::Stop), _) => Ok(Some(text("stop"))),
-        (Some(IfReplyIsLost::LookUp(_)), _) => beyond(format!("ask whether `{name}` has happened when its answer is lost")),
+        (Some(IfReplyIsLost::LookUp(_)), _) => {
+            beyond(format!("ask whether `{name}` has happened when its answer is lost"))
+        }
         (None, _) => Ok(None),
     }
 }

@@ -28,10 +28,8 @@ impl Module<'_> {
             let all = webhooks.handshake.iter().map(|handshake| self.handshake(handshake)).collect::<Written<_>>()?;
             members.add("handshake", Expression::Array(all));
         }
-        members.maybe(
-            "acceptWhen",
-            (!webhooks.accept_when.is_empty()).then(|| tests(&webhooks.accept_when)).transpose()?,
-        );
+        members
+            .maybe("acceptWhen", (!webhooks.accept_when.is_empty()).then(|| tests(&webhooks.accept_when)).transpose()?);
         members.maybe("eventsAt", webhooks.events_at.as_ref().map(|pointer| text(&pointer.to_string())));
         let key = self.writer.function(|writer| {
             let parts = webhooks.dedup.key.iter().map(|part| writer.text(part, Place::Plain));
@@ -65,7 +63,9 @@ impl Module<'_> {
         let title = &self.manifest.provider.title;
         script.blank();
         script.line("/**");
-        script.line(&format!(" * Whether a call is {title}'s: over its bytes as they came. Throws a `Stranger` with the reason."));
+        script.line(&format!(
+            " * Whether a call is {title}'s: over its bytes as they came. Throws a `Stranger` with the reason."
+        ));
         script.line(" * @param {import('../lib/provider/signature.js').Call} call");
         script.line(" */");
         let scope = if roots.is_empty() { String::new() } else { format!(", {{ scope: {{ {} }} }}", roots.join(", ")) };

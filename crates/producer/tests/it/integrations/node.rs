@@ -113,7 +113,8 @@ fn what_happens_here_is_done_at_the_provider() {
     // What the application did the command of the native server reads.
     let listed = end(&mut workspace.command(&["deliveries", "list", "--format", "json"])).must_end_with(0).stdout;
     let listed: Value = serde_json::from_str(&listed).unwrap();
-    let shown = end(&mut workspace.command(&["deliveries", "show", listed[0]["id"].as_str().unwrap()])).must_end_with(0);
+    let shown =
+        end(&mut workspace.command(&["deliveries", "show", listed[0]["id"].as_str().unwrap()])).must_end_with(0);
     assert!(shown.stdout.contains("/v1/customers"), "{}", shown.stdout);
 }
 
@@ -178,7 +179,10 @@ fn without_a_key_events_wait_and_the_log_says_so() {
     for part in ["nothing is brought to Stripe", "`STRIPE_SECRET_KEY` is not set", "`http://127.0.0.1:PORT`"] {
         assert!(log.contains(part), "{part}: {log}");
     }
-    assert_eq!(workspace.query("SELECT name FROM outbox_events WHERE dispatched_at IS NULL ORDER BY name"), [["member_created"], ["user_registration"]]);
+    assert_eq!(
+        workspace.query("SELECT name FROM outbox_events WHERE dispatched_at IS NULL ORDER BY name"),
+        [["member_created"], ["user_registration"]]
+    );
     drop(server);
     let server = Server::of(&mut with_account(&mut workspace, &played, "embedded.sqlite"));
     wait_until(&server, "what waited is not brought", || {
@@ -247,5 +251,8 @@ fn who_is_stopped_gives_back_what_it_has() {
     let working = "SELECT count(*) FROM outbox_deliveries WHERE state = 'working' OR lease IS NOT NULL OR in_doubt";
     assert_eq!(workspace.query(working), [["0"]]);
     let done = effects(&played)["total"].as_u64().unwrap();
-    assert_eq!(workspace.query("SELECT count(*) FROM outbox_deliveries WHERE state = 'delivered'"), [[done.to_string()]]);
+    assert_eq!(
+        workspace.query("SELECT count(*) FROM outbox_deliveries WHERE state = 'delivered'"),
+        [[done.to_string()]]
+    );
 }
