@@ -13,6 +13,9 @@ pub struct ServicePlan {
     pub task_id: TaskId,
     /// Which system of the provider is meant.
     pub system: System,
+    /// How urgent what it is told is among what others are told.
+    #[serde(default)]
+    pub priority: Priority,
     /// Credentials and settings, and where each comes from.
     pub account: Vec<AccountValue>,
     /// Settings that the provider needs and nobody has given.
@@ -40,6 +43,19 @@ pub enum System {
     Test,
     /// None: the provider is played on this machine.
     Simulated,
+}
+
+/// How urgent something is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// As most are.
+    #[default]
+    Normal,
+    /// Behind all others.
+    Low,
 }
 
 /// A value of the account.

@@ -13,7 +13,7 @@ use manifest::sign_in::Identity;
 use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
 use plan::api::{ApiPlan, Cors, DocumentationFormat};
-use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
+use plan::service::{AccountValue, Priority, ServicePlan, ServicePoint, System, ValueSource};
 use plan::{Decision, Phase, Table, system};
 use spec::{CredentialValue, Reference, ServiceIntegration};
 use vocab::suggestion::{closest, list};
@@ -85,6 +85,7 @@ pub fn plan_service(
         task_id: task_id.clone(),
         intake: None,
         system: if is_test { System::Test } else { System::Live },
+        priority: Priority::Normal,
         account,
         unanswered,
         manifest: used(manifest, &points),
