@@ -8,6 +8,7 @@ mod module;
 pub mod names;
 mod procedure;
 pub mod script;
+pub mod service;
 mod value;
 
 pub use listing::filter_parameter;
@@ -63,8 +64,30 @@ const LIB: &[(&str, &str)] = &[
 ];
 
 /// What travels besides with one that integrates a service.
-const LIB_OF_SERVICES: &[(&str, &str)] =
-    &[("lib/delivery/awaited.js", include_str!("../node/lib/delivery/awaited.js"))];
+const LIB_OF_SERVICES: &[(&str, &str)] = &[
+    ("lib/delivery/lane.js", include_str!("../node/lib/delivery/lane.js")),
+    ("lib/delivery/metrics.js", include_str!("../node/lib/delivery/metrics.js")),
+    ("lib/delivery/rounds.js", include_str!("../node/lib/delivery/rounds.js")),
+    ("lib/delivery/steps.js", include_str!("../node/lib/delivery/steps.js")),
+    ("lib/delivery/worker.js", include_str!("../node/lib/delivery/worker.js")),
+    ("lib/provider/account.js", include_str!("../node/lib/provider/account.js")),
+    ("lib/provider/answer.js", include_str!("../node/lib/provider/answer.js")),
+    ("lib/provider/call.js", include_str!("../node/lib/provider/call.js")),
+    ("lib/provider/client.js", include_str!("../node/lib/provider/client.js")),
+    ("lib/provider/encode.js", include_str!("../node/lib/provider/encode.js")),
+    ("lib/provider/input.js", include_str!("../node/lib/provider/input.js")),
+    ("lib/provider/place.js", include_str!("../node/lib/provider/place.js")),
+    ("lib/provider/record.js", include_str!("../node/lib/provider/record.js")),
+    ("lib/provider/request.js", include_str!("../node/lib/provider/request.js")),
+    ("lib/provider/signature.js", include_str!("../node/lib/provider/signature.js")),
+    ("lib/provider/transformations.js", include_str!("../node/lib/provider/transformations.js")),
+    ("lib/provider/values.js", include_str!("../node/lib/provider/values.js")),
+    ("lib/provider/webhook.js", include_str!("../node/lib/provider/webhook.js")),
+    ("lib/webhooks.js", include_str!("../node/lib/webhooks.js")),
+];
+
+/// What travels besides with one whose endpoints wait for a service, whoever speaks with that.
+const AWAITED: (&str, &str) = ("lib/delivery/awaited.js", include_str!("../node/lib/delivery/awaited.js"));
 
 /// What starts the application, and its packages: the one place that names their versions.
 const SERVER: &str = include_str!("../node/server.js");
@@ -75,23 +98,32 @@ pub fn default_body_limit() -> String {
     value::grouped(procedure::DEFAULT_BODY_LIMIT)
 }
 
+/// Whether the application speaks with the service that the plan integrates.
+pub fn has_service(plan: &Plan) -> bool {
+    plan.service.as_ref().is_some_and(|service| service::service_module(plan, service).is_ok())
+}
+
 pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     refuse_other_triggers(plan)?;
-    let outlines = outlines(plan);
-    let module = module::endpoint_module(plan, &outlines)?;
-    let api = format!("apis/{}-api", plan.api.name);
     let mut files = Files::new();
     let mut script = |path: String, text: &str| files.insert(path, generated(plan, Comment::Slashes, text));
     let application = driver::application(plan.database.engine);
     for (path, text) in LIB.iter().chain(application.lib) {
         script((*path).to_owned(), text);
     }
-    for (path, text) in LIB_OF_SERVICES.iter().filter(|_| plan.service.is_some()) {
-        script((*path).to_owned(), text);
-    }
     script("server.js".to_owned(), SERVER);
-    script(format!("{api}/middleware.js"), &middleware::middleware(plan, &module)?);
-    script(format!("{api}/endpoints.js"), &module.text);
+    if !plan.api.endpoints.is_empty() {
+        let module = module::endpoint_module(plan, &outlines(plan))?;
+        let api = format!("apis/{}-api", plan.api.name);
+        script(format!("{api}/middleware.js"), &middleware::middleware(plan, &module)?);
+        if plan.service.is_some() {
+            script(AWAITED.0.to_owned(), AWAITED.1);
+        }
+        script(format!("{api}/endpoints.js"), &module.text);
+    }
+    for (path, text) in service_files(plan)? {
+        script(path, &text);
+    }
     files.insert("package.json".to_owned(), package(plan));
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
     if !plan.seed.is_empty() {
@@ -101,6 +133,21 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     database::sql(&plan.task_id, &plan.database, &mut files);
     if let Some(base) = &plan.base {
         database::migrations("databases/base", &base.database.migrations, &mut files);
+    }
+    Ok(files)
+}
+
+/// What speaks with the service that the plan integrates, where the application can.
+fn service_files(plan: &Plan) -> Result<Files, EmitError> {
+    let mut files = Files::new();
+    let Some(service) = &plan.service else { return Ok(files) };
+    let Ok(module) = service::service_module(plan, service) else { return Ok(files) };
+    let provider = &service.manifest.provider;
+    files.extend(LIB_OF_SERVICES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    files.insert(format!("services/{}-integration.js", provider.provider), module.text);
+    if let (Some(intake), Some(webhooks)) = (plan.intake(), &service.manifest.webhooks) {
+        let text = service::intake(plan, &provider.title, webhooks, intake)?;
+        files.insert(format!("services/{}-events.js", provider.provider), text);
     }
     Ok(files)
 }
@@ -126,7 +173,7 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
     let needed_scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
     let view = context! {
         api => plan.api.name.as_str(),
-        module => module_name(&plan.api.name),
+        module => module_name(plan),
         scope => plan.task_id.as_str(),
         database_module => application.module,
         pool => application.server.as_ref().map(|_| Serde(&plan.database.pool)),
@@ -143,6 +190,8 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         needed_scope,
         cors => plan.api.cors == Cors::On,
         seeded => !plan.seed.is_empty(),
+        endpoints => !plan.api.endpoints.is_empty(),
+        service_of => service::view(plan),
     };
     let templates = [
         ("application.js", "application.js", Comment::Slashes),
@@ -193,13 +242,17 @@ fn package(plan: &Plan) -> String {
     pretty(&package)
 }
 
-/// The variable that holds an API's module; it must not hide what `application.js` uses itself.
-fn module_name(api: &str) -> String {
+/// The variable that holds an API's module; it must not hide what `application.js` uses itself. An API that a service brings is called
+/// like the service.
+fn module_name(plan: &Plan) -> String {
+    if plan.service.is_some() {
+        return "endpoints".to_owned();
+    }
     let own =
         ["application", "buildApplication", "createApplication", "createMetrics", "database", "metrics", "openapi"];
     let mut names = names::Names::new(&own);
     names.take("readFileSync");
-    names.take(&names::camel_case(api))
+    names.take(&names::camel_case(&plan.api.name))
 }
 
 pub fn one_line(text: &str) -> String {

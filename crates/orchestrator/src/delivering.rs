@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use manifest::point::Point;
 use plan::Plan;
 use plan::database::Connection;
-use plan::service::{ServicePlan, System};
+use plan::service::{Priority, ServicePlan, System};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -26,10 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use store::Store;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use vocab::{Engine, EventName, FieldName, Secret};
-
-/// Where deliveries of a task stand among others.
-const PRIORITY: i64 = 1;
+use vocab::{Engine, EventName, FieldName, Secret, sha256_hex};
 
 /// Providers that are played while the workspace is served, each by its name.
 pub(crate) struct Players {
@@ -131,12 +128,16 @@ pub(crate) struct Delivered<'a> {
     pub since_ms: i64,
 }
 
+/// What a worker counts.
+type Counting = Box<dyn Fn() -> Snapshot + Send + Sync>;
 /// What each worker counts, whoever asks.
-pub(crate) type Counts = Arc<Mutex<Vec<Box<dyn Fn() -> Snapshot + Send + Sync>>>>;
+pub(crate) type Counts = Arc<Mutex<Vec<Counting>>>;
 
 /// The workers of a workspace, one for each database that has an outbox.
 pub(crate) struct Workers {
     running: Vec<((Engine, Connection), Deliveries)>,
+    /// Those whose database nobody serves any more.
+    ending: Vec<JoinHandle<()>>,
     bells: Arc<Mutex<Vec<Arc<Notify>>>>,
     counts: Counts,
     tokens: Tokens,
@@ -162,7 +163,7 @@ impl Workers {
             }
         });
         let tokens = Tokens::new(Arc::new(KeptTokens(workspace.clone())));
-        Self { running: Vec::new(), bells, counts, tokens, ringer }
+        Self { running: Vec::new(), ending: Vec::new(), bells, counts, tokens, ringer }
     }
 
     /// Has deliveries made for these plans, whatever was delivered for before.
@@ -182,6 +183,11 @@ impl Workers {
                 databases.push(place);
             }
         }
+        let (kept, gone) =
+            std::mem::take(&mut self.running).into_iter().partition(|(known, _)| databases.contains(known));
+        self.running = kept;
+        // They finish what is under way while others are served.
+        self.ending.extend(gone.into_iter().map(|(_, deliveries)| tokio::spawn(deliveries.stop())));
         for database in databases {
             let here: Vec<&Delivered<'_>> = delivered.iter().filter(|one| place(one.plan) == database).collect();
             let Some(store) = here.first().map(|one| one.store.clone()) else { continue };
@@ -193,12 +199,14 @@ impl Workers {
                 None => {
                     let settings = Settings { seed: seed(), ..Settings::default() };
                     let deliveries = Deliveries::start(store, wiring, settings);
-                    self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(deliveries.bell());
-                    self.counts.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(deliveries.counts()));
                     self.running.push((database, deliveries));
                 }
             }
         }
+        let running = || self.running.iter().map(|(_, deliveries)| deliveries);
+        *self.bells.lock().unwrap_or_else(PoisonError::into_inner) = running().map(Deliveries::bell).collect();
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) =
+            running().map(|deliveries| Box::new(deliveries.counts()) as Counting).collect();
         Ok(())
     }
 
@@ -206,6 +214,10 @@ impl Workers {
     pub async fn stop(mut self) {
         for (_, deliveries) in std::mem::take(&mut self.running) {
             deliveries.stop().await;
+        }
+        for ending in std::mem::take(&mut self.ending) {
+            // One that has been stopped already has nothing to say.
+            let _ = ending.await;
         }
         // A token that is on its way here may be the only one that leads to the next.
         self.tokens.settled().await;
@@ -235,18 +247,34 @@ fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], caller: Caller, store:
             Point::Nothing(_) | Point::InBrowser(_) => 0,
         });
         let calls = u32::try_from(calls.max().unwrap_or_default()).unwrap_or(u32::MAX);
-        (account.name.clone(), LaneRules::of(&plan.manifest.provider, plan.system != System::Live, calls))
+        let rules = LaneRules::of(&plan.manifest.provider, plan.system != System::Live, calls);
+        (account.name.clone(), LaneRules { priority: priority(plan), known_as: known_as(account), ..rules })
     });
     let lanes = lanes.collect();
     let told = services.into_iter().map(|(plan, account, since_ms)| Told {
         account: account.clone(),
         points: plan.points.clone(),
-        priority: PRIORITY,
+        priority: priority(plan),
         since_ms,
     });
     let services = Arc::new(Services::new(told, also));
     let steps = Steps::new(Arc::clone(&services), caller, store);
     Wiring { lanes, routes: services, carrier: Arc::new(steps) }
+}
+
+/// Where deliveries of a task stand among others.
+fn priority(plan: &ServicePlan) -> i64 {
+    match plan.priority {
+        Priority::High => 0,
+        Priority::Normal => 1,
+        Priority::Low => 2,
+    }
+}
+
+fn known_as(account: &Account) -> String {
+    let values = account.values.iter().map(|(name, value)| format!("{name}={}\n", value.expose()));
+    let instead = account.instead.as_deref().unwrap_or_default();
+    sha256_hex(format!("{instead}\n{}", values.collect::<String>()).as_bytes())
 }
 
 /// What the workers have counted, as Prometheus text. Workers of several databases count for one integration together.

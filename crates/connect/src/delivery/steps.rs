@@ -10,6 +10,7 @@ use crate::call::{Asked, AttemptRecord, Called, Caller, Reconciled};
 use crate::fill::{self, FillError, Scope, as_text};
 use jiff::Timestamp;
 use manifest::kind::Privacy;
+use manifest::outcome::Retry;
 use manifest::point::{Call, Calls, Point};
 use manifest::provider::Currencies;
 use manifest::reference::{DeliveryValue, Reference};
@@ -117,10 +118,9 @@ impl Steps {
         let Some(calls) = self.services.calls(told, &delivery.event) else {
             return failed(Outcome::Permanent, "nothing is done at this event any more");
         };
-        let Ok(mut payload) = serde_json::from_str::<Map<String, Value>>(&delivery.payload) else {
+        let Ok(payload) = serde_json::from_str::<Map<String, Value>>(&delivery.payload) else {
             return failed(Outcome::Permanent, "what is known of the event cannot be read");
         };
-        narrow(&mut payload, calls);
         let remembered = match self.remembered(told, &payload).await {
             Ok(remembered) => remembered,
             Err(error) => return failed(Outcome::Transient, &format!("what is remembered was not read: {error}")),
@@ -134,6 +134,7 @@ impl Steps {
             in_doubt: delivery.in_doubt,
             records: Vec::new(),
             keeps: Vec::new(),
+            retry: None,
             delivery,
         };
         for (number, call) in calls.steps.iter().enumerate() {
@@ -183,16 +184,6 @@ struct Progress {
     answers: BTreeMap<String, Inputs>,
 }
 
-/// An event may say more of the records of a list than the point takes.
-fn narrow(payload: &mut Map<String, Value>, calls: &Calls) {
-    for (name, taken) in calls.takes.iter().filter(|(_, taken)| !taken.of.is_empty()) {
-        let Some(Value::Array(list)) = payload.get_mut(name.as_str()) else { continue };
-        for record in list.iter_mut().filter_map(Value::as_object_mut) {
-            record.retain(|name, _| taken.of.get(name).is_some());
-        }
-    }
-}
-
 /// The answers of the steps that a delivery has kept.
 pub(super) fn answers(progress: Option<&str>) -> BTreeMap<String, Inputs> {
     progress.and_then(|text| serde_json::from_str::<Progress>(text).ok()).unwrap_or_default().answers
@@ -209,6 +200,8 @@ struct Way<'w> {
     in_doubt: bool,
     records: Vec<AttemptRecord>,
     keeps: Vec<Remembered>,
+    /// How the call that is made is tried again, where the manifest says it.
+    retry: Option<Retry>,
 }
 
 impl Way<'_> {
@@ -221,6 +214,8 @@ impl Way<'_> {
         let delivery = Delivery { id: self.delivery.id.clone(), key: self.key(number, call), time };
         let inputs = self.inputs(call, &delivery).map_err(|error| Box::new(self.refused(&error)))?;
         let Some(inputs) = inputs else { return Ok(()) };
+        let operation = self.told.account.manifest.operations.get(call.operation.as_str());
+        self.retry = operation.and_then(|operation| operation.retry.clone());
         let asked = Asked {
             account: &self.told.account,
             operation: &call.operation,
@@ -349,6 +344,7 @@ impl Way<'_> {
             problem,
             record: serde_json::to_string(&self.records).ok(),
             remembered: self.keeps.clone(),
+            retry: self.retry.clone(),
         }
     }
 }
@@ -369,6 +365,7 @@ fn failed(outcome: Outcome, why: &str) -> Carried {
         problem: Some(why.to_owned()),
         record: None,
         remembered: Vec::new(),
+        retry: None,
     }
 }
 

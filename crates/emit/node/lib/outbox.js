@@ -18,6 +18,7 @@ export class Outbox {
    */
   async emit(transaction, name, payload, occurredAt, id = uuidv7()) {
     await transaction.run(insertEvent, [id, name, JSON.stringify(payload), new Date(occurredAt)]);
+    transaction.hasEvents = true;
     transaction.whenCommitted(() => this.#onEmitted(name));
   }
 }

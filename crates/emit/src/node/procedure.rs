@@ -10,8 +10,7 @@ use super::script::{Expression, Script, quoted, template_literal};
 use super::value::grouped;
 use crate::error::EmitError;
 use crate::outline::{
-    Body, Held, Listing, Outline, Slots, always_exits, bound_slots, flattened, parameters_in, slots_of_value,
-    used_slots,
+    Body, Held, Listing, Slots, always_exits, bound_slots, flattened, parameters_in, slots_of_value, used_slots,
 };
 use manifest::reference::Reference;
 use plan::procedure::{
@@ -37,17 +36,29 @@ pub struct Written {
     pub waits: bool,
 }
 
-/// Writes the procedure of an endpoint, and notes in the module what it needs there.
-pub fn write_procedure<'a>(module: &mut Module<'a>, outline: &Outline<'a>) -> Result<Written, EmitError> {
-    let procedure = &outline.endpoint.procedure;
+/// What is written.
+#[derive(Clone, Copy)]
+pub struct Subject<'s, 'a> {
+    pub procedure: &'a Procedure,
+    pub slots: &'s Slots,
+    /// The path of its request.
+    pub path: &'a str,
+    /// What its list may be asked.
+    pub listing: Option<Listing<'a>>,
+    pub max_body_bytes: u64,
+}
+
+/// Writes a procedure, and notes in the module what it needs there.
+pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) -> Result<Written, EmitError> {
+    let Subject { procedure, slots, path, listing, max_body_bytes } = subject;
     let mut writer = Writer {
         names: module.names.clone(),
         module,
         procedure,
-        slots: &outline.slots,
-        path: outline.path,
-        listing: outline.listing,
-        max_body_bytes: outline.endpoint.max_body_bytes,
+        slots,
+        path,
+        listing,
+        max_body_bytes,
         principal: None,
         hoisted: BTreeSet::new(),
         keeps: None,
@@ -243,6 +254,8 @@ impl<'a> Writer<'_, 'a> {
                 self.bind(script, slot, &read);
             }
             Step::Write(write) => self.write(script, slot, write, surroundings)?,
+            // The function is given it, under the slot's name.
+            Step::Received(_) => {}
             Step::Emit { id, event, payload } => {
                 if !self.module.plan.api.events.iter().any(|declared| declared.name == *event) {
                     return self.malformed(format!("event `{event}` is not declared"));
@@ -261,7 +274,6 @@ impl<'a> Writer<'_, 'a> {
             | Step::VerifyPassword { .. }
             | Step::Read { cardinality: Cardinality::One, filled_by: Some(_), .. }
             | Step::Fetch { .. }
-            | Step::Received(_)
             | Step::IssueToken { .. }
             | Step::Presign { .. } => return self.cannot(print::step_name(step)),
         }
@@ -822,7 +834,7 @@ impl<'a> Writer<'_, 'a> {
                 script.statement("throw ", &Expression::call("unknownReference", [name]));
             }
             Response::Redirect(_) => return self.cannot("redirect"),
-            Response::Done => return self.cannot("end without an answer"),
+            Response::Done => script.line("return;"),
         }
         Ok(())
     }

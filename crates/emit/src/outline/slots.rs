@@ -138,10 +138,16 @@ fn held(plan: &Plan, step: &Step) -> Held {
             };
             Held::Answer(gives.iter().map(field).collect())
         }
+        // What a provider says is of no type before a column takes it.
+        Step::Received(fields) => Held::Record(
+            fields
+                .iter()
+                .map(|(name, _)| HeldField { name: name.clone(), nullability: Nullability::Nullable, field_type: None })
+                .collect(),
+        ),
         Step::Write(Write::Insert { made: Some(_), .. }) => Held::Plain,
         Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } => Held::Outcome,
         Step::Limit { .. }
-        | Step::Received(_)
         | Step::Claim
         | Step::Ping
         | Step::Recall(_)

@@ -125,6 +125,9 @@ impl Shop {
         let mut command = std::process::Command::new("node");
         command.arg("server.js").current_dir(application).env_remove("NODE_OPTIONS");
         command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", url);
+        command.env("PUBLIC_URL", format!("http://{}", self.site));
+        let stripe = self.stripe.as_ref()?;
+        command.env("STRIPE_SECRET_KEY", stripe.told("secret_key")).env("STRIPE_API_BASE", stripe.told("address"));
         Some(Server::of(&mut command))
     }
 
@@ -224,6 +227,21 @@ fn somebody_buys(engine: Engine) {
     let orders = servers.into_iter().flatten().count();
     assert_eq!((shop.count("orders"), shop.count("users")), (orders, 1), "one buyer, whoever served him");
     assert_eq!(shop.effects(), (orders as u64, 1));
+}
+
+/// The application needs no other server beside it.
+#[test]
+fn somebody_buys_where_only_the_application_runs() {
+    let shop = Shop::open(Engine::Sqlite, "application").unwrap();
+    let Some(node) = shop.node() else { return };
+    let body = basket(&json!([{ "product_id": ABACUS, "quantity": 1 }]));
+    let made = ask(node.address, &checkout(&body, Some("alone")), "").unwrap();
+    let order = read(&made);
+    assert_eq!((made.status, &order["total"]), (201, &"24.90".into()), "{order}\n{}", node.log());
+    let stands =
+        read(&ask(node.address, &get(&format!("/api/checkout/{}", order["id"].as_str().unwrap())), "").unwrap());
+    assert_eq!((&stands["status"], &stands["url"]), (&"pending".into(), &order["url"]));
+    assert_eq!(shop.effects(), (1, 1));
 }
 
 #[test]
