@@ -9,6 +9,7 @@ mod database;
 mod deliveries;
 mod delivering;
 mod failure;
+mod granted;
 mod instances;
 mod integration;
 mod interrupted;
