@@ -33,6 +33,7 @@ mod serving;
 mod settings;
 mod simulating;
 mod status;
+mod tokens;
 mod verify;
 mod workspace;
 
