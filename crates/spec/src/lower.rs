@@ -70,11 +70,7 @@ pub(crate) struct Block<'n> {
 const SAID_ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("a column", &["primary_key", "primary"], KEY),
     ("a table", &["primary_key"], KEY),
-    (
-        "a column",
-        &["values", "enum", "options", "choices"],
-        "write `one_of: [a, b]`, with `type: line`",
-    ),
+    ("a column", &["values", "enum", "options", "choices"], "write `one_of: [a, b]`, with `type: line`"),
     (
         "a column",
         &["check", "checks", "min", "max", "minimum", "maximum"],

@@ -215,9 +215,7 @@ fn leave_a_value(checks: &[&Check]) -> bool {
     let mut edges = checks.iter().filter_map(|check| match &check.rule {
         CheckRule::OneOf(words) => Some(words.iter().map(|word| Datum::Text(word.clone())).collect()),
         CheckRule::Range { minimum, maximum } => Some(minimum.iter().chain(maximum).cloned().collect::<Vec<_>>()),
-        CheckRule::Length { .. } | CheckRule::Capitals { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => {
-            None
-        }
+        CheckRule::Length { .. } | CheckRule::Capitals { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => None,
     });
     let keeps_all = |value: &Datum| checks.iter().all(|check| check.rule.passes(value));
     let mut edges = edges.by_ref().flatten().peekable();
