@@ -3,7 +3,7 @@
 
 use crate::harness::client::{ask, get};
 use crate::harness::server::{Kind, Server};
-use crate::harness::workspace::{Workspace, end, end_with_input, query};
+use crate::harness::workspace::{end, end_with_input, query};
 use crate::integrations::{KEY, MEMBERS, SHOP, SIGNING, call, integrate, member, session, set, shop, with_stripe};
 use std::time::{Duration, Instant};
 
