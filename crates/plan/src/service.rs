@@ -22,6 +22,10 @@ pub struct ServicePlan {
     pub unanswered: Vec<FieldName>,
     /// What the task asks for, and the point of the manifest that answers it.
     pub points: Vec<ServicePoint>,
+    /// Every event that the provider is told of, also those that are asked for by a more general name, and the point of the manifest that
+    /// answers it.
+    #[serde(default)]
+    pub listens: Vec<(EventName, EventName)>,
     /// What becomes of the provider's calls; none where it makes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intake: Option<Intake>,
