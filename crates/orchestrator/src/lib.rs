@@ -8,6 +8,7 @@ mod change;
 mod database;
 mod deliveries;
 mod delivering;
+mod ending;
 mod failure;
 mod granted;
 mod instances;

@@ -4,6 +4,7 @@
 
 use crate::base::standing;
 use crate::database;
+use crate::ending;
 use crate::failure::Failure;
 use crate::granted;
 use crate::instances;
@@ -214,6 +215,7 @@ async fn attempt(
         verification = integration::tried(service, workspace).await.map_err(of_task)?;
         let emitted = integration::emitted(workspace, &planned.plan).map_err(|failure| of_task(failure.into()))?;
         warnings.extend(integration::warnings(service, &emitted));
+        warnings.extend(ending::warnings(&ending::endings(workspace, service), Timestamp::now()));
     }
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
         Provisioned::Ready(ready) => ready,
