@@ -8,6 +8,7 @@
 
 mod behaviours;
 mod checkout;
+mod credentials;
 mod database;
 mod disks;
 mod documentation;
