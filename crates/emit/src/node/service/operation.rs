@@ -1,6 +1,7 @@
 //! An operation as a function: how its request is made, and what its answers mean.
 
 use super::expression::{Place, literals};
+use super::provider::retry;
 use super::{Members, Module, Written, beyond, each, member, number, text, texts};
 use crate::node::script::{Expression, Script};
 use crate::render::capitalised;
@@ -32,11 +33,7 @@ impl Module<'_> {
         members.maybe("errors", (!operation.errors.is_empty()).then(|| rules(&operation.errors)).transpose()?);
         members.maybe("idempotency", operation.idempotency.as_ref().and_then(idempotency));
         members.maybe("ifReplyIsLost", if_lost(name, operation)?);
-        let answer_within = operation
-            .retry
-            .as_ref()
-            .map(|retry| Expression::Object(vec![("answerWithin".to_owned(), number(retry.answer_within_ms))]));
-        members.maybe("retry", answer_within);
+        members.maybe("retry", operation.retry.as_ref().map(retry));
         self.writer.import("operation");
         let mut script = Script::new();
         script.line("");

@@ -9,7 +9,7 @@ use manifest::outcome::{Errors, Retry, Wait, WaitForm};
 use manifest::point::Point;
 use manifest::provider::{Characters, Counted, Credential, Host, Setting};
 use plan::Plan;
-use plan::service::{System, ValueSource};
+use plan::service::{Priority, System, ValueSource};
 
 /// What a provider is called in the names of variables: `ACME`.
 fn prefix(provider: &str) -> String {
@@ -39,6 +39,12 @@ impl Module<'_> {
             System::Simulated => "simulated",
         };
         members.add("system", text(system));
+        let priority = match self.service.priority {
+            Priority::High => "0",
+            Priority::Normal => "1",
+            Priority::Low => "2",
+        };
+        members.add("priority", Expression::text(priority));
         members.add("baseVariable", text(&base_variable(provider.provider.as_str())));
         members.add("webhookSecretVariable", text(&webhook_variable(provider.provider.as_str())));
         members.add("credentials", self.credentials());
@@ -269,7 +275,7 @@ fn wait(wait: &Wait) -> Expression {
     members.object()
 }
 
-fn retry(retry: &Retry) -> Expression {
+pub(super) fn retry(retry: &Retry) -> Expression {
     let mut members = Members::default();
     members.add("attempts", number(retry.attempts));
     members.add("forHours", number(retry.for_hours));
