@@ -102,8 +102,11 @@ class Way {
     }
     if (input === undefined) return undefined;
     if (this.#inDoubt) {
-      const settled = reconcile(description, Date.now() - this.#delivery.triedSince.getTime());
+      const settled = await reconcile(description, this.#account, { input, delivery }, Date.now() - this.#delivery.triedSince.getTime());
+      if (settled.answer !== undefined) return this.#done(step, settled.answer, delivery);
       if (settled.stop !== undefined) return this.carried('put_aside', { message: settled.stop });
+      if (settled.notYet !== undefined) return this.#notYet(settled.notYet);
+      if (settled.didNot) this.#inDoubt = false;
     }
     const { outcome, record } = await step.operation(this.#account, input, delivery);
     this.#records.push(record);
@@ -112,6 +115,12 @@ class Way {
     if (outcome.means === 'unknown_effect') this.#inDoubt = true;
     const isAsked = outcome.means === 'transient' && outcome.wait !== undefined;
     return this.carried(isAsked ? 'rate_limited' : outcome.means, outcome);
+  }
+
+  /** Whether it has happened nobody knows yet: it is asked again, and nothing is sent until then. */
+  #notYet({ outcome, record }) {
+    this.#records.push(record);
+    return this.carried('unknown_effect', outcome);
   }
 
   /** What the operation is given; `undefined` where the step is left out. */

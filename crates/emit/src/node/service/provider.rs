@@ -4,7 +4,7 @@ use super::expression::Place;
 use super::operation::{format_of, rules, when};
 use super::{Members, Module, Script, Written, beyond, member, number, text, texts};
 use crate::node::script::Expression;
-use manifest::authentication::Authentication;
+use manifest::authentication::{Authentication, BodyPlace};
 use manifest::outcome::{Errors, Retry, Wait, WaitForm};
 use manifest::point::Point;
 use manifest::provider::{Characters, Counted, Credential, Host, Setting};
@@ -201,7 +201,19 @@ impl Module<'_> {
                 });
                 ("query", made?)
             }
-            Authentication::Body(_) => return beyond("say in the body who we are"),
+            Authentication::Body(way) => {
+                let fields = self.writer.function(|writer| {
+                    let all = way.fields.iter();
+                    let all = all.map(|(name, field)| Ok(member(name, writer.document(field, Place::Proof)?)));
+                    Ok(Expression::Object(all.collect::<Written<_>>()?))
+                });
+                let into = match way.into {
+                    BodyPlace::Top => "top",
+                    BodyPlace::OnlyMember => "only_member",
+                };
+                let members = vec![("into".to_owned(), text(into)), ("fields".to_owned(), fields?)];
+                ("body", Expression::Object(members))
+            }
             Authentication::Oauth2(_) => return beyond("get and renew tokens of OAuth 2.0"),
             Authentication::Sigv4(_) => return beyond("sign requests as AWS has it"),
         };

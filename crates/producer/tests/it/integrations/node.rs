@@ -120,7 +120,10 @@ fn requests_are_those_of_the_cases() {
         return;
     }
     // Nothing that the application does asks how a payment or a billing page stands.
-    let providers = [("crates/catalog/providers/stripe", 30, json!(["get_checkout_session", "create_portal_session"]))];
+    let providers = [
+        ("crates/catalog/providers/stripe", 30, json!(["get_checkout_session", "create_portal_session"])),
+        ("crates/catalog/tests/manifests/twilio", 3, json!(["start_verification"])),
+    ];
     for (path, least, unknown) in providers {
         let provider = folder(path);
         let workspace = written(&provider).unwrap();
@@ -149,7 +152,10 @@ fn every_provider_has_a_module_or_a_reason() {
         with_module.push(name);
     }
     with_module.sort();
-    assert_eq!(with_module, ["github", "google_analytics", "hotjar", "mailchimp"]);
+    assert_eq!(
+        with_module,
+        ["authorize_net", "github", "google_analytics", "hotjar", "hubspot", "mailchimp", "twilio"]
+    );
 }
 
 #[test]
