@@ -106,7 +106,7 @@ pub(crate) fn not_tried() -> Vec<Verification> {
 }
 
 fn service(plan: &Plan, store: &Store, openapi: &str) -> Result<Service, Broken> {
-    Service::new(&[Served { plan, store: store.clone(), account: serve::no_account() }], openapi.to_owned())
+    Service::new(&[Served { plan, store: store.clone(), counterpart: serve::no_account() }], openapi.to_owned())
         .map_err(broken)
 }
 

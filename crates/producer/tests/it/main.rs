@@ -7,6 +7,7 @@
 )]
 
 mod behaviours;
+mod credentials;
 mod database;
 mod disks;
 mod documentation;
