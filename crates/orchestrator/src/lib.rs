@@ -10,6 +10,7 @@ mod deliveries;
 mod delivering;
 mod ending;
 mod failure;
+mod granted;
 mod instances;
 mod integration;
 mod interrupted;

@@ -7,6 +7,7 @@
 )]
 
 mod behaviours;
+mod checkout;
 mod credentials;
 mod database;
 mod disks;
