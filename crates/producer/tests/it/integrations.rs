@@ -12,7 +12,7 @@ use store::{Location, Store};
 /// Of the live system: the one that is played takes no such key.
 const KEY: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
 
-fn integrate(workspace: &Workspace, more: &[&str]) -> Ended {
+pub fn integrate(workspace: &Workspace, more: &[&str]) -> Ended {
     let task = repository("tests/cases/tasks/stripe-payments.yaml");
     end(workspace.command(&["run"]).arg(&task).args(more).env_remove("KEY"))
 }
@@ -47,7 +47,7 @@ fn a_credential_of_another_form_is_none_and_is_not_shown() {
 }
 
 /// A workspace whose Stripe is played beside it, and takes its key.
-fn with_stripe(more: &[&str]) -> (Workspace, Played) {
+pub fn with_stripe(more: &[&str]) -> (Workspace, Played) {
     let workspace = Workspace::new();
     let played = Played::start(&workspace, "stripe", more);
     let settings = format!("[simulated]\nstripe = \"{}\"\n", played.told("address"));
@@ -286,9 +286,9 @@ fn a_payment_at_the_provider_pays_the_order_here() {
     assert_eq!(rows(&workspace, "SELECT name FROM outbox_events"), [["payment_succeeded"]]);
 }
 
-const MEMBERS: &str = "task_id: members\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - { path: /api/members, method: POST, authentication: none, validation: { user_id: { required: true, type: uuid }, email: email, name: string }, emits: [user_registration] }\n";
+pub const MEMBERS: &str = "task_id: members\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - { path: /api/members, method: POST, authentication: none, validation: { user_id: { required: true, type: uuid }, email: email, name: string }, emits: [user_registration] }\n";
 
-fn member(number: u32) -> CaseRequest {
+pub fn member(number: u32) -> CaseRequest {
     let body = serde_json::json!({
         "user_id": format!("019c0f3e-7b1a-7c3d-8e5f-{number:012}"), "email": format!("ada{number}@example.com"), "name": "Ada",
     });

@@ -8,6 +8,7 @@
 
 mod behaviours;
 mod database;
+mod deliveries;
 mod disks;
 mod documentation;
 mod golden;
