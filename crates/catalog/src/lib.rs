@@ -226,6 +226,11 @@ impl Catalog {
         found
     }
 
+    /// Every event that is known, in the order of their names.
+    pub fn events(&self) -> impl Iterator<Item = &EventName> {
+        self.events.keys()
+    }
+
     /// What the event makes of a record.
     #[must_use]
     pub fn change_of(&self, event: &EventName) -> Option<&Change> {

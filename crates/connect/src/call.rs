@@ -90,7 +90,13 @@ impl Caller {
     /// A caller with what keeps its tokens.
     #[must_use]
     pub fn new(client: Client, keeper: Arc<dyn TokenKeeper>, clock: Clock) -> Self {
-        Self { client, tokens: Tokens::new(keeper), clock }
+        Self::sharing(client, Tokens::new(keeper), clock)
+    }
+
+    /// A caller that shares the tokens of others.
+    #[must_use]
+    pub fn sharing(client: Client, tokens: Tokens, clock: Clock) -> Self {
+        Self { client, tokens, clock }
     }
 
     /// Its tokens, for who brings a code of a person.

@@ -20,7 +20,7 @@ use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, RowLock, W
 use plan::system;
 use plan::value::{Comparison, Value};
 use relational::{Lowering, Words};
-use vocab::{ColumnName, Datum, Engine, FieldName};
+use vocab::{ColumnName, Datum, Engine, FieldName, FieldType};
 
 /// A statement with placeholders, and where their values come from, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +89,14 @@ pub fn add_column(engine: Engine, table: &Table, column: &Column) -> Vec<Stateme
         Engine::PostgreSql => postgresql::definition::add_column(table, column),
         Engine::MySql => mysql::definition::add_column(table, column),
     }
+}
+
+/// By what lists are sorted, with `?` for a column or a value of the type, where the engine would sort it otherwise than the others.
+///
+/// E-mail addresses are sorted as if their letters were capitals, byte by byte, which is how MySQL compares them.
+#[must_use]
+pub fn sorted_by(engine: Engine, field_type: &FieldType) -> Option<&'static str> {
+    (words(engine).sorted_by)(field_type)
 }
 
 /// A column as the engine's own catalogue names it among those of an index.

@@ -24,6 +24,7 @@ pub(crate) const WORDS: Words = Words {
     row_lock: " FOR UPDATE",
     conflicts: Conflicts::AnyKey,
     made_keys: MadeKeys::Remembered,
+    sorted_by: |_| None,
 };
 
 /// Holds a name, in this database alone, until it is let go by [`LET_NAMES_GO`] or the connection ends; 1 where it is held.
@@ -153,9 +154,10 @@ struct Collation {
 
 /// Of texts: every byte counts, as on the other engines.
 const BINARY: Collation = Collation { mariadb: "utf8mb4_nopad_bin", mysql: "utf8mb4_0900_bin", name: "binary" };
-/// Of e-mail addresses: case does not count, accents do.
+/// Of e-mail addresses: case does not count, and they are sorted as if their letters were capitals. Addresses are ASCII; of other
+/// letters, which somebody may have put there by hand, accents do not count either.
 const CASE_INSENSITIVE: Collation =
-    Collation { mariadb: "utf8mb4_uca1400_nopad_as_ci", mysql: "utf8mb4_0900_as_ci", name: "case_insensitive" };
+    Collation { mariadb: "utf8mb4_general_nopad_ci", mysql: "utf8mb4_general_ci", name: "case_insensitive" };
 /// Of UUIDs: `A` and `a` are one digit.
 const ASCII: &str = "ascii_general_ci";
 

@@ -17,6 +17,7 @@ pub const WORDS: Words = Words {
     row_lock: " FOR UPDATE",
     conflicts: Conflicts::Named,
     made_keys: MadeKeys::Returned,
+    sorted_by,
 };
 
 /// Holds a name until the transaction ends; `lib/database/postgresql.js` of the emitted application holds it in the same way.
@@ -37,6 +38,26 @@ pub fn number(text: &str) -> String {
         numbered.push_str(part);
     }
     numbered
+}
+
+/// The collation of addresses, which sorts them in an order of its own, is for comparing them.
+fn sorted_by(field_type: &FieldType) -> Option<&'static str> {
+    match field_type {
+        FieldType::Email => Some("upper(? COLLATE \"C\")"),
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Integer
+        | FieldType::Decimal { .. }
+        | FieldType::Boolean
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => None,
+    }
 }
 
 /// The column's type, as PostgreSQL itself writes it.

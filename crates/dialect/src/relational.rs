@@ -2,7 +2,7 @@
 
 use crate::{Listing, Lowered, Unsupported};
 use plan::Table;
-use plan::database::{Column, Sensitivity};
+use plan::database::{Column, Compared, Index, Sensitivity};
 use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
@@ -32,6 +32,8 @@ pub struct Words {
     pub row_lock: &'static str,
     pub conflicts: Conflicts,
     pub made_keys: MadeKeys,
+    /// By what lists are sorted, with `?` for a column or a value of that type, where it is not the value as the column holds it.
+    pub sorted_by: fn(&FieldType) -> Option<&'static str>,
 }
 
 /// How an engine tells the key that it has made.
@@ -73,11 +75,41 @@ impl<'t> Lowering<'t> {
         columns.iter().map(|column| self.quote(column.as_str())).collect::<Vec<_>>().join(", ")
     }
 
+    fn field_type(self, name: &ColumnName) -> Option<&'t FieldType> {
+        self.columns.iter().find(|column| column.name == *name).map(|column| &column.field_type)
+    }
+
     /// The placeholder of a value for the column.
     fn holder(self, name: &ColumnName) -> String {
-        let column = self.columns.iter().find(|column| column.name == *name);
-        column.map_or_else(|| "?".to_owned(), |column| (self.words.holder)(&column.field_type))
+        self.field_type(name).map_or_else(|| "?".to_owned(), self.words.holder)
     }
+
+    /// The column as lists are sorted by it.
+    fn sorted(self, name: &ColumnName) -> String {
+        sorted(self.words, self.field_type(name), &self.quote(name.as_str()))
+    }
+
+    /// The placeholder of a value of the column that is compared in that order.
+    fn sorted_holder(self, name: &ColumnName) -> String {
+        sorted(self.words, self.field_type(name), &self.holder(name))
+    }
+}
+
+/// A column, or a value of it, as lists are sorted by it.
+pub fn sorted(words: Words, field_type: Option<&FieldType>, text: &str) -> String {
+    match field_type.and_then(words.sorted_by) {
+        Some(by) => by.replacen('?', text, 1),
+        None => text.to_owned(),
+    }
+}
+
+/// The columns of an index as its statement names them.
+pub fn indexed(words: Words, table: &Table, index: &Index) -> Vec<String> {
+    let field_type = |name: &ColumnName| {
+        let known = table.columns.iter().find(|column| column.name == *name)?;
+        (index.compared == Compared::Order).then_some(&known.field_type)
+    };
+    index.columns.iter().map(|name| sorted(words, field_type(name), &(words.quote)(name.as_str()))).collect()
 }
 
 /// The placeholder of engines to which a text is as good as any type.
@@ -133,14 +165,14 @@ pub fn listing(lowering: Lowering<'_>, base: &str, has_filter: bool, asked: &Lis
         for last in 0..asked.order.len().min(after.len()) {
             let mut parts: Vec<String> = asked.order[..last]
                 .iter()
-                .map(|level| format!("{} = {}", lowering.quote(level.column.as_str()), lowering.holder(&level.column)))
+                .map(|level| format!("{} = {}", lowering.sorted(&level.column), lowering.sorted_holder(&level.column)))
                 .collect();
             let sign = match asked.order[last].direction {
                 Direction::Ascending => ">",
                 Direction::Descending => "<",
             };
             let column = &asked.order[last].column;
-            parts.push(format!("{} {sign} {}", lowering.quote(column.as_str()), lowering.holder(column)));
+            parts.push(format!("{} {sign} {}", lowering.sorted(column), lowering.sorted_holder(column)));
             binds.extend(after[..=last].iter().cloned());
             ways.push(parts.join(" AND "));
         }
@@ -159,8 +191,8 @@ fn order(lowering: Lowering<'_>, levels: &[Order]) -> String {
     let levels: Vec<String> = levels
         .iter()
         .map(|level| match level.direction {
-            Direction::Ascending => lowering.quote(level.column.as_str()),
-            Direction::Descending => format!("{} DESC", lowering.quote(level.column.as_str())),
+            Direction::Ascending => lowering.sorted(&level.column),
+            Direction::Descending => format!("{} DESC", lowering.sorted(&level.column)),
         })
         .collect();
     levels.join(", ")

@@ -17,6 +17,7 @@ pub(crate) const WORDS: Words = Words {
     row_lock: "",
     conflicts: Conflicts::Named,
     made_keys: MadeKeys::Returned,
+    sorted_by,
 };
 
 /// The identifier as it stands in a statement. The only place that writes one: names are checked when they are parsed, so
@@ -24,6 +25,26 @@ pub(crate) const WORDS: Words = Words {
 #[must_use]
 pub fn quote(name: &str) -> String {
     if KEYWORDS.binary_search(&name).is_ok() { format!("\"{name}\"") } else { name.to_owned() }
+}
+
+/// The collation of addresses, which sorts them in an order of its own, is for comparing them.
+fn sorted_by(field_type: &FieldType) -> Option<&'static str> {
+    match field_type {
+        FieldType::Email => Some("upper(?)"),
+        FieldType::Line { .. }
+        | FieldType::Text { .. }
+        | FieldType::Phone
+        | FieldType::Url
+        | FieldType::Choice { .. }
+        | FieldType::Code { .. }
+        | FieldType::Integer
+        | FieldType::Decimal { .. }
+        | FieldType::Boolean
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::Uuid
+        | FieldType::Json => None,
+    }
 }
 
 /// The column's type in a `STRICT` table.

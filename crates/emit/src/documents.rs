@@ -28,7 +28,7 @@ pub fn files(plan: &Plan) -> Files {
     ];
     if let Some(service) = &plan.service {
         let path = "documentation/integration-guide.md".to_owned();
-        documents.push((path, "integration-guide.md", integration::view(service)));
+        documents.push((path, "integration-guide.md", integration::view(plan, service)));
     }
     if plan.api.endpoints.is_empty() {
         documents.retain(|(_, template, _)| ["integration-guide.md", "plan.md"].contains(template));

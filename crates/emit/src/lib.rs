@@ -29,12 +29,14 @@ pub type Files = BTreeMap<String, String>;
 /// [`EmitError`] when a procedure asks for something the Node.js application cannot do.
 pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     let mut files = documents::files(plan);
-    // A service that brings no endpoints is no application.
-    if plan.api.endpoints.is_empty() {
+    // A service that brings no endpoints, and that the application cannot speak with, is no application.
+    if plan.api.endpoints.is_empty() && !node::has_service(plan) {
         return Ok(files);
     }
     files.extend(node::files(plan)?);
-    files.extend(client::files(plan));
+    if !plan.api.endpoints.is_empty() {
+        files.extend(client::files(plan));
+    }
     files.insert("monitoring/grafana-dashboard.json".to_owned(), dashboard::dashboard(plan));
     files.insert("documentation/openapi.json".to_owned(), openapi(&[plan]));
     Ok(files)

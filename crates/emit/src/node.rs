@@ -8,6 +8,7 @@ mod module;
 pub mod names;
 mod procedure;
 pub mod script;
+pub mod service;
 mod value;
 
 pub use listing::filter_parameter;
@@ -62,6 +63,29 @@ const LIB: &[(&str, &str)] = &[
     ("lib/validation.js", include_str!("../node/lib/validation.js")),
 ];
 
+/// What travels besides with one that integrates a service.
+const LIB_OF_SERVICES: &[(&str, &str)] = &[
+    ("lib/delivery/lane.js", include_str!("../node/lib/delivery/lane.js")),
+    ("lib/delivery/metrics.js", include_str!("../node/lib/delivery/metrics.js")),
+    ("lib/delivery/rounds.js", include_str!("../node/lib/delivery/rounds.js")),
+    ("lib/delivery/steps.js", include_str!("../node/lib/delivery/steps.js")),
+    ("lib/delivery/worker.js", include_str!("../node/lib/delivery/worker.js")),
+    ("lib/provider/account.js", include_str!("../node/lib/provider/account.js")),
+    ("lib/provider/answer.js", include_str!("../node/lib/provider/answer.js")),
+    ("lib/provider/call.js", include_str!("../node/lib/provider/call.js")),
+    ("lib/provider/client.js", include_str!("../node/lib/provider/client.js")),
+    ("lib/provider/encode.js", include_str!("../node/lib/provider/encode.js")),
+    ("lib/provider/input.js", include_str!("../node/lib/provider/input.js")),
+    ("lib/provider/place.js", include_str!("../node/lib/provider/place.js")),
+    ("lib/provider/record.js", include_str!("../node/lib/provider/record.js")),
+    ("lib/provider/request.js", include_str!("../node/lib/provider/request.js")),
+    ("lib/provider/signature.js", include_str!("../node/lib/provider/signature.js")),
+    ("lib/provider/transformations.js", include_str!("../node/lib/provider/transformations.js")),
+    ("lib/provider/values.js", include_str!("../node/lib/provider/values.js")),
+    ("lib/provider/webhook.js", include_str!("../node/lib/provider/webhook.js")),
+    ("lib/webhooks.js", include_str!("../node/lib/webhooks.js")),
+];
+
 /// What starts the application, and its packages: the one place that names their versions.
 const SERVER: &str = include_str!("../node/server.js");
 const PACKAGE: &str = include_str!("../node/package.json");
@@ -71,11 +95,13 @@ pub fn default_body_limit() -> String {
     value::grouped(procedure::DEFAULT_BODY_LIMIT)
 }
 
+/// Whether the application speaks with the service that the plan integrates.
+pub fn has_service(plan: &Plan) -> bool {
+    plan.service.as_ref().is_some_and(|service| service::service_module(plan, service).is_ok())
+}
+
 pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     refuse_other_triggers(plan)?;
-    let outlines = outlines(plan);
-    let module = module::endpoint_module(plan, &outlines)?;
-    let api = format!("apis/{}-api", plan.api.name);
     let mut files = Files::new();
     let mut script = |path: String, text: &str| files.insert(path, generated(plan, Comment::Slashes, text));
     let application = driver::application(plan.database.engine);
@@ -83,8 +109,15 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
         script((*path).to_owned(), text);
     }
     script("server.js".to_owned(), SERVER);
-    script(format!("{api}/middleware.js"), &middleware::middleware(plan, &module)?);
-    script(format!("{api}/endpoints.js"), &module.text);
+    if !plan.api.endpoints.is_empty() {
+        let module = module::endpoint_module(plan, &outlines(plan))?;
+        let api = format!("apis/{}-api", plan.api.name);
+        script(format!("{api}/middleware.js"), &middleware::middleware(plan, &module)?);
+        script(format!("{api}/endpoints.js"), &module.text);
+    }
+    for (path, text) in service_files(plan)? {
+        script(path, &text);
+    }
     files.insert("package.json".to_owned(), package(plan));
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
     if !plan.seed.is_empty() {
@@ -94,6 +127,21 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     database::sql(&plan.task_id, &plan.database, &mut files);
     if let Some(base) = &plan.base {
         database::migrations("databases/base", &base.database.migrations, &mut files);
+    }
+    Ok(files)
+}
+
+/// What speaks with the service that the plan integrates, where the application can.
+fn service_files(plan: &Plan) -> Result<Files, EmitError> {
+    let mut files = Files::new();
+    let Some(service) = &plan.service else { return Ok(files) };
+    let Ok(module) = service::service_module(plan, service) else { return Ok(files) };
+    let provider = &service.manifest.provider;
+    files.extend(LIB_OF_SERVICES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    files.insert(format!("services/{}-integration.js", provider.provider), module.text);
+    if let (Some(intake), Some(webhooks)) = (plan.intake(), &service.manifest.webhooks) {
+        let text = service::intake(plan, &provider.title, webhooks, intake)?;
+        files.insert(format!("services/{}-events.js", provider.provider), text);
     }
     Ok(files)
 }
@@ -136,6 +184,8 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         needed_scope,
         cors => plan.api.cors == Cors::On,
         seeded => !plan.seed.is_empty(),
+        endpoints => !plan.api.endpoints.is_empty(),
+        service_of => service::view(plan),
     };
     let templates = [
         ("application.js", "application.js", Comment::Slashes),
@@ -190,8 +240,20 @@ fn package(plan: &Plan) -> String {
 fn module_name(api: &str) -> String {
     let own =
         ["application", "buildApplication", "createApplication", "createMetrics", "database", "metrics", "openapi"];
+    // Those of an application that integrates a service.
+    let of_services = [
+        "Deliveries",
+        "account",
+        "addDeliveryMetrics",
+        "addWebhookRoutes",
+        "createIntake",
+        "deliveries",
+        "openAccount",
+    ];
     let mut names = names::Names::new(&own);
-    names.take("readFileSync");
+    for name in of_services.iter().chain(&["readFileSync"]) {
+        names.take(name);
+    }
     names.take(&names::camel_case(api))
 }
 

@@ -1,21 +1,50 @@
-// Puts the application together from its parts: the database it is given, and every API below `apis/`.
+// Puts the application together from its parts: the database it is given, {% if service_of and service_of.account %}{% if endpoints %}every API below `apis/`, {% endif %}the service below `services/`{% else %}and every API below `apis/`{% endif %}.
 
 import { readFileSync } from 'node:fs';
+{% if endpoints %}
 import * as {{ module }} from './apis/{{ api }}-api/endpoints.js';
+{% endif %}
 import { createApplication } from './lib/application.js';
 {% if cors %}
 import { allowedOrigins } from './lib/cors.js';
 {% endif %}
+{% if service_of and service_of.account %}
+import { addDeliveryMetrics } from './lib/delivery/metrics.js';
+import { Deliveries } from './lib/delivery/worker.js';
+{% endif %}
 import { createMetrics } from './lib/metrics.js';
+{% if service_of and service_of.account %}
+import { openAccount } from './lib/provider/account.js';
+{% if service_of.intake %}
+import { addWebhookRoutes } from './lib/webhooks.js';
+import { createIntake } from './services/{{ service_of.provider }}-events.js';
+{% endif %}
+import { {{ service_of.account }} } from './services/{{ service_of.provider }}-integration.js';
+{% endif %}
 
 /**
  * @param {import('./lib/database.js').Database} database migrated
+{% if endpoints %}
  * @param {import('./lib/counts.js').Counts} [counts] where rate limits outlive the process
+{% endif %}
  */
-export function buildApplication(database, counts) {
+export function buildApplication(database{% if endpoints %}, counts{% endif %}) {
   const metrics = createMetrics();
   const openapi = readFileSync(new URL('documentation/openapi.json', import.meta.url), 'utf8');
   const application = createApplication({ database, metrics, openapi{% if cors %}, origins: allowedOrigins(){% endif %} });
+{% if endpoints %}
   {{ module }}.registerEndpoints(application, { database, metrics, counts });
+{% endif %}
+{% if service_of and service_of.account %}
+  const account = openAccount({{ service_of.account }});
+{% if service_of.intake %}
+  addWebhookRoutes(application, { account, intake: createIntake({ database, metrics }) });
+{% endif %}
+  // They begin when somebody starts them: a test builds applications that send nothing.
+  const deliveries = new Deliveries({ database, account });
+  addDeliveryMetrics(metrics.registry, deliveries);
+  return Object.assign(application, { deliveries });
+{% else %}
   return application;
+{% endif %}
 }

@@ -85,6 +85,9 @@ pub struct Oauth2 {
     /// Our password there.
     #[serde(default)]
     pub client_secret: Option<Text>,
+    /// What the first token is got with, where the user brings what somebody's agreement has led to. Those after it are kept.
+    #[serde(default)]
+    pub refresh_token: Option<Text>,
     /// What we ask for.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -199,6 +202,19 @@ pub struct Renew {
     /// Whether the old refresh token is of no use once a new one was got.
     #[serde(default)]
     pub rotates: bool,
+    /// What comes of giving it a second time, where it rotates: the answer to the first time may be lost.
+    #[serde(default)]
+    pub repeated: Option<Repeated>,
+}
+
+/// What comes of a refresh token that was used before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeated {
+    /// A new token, for a while at least: a lost answer is asked for again.
+    Accepted,
+    /// Nothing: where the answer is lost a person has to agree again.
+    Refused,
 }
 
 /// AWS Signature Version 4.

@@ -5,9 +5,10 @@ use crate::account::{self, Given};
 use crate::failure::Failure;
 use crate::settings::WorkspaceSettings;
 use crate::simulating::{SimulateOptions, Simulating};
+use crate::tokens::KeptTokens;
 use crate::workspace::Workspace;
 use connect::account::Account;
-use connect::authentication::tokens::KeepNothing;
+use connect::authentication::tokens::Tokens;
 use connect::call::Caller;
 use connect::client::Client;
 use connect::delivery::{
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 use manifest::point::Point;
 use plan::Plan;
 use plan::database::Connection;
-use plan::service::{ServicePlan, System};
+use plan::service::{Priority, ServicePlan, System};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -25,10 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use store::Store;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use vocab::{Engine, EventName, FieldName, Secret};
-
-/// Where deliveries of a task stand among others.
-const PRIORITY: i64 = 1;
+use vocab::{Engine, EventName, FieldName, Secret, sha256_hex};
 
 /// Providers that are played while the workspace is served, each by its name.
 pub(crate) struct Players {
@@ -130,14 +128,19 @@ pub(crate) struct Delivered<'a> {
     pub since_ms: i64,
 }
 
+/// What a worker counts.
+type Counting = Box<dyn Fn() -> Snapshot + Send + Sync>;
 /// What each worker counts, whoever asks.
-pub(crate) type Counts = Arc<Mutex<Vec<Box<dyn Fn() -> Snapshot + Send + Sync>>>>;
+pub(crate) type Counts = Arc<Mutex<Vec<Counting>>>;
 
 /// The workers of a workspace, one for each database that has an outbox.
 pub(crate) struct Workers {
     running: Vec<((Engine, Connection), Deliveries)>,
+    /// Those whose database nobody serves any more.
+    ending: Vec<JoinHandle<()>>,
     bells: Arc<Mutex<Vec<Arc<Notify>>>>,
     counts: Counts,
+    tokens: Tokens,
     ringer: JoinHandle<()>,
 }
 
@@ -148,8 +151,8 @@ impl Drop for Workers {
 }
 
 impl Workers {
-    /// None yet. All of them look for events when `news` rings.
-    pub fn new(news: Arc<Notify>, counts: Counts) -> Self {
+    /// None yet. All of them look for events when `news` rings, and share the tokens of the workspace.
+    pub fn new(workspace: &Workspace, news: Arc<Notify>, counts: Counts) -> Self {
         let bells: Arc<Mutex<Vec<Arc<Notify>>>> = Arc::default();
         let heard = Arc::clone(&bells);
         let ringer = tokio::spawn(async move {
@@ -159,7 +162,8 @@ impl Workers {
                 bells.iter().for_each(|bell| bell.notify_one());
             }
         });
-        Self { running: Vec::new(), bells, counts, ringer }
+        let tokens = Tokens::new(Arc::new(KeptTokens(workspace.clone())));
+        Self { running: Vec::new(), ending: Vec::new(), bells, counts, tokens, ringer }
     }
 
     /// Has deliveries made for these plans, whatever was delivered for before.
@@ -179,22 +183,30 @@ impl Workers {
                 databases.push(place);
             }
         }
+        let (kept, gone) =
+            std::mem::take(&mut self.running).into_iter().partition(|(known, _)| databases.contains(known));
+        self.running = kept;
+        // They finish what is under way while others are served.
+        self.ending.extend(gone.into_iter().map(|(_, deliveries)| tokio::spawn(deliveries.stop())));
         for database in databases {
             let here: Vec<&Delivered<'_>> = delivered.iter().filter(|one| place(one.plan) == database).collect();
             let Some(store) = here.first().map(|one| one.store.clone()) else { continue };
             let client = Client::new(players.simulated(settings))?;
-            let wiring = wiring(&here, delivered, client, store.clone());
+            let caller = Caller::sharing(client, self.tokens.clone(), Arc::new(Timestamp::now));
+            let wiring = wiring(&here, delivered, caller, store.clone());
             match self.running.iter().find(|(known, _)| *known == database) {
                 Some((_, deliveries)) => deliveries.follow(wiring).await,
                 None => {
                     let settings = Settings { seed: seed(), ..Settings::default() };
                     let deliveries = Deliveries::start(store, wiring, settings);
-                    self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(deliveries.bell());
-                    self.counts.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(deliveries.counts()));
                     self.running.push((database, deliveries));
                 }
             }
         }
+        let running = || self.running.iter().map(|(_, deliveries)| deliveries);
+        *self.bells.lock().unwrap_or_else(PoisonError::into_inner) = running().map(Deliveries::bell).collect();
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) =
+            running().map(|deliveries| Box::new(deliveries.counts()) as Counting).collect();
         Ok(())
     }
 
@@ -203,6 +215,12 @@ impl Workers {
         for (_, deliveries) in std::mem::take(&mut self.running) {
             deliveries.stop().await;
         }
+        for ending in std::mem::take(&mut self.ending) {
+            // One that has been stopped already has nothing to say.
+            let _ = ending.await;
+        }
+        // A token that is on its way here may be the only one that leads to the next.
+        self.tokens.settled().await;
     }
 }
 
@@ -216,7 +234,7 @@ fn seed() -> u64 {
 }
 
 /// `here` are the plans of one database; whoever is integrated in the workspace may want to hear of what happens in it.
-fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], client: Client, store: Store) -> Wiring {
+fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], caller: Caller, store: Store) -> Wiring {
     let mut also: BTreeMap<EventName, Vec<EventName>> = BTreeMap::new();
     for event in here.iter().flat_map(|one| &one.plan.api.events) {
         also.entry(event.name.clone()).or_default().extend(event.also.clone());
@@ -229,19 +247,34 @@ fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], client: Client, store:
             Point::Nothing(_) | Point::InBrowser(_) => 0,
         });
         let calls = u32::try_from(calls.max().unwrap_or_default()).unwrap_or(u32::MAX);
-        (account.name.clone(), LaneRules::of(&plan.manifest.provider, plan.system != System::Live, calls))
+        let rules = LaneRules::of(&plan.manifest.provider, plan.system != System::Live, calls);
+        (account.name.clone(), LaneRules { priority: priority(plan), known_as: known_as(account), ..rules })
     });
     let lanes = lanes.collect();
     let told = services.into_iter().map(|(plan, account, since_ms)| Told {
         account: account.clone(),
         points: plan.points.clone(),
-        priority: PRIORITY,
+        priority: priority(plan),
         since_ms,
     });
     let services = Arc::new(Services::new(told, also));
-    let caller = Caller::new(client, Arc::new(KeepNothing), Arc::new(Timestamp::now));
     let steps = Steps::new(Arc::clone(&services), caller, store);
     Wiring { lanes, routes: services, carrier: Arc::new(steps) }
+}
+
+/// Where deliveries of a task stand among others.
+fn priority(plan: &ServicePlan) -> i64 {
+    match plan.priority {
+        Priority::High => 0,
+        Priority::Normal => 1,
+        Priority::Low => 2,
+    }
+}
+
+fn known_as(account: &Account) -> String {
+    let values = account.values.iter().map(|(name, value)| format!("{name}={}\n", value.expose()));
+    let instead = account.instead.as_deref().unwrap_or_default();
+    sha256_hex(format!("{instead}\n{}", values.collect::<String>()).as_bytes())
 }
 
 /// What the workers have counted, as Prometheus text. Workers of several databases count for one integration together.

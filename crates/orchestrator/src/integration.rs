@@ -7,10 +7,11 @@ use crate::response::{CheckOutcome, Integration, Verification};
 use crate::run::Stop;
 use crate::settings::{FILE, WorkspaceSettings};
 use crate::simulating::{SimulateOptions, Simulating};
+use crate::tokens::KeptTokens;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use connect::account::Account;
 use connect::answer::Outcome;
-use connect::authentication::tokens::KeepNothing;
+use connect::authentication::tokens::{KeepNothing, TokenKeeper};
 use connect::call::Caller;
 use connect::client::Client;
 use jiff::Timestamp;
@@ -75,9 +76,14 @@ pub(crate) struct Speaking {
 }
 
 impl Speaking {
-    fn to(account: Account, simulated: Vec<SocketAddr>, stands_in: Option<String>) -> Result<Self, Stop> {
+    fn to(
+        account: Account,
+        simulated: Vec<SocketAddr>,
+        stands_in: Option<String>,
+        keeper: Arc<dyn TokenKeeper>,
+    ) -> Result<Self, Stop> {
         let client = Client::new(simulated).map_err(|why| Failure::no_encryption(&why))?;
-        let caller = Caller::new(client, Arc::new(KeepNothing), Arc::new(Timestamp::now));
+        let caller = Caller::new(client, keeper, Arc::new(Timestamp::now));
         Ok(Self { account, caller, stands_in })
     }
 }
@@ -94,10 +100,11 @@ pub(crate) fn speaking(plan: &ServicePlan, workspace: &Workspace) -> Result<Opti
     }
     let given = account::given(workspace, plan).map_err(Stop::Asks)?;
     let account = account::account(workspace, plan, given, settings.public_url.as_deref())?;
-    let Some(instead) = instead else { return Speaking::to(account, Vec::new(), None).map(Some) };
+    let keeper = Arc::new(KeptTokens(workspace.clone()));
+    let Some(instead) = instead else { return Speaking::to(account, Vec::new(), None, keeper).map(Some) };
     let stands_in = format!("`{FILE}`: {} is played at {}", plan.manifest.provider.title, instead.url());
     let account = Account { instead: Some(instead.url()), ..account };
-    Speaking::to(account, vec![instead.address], Some(stands_in)).map(Some)
+    Speaking::to(account, vec![instead.address], Some(stands_in), keeper).map(Some)
 }
 
 /// What the service needs is there, and the provider takes it.
@@ -138,7 +145,7 @@ async fn played(plan: &ServicePlan, workspace: &Workspace) -> Result<Option<Outc
     let address = played.address;
     let account = account::account(workspace, plan, given, None)?;
     let account = Account { instead: Some(format!("http://{address}")), ..account };
-    let speaking = Speaking::to(account, vec![address], None)?;
+    let speaking = Speaking::to(account, vec![address], None, Arc::new(KeepNothing))?;
     let playing = tokio::spawn(played.run(std::future::pending()));
     let outcome = speaking.caller.check(&speaking.account).await;
     playing.abort();

@@ -32,6 +32,7 @@ mod serving;
 mod settings;
 mod simulating;
 mod status;
+mod tokens;
 mod verify;
 mod workspace;
 

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::located::url_for;
 use crate::roles;
 use crate::run::now;
+use crate::tokens::is_token;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use plan::TaskPlan;
 use secrets::export::{self, ExportForm};
@@ -113,7 +114,7 @@ pub fn export_secrets(
         return write_out(&[(name, url)], form, file);
     }
     let names: Vec<SecretName> = match names {
-        [] => store.list()?.into_iter().map(|listed| listed.name).collect(),
+        [] => store.list()?.into_iter().map(|listed| listed.name).filter(|name| !is_token(name)).collect(),
         names => {
             names.iter().map(|name| SecretName::parse(name).map_err(SecretFailure::from)).collect::<Result<_, _>>()?
         }

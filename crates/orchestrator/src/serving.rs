@@ -117,7 +117,7 @@ impl Serving {
             counted_by_others: Some(Arc::new(move || delivering::metrics(&asked))),
         };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
-        let mut workers = Workers::new(news, delivered);
+        let mut workers = Workers::new(workspace, news, delivered);
         active.deliver(workspace, &mut workers, &players).await?;
         let routes = active.routes();
         let workspace = workspace.clone();

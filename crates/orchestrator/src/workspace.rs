@@ -129,6 +129,12 @@ impl Workspace {
         self.state().join("limits")
     }
 
+    /// What is locked while only one process may do something.
+    #[must_use]
+    pub fn locks_folder(&self) -> PathBuf {
+        self.state().join("locks")
+    }
+
     /// The secrets of the workspace. What sets one must see to the state folder first.
     #[must_use]
     pub fn secrets(&self) -> SecretStore {

@@ -13,12 +13,19 @@ pub struct ServicePlan {
     pub task_id: TaskId,
     /// Which system of the provider is meant.
     pub system: System,
+    /// How urgent what it is told is among what others are told.
+    #[serde(default)]
+    pub priority: Priority,
     /// Credentials and settings, and where each comes from.
     pub account: Vec<AccountValue>,
     /// Settings that the provider needs and nobody has given.
     pub unanswered: Vec<FieldName>,
     /// What the task asks for, and the point of the manifest that answers it.
     pub points: Vec<ServicePoint>,
+    /// Every event that the provider is told of, also those that are asked for by a more general name, and the point of the manifest that
+    /// answers it.
+    #[serde(default)]
+    pub listens: Vec<(EventName, EventName)>,
     /// What becomes of the provider's calls; none where it makes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intake: Option<Intake>,
@@ -36,6 +43,19 @@ pub enum System {
     Test,
     /// None: the provider is played on this machine.
     Simulated,
+}
+
+/// How urgent something is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// As most are.
+    #[default]
+    Normal,
+    /// Behind all others.
+    Low,
 }
 
 /// A value of the account.

@@ -5,7 +5,7 @@ mod delivery;
 
 pub use delivery::{deliveries, delivery_attempts, of_deliveries, remembered_values};
 
-use crate::database::{Column, Index, Nullability, Rules, Sensitivity, Table, Uniqueness};
+use crate::database::{Column, Compared, Index, Nullability, Rules, Sensitivity, Table, Uniqueness};
 use vocab::{ColumnName, FieldType, IndexName, TableName};
 
 /// Longest answer that is kept for an idempotency key, in characters.
@@ -168,6 +168,7 @@ fn index(table: &str, columns: &[&str], why: &str) -> Index {
         name: IndexName::parse(&format!("{table}_{}_idx", columns.join("_"))).expect("a literal that is a name"),
         columns: columns.iter().map(|column| column_name(column)).collect(),
         uniqueness: Uniqueness::Repeating,
+        compared: Compared::Values,
         why: why.to_owned(),
     }
 }

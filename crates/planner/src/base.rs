@@ -46,7 +46,7 @@ pub struct Shared {
 
 impl Shared {
     pub fn of(engine: Engine, table: Table, lookups: &[Lookup], observed: &Observed) -> Self {
-        let indexes = lookup::with_kept(lookup::indexes(&table, lookups), &table, observed);
+        let indexes = lookup::with_kept(lookup::indexes(engine, &table, lookups), &table, observed);
         let found = observed.tables.iter().find(|found| found.name == table.name.as_str());
         let is_there = |index: &&Index| {
             found.is_some_and(|found| found.indexes.iter().any(|other| other.name == index.name.as_str()))

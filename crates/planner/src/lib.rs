@@ -28,13 +28,22 @@ pub use service::plan_service;
 
 use catalog::Catalog;
 use plan::database::{Base, Connection, Pool};
+use plan::service::{self as services, ServicePlan};
 use plan::{Observed, Plan, TaskPlan};
 use schema::{Circumstances, Renames, Unnamed};
-use spec::{Specification, Task};
+use spec::{Priority, Specification, Task};
 use vocab::{Diagnostic, Engine, TaskId};
 
 /// The version of the decisions this crate makes; it stands in every persisted plan.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn priority(asked: Priority) -> services::Priority {
+    match asked {
+        Priority::High => services::Priority::High,
+        Priority::Normal => services::Priority::Normal,
+        Priority::Low => services::Priority::Low,
+    }
+}
 
 /// Plans a task that only adds to its database. `task_id` is the task's own, or the one its workspace gave it.
 ///
@@ -69,6 +78,7 @@ pub fn plan_allowing(
         }
         Specification::IntegrateService(integration) => {
             let (designed, service) = service::design(integration, task_id, catalog, held)?;
+            let service = ServicePlan { priority: priority(task.priority), ..service };
             (designed, &integration.place, Some(service))
         }
     };
@@ -77,7 +87,7 @@ pub fn plan_allowing(
     let base::Divided { mut own, shared } = base::divide(designed.tables, base);
     let mut decisions = designed.decisions;
     for table in &mut own {
-        let indexes = lookup::with_kept(lookup::indexes(table, &designed.lookups), table, observed);
+        let indexes = lookup::with_kept(lookup::indexes(engine, table, &designed.lookups), table, observed);
         decisions.extend(lookup::decisions(&indexes));
         table.rules.indexes.extend(indexes);
     }

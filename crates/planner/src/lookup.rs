@@ -2,12 +2,12 @@
 //! key or another index serves already is not made twice.
 
 use crate::database::index_name;
-use plan::database::{Index, Table, Uniqueness};
+use plan::database::{Column, Compared, Index, Table, Uniqueness};
 use plan::procedure::{Item, Step};
 use plan::query::{Holes, Predicate, Query};
 use plan::{Decision, Observed, Phase};
 use spec::Endpoint;
-use vocab::{ColumnName, FieldType, TableName};
+use vocab::{ColumnName, Engine, FieldType, TableName};
 
 /// Rows that some requests look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Lookup {
     pub table: TableName,
     /// By what they are found. The key behind it gives pages their order.
     pub columns: Vec<ColumnName>,
+    /// Whether they are found by values or by their place in an order.
+    pub compared: Compared,
     /// Who looks for them.
     pub why: String,
 }
@@ -23,32 +25,34 @@ pub struct Lookup {
 pub fn of_list(endpoint: &Endpoint, items: &[Item], table: &Table) -> (Vec<Lookup>, Option<Decision>) {
     let Some((query, holes)) = listing(items) else { return (Vec::new(), None) };
     let subject = format!("{} {}", endpoint.method.as_str(), endpoint.path.as_str());
-    let lookup = |columns: Vec<ColumnName>, does: &str| {
+    let lookup = |columns: Vec<ColumnName>, compared, does: &str| {
         let why = format!("`{subject}` {does}");
-        Lookup { table: query.from.clone(), columns, why }
+        Lookup { table: query.from.clone(), columns, compared, why }
     };
     let within: Vec<ColumnName> = query.filter.iter().filter_map(compared).cloned().collect();
     let behind = |column: &ColumnName| within.iter().chain([column]).chain(&table.primary_key).cloned().collect();
     let mut lookups = Vec::new();
     if !within.is_empty() {
-        lookups.push(lookup(within.clone(), "lists what belongs to one thing"));
+        lookups.push(lookup(within.clone(), Compared::Values, "lists what belongs to one thing"));
     }
+    // The key serves it itself, unless the engine would sort it otherwise.
+    lookups.push(lookup(table.primary_key.clone(), Compared::Order, "sorts by the key"));
     let mut open = Vec::new();
     for (column, _) in &holes.filters {
         match endpoint.filters.is_some() || finds_few(table, column) && within.is_empty() {
-            true => lookups.push(lookup(behind(column), "filters by it")),
+            true => lookups.push(lookup(behind(column), Compared::Values, "filters by it")),
             false => open.push(column),
         }
     }
     for column in holes.sorts.iter().filter(|column| table.primary_key != [(*column).clone()]) {
         match endpoint.sorts.is_some() {
-            true => lookups.push(lookup(behind(column), "sorts by it")),
+            true => lookups.push(lookup(behind(column), Compared::Order, "sorts by it")),
             false => open.push(column),
         }
     }
     open.retain(|column| {
         !lookups.iter().any(|lookup| lookup.columns.contains(column))
-            && !is_served(table, std::slice::from_ref(*column))
+            && !is_served(table, std::slice::from_ref(*column), Compared::Values)
     });
     let mut names: Vec<String> = Vec::new();
     for name in open.iter().map(|column| format!("`{column}`")) {
@@ -100,17 +104,28 @@ fn finds_few(table: &Table, column: &ColumnName) -> bool {
 }
 
 /// What the lookups need beside what the table has.
-pub fn indexes(table: &Table, lookups: &[Lookup]) -> Vec<Index> {
+pub fn indexes(engine: Engine, table: &Table, lookups: &[Lookup]) -> Vec<Index> {
     let mut known = table.clone();
     let mut new = Vec::new();
     for lookup in lookups.iter().filter(|lookup| lookup.table == table.name) {
-        let by = lookup.columns.strip_suffix(&table.primary_key[..]).unwrap_or(&lookup.columns);
-        if is_served(&known, by) {
+        let before_key = lookup.columns.strip_suffix(&table.primary_key[..]).filter(|before| !before.is_empty());
+        let by = before_key.unwrap_or(&lookup.columns);
+        let is_sorted_otherwise = |column: &Column| {
+            lookup.columns.contains(&column.name) && dialect::sorted_by(engine, &column.field_type).is_some()
+        };
+        let compared = match lookup.compared {
+            Compared::Order if table.columns.iter().any(is_sorted_otherwise) => Compared::Order,
+            Compared::Order | Compared::Values => Compared::Values,
+        };
+        if is_served(&known, by, compared) {
             continue;
         }
-        let name = index_name(&table.name, by, "idx");
-        let uniqueness = Uniqueness::Repeating;
-        let index = Index { name, columns: lookup.columns.clone(), uniqueness, why: lookup.why.clone() };
+        let ending = match compared {
+            Compared::Values => "idx",
+            Compared::Order => "order_idx",
+        };
+        let (name, uniqueness) = (index_name(&table.name, by, ending), Uniqueness::Repeating);
+        let index = Index { name, columns: lookup.columns.clone(), uniqueness, compared, why: lookup.why.clone() };
         known.rules.indexes.push(index.clone());
         new.push(index);
     }
@@ -129,12 +144,11 @@ pub fn with_kept(mut indexes: Vec<Index>, table: &Table, observed: &Observed) ->
     indexes
 }
 
-/// Whether a key or an index begins with the columns.
-fn is_served(table: &Table, columns: &[ColumnName]) -> bool {
+/// Whether a key or an index begins with the columns and compares the same of them.
+fn is_served(table: &Table, columns: &[ColumnName], compared: Compared) -> bool {
     let begins = |known: &Vec<ColumnName>| known.starts_with(columns);
-    begins(&table.primary_key)
-        || table.unique.iter().any(begins)
-        || table.rules.indexes.iter().any(|index| begins(&index.columns))
+    let is_key = compared == Compared::Values && (begins(&table.primary_key) || table.unique.iter().any(begins));
+    is_key || table.rules.indexes.iter().any(|index| index.compared == compared && begins(&index.columns))
 }
 
 /// What each index is for.

@@ -13,7 +13,7 @@ use manifest::sign_in::Identity;
 use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
 use plan::api::{ApiPlan, Cors, DocumentationFormat};
-use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
+use plan::service::{AccountValue, Priority, ServicePlan, ServicePoint, System, ValueSource};
 use plan::{Decision, Phase, Table, system};
 use spec::{CredentialValue, Reference, ServiceIntegration};
 use vocab::suggestion::{closest, list};
@@ -85,9 +85,11 @@ pub fn plan_service(
         task_id: task_id.clone(),
         intake: None,
         system: if is_test { System::Test } else { System::Live },
+        priority: Priority::Normal,
         account,
         unanswered,
         manifest: used(manifest, &points),
+        listens: listens(&points, manifest, catalog),
         points,
     };
     Ok((plan, decisions))
@@ -152,6 +154,21 @@ fn point(event: &EventName, manifest: &Manifest, catalog: &Catalog) -> ServicePo
     let own = known.get(event.as_str()).map(|_| event.clone());
     let general = || catalog.generalisations(event).into_iter().find(|general| known.get(general.as_str()).is_some());
     ServicePoint { event: event.clone(), answered_by: own.or_else(general) }
+}
+
+/// The events that the provider is told of: those that are asked for, and those that count as one of them; the nearest name decides.
+fn listens(points: &[ServicePoint], manifest: &Manifest, catalog: &Catalog) -> Vec<(EventName, EventName)> {
+    let asked = points.iter().map(|point| &point.event).filter(|event| !catalog.events().any(|known| known == *event));
+    let heard = |event: &EventName| {
+        let names = std::iter::once(event.clone()).chain(catalog.generalisations(event));
+        let mut found = names.filter_map(|name| points.iter().find(|point| point.event == name));
+        let answered = found.next()?.answered_by.clone()?;
+        match manifest.points.points.get(answered.as_str())? {
+            Point::Calls(_) => Some((event.clone(), answered)),
+            Point::Nothing(_) | Point::InBrowser(_) => None,
+        }
+    };
+    asked.chain(catalog.events()).filter_map(heard).collect()
 }
 
 fn of_value(value: &AccountValue, manifest: &Manifest) -> Decision {

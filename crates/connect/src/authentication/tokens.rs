@@ -1,21 +1,24 @@
 //! Tokens that are got, kept and renewed, one request at a time: a hundred calls that find a token ended ask for one new one. Who keeps them
-//! beyond this process is asked first and told before a new one is used; a token never stands in an error.
+//! beyond this process is asked first and told before a new one is used; a token never stands in an error. What is under way is
+//! finished, even if nobody waits for it any more.
 
 #[cfg(test)]
 mod tests;
 
+use super::needed;
 use super::oauth2::{Given, read_token, token_request};
 use crate::account::{Account, Token};
 use crate::answer::{Outcome, clean};
 use crate::client::{Bounds, Client, Sent};
 use crate::message::HttpAnswer;
 use jiff::{SignedDuration, Timestamp};
-use manifest::authentication::{Grant, Oauth2};
+use manifest::authentication::{Grant, Oauth2, Repeated};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
 use vocab::{Secret, sha256_hex};
 
 /// How much of an answer with a token is read, and for how long.
@@ -96,9 +99,7 @@ impl Tokens {
     /// What it means for the call that wants it: nothing of that has happened.
     pub async fn token(&self, wanted: &Wanted<'_>, client: &Client, now: Timestamp) -> Result<Token, Outcome> {
         let name = kept_name(wanted);
-        let place =
-            Arc::clone(self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
-        let mut held = place.lock().await;
+        let held = self.place(&name).lock_owned().await;
         if let Some(token) = held.token.as_ref().filter(|token| holds(token, wanted, now)) {
             return Ok(token.clone());
         }
@@ -107,7 +108,40 @@ impl Tokens {
         {
             return Err(failure.clone());
         }
-        match self.renewed(&name, wanted, held.token.as_ref(), client, now).await {
+        // Who waits for it may be dropped, and the old token may be used up by then: what comes is kept all the same.
+        let (tokens, client) = (self.clone(), client.clone());
+        let (account, way) = (wanted.account.clone(), wanted.way.clone());
+        let (way_name, refused) = (wanted.name.to_owned(), wanted.refused.cloned());
+        let renewing = tokio::spawn(async move {
+            let wanted = Wanted { account: &account, name: &way_name, way: &way, refused: refused.as_ref() };
+            tokens.renew(held, &name, &wanted, &client, now).await
+        });
+        renewing.await.unwrap_or_else(|_| Err(transient("the token was not renewed before the end".to_owned())))
+    }
+
+    /// Waits until nothing is renewed any more.
+    pub async fn settled(&self) {
+        let places: Vec<Arc<Place>> =
+            self.places.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for place in places {
+            drop(place.lock().await);
+        }
+    }
+
+    fn place(&self, name: &str) -> Arc<Place> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(places.entry(name.to_owned()).or_default())
+    }
+
+    async fn renew(
+        &self,
+        mut held: OwnedMutexGuard<Held>,
+        name: &str,
+        wanted: &Wanted<'_>,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<Token, Outcome> {
+        match self.renewed(name, wanted, held.token.as_ref(), client, now).await {
             Ok(token) => {
                 *held = Held { token: Some(token.clone()), failed: None };
                 Ok(token)
@@ -133,8 +167,7 @@ impl Tokens {
         let token = asked(wanted, given, None, client, now).await?;
         let name = kept_name(wanted);
         self.keeper.save(&name, &token).await.map_err(not_kept)?;
-        let place = Arc::clone(self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default());
-        *place.lock().await = Held { token: Some(token.clone()), failed: None };
+        *self.place(&name).lock().await = Held { token: Some(token.clone()), failed: None };
         Ok(token)
     }
 
@@ -152,12 +185,14 @@ impl Tokens {
         if let Some(token) = kept.as_ref().filter(|token| holds(token, wanted, now)) {
             return Ok(token.clone());
         }
-        let before = kept.as_ref().or(held).and_then(|token| token.refresh.as_ref());
-        let given = match (wanted.way.grant, before) {
-            (Grant::AuthorizationCode, Some(refresh)) => Given::Refresh(refresh.clone()),
-            (Grant::AuthorizationCode, None) | (Grant::ClientCredentials | Grant::JwtBearer, _) => Given::Own,
+        let known = kept.as_ref().or(held).and_then(|token| token.refresh.clone());
+        let before = match (wanted.way.grant, known) {
+            (Grant::AuthorizationCode, Some(known)) => Some(known),
+            (Grant::AuthorizationCode, None) => brought(wanted)?,
+            (Grant::ClientCredentials | Grant::JwtBearer, _) => None,
         };
-        let token = asked(wanted, &given, before, client, now).await?;
+        let given = before.clone().map_or(Given::Own, Given::Refresh);
+        let token = asked(wanted, &given, before.as_ref(), client, now).await?;
         // The old one may be of no use any more: what is not kept must not be used up.
         self.keeper.save(name, &token).await.map_err(not_kept)?;
         Ok(token)
@@ -171,17 +206,39 @@ fn holds(token: &Token, wanted: &Wanted<'_>, now: Timestamp) -> bool {
         && token.ends_at.is_none_or(|end| end.duration_since(now) > before)
 }
 
+/// What the user has brought of somebody's agreement.
+fn brought(wanted: &Wanted<'_>) -> Result<Option<Secret<String>>, Outcome> {
+    let Some(text) = &wanted.way.refresh_token else { return Ok(None) };
+    let brought = needed(text, wanted.account);
+    brought
+        .map(|text| Some(Secret::new(text)))
+        .map_err(|why| Outcome::Authentication { code: None, message: why.to_string() })
+}
+
 /// The name under which a token is kept: of the account, the way and what proves who we are, so that with another credential comes
-/// another token.
+/// another token. What a person has agreed to is not lost with a new password of ours.
 fn kept_name(wanted: &Wanted<'_>) -> String {
-    let account = wanted.account;
-    let values = account.values.iter().map(|(name, value)| format!("{name}={}\n", value.expose()));
-    let digest = sha256_hex(values.collect::<String>().as_bytes());
+    let Wanted { account, way, .. } = wanted;
+    let values: Vec<String> = match way.grant {
+        Grant::ClientCredentials | Grant::JwtBearer => {
+            account.values.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect()
+        }
+        Grant::AuthorizationCode => [Some(&way.token_url), Some(&way.client_id), way.refresh_token.as_ref()]
+            .into_iter()
+            .map(|text| text.and_then(|text| needed(text, *account).ok()).unwrap_or_default())
+            .collect(),
+    };
+    let instead = account.instead.as_deref().unwrap_or_default();
+    let digest = sha256_hex(format!("{}\n{instead}", values.join("\n")).as_bytes());
     format!("{}/{}/{:?}/{}", account.name, wanted.name, account.system, &digest[..16])
 }
 
 fn not_kept(why: String) -> Outcome {
-    Outcome::Transient { code: None, message: format!("the token cannot be kept: {why}"), wait: None }
+    transient(format!("the token cannot be kept: {why}"))
+}
+
+fn transient(message: String) -> Outcome {
+    Outcome::Transient { code: None, message, wait: None }
 }
 
 /// Asks the provider for a token.
@@ -192,7 +249,6 @@ async fn asked(
     client: &Client,
     now: Timestamp,
 ) -> Result<Token, Outcome> {
-    let transient = |message: String| Outcome::Transient { code: None, message, wait: None };
     let request = token_request(wanted.account, wanted.way, given, now)
         .map_err(|why| Outcome::Authentication { code: None, message: why.to_string() })?;
     match client.send(&request, BOUNDS).await {
@@ -209,9 +265,14 @@ async fn asked(
                 wait: None,
             }),
             500.. => Err(transient(format!("no token came: the provider answered with {}", answer.status))),
-            _ => {
-                let message = format!("no token was given: the provider answered with {}", answer.status);
-                Err(refused(&answer, message))
+            status => {
+                let once = match (given, wanted.way.renew.repeated) {
+                    (Given::Refresh(_), Some(Repeated::Refused)) => {
+                        "; what the last token brought can be used once, and its answer may have been lost: somebody has to agree again"
+                    }
+                    _ => "",
+                };
+                Err(refused(&answer, format!("no token was given: the provider answered with {status}{once}")))
             }
         },
     }

@@ -4,6 +4,7 @@
 use super::chance::{Chance, back_off};
 use super::lane::{Lane, LaneRules};
 use super::moment::{from_text, to_text};
+use manifest::outcome::Retry;
 use std::collections::BTreeMap;
 use store::delivery::{Attempted, DeliveryState, Leased, Opening, Recorded, Remembered, Round, RoundDone};
 
@@ -51,6 +52,8 @@ pub struct Carried {
     pub record: Option<String>,
     /// What is kept from one event to the next.
     pub remembered: Vec<Remembered>,
+    /// How what went wrong is tried again, where that is not as everything of the destination is.
+    pub retry: Option<Retry>,
 }
 
 /// What came of carrying a delivery, in a word.
@@ -113,7 +116,7 @@ impl Carried {
     pub fn of(outcome: Outcome) -> Self {
         let (progress, code, problem, record) = (None, None, None, None);
         let in_doubt = matches!(outcome, Outcome::UnknownEffect | Outcome::PutAside | Outcome::Interrupted);
-        Self { outcome, in_doubt, progress, code, problem, record, remembered: Vec::new() }
+        Self { outcome, in_doubt, progress, code, problem, record, remembered: Vec::new(), retry: None }
     }
 }
 
@@ -279,7 +282,7 @@ impl Dispatcher {
         })
     }
 
-    /// What may be begun, by lane, beginning with another lane each time.
+    /// What may be begun, by lane: those of a lower number first, and among them beginning with another one each time.
     fn openings(&mut self, now: i64, dispatches: bool) -> Vec<Opening> {
         let mut left = self.settings.at_once.saturating_sub(u32::try_from(self.under_way.len()).unwrap_or(u32::MAX));
         let mut openings = Vec::new();
@@ -287,6 +290,7 @@ impl Dispatcher {
         let mut lanes: Vec<(&String, &mut Lane)> = self.lanes.iter_mut().collect();
         let turn = self.turn.min(lanes.len());
         lanes.rotate_left(turn);
+        lanes.sort_by_key(|(_, lane)| lane.rules.priority);
         for (integration, lane) in lanes {
             let looks = lane.wants_to_look(now);
             let places = if looks || dispatches { lane.places(now).min(left) } else { 0 };
@@ -447,7 +451,7 @@ impl Dispatcher {
                 lane.breaker.unknown();
             }
         }
-        let (state, attempts, due) = next(now, &one, carried.outcome, lane, &mut self.chance);
+        let (state, attempts, due) = next(now, &one, &carried, lane, &mut self.chance);
         if state == DeliveryState::Waiting {
             lane.awaits(due);
         } else {
@@ -506,13 +510,19 @@ impl Dispatcher {
 }
 
 /// Where a delivery is behind an attempt, how often it was tried in vain then, and when it is due.
-fn next(now: i64, one: &UnderWay, outcome: Outcome, lane: &mut Lane, chance: &mut Chance) -> (DeliveryState, u32, i64) {
-    let retry = &lane.rules.retry;
+fn next(
+    now: i64,
+    one: &UnderWay,
+    carried: &Carried,
+    lane: &mut Lane,
+    chance: &mut Chance,
+) -> (DeliveryState, u32, i64) {
+    let retry = carried.retry.as_ref().unwrap_or(&lane.rules.retry);
     let failed = one.attempts + 1;
     let is_late = now - one.tried_since >= i64::from(retry.for_hours) * HOUR;
     let most = i64::from(retry.most_wait_seconds) * 1000;
     let mut wait = |failures| back_off(chance, i64::from(retry.first_wait_ms), most, failures);
-    let (attempts, due) = match outcome {
+    let (attempts, due) = match carried.outcome {
         Outcome::Delivered => return (DeliveryState::Delivered, one.attempts, now),
         Outcome::Permanent | Outcome::PutAside => return (DeliveryState::Dead, failed, now),
         Outcome::Returned => return (DeliveryState::Waiting, one.attempts, now),
@@ -527,7 +537,8 @@ fn next(now: i64, one: &UnderWay, outcome: Outcome, lane: &mut Lane, chance: &mu
             lane.paused_until = lane.paused_until.max(now + wait);
             (one.attempts, now + wait)
         }
-        Outcome::Authentication => (one.attempts, lane.breaker.until(now).unwrap_or(now)),
+        // The breaker has it wait; with another credential it may go at once.
+        Outcome::Authentication => (one.attempts, now),
     };
     match is_late {
         true => (DeliveryState::Dead, failed, now),

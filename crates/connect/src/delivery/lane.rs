@@ -19,6 +19,10 @@ pub struct LaneRules {
     pub longest_wait_ms: i64,
     /// How many may be begun in a time.
     pub budget: Option<RateBudget>,
+    /// The lower ones are asked first what waits.
+    pub priority: i64,
+    /// What the destination knows us by, as a digest: with another one it is as good as new.
+    pub known_as: String,
 }
 
 /// So many in a time.
@@ -28,6 +32,13 @@ pub struct RateBudget {
     pub limit: u32,
     /// The time in milliseconds; at least 1.
     pub per_ms: i64,
+}
+
+impl Default for LaneRules {
+    fn default() -> Self {
+        let (retry, longest_wait_ms) = (Retry::default(), 600_000);
+        Self { at_once: AT_ONCE, retry, longest_wait_ms, budget: None, priority: 0, known_as: String::new() }
+    }
 }
 
 impl LaneRules {
@@ -51,7 +62,7 @@ impl LaneRules {
             }
         }
         let longest_wait_ms = i64::from(provider.wait.most_seconds) * 1000;
-        Self { at_once, retry: provider.retry.clone(), longest_wait_ms, budget }
+        Self { at_once, retry: provider.retry.clone(), longest_wait_ms, budget, ..Self::default() }
     }
 }
 
@@ -88,8 +99,11 @@ impl Lane {
         }
     }
 
-    /// Goes on by other rules.
+    /// Goes on by other rules. Who is known by something else is not spared for what became of the one before.
     pub fn follow(&mut self, rules: LaneRules, now: i64) {
+        if rules.known_as != self.rules.known_as {
+            (self.breaker, self.due_at) = (Breaker::default(), Some(now));
+        }
         if rules.budget.is_none_or(|of| !self.budget.as_ref().is_some_and(|known| known.is_of(of))) {
             self.budget = rules.budget.map(|of| Budget::new(of, now));
         }

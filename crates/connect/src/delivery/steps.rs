@@ -10,6 +10,7 @@ use crate::call::{Asked, AttemptRecord, Called, Caller, Reconciled};
 use crate::fill::{self, FillError, Scope, as_text};
 use jiff::Timestamp;
 use manifest::kind::Privacy;
+use manifest::outcome::Retry;
 use manifest::point::{Call, Calls, Point};
 use manifest::provider::Currencies;
 use manifest::reference::{DeliveryValue, Reference};
@@ -133,6 +134,7 @@ impl Steps {
             in_doubt: delivery.in_doubt,
             records: Vec::new(),
             keeps: Vec::new(),
+            retry: None,
             delivery,
         };
         for (number, call) in calls.steps.iter().enumerate() {
@@ -193,6 +195,8 @@ struct Way<'w> {
     in_doubt: bool,
     records: Vec<AttemptRecord>,
     keeps: Vec<Remembered>,
+    /// How the call that is made is tried again, where the manifest says it.
+    retry: Option<Retry>,
 }
 
 impl Way<'_> {
@@ -205,6 +209,8 @@ impl Way<'_> {
         let delivery = Delivery { id: self.delivery.id.clone(), key: self.key(number, call), time };
         let inputs = self.inputs(call, &delivery).map_err(|error| Box::new(self.refused(&error)))?;
         let Some(inputs) = inputs else { return Ok(()) };
+        let operation = self.told.account.manifest.operations.get(call.operation.as_str());
+        self.retry = operation.and_then(|operation| operation.retry.clone());
         let asked = Asked {
             account: &self.told.account,
             operation: &call.operation,
@@ -333,6 +339,7 @@ impl Way<'_> {
             problem,
             record: serde_json::to_string(&self.records).ok(),
             remembered: self.keeps.clone(),
+            retry: self.retry.clone(),
         }
     }
 }
@@ -353,6 +360,7 @@ fn failed(outcome: Outcome, why: &str) -> Carried {
         problem: Some(why.to_owned()),
         record: None,
         remembered: Vec::new(),
+        retry: None,
     }
 }
 

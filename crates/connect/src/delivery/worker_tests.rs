@@ -72,7 +72,7 @@ async fn emit(store: &Store, payload: &str) -> String {
 
 fn start(store: &Store, carrier: &Arc<Counting>, settings: Settings) -> Deliveries {
     let retry = manifest::outcome::Retry { first_wait_ms: 10, ..Default::default() };
-    let rules = LaneRules { at_once: 16, retry, longest_wait_ms: 1000, budget: None };
+    let rules = LaneRules { at_once: 16, retry, longest_wait_ms: 1000, ..LaneRules::default() };
     let lanes = vec![("shop".to_owned(), rules)];
     let wiring = Wiring { lanes, routes: Arc::new(ToShop), carrier: Arc::clone(carrier) as Arc<dyn Carrier> };
     Deliveries::start(store.clone(), wiring, settings)

@@ -4,8 +4,8 @@ use crate::{add_column, create_index, create_tables, described, limits, lower_qu
 use expect_test::expect;
 use plan::DatabasePlan;
 use plan::database::{
-    Check, CheckRule, Column, ColumnDefault, Connection, ForeignKey, Index, Nullability, OnDelete, Rules, Sensitivity,
-    Table, Times, Uniqueness,
+    Check, CheckRule, Column, ColumnDefault, Compared, Connection, ForeignKey, Index, Nullability, OnDelete, Rules,
+    Sensitivity, Table, Times, Uniqueness,
 };
 use plan::query::{Holes, OnConflict, Output, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value};
@@ -23,7 +23,13 @@ fn column(text: &str, field_type: FieldType, default: Option<ColumnDefault>) -> 
 
 fn index(text: &str, columns: &[&str], uniqueness: Uniqueness) -> Index {
     let columns = columns.iter().map(|column| name(column)).collect();
-    Index { name: IndexName::parse(text).unwrap(), columns, uniqueness, why: "the task says so".into() }
+    Index {
+        name: IndexName::parse(text).unwrap(),
+        columns,
+        uniqueness,
+        compared: Compared::Values,
+        why: "the task says so".into(),
+    }
 }
 
 fn check(text: &str, column: &str, rule: CheckRule) -> Check {
@@ -83,7 +89,7 @@ fn a_table_is_one_statement_and_a_key_to_a_later_one_another() {
         CREATE TABLE IF NOT EXISTS `first` (
           `id` char(36) CHARACTER SET ascii NOT NULL DEFAULT (lower(insert(insert(insert(insert(concat(lpad(hex(timestampdiff(microsecond,'1970-01-01',utc_timestamp(3)) div 1000),12,'0'),'7',left(sha2(uuid(),256),3),substr('89ab',1 + floor(rand() * 4),1),left(sha2(uuid(),256),15)),21,0,'-'),17,0,'-'),13,0,'-'),9,0,'-'))) COMMENT 'the id',
           `other_id` char(36) CHARACTER SET ascii COMMENT 'the other_id',
-          `email` varchar(254) COLLATE /*M! utf8mb4_uca1400_nopad_as_ci */ /*!80017 utf8mb4_0900_as_ci */ COMMENT 'the email',
+          `email` varchar(254) COLLATE /*M! utf8mb4_general_nopad_ci */ /*!80017 utf8mb4_general_ci */ COMMENT 'the email',
           `note` text NOT NULL DEFAULT ('it''s \\') COMMENT 'the note',
           `updated_at` datetime(3) NOT NULL DEFAULT (utc_timestamp(3)) COMMENT 'the updated_at',
           `row_version` bigint NOT NULL DEFAULT 1 COMMENT 'the row_version',

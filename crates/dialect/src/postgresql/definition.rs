@@ -1,7 +1,7 @@
 //! Tables as PostgreSQL statements, and as PostgreSQL's catalogue shows them.
 
-use super::{BY_BYTES, CASE_INSENSITIVE, collation, literal, quote, sql_type, text};
-use crate::relational::{column_comment, touch_trigger};
+use super::{BY_BYTES, CASE_INSENSITIVE, WORDS, collation, literal, quote, sql_type, text};
+use crate::relational::{column_comment, indexed, touch_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, Execution, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
     ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times, Undo,
@@ -126,7 +126,7 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
     };
     let (name, on) = (quote(index.name.as_str()), quote(table.name.as_str()));
     Statement {
-        sql: format!("CREATE {unique}INDEX IF NOT EXISTS {name} ON {on} ({})", column_list(&index.columns)),
+        sql: format!("CREATE {unique}INDEX IF NOT EXISTS {name} ON {on} ({})", indexed(WORDS, table, index).join(", ")),
         why: format!("{}: {}", index.name, index.why),
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("DROP INDEX IF EXISTS {name}")),
@@ -352,7 +352,7 @@ pub fn described(table: &Table) -> ObservedTable {
         .iter()
         .map(|index| ObservedIndex {
             name: index.name.to_string(),
-            columns: index.columns.iter().map(|column| quote(column.as_str())).collect(),
+            columns: indexed(WORDS, table, index),
             uniqueness: index.uniqueness,
         })
         .collect();

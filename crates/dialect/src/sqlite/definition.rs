@@ -1,7 +1,7 @@
 //! Tables as SQLite statements, and as SQLite's catalogue shows them.
 
-use super::{collation, literal, now, quote, sql_type};
-use crate::relational::touch_trigger;
+use super::{WORDS, collation, literal, now, quote, sql_type};
+use crate::relational::{indexed, touch_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
     ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
@@ -53,7 +53,7 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
     };
     let (name, on) = (quote(index.name.as_str()), quote(table.name.as_str()));
     Statement {
-        sql: format!("CREATE {unique}INDEX IF NOT EXISTS {name} ON {on} ({})", column_list(&index.columns)),
+        sql: format!("CREATE {unique}INDEX IF NOT EXISTS {name} ON {on} ({})", indexed(WORDS, table, index).join(", ")),
         why: format!("{}: {}", index.name, index.why),
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("DROP INDEX IF EXISTS {name}")),
@@ -204,6 +204,16 @@ fn condition(check: &Check) -> String {
     }
 }
 
+/// As SQLite's catalogue shows them: names as they are, other things as they were written.
+fn index_columns(table: &Table, index: &Index) -> Vec<String> {
+    let plain = index.columns.iter().map(|name| (name, quote(name.as_str())));
+    let written = indexed(WORDS, table, index);
+    plain
+        .zip(written)
+        .map(|((name, plain), written)| if plain == written { name.to_string() } else { written })
+        .collect()
+}
+
 pub fn column_list(columns: &[ColumnName]) -> String {
     columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
 }
@@ -234,7 +244,7 @@ pub fn described(table: &Table) -> ObservedTable {
         .iter()
         .map(|index| ObservedIndex {
             name: index.name.to_string(),
-            columns: texts(&index.columns),
+            columns: index_columns(table, index),
             uniqueness: index.uniqueness,
         })
         .collect();

@@ -1,4 +1,4 @@
-// Reads a request's JSON body within bounds of size and time. Nothing is read before the headers passed.
+// Reads a request's body within bounds of size and time. Nothing is read before the headers passed.
 
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
@@ -22,6 +22,13 @@ export async function readJson(request, { limit = BODY_LIMIT, timeout = BODY_TIM
   if (announced > limit) throw new Problem('body_too_large', { limit });
   request.body = await readBytes(request, limit, timeout);
   return parseJson(request.body);
+}
+
+/** The bytes of a body of any kind, as they came. */
+export async function readRaw(request, { limit = BODY_LIMIT, timeout = BODY_TIMEOUT } = {}) {
+  if (Number(request.header('content-length') ?? 0) > limit) throw new Problem('body_too_large', { limit });
+  request.body = await readBytes(request, limit, timeout);
+  return request.body;
 }
 
 /** `application/json` or `application/<x>+json`, in UTF-8. */

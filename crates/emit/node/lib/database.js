@@ -69,6 +69,8 @@ class Statements {
 class Transaction extends Statements {
   #connection;
   #callbacks = [];
+  /** Whether it has put an event into the outbox. */
+  hasEvents = false;
 
   constructor(connection) {
     super(connection);
@@ -82,6 +84,11 @@ class Transaction extends Statements {
 
   committed() {
     for (const callback of this.#callbacks) callback();
+  }
+
+  /** Whether rows are locked one by one: `FOR UPDATE` is understood. */
+  get locksRows() {
+    return this.#connection.locksRows;
   }
 
   /** Goes on when no other transaction, on any server, holds this name; it is let go when the transaction ends. */
@@ -98,6 +105,7 @@ class Transaction extends Statements {
 export class Database extends Statements {
   #engine;
   #endings = [];
+  #listeners = [];
 
   constructor(engine) {
     super(engine);
@@ -121,6 +129,7 @@ export class Database extends Statements {
     }, options);
     if (result instanceof Undone) return result.result;
     transaction.committed();
+    if (transaction.hasEvents) this.#listeners.forEach((listener) => listener());
     return result;
   }
 
@@ -161,6 +170,11 @@ export class Database extends Statements {
     } catch (error) {
       throw new Problem('unavailable', {}, { cause: error });
     }
+  }
+
+  /** Calls back when an event of this process is durable in the outbox. */
+  whenEmitted(listener) {
+    this.#listeners.push(listener);
   }
 
   /** Calls back before the database is closed. */

@@ -1,7 +1,8 @@
 // Lists: checks a query string against what an endpoint allows, and reads one page of rows by keyset.
 // What an endpoint allows is { columns, sorts, order, key, page }: every column with its kind and the comparisons that may be
 // asked of it, the columns to sort by, the order where none is asked for (`-id`), the unique column that every order ends with
-// where that is not `id`, and { default, maximum } rows a page.
+// where that is not `id`, and { default, maximum } rows a page. A column that the engine would sort in another order than others do
+// says by what it is `sorted`, with `?` for the column.
 
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
@@ -99,18 +100,24 @@ function compose(select, firstWord, { listing, filters, sort, after, limit }) {
   const values = filters.map(({ name, value }) => toColumn(value, columns[name]));
   if (after) {
     // (a, b) behind (x, y): a > x, or a = x and b > y.
+    const compared = (name, how) => `${sorted(`"${name}"`, columns[name])} ${how} ${sorted('?', columns[name])}`;
     const ways = order.map((name, last) => [
-      ...order.slice(0, last).map((equal) => `"${equal}" = ?`),
-      `"${name}" ${sign} ?`,
+      ...order.slice(0, last).map((equal) => compared(equal, '=')),
+      compared(name, sign),
     ].join(' AND '));
     conditions.push(`(${ways.join(' OR ')})`);
     const placed = after.map((value, level) => toColumn(value, columns[order[level]]));
     values.push(...order.flatMap((_, last) => placed.slice(0, last + 1)));
   }
   const condition = conditions.length > 0 ? ` ${firstWord} ${conditions.join(' AND ')}` : '';
-  const levels = order.map((name) => `"${name}"${direction}`).join(', ');
+  const levels = order.map((name) => `${sorted(`"${name}"`, columns[name])}${direction}`).join(', ');
   // One row more than asked for tells that there is another page.
   return { sql: `${select}${condition} ORDER BY ${levels} LIMIT ${limit + 1}`, values };
+}
+
+/** A column, or the placeholder of a value of it, as it is sorted by: engines do not agree about the order of every column. */
+function sorted(text, { sorted: by }) {
+  return by === undefined ? text : by.replace('?', text);
 }
 
 /** A time is more than a text to some engines. */

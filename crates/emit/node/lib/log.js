@@ -1,7 +1,15 @@
 // One JSON line per event, on standard error. Callers pass facts that are no secret: never headers, never bodies.
 
 export function logError(message, error, facts = {}) {
-  console.error(JSON.stringify({ time: new Date().toISOString(), level: 'error', message, ...facts, error: describe(error) }));
+  log('error', message, { ...facts, error: describe(error) });
+}
+
+export function logWarning(message, facts = {}) {
+  log('warning', message, facts);
+}
+
+function log(level, message, facts) {
+  console.error(JSON.stringify({ time: new Date().toISOString(), level, message, ...facts }));
 }
 
 // The stack ends with the causes of the error, the innermost last.

@@ -15,6 +15,7 @@ export class Outbox {
   /** @param {string} occurredAt UTC, ISO 8601 with milliseconds */
   async emit(transaction, name, payload, occurredAt) {
     await transaction.run(insertEvent, [uuidv7(), name, JSON.stringify(payload), new Date(occurredAt)]);
+    transaction.hasEvents = true;
     transaction.whenCommitted(() => this.#onEmitted(name));
   }
 }

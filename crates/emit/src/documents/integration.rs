@@ -1,6 +1,7 @@
 //! `integration-guide.md`: what is connected, what is sent and taken in, and what happens when something goes wrong, for a colleague
 //! on the first day. It says what the manifest in the plan says and adds nothing.
 
+use crate::node;
 use crate::render::capitalised;
 use manifest::Manifest;
 use manifest::operation::{Idempotency, IfReplyIsLost, Operation, Request};
@@ -9,11 +10,13 @@ use manifest::point::{Calls, Point};
 use manifest::provider::{Counted, CountedBy, Provider, Rate};
 use manifest::webhook::{ProviderEvent, Registration, Verification, Webhooks};
 use minijinja::{Value, context};
+use plan::Plan;
 use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
 
-pub fn view(plan: &ServicePlan) -> Value {
+pub fn view(whole: &Plan, plan: &ServicePlan) -> Value {
     let provider = &plan.manifest.provider;
     context! {
+        node => node::service::view(whole),
         title => provider.title.as_str(),
         about => provider.about.as_str(),
         system => match plan.system {

@@ -63,6 +63,12 @@ impl Reader<'_> {
     fn column(&self, name: &ColumnName) -> Result<Expression, EmitError> {
         let field_type = &self.declared(name)?.field_type;
         let mut rules = type_rules(field_type);
+        let query = self.listing.query;
+        let is_sorted =
+            self.listing.holes.sorts.contains(name) || query.order.iter().any(|level| level.column == *name);
+        if let Some(by) = dialect::sorted_by(self.plan.database.engine, field_type).filter(|_| is_sorted) {
+            rules.push(("sorted".to_owned(), Expression::text(quoted(by))));
+        }
         let asked = self.listing.holes.filters.iter().find(|(column, _)| column == name);
         if let Some((_, comparisons)) = asked {
             if *field_type == FieldType::Json {

@@ -4,7 +4,7 @@
 use super::driver::{Application, application};
 use super::listing::description;
 use super::names::{Names, camel_case};
-use super::procedure::{Written, write_procedure};
+use super::procedure::{Subject, Written, write_procedure};
 use super::script::{Expression, Script, quoted, template_literal};
 use crate::error::EmitError;
 use crate::outline::{Body, Outline, body, bound_slots, flattened};
@@ -191,7 +191,7 @@ pub struct Module<'a> {
 }
 
 impl<'a> Module<'a> {
-    fn new(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<Self, EmitError> {
+    pub fn new(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<Self, EmitError> {
         let mut taken: Vec<&str> = Import::ALL.map(Import::symbol).to_vec();
         taken.extend([Shared::Keys, Shared::Limits, Shared::Idempotency, Shared::Outbox].map(Shared::symbol));
         taken.extend(["application", "counts", "createMiddleware", "database", "metrics", "registerEndpoints"]);
@@ -212,7 +212,14 @@ impl<'a> Module<'a> {
         if let Some(why) = check::violations(procedure).into_iter().next() {
             return Err(EmitError::Malformed { procedure: procedure.name.to_string(), why });
         }
-        let Written { text, waits } = write_procedure(self, outline)?;
+        let subject = Subject {
+            procedure,
+            slots: &outline.slots,
+            path: outline.path,
+            listing: outline.listing,
+            max_body_bytes: outline.endpoint.max_body_bytes,
+        };
+        let Written { text, waits } = write_procedure(self, subject)?;
         let waits = if waits { "async " } else { "" };
         let parameter =
             if text.contains("request") || outline.endpoint.cache != Cache::NoStore { "(request)" } else { "()" };
@@ -233,25 +240,13 @@ impl<'a> Module<'a> {
              that the caller is answered with."
         ));
         script.blank();
-        let mut files: Vec<(&str, Vec<&str>)> = Vec::new();
-        for import in &self.imports {
-            match files.last_mut() {
-                Some((file, symbols)) if *file == import.file() => symbols.push(import.symbol()),
-                Some(_) | None => files.push((import.file(), vec![import.symbol()])),
-            }
-        }
-        for (file, symbols) in files {
-            import_from(&mut script, &symbols, &format!("../../lib/{file}.js"));
-        }
+        self.import_lines(&mut script, "../../lib");
         let mut offered: Vec<&str> = self.shapes.iter().map(|constant| constant.name.as_str()).collect();
         offered.extend(self.listings.iter().map(|constant| constant.name.as_str()));
         offered.extend((!self.shared.is_empty()).then_some("createMiddleware"));
         offered.sort_unstable();
         import_from(&mut script, &offered, "./middleware.js");
-        for (name, text) in &self.statements {
-            script.blank();
-            script.line(&format!("const {name} = {};", template_literal(text)));
-        }
+        self.statement_lines(&mut script);
         script.blank();
         PARTS.into_iter().for_each(|line| script.line(line));
         script.open("export function registerEndpoints(application, { database, metrics, counts }) {");
@@ -265,6 +260,28 @@ impl<'a> Module<'a> {
         script.close("}");
         let (shared, shapes, listings) = (self.shared, self.shapes, self.listings);
         EndpointModule { text: script.into_text(), shared, shapes, listings }
+    }
+
+    /// What is needed of `lib/`.
+    pub fn import_lines(&self, script: &mut Script, lib: &str) {
+        let mut files: Vec<(&str, Vec<&str>)> = Vec::new();
+        for import in &self.imports {
+            match files.last_mut() {
+                Some((file, symbols)) if *file == import.file() => symbols.push(import.symbol()),
+                Some(_) | None => files.push((import.file(), vec![import.symbol()])),
+            }
+        }
+        for (file, symbols) in files {
+            import_from(script, &symbols, &format!("{lib}/{file}.js"));
+        }
+    }
+
+    /// The statements as constants.
+    pub fn statement_lines(&self, script: &mut Script) {
+        for (name, text) in &self.statements {
+            script.blank();
+            script.line(&format!("const {name} = {};", template_literal(text)));
+        }
     }
 
     /// The constant of a statement, named after what it does. A second one that reads one column is named after that too.
@@ -298,7 +315,7 @@ impl<'a> Module<'a> {
 }
 
 /// A list of names from one module, on one line where it fits.
-fn import_from(script: &mut Script, names: &[&str], module: &str) {
+pub fn import_from(script: &mut Script, names: &[&str], module: &str) {
     if names.is_empty() {
         return;
     }

@@ -9,9 +9,7 @@ use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted, template_literal};
 use super::value::grouped;
 use crate::error::EmitError;
-use crate::outline::{
-    Body, Held, Listing, Outline, Slots, always_exits, bound_slots, flattened, parameters_in, used_slots,
-};
+use crate::outline::{Body, Held, Listing, Slots, always_exits, bound_slots, flattened, parameters_in, used_slots};
 use plan::procedure::{
     Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme, Step,
     Writes,
@@ -35,17 +33,29 @@ pub struct Written {
     pub waits: bool,
 }
 
-/// Writes the procedure of an endpoint, and notes in the module what it needs there.
-pub fn write_procedure<'a>(module: &mut Module<'a>, outline: &Outline<'a>) -> Result<Written, EmitError> {
-    let procedure = &outline.endpoint.procedure;
+/// What is written.
+#[derive(Clone, Copy)]
+pub struct Subject<'s, 'a> {
+    pub procedure: &'a Procedure,
+    pub slots: &'s Slots,
+    /// The path of its request.
+    pub path: &'a str,
+    /// What its list may be asked.
+    pub listing: Option<Listing<'a>>,
+    pub max_body_bytes: u64,
+}
+
+/// Writes a procedure, and notes in the module what it needs there.
+pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) -> Result<Written, EmitError> {
+    let Subject { procedure, slots, path, listing, max_body_bytes } = subject;
     let mut writer = Writer {
         names: module.names.clone(),
         module,
         procedure,
-        slots: &outline.slots,
-        path: outline.path,
-        listing: outline.listing,
-        max_body_bytes: outline.endpoint.max_body_bytes,
+        slots,
+        path,
+        listing,
+        max_body_bytes,
         principal: None,
         hoisted: BTreeSet::new(),
         keeps: None,
@@ -230,6 +240,8 @@ impl<'a> Writer<'_, 'a> {
                 self.bind(script, slot, &read);
             }
             Step::Write(write) => self.write(script, slot, write, surroundings)?,
+            // The function is given it, under the slot's name.
+            Step::Received(_) => {}
             Step::Emit { event, payload } => {
                 if !self.module.plan.api.events.iter().any(|declared| declared.name == *event) {
                     return self.malformed(format!("event `{event}` is not declared"));
@@ -246,7 +258,6 @@ impl<'a> Writer<'_, 'a> {
             | Step::Enqueue { .. }
             | Step::Await { .. }
             | Step::Fetch { .. }
-            | Step::Received(_)
             | Step::IssueToken { .. }
             | Step::Presign { .. } => return self.cannot(print::step_name(step)),
         }
@@ -695,7 +706,7 @@ impl<'a> Writer<'_, 'a> {
                 script.statement("throw ", &Expression::call("unknownReference", [name]));
             }
             Response::Redirect(_) => return self.cannot("redirect"),
-            Response::Done => return self.cannot("end without an answer"),
+            Response::Done => script.line("return;"),
         }
         Ok(())
     }

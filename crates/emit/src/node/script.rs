@@ -11,10 +11,14 @@ pub enum Expression {
     Text(String),
     /// `{ key: value }`.
     Object(Vec<(String, Expression)>),
+    /// The same, each entry on a line of its own however short they are.
+    Lines(Vec<(String, Expression)>),
     /// `[element]`.
     Array(Vec<Expression>),
     /// `callee(argument)`; what stands before the callee (`await`, `new`) is part of it.
     Call(String, Vec<Expression>),
+    /// `(parameters) => value`.
+    Arrow(String, Box<Expression>),
     /// Operands with one operator between them.
     Joined(&'static str, Vec<Expression>),
     /// An expression and what follows it: ` > 0`.
@@ -30,17 +34,25 @@ impl Expression {
         Self::Call(callee.into(), arguments.into_iter().collect())
     }
 
+    pub fn arrow(parameters: impl Into<String>, value: Expression) -> Self {
+        Self::Arrow(parameters.into(), Box::new(value))
+    }
+
     /// On one line.
     pub fn flat(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Object(entries) if entries.is_empty() => "{}".to_owned(),
-            Self::Object(entries) => {
+            Self::Object(entries) | Self::Lines(entries) if entries.is_empty() => "{}".to_owned(),
+            Self::Object(entries) | Self::Lines(entries) => {
                 let entries: Vec<String> = entries.iter().map(|(key, value)| entry(key, &value.flat())).collect();
                 format!("{{ {} }}", entries.join(", "))
             }
             Self::Array(elements) => format!("[{}]", flat_list(elements)),
             Self::Call(callee, arguments) => format!("{callee}({})", flat_list(arguments)),
+            Self::Arrow(parameters, value) => match &**value {
+                Self::Object(_) | Self::Lines(_) => format!("{parameters} => ({})", value.flat()),
+                _ => format!("{parameters} => {}", value.flat()),
+            },
             Self::Joined(operator, operands) => {
                 let operands: Vec<String> = operands.iter().map(Self::flat).collect();
                 operands.join(&format!(" {operator} "))
@@ -49,16 +61,27 @@ impl Expression {
         }
     }
 
+    /// Whether it stands on several lines however short it is.
+    fn breaks(&self) -> bool {
+        match self {
+            Self::Lines(entries) => !entries.is_empty(),
+            Self::Text(_) => false,
+            Self::Object(entries) => entries.iter().any(|(_, value)| value.breaks()),
+            Self::Array(list) | Self::Call(_, list) | Self::Joined(_, list) => list.iter().any(Self::breaks),
+            Self::Arrow(_, value) | Self::Followed(value, _) => value.breaks(),
+        }
+    }
+
     /// On as many lines as it takes, the first one beginning after `before` columns, all others `indent` deep at least.
     pub fn laid_out(&self, before: usize, indent: usize, after: usize) -> String {
         let flat = self.flat();
-        if before + width(&flat) + after <= COLUMNS {
+        if before + width(&flat) + after <= COLUMNS && !self.breaks() {
             return flat;
         }
         let inner = indent + INDENT;
         match self {
             Self::Text(text) => text.clone(),
-            Self::Object(entries) => {
+            Self::Object(entries) | Self::Lines(entries) => {
                 let lines =
                     entries.iter().map(|(key, value)| entry(key, &value.laid_out(inner + width(key) + 2, inner, 1)));
                 bracketed("{", lines, "}", indent)
@@ -67,6 +90,15 @@ impl Expression {
                 bracketed("[", elements.iter().map(|element| element.laid_out(inner, inner, 1)), "]", indent)
             }
             Self::Call(callee, arguments) => call_laid_out(callee, arguments, before, indent),
+            Self::Arrow(parameters, value) => {
+                let head = before + width(parameters) + 4;
+                match &**value {
+                    Self::Object(_) | Self::Lines(_) => {
+                        format!("{parameters} => ({})", value.laid_out(head + 1, indent, after + 1))
+                    }
+                    _ => format!("{parameters} => {}", value.laid_out(head, indent, after)),
+                }
+            }
             Self::Joined(operator, operands) => {
                 let lines: Vec<String> = operands.iter().map(|operand| operand.laid_out(inner, inner, 3)).collect();
                 lines.join(&format!(" {operator}\n{}", spaces(indent)))
@@ -80,8 +112,14 @@ impl Expression {
 
 /// The last argument is broken where it has brackets of its own and the others fit before it; else all of them are.
 fn call_laid_out(callee: &str, arguments: &[Expression], before: usize, indent: usize) -> String {
-    if let Some((last @ (Expression::Object(_) | Expression::Array(_) | Expression::Call(..)), others)) =
-        arguments.split_last()
+    if let Some((
+        last @ (Expression::Object(_)
+        | Expression::Lines(_)
+        | Expression::Array(_)
+        | Expression::Call(..)
+        | Expression::Arrow(..)),
+        others,
+    )) = arguments.split_last()
     {
         let head = format!("{callee}({}", others.iter().map(|other| format!("{}, ", other.flat())).collect::<String>());
         if before + width(&head) < COLUMNS {

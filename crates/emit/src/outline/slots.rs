@@ -131,10 +131,16 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
         Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
         Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
+        // What a provider says is of no type before a column takes it.
+        Step::Received(fields) => Held::Record(
+            fields
+                .iter()
+                .map(|(name, _)| HeldField { name: name.clone(), nullability: Nullability::Nullable, field_type: None })
+                .collect(),
+        ),
         Step::Write(Write::Insert { made: Some(_), .. }) => Held::Plain,
         Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } => Held::Outcome,
         Step::Limit { .. }
-        | Step::Received(_)
         | Step::Claim
         | Step::Ping
         | Step::Recall(_)

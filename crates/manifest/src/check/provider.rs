@@ -185,7 +185,11 @@ fn oauth2(at: &At, way: &Oauth2, scope: &Scope<'_>, findings: &mut Findings) {
     let scope = &scope.clone().with_host();
     scope.text(&at.to("token_url"), &way.token_url, findings);
     scope.text(&at.to("client_id"), &way.client_id, findings);
-    for (member, text) in [("authorize_url", &way.authorize_url), ("client_secret", &way.client_secret)] {
+    for (member, text) in [
+        ("authorize_url", &way.authorize_url),
+        ("client_secret", &way.client_secret),
+        ("refresh_token", &way.refresh_token),
+    ] {
         if let Some(text) = text {
             scope.text(&at.to(member), text, findings);
         }
@@ -217,6 +221,11 @@ fn oauth2(at: &At, way: &Oauth2, scope: &Scope<'_>, findings: &mut Findings) {
     if let Some(wanted) = wanted {
         let message = format!("this grant needs `{wanted}`");
         findings.add(&at.to("grant"), Rule::Contradiction, message, format!("add `{wanted}: ...`"));
+    }
+    if way.renew.rotates && way.renew.repeated.is_none() {
+        let message = "nothing says what comes of a refresh token that was used before";
+        let help = "write `repeated: accepted`, or `repeated: refused` where a lost answer cannot be asked for again";
+        findings.add(&at.to("renew").to("rotates"), Rule::Contradiction, message, help);
     }
     let is_never_renewed = way.renew.before_seconds.is_none() && way.renew.on_status.is_empty();
     let has_end = way.token.expires_in.is_some() || way.token.lifetime_seconds.is_some();

@@ -177,8 +177,29 @@ pub struct Index {
     pub columns: Vec<ColumnName>,
     /// Whether no two rows may agree in all of them.
     pub uniqueness: Uniqueness,
+    /// What it compares of them.
+    #[serde(default, skip_serializing_if = "Compared::is_values")]
+    pub compared: Compared,
     /// What it is good for.
     pub why: String,
+}
+
+/// What an index compares of its columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// Their values, as the columns themselves do.
+    #[default]
+    Values,
+    /// The values by which lists are sorted, where the engine would sort the columns otherwise.
+    Order,
+}
+
+impl Compared {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+    fn is_values(&self) -> bool {
+        *self == Self::Values
+    }
 }
 
 /// Whether no two rows of an index may agree.

@@ -3,7 +3,9 @@
 use super::draft::{Draft, DraftTable};
 use super::names;
 use crate::codes::{CANNOT_HOLD, UNKNOWN_COLUMN};
-use plan::database::{Check, CheckRule, Column, ColumnDefault, Index, Nullability, OnDelete, Table, Times, Uniqueness};
+use plan::database::{
+    Check, CheckRule, Column, ColumnDefault, Compared, Index, Nullability, OnDelete, Table, Times, Uniqueness,
+};
 use plan::{Decision, Phase};
 use spec::{Bound, ConstraintRule, DatabaseConfig, Spanned};
 use std::iter;
@@ -18,12 +20,16 @@ pub fn stated(draft: &mut Draft, stated: &spec::Table) {
         match (&index.name, index.unique) {
             (Some(name), true) => {
                 let (name, uniqueness) = (name.value.clone(), Uniqueness::Unique);
-                push_index(draft, table, Index { name, columns, uniqueness, why });
+                push_index(draft, table, Index { name, columns, uniqueness, compared: Compared::Values, why });
             }
             (None, true) => push_unique(draft, table, columns),
             (name, false) => {
                 let name = name.as_ref().map_or_else(|| index_name(table, &columns, "idx"), |name| name.value.clone());
-                push_index(draft, table, Index { name, columns, uniqueness: Uniqueness::Repeating, why });
+                push_index(
+                    draft,
+                    table,
+                    Index { name, columns, uniqueness: Uniqueness::Repeating, compared: Compared::Values, why },
+                );
             }
         }
     }
@@ -36,7 +42,7 @@ pub fn stated(draft: &mut Draft, stated: &spec::Table) {
                 match name.and_then(|name| IndexName::parse(name).ok()) {
                     Some(name) => {
                         let (uniqueness, why) = (Uniqueness::Unique, "the task says so".to_owned());
-                        push_index(draft, table, Index { name, columns, uniqueness, why });
+                        push_index(draft, table, Index { name, columns, uniqueness, compared: Compared::Values, why });
                     }
                     None => push_unique(draft, table, columns),
                 }
@@ -262,7 +268,13 @@ fn index_keys(table: &mut Table) {
         if !is_covered {
             let name = index_name(&table.name, &columns, "idx");
             let why = "finds the rows that lead to one of the other table, also when that one is to go".to_owned();
-            table.rules.indexes.push(Index { name, columns, uniqueness: Uniqueness::Repeating, why });
+            table.rules.indexes.push(Index {
+                name,
+                columns,
+                uniqueness: Uniqueness::Repeating,
+                compared: Compared::Values,
+                why,
+            });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What every topic needs: a workspace of its own, the two servers over it, and a client that sends exactly what it is told.
 
 pub mod client;
+pub mod granting;
 pub mod mysql;
 pub mod played;
 pub mod postgresql;

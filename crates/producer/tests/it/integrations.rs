@@ -1,5 +1,7 @@
 //! Tasks that integrate a service: what is asked for, what is tried, what a response says of it, and that no credential is shown.
 
+mod node;
+
 use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::repository;
@@ -167,12 +169,18 @@ fn session(event: &str, kind: &str, order: &str) -> String {
     )
 }
 
-/// The shop's database with an order in it, and a service that listens to Stripe.
-fn shop() -> (Workspace, Played, Server) {
+/// The shop's database, and a service that listens to Stripe.
+fn shop_with() -> (Workspace, Played) {
     let (workspace, played) = with_stripe(&[]);
     workspace.run_text(SHOP).must_end_with(0);
     end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE_WEBHOOK_SECRET"]), SIGNING).must_end_with(0);
     integrate(&workspace, &[]).must_end_with(0);
+    (workspace, played)
+}
+
+/// The same, served.
+fn shop() -> (Workspace, Played, Server) {
+    let (workspace, played) = shop_with();
     let server = Server::start(Kind::Native, &workspace);
     (workspace, played, server)
 }

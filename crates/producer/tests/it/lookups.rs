@@ -61,6 +61,19 @@ fn what_a_list_declares_is_found_by_an_index() {
 }
 
 #[test]
+fn a_list_in_the_order_of_addresses_has_an_index_in_that_order() {
+    let workspace = Workspace::new();
+    workspace.run_text(DATABASE).must_end_with(0);
+    let api = api("people", &["path: /api/customers, method: GET, sorts: [email]"]);
+    workspace.run_text(&api).must_end_with(0);
+    let way = way(&shop(&workspace), "SELECT id FROM customers ORDER BY upper(email), id LIMIT 21");
+    assert!(way.contains("customers_email_order_idx") && !way.contains("TEMP B-TREE"), "{way}");
+    // It is found as it was made.
+    assert_eq!(workspace.run_text(&api).must_end_with(0).response()["changed"], false);
+    end_with_input(&mut workspace.command(&["db", "diff", "-"]), DATABASE).must_end_with(0);
+}
+
+#[test]
 fn a_list_that_declares_nothing_offers_everything_and_indexes_what_finds_few_rows() {
     let workspace = Workspace::new();
     let task = api("products", &["path: /api/products, method: GET"]);

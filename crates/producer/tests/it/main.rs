@@ -35,5 +35,6 @@ mod secrets;
 mod simulators;
 mod standing;
 mod status;
+mod tokens;
 mod typed_client;
 mod values;

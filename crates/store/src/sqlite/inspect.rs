@@ -137,8 +137,17 @@ fn indexes(connection: &Connection, table: &str) -> Result<Vec<ObservedIndex>, S
 
 fn index_columns(connection: &Connection, index: &str) -> Result<Vec<String>, StoreError> {
     let mut statement = connection.prepare("SELECT name FROM pragma_index_info(?) ORDER BY seqno")?;
-    let columns = statement.query_map([index], |row| Ok(row.get::<_, Option<String>>(0)?.unwrap_or_default()))?;
-    Ok(columns.collect::<Result<_, _>>()?)
+    let columns = statement.query_map([index], |row| row.get::<_, Option<String>>(0))?;
+    let columns: Vec<Option<String>> = columns.collect::<Result<_, _>>()?;
+    if columns.iter().all(Option::is_some) {
+        return Ok(columns.into_iter().flatten().collect());
+    }
+    // What is no column stands in the statement alone.
+    let text: String =
+        connection
+            .query_row("SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?", [index], |row| row.get(0))?;
+    let written = checks::listed(&text).into_iter().map(Some).chain(std::iter::repeat(None));
+    Ok(columns.into_iter().zip(written).map(|(name, written)| name.or(written).unwrap_or_default()).collect())
 }
 
 /// What stands behind the first line of the statement, which is the trigger's name.

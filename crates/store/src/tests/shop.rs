@@ -1,8 +1,8 @@
 //! Two tables with every kind of rule, for the tests of every engine.
 
 use plan::database::{
-    Check, CheckRule, Column, ColumnDefault, ForeignKey, Index, Nullability, OnDelete, Rules, Sensitivity, Table,
-    Times, Uniqueness,
+    Check, CheckRule, Column, ColumnDefault, Compared, ForeignKey, Index, Nullability, OnDelete, Rules, Sensitivity,
+    Table, Times, Uniqueness,
 };
 use vocab::{ColumnName, ConstraintName, Datum, FieldType, IndexName, TableName};
 
@@ -72,8 +72,11 @@ pub fn shop() -> Vec<Table> {
         name: IndexName::parse(text).unwrap(),
         columns: columns.iter().map(|column| name(column)).collect(),
         uniqueness,
+        compared: Compared::Values,
         why: "it is looked for".to_owned(),
     };
+    let by_address = index("people_email_order_idx", &["email", "id"], Uniqueness::Repeating);
+    people.rules.indexes.push(Index { compared: Compared::Order, ..by_address });
     orders.rules = Rules {
         foreign_keys: vec![
             key("order_person_id_fkey", "person_id", &people, OnDelete::Restrict),

@@ -101,6 +101,7 @@ export async function openDatabase(url, folder, { startTimeout = START_TIMEOUT, 
 
 /** The statements of one connection. */
 class Connection {
+  locksRows = true;
   #client;
   #answerTimeout;
   #holdsNames = false;

@@ -101,6 +101,7 @@ function createPool(url, parameters, bounds) {
 
 /** The statements of one connection. */
 class Connection {
+  locksRows = true;
   #client;
   #prepared;
   #answerTimeout;

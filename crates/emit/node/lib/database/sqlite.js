@@ -62,6 +62,7 @@ export function databaseFile(url, folder) {
 
 /** The statements of the one connection. They are done when they return; only who may have a turn is waited for. */
 class Connection {
+  locksRows = false;
   #connection;
   #prepared = new Map();
 

@@ -11,6 +11,26 @@ import { pathToFileURL } from 'node:url';
 const serverUrl = process.env.TEST_POSTGRESQL_URL;
 const mysqlUrl = process.env.TEST_MYSQL_URL;
 
+/** The tables of an application that integrates a service, as the engine's migrations make them. */
+const sqliteDeliveries = `
+  ALTER TABLE outbox_events ADD COLUMN dispatched_at TEXT;
+  CREATE TABLE schema_migrations (scope TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (scope, name)) STRICT;
+  CREATE TABLE outbox_deliveries (id TEXT PRIMARY KEY NOT NULL, event_id TEXT NOT NULL, event TEXT NOT NULL, integration TEXT NOT NULL, provider TEXT NOT NULL, priority INTEGER NOT NULL, order_key TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL, due_at TEXT NOT NULL, lease TEXT, leased_at TEXT, leased_until TEXT, in_doubt INTEGER NOT NULL, progress TEXT, problem TEXT, created_at TEXT NOT NULL, tried_since TEXT NOT NULL, ended_at TEXT, UNIQUE (event_id, integration)) STRICT;
+  CREATE TABLE outbox_attempts (id TEXT PRIMARY KEY NOT NULL, delivery_id TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT NOT NULL, outcome TEXT NOT NULL, code TEXT, problem TEXT, record TEXT) STRICT;
+  CREATE TABLE outbox_remembered (integration TEXT NOT NULL, name TEXT NOT NULL, whose TEXT NOT NULL, value TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (integration, name, whose)) STRICT`;
+const postgresqlDeliveries = `
+  ALTER TABLE outbox_events ADD COLUMN dispatched_at timestamp(3) with time zone;
+  CREATE TABLE schema_migrations (scope text NOT NULL, name text NOT NULL, checksum text NOT NULL, applied_at timestamp(3) with time zone NOT NULL, PRIMARY KEY (scope, name));
+  CREATE TABLE outbox_deliveries (id uuid PRIMARY KEY, event_id uuid NOT NULL, event text NOT NULL, integration text NOT NULL, provider text NOT NULL, priority bigint NOT NULL, order_key text, state text NOT NULL, attempts bigint NOT NULL, due_at timestamp(3) with time zone NOT NULL, lease uuid, leased_at timestamp(3) with time zone, leased_until timestamp(3) with time zone, in_doubt boolean NOT NULL, progress jsonb, problem text, created_at timestamp(3) with time zone NOT NULL, tried_since timestamp(3) with time zone NOT NULL, ended_at timestamp(3) with time zone, UNIQUE (event_id, integration));
+  CREATE TABLE outbox_attempts (id uuid PRIMARY KEY, delivery_id uuid NOT NULL, started_at timestamp(3) with time zone NOT NULL, ended_at timestamp(3) with time zone NOT NULL, outcome text NOT NULL, code text, problem text, record jsonb);
+  CREATE TABLE outbox_remembered (integration text NOT NULL, name text NOT NULL, whose text NOT NULL, value jsonb NOT NULL, updated_at timestamp(3) with time zone NOT NULL, PRIMARY KEY (integration, name, whose))`;
+const mysqlDeliveries = `
+  ALTER TABLE outbox_events ADD COLUMN dispatched_at datetime(3);
+  CREATE TABLE schema_migrations (scope varchar(191) NOT NULL, name varchar(191) NOT NULL, checksum char(64) NOT NULL, begun int NOT NULL DEFAULT 0, done int NOT NULL DEFAULT 0, applied_at datetime(3), PRIMARY KEY (scope, name));
+  CREATE TABLE outbox_deliveries (id char(36) CHARACTER SET ascii PRIMARY KEY, event_id char(36) CHARACTER SET ascii NOT NULL, event varchar(63) NOT NULL, integration varchar(100) NOT NULL, provider varchar(63) NOT NULL, priority bigint NOT NULL, order_key varchar(64), state varchar(20) NOT NULL, attempts bigint NOT NULL, due_at datetime(3) NOT NULL, lease char(36) CHARACTER SET ascii, leased_at datetime(3), leased_until datetime(3), in_doubt tinyint(1) NOT NULL, progress json, problem text, created_at datetime(3) NOT NULL, tried_since datetime(3) NOT NULL, ended_at datetime(3), UNIQUE (event_id, integration), KEY (integration, state), KEY (order_key), KEY (state, leased_until));
+  CREATE TABLE outbox_attempts (id char(36) CHARACTER SET ascii PRIMARY KEY, delivery_id char(36) CHARACTER SET ascii NOT NULL, started_at datetime(3) NOT NULL, ended_at datetime(3) NOT NULL, outcome varchar(20) NOT NULL, code varchar(200), problem text, record json);
+  CREATE TABLE outbox_remembered (integration varchar(100) NOT NULL, name varchar(63) NOT NULL, whose varchar(64) NOT NULL, value json NOT NULL, updated_at datetime(3) NOT NULL, PRIMARY KEY (integration, name, whose))`;
+
 /** The tables of every application, as the engine's migrations make them. */
 const sqliteTables = `
   CREATE TABLE outbox_events (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, payload TEXT NOT NULL, occurred_at TEXT NOT NULL) STRICT;
@@ -30,6 +50,7 @@ export const sqlite = {
   module: new URL('../database/sqlite.js', import.meta.url).href,
   skip: false,
   tables: sqliteTables,
+  deliveries: sqliteDeliveries,
   async place(context) {
     return `file:${join(temporaryFolder(context), 'app.sqlite')}`;
   },
@@ -40,6 +61,7 @@ export const postgresql = {
   module: new URL('../database/postgresql.js', import.meta.url).href,
   skip: serverUrl ? false : 'TEST_POSTGRESQL_URL names no server',
   tables: postgresqlTables,
+  deliveries: postgresqlDeliveries,
   async place(context) {
     const schema = `lib_test_${randomBytes(8).toString('hex')}`;
     const { openDatabase } = await import(this.module);
@@ -58,6 +80,7 @@ export const mysql = {
   module: new URL('../database/mysql.js', import.meta.url).href,
   skip: mysqlUrl ? false : 'TEST_MYSQL_URL names no server',
   tables: mysqlTables,
+  deliveries: mysqlDeliveries,
   async place(context) {
     const name = `lib_test_${randomBytes(8).toString('hex')}`;
     const { openDatabase } = await import(this.module);

@@ -1,5 +1,5 @@
-//! The checks of a table, which SQLite keeps in the text of its statement and nowhere else: that text comes in, each check with
-//! its name and condition goes out.
+//! The checks of a table, and what an index lists beside columns, which SQLite keeps in the text of its statement and nowhere else:
+//! that text comes in, each check with its name and condition goes out.
 
 use dialect::sqlite::COUNTED;
 use plan::database::ObservedRule;
@@ -24,6 +24,34 @@ pub fn checks(statement: &str) -> Vec<ObservedRule> {
     }
     found.sort();
     found
+}
+
+/// What an index lists between its first parentheses, as it is written there.
+pub fn listed(statement: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut depth = 0;
+    let mut start = 0;
+    for token in tokens(statement) {
+        match token {
+            Token::Open(at) => {
+                depth += 1;
+                if depth == 1 {
+                    start = at + 1;
+                }
+            }
+            Token::Close(at) if depth == 1 => {
+                parts.push(plain(statement[start..at].trim()));
+                return parts;
+            }
+            Token::Close(_) => depth -= 1,
+            Token::Comma(at) if depth == 1 => {
+                parts.push(plain(statement[start..at].trim()));
+                start = at + 1;
+            }
+            Token::Word(_) | Token::Comma(_) | Token::Sign => {}
+        }
+    }
+    parts
 }
 
 /// Whether the table's key is counted, and no number of it ever given twice.
@@ -58,6 +86,8 @@ enum Token<'a> {
     Open(usize),
     /// `)`, and where it stands.
     Close(usize),
+    /// `,`, and where it stands.
+    Comma(usize),
     /// Anything else.
     Sign,
 }
@@ -75,6 +105,10 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
             }
             b')' => {
                 tokens.push(Token::Close(at));
+                at + 1
+            }
+            b',' => {
+                tokens.push(Token::Comma(at));
                 at + 1
             }
             b'\'' | b'"' | b'`' | b'[' => {
@@ -109,7 +143,7 @@ fn closing(tokens: &[Token<'_>]) -> Option<usize> {
             Token::Open(_) => depth += 1,
             Token::Close(at) if depth == 1 => return Some(*at),
             Token::Close(_) => depth -= 1,
-            Token::Word(_) | Token::Sign => {}
+            Token::Word(_) | Token::Comma(_) | Token::Sign => {}
         }
     }
     None

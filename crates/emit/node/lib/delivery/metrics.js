@@ -1,0 +1,39 @@
+// What is counted of deliveries, under the names that the native server has for it.
+
+import { Counter, Gauge } from 'prom-client';
+
+/**
+ * @param {import('prom-client').Registry} registry
+ * @param {import('./worker.js').Deliveries} deliveries
+ */
+export function addDeliveryMetrics(registry, deliveries) {
+  const registers = [registry];
+  const gauge = (name, help, labelNames, values) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const [labels, value] of values(deliveries.snapshot())) this.set(labels, value);
+      },
+    });
+  gauge('deliveries', 'Deliveries that have not come out well yet, by integration and state.', ['integration', 'state'], ({ integration, backlog }) =>
+    backlog.map(({ state, count }) => [{ integration, state }, count]));
+  gauge('delivery_oldest_seconds', 'How long ago the oldest of them was made of its event.', ['integration', 'state'], ({ integration, backlog }) =>
+    backlog.map(({ state, oldest }) => [{ integration, state }, Math.max(0, Math.floor((Date.now() - Date.parse(oldest)) / 1000))]));
+  gauge('delivery_breaker_open', 'Whether an integration is spared because it fails.', ['integration'], ({ integration, isSpared }) =>
+    [[{ integration }, Number(isSpared)]]);
+  new Counter({
+    name: 'delivery_attempts_total',
+    help: 'Attempts to deliver that ended, by integration and outcome.',
+    labelNames: ['integration', 'outcome'],
+    registers,
+    collect() {
+      const { integration, attempts } = deliveries.snapshot();
+      this.reset();
+      for (const [outcome, count] of attempts) this.inc({ integration, outcome }, count);
+    },
+  });
+}

@@ -1,0 +1,300 @@
+// Brings what happens to the service that the application integrates: looks for events, leases deliveries, has them carried, records what came
+// of them. When it is killed nothing is lost; when it is stopped nothing is left in doubt that could be waited for. The native server may
+// run on the same database.
+
+import { uuidv7 } from '../identifiers.js';
+import { logError, logWarning } from '../log.js';
+import { Lane, backOff } from './lane.js';
+import { anotherIntegration, backlog, doRound, forget, integratedSince } from './rounds.js';
+import { LeaseLost, carry, deliveriesOf } from './steps.js';
+
+// Milliseconds: for how long deliveries are taken, and how often it is looked for what others have left.
+const LEASE = 30_000;
+const POLL = 1000;
+// How long a round that failed is waited behind, first and at most.
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 5000;
+// How long it is waited for deliveries under way when the worker ends, and for the last results behind that.
+const GRACE = 10_000;
+const LAST_RECORDS = 5000;
+// How often it is counted what waits; how often, and how old, deliveries are forgotten that came out well.
+const COUNTING = 10_000;
+const FORGETTING = 3_600_000;
+const KEPT = 30 * 24 * 3_600_000;
+// Results that one round records at most.
+const RECORDED_OF_ROUND = 200;
+
+export class Deliveries {
+  #database;
+  #account;
+  #lane;
+  #counts = { attempts: new Map(), backlog: [] };
+  #since;
+  /** Whether another integration's events are in this database, of which this application knows nothing. */
+  #isAlone = true;
+  /** Deliveries under way, by their ids. */
+  #underWay = new Map();
+  #pending = [];
+  #abandoned = [];
+  #awaitsEvents = true;
+  #looks = true;
+  #dueAt = Infinity;
+  #pollsAt = 0;
+  #expiresAt = 0;
+  #resumesAt = 0;
+  #forgetsAt = Date.now() + FORGETTING;
+  #failedRounds = 0;
+  #isEnding = false;
+  #running;
+  #upkeep;
+  #wake = () => {};
+
+  /**
+   * @param {{ database: import('../database.js').Database, account: object, random?: () => number }} parts `account` as
+   *   `../provider/account.js` opens it
+   */
+  constructor({ database, account, random = Math.random }) {
+    this.#database = database;
+    this.#account = account;
+    this.#lane = new Lane(account.service, Date.now(), random);
+  }
+
+  /** Begins, unless something of the account is missing: then events wait in the outbox, and the log says for what. */
+  start() {
+    const { problems, service } = this.#account;
+    if (problems.length > 0) {
+      logWarning(`nothing is brought to ${service.title}: events wait in the outbox`, { missing: problems });
+      return;
+    }
+    this.#database.beforeClose(() => this.stop());
+    this.#database.whenEmitted(() => this.wake());
+    this.#running = this.#run();
+    this.#keepUp();
+    this.#upkeep = setInterval(() => this.#keepUp(), COUNTING).unref();
+  }
+
+  /** Says that this process has committed events. */
+  wake() {
+    this.#awaitsEvents = true;
+    this.#wake();
+  }
+
+  /** Begins nothing more, waits a while for what is under way, and gives the rest back. */
+  async stop() {
+    clearInterval(this.#upkeep);
+    this.#isEnding = true;
+    this.#wake();
+    const late = setTimeout(() => this.#giveUp(), GRACE);
+    const tooLate = new Promise((resolve) => {
+      setTimeout(resolve, GRACE + LAST_RECORDS).unref();
+    });
+    await Promise.race([this.#running, tooLate]);
+    clearTimeout(late);
+  }
+
+  /** What was counted: attempts by outcome, what waits, whether the service is spared. */
+  snapshot() {
+    return { integration: this.#account.name, ...this.#counts, isSpared: this.#lane.breaker.isOpen };
+  }
+
+  async #run() {
+    while (!(this.#isEnding && this.#underWay.size === 0 && this.#pending.length === 0 && this.#abandoned.length === 0)) {
+      const now = Date.now();
+      const round = this.#round(now);
+      if (round === undefined) await this.#pause(this.#wakesAt(now) - now);
+      else await this.#do(round);
+    }
+  }
+
+  /** The next round, where there is something to do. */
+  #round(now) {
+    if (now < this.#resumesAt) return undefined;
+    if (this.#pollsAt <= now) {
+      this.#pollsAt = now + POLL;
+      this.#awaitsEvents = true;
+      this.#looks = true;
+    }
+    const makesDeliveries = this.#awaitsEvents && !this.#isEnding && this.#isAlone;
+    const looks = !this.#isEnding && (this.#looks || this.#dueAt <= now || makesDeliveries);
+    const places = looks ? this.#lane.places(now) : 0;
+    const expires = this.#expiresAt <= now;
+    const soon = now + (LEASE * 2) / 3;
+    const extended = [...this.#underWay.values()].filter((one) => one.leasedUntil < soon && !one.isLost).map(({ id, lease }) => ({ id, lease }));
+    const isIdle = !makesDeliveries && !expires && places === 0 && extended.length + this.#pending.length + this.#abandoned.length === 0;
+    if (isIdle) return undefined;
+    if (expires) this.#expiresAt = now + LEASE / 6;
+    if (places > 0) [this.#looks, this.#dueAt] = [false, Infinity];
+    this.#awaitsEvents = false;
+    return {
+      integration: this.#account.name,
+      now: new Date(now),
+      lease: uuidv7(),
+      leasedUntil: new Date(now + LEASE),
+      recorded: this.#pending.slice(0, RECORDED_OF_ROUND),
+      extended,
+      abandoned: [...this.#abandoned],
+      expires,
+      places,
+      makesDeliveries,
+    };
+  }
+
+  async #do(round) {
+    try {
+      this.#since ??= await integratedSince(this.#database, this.#account.name);
+      const deliveries = (event) => deliveriesOf(this.#account, this.#since, event);
+      const done = await doRound(this.#database, { ...round, deliveriesOf: round.makesDeliveries ? deliveries : undefined });
+      this.#failedRounds = 0;
+      this.#settle(round, done);
+    } catch (error) {
+      this.#failed(round, error);
+    }
+  }
+
+  /** What was recorded, what has kept its lease, what is to be begun. */
+  #settle(round, { held, leased, isMore, areMoreEvents }) {
+    this.#abandoned.splice(0, round.abandoned.length);
+    for (const recorded of this.#pending.splice(0, round.recorded.length)) {
+      if (recorded.state !== 'working') continue;
+      if (!held.has(recorded.id)) this.#lose(recorded.id);
+      recorded.saved(held.has(recorded.id));
+    }
+    for (const { id } of round.extended) {
+      const one = this.#underWay.get(id);
+      if (one && held.has(id)) one.leasedUntil = round.leasedUntil.getTime();
+      else if (one) this.#lose(id);
+    }
+    this.#awaitsEvents ||= areMoreEvents;
+    this.#looks ||= isMore;
+    for (const delivery of leased) this.#begin(delivery, round.leasedUntil.getTime());
+  }
+
+  /** Nobody knows whether it came about: what it was to record is recorded again, what it may have leased is given back. */
+  #failed(round, error) {
+    const now = Date.now();
+    logError('deliveries wait for the database', error);
+    this.#failedRounds += 1;
+    this.#resumesAt = now + 1 + backOff(Math.random, FIRST_PAUSE, LONGEST_PAUSE, this.#failedRounds);
+    this.#awaitsEvents = true;
+    this.#looks = true;
+    if (round.places > 0) this.#abandoned.push(round.lease);
+    for (const one of this.#underWay.values()) if (one.leasedUntil <= now) this.#lose(one.id);
+  }
+
+  #begin(delivery, leasedUntil) {
+    const now = Date.now();
+    this.#lane.begun(now);
+    const one = { ...delivery, leasedUntil, beganAt: new Date(now), isLost: false, isOver: false };
+    this.#underWay.set(one.id, one);
+    // What ends whoever carries it must not do so for ever.
+    if (one.inDoubt && one.attempts >= this.#account.service.retry.attempts) {
+      const problem = `it was given up after ${one.attempts} attempts that nobody saw the end of`;
+      this.#ended(one, { outcome: 'put_aside', inDoubt: true, problem, remembered: [] });
+      return;
+    }
+    const hold = { save: (progress, remembered) => this.#save(one, progress, remembered) };
+    carry(this.#database, this.#account, one, hold).then(
+      (carried) => this.#ended(one, carried),
+      (error) => {
+        logError('a delivery failed in a way that nobody has thought of', error, { delivery: one.id });
+        this.#ended(one, { outcome: 'interrupted', inDoubt: true, problem: 'it failed inside of the application', remembered: [] });
+      },
+    );
+  }
+
+  /** A step is done and others follow: what it left is durable when this returns. */
+  #save(one, progress, remembered) {
+    return new Promise((resolve, reject) => {
+      const saved = (isHeld) => (isHeld ? resolve() : reject(new LeaseLost('the lease of this delivery is gone')));
+      if (one.isOver || one.isLost) {
+        saved(false);
+        return;
+      }
+      one.progress = progress;
+      const { id, lease, attempts, inDoubt } = one;
+      this.#pending.push({ id, lease, state: 'working', attempts, dueAt: new Date(), inDoubt, progress, problem: null, remembered, saved });
+      this.#wake();
+    });
+  }
+
+  #ended(one, carried) {
+    if (one.isOver) return;
+    one.isOver = true;
+    this.#underWay.delete(one.id);
+    const { attempts: counted } = this.#counts;
+    counted.set(carried.outcome, (counted.get(carried.outcome) ?? 0) + 1);
+    const { state, attempts, due } = this.#lane.ended(Date.now(), one, carried.outcome, carried.wait);
+    if (state === 'waiting') this.#dueAt = Math.min(this.#dueAt, due);
+    else if (one.isOrdered) this.#looks = true;
+    this.#pending.push({
+      id: one.id,
+      lease: one.lease,
+      state,
+      attempts,
+      dueAt: new Date(due),
+      inDoubt: carried.outcome !== 'delivered' && carried.inDoubt,
+      progress: carried.progress ?? one.progress,
+      problem: carried.problem ?? null,
+      attempt: { id: uuidv7(), startedAt: one.beganAt, outcome: carried.outcome, code: carried.code ?? null, record: carried.record },
+      remembered: carried.remembered,
+    });
+    this.#wake();
+  }
+
+  /** Somebody else may have it: nothing more of it goes out, and what comes of it is not recorded here. */
+  #lose(id) {
+    const one = this.#underWay.get(id);
+    if (one === undefined || one.isLost) return;
+    one.isLost = true;
+    logWarning('the lease of a delivery was lost', { delivery: id });
+    this.#ended(one, { outcome: 'interrupted', inDoubt: true, remembered: [] });
+  }
+
+  /** What has not ended in time is left to whoever comes next, who is told that it is in doubt. */
+  #giveUp() {
+    for (const one of [...this.#underWay.values()]) {
+      this.#ended(one, { outcome: 'interrupted', inDoubt: true, problem: 'the server was stopped meanwhile', remembered: [] });
+    }
+  }
+
+  #wakesAt(now) {
+    let at = Math.min(this.#pollsAt, this.#expiresAt);
+    if (this.#pending.length > 0 || this.#abandoned.length > 0) at = now;
+    if (!this.#isEnding && (this.#awaitsEvents || this.#looks)) at = Math.min(at, this.#lane.wakesAt(now + POLL / 10));
+    if (!this.#isEnding && this.#dueAt < Infinity) at = Math.min(at, this.#lane.wakesAt(this.#dueAt));
+    for (const one of this.#underWay.values()) at = Math.min(at, one.leasedUntil - (LEASE * 2) / 3);
+    return Math.max(at, this.#resumesAt, now + 1);
+  }
+
+  #pause(milliseconds) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.min(milliseconds, POLL));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Counts what waits, and forgets what is old. */
+  async #keepUp() {
+    try {
+      this.#counts.backlog = await backlog(this.#database, this.#account.name);
+      await this.#lookForOthers();
+      if (Date.now() < this.#forgetsAt) return;
+      this.#forgetsAt = Date.now() + FORGETTING;
+      while ((await forget(this.#database, this.#account.name, new Date(Date.now() - KEPT))) > 0);
+    } catch (error) {
+      logError('what waits was not counted', error);
+    }
+  }
+
+  /** Who makes deliveries of an event makes them for everybody. This application knows one service only. */
+  async #lookForOthers() {
+    const other = await anotherIntegration(this.#database, this.#account.name);
+    if (other !== undefined && this.#isAlone) {
+      logWarning('another integration is told of the events of this database: `producer serve`, which knows them all, has to make the deliveries', { integration: other });
+    }
+    this.#isAlone = other === undefined;
+  }
+}

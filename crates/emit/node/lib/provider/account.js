@@ -1,0 +1,92 @@
+// An account at a provider, from the environment: what a module of `services/` asks for comes in, the account goes out, or what is missing of
+// it. No value is ever part of what is said.
+
+import net from 'node:net';
+import { Unfit } from './transformations.js';
+import { asSent, isAbsent, written } from './values.js';
+
+/**
+ * @param {object} service what a module of `services/` exports
+ * @param {NodeJS.ProcessEnv} [environment]
+ */
+export function openAccount(service, environment = process.env) {
+  const said = (variable) => environment[variable]?.trim() || undefined;
+  const problems = [];
+  const credential = {};
+  for (const [name, { title, variable, value: given, optional, ...form }] of Object.entries(service.credentials)) {
+    const value = given ?? said(variable);
+    if (value === undefined && !optional) problems.push(`\`${variable}\` is not set (${title})`);
+    else if (value !== undefined && misfit(value, form)) problems.push(`\`${variable}\` ${misfit(value, form)}`);
+    else credential[name] = value;
+  }
+  const instead = insteadOf(service, said(service.baseVariable), problems);
+  if (service.system === 'simulated' && instead === undefined) {
+    problems.push(`\`${service.baseVariable}\` is not set: ${service.title} is simulated, and this says where (\`producer simulate ${service.provider}\`)`);
+  }
+  const site = { url: said('PUBLIC_URL')?.replace(/\/+$/, '') };
+  const webhook = { url: site.url && service.webhooks && `${site.url}${service.webhooks.path}`, secret: said(service.webhookSecretVariable), kinds: [] };
+  const setting = settings(service, { credential, site }, said);
+  const scope = { credential, setting, site, webhook };
+  const secrets = Object.entries(credential).filter(([name, value]) => value !== undefined && service.credentials[name].secret).map(([, value]) => value);
+  if (webhook.secret !== undefined) secrets.push(webhook.secret);
+  return { service, name: service.name, scope, secrets, instead, problems, base: (host) => base(service, host, scope, instead) };
+}
+
+const made = {
+  digits: ['digits', /^\d*$/],
+  hex: ['digits of hex', /^[0-9a-f]*$/i],
+  word: ['letters, digits, `_`, `-` and `.`', /^[\w.-]*$/],
+  base64: ['Base64', /^[A-Za-z0-9+/=]*$/],
+  pem: ['a block of PEM', /^\s*-----BEGIN /],
+};
+
+/** What keeps a text from being what is meant; `undefined` where nothing does. */
+function misfit(text, { startsWith, minLength = 0, maxLength = Infinity, characters, testStartsWith }) {
+  if (startsWith && !startsWith.some((start) => text.startsWith(start))) return `begins with ${startsWith.map((start) => `\`${start}\``).join(' or ')}`;
+  if ([...text].length < minLength) return `has at least ${minLength} characters`;
+  if ([...text].length > maxLength) return `has at most ${maxLength} characters`;
+  if (characters && !made[characters][1].test(text)) return `is made of ${made[characters][0]}`;
+  if (testStartsWith && !testStartsWith.some((start) => text.startsWith(start))) return 'is of the live system, and the task says `sandbox: true`';
+  return undefined;
+}
+
+/** What is simulated is on this machine: by number, unencrypted. Every other address could be anybody's. */
+function insteadOf(service, url, problems) {
+  if (url === undefined) return undefined;
+  const { protocol, hostname, pathname, search, username } = URL.canParse(url) ? new URL(url) : {};
+  const address = hostname?.replace(/^\[|\]$/g, '') ?? '';
+  const isHere = (net.isIPv4(address) && address.startsWith('127.')) || address === '::1';
+  if (protocol === 'http:' && isHere && pathname === '/' && !search && !username) return url.replace(/\/+$/, '');
+  problems.push(`\`${service.baseVariable}\` is \`http://127.0.0.1:PORT\`, for a provider that is simulated on this machine`);
+  return undefined;
+}
+
+/** Where nobody has given one its default counts; one that is named by another default is given before. */
+function settings(service, scope, said) {
+  const setting = {};
+  for (const [name, { variable, value, default: otherwise, type }] of Object.entries(service.settings)) {
+    const text = value ?? (variable && said(variable)) ?? written(otherwise?.({ ...scope, setting }), asSent);
+    setting[name] = isAbsent(text) ? undefined : ofKind(text, type);
+  }
+  return setting;
+}
+
+function ofKind(text, type) {
+  if (type === 'integer' && /^-?\d+$/.test(text)) return Number(text);
+  if (type === 'boolean') return { true: true, false: false }[text] ?? text;
+  if (type === 'list' || type === 'json') return JSON.parse(text);
+  return text;
+}
+
+/** The beginning of every address at a host, which lies where it may. */
+function base(service, host, scope, instead) {
+  if (instead !== undefined) return instead;
+  if (service.system === 'simulated') throw new Unfit(`${service.title} is simulated, and nothing says where`);
+  const { live, sandbox, within } = service.hosts[host];
+  const address = written((service.system === 'test' && sandbox ? sandbox : live)(scope), asSent)?.replace(/\/+$/, '');
+  const isPlain = URL.canParse(address ?? '') && /^https:\/\/[^?#@\\\s]+$/.test(address);
+  const name = isPlain ? new URL(address).hostname.toLowerCase() : '';
+  const liesWithin = within === undefined || within.some((domain) => name === domain || name.endsWith(`.${domain}`));
+  if (!isPlain || !liesWithin) throw new Unfit(`the address of the host \`${host}\` is none, or lies elsewhere than it may`);
+  return address;
+}

@@ -1,0 +1,56 @@
+// Calls of a provider: a request comes in with its bytes as they were sent, what it tells is kept once with everything that comes of it, and
+// only then it is acknowledged. What it means stands in `services/`; this only reads, runs and answers.
+
+import { readRaw } from './body.js';
+import { logWarning } from './log.js';
+import { Problem } from './problem.js';
+import { NotTaken, Stranger, receive } from './provider/webhook.js';
+import { respond, respondText } from './response.js';
+
+/**
+ * @param {ReturnType<import('./application.js').createApplication>} application
+ * @param {{ account: object, intake: Record<string, (request: object, event: object) => Promise<void>> }} parts `account` as
+ *   `provider/account.js` opens it; `intake` has what becomes of each event, and `aside` for those that nobody has described
+ */
+export function addWebhookRoutes(application, { account, intake }) {
+  const { path, handshake = [] } = account.service.webhooks;
+  const hearing = (request) => hear(request, account, intake);
+  const asks = handshake.map(({ answers }) => answers).filter((method) => method !== undefined);
+  // The last segment is for providers that know nothing better than an address that nobody can guess.
+  for (const at of [path, `${path}/{token}`]) {
+    for (const method of new Set(['POST', ...asks])) application.route(method, at, hearing);
+  }
+}
+
+async function hear(request, account, intake) {
+  const { title, webhooks } = account.service;
+  const body = await readRaw(request, { limit: webhooks.maxBodyBytes });
+  const { reply, events } = read(request, account, body);
+  for (const { entry, record } of events) {
+    if (entry === undefined) logWarning('an event that nobody has described was put aside', { provider: title, kind: record.heard_kind });
+    await intake[entry?.becomes ?? 'aside'](request, record);
+  }
+  return answer(reply);
+}
+
+function read(request, account, body) {
+  const { rawHeaders } = request.incoming;
+  const headers = rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name, rawHeaders[index + 1]]] : []));
+  const site = account.scope.site.url ?? `http://${request.header('host') ?? ''}`;
+  const call = { method: request.method, url: `${site}${request.target}`, headers, body, arrived: Date.parse(request.receivedAt) };
+  try {
+    return receive(account, call);
+  } catch (error) {
+    const name = error instanceof Stranger ? 'invalid_credentials' : 'malformed_body';
+    if (!(error instanceof Stranger) && !(error instanceof NotTaken)) throw error;
+    logWarning('a call was not taken in', { request_id: request.id, provider: account.service.title, reason: error.message });
+    throw new Problem(name);
+  }
+}
+
+function answer({ status, mediaType, body }) {
+  if (body === '') return respond(status);
+  const isXml = mediaType === 'text/xml' || mediaType === 'application/xml';
+  const known = mediaType === 'application/json' ? mediaType : isXml ? 'application/xml' : 'text/plain; charset=utf-8';
+  return respondText(status, known, body);
+}

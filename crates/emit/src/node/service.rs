@@ -1,0 +1,197 @@
+//! The module of a provider, `services/<provider>-integration.js`: its operations as functions, what is called at which event, how its calls
+//! are known, all from the manifest in the plan. What every provider has in common is written by hand in `lib/provider` and `lib/delivery`.
+//! A manifest that asks for more than that can do gets no module, and the reason.
+
+mod expression;
+mod intake;
+mod operation;
+mod point;
+mod provider;
+mod webhook;
+
+pub use intake::intake;
+
+use super::names::{Names, camel_case};
+use super::script::{Expression, Script, quoted};
+use expression::Writer;
+use manifest::{Entries, Manifest};
+use minijinja::{Value, context};
+use plan::Plan;
+use plan::service::{ServicePlan, System, ValueSource};
+use provider::{base_variable, webhook_variable};
+use std::collections::BTreeMap;
+use vocab::FieldName;
+
+/// What the hand-written part cannot do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beyond(pub String);
+
+type Written<T> = Result<T, Beyond>;
+
+fn beyond<T>(what: impl Into<String>) -> Written<T> {
+    Err(Beyond(what.into()))
+}
+
+/// What documents and the application say of the service; nothing where the plan integrates none.
+pub fn view(plan: &Plan) -> Option<Value> {
+    let service = plan.service.as_ref()?;
+    let provider = &service.manifest.provider;
+    let name = provider.provider.as_str();
+    let made = service_module(plan, service);
+    let variables = service.account.iter().filter_map(|value| match &value.from {
+        ValueSource::Environment(variable) | ValueSource::Secret(variable) => Some(variable.clone()),
+        ValueSource::Plain(_) | ValueSource::Default => None,
+    });
+    Some(context! {
+        provider => name,
+        title => provider.title.as_str(),
+        account => made.as_ref().ok().map(|module| module.name.as_str()),
+        beyond => made.as_ref().err().map(|why| why.0.as_str()),
+        intake => plan.intake().is_some(),
+        path => plan.intake().map(|intake| intake.path.as_str()),
+        variables => variables.collect::<Vec<_>>(),
+        webhook_variable => webhook_variable(name),
+        base_variable => base_variable(name),
+        simulated => service.system == System::Simulated,
+    })
+}
+
+/// The module of the plan's provider.
+pub struct ServiceModule {
+    /// Its text.
+    pub text: String,
+    /// What its account is called in it.
+    pub name: String,
+}
+
+/// What everything in the module shares.
+struct Module<'a> {
+    service: &'a ServicePlan,
+    manifest: &'a Manifest,
+    writer: Writer<'a>,
+    /// The function of each operation.
+    functions: BTreeMap<&'a str, String>,
+}
+
+/// The module, or why there is none.
+///
+/// # Errors
+/// [`Beyond`] with what the application cannot do.
+pub fn service_module(plan: &Plan, service: &ServicePlan) -> Result<ServiceModule, Beyond> {
+    let manifest = &service.manifest;
+    let mut names = Names::new(&expression::OWN_NAMES);
+    let functions: BTreeMap<&str, String> =
+        manifest.operations.iter().map(|(name, _)| (name.as_str(), names.take(&camel_case(name.as_str())))).collect();
+    let name = names.take(&camel_case(manifest.provider.provider.as_str()));
+    let mut module = Module { service, manifest, writer: Writer::new(manifest), functions };
+    let body = module.body(plan, &name)?;
+    let mut script = Script::new();
+    script.comment(&module.opening());
+    script.blank();
+    module.writer.imports(&mut script);
+    script.blank();
+    script.append(body.trim_start_matches('\n'));
+    Ok(ServiceModule { text: script.into_text(), name })
+}
+
+impl Module<'_> {
+    fn opening(&self) -> String {
+        let provider = &self.manifest.provider;
+        let specification = &provider.specification;
+        format!(
+            "{} {}. What the application does there: each operation with its request and its answer, what is called at which \
+             event, and how calls that come in are known. From {}, read on {}. How requests are sent, answers judged and deliveries \
+             tried again stands in `lib/provider/` and `lib/delivery/`.",
+            provider.title, provider.about, specification.source, specification.read_on
+        )
+    }
+
+    fn body(&mut self, plan: &Plan, name: &str) -> Written<String> {
+        let mut script = Script::new();
+        self.constants(&mut script);
+        let needed = point::operations(self.manifest);
+        for (name, operation) in self.manifest.operations.iter() {
+            match self.operation(name, operation) {
+                Ok(text) => script.append(&text),
+                // Nothing calls it by itself.
+                Err(_) if !needed.contains(&name.as_str()) => {}
+                Err(why) => return Err(why),
+            }
+        }
+        self.points(&mut script)?;
+        if let (Some(webhooks), Some(intake)) = (&self.manifest.webhooks, plan.intake()) {
+            self.webhooks(&mut script, webhooks, intake)?;
+        }
+        self.provider(&mut script, name, plan)?;
+        Ok(script.into_text())
+    }
+
+    /// What stands in the module once and is used everywhere.
+    fn constants(&self, script: &mut Script) {
+        let provider = &self.manifest.provider;
+        if !provider.values.is_empty() {
+            let values = provider.values.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+            script.blank();
+            script.statement("const values = ", &Expression::Object(values));
+        }
+        if let Some(currencies) = &provider.currencies {
+            let codes = |codes: &[String]| Expression::Array(codes.iter().map(|code| text(code)).collect());
+            let lists = [
+                ("withoutDecimals", &currencies.without_decimals),
+                ("withThreeDecimals", &currencies.with_three_decimals),
+                ("notTaken", &currencies.not_taken),
+            ];
+            let known = lists.into_iter().filter(|(_, list)| !list.is_empty());
+            let object = Expression::Object(known.map(|(name, list)| (name.to_owned(), codes(list))).collect());
+            script.blank();
+            script.line("/** How amounts of money are counted there: every other currency has two decimals. */");
+            script.statement("const currencies = ", &object);
+        }
+    }
+}
+
+/// A text as a literal.
+fn text(text: &str) -> Expression {
+    Expression::text(quoted(text))
+}
+
+/// A member of an object, whose name is quoted where it must be.
+fn member(name: &str, value: Expression) -> (String, Expression) {
+    let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$')
+        && !name.starts_with(|letter: char| letter.is_ascii_digit())
+        && !name.is_empty();
+    (if is_plain { name.to_owned() } else { quoted(name) }, value)
+}
+
+fn texts(list: &[String]) -> Expression {
+    Expression::Array(list.iter().map(|one| text(one)).collect())
+}
+
+fn number(number: impl Into<u64>) -> Expression {
+    Expression::text(super::value::grouped(number.into()))
+}
+
+/// Members that are there only where they say something.
+#[derive(Default)]
+struct Members(Vec<(String, Expression)>);
+
+impl Members {
+    fn add(&mut self, name: &str, value: Expression) {
+        self.0.push(member(name, value));
+    }
+
+    fn maybe(&mut self, name: &str, value: Option<Expression>) {
+        if let Some(value) = value {
+            self.add(name, value);
+        }
+    }
+
+    fn object(self) -> Expression {
+        Expression::Object(self.0)
+    }
+}
+
+/// Entries as the members of an object.
+fn each<V>(entries: &Entries<FieldName, V>, written: impl Fn(&V) -> Expression) -> Expression {
+    Expression::Object(entries.iter().map(|(name, value)| (name.to_string(), written(value))).collect())
+}

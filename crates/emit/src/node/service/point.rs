@@ -1,0 +1,70 @@
+//! What is done at which event: the points of the manifest with their steps.
+
+use super::expression::Place;
+use super::{Members, Module, Script, Written, text};
+use crate::node::script::Expression;
+use manifest::Manifest;
+use manifest::point::{Call, Calls, Point};
+
+/// The operations that points call.
+pub(super) fn operations(manifest: &Manifest) -> Vec<&str> {
+    calls(manifest).flat_map(|(_, calls)| calls.steps.iter().map(|call| call.operation.as_str())).collect()
+}
+
+fn calls(manifest: &Manifest) -> impl Iterator<Item = (&str, &Calls)> {
+    manifest.points.points.iter().filter_map(|(name, point)| match point {
+        Point::Calls(calls) => Some((name.as_str(), calls)),
+        Point::Nothing(_) | Point::InBrowser(_) => None,
+    })
+}
+
+impl Module<'_> {
+    pub(super) fn points(&mut self, script: &mut Script) -> Written<()> {
+        let mut points = Vec::new();
+        for (name, calls) in calls(self.manifest) {
+            points.push((name.to_owned(), self.point(calls)?));
+        }
+        script.blank();
+        script.line("/** What is done at which event. `needs` are the fields without which it is not. */");
+        script.statement("const points = ", &Expression::Lines(points));
+        Ok(())
+    }
+
+    fn point(&mut self, calls: &Calls) -> Written<Expression> {
+        let mut members = Members::default();
+        let needs = calls.takes.iter().filter(|(_, taken)| taken.required).map(|(name, _)| text(name.as_str()));
+        members.add("needs", Expression::Array(needs.collect()));
+        if let Some(order) = &calls.in_order_of {
+            members.add("inOrderOf", self.writer.function(|writer| writer.text(order, Place::Plain))?);
+        }
+        let steps = calls.steps.iter().map(|call| self.step(call)).collect::<Written<_>>()?;
+        members.add("steps", Expression::Array(steps));
+        Ok(Expression::Lines(members.0))
+    }
+
+    fn step(&mut self, call: &Call) -> Written<Expression> {
+        let mut members = Members::default();
+        members.add("name", text(call.step().as_str()));
+        members.add("operation", Expression::text(&self.functions[call.operation.as_str()]));
+        for (name, asked) in [("unless", &call.unless), ("onlyIf", &call.only_if)] {
+            if let Some(asked) = asked {
+                members.add(name, self.writer.function(|writer| writer.text(asked, Place::Plain))?);
+            }
+        }
+        let input = self.writer.function(|writer| {
+            let fields = call.input.iter();
+            let fields = fields.map(|(name, given)| Ok((name.to_string(), writer.document(given, Place::Plain)?)));
+            Ok(Expression::Object(fields.collect::<Written<_>>()?))
+        });
+        members.add("input", input?);
+        if !call.remember.is_empty() {
+            let kept = self.writer.function(|writer| {
+                let fields = call.remember.iter();
+                let fields = fields.map(|(name, value)| Ok((name.to_string(), writer.text(value, Place::Plain)?)));
+                Ok(Expression::Object(fields.collect::<Written<_>>()?))
+            });
+            members.add("remember", kept?);
+        }
+        Ok(Expression::Lines(members.0))
+    }
+}

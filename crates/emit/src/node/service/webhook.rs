@@ -1,0 +1,255 @@
+//! What the provider tells us: how its calls are known, and what each kind of event is in our words.
+
+use super::expression::Place;
+use super::intake::function_name;
+use super::operation::tests;
+use super::{Members, Module, Script, Written, beyond, number, text, texts};
+use crate::node::script::Expression;
+use manifest::Text;
+use manifest::webhook::{
+    Encoding, Handshake, HashAlgorithm, Hmac, KeyForm, Payload, ProviderEvent, SignatureForm, SignedPart, TimeUnit,
+    Timestamp, Verification, Webhooks,
+};
+use plan::procedure::Procedure;
+use plan::service::Intake;
+
+impl Module<'_> {
+    pub(super) fn webhooks(&mut self, script: &mut Script, webhooks: &Webhooks, intake: &Intake) -> Written<()> {
+        if webhooks.then_read.is_some() {
+            return beyond("read what has happened when the provider rings");
+        }
+        self.verification(script, webhooks)?;
+        let mut members = Members::default();
+        members.add("path", text(&intake.path));
+        members.add("maxBodyBytes", number(intake.max_body_bytes));
+        members.add("body", payload(&webhooks.body)?);
+        members.add("verify", Expression::text("verifyWebhook"));
+        if !webhooks.handshake.is_empty() {
+            let all = webhooks.handshake.iter().map(|handshake| self.handshake(handshake)).collect::<Written<_>>()?;
+            members.add("handshake", Expression::Array(all));
+        }
+        members
+            .maybe("acceptWhen", (!webhooks.accept_when.is_empty()).then(|| tests(&webhooks.accept_when)).transpose()?);
+        members.maybe("eventsAt", webhooks.events_at.as_ref().map(|pointer| text(&pointer.to_string())));
+        let key = self.writer.function(|writer| {
+            let parts = webhooks.dedup.key.iter().map(|part| writer.text(part, Place::Plain));
+            Ok(Expression::Array(parts.collect::<Written<_>>()?))
+        });
+        members.add("dedup", key?);
+        members.add("kind", self.told(&webhooks.kind)?);
+        members.maybe("time", webhooks.time.as_ref().map(|time| self.told(time)).transpose()?);
+        members.add("acknowledge", self.acknowledge(webhooks)?);
+        let events = webhooks.events.iter().zip(&intake.procedures);
+        let events = events.map(|(event, becomes)| self.event(event, becomes.as_ref())).collect::<Written<_>>()?;
+        members.add("events", Expression::Array(events));
+        script.blank();
+        let title = &self.manifest.provider.title;
+        script.line(&format!("/** What {title} tells: of several entries the first that fits decides. */"));
+        script.statement("const webhooks = ", &Expression::Lines(members.0));
+        Ok(())
+    }
+
+    fn told(&mut self, of: &Text) -> Written<Expression> {
+        self.writer.function(|writer| writer.text(of, Place::Plain))
+    }
+
+    fn verification(&mut self, script: &mut Script, webhooks: &Webhooks) -> Written<()> {
+        self.writer.take_roots();
+        let mut checks = Vec::new();
+        for way in &webhooks.verify {
+            checks.push(self.check(way)?);
+        }
+        let roots = self.writer.take_roots();
+        let title = &self.manifest.provider.title;
+        script.blank();
+        script.line("/**");
+        script.line(&format!(
+            " * Whether a call is {title}'s: over its bytes as they came. Throws a `Stranger` with the reason."
+        ));
+        script.line(" * @param {import('../lib/provider/signature.js').Call} call");
+        script.line(" */");
+        let scope = if roots.is_empty() { String::new() } else { format!(", {{ scope: {{ {} }} }}", roots.join(", ")) };
+        script.open(&format!("export function verifyWebhook(call{scope}) {{"));
+        checks.iter().for_each(|check| script.statement("", check));
+        script.close("}");
+        Ok(())
+    }
+
+    fn check(&mut self, way: &Verification) -> Written<Expression> {
+        let call = || Expression::text("call");
+        let (function, arguments) = match way {
+            Verification::Hmac(hmac) => ("verifyHmac", vec![call(), self.hmac(hmac)?]),
+            Verification::Digest(digest) => {
+                let mut members = Members::default();
+                members.add("algorithm", text(algorithm(digest.algorithm)));
+                members.add("secret", self.writer.text(&digest.secret, Place::Plain)?);
+                members.add("header", text(&digest.header));
+                members.add("encoding", text(encoding(digest.encoding)));
+                members.add("signed", self.signed(&digest.signed)?);
+                ("verifyDigest", vec![call(), members.object()])
+            }
+            Verification::PublicKey(key) => {
+                let mut members = Members::default();
+                members.add("key", self.writer.text(&key.key, Place::Plain)?);
+                members.add("header", text(&key.header));
+                members.add("signed", self.signed(&key.signed)?);
+                members.maybe("timestamp", key.timestamp.as_ref().map(timestamp));
+                ("verifyPublicKey", vec![call(), members.object()])
+            }
+            Verification::FixedHeader { name, value } => {
+                ("verifyHeader", vec![call(), text(name), self.writer.text(value, Place::Plain)?])
+            }
+            Verification::Basic { user, password } => {
+                let pair = [user, password].map(|of| self.writer.text(of, Place::Plain));
+                let [user, password] = pair;
+                ("verifyBasic", vec![call(), user?, password?])
+            }
+            Verification::SecretPath(_) => {
+                let secret = manifest::reference::Reference::Webhook(manifest::reference::WebhookValue::Secret);
+                ("verifySecretPath", vec![call(), Expression::text(self.writer.reference(&secret)?)])
+            }
+            Verification::BodyHolds { .. } => return beyond("know a call by something in its body"),
+            Verification::Certificate(_) | Verification::Ask { .. } => {
+                return beyond("know a call by what would have to be fetched from elsewhere");
+            }
+        };
+        self.writer.import(function);
+        Ok(Expression::call(function, arguments))
+    }
+
+    fn hmac(&mut self, hmac: &Hmac) -> Written<Expression> {
+        let mut members = Members::default();
+        members.add("algorithm", text(algorithm(hmac.algorithm)));
+        members.add("key", self.writer.text(&hmac.key, Place::Plain)?);
+        match hmac.key_form {
+            KeyForm::Text => {}
+            KeyForm::Base64 => members.add("keyForm", text("base64")),
+        }
+        members.add("header", text(&hmac.header));
+        match &hmac.form {
+            SignatureForm::Plain => {}
+            SignatureForm::Behind(mark) => {
+                members.add("form", Expression::Object(vec![("behind".to_owned(), text(mark))]));
+            }
+            SignatureForm::Pairs { signature, timestamp } => {
+                let mut pairs = Members::default();
+                pairs.add("signature", text(signature));
+                pairs.maybe("timestamp", timestamp.as_ref().map(|name| text(name)));
+                members.add("form", Expression::Object(vec![("pairs".to_owned(), pairs.object())]));
+            }
+        }
+        members.add("encoding", text(encoding(hmac.encoding)));
+        members.add("signed", self.signed(&hmac.signed)?);
+        members.maybe("timestamp", hmac.timestamp.as_ref().map(timestamp));
+        members.maybe("bodyDigestParameter", hmac.body_digest_parameter.as_ref().map(|name| text(name)));
+        members.maybe("portEitherWay", hmac.port_either_way.then(|| Expression::text("true")));
+        Ok(members.object())
+    }
+
+    fn signed(&mut self, parts: &[SignedPart]) -> Written<Expression> {
+        let of = |name: &str, value: Expression| Expression::Object(vec![(name.to_owned(), value)]);
+        let part = |part: &SignedPart| {
+            Ok(match part {
+                SignedPart::Body => text("body"),
+                SignedPart::Url => text("url"),
+                SignedPart::Method => text("method"),
+                SignedPart::Timestamp => text("timestamp"),
+                SignedPart::SortedParameters => text("sorted_parameters"),
+                SignedPart::Secret => text("secret"),
+                SignedPart::Crc32OfBody => text("crc32_of_body"),
+                SignedPart::Text(literal) => of("text", text(literal)),
+                SignedPart::Header(name) => of("header", text(name)),
+                SignedPart::Value(value) => of("value", self.writer.text(value, Place::Plain)?),
+            })
+        };
+        Ok(Expression::Array(parts.iter().map(part).collect::<Written<_>>()?))
+    }
+
+    fn handshake(&mut self, handshake: &Handshake) -> Written<Expression> {
+        let mut members = Members::default();
+        match handshake {
+            Handshake::Answers(method) => members.add("answers", text(method.as_str())),
+            Handshake::Ping(kind) => members.add("ping", text(kind)),
+            Handshake::Echo { when, answer } => {
+                members.add("when", tests(when)?);
+                members.add("answer", self.writer.function(|writer| writer.document(answer, Place::Plain))?);
+            }
+        }
+        Ok(members.object())
+    }
+
+    fn acknowledge(&mut self, webhooks: &Webhooks) -> Written<Expression> {
+        let wanted = &webhooks.acknowledge;
+        let mut members = Members::default();
+        members.add("status", Expression::text(wanted.status.to_string()));
+        members.maybe("mediaType", wanted.media_type.as_ref().map(|kind| text(kind)));
+        members.maybe("body", wanted.body.as_ref().map(|body| self.told(body)).transpose()?);
+        Ok(members.object())
+    }
+
+    fn event(&mut self, event: &ProviderEvent, becomes: Option<&Procedure>) -> Written<Expression> {
+        let mut members = Members::default();
+        members.add("kinds", texts(&event.kinds));
+        members.maybe("when", (!event.when.is_empty()).then(|| tests(&event.when)).transpose()?);
+        let Some(procedure) = becomes else {
+            members.add("ignored", text(event.ignored.as_deref().unwrap_or("it means nothing to us")));
+            return Ok(Expression::Lines(members.0));
+        };
+        members.add("becomes", text(&function_name(procedure)));
+        let required = event.fields.iter().filter(|(_, given)| given.required).map(|(name, _)| text(name.as_str()));
+        members.add("required", Expression::Array(required.collect()));
+        let fields = self.writer.function(|writer| {
+            let all = event.fields.iter();
+            let all = all.map(|(name, given)| Ok((name.to_string(), writer.text(&given.value, Place::Plain)?)));
+            Ok(Expression::Object(all.collect::<Written<_>>()?))
+        });
+        members.add("fields", fields?);
+        if !event.remember.is_empty() {
+            let kept = self.writer.function(|writer| {
+                let all = event.remember.iter();
+                let all = all.map(|(name, value)| Ok((name.to_string(), writer.text(value, Place::Plain)?)));
+                Ok(Expression::Object(all.collect::<Written<_>>()?))
+            });
+            members.add("remember", kept?);
+        }
+        Ok(Expression::Lines(members.0))
+    }
+}
+
+fn payload(payload: &Payload) -> Written<Expression> {
+    match payload {
+        Payload::Json => Ok(text("json")),
+        Payload::Form => Ok(text("form")),
+        Payload::FormNested => Ok(text("form_nested")),
+        Payload::FormJson(name) => Ok(Expression::Object(vec![("formJson".to_owned(), text(name))])),
+        Payload::Xml => beyond("read a call of XML"),
+    }
+}
+
+fn algorithm(algorithm: HashAlgorithm) -> &'static str {
+    match algorithm {
+        HashAlgorithm::Sha1 => "sha1",
+        HashAlgorithm::Sha256 => "sha256",
+        HashAlgorithm::Sha512 => "sha512",
+    }
+}
+
+fn encoding(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Hex => "hex",
+        Encoding::Base64 => "base64",
+    }
+}
+
+fn timestamp(rule: &Timestamp) -> Expression {
+    let mut members = Members::default();
+    members.maybe("header", rule.header.as_ref().map(|name| text(name)));
+    let unit = match rule.unit {
+        TimeUnit::Seconds => "seconds",
+        TimeUnit::Milliseconds => "milliseconds",
+    };
+    members.add("unit", text(unit));
+    members.maybe("past", rule.past_seconds.map(number));
+    members.maybe("future", rule.future_seconds.map(number));
+    members.object()
+}

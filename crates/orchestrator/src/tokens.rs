@@ -1,0 +1,115 @@
+//! Tokens of providers as the workspace keeps them: each is a sealed entry of the secret store, and a file of its own is locked while
+//! one is renewed. The operating system lets the lock go when its holder dies; no token is part of an error or a log.
+
+use crate::workspace::Workspace;
+use connect::account::Token;
+use connect::authentication::tokens::{TokenKeeper, Waiting};
+use jiff::Timestamp;
+use secrets::SecretName;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::Instant;
+use vocab::{Secret, sha256_hex};
+use zeroize::Zeroizing;
+
+/// What the names of tokens begin with among the secrets.
+const PREFIX: &str = "token/";
+/// How long another process may take to renew a token: longer than it waits for an answer.
+const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
+/// How often it is looked whether the other one is done.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Keeps the tokens of a workspace.
+pub(crate) struct KeptTokens(pub Workspace);
+
+/// Whether a secret is a token that a provider has given: it is of no use anywhere else.
+pub(crate) fn is_token(name: &SecretName) -> bool {
+    name.as_str().starts_with(PREFIX)
+}
+
+/// A token as it is sealed.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    access: Zeroizing<String>,
+    #[serde(default)]
+    /// In seconds since 1970.
+    ends_at: Option<i64>,
+    #[serde(default)]
+    refresh: Option<Zeroizing<String>>,
+    #[serde(default)]
+    kept: BTreeMap<String, String>,
+}
+
+impl TokenKeeper for KeptTokens {
+    fn lock<'k>(&'k self, name: &'k str) -> Waiting<'k, Box<dyn Send>> {
+        Box::pin(async move {
+            let folder = self.0.locks_folder();
+            let path = folder.join(format!("token-{}", &sha256_hex(name.as_bytes())[..16]));
+            let file = opened(&folder, &path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let end = Instant::now() + LONGEST_RENEWAL;
+            loop {
+                match file.try_lock() {
+                    Ok(()) => return Ok(Box::new(file) as Box<dyn Send>),
+                    Err(TryLockError::WouldBlock) if Instant::now() < end => tokio::time::sleep(LOOK).await,
+                    Err(TryLockError::WouldBlock) => {
+                        return Err(format!("another process has been renewing it for {LONGEST_RENEWAL:?}"));
+                    }
+                    Err(TryLockError::Error(error)) => return Err(format!("{}: {error}", path.display())),
+                }
+            }
+        })
+    }
+
+    fn load<'k>(&'k self, name: &'k str) -> Waiting<'k, Option<Token>> {
+        Box::pin(async move {
+            let (workspace, name) = (self.0.clone(), secret(name)?);
+            let read = move || {
+                let found = workspace.secrets().get(&name).map_err(|error| error.to_string())?;
+                let Some(found) = found else { return Ok(None) };
+                let sealed: Sealed = serde_json::from_str(found.expose())
+                    .map_err(|_| format!("what is kept as `{name}` is no token: `producer secrets remove {name}`"))?;
+                Ok(Some(Token {
+                    access: Secret::new(sealed.access.to_string()),
+                    ends_at: sealed.ends_at.and_then(|second| Timestamp::from_second(second).ok()),
+                    refresh: sealed.refresh.map(|text| Secret::new(text.to_string())),
+                    kept: sealed.kept,
+                }))
+            };
+            done(tokio::task::spawn_blocking(read).await)
+        })
+    }
+
+    fn save<'k>(&'k self, name: &'k str, token: &'k Token) -> Waiting<'k, ()> {
+        Box::pin(async move {
+            let (workspace, name) = (self.0.clone(), secret(name)?);
+            let sealed = Sealed {
+                access: Zeroizing::new(token.access.expose().clone()),
+                ends_at: token.ends_at.map(Timestamp::as_second),
+                refresh: token.refresh.as_ref().map(|text| Zeroizing::new(text.expose().clone())),
+                kept: token.kept.clone(),
+            };
+            let write = move || {
+                let text = Zeroizing::new(serde_json::to_string(&sealed).map_err(|error| error.to_string())?);
+                workspace.make_state().map_err(|error| error.to_string())?;
+                workspace.secrets().set(&name, &text, &crate::run::now()).map_err(|error| error.to_string())
+            };
+            done(tokio::task::spawn_blocking(write).await)
+        })
+    }
+}
+
+fn secret(name: &str) -> Result<SecretName, String> {
+    SecretName::parse(&format!("{PREFIX}{name}")).map_err(|error| error.to_string())
+}
+
+fn opened(folder: &Path, path: &Path) -> std::io::Result<File> {
+    fs::create_dir_all(folder)?;
+    File::options().create(true).append(true).open(path)
+}
+
+fn done<T>(ended: Result<Result<T, String>, tokio::task::JoinError>) -> Result<T, String> {
+    ended.unwrap_or_else(|_| Err("the process is ending".to_owned()))
+}

@@ -1,0 +1,34 @@
+// The cases of a provider come in on standard input, as JSON; what the emitted module makes of each is compared with what the case says. The
+// differences go out on standard output.
+
+import { readFileSync } from 'node:fs';
+import { openAccount } from './lib/provider/account.js';
+import { render } from './lib/provider/request.js';
+import * as module from './services/stripe-integration.js';
+
+const { account: values, site_url: site, webhook, cases } = JSON.parse(readFileSync(0, 'utf8'));
+const account = openAccount(module.stripe, { STRIPE_SECRET_KEY: values.secret_key, PUBLIC_URL: site });
+Object.assign(account.scope.webhook, { ...webhook, kinds: webhook.kinds.map((kind) => ({ kind })) });
+const delivery = { id: 'd-1', key: 'd-1:0', time: '2026-01-31T12:00:00Z' };
+const operations = Object.values(module).filter((exported) => exported.description !== undefined);
+
+const told = { compared: 0, unknown: [], differences: [...account.problems] };
+for (const { operation: name, input = {}, page, sends } of cases) {
+  const description = operations.find((operation) => operation.description.name === name)?.description;
+  if (description === undefined) {
+    told.unknown.push(name);
+    continue;
+  }
+  const { sent } = render(description, account, { input, delivery, page: { next: page } });
+  const compare = (what, is, should) => {
+    told.compared += 1;
+    if (is !== should) told.differences.push({ name, what, is, should });
+  };
+  compare('method', sent.method, sends.method);
+  compare('url', sent.url, sends.url);
+  compare('body', sent.body, sends.body ?? '');
+  for (const [header, value] of Object.entries(sends.headers ?? {})) {
+    compare(header, sent.headers.find(([known]) => known.toLowerCase() === header.toLowerCase())?.[1], value);
+  }
+}
+console.log(JSON.stringify(told));

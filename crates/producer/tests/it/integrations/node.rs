@@ -1,0 +1,258 @@
+//! The emitted Node.js application beside a provider that is played: what `producer serve` does with a service it does too, on the same tables,
+//! alone or at the same time.
+
+use super::{MEMBERS, SIGNING, call, integrate, member, order, rows, session, shop_with, with_stripe, write};
+use crate::harness::client::{ask, get};
+use crate::harness::played::Played;
+use crate::harness::repository;
+use crate::harness::server::{Kind, Server, node};
+use crate::harness::workspace::{Workspace, end, end_with_input};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The folder of the application that speaks with Stripe.
+const APPLICATION: &str = "output/integration/task_integration_2025_003";
+
+/// What starts the application of a folder over a database of the workspace.
+fn application(workspace: &mut Workspace, folder: &str, database: &str) -> Command {
+    workspace.application = workspace.path().join(folder);
+    let mut command = Server::command(Kind::Node, workspace);
+    let file = workspace.path().join(".producer/data").join(database);
+    command.env("DATABASE_URL", format!("file:{}", file.display()));
+    command
+}
+
+/// The same with the account at Stripe that is played.
+fn with_account(workspace: &mut Workspace, played: &Played, database: &str) -> Command {
+    let mut command = application(workspace, APPLICATION, database);
+    command
+        .env("STRIPE_SECRET_KEY", played.told("secret_key"))
+        .env("STRIPE_API_BASE", played.told("address"))
+        .env("STRIPE_WEBHOOK_SECRET", SIGNING);
+    command
+}
+
+fn wait_until(server: &Server, what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}\n{}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn effects(played: &Played) -> Value {
+    let stripe = played.told("address").trim_start_matches("http://").parse().unwrap();
+    serde_json::from_slice(&ask(stripe, &get("/_simulator/effects"), "").unwrap().body).unwrap()
+}
+
+/// An API that tells of members, and a Stripe that is told of them.
+fn members(more: &str) -> (Workspace, Played) {
+    let (workspace, played) = with_stripe(&[]);
+    workspace.run_text(&MEMBERS.replace("type: rest", &format!("type: rest{more}"))).must_end_with(0);
+    integrate(&workspace, &[]).must_end_with(0);
+    (workspace, played)
+}
+
+const MANY: &str = "\n    rate_limiting: 100000_requests_per_minute";
+
+/// The module's requests are byte for byte those of the vendor's own package, for every operation that a point or a webhook needs.
+#[test]
+fn requests_are_those_of_the_vendors_package() {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    let (mut workspace, _played) = with_stripe(&[]);
+    let all = "[checkout, user_registration, user_deleted, order_refund, subscription_start, subscription_end]";
+    let task = std::fs::read_to_string(repository("tests/cases/tasks/stripe-payments.yaml")).unwrap();
+    let asked = task.replace("[\"checkout\", \"form_submission\", \"user_registration\"]", all);
+    assert_ne!(asked, task);
+    workspace.run_text(&asked).must_end_with(0);
+    workspace.application = workspace.path().join(APPLICATION);
+    let cases = repository("crates/catalog/providers/stripe/cases.yaml");
+    let cases: Value = serde_saphyr::from_str(&std::fs::read_to_string(cases).unwrap()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/integrations/cases.js");
+    std::fs::copy(script, workspace.application.join("cases.mjs")).unwrap();
+    let mut command = node(&workspace, &["cases.mjs"]);
+    let ended = end_with_input(command.stdin(Stdio::piped()), &cases.to_string()).must_end_with(0);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["differences"], json!([]));
+    // Nothing that the application does asks how a payment or a billing page stands.
+    assert_eq!(told["unknown"], json!(["get_checkout_session", "create_portal_session"]));
+    assert!(told["compared"].as_u64().unwrap() >= 11, "{told}");
+}
+
+#[test]
+fn what_happens_here_is_done_at_the_provider() {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    let (mut workspace, played) = members("");
+    let api = Server::of(&mut application(&mut workspace, "output/integration/task_members", "embedded.sqlite"));
+    let server = Server::of(&mut with_account(&mut workspace, &played, "embedded.sqlite"));
+    for number in 0..5 {
+        assert_eq!(ask(api.address, &member(number), "").unwrap().status, 201);
+    }
+    let states = || workspace.query("SELECT state, count(*) FROM outbox_deliveries GROUP BY state");
+    wait_until(&server, "nothing is delivered", || states() == [["delivered", "5"]]);
+    let done = effects(&played);
+    assert_eq!((&done["total"], &done["most_of_one_key"]), (&5.into(), &1.into()), "{done}");
+    let remembered = workspace.query("SELECT name, value FROM outbox_remembered");
+    assert_eq!(remembered.len(), 5);
+    assert!(remembered.iter().all(|row| row[0] == "customer" && row[1].contains("cus_")), "{remembered:?}");
+    let records = workspace.query("SELECT record FROM outbox_attempts");
+    assert_eq!(records.len(), 5);
+    for record in records {
+        assert!(record[0].contains("/v1/customers") && record[0].contains("[redacted]"), "{}", record[0]);
+        assert!(!record[0].contains("example.com") && !record[0].contains(played.told("secret_key")), "{}", record[0]);
+    }
+    let metrics = String::from_utf8(ask(server.address, &get("/metrics"), "").unwrap().body).unwrap();
+    let counted = "delivery_attempts_total{integration=\"integration_2025_003\",outcome=\"delivered\"} 5\n";
+    assert!(metrics.contains(counted) && metrics.contains("delivery_breaker_open{"), "{metrics}");
+    // What the application did the command of the native server reads.
+    let listed = end(&mut workspace.command(&["deliveries", "list", "--format", "json"])).must_end_with(0).stdout;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let shown =
+        end(&mut workspace.command(&["deliveries", "show", listed[0]["id"].as_str().unwrap()])).must_end_with(0);
+    assert!(shown.stdout.contains("/v1/customers"), "{}", shown.stdout);
+}
+
+#[test]
+fn what_a_provider_tells_is_kept_once_and_changes_the_order() {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    let (mut workspace, played) = shop_with();
+    let server = Server::of(&mut with_account(&mut workspace, &played, "development_db.sqlite"));
+    let (first, second) = ("019c0f3e-7b1a-7c3d-8e5f-000000000001", "019c0f3e-7b1a-7c3d-8e5f-000000000002");
+    let user = "019c0f3e-7b1a-7c3d-8e5f-00000000000a";
+    write(&workspace, format!("INSERT INTO users (id, email, name) VALUES ('{user}', 'ada@example.com', 'Ada')"));
+    for id in [first, second] {
+        write(&workspace, format!("INSERT INTO orders (id, user_id, total) VALUES ('{id}', '{user}', 1999)"));
+    }
+    let tell = |request| ask(server.address, &request, "").unwrap().status;
+    let paid = session("evt_1", "checkout.session.completed", first);
+    assert_eq!(tell(call(&paid, "whsec_of_somebody_else")), 401);
+    assert_eq!(order(&workspace, first), "pending", "a stranger changes nothing");
+    for _ in 0..3 {
+        assert_eq!(tell(call(&paid, SIGNING)), 200);
+    }
+    assert_eq!(order(&workspace, first), "paid");
+    let outbox = rows(&workspace, "SELECT name, payload FROM outbox_events");
+    assert_eq!(outbox.len(), 1, "once, however often it is told");
+    assert!(outbox[0][1].contains(r#""amount":"19.99""#) && outbox[0][1].contains(first), "{}", outbox[0][1]);
+    assert_eq!(rows(&workspace, "SELECT name, value FROM outbox_remembered"), [["payment", "\"pi_1\""]]);
+    let refund = format!(
+        r#"{{"id":"evt_2","object":"event","type":"charge.refunded","created":1700000001,"data":{{"object":{{"refunded":true,"amount_refunded":1999,"currency":"usd","metadata":{{"order_id":"{second}"}}}}}}}}"#
+    );
+    assert_eq!(tell(call(&refund, SIGNING)), 200);
+    assert_eq!(tell(call(&session("evt_3", "checkout.session.completed", second), SIGNING)), 200);
+    assert_eq!(order(&workspace, second), "refunded");
+    assert_eq!(tell(call(&session("evt_4", "invoice.of_tomorrow", first), SIGNING)), 200);
+    let aside = rows(&workspace, "SELECT kind, body FROM inbox_events WHERE body IS NOT NULL");
+    assert_eq!((aside.len(), aside[0][0].as_str()), (1, "invoice.of_tomorrow"));
+    assert_eq!(tell(call("{", SIGNING)), 400);
+    assert_eq!(tell(crate::harness::client::post("/webhooks/stripe", None, "{}")), 401);
+    assert!(!server.log().contains(SIGNING) && server.log().contains("the signature is wrong"), "{}", server.log());
+    // The native server knows what was told to the application.
+    drop(server);
+    let native = Server::start(Kind::Native, &workspace);
+    assert_eq!(ask(native.address, &call(&paid, SIGNING), "").unwrap().status, 200);
+    assert_eq!(rows(&workspace, "SELECT count(*) FROM inbox_events"), [["4"]]);
+}
+
+/// Without its key the application says what is missing and goes on; events wait, and are brought when the key is there.
+#[test]
+fn without_a_key_events_wait_and_the_log_says_so() {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    let (mut workspace, played) = members("");
+    let api = Server::of(&mut application(&mut workspace, "output/integration/task_members", "embedded.sqlite"));
+    let mut without = application(&mut workspace, APPLICATION, "embedded.sqlite");
+    let server = Server::of(without.env_remove("STRIPE_SECRET_KEY").env("STRIPE_API_BASE", "http://192.0.2.1:80"));
+    assert_eq!(ask(api.address, &member(1), "").unwrap().status, 201);
+    assert_eq!(ask(server.address, &get("/readyz"), "").unwrap().status, 200);
+    std::thread::sleep(Duration::from_millis(1500));
+    let log = server.log();
+    for part in ["nothing is brought to Stripe", "`STRIPE_SECRET_KEY` is not set", "`http://127.0.0.1:PORT`"] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    assert_eq!(
+        workspace.query("SELECT name FROM outbox_events WHERE dispatched_at IS NULL ORDER BY name"),
+        [["member_created"], ["user_registration"]]
+    );
+    drop(server);
+    let server = Server::of(&mut with_account(&mut workspace, &played, "embedded.sqlite"));
+    wait_until(&server, "what waited is not brought", || {
+        workspace.query("SELECT state FROM outbox_deliveries") == [["delivered"]]
+    });
+}
+
+/// The application is killed again and again while events come in, and the native server works beside it: whatever was committed is done at
+/// the provider, and each of it once.
+#[test]
+fn killed_or_beside_the_native_server_it_loses_nothing_and_doubles_nothing() {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    let (mut workspace, played) = members(MANY);
+    let native = Server::start(Kind::Native, &workspace);
+    let (mut number, mut accepted) = (0, 0);
+    for alive_ms in [400, 900, 1500] {
+        let server = Server::of(&mut with_account(&mut workspace, &played, "embedded.sqlite"));
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(alive_ms) {
+            number += 1;
+            accepted += u32::from(ask(native.address, &member(number), "").is_ok_and(|answer| answer.status == 201));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // `kill -9`.
+        drop(server);
+    }
+    assert!(accepted > 50, "{accepted}");
+    // What the native server leaves the application finishes.
+    drop(native);
+    let server = Server::of(&mut with_account(&mut workspace, &played, "embedded.sqlite"));
+    let one = |statement: &str| workspace.query(statement)[0][0].parse::<u32>().unwrap();
+    let begun = Instant::now();
+    loop {
+        let waits = one("SELECT count(*) FROM outbox_events WHERE dispatched_at IS NULL")
+            + one("SELECT count(*) FROM outbox_deliveries WHERE state <> 'delivered'");
+        if waits == 0 {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(90), "{waits} wait: {}", server.log());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let delivered = one("SELECT count(*) FROM outbox_deliveries");
+    assert_eq!(delivered, one("SELECT count(*) FROM members"));
+    assert!(delivered >= accepted);
+    let done = effects(&played);
+    assert_eq!((&done["total"], &done["most_of_one_key"]), (&delivered.into(), &1.into()), "{done}");
+}
+
+/// Whoever is stopped finishes what is under way and leaves nothing leased.
+#[test]
+fn who_is_stopped_gives_back_what_it_has() {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    let (mut workspace, played) = members(MANY);
+    let api = Server::of(&mut application(&mut workspace, "output/integration/task_members", "embedded.sqlite"));
+    for number in 0..60 {
+        assert_eq!(ask(api.address, &member(number), "").unwrap().status, 201);
+    }
+    let server = Server::of(&mut with_account(&mut workspace, &played, "embedded.sqlite"));
+    wait_until(&server, "nothing is begun", || workspace.count("outbox_deliveries") > 0);
+    server.terminate();
+    assert!(server.wait().success());
+    let working = "SELECT count(*) FROM outbox_deliveries WHERE state = 'working' OR lease IS NOT NULL OR in_doubt";
+    assert_eq!(workspace.query(working), [["0"]]);
+    let done = effects(&played)["total"].as_u64().unwrap();
+    assert_eq!(
+        workspace.query("SELECT count(*) FROM outbox_deliveries WHERE state = 'delivered'"),
+        [[done.to_string()]]
+    );
+}

@@ -1,0 +1,161 @@
+//! Tokens that rotate, among several processes: a provider that gives them comes in; how often it was asked, and that nothing was lost
+//! of what it gave, is held against what was done there.
+
+use crate::harness::client::{ask, post};
+use crate::harness::granting::Granting;
+use crate::harness::repository;
+use crate::harness::server::{Kind, Server};
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
+use std::fs;
+use std::time::{Duration, Instant};
+
+const MEMBERS: &str = "task_id: members\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    rate_limiting: 100000_requests_per_minute\n    endpoints:\n      - { path: /api/members, method: POST, authentication: none, validation: { user_id: { required: true, type: uuid }, email: email, name: string }, emits: [user_registration] }\n";
+const CRM: &str = "task_id: crm\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: salesforce\n    integration_points: [user_registration]\n    credentials:\n      client_id: \"${secret:CRM_ID}\"\n      client_secret: \"${secret:CRM_SECRET}\"\n      refresh_token: \"${secret:CRM_REFRESH}\"\n      domain: acme\n      external_id_field: Id__c\n      organization_id: 00D\n";
+/// What the draft's grant becomes: somebody has agreed, and what that led to is good once.
+const GRANT: &str = "      grant: authorization_code\n      authorize_url: \"https://${setting.domain}.my.salesforce.com/services/oauth2/authorize\"\n      refresh_token: \"${credential.refresh_token}\"\n";
+
+fn set(workspace: &Workspace, name: &str, value: &str) {
+    end_with_input(&mut workspace.command(&["secrets", "set", name]), value).must_end_with(0);
+}
+
+/// A workspace whose members are told to a provider with tokens that rotate.
+fn workspace(granting: &Granting, repeated: &str) -> Workspace {
+    let workspace = Workspace::new();
+    let folder = workspace.path().join("providers/salesforce");
+    fs::create_dir_all(&folder).unwrap();
+    for (name, content) in files(&repository("crates/catalog/tests/manifests/salesforce")) {
+        let text = String::from_utf8(content).unwrap();
+        let text = text
+            .replace("      grant: client_credentials\n", GRANT)
+            .replace("credentials:\n  client_id", "credentials:\n  refresh_token: { title: Refresh token, secret: true, find: where somebody has agreed }\n  client_id")
+            .replace("token: { keep", "token: { refresh_token: /refresh_token, keep")
+            .replace("on_status: [401] }", &format!("on_status: [401], rotates: true, repeated: {repeated} }}"));
+        fs::write(folder.join(name), text).unwrap();
+    }
+    end(&mut workspace.command(&["providers", "lint"])).must_end_with(0);
+    fs::write(
+        workspace.path().join("producer.toml"),
+        format!("[simulated]\nsalesforce = \"http://{}\"\n", granting.address),
+    )
+    .unwrap();
+    for (name, value) in [("CRM_ID", "our-id"), ("CRM_SECRET", "our-password"), ("CRM_REFRESH", "r0")] {
+        set(&workspace, name, value);
+    }
+    workspace.run_text(MEMBERS).must_end_with(0);
+    workspace
+}
+
+fn run(workspace: &Workspace) -> Ended {
+    workspace.run_text(CRM)
+}
+
+fn register(server: &Server, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        let body = format!(
+            r#"{{"user_id":"019c0f3e-7b1a-7c3d-8e5f-{number:012}","email":"ada{number}@example.com","name":"Ada"}}"#
+        );
+        assert_eq!(ask(server.address, &post("/api/members", None, &body), "").unwrap().status, 201);
+    }
+}
+
+fn wait_until_delivered(workspace: &Workspace, count: u32, servers: &[&Server]) {
+    let states = || workspace.query("SELECT state, count(*) FROM outbox_deliveries GROUP BY state");
+    let begun = Instant::now();
+    while states() != [["delivered", &count.to_string()]] {
+        let logs: String = servers.iter().map(|server| server.log()).collect();
+        assert!(begun.elapsed().as_secs() < 60, "{:?}\n{logs}", states());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn processes_ask_for_one_token_and_none_is_lost() {
+    let granting = Granting::start();
+    let workspace = workspace(&granting, "accepted");
+    run(&workspace).must_end_with(0);
+    let asked = || granting.look(|granted| granted.asked_with.clone());
+    assert_eq!(asked(), ["r0"]);
+    let (one, other) = (Server::start(Kind::Native, &workspace), Server::start(Kind::Native, &workspace));
+    // Each time the token ends while both servers have much to tell, and somebody runs the task.
+    for round in 1..=3_u32 {
+        granting.revoke();
+        std::thread::scope(|scope| {
+            scope.spawn(|| register(&one, round * 100..round * 100 + 20));
+            scope.spawn(|| register(&other, round * 100 + 20..round * 100 + 40));
+            scope.spawn(|| run(&workspace).must_end_with(0));
+        });
+        wait_until_delivered(&workspace, round * 40, &[&one, &other]);
+        let all: Vec<String> = (0..=round).map(|number| format!("r{number}")).collect();
+        assert_eq!(asked(), all, "once for all of them");
+    }
+    granting.look(|granted| {
+        assert!(granted.used_up.is_empty());
+        let tokens: std::collections::BTreeSet<&String> = granted.done.values().flatten().collect();
+        assert_eq!(tokens.len(), 4, "{tokens:?}");
+    });
+    // Kept where nobody reads them, and no part of what is handed on.
+    let listed = end(&mut workspace.command(&["secrets", "list"])).must_end_with(0).stdout;
+    assert!(listed.contains("token/crm/client_credentials/"), "{listed}");
+    let exported = end(&mut workspace.command(&["secrets", "export", "--stdout"])).must_end_with(0).stdout;
+    assert!(exported.contains("our-password") && !exported.to_lowercase().contains("token_crm"), "{exported}");
+    for server in [&one, &other] {
+        assert!(!server.log().contains("our-password"));
+    }
+    let kept = fs::read_to_string(workspace.path().join(".producer/secrets")).unwrap();
+    assert!(!kept.contains("instance_url") && !kept.contains("salesforce.com"));
+}
+
+/// Killed before it could keep what was given: who comes next asks with the old one, which the provider answers as before.
+#[test]
+fn a_process_that_is_killed_before_it_keeps_a_token_loses_none() {
+    let granting = Granting::start();
+    let workspace = workspace(&granting, "accepted");
+    run(&workspace).must_end_with(0);
+    let server = Server::start(Kind::Native, &workspace);
+    granting.revoke();
+    granting.hold("token");
+    register(&server, 0..5);
+    granting.wait_for_held();
+    // `kill -9`.
+    drop(server);
+    granting.let_go();
+    let server = Server::start(Kind::Native, &workspace);
+    wait_until_delivered(&workspace, 5, &[&server]);
+    granting.look(|granted| assert_eq!(granted.asked_with, ["r0", "r1", "r1"]));
+}
+
+/// Killed behind that, before it was used: it is there.
+#[test]
+fn a_token_is_kept_before_it_is_used() {
+    let granting = Granting::start();
+    let workspace = workspace(&granting, "accepted");
+    run(&workspace).must_end_with(0);
+    let server = Server::start(Kind::Native, &workspace);
+    granting.revoke();
+    granting.hold("call");
+    register(&server, 0..5);
+    granting.wait_for_held();
+    drop(server);
+    granting.let_go();
+    let server = Server::start(Kind::Native, &workspace);
+    wait_until_delivered(&workspace, 5, &[&server]);
+    granting.look(|granted| assert_eq!(granted.asked_with, ["r0", "r1"], "nothing is asked for twice"));
+}
+
+/// The provider answers a refresh token once: where that answer is lost a person has to agree again, and is told so.
+#[test]
+fn a_lost_answer_that_cannot_be_had_again_is_said() {
+    let granting = Granting::start();
+    let workspace = workspace(&granting, "refused");
+    set(&workspace, "CRM_REFRESH", "r7");
+    let error = run(&workspace).must_end_with(1).response()["error"].clone();
+    assert_eq!(
+        (&error["kind"], &error["code"]),
+        (&"integration.authentication".into(), &"credentials_refused".into()),
+        "{error}"
+    );
+    assert!(error.to_string().contains("somebody has to agree again"), "{error}");
+    // With what another agreement has led to it goes on.
+    set(&workspace, "CRM_REFRESH", "r0");
+    run(&workspace).must_end_with(0);
+}
