@@ -178,6 +178,8 @@ fn killed_databases_lose_no_event_and_double_none_on_postgresql() {
 #[test]
 fn killed_databases_lose_no_event_and_double_none_on_mysql() {
     let (port, password) = (mysql::free_port(), "private-to-this-test");
-    let Some(mut server) = mysql::PrivateServer::start(port, "shop", password, &[]) else { return };
+    // As it is by itself: a commit is written before it is answered.
+    let options = ["--innodb-flush-log-at-trx-commit=1"];
+    let Some(mut server) = mysql::PrivateServer::start(port, "shop", password, &options) else { return };
     killed_databases(format!("mysql://root:{password}@127.0.0.1:{port}/shop"), || server.kill_and_start());
 }
