@@ -5,7 +5,7 @@ use crate::{mysql, name, postgresql};
 use plan::database::permission::{
     Access, Grant, Granted, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
 };
-use plan::database::{Sensitivity, Table};
+use plan::database::{ColumnDefault, Sensitivity, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{ColumnName, Engine, MAX_IDENTIFIER_LENGTH};
 
@@ -79,19 +79,41 @@ pub fn first_user(engine: Engine, name: &str, password: &str) -> String {
     }
 }
 
-/// All statements, for somebody who runs them by hand on the tables of the plan. Whoever that is makes tables too.
+/// All statements that have made the roles what they are, for reading, and for somebody who runs them by hand where `found.user`,
+/// who makes the tables, may not.
 #[must_use]
-pub fn script(engine: Engine, permissions: &Permissions, tables: &[Table]) -> Vec<PermissionStatement> {
-    let whoever = permissions.user.clone();
+pub fn script(
+    engine: Engine,
+    permissions: &Permissions,
+    tables: &[Table],
+    found: &ObservedPermissions,
+) -> Vec<PermissionStatement> {
     let there = tables.iter().map(|table| table.name.to_string()).chain(LEDGERS.map(str::to_owned));
-    let found = ObservedPermissions {
-        user: whoever.clone(),
-        may_administer_database: true,
-        owners: there.map(|table| (table, whoever.clone())).collect(),
-        sequences: vec![LEDGER_SEQUENCE.to_owned()],
+    let before = ObservedPermissions {
+        user: found.user.clone(),
+        may_administer_database: found.may_administer_database || !found.user_lacks.is_empty(),
+        database_was_made: found.database_was_made,
+        owners: there.map(|table| (table, found.user.clone())).collect(),
+        sequences: tables.iter().filter_map(sequence).chain([LEDGER_SEQUENCE.to_owned()]).collect(),
+        everybody: match engine {
+            Engine::Sqlite | Engine::MySql => BTreeSet::new(),
+            Engine::PostgreSql => postgresql::permission::everybody(permissions),
+        },
         ..ObservedPermissions::default()
     };
-    statements(engine, permissions, tables, &found)
+    statements(engine, permissions, tables, &before)
+}
+
+/// What numbers the rows of a table, by the name that PostgreSQL gives it: of the table and its column, neither longer than needed.
+fn sequence(table: &Table) -> Option<String> {
+    const END: &str = "_seq";
+    let column = table.columns.iter().find(|column| column.default == Some(ColumnDefault::Counted))?;
+    let (mut table, mut column) = (table.name.as_str(), column.name.as_str());
+    while table.len() + 1 + column.len() + END.len() > MAX_IDENTIFIER_LENGTH {
+        let longer = if table.len() > column.len() { &mut table } else { &mut column };
+        *longer = &longer[..longer.char_indices().last()?.0];
+    }
+    Some(format!("{table}_{column}{END}"))
 }
 
 /// Every way in which the permissions found are not those wanted, in words.

@@ -6,14 +6,14 @@ use crate::node::{driver, one_line, pretty};
 use crate::render::{Comment, generated_of, render};
 use minijinja::context;
 use plan::database::Connection;
-use plan::database::permission::Login;
+use plan::database::permission::{Login, PermissionStatement};
 use plan::{DatabasePlan, DatabaseTaskPlan, Migration};
 use vocab::TaskId;
 
-pub fn files(plan: &DatabaseTaskPlan) -> Files {
+pub fn files(plan: &DatabaseTaskPlan, granted: &[PermissionStatement]) -> Files {
     let mut files = Files::new();
     sql(&plan.task_id, &plan.database, &mut files);
-    permissions(plan, &mut files);
+    permissions(plan, granted, &mut files);
     let driver = driver::driver(plan.database.engine);
     let view = context! {
         default_url => default_url(&plan.database.connection, driver.default_url),
@@ -36,12 +36,11 @@ pub fn files(plan: &DatabaseTaskPlan) -> Files {
 }
 
 /// Who may do what, for somebody who runs it by hand, and for reading. No password is part of it.
-fn permissions(plan: &DatabaseTaskPlan, files: &mut Files) {
-    let statements = dialect::permission::script(plan.database.engine, &plan.permissions, &plan.database.tables);
-    if statements.is_empty() {
+fn permissions(plan: &DatabaseTaskPlan, granted: &[PermissionStatement], files: &mut Files) {
+    if granted.is_empty() {
         return;
     }
-    let statements = statements.iter().map(|statement| {
+    let statements = granted.iter().map(|statement| {
         format!("-- {}\n-- undo: {}\n{};\n", one_line(&statement.why), one_line(&statement.undo), statement.sql)
     });
     let with_password = plan.permissions.roles.iter().filter(|role| role.login != Login::Never);

@@ -17,6 +17,7 @@ mod tests;
 
 pub use error::EmitError;
 
+use plan::database::permission::PermissionStatement;
 use plan::{DatabaseTaskPlan, Plan};
 use std::collections::BTreeMap;
 
@@ -42,10 +43,10 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     Ok(files)
 }
 
-/// Every file of the folder of a database task but the response.
+/// Every file of the folder of a database task but the response. `granted` is what makes its roles what they are.
 #[must_use]
-pub fn database_files(plan: &DatabaseTaskPlan) -> Files {
-    database::files(plan)
+pub fn database_files(plan: &DatabaseTaskPlan, granted: &[PermissionStatement]) -> Files {
+    database::files(plan, granted)
 }
 
 /// One OpenAPI document for several APIs that are served together: their paths and the operational routes, pretty JSON.

@@ -2,11 +2,13 @@
 //! first. No provider is spoken to, and no value is ever part of what is said.
 
 use crate::failure::Failure;
+use crate::run::now;
 use crate::workspace::Workspace;
 use connect::account::{Account, WebhookAddress};
+use jiff::Timestamp;
 use manifest::provider::{Characters, Form};
 use plan::service::{AccountValue, ServicePlan, System, ValueSource};
-use secrets::SecretName;
+use secrets::{SecretFailure, SecretName};
 use std::collections::BTreeMap;
 use std::env;
 use std::sync::Arc;
@@ -84,6 +86,35 @@ pub(crate) fn account(
 /// The secret that holds what the provider signs its calls with.
 pub(crate) fn webhook_secret(plan: &ServicePlan) -> String {
     format!("{}_WEBHOOK_SECRET", plan.manifest.provider.provider).to_ascii_uppercase()
+}
+
+/// The account as it was before somebody replaced secrets of it, and until when it is still taken where the provider's calls come in.
+pub(crate) fn before(
+    workspace: &Workspace,
+    plan: &ServicePlan,
+    account: &Account,
+) -> Result<Option<(Account, Timestamp)>, Box<Failure>> {
+    let (mut before, mut ends) = (account.clone(), Vec::new());
+    let failure = |error: SecretFailure| Box::new(Failure::secrets(&error, &workspace.secrets().file()));
+    let mut previous = |name: &str| -> Result<Option<Secret<String>>, Box<Failure>> {
+        let Ok(name) = SecretName::parse(name) else { return Ok(None) };
+        let found = workspace.secrets().previous(&name, &now()).map_err(failure)?;
+        Ok(found.map(|(text, until)| {
+            ends.extend(until.parse::<Timestamp>());
+            Secret::new(text.expose().to_string())
+        }))
+    };
+    for value in &plan.account {
+        if let ValueSource::Secret(name) = &value.from
+            && let Some(text) = previous(name)?
+        {
+            before.values.insert(value.name.clone(), text);
+        }
+    }
+    if let Some(text) = previous(&webhook_secret(plan))? {
+        before.webhook.secret = Some(text);
+    }
+    Ok(ends.into_iter().min().map(|until| (before, until)))
 }
 
 /// What the task itself says: a provider that is played for this alone asks for nothing else.

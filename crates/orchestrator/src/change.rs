@@ -3,6 +3,7 @@
 
 use crate::base::standing;
 use crate::failure::Failure;
+use crate::granted;
 use crate::interrupted::half_done;
 use crate::located::{Located, locate};
 use crate::observe::others;
@@ -114,6 +115,8 @@ pub struct Undone {
     pub losses: Vec<String>,
     /// How the database is not as the migrations have left it.
     pub by_hand: Vec<String>,
+    /// What could not be done besides, in words.
+    pub warnings: Vec<String>,
 }
 
 /// Whether something is only shown.
@@ -354,7 +357,7 @@ pub fn undo(id: &str, options: &RunOptions, how: Undo, migration: Option<&str>) 
     let losses = losses(after, remaining, &applied, &seen);
     let by_hand = if applied.is_empty() { Vec::new() } else { changed_by_hand(after, &seen) };
     let migrations = applied.iter().rev().cloned().collect();
-    let undone = Undone { database: database.place(), migrations, losses, by_hand };
+    let mut undone = Undone { database: database.place(), migrations, losses, by_hand, warnings: Vec::new() };
     match how {
         Undo::Shown => return Ok(undone),
         Undo::WithoutLoss if !undone.losses.is_empty() => {
@@ -368,8 +371,23 @@ pub fn undo(id: &str, options: &RunOptions, how: Undo, migration: Option<&str>) 
         StoreError::Refused(why) if !undone.by_hand.is_empty() => ChangeFailure::Refused(not_as_left(&undone, &why)),
         error => Stop::from(Failure::migration(&error, &database)).into(),
     })?;
-    return_to(workspace, &task_id, before, options)?;
+    let remaining = remaining_of(last.plan, &before);
+    return_to(workspace, &task_id, before, &database, options)?;
+    if let Err(failure) = roles::narrow(workspace, &database, &remaining) {
+        undone.warnings.push(format!("the roles may still do what they needed before: {failure}"));
+    }
+    granted::rewrite(&remaining, &database, options, &mut undone.warnings)?;
     Ok(undone)
+}
+
+/// The plan before; where there was none, the last one without tables of its own.
+fn remaining_of(mut last: TaskPlan, before: &Option<(u32, PersistedPlan)>) -> TaskPlan {
+    match (before, &mut last) {
+        (Some((_, before)), _) => return before.plan.clone(),
+        (None, TaskPlan::Database(plan)) => plan.database.tables.clear(),
+        (None, TaskPlan::Api(_)) => {}
+    }
+    last
 }
 
 /// What somebody has taken away or made another since the plan was carried out.
@@ -535,12 +553,13 @@ fn return_to(
     workspace: &Workspace,
     task_id: &TaskId,
     before: Option<(u32, PersistedPlan)>,
+    database: &Database,
     options: &RunOptions,
 ) -> Result<(), ChangeFailure> {
     let files = match &before {
         Some((version, persisted)) => {
             workspace.activate(task_id, *version)?;
-            files(&persisted.plan, workspace)?
+            files(&persisted.plan, database, workspace)?
         }
         None => {
             workspace.deactivate(task_id)?;

@@ -1,7 +1,7 @@
 //! API keys of the workspace's databases: made, listed, rotated, revoked. What a person typed goes in; what comes out never holds
 //! a key, but for the one that was just made.
 
-mod expiry;
+pub(crate) mod expiry;
 
 use crate::failure::Failure;
 use crate::located::Opened;

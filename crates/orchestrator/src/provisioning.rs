@@ -60,12 +60,13 @@ pub(crate) fn provision(
     }
     if let Connection::Container { name, port } = connection {
         let folder = task_folder(describing(plan), options);
-        if let TaskPlan::Database(plan) = plan {
-            progress(Phase::CreateApiDocumentation, "writing files");
-            changed |= write(&folder, &emit::database_files(plan), workspace, &plan.task_id, warnings)?;
-        }
         let password_file = instances::write_password(workspace, engine, name)?;
         if let Some(Err(StoreError::NotConnected(Trouble::Refused, _))) = tried(workspace, engine, connection)? {
+            // Who may do what is said once the server can be asked.
+            if let TaskPlan::Database(plan) = plan {
+                progress(Phase::CreateApiDocumentation, "writing files");
+                changed |= write(&folder, &emit::database_files(plan, &[]), workspace, &plan.task_id, warnings)?;
+            }
             let command = start_command(&folder, &password_file);
             let failure = Failure::container_not_started(&format!("127.0.0.1:{port}"), &command);
             return asks(Box::new(failure), changed);

@@ -263,10 +263,10 @@ fn of_api(workspace: &Workspace, database: &Database, plan: &TaskPlan, api: &Pla
     Ok(Settled { verification, warning: None, changed })
 }
 
-/// Takes from the application what only the plan before needed, once nobody serves that any more.
+/// Takes from the roles what only another plan needed, once nobody serves that any more. `plan` is what has come in its place, or
+/// was the last.
 pub(crate) fn narrow(workspace: &Workspace, database: &Database, plan: &TaskPlan) -> Result<(), Box<Failure>> {
     let failed = |error: StoreError| Box::new(Failure::permissions(&error, database));
-    let TaskPlan::Api(_) = plan else { return Ok(()) };
     let Some(made_by) = reach::made_by(workspace, plan)? else { return Ok(()) };
     let names = names(&made_by);
     let Some(found) = database.permissions(&names).map_err(failed)? else { return Ok(()) };

@@ -4,7 +4,9 @@
 
 use crate::base::standing;
 use crate::database;
+use crate::ending;
 use crate::failure::Failure;
+use crate::granted;
 use crate::instances;
 use crate::integration;
 use crate::interrupted;
@@ -213,6 +215,7 @@ async fn attempt(
         verification = integration::tried(service, workspace).await.map_err(of_task)?;
         let emitted = integration::emitted(workspace, &planned.plan).map_err(|failure| of_task(failure.into()))?;
         warnings.extend(integration::warnings(service, &emitted));
+        warnings.extend(ending::warnings(&ending::endings(workspace, service), Timestamp::now()));
     }
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
         Provisioned::Ready(ready) => ready,
@@ -291,7 +294,7 @@ async fn carry_out(
     };
     roles::check(workspace, &database, &plan).map_err(Stop::Asks)?;
     let place = PathBuf::from(database.place());
-    let files = files(&plan, workspace)?;
+    let files = files(&plan, &database, workspace)?;
     verification.extend(options.sandbox.check(task));
     verification.extend(prove(&plan, &database, &files, progress).await);
     if let Some(failed) = first_failure(&verification) {
@@ -362,10 +365,12 @@ async fn carry_out(
     let is_served_as_before = output.serving.as_ref().is_some_and(|serving| serving.status == "outdated");
     if is_new_plan
         && !is_served_as_before
+        && plan.api().is_some()
         && let Err(failure) = roles::narrow(workspace, &database, plan)
     {
         warnings.push(format!("the application may still do what the plan before needed: {failure}"));
     }
+    done.note(granted::rewrite(plan, &database, options, &mut warnings)?);
     Ok(Response {
         status: Status::Completed,
         task_id: Some(task_id.to_string()),
@@ -403,9 +408,9 @@ fn take_back(database: &Database, task_id: &TaskId, active: Option<&PersistedPla
     undone.is_ok()
 }
 
-pub(crate) fn files(plan: &TaskPlan, workspace: &Workspace) -> Result<emit::Files, Stop> {
+pub(crate) fn files(plan: &TaskPlan, database: &Database, workspace: &Workspace) -> Result<emit::Files, Stop> {
     match plan {
-        TaskPlan::Database(plan) => Ok(emit::database_files(plan)),
+        TaskPlan::Database(plan) => Ok(emit::database_files(plan, &granted::script(workspace, database, plan)?)),
         TaskPlan::Api(plan) => {
             check_routes(plan, workspace)?;
             Ok(emit::files(plan).map_err(|error| Failure::application(&error))?)
@@ -478,6 +483,7 @@ pub(crate) fn make_plan(
     let mut plan =
         planner::plan_allowing(task, &task_id, &catalog, &observed, options.allowed).map_err(Stop::Invalid)?;
     options.sandbox.play(&mut plan);
+    integration::listen(&mut plan, workspace, earlier)?;
     Ok(Planned { plan, task_hash: sha256_hex(task.text.as_bytes()), warnings })
 }
 

@@ -2,11 +2,13 @@
 //! export that somebody asked for.
 
 use crate::failure::Failure;
+use crate::keys::expiry::end_of_overlap;
 use crate::located::url_for;
 use crate::roles;
-use crate::run::now;
+use crate::run::{now, timestamp};
 use crate::tokens::is_token;
 use crate::workspace::{Workspace, WorkspaceFailure};
+use jiff::Timestamp;
 use plan::TaskPlan;
 use secrets::export::{self, ExportForm};
 use secrets::{ListedSecret, SecretFailure, SecretName, SecretText};
@@ -28,6 +30,9 @@ pub enum SecretsFailure {
          `producer secrets set {0}`"
     )]
     NotARole(SecretName),
+    /// The length of the overlap is none.
+    #[error("the value before is taken for a length of time such as `24h`, `30m` or `7d`, at most ten years")]
+    Overlap,
     /// The password could not be changed.
     #[error("{0}; {hint}", hint = .0.hint.as_deref().unwrap_or("try it again"))]
     Role(Box<Failure>),
@@ -41,14 +46,26 @@ pub enum SecretsFailure {
     Nothing,
 }
 
-/// Sets a secret, in the place of the one that was.
+/// Sets a secret, in the place of the one that was; for so long as `overlap` says (`24h`) that one is taken as well.
 ///
 /// # Errors
 /// [`SecretsFailure`] when the name or the value is none, or the store cannot be opened or written.
-pub fn set_secret(workspace: &Workspace, name: &str, value: &SecretText) -> Result<(), SecretsFailure> {
+pub fn set_secret(
+    workspace: &Workspace,
+    name: &str,
+    value: &SecretText,
+    overlap: Option<&str>,
+) -> Result<(), SecretsFailure> {
     let name = SecretName::parse(name).map_err(SecretFailure::from)?;
+    let until = overlap.map(|overlap| end_of_overlap(overlap, Timestamp::now())).transpose();
+    let until = until.map_err(|_| SecretsFailure::Overlap)?.map(timestamp);
     workspace.make_state()?;
-    Ok(workspace.secrets().set(&name, value.expose(), &now())?)
+    let secrets = workspace.secrets();
+    match until {
+        Some(until) => secrets.set_beside(&name, value.expose(), &now(), &until)?,
+        None => secrets.set(&name, value.expose(), &now())?,
+    }
+    Ok(())
 }
 
 /// All secrets by name, without their values.

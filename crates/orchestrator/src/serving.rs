@@ -1,20 +1,26 @@
 //! Serving the workspace: every active plan behind one listener.
 
+use crate::account;
 use crate::delivering::{self, Delivered, Players, Workers};
+use crate::ending::{self, Ending};
 use crate::failure::Failure;
 use crate::located::Opened;
 use crate::settings::{WorkspaceSettings, WrongSettings};
+use crate::tokens::is_token;
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
 use connect::account::Account;
+use jiff::Timestamp;
 use plan::Plan;
+use secrets::ListedSecret;
 use serve::{
-    AccountScope, Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin, listen, no_account,
+    AccountScope, Counterpart, Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin,
+    listen, no_account,
 };
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
@@ -41,7 +47,12 @@ pub struct Serving {
     /// Providers that are played beside it, each with its address.
     pub played: Vec<(String, SocketAddr)>,
     plans: Vec<(TaskId, String)>,
+    secrets: Vec<ListedSecret>,
+    endings: Endings,
 }
+
+/// When credentials end of those that are served.
+type Endings = Arc<Mutex<Vec<Ending>>>;
 
 /// Why a workspace cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +63,9 @@ pub enum ServeFailure {
     /// A database of it cannot be opened.
     #[error("{}", .0.with_hint())]
     Database(Box<Failure>),
+    /// What opens an account at a provider cannot be read, or the provider cannot be played.
+    #[error("{}", .0.with_hint())]
+    Account(Box<Failure>),
     /// The settings of the workspace are wrong.
     #[error(transparent)]
     Settings(#[from] WrongSettings),
@@ -101,6 +115,8 @@ impl Serving {
         let listener = TcpListener::bind(address).await.map_err(failure)?;
         let bound = listener.local_addr().map_err(failure)?;
         let (mut opened, mut players) = (Opened::default(), Players::new(bound));
+        // Looked at before the plans are: what is set in between is seen as new.
+        let secrets = secrets(workspace)?;
         let active = ActivePlans::load(workspace, &mut opened, &mut players).await?;
         let origins = Origins::parse(origins)?;
         let folder = workspace.counts_folder();
@@ -110,21 +126,40 @@ impl Serving {
         let site = active.settings.public_url.clone();
         let delivered = delivering::Counts::default();
         let asked = Arc::clone(&delivered);
+        let endings = Endings::default();
+        let told = Arc::clone(&endings);
         let settings = Settings {
             origins,
             counts,
             site,
             news: Arc::clone(&news),
-            counted_by_others: Some(Arc::new(move || delivering::metrics(&asked))),
+            counted_by_others: Some(Arc::new(move || {
+                let endings = told.lock().unwrap_or_else(PoisonError::into_inner);
+                delivering::metrics(&asked) + &ending::metrics(&endings)
+            })),
         };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
         let mut workers = Workers::new(workspace, news, delivered);
         active.deliver(workspace, &mut workers, &players).await?;
+        active.tell(workspace, &endings);
         let routes = active.routes();
         let workspace = workspace.clone();
         let plans = active.versions;
         let played = players.played();
-        Ok(Self { listener, service, opened, players, workers, workspace, address: bound, routes, played, plans })
+        Ok(Self {
+            listener,
+            service,
+            opened,
+            players,
+            workers,
+            workspace,
+            address: bound,
+            routes,
+            played,
+            plans,
+            secrets,
+            endings,
+        })
     }
 
     /// Serves until `end` is done, then finishes what is under way. A plan that becomes active meanwhile is served from the next
@@ -139,28 +174,33 @@ impl Serving {
         let listening = listen(self.listener, Arc::clone(&current), end);
         tokio::pin!(listening);
         let mut look = tokio::time::interval(LOOK_PAUSE);
-        let (mut refused, mut known) = (Vec::new(), Known::new());
+        let (mut known, mut apis) = ((server.plans.clone(), self.secrets), Known::new());
         loop {
             tokio::select! {
                 () = &mut listening => break,
                 _ = look.tick() => {}
             }
             // Nothing that goes wrong from here on stops what is served.
-            let found = versions(&self.workspace, &mut known).unwrap_or_default();
-            if found.is_empty() || found == server.plans || found == refused {
+            let Ok(secrets) = secrets(&self.workspace) else { continue };
+            let found = (versions(&self.workspace, &mut apis).unwrap_or_default(), secrets);
+            if found.0.is_empty() || found == known {
                 continue;
             }
+            known = found;
             let (opened, players, workers) = (&mut self.opened, &mut self.players, &mut self.workers);
             match successor(&current.load(), &self.workspace, opened, players, workers).await {
-                Ok((plans, service)) => {
+                Ok((active, service)) => {
+                    active.tell(&self.workspace, &self.endings);
+                    let plans = active.versions;
                     tracing::info!(plans = plans.len(), "serving what became active");
                     current.store(Arc::new(service));
-                    server.plans = plans;
-                    self.workspace.announce_server(&server)?;
+                    if server.plans != plans {
+                        server.plans = plans;
+                        self.workspace.announce_server(&server)?;
+                    }
                 }
                 Err(error) => {
                     tracing::error!(error = %error, "what became active cannot be served");
-                    refused = found;
                 }
             }
         }
@@ -177,18 +217,28 @@ async fn successor(
     opened: &mut Opened,
     players: &mut Players,
     workers: &mut Workers,
-) -> Result<(Vec<(TaskId, String)>, Service), ServeFailure> {
+) -> Result<(ActivePlans, Service), ServeFailure> {
     let active = ActivePlans::load(workspace, opened, players).await?;
     let service = current.succeeded_by(&active.served(), active.openapi())?;
     active.deliver(workspace, workers, players).await?;
-    Ok((active.versions, service))
+    Ok((active, service))
 }
 
 /// The active plans of a workspace with their databases, and their numbers.
 struct ActivePlans {
-    plans: Vec<(Plan, Store, Option<Account>)>,
+    plans: Vec<Active>,
     settings: WorkspaceSettings,
     versions: Vec<(TaskId, String)>,
+}
+
+/// An active plan with what it is served with.
+struct Active {
+    plan: Plan,
+    store: Store,
+    /// The account at the provider whose service it integrates.
+    account: Option<Account>,
+    /// The account before a secret of it was replaced, for as long as that one is taken.
+    before: Option<(Account, Timestamp)>,
 }
 
 impl ActivePlans {
@@ -201,13 +251,13 @@ impl ActivePlans {
                 continue;
             };
             let store = opened.store(workspace, &plan.database).map_err(ServeFailure::Database)?;
-            let account = match &plan.service {
-                Some(service) => {
-                    Some(players.account(workspace, &settings, service).await.map_err(ServeFailure::Database)?)
-                }
-                None => None,
-            };
-            plans.push((plan, store, account));
+            let (mut account, mut before) = (None, None);
+            if let Some(service) = &plan.service {
+                let known = players.account(workspace, &settings, service).await.map_err(ServeFailure::Account)?;
+                before = account::before(workspace, service, &known).map_err(ServeFailure::Account)?;
+                account = Some(known);
+            }
+            plans.push(Active { plan, store, account, before });
         }
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
@@ -216,12 +266,18 @@ impl ActivePlans {
     }
 
     fn served(&self) -> Vec<Served<'_>> {
-        let scope = |account: &Option<Account>| match account {
-            Some(account) => Arc::new(account.clone()) as AccountScope,
+        let scope = |account: &Account| Arc::new(account.clone()) as AccountScope;
+        let counterpart = |active: &Active| match &active.account {
+            Some(account) => Counterpart {
+                account: scope(account),
+                before: active.before.as_ref().map(|(before, until)| (scope(before), *until)),
+            },
             None => no_account(),
         };
         let served = self.plans.iter();
-        served.map(|(plan, store, account)| Served { plan, store: store.clone(), account: scope(account) }).collect()
+        served
+            .map(|active| Served { plan: &active.plan, store: active.store.clone(), counterpart: counterpart(active) })
+            .collect()
     }
 
     /// Has the workers bring what happens to the services.
@@ -231,7 +287,7 @@ impl ActivePlans {
         workers: &mut Workers,
         players: &Players,
     ) -> Result<(), ServeFailure> {
-        let delivered = self.plans.iter().map(|(plan, store, account)| {
+        let delivered = self.plans.iter().map(|Active { plan, store, account, .. }| {
             let since_ms = workspace.known_since(&plan.task_id);
             Delivered { plan, store, account: account.as_ref(), since_ms }
         });
@@ -239,19 +295,39 @@ impl ActivePlans {
         workers.follow(&delivered, players, &self.settings).await.map_err(ServeFailure::Sending)
     }
 
+    /// Tells when credentials end: who asks for metrics, and who reads the log.
+    fn tell(&self, workspace: &Workspace, told: &Endings) {
+        let services = self.plans.iter().filter_map(|active| active.plan.service.as_ref());
+        let endings: Vec<Ending> = services.flat_map(|service| ending::endings(workspace, service)).collect();
+        for warning in ending::warnings(&endings, Timestamp::now()) {
+            tracing::warn!("{warning}");
+        }
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = endings;
+    }
+
     fn openapi(&self) -> String {
-        emit::openapi(&self.plans.iter().map(|(plan, ..)| plan).collect::<Vec<_>>())
+        emit::openapi(&self.plans.iter().map(|active| &active.plan).collect::<Vec<_>>())
     }
 
     fn routes(&self) -> Vec<String> {
-        let mut routes: Vec<String> = self.plans.iter().flat_map(|(plan, ..)| routes(plan)).collect();
+        let mut routes: Vec<String> = self.plans.iter().flat_map(|active| routes(&active.plan)).collect();
         routes.sort();
         routes
     }
 }
 
+<<<<<<< HEAD
 /// Whether the plan of that number is one of an API, of tasks that were looked at: a plan never changes, and there may be many to read.
 type Known = BTreeMap<TaskId, (String, bool)>;
+=======
+/// The secrets that a person sets, without their values: a change of them is a change of the accounts.
+fn secrets(workspace: &Workspace) -> Result<Vec<ListedSecret>, ServeFailure> {
+    let failure = |error| ServeFailure::Account(Box::new(Failure::secrets(&error, &workspace.secrets().file())));
+    let mut secrets = workspace.secrets().list().map_err(failure)?;
+    secrets.retain(|listed| !is_token(&listed.name));
+    Ok(secrets)
+}
+>>>>>>> main
 
 /// The tasks with an active API, and its number.
 fn versions(workspace: &Workspace, known: &mut Known) -> Result<Vec<(TaskId, String)>, WorkspaceFailure> {

@@ -1,8 +1,10 @@
 //! The tasks of a workspace as they stand: what is on disk and who serves comes in, one record a task goes out. Changes nothing.
 
+use crate::ending;
 use crate::instances::{self, ServerStatus};
 use crate::serving::{routes, running_server};
 use crate::workspace::{RunningServer, TaskEnd, Workspace, WorkspaceFailure};
+use jiff::Timestamp;
 use serde::Serialize;
 use std::path::PathBuf;
 use vocab::TaskId;
@@ -108,6 +110,11 @@ fn status_of(
     }
     match active {
         Ok(active) => {
+            let service = active.as_ref().and_then(|persisted| persisted.plan.api()?.service.as_ref());
+            let endings = service.map(|service| ending::endings(workspace, service)).unwrap_or_default();
+            // What the last run said of them may be over.
+            status.warnings.retain(|warning| !ending::is_about(&endings, warning));
+            status.warnings.extend(ending::warnings(&endings, Timestamp::now()));
             status.routes = active.as_ref().and_then(|persisted| persisted.plan.api()).map_or_else(Vec::new, routes);
             match active.map(|persisted| instances::server_of(workspace, persisted.plan.database())).transpose() {
                 Ok(server) => status.server = server.flatten(),

@@ -5,7 +5,7 @@ use crate::workspace::Workspace;
 use connect::account::Token;
 use connect::authentication::tokens::{TokenKeeper, Waiting};
 use jiff::Timestamp;
-use secrets::SecretName;
+use secrets::{ListedSecret, SecretName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -28,6 +28,29 @@ pub(crate) struct KeptTokens(pub Workspace);
 /// Whether a secret is a token that a provider has given: it is of no use anywhere else.
 pub(crate) fn is_token(name: &SecretName) -> bool {
     name.as_str().starts_with(PREFIX)
+}
+
+/// The token of a task's way that was kept last.
+pub(crate) fn kept_last(listed: &[ListedSecret], task: &str, way: &str) -> Option<SecretName> {
+    let prefix = format!("{PREFIX}{task}/{way}/");
+    let kept = listed.iter().filter(|listed| listed.name.as_str().starts_with(&prefix));
+    kept.max_by(|one, other| one.changed_at.cmp(&other.changed_at)).map(|listed| listed.name.clone())
+}
+
+impl KeptTokens {
+    /// The token of that name.
+    pub fn read(&self, name: &SecretName) -> Result<Option<Token>, String> {
+        let found = self.0.secrets().get(name).map_err(|error| error.to_string())?;
+        let Some(found) = found else { return Ok(None) };
+        let sealed: Sealed = serde_json::from_str(found.expose())
+            .map_err(|_| format!("what is kept as `{name}` is no token: `producer secrets remove {name}`"))?;
+        Ok(Some(Token {
+            access: Secret::new(sealed.access.to_string()),
+            ends_at: sealed.ends_at.and_then(|second| Timestamp::from_second(second).ok()),
+            refresh: sealed.refresh.map(|text| Secret::new(text.to_string())),
+            kept: sealed.kept,
+        }))
+    }
 }
 
 /// A token as it is sealed.
@@ -65,20 +88,8 @@ impl TokenKeeper for KeptTokens {
 
     fn load<'k>(&'k self, name: &'k str) -> Waiting<'k, Option<Token>> {
         Box::pin(async move {
-            let (workspace, name) = (self.0.clone(), secret(name)?);
-            let read = move || {
-                let found = workspace.secrets().get(&name).map_err(|error| error.to_string())?;
-                let Some(found) = found else { return Ok(None) };
-                let sealed: Sealed = serde_json::from_str(found.expose())
-                    .map_err(|_| format!("what is kept as `{name}` is no token: `producer secrets remove {name}`"))?;
-                Ok(Some(Token {
-                    access: Secret::new(sealed.access.to_string()),
-                    ends_at: sealed.ends_at.and_then(|second| Timestamp::from_second(second).ok()),
-                    refresh: sealed.refresh.map(|text| Secret::new(text.to_string())),
-                    kept: sealed.kept,
-                }))
-            };
-            done(tokio::task::spawn_blocking(read).await)
+            let (kept, name) = (Self(self.0.clone()), secret(name)?);
+            done(tokio::task::spawn_blocking(move || kept.read(&name)).await)
         })
     }
 

@@ -48,6 +48,8 @@ pub enum Problem {
     HeaderFieldsTooLarge,
     /// A bug, or a failure with no better name.
     InternalError,
+    /// A service behind the API does not do what it was asked for.
+    ServiceRefused,
     /// The database does not answer.
     Unavailable,
     /// The answer took too long, or more is at work than the server takes on.
@@ -56,7 +58,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -78,6 +80,7 @@ impl Problem {
         Self::RateLimited,
         Self::HeaderFieldsTooLarge,
         Self::InternalError,
+        Self::ServiceRefused,
         Self::Unavailable,
         Self::Overloaded,
     ];
@@ -184,6 +187,12 @@ impl Problem {
                 500,
                 "Internal error",
                 Some("the server failed; the request id finds the cause in its log"),
+            ),
+            Self::ServiceRefused => (
+                "service-refused",
+                502,
+                "Refused by a service",
+                Some("a service behind this API does not do what it was asked for; nothing is left of it"),
             ),
             Self::Unavailable => ("unavailable", 503, "Service unavailable", Some("the database does not answer")),
             Self::Overloaded => ("overloaded", 503, "Service overloaded", Some("the answer took too long")),

@@ -47,8 +47,9 @@ impl Found<'_> {
             match item {
                 Item::Let(_, step) | Item::Do(step) => self.step(step),
                 Item::Transaction(inner) => self.items(inner),
+                Item::Each(each) => self.items(&each.body),
                 Item::Match(_, arms) => arms.iter().for_each(|(_, inner)| self.items(inner)),
-                Item::Exit(..) => {}
+                Item::Exit(..) | Item::Promise(_) => {}
             }
         }
     }
@@ -61,7 +62,7 @@ impl Found<'_> {
                 let used = self.of(&answers.name);
                 *used = TableUse { reads: all.clone(), inserts: all.clone(), updates: all, deletes: true };
             }
-            Step::Emit { .. } | Step::Enqueue { .. } => {
+            Step::Emit { .. } => {
                 let outbox = system::outbox_events();
                 let given = outbox.columns.iter().filter(|column| column.nullability == Nullability::NotNull);
                 self.of(&outbox.name).inserts.extend(given.map(|column| column.name.clone()));
@@ -73,6 +74,7 @@ impl Found<'_> {
             | Step::Validate(_)
             | Step::Ping
             | Step::Generate(_)
+            | Step::Evaluate(_)
             | Step::Check(_)
             | Step::Digest(_)
             | Step::HashPassword(_)

@@ -1,18 +1,21 @@
 //! What a task of `integrate_service` comes to: the task and the provider's manifest become a plan.
 
+pub mod checkout;
 mod intake;
 
-use crate::api::Designed;
+use crate::api::{Designed, default_policy};
 use crate::codes::{OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
 use catalog::Catalog;
+use checkout::Checkout;
 use manifest::Manifest;
 use manifest::operation::IfReplyIsLost;
-use manifest::point::Point;
+use manifest::point::{Calls, Point};
 use manifest::provider::Check;
 use manifest::sign_in::Identity;
 use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
-use plan::api::{ApiPlan, Cors, DocumentationFormat};
+use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint};
+use plan::procedure::Trigger;
 use plan::service::{AccountValue, Priority, ServicePlan, ServicePoint, System, ValueSource};
 use plan::{Decision, Phase, Table, system};
 use spec::{CredentialValue, Reference, ServiceIntegration};
@@ -49,16 +52,68 @@ pub fn design(
         events = taken.events;
         service.intake = Some(taken.intake);
     }
+    let (endpoints, policies) = match sells(&service) {
+        None => (Vec::new(), Vec::new()),
+        Some(calls) => {
+            let policy = default_policy();
+            match checkout::checkout(calls, &manifest.provider.title, catalog, held, &policy.name) {
+                Ok(shop) => {
+                    decisions.extend(brings(&shop));
+                    tables.push(system::idempotency_answers());
+                    for table in shop.tables {
+                        if !tables.contains(&table) {
+                            tables.push(table);
+                        }
+                    }
+                    events.push(shop.event);
+                    (shop.endpoints, vec![policy])
+                }
+                Err(why) => {
+                    decisions.push(brings_nothing(why));
+                    (Vec::new(), Vec::new())
+                }
+            }
+        }
+    };
     let api = ApiPlan {
         name: name.value.as_str().replace('_', "-"),
         version: "v1".to_owned(),
-        endpoints: Vec::new(),
-        policies: Vec::new(),
+        endpoints,
+        policies,
         events,
         cors: Cors::Off,
         documentation: DocumentationFormat::OpenApi31,
     };
     Ok((Designed { api, tables, lookups: Vec::new(), decisions }, service))
+}
+
+/// What is called at a checkout, where whoever takes payments is to hear of it and answers with a page for it.
+fn sells(service: &ServicePlan) -> Option<&Calls> {
+    let event = EventName::parse(checkout::EVENT).ok()?;
+    service.calls_at(&event).filter(|calls| !calls.gives.is_empty())
+}
+
+fn brings(shop: &Checkout) -> Vec<Decision> {
+    let of = |endpoint: &Endpoint| Decision {
+        phase: Phase::ImplementIntegrationLogic,
+        subject: match &endpoint.procedure.trigger {
+            Trigger::Request { method, path } => format!("{method} {path}"),
+            _ => endpoint.procedure.name.to_string(),
+        },
+        decision: endpoint.summary.clone(),
+        reason: "whoever takes payments at `checkout` brings it; the database has orders, their items and products"
+            .to_owned(),
+    };
+    shop.endpoints.iter().map(of).collect()
+}
+
+fn brings_nothing(why: String) -> Decision {
+    Decision {
+        phase: Phase::ImplementIntegrationLogic,
+        subject: format!("POST {}", checkout::PATH),
+        decision: "is not brought".to_owned(),
+        reason: why,
+    }
 }
 
 /// Plans the integration of a service, and says why.

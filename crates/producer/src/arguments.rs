@@ -238,6 +238,9 @@ pub enum SecretsCommand {
     Set {
         /// What tasks call it: `${secret:NAME}`.
         name: String,
+        /// For how long the value before is taken as well where a provider's calls come in: `24h`, `30m`, `7d`.
+        #[arg(long, value_name = "LENGTH")]
+        overlap: Option<String>,
         #[command(flatten)]
         place: Place,
     },

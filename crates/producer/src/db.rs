@@ -158,6 +158,7 @@ fn undone(undone: &Undone, how: Undo) -> io::Result<()> {
                 writeln!(out, "{} is taken back in {}", migration.name, undone.database)?;
             }
             undone.losses.iter().try_for_each(|loss| writeln!(out, "lost: {loss}"))?;
+            undone.warnings.iter().for_each(|warning| eprintln!("producer: {warning}"));
         }
     }
     Ok(())

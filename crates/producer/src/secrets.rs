@@ -10,9 +10,9 @@ use std::io::{self, Write as _};
 
 pub fn command(asked: &SecretsCommand) -> Ended {
     match asked {
-        SecretsCommand::Set { name, place } => {
+        SecretsCommand::Set { name, overlap, place } => {
             let value = read_value(name)?;
-            orchestrator::set_secret(&Workspace::new(&place.workspace), name, &value)?;
+            orchestrator::set_secret(&Workspace::new(&place.workspace), name, &value, overlap.as_deref())?;
             eprintln!("`{name}` is set; tasks use it as `${{secret:{name}}}`");
         }
         SecretsCommand::List { place, format } => {

@@ -478,7 +478,11 @@ pub fn secrets(secrets: &[ListedSecret], format: Listing) -> Result<(), Box<dyn 
                     secret.version.to_string(),
                     secret.set_at.clone(),
                     secret.changed_at.clone(),
-                    if secret.is_rotating { "a rotation is to be ended".to_owned() } else { String::new() },
+                    match &secret.before_until {
+                        _ if secret.is_rotating => "a rotation is to be ended".to_owned(),
+                        Some(until) => format!("the one before is taken until {until}"),
+                        None => String::new(),
+                    },
                 ]
             });
             out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;

@@ -16,6 +16,8 @@ pub enum Stage {
     Current,
     /// A rotation is on its way: the other side may have it already or not yet.
     Next,
+    /// Another one is in use, and this one is still taken for a while.
+    Previous,
 }
 
 /// A sealed secret.
@@ -31,6 +33,9 @@ pub struct Record {
     pub set_at: String,
     /// When this value was set, UTC.
     pub changed_at: String,
+    /// Until when it is still taken, UTC, where another one is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     nonce: String,
     sealed: String,
 }
@@ -42,13 +47,15 @@ pub struct Label {
     pub stage: Stage,
     pub set_at: String,
     pub changed_at: String,
+    pub until: Option<String>,
 }
 
 impl Record {
     /// Seals a value.
     pub fn seal(key: &Key, label: Label, value: &str) -> Result<Self, SecretFailure> {
-        let Label { name, version, stage, set_at, changed_at } = label;
-        let mut record = Self { name, version, stage, set_at, changed_at, nonce: String::new(), sealed: String::new() };
+        let Label { name, version, stage, set_at, changed_at, until } = label;
+        let (nonce, sealed) = (String::new(), String::new());
+        let mut record = Self { name, version, stage, set_at, changed_at, until, nonce, sealed };
         // Encrypted in place: the clear text is gone afterwards. Room for the tag, so that no clear copy is left behind by growing.
         let mut text = Zeroizing::new(Vec::with_capacity(value.len() + 16));
         text.extend_from_slice(value.as_bytes());
@@ -84,6 +91,7 @@ impl Record {
             stage,
             set_at: self.set_at.clone(),
             changed_at: self.changed_at.clone(),
+            until: self.until.clone(),
         }
     }
 
@@ -92,7 +100,9 @@ impl Record {
         let stage = match self.stage {
             Stage::Current => "current",
             Stage::Next => "next",
+            Stage::Previous => "previous",
         };
-        format!("1\n{}\n{}\n{stage}\n{}\n{}", self.name, self.version, self.set_at, self.changed_at).into_bytes()
+        let until = self.until.iter().map(|until| format!("\n{until}")).collect::<String>();
+        format!("1\n{}\n{}\n{stage}\n{}\n{}{until}", self.name, self.version, self.set_at, self.changed_at).into_bytes()
     }
 }

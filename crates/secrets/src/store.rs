@@ -33,6 +33,9 @@ pub struct ListedSecret {
     pub changed_at: String,
     /// Whether a rotation was begun and not ended.
     pub is_rotating: bool,
+    /// Until when the value before it is still taken, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_until: Option<String>,
 }
 
 /// What the file holds.
@@ -81,6 +84,7 @@ impl SecretStore {
             set_at: record.set_at.clone(),
             changed_at: record.changed_at.clone(),
             is_rotating: content.find(&record.name, Stage::Next).is_some(),
+            before_until: content.find(&record.name, Stage::Previous).and_then(|before| before.until.clone()),
         };
         Ok(current.map(listed).collect())
     }
@@ -101,6 +105,17 @@ impl SecretStore {
         self.value(name, Stage::Next)
     }
 
+    /// The value that was in use before, and until when it is still taken; `None` when that is over at `now`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn previous(&self, name: &SecretName, now: &str) -> Result<Option<(SecretText, String)>, SecretFailure> {
+        let content = self.read()?;
+        let until = content.find(name, Stage::Previous).and_then(|record| record.until.clone());
+        let Some(until) = until.filter(|until| now < until.as_str()) else { return Ok(None) };
+        Ok(self.value(name, Stage::Previous)?.map(|value| (value, until)))
+    }
+
     fn value(&self, name: &SecretName, stage: Stage) -> Result<Option<SecretText>, SecretFailure> {
         let content = self.read()?;
         let Some(record) = content.find(name, stage) else { return Ok(None) };
@@ -113,7 +128,15 @@ impl SecretStore {
     /// # Errors
     /// When the value is empty or too long, or the store cannot be opened or written; it is as it was then.
     pub fn set(&self, name: &SecretName, value: &str, now: &str) -> Result<(), SecretFailure> {
-        self.put(name, Stage::Current, value, now)
+        self.put(name, Stage::Current, value, now, None)
+    }
+
+    /// Sets a value, and keeps the one that was in use to be taken until then.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn set_beside(&self, name: &SecretName, value: &str, now: &str, until: &str) -> Result<(), SecretFailure> {
+        self.put(name, Stage::Current, value, now, Some(until))
     }
 
     /// Begins a rotation: keeps a value that shall be the one in use, beside the one that is.
@@ -121,10 +144,17 @@ impl SecretStore {
     /// # Errors
     /// As [`Self::set`].
     pub fn set_next(&self, name: &SecretName, value: &str, now: &str) -> Result<(), SecretFailure> {
-        self.put(name, Stage::Next, value, now)
+        self.put(name, Stage::Next, value, now, None)
     }
 
-    fn put(&self, name: &SecretName, stage: Stage, value: &str, now: &str) -> Result<(), SecretFailure> {
+    fn put(
+        &self,
+        name: &SecretName,
+        stage: Stage,
+        value: &str,
+        now: &str,
+        until: Option<&str>,
+    ) -> Result<(), SecretFailure> {
         let wrong = |why| SecretFailure::Value { name: name.clone(), why };
         if value.is_empty() {
             return Err(wrong("is empty"));
@@ -142,10 +172,20 @@ impl SecretStore {
             stage,
             set_at: known.map_or_else(|| now.to_owned(), |record| record.set_at.clone()),
             changed_at: now.to_owned(),
+            until: None,
         };
         let record = Record::seal(&key, label, value)?;
+        let before = match known.zip(until) {
+            Some((known, until)) => {
+                let value = known.open(&key).ok_or_else(|| self.broken(name))?;
+                let label = Label { until: Some(until.to_owned()), ..known.label(Stage::Previous) };
+                Some(Record::seal(&key, label, value.expose())?)
+            }
+            None => None,
+        };
         content.secrets.retain(|known| known.name != *name || (stage == Stage::Next && known.stage == Stage::Current));
         content.secrets.push(record);
+        content.secrets.extend(before);
         content.key = Some(key.fingerprint);
         self.write(content)
     }

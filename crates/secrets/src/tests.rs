@@ -270,3 +270,28 @@ fn an_export_is_read_by_others_or_refused() {
     let same = of(&[("a/b", "1"), ("A_B", "2")], ExportForm::Env);
     assert!(matches!(same, Err(SecretFailure::SameVariable { .. })), "{same:?}");
 }
+
+/// Who replaces a value may have the one before taken for a while, which is sealed like every other and gone with the next one.
+#[test]
+fn the_value_before_is_taken_until_it_is_over() {
+    let place = Place::new();
+    let store = place.store();
+    store.set_beside(&name("HOOK"), "first", NOW, LATER).unwrap();
+    assert_eq!(store.previous(&name("HOOK"), NOW).unwrap(), None, "there was none");
+    store.set_beside(&name("HOOK"), "second", NOW, LATER).unwrap();
+    assert_eq!(value(&store, "HOOK"), "second");
+    let before =
+        |at: &str| store.previous(&name("HOOK"), at).unwrap().map(|(value, until)| (value.expose().to_string(), until));
+    assert_eq!(before(NOW), Some(("first".to_owned(), LATER.to_owned())));
+    assert_eq!(before(LATER), None);
+    assert_eq!(store.list().unwrap()[0].before_until.as_deref(), Some(LATER));
+    store.rekey().unwrap();
+    assert!(before(NOW).is_some());
+    // Nobody makes it last longer.
+    let longer = place.file().replace(&format!("\"until\": \"{LATER}\""), "\"until\": \"2999-01-01T00:00:00.000Z\"");
+    assert_ne!(longer, place.file());
+    fs::write(store.file(), longer).unwrap();
+    assert!(matches!(store.previous(&name("HOOK"), NOW), Err(SecretFailure::Damaged { .. })));
+    store.set(&name("HOOK"), "third", NOW).unwrap();
+    assert_eq!(before(NOW), None);
+}

@@ -62,7 +62,8 @@ impl From<Problem> for Refusal {
             | Problem::ValidationFailed
             | Problem::IdempotencyKeyReused
             | Problem::RateLimited
-            | Problem::InternalError => Vec::new(),
+            | Problem::InternalError
+            | Problem::ServiceRefused => Vec::new(),
         };
         Self { problem, detail: None, headers, errors: Vec::new() }
     }

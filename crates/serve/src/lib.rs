@@ -38,4 +38,4 @@ pub use program::UnservablePlan;
 pub use service::{Served, Service, Settings};
 pub use simulate::{Played, simulate};
 pub use try_out::try_case;
-pub use webhook::{AccountScope, no_account};
+pub use webhook::{AccountScope, Counterpart, no_account};

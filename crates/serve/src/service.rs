@@ -13,7 +13,7 @@ use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
 use crate::response::{Asked, response};
 use crate::run::{Facts, Failure, Run, Surroundings};
-use crate::webhook::{AccountScope, Hook};
+use crate::webhook::{Counterpart, Hook};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -45,8 +45,8 @@ pub struct Served<'a> {
     pub plan: &'a Plan,
     /// Its database, migrated.
     pub store: Store,
-    /// The account at the provider whose service it integrates.
-    pub account: AccountScope,
+    /// What is known of the provider whose service it integrates.
+    pub counterpart: Counterpart,
 }
 
 /// What is decided where plans are served, and not in them.
@@ -167,7 +167,7 @@ impl Service {
         let mut all_limiters = BTreeMap::new();
         let mut all_keys: Vec<Arc<ApiKeys>> = Vec::new();
         let mut answers = Vec::new();
-        for Served { plan, store, account } in served {
+        for Served { plan, store, counterpart } in served {
             let limiter = |policy: &RateLimitPolicy| {
                 let same = known.limiters.get(&plan.task_id).and_then(|limiters| limiters.get(&policy.name));
                 let same = same.filter(|limiter| limiter.policy() == policy);
@@ -184,7 +184,7 @@ impl Service {
             if plan.database.tables.contains(&system::idempotency_answers()) {
                 answers.push((store.clone(), dialect::lower_answers(plan.database.engine)?.forget));
             }
-            if let Some(hook) = Hook::new(plan, account, &keys, store)?.map(Arc::new) {
+            if let Some(hook) = Hook::new(plan, counterpart, &keys, store)?.map(Arc::new) {
                 for path in [hook.path.clone(), format!("{}/{{token}}", hook.path)] {
                     let targets = table.entry(path).or_default();
                     let asks =
@@ -195,7 +195,7 @@ impl Service {
             }
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
-                let program = compile(plan, endpoint, &limiters)?;
+                let program = compile(plan, &counterpart.account, endpoint, &limiters)?;
                 let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
                 let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
                 let targets = table.entry(path.clone()).or_default();

@@ -13,6 +13,7 @@ use connect::webhook::{Heard, NotReceived, Received, Reply, receive};
 use http::request::Parts;
 use http_body_util::Empty;
 use hyper::body::Body;
+use jiff::Timestamp;
 use manifest::Entries;
 use manifest::operation::Method;
 use manifest::point::Remembered;
@@ -27,6 +28,15 @@ use vocab::{Datum, FieldName};
 /// What the names of a manifest stand for in an account: credentials, settings, what is known of our address at the provider.
 pub type AccountScope = Arc<dyn Scope + Send + Sync>;
 
+/// What a server knows of the provider whose calls come in.
+#[derive(Clone)]
+pub struct Counterpart {
+    /// The account.
+    pub account: AccountScope,
+    /// The account as it was before a secret of it was replaced, and until when what is proved by that one is taken too.
+    pub before: Option<(AccountScope, Timestamp)>,
+}
+
 /// A place where a provider's calls arrive.
 pub(crate) struct Hook {
     pub path: String,
@@ -37,7 +47,7 @@ pub(crate) struct Hook {
     title: String,
     webhooks: Webhooks,
     remembers: Entries<FieldName, Remembered>,
-    account: AccountScope,
+    counterpart: Counterpart,
     programs: Vec<Option<Program>>,
     aside: Program,
     max_body_bytes: u64,
@@ -47,14 +57,15 @@ impl Hook {
     /// What listens to the plan's provider; nothing where it makes no calls.
     pub fn new(
         plan: &Plan,
-        account: &AccountScope,
+        counterpart: &Counterpart,
         keys: &Arc<ApiKeys>,
         store: &Store,
     ) -> Result<Option<Self>, UnservablePlan> {
         let Some(ServicePlan { intake: Some(intake), manifest, .. }) = &plan.service else { return Ok(None) };
         let Some(webhooks) = &manifest.webhooks else { return Ok(None) };
         let limiters = Limiters::new();
-        let compiled = |procedure| compile_procedure(plan, procedure, intake.max_body_bytes, &limiters);
+        let compiled =
+            |procedure| compile_procedure(plan, &counterpart.account, procedure, intake.max_body_bytes, &limiters);
         let asks = webhooks.handshake.iter().filter_map(|handshake| match handshake {
             Handshake::Answers(method) if *method != Method::Post => Some(*method),
             Handshake::Answers(_) | Handshake::Echo { .. } | Handshake::Ping(_) => None,
@@ -68,7 +79,7 @@ impl Hook {
             title: manifest.provider.title.clone(),
             webhooks: webhooks.clone(),
             remembers: manifest.points.remembers.clone(),
-            account: Arc::clone(account),
+            counterpart: counterpart.clone(),
             programs: programs.collect::<Result<_, _>>()?,
             aside: compiled(&intake.aside)?,
             max_body_bytes: intake.max_body_bytes,
@@ -126,7 +137,11 @@ impl Hook {
             .collect();
         let arrived_ms = facts.arrived.as_millisecond();
         let call = Call { method: parts.method.as_str(), url: &url, headers: &headers, body: bytes, arrived_ms };
-        receive(&self.webhooks, &self.remembers, &*self.account, &call)
+        let known_by = |account: &AccountScope| receive(&self.webhooks, &self.remembers, &**account, &call);
+        match (known_by(&self.counterpart.account), &self.counterpart.before) {
+            (Err(NotReceived::Stranger(_)), Some((before, until))) if facts.arrived < *until => known_by(before),
+            (received, _) => received,
+        }
     }
 }
 
@@ -146,7 +161,7 @@ fn record(event: Heard) -> Vec<Datum> {
     record
 }
 
-fn datum(value: Value) -> Datum {
+pub(crate) fn datum(value: Value) -> Datum {
     match value {
         Value::Null => Datum::Null,
         Value::Bool(value) => Datum::Boolean(value),
@@ -177,12 +192,12 @@ fn problem(error: &NotReceived) -> Problem {
 
 /// An account that says nothing: everything that needs a secret is refused.
 #[must_use]
-pub fn no_account() -> AccountScope {
+pub fn no_account() -> Counterpart {
     struct Nothing;
     impl Scope for Nothing {
         fn value(&self, _: &manifest::reference::Reference) -> Option<Value> {
             None
         }
     }
-    Arc::new(Nothing)
+    Counterpart { account: Arc::new(Nothing), before: None }
 }

@@ -70,11 +70,15 @@ pub(crate) struct Block<'n> {
 const SAID_ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("a column", &["primary_key", "primary"], KEY),
     ("a table", &["primary_key"], KEY),
+    ("a column", &["values", "enum", "options", "choices"], "write `one_of: [a, b]`, with `type: line`"),
     (
         "a column",
-        &["values", "enum", "options", "choices", "one_of"],
-        "write `constraints: [{ check: { column: name, one_of: [a, b] } }]` at its table",
+        &["check", "checks", "min", "max", "minimum", "maximum"],
+        "write the bound itself: `at_least: 0`, `more_than: 0`, `at_most: 10`, `less_than: 10`, or `one_of: [a, b]`",
     ),
+    ("a table", &["check", "checks"], "write `constraints: [{ check: { column: name, at_least: 0 } }]`"),
+    ("a table", &["unique", "uniques"], "write `constraints: [{ unique: [name] }]`"),
+    ("a relationship", &["type", "cardinality"], "write `kind: one_to_many`, or what else it is"),
     ("a column", &["index", "indexed"], "write `indexes: [[name]]` at its table"),
     ("a column", &["foreign_key", "fk"], "write `references: table`"),
     ("a table", &["foreign_keys", "references"], "write `references: table` at the column that leads there"),
@@ -197,7 +201,12 @@ impl Lowering<'_> {
                 let items: Vec<String> = text.split(',').map(|item| format!("\"{}\"", item.trim())).collect();
                 format!("put it in brackets: `{name}: [{}]`", items.join(", "))
             }
-            Value::Mapping(_) => "begin each item with `- `".to_owned(),
+            Value::Mapping(entries) => match &entries[..] {
+                [Entry { key, node: Node { value: Value::Mapping(_) | Value::Null, .. }, .. }, ..] => {
+                    format!("begin each item with `- `, and say what `{key}` is in it: `- name: {key}`")
+                }
+                _ => "begin each item with `- `".to_owned(),
+            },
             Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Sequence(_) => {
                 format!("write `{name}: [...]`, or remove the line")
             }

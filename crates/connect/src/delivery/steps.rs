@@ -204,6 +204,11 @@ struct Progress {
     answers: BTreeMap<String, Inputs>,
 }
 
+/// The answers of the steps that a delivery has kept.
+pub(super) fn answers(progress: Option<&str>) -> BTreeMap<String, Inputs> {
+    progress.and_then(|text| serde_json::from_str::<Progress>(text).ok()).unwrap_or_default().answers
+}
+
 /// One delivery on its way.
 struct Way<'w> {
     told: &'w Told,

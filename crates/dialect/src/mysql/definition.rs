@@ -258,7 +258,7 @@ fn checks(table: &Table) -> impl Iterator<Item = &Check> {
         }
         CheckRule::Range { .. }
         | CheckRule::OneOf(_)
-        | CheckRule::ExactLength { .. }
+        | CheckRule::Capitals { .. }
         | CheckRule::NotBlank
         | CheckRule::Against { .. } => true,
     })
@@ -291,7 +291,10 @@ pub(super) fn condition(check: &Check) -> String {
             }
         }
         CheckRule::Length { at_most } => format!("char_length({column}) <= {at_most}"),
-        CheckRule::ExactLength { characters } => format!("char_length({column}) = {characters}"),
+        // `$` is also before a line feed at the end.
+        CheckRule::Capitals { letters } => {
+            format!("char_length({column}) = {letters} and {column} regexp '^[A-Z]{{{letters}}}$'")
+        }
         // Two texts that differ in spaces at their ends are equal here, so their lengths are compared.
         CheckRule::NotBlank => format!("char_length(trim({column})) > 0"),
         CheckRule::Against { comparator, other } => {

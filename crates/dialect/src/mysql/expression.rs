@@ -221,6 +221,7 @@ impl Reader<'_> {
                 Some(Node { text: format!("not {inner}"), binds: NOT })
             }
             Token::Word(word) if word == "convert" && self.takes("(") => self.converted(depth),
+            Token::Word(word) if word == "regexp_like" && self.takes("(") => self.matching(depth),
             Token::Word(word) if self.takes("(") => {
                 Some(Node { text: format!("{word}({})", self.list(depth)?), binds: WHOLE })
             }
@@ -247,6 +248,13 @@ impl Reader<'_> {
         }
         self.place += ours.len();
         self.takes(")").then_some(value)
+    }
+
+    /// As an operator: MySQL makes a function of it.
+    fn matching(&mut self, depth: usize) -> Option<Node> {
+        let text = self.expression(0, depth + 1)?.within(COMPARISON);
+        let pattern = self.takes(",").then(|| self.expression(0, depth + 1))??.within(COMPARISON + 1);
+        self.takes(")").then(|| Node { text: format!("{text} regexp {pattern}"), binds: COMPARISON })
     }
 
     /// What stands between commas, up to the closing parenthesis.
@@ -294,6 +302,11 @@ mod tests {
                 "timestampdiff(MICROSECOND,'1970-01-01',utc_timestamp(3)) DIV 1000",
                 "(timestampdiff(MICROSECOND,_utf8mb4\\'1970-01-01\\',utc_timestamp(3)) DIV 1000)",
                 "timestampdiff(microsecond,'1970-01-01',utc_timestamp(3)) div 1000",
+            ),
+            (
+                "char_length(`currency`) = 3 and `currency` regexp '^[A-Z]{3}$'",
+                "((char_length(`currency`) = 3) and regexp_like(`currency`,_utf8mb4\\'^[A-Z]{3}$\\'))",
+                "char_length(`currency`) = 3 and `currency` regexp '^[A-Z]{3}$'",
             ),
             ("convert(lcase('A') using utf8mb4)", "lower(_utf8mb4\\'A\\')", "lower('A')"),
             ("'it''s \\\\ x'", "_utf8mb4\\'it\\\\\\'s \\\\\\\\ x\\'", "'it''s \\\\ x'"),

@@ -311,7 +311,7 @@ pub fn check_text(table: &Table, check: &Check) -> String {
             format!("{column} = ANY (ARRAY[{}])", words.join(", "))
         }
         CheckRule::Length { at_most } => format!("char_length({column}) <= {at_most}"),
-        CheckRule::ExactLength { characters } => format!("char_length({column}) = {characters}"),
+        CheckRule::Capitals { letters } => format!("{column} ~ '^[A-Z]{{{letters}}}$'::text"),
         CheckRule::NotBlank => format!("btrim({column}) <> ''::text"),
         CheckRule::Against { comparator, other } => {
             format!("{column} {} {}", comparator.operator(), quote(other.as_str()))

@@ -202,6 +202,14 @@ fn regarded_of_everybody(permissions: &Permissions, tables: &[Table], found: &Ob
     found.everybody.iter().filter(is_regarded).cloned().collect()
 }
 
+/// What a new database lets everybody do; before version 15 everybody made things in its usual schema.
+pub fn everybody(permissions: &Permissions) -> BTreeSet<Grant> {
+    let grant = |on, privilege: &str| Grant { on, privilege: privilege.to_owned(), may_be_handed_on: false };
+    let on_database = ["CONNECT", "TEMPORARY"].map(|privilege| grant(Granted::Database, privilege));
+    let on_schema = (permissions.schema == USUAL_SCHEMA).then(|| grant(Granted::Schema, "CREATE"));
+    on_database.into_iter().chain(on_schema).collect()
+}
+
 /// What keeps rows of the plan's tables from those whom the plan lets see them.
 pub fn barriers(tables: &[Table], found: &ObservedPermissions) -> Vec<(String, PermissionStatement)> {
     let mut barriers = Vec::new();

@@ -196,7 +196,7 @@ fn condition(check: &Check) -> String {
             format!("{column} IN ({})", words.join(", "))
         }
         CheckRule::Length { at_most } => format!("length({column}) <= {at_most}"),
-        CheckRule::ExactLength { characters } => format!("length({column}) = {characters}"),
+        CheckRule::Capitals { letters } => format!("{column} GLOB '{}'", "[A-Z]".repeat(usize::from(*letters))),
         CheckRule::NotBlank => format!("trim({column}) <> ''"),
         CheckRule::Against { comparator, other } => {
             format!("{column} {} {}", comparator.operator(), quote(other.as_str()))

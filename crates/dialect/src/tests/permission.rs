@@ -19,7 +19,6 @@ fn permissions() -> Permissions {
     Permissions {
         database: "My-Shop".to_owned(),
         schema: "public".to_owned(),
-        user: "ada".to_owned(),
         mark: "made by Integration Producer for task shop, database My-Shop, schema public".to_owned(),
         roles: vec![
             role("shop_owner", Access::Owner, Login::Never, &[]),
@@ -46,7 +45,7 @@ fn as_wanted() -> ObservedPermissions {
 
 #[test]
 fn from_nothing_each_role_gets_what_it_needs() {
-    let statements = script(Engine::PostgreSql, &permissions(), &[super::table()]);
+    let statements = script(Engine::PostgreSql, &permissions(), &[super::table()], &as_wanted());
     let text: String = statements.iter().map(|statement| format!("{};\n", statement.sql)).collect();
     expect![[r#"
         CREATE ROLE shop_owner NOLOGIN;
@@ -63,6 +62,7 @@ fn from_nothing_each_role_gets_what_it_needs() {
         ALTER TABLE "order" OWNER TO shop_owner;
         ALTER TABLE schema_migrations OWNER TO shop_owner;
         ALTER TABLE schema_migration_steps OWNER TO shop_owner;
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC;
         GRANT CONNECT ON DATABASE "My-Shop" TO shop_migrator;
         GRANT CONNECT ON DATABASE "My-Shop" TO shop_app;
         GRANT USAGE ON SCHEMA public TO shop_app;

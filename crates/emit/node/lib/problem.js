@@ -120,6 +120,11 @@ const problems = {
     title: 'Internal error',
     detail: () => 'the server failed; the request id finds the cause in its log',
   },
+  service_refused: {
+    status: 502,
+    title: 'Refused by a service',
+    detail: () => 'a service behind this API does not do what it was asked for; nothing is left of it',
+  },
   unavailable: {
     status: 503,
     title: 'Service unavailable',

@@ -85,7 +85,8 @@ fn rules_view(table: &Table) -> Vec<String> {
                     rules.push(format!("`{column}` has at most {at_most} characters"));
                 }
             }
-            CheckRule::ExactLength { .. } => {}
+            // The type says it.
+            CheckRule::Capitals { .. } => {}
             CheckRule::NotBlank => rules.push(format!("`{column}` is more than spaces")),
             CheckRule::Against { comparator, other } => {
                 let field_type =

@@ -77,6 +77,9 @@ pub fn when(problem: Problem) -> &'static str {
         }
         Problem::RateLimited => "The caller has asked too often. Wait as many seconds as `Retry-After` says.",
         Problem::InternalError => "The server failed. Whoever runs it finds the cause by the `request_id`.",
+        Problem::ServiceRefused => {
+            "A service behind the API does not do what it was asked for. Nothing is left of the request; whoever runs the server finds the cause with `producer deliveries list`."
+        }
         Problem::Unavailable => "The database does not answer. Try again after `Retry-After`.",
         Problem::Overloaded => "The answer took longer than 15 seconds. Try again after `Retry-After`.",
     }
@@ -105,6 +108,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::ValidationFailed
-        | Problem::InternalError => Vec::new(),
+        | Problem::InternalError
+        | Problem::ServiceRefused => Vec::new(),
     }
 }

@@ -164,6 +164,7 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::InternalError
+        | Problem::ServiceRefused
         | Problem::Unavailable
         | Problem::Overloaded => problem.detail().unwrap_or_default().to_owned(),
     };

@@ -37,10 +37,10 @@ pub fn wrong(check: &Check) -> Vec<Datum> {
         }
         CheckRule::OneOf(words) => vec![Datum::Text(words.concat() + "?")],
         CheckRule::Length { at_most } => vec![Datum::Text("x".repeat(length(*at_most).saturating_add(1)))],
-        CheckRule::ExactLength { characters } => {
-            let characters = length(*characters);
-            let shorter = characters.checked_sub(1).map(|shorter| Datum::Text("X".repeat(shorter)));
-            shorter.into_iter().chain([Datum::Text("X".repeat(characters.saturating_add(1)))]).collect()
+        CheckRule::Capitals { letters } => {
+            let (letters, shorter) = (usize::from(*letters), usize::from(letters.saturating_sub(1)));
+            let wrong = ["X".repeat(shorter), "X".repeat(letters + 1), "x".repeat(letters), "X".repeat(shorter) + "1"];
+            wrong.map(Datum::Text).to_vec()
         }
         CheckRule::NotBlank => [String::new(), " ".to_owned()].map(Datum::Text).to_vec(),
         // Two values are needed for it.
@@ -130,7 +130,7 @@ fn of_type(table: &Table, column: &Column, number: u32) -> Option<Datum> {
 fn text(table: &Table, column: &Column, number: u32, usual: String) -> Datum {
     let limits = checks(table, column).filter_map(|check| match &check.rule {
         CheckRule::Length { at_most } => Some(length(*at_most)),
-        CheckRule::ExactLength { characters } => Some(length(*characters)),
+        CheckRule::Capitals { letters } => Some(usize::from(*letters)),
         CheckRule::OneOf(_) | CheckRule::Range { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => None,
     });
     let at_most = limits.min().unwrap_or(usize::MAX);
@@ -147,7 +147,7 @@ fn words(table: &Table, column: &Column) -> Option<Vec<String>> {
         CheckRule::OneOf(words) => Some(words.clone()),
         CheckRule::Range { .. }
         | CheckRule::Length { .. }
-        | CheckRule::ExactLength { .. }
+        | CheckRule::Capitals { .. }
         | CheckRule::NotBlank
         | CheckRule::Against { .. } => None,
     });
@@ -169,7 +169,7 @@ fn in_range(table: &Table, column: &Column, number: u32) -> Option<i64> {
             }
             CheckRule::OneOf(_)
             | CheckRule::Length { .. }
-            | CheckRule::ExactLength { .. }
+            | CheckRule::Capitals { .. }
             | CheckRule::NotBlank
             | CheckRule::Against { .. } => {}
         }

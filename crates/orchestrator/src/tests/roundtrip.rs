@@ -385,7 +385,7 @@ fn round_trip(engine: Engine, schema: &Json, catalog: &Catalog, place: &mut impl
         Err(problems) => return refusal(&problems),
     };
     must_be_kept(&plan)?;
-    let files = emit::database_files(&plan);
+    let files = emit::database_files(&plan, &[]);
 
     let rehearsed = on_scratch(&plan.database, &database);
     if let Some(check) = rehearsed.iter().find(|check| check.outcome == CheckOutcome::Failed) {

@@ -12,8 +12,6 @@ pub struct Permissions {
     pub database: String,
     /// The schema in it; empty where the engine has none.
     pub schema: String,
-    /// Who connects and makes tables; empty where the server has not said so.
-    pub user: String,
     /// What each role says about itself on the server, so that nobody takes it for another's.
     pub mark: String,
     /// The roles, in the order in which they are made. Empty where the engine has none.

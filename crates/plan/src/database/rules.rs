@@ -77,7 +77,7 @@ impl Check {
             CheckRule::Range { .. }
             | CheckRule::OneOf(_)
             | CheckRule::Length { .. }
-            | CheckRule::ExactLength { .. }
+            | CheckRule::Capitals { .. }
             | CheckRule::NotBlank => None,
         };
         std::iter::once(&self.column).chain(other)
@@ -90,7 +90,7 @@ impl Check {
             CheckRule::Range { .. }
             | CheckRule::OneOf(_)
             | CheckRule::Length { .. }
-            | CheckRule::ExactLength { .. }
+            | CheckRule::Capitals { .. }
             | CheckRule::NotBlank => None,
         };
         for column in std::iter::once(&mut self.column).chain(other).filter(|column| *column == from) {
@@ -117,10 +117,10 @@ pub enum CheckRule {
         /// Unicode code points.
         at_most: u32,
     },
-    /// A text of exactly so many characters.
-    ExactLength {
-        /// Unicode code points.
-        characters: u32,
+    /// So many capitals from A to Z.
+    Capitals {
+        /// How many.
+        letters: u8,
     },
     /// A text that is more than spaces.
     NotBlank,
@@ -147,12 +147,12 @@ impl CheckRule {
             (Self::Length { at_most }, Datum::Text(text)) => {
                 u32::try_from(text.chars().count()).is_ok_and(|length| length <= *at_most)
             }
-            (Self::ExactLength { characters }, Datum::Text(text)) => {
-                u32::try_from(text.chars().count()).is_ok_and(|length| length == *characters)
+            (Self::Capitals { letters }, Datum::Text(text)) => {
+                text.len() == usize::from(*letters) && text.bytes().all(|letter| letter.is_ascii_uppercase())
             }
             (Self::NotBlank, Datum::Text(text)) => !text.trim_matches(' ').is_empty(),
             (
-                Self::OneOf(_) | Self::Length { .. } | Self::ExactLength { .. } | Self::NotBlank | Self::Against { .. },
+                Self::OneOf(_) | Self::Length { .. } | Self::Capitals { .. } | Self::NotBlank | Self::Against { .. },
                 _,
             ) => true,
         }

@@ -55,8 +55,7 @@ pub fn permissions(
     }
     decide(draft, &roles);
     let mark = format!("made by Integration Producer for task {task_id}, database {database}, schema {schema}");
-    let user = observed.place.as_ref().map_or_else(String::new, |place| place.user.clone());
-    Permissions { database, schema, user, mark, roles, guests: BTreeSet::new() }
+    Permissions { database, schema, mark, roles, guests: BTreeSet::new() }
 }
 
 /// What roles are called.

@@ -215,9 +215,7 @@ fn leave_a_value(checks: &[&Check]) -> bool {
     let mut edges = checks.iter().filter_map(|check| match &check.rule {
         CheckRule::OneOf(words) => Some(words.iter().map(|word| Datum::Text(word.clone())).collect()),
         CheckRule::Range { minimum, maximum } => Some(minimum.iter().chain(maximum).cloned().collect::<Vec<_>>()),
-        CheckRule::Length { .. } | CheckRule::ExactLength { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => {
-            None
-        }
+        CheckRule::Length { .. } | CheckRule::Capitals { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => None,
     });
     let keeps_all = |value: &Datum| checks.iter().all(|check| check.rule.passes(value));
     let mut edges = edges.by_ref().flatten().peekable();
@@ -227,7 +225,7 @@ fn leave_a_value(checks: &[&Check]) -> bool {
 fn of_type(table: &Table, column: &Column) -> Option<Check> {
     let (ending, rule) = match &column.field_type {
         FieldType::Choice { words } => ("words", CheckRule::OneOf(words.clone())),
-        FieldType::Code { letters } => ("length", CheckRule::ExactLength { characters: u32::from(*letters) }),
+        FieldType::Code { letters } => ("letters", CheckRule::Capitals { letters: *letters }),
         other => ("length", CheckRule::Length { at_most: other.max_length()? }),
     };
     Some(Check { name: constraint_name(table, &[&column.name], ending), column: column.name.clone(), rule })
@@ -322,7 +320,7 @@ fn push_check(
         CheckRule::Range { .. }
         | CheckRule::OneOf(_)
         | CheckRule::Length { .. }
-        | CheckRule::ExactLength { .. }
+        | CheckRule::Capitals { .. }
         | CheckRule::NotBlank => constraint_name(&table.table, &[column], ending),
     };
     let own = || {

@@ -95,7 +95,7 @@ fn compares(table: &Table) -> Vec<Compared> {
         CheckRule::Range { .. }
         | CheckRule::OneOf(_)
         | CheckRule::Length { .. }
-        | CheckRule::ExactLength { .. }
+        | CheckRule::Capitals { .. }
         | CheckRule::NotBlank => None,
     };
     table.rules.checks.iter().filter_map(compared).collect()
@@ -286,7 +286,7 @@ fn checked(field: &Field, table: &Table) -> Field {
                 }
             },
             // Requests are held to the first two by the type of a code and by what a blank text is; to the third as a whole.
-            CheckRule::ExactLength { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => {}
+            CheckRule::Capitals { .. } | CheckRule::NotBlank | CheckRule::Against { .. } => {}
         }
     }
     with_example(field)

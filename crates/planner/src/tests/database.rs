@@ -82,6 +82,7 @@ fn many_to_many_goes_through_a_table_of_links() {
         "tables: [students, courses], relationships: [{ from: students, to: courses, kind: many_to_many, on_delete: restrict }]",
         &expect![[r#"
             students unique (student_number)
+            students unique (email)
             courses unique (slug)
             enrollments.course_id -> courses.id restrict
             enrollments.student_id -> students.id restrict

@@ -9,17 +9,18 @@ use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files, query};
 use plan::http_case::CaseRequest;
 use std::fs;
+use std::path::Path;
 use store::{Location, Store};
 
 /// Of the live system: the one that is played takes no such key.
-const KEY: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
+pub const KEY: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
 
 pub fn integrate(workspace: &Workspace, more: &[&str]) -> Ended {
     let task = repository("tests/cases/tasks/stripe-payments.yaml");
     end(workspace.command(&["run"]).arg(&task).args(more).env_remove("KEY"))
 }
 
-fn set(workspace: &Workspace, value: &str) {
+pub fn set(workspace: &Workspace, value: &str) {
     end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE_SECRET_KEY"]), value).must_end_with(0);
 }
 
@@ -139,8 +140,8 @@ fn an_event_without_a_needed_field_is_said() {
     assert!(warnings.contains("`user_registration` does not say `user_id`, which Stripe needs"), "{warnings}");
 }
 
-const SHOP: &str = "task_id: integration_2025_002\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    environment: development\n    schema_requirements:\n      tables: [users, orders, products]\n      relationships: [users_to_orders, orders_to_products]\n";
-const SIGNING: &str = "whsec_private_to_the_tests";
+pub const SHOP: &str = "task_id: integration_2025_002\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    environment: development\n    schema_requirements:\n      tables: [users, orders, products]\n      relationships: [users_to_orders, orders_to_products]\n";
+pub const SIGNING: &str = "whsec_private_to_the_tests";
 
 /// HMAC-SHA-256, RFC 2104.
 fn hmac(key: &str, message: &str) -> String {
@@ -155,7 +156,7 @@ fn hmac(key: &str, message: &str) -> String {
 }
 
 /// What a provider sends: the same bytes whoever receives them.
-fn call(body: &str, key: &str) -> CaseRequest {
+pub fn call(body: &str, key: &str) -> CaseRequest {
     let at = jiff::Timestamp::now().as_second();
     let signature = format!("t={at},v1={}", hmac(key, &format!("{at}.{body}")));
     let mut request = post("/webhooks/stripe", None, body);
@@ -163,7 +164,7 @@ fn call(body: &str, key: &str) -> CaseRequest {
     request
 }
 
-fn session(event: &str, kind: &str, order: &str) -> String {
+pub fn session(event: &str, kind: &str, order: &str) -> String {
     format!(
         r#"{{"id":"{event}","object":"event","type":"{kind}","created":1700000000,"data":{{"object":{{"payment_status":"paid","client_reference_id":"{order}","payment_intent":"pi_1","amount_total":1999,"currency":"usd"}}}}}}"#
     )
@@ -179,7 +180,7 @@ fn shop_with() -> (Workspace, Played) {
 }
 
 /// The same, served.
-fn shop() -> (Workspace, Played, Server) {
+pub fn shop() -> (Workspace, Played, Server) {
     let (workspace, played) = shop_with();
     let server = Server::start(Kind::Native, &workspace);
     (workspace, played, server)
@@ -190,7 +191,11 @@ fn rows(workspace: &Workspace, statement: &str) -> Vec<Vec<String>> {
 }
 
 fn write(workspace: &Workspace, statement: String) {
-    let store = Store::open(&Location::File(workspace.path().join(".producer/data/development_db.sqlite"))).unwrap();
+    write_into(&workspace.path().join(".producer/data/development_db.sqlite"), statement);
+}
+
+pub fn write_into(database: &Path, statement: String) {
+    let store = Store::open(&Location::File(database.to_owned())).unwrap();
     let written = store.transaction(move |mut transaction| {
         Box::pin(async move { Ok(store::Ended::Commit(transaction.execute(&statement, &[]).await?)) })
     });

@@ -7,6 +7,8 @@
 )]
 
 mod behaviours;
+mod checkout;
+mod credentials;
 mod database;
 mod deliveries;
 mod disks;

@@ -1,7 +1,7 @@
 //! Tokens that rotate, among several processes: a provider that gives them comes in; how often it was asked, and that nothing was lost
 //! of what it gave, is held against what was done there.
 
-use crate::harness::client::{ask, post};
+use crate::harness::client::{ask, get, post};
 use crate::harness::granting::Granting;
 use crate::harness::repository;
 use crate::harness::server::{Kind, Server};
@@ -140,6 +140,57 @@ fn a_token_is_kept_before_it_is_used() {
     let server = Server::start(Kind::Native, &workspace);
     wait_until_delivered(&workspace, 5, &[&server]);
     granting.look(|granted| assert_eq!(granted.asked_with, ["r0", "r1"], "nothing is asked for twice"));
+}
+
+/// What somebody has agreed to outlives a password of ours, and the servers go on with the new one by themselves.
+#[test]
+fn another_password_needs_no_new_agreement() {
+    let granting = Granting::start();
+    let workspace = workspace(&granting, "accepted");
+    run(&workspace).must_end_with(0);
+    let server = Server::start(Kind::Native, &workspace);
+    granting.revoke();
+    granting.look(|granted| granted.has_new_password = true);
+    register(&server, 0..5);
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(granting.look(|granted| granted.done.len()), 1, "what `run` has asked");
+    set(&workspace, "CRM_SECRET", "another");
+    wait_until_delivered(&workspace, 5, &[&server]);
+    granting.look(|granted| assert_eq!(granted.asked_with, ["r0", "r1"]));
+}
+
+/// A credential that ends soon is said by whoever is asked, until another one is there.
+#[test]
+fn a_credential_that_ends_soon_is_said() {
+    let granting = Granting::start();
+    let workspace = workspace(&granting, "accepted");
+    let manifest = workspace.path().join("providers/salesforce/provider.yaml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let says = |days: u32| {
+        let ends = text.replace(
+            "client_secret: { title: Consumer Secret,",
+            &format!("client_secret: {{ title: Consumer Secret, ends_after_days: {days},"),
+        );
+        assert_ne!(ends, text);
+        fs::write(&manifest, ends).unwrap();
+        let response = run(&workspace).must_end_with(0).response();
+        let status = end(&mut workspace.command(&["status", "crm"])).must_end_with(0).stdout;
+        (response["warnings"].to_string(), status)
+    };
+    let server_says = "Consumer Secret of Salesforce ends on 20";
+    let (warnings, status) = says(10);
+    assert!(warnings.contains(server_says) && warnings.contains("`producer secrets set CRM_SECRET`"), "{warnings}");
+    assert!(status.contains(server_says), "{status}");
+    let server = Server::start(Kind::Native, &workspace);
+    assert!(server.log().contains(server_says), "{}", server.log());
+    let metrics = String::from_utf8(ask(server.address, &get("/metrics"), "").unwrap().body).unwrap();
+    let ends = metrics.lines().find_map(|line| {
+        line.strip_prefix("credential_ends_at_seconds{integration=\"crm\",credential=\"client_secret\"} ")
+    });
+    let left = ends.unwrap().parse::<i64>().unwrap() - jiff::Timestamp::now().as_second();
+    assert!((9 * 86_400..=10 * 86_400).contains(&left), "{left}");
+    let (warnings, status) = says(90);
+    assert!(!warnings.contains(server_says) && !status.contains(server_says), "{warnings}\n{status}");
 }
 
 /// The provider answers a refresh token once: where that answer is lost a person has to agree again, and is told so.

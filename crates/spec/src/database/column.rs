@@ -322,9 +322,7 @@ fn foreign_type(text: &str) -> Option<String> {
         (word.trim(), rest.strip_suffix(')').and_then(|number| number.trim().parse::<u64>().ok()))
     });
     if matches!(word, "enum" | "choice" | "set") {
-        return Some(
-            "write `line`, and `constraints: [{ check: { column: name, one_of: [a, b] } }]` at its table".to_owned(),
-        );
+        return Some("write `{ type: line, one_of: [a, b] }`".to_owned());
     }
     let (_, kind) = FOREIGN_WORDS.iter().find(|(foreign, _)| *foreign == word)?;
     Some(match argument {

@@ -80,8 +80,8 @@ class Connection {
 
   /** The statement returns the key alone. */
   async insert(sql, values) {
-    const [row] = this.#execute('all', sql, values);
-    return Object.values(row)[0];
+    // Not `all`: of that the driver says no code when it fails, so a conflict would be no conflict.
+    return Number(this.#execute('run', sql, values).lastInsertRowid);
   }
 
   async script(sql) {

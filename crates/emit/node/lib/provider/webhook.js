@@ -1,8 +1,8 @@
 // What providers tell us: a call comes in with its bytes, events in our words go out, or the answer that the call only wanted. Every event is
 // told apart from those before by the provider's own key; nothing is kept or sent here.
 
-import { all, holds } from './place.js';
-import { Stranger } from './signature.js';
+import { all, at, holds } from './place.js';
+import { Stranger, mustBe } from './signature.js';
 import { Unfit } from './transformations.js';
 import { asSent, asText, isAbsent, sha256, written } from './values.js';
 
@@ -32,6 +32,7 @@ export function receive(account, call) {
   if (call.method !== 'POST') throw new NotTaken('it is none that is taken in');
   webhooks.verify(call, account);
   const document = parsed(webhooks.body, call.body);
+  for (const { at: where, value } of webhooks.bodyHolds ?? []) mustBe(asText(at(document, where) ?? ''), value({ ...scope, body: document }), 'what the body holds');
   const told = (body) => ({ ...scope, body, header: (name) => call.headers.find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1] });
   const echo = handshake.find(({ when }) => when?.every((test) => holds(document, test)));
   if (echo) {

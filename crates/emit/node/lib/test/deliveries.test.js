@@ -135,7 +135,7 @@ async function working(context, engine, behave, more = {}) {
   );
   const step = (name, rest) => ({ name, operation: tell, input: ({ event }) => ({ id: event.id, step: name }), ...rest });
   const service = {
-    name: 'shop', provider: 'acme', title: 'Acme', remembers: { customer: { of: 'id' } }, listens: { sold: 'sold' },
+    name: 'shop', provider: 'acme', title: 'Acme', priority: 1, remembers: { customer: { of: 'id' } }, listens: { sold: 'sold' },
     retry: { attempts: 3, forHours: 1, firstWait: 1, mostWaitSeconds: 1 }, wait: { mostSeconds: 1 },
     points: { sold: { needs: ['id'], steps: [step('first', { remember: ({ answer }) => ({ customer: answer.first.id }) }), step('second', { unless: ({ event }) => event.alone })] } },
   };
@@ -236,6 +236,8 @@ test('who fails is spared longer each time, and one attempt finds out', () => {
   const busy = new Lane({ ...service, atOnce: 10 }, 0, () => 0.5);
   for (let count = 0; count < 3; count += 1) busy.begun(0);
   assert.deepEqual([busy.places(0), busy.places(400)], [0, 1]);
-  assert.deepEqual(busy.ended(0, one, 'rate_limited', 120_000), { state: 'waiting', attempts: 0, due: 60_000 });
+  assert.deepEqual(busy.ended(0, one, 'rate_limited', { wait: 120_000 }), { state: 'waiting', attempts: 0, due: 60_000 });
+  // What an operation says of itself wins over what is so everywhere.
+  assert.equal(busy.ended(0, { attempts: 0, triedSince: new Date(0) }, 'transient', { retry: { ...service.retry, attempts: 1 } }).state, 'dead');
   assert.deepEqual([busy.places(59_999), busy.ended(0, { attempts: 3, triedSince: new Date(-100 * 3_600_000) }, 'transient').state], [0, 'dead']);
 });

@@ -126,6 +126,14 @@ test('handshakes are answered, and what is none is not taken', () => {
   assert.throws(() => heard({ type: 'paid' }), /which event it is/);
 });
 
+test('something of ours may stand in the body', () => {
+  const holding = { ...account, service: { ...account.service, webhooks: { ...account.service.webhooks, bodyHolds: [{ at: '/ours', value: ({ webhook }) => webhook.secret }] } } };
+  const told = (ours) => receive(holding, call(JSON.stringify({ object: 'event', id: 'e', type: 'boring', ours })));
+  assert.deepEqual(told(SECRET).events, []);
+  assert.throws(() => told('other'), Stranger);
+  assert.throws(() => told(undefined), Stranger);
+});
+
 test('forms nest', () => {
   const nesting = { ...account, service: { ...account.service, webhooks: { ...account.service.webhooks, body: 'form_nested', dedup: ({ body }) => [body.data.id], kind: ({ body }) => body.type, time: undefined } } };
   const { events } = receive(nesting, call('object=event&type=t&data[id]=7&data[list][0]=a&data[list][1]=b&data[list2][]=c&__proto__[x]=y'));

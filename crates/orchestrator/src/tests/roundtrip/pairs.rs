@@ -120,7 +120,7 @@ fn round_trip(engine: Engine, pair: &Json, catalog: &Catalog, place: &mut impl P
     let made = made.look("random").map_err(failed("look at what was made"))?.tables;
     must_be_alike("the migrations make another one from nothing", &after, &made)?;
     let loaded = place.empty("loaded");
-    let schema = &emit::database_files(&second)["databases/schema.sql"];
+    let schema = &emit::database_files(&second, &[])["databases/schema.sql"];
     loaded.migrate("random", &[whole(schema)], NOW).map_err(failed("load schema.sql"))?;
     let loaded = loaded.look("random").map_err(failed("look at what was loaded"))?.tables;
     must_be_alike("schema.sql makes another one", &after, &loaded)?;

@@ -203,6 +203,8 @@ fn a_run_that_makes_a_database_may_be_killed_in_each_of_its_steps() {
             Hold::Line(line) => (None, line),
             Hold::Migrating | Hold::Table => {
                 site.beside("CREATE DATABASE rooms");
+                // As if the run had made it.
+                site.beside("COMMENT ON DATABASE rooms IS 'made by producer'");
                 let (statement, at) = match hold {
                     Hold::Migrating => ("SELECT pg_advisory_lock(5241713205)", "migrating the database"),
                     Hold::Table | Hold::Roles | Hold::Line(_) => ("CREATE TABLE rooms ()", "migrating the database"),

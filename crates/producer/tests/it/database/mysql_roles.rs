@@ -200,6 +200,36 @@ fn what_was_granted_or_taken_by_hand_is_mended_and_a_password_rotated() {
     assert_eq!(home.as_role(&workspace, "app", "SELECT COUNT(*) FROM users").unwrap(), "1\n");
 }
 
+/// The engine itself leaves a grant where its table was.
+#[test]
+fn what_was_granted_on_a_table_goes_with_it() {
+    let Some(home) = Home::new("gone") else { return };
+    let workspace = Workspace::new();
+    let task = super::roles::task("").replace("postgresql", "mysql");
+    let with_more = task.replace("orders, products]", "orders, products, coupons]");
+    let run = |task: &str| {
+        end_with_input(workspace.command(&["run", "-"]).env("SHOP_URL", home.url()), task).must_end_with(0);
+    };
+    let undo = || {
+        let words = ["db", "undo", "shop", "--allow-destructive"];
+        end(workspace.command(&words).env("SHOP_URL", home.url())).must_end_with(0)
+    };
+    let granted = || {
+        let asked = format!("SHOW GRANTS FOR '{}'@'%'", home.role("readonly"));
+        let found = client(&home.server, "", &asked).unwrap();
+        found.lines().filter(|grant| grant.contains("coupons")).count()
+    };
+    run(&task);
+    run(&with_more);
+    assert_eq!(granted(), 1);
+    assert_eq!(undo().stderr, "");
+    assert_eq!(granted(), 0);
+    assert_eq!(home.drift(&workspace), Vec::<String>::new());
+    undo();
+    let asked = format!("SHOW GRANTS FOR '{}'@'%'", home.role("readonly"));
+    assert_eq!(client(&home.server, "", &asked).unwrap().lines().count(), 1, "nothing is left to read");
+}
+
 #[test]
 fn a_user_of_the_task_gets_the_tables_it_says_and_a_strangers_is_asked_about() {
     let Some(home) = Home::new("users_said") else { return };

@@ -277,6 +277,46 @@ fn an_api_is_served_as_the_application_which_may_do_what_the_api_does() {
     app("DELETE FROM users").unwrap();
 }
 
+/// The statements of `permissions.sql` that have a word in them.
+fn granted(workspace: &Workspace, word: &str) -> Vec<String> {
+    let file = workspace.path().join("output/integration/task_shop/databases/permissions.sql");
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().filter(|line| !line.starts_with("--") && line.contains(word)).map(str::to_owned).collect()
+}
+
+#[test]
+fn permissions_sql_says_what_is_granted_and_the_end_of_an_api_takes_back_what_it_needed() {
+    let Some(home) = Home::new("granted") else { return };
+    home.superuser("postgres", &format!("DROP DATABASE {} WITH (FORCE)", home.name)).unwrap();
+    let workspace = Workspace::new();
+    home.run(&workspace, "").must_end_with(0);
+    let app = home.role("app");
+    let on_rows = format!("GRANT DELETE, INSERT, SELECT, UPDATE ON order_items, orders, products, users TO {app};");
+    let wide = granted(&workspace, &format!("TO {app}"));
+    assert!(wide.contains(&on_rows), "{wide:?}");
+    assert_eq!(
+        granted(&workspace, "FROM PUBLIC"),
+        [
+            format!("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC;", home.name),
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC;".to_owned()
+        ]
+    );
+
+    home.read(&workspace, &["run", "-"], &api(CONTACT)).must_end_with(0);
+    let narrow = granted(&workspace, &format!("TO {app}"));
+    assert!(narrow.contains(&format!("GRANT INSERT ON contact_messages TO {app};")), "{narrow:?}");
+    assert!(!narrow.iter().any(|grant| grant.contains("users") || grant.contains("DEFAULT")), "{narrow:?}");
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false, "the file is as it was left");
+
+    let undo = ["db", "undo", "api"];
+    let undone = end(workspace.command(&undo).env("SHOP_URL", home.admin_url())).must_end_with(0);
+    assert_eq!(undone.stderr, "");
+    assert_eq!(home.drift(&workspace), Vec::<String>::new());
+    home.as_role(&workspace, "app", A_USER).unwrap();
+    assert_eq!(granted(&workspace, &format!("TO {app}")), wide);
+    assert_eq!(home.run(&workspace, "").must_end_with(0).response()["changed"], false);
+}
+
 /// A table with a secret.
 const ACCOUNTS: &str = "{ name: accounts, columns: { login: line, password_hash: line } }, ";
 

@@ -220,6 +220,7 @@ export type Problem =
   | ProblemOf<'rate-limited', 429>
   | ProblemOf<'header-fields-too-large', 431>
   | ProblemOf<'internal-error', 500>
+  | ProblemOf<'service-refused', 502>
   | ProblemOf<'unavailable', 503>
   | ProblemOf<'overloaded', 503>;
 

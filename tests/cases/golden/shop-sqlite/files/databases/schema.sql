@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS users (
 -- orders: an order of a customer
 --   id: made by the server; sorts by time
 --   user_id: The user it belongs to.
---   order_number: What people call it.
+--   order_number: What people call it, once it has been given one.
 --   status: How far it is.
 --   subtotal: What the items cost.
 --   tax: The tax.
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS users (
 --   shipping_address: Where it goes.
 --   billing_address: Where the invoice goes.
 --   notes: What else the customer said.
---   placed_at: When it was ordered.
+--   placed_at: When it was ordered; empty while it is put together.
 --   created_at: when the row was made
 --   updated_at: when it was last changed
 --   row_version: raised by each change; the tag of the record
@@ -73,7 +73,7 @@ CREATE TABLE IF NOT EXISTS orders (
   CONSTRAINT orders_shipping_cost_range CHECK (shipping_cost >= 0),
   CONSTRAINT orders_discount_range CHECK (discount >= 0),
   CONSTRAINT orders_total_range CHECK (total >= 0),
-  CONSTRAINT orders_currency_length CHECK (length(currency) = 3),
+  CONSTRAINT orders_currency_letters CHECK (currency GLOB '[A-Z][A-Z][A-Z]'),
   CONSTRAINT orders_shipping_address_length CHECK (length(shipping_address) <= 500),
   CONSTRAINT orders_billing_address_length CHECK (length(billing_address) <= 500),
   CONSTRAINT orders_notes_length CHECK (length(notes) <= 2000)
@@ -118,7 +118,7 @@ CREATE TABLE IF NOT EXISTS products (
   CONSTRAINT products_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT products_description_length CHECK (length(description) <= 10000),
   CONSTRAINT products_price_range CHECK (price >= 0),
-  CONSTRAINT products_currency_length CHECK (length(currency) = 3),
+  CONSTRAINT products_currency_letters CHECK (currency GLOB '[A-Z][A-Z][A-Z]'),
   CONSTRAINT products_category_length CHECK (length(category) <= 100),
   CONSTRAINT products_stock_range CHECK (stock >= 0),
   CONSTRAINT products_status_words CHECK (status IN ('draft', 'active', 'archived')),
@@ -134,8 +134,6 @@ CREATE TABLE IF NOT EXISTS products (
 --   sku: The seller's own number of the product.
 --   quantity: How many.
 --   unit_price: What one costs.
---   total: What they cost together.
---   currency: The currency of the prices, ISO 4217.
 --   created_at: when the row was made
 --   updated_at: when it was last changed
 --   row_version: raised by each change; the tag of the record
@@ -147,8 +145,6 @@ CREATE TABLE IF NOT EXISTS order_items (
   sku TEXT,
   quantity INTEGER NOT NULL,
   unit_price INTEGER NOT NULL,
-  total INTEGER,
-  currency TEXT NOT NULL DEFAULT 'USD',
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
@@ -159,9 +155,7 @@ CREATE TABLE IF NOT EXISTS order_items (
   CONSTRAINT order_items_product_name_length CHECK (length(product_name) <= 200),
   CONSTRAINT order_items_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT order_items_quantity_range CHECK (quantity >= 1),
-  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0),
-  CONSTRAINT order_items_total_range CHECK (total >= 0),
-  CONSTRAINT order_items_currency_length CHECK (length(currency) = 3)
+  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0)
 ) STRICT;
 
 -- users: the database itself keeps `updated_at` and `row_version`, whoever writes

@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS orders (
   CONSTRAINT orders_shipping_cost_range CHECK (shipping_cost >= 0),
   CONSTRAINT orders_discount_range CHECK (discount >= 0),
   CONSTRAINT orders_total_range CHECK (total >= 0),
-  CONSTRAINT orders_currency_length CHECK (length(currency) = 3),
+  CONSTRAINT orders_currency_letters CHECK (currency GLOB '[A-Z][A-Z][A-Z]'),
   CONSTRAINT orders_shipping_address_length CHECK (length(shipping_address) <= 500),
   CONSTRAINT orders_billing_address_length CHECK (length(billing_address) <= 500),
   CONSTRAINT orders_notes_length CHECK (length(notes) <= 2000)
@@ -78,7 +78,7 @@ CREATE TABLE IF NOT EXISTS products (
   CONSTRAINT products_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT products_description_length CHECK (length(description) <= 10000),
   CONSTRAINT products_price_range CHECK (price >= 0),
-  CONSTRAINT products_currency_length CHECK (length(currency) = 3),
+  CONSTRAINT products_currency_letters CHECK (currency GLOB '[A-Z][A-Z][A-Z]'),
   CONSTRAINT products_category_length CHECK (length(category) <= 100),
   CONSTRAINT products_stock_range CHECK (stock >= 0),
   CONSTRAINT products_status_words CHECK (status IN ('draft', 'active', 'archived')),
@@ -96,8 +96,6 @@ CREATE TABLE IF NOT EXISTS order_items (
   sku TEXT,
   quantity INTEGER NOT NULL,
   unit_price INTEGER NOT NULL,
-  total INTEGER,
-  currency TEXT NOT NULL DEFAULT 'USD',
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
@@ -108,9 +106,7 @@ CREATE TABLE IF NOT EXISTS order_items (
   CONSTRAINT order_items_product_name_length CHECK (length(product_name) <= 200),
   CONSTRAINT order_items_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT order_items_quantity_range CHECK (quantity >= 1),
-  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0),
-  CONSTRAINT order_items_total_range CHECK (total >= 0),
-  CONSTRAINT order_items_currency_length CHECK (length(currency) = 3)
+  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0)
 ) STRICT;
 
 -- users: the database itself keeps `updated_at` and `row_version`, whoever writes
