@@ -316,10 +316,9 @@ impl ActivePlans {
     }
 }
 
-<<<<<<< HEAD
 /// Whether the plan of that number is one of an API, of tasks that were looked at: a plan never changes, and there may be many to read.
 type Known = BTreeMap<TaskId, (String, bool)>;
-=======
+
 /// The secrets that a person sets, without their values: a change of them is a change of the accounts.
 fn secrets(workspace: &Workspace) -> Result<Vec<ListedSecret>, ServeFailure> {
     let failure = |error| ServeFailure::Account(Box::new(Failure::secrets(&error, &workspace.secrets().file())));
@@ -327,7 +326,6 @@ fn secrets(workspace: &Workspace) -> Result<Vec<ListedSecret>, ServeFailure> {
     secrets.retain(|listed| !is_token(&listed.name));
     Ok(secrets)
 }
->>>>>>> main
 
 /// The tasks with an active API, and its number.
 fn versions(workspace: &Workspace, known: &mut Known) -> Result<Vec<(TaskId, String)>, WorkspaceFailure> {
