@@ -362,3 +362,34 @@ fn a_provider_that_refuses_or_is_silent_leaves_no_doubt() {
     });
     assert_eq!((shop.count("orders"), shop.effects()), (2, (1, 1)));
 }
+
+/// The server is killed while people buy. Each sends again what was not answered, with the same key: every key has one order and one
+/// page, and none is lost.
+#[test]
+fn a_killed_server_makes_no_order_twice() {
+    let shop = Shop::open(Engine::Sqlite, "kills").unwrap();
+    let body = basket(&json!([{ "product_id": ABACUS, "quantity": 1 }]));
+    let mut keys = 0;
+    for alive_ms in [150, 250, 400] {
+        let server = shop.serve();
+        let begun = Instant::now();
+        while begun.elapsed().as_millis() < alive_ms {
+            keys += 1;
+            // Whoever is not answered does not know what came of it.
+            let _ = ask(server.address, &checkout(&body, Some(&format!("key-{keys}"))), "");
+            assert!(keys < 45, "the limit of requests would be passed");
+            std::thread::sleep(Duration::from_millis(15));
+        }
+        // `kill -9`.
+        drop(server);
+    }
+    let server = shop.serve();
+    let mut orders = std::collections::BTreeSet::new();
+    for key in 1..=keys {
+        let answer = ask(server.address, &checkout(&body, Some(&format!("key-{key}"))), "").unwrap();
+        assert!([201, 202].contains(&answer.status), "{}", read(&answer));
+        orders.insert(read(&answer)["id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!((orders.len(), shop.count("orders")), (keys, keys));
+    within("not every order has its page", &server, || (shop.effects() == (keys as u64, 1)).then_some(()));
+}
