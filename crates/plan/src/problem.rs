@@ -28,6 +28,8 @@ pub enum Problem {
     Conflict,
     /// Other records lead to the record.
     InUse,
+    /// The record is not so that this can be done with it.
+    WrongState,
     /// Another request with the same idempotency key is under way.
     RequestInProgress,
     /// The record has changed since the caller read it.
@@ -58,7 +60,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -70,6 +72,7 @@ impl Problem {
         Self::RequestTimeout,
         Self::Conflict,
         Self::InUse,
+        Self::WrongState,
         Self::RequestInProgress,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
@@ -148,6 +151,9 @@ impl Problem {
             Self::Conflict => ("conflict", 409, "Conflict", Some("a record with the same unique value exists")),
             Self::InUse => {
                 ("in-use", 409, "In use", Some("other records lead to this one: change or remove them first"))
+            }
+            Self::WrongState => {
+                ("wrong-state", 409, "Wrong state", Some("the record is in a state in which this cannot be done"))
             }
             Self::RequestInProgress => (
                 "request-in-progress",

@@ -2,14 +2,15 @@
 
 pub mod checkout;
 mod intake;
+mod refund;
+mod shop;
 
 use crate::api::{Designed, default_policy};
 use crate::codes::{OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
 use catalog::Catalog;
-use checkout::Checkout;
 use manifest::Manifest;
 use manifest::operation::IfReplyIsLost;
-use manifest::point::{Calls, Point};
+use manifest::point::Point;
 use manifest::provider::Check;
 use manifest::sign_in::Identity;
 use manifest::sync::Deletes;
@@ -18,9 +19,10 @@ use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint};
 use plan::procedure::Trigger;
 use plan::service::{AccountValue, Priority, ServicePlan, ServicePoint, System, ValueSource};
 use plan::{Decision, Phase, Table, system};
+use shop::{Awaited, Brought};
 use spec::{CredentialValue, Reference, ServiceIntegration};
 use vocab::suggestion::{closest, list};
-use vocab::{Diagnostic, EventName, FieldName, TaskId};
+use vocab::{Diagnostic, EventName, FieldName, PolicyName, TaskId};
 
 /// The service with the endpoints that it brings.
 ///
@@ -52,29 +54,28 @@ pub fn design(
         events = taken.events;
         service.intake = Some(taken.intake);
     }
-    let (endpoints, policies) = match sells(&service) {
-        None => (Vec::new(), Vec::new()),
-        Some(calls) => {
-            let policy = default_policy();
-            match checkout::checkout(calls, &manifest.provider.title, catalog, held, &policy.name) {
-                Ok(shop) => {
-                    decisions.extend(brings(&shop));
-                    tables.push(system::idempotency_answers());
-                    for table in shop.tables {
-                        if !tables.contains(&table) {
-                            tables.push(table);
-                        }
+    let policy = default_policy();
+    let mut endpoints = Vec::new();
+    for (event, bring) in BRINGS {
+        let Ok(event) = EventName::parse(event) else { continue };
+        let Some(calls) = service.calls_at(&event).filter(|calls| !calls.gives.is_empty()) else { continue };
+        let awaited = Awaited { event: &event, calls, title: &manifest.provider.title };
+        match bring(awaited, catalog, held, &policy.name) {
+            Ok(brought) => {
+                decisions.extend(brought.endpoints.iter().map(|endpoint| brings(endpoint, &event)));
+                let further = std::iter::once(system::idempotency_answers()).chain(brought.tables);
+                further.for_each(|table| {
+                    if !tables.contains(&table) {
+                        tables.push(table)
                     }
-                    events.push(shop.event);
-                    (shop.endpoints, vec![policy])
-                }
-                Err(why) => {
-                    decisions.push(brings_nothing(why));
-                    (Vec::new(), Vec::new())
-                }
+                });
+                events.push(brought.event);
+                endpoints.extend(brought.endpoints);
             }
+            Err(why) => decisions.push(brings_nothing(&event, why)),
         }
-    };
+    }
+    let policies = if endpoints.is_empty() { Vec::new() } else { vec![policy] };
     let api = ApiPlan {
         name: name.value.as_str().replace('_', "-"),
         version: "v1".to_owned(),
@@ -87,33 +88,25 @@ pub fn design(
     Ok((Designed { api, tables, lookups: Vec::new(), decisions }, service))
 }
 
-/// What is called at a checkout, where whoever takes payments is to hear of it and answers with a page for it.
-fn sells(service: &ServicePlan) -> Option<&Calls> {
-    let event = EventName::parse(checkout::EVENT).ok()?;
-    service.calls_at(&event).filter(|calls| !calls.gives.is_empty())
-}
+/// The endpoints that come with a point: each with the event that it answers.
+const BRINGS: [(&str, Bring); 2] = [(checkout::EVENT, checkout::checkout), (refund::EVENT, refund::refund)];
 
-fn brings(shop: &Checkout) -> Vec<Decision> {
-    let of = |endpoint: &Endpoint| Decision {
-        phase: Phase::ImplementIntegrationLogic,
-        subject: match &endpoint.procedure.trigger {
-            Trigger::Request { method, path } => format!("{method} {path}"),
-            _ => endpoint.procedure.name.to_string(),
-        },
-        decision: endpoint.summary.clone(),
-        reason: "whoever takes payments at `checkout` brings it; the database has orders, their items and products"
-            .to_owned(),
+/// What brings endpoints, or says why it does not.
+type Bring = fn(Awaited<'_>, &Catalog, &[Table], &PolicyName) -> Result<Brought, String>;
+
+fn brings(endpoint: &Endpoint, event: &EventName) -> Decision {
+    let subject = match &endpoint.procedure.trigger {
+        Trigger::Request { method, path } => format!("{method} {path}"),
+        _ => endpoint.procedure.name.to_string(),
     };
-    shop.endpoints.iter().map(of).collect()
+    let reason = format!("whoever takes payments at `{event}` brings it; the database has what it works on");
+    let decision = endpoint.summary.clone();
+    Decision { phase: Phase::ImplementIntegrationLogic, subject, decision, reason }
 }
 
-fn brings_nothing(why: String) -> Decision {
-    Decision {
-        phase: Phase::ImplementIntegrationLogic,
-        subject: format!("POST {}", checkout::PATH),
-        decision: "is not brought".to_owned(),
-        reason: why,
-    }
+fn brings_nothing(event: &EventName, reason: String) -> Decision {
+    let subject = format!("endpoints of `{event}`");
+    Decision { phase: Phase::ImplementIntegrationLogic, subject, decision: "none are brought".to_owned(), reason }
 }
 
 /// Plans the integration of a service, and says why.

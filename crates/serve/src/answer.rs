@@ -57,6 +57,7 @@ impl From<Problem> for Refusal {
             | Problem::MethodNotAllowed
             | Problem::Conflict
             | Problem::InUse
+            | Problem::WrongState
             | Problem::PreconditionFailed
             | Problem::UnsupportedMediaType
             | Problem::ValidationFailed

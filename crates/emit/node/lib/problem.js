@@ -63,6 +63,11 @@ const problems = {
     title: 'In use',
     detail: () => 'other records lead to this one: change or remove them first',
   },
+  wrong_state: {
+    status: 409,
+    title: 'Wrong state',
+    detail: () => 'the record is in a state in which this cannot be done',
+  },
   request_in_progress: {
     status: 409,
     title: 'Request in progress',

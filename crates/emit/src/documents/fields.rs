@@ -81,9 +81,12 @@ pub fn answer_fields(outline: &Outline<'_>, answer: &Success<'_>) -> Vec<Value> 
 
 /// What a field of a body holds, in words, with every rule that holds for it: `docs/http-manners.md`, section Validation.
 pub fn described_type(field: &ShapeField) -> String {
-    let mut words = match &field.entries {
-        Some(entries) => format!("list of 1 to {} objects", entries.max),
-        None => rules(&field.field_type),
+    let is_bounded = field.bounds.minimum.is_some() && field.bounds.maximum.is_some();
+    let mut words = match (&field.entries, &field.field_type) {
+        (Some(entries), _) => format!("list of 1 to {} objects", entries.max),
+        // Its own bounds follow.
+        (None, FieldType::Integer) if is_bounded => FieldType::Integer.describe(),
+        (None, of) => rules(of),
     };
     if field.min_length > 1 {
         words.push_str(&format!(", at least {} characters", field.min_length));

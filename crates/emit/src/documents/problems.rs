@@ -55,6 +55,7 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::RequestTimeout => "The body took longer than 10 seconds. Send it again.",
         Problem::Conflict => "Another record has a value that must be unique. Choose another value.",
         Problem::InUse => "Other records lead to this one and keep it from going. Change or remove them first.",
+        Problem::WrongState => "The record is in a state in which this cannot be done. Read it, and decide anew.",
         Problem::RequestInProgress => {
             "The request with this `Idempotency-Key` is still being answered. Send it again after `Retry-After`."
         }
@@ -105,6 +106,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::NotFound
         | Problem::Conflict
         | Problem::InUse
+        | Problem::WrongState
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::ValidationFailed

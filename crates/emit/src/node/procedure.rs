@@ -717,7 +717,12 @@ impl<'a> Writer<'_, 'a> {
         after: &BTreeSet<SlotName>,
         surroundings: Surroundings,
     ) -> Result<(), EmitError> {
+        let last = arms.iter().all(|(_, body)| always_exits(body)).then(|| arms.last()).flatten();
         for (outcome, body) in arms.iter().filter(|(_, body)| !body.is_empty()) {
+            if last.is_some_and(|(known, _)| known == outcome) {
+                self.block(script, body, after, surroundings)?;
+                continue;
+            }
             if !always_exits(body) {
                 return self.cannot("a match with more than two arms that go on");
             }

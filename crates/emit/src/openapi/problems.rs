@@ -161,6 +161,7 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::RequestTimeout
         | Problem::Conflict
         | Problem::InUse
+        | Problem::WrongState
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::InternalError

@@ -2,24 +2,22 @@
 //! out, one that makes an order and answers with where it is paid, one that tells how it stands. What things cost is read from the
 //! shop and never believed; the provider is called behind the transaction, through the outbox, and never twice.
 
-use super::intake::field_type;
+use super::shop::{Awaited, Brought, WITHIN_MS, column, endpoint, insert, is_needed, must, row, said};
 use crate::behaviour::{field_name, shape_field, slot};
 use crate::entity::held;
 use crate::key::{Origin, RecordKey};
 use crate::table::column_name;
 use catalog::{Catalog, Entity, Field};
-use manifest::point::Calls;
-use plan::api::{Cache, Endpoint, EventDeclaration};
-use plan::database::{Column, ColumnDefault, Nullability};
+use plan::api::{Endpoint, EventDeclaration};
+use plan::database::{Column, ColumnDefault};
 use plan::procedure::{
-    Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Step, Trigger,
-    Writes,
+    Each, Generated, Input, Item, LimitKey, Location, Outcome, Response, ResponseField, Step, Writes,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::shape::{Entries, Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, RequestValue};
-use plan::{Problem, Query, Table, Value, check};
-use vocab::{Bounds, ColumnName, Datum, EntityName, EventName, FieldName, FieldType, PolicyName, ProcedureName};
+use plan::{Problem, Query, Table, Value};
+use vocab::{Bounds, ColumnName, Datum, EntityName, FieldName, FieldType, PolicyName};
 
 /// Where a shop sells.
 pub const PATH: &str = "/api/checkout";
@@ -29,26 +27,16 @@ pub const EVENT: &str = "checkout";
 const MOST_ITEMS: u32 = 100;
 /// Most of one thing in an order.
 const MOST_OF_ONE: i64 = 100_000;
-/// How long a customer waits for the provider before he is told where to ask again, in milliseconds.
-const WITHIN_MS: u32 = 8000;
 /// What a buyer may say of an order.
 const SAID: [&str; 3] = ["shipping_address", "billing_address", "notes"];
 
-/// The endpoints, the event, and what they stand on.
-pub struct Checkout {
-    pub endpoints: Vec<Endpoint>,
-    pub event: EventDeclaration,
-    pub tables: Vec<Table>,
-}
-
-/// The checkout of the shop, or why there is none. `gives` is what the provider answers; `title` is what it calls itself.
+/// The checkout of the shop, or why there is none.
 pub fn checkout(
-    calls: &Calls,
-    title: &str,
+    awaited: Awaited<'_>,
     catalog: &Catalog,
     held: &[Table],
     policy: &PolicyName,
-) -> Result<Checkout, String> {
+) -> Result<Brought, String> {
     let of = |name: &str| {
         let entity = EntityName::parse(name).ok().and_then(|name| catalog.entity(&name));
         let entity = entity.ok_or_else(|| format!("nobody has described what an `{name}` is"))?;
@@ -57,13 +45,13 @@ pub fn checkout(
         Ok::<_, String>((entity, table))
     };
     let ((order, orders), (_, items), (_, products)) = (of("order")?, of("order_item")?, of("product")?);
-    let shop = Shop { order, orders, items, products, catalog, held, calls, title, policy };
+    let shop = Shop { order, orders, items, products, catalog, held, awaited, policy };
     shop.fits()?;
     let buyer = shop.buyer()?;
     let event = shop.event(&buyer);
     let tables = [orders, items, products].into_iter().chain(buyer.table).cloned().collect();
     let endpoints = vec![shop.sell(&buyer)?, shop.tell()];
-    Ok(Checkout { endpoints, event, tables })
+    Ok(Brought { endpoints, event, tables })
 }
 
 /// The tables of a shop.
@@ -74,8 +62,7 @@ struct Shop<'a> {
     products: &'a Table,
     catalog: &'a Catalog,
     held: &'a [Table],
-    calls: &'a Calls,
-    title: &'a str,
+    awaited: Awaited<'a>,
     policy: &'a PolicyName,
 }
 
@@ -199,9 +186,13 @@ impl Shop<'_> {
         made.push(Item::Do(insert(self.orders, self.order_row(buyer)?, OnConflict::Fail)));
         made.push(Item::Each(Box::new(self.each()?)));
         made.extend(self.sum_up());
-        made.push(Item::Do(Step::Emit { id: Some(slot("id")), event: event_name(), payload: self.payload(buyer) }));
+        made.push(Item::Do(Step::Emit {
+            id: Some(slot("id")),
+            event: self.awaited.event.clone(),
+            payload: self.payload(buyer),
+        }));
         made.push(Item::Promise(self.answer(202, Vec::new())));
-        let cancelled = self.becomes("cancelled").map(|write| Item::Transaction(vec![Item::Do(write)]));
+        let cancelled = self.cancelled().map(|write| Item::Transaction(vec![Item::Do(write)]));
         let refused =
             cancelled.into_iter().chain([Item::Exit(Response::Problem(Problem::ServiceRefused), Writes::Keep)]);
         let body = vec![
@@ -210,13 +201,13 @@ impl Shop<'_> {
             Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))),
             Item::Let(slot("id"), Step::Generate(Generated::Uuid)),
             Item::Transaction(made),
-            Item::Let(slot("page"), self.wait(Value::Slot(slot("id")), WITHIN_MS)),
+            Item::Let(slot("page"), self.awaited.wait(Value::Slot(slot("id")), WITHIN_MS)),
             Item::Match(
                 slot("page"),
                 vec![
                     (
                         Outcome::Answered,
-                        vec![Item::Transaction(vec![Item::Exit(self.answer(201, self.given()), Writes::Keep)])],
+                        vec![Item::Transaction(vec![Item::Exit(self.answer(201, self.awaited.given()), Writes::Keep)])],
                     ),
                     (Outcome::Refused, refused.collect()),
                     (Outcome::Unknown, Vec::new()),
@@ -224,8 +215,9 @@ impl Shop<'_> {
             ),
             Item::Exit(self.answer(202, Vec::new()), Writes::Keep),
         ];
-        let summary = format!("makes an order, and answers with where {} takes its payment", self.title);
-        Ok(self.endpoint("post_api_checkout", "POST", PATH, body, summary, self.example()))
+        let summary = format!("makes an order, and answers with where {} takes its payment", self.awaited.title);
+        let entity = &self.order.entity;
+        Ok(endpoint("post_api_checkout", ("POST", PATH), body, entity, (summary, self.example())))
     }
 
     /// `GET`: how an order stands, for the page to which its buyer comes back.
@@ -262,11 +254,11 @@ impl Shop<'_> {
                     (Outcome::Missing, vec![Item::Exit(Response::Problem(Problem::NotFound), Writes::Undo)]),
                 ],
             ),
-            Item::Let(slot("page"), self.wait(row("id"), 0)),
+            Item::Let(slot("page"), self.awaited.wait(row("id"), 0)),
             Item::Match(
                 slot("page"),
                 vec![
-                    (Outcome::Answered, vec![Item::Exit(answer(self.given()), Writes::Keep)]),
+                    (Outcome::Answered, vec![Item::Exit(answer(self.awaited.given()), Writes::Keep)]),
                     (Outcome::Refused, refused),
                     (Outcome::Unknown, unknown),
                 ],
@@ -274,29 +266,9 @@ impl Shop<'_> {
             Item::Exit(answer(Vec::new()), Writes::Keep),
         ];
         let path = format!("{PATH}/{{id}}");
-        let summary = format!("tells how an order stands, and where {} takes its payment", self.title);
-        self.endpoint("get_api_checkout_by_id", "GET", &path, body, summary, serde_json::Value::Null)
-    }
-
-    fn endpoint(
-        &self,
-        name: &str,
-        method: &str,
-        path: &str,
-        body: Vec<Item>,
-        summary: String,
-        example: serde_json::Value,
-    ) -> Endpoint {
-        let max_body_bytes = crate::body_size::max_body_bytes(&body);
-        let procedure = Procedure {
-            name: ProcedureName::parse(name).expect("a literal that is a name"),
-            trigger: Trigger::Request { method: method.to_owned(), path: path.to_owned() },
-            body,
-        };
-        let violations = check::violations(&procedure);
-        assert!(violations.is_empty(), "a checkout lowers to a well formed procedure: {violations:?}");
-        let entity = self.order.entity.clone();
-        Endpoint { procedure, entity, summary, max_body_bytes, example, cache: Cache::NoStore }
+        let summary = format!("tells how an order stands, and where {} takes its payment", self.awaited.title);
+        let said = (summary, serde_json::Value::Null);
+        endpoint("get_api_checkout_by_id", ("GET", &path), body, &self.order.entity, said)
     }
 
     /// `let buyer = ...`: the row with that address, made where there is none.
@@ -468,37 +440,23 @@ impl Shop<'_> {
         items
     }
 
-    /// The order becomes that, from `pending`.
-    fn becomes(&self, word: &str) -> Option<Step> {
+    /// A pending order is given up.
+    fn cancelled(&self) -> Option<Step> {
+        let (from, to) = ("pending", "cancelled");
         let status = column(self.orders, "status")?;
-        if !matches!(&status.field_type, FieldType::Choice { words } if words.iter().any(|known| known == word)) {
+        let is_word = |words: &[String]| words.iter().any(|known| known == to);
+        if !matches!(&status.field_type, FieldType::Choice { words } if is_word(words)) {
             return None;
         }
         let text = |text: &str| Value::Literal(Datum::Text(text.to_owned()));
-        let mut set = vec![(status.name.clone(), Assigned::Value(text(word)))];
+        let mut set = vec![(status.name.clone(), Assigned::Value(text(to)))];
         set.extend(column(self.orders, "updated_at").map(|at| (at.name.clone(), Assigned::Value(Value::Now))));
         set.extend(column(self.orders, "row_version").map(|version| (version.name.clone(), Assigned::Plus(1))));
         let filter = vec![
             Predicate::Compare(column_name("id"), Comparison::Equal, Value::Slot(slot("id"))),
-            Predicate::Compare(status.name.clone(), Comparison::Equal, text("pending")),
+            Predicate::Compare(status.name.clone(), Comparison::Equal, text(from)),
         ];
         Some(Step::Write(Write::Update { table: self.orders.name.clone(), set, filter }))
-    }
-
-    fn wait(&self, id: Value, within_ms: u32) -> Step {
-        let gives = self.calls.gives.iter().map(|(name, given)| (name.clone(), field_type(given.kind))).collect();
-        Step::Await { id, event: event_name(), gives, within_ms }
-    }
-
-    /// What the provider answers.
-    fn given(&self) -> Vec<ResponseField> {
-        let field = |(name, given): (&FieldName, &manifest::point::Given)| ResponseField {
-            name: name.clone(),
-            value: Value::Field(slot("page"), name.clone()),
-            field_type: field_type(given.kind),
-            description: given.about.clone().unwrap_or_else(|| format!("As {} says it.", self.title)),
-        };
-        self.calls.gives.iter().map(field).collect()
     }
 
     fn answer(&self, status: u16, given: Vec<ResponseField>) -> Response {
@@ -555,7 +513,7 @@ impl Shop<'_> {
             };
             (name, field_type)
         });
-        let name = event_name();
+        let name = self.awaited.event.clone();
         EventDeclaration { also: self.catalog.generalisations(&name), fields: fields.collect(), name }
     }
 
@@ -575,68 +533,8 @@ impl Shop<'_> {
     }
 }
 
-/// A row of the table: what is known of a column, the times and the first version, and nothing where the database fills it.
-fn row(table: &Table, known: impl Fn(&str) -> Option<Value>) -> Result<Vec<(ColumnName, Value)>, String> {
-    let mut row = Vec::new();
-    for column in &table.columns {
-        let name = column.name.as_str();
-        let value = known(name).or_else(|| match name {
-            "created_at" | "updated_at" => Some(Value::Now),
-            "row_version" => Some(Value::Literal(Datum::Integer(1))),
-            _ => None,
-        });
-        match value {
-            Some(value) => row.push((column.name.clone(), value)),
-            None if is_needed(table, &column.name) => {
-                return Err(format!("nobody says `{name}` of a new row of `{}`", table.name));
-            }
-            None => {}
-        }
-    }
-    Ok(row)
-}
-
-/// Whether a row must say the column.
-fn is_needed(table: &Table, name: &ColumnName) -> bool {
-    let is_open = |column: &&Column| column.nullability == Nullability::NotNull && column.default.is_none();
-    table.columns.iter().filter(is_open).any(|column| column.name == *name)
-}
-
-fn column<'t>(table: &'t Table, name: &str) -> Option<&'t Column> {
-    table.columns.iter().find(|column| column.name.as_str() == name)
-}
-
-fn insert(table: &Table, values: Vec<(ColumnName, Value)>, on_conflict: OnConflict) -> Step {
-    Step::Write(Write::Insert { table: table.name.clone(), values, on_conflict, made: None })
-}
-
-/// Goes on where the condition holds, and ends so where it does not.
-fn must(name: &str, condition: Condition, otherwise: Item) -> [Item; 2] {
-    let arms = vec![(Outcome::Yes, Vec::new()), (Outcome::No, vec![otherwise])];
-    [Item::Let(slot(name), Step::Check(condition)), Item::Match(slot(name), arms)]
-}
-
 /// Something is wrong with an entry of the list.
 fn wrong(field: &str, detail: Option<&str>) -> Item {
     let (list, field) = (field_name("items"), field_name(field));
     Item::Exit(Response::Entry { list, field, detail: detail.map(str::to_owned) }, Writes::Undo)
-}
-
-fn said(name: &str, field_type: FieldType, presence: Presence, description: &str) -> ShapeField {
-    ShapeField {
-        name: field_name(name),
-        field_type,
-        format: None,
-        presence,
-        min_length: 0,
-        max_length: None,
-        bounds: Bounds::default(),
-        default: None,
-        entries: None,
-        description: description.to_owned(),
-    }
-}
-
-fn event_name() -> EventName {
-    EventName::parse(EVENT).expect("a literal that is a name")
 }

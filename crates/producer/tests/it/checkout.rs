@@ -5,7 +5,7 @@ use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::schema::{self, Schema};
 use crate::harness::server::Server;
-use crate::harness::workspace::{Workspace, end, end_with_input, query};
+use crate::harness::workspace::{Workspace, end_with_input, query};
 use crate::harness::{Sample, repository};
 use plan::http_case::{Answer, CaseRequest};
 use serde_json::{Value as Json, json};
@@ -51,8 +51,10 @@ impl Shop {
         let mut shop = Self { workspace, stripe: None, site, before: 0, _place: place };
         let key = shop.play().told("secret_key").to_owned();
         end_with_input(&mut shop.workspace.command(&["secrets", "set", "STRIPE_SECRET_KEY"]), &key).must_end_with(0);
-        let task = repository("tests/cases/tasks/stripe-payments.yaml");
-        end(shop.workspace.command(&["run"]).arg(task)).must_end_with(0);
+        let task = fs::read_to_string(repository("tests/cases/tasks/stripe-payments.yaml")).unwrap();
+        let asked = task.replace("\"form_submission\"", "\"order_refund\"");
+        assert_ne!(asked, task);
+        shop.workspace.run_text(&asked).must_end_with(0);
         shop.before = shop.effects().0;
         for (id, name, price, status, currency) in [
             (ABACUS, "Abacus", "24.90", "active", "USD"),
@@ -219,6 +221,7 @@ fn somebody_buys(engine: Engine) {
             (stands["status"] == "paid").then_some(stands)
         });
         assert_eq!((&stands["total"], &stands["url"]), (&order["total"], &order["url"]));
+        gives_back(&shop, address, &server, id);
         let lines = shop.rows(&format!(
             "SELECT product_name, quantity FROM order_items WHERE order_id = '{id}' ORDER BY product_name"
         ));
@@ -226,7 +229,31 @@ fn somebody_buys(engine: Engine) {
     }
     let orders = servers.into_iter().flatten().count();
     assert_eq!((shop.count("orders"), shop.count("users")), (orders, 1), "one buyer, whoever served him");
-    assert_eq!(shop.effects(), (orders as u64, 1));
+    // A page for each order, and the money back in two parts.
+    assert_eq!(shop.effects(), (3 * orders as u64, 1));
+}
+
+/// What was paid is given back: a part, then the rest.
+fn gives_back(shop: &Shop, address: SocketAddr, server: &Server, id: &str) {
+    let key = shop.workspace.create_key();
+    let path = format!("/api/orders/{id}/refunds");
+    let give = |body: Json, key: Option<&str>| ask(address, &post(&path, key, &body.to_string()), "").unwrap();
+    assert_eq!(give(json!({}), None).status, 401);
+    for (amount, code) in [("50.86", "inconsistent"), ("0", "range")] {
+        let refused = give(json!({ "amount": amount }), Some(&key));
+        assert_eq!((refused.status, &read(&refused)["errors"][0]["code"]), (422, &code.into()));
+    }
+    let part = give(json!({ "amount": "10.00" }), Some(&key));
+    let told = read(&part);
+    assert_eq!((part.status, &told["amount"], &told["status"]), (201, &"10.00".into(), &"succeeded".into()), "{told}");
+    let state = || read(&ask(address, &get(&format!("/api/checkout/{id}")), "").unwrap())["status"].clone();
+    assert_eq!(state(), "paid", "a part is no refund of the order");
+    assert_eq!(give(json!({ "amount": "40.85" }), Some(&key)).status, 201);
+    within("it is not refunded", server, || (state() == "refunded").then_some(()));
+    let again = give(json!({}), Some(&key));
+    assert_eq!((again.status, read(&again)["type"].clone()), (409, "urn:problem-type:wrong-state".into()));
+    let path = "/api/orders/019c0f3e-7b1a-7c3d-8e5f-0000000000ff/refunds";
+    assert_eq!(ask(address, &post(path, Some(&key), "{}"), "").unwrap().status, 404);
 }
 
 /// The application needs no other server beside it.
@@ -332,6 +359,34 @@ fn a_provider_that_refuses_or_is_silent_leaves_no_doubt() {
     within("it gets no page", &server, || {
         let stands = read(&ask(server.address, &get(&path), "").unwrap());
         stands["url"].is_string().then_some(())
+    });
+    assert_eq!((shop.count("orders"), shop.effects()), (2, (1, 1)));
+}
+
+/// So it is where only the application runs: it is stopped while the provider is silent, and finishes when both are there again.
+#[test]
+fn the_application_leaves_no_doubt_either() {
+    let mut shop = Shop::open(Engine::Sqlite, "silence of the application").unwrap();
+    let Some(node) = shop.node() else { return };
+    let mut refused = basket(&json!([{ "product_id": FOREIGN, "quantity": 1 }]));
+    refused["currency"] = "UGX".into();
+    let answer = ask(node.address, &checkout(&refused, None), "").unwrap();
+    assert_eq!((answer.status, read(&answer)["type"].clone()), (502, "urn:problem-type:service-refused".into()));
+    assert_eq!(shop.rows("SELECT status FROM orders"), [["cancelled"]]);
+
+    let played = shop.stripe.take();
+    drop(played);
+    let body = basket(&json!([{ "product_id": ABACUS, "quantity": 1 }]));
+    let taken = ask(node.address, &checkout(&body, Some("silent")), "").unwrap();
+    let order = read(&taken);
+    assert_eq!((taken.status, &order["status"], &order["url"]), (202, &"pending".into(), &Json::Null), "{order}");
+    node.terminate();
+    assert!(node.wait().success());
+    shop.play();
+    let node = shop.node().unwrap();
+    let path = format!("/api/checkout/{}", order["id"].as_str().unwrap());
+    within("it gets no page", &node, || {
+        read(&ask(node.address, &get(&path), "").unwrap())["url"].is_string().then_some(())
     });
     assert_eq!((shop.count("orders"), shop.effects()), (2, (1, 1)));
 }

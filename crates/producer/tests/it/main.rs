@@ -10,6 +10,7 @@ mod behaviours;
 mod checkout;
 mod credentials;
 mod database;
+mod deliveries;
 mod disks;
 mod documentation;
 mod golden;

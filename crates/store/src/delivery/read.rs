@@ -1,7 +1,7 @@
 //! Deliveries as people see them: listed, shown with their attempts, counted, given another chance, forgotten when they are old.
 
 use super::DeliveryState;
-use super::words::{Kind, Words, batch, member, row};
+use super::words::{Change, Kind, Words, member, row};
 use crate::read_row::{flag, number, optional_text, text};
 use crate::{Ended, Row, Store, StoreError};
 use vocab::Datum;
@@ -230,9 +230,7 @@ impl Store {
                 });
                 let waiting = waiting.collect::<Result<Vec<_>, StoreError>>()?;
                 let replayed = waiting.len() as u64;
-                if replayed > 0 {
-                    transaction.execute(&words.update("outbox_deliveries", members), &[batch(waiting)]).await?;
-                }
+                words.change(&mut transaction, Change::Update("outbox_deliveries"), members, &waiting).await?;
                 Ok(Ended::Commit(Replayed { replayed, in_doubt: u64::try_from(left).unwrap_or_default() }))
             })
         });

@@ -233,6 +233,28 @@ async fn what_was_leased_by_a_round_whose_end_nobody_saw_is_given_back_without_d
     }
 }
 
+/// Somebody has made an event new again: a backup that was restored, a hand that slipped.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_new_again_gets_no_second_delivery_and_holds_nobody_up() {
+    for place in places("deliveries") {
+        let [store, _] = &place.workers;
+        let event = emit(store, "{}").await;
+        assert_eq!(deliver(store, &round(0, 5)).await.leased.len(), 1);
+        let again = store.transaction(|mut transaction| {
+            Box::pin(async move {
+                let anew = "UPDATE outbox_events SET dispatched_at = NULL";
+                Ok(Ended::Commit(transaction.execute(anew, &[]).await?))
+            })
+        });
+        again.await.unwrap();
+        let behind = emit(store, "{}").await;
+        let leased = deliver(store, &round(1, 5)).await.leased;
+        assert_eq!(leased.iter().map(|leased| &leased.event_id).collect::<Vec<_>>(), [&behind], "{}", place.name);
+        let known = store.deliveries(&DeliveryFilter { event_id: Some(event), ..Default::default() }, 5).await.unwrap();
+        assert_eq!((known.len(), store.undispatched_events().await.unwrap()), (1, 0), "{}", place.name);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn those_of_one_key_go_one_behind_the_other_whoever_works() {
     for place in places("deliveries") {

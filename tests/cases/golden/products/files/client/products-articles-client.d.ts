@@ -210,6 +210,7 @@ export type Problem =
   | ProblemOf<'request-timeout', 408>
   | ProblemOf<'conflict', 409>
   | ProblemOf<'in-use', 409>
+  | ProblemOf<'wrong-state', 409>
   | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
