@@ -4,6 +4,7 @@
 mod commands;
 mod comparison;
 pub mod database;
+pub mod deliver;
 mod load;
 pub mod overload;
 

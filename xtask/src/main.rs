@@ -38,6 +38,8 @@ const USAGE: &str = "usage: cargo xtask <command>
         [--connections 32] [--seconds 2] [--rounds 5]
   bench database        planning 1,000 tables, and applying 200 on a durable PostgreSQL beside psql
   bench overload        what the native server still does when four times as much is asked of it
+  bench deliver         events to a hundred destinations, three of them bad for a while, and signed calls taken in
+        [--engine sqlite|postgresql] [--seconds 6] [--rounds 3]
   roundtrip             random schemas there and back, on each engine
         [--schemas 1000] [--engine sqlite|postgresql] [--seed 20260000]
   schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
         ["bench", "database"] => bench::database::run(&repository),
+        ["bench", "deliver", options @ ..] => bench::deliver::run(&repository, options),
         ["bench", "overload", options @ ..] => bench::overload::run(&repository, options),
         ["bench", options @ ..] => bench::run(&repository, options),
         ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),

@@ -22,6 +22,8 @@ pub const PROVIDER_PRIVACY: Code = Code("IP264");
 pub const PROVIDER_CONTRADICTION: Code = Code("IP265");
 /// A provider's folder is not what it should be.
 pub const PROVIDER_FOLDER_WRONG: Code = Code("IP266");
+/// A case of a provider that comes to something else than it says.
+pub const PROVIDER_CASE: Code = Code("IP270");
 
 /// Every code about providers.
 pub const PROVIDER_CODES: &[Code] = &[
@@ -32,4 +34,5 @@ pub const PROVIDER_CODES: &[Code] = &[
     PROVIDER_PRIVACY,
     PROVIDER_CONTRADICTION,
     PROVIDER_FOLDER_WRONG,
+    PROVIDER_CASE,
 ];

@@ -2,8 +2,8 @@
 
 use crate::PROVIDER_FOLDERS;
 use crate::codes::{
-    PROVIDER_CONTRADICTION, PROVIDER_FILE_WRONG, PROVIDER_FOLDER_WRONG, PROVIDER_KIND, PROVIDER_NAME, PROVIDER_PRIVACY,
-    PROVIDER_REFERENCE,
+    PROVIDER_CASE, PROVIDER_CONTRADICTION, PROVIDER_FILE_WRONG, PROVIDER_FOLDER_WRONG, PROVIDER_KIND, PROVIDER_NAME,
+    PROVIDER_PRIVACY, PROVIDER_REFERENCE,
 };
 use crate::own_file::{Form, OwnFile, meant};
 use manifest::cases::Cases;
@@ -91,6 +91,14 @@ impl ProviderFolder {
     #[must_use]
     pub fn cases(&self) -> Option<Cases> {
         self.part(ManifestFile::Cases, &mut Vec::new())
+    }
+
+    /// A case that comes to something else than it says: `path` leads to what is different in the file of cases.
+    #[must_use]
+    pub fn case_problem(&self, path: &[String], message: String) -> Diagnostic {
+        let file = self.file(ManifestFile::Cases).unwrap_or_else(|| self.empty());
+        let help = "mend the manifest; or the case, where who says so says something else";
+        file.problem(Form { code: PROVIDER_CASE, ..FORM }, place_in(&file, path), message, help)
     }
 
     /// Files that are no part of a manifest, and the one that must be there.

@@ -20,12 +20,18 @@ use serde_json::Value;
 use std::sync::Arc;
 use vocab::{FieldName, Secret};
 
+/// How much of a text is shown where it is not what it should be, in characters, and how much of that before it.
+const SHOWN: usize = 100;
+const BEFORE: usize = 20;
+
 /// A case that comes to something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The number of the case, from 0.
     pub case: usize,
-    /// What is different.
+    /// Where in the case it says what it should be.
+    pub path: Vec<String>,
+    /// What is different, in one line.
     pub what: String,
 }
 
@@ -33,7 +39,9 @@ pub struct Difference {
 #[must_use]
 pub fn play(manifest: &Manifest, cases: &Cases) -> Vec<Difference> {
     let account = account(manifest, cases);
-    let one = |(number, case)| played(&account, case).into_iter().map(move |what| Difference { case: number, what });
+    let one = |(number, case)| {
+        played(&account, case).into_iter().map(move |(path, what)| Difference { case: number, path, what })
+    };
     cases.cases.iter().enumerate().flat_map(one).collect()
 }
 
@@ -54,9 +62,16 @@ fn account(manifest: &Manifest, cases: &Cases) -> Account {
     }
 }
 
-fn played(account: &Account, case: &Case) -> Vec<String> {
+/// A difference: where in the case, and what.
+type Different = (Vec<String>, String);
+
+fn at(path: &[&str]) -> Vec<String> {
+    path.iter().map(|member| (*member).to_owned()).collect()
+}
+
+fn played(account: &Account, case: &Case) -> Vec<Different> {
     let Some(operation) = account.manifest.operations.get(case.operation.as_str()) else {
-        return vec![format!("no operation is called `{}`", case.operation)];
+        return vec![(at(&["operation"]), format!("no operation is called `{}`", case.operation))];
     };
     // 2026-01-31T12:00:00Z
     let now = Timestamp::from_second(1_769_860_800).unwrap_or_default();
@@ -73,7 +88,8 @@ fn played(account: &Account, case: &Case) -> Vec<String> {
         now,
     };
     let sent = case.sends.iter().flat_map(|expected| request(&call, expected));
-    let read = case.answers.iter().flat_map(|expected| answered(&call, expected));
+    let answers = case.answers.iter().enumerate();
+    let read = answers.flat_map(|(number, expected)| answered(&call, &number.to_string(), expected));
     sent.chain(read).collect()
 }
 
@@ -93,31 +109,49 @@ fn filled(fields: &Entries<FieldName, Template>) -> Inputs {
     fields.iter().filter_map(one).collect()
 }
 
-fn request(call: &Call<'_>, expected: &CaseRequest) -> Vec<String> {
+fn request(call: &Call<'_>, expected: &CaseRequest) -> Vec<Different> {
     if let Ok(manifest::authentication::Authentication::Oauth2(_)) = authentication::way(call) {
-        return vec!["a request with a token cannot be played: leave `sends` out".to_owned()];
+        return vec![(at(&["sends"]), "a request with a token cannot be played: leave `sends` out".to_owned())];
     }
     let sent = match render(call) {
         Ok(rendered) => rendered.sent,
-        Err(why) => return vec![why.to_string()],
+        Err(why) => return vec![(at(&["sends"]), format!("the request cannot be written: {why}"))],
     };
     let body = String::from_utf8_lossy(&sent.body).into_owned();
     let mut different = Vec::new();
-    let mut compare = |what: &str, is: &str, should: &str| {
+    let mut compare = |path: &[&str], what: &str, is: &str, should: &str| {
         if is != should {
-            different.push(format!("{what} is\n  {is}\nand should be\n  {should}"));
+            different.push((at(path), format!("{what} is {}", instead_of(is, should))));
         }
     };
-    compare("the method", sent.method.as_str(), expected.method.as_str());
-    compare("the address", &sent.url, &expected.url);
-    compare("the body", &body, &expected.body);
+    compare(&["sends", "method"], "the method", sent.method.as_str(), expected.method.as_str());
+    compare(&["sends", "url"], "the address", &sent.url, &expected.url);
+    compare(&["sends", "body"], "the body", &body, &expected.body);
     for (name, should) in expected.headers.iter() {
-        compare(&format!("the header `{name}`"), sent.header(name).unwrap_or_default(), should);
+        let is = sent.header(name).unwrap_or_default();
+        compare(&["sends", "headers", name], &format!("the header `{name}`"), is, should);
     }
     different
 }
 
-fn answered(call: &Call<'_>, expected: &CaseAnswer) -> Vec<String> {
+/// Two texts that are not the same, from a little before they part.
+fn instead_of(is: &str, should: &str) -> String {
+    let same = is.chars().zip(should.chars()).take_while(|(one, other)| one == other).count();
+    let from = same.saturating_sub(BEFORE);
+    let shown = |text: &str| {
+        let mut part: String = text.chars().skip(from).take(SHOWN).collect();
+        if from > 0 {
+            part.insert_str(0, "...");
+        }
+        if text.chars().count() > from + SHOWN {
+            part.push_str("...");
+        }
+        part.replace('\n', "\\n")
+    };
+    format!("`{}` instead of `{}`", shown(is), shown(should))
+}
+
+fn answered(call: &Call<'_>, number: &str, expected: &CaseAnswer) -> Vec<Different> {
     let headers = expected.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let answer =
         HttpAnswer { status: expected.status, headers, body: expected.body.clone().into_bytes(), is_cut: false };
@@ -131,20 +165,18 @@ fn answered(call: &Call<'_>, expected: &CaseAnswer) -> Vec<String> {
         Outcome::UnknownEffect { code, .. } => (Meaning::UnknownEffect, code, Inputs::new()),
     };
     let mut different = Vec::new();
+    let mut add = |member: &str, what: String| different.push((at(&["answers", number, member]), what));
     if means != expected.means {
         let (is, should) = (means.as_str(), expected.means.as_str());
-        different.push(format!("an answer with {} means `{is}` and should mean `{should}`", expected.status));
+        add("means", format!("an answer with {} means `{is}` instead of `{should}`", expected.status));
     }
-    if expected.code.is_some() && expected.code != code {
-        different.push(format!("the code is {code:?} and should be {:?}", expected.code));
+    if let Some(should) = expected.code.as_ref().filter(|_| expected.code != code) {
+        add("code", format!("the code is {}", instead_of(&code.unwrap_or_default(), should)));
     }
     let should = filled(&expected.answer);
     if !should.is_empty() && should != fields {
-        different.push(format!(
-            "of the answer is read\n  {}\nand should be\n  {}",
-            Value::Object(fields),
-            Value::Object(should)
-        ));
+        let (is, should) = (Value::Object(fields).to_string(), Value::Object(should).to_string());
+        add("answer", format!("what is read of the answer is {}", instead_of(&is, &should)));
     }
     different
 }

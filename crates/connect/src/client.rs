@@ -22,9 +22,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const BEHIND_CONNECTING: Duration = Duration::from_secs(1);
 /// Most addresses of a name.
 const MAX_ADDRESSES: usize = 64;
-/// Most connections to a host that wait for the next request, and for how long. Servers often let go after a minute; who is earlier
-/// never writes into a connection that is gone.
-const MAX_IDLE_PER_HOST: usize = 8;
+/// Most connections to a host that wait for the next request, and for how long: as many as deliveries to it are under way at once, or
+/// each wave of them would connect anew. Servers often let go after a minute; who is earlier never writes into a connection that is gone.
+const MAX_IDLE_PER_HOST: usize = 32;
 const IDLE_FOR: Duration = Duration::from_secs(20);
 /// Most bytes of the headers of an answer in HTTP/2; HTTP/1.1 is bounded by the client itself.
 const MAX_HEADER_BYTES: u32 = 64 * 1024;

@@ -1,6 +1,7 @@
 //! From the outbox to the provider. What decides has no clock, no chance and no database of its own: the time and a seed come in,
 //! rounds for the store and deliveries to begin go out ([`Dispatcher`]). Whoever carries a delivery is handed in too.
 
+mod awaited;
 mod breaker;
 mod budget;
 mod chance;
@@ -16,6 +17,7 @@ mod simulation;
 #[cfg(test)]
 mod worker_tests;
 
+pub use awaited::{Awaited, awaited, ended};
 pub use breaker::BreakerState;
 pub use dispatcher::{Actions, Carried, Dispatcher, Outcome, Settings};
 pub use lane::{LaneRules, RateBudget};

@@ -202,24 +202,26 @@ impl Types {
     }
 
     fn body(&mut self, body: Body<'_>) -> String {
-        let fields = body.shape().fields.iter().map(|field| {
+        let mut fields = Vec::new();
+        for field in &body.shape().fields {
             let (optional, null) = match (body, field.presence) {
                 (Body::Record(_), Presence::Required) => (false, false),
                 (Body::Changes(_), Presence::Required) => (true, false),
                 (_, Presence::Optional) => (true, true),
             };
-            let of = match &field.field_type {
-                FieldType::Decimal { .. } => "string | number".to_owned(),
-                of => script_type(of),
+            let of = match (&field.field_type, &field.entries) {
+                (_, Some(entries)) => format!("{}[]", self.body(Body::Record(&entries.shape))),
+                (FieldType::Decimal { .. }, None) => "string | number".to_owned(),
+                (of, None) => script_type(of),
             };
             let words = described_type(field);
-            property(field.name.as_str(), &Typed { of, null, words }, optional, &field.description)
-        });
+            fields.push(property(field.name.as_str(), &Typed { of, null, words }, optional, &field.description));
+        }
         let says = match body {
             Body::Record(_) => "What is sent.",
             Body::Changes(_) => "Changes: a field that is absent stays as it is, one that is null is emptied.",
         };
-        self.declare(&body.name(), says, fields.collect())
+        self.declare(&body.name(), says, fields)
     }
 
     fn answer(&mut self, method: &str, outline: &Outline<'_>, answer: &Success<'_>) -> String {

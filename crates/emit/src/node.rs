@@ -72,10 +72,12 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
     ("lib/delivery/worker.js", include_str!("../node/lib/delivery/worker.js")),
     ("lib/provider/account.js", include_str!("../node/lib/provider/account.js")),
     ("lib/provider/answer.js", include_str!("../node/lib/provider/answer.js")),
+    ("lib/provider/batch.js", include_str!("../node/lib/provider/batch.js")),
     ("lib/provider/call.js", include_str!("../node/lib/provider/call.js")),
     ("lib/provider/client.js", include_str!("../node/lib/provider/client.js")),
     ("lib/provider/encode.js", include_str!("../node/lib/provider/encode.js")),
     ("lib/provider/input.js", include_str!("../node/lib/provider/input.js")),
+    ("lib/provider/paging.js", include_str!("../node/lib/provider/paging.js")),
     ("lib/provider/place.js", include_str!("../node/lib/provider/place.js")),
     ("lib/provider/record.js", include_str!("../node/lib/provider/record.js")),
     ("lib/provider/request.js", include_str!("../node/lib/provider/request.js")),
@@ -85,6 +87,9 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
     ("lib/provider/webhook.js", include_str!("../node/lib/provider/webhook.js")),
     ("lib/webhooks.js", include_str!("../node/lib/webhooks.js")),
 ];
+
+/// What travels besides with one whose endpoints wait for a service, whoever speaks with that.
+const AWAITED: (&str, &str) = ("lib/delivery/awaited.js", include_str!("../node/lib/delivery/awaited.js"));
 
 /// What starts the application, and its packages: the one place that names their versions.
 const SERVER: &str = include_str!("../node/server.js");
@@ -113,6 +118,9 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
         let module = module::endpoint_module(plan, &outlines(plan))?;
         let api = format!("apis/{}-api", plan.api.name);
         script(format!("{api}/middleware.js"), &middleware::middleware(plan, &module)?);
+        if plan.service.is_some() {
+            script(AWAITED.0.to_owned(), AWAITED.1);
+        }
         script(format!("{api}/endpoints.js"), &module.text);
     }
     for (path, text) in service_files(plan)? {
@@ -167,7 +175,7 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
     let needed_scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
     let view = context! {
         api => plan.api.name.as_str(),
-        module => module_name(&plan.api.name),
+        module => module_name(plan),
         scope => plan.task_id.as_str(),
         database_module => application.module,
         pool => application.server.as_ref().map(|_| Serde(&plan.database.pool)),
@@ -236,25 +244,17 @@ fn package(plan: &Plan) -> String {
     pretty(&package)
 }
 
-/// The variable that holds an API's module; it must not hide what `application.js` uses itself.
-fn module_name(api: &str) -> String {
+/// The variable that holds an API's module; it must not hide what `application.js` uses itself. An API that a service brings is called
+/// like the service.
+fn module_name(plan: &Plan) -> String {
+    if plan.service.is_some() {
+        return "endpoints".to_owned();
+    }
     let own =
         ["application", "buildApplication", "createApplication", "createMetrics", "database", "metrics", "openapi"];
-    // Those of an application that integrates a service.
-    let of_services = [
-        "Deliveries",
-        "account",
-        "addDeliveryMetrics",
-        "addWebhookRoutes",
-        "createIntake",
-        "deliveries",
-        "openAccount",
-    ];
     let mut names = names::Names::new(&own);
-    for name in of_services.iter().chain(&["readFileSync"]) {
-        names.take(name);
-    }
-    names.take(&names::camel_case(api))
+    names.take("readFileSync");
+    names.take(&names::camel_case(&plan.api.name))
 }
 
 pub fn one_line(text: &str) -> String {

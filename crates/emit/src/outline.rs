@@ -8,7 +8,7 @@ mod uses;
 
 pub use sample::answer_formats;
 pub use slots::{Held, Slots};
-pub use uses::{bound_slots, used_slots};
+pub use uses::{bound_slots, slots_of_value, used_slots};
 
 use plan::api::Endpoint;
 use plan::database::Column;
@@ -267,6 +267,7 @@ fn success<'a>(
         Response::Problem(_)
         | Response::UnknownReference(_)
         | Response::Inconsistent { .. }
+        | Response::Entry { .. }
         | Response::Redirect(_)
         | Response::Done => None,
     }
@@ -323,8 +324,9 @@ pub fn flattened(items: &[Item]) -> Vec<&Item> {
         found.push(item);
         match item {
             Item::Transaction(body) => found.extend(flattened(body)),
+            Item::Each(each) => found.extend(flattened(&each.body)),
             Item::Match(_, arms) => arms.iter().for_each(|(_, body)| found.extend(flattened(body))),
-            Item::Let(..) | Item::Do(_) | Item::Exit(..) => {}
+            Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => {}
         }
     }
     found
@@ -336,14 +338,15 @@ pub fn always_exits(items: &[Item]) -> bool {
         Item::Exit(..) => true,
         Item::Transaction(body) => always_exits(body),
         Item::Match(_, arms) => arms.iter().all(|(_, body)| always_exits(body)),
-        Item::Let(..) | Item::Do(_) => false,
+        // A list may be gone through to its end.
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) => false,
     })
 }
 
 fn step_of(item: &Item) -> Option<&Step> {
     match item {
         Item::Let(_, step) | Item::Do(step) => Some(step),
-        Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+        Item::Transaction(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => None,
     }
 }
 

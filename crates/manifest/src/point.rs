@@ -104,4 +104,7 @@ pub struct Given {
     /// Whether it must be there.
     #[serde(default)]
     pub required: bool,
+    /// One sentence for whoever gets it.
+    #[serde(default)]
+    pub about: Option<String>,
 }

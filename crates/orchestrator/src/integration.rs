@@ -34,6 +34,28 @@ pub(crate) fn emitted(workspace: &Workspace, own: &TaskPlan) -> Result<Vec<Event
     Ok(events)
 }
 
+/// Adds what only the tasks of the workspace know: their own events that count as one that the service is told of.
+pub(crate) fn listen(plan: &mut TaskPlan, workspace: &Workspace, earlier: &[TaskPlan]) -> Result<(), WorkspaceFailure> {
+    if plan.service().is_none() {
+        return Ok(());
+    }
+    let mut events = emitted(workspace, plan)?;
+    events.extend(earlier.iter().filter_map(TaskPlan::api).flat_map(|plan| plan.api.events.clone()));
+    let TaskPlan::Api(plan) = plan else { return Ok(()) };
+    let Some(service) = &mut plan.service else { return Ok(()) };
+    for declared in events {
+        let is_known = service.listens.iter().any(|(event, _)| *event == declared.name);
+        let mut names = std::iter::once(&declared.name).chain(&declared.also);
+        let asked = names.find_map(|name| service.points.iter().find(|point| point.event == *name));
+        let answered =
+            asked.and_then(|point| point.answered_by.clone()).filter(|by| calls(service, Some(by)).is_some());
+        if let (false, Some(by)) = (is_known, answered) {
+            service.listens.push((declared.name, by));
+        }
+    }
+    Ok(())
+}
+
 /// What somebody should know who expects the service to be told.
 pub(crate) fn warnings(plan: &ServicePlan, emitted: &[EventDeclaration]) -> Vec<String> {
     plan.points.iter().filter_map(|point| unheard(plan, point, emitted)).collect()

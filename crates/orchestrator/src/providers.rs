@@ -4,6 +4,7 @@
 use crate::read::read_source;
 use crate::workspace::Workspace;
 use catalog::{ProviderFolder, built_in_providers};
+use connect::cases::{Difference, play};
 use manifest::Manifest;
 use manifest::point::Point;
 use manifest::provider::TestSystem;
@@ -223,11 +224,17 @@ pub(crate) fn provider_manifest(workspace: &Workspace, name: &str) -> Result<Man
     }
 }
 
-/// Everything that is wrong with a provider's folder, or with every folder in it; without a folder, with those of the workspace.
+/// Everything that is wrong with a provider's folder, or with every folder in it, and every case in it that comes to something else;
+/// without a folder, with those of the workspace. A name that is no folder means a provider of this build.
 ///
 /// # Errors
 /// [`ProvidersFailure`] when there is nothing to check, or it cannot be read.
 pub fn lint_providers(workspace: &Workspace, folder: Option<&Path>) -> Result<Vec<Diagnostic>, ProvidersFailure> {
+    let named = folder.filter(|folder| !folder.exists()).and_then(Path::to_str);
+    let is_name = |folder: &&ProviderFolder| Some(folder.name.as_str()) == named;
+    if let Some(built_in) = built_in_providers().iter().find(is_name) {
+        return Ok(wrong(built_in));
+    }
     let (path, shown) = match folder {
         Some(folder) => (folder.to_owned(), folder.display().to_string()),
         None => (workspace.root().join(PROVIDERS), PROVIDERS.to_owned()),
@@ -239,7 +246,21 @@ pub fn lint_providers(workspace: &Workspace, folder: Option<&Path>) -> Result<Ve
     if found.is_empty() {
         return Err(ProvidersFailure::Nothing(path));
     }
-    Ok(found.into_iter().flat_map(|found| found.and_then(|folder| folder.read()).err().unwrap_or_default()).collect())
+    Ok(found.into_iter().flat_map(|found| found.map_or_else(|problems| problems, |folder| wrong(&folder))).collect())
+}
+
+/// What is wrong with a folder: its files, else what its cases come to.
+fn wrong(folder: &ProviderFolder) -> Vec<Diagnostic> {
+    let manifest = match folder.read() {
+        Ok(manifest) => manifest,
+        Err(problems) => return problems,
+    };
+    let Some(cases) = folder.cases() else { return Vec::new() };
+    let problem = |different: Difference| {
+        let case = ["cases".to_owned(), different.case.to_string()];
+        folder.case_problem(&[&case[..], &different.path].concat(), different.what)
+    };
+    play(&manifest, &cases).into_iter().map(problem).collect()
 }
 
 /// A provider's folder as it was read, or why one of its files is no text.

@@ -483,6 +483,7 @@ pub(crate) fn make_plan(
     let mut plan =
         planner::plan_allowing(task, &task_id, &catalog, &observed, options.allowed).map_err(Stop::Invalid)?;
     options.sandbox.play(&mut plan);
+    integration::listen(&mut plan, workspace, earlier)?;
     Ok(Planned { plan, task_hash: sha256_hex(task.text.as_bytes()), warnings })
 }
 

@@ -16,6 +16,7 @@ use serve::{
     AccountScope, Counterpart, Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin,
     listen, no_account,
 };
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -173,7 +174,7 @@ impl Serving {
         let listening = listen(self.listener, Arc::clone(&current), end);
         tokio::pin!(listening);
         let mut look = tokio::time::interval(LOOK_PAUSE);
-        let mut known = (server.plans.clone(), self.secrets);
+        let (mut known, mut apis) = ((server.plans.clone(), self.secrets), Known::new());
         loop {
             tokio::select! {
                 () = &mut listening => break,
@@ -181,7 +182,7 @@ impl Serving {
             }
             // Nothing that goes wrong from here on stops what is served.
             let Ok(secrets) = secrets(&self.workspace) else { continue };
-            let found = (versions(&self.workspace).unwrap_or_default(), secrets);
+            let found = (versions(&self.workspace, &mut apis).unwrap_or_default(), secrets);
             if found.0.is_empty() || found == known {
                 continue;
             }
@@ -244,7 +245,7 @@ impl ActivePlans {
     async fn load(workspace: &Workspace, opened: &mut Opened, players: &mut Players) -> Result<Self, ServeFailure> {
         let settings = WorkspaceSettings::read(workspace)?;
         let mut plans = Vec::new();
-        let versions = versions(workspace)?;
+        let versions = versions(workspace, &mut Known::new())?;
         for (task_id, _) in &versions {
             let Some(plan) = workspace.active_plan(task_id)?.and_then(|active| active.plan.into_api()) else {
                 continue;
@@ -315,6 +316,9 @@ impl ActivePlans {
     }
 }
 
+/// Whether the plan of that number is one of an API, of tasks that were looked at: a plan never changes, and there may be many to read.
+type Known = BTreeMap<TaskId, (String, bool)>;
+
 /// The secrets that a person sets, without their values: a change of them is a change of the accounts.
 fn secrets(workspace: &Workspace) -> Result<Vec<ListedSecret>, ServeFailure> {
     let failure = |error| ServeFailure::Account(Box::new(Failure::secrets(&error, &workspace.secrets().file())));
@@ -324,14 +328,22 @@ fn secrets(workspace: &Workspace) -> Result<Vec<ListedSecret>, ServeFailure> {
 }
 
 /// The tasks with an active API, and its number.
-fn versions(workspace: &Workspace) -> Result<Vec<(TaskId, String)>, WorkspaceFailure> {
+fn versions(workspace: &Workspace, known: &mut Known) -> Result<Vec<(TaskId, String)>, WorkspaceFailure> {
     let mut versions = Vec::new();
     for task_id in workspace.task_ids()? {
         let Some(version) = workspace.active_version(&task_id)? else { continue };
-        // What cannot be read is reported when it is loaded.
-        let is_api = workspace
-            .active_plan(&task_id)
-            .map_or(true, |active| active.is_some_and(|active| active.plan.api().is_some()));
+        let is_api = match known.get(&task_id) {
+            Some((seen, is_api)) if *seen == version => *is_api,
+            Some(_) | None => match workspace.active_plan(&task_id) {
+                Ok(active) => {
+                    let is_api = active.is_some_and(|active| active.plan.api().is_some());
+                    known.insert(task_id.clone(), (version.clone(), is_api));
+                    is_api
+                }
+                // What cannot be read is reported when it is loaded.
+                Err(_) => true,
+            },
+        };
         if is_api {
             versions.push((task_id, version));
         }

@@ -205,15 +205,18 @@ fn inserts(items: &[Item]) -> bool {
     has_write(items, &|write| matches!(write, Write::Insert { .. }))
 }
 
+/// Whether there is nothing that it inserts again.
 fn keeps_known_rows(items: &[Item]) -> bool {
-    has_write(items, &|write| matches!(write, Write::Insert { on_conflict: OnConflict::Keep { .. }, .. }))
+    let keeps = |write: &Write| matches!(write, Write::Insert { on_conflict: OnConflict::Keep { .. }, .. });
+    !has_write(items, &|write| matches!(write, Write::Insert { .. }) && !keeps(write))
 }
 
 fn has_write(items: &[Item], wanted: &dyn Fn(&Write) -> bool) -> bool {
     items.iter().any(|item| match item {
         Item::Let(_, Step::Write(write)) | Item::Do(Step::Write(write)) => wanted(write),
-        Item::Let(..) | Item::Do(_) => false,
+        Item::Let(..) | Item::Do(_) | Item::Promise(_) => false,
         Item::Transaction(body) => has_write(body, wanted),
+        Item::Each(each) => has_write(&each.body, wanted),
         Item::Match(_, arms) => arms.iter().any(|(_, body)| has_write(body, wanted)),
         Item::Exit(..) => false,
     })

@@ -151,7 +151,13 @@ impl Endpoint {
             Item::Let(_, Step::Authorize { scheme, scope, .. }) | Item::Do(Step::Authorize { scheme, scope, .. }) => {
                 Some((*scheme, scope.as_ref()))
             }
-            Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+            Item::Let(..)
+            | Item::Do(_)
+            | Item::Transaction(_)
+            | Item::Each(_)
+            | Item::Promise(_)
+            | Item::Match(..)
+            | Item::Exit(..) => None,
         })
     }
 }

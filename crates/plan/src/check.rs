@@ -77,14 +77,38 @@ impl Checker {
                     self.found.push("a transaction inside a transaction".to_owned());
                 }
                 let end = self.block(body, slots, Surroundings::Transaction);
+                let promises = body.iter().any(promises);
                 let recalls = |item: &&Item| matches!(item, Item::Let(_, Step::Recall(_)) | Item::Do(Step::Recall(_)));
                 if body.iter().skip(1).any(|item| recalls(&item)) {
                     self.found.push("a transaction recalls an answer after its first step".to_owned());
                 }
-                if end.is_some() && body.first().filter(recalls).is_some() {
+                if promises && body.first().filter(recalls).is_none() {
+                    self.found.push("a transaction promises an answer that it does not recall".to_owned());
+                }
+                if end.is_some() && body.first().filter(recalls).is_some() && !promises {
                     self.found.push("a transaction that keeps its answer goes on behind it".to_owned());
                 }
                 end
+            }
+            Item::Each(each) => {
+                self.slot(&each.of, &slots);
+                let mut inner = slots.clone();
+                inner.insert(each.item.clone(), SlotState::Value);
+                match self.block(&each.body, inner, surroundings) {
+                    Some(end) => each.gives.iter().for_each(|(_, value)| self.value(value, &end)),
+                    None => self.found.push(format!("`{}` ends with its first record", each.into)),
+                }
+                if slots.insert(each.into.clone(), SlotState::Value).is_some() {
+                    self.found.push(format!("slot `{}` is bound twice", each.into));
+                }
+                Some(slots)
+            }
+            Item::Promise(response) => {
+                if surroundings == Surroundings::Plain {
+                    self.found.push("an answer is promised outside a transaction".to_owned());
+                }
+                self.response(response, &slots);
+                Some(slots)
             }
             Item::Match(slot, arms) => self.arms(slot, arms, &slots, surroundings),
             Item::Exit(response, _) => {
@@ -156,7 +180,7 @@ impl Checker {
                 Input::Body(_) | Input::Changes(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_),
             ) => {}
             Step::Check(condition) => self.condition(condition, slots),
-            Step::Digest(value) | Step::HashPassword(value) => self.value(value, slots),
+            Step::Evaluate(value) | Step::Digest(value) | Step::HashPassword(value) => self.value(value, slots),
             Step::VerifyPassword { password, hash } => {
                 self.value(password, slots);
                 self.value(hash, slots);
@@ -168,14 +192,14 @@ impl Checker {
                 }
             }
             Step::Write(write) => self.write(write, slots),
-            Step::Emit { payload: input, .. } | Step::Fetch { input, .. } | Step::IssueToken { claims: input, .. } => {
+            Step::Emit { payload: input, id, .. } => {
+                id.iter().for_each(|id| self.slot(id, slots));
                 input.iter().for_each(|(_, value)| self.value(value, slots));
             }
-            Step::Enqueue { input, idempotency_key, .. } => {
+            Step::Fetch { input, .. } | Step::IssueToken { claims: input, .. } => {
                 input.iter().for_each(|(_, value)| self.value(value, slots));
-                self.value(idempotency_key, slots);
             }
-            Step::Await { delivery: value, .. } | Step::Presign { key: value, .. } => self.value(value, slots),
+            Step::Await { id: value, .. } | Step::Presign { key: value, .. } => self.value(value, slots),
         }
     }
 
@@ -240,17 +264,22 @@ impl Checker {
             }
             Response::Rows { slot, .. } => self.slot(slot, slots),
             Response::Redirect(value) => self.value(value, slots),
-            Response::Problem(_) | Response::UnknownReference(_) | Response::Inconsistent { .. } | Response::Done => {}
+            Response::Problem(_)
+            | Response::UnknownReference(_)
+            | Response::Inconsistent { .. }
+            | Response::Entry { .. }
+            | Response::Done => {}
         }
     }
 
     fn value(&mut self, value: &Value, slots: &Slots) {
         match value {
             Value::Literal(_) | Value::Now | Value::Today | Value::After(_) | Value::Request(_) => {}
-            Value::Else(first, second) => {
+            Value::Else(first, second) | Value::Times(first, second) => {
                 self.value(first, slots);
                 self.value(second, slots);
             }
+            Value::Sum(slot, _) => self.slot(slot, slots),
             Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => self.slot(slot, slots),
             Value::Changed(changes, _, row) => {
                 self.slot(changes, slots);
@@ -267,5 +296,16 @@ impl Checker {
             Some(SlotState::Empty) => self.found.push(format!("slot `{slot}` holds no value here")),
             None => self.found.push(format!("slot `{slot}` is used before it is bound")),
         }
+    }
+}
+
+/// Whether an answer is promised somewhere in the item.
+fn promises(item: &Item) -> bool {
+    match item {
+        Item::Promise(_) => true,
+        Item::Match(_, arms) => arms.iter().any(|(_, body)| body.iter().any(promises)),
+        Item::Transaction(body) => body.iter().any(promises),
+        Item::Each(each) => each.body.iter().any(promises),
+        Item::Let(..) | Item::Do(_) | Item::Exit(..) => false,
     }
 }

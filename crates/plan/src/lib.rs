@@ -28,7 +28,7 @@ pub use procedure::{Item, Outcome, Procedure, Step, Trigger};
 pub use query::{Query, Write};
 pub use scope::{Access, Scope};
 pub use service::ServicePlan;
-pub use shape::{Shape, ShapeField};
+pub use shape::{Entries, Shape, ShapeField};
 pub use value::Value;
 
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ pub use service::service;
 use crate::database::Undo;
 use crate::database::permission::PermissionStatement;
 use crate::procedure::{
-    Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step,
+    Each, Generated, GraphQlOperation, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step,
     Trigger, Writes,
 };
 use crate::query::{
@@ -158,6 +158,13 @@ fn items(text: &mut String, depth: usize, list: &[Item]) {
                 line(text, &indent, "transaction");
                 items(text, depth + 1, body);
             }
+            Item::Each(each) => {
+                let Each { of, list, item, body, gives, into } = &**each;
+                line(text, &indent, &format!("let {into} = each {item} of {of}.{list}"));
+                items(text, depth + 1, body);
+                line(text, &indent, &format!("  give {}", record(gives)));
+            }
+            Item::Promise(what) => line(text, &indent, &format!("until there is an answer, {}", response(what))),
             Item::Match(slot, arms) => {
                 line(text, &indent, &format!("match {slot}"));
                 for (outcome, body) in arms {
@@ -216,6 +223,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Validate(_) => "validate",
         Step::Ping => "ping",
         Step::Generate(_) => "generate",
+        Step::Evaluate(_) => "evaluate",
         Step::Check(_) => "check",
         Step::Digest(_) => "digest",
         Step::HashPassword(_) => "hash password",
@@ -223,7 +231,6 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Read { .. } => "read",
         Step::Write(_) => "write",
         Step::Emit { .. } => "emit",
-        Step::Enqueue { .. } => "enqueue",
         Step::Await { .. } => "await",
         Step::Fetch { .. } => "fetch",
         Step::Received(_) => "receive",
@@ -265,7 +272,7 @@ fn step(step: &Step) -> String {
         Step::Generate(Generated::Uuid) => format!("{name} uuid"),
         Step::Generate(Generated::Token { bytes }) => format!("{name} token of {bytes} bytes"),
         Step::Check(asked) => format!("{name} {}", condition(asked)),
-        Step::Digest(given) | Step::HashPassword(given) => format!("{name} {}", value(given)),
+        Step::Evaluate(given) | Step::Digest(given) | Step::HashPassword(given) => format!("{name} {}", value(given)),
         Step::VerifyPassword { password, hash } => format!("{name} {} against {}", value(password), value(hash)),
         Step::Read { query: asked, cardinality, filled_by } => {
             let one = match cardinality {
@@ -276,17 +283,14 @@ fn step(step: &Step) -> String {
             format!("{name} {one} {}{filled}", query(asked))
         }
         Step::Write(change) => write(change),
-        Step::Emit { event, payload } => format!("{name} {event} {}", record(payload)),
-        Step::Enqueue { operation, input, idempotency_key } => {
-            format!(
-                "{name} {}.{} {} once per {}",
-                operation.provider,
-                operation.name,
-                record(input),
-                value(idempotency_key)
-            )
+        Step::Emit { id, event, payload } => {
+            let id = id.as_ref().map_or_else(String::new, |id| format!(" {id}"));
+            format!("{name} {event}{id} {}", record(payload))
         }
-        Step::Await { delivery, within_ms } => format!("{name} {} within {within_ms} ms", value(delivery)),
+        Step::Await { id, event, gives, within_ms } => {
+            let names: Vec<&str> = gives.iter().map(|(field, _)| field.as_str()).collect();
+            format!("{name} {event} {} within {within_ms} ms for {{ {} }}", value(id), names.join(", "))
+        }
         Step::Fetch { operation, input } => {
             format!("{name} {}.{} {}", operation.provider, operation.name, record(input))
         }
@@ -301,17 +305,20 @@ fn step(step: &Step) -> String {
     }
 }
 
-fn shape(shape: &Shape) -> String {
-    let fields: Vec<String> = shape
+fn shape(of: &Shape) -> String {
+    let fields: Vec<String> = of
         .fields
         .iter()
         .map(|field| match (field.presence, &field.default) {
-            (Presence::Required, _) => field.name.to_string(),
+            (Presence::Required, _) => match &field.entries {
+                Some(entries) => format!("{}: 1 to {} of {}", field.name, entries.max, shape(&entries.shape)),
+                None => field.name.to_string(),
+            },
             (Presence::Optional, None) => format!("{}?", field.name),
             (Presence::Optional, Some(default)) => format!("{} = {}", field.name, default.to_json()),
         })
         .collect();
-    format!("{} {{ {} }}", shape.name, fields.join(", "))
+    format!("{} {{ {} }}", of.name, fields.join(", "))
 }
 
 fn holes(holes: &Holes) -> String {
@@ -458,6 +465,12 @@ fn response(response: &Response) -> String {
         }
         Response::Problem(problem) => format!("respond {} {}", problem.status(), problem.name()),
         Response::UnknownReference(field) => format!("respond 422 because {field} names no record"),
+        Response::Entry { list, field, detail: None } => {
+            format!("respond 422 because {field} of this record of {list} names no record")
+        }
+        Response::Entry { list, field, detail: Some(detail) } => {
+            format!("respond 422 because {field} of this record of {list} {detail}")
+        }
         Response::Inconsistent { field, detail } => format!("respond 422 because {field} {detail}"),
         Response::Redirect(to) => format!("redirect to {}", value(to)),
         Response::Done => "done".to_owned(),
@@ -485,6 +498,8 @@ fn value(given: &Value) -> String {
         Value::Today => "today".to_owned(),
         Value::After(seconds) => format!("now + {seconds} s"),
         Value::Else(first, second) => format!("{} else {}", value(first), value(second)),
+        Value::Times(first, second) => format!("{} times {}", value(first), value(second)),
+        Value::Sum(slot, field) => format!("sum of {field} of {slot}"),
         Value::Request(RequestValue::Address) => "request.address".to_owned(),
         Value::Request(RequestValue::Id) => "request.id".to_owned(),
         Value::Request(RequestValue::Path(name)) => format!("request.path.{name}"),

@@ -28,6 +28,8 @@ pub enum Problem {
     Conflict,
     /// Other records lead to the record.
     InUse,
+    /// The record is not so that this can be done with it.
+    WrongState,
     /// Another request with the same idempotency key is under way.
     RequestInProgress,
     /// The record has changed since the caller read it.
@@ -48,6 +50,8 @@ pub enum Problem {
     HeaderFieldsTooLarge,
     /// A bug, or a failure with no better name.
     InternalError,
+    /// A service behind the API does not do what it was asked for.
+    ServiceRefused,
     /// The database does not answer.
     Unavailable,
     /// The answer took too long, or more is at work than the server takes on.
@@ -56,7 +60,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -68,6 +72,7 @@ impl Problem {
         Self::RequestTimeout,
         Self::Conflict,
         Self::InUse,
+        Self::WrongState,
         Self::RequestInProgress,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
@@ -78,6 +83,7 @@ impl Problem {
         Self::RateLimited,
         Self::HeaderFieldsTooLarge,
         Self::InternalError,
+        Self::ServiceRefused,
         Self::Unavailable,
         Self::Overloaded,
     ];
@@ -146,6 +152,9 @@ impl Problem {
             Self::InUse => {
                 ("in-use", 409, "In use", Some("other records lead to this one: change or remove them first"))
             }
+            Self::WrongState => {
+                ("wrong-state", 409, "Wrong state", Some("the record is in a state in which this cannot be done"))
+            }
             Self::RequestInProgress => (
                 "request-in-progress",
                 409,
@@ -184,6 +193,12 @@ impl Problem {
                 500,
                 "Internal error",
                 Some("the server failed; the request id finds the cause in its log"),
+            ),
+            Self::ServiceRefused => (
+                "service-refused",
+                502,
+                "Refused by a service",
+                Some("a service behind this API does not do what it was asked for; nothing is left of it"),
             ),
             Self::Unavailable => ("unavailable", 503, "Service unavailable", Some("the database does not answer")),
             Self::Overloaded => ("overloaded", 503, "Service overloaded", Some("the answer took too long")),

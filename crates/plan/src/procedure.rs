@@ -79,10 +79,32 @@ pub enum Item {
     /// All of it or nothing. It commits when its end is reached or an exit keeps its writes; it is undone when a step fails
     /// or an exit undoes them. No step inside may leave the database: [`Step::place`].
     Transaction(Vec<Item>),
+    /// The same for every record of a list.
+    Each(Box<Each>),
+    /// In a transaction that recalls and goes on behind its end: what is answered under the claim until the request has its own
+    /// answer, which takes its place. A server that dies in between has told what it had done.
+    Promise(Response),
     /// Goes on with the arm of the slot's outcome. Every outcome of the step has its arm.
     Match(SlotName, Vec<(Outcome, Vec<Item>)>),
     /// Ends the procedure.
     Exit(Response, Writes),
+}
+
+/// What is done for every record of a list, in its order; an exit in it ends the procedure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Each {
+    /// The record that holds the list.
+    pub of: SlotName,
+    /// The field that it is in.
+    pub list: FieldName,
+    /// What the body calls the record that it is at.
+    pub item: SlotName,
+    /// What is done. Slots that it binds are its own.
+    pub body: Vec<Item>,
+    /// The record that comes of each.
+    pub gives: Vec<(FieldName, Value)>,
+    /// Holds the list of those behind it.
+    pub into: SlotName,
 }
 
 /// What becomes of the writes of the transaction around an exit.
@@ -177,6 +199,8 @@ pub enum Step {
     Ping,
     /// A new value nobody can guess.
     Generate(Generated),
+    /// Works out a value that is used several times.
+    Evaluate(Value),
     /// Asks a question: yes or no.
     Check(Condition),
     /// SHA-256 of a value that is random already (tokens, keys), lower-case hex.
@@ -203,24 +227,22 @@ pub enum Step {
     Write(Write),
     /// Puts an event into the outbox.
     Emit {
+        /// Its id, a UUID of version 7, where it is not one of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<SlotName>,
         /// Its name.
         event: EventName,
         /// Its payload.
         payload: Vec<(FieldName, Value)>,
     },
-    /// Puts a call of a provider's operation into the outbox and gives the delivery's id.
-    Enqueue {
-        /// Which operation.
-        operation: Operation,
-        /// Its input.
-        input: Vec<(FieldName, Value)>,
-        /// What makes a repetition recognisable.
-        idempotency_key: Value,
-    },
-    /// Delivers an enqueued call now and waits: answered, refused, unknown.
+    /// Waits until an event has been brought to the service of this plan: answered, refused, unknown. Gives a record.
     Await {
-        /// The delivery's id.
-        delivery: Value,
+        /// The event's id.
+        id: Value,
+        /// Its name.
+        event: EventName,
+        /// What the service's answer to it holds.
+        gives: Vec<(FieldName, FieldType)>,
         /// How long, in milliseconds.
         within_ms: u32,
     },
@@ -344,6 +366,16 @@ pub enum Response {
         /// What it must do, for people: `must be after starts_at`.
         detail: String,
     },
+    /// The same where the field stands in a list: that field of the record which [`Item::Each`] is at. `detail` says what it must
+    /// do; none: it names no record.
+    Entry {
+        /// The field that holds the list.
+        list: FieldName,
+        /// The field of the record.
+        field: FieldName,
+        /// What it must do, for people; none where it must name a record.
+        detail: Option<String>,
+    },
     /// See other.
     Redirect(Value),
     /// Nobody waits for an answer: events and schedules end so.
@@ -437,12 +469,12 @@ impl Step {
             | Self::Validate(_)
             | Self::Ping
             | Self::Generate(_)
+            | Self::Evaluate(_)
             | Self::Digest(_)
             | Self::HashPassword(_)
             | Self::Read { cardinality: Cardinality::Many, .. }
             | Self::Write(Write::Insert { on_conflict: OnConflict::Fail | OnConflict::Replace { .. }, .. })
             | Self::Emit { .. }
-            | Self::Enqueue { .. }
             | Self::Received(_)
             | Self::IssueToken { .. }
             | Self::Presign { .. } => None,
@@ -463,8 +495,9 @@ impl Step {
             | Self::Await { .. }
             | Self::Fetch { .. }
             | Self::Received(_) => StepPlace::Outside,
-            Self::Recall(_) | Self::Write(_) | Self::Emit { .. } | Self::Enqueue { .. } => StepPlace::Inside,
+            Self::Recall(_) | Self::Write(_) | Self::Emit { .. } => StepPlace::Inside,
             Self::Generate(_)
+            | Self::Evaluate(_)
             | Self::Check(_)
             | Self::Digest(_)
             | Self::Read { .. }

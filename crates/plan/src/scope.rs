@@ -62,7 +62,8 @@ impl Access {
             Item::Let(_, step) | Item::Do(step) => step.place() == StepPlace::Inside,
             Item::Transaction(body) => writes(body),
             Item::Match(_, arms) => arms.iter().any(|(_, body)| writes(body)),
-            Item::Exit(..) => false,
+            Item::Each(each) => writes(&each.body),
+            Item::Promise(_) | Item::Exit(..) => false,
         });
         if is_writing { Self::Write } else { Self::Read }
     }

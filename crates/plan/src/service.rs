@@ -3,6 +3,7 @@
 
 use crate::procedure::Procedure;
 use manifest::Manifest;
+use manifest::point::{Calls, Point};
 use serde::{Deserialize, Serialize};
 use vocab::{EventName, FieldName, FieldType, TaskId};
 
@@ -31,6 +32,18 @@ pub struct ServicePlan {
     pub intake: Option<Intake>,
     /// The provider, with the operations, points and objects that the task uses and no others.
     pub manifest: Manifest,
+}
+
+impl ServicePlan {
+    /// What is called at an event that the task asks for.
+    #[must_use]
+    pub fn calls_at(&self, event: &EventName) -> Option<&Calls> {
+        let point = self.points.iter().find(|point| point.event == *event)?;
+        match self.manifest.points.points.get(point.answered_by.as_ref()?.as_str())? {
+            Point::Calls(calls) => Some(calls),
+            Point::Nothing(_) | Point::InBrowser(_) => None,
+        }
+    }
 }
 
 /// A system of a provider.

@@ -35,8 +35,20 @@ pub struct ShapeField {
     /// What an optional field holds where it is absent, null or empty; none: null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Datum>,
+    /// What each entry of a list is; the field holds a document then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Box<Entries>>,
     /// One sentence for documents.
     pub description: String,
+}
+
+/// A list of records, never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entries {
+    /// What each of them is.
+    pub shape: Shape,
+    /// Most of them.
+    pub max: u32,
 }
 
 /// Whether a field may be left out.

@@ -78,7 +78,7 @@ fn update(of: &str, set: &[(&str, Assigned)], filter: Vec<Predicate>) -> Item {
     Item::Do(Step::Write(Write::Update { table: table(of), set, filter }))
 }
 fn emit(event: &str, payload: &[(&str, Value)]) -> Item {
-    Item::Do(Step::Emit { event: EventName::parse(event).unwrap(), payload: fields(payload) })
+    Item::Do(Step::Emit { id: None, event: EventName::parse(event).unwrap(), payload: fields(payload) })
 }
 fn bind(name: &str, step: Step) -> Item {
     Item::Let(slot(name), step)
@@ -110,6 +110,7 @@ fn shape(name: &str, names: &[&str]) -> Shape {
             max_length: None,
             bounds: vocab::Bounds::default(),
             default: None,
+            entries: None,
             description: String::new(),
         })
         .collect();
@@ -376,16 +377,21 @@ fn checkout() {
                     &[("id", value("order_id")), ("total", value("product.price")), ("status", text("pending"))],
                     OnConflict::Fail,
                 )),
-                bind(
-                    "delivery",
-                    Step::Enqueue {
-                        operation: Operation { provider: provider(), name: field("create_session") },
-                        input: fields(&[("order", value("order_id")), ("amount", value("product.price"))]),
-                        idempotency_key: value("order_id"),
-                    },
-                ),
+                Item::Do(Step::Emit {
+                    id: Some(slot("order_id")),
+                    event: EventName::parse("checkout").unwrap(),
+                    payload: fields(&[("order", value("order_id")), ("amount", value("product.price"))]),
+                }),
             ]),
-            bind("session", Step::Await { delivery: value("delivery"), within_ms: 8000 }),
+            bind(
+                "session",
+                Step::Await {
+                    id: value("order_id"),
+                    event: EventName::parse("checkout").unwrap(),
+                    gives: vec![(field("url"), FieldType::Url)],
+                    within_ms: 8000,
+                },
+            ),
             Item::Match(
                 slot("session"),
                 vec![
@@ -423,8 +429,8 @@ fn checkout() {
                   missing:
                     respond 404 not-found, undoing the transaction
                 insert orders { id: order_id, total: product.price, status: "pending" }
-                let delivery = enqueue payments.create_session { order: order_id, amount: product.price } once per order_id
-              let session = await delivery within 8000 ms
+                emit checkout order_id { order: order_id, amount: product.price }
+              let session = await checkout order_id within 8000 ms for { url }
               match session
                 answered:
                   transaction

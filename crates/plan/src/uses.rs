@@ -20,6 +20,9 @@ pub fn uses(plan: &Plan) -> Uses {
     if plan.has_deliveries() {
         found.deliveries();
     }
+    if plan.intake().is_some() {
+        found.heard();
+    }
     for endpoint in &plan.api.endpoints {
         found.items(&endpoint.procedure.body);
     }
@@ -47,8 +50,9 @@ impl Found<'_> {
             match item {
                 Item::Let(_, step) | Item::Do(step) => self.step(step),
                 Item::Transaction(inner) => self.items(inner),
+                Item::Each(each) => self.items(&each.body),
                 Item::Match(_, arms) => arms.iter().for_each(|(_, inner)| self.items(inner)),
-                Item::Exit(..) => {}
+                Item::Exit(..) | Item::Promise(_) => {}
             }
         }
     }
@@ -61,7 +65,7 @@ impl Found<'_> {
                 let used = self.of(&answers.name);
                 *used = TableUse { reads: all.clone(), inserts: all.clone(), updates: all, deletes: true };
             }
-            Step::Emit { .. } | Step::Enqueue { .. } => {
+            Step::Emit { .. } => {
                 let outbox = system::outbox_events();
                 let given = outbox.columns.iter().filter(|column| column.nullability == Nullability::NotNull);
                 self.of(&outbox.name).inserts.extend(given.map(|column| column.name.clone()));
@@ -73,6 +77,7 @@ impl Found<'_> {
             | Step::Validate(_)
             | Step::Ping
             | Step::Generate(_)
+            | Step::Evaluate(_)
             | Step::Check(_)
             | Step::Digest(_)
             | Step::HashPassword(_)
@@ -98,6 +103,7 @@ impl Found<'_> {
 
     /// Events are read and noted as dispatched; what becomes of them is kept, changed, and forgotten when it is old.
     fn deliveries(&mut self) {
+        self.of(&system::outbox_events().name).deletes = true;
         let outbox = system::outbox_events();
         let used = self.of(&outbox.name);
         used.reads.extend(outbox.columns.iter().map(|column| column.name.clone()));
@@ -108,6 +114,14 @@ impl Found<'_> {
             let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
             *self.of(&table.name) = TableUse { reads: all.clone(), inserts: all.clone(), updates: all, deletes: true };
         }
+    }
+
+    /// What was heard is forgotten when the provider does not say it again any more.
+    fn heard(&mut self) {
+        let inbox = system::inbox_events();
+        let used = self.of(&inbox.name);
+        used.reads.extend(inbox.columns.iter().map(|column| column.name.clone()));
+        used.deletes = true;
     }
 
     fn query(&mut self, query: &Query) {

@@ -25,6 +25,10 @@ pub enum Value {
     After(u32),
     /// The first, or the second where the first is null.
     Else(Box<Value>, Box<Value>),
+    /// A decimal number times a whole one; null where either is, or where it has more digits than a decimal number may.
+    Times(Box<Value>, Box<Value>),
+    /// The sum of the decimal numbers in that field of a list of records; null as above.
+    Sum(SlotName, FieldName),
     /// What only the request knows.
     Request(RequestValue),
     /// A record.

@@ -19,6 +19,8 @@ use vocab::{Diagnostic, EventName, Place, PolicyName, ProcedureName, TableName};
 
 /// The limit where the task names none.
 const DEFAULT_LIMIT: RateLimit = RateLimit { limit: 100, window_seconds: 60, by: None };
+/// What a policy is called that several endpoints share.
+const DEFAULT_POLICY: &str = "default";
 /// Longest name of an API in files, in words.
 const NAME_WORDS: usize = 3;
 
@@ -63,6 +65,12 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
     let api =
         ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, cors, documentation };
     Ok(Designed { api, tables: designer.tables, lookups: designer.lookups, decisions: designer.decisions })
+}
+
+/// The policy of an API for which nobody names one.
+pub fn default_policy() -> RateLimitPolicy {
+    let name = PolicyName::parse(DEFAULT_POLICY).expect("a literal that is a name");
+    RateLimitPolicy { name, quota: DEFAULT_LIMIT.limit, window_seconds: DEFAULT_LIMIT.window_seconds }
 }
 
 struct Designer<'a> {
@@ -383,10 +391,12 @@ impl Designer<'_> {
     fn policy(&mut self, endpoint: &spec::Endpoint, requirements: &ApiRequirements) -> PolicyName {
         let (name, limit, reason) = match (&endpoint.rate_limiting, &requirements.rate_limiting) {
             (Some(own), _) => (procedure_name(endpoint).to_string(), own.value, "the endpoint says so"),
-            (None, Some(shared)) => ("default".to_owned(), shared.value, "the task says so"),
-            (None, None) => {
-                ("default".to_owned(), DEFAULT_LIMIT, "the task names none, and an API without a limit is not safe")
-            }
+            (None, Some(shared)) => (DEFAULT_POLICY.to_owned(), shared.value, "the task says so"),
+            (None, None) => (
+                DEFAULT_POLICY.to_owned(),
+                DEFAULT_LIMIT,
+                "the task names none, and an API without a limit is not safe",
+            ),
         };
         let name = PolicyName::parse(&name).expect("made from a name");
         if !self.policies.iter().any(|policy| policy.name == name) {
@@ -472,7 +482,13 @@ fn ask_for_scope(body: &mut [Item], collection: &TableName) -> Option<Scope> {
             *scope = Some(Scope { collection: collection.clone(), access });
             scope.clone()
         }
-        Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+        Item::Let(..)
+        | Item::Do(_)
+        | Item::Transaction(_)
+        | Item::Each(_)
+        | Item::Promise(_)
+        | Item::Match(..)
+        | Item::Exit(..) => None,
     })
 }
 

@@ -514,7 +514,7 @@ impl Given<'_> {
     fn emit_new(&self, event: &EventName) -> Item {
         let payload =
             self.new_event_fields().into_iter().map(|(name, _)| (name.clone(), self.new_value(name.as_str())));
-        Item::Do(Step::Emit { event: event.clone(), payload: payload.collect() })
+        Item::Do(Step::Emit { id: None, event: event.clone(), payload: payload.collect() })
     }
 
     fn new_event_fields(&self) -> Vec<(FieldName, FieldType)> {
@@ -630,7 +630,7 @@ impl Given<'_> {
         let fields = self.representation();
         let payload =
             fields.iter().map(|(name, _)| (name.clone(), Value::Field(slot("fresh"), name.clone()))).collect();
-        changes.push(Item::Do(Step::Emit { event: event.clone(), payload }));
+        changes.push(Item::Do(Step::Emit { id: None, event: event.clone(), payload }));
         let mut body = self.write_guards();
         body.push(Item::Let(slot("input"), Step::Validate(input)));
         let answer = Response::Answer {
@@ -719,7 +719,7 @@ fn unless_found(name: &str, problem: Problem) -> Item {
     )
 }
 
-fn shape_field(field: &Field, presence: Presence) -> ShapeField {
+pub fn shape_field(field: &Field, presence: Presence) -> ShapeField {
     ShapeField {
         name: field.name.clone(),
         field_type: field.field_type.clone(),
@@ -729,6 +729,7 @@ fn shape_field(field: &Field, presence: Presence) -> ShapeField {
         max_length: field.max_length,
         bounds: field.bounds.clone(),
         default: field.default.clone().filter(|_| presence == Presence::Optional),
+        entries: None,
         description: field.description.clone(),
     }
 }

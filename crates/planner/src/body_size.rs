@@ -1,7 +1,7 @@
 //! How large the body of an endpoint may be: large enough for the longest value of every field, however it is escaped.
 
 use plan::procedure::{Input, Item, Step};
-use plan::shape::ShapeField;
+use plan::shape::{Entries, ShapeField};
 use vocab::FieldType;
 
 /// Every endpoint takes that much, and limits are multiples of it.
@@ -29,6 +29,7 @@ pub fn max_body_bytes(procedure: &[Item]) -> u64 {
 
 fn bytes(field: &ShapeField) -> u64 {
     let value = match &field.field_type {
+        FieldType::Json if field.entries.is_some() => field.entries.iter().map(|known| entries(known)).sum(),
         // Nothing bounds it but the body.
         FieldType::Json => STEP,
         FieldType::Line { .. }
@@ -52,6 +53,11 @@ fn bytes(field: &ShapeField) -> u64 {
     name + value + BYTES_AROUND
 }
 
+fn entries(known: &Entries) -> u64 {
+    let entry: u64 = known.shape.fields.iter().map(bytes).sum();
+    (entry + BYTES_AROUND) * u64::from(known.max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +76,7 @@ mod tests {
                 max_length: None,
                 bounds: Bounds::default(),
                 default: None,
+                entries: None,
                 description: String::new(),
             };
             let shape = Shape { name: "A".to_owned(), fields: vec![field] };

@@ -228,6 +228,7 @@ impl<'a> Asker<'a> {
                 Response::Problem(_)
                 | Response::UnknownReference(_)
                 | Response::Inconsistent { .. }
+                | Response::Entry { .. }
                 | Response::Redirect(_)
                 | Response::Done,
             )
@@ -289,6 +290,9 @@ impl<'a> Asker<'a> {
             elsewhere.path = with_key(&elsewhere.path, &self.record().in_path());
             self.problem_of_record("knows no such record of something else", elsewhere, Problem::NotFound)
         }));
+        if self.method == "GET" && tag.is_none() {
+            return cases;
+        }
         if self.method == "GET" {
             cases.push(self.case(
                 "is not modified for whoever has the version",
@@ -381,6 +385,7 @@ impl<'a> Asker<'a> {
     /// A field that names a row which is not there.
     fn unknown_references(&self, items: &[Item]) -> Vec<HttpCase> {
         let fields = if self.can_be_right() { references(items) } else { Vec::new() };
+        let listed = if self.can_be_right() { listed_references(items) } else { Vec::new() };
         let case = |field: &FieldName| {
             let name = field.as_str();
             let known = shape_of(self.endpoint)?.fields.iter().find(|known| known.name == *field)?;
@@ -395,7 +400,18 @@ impl<'a> Asker<'a> {
             let refused = self.problem_of_record(&shows, self.request().with_body(&body), Problem::ValidationFailed);
             Some(refused.with_body(&json!({ "errors": [entry(name, "unknown_reference")] })))
         };
-        fields.into_iter().filter_map(case).collect()
+        let entry_case = |(list, field): (&FieldName, &FieldName)| {
+            let (list, field) = (list.as_str(), field.as_str());
+            let mut body = self.right.clone();
+            let value = body.get_mut(list)?.get_mut(0)?.get_mut(field)?;
+            *value = if value.is_i64() { NO_NUMBER.into() } else { NOBODY.into() };
+            let shows = format!("refuses one of `{list}` whose `{field}` names no record");
+            let refused = self.problem_of_record(&shows, self.request().with_body(&body), Problem::ValidationFailed);
+            let pointer = format!("{list}/0/{field}");
+            Some(refused.with_body(&json!({ "errors": [entry(&pointer, "unknown_reference")] })))
+        };
+        let listed = listed.into_iter().filter_map(entry_case);
+        fields.into_iter().filter_map(case).chain(listed).collect()
     }
 
     /// Two fields that do not stand to each other as they must: their examples exchanged, which do where they are not equal.
@@ -623,6 +639,7 @@ impl<'a> Asker<'a> {
                 cases.push(self.invalid(&shows, with(name, value), vec![entry(name, "range")]));
             }
         }
+        cases.extend(shape.fields.iter().flat_map(|field| self.wrong_entries(field, example)));
         let unknown = with("no_such_field", "x".into());
         cases.push(self.invalid(
             "refuses a field it does not know",
@@ -630,6 +647,23 @@ impl<'a> Asker<'a> {
             vec![entry("no_such_field", "unknown_field")],
         ));
         cases
+    }
+
+    /// A list without an entry, and an entry without its fields.
+    fn wrong_entries(&self, field: &ShapeField, example: &Json) -> Vec<HttpCase> {
+        let Some(entries) = &field.entries else { return Vec::new() };
+        let name = field.name.as_str();
+        let with = |list: Json| {
+            let mut body = example.clone();
+            body[name] = list;
+            self.request().with_body(&body)
+        };
+        let must = entries.shape.fields.iter().filter(|field| field.presence == Presence::Required);
+        let missing: Vec<Json> = must.map(|field| entry(&format!("{name}/0/{}", field.name), "required")).collect();
+        vec![
+            self.invalid(&format!("refuses no `{name}` at all"), with(json!([])), vec![entry(name, "range")]),
+            self.invalid(&format!("refuses one of `{name}` that says nothing"), with(json!([{}])), missing),
+        ]
     }
 
     fn wrong_parameters(&self, holes: &Holes) -> Vec<HttpCase> {
@@ -732,7 +766,7 @@ fn asks_for_parent(items: &[Item]) -> bool {
     items.iter().any(|item| match item {
         Item::Let(slot, Step::Read { .. }) => slot.as_str() == "parent",
         Item::Transaction(body) => asks_for_parent(body),
-        Item::Let(..) | Item::Do(_) | Item::Match(..) | Item::Exit(..) => false,
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => false,
     })
 }
 
@@ -741,7 +775,7 @@ fn parent_table(items: &[Item]) -> Option<&TableName> {
     items.iter().find_map(|item| match item {
         Item::Let(slot, Step::Read { query, .. }) if slot.as_str() == "parent" => Some(&query.from),
         Item::Transaction(body) => parent_table(body),
-        Item::Let(..) | Item::Do(_) | Item::Match(..) | Item::Exit(..) => None,
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => None,
     })
 }
 
@@ -753,7 +787,7 @@ fn worked_on(items: &[Item]) -> Option<&TableName> {
         },
         Item::Let(slot, Step::Read { query, .. }) if ["row", "rows"].contains(&slot.as_str()) => Some(&query.from),
         Item::Transaction(body) => worked_on(body),
-        Item::Let(..) | Item::Do(_) | Item::Match(..) | Item::Exit(..) => None,
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => None,
     })
 }
 
@@ -763,7 +797,19 @@ fn references(items: &[Item]) -> Vec<&FieldName> {
         &Item::Exit(Response::UnknownReference(ref field), _) => vec![field],
         Item::Transaction(body) => references(body),
         Item::Match(_, arms) => arms.iter().flat_map(|(_, body)| references(body)).collect(),
-        Item::Let(..) | Item::Do(_) | Item::Exit(..) => Vec::new(),
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Exit(..) => Vec::new(),
+    };
+    items.iter().flat_map(of).collect()
+}
+
+/// The fields of the records of lists whose values must name a record.
+fn listed_references(items: &[Item]) -> Vec<(&FieldName, &FieldName)> {
+    let of = |item| match item {
+        &Item::Exit(Response::Entry { ref list, ref field, detail: None }, _) => vec![(list, field)],
+        Item::Transaction(body) => listed_references(body),
+        Item::Each(each) => listed_references(&each.body),
+        Item::Match(_, arms) => arms.iter().flat_map(|(_, body)| listed_references(body)).collect(),
+        Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => Vec::new(),
     };
     items.iter().flat_map(of).collect()
 }
@@ -802,6 +848,7 @@ fn tells_key(endpoint: &Endpoint) -> bool {
             | Response::Problem(_)
             | Response::UnknownReference(_)
             | Response::Inconsistent { .. }
+            | Response::Entry { .. }
             | Response::Redirect(_)
             | Response::Done,
         )
@@ -814,7 +861,7 @@ fn final_response(items: &[Item]) -> Option<&Response> {
     match items.last()? {
         Item::Exit(response, _) => Some(response),
         Item::Transaction(body) => final_response(body),
-        Item::Let(..) | Item::Do(_) | Item::Match(..) => None,
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::behaviour::{self, Behaviour};
 use crate::codes::{BEHAVIOR_DOES_NOT_FIT, NOT_INFERRED, UNKNOWN_BEHAVIOR};
 use crate::entity::snake_case;
+use crate::service::checkout;
 use catalog::{Catalog, Intent, PathKind};
 use spec::{ApiRequirements, Endpoint, PathPattern, Segment, closest};
 use vocab::{Diagnostic, EntityName, EventName, FieldName};
@@ -176,6 +177,10 @@ fn refusal(endpoint: &Endpoint, catalog: &Catalog) -> Diagnostic {
 fn help(endpoint: &Endpoint, catalog: &Catalog) -> String {
     let Some(found) = target(&endpoint.path) else { return unnest(endpoint) };
     let path = endpoint.path.as_str();
+    if path == checkout::PATH {
+        return "leave it out: a task `integrate_service` of a payment provider with `integration_points: [\"checkout\"]` brings it"
+            .to_owned();
+    }
     if let Some(meant) = misspelled(endpoint, &found, catalog) {
         return meant;
     }

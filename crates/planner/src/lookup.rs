@@ -73,7 +73,13 @@ pub fn of_list(endpoint: &Endpoint, items: &[Item], table: &Table) -> (Vec<Looku
 fn listing(items: &[Item]) -> Option<(&Query, &Holes)> {
     items.iter().find_map(|item| match item {
         Item::Let(_, Step::Read { query, filled_by: Some(_), .. }) => Some((query, &query.holes)),
-        Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+        Item::Let(..)
+        | Item::Do(_)
+        | Item::Transaction(_)
+        | Item::Each(_)
+        | Item::Promise(_)
+        | Item::Match(..)
+        | Item::Exit(..) => None,
     })
 }
 

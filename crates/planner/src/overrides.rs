@@ -110,7 +110,13 @@ fn narrow(endpoint: &Endpoint, behaved: &mut Behaved, columns: &[ColumnName]) ->
         let holes = match item {
             Item::Let(_, Step::Validate(Input::Listing(holes))) => holes,
             Item::Let(_, Step::Read { query, filled_by: Some(_), .. }) => &mut query.holes,
-            Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => continue,
+            Item::Let(..)
+            | Item::Do(_)
+            | Item::Transaction(_)
+            | Item::Each(_)
+            | Item::Promise(_)
+            | Item::Match(..)
+            | Item::Exit(..) => continue,
         };
         problems.clear();
         if let Some(stated) = &endpoint.filters {
@@ -180,12 +186,15 @@ fn add_emits(items: &mut Vec<Item>, further: &[EventName]) {
         let mut more = Vec::new();
         match &mut items[at] {
             Item::Do(Step::Emit { payload, .. }) => {
-                let emit = |event: &EventName| Item::Do(Step::Emit { event: event.clone(), payload: payload.clone() });
+                let emit = |event: &EventName| {
+                    Item::Do(Step::Emit { id: None, event: event.clone(), payload: payload.clone() })
+                };
                 more.extend(further.iter().map(emit));
             }
             Item::Transaction(body) => add_emits(body, further),
             Item::Match(_, arms) => arms.iter_mut().for_each(|(_, body)| add_emits(body, further)),
-            Item::Let(..) | Item::Do(_) | Item::Exit(..) => {}
+            Item::Each(each) => add_emits(&mut each.body, further),
+            Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => {}
         }
         let added = more.len();
         items.splice(at + 1..=at, more);

@@ -114,7 +114,8 @@ fn seeded<'t>(api: &ApiPlan, tables: &[&'t Table], shared: &'t [Table]) -> BTree
 fn writes(items: &[Item]) -> Vec<&Write> {
     let of = |item| match item {
         &Item::Let(_, Step::Write(ref write)) | &Item::Do(Step::Write(ref write)) => vec![write],
-        Item::Let(..) | Item::Do(_) | Item::Exit(..) => Vec::new(),
+        Item::Each(each) => writes(&each.body),
+        Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => Vec::new(),
         Item::Transaction(body) => writes(body),
         Item::Match(_, arms) => arms.iter().flat_map(|(_, body)| writes(body)).collect(),
     };

@@ -1,8 +1,11 @@
 //! What a task of `integrate_service` comes to: the task and the provider's manifest become a plan.
 
+pub mod checkout;
 mod intake;
+mod refund;
+mod shop;
 
-use crate::api::Designed;
+use crate::api::{Designed, default_policy};
 use crate::codes::{OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
 use catalog::Catalog;
 use manifest::Manifest;
@@ -12,12 +15,14 @@ use manifest::provider::Check;
 use manifest::sign_in::Identity;
 use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
-use plan::api::{ApiPlan, Cors, DocumentationFormat};
+use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint};
+use plan::procedure::Trigger;
 use plan::service::{AccountValue, Priority, ServicePlan, ServicePoint, System, ValueSource};
 use plan::{Decision, Phase, Table, system};
+use shop::{Awaited, Brought};
 use spec::{CredentialValue, Reference, ServiceIntegration};
 use vocab::suggestion::{closest, list};
-use vocab::{Diagnostic, EventName, FieldName, TaskId};
+use vocab::{Diagnostic, EventName, FieldName, PolicyName, TaskId};
 
 /// The service with the endpoints that it brings.
 ///
@@ -49,16 +54,59 @@ pub fn design(
         events = taken.events;
         service.intake = Some(taken.intake);
     }
+    let policy = default_policy();
+    let mut endpoints = Vec::new();
+    for (event, bring) in BRINGS {
+        let Ok(event) = EventName::parse(event) else { continue };
+        let Some(calls) = service.calls_at(&event).filter(|calls| !calls.gives.is_empty()) else { continue };
+        let awaited = Awaited { event: &event, calls, title: &manifest.provider.title };
+        match bring(awaited, catalog, held, &policy.name) {
+            Ok(brought) => {
+                decisions.extend(brought.endpoints.iter().map(|endpoint| brings(endpoint, &event)));
+                let further = std::iter::once(system::idempotency_answers()).chain(brought.tables);
+                further.for_each(|table| {
+                    if !tables.contains(&table) {
+                        tables.push(table)
+                    }
+                });
+                events.push(brought.event);
+                endpoints.extend(brought.endpoints);
+            }
+            Err(why) => decisions.push(brings_nothing(&event, why)),
+        }
+    }
+    let policies = if endpoints.is_empty() { Vec::new() } else { vec![policy] };
     let api = ApiPlan {
         name: name.value.as_str().replace('_', "-"),
         version: "v1".to_owned(),
-        endpoints: Vec::new(),
-        policies: Vec::new(),
+        endpoints,
+        policies,
         events,
         cors: Cors::Off,
         documentation: DocumentationFormat::OpenApi31,
     };
     Ok((Designed { api, tables, lookups: Vec::new(), decisions }, service))
+}
+
+/// The endpoints that come with a point: each with the event that it answers.
+const BRINGS: [(&str, Bring); 2] = [(checkout::EVENT, checkout::checkout), (refund::EVENT, refund::refund)];
+
+/// What brings endpoints, or says why it does not.
+type Bring = fn(Awaited<'_>, &Catalog, &[Table], &PolicyName) -> Result<Brought, String>;
+
+fn brings(endpoint: &Endpoint, event: &EventName) -> Decision {
+    let subject = match &endpoint.procedure.trigger {
+        Trigger::Request { method, path } => format!("{method} {path}"),
+        _ => endpoint.procedure.name.to_string(),
+    };
+    let reason = format!("whoever takes payments at `{event}` brings it; the database has what it works on");
+    let decision = endpoint.summary.clone();
+    Decision { phase: Phase::ImplementIntegrationLogic, subject, decision, reason }
+}
+
+fn brings_nothing(event: &EventName, reason: String) -> Decision {
+    let subject = format!("endpoints of `{event}`");
+    Decision { phase: Phase::ImplementIntegrationLogic, subject, decision: "none are brought".to_owned(), reason }
 }
 
 /// Plans the integration of a service, and says why.

@@ -321,9 +321,9 @@ pub struct Providers {
 
 #[derive(Debug, Subcommand)]
 pub enum ProvidersCommand {
-    /// Say what is wrong with the manifests of one's own providers.
+    /// Say what is wrong with the manifests of one's own providers, and play their cases.
     Lint {
-        /// The folder of a provider, or a folder of such folders. [default: <workspace>/providers]
+        /// The folder of a provider, a folder of such folders, or the name of a provider of this build. [default: <workspace>/providers]
         folder: Option<PathBuf>,
         #[command(flatten)]
         place: Place,

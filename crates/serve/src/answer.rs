@@ -57,12 +57,14 @@ impl From<Problem> for Refusal {
             | Problem::MethodNotAllowed
             | Problem::Conflict
             | Problem::InUse
+            | Problem::WrongState
             | Problem::PreconditionFailed
             | Problem::UnsupportedMediaType
             | Problem::ValidationFailed
             | Problem::IdempotencyKeyReused
             | Problem::RateLimited
-            | Problem::InternalError => Vec::new(),
+            | Problem::InternalError
+            | Problem::ServiceRefused => Vec::new(),
         };
         Self { problem, detail: None, headers, errors: Vec::new() }
     }

@@ -5,16 +5,21 @@ use crate::listing::ListingCheck;
 use crate::page::Columns;
 use crate::rate_limit::Limiter;
 use crate::validation::Check;
+use crate::webhook::AccountScope;
 use dialect::{AnswerStatements, Lowered, Unsupported};
+use manifest::Entries;
+use manifest::point::Given;
 use plan::api::Endpoint;
 use plan::procedure::{
-    Generated, Input, Item, LimitKey, Outcome, Procedure, Response, RowsFormat, Scheme, Step, Writes,
+    Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme, Step,
+    Writes,
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{DatabasePlan, Plan, Problem, Scope, check, print};
+use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use vocab::{Datum, FieldName, FieldType, PolicyName, SlotName, TableName};
 
 /// A procedure that can be run.
@@ -36,20 +41,49 @@ pub(crate) enum Operation {
     Received { slot: Option<usize> },
     Ping,
     Uuid { slot: Option<usize> },
+    Evaluate { slot: Option<usize>, value: Expression },
     Ask { slot: Option<usize>, condition: Question },
     ReadOne { slot: Option<usize>, statement: Bound, types: Vec<FieldType> },
     ReadPage { slot: Option<usize>, list: Arc<List>, asked: usize },
     Write { slot: Option<usize>, statement: Bound, outcomes: Option<[Outcome; 2]> },
     Insert { slot: Option<usize>, statement: Bound },
-    Emit { event: Arc<str>, payload: Vec<(Arc<str>, Expression)>, text: Arc<str> },
+    Emit { id: Option<usize>, event: Arc<str>, payload: Vec<(Arc<str>, Expression)>, text: Arc<str> },
+    Await(Box<Waiting>),
     Transaction(Arc<[Operation]>),
+    Each(Box<Each>),
+    Promise(Box<AnswerParts>),
     Match { slot: usize, arms: Vec<(Outcome, Vec<Operation>)> },
     Answer { answer: Box<AnswerParts>, writes: Writes },
     Rows { slot: usize, columns: Columns, format: RowsFormat, writes: Writes },
     Problem { problem: Problem, writes: Writes },
     UnknownReference { field: FieldName, writes: Writes },
     Inconsistent { field: FieldName, detail: String, writes: Writes },
+    Entry { list: FieldName, field: FieldName, detail: Option<String>, writes: Writes },
     Done { writes: Writes },
+}
+
+/// What is done for every record of a list.
+pub(crate) struct Each {
+    /// The record that holds the list, and where.
+    pub of: (usize, usize),
+    pub item: usize,
+    /// The fields of a record of the list.
+    pub fields: Vec<(Arc<str>, FieldType)>,
+    pub body: Vec<Operation>,
+    pub gives: Vec<(Arc<str>, Expression)>,
+    pub into: usize,
+}
+
+/// What is waited for, and how long.
+pub(crate) struct Waiting {
+    pub slot: Option<usize>,
+    pub id: Expression,
+    pub integration: String,
+    pub gives: Entries<FieldName, Given>,
+    /// The order in which the slot holds them.
+    pub names: Vec<FieldName>,
+    pub account: AccountScope,
+    pub within: Duration,
 }
 
 /// What an answer is made of.
@@ -91,6 +125,9 @@ pub(crate) enum Expression {
     Today,
     After(u32),
     Else(Box<Expression>, Box<Expression>),
+    Times(Box<Expression>, Box<Expression>),
+    /// The position of the field in the records of the list.
+    Sum(usize, usize),
     Address,
     RequestId,
     Record(Vec<(Arc<str>, Expression)>),
@@ -141,13 +178,19 @@ pub enum UnservablePlan {
 /// The limiters of an API by policy: endpoints of one policy share one.
 pub(crate) type Limiters = BTreeMap<PolicyName, Arc<Limiter>>;
 
-pub(crate) fn compile(plan: &Plan, endpoint: &Endpoint, limiters: &Limiters) -> Result<Program, UnservablePlan> {
-    compile_procedure(plan, &endpoint.procedure, endpoint.max_body_bytes, limiters)
+pub(crate) fn compile(
+    plan: &Plan,
+    account: &AccountScope,
+    endpoint: &Endpoint,
+    limiters: &Limiters,
+) -> Result<Program, UnservablePlan> {
+    compile_procedure(plan, account, &endpoint.procedure, endpoint.max_body_bytes, limiters)
 }
 
 /// The same of a procedure that no request of a client starts.
 pub(crate) fn compile_procedure(
     plan: &Plan,
+    account: &AccountScope,
     procedure: &Procedure,
     max_body_bytes: u64,
     limiters: &Limiters,
@@ -155,7 +198,7 @@ pub(crate) fn compile_procedure(
     if let Some(why) = check::violations(procedure).into_iter().next() {
         return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
     }
-    let mut compiler = Compiler { procedure, plan, max_body_bytes, limiters, slots: BTreeMap::new() };
+    let mut compiler = Compiler { procedure, plan, account, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
     Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
 }
@@ -163,6 +206,7 @@ pub(crate) fn compile_procedure(
 struct Compiler<'a> {
     procedure: &'a Procedure,
     plan: &'a Plan,
+    account: &'a AccountScope,
     max_body_bytes: u64,
     limiters: &'a Limiters,
     /// Each slot's number and the fields of the record it holds.
@@ -185,14 +229,16 @@ impl Compiler<'_> {
     fn item(&mut self, item: &Item) -> Result<Operation, UnservablePlan> {
         match item {
             Item::Let(slot, step) => {
-                // A name that two arms bind is one slot.
-                let next = self.slots.len();
-                let number = self.slots.get(slot).map_or(next, |(number, _)| *number);
-                self.slots.insert(slot.clone(), (number, fields(step)));
+                let number = self.bind(slot, fields(step));
                 self.step(step, Some(number))
             }
             Item::Do(step) => self.step(step, None),
             Item::Transaction(body) => Ok(Operation::Transaction(self.block(body)?.into())),
+            Item::Each(each) => self.each(each),
+            Item::Promise(Response::Answer { status, body, tag, location }) => {
+                Ok(Operation::Promise(Box::new(self.answer(*status, body, tag.as_ref(), location.as_ref())?)))
+            }
+            Item::Promise(_) => Err(self.unsupported("a promise of this kind of answer")),
             Item::Match(slot, arms) => {
                 let arms = arms
                     .iter()
@@ -201,16 +247,7 @@ impl Compiler<'_> {
                 Ok(Operation::Match { slot: self.slot(slot)?, arms })
             }
             Item::Exit(Response::Answer { status, body, tag, location }, writes) => {
-                let body = body
-                    .iter()
-                    .map(|field| Ok((Arc::from(field.name.as_str()), self.value(&field.value)?)))
-                    .collect::<Result<_, UnservablePlan>>()?;
-                let tag = tag.as_ref().map(|tag| self.value(tag)).transpose()?;
-                let location = match location {
-                    Some(location) => Some((location.path.clone(), self.value(&location.key)?)),
-                    None => None,
-                };
-                let answer = Box::new(AnswerParts { status: *status, body, tag, location });
+                let answer = Box::new(self.answer(*status, body, tag.as_ref(), location.as_ref())?);
                 Ok(Operation::Answer { answer, writes: *writes })
             }
             Item::Exit(Response::Rows { slot, format }, writes) => {
@@ -239,9 +276,61 @@ impl Compiler<'_> {
             Item::Exit(Response::Inconsistent { field, detail }, writes) => {
                 Ok(Operation::Inconsistent { field: field.clone(), detail: detail.clone(), writes: *writes })
             }
+            Item::Exit(Response::Entry { list, field, detail }, writes) => Ok(Operation::Entry {
+                list: list.clone(),
+                field: field.clone(),
+                detail: detail.clone(),
+                writes: *writes,
+            }),
             Item::Exit(Response::Done, writes) => Ok(Operation::Done { writes: *writes }),
             Item::Exit(Response::Redirect(_), _) => Err(self.unsupported("this kind of answer")),
         }
+    }
+
+    fn answer(
+        &self,
+        status: u16,
+        body: &[ResponseField],
+        tag: Option<&Value>,
+        location: Option<&Location>,
+    ) -> Result<AnswerParts, UnservablePlan> {
+        let body = body
+            .iter()
+            .map(|field| Ok((Arc::from(field.name.as_str()), self.value(&field.value)?)))
+            .collect::<Result<_, UnservablePlan>>()?;
+        let tag = tag.map(|tag| self.value(tag)).transpose()?;
+        let location = match location {
+            Some(location) => Some((location.path.clone(), self.value(&location.key)?)),
+            None => None,
+        };
+        Ok(AnswerParts { status, body, tag, location })
+    }
+
+    fn each(&mut self, each: &plan::procedure::Each) -> Result<Operation, UnservablePlan> {
+        let of = self.field(&each.of, &each.list)?;
+        let entries = self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(slot, Step::Validate(Input::Body(shape))) if *slot == each.of => {
+                shape.fields.iter().find(|field| field.name == each.list)?.entries.as_deref()
+            }
+            _ => None,
+        });
+        let shape = &entries.ok_or_else(|| self.unsupported("a list that no body brings"))?.shape;
+        let names = shape.fields.iter().map(|field| field.name.clone()).collect();
+        let item = self.bind(&each.item, names);
+        let body = self.block(&each.body)?;
+        let gives = self.record(&each.gives)?;
+        let into = self.bind(&each.into, each.gives.iter().map(|(name, _)| name.clone()).collect());
+        let field = |field: &ShapeField| (Arc::from(field.name.as_str()), field.field_type.clone());
+        let fields = shape.fields.iter().map(field).collect();
+        Ok(Operation::Each(Box::new(Each { of, item, fields, body, gives, into })))
+    }
+
+    /// The number of a slot. A name that two arms bind is one slot.
+    fn bind(&mut self, slot: &SlotName, fields: Vec<FieldName>) -> usize {
+        let next = self.slots.len();
+        let number = self.slots.get(slot).map_or(next, |(number, _)| *number);
+        self.slots.insert(slot.clone(), (number, fields));
+        number
     }
 
     fn step(&mut self, step: &Step, slot: Option<usize>) -> Result<Operation, UnservablePlan> {
@@ -273,6 +362,7 @@ impl Compiler<'_> {
             Step::Received(_) => Ok(Operation::Received { slot }),
             Step::Ping => Ok(Operation::Ping),
             Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
+            Step::Evaluate(value) => Ok(Operation::Evaluate { slot, value: self.value(value)? }),
             Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
             Step::Read { query, cardinality: Cardinality::One, filled_by: None } => {
                 let lowered = dialect::lower_query(&self.plan.database, query)?;
@@ -301,13 +391,28 @@ impl Compiler<'_> {
                 }
                 Ok(Operation::Write { slot, statement, outcomes: outcomes(write) })
             }
-            Step::Emit { event, payload } => {
+            Step::Emit { id, event, payload } => {
                 if !self.plan.api.events.iter().any(|declared| declared.name == *event) {
                     return Err(self.malformed(format!("event `{event}` is not declared")));
                 }
                 let payload = self.record(payload)?;
                 let text = Arc::from(dialect::lower_emit(self.plan.database.engine));
-                Ok(Operation::Emit { event: Arc::from(event.as_str()), payload, text })
+                let id = id.as_ref().map(|id| self.slot(id)).transpose()?;
+                Ok(Operation::Emit { id, event: Arc::from(event.as_str()), payload, text })
+            }
+            Step::Await { id, event, gives, within_ms } => {
+                let service = self.plan.service.as_ref();
+                let service =
+                    service.ok_or_else(|| self.malformed("it waits for a service that it has not".to_owned()))?;
+                Ok(Operation::Await(Box::new(Waiting {
+                    slot,
+                    id: self.value(id)?,
+                    integration: service.task_id.to_string(),
+                    gives: service.calls_at(event).map(|calls| calls.gives.clone()).unwrap_or_default(),
+                    names: gives.iter().map(|(name, _)| name.clone()).collect(),
+                    account: Arc::clone(self.account),
+                    within: Duration::from_millis(u64::from(*within_ms)),
+                })))
             }
             Step::Authorize { scheme: Scheme::AccessToken, .. }
             | Step::Validate(Input::Selection(_))
@@ -316,8 +421,6 @@ impl Compiler<'_> {
             | Step::HashPassword(_)
             | Step::VerifyPassword { .. }
             | Step::Read { .. }
-            | Step::Enqueue { .. }
-            | Step::Await { .. }
             | Step::Fetch { .. }
             | Step::IssueToken { .. }
             | Step::Presign { .. } => Err(self.unsupported(print::step_name(step))),
@@ -423,6 +526,13 @@ impl Compiler<'_> {
             Value::Today => Expression::Today,
             Value::After(seconds) => Expression::After(*seconds),
             Value::Else(first, second) => Expression::Else(Box::new(self.value(first)?), Box::new(self.value(second)?)),
+            Value::Times(first, second) => {
+                Expression::Times(Box::new(self.value(first)?), Box::new(self.value(second)?))
+            }
+            Value::Sum(slot, field) => {
+                let (number, position) = self.field(slot, field)?;
+                Expression::Sum(number, position)
+            }
             Value::Request(RequestValue::Address) => Expression::Address,
             Value::Request(RequestValue::Id) => Expression::RequestId,
             Value::Request(RequestValue::Query(_) | RequestValue::Cookie(_)) => {
@@ -453,7 +563,9 @@ fn fields(step: &Step) -> Vec<FieldName> {
         Step::Validate(Input::Body(shape) | Input::Changes(shape) | Input::Parameters(shape)) => {
             shape.fields.iter().map(|field| field.name.clone()).collect()
         }
-        Step::Received(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
+        Step::Received(fields) | Step::Await { gives: fields, .. } => {
+            fields.iter().map(|(name, _)| name.clone()).collect()
+        }
         Step::Read { query: Query { outputs, .. }, .. } => outputs
             .iter()
             .map(|output| match output {

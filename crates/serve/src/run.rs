@@ -11,11 +11,14 @@ use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
 use crate::page::{self, Page};
-use crate::program::{Bound, Expression, List, Operation, Program, Question};
+use crate::program::{AnswerParts, Bound, Each, Expression, List, Operation, Program, Question, Waiting};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use crate::request::header;
 use crate::validation::{Wrong, parameter_number};
+use crate::webhook::datum;
 use bytes::Bytes;
+use connect::delivery::{Awaited, awaited};
+use connect::fill;
 use dialect::AnswerStatements;
 use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
@@ -109,6 +112,10 @@ enum Slot {
     Changes(Vec<Option<Datum>>),
     Outcome(Outcome),
     Found(Row),
+    /// What a service has answered.
+    Answered(Row),
+    /// Records with these fields.
+    List(Vec<Row>, Arc<[Arc<str>]>),
     Asked(Box<Asked>),
     Page(Box<Page>),
 }
@@ -119,6 +126,8 @@ struct Frame {
     slots: Vec<Slot>,
     facts: Facts,
     emitted: Vec<Arc<str>>,
+    /// Where in a list it is.
+    entry: usize,
     /// What a provider's call says.
     received: Row,
     pledge: Option<Pledge>,
@@ -217,6 +226,7 @@ where
                             return Err(Problem::Unavailable.into());
                         }
                     }
+                    Operation::Await(waiting) => self.wait(waiting, frame).await?,
                     Operation::Transaction(operations) => {
                         let flow = self.transaction(Arc::clone(operations), frame).await?;
                         if let Flow::Exit(..) = flow {
@@ -231,6 +241,7 @@ where
                         }
                     }
                     Operation::Uuid { .. }
+                    | Operation::Evaluate { .. }
                     | Operation::Ask { .. }
                     | Operation::ReadOne { .. }
                     | Operation::ReadPage { .. }
@@ -239,12 +250,15 @@ where
                     | Operation::Emit { .. } => {
                         data(operation, frame, &mut Executor::Store(self.surroundings.store)).await?;
                     }
-                    Operation::Recall { .. } => unreachable!("a checked procedure recalls in transactions only"),
+                    Operation::Recall { .. } | Operation::Each(_) | Operation::Promise(_) => {
+                        unreachable!("a checked procedure does this in transactions only")
+                    }
                     Operation::Answer { .. }
                     | Operation::Rows { .. }
                     | Operation::Problem { .. }
                     | Operation::UnknownReference { .. }
                     | Operation::Inconsistent { .. }
+                    | Operation::Entry { .. }
                     | Operation::Done { .. } => {
                         return Ok(frame.exit(operation));
                     }
@@ -301,6 +315,25 @@ where
                 Err(Refusal::rate_limited(policy.quota, policy.window_seconds, standing.reset_seconds))
             }
         }
+    }
+
+    /// Whoever waits for a service keeps nobody else from being worked for.
+    async fn wait(&mut self, waiting: &Waiting, frame: &mut Frame) -> Result<(), Failure> {
+        self.place = None;
+        let id = text(&frame.value(&waiting.id));
+        let gives = (&waiting.gives, &*waiting.account as &(dyn fill::Scope + Sync));
+        let came = awaited(self.surroundings.store, &id, &waiting.integration, gives, waiting.within).await?;
+        self.place = Some(self.surroundings.at_work.enter()?);
+        let slot = match came {
+            Awaited::Answered(mut values) => {
+                let value = |name| values.remove(name).map_or(Datum::Null, datum);
+                Slot::Answered(waiting.names.iter().map(value).collect())
+            }
+            Awaited::Refused => Slot::Outcome(Outcome::Refused),
+            Awaited::Unknown => Slot::Outcome(Outcome::Unknown),
+        };
+        frame.set(waiting.slot, slot);
+        Ok(())
     }
 
     /// A copy of the frame goes into the transaction's work and comes back with its answer. Where others were at the same rows
@@ -371,15 +404,28 @@ fn data_block<'b>(
                         return Ok(flow);
                     }
                 }
+                Operation::Each(each) => {
+                    if let flow @ Flow::Exit(..) = gone_through(each, frame, executor).await? {
+                        return Ok(flow);
+                    }
+                }
+                Operation::Promise(parts) => {
+                    let promised = frame.answer(parts);
+                    if let (Some(answers), Some(pledge)) = (&frame.keeps, &frame.pledge) {
+                        executor.execute(&answers.keep, &pledge.keep(&promised)).await?;
+                    }
+                }
                 Operation::Answer { .. }
                 | Operation::Rows { .. }
                 | Operation::Problem { .. }
                 | Operation::UnknownReference { .. }
                 | Operation::Inconsistent { .. }
+                | Operation::Entry { .. }
                 | Operation::Done { .. } => {
                     return Ok(frame.exit(operation));
                 }
                 Operation::Uuid { .. }
+                | Operation::Evaluate { .. }
                 | Operation::Ask { .. }
                 | Operation::ReadOne { .. }
                 | Operation::ReadPage { .. }
@@ -400,11 +446,45 @@ fn data_block<'b>(
                 | Operation::ValidateParameters { .. }
                 | Operation::Received { .. }
                 | Operation::Ping
+                | Operation::Await(_)
                 | Operation::Transaction(_) => unreachable!("a checked procedure has no such step in a transaction"),
             }
         }
         Ok(Flow::Continue)
     })
+}
+
+/// The body for every record of the list.
+async fn gone_through(each: &Each, frame: &mut Frame, executor: &mut Executor<'_>) -> Result<Flow, Failure> {
+    let Slot::Record(record) = &frame.slots[each.of.0] else {
+        unreachable!("a checked procedure goes through lists of a body")
+    };
+    let Datum::Json(serde_json::Value::Array(entries)) = record[each.of.1].clone() else {
+        unreachable!("a list was checked to be one")
+    };
+    let mut given = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        let value = |(name, field_type): &(Arc<str>, FieldType)| entry_value(&entry[&**name], field_type);
+        frame.slots[each.item] = Slot::Record(each.fields.iter().map(value).collect());
+        frame.entry = index;
+        if let flow @ Flow::Exit(..) = data_block(&each.body, frame, executor).await? {
+            return Ok(flow);
+        }
+        given.push(each.gives.iter().map(|(_, expression)| frame.value(expression)).collect());
+    }
+    let names = each.gives.iter().map(|(name, _)| Arc::clone(name)).collect();
+    frame.slots[each.into] = Slot::List(given, names);
+    Ok(Flow::Continue)
+}
+
+/// A value that a checked document holds.
+fn entry_value(given: &serde_json::Value, field_type: &FieldType) -> Datum {
+    match (field_type, given) {
+        (FieldType::Decimal { scale }, serde_json::Value::String(text)) => {
+            Decimal::parse(text, *scale).map_or(Datum::Null, Datum::Decimal)
+        }
+        _ => datum(given.clone()),
+    }
 }
 
 /// The answer that was kept for the request, if it brings a key and was answered before. Else the answer to come is kept.
@@ -432,6 +512,10 @@ async fn recall(
 async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<'_>) -> Result<(), Failure> {
     match operation {
         Operation::Uuid { slot } => frame.set(*slot, Slot::One(Datum::Text(uuid::Uuid::now_v7().to_string()))),
+        Operation::Evaluate { slot, value } => {
+            let value = frame.value(value);
+            frame.set(*slot, Slot::One(value));
+        }
         Operation::Ask { slot, condition } => {
             let outcome = if frame.holds(condition) { Outcome::Yes } else { Outcome::No };
             frame.set(*slot, Slot::Outcome(outcome));
@@ -462,9 +546,12 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let key = executor.insert(&statement.text, &frame.binds(statement)).await?;
             frame.set(*slot, Slot::One(key));
         }
-        Operation::Emit { event, payload, text } => {
+        Operation::Emit { id, event, payload, text } => {
             let parameters = [
-                Datum::Text(uuid::Uuid::now_v7().to_string()),
+                match id {
+                    Some(id) => frame.value(&Expression::Slot(*id)),
+                    None => Datum::Text(uuid::Uuid::now_v7().to_string()),
+                },
                 Datum::Text(event.to_string()),
                 Datum::Json(frame.object(payload)),
                 Datum::Text(timestamp(frame.facts.arrived)),
@@ -482,13 +569,17 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::ValidateParameters { .. }
         | Operation::Received { .. }
         | Operation::Ping
+        | Operation::Await(_)
         | Operation::Transaction(_)
+        | Operation::Each(_)
+        | Operation::Promise(_)
         | Operation::Match { .. }
         | Operation::Answer { .. }
         | Operation::Rows { .. }
         | Operation::Problem { .. }
         | Operation::UnknownReference { .. }
         | Operation::Inconsistent { .. }
+        | Operation::Entry { .. }
         | Operation::Done { .. } => unreachable!("blocks handle these themselves"),
     }
     Ok(())
@@ -520,7 +611,8 @@ impl Executor<'_> {
 
 impl Frame {
     fn of(facts: Facts) -> Self {
-        Self { slots: Vec::new(), facts, emitted: Vec::new(), received: Row::new(), pledge: None, keeps: None }
+        let (slots, emitted, received) = (Vec::new(), Vec::new(), Row::new());
+        Self { slots, facts, emitted, entry: 0, received, pledge: None, keeps: None }
     }
 
     fn set(&mut self, slot: Option<usize>, value: Slot) {
@@ -533,7 +625,14 @@ impl Frame {
         let outcome = match &self.slots[slot] {
             Slot::Outcome(outcome) => *outcome,
             Slot::Found(_) => Outcome::Found,
-            Slot::Empty | Slot::One(_) | Slot::Record(_) | Slot::Changes(_) | Slot::Asked(_) | Slot::Page(_) => {
+            Slot::Answered(_) => Outcome::Answered,
+            Slot::Empty
+            | Slot::One(_)
+            | Slot::Record(_)
+            | Slot::List(..)
+            | Slot::Changes(_)
+            | Slot::Asked(_)
+            | Slot::Page(_) => {
                 unreachable!("a checked procedure matches outcomes only")
             }
         };
@@ -546,21 +645,7 @@ impl Frame {
 
     fn exit(&self, operation: &Operation) -> Flow {
         match operation {
-            Operation::Answer { answer: parts, writes } => {
-                let mut answer = match parts.body.is_empty() {
-                    true => Answer::empty(parts.status),
-                    false => Answer::json(parts.status, self.encoded(&parts.body)),
-                };
-                if let Some(tag) = &parts.tag {
-                    answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
-                }
-                if let Some((path, key)) = &parts.location {
-                    let key = text(&self.value(key));
-                    let key = percent_encode(key.as_bytes(), IN_SEGMENT);
-                    answer.headers.push(("location", format!("{}{key}", self.filled(path))));
-                }
-                Flow::Exit(answer, *writes)
-            }
+            Operation::Answer { answer: parts, writes } => Flow::Exit(self.answer(parts), *writes),
             Operation::Rows { slot, columns, format, writes } => {
                 let Slot::Page(page) = &self.slots[*slot] else {
                     unreachable!("a checked procedure answers with the rows of a list")
@@ -579,9 +664,29 @@ impl Frame {
                 let refusal = Refusal::validation_failed(vec![Wrong::unknown_reference(field.as_str())]);
                 Flow::Exit(refusal.into_answer(&self.facts.request_id), *writes)
             }
+            Operation::Entry { list, field, detail, writes } => {
+                let wrong = Wrong::in_entry(list.as_str(), self.entry, field.as_str(), detail.as_deref());
+                Flow::Exit(Refusal::validation_failed(vec![wrong]).into_answer(&self.facts.request_id), *writes)
+            }
             Operation::Done { writes } => Flow::Exit(Answer::empty(204), *writes),
             _ => unreachable!("called for exits only"),
         }
+    }
+
+    fn answer(&self, parts: &AnswerParts) -> Answer {
+        let mut answer = match parts.body.is_empty() {
+            true => Answer::empty(parts.status),
+            false => Answer::json(parts.status, self.encoded(&parts.body)),
+        };
+        if let Some(tag) = &parts.tag {
+            answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
+        }
+        if let Some((path, key)) = &parts.location {
+            let key = text(&self.value(key));
+            let key = percent_encode(key.as_bytes(), IN_SEGMENT);
+            answer.headers.push(("location", format!("{}{key}", self.filled(path))));
+        }
+        answer
     }
 
     /// The path with this request's parameters in it.
@@ -611,8 +716,10 @@ impl Frame {
             Expression::Literal(datum) => datum.clone(),
             Expression::Slot(slot) => match &self.slots[*slot] {
                 Slot::One(datum) => datum.clone(),
+                Slot::List(rows, names) => Datum::Json(rows.iter().map(|row| listed(row, names)).collect()),
                 Slot::Empty
                 | Slot::Record(_)
+                | Slot::Answered(_)
                 | Slot::Changes(_)
                 | Slot::Outcome(_)
                 | Slot::Found(_)
@@ -620,9 +727,9 @@ impl Frame {
                 | Slot::Page(_) => unreachable!("a checked procedure uses whole slots of one value only"),
             },
             Expression::Field(slot, position) => match &self.slots[*slot] {
-                Slot::Record(row) | Slot::Found(row) => row[*position].clone(),
+                Slot::Record(row) | Slot::Found(row) | Slot::Answered(row) => row[*position].clone(),
                 Slot::Changes(changes) => changes[*position].clone().unwrap_or(Datum::Null),
-                Slot::Empty | Slot::One(_) | Slot::Outcome(_) | Slot::Asked(_) | Slot::Page(_) => {
+                Slot::Empty | Slot::One(_) | Slot::List(..) | Slot::Outcome(_) | Slot::Asked(_) | Slot::Page(_) => {
                     unreachable!("a checked procedure uses fields of records only")
                 }
             },
@@ -652,6 +759,22 @@ impl Frame {
                 Datum::Null => self.value(second),
                 value => value,
             },
+            Expression::Times(first, second) => match (self.value(first), self.value(second)) {
+                (Datum::Decimal(number), Datum::Integer(factor)) => {
+                    number.times(factor).map_or(Datum::Null, Datum::Decimal)
+                }
+                _ => Datum::Null,
+            },
+            Expression::Sum(slot, position) => {
+                let Slot::List(rows, _) = &self.slots[*slot] else {
+                    unreachable!("a checked procedure sums up lists only")
+                };
+                let sum = rows.iter().map(|row| &row[*position]).try_fold(None, |sum: Option<Decimal>, datum| {
+                    let Datum::Decimal(number) = datum else { return None };
+                    Some(Some(sum.map_or(Some(*number), |sum| sum.plus(*number))?))
+                });
+                sum.flatten().map_or(Datum::Null, Datum::Decimal)
+            }
             Expression::After(seconds) => {
                 let later = self.facts.arrived.saturating_add(SignedDuration::from_secs(i64::from(*seconds)));
                 Datum::Text(timestamp(later.unwrap_or(Timestamp::MAX)))
@@ -676,6 +799,10 @@ impl Frame {
             Question::Not(inner) => !self.holds(inner),
         }
     }
+}
+
+fn listed(row: &Row, names: &[Arc<str>]) -> serde_json::Value {
+    names.iter().zip(row).map(|(name, datum)| (name.to_string(), datum.to_json())).collect()
 }
 
 fn compare(left: &Datum, comparison: Comparison, right: &Datum) -> bool {

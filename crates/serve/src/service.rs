@@ -195,7 +195,7 @@ impl Service {
             }
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
-                let program = compile(plan, endpoint, &limiters)?;
+                let program = compile(plan, &counterpart.account, endpoint, &limiters)?;
                 let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
                 let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
                 let targets = table.entry(path.clone()).or_default();

@@ -1,6 +1,6 @@
 //! Whether a body has the declared shape: `docs/http-manners.md`, section Validation.
 
-use plan::shape::{Presence, Shape, ShapeField};
+use plan::shape::{Entries, Presence, Shape, ShapeField};
 use serde_json::Value as Json;
 use vocab::decimal::NotADecimal;
 use vocab::field_format::BYTE_COUNT_MAX;
@@ -34,6 +34,20 @@ impl Wrong {
 }
 
 impl Wrong {
+    /// The field of a record of a list names no record, or is not as it must be.
+    pub fn in_entry(list: &str, index: usize, field: &str, detail: Option<&str>) -> Self {
+        let wrong = detail.map_or_else(|| Self::unknown_reference(field), |detail| Self::inconsistent(field, detail));
+        wrong.within(list, index)
+    }
+
+    /// The same in a record of a list.
+    fn within(mut self, list: &str, index: usize) -> Self {
+        if let Spot::Body(pointer) = &mut self.place {
+            pointer.insert_str(0, &format!("/{list}/{index}"));
+        }
+        self
+    }
+
     /// The field of the body does not stand to another one as it must.
     pub fn inconsistent(field: &str, detail: &str) -> Self {
         Self::field(field, Why::new("inconsistent", detail))
@@ -81,14 +95,20 @@ impl Check {
 
     /// The record in the shape's order, or everything that is wrong.
     pub fn record(&self, body: &Json) -> Result<Vec<Datum>, Vec<Wrong>> {
-        self.fields(body, |field, given| value(field, given.unwrap_or(&Json::Null)))
+        self.fields(body, |field, given| {
+            let given = given.unwrap_or(&Json::Null);
+            match &field.entries {
+                Some(known) => entries(field, known, given),
+                None => value(field, given).map_err(|why| vec![Wrong::field(field.name.as_str(), why)]),
+            }
+        })
     }
 
     /// The changes in the shape's order, `None` for a field that was not given, or everything that is wrong.
     pub fn changes(&self, body: &Json) -> Result<Vec<Option<Datum>>, Vec<Wrong>> {
         self.fields(body, |field, given| {
             let Some(given) = given else { return Ok(None) };
-            value(field, given).map(Some)
+            value(field, given).map(Some).map_err(|why| vec![Wrong::field(field.name.as_str(), why)])
         })
     }
 
@@ -110,7 +130,7 @@ impl Check {
     fn fields<T>(
         &self,
         body: &Json,
-        check: impl Fn(&ShapeField, Option<&Json>) -> Result<T, Why>,
+        check: impl Fn(&ShapeField, Option<&Json>) -> Result<T, Vec<Wrong>>,
     ) -> Result<Vec<T>, Vec<Wrong>> {
         let Json::Object(object) = body else {
             let place = Spot::Body(String::new());
@@ -121,7 +141,7 @@ impl Check {
         for field in &self.shape.fields {
             match check(field, object.get(field.name.as_str())) {
                 Ok(datum) => record.push(datum),
-                Err(why) => wrong.push(Wrong::field(field.name.as_str(), why)),
+                Err(why) => wrong.extend(why),
             }
         }
         let known = |name: &str| self.shape.fields.iter().any(|field| field.name.as_str() == name);
@@ -134,6 +154,34 @@ impl Check {
         wrong.truncate(MAX_ENTRIES);
         if wrong.is_empty() { Ok(record) } else { Err(wrong) }
     }
+}
+
+/// A list of records, as the document that it becomes.
+fn entries(field: &ShapeField, known: &Entries, given: &Json) -> Result<Datum, Vec<Wrong>> {
+    let name = field.name.as_str();
+    let refused = |why| Err(vec![Wrong::field(name, why)]);
+    let Json::Array(list) = given else {
+        return refused(match (given, field.presence) {
+            (Json::Null, Presence::Required) => Why::new("required", "is required"),
+            (Json::Null, Presence::Optional) => return Ok(Datum::Null),
+            _ => Why::new("type", "must be a list"),
+        });
+    };
+    if list.is_empty() || list.len() > known.max as usize {
+        return refused(Why::new("range", format!("must have between 1 and {} entries", known.max)));
+    }
+    let check = Check { shape: known.shape.clone(), max_body_bytes: 0 };
+    let (mut documents, mut wrong) = (Vec::with_capacity(list.len()), Vec::new());
+    for (index, entry) in list.iter().enumerate() {
+        match check.record(entry) {
+            Ok(record) => {
+                let named = known.shape.fields.iter().zip(&record);
+                documents.push(named.map(|(field, datum)| (field.name.to_string(), datum.to_json())).collect::<Json>());
+            }
+            Err(found) => wrong.extend(found.into_iter().map(|one| one.within(name, index))),
+        }
+    }
+    if wrong.is_empty() { Ok(Datum::Json(Json::Array(documents))) } else { Err(wrong) }
 }
 
 /// The value of a field. One that is null or empty holds its default, or null.

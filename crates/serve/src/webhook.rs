@@ -64,7 +64,8 @@ impl Hook {
         let Some(ServicePlan { intake: Some(intake), manifest, .. }) = &plan.service else { return Ok(None) };
         let Some(webhooks) = &manifest.webhooks else { return Ok(None) };
         let limiters = Limiters::new();
-        let compiled = |procedure| compile_procedure(plan, procedure, intake.max_body_bytes, &limiters);
+        let compiled =
+            |procedure| compile_procedure(plan, &counterpart.account, procedure, intake.max_body_bytes, &limiters);
         let asks = webhooks.handshake.iter().filter_map(|handshake| match handshake {
             Handshake::Answers(method) if *method != Method::Post => Some(*method),
             Handshake::Answers(_) | Handshake::Echo { .. } | Handshake::Ping(_) => None,
@@ -160,7 +161,7 @@ fn record(event: Heard) -> Vec<Datum> {
     record
 }
 
-fn datum(value: Value) -> Datum {
+pub(crate) fn datum(value: Value) -> Datum {
     match value {
         Value::Null => Datum::Null,
         Value::Bool(value) => Datum::Boolean(value),

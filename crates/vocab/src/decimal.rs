@@ -72,6 +72,23 @@ impl Decimal {
         self.scale
     }
 
+    /// So many times the number, where that fits.
+    #[must_use]
+    pub fn times(self, factor: i64) -> Option<Self> {
+        self.units.checked_mul(factor).and_then(|units| Self::fitting(units, self.scale))
+    }
+
+    /// The sum of two numbers with as many decimals, where that fits.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let units = self.units.checked_add(other.units).filter(|_| self.scale == other.scale)?;
+        Self::fitting(units, self.scale)
+    }
+
+    fn fitting(units: i64, scale: u8) -> Option<Self> {
+        (units.unsigned_abs() < 10_u64.pow(u32::from(DIGITS))).then_some(Self { units, scale })
+    }
+
     /// The greatest number of a scale; its negative is the least.
     #[must_use]
     pub fn greatest(scale: u8) -> Self {
@@ -136,6 +153,16 @@ mod tests {
             let parsed = Decimal::parse(text, scale).map(|number| number.to_string());
             assert_eq!(parsed, expected.map(str::to_owned), "{text}");
         }
+    }
+
+    #[test]
+    fn what_has_too_many_digits_is_no_product_and_no_sum() {
+        let price = Decimal::new(2490, 2);
+        assert_eq!(price.times(2), Some(Decimal::new(4980, 2)));
+        assert_eq!(price.times(0).and_then(|none| none.plus(price)), Some(price));
+        assert_eq!(price.plus(Decimal::new(1, 3)), None);
+        let greatest = Decimal::greatest(2);
+        assert_eq!((greatest.times(2), greatest.plus(Decimal::new(1, 2)), price.times(i64::MAX)), (None, None, None));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use manifest::reference::{DeliveryValue, Reference};
 use plan::service::ServicePoint;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use store::delivery::{Leased, NewDelivery, OutboxEvent, Remembered, Routes};
@@ -42,19 +42,40 @@ pub struct Told {
 #[derive(Debug, Clone, Default)]
 pub struct Services {
     told: BTreeMap<String, Told>,
-    also: BTreeMap<EventName, Vec<EventName>>,
+    also: BTreeMap<String, Vec<EventName>>,
+    /// By event, the services that do something at it: there may be many services, and each event is asked for.
+    listening: BTreeMap<String, Vec<String>>,
 }
 
 impl Services {
     /// Services, each under the name of its account.
     #[must_use]
     pub fn new(told: impl IntoIterator<Item = Told>, also: BTreeMap<EventName, Vec<EventName>>) -> Self {
-        Self { told: told.into_iter().map(|told| (told.account.name.clone(), told)).collect(), also }
+        let mut services = Self {
+            told: told.into_iter().map(|told| (told.account.name.clone(), told)).collect(),
+            also: also.into_iter().map(|(event, also)| (event.to_string(), also)).collect(),
+            listening: BTreeMap::new(),
+        };
+        let asked = services.told.values().flat_map(|told| &told.points).map(|point| point.event.to_string());
+        let events: BTreeSet<String> = asked.chain(services.also.keys().cloned()).collect();
+        for event in events {
+            let listening = services.told.iter().filter(|(_, told)| services.calls(told, &event).is_some());
+            let listening: Vec<String> = listening.map(|(name, _)| name.clone()).collect();
+            services.listening.insert(event, listening);
+        }
+        services
+    }
+
+    /// The services that do something at an event, and what.
+    fn listening<'s>(&'s self, event: &'s str) -> impl Iterator<Item = (&'s Told, &'s Calls)> {
+        let names = self.listening.get(event).into_iter().flatten();
+        let told = names.filter_map(|name| self.told.get(name));
+        told.filter_map(move |told| Some((told, self.calls(told, event)?)))
     }
 
     /// What a service does at an event: under its own name, else under a more general one.
     fn calls<'s>(&'s self, told: &'s Told, event: &str) -> Option<&'s Calls> {
-        let also = self.also.iter().find(|(name, _)| name.as_str() == event).map_or(&[][..], |(_, also)| also);
+        let also = self.also.get(event).map_or(&[][..], Vec::as_slice);
         let names = std::iter::once(event).chain(also.iter().map(EventName::as_str));
         let mut points = names.filter_map(|name| told.points.iter().find(|point| point.event.as_str() == name));
         let answered = points.next()?.answered_by.as_ref()?;
@@ -70,11 +91,10 @@ impl Routes for Services {
         let payload: Map<String, Value> = serde_json::from_str(&event.payload).unwrap_or_default();
         let is_there = |name: &str| payload.get(name).is_some_and(|value| !value.is_null());
         let happened_ms = from_text(&event.occurred_at).unwrap_or(i64::MAX);
-        let made = |told: &Told| {
+        let made = |(told, calls): (&Told, &Calls)| {
             if happened_ms < told.since_ms {
                 return None;
             }
-            let calls = self.calls(told, &event.name)?;
             let has_all = calls.takes.iter().all(|(name, taken)| !taken.required || is_there(name.as_str()));
             if !has_all {
                 return None;
@@ -89,7 +109,7 @@ impl Routes for Services {
                 order_key: order.map(|text| sha256_hex(text.as_bytes())),
             })
         };
-        self.told.values().filter_map(made).collect()
+        self.listening(&event.name).filter_map(made).collect()
     }
 
     fn new_id(&self) -> String {
@@ -182,6 +202,11 @@ struct Progress {
     /// The answers of the steps that are done.
     #[serde(default)]
     answers: BTreeMap<String, Inputs>,
+}
+
+/// The answers of the steps that a delivery has kept.
+pub(super) fn answers(progress: Option<&str>) -> BTreeMap<String, Inputs> {
+    progress.and_then(|text| serde_json::from_str::<Progress>(text).ok()).unwrap_or_default().answers
 }
 
 /// One delivery on its way.

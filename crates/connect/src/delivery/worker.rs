@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use store::delivery::{DeliveryFilter, DeliveryRow, DeliveryState, Leased, Remembered, Round, RoundDone, Routes};
+use store::delivery::{Leased, Remembered, Round, RoundDone, Routes};
 use store::{Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -25,8 +25,6 @@ const COUNTING: Duration = Duration::from_secs(10);
 /// How often, and how old, deliveries are forgotten that came out well.
 const FORGETTING: Duration = Duration::from_secs(3600);
 const KEPT_MS: i64 = 30 * 24 * 3_600_000;
-/// How long somebody who waits for a delivery waits before he looks himself: another process may have carried it.
-const LOOK: Duration = Duration::from_millis(200);
 /// What tasks may have told that nobody has heard yet.
 const MESSAGES: usize = 1024;
 
@@ -83,11 +81,9 @@ enum Message {
 
 /// A worker that runs. It ends when this is dropped, at once; [`Deliveries::stop`] lets it finish.
 pub struct Deliveries {
-    store: Store,
     messages: mpsc::Sender<Message>,
     news: Arc<Notify>,
     ends: watch::Sender<bool>,
-    recorded: watch::Receiver<u64>,
     tally: Arc<Tally>,
     worker: JoinHandle<()>,
 }
@@ -98,23 +94,21 @@ impl Deliveries {
     pub fn start(store: Store, wiring: Wiring, settings: Settings) -> Self {
         let (messages, inbox) = mpsc::channel(MESSAGES);
         let (ends, ending) = watch::channel(false);
-        let (told, recorded) = watch::channel(0);
         let (news, tally) = (Arc::new(Notify::new()), Arc::new(Tally::default()));
         let now = Timestamp::now().as_millisecond();
         let mut dispatcher = Dispatcher::new(settings, now);
         dispatcher.follow(wiring.lanes.iter().cloned(), now);
         let worker = Worker {
-            store: store.clone(),
+            store,
             wiring,
             dispatcher,
             messages: messages.clone(),
             tasks: BTreeMap::new(),
             saves: BTreeMap::new(),
-            told,
             tally: Arc::clone(&tally),
         };
         let worker = tokio::spawn(worker.run(inbox, Arc::clone(&news), ending));
-        Self { store, messages, news, ends, recorded, tally, worker }
+        Self { messages, news, ends, tally, worker }
     }
 
     /// Says that this process has committed events.
@@ -146,37 +140,6 @@ impl Deliveries {
         self.tally.snapshot()
     }
 
-    /// The delivery of an event to an integration when it has ended, or as it is after a while, whoever carries it. None where there
-    /// is none.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub async fn outcome(
-        &self,
-        event_id: &str,
-        integration: &str,
-        within: Duration,
-    ) -> Result<Option<DeliveryRow>, StoreError> {
-        self.wake();
-        let filter = DeliveryFilter {
-            event_id: Some(event_id.to_owned()),
-            integration: Some(integration.to_owned()),
-            ..DeliveryFilter::default()
-        };
-        let end = tokio::time::Instant::now() + within;
-        let mut recorded = self.recorded.clone();
-        loop {
-            recorded.mark_unchanged();
-            let found = self.store.deliveries(&filter, 1).await?.pop();
-            let has_ended = |row: &DeliveryRow| matches!(row.state, DeliveryState::Delivered | DeliveryState::Dead);
-            if found.as_ref().is_some_and(has_ended) || tokio::time::Instant::now() >= end {
-                return Ok(found);
-            }
-            let look = (tokio::time::Instant::now() + LOOK).min(end);
-            let _ = tokio::time::timeout_at(look, recorded.changed()).await;
-        }
-    }
-
     /// Begins nothing more, waits a while for what is under way, and gives the rest back.
     pub async fn stop(mut self) {
         // One that has ended by itself has nothing to give back.
@@ -198,7 +161,6 @@ struct Worker {
     messages: mpsc::Sender<Message>,
     tasks: BTreeMap<String, AbortHandle>,
     saves: BTreeMap<String, oneshot::Sender<()>>,
-    told: watch::Sender<u64>,
     tally: Arc<Tally>,
 }
 
@@ -290,9 +252,6 @@ impl Worker {
             tracing::warn!(delivery, "the lease of a delivery was lost");
             self.interrupt(&delivery);
         }
-        if !actions.recorded.is_empty() {
-            self.told.send_modify(|count| *count += 1);
-        }
         for leased in actions.begin {
             self.begin(leased);
         }
@@ -378,7 +337,7 @@ async fn until(deadline: Option<tokio::time::Instant>) {
 
 /// Counts what waits, and forgets what is old.
 async fn keep_up(store: Store, tally: Arc<Tally>) {
-    let mut forget = tokio::time::Instant::now() + FORGETTING;
+    let mut forget = tokio::time::Instant::now();
     loop {
         match store.delivery_backlog().await {
             Ok(backlog) => tally.waits(backlog),
@@ -388,6 +347,7 @@ async fn keep_up(store: Store, tally: Arc<Tally>) {
             forget = tokio::time::Instant::now() + FORGETTING;
             let before = to_text(now() - KEPT_MS);
             while store.forget_deliveries(&before).await.is_ok_and(|forgotten| forgotten > 0) {}
+            while store.forget_events(&before).await.is_ok_and(|forgotten| forgotten > 0) {}
         }
         tokio::time::sleep(COUNTING).await;
     }

@@ -1,5 +1,6 @@
 //! The worker over a real SQLite file: what it delivers, what it leaves when it is stopped or dropped, and what it is told.
 
+use super::awaited::ended;
 use super::*;
 use plan::{Migration, system};
 use std::collections::BTreeMap;
@@ -93,7 +94,7 @@ async fn what_is_committed_is_delivered_once_and_told_to_whoever_waits() {
         last = emit(&store, if number % 10 == 0 { "\"two steps\"" } else { "\"one\"" }).await;
         deliveries.wake();
     }
-    let row = deliveries.outcome(&last, "shop", Duration::from_secs(10)).await.unwrap().unwrap();
+    let row = ended(&store, &last, "shop", Duration::from_secs(10)).await.unwrap().unwrap();
     assert_eq!(row.state, DeliveryState::Delivered);
     while in_state(&store, DeliveryState::Delivered).await < 200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -129,7 +130,7 @@ async fn who_is_stopped_finishes_and_who_is_dropped_is_followed_by_the_next() {
     drop(deliveries);
     let well = Arc::new(Counting::default());
     let next = start(&store, &well, settings);
-    let row = next.outcome(&event, "shop", Duration::from_secs(10)).await.unwrap().unwrap();
+    let row = ended(&store, &event, "shop", Duration::from_secs(10)).await.unwrap().unwrap();
     assert_eq!((row.state, row.attempts), (DeliveryState::Delivered, 1));
     let outcomes: Vec<String> =
         store.delivery_attempts(&row.id).await.unwrap().into_iter().map(|attempt| attempt.outcome).collect();

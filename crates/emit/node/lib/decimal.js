@@ -49,6 +49,21 @@ export function parseDecimal(text, scale) {
   return { value: new Decimal(sign ? 0 - units : units, scale) };
 }
 
+/** So many times the number; `null` where that has too many digits. @param {Decimal} number @param {number} factor */
+export function times(number, factor) {
+  return fitting(BigInt(number.units) * BigInt(factor), number.scale);
+}
+
+/** The sum of numbers of one scale; `null` where that has too many digits. @param {Decimal[]} numbers not empty */
+export function sum(numbers) {
+  return fitting(numbers.reduce((units, number) => units + BigInt(number.units), 0n), numbers[0].scale);
+}
+
+function fitting(units, scale) {
+  const greatest = BigInt(Decimal.greatest(scale).units);
+  return units > greatest || units < -greatest ? null : new Decimal(Number(units), scale);
+}
+
 /**
  * A number is what a double makes of it, RFC 8259, 6: so many digits come back from it as they were sent.
  * @param {number} number

@@ -12,9 +12,12 @@ export class Outbox {
     this.#onEmitted = onEmitted;
   }
 
-  /** @param {string} occurredAt UTC, ISO 8601 with milliseconds */
-  async emit(transaction, name, payload, occurredAt) {
-    await transaction.run(insertEvent, [uuidv7(), name, JSON.stringify(payload), new Date(occurredAt)]);
+  /**
+   * @param {string} occurredAt UTC, ISO 8601 with milliseconds
+   * @param {string} [id] a UUID of version 7, where the event has one already
+   */
+  async emit(transaction, name, payload, occurredAt, id = uuidv7()) {
+    await transaction.run(insertEvent, [id, name, JSON.stringify(payload), new Date(occurredAt)]);
     transaction.hasEvents = true;
     transaction.whenCommitted(() => this.#onEmitted(name));
   }

@@ -63,6 +63,11 @@ const problems = {
     title: 'In use',
     detail: () => 'other records lead to this one: change or remove them first',
   },
+  wrong_state: {
+    status: 409,
+    title: 'Wrong state',
+    detail: () => 'the record is in a state in which this cannot be done',
+  },
   request_in_progress: {
     status: 409,
     title: 'Request in progress',
@@ -119,6 +124,11 @@ const problems = {
     status: 500,
     title: 'Internal error',
     detail: () => 'the server failed; the request id finds the cause in its log',
+  },
+  service_refused: {
+    status: 502,
+    title: 'Refused by a service',
+    detail: () => 'a service behind this API does not do what it was asked for; nothing is left of it',
   },
   unavailable: {
     status: 503,

@@ -1,8 +1,8 @@
 // Checks what a request brings against a declared shape and gives the input of a procedure: trimmed strings, numbers,
 // booleans, decimal numbers, documents, and `null` or the field's default for what is absent. A shape is a list of fields:
-// { name, kind, format, required, minimum, maximum, default }. Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone',
+// { name, kind, format, required, minimum, maximum, default, of }. Kinds: 'line' (single line), 'text' (multi-line), 'email', 'phone',
 // 'url', 'choice' (with `words`), 'code' (with `letters`), 'date', 'timestamp', 'uuid', 'integer', 'decimal' (with `scale`),
-// 'boolean', 'json'. Minimum and maximum bound the length of a text, and the value of a number (a decimal number is written
+// 'boolean', 'json', 'list' (at most `maximum` records, each a shape of its own in `of`). Minimum and maximum bound the length of a text, and the value of a number (a decimal number is written
 // as a text).
 
 import { readJson } from './body.js';
@@ -69,6 +69,12 @@ const otherTypes = {
     accepts: (value) => typeof value === 'boolean',
     detail: 'must be true or false',
     fromText: (text) => new Map([['true', true], ['false', false]]).get(text),
+  },
+  // One with as many records as it may have is checked record by record.
+  list: {
+    accepts: Array.isArray,
+    detail: 'must be a list',
+    outside: ({ maximum }) => ({ code: 'range', detail: `must have between 1 and ${maximum} entries` }),
   },
   json: { accepts: (value) => typeof value === 'object', detail: 'must be an object or a list', refuses: holdsNul },
 };
@@ -170,20 +176,42 @@ export function unknownReference(name) {
   return new Problem('validation_failed', { errors: [error] });
 }
 
+/** The error of a field of a record of a list: it names no record, or is not as `detail` says. */
+export function wrongEntry(list, index, name, detail) {
+  const pointer = `${pointerTo(list)}/${index}${pointerTo(name)}`;
+  const [code, words] = detail ? ['inconsistent', detail] : ['unknown_reference', 'must name a record that is there'];
+  return new Problem('validation_failed', { errors: [{ pointer, code, detail: words }] });
+}
+
 /** The error of a field that does not stand to another one as it must. */
 export function inconsistent(name, detail) {
   return new Problem('validation_failed', { errors: [{ pointer: pointerTo(name), code: 'inconsistent', detail }] });
 }
 
 function checkFields(document, shape, isAsked) {
-  if (!(document instanceof Map)) {
-    throw new Problem('validation_failed', { errors: [{ pointer: '', code: 'type', detail: 'must be an object' }] });
-  }
+  const { input, errors } = checkRecord(document, shape, isAsked);
+  if (errors.length > 0) throw new Problem('validation_failed', { errors: errors.slice(0, ERROR_LIMIT) });
+  return input;
+}
+
+function checkRecord(document, shape, isAsked) {
+  if (!(document instanceof Map)) return { errors: [{ pointer: '', code: 'type', detail: 'must be an object' }] };
   const input = {};
   const errors = [];
   for (const field of shape.filter(isAsked)) {
-    const { value, code, detail } = checkFormed(document.get(field.name), field);
-    if (code) errors.push({ pointer: pointerTo(field.name), code, detail });
+    const given = document.get(field.name);
+    const pointer = pointerTo(field.name);
+    if (field.kind === 'list' && Array.isArray(given) && given.length >= 1 && given.length <= field.maximum) {
+      const checked = given.map((entry) => checkRecord(membersOf(entry), field.of, () => true));
+      input[field.name] = checked.map((entry) => entry.input);
+      const wrong = checked.flatMap(({ errors }, index) =>
+        errors.map((error) => ({ ...error, pointer: `${pointer}/${index}${error.pointer}` })),
+      );
+      errors.push(...wrong);
+      continue;
+    }
+    const { value, code, detail } = checkFormed(given, field);
+    if (code) errors.push({ pointer, code, detail });
     else input[field.name] = value;
   }
   const declared = new Set(shape.map((field) => field.name));
@@ -191,8 +219,12 @@ function checkFields(document, shape, isAsked) {
     if (errors.length >= ERROR_LIMIT) break;
     if (!declared.has(name)) errors.push({ pointer: pointerTo(name), code: 'unknown_field', detail: 'is not a known field' });
   }
-  if (errors.length > 0) throw new Problem('validation_failed', { errors: errors.slice(0, ERROR_LIMIT) });
-  return input;
+  return { input, errors };
+}
+
+/** The members of an object inside a document; what is none stays as it is. */
+function membersOf(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value;
 }
 
 /** Checks the value of a field, then the form that it has beside its kind. */
@@ -212,6 +244,7 @@ function checkField(given, field) {
   const otherType = otherTypes[kind];
   if (otherType && !otherType.accepts(given)) return { code: 'type', detail: otherType.detail };
   if (otherType?.refuses?.(given)) return { code: 'invalid_character', detail: 'must not contain control characters' };
+  if (otherType?.outside) return otherType.outside(field);
   if (otherType) return within({ value: given }, field);
   if (typeof given !== 'string') return { code: 'type', detail: kind === 'decimal' ? 'must be a decimal number' : 'must be a string' };
   if (kind === 'decimal' && controls.test(given)) return { code: 'invalid_character', detail: 'must not contain control characters' };

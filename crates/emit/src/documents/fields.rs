@@ -28,9 +28,17 @@ pub fn parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Value> {
 
 /// The fields of a body.
 pub fn body_fields(body: Body<'_>) -> Vec<Value> {
-    let fields = body.shape().fields.iter().map(|field| {
-        context! {
-            name => field.name.as_str(),
+    fields_of(body, "")
+}
+
+/// The fields of a list's records stand behind it, each with the list's name before it.
+fn fields_of(body: Body<'_>, before: &str) -> Vec<Value> {
+    let fields = body.shape().fields.iter().flat_map(|field| {
+        let name = format!("{before}{}", field.name);
+        let entries =
+            field.entries.iter().flat_map(|entries| fields_of(Body::Record(&entries.shape), &format!("{name}[].")));
+        let own = context! {
+            name => name.as_str(),
             type => described_type(field),
             required => match (field.presence, body) {
                 (Presence::Required, Body::Record(_)) => "yes",
@@ -38,7 +46,8 @@ pub fn body_fields(body: Body<'_>) -> Vec<Value> {
                 (Presence::Optional, _) => "no",
             },
             description => field.description.as_str(),
-        }
+        };
+        std::iter::once(own).chain(entries).collect::<Vec<_>>()
     });
     fields.collect()
 }
@@ -72,7 +81,13 @@ pub fn answer_fields(outline: &Outline<'_>, answer: &Success<'_>) -> Vec<Value> 
 
 /// What a field of a body holds, in words, with every rule that holds for it: `docs/http-manners.md`, section Validation.
 pub fn described_type(field: &ShapeField) -> String {
-    let mut words = rules(&field.field_type);
+    let is_bounded = field.bounds.minimum.is_some() && field.bounds.maximum.is_some();
+    let mut words = match (&field.entries, &field.field_type) {
+        (Some(entries), _) => format!("list of 1 to {} objects", entries.max),
+        // Its own bounds follow.
+        (None, FieldType::Integer) if is_bounded => FieldType::Integer.describe(),
+        (None, of) => rules(of),
+    };
     if field.min_length > 1 {
         words.push_str(&format!(", at least {} characters", field.min_length));
     }

@@ -55,6 +55,7 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::RequestTimeout => "The body took longer than 10 seconds. Send it again.",
         Problem::Conflict => "Another record has a value that must be unique. Choose another value.",
         Problem::InUse => "Other records lead to this one and keep it from going. Change or remove them first.",
+        Problem::WrongState => "The record is in a state in which this cannot be done. Read it, and decide anew.",
         Problem::RequestInProgress => {
             "The request with this `Idempotency-Key` is still being answered. Send it again after `Retry-After`."
         }
@@ -77,6 +78,9 @@ pub fn when(problem: Problem) -> &'static str {
         }
         Problem::RateLimited => "The caller has asked too often. Wait as many seconds as `Retry-After` says.",
         Problem::InternalError => "The server failed. Whoever runs it finds the cause by the `request_id`.",
+        Problem::ServiceRefused => {
+            "A service behind the API does not do what it was asked for. Nothing is left of the request; whoever runs the server finds the cause with `producer deliveries list`."
+        }
         Problem::Unavailable => "The database does not answer. Try again after `Retry-After`.",
         Problem::Overloaded => "The answer took longer than 15 seconds. Try again after `Retry-After`.",
     }
@@ -102,9 +106,11 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::NotFound
         | Problem::Conflict
         | Problem::InUse
+        | Problem::WrongState
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::ValidationFailed
-        | Problem::InternalError => Vec::new(),
+        | Problem::InternalError
+        | Problem::ServiceRefused => Vec::new(),
     }
 }

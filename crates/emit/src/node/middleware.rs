@@ -126,7 +126,15 @@ fn listing(script: &mut Script, constant: &ListingConstant) {
 /// A field as `lib/validation.js` reads it.
 fn rules(field: &ShapeField) -> Expression {
     let mut rules = vec![("name".to_owned(), Expression::text(quoted(field.name.as_str())))];
-    rules.extend(type_rules(&field.field_type));
+    match &field.entries {
+        None => rules.extend(type_rules(&field.field_type)),
+        Some(entries) => {
+            rules.push(("kind".to_owned(), Expression::text("'list'")));
+            rules.push(("maximum".to_owned(), Expression::text(entries.max.to_string())));
+            let of = entries.shape.fields.iter().map(self::rules);
+            rules.push(("of".to_owned(), Expression::Array(of.collect())));
+        }
+    }
     match field.presence {
         Presence::Required => rules.push(("required".to_owned(), Expression::text("true"))),
         Presence::Optional => {}

@@ -26,11 +26,13 @@ pub const PARTS: [&str; 4] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Import {
     Authorize,
+    Awaited,
     Undo,
+    Decimal,
+    Sum,
+    Times,
     Etag,
     IsCurrent,
-    Inconsistent,
-    UnknownReference,
     NumberOrNull,
     UuidOrNull,
     Uuidv7,
@@ -42,19 +44,24 @@ pub enum Import {
     Problem,
     Anonymous,
     Respond,
+    Inconsistent,
+    UnknownReference,
     Validate,
     ValidateChanges,
     ValidateParameters,
+    WrongEntry,
 }
 
 impl Import {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 25] = [
         Self::Authorize,
+        Self::Awaited,
         Self::Undo,
+        Self::Decimal,
+        Self::Sum,
+        Self::Times,
         Self::Etag,
         Self::IsCurrent,
-        Self::Inconsistent,
-        Self::UnknownReference,
         Self::NumberOrNull,
         Self::UuidOrNull,
         Self::Uuidv7,
@@ -66,15 +73,22 @@ impl Import {
         Self::Problem,
         Self::Anonymous,
         Self::Respond,
+        Self::Inconsistent,
+        Self::UnknownReference,
         Self::Validate,
         Self::ValidateChanges,
         Self::ValidateParameters,
+        Self::WrongEntry,
     ];
 
     fn symbol(self) -> &'static str {
         match self {
             Self::Authorize => "authorize",
+            Self::Awaited => "awaited",
             Self::Undo => "undo",
+            Self::Decimal => "Decimal",
+            Self::Sum => "sum",
+            Self::Times => "times",
             Self::Etag => "etag",
             Self::IsCurrent => "isCurrent",
             Self::Inconsistent => "inconsistent",
@@ -93,13 +107,16 @@ impl Import {
             Self::Validate => "validate",
             Self::ValidateChanges => "validateChanges",
             Self::ValidateParameters => "validateParameters",
+            Self::WrongEntry => "wrongEntry",
         }
     }
 
     fn file(self) -> &'static str {
         match self {
             Self::Authorize => "authorization",
+            Self::Awaited => "delivery/awaited",
             Self::Undo => "database",
+            Self::Decimal | Self::Sum | Self::Times => "decimal",
             Self::Etag | Self::IsCurrent => "etag",
             Self::NumberOrNull | Self::UuidOrNull | Self::Uuidv7 => "identifiers",
             Self::ReadPage | Self::ValidateListing => "listing",
@@ -111,7 +128,8 @@ impl Import {
             | Self::UnknownReference
             | Self::Validate
             | Self::ValidateChanges
-            | Self::ValidateParameters => "validation",
+            | Self::ValidateParameters
+            | Self::WrongEntry => "validation",
         }
     }
 }

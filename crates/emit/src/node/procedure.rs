@@ -9,17 +9,20 @@ use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted, template_literal};
 use super::value::grouped;
 use crate::error::EmitError;
-use crate::outline::{Body, Held, Listing, Slots, always_exits, bound_slots, flattened, parameters_in, used_slots};
+use crate::outline::{
+    Body, Held, Listing, Slots, always_exits, bound_slots, flattened, parameters_in, slots_of_value, used_slots,
+};
+use manifest::reference::Reference;
 use plan::procedure::{
-    Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme, Step,
-    Writes,
+    Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme,
+    Step, Writes,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::Shape;
 use plan::value::Value;
 use plan::{Problem, Scope, print};
 use std::collections::BTreeSet;
-use vocab::{ColumnName, FieldName, FieldType, PolicyName, SlotName, TableName};
+use vocab::{ColumnName, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
 
 /// `BODY_LIMIT` of `lib/body.js`, in bytes; a test compares them.
 pub const DEFAULT_BODY_LIMIT: u64 = 65_536;
@@ -59,6 +62,7 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) ->
         principal: None,
         hoisted: BTreeSet::new(),
         keeps: None,
+        index: None,
         waits: false,
     };
     let mut script = Script::at(DEPTH);
@@ -106,6 +110,8 @@ pub struct Writer<'m, 'a> {
     hoisted: BTreeSet<SlotName>,
     /// The variable of the claim whose answer the transaction around keeps.
     keeps: Option<String>,
+    /// The variable that says where in a list it is.
+    index: Option<String>,
     waits: bool,
 }
 
@@ -147,6 +153,8 @@ impl<'a> Writer<'_, 'a> {
                         script.blank();
                     }
                 }
+                Item::Each(each) => self.each(script, each, &needed, surroundings)?,
+                Item::Promise(response) => self.promise(script, response)?,
                 Item::Match(slot, arms) => self.arms(script, slot, arms, &needed, surroundings)?,
                 Item::Exit(response, writes) => self.exit(script, response, *writes, surroundings)?,
             }
@@ -217,6 +225,12 @@ impl<'a> Writer<'_, 'a> {
                     self.bind(script, slot, &Expression::text("uuidv7()"));
                 }
             }
+            Step::Evaluate(value) => {
+                if slot.is_some() {
+                    let value = self.value(value)?;
+                    self.bind(script, slot, &value);
+                }
+            }
             Step::Check(condition) => {
                 if slot.is_some() {
                     let asked = self.question(condition)?;
@@ -242,11 +256,15 @@ impl<'a> Writer<'_, 'a> {
             Step::Write(write) => self.write(script, slot, write, surroundings)?,
             // The function is given it, under the slot's name.
             Step::Received(_) => {}
-            Step::Emit { event, payload } => {
+            Step::Emit { id, event, payload } => {
                 if !self.module.plan.api.events.iter().any(|declared| declared.name == *event) {
                     return self.malformed(format!("event `{event}` is not declared"));
                 }
-                self.emit(script, event.as_str(), payload)?;
+                self.emit(script, id.as_ref(), event.as_str(), payload)?;
+            }
+            Step::Await { id, event, within_ms, .. } => {
+                let call = self.wait(id, event, *within_ms)?;
+                self.bind(script, slot, &call);
             }
             Step::Authorize { scheme: Scheme::AccessToken, .. }
             | Step::Validate(Input::Selection(_))
@@ -255,8 +273,6 @@ impl<'a> Writer<'_, 'a> {
             | Step::HashPassword(_)
             | Step::VerifyPassword { .. }
             | Step::Read { cardinality: Cardinality::One, filled_by: Some(_), .. }
-            | Step::Enqueue { .. }
-            | Step::Await { .. }
             | Step::Fetch { .. }
             | Step::IssueToken { .. }
             | Step::Presign { .. } => return self.cannot(print::step_name(step)),
@@ -470,24 +486,104 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// The payload stands in a variable of its own where the call would be too long with it.
-    fn emit(&mut self, script: &mut Script, event: &str, payload: &[(FieldName, Value)]) -> Result<(), EmitError> {
+    fn emit(
+        &mut self,
+        script: &mut Script,
+        id: Option<&SlotName>,
+        event: &str,
+        payload: &[(FieldName, Value)],
+    ) -> Result<(), EmitError> {
         self.module.shared.insert(Shared::Outbox);
         let payload = self.record(payload)?;
-        let whole = self.emitted(event, payload.clone());
+        let whole = self.emitted(id, event, payload.clone());
         if script.fits("", &whole) {
             script.statement("", &whole);
         } else {
             let name = self.names.take("event");
             script.statement(&format!("const {name} = "), &payload);
-            let call = self.emitted(event, Expression::text(name));
+            let call = self.emitted(id, event, Expression::text(name));
             script.statement("", &call);
         }
         Ok(())
     }
 
-    fn emitted(&mut self, event: &str, payload: Expression) -> Expression {
+    fn emitted(&mut self, id: Option<&SlotName>, event: &str, payload: Expression) -> Expression {
         let (event, at) = (Expression::text(quoted(event)), Expression::text("request.receivedAt"));
-        self.awaited("outbox.emit", vec![Expression::text("transaction"), event, payload, at])
+        let mut arguments = vec![Expression::text("transaction"), event, payload, at];
+        arguments.extend(id.map(|id| Expression::text(self.local(id))));
+        self.awaited("outbox.emit", arguments)
+    }
+
+    /// What the service of the plan has answered to an event.
+    fn wait(&mut self, id: &Value, event: &EventName, within_ms: u32) -> Result<Expression, EmitError> {
+        let Some(service) = &self.module.plan.service else {
+            return self.malformed("it waits for a service that it has not".to_owned());
+        };
+        let mut gives = Vec::new();
+        for (name, given) in service.calls_at(event).iter().flat_map(|calls| calls.gives.iter()) {
+            let given = given.value.as_expression().filter(|expression| expression.through.is_empty());
+            let Some(Reference::Answer(step, field)) = given.map(|expression| &expression.from) else {
+                return self.cannot("give what a service did not answer as it stands");
+            };
+            let place = [step.as_str(), field.as_str()].map(|part| Expression::text(quoted(part)));
+            gives.push((name.to_string(), Expression::Array(place.into())));
+        }
+        self.module.imports.insert(Import::Awaited);
+        let integration = Expression::text(quoted(service.task_id.as_str()));
+        let asked = vec![
+            ("event".to_owned(), self.value(id)?),
+            ("integration".to_owned(), integration),
+            ("gives".to_owned(), Expression::Object(gives)),
+            ("within".to_owned(), Expression::text(grouped(u64::from(within_ms)))),
+        ];
+        Ok(self.awaited("awaited", vec![Expression::text("database"), Expression::Object(asked)]))
+    }
+
+    /// `for` over the records of a list; what comes of each is pushed into another.
+    fn each(
+        &mut self,
+        script: &mut Script,
+        each: &'a Each,
+        after: &BTreeSet<SlotName>,
+        surroundings: Surroundings,
+    ) -> Result<(), EmitError> {
+        let (into, item) = (self.local(&each.into), self.local(&each.item));
+        let is_used = after.contains(&each.into);
+        if is_used {
+            let start = if self.hoisted.contains(&each.into) { "" } else { "const " };
+            script.line(&format!("{start}{into} = [];"));
+        }
+        let names_entry = |item: &&Item| matches!(item, Item::Exit(Response::Entry { .. }, _));
+        let list = format!("{}.{}", self.local(&each.of), each.list);
+        let outer = self.index.take();
+        if flattened(&each.body).iter().any(names_entry) {
+            let index = self.names.take("index");
+            script.open(&format!("for (const [{index}, {item}] of {list}.entries()) {{"));
+            self.index = Some(index);
+        } else {
+            script.open(&format!("for (const {item} of {list}) {{"));
+        }
+        let mut needed = BTreeSet::new();
+        each.gives.iter().filter(|_| is_used).for_each(|(_, value)| slots_of_value(value, &mut needed));
+        self.block(script, &each.body, &needed, surroundings)?;
+        if is_used {
+            let given = self.record(&each.gives)?;
+            script.statement("", &Expression::call(format!("{into}.push"), [given]));
+        }
+        script.close("}");
+        self.index = outer;
+        Ok(())
+    }
+
+    /// The answer is kept until another one takes its place.
+    fn promise(&mut self, script: &mut Script, response: &Response) -> Result<(), EmitError> {
+        let (Some(claim), Response::Answer { status, body, tag, location }) = (self.keeps.clone(), response) else {
+            return self.malformed("it promises an answer that nobody keeps".to_owned());
+        };
+        let answer = self.answer(*status, body, tag.as_ref(), location.as_ref())?;
+        let keep = self.awaited(format!("{claim}.keep"), vec![Expression::text("transaction"), answer]);
+        script.statement("", &keep);
+        Ok(())
     }
 
     fn execution(
@@ -553,7 +649,8 @@ impl<'a> Writer<'_, 'a> {
         after: &BTreeSet<SlotName>,
     ) -> Result<(), EmitError> {
         self.hoist(script, bound_slots(body).intersection(after).cloned().collect());
-        let exits = flattened(body).into_iter().any(returns);
+        let recalls = |item: &Item| matches!(item, Item::Let(_, Step::Recall(_)) | Item::Do(Step::Recall(_)));
+        let exits = flattened(body).into_iter().any(|item| returns(item) || recalls(item));
         let done = (exits && !always_exits(body)).then(|| self.names.take("done"));
         let start = match &done {
             Some(done) => format!("const {done} = await "),
@@ -563,7 +660,9 @@ impl<'a> Writer<'_, 'a> {
         self.waits = true;
         script.open(&format!("{start}database.transaction(async (transaction) => {{"));
         self.block(script, body, after, Surroundings::Transaction)?;
-        self.keeps = None;
+        if !flattened(body).into_iter().any(|item| matches!(item, Item::Promise(_))) {
+            self.keeps = None;
+        }
         script.close("});");
         if let Some(done) = done {
             script.line(&format!("if ({done}) return {done};"));
@@ -581,7 +680,7 @@ impl<'a> Writer<'_, 'a> {
         surroundings: Surroundings,
     ) -> Result<(), EmitError> {
         let [(first, yes), (second, no)] = arms else {
-            return self.cannot("a match with other than two arms");
+            return self.several_arms(script, slot, arms, after, surroundings);
         };
         let (holds, fails) = (self.outcome(slot, *first), self.outcome(slot, *second));
         if always_exits(no) {
@@ -607,6 +706,30 @@ impl<'a> Writer<'_, 'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Arms that end the procedure, one after the other; there is nothing to be done in the others.
+    fn several_arms(
+        &mut self,
+        script: &mut Script,
+        slot: &SlotName,
+        arms: &'a [(Outcome, Vec<Item>)],
+        after: &BTreeSet<SlotName>,
+        surroundings: Surroundings,
+    ) -> Result<(), EmitError> {
+        let last = arms.iter().all(|(_, body)| always_exits(body)).then(|| arms.last()).flatten();
+        for (outcome, body) in arms.iter().filter(|(_, body)| !body.is_empty()) {
+            if last.is_some_and(|(known, _)| known == outcome) {
+                self.block(script, body, after, surroundings)?;
+                continue;
+            }
+            if !always_exits(body) {
+                return self.cannot("a match with more than two arms that go on");
+            }
+            let asked = self.outcome(slot, *outcome);
+            self.conditional(script, &asked, body, after, surroundings)?;
+        }
+        Ok(())
     }
 
     /// `if (asked) exit;` on one line where the block is one short statement.
@@ -641,8 +764,9 @@ impl<'a> Writer<'_, 'a> {
         match outcome {
             Outcome::Found | Outcome::Yes | Outcome::Changed => local,
             Outcome::Missing | Outcome::No | Outcome::Unchanged => format!("!{local}"),
-            Outcome::Inserted | Outcome::Present | Outcome::Answered | Outcome::Refused | Outcome::Unknown => {
-                format!("{local} === {}", quoted(print::outcome_name(outcome)))
+            Outcome::Inserted | Outcome::Present => format!("{local} === {}", quoted(print::outcome_name(outcome))),
+            Outcome::Answered | Outcome::Refused | Outcome::Unknown => {
+                format!("{local}.outcome === {}", quoted(print::outcome_name(outcome)))
             }
         }
     }
@@ -700,6 +824,15 @@ impl<'a> Writer<'_, 'a> {
                 let arguments = [field.as_str(), detail].map(|text| Expression::text(quoted(text)));
                 script.statement("throw ", &Expression::call("inconsistent", arguments));
             }
+            Response::Entry { list, field, detail } => {
+                let Some(index) = self.index.clone() else {
+                    return self.malformed("it speaks of a record of a list that it is not at".to_owned());
+                };
+                self.module.imports.insert(Import::WrongEntry);
+                let place = [quoted(list.as_str()), index, quoted(field.as_str())].map(Expression::text);
+                let detail = detail.as_ref().map(|detail| Expression::text(quoted(detail)));
+                script.statement("throw ", &Expression::call("wrongEntry", place.into_iter().chain(detail)));
+            }
             Response::UnknownReference(field) => {
                 self.module.imports.insert(Import::UnknownReference);
                 let name = Expression::text(quoted(field.as_str()));
@@ -733,7 +866,8 @@ impl<'a> Writer<'_, 'a> {
                 self.module.imports.insert(Import::Undo);
                 script.statement("return ", &Expression::call("undo", [answer]));
             }
-            (Surroundings::Transaction, Writes::Keep) | (Surroundings::Plain, _) => {
+            (Surroundings::Plain, _) => script.statement("return ", &answer),
+            (Surroundings::Transaction, Writes::Keep) => {
                 let answer = match &self.keeps {
                     Some(claim) => Expression::call(format!("{claim}.keep"), [Expression::text("transaction"), answer]),
                     None => answer,
@@ -832,9 +966,13 @@ impl<'a> Writer<'_, 'a> {
 fn returns(item: &Item) -> bool {
     match item {
         Item::Exit(Response::Problem(_), Writes::Undo)
-        | Item::Exit(Response::UnknownReference(_) | Response::Inconsistent { .. }, _) => false,
+        | Item::Exit(Response::UnknownReference(_) | Response::Inconsistent { .. } | Response::Entry { .. }, _) => {
+            false
+        }
         Item::Exit(..) => true,
-        Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Match(..) => false,
+        Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) => {
+            false
+        }
     }
 }
 

@@ -14,13 +14,13 @@ use vocab::{Datum, FieldName, SlotName};
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 impl Writer<'_, '_> {
-    pub(super) fn record(&self, fields: &[(FieldName, Value)]) -> Result<Expression, EmitError> {
+    pub(super) fn record(&mut self, fields: &[(FieldName, Value)]) -> Result<Expression, EmitError> {
         let fields = fields.iter().map(|(name, value)| Ok((name.to_string(), self.value(value)?)));
         Ok(Expression::Object(fields.collect::<Result<_, EmitError>>()?))
     }
 
     /// As a placeholder takes it: documents as text.
-    pub(super) fn column_value(&self, value: &Value) -> Result<Expression, EmitError> {
+    pub(super) fn column_value(&mut self, value: &Value) -> Result<Expression, EmitError> {
         match value {
             Value::Literal(Datum::Json(document)) => Ok(Expression::text(quoted(&document.to_string()))),
             // What was not given is undefined; a placeholder takes that for null.
@@ -29,15 +29,15 @@ impl Writer<'_, '_> {
         }
     }
 
-    pub(super) fn value(&self, value: &Value) -> Result<Expression, EmitError> {
+    pub(super) fn value(&mut self, value: &Value) -> Result<Expression, EmitError> {
         Ok(match value {
             Value::Literal(datum) => self.literal(datum)?,
             Value::Slot(slot) => match self.slots.get(slot) {
                 Some(Held::Principal) => Expression::text(format!("{}.id", self.local(slot))),
                 Some(Held::Page) => Expression::text(format!("{}.items", self.local(slot))),
-                Some(Held::Record(_) | Held::Changes(_) | Held::Rows | Held::Plain | Held::Outcome) => {
-                    Expression::text(self.local(slot))
-                }
+                Some(
+                    Held::Record(_) | Held::Changes(_) | Held::Answer(_) | Held::Rows | Held::Plain | Held::Outcome,
+                ) => Expression::text(self.local(slot)),
                 None => return self.malformed(format!("slot `{slot}` is not bound")),
             },
             Value::Field(slot, field) if self.is_change(slot) => {
@@ -51,6 +51,16 @@ impl Writer<'_, '_> {
             Value::Changed(changes, field, row) => {
                 let (change, kept) = (self.field(changes, field)?.flat(), self.field(row, field)?.flat());
                 Expression::text(format!("({change} === undefined ? {kept} : {change})"))
+            }
+            Value::Times(first, second) => {
+                self.module.imports.insert(Import::Times);
+                let factors = [self.value(first)?, self.value(second)?];
+                Expression::call("times", factors)
+            }
+            Value::Sum(slot, field) => {
+                self.module.imports.insert(Import::Sum);
+                let local = self.local(slot);
+                Expression::text(format!("sum({local}.map((line) => line.{field}))"))
             }
             Value::Now => Expression::text("request.receivedAt"),
             Value::Today => Expression::text("request.receivedAt.slice(0, 10)"),
@@ -83,7 +93,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn literal(&self, datum: &Datum) -> Result<Expression, EmitError> {
+    fn literal(&mut self, datum: &Datum) -> Result<Expression, EmitError> {
         Ok(match datum {
             Datum::Null => Expression::text("null"),
             Datum::Boolean(value) => Expression::text(value.to_string()),
@@ -92,7 +102,9 @@ impl Writer<'_, '_> {
             }
             Datum::Integer(number) => Expression::text(number.to_string()),
             Datum::Decimal(number) => {
-                return self.cannot(&format!("use the decimal number {number} as it stands"));
+                self.module.imports.insert(Import::Decimal);
+                let parts = [number.units().to_string(), number.scale().to_string()];
+                Expression::call("new Decimal", parts.map(Expression::text))
             }
             Datum::Text(text) => Expression::text(quoted(text)),
             Datum::Json(document) => json_literal(document),
@@ -163,7 +175,7 @@ impl Writer<'_, '_> {
 
     /// `null` compares false with everything; JavaScript takes it for 0, and for equal to itself.
     fn comparison(
-        &self,
+        &mut self,
         left: &Value,
         comparison: Comparison,
         right: &Value,

@@ -3,6 +3,7 @@
 
 use super::operation::Writer;
 use super::schema::type_schema;
+use crate::outline::Body;
 use plan::api::DocumentationFormat;
 use plan::shape::{Presence, ShapeField};
 use serde_json::{Value, json};
@@ -43,8 +44,9 @@ pub fn value_schema(field_type: &FieldType, min_length: u32) -> Value {
 
 impl Writer {
     /// A value of a body's field. One that is optional may also be null, or a text that is empty and counts as absent.
-    pub fn field_schema(&self, field: &ShapeField) -> Value {
+    pub fn field_schema(&mut self, field: &ShapeField) -> Value {
         let mut schema = match (&field.field_type, field.presence) {
+            (FieldType::Json, _) if field.entries.is_some() => self.list_schema(field),
             (FieldType::Decimal { scale }, _) => self.decimal_schema(*scale, &field.bounds.of_type(&field.field_type)),
             (FieldType::Json, _) => self.document_schema(),
             (FieldType::Integer, _) => bounded(type_schema(&field.field_type), &field.bounds),
@@ -62,6 +64,15 @@ impl Writer {
             Presence::Optional => self.nullable(&mut schema),
         }
         schema
+    }
+
+    /// A list of records, which are a component.
+    fn list_schema(&mut self, field: &ShapeField) -> Value {
+        let Some(entries) = &field.entries else { return json!({"type": "array", "items": {}}) };
+        let body = Body::Record(&entries.shape);
+        let schema = self.body_schema(body);
+        let items = self.component(&body.name(), schema);
+        json!({"type": "array", "items": items, "minItems": 1, "maxItems": entries.max})
     }
 
     /// A text with a point, or a number; neither with more decimals than are kept.

@@ -42,7 +42,8 @@ impl Writer {
             operation["parameters"] = parameters.into();
         }
         if let Some(body) = outline.body {
-            let schema = self.component(&body.name(), self.body_schema(body));
+            let schema = self.body_schema(body);
+            let schema = self.component(&body.name(), schema);
             operation["requestBody"] = json!({
                 "required": true,
                 "content": {JSON: {"schema": schema, "example": outline.endpoint.example}},
@@ -167,7 +168,7 @@ impl Writer {
     }
 
     /// A reference to the schema under that name; another schema of the same name gets a number.
-    fn component(&mut self, name: &str, schema: Value) -> Value {
+    pub(super) fn component(&mut self, name: &str, schema: Value) -> Value {
         let free = free_name(&self.schemas, name, &schema);
         let reference = json!({"$ref": format!("#/components/schemas/{free}")});
         self.schemas.insert(free, schema);

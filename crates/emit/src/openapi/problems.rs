@@ -161,9 +161,11 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::RequestTimeout
         | Problem::Conflict
         | Problem::InUse
+        | Problem::WrongState
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::InternalError
+        | Problem::ServiceRefused
         | Problem::Unavailable
         | Problem::Overloaded => problem.detail().unwrap_or_default().to_owned(),
     };

@@ -14,7 +14,7 @@ use vocab::decimal::DIGITS;
 const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
 impl Writer {
-    pub fn body_schema(&self, body: Body<'_>) -> Value {
+    pub fn body_schema(&mut self, body: Body<'_>) -> Value {
         let mut properties = Map::new();
         let mut required: Vec<&str> = Vec::new();
         for field in &body.shape().fields {

@@ -21,10 +21,10 @@ pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
             Item::Exit(Response::Problem(problem), _) => {
                 found.insert(*problem);
             }
-            Item::Exit(Response::UnknownReference(_) | Response::Inconsistent { .. }, _) => {
+            Item::Exit(Response::UnknownReference(_) | Response::Inconsistent { .. } | Response::Entry { .. }, _) => {
                 found.insert(Problem::ValidationFailed);
             }
-            Item::Match(..) | Item::Exit(..) => {}
+            Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => {}
         }
     }
     found
@@ -57,14 +57,14 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
             let in_use = may_be_in_use(plan, write).then_some(Problem::InUse);
             std::iter::once(Problem::Unavailable).chain(conflict).chain(in_use).collect()
         }
+        Step::Await { .. } => vec![Problem::Unavailable],
         Step::Generate(_)
+        | Step::Evaluate(_)
         | Step::Check(_)
         | Step::Digest(_)
         | Step::HashPassword(_)
         | Step::VerifyPassword { .. }
         | Step::Emit { .. }
-        | Step::Enqueue { .. }
-        | Step::Await { .. }
         | Step::Fetch { .. }
         | Step::Received(_)
         | Step::IssueToken { .. }

@@ -84,6 +84,8 @@ impl Outline<'_> {
                 Value::Slot(_)
                 | Value::Given(..)
                 | Value::Changed(..)
+                | Value::Times(..)
+                | Value::Sum(..)
                 | Value::Now
                 | Value::Today
                 | Value::After(_)

@@ -3,9 +3,9 @@
 use super::{flattened, table_of};
 use plan::Plan;
 use plan::database::Nullability;
-use plan::procedure::{Input, Item, Step};
+use plan::procedure::{Each, Input, Item, Step};
 use plan::query::{Cardinality, Output, Query, Write};
-use plan::shape::{Presence, ShapeField};
+use plan::shape::{Entries, Presence, Shape, ShapeField};
 use plan::value::{RequestValue, Value};
 use std::collections::BTreeMap;
 use vocab::{Datum, FieldName, FieldType, SlotName};
@@ -25,6 +25,8 @@ pub enum Held {
     Rows,
     /// A page of records with the cursor of the next.
     Page,
+    /// What a service has answered, where it has.
+    Answer(Vec<HeldField>),
     /// One value that is never null.
     Plain,
     /// Only how its step came out.
@@ -41,9 +43,13 @@ pub struct HeldField {
 
 impl Slots {
     pub fn of(plan: &Plan, body: &[Item]) -> Self {
-        let held = flattened(body).into_iter().filter_map(|item| match item {
-            Item::Let(slot, step) => Some((slot.clone(), held(plan, step))),
-            Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+        let held = flattened(body).into_iter().flat_map(|item| match item {
+            Item::Let(slot, step) => vec![(slot.clone(), held(plan, step))],
+            Item::Each(each) => {
+                let entry = entries(body, each).map_or_else(Vec::new, |entries| fields_of(&entries.shape));
+                vec![(each.item.clone(), Held::Record(entry)), (each.into.clone(), Held::Rows)]
+            }
+            Item::Do(_) | Item::Transaction(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => Vec::new(),
         });
         Self(held.collect())
     }
@@ -55,7 +61,9 @@ impl Slots {
     /// The field of the record in the slot.
     pub fn field(&self, slot: &SlotName, name: &FieldName) -> Option<&HeldField> {
         match self.0.get(slot)? {
-            Held::Record(fields) | Held::Changes(fields) => fields.iter().find(|field| field.name == *name),
+            Held::Record(fields) | Held::Changes(fields) | Held::Answer(fields) => {
+                fields.iter().find(|field| field.name == *name)
+            }
             Held::Principal | Held::Rows | Held::Page | Held::Plain | Held::Outcome => None,
         }
     }
@@ -67,6 +75,8 @@ impl Slots {
             Value::Else(_, second) => self.nullability(second),
             Value::Field(slot, name) => self.field(slot, name).map_or(Nullability::Nullable, |field| field.nullability),
             Value::Changed(..) => Nullability::Nullable,
+            // A procedure asks whether there is one before it uses it.
+            Value::Times(..) | Value::Sum(..) => Nullability::NotNull,
             Value::Literal(
                 Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Text(_) | Datum::Json(_),
             )
@@ -98,6 +108,8 @@ impl Slots {
             | Value::Now
             | Value::Today
             | Value::After(_)
+            | Value::Times(..)
+            | Value::Sum(..)
             | Value::Record(_) => false,
         }
     }
@@ -106,20 +118,7 @@ impl Slots {
 fn held(plan: &Plan, step: &Step) -> Held {
     match step {
         Step::Authorize { .. } => Held::Principal,
-        Step::Validate(Input::Body(shape) | Input::Parameters(shape)) => Held::Record(
-            shape
-                .fields
-                .iter()
-                .map(|field| HeldField {
-                    name: field.name.clone(),
-                    field_type: Some(field.field_type.clone()),
-                    nullability: match (field.presence, &field.default) {
-                        (Presence::Required, _) | (Presence::Optional, Some(_)) => Nullability::NotNull,
-                        (Presence::Optional, None) => Nullability::Nullable,
-                    },
-                })
-                .collect(),
-        ),
+        Step::Validate(Input::Body(shape) | Input::Parameters(shape)) => Held::Record(fields_of(shape)),
         Step::Validate(Input::Changes(shape)) => {
             let field = |declared: &ShapeField| HeldField {
                 name: declared.name.clone(),
@@ -131,6 +130,14 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Read { query, cardinality: Cardinality::One, .. } => Held::Record(row(plan, query)),
         Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
         Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
+        Step::Await { gives, .. } => {
+            let field = |(name, field_type): &(FieldName, FieldType)| HeldField {
+                name: name.clone(),
+                nullability: Nullability::NotNull,
+                field_type: Some(field_type.clone()),
+            };
+            Held::Answer(gives.iter().map(field).collect())
+        }
         // What a provider says is of no type before a column takes it.
         Step::Received(fields) => Held::Record(
             fields
@@ -146,15 +153,36 @@ fn held(plan: &Plan, step: &Step) -> Held {
         | Step::Recall(_)
         | Step::Validate(Input::Listing(_) | Input::Selection(_))
         | Step::Generate(_)
+        | Step::Evaluate(_)
         | Step::Digest(_)
         | Step::HashPassword(_)
         | Step::Emit { .. }
-        | Step::Enqueue { .. }
-        | Step::Await { .. }
         | Step::Fetch { .. }
         | Step::IssueToken { .. }
         | Step::Presign { .. } => Held::Plain,
     }
+}
+
+fn fields_of(shape: &Shape) -> Vec<HeldField> {
+    let field = |field: &ShapeField| HeldField {
+        name: field.name.clone(),
+        field_type: Some(field.field_type.clone()),
+        nullability: match (field.presence, &field.default) {
+            (Presence::Required, _) | (Presence::Optional, Some(_)) => Nullability::NotNull,
+            (Presence::Optional, None) => Nullability::Nullable,
+        },
+    };
+    shape.fields.iter().map(field).collect()
+}
+
+/// What the list holds that is gone through.
+fn entries<'a>(body: &'a [Item], each: &Each) -> Option<&'a Entries> {
+    body.iter().find_map(|item| match item {
+        Item::Let(slot, Step::Validate(Input::Body(shape))) if *slot == each.of => {
+            shape.fields.iter().find(|field| field.name == each.list)?.entries.as_deref()
+        }
+        _ => None,
+    })
 }
 
 fn row(plan: &Plan, query: &Query) -> Vec<HeldField> {

@@ -9,7 +9,7 @@ use vocab::SlotName;
 
 /// The slots that the items bind.
 pub fn bound_slots(items: &[Item]) -> BTreeSet<SlotName> {
-    flattened(items).into_iter().filter_map(bound_slot).cloned().collect()
+    flattened(items).into_iter().flat_map(bound_by).cloned().collect()
 }
 
 /// The slots that the items use: their values, or how they came out.
@@ -22,7 +22,12 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
                 values_of_step(step, &mut values);
                 found.extend(slots_of_step(step));
             }
-            Item::Exit(Response::Answer { body, tag, location, .. }, _) => {
+            Item::Each(each) => {
+                found.insert(each.of.clone());
+                values.extend(each.gives.iter().map(|(_, value)| value));
+            }
+            Item::Exit(Response::Answer { body, tag, location, .. }, _)
+            | Item::Promise(Response::Answer { body, tag, location, .. }) => {
                 values.extend(body.iter().map(|field| &field.value));
                 values.extend(tag);
                 values.extend(location.as_ref().map(|location| &location.key));
@@ -32,8 +37,13 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
                 found.insert(slot.clone());
             }
             Item::Transaction(_)
+            | Item::Promise(_)
             | Item::Exit(
-                Response::Problem(_) | Response::UnknownReference(_) | Response::Inconsistent { .. } | Response::Done,
+                Response::Problem(_)
+                | Response::UnknownReference(_)
+                | Response::Inconsistent { .. }
+                | Response::Entry { .. }
+                | Response::Done,
                 _,
             ) => {}
         }
@@ -42,21 +52,24 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
     found
 }
 
-fn bound_slot(item: &Item) -> Option<&SlotName> {
+fn bound_by(item: &Item) -> Vec<&SlotName> {
     match item {
-        Item::Let(slot, _) => Some(slot),
-        Item::Do(_) | Item::Transaction(_) | Item::Match(..) | Item::Exit(..) => None,
+        Item::Let(slot, _) => vec![slot],
+        Item::Each(each) => vec![&each.item, &each.into],
+        Item::Do(_) | Item::Transaction(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => Vec::new(),
     }
 }
 
-fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
+/// The slots that the value is made of.
+pub fn slots_of_value(value: &Value, found: &mut BTreeSet<SlotName>) {
     match value {
         Value::Slot(slot) | Value::Field(slot, _) | Value::Given(slot, _) => {
             found.insert(slot.clone());
         }
         Value::Changed(changes, _, row) => found.extend([changes.clone(), row.clone()]),
         Value::Record(fields) => fields.iter().for_each(|(_, value)| slots_of_value(value, found)),
-        Value::Else(first, second) => {
+        Value::Sum(slot, _) => drop(found.insert(slot.clone())),
+        Value::Else(first, second) | Value::Times(first, second) => {
             slots_of_value(first, found);
             slots_of_value(second, found);
         }
@@ -69,6 +82,7 @@ fn slots_of_step(step: &Step) -> Vec<SlotName> {
     match step {
         Step::Read { filled_by, .. } => filled_by.iter().cloned().collect(),
         Step::Recall(claim) => vec![claim.clone()],
+        Step::Emit { id, .. } => id.iter().cloned().collect(),
         Step::Write(Write::Update { set, .. }) => set
             .iter()
             .filter_map(|(_, assigned)| match assigned {
@@ -96,14 +110,11 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         Step::Emit { payload: fields, .. }
         | Step::Fetch { input: fields, .. }
         | Step::IssueToken { claims: fields, .. } => values.extend(fields.iter().map(|(_, value)| value)),
-        Step::Enqueue { input, idempotency_key, .. } => {
-            values.extend(input.iter().map(|(_, value)| value));
-            values.push(idempotency_key);
-        }
         Step::VerifyPassword { password, hash } => values.extend([password, hash]),
-        Step::Digest(value)
+        Step::Evaluate(value)
+        | Step::Digest(value)
         | Step::HashPassword(value)
-        | Step::Await { delivery: value, .. }
+        | Step::Await { id: value, .. }
         | Step::Presign { key: value, .. } => values.push(value),
         Step::Authorize { .. }
         | Step::Limit { .. }

@@ -112,6 +112,7 @@ fn shape() -> Shape {
         max_length: None,
         bounds: vocab::Bounds::default(),
         default: None,
+        entries: None,
         description: format!("Its {name}."),
     });
     Shape { name: "Product".into(), fields: fields.collect() }

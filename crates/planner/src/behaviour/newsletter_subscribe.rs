@@ -58,12 +58,12 @@ fn subscribed(given: &Given<'_>, event: &EventName) -> Vec<Item> {
     };
     let is_key = |name: &FieldName| *name == key.field();
     let emit = match emit {
-        Item::Do(Step::Emit { event, payload }) => {
+        Item::Do(Step::Emit { id, event, payload }) => {
             let value = |(name, value): (FieldName, Value)| match is_key(&name) {
                 true => (name, Value::Field(made.clone(), key.field())),
                 false => (name, value),
             };
-            Item::Do(Step::Emit { event, payload: payload.into_iter().map(value).collect() })
+            Item::Do(Step::Emit { id, event, payload: payload.into_iter().map(value).collect() })
         }
         other => other,
     };

@@ -23,7 +23,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         };
         (name.clone(), value)
     });
-    let emit = Item::Do(Step::Emit { event: event.clone(), payload: payload.collect() });
+    let emit = Item::Do(Step::Emit { id: None, event: event.clone(), payload: payload.collect() });
     let address = Value::Field(slot("input"), field_name("email"));
     let filter = vec![Predicate::Compare(column_name("email"), Comparison::Equal, address)];
     let mut body = given.write_guards();

@@ -13,7 +13,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let payload = vec![(key.field(), Value::Field(slot("row"), key.field())), (field_name("deleted_at"), Value::Now)];
     let mut deletion = given.find_current();
     deletion.push(Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: given.has_key() })));
-    deletion.push(Item::Do(Step::Emit { event: event.clone(), payload }));
+    deletion.push(Item::Do(Step::Emit { id: None, event: event.clone(), payload }));
     let mut body = given.write_guards();
     body.push(given.once(deletion, Response::Answer { status: 204, body: Vec::new(), tag: None, location: None }));
     let fields = vec![(key.field(), key.field_type), (field_name("deleted_at"), FieldType::Timestamp)];

@@ -129,6 +129,7 @@ fn strictly_unique(items: &[Item]) -> Option<&TableName> {
         },
         Item::Transaction(body) => strictly_unique(body),
         Item::Match(_, arms) => arms.iter().find_map(|(_, body)| strictly_unique(body)),
-        Item::Let(..) | Item::Do(_) | Item::Exit(..) => None,
+        Item::Each(each) => strictly_unique(&each.body),
+        Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => None,
     })
 }

@@ -69,7 +69,7 @@ impl Taken<'_> {
         }
         let payload =
             fields.iter().map(|(name, _)| (name.clone(), Value::Field(slot("event"), name.clone()))).collect();
-        let mut body = vec![Item::Do(Step::Emit { event: name.clone(), payload })];
+        let mut body = vec![Item::Do(Step::Emit { id: None, event: name.clone(), payload })];
         let change =
             self.catalog.change_of(name).filter(|change| fields.iter().any(|(name, _)| *name == change.found_by));
         let changed = change.and_then(|change| self.change(change));
@@ -224,7 +224,7 @@ fn procedure_name(provider: &str, name: &str) -> ProcedureName {
 }
 
 /// What an event declares of a value.
-fn field_type(kind: Kind) -> FieldType {
+pub fn field_type(kind: Kind) -> FieldType {
     match kind {
         Kind::Text => FieldType::Text { max: 2000 },
         Kind::Email => FieldType::Email,

@@ -54,7 +54,7 @@ fn the_sample_task_comes_to_what_its_points_need() {
             order_id: ${event.order_id}
             email: ${event.email}
             currency: ${event.currency}
-            items: ${event.items}
+            items: [{ name: ${item.name}, unit_price: ${item.unit_price}, quantity: ${item.quantity} } for each of event.items]
           answers session_id: ${answer.create_checkout_session.id}
           answers url: ${answer.create_checkout_session.url}
 

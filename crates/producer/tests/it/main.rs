@@ -7,8 +7,10 @@
 )]
 
 mod behaviours;
+mod checkout;
 mod credentials;
 mod database;
+mod deliveries;
 mod disks;
 mod documentation;
 mod golden;

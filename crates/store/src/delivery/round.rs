@@ -1,10 +1,10 @@
 //! One round of a worker, as one transaction: record, give back, extend, take from those who have gone, lease, make deliveries of
 //! events. Each part is a few statements however many deliveries there are.
 
-use super::words::{Kind, Member, Words, batch, member, row};
+use super::words::{BatchRow, Change, HELD_BY, ID, Kind, Member, Words, member, row};
 use super::{
-    DeliveryState, EVENTS_OF_ROUND, EXPIRED_OF_ROUND, Leased, NewDelivery, OutboxEvent, Recorded, Round, RoundDone,
-    Routes,
+    DeliveryState, EVENTS_OF_ROUND, EXPIRED_OF_ROUND, Leased, NewDelivery, Opening, OutboxEvent, Recorded, Round,
+    RoundDone, Routes,
 };
 use crate::read_row::{flag, number, optional_text, text};
 use crate::{Ended, Row, Store, StoreError, Transaction};
@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use vocab::Datum;
 
-const ID: Member = member("id", Kind::Id);
 const LEASE: Member = member("lease", Kind::Id);
 const STATE: Member = member("state", Kind::Text);
 const IN_DOUBT: Member = member("in_doubt", Kind::Flag);
@@ -26,8 +25,8 @@ const LEASED_UNTIL: Member = member("leased_until", Kind::Time);
 const ENDED_AT: Member = member("ended_at", Kind::Time);
 const EVENT_ID: Member = member("event_id", Kind::Id);
 const INTEGRATION: Member = member("integration", Kind::Text);
+const PLACES: Member = member("places", Kind::Number);
 
-const HELD: &[Member] = &[ID, LEASE];
 const RESULT: &[Member] =
     &[ID, STATE, ATTEMPTS, DUE_AT, IN_DOUBT, PROGRESS, PROBLEM, LEASE, LEASED_AT, LEASED_UNTIL, ENDED_AT];
 const ATTEMPT: &[Member] = &[
@@ -113,34 +112,16 @@ fn given(text: &str) -> Option<Value> {
 }
 
 impl Work<'_, '_> {
-    /// Those of the deliveries whose lease is still good; nobody else can take them until the round ends.
-    async fn held(&mut self, asked: Vec<Value>) -> Result<BTreeSet<String>, StoreError> {
-        let same = format!("t.id = {} AND t.lease = {}", self.words.value(ID), self.words.value(LEASE));
-        let held = self.words.joined("t.id", "outbox_deliveries", HELD, &same);
-        let of = self.words.locking_of("t");
-        let query = self.words.text(&format!("{held} WHERE t.state = 'working'{of}"));
-        let rows = self.transaction.read(&query, &[batch(asked)]).await?;
-        rows.iter().map(|row| text(row, 0)).collect()
-    }
-
     /// What came of deliveries. A worker whose lease is gone writes nothing.
     async fn record(&mut self) -> Result<(), StoreError> {
-        let round = self.round;
-        if round.recorded.is_empty() {
-            return Ok(());
-        }
-        let asked = round.recorded.iter().map(|ended| row([("id", given(&ended.id)), ("lease", given(&ended.lease))]));
-        let held = self.held(asked.collect()).await?;
+        let (round, words) = (self.round, self.words);
+        let results = round.recorded.iter().map(|ended| self.result(ended)).collect();
+        let held = words.change_held(&mut self.transaction, RESULT, results).await?;
         let kept = || round.recorded.iter().filter(|ended| held.contains(&ended.id));
-        let results = kept().map(|ended| self.result(ended)).collect();
-        self.transaction.execute(&self.words.update("outbox_deliveries", RESULT), &[batch(results)]).await?;
-        let attempts: Vec<Value> = kept().filter_map(|ended| attempt(ended, &round.now)).collect();
-        if !attempts.is_empty() {
-            let insert = self.words.insert("outbox_attempts", ATTEMPT);
-            self.transaction.execute(&insert, &[batch(attempts)]).await?;
-        }
+        let attempts: Vec<BatchRow> = kept().filter_map(|ended| attempt(ended, &round.now)).collect();
+        words.change(&mut self.transaction, Change::Insert("outbox_attempts"), ATTEMPT, &attempts).await?;
         let remembered = kept().flat_map(|ended| &ended.remembered);
-        let remembered: BTreeMap<_, Value> = remembered
+        let remembered: BTreeMap<_, BatchRow> = remembered
             .map(|kept| {
                 let row = row([
                     ("integration", given(&kept.integration)),
@@ -152,15 +133,13 @@ impl Work<'_, '_> {
                 ((&kept.integration, &kept.name, &kept.whose), row)
             })
             .collect();
-        if !remembered.is_empty() {
-            let rows = remembered.into_values().collect();
-            self.transaction.execute(&self.words.remember(REMEMBERED), &[batch(rows)]).await?;
-        }
+        let remembered: Vec<BatchRow> = remembered.into_values().collect();
+        words.change(&mut self.transaction, Change::Remember, REMEMBERED, &remembered).await?;
         self.done.held.extend(held);
         Ok(())
     }
 
-    fn result(&self, ended: &Recorded) -> Value {
+    fn result(&self, ended: &Recorded) -> BatchRow {
         let is_working = ended.state == DeliveryState::Working;
         let working = |text: &str| is_working.then(|| text.into());
         let is_over = matches!(ended.state, DeliveryState::Delivered | DeliveryState::Dead);
@@ -176,6 +155,7 @@ impl Work<'_, '_> {
             ("leased_at", working(&self.round.now)),
             ("leased_until", working(&self.round.leased_until)),
             ("ended_at", is_over.then(|| self.round.now.as_str().into())),
+            (HELD_BY.name, given(&ended.lease)),
         ])
     }
 
@@ -192,14 +172,10 @@ impl Work<'_, '_> {
 
     async fn extend(&mut self) -> Result<(), StoreError> {
         let round = self.round;
-        if round.extended.is_empty() {
-            return Ok(());
-        }
-        let asked = round.extended.iter().map(|(id, lease)| row([("id", given(id)), ("lease", given(lease))]));
-        let held = self.held(asked.collect()).await?;
-        let rows = held.iter().map(|id| row([("id", given(id)), ("leased_until", given(&round.leased_until))]));
-        let update = self.words.update("outbox_deliveries", EXTENDING);
-        self.transaction.execute(&update, &[batch(rows.collect())]).await?;
+        let rows = round.extended.iter().map(|(id, lease)| {
+            row([("id", given(id)), ("leased_until", given(&round.leased_until)), (HELD_BY.name, given(lease))])
+        });
+        let held = self.words.change_held(&mut self.transaction, EXTENDING, rows.collect()).await?;
         self.done.held.extend(held);
         Ok(())
     }
@@ -243,62 +219,61 @@ impl Work<'_, '_> {
             ]));
             self.done.awakened.insert(text(found, 1)?);
         }
-        self.transaction.execute(&words.update("outbox_deliveries", INTERRUPTED), &[batch(waiting)]).await?;
-        self.transaction.execute(&words.insert("outbox_attempts", ATTEMPT), &[batch(attempts)]).await?;
-        Ok(())
+        words.change(&mut self.transaction, Change::Update("outbox_deliveries"), INTERRUPTED, &waiting).await?;
+        words.change(&mut self.transaction, Change::Insert("outbox_attempts"), ATTEMPT, &attempts).await
     }
 
     /// First what waits, then new events.
     async fn lease(&mut self) -> Result<(), StoreError> {
-        let mut places: BTreeMap<&str, u32> = BTreeMap::new();
-        for opening in &self.round.openings {
-            let mut left = opening.places;
-            if opening.looks && left > 0 {
-                let found = self.waiting(&opening.integration, left).await?;
-                left -= found;
-                if left == 0 {
-                    self.done.more_of.insert(opening.integration.clone());
-                }
+        let round = self.round;
+        let mut places: BTreeMap<&str, u32> =
+            round.openings.iter().map(|opening| (opening.integration.as_str(), opening.places)).collect();
+        let looks: Vec<&Opening> =
+            round.openings.iter().filter(|opening| opening.looks && opening.places > 0).collect();
+        for row in self.waiting(&looks).await? {
+            let leased = leased(&row, &round.lease)?;
+            if let Some(left) = places.get_mut(leased.integration.as_str()) {
+                *left = left.saturating_sub(1);
             }
-            places.insert(&opening.integration, left);
+            self.done.leased.push(leased);
         }
-        if !self.done.leased.is_empty() {
-            let leasing = self.done.leased.iter().map(|leased| {
-                row([
-                    ("id", given(&leased.id)),
-                    ("state", given(DeliveryState::Working.as_str())),
-                    ("lease", given(&self.round.lease)),
-                    ("leased_at", given(&self.round.now)),
-                    ("leased_until", given(&self.round.leased_until)),
-                ])
-            });
-            let leasing = batch(leasing.collect());
-            self.transaction.execute(&self.words.update("outbox_deliveries", LEASING), &[leasing]).await?;
-        }
+        let full = looks.into_iter().filter(|opening| places[opening.integration.as_str()] == 0);
+        self.done.more_of.extend(full.map(|opening| opening.integration.clone()));
+        let leasing = self.done.leased.iter().map(|leased| {
+            row([
+                ("id", given(&leased.id)),
+                ("state", given(DeliveryState::Working.as_str())),
+                ("lease", given(&self.round.lease)),
+                ("leased_at", given(&self.round.now)),
+                ("leased_until", given(&self.round.leased_until)),
+            ])
+        });
+        let leasing: Vec<BatchRow> = leasing.collect();
+        let change = Change::Update("outbox_deliveries");
+        self.words.change(&mut self.transaction, change, LEASING, &leasing).await?;
         if self.round.dispatches { self.dispatch(places).await } else { Ok(()) }
     }
 
     /// Deliveries that are due. Of those with one key only the first can be had, and only when nothing before it is under way.
-    async fn waiting(&mut self, integration: &str, places: u32) -> Result<u32, StoreError> {
+    async fn waiting(&mut self, openings: &[&Opening]) -> Result<Vec<Row>, StoreError> {
         let words = self.words;
-        let query = words.text(&format!(
-            "SELECT d.id, d.event_id, d.event, d.integration, d.attempts, d.in_doubt, d.progress, d.tried_since, d.order_key, \
-             (SELECT e.payload FROM outbox_events AS e WHERE e.id = d.event_id) FROM outbox_deliveries AS d \
-             WHERE d.integration = ? AND d.state = 'waiting' AND d.due_at <= {} AND (d.order_key IS NULL OR NOT EXISTS \
-             (SELECT 1 FROM outbox_deliveries AS b WHERE b.order_key = d.order_key AND b.integration = d.integration \
-             AND b.state IN ('waiting', 'working') AND b.event_id < d.event_id)) \
-             ORDER BY d.priority, d.due_at, d.id LIMIT ?{}",
-            words.time(),
-            words.locking_free()
-        ));
-        let parameters = [Datum::Text(integration.to_owned()), time(&self.round.now), Datum::Integer(places.into())];
-        let rows = self.transaction.read(&query, &parameters).await?;
-        let mut found = 0;
-        for row in &rows {
-            self.done.leased.push(leased(row, &self.round.lease)?);
-            found += 1;
-        }
-        Ok(found)
+        let due = |integration: &str, limit: &str| {
+            format!(
+                "SELECT d.id, d.event_id, d.event, d.integration, d.attempts, d.in_doubt, d.progress, d.tried_since, d.order_key, \
+                 (SELECT e.payload FROM outbox_events AS e WHERE e.id = d.event_id) AS payload FROM outbox_deliveries AS d \
+                 WHERE d.integration = {integration} AND d.state = 'waiting' AND d.due_at <= {} AND (d.order_key IS NULL OR NOT EXISTS \
+                 (SELECT 1 FROM outbox_deliveries AS b WHERE b.order_key = d.order_key AND b.integration = d.integration \
+                 AND b.state IN ('waiting', 'working') AND b.event_id < d.event_id)) \
+                 ORDER BY d.priority, d.due_at, d.id LIMIT {limit}{}",
+                words.time(),
+                words.locking_free()
+            )
+        };
+        let asked = openings.iter().map(|opening| {
+            row([(INTEGRATION.name, given(&opening.integration)), (PLACES.name, Some(opening.places.into()))])
+        });
+        let asked: Vec<BatchRow> = asked.collect();
+        words.each(&mut self.transaction, due, &[INTEGRATION, PLACES], &asked, &time(&self.round.now)).await
     }
 
     /// Makes deliveries of new events, and leases those for which there is a place. The rows of the events are kept from everybody
@@ -334,13 +309,10 @@ impl Work<'_, '_> {
                 false => drop(self.done.awakened.insert(delivery.integration)),
             }
         }
-        if !new.is_empty() {
-            self.transaction.execute(&words.insert("outbox_deliveries", NEW), &[batch(new)]).await?;
-        }
+        words.change(&mut self.transaction, Change::Insert("outbox_deliveries"), NEW, &new).await?;
         let seen = events.iter().map(|event| row([("id", given(&event.id)), ("dispatched_at", given(&round.now))]));
-        let seen = batch(seen.collect());
-        self.transaction.execute(&words.update("outbox_events", DISPATCHED), &[seen]).await?;
-        Ok(())
+        let seen: Vec<BatchRow> = seen.collect();
+        words.change(&mut self.transaction, Change::Update("outbox_events"), DISPATCHED, &seen).await
     }
 
     /// Deliveries that are there already, of events that somebody has made new again.
@@ -348,21 +320,18 @@ impl Work<'_, '_> {
         &mut self,
         wanted: &[(&OutboxEvent, NewDelivery)],
     ) -> Result<BTreeSet<(String, String)>, StoreError> {
-        if wanted.is_empty() {
+        let ids: BTreeSet<&str> = wanted.iter().map(|(event, _)| event.id.as_str()).collect();
+        let asked: Vec<BatchRow> = ids.into_iter().map(|id| row([("event_id", given(id))])).collect();
+        if asked.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let members = &[EVENT_ID];
-        let ids: BTreeSet<&str> = wanted.iter().map(|(event, _)| event.id.as_str()).collect();
-        let same = format!("t.event_id = {}", self.words.value(EVENT_ID));
-        let query =
-            self.words.text(&self.words.joined("t.event_id, t.integration", "outbox_deliveries", members, &same));
-        let asked = batch(ids.into_iter().map(|id| row([("event_id", given(id))])).collect());
-        let rows = self.transaction.read(&query, &[asked]).await?;
+        let outputs = "t.event_id, t.integration";
+        let rows = self.words.of(&mut self.transaction, outputs, "outbox_deliveries", EVENT_ID, &asked).await?;
         rows.iter().map(|row| Ok((text(row, 0)?, text(row, 1)?))).collect()
     }
 }
 
-fn attempt(ended: &Recorded, now: &str) -> Option<Value> {
+fn attempt(ended: &Recorded, now: &str) -> Option<BatchRow> {
     let attempt = ended.attempt.as_ref()?;
     Some(row([
         ("id", given(&attempt.id)),
@@ -376,7 +345,7 @@ fn attempt(ended: &Recorded, now: &str) -> Option<Value> {
     ]))
 }
 
-fn new_row(event: &OutboxEvent, delivery: &NewDelivery, is_leased: bool, round: &Round, words: Words) -> Value {
+fn new_row(event: &OutboxEvent, delivery: &NewDelivery, is_leased: bool, round: &Round, words: Words) -> BatchRow {
     let leased = |text: &str| is_leased.then(|| text.into());
     let state = if is_leased { DeliveryState::Working } else { DeliveryState::Waiting };
     row([

@@ -1,7 +1,12 @@
-//! How each engine is given many rows at once: a document of them comes in with the statement, and they stand in it as a table.
-//! One statement and one way there and back for a batch, however many rows it has.
+//! How each engine is given many rows. A server gets a document of them with the statement, in which they stand as a table: one statement
+//! and one way there and back, however many there are. The embedded one, to which there is no way, gets a prepared statement for each.
 
-use serde_json::{Map, Value};
+use crate::read_row::text;
+use crate::{StoreError, Transaction};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use vocab::{Datum, Engine};
 
 /// A column of a batch.
@@ -28,15 +33,64 @@ pub(super) const fn member(name: &'static str, kind: Kind) -> Member {
     Member { name, kind }
 }
 
+/// What a row is named by.
+pub(super) const ID: Member = member("id", Kind::Id);
+/// The lease under which somebody has a delivery.
+pub(super) const HELD_BY: Member = member("held_by", Kind::Id);
+
 /// A row of a batch; what is null does not stand in it.
-pub(super) fn row<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
-    let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Object(given.collect::<Map<_, _>>())
+pub(super) struct BatchRow(Vec<(&'static str, Value)>);
+
+/// A row with these members.
+pub(super) fn row<const N: usize>(members: [(&'static str, Option<Value>); N]) -> BatchRow {
+    BatchRow(members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+}
+
+impl BatchRow {
+    fn id(&self) -> Option<String> {
+        let (_, id) = self.0.iter().find(|(name, _)| *name == ID.name)?;
+        id.as_str().map(ToOwned::to_owned)
+    }
+
+    /// The values of these members, for the placeholders of a statement.
+    fn values(&self, members: &[Member]) -> Vec<Datum> {
+        let value = |member: &Member| self.0.iter().find(|(name, _)| *name == member.name);
+        let datum = |found: Option<&(_, Value)>| match found.map(|(_, value)| value) {
+            None | Some(Value::Null) => Datum::Null,
+            Some(Value::String(text)) => Datum::Text(text.clone()),
+            Some(Value::Bool(value)) => Datum::Boolean(*value),
+            Some(Value::Number(number)) => number.as_i64().map_or(Datum::Null, Datum::Integer),
+            Some(document @ (Value::Array(_) | Value::Object(_))) => Datum::Json(document.clone()),
+        };
+        members.iter().map(|member| datum(value(member))).collect()
+    }
+}
+
+impl Serialize for BatchRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
 }
 
 /// The rows as the one parameter that carries them.
-pub(super) fn batch(rows: Vec<Value>) -> Datum {
-    Datum::Text(Value::Array(rows).to_string())
+fn batch(rows: &[BatchRow]) -> Result<Datum, StoreError> {
+    let text = serde_json::to_string(rows).map_err(|error| StoreError::Refused(error.to_string()))?;
+    Ok(Datum::Text(text))
+}
+
+/// What is done with the rows of a batch.
+#[derive(Clone, Copy)]
+pub(super) enum Change {
+    /// They are new in the table.
+    Insert(&'static str),
+    /// Those of the table that they name by `id` are changed.
+    Update(&'static str),
+    /// What they hold is kept from one event to the next.
+    Remember,
 }
 
 /// An engine's own words for statements over batches.
@@ -54,9 +108,10 @@ impl Words {
     }
 
     /// The batch as a table called `v`; its one placeholder is the document.
-    pub fn table(self, members: &[Member]) -> String {
+    fn table(self, members: &[Member]) -> String {
         match self.0 {
-            Engine::Sqlite => "json_each(?) AS v".to_owned(),
+            // Its rows come one by one.
+            Engine::Sqlite => String::new(),
             Engine::PostgreSql => {
                 let columns = members
                     .iter()
@@ -77,8 +132,7 @@ impl Words {
         let Member { name, kind } = member;
         let named = format!("v.{}", self.quote(name));
         match self.0 {
-            // Whether is 0 or 1 there.
-            Engine::Sqlite => format!("v.value ->> '$.{name}'"),
+            Engine::Sqlite => "?".to_owned(),
             Engine::PostgreSql if kind == Kind::Document => format!("{named}::jsonb"),
             Engine::PostgreSql => named,
             Engine::MySql => match kind {
@@ -114,16 +168,6 @@ impl Words {
         }
     }
 
-    /// The same for the rows of one table of several.
-    pub fn locking_of(self, table: &str) -> String {
-        match self.0 {
-            Engine::Sqlite => String::new(),
-            Engine::PostgreSql => format!(" FOR UPDATE OF {table}"),
-            // A batch has no rows that could be kept.
-            Engine::MySql => " FOR UPDATE".to_owned(),
-        }
-    }
-
     /// A member as it stands in a batch.
     pub fn flag(self, value: bool) -> Value {
         match self.0 {
@@ -132,60 +176,200 @@ impl Words {
         }
     }
 
-    /// Inserts the rows of a batch.
-    pub fn insert(self, table: &str, members: &[Member]) -> String {
-        self.text(&self.inserted(table, members))
+    /// Does it with all of the rows.
+    pub async fn change(
+        self,
+        transaction: &mut Transaction<'_>,
+        change: Change,
+        members: &[Member],
+        rows: &[BatchRow],
+    ) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let statement = self.text(&match change {
+            Change::Insert(table) => self.insert(table, members),
+            Change::Update(table) => self.update(table, members),
+            Change::Remember => self.remember(members),
+        });
+        match self.0 {
+            Engine::Sqlite => {
+                let members = in_order(change, members);
+                for row in rows {
+                    transaction.execute(&statement, &row.values(&members)).await?;
+                }
+            }
+            Engine::PostgreSql | Engine::MySql => drop(transaction.execute(&statement, &[batch(rows)?]).await?),
+        }
+        Ok(())
     }
 
-    fn inserted(self, table: &str, members: &[Member]) -> String {
+    /// The same with deliveries, each only where the lease that stands in its row as [`HELD_BY`] is still good: of which ones it was.
+    /// Nobody else can take those until the transaction ends.
+    pub async fn change_held(
+        self,
+        transaction: &mut Transaction<'_>,
+        members: &[Member],
+        rows: Vec<BatchRow>,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        if rows.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let table = "outbox_deliveries";
+        let good = format!("t.lease = {} AND t.state = 'working'", self.value(HELD_BY));
+        let with_lease: Vec<Member> = members.iter().copied().chain([HELD_BY]).collect();
+        match self.0 {
+            Engine::Sqlite => {
+                let statement = format!("{} AND {good}", self.update(table, members));
+                let mut given = in_order(Change::Update(table), members);
+                given.push(HELD_BY);
+                let mut held = BTreeSet::new();
+                for row in &rows {
+                    if transaction.execute(&statement, &row.values(&given)).await? > 0 {
+                        held.extend(row.id());
+                    }
+                }
+                Ok(held)
+            }
+            Engine::PostgreSql => {
+                let set = self.set(members, "");
+                let rows_as_table = self.table(&with_lease);
+                let statement = format!(
+                    "UPDATE {table} AS t SET {set} FROM {rows_as_table} WHERE t.id = v.id AND {good} RETURNING t.id"
+                );
+                let held = transaction.read(&self.text(&statement), &[batch(&rows)?]).await?;
+                held.iter().map(|row| text(row, 0)).collect()
+            }
+            Engine::MySql => {
+                let same = format!("t.id = {} AND {good}", self.value(ID));
+                // A batch has no rows that could be kept.
+                let query = format!("{} FOR UPDATE", self.joined("t.id", table, &[ID, HELD_BY], &same));
+                let held = transaction.read(&self.text(&query), &[batch(&rows)?]).await?;
+                let held: BTreeSet<String> = held.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
+                let kept: Vec<BatchRow> =
+                    rows.into_iter().filter(|row| row.id().is_some_and(|id| held.contains(&id))).collect();
+                self.change(transaction, Change::Update(table), members, &kept).await?;
+                Ok(held)
+            }
+        }
+    }
+
+    /// The rows of a table, as `t`, of which a member is one of these.
+    pub async fn of(
+        self,
+        transaction: &mut Transaction<'_>,
+        outputs: &str,
+        table: &str,
+        of: Member,
+        rows: &[BatchRow],
+    ) -> Result<Vec<crate::Row>, StoreError> {
+        let same = format!("t.{} = {}", of.name, self.value(of));
+        match self.0 {
+            Engine::Sqlite => {
+                let query = format!("SELECT {outputs} FROM {table} AS t WHERE {same}");
+                let mut found = Vec::new();
+                for row in rows {
+                    found.extend(transaction.read(&query, &row.values(&[of])).await?);
+                }
+                Ok(found)
+            }
+            Engine::PostgreSql | Engine::MySql => {
+                let query = self.text(&self.joined(outputs, table, &[of], &same));
+                transaction.read(&query, &[batch(rows)?]).await
+            }
+        }
+    }
+
+    /// What a query finds for each of the rows, which has two members: `query` is told how it finds them, and `between` is the value
+    /// of its own placeholder, which stands between theirs.
+    pub async fn each(
+        self,
+        transaction: &mut Transaction<'_>,
+        query: impl Fn(&str, &str) -> String,
+        members: &[Member; 2],
+        rows: &[BatchRow],
+        between: &Datum,
+    ) -> Result<Vec<crate::Row>, StoreError> {
+        let mut found = Vec::new();
+        match self.0 {
+            // One way there and back, however many there are.
+            Engine::PostgreSql if !rows.is_empty() => {
+                let [first, second] = members.map(|member| format!("v.{}", self.quote(member.name)));
+                let query = query(&first, &second);
+                let statement = format!("SELECT f.* FROM {} CROSS JOIN LATERAL ({query}) AS f", self.table(members));
+                found = transaction.read(&self.text(&statement), &[batch(rows)?, between.clone()]).await?;
+            }
+            Engine::PostgreSql | Engine::Sqlite | Engine::MySql => {
+                let statement = query("?", "?");
+                for row in rows {
+                    let mut values = row.values(members);
+                    values.insert(1, between.clone());
+                    found.extend(transaction.read(&statement, &values).await?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn insert(self, table: &str, members: &[Member]) -> String {
         let columns: Vec<String> = members.iter().map(|member| self.quote(member.name)).collect();
         let values: Vec<String> = members.iter().map(|member| self.value(*member)).collect();
         let (columns, values) = (columns.join(", "), values.join(", "));
-        format!("INSERT INTO {table} ({columns}) SELECT {values} FROM {}", self.table(members))
+        match self.0 {
+            Engine::Sqlite => format!("INSERT INTO {table} ({columns}) VALUES ({values})"),
+            Engine::PostgreSql | Engine::MySql => {
+                format!("INSERT INTO {table} ({columns}) SELECT {values} FROM {}", self.table(members))
+            }
+        }
     }
 
     /// Keeps the values of a batch, in the place of those that were kept of the same.
-    pub fn remember(self, members: &[Member]) -> String {
-        let insert = self.inserted("outbox_remembered", members);
+    fn remember(self, members: &[Member]) -> String {
+        let insert = self.insert("outbox_remembered", members);
         let value = self.quote("value");
-        self.text(&match self.0 {
-            // Without a condition SQLite would read the rest as that of a join.
+        match self.0 {
             Engine::Sqlite | Engine::PostgreSql => format!(
-                "{insert} WHERE true ON CONFLICT (integration, name, whose) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"
+                "{insert} ON CONFLICT (integration, name, whose) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"
             ),
             Engine::MySql => {
                 format!("{insert} ON DUPLICATE KEY UPDATE {value} = VALUES({value}), updated_at = VALUES(updated_at)")
             }
-        })
+        }
     }
 
-    /// Changes the rows of a table that a batch names by `id`.
-    pub fn update(self, table: &str, members: &[Member]) -> String {
-        let id = member("id", Kind::Id);
-        let set = |of: &str| {
-            let changed = members.iter().filter(|member| member.name != "id");
-            changed
-                .map(|member| format!("{of}{} = {}", self.quote(member.name), self.value(*member)))
-                .collect::<Vec<_>>()
-        };
-        let (rows, same) = (self.table(members), format!("t.id = {}", self.value(id)));
-        self.text(&match self.0 {
-            Engine::Sqlite | Engine::PostgreSql => {
-                format!("UPDATE {table} AS t SET {} FROM {rows} WHERE {same}", set("").join(", "))
+    fn update(self, table: &str, members: &[Member]) -> String {
+        let same = format!("t.id = {}", self.value(ID));
+        match self.0 {
+            Engine::Sqlite => format!("UPDATE {table} AS t SET {} WHERE {same}", self.set(members, "")),
+            Engine::PostgreSql => {
+                format!("UPDATE {table} AS t SET {} FROM {} WHERE {same}", self.set(members, ""), self.table(members))
             }
-            Engine::MySql => format!("UPDATE {rows} STRAIGHT_JOIN {table} AS t ON {same} SET {}", set("t.").join(", ")),
-        })
+            Engine::MySql => format!(
+                "UPDATE {} STRAIGHT_JOIN {table} AS t ON {same} SET {}",
+                self.table(members),
+                self.set(members, "t.")
+            ),
+        }
     }
 
-    /// Rows of a table, as `t`, that a batch names by one of its members.
-    pub fn joined(self, outputs: &str, table: &str, members: &[Member], on: &str) -> String {
-        let rows = self.table(members);
-        let join = match self.0 {
-            Engine::Sqlite => "CROSS JOIN",
-            Engine::PostgreSql => "JOIN",
-            Engine::MySql => "STRAIGHT_JOIN",
-        };
-        format!("SELECT {outputs} FROM {rows} {join} {table} AS t ON {on}")
+    fn set(self, members: &[Member], of: &str) -> String {
+        let changed = members.iter().filter(|member| member.name != ID.name);
+        let set = changed.map(|member| format!("{of}{} = {}", self.quote(member.name), self.value(*member)));
+        set.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Rows of a table, as `t`, that a batch names by its members.
+    fn joined(self, outputs: &str, table: &str, members: &[Member], on: &str) -> String {
+        let join = if self.0 == Engine::MySql { "STRAIGHT_JOIN" } else { "JOIN" };
+        format!("SELECT {outputs} FROM {} {join} {table} AS t ON {on}", self.table(members))
+    }
+}
+
+/// The members in the order in which a statement for one row has its placeholders.
+fn in_order(change: Change, members: &[Member]) -> Vec<Member> {
+    match change {
+        Change::Insert(_) | Change::Remember => members.to_vec(),
+        Change::Update(_) => members.iter().copied().filter(|member| member.name != ID.name).chain([ID]).collect(),
     }
 }
 

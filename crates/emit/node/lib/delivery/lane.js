@@ -130,21 +130,21 @@ export class Lane {
    * What came of an attempt: where the delivery is behind it, how often it was tried in vain then, and when it is due.
    * @param {{ attempts: number, triedSince: Date }} one
    * @param {string} outcome see `steps.js`
-   * @param {number} [asked] how long the destination asks us to wait, in milliseconds
+   * @param {{ wait?: number, retry?: object }} [said] how long the destination asks us to wait, in milliseconds; how it is tried
+   *   again, where that is not as everything there
    */
-  ended(now, one, outcome, asked) {
+  ended(now, one, outcome, { wait, retry = this.#service.retry } = {}) {
     this.underWay -= 1;
     if (outcome === 'delivered' || outcome === 'permanent') this.breaker.well();
     else if (outcome === 'transient' || outcome === 'unknown_effect') this.breaker.failed(now);
     else if (outcome === 'authentication') this.breaker.trip(now);
     else this.breaker.unknown();
-    const next = this.#next(now, one, outcome, asked);
-    const isLate = now - one.triedSince.getTime() >= this.#service.retry.forHours * HOUR;
+    const next = this.#next(now, one, outcome, wait, retry);
+    const isLate = now - one.triedSince.getTime() >= retry.forHours * HOUR;
     return isLate && next.state === 'waiting' ? { state: 'dead', attempts: one.attempts + 1, due: now } : next;
   }
 
-  #next(now, { attempts }, outcome, asked) {
-    const { retry, wait } = this.#service;
+  #next(now, { attempts }, outcome, asked, retry) {
     const failed = attempts + 1;
     const dead = { state: 'dead', attempts: failed, due: now };
     const pause = () => backOff(this.#random, retry.firstWait, retry.mostWaitSeconds * 1000, failed);
@@ -160,10 +160,11 @@ export class Lane {
       case 'interrupted':
         return { state: 'waiting', attempts: failed, due: now };
       case 'authentication':
-        return { state: 'waiting', attempts, due: this.breaker.until ?? now };
+        // The breaker has it wait; with another credential it may go at once.
+        return { state: 'waiting', attempts, due: now };
       case 'rate_limited': {
         // Nothing was wrong with it: it is no attempt in vain.
-        const waits = Math.min(asked ?? pause(), wait.mostSeconds * 1000);
+        const waits = Math.min(asked ?? pause(), this.#service.wait.mostSeconds * 1000);
         this.pausedUntil = Math.max(this.pausedUntil, now + waits);
         return { state: 'waiting', attempts, due: now + waits };
       }

@@ -22,7 +22,7 @@ export function deliveriesOf(account, since, { name, payload, occurred_at: occur
   if (point.needs.some((field) => isAbsent(payload?.[field]))) return [];
   const order = written(point.inOrderOf?.({ ...account.scope, event: withoutNulls(payload) }), asSent);
   const orderKey = order === undefined ? null : sha256(asText(order));
-  return [{ integration: account.name, provider: service.provider, priority: 1, orderKey }];
+  return [{ integration: account.name, provider: service.provider, priority: service.priority, orderKey }];
 }
 
 /**
@@ -33,8 +33,8 @@ export function deliveriesOf(account, since, { name, payload, occurred_at: occur
  * @param {{ save(progress: object, remembered: object[]): Promise<void> }} hold keeps what the steps so far have left; it throws a
  *   LeaseLost where somebody else may have the delivery
  * @returns {Promise<{ outcome: string, inDoubt: boolean, progress?: object, code?: string, problem?: string, wait?: number,
- *   record?: object[], remembered: object[] }>} `outcome` is `delivered`, `permanent`, `transient`, `rate_limited`,
- *   `authentication`, `unknown_effect`, `put_aside` or `interrupted`
+ *   retry?: object, record?: object[], remembered: object[] }>} `retry` says how it is tried again, where that is not as everything there;
+ *   `outcome` is `delivered`, `permanent`, `transient`, `rate_limited`, `authentication`, `unknown_effect`, `put_aside` or `interrupted`
  */
 export async function carry(database, account, delivery, hold) {
   const point = pointOf(account.service, delivery.event);
@@ -71,6 +71,7 @@ class Way {
   #remembered = {};
   #inDoubt;
   #records = [];
+  #retry;
 
   constructor(account, delivery) {
     this.#account = account;
@@ -101,15 +102,25 @@ class Way {
     }
     if (input === undefined) return undefined;
     if (this.#inDoubt) {
-      const settled = reconcile(description, Date.now() - this.#delivery.triedSince.getTime());
+      const settled = await reconcile(description, this.#account, { input, delivery }, Date.now() - this.#delivery.triedSince.getTime());
+      if (settled.answer !== undefined) return this.#done(step, settled.answer, delivery);
       if (settled.stop !== undefined) return this.carried('put_aside', { message: settled.stop });
+      if (settled.notYet !== undefined) return this.#notYet(settled.notYet);
+      if (settled.didNot) this.#inDoubt = false;
     }
     const { outcome, record } = await step.operation(this.#account, input, delivery);
     this.#records.push(record);
+    this.#retry = description.retry;
     if (outcome.means === 'done') return this.#done(step, outcome.answer, delivery);
     if (outcome.means === 'unknown_effect') this.#inDoubt = true;
     const isAsked = outcome.means === 'transient' && outcome.wait !== undefined;
     return this.carried(isAsked ? 'rate_limited' : outcome.means, outcome);
+  }
+
+  /** Whether it has happened nobody knows yet: it is asked again, and nothing is sent until then. */
+  #notYet({ outcome, record }) {
+    this.#records.push(record);
+    return this.carried('unknown_effect', outcome);
   }
 
   /** What the operation is given; `undefined` where the step is left out. */
@@ -166,7 +177,7 @@ class Way {
 
   carried(outcome, { code, message, wait } = {}) {
     const inDoubt = this.#inDoubt && outcome !== 'delivered';
-    return { outcome, inDoubt, progress: this.progress(), code, problem: message, wait, record: this.#records, remembered: this.keeps };
+    return { outcome, inDoubt, progress: this.progress(), code, problem: message, wait, retry: this.#retry, record: this.#records, remembered: this.keeps };
   }
 }
 

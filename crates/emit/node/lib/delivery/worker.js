@@ -223,7 +223,7 @@ export class Deliveries {
     this.#underWay.delete(one.id);
     const { attempts: counted } = this.#counts;
     counted.set(carried.outcome, (counted.get(carried.outcome) ?? 0) + 1);
-    const { state, attempts, due } = this.#lane.ended(Date.now(), one, carried.outcome, carried.wait);
+    const { state, attempts, due } = this.#lane.ended(Date.now(), one, carried.outcome, carried);
     if (state === 'waiting') this.#dueAt = Math.min(this.#dueAt, due);
     else if (one.isOrdered) this.#looks = true;
     this.#pending.push({

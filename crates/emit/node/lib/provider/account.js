@@ -2,6 +2,7 @@
 // it. No value is ever part of what is said.
 
 import net from 'node:net';
+import { listenAddress } from '../environment.js';
 import { Unfit } from './transformations.js';
 import { asSent, isAbsent, written } from './values.js';
 
@@ -25,11 +26,17 @@ export function openAccount(service, environment = process.env) {
   }
   const site = { url: said('PUBLIC_URL')?.replace(/\/+$/, '') };
   const webhook = { url: site.url && service.webhooks && `${site.url}${service.webhooks.path}`, secret: said(service.webhookSecretVariable), kinds: [] };
-  const setting = settings(service, { credential, site }, said);
+  // People are sent back to where it listens, until somebody says how it is reached.
+  const { host, port } = listenAddress(environment);
+  const own = { url: site.url ?? `http://${net.isIPv6(host) ? `[${host}]` : host}:${port}` };
+  const setting = settings(service, { credential, site: own }, said);
   const scope = { credential, setting, site, webhook };
   const secrets = Object.entries(credential).filter(([name, value]) => value !== undefined && service.credentials[name].secret).map(([, value]) => value);
   if (webhook.secret !== undefined) secrets.push(webhook.secret);
-  return { service, name: service.name, scope, secrets, instead, problems, base: (host) => base(service, host, scope, instead) };
+  // While it is replaced, calls are signed with the one before as well.
+  const webhookBefore = said(`${service.webhookSecretVariable}_BEFORE`);
+  if (webhookBefore !== undefined) secrets.push(webhookBefore);
+  return { service, name: service.name, scope, secrets, webhookBefore, instead, problems, base: (host) => base(service, host, scope, instead) };
 }
 
 const made = {

@@ -9,8 +9,8 @@ const LONGEST_SHOWN = 500;
 
 /**
  * @param {{ status: number, headers: [string, string][], body: Buffer, isCut: boolean }} answer
- * @returns {{ outcome: { means: string, answer?: object, code?: string, message?: string, wait?: number }, requestId?: string }} `means`
- *   is `done`, `permanent`, `transient`, `rate_limited`, `authentication` or `unknown_effect`; `wait` is in milliseconds
+ * @returns {{ outcome: { means: string, answer?: object, code?: string, message?: string, wait?: number }, requestId?: string, seen: object }}
+ *   `means` is `done`, `permanent`, `transient`, `rate_limited`, `authentication` or `unknown_effect`; `wait` is in milliseconds
  */
 export function read(operation, service, answer) {
   const { errors } = service;
@@ -19,7 +19,7 @@ export function read(operation, service, answer) {
   const success = operation.successWhen ?? service.successWhen;
   const isGood = success ? fits(success, seen) : answer.status >= 200 && answer.status < 300;
   const requestId = errors.requestIdHeader && header(answer, errors.requestIdHeader);
-  return { outcome: isGood ? good(operation, seen) : bad(operation, service, seen), requestId: requestId && clean(requestId), document };
+  return { outcome: isGood ? good(operation, seen) : bad(operation, service, seen), requestId: requestId && clean(requestId), seen };
 }
 
 /** What it means that no usable answer came behind a request. */

@@ -66,10 +66,11 @@ export function path(strings, ...values) {
 function bodyOf(mediaType, document, encode) {
   return {
     mediaType,
-    write(write) {
+    /** @param {(document: any) => any} [amend] what becomes of the document before it is encoded */
+    write(write, amend = (value) => value) {
       const value = written(document, write);
       if (value === undefined) throw new Unfit('the body has no value');
-      return encode(value);
+      return encode(amend(value));
     },
   };
 }

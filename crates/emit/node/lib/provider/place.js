@@ -13,6 +13,13 @@ export function at(document, path) {
   return all(document, path).find((value) => !isAbsent(value));
 }
 
+/** The items of a list in a document; one that stands alone is a list of one. */
+export function listed(document, path) {
+  const found = all(document, path);
+  if (found.length !== 1) return found;
+  return Array.isArray(found[0]) ? found[0] : found.filter((value) => value !== null);
+}
+
 function behind(value, step) {
   if (step === '*') return Array.isArray(value) ? value : [];
   if (step.startsWith('[')) {

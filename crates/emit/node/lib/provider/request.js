@@ -1,7 +1,7 @@
 // A call becomes a request: an operation, an account and what it is given come in; the request goes out as it is sent, and as it may be
 // shown. Nothing is sent here, and no value is ever part of an error.
 
-import { percent, percentButBrackets } from './encode.js';
+import { json, percent, percentButBrackets } from './encode.js';
 import { check } from './input.js';
 import { Unfit } from './transformations.js';
 import { asSent, asShown, asText, HIDDEN, secret, text, written } from './values.js';
@@ -34,7 +34,7 @@ function request(operation, account, scope, write) {
   const { service } = account;
   const host = operation.host ?? Object.keys(service.hosts)[0];
   const way = service.authentication[operation.authentication ?? Object.keys(service.authentication)[0]];
-  const { path, query = {}, headers = {}, body } = operation.request(scope);
+  const { path, query = {}, headers = {}, body = way.body && json({}) } = operation.request(scope);
   const parameters = Object.entries(query).flatMap(([name, value]) => parameter(name, value, write, percentButBrackets));
   const proofs = Object.entries(way.query?.(scope) ?? {});
   proofs.forEach(([name, value]) => mustBe(value, name));
@@ -51,8 +51,20 @@ function request(operation, account, scope, write) {
     method: operation.method,
     url: `${account.base(host)}${path.write(write)}${mark}${parameters.join('&')}`,
     headers: all.pairs,
-    body: body?.write(write) ?? '',
+    body: body?.write(write, (document) => proved(way.body, document, scope, write)) ?? '',
   };
+}
+
+/** The document with what says who we are before all other members, where that stands in bodies. */
+function proved(way, document, scope, write) {
+  if (way === undefined) return document;
+  const members = (inside) => {
+    if (typeof inside !== 'object' || inside === null || Array.isArray(inside)) throw new Unfit('the body has no place for what says who we are');
+    return { ...written(way.fields(scope), write), ...inside };
+  };
+  if (way.into === 'top') return members(document);
+  const [[name, inside] = [], ...others] = Object.entries(document);
+  return { [name]: members(others.length === 0 ? inside : undefined) };
 }
 
 function parameter(name, value, write, encode) {

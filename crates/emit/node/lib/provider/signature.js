@@ -52,7 +52,12 @@ export function verifyPublicKey(call, { key, header, signed, timestamp: rule }) 
 
 /** A header that holds what we told the provider. */
 export function verifyHeader(call, name, expected) {
-  if (!isSame(Buffer.from(headerOf(call, name)), Buffer.from(needed(expected, name)))) throw new Stranger('the signature is wrong');
+  mustBe(headerOf(call, name), expected, name);
+}
+
+/** What was told is what we expect, which takes as long whether it is or not. */
+export function mustBe(told, expected, what) {
+  if (!isSame(Buffer.from(told), Buffer.from(needed(expected, what)))) throw new Stranger('the signature is wrong');
 }
 
 /** `Authorization: Basic` with what we told the provider, RFC 7617. */
@@ -64,8 +69,7 @@ export function verifyBasic(call, user, password) {
 
 /** The last segment of the address is what nobody can guess. */
 export function verifySecretPath(call, expected) {
-  const told = call.url.split(/[?#]/)[0].split('/').at(-1);
-  if (!isSame(Buffer.from(told), Buffer.from(needed(expected, 'the secret')))) throw new Stranger('the signature is wrong');
+  mustBe(call.url.split(/[?#]/)[0].split('/').at(-1), expected, 'the secret');
 }
 
 /** What the header holds, once: nobody knows which of several is meant. */

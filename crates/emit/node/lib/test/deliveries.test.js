@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import { awaited } from '../delivery/awaited.js';
 import { Lane } from '../delivery/lane.js';
 import { anotherIntegration, backlog, doRound, forget, integratedSince, remembered } from '../delivery/rounds.js';
 import { Deliveries } from '../delivery/worker.js';
@@ -38,6 +39,24 @@ testOnEach('an event becomes one delivery, which one worker has', async (context
   await database.run('UPDATE outbox_events SET dispatched_at = NULL');
   assert.deepEqual((await doRound(database, round({ places: 5, deliveriesOf }))).leased, []);
   assert.deepEqual((await backlog(database, 'shop')).map(({ state, count }) => [state, count]), [['working', 1]]);
+});
+
+testOnEach('whoever waits is told how a delivery came out', async (context, engine) => {
+  const { database } = await start(context, engine);
+  const event = uuidv7();
+  const look = (within) => awaited(database, { event, integration: 'shop', gives: { url: ['page', 'url'] }, within });
+  assert.deepEqual(await look(30), { outcome: 'unknown' }, 'nobody has taken it up');
+  const now = new Date();
+  const row = [uuidv7(), event, 'sold', 'shop', 'acme', 1, 'working', 0, now, false, JSON.stringify({ answers: { page: { url: 'https://a' } } }), now, now];
+  await database.run('INSERT INTO outbox_deliveries (id, event_id, event, integration, provider, priority, state, attempts, due_at, in_doubt, progress, created_at, tried_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', row);
+  const waits = look(5000);
+  await sleep(20);
+  await database.run("UPDATE outbox_deliveries SET state = 'delivered' WHERE event_id = ?", [event]);
+  assert.deepEqual(await waits, { outcome: 'answered', url: 'https://a' });
+  await database.run("UPDATE outbox_deliveries SET state = 'dead' WHERE event_id = ?", [event]);
+  assert.deepEqual(await look(0), { outcome: 'refused' });
+  await database.run('UPDATE outbox_deliveries SET in_doubt = ? WHERE event_id = ?', [true, event]);
+  assert.deepEqual(await look(0), { outcome: 'unknown' }, 'something may have been done there');
 });
 
 testOnEach('two workers at once share the events among them', async (context, engine) => {
@@ -135,7 +154,7 @@ async function working(context, engine, behave, more = {}) {
   );
   const step = (name, rest) => ({ name, operation: tell, input: ({ event }) => ({ id: event.id, step: name }), ...rest });
   const service = {
-    name: 'shop', provider: 'acme', title: 'Acme', remembers: { customer: { of: 'id' } }, listens: { sold: 'sold' },
+    name: 'shop', provider: 'acme', title: 'Acme', priority: 1, remembers: { customer: { of: 'id' } }, listens: { sold: 'sold' },
     retry: { attempts: 3, forHours: 1, firstWait: 1, mostWaitSeconds: 1 }, wait: { mostSeconds: 1 },
     points: { sold: { needs: ['id'], steps: [step('first', { remember: ({ answer }) => ({ customer: answer.first.id }) }), step('second', { unless: ({ event }) => event.alone })] } },
   };
@@ -236,6 +255,8 @@ test('who fails is spared longer each time, and one attempt finds out', () => {
   const busy = new Lane({ ...service, atOnce: 10 }, 0, () => 0.5);
   for (let count = 0; count < 3; count += 1) busy.begun(0);
   assert.deepEqual([busy.places(0), busy.places(400)], [0, 1]);
-  assert.deepEqual(busy.ended(0, one, 'rate_limited', 120_000), { state: 'waiting', attempts: 0, due: 60_000 });
+  assert.deepEqual(busy.ended(0, one, 'rate_limited', { wait: 120_000 }), { state: 'waiting', attempts: 0, due: 60_000 });
+  // What an operation says of itself wins over what is so everywhere.
+  assert.equal(busy.ended(0, { attempts: 0, triedSince: new Date(0) }, 'transient', { retry: { ...service.retry, attempts: 1 } }).state, 'dead');
   assert.deepEqual([busy.places(59_999), busy.ended(0, { attempts: 3, triedSince: new Date(-100 * 3_600_000) }, 'transient').state], [0, 'dead']);
 });

@@ -6,9 +6,11 @@ import http from 'node:http';
 import { test } from 'node:test';
 import { openAccount } from '../provider/account.js';
 import { read } from '../provider/answer.js';
+import { failedItem } from '../provider/batch.js';
 import { operation, reconcile } from '../provider/call.js';
 import { isPublic, send } from '../provider/client.js';
 import { formNested, formRepeated, json, path, percent } from '../provider/encode.js';
+import { Reading } from '../provider/paging.js';
 import { holds } from '../provider/place.js';
 import { render } from '../provider/request.js';
 import { Unfit } from '../provider/transformations.js';
@@ -140,10 +142,77 @@ test('who asks us to wait is waited for, but not for ever', () => {
   assert.ok(Math.abs(answered(429, {}, [['Retry-After', date]]).wait - 30_000) < 2000);
 });
 
-test('what may have happened is sent again only where that is known to be harmless', () => {
-  assert.deepEqual(reconcile(createThing.description, 0), { isSafe: true });
-  assert.match(reconcile(createThing.description, 24 * 3_600_000).stop, /24 hours/);
-  assert.ok('stop' in reconcile({ effect: 'write', ifReplyIsLost: 'stop' }, 0));
+test('what may have happened is sent again only where that is known to be harmless', async () => {
+  const settled = (description, since) => reconcile(description, account(), { input: {}, delivery }, since);
+  assert.deepEqual(await settled(createThing.description, 0), { isSafe: true });
+  assert.match((await settled(createThing.description, 24 * 3_600_000)).stop, /24 hours/);
+  assert.ok('stop' in (await settled({ effect: 'write', ifReplyIsLost: 'stop' }, 0)));
+});
+
+test('the provider is asked, page by page, whether something has happened', async (context) => {
+  const findThings = operation({
+    name: 'find_things', effect: 'read', method: 'GET', input: { name: { type: 'text' } },
+    request: ({ input, page }) => ({ path: path`/things`, query: { name: input.name, after: page.next } }),
+    answer: { id: { at: '/things/[name=b]/id', type: 'text' } },
+    paging: { items: '/things', next: { cursor: { at: '/next' } }, mostPages: 3 },
+  });
+  const lost = {
+    effect: 'write', answer: { id: {} },
+    lookUp: { operation: () => findThings, input: ({ input }) => ({ name: input.name }), foundWhen: ({ input }) => ({ status: [200], body: [{ at: '/things/*/name', some: true, is: [input.name] }] }) },
+  };
+  const pages = { '/things?name=b': { things: [{ name: 'a' }], next: 2 }, '/things?name=b&after=2': { things: [{ name: 'b', id: 'i' }] }, '/things?name=c': { things: [] } };
+  const asked = [];
+  const there = await served(context, (request, response) => {
+    asked.push(request.url);
+    response.statusCode = request.url in pages ? 200 : 503;
+    response.end(JSON.stringify(pages[request.url] ?? { things: [], next: asked.length }));
+  });
+  const settled = (name) => reconcile(lost, there, { input: { name }, delivery }, 0);
+  assert.deepEqual(await settled('b'), { answer: { id: 'i' } });
+  assert.deepEqual(asked, ['/things?name=b', '/things?name=b&after=2']);
+  assert.deepEqual(await settled('c'), { didNot: true });
+  assert.equal((await settled('d')).notYet.outcome.means, 'transient');
+});
+
+test('long answers go on where the provider says so, and nowhere else', () => {
+  const page = (next, document, { headers = [], items = '/items', mostPages = 9 } = {}) =>
+    new Reading({ items, next, mostPages }).page('https://api.acme.example/v1/things', { headers }, document);
+  const items = [{ id: 1 }, { id: 2 }];
+  assert.deepEqual(page({ lastItem: { at: '/id', more: '/more' } }, { items, more: true }).next, { value: 2 });
+  assert.equal(page({ lastItem: { at: '/id', more: '/more' } }, { items, more: false }).next, undefined);
+  assert.deepEqual(page({ offset: { pageSize: 2 } }, { items }).next, { value: 2 });
+  assert.equal(page({ offset: { pageSize: 3 } }, { items }).next, undefined);
+  assert.deepEqual(page({ number: { first: 0 } }, { items }).next, { value: 1 });
+  assert.deepEqual(page({ address: '/next' }, { items, next: '/v1/things?page=2' }).next, { address: 'https://api.acme.example/v1/things?page=2' });
+  assert.throws(() => page({ address: '/next' }, { items, next: 'https://evil.example/' }), Unfit);
+  const headers = [['link', '<https://api.acme.example/a>; rel="prev", <https://api.acme.example/b>; rel="next"']];
+  assert.deepEqual(page({ linkHeader: true }, { items }, { headers }).next, { address: 'https://api.acme.example/b' });
+  assert.deepEqual(page({ cursor: { at: '/c' } }, { items, c: 'x' }, { mostPages: 1 }), { items, next: undefined, isCut: true });
+  const reading = new Reading({ items: '/items', next: { cursor: { at: '/c' } }, mostPages: 9 });
+  const again = () => reading.page('https://a.example/', { headers: [] }, { items, c: 'same' }).next;
+  assert.deepEqual([again(), again()], [{ value: 'same' }, undefined]);
+});
+
+test('the first item of a batch that is not taken is told', () => {
+  const input = { list: [{ email: 'a' }, { email: 'b' }] };
+  const failed = (outcome, document) => failedItem({ list: 'list', outcome }, input, document);
+  const inOrder = { inOrder: { at: '/r', successWhen: [{ at: '/ok', is: ['true'] }], code: '/code' } };
+  assert.equal(failed(inOrder, { r: [{ ok: true }, { ok: true }] }), undefined);
+  assert.deepEqual(failed(inOrder, { r: [{ ok: true }, { ok: false, code: 'c' }] }), { code: 'c' });
+  assert.deepEqual(failed(inOrder, { r: [{ ok: true }] }), {});
+  assert.deepEqual(failed({ byName: { at: '/e', name: '/who', item: 'email', message: '/why' } }, { e: [{ who: 'b', why: 'no' }] }), { message: 'no' });
+  assert.deepEqual(failed({ failures: { at: '/e', position: '/at', message: '/why' } }, { e: [{ at: 0, why: 'no' }] }), { message: 'no' });
+  assert.equal(failed({}, {}), undefined);
+});
+
+test('who we are stands in the body before all others', () => {
+  const fields = ({ credential }) => ({ auth: { key: secret(credential.key) } });
+  const of = (into) => openAccount({ ...service, authentication: { key: { body: { into, fields } } } }, { ACME_KEY: 'sk_123456' });
+  const description = { name: 'x', effect: 'write', method: 'POST', request: () => ({ path: path`/x`, body: json({ pay: { amount: 1 } }) }) };
+  const both = (into) => render(description, of(into), { input: {}, delivery });
+  assert.equal(both('top').sent.body, '{"auth":{"key":"sk_123456"},"pay":{"amount":1}}');
+  assert.equal(both('only_member').sent.body, '{"pay":{"auth":{"key":"sk_123456"},"amount":1}}');
+  assert.equal(both('only_member').shown.body, '{"pay":{"auth":{"key":"[redacted]"},"amount":1}}');
 });
 
 test('tests of a body', () => {

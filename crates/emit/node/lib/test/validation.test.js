@@ -175,3 +175,19 @@ test('parameters of a path are checked as fields are', () => {
     });
   }
 });
+
+test('a list of records is checked record by record, each with its place', () => {
+  const of = [{ name: 'id', kind: 'uuid', required: true }, { name: 'count', kind: 'integer', minimum: 1, maximum: 9, required: true }];
+  const field = { kind: 'list', maximum: 2, of, required: true };
+  const id = '019C0F3E-7B1A-7C3D-8E5F-0123456789AB';
+  assert.deepEqual(verdict(field, [{ id, count: 2 }]), [{ id: id.toLowerCase(), count: 2 }]);
+  const range = { pointer: '/field', code: 'range', detail: 'must have between 1 and 2 entries' };
+  for (const given of [[], [1, 2, 3]]) assert.deepEqual(verdict(field, given), range);
+  assert.deepEqual(verdict(field, { id }), { pointer: '/field', code: 'type', detail: 'must be a list' });
+  assert.equal(verdict(field, null).code, 'required');
+  const places = [[{ id, count: 2 }, 7], [{ id, count: 0 }], [{ id }], [{ id, count: 1, price: 0 }]].map((given) => verdict(field, given));
+  assert.deepEqual(
+    places.map(({ pointer, code }) => [pointer, code]),
+    [['/field/1', 'type'], ['/field/0/count', 'range'], ['/field/0/count', 'required'], ['/field/0/price', 'unknown_field']],
+  );
+});

@@ -1,6 +1,6 @@
 //! Templates of a manifest as JavaScript expressions. What may be shown of a value is said around it where a request is made.
 
-use super::{Beyond, Script, Written, beyond, member, quoted, text};
+use super::{Script, Written, beyond, member, quoted, text};
 use crate::node::names::camel_case;
 use crate::node::script::Expression;
 use manifest::kind::{Kind, Privacy};
@@ -386,13 +386,4 @@ fn is_number(of: &manifest::Expression, operation: &Operation) -> bool {
 fn function_of(transformation: &Transformation) -> String {
     let name = transformation.to_string();
     camel_case(name.split('(').next().unwrap_or(&name))
-}
-
-/// The texts, where nothing in them has to be filled in.
-pub fn literals(list: &[Text]) -> Result<Vec<String>, Beyond> {
-    let literal = |of: &Text| match of.as_literal() {
-        Some(literal) => Ok(literal.to_owned()),
-        None => beyond(format!("compare with `{of}`")),
-    };
-    list.iter().map(literal).collect()
 }

@@ -1,13 +1,18 @@
 //! An operation as a function: how its request is made, and what its answers mean.
 
-use super::expression::{Place, literals};
+use super::expression::Place;
+use super::provider::retry;
 use super::{Members, Module, Written, beyond, each, member, number, text, texts};
 use crate::node::script::{Expression, Script};
 use crate::render::capitalised;
 use manifest::kind::Privacy;
-use manifest::operation::{Answered, Body, Effect, HttpRequest, Idempotency, IfReplyIsLost, Input, Operation, Request};
+use manifest::operation::{
+    Answered, Batch, BatchOutcome, Body, Effect, HttpRequest, Idempotency, IfReplyIsLost, Input, LookUp, NextPage,
+    Operation, Paging, Request,
+};
 use manifest::outcome::{BodyTest, ErrorRule, Status, When};
 use manifest::provider::AnswerFormat;
+use manifest::{Pointer, Text};
 use vocab::FieldName;
 
 impl Module<'_> {
@@ -15,9 +20,6 @@ impl Module<'_> {
         let Request::Http(http) = &operation.request else {
             return beyond(format!("carry `{name}` out: it is no request of HTTP"));
         };
-        if operation.batch.is_some() {
-            return beyond(format!("tell how each item of `{name}` came out"));
-        }
         let mut members = Members::default();
         members.add("name", text(name.as_str()));
         members.add("effect", text(operation.effect.as_str()));
@@ -32,11 +34,12 @@ impl Module<'_> {
         members.maybe("errors", (!operation.errors.is_empty()).then(|| rules(&operation.errors)).transpose()?);
         members.maybe("idempotency", operation.idempotency.as_ref().and_then(idempotency));
         members.maybe("ifReplyIsLost", if_lost(name, operation)?);
-        let answer_within = operation
-            .retry
-            .as_ref()
-            .map(|retry| Expression::Object(vec![("answerWithin".to_owned(), number(retry.answer_within_ms))]));
-        members.maybe("retry", answer_within);
+        if let Some(IfReplyIsLost::LookUp(look_up)) = &operation.if_reply_is_lost {
+            members.add("lookUp", self.look_up(look_up)?);
+        }
+        members.maybe("batch", operation.batch.as_ref().map(batch).transpose()?);
+        members.maybe("paging", operation.paging.as_ref().map(paging));
+        members.maybe("retry", operation.retry.as_ref().map(retry));
         self.writer.import("operation");
         let mut script = Script::new();
         script.line("");
@@ -44,6 +47,27 @@ impl Module<'_> {
         let made = Expression::call("operation", [laid_open(members)]);
         script.statement(&format!("export const {} = ", self.functions[name.as_str()]), &made);
         Ok(script.into_text())
+    }
+
+    /// How the provider is asked whether it has happened. What a test compares with may be an input of what was lost.
+    fn look_up(&mut self, look_up: &LookUp) -> Written<Expression> {
+        let mut members = Members::default();
+        let Some(function) = self.functions.get(look_up.operation.as_str()) else {
+            return beyond(format!("ask by `{}`, which is no operation of it", look_up.operation));
+        };
+        members.add("operation", Expression::arrow("()", Expression::text(function)));
+        let input = self.writer.function(|writer| {
+            let fields = look_up.input.iter();
+            let fields = fields.map(|(name, value)| Ok((name.to_string(), writer.text(value, Place::Plain)?)));
+            Ok(Expression::Object(fields.collect::<Written<_>>()?))
+        });
+        members.add("input", input?);
+        let found = self.writer.function(|writer| {
+            let mut filled = |of: &Text| writer.text(of, Place::Plain);
+            when_filled(&look_up.found_when, &mut filled)
+        });
+        members.add("foundWhen", found?);
+        Ok(members.object())
     }
 
     fn request(&mut self, http: &HttpRequest, operation: &Operation) -> Written<Expression> {
@@ -118,7 +142,14 @@ pub(super) fn format_of(format: AnswerFormat) -> Written<Expression> {
     }
 }
 
+/// What is written for a text of a test.
+type Filled<'f> = &'f mut dyn FnMut(&Text) -> Written<Expression>;
+
 pub(super) fn when(when: &When) -> Written<Expression> {
+    when_filled(when, &mut literal)
+}
+
+fn when_filled(when: &When, filled: Filled<'_>) -> Written<Expression> {
     let mut members = Members::default();
     let status = |status: &Status| match status {
         Status::Exactly(number) => Expression::text(number.to_string()),
@@ -129,28 +160,100 @@ pub(super) fn when(when: &When) -> Written<Expression> {
     members.maybe("code", (!when.code.is_empty()).then(|| texts(&when.code)));
     let headers = || Expression::Object(when.header.iter().map(|(name, values)| member(name, texts(values))).collect());
     members.maybe("header", (!when.header.is_empty()).then(headers));
-    members.maybe("body", (!when.body.is_empty()).then(|| tests(&when.body)).transpose()?);
+    let body = when.body.iter().map(|one| test(one, filled)).collect::<Written<Vec<_>>>()?;
+    members.maybe("body", (!body.is_empty()).then_some(Expression::Array(body)));
     Ok(members.object())
 }
 
 /// Tests of a body.
 pub(super) fn tests(list: &[BodyTest]) -> Written<Expression> {
-    Ok(Expression::Array(list.iter().map(test).collect::<Written<_>>()?))
+    Ok(Expression::Array(list.iter().map(|one| test(one, &mut literal)).collect::<Written<_>>()?))
 }
 
-fn test(test: &BodyTest) -> Written<Expression> {
+fn test(test: &BodyTest, filled: Filled<'_>) -> Written<Expression> {
     let mut members = Members::default();
     members.add("at", text(&test.at.to_string()));
     members.maybe("some", test.some.then(|| Expression::text("true")));
-    members.maybe("is", (!test.is.is_empty()).then(|| literals(&test.is).map(|list| texts(&list))).transpose()?);
-    members.maybe(
-        "isNot",
-        (!test.is_not.is_empty()).then(|| literals(&test.is_not).map(|list| texts(&list))).transpose()?,
-    );
+    for (name, list) in [("is", &test.is), ("isNot", &test.is_not)] {
+        if !list.is_empty() {
+            members.add(name, Expression::Array(list.iter().map(&mut *filled).collect::<Written<_>>()?));
+        }
+    }
     members.maybe("contains", test.contains.as_ref().map(|part| text(part)));
     members.maybe("atLeast", test.at_least.map(|least| Expression::text(least.to_string())));
     members.maybe("present", test.present.map(|present| Expression::text(present.to_string())));
     Ok(members.object())
+}
+
+/// A text in which nothing has to be filled in.
+fn literal(of: &Text) -> Written<Expression> {
+    match of.as_literal() {
+        Some(literal) => Ok(text(literal)),
+        None => beyond(format!("compare with `{of}`")),
+    }
+}
+
+fn batch(batch: &Batch) -> Written<Expression> {
+    let pointer = |pointer: &Pointer| text(&pointer.to_string());
+    let mut of = Members::default();
+    let kind = match &batch.outcome {
+        BatchOutcome::Together => None,
+        BatchOutcome::InOrder { at, success_when, code } => {
+            of.add("at", pointer(at));
+            of.add("successWhen", tests(success_when)?);
+            of.maybe("code", code.as_ref().map(pointer));
+            Some("inOrder")
+        }
+        BatchOutcome::ByName { at, name, item, message } => {
+            of.add("at", pointer(at));
+            of.add("name", pointer(name));
+            of.add("item", text(item.as_str()));
+            of.maybe("message", message.as_ref().map(pointer));
+            Some("byName")
+        }
+        BatchOutcome::Failures { at, position, message } => {
+            of.add("at", pointer(at));
+            of.add("position", pointer(position));
+            of.maybe("message", message.as_ref().map(pointer));
+            Some("failures")
+        }
+    };
+    let mut members = Members::default();
+    members.add("list", text(batch.list.as_str()));
+    members.add("outcome", Expression::Object(kind.map(|kind| (kind.to_owned(), of.object())).into_iter().collect()));
+    Ok(members.object())
+}
+
+fn paging(paging: &Paging) -> Expression {
+    let pointer = |pointer: &Pointer| text(&pointer.to_string());
+    let mut of = Members::default();
+    let (kind, next) = match &paging.next {
+        NextPage::Cursor { at, more } => {
+            of.add("at", pointer(at));
+            of.maybe("more", more.as_ref().map(pointer));
+            ("cursor", of.object())
+        }
+        NextPage::LastItem { at, more } => {
+            of.add("at", pointer(at));
+            of.add("more", pointer(more));
+            ("lastItem", of.object())
+        }
+        NextPage::Address(at) => ("address", pointer(at)),
+        NextPage::LinkHeader => ("linkHeader", Expression::text("true")),
+        NextPage::Offset { page_size } => {
+            of.add("pageSize", number(*page_size));
+            ("offset", of.object())
+        }
+        NextPage::Number { first } => {
+            of.add("first", number(*first));
+            ("number", of.object())
+        }
+    };
+    let mut members = Members::default();
+    members.add("items", pointer(&paging.items));
+    members.add("next", Expression::Object(vec![(kind.to_owned(), next)]));
+    members.add("mostPages", number(paging.most_pages));
+    members.object()
 }
 
 pub(super) fn rules(rules: &[ErrorRule]) -> Written<Expression> {
@@ -181,9 +284,6 @@ fn if_lost(name: &FieldName, operation: &Operation) -> Written<Option<Expression
         (_, Effect::Link) => beyond(format!("make the address of `{name}`")),
         (Some(IfReplyIsLost::Repeat), _) => Ok(Some(text("repeat"))),
         (Some(IfReplyIsLost::Stop), _) => Ok(Some(text("stop"))),
-        (Some(IfReplyIsLost::LookUp(_)), _) => {
-            beyond(format!("ask whether `{name}` has happened when its answer is lost"))
-        }
-        (None, _) => Ok(None),
+        (Some(IfReplyIsLost::LookUp(_)) | None, _) => Ok(None),
     }
 }

@@ -4,11 +4,20 @@ use super::expression::Place;
 use super::{Members, Module, Script, Written, text};
 use crate::node::script::Expression;
 use manifest::Manifest;
+use manifest::operation::IfReplyIsLost;
 use manifest::point::{Call, Calls, Point};
 
-/// The operations that points call.
+/// The operations that points call, and those that tell whether these have happened.
 pub(super) fn operations(manifest: &Manifest) -> Vec<&str> {
-    calls(manifest).flat_map(|(_, calls)| calls.steps.iter().map(|call| call.operation.as_str())).collect()
+    let called = calls(manifest).flat_map(|(_, calls)| calls.steps.iter().map(|call| call.operation.as_str()));
+    let mut names: Vec<&str> = called.collect();
+    let looks = |name: &&str| match &manifest.operations.get(name)?.if_reply_is_lost {
+        Some(IfReplyIsLost::LookUp(look_up)) => Some(look_up.operation.as_str()),
+        Some(IfReplyIsLost::Repeat | IfReplyIsLost::Stop) | None => None,
+    };
+    let asked: Vec<&str> = names.iter().filter_map(looks).collect();
+    names.extend(asked);
+    names
 }
 
 fn calls(manifest: &Manifest) -> impl Iterator<Item = (&str, &Calls)> {

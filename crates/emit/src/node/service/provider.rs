@@ -4,12 +4,12 @@ use super::expression::Place;
 use super::operation::{format_of, rules, when};
 use super::{Members, Module, Script, Written, beyond, member, number, text, texts};
 use crate::node::script::Expression;
-use manifest::authentication::Authentication;
+use manifest::authentication::{Authentication, BodyPlace};
 use manifest::outcome::{Errors, Retry, Wait, WaitForm};
 use manifest::point::Point;
 use manifest::provider::{Characters, Counted, Credential, Host, Setting};
 use plan::Plan;
-use plan::service::{System, ValueSource};
+use plan::service::{Priority, System, ValueSource};
 
 /// What a provider is called in the names of variables: `ACME`.
 fn prefix(provider: &str) -> String {
@@ -39,6 +39,12 @@ impl Module<'_> {
             System::Simulated => "simulated",
         };
         members.add("system", text(system));
+        let priority = match self.service.priority {
+            Priority::High => "0",
+            Priority::Normal => "1",
+            Priority::Low => "2",
+        };
+        members.add("priority", Expression::text(priority));
         members.add("baseVariable", text(&base_variable(provider.provider.as_str())));
         members.add("webhookSecretVariable", text(&webhook_variable(provider.provider.as_str())));
         members.add("credentials", self.credentials());
@@ -195,7 +201,19 @@ impl Module<'_> {
                 });
                 ("query", made?)
             }
-            Authentication::Body(_) => return beyond("say in the body who we are"),
+            Authentication::Body(way) => {
+                let fields = self.writer.function(|writer| {
+                    let all = way.fields.iter();
+                    let all = all.map(|(name, field)| Ok(member(name, writer.document(field, Place::Proof)?)));
+                    Ok(Expression::Object(all.collect::<Written<_>>()?))
+                });
+                let into = match way.into {
+                    BodyPlace::Top => "top",
+                    BodyPlace::OnlyMember => "only_member",
+                };
+                let members = vec![("into".to_owned(), text(into)), ("fields".to_owned(), fields?)];
+                ("body", Expression::Object(members))
+            }
             Authentication::Oauth2(_) => return beyond("get and renew tokens of OAuth 2.0"),
             Authentication::Sigv4(_) => return beyond("sign requests as AWS has it"),
         };
@@ -269,7 +287,7 @@ fn wait(wait: &Wait) -> Expression {
     members.object()
 }
 
-fn retry(retry: &Retry) -> Expression {
+pub(super) fn retry(retry: &Retry) -> Expression {
     let mut members = Members::default();
     members.add("attempts", number(retry.attempts));
     members.add("forHours", number(retry.for_hours));

@@ -24,6 +24,14 @@ impl Module<'_> {
         members.add("maxBodyBytes", number(intake.max_body_bytes));
         members.add("body", payload(&webhooks.body)?);
         members.add("verify", Expression::text("verifyWebhook"));
+        let held = webhooks.verify.iter().filter_map(|way| match way {
+            Verification::BodyHolds { at, value } => Some(self.told(value).map(|value| {
+                Expression::Object(vec![("at".to_owned(), text(&at.to_string())), ("value".to_owned(), value)])
+            })),
+            _ => None,
+        });
+        let held: Vec<Expression> = held.collect::<Written<_>>()?;
+        members.maybe("bodyHolds", (!held.is_empty()).then_some(Expression::Array(held)));
         if !webhooks.handshake.is_empty() {
             let all = webhooks.handshake.iter().map(|handshake| self.handshake(handshake)).collect::<Written<_>>()?;
             members.add("handshake", Expression::Array(all));
@@ -57,7 +65,7 @@ impl Module<'_> {
         self.writer.take_roots();
         let mut checks = Vec::new();
         for way in &webhooks.verify {
-            checks.push(self.check(way)?);
+            checks.extend(self.check(way)?);
         }
         let roots = self.writer.take_roots();
         let title = &self.manifest.provider.title;
@@ -75,7 +83,8 @@ impl Module<'_> {
         Ok(())
     }
 
-    fn check(&mut self, way: &Verification) -> Written<Expression> {
+    /// Nothing where the body has to be read first.
+    fn check(&mut self, way: &Verification) -> Written<Option<Expression>> {
         let call = || Expression::text("call");
         let (function, arguments) = match way {
             Verification::Hmac(hmac) => ("verifyHmac", vec![call(), self.hmac(hmac)?]),
@@ -108,13 +117,13 @@ impl Module<'_> {
                 let secret = manifest::reference::Reference::Webhook(manifest::reference::WebhookValue::Secret);
                 ("verifySecretPath", vec![call(), Expression::text(self.writer.reference(&secret)?)])
             }
-            Verification::BodyHolds { .. } => return beyond("know a call by something in its body"),
+            Verification::BodyHolds { .. } => return Ok(None),
             Verification::Certificate(_) | Verification::Ask { .. } => {
                 return beyond("know a call by what would have to be fetched from elsewhere");
             }
         };
         self.writer.import(function);
-        Ok(Expression::call(function, arguments))
+        Ok(Some(Expression::call(function, arguments)))
     }
 
     fn hmac(&mut self, hmac: &Hmac) -> Written<Expression> {

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 /// A server that runs.
 pub struct PrivateServer {
     _folder: TempDir,
+    port: u16,
+    run: Command,
     process: Child,
 }
 
@@ -46,10 +48,23 @@ impl PrivateServer {
         run.arg(format!("--port={port}")).arg(format!("--init-file={}", setup.display()));
         run.arg("--innodb-flush-log-at-trx-commit=0").args(options);
         let process = quiet(&mut run).spawn().unwrap();
-        let server = Self { _folder: folder, process };
+        let server = Self { _folder: folder, port, run, process };
+        server.wait();
+        Some(server)
+    }
+
+    /// Ends it as a failing machine would, and starts it again with the same files.
+    pub fn kill_and_start(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = self.run.spawn().unwrap();
+        self.wait();
+    }
+
+    fn wait(&self) {
         for _ in 0..600 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(server);
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return;
             }
             std::thread::sleep(Duration::from_millis(50));
         }

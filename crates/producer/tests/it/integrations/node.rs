@@ -1,15 +1,17 @@
 //! The emitted Node.js application beside a provider that is played: what `producer serve` does with a service it does too, on the same tables,
 //! alone or at the same time.
 
-use super::{MEMBERS, SIGNING, call, integrate, member, order, rows, session, shop_with, with_stripe, write};
+use super::{MEMBERS, SHOP, SIGNING, call, integrate, member, order, rows, session, shop_with, with_stripe, write};
 use crate::harness::client::{ask, get};
 use crate::harness::played::Played;
 use crate::harness::repository;
+use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Workspace, end, end_with_input};
+use catalog::{Catalog, ProviderFolder};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The folder of the application that speaks with Stripe.
@@ -57,30 +59,103 @@ fn members(more: &str) -> (Workspace, Played) {
 
 const MANY: &str = "\n    rate_limiting: 100000_requests_per_minute";
 
-/// The module's requests are byte for byte those of the vendor's own package, for every operation that a point or a webhook needs.
+/// A provider's folder, wherever it is kept.
+fn folder(path: &str) -> ProviderFolder {
+    let path = repository(path);
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    let files = std::fs::read_dir(&path).unwrap().map(|entry| {
+        let file = entry.unwrap().path();
+        (file.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(file).unwrap())
+    });
+    ProviderFolder { name, path: path.display().to_string(), files: files.collect() }
+}
+
+/// What a task that asks for every point of a provider, and changes nothing else, is emitted as.
+fn emitted(provider: &ProviderFolder) -> emit::Files {
+    let manifest = provider.read().unwrap();
+    let mut points: Vec<&str> = manifest.points.points.names();
+    // A task asks for something.
+    if points.is_empty() {
+        points.push("checkout");
+    }
+    let kind = manifest.provider.service_types[0].as_str();
+    let text = format!(
+        "task_id: task\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: {kind}\n    provider: {}\n    integration_points: [{}]\n",
+        provider.name,
+        points.join(", ")
+    );
+    let parsed = spec::parse("task.yaml", &text);
+    assert_eq!(parsed.diagnostics, [], "{text}");
+    let catalog = Catalog::built_in().unwrap().with_provider(manifest);
+    let observed = plan::Observed::default();
+    let plan = planner::plan(&parsed.tasks[0], &vocab::TaskId::parse("task").unwrap(), &catalog, &observed).unwrap();
+    emit::files(&plan.into_api().unwrap()).unwrap()
+}
+
+/// An application in the workspace's folder for it.
+fn written(provider: &ProviderFolder) -> Option<Workspace> {
+    let mut workspace = Workspace::new();
+    workspace.application = workspace.path().join("application");
+    let files = emitted(provider);
+    let guide = &files["documentation/integration-guide.md"];
+    if !files.contains_key(&format!("services/{}-integration.js", provider.name)) {
+        assert!(guide.contains("`producer serve` does. The Node.js application does not: it cannot "), "{guide}");
+        return None;
+    }
+    assert!(guide.contains("or the Node.js application in this folder"), "{guide}");
+    for (path, text) in files {
+        let file = workspace.application.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/integrations/cases.js");
+    std::fs::copy(script, workspace.application.join("cases.mjs")).unwrap();
+    Some(workspace)
+}
+
+/// The module's requests are byte for byte those that somebody else than the manifest says: for Stripe the vendor's own package.
 #[test]
-fn requests_are_those_of_the_vendors_package() {
+fn requests_are_those_of_the_cases() {
     if !Kind::Node.is_here() {
         return;
     }
-    let (mut workspace, _played) = with_stripe(&[]);
-    let all = "[checkout, user_registration, user_deleted, order_refund, subscription_start, subscription_end]";
-    let task = std::fs::read_to_string(repository("tests/cases/tasks/stripe-payments.yaml")).unwrap();
-    let asked = task.replace("[\"checkout\", \"form_submission\", \"user_registration\"]", all);
-    assert_ne!(asked, task);
-    workspace.run_text(&asked).must_end_with(0);
-    workspace.application = workspace.path().join(APPLICATION);
-    let cases = repository("crates/catalog/providers/stripe/cases.yaml");
-    let cases: Value = serde_saphyr::from_str(&std::fs::read_to_string(cases).unwrap()).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/integrations/cases.js");
-    std::fs::copy(script, workspace.application.join("cases.mjs")).unwrap();
-    let mut command = node(&workspace, &["cases.mjs"]);
-    let ended = end_with_input(command.stdin(Stdio::piped()), &cases.to_string()).must_end_with(0);
-    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(told["differences"], json!([]));
     // Nothing that the application does asks how a payment or a billing page stands.
-    assert_eq!(told["unknown"], json!(["get_checkout_session", "create_portal_session"]));
-    assert!(told["compared"].as_u64().unwrap() >= 11, "{told}");
+    let providers = [
+        ("crates/catalog/providers/stripe", 30, json!(["get_checkout_session", "create_portal_session"])),
+        ("crates/catalog/tests/manifests/twilio", 3, json!(["start_verification"])),
+    ];
+    for (path, least, unknown) in providers {
+        let provider = folder(path);
+        let workspace = written(&provider).unwrap();
+        let cases = &provider.files.iter().find(|(name, _)| name == "cases.yaml").unwrap().1;
+        let cases: Value = serde_saphyr::from_str(cases).unwrap();
+        let mut command = node(&workspace, &["cases.mjs", &provider.name]);
+        let ended = end_with_input(&mut command, &cases.to_string()).must_end_with(0);
+        let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!((&told["differences"], &told["unknown"]), (&json!([]), &unknown), "{path}");
+        assert!(told["compared"].as_u64().unwrap() >= least, "{told}");
+    }
+}
+
+/// Providers that are as different as they come have a module that can be loaded, or it is said what the application cannot do.
+#[test]
+fn every_provider_has_a_module_or_a_reason() {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    let mut with_module = Vec::new();
+    for entry in std::fs::read_dir(repository("crates/catalog/tests/manifests")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(workspace) = written(&folder(&format!("crates/catalog/tests/manifests/{name}"))) else { continue };
+        let loads = format!("await import('./services/{name}-integration.js'); await import('./application.js');");
+        end(&mut node(&workspace, &["--input-type=module", "--eval", &loads])).must_end_with(0);
+        with_module.push(name);
+    }
+    with_module.sort();
+    assert_eq!(
+        with_module,
+        ["authorize_net", "github", "google_analytics", "hotjar", "hubspot", "mailchimp", "twilio"]
+    );
 }
 
 #[test]
@@ -255,4 +330,52 @@ fn who_is_stopped_gives_back_what_it_has() {
         workspace.query("SELECT count(*) FROM outbox_deliveries WHERE state = 'delivered'"),
         [[done.to_string()]]
     );
+}
+
+/// The whole loop on a server of a database: what is told there is brought, what is told here changes the order.
+#[test]
+fn it_does_so_on_every_engine() {
+    if !Kind::Node.is_here() {
+        return;
+    }
+    for engine in [vocab::Engine::PostgreSql, vocab::Engine::MySql] {
+        let Some(schema) = Schema::empty(engine, "the Node.js application with a service") else { continue };
+        let (mut workspace, played) = with_stripe(&[]);
+        workspace.url = Some(schema.url());
+        let place = format!("type: {engine}\n    connection: \"${{env:DATABASE_OF_TEST}}\"\n");
+        workspace.run_text(&SHOP.replace("type: sqlite\n", &place)).must_end_with(0);
+        workspace.run_text(MEMBERS).must_end_with(0);
+        end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE_WEBHOOK_SECRET"]), SIGNING).must_end_with(0);
+        integrate(&workspace, &[]).must_end_with(0);
+        let start = |workspace: &mut Workspace, folder: &str| {
+            workspace.application = workspace.path().join(folder);
+            let mut command = Server::command(Kind::Node, workspace);
+            command
+                .env("STRIPE_SECRET_KEY", played.told("secret_key"))
+                .env("STRIPE_API_BASE", played.told("address"))
+                .env("STRIPE_WEBHOOK_SECRET", SIGNING);
+            Server::of(&mut command)
+        };
+        let api = start(&mut workspace, "output/integration/task_members");
+        let server = start(&mut workspace, APPLICATION);
+        let native = Server::start(Kind::Native, &workspace);
+        for number in 0..20 {
+            assert_eq!(ask(api.address, &member(number), "").unwrap().status, 201);
+        }
+        let delivered = "SELECT count(*) FROM outbox_deliveries WHERE state = 'delivered'";
+        wait_until(&server, "not everything is delivered", || workspace.query(delivered) == [["20"]]);
+        let done = effects(&played);
+        assert_eq!((&done["total"], &done["most_of_one_key"]), (&20.into(), &1.into()), "{engine}: {done}");
+        drop(native);
+        let (id, user) = ("019c0f3e-7b1a-7c3d-8e5f-000000000001", "019c0f3e-7b1a-7c3d-8e5f-00000000000a");
+        workspace.query(&format!("INSERT INTO users (id, email, name) VALUES ('{user}', 'ada@example.com', 'Ada')"));
+        workspace.query(&format!("INSERT INTO orders (id, user_id, total) VALUES ('{id}', '{user}', 1999)"));
+        let paid = session("evt_1", "checkout.session.completed", id);
+        for _ in 0..2 {
+            assert_eq!(ask(server.address, &call(&paid, SIGNING), "").unwrap().status, 200, "{}", server.log());
+        }
+        assert_eq!(workspace.query(&format!("SELECT status FROM orders WHERE id = '{id}'")), [["paid"]], "{engine}");
+        let kept = workspace.query("SELECT count(*) FROM outbox_remembered WHERE name = 'payment'");
+        assert_eq!(kept, [["1"]], "{engine}");
+    }
 }

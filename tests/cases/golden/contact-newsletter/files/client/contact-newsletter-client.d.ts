@@ -72,6 +72,7 @@ export type Problem =
   | ProblemOf<'request-timeout', 408>
   | ProblemOf<'conflict', 409>
   | ProblemOf<'in-use', 409>
+  | ProblemOf<'wrong-state', 409>
   | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
@@ -82,6 +83,7 @@ export type Problem =
   | ProblemOf<'rate-limited', 429>
   | ProblemOf<'header-fields-too-large', 431>
   | ProblemOf<'internal-error', 500>
+  | ProblemOf<'service-refused', 502>
   | ProblemOf<'unavailable', 503>
   | ProblemOf<'overloaded', 503>;
 

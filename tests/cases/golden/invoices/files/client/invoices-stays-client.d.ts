@@ -296,7 +296,7 @@ export interface Stay {
   arrived_on: string;
   /** Decimal number, 15 digits, 2 of them behind the point, at least 0.00. */
   price_per_night: string | number;
-  /** Whole number from -9007199254740991 to 9007199254740991, between 1 and 5. */
+  /** Whole number, between 1 and 5. */
   rating?: number | null;
   /** Decimal number, 15 digits, 2 of them behind the point, between 0.00 and 100.00. */
   discount_percent?: string | number | null;
@@ -306,7 +306,7 @@ export interface Stay {
   is_business?: boolean | null;
   /** One of `none`, `breakfast`, `half board`; `breakfast` where it is not given. */
   board?: 'none' | 'breakfast' | 'half board' | null;
-  /** Whole number from -9007199254740991 to 9007199254740991, between 1 and 90. */
+  /** Whole number, between 1 and 90. */
   nights: number;
   /** Decimal number, 15 digits, 3 of them behind the point. */
   deposit?: string | number | null;
@@ -484,6 +484,7 @@ export type Problem =
   | ProblemOf<'request-timeout', 408>
   | ProblemOf<'conflict', 409>
   | ProblemOf<'in-use', 409>
+  | ProblemOf<'wrong-state', 409>
   | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
@@ -494,6 +495,7 @@ export type Problem =
   | ProblemOf<'rate-limited', 429>
   | ProblemOf<'header-fields-too-large', 431>
   | ProblemOf<'internal-error', 500>
+  | ProblemOf<'service-refused', 502>
   | ProblemOf<'unavailable', 503>
   | ProblemOf<'overloaded', 503>;
 

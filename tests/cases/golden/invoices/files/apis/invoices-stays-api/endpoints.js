@@ -4,14 +4,13 @@
 // that the caller is answered with.
 
 import { etag, isCurrent } from '../../lib/etag.js';
-import { inconsistent } from '../../lib/validation.js';
 import { uuidv7 } from '../../lib/identifiers.js';
 import { readPage, validateListing } from '../../lib/listing.js';
 import { respondPage } from '../../lib/page.js';
 import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
-import { validate, validateChanges } from '../../lib/validation.js';
+import { inconsistent, validate, validateChanges } from '../../lib/validation.js';
 import { createMiddleware, invoice, invoiceList, stay, stayList } from './middleware.js';
 
 const insertInvoice = `INSERT INTO invoices (id, invoice_number, customer_id, customer_name, customer_email, billing_address, status, issued_on, due_on, subtotal, tax_rate, tax, total, currency, line_items, paid_at, notes, created_at, updated_at, row_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;

@@ -1,0 +1,392 @@
+//! A checkout from beginning to end: somebody buys, the order is made once with what its things cost here, the provider (played
+//! beside the test) takes the payment, and the order is paid. On every engine, and on both servers.
+
+use crate::harness::client::{ask, get, post};
+use crate::harness::played::Played;
+use crate::harness::schema::{self, Schema};
+use crate::harness::server::Server;
+use crate::harness::workspace::{Workspace, end_with_input, query};
+use crate::harness::{Sample, repository};
+use plan::http_case::{Answer, CaseRequest};
+use serde_json::{Value as Json, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use store::{Location, Store};
+use vocab::{Datum, Engine};
+
+const SHOP: &str = "task_id: integration_2025_002\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    environment: development\n    schema_requirements:\n      tables: [users, orders, products]\n      relationships: [users_to_orders, orders_to_products]\n";
+const ABACUS: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000a";
+const SLATE: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000b";
+const DRAFT: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000c";
+const FOREIGN: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000d";
+
+/// A shop with its products, a Stripe that is played, and a server.
+struct Shop {
+    workspace: Workspace,
+    stripe: Option<Played>,
+    site: SocketAddr,
+    /// What was done at the provider before anybody bought.
+    before: u64,
+    _place: Option<Schema>,
+}
+
+impl Shop {
+    /// None where the engine cannot be had, which is said.
+    fn open(engine: Engine, test: &str) -> Option<Self> {
+        let mut workspace = Workspace::of(Sample::ContactNewsletter);
+        let place = match engine {
+            Engine::Sqlite => None,
+            Engine::PostgreSql | Engine::MySql => Some(Schema::empty(engine, test)?),
+        };
+        workspace.url = place.as_ref().map(Schema::url);
+        let shop = match engine {
+            Engine::Sqlite => SHOP.to_owned(),
+            Engine::PostgreSql | Engine::MySql => {
+                SHOP.replace("type: sqlite", &format!("type: {engine}\n    connection: \"${{env:DATABASE_OF_TEST}}\""))
+            }
+        };
+        workspace.run_text(&shop).must_end_with(0);
+        let site = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut shop = Self { workspace, stripe: None, site, before: 0, _place: place };
+        let key = shop.play().told("secret_key").to_owned();
+        end_with_input(&mut shop.workspace.command(&["secrets", "set", "STRIPE_SECRET_KEY"]), &key).must_end_with(0);
+        let task = fs::read_to_string(repository("tests/cases/tasks/stripe-payments.yaml")).unwrap();
+        let asked = task.replace("\"form_submission\"", "\"order_refund\"");
+        assert_ne!(asked, task);
+        shop.workspace.run_text(&asked).must_end_with(0);
+        shop.before = shop.effects().0;
+        for (id, name, price, status, currency) in [
+            (ABACUS, "Abacus", "24.90", "active", "USD"),
+            (SLATE, "Slate", "0.35", "active", "USD"),
+            (DRAFT, "Draft", "1.00", "draft", "USD"),
+            (FOREIGN, "Foreign", "5000", "active", "UGX"),
+        ] {
+            shop.sells(engine, id, name, price, status, currency);
+        }
+        Some(shop)
+    }
+
+    /// Plays Stripe, with the same key each time.
+    fn play(&mut self) -> &Played {
+        let stripe = Played::start(&self.workspace, "stripe", &["--seed", "7"]);
+        let (site, address) = (self.site, stripe.told("address"));
+        let settings = format!("public_url = \"http://{site}\"\n[simulated]\nstripe = \"{address}\"\n");
+        fs::write(self.workspace.path().join("producer.toml"), settings).unwrap();
+        self.before = 0;
+        self.stripe.insert(stripe)
+    }
+
+    fn sells(&self, engine: Engine, id: &str, name: &str, price: &str, status: &str, currency: &str) {
+        let price = match engine {
+            // Kept in units.
+            Engine::Sqlite => vocab::Decimal::parse(price, 2).unwrap().units().to_string(),
+            Engine::PostgreSql | Engine::MySql => price.to_owned(),
+        };
+        let statement = format!(
+            "INSERT INTO products (id, name, price, status, currency) VALUES ('{id}', '{name}', {price}, '{status}', '{currency}')"
+        );
+        let written = self.store().transaction_of(statement);
+        tokio::runtime::Runtime::new().unwrap().block_on(written);
+    }
+
+    fn store(&self) -> Open {
+        Open(match &self.workspace.url {
+            Some(url) => schema::open(url),
+            None => Store::open(&Location::File(self.file())).unwrap(),
+        })
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.workspace.path().join(".producer/data/development_db.sqlite")
+    }
+
+    fn rows(&self, statement: &str) -> Vec<Vec<String>> {
+        let Some(url) = &self.workspace.url else { return query(&self.file(), statement) };
+        let shown = |row: store::Row| row.iter().map(Datum::plain).collect();
+        schema::ask(url, statement).into_iter().map(shown).collect()
+    }
+
+    fn count(&self, table: &str) -> usize {
+        self.rows(&format!("SELECT id FROM {table}")).len()
+    }
+
+    fn serve(&self) -> Server {
+        Server::of(&mut self.workspace.command(&["serve", "--listen", &self.site.to_string()]))
+    }
+
+    /// `node server.js` of the provider's task beside it.
+    fn node(&self) -> Option<Server> {
+        let modules = crate::harness::server::node_modules()?;
+        let application = self.workspace.path().join("output/integration/task_integration_2025_003");
+        let link = application.join("node_modules");
+        if !link.exists() {
+            std::os::unix::fs::symlink(modules, link).unwrap();
+        }
+        let url = self.workspace.url.clone().unwrap_or_else(|| format!("file:{}", self.file().display()));
+        let mut command = std::process::Command::new("node");
+        command.arg("server.js").current_dir(application).env_remove("NODE_OPTIONS");
+        command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", url);
+        command.env("PUBLIC_URL", format!("http://{}", self.site));
+        let stripe = self.stripe.as_ref()?;
+        command.env("STRIPE_SECRET_KEY", stripe.told("secret_key")).env("STRIPE_API_BASE", stripe.told("address"));
+        Some(Server::of(&mut command))
+    }
+
+    fn stripe(&self) -> SocketAddr {
+        self.stripe.as_ref().unwrap().told("address").trim_start_matches("http://").parse().unwrap()
+    }
+
+    /// What was done at the provider: how often, and how often at most under one key.
+    fn effects(&self) -> (u64, u64) {
+        let effects = read(&ask(self.stripe(), &get("/_simulator/effects"), "").unwrap());
+        (effects["total"].as_u64().unwrap() - self.before, effects["most_of_one_key"].as_u64().unwrap_or_default())
+    }
+
+    fn pay(&self, session: &Json) {
+        let paid = post("/_simulator/acts/pay", None, &json!({ "id": session }).to_string());
+        assert_eq!(ask(self.stripe(), &paid, "").unwrap().status, 200);
+    }
+}
+
+struct Open(Store);
+
+impl Open {
+    async fn transaction_of(self, statement: String) {
+        let work = self.0.transaction(move |mut transaction| {
+            Box::pin(async move { Ok(store::Ended::Commit(transaction.execute(&statement, &[]).await?)) })
+        });
+        work.await.unwrap();
+    }
+}
+
+fn read(answer: &Answer) -> Json {
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+fn basket(items: &Json) -> Json {
+    json!({ "email": "ada@example.com", "name": "Ada Lovelace", "items": items })
+}
+
+fn checkout(body: &Json, key: Option<&str>) -> CaseRequest {
+    let mut request = post("/api/checkout", None, &body.to_string());
+    request.headers.extend(key.map(|key| ("idempotency-key".to_owned(), key.to_owned())));
+    request
+}
+
+fn within<T>(what: &str, server: &Server, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed().as_secs() < 90, "{what}: {}", server.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Buys, pays, and sees the order paid; the second server makes its order on the same database meanwhile.
+fn somebody_buys(engine: Engine) {
+    let Some(shop) = Shop::open(engine, "checkout") else { return };
+    let server = shop.serve();
+    let node = shop.node();
+    let servers = [Some(server.address), node.as_ref().map(|node| node.address)];
+    for (number, address) in servers.into_iter().flatten().enumerate() {
+        let body = basket(&json!([{ "product_id": ABACUS, "quantity": 2 }, { "product_id": SLATE, "quantity": 3 }]));
+        let key = format!("order-{number}");
+        let made = ask(address, &checkout(&body, Some(&key)), "").unwrap();
+        let order = read(&made);
+        assert_eq!(made.status, 201, "{order}\n{}", server.log());
+        let id = order["id"].as_str().unwrap();
+        assert_eq!(
+            (&order["total"], &order["currency"], &order["status"]),
+            (&"50.85".into(), &"USD".into(), &"pending".into())
+        );
+        assert_eq!(
+            made.headers.iter().find(|(name, _)| *name == "location").unwrap().1,
+            &format!("/api/checkout/{id}")
+        );
+        assert!(order["url"].as_str().unwrap().contains("/c/pay/"), "{order}");
+
+        // Sent again, it is answered again, and nothing is done twice.
+        let again = ask(address, &checkout(&body, Some(&key)), "").unwrap();
+        assert_eq!((again.status, read(&again)), (201, order.clone()));
+        assert!(again.headers.iter().any(|(name, value)| name == "idempotency-replayed" && value == "true"));
+        let other = ask(address, &checkout(&basket(&json!([{ "product_id": SLATE, "quantity": 1 }])), Some(&key)), "");
+        assert_eq!(other.unwrap().status, 422);
+
+        shop.pay(&order["session_id"]);
+        let stands = within("it is not paid", &server, || {
+            let stands = read(&ask(address, &get(&format!("/api/checkout/{id}")), "").unwrap());
+            (stands["status"] == "paid").then_some(stands)
+        });
+        assert_eq!((&stands["total"], &stands["url"]), (&order["total"], &order["url"]));
+        gives_back(&shop, address, &server, id);
+        let lines = shop.rows(&format!(
+            "SELECT product_name, quantity FROM order_items WHERE order_id = '{id}' ORDER BY product_name"
+        ));
+        assert_eq!(lines, [["Abacus", "2"], ["Slate", "3"]]);
+    }
+    let orders = servers.into_iter().flatten().count();
+    assert_eq!((shop.count("orders"), shop.count("users")), (orders, 1), "one buyer, whoever served him");
+    // A page for each order, and the money back in two parts.
+    assert_eq!(shop.effects(), (3 * orders as u64, 1));
+}
+
+/// What was paid is given back: a part, then the rest.
+fn gives_back(shop: &Shop, address: SocketAddr, server: &Server, id: &str) {
+    let key = shop.workspace.create_key();
+    let path = format!("/api/orders/{id}/refunds");
+    let give = |body: Json, key: Option<&str>| ask(address, &post(&path, key, &body.to_string()), "").unwrap();
+    assert_eq!(give(json!({}), None).status, 401);
+    for (amount, code) in [("50.86", "inconsistent"), ("0", "range")] {
+        let refused = give(json!({ "amount": amount }), Some(&key));
+        assert_eq!((refused.status, &read(&refused)["errors"][0]["code"]), (422, &code.into()));
+    }
+    let part = give(json!({ "amount": "10.00" }), Some(&key));
+    let told = read(&part);
+    assert_eq!((part.status, &told["amount"], &told["status"]), (201, &"10.00".into(), &"succeeded".into()), "{told}");
+    let state = || read(&ask(address, &get(&format!("/api/checkout/{id}")), "").unwrap())["status"].clone();
+    assert_eq!(state(), "paid", "a part is no refund of the order");
+    assert_eq!(give(json!({ "amount": "40.85" }), Some(&key)).status, 201);
+    within("it is not refunded", server, || (state() == "refunded").then_some(()));
+    let again = give(json!({}), Some(&key));
+    assert_eq!((again.status, read(&again)["type"].clone()), (409, "urn:problem-type:wrong-state".into()));
+    let path = "/api/orders/019c0f3e-7b1a-7c3d-8e5f-0000000000ff/refunds";
+    assert_eq!(ask(address, &post(path, Some(&key), "{}"), "").unwrap().status, 404);
+}
+
+/// The application needs no other server beside it.
+#[test]
+fn somebody_buys_where_only_the_application_runs() {
+    let shop = Shop::open(Engine::Sqlite, "application").unwrap();
+    let Some(node) = shop.node() else { return };
+    let body = basket(&json!([{ "product_id": ABACUS, "quantity": 1 }]));
+    let made = ask(node.address, &checkout(&body, Some("alone")), "").unwrap();
+    let order = read(&made);
+    assert_eq!((made.status, &order["total"]), (201, &"24.90".into()), "{order}\n{}", node.log());
+    let stands =
+        read(&ask(node.address, &get(&format!("/api/checkout/{}", order["id"].as_str().unwrap())), "").unwrap());
+    assert_eq!((&stands["status"], &stands["url"]), (&"pending".into(), &order["url"]));
+    assert_eq!(shop.effects(), (1, 1));
+}
+
+#[test]
+fn somebody_buys_on_sqlite() {
+    somebody_buys(Engine::Sqlite);
+}
+
+#[test]
+fn somebody_buys_on_postgresql() {
+    somebody_buys(Engine::PostgreSql);
+}
+
+#[test]
+fn somebody_buys_on_mysql() {
+    somebody_buys(Engine::MySql);
+}
+
+/// What cannot be sold is refused with the place of what is wrong, and nothing is left of it.
+#[test]
+fn what_cannot_be_sold_is_refused_and_leaves_nothing() {
+    let shop = Shop::open(Engine::Sqlite, "refusals").unwrap();
+    let server = shop.serve();
+    let node = shop.node();
+    let one = |product: &str, quantity: i64| json!([{ "product_id": product, "quantity": quantity }]);
+    let nobody = "019c0f3e-7b1a-7c3d-8e5f-0000000000ff";
+    for (items, pointer, code) in [
+        (one(nobody, 1), "/items/0/product_id", "unknown_reference"),
+        (one(DRAFT, 1), "/items/0/product_id", "inconsistent"),
+        (one(FOREIGN, 1), "/items/0/product_id", "inconsistent"),
+        (one(ABACUS, 0), "/items/0/quantity", "range"),
+        (one("abacus", 1), "/items/0/product_id", "format"),
+        (json!([]), "/items", "range"),
+        (json!({}), "/items", "type"),
+        (json!([{ "product_id": ABACUS, "quantity": 1 }, 7]), "/items/1", "type"),
+        (
+            json!([{ "product_id": ABACUS, "quantity": 1, "unit_price": "0.01" }]),
+            "/items/0/unit_price",
+            "unknown_field",
+        ),
+        (
+            json!([{ "product_id": ABACUS, "quantity": 1 }, { "product_id": ABACUS, "quantity": 1 }]),
+            "/items/1/product_id",
+            "inconsistent",
+        ),
+    ] {
+        for address in [Some(server.address), node.as_ref().map(|node| node.address)].into_iter().flatten() {
+            let refused = ask(address, &checkout(&basket(&items), None), "").unwrap();
+            let problem = read(&refused);
+            assert_eq!(refused.status, 422, "{items}: {problem}");
+            assert_eq!(
+                (&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]),
+                (&pointer.into(), &code.into()),
+                "{items}: {problem}"
+            );
+        }
+    }
+    for table in ["orders", "order_items", "users", "outbox_events"] {
+        assert_eq!(shop.count(table), 0, "{table}");
+    }
+    assert_eq!(shop.effects().0, 0);
+}
+
+/// What the provider refuses is told, and its order is cancelled; what it does not answer is not lost.
+#[test]
+fn a_provider_that_refuses_or_is_silent_leaves_no_doubt() {
+    let mut shop = Shop::open(Engine::Sqlite, "silence").unwrap();
+    let server = shop.serve();
+    let mut refused = basket(&json!([{ "product_id": FOREIGN, "quantity": 1 }]));
+    refused["currency"] = "UGX".into();
+    let answer = ask(server.address, &checkout(&refused, None), "").unwrap();
+    assert_eq!((answer.status, read(&answer)["type"].clone()), (502, "urn:problem-type:service-refused".into()));
+    assert_eq!(shop.rows("SELECT status FROM orders"), [["cancelled"]]);
+
+    shop.stripe = None;
+    let body = basket(&json!([{ "product_id": ABACUS, "quantity": 1 }]));
+    let taken = ask(server.address, &checkout(&body, Some("silent")), "").unwrap();
+    let order = read(&taken);
+    assert_eq!((taken.status, &order["status"], &order["url"]), (202, &"pending".into(), &Json::Null), "{order}");
+    let again = ask(server.address, &checkout(&body, Some("silent")), "").unwrap();
+    assert_eq!((again.status, read(&again)), (202, order.clone()));
+    let path = format!("/api/checkout/{}", order["id"].as_str().unwrap());
+    assert_eq!(read(&ask(server.address, &get(&path), "").unwrap())["url"], Json::Null);
+
+    // It is there again and knows the same key: the order gets the page on which it is paid, and nobody has asked for it again.
+    drop(server);
+    shop.play();
+    let server = shop.serve();
+    within("it gets no page", &server, || {
+        let stands = read(&ask(server.address, &get(&path), "").unwrap());
+        stands["url"].is_string().then_some(())
+    });
+    assert_eq!((shop.count("orders"), shop.effects()), (2, (1, 1)));
+}
+
+/// So it is where only the application runs: it is stopped while the provider is silent, and finishes when both are there again.
+#[test]
+fn the_application_leaves_no_doubt_either() {
+    let mut shop = Shop::open(Engine::Sqlite, "silence of the application").unwrap();
+    let Some(node) = shop.node() else { return };
+    let mut refused = basket(&json!([{ "product_id": FOREIGN, "quantity": 1 }]));
+    refused["currency"] = "UGX".into();
+    let answer = ask(node.address, &checkout(&refused, None), "").unwrap();
+    assert_eq!((answer.status, read(&answer)["type"].clone()), (502, "urn:problem-type:service-refused".into()));
+    assert_eq!(shop.rows("SELECT status FROM orders"), [["cancelled"]]);
+
+    let played = shop.stripe.take();
+    drop(played);
+    let body = basket(&json!([{ "product_id": ABACUS, "quantity": 1 }]));
+    let taken = ask(node.address, &checkout(&body, Some("silent")), "").unwrap();
+    let order = read(&taken);
+    assert_eq!((taken.status, &order["status"], &order["url"]), (202, &"pending".into(), &Json::Null), "{order}");
+    node.terminate();
+    assert!(node.wait().success());
+    shop.play();
+    let node = shop.node().unwrap();
+    let path = format!("/api/checkout/{}", order["id"].as_str().unwrap());
+    within("it gets no page", &node, || {
+        read(&ask(node.address, &get(&path), "").unwrap())["url"].is_string().then_some(())
+    });
+    assert_eq!((shop.count("orders"), shop.effects()), (2, (1, 1)));
+}
