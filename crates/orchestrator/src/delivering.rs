@@ -3,6 +3,7 @@
 
 use crate::account::{self, Given};
 use crate::failure::Failure;
+use crate::run::timestamp;
 use crate::settings::WorkspaceSettings;
 use crate::simulating::{SimulateOptions, Simulating};
 use crate::tokens::KeptTokens;
@@ -14,7 +15,7 @@ use connect::client::Client;
 use connect::delivery::{
     BreakerState, Deliveries, LaneRules, Services, Settings, Snapshot, Steps, Told, Wiring, from_text,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use manifest::point::Point;
 use plan::Plan;
 use plan::database::Connection;
@@ -23,10 +24,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use store::Store;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vocab::{Engine, EventName, FieldName, Secret, sha256_hex};
+
+/// How often it is forgotten what providers have told.
+const FORGETTING: Duration = Duration::from_secs(3600);
 
 /// Providers that are played while the workspace is served, each by its name.
 pub(crate) struct Players {
@@ -142,11 +147,14 @@ pub(crate) struct Workers {
     counts: Counts,
     tokens: Tokens,
     ringer: JoinHandle<()>,
+    /// Forgets what providers have told long ago.
+    forgetter: Option<JoinHandle<()>>,
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
         self.ringer.abort();
+        self.forgetter.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -163,7 +171,7 @@ impl Workers {
             }
         });
         let tokens = Tokens::new(Arc::new(KeptTokens(workspace.clone())));
-        Self { running: Vec::new(), ending: Vec::new(), bells, counts, tokens, ringer }
+        Self { running: Vec::new(), ending: Vec::new(), bells, counts, tokens, ringer, forgetter: None }
     }
 
     /// Has deliveries made for these plans, whatever was delivered for before.
@@ -203,6 +211,10 @@ impl Workers {
                 }
             }
         }
+        let heard = delivered.iter().filter_map(Heard::of).collect();
+        if let Some(before) = self.forgetter.replace(tokio::spawn(forget(heard))) {
+            before.abort();
+        }
         let running = || self.running.iter().map(|(_, deliveries)| deliveries);
         *self.bells.lock().unwrap_or_else(PoisonError::into_inner) = running().map(Deliveries::bell).collect();
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -221,6 +233,34 @@ impl Workers {
         }
         // A token that is on its way here may be the only one that leads to the next.
         self.tokens.settled().await;
+    }
+}
+
+/// What a provider tells, and for how long it may say it again.
+struct Heard {
+    store: Store,
+    integration: String,
+    kept: SignedDuration,
+}
+
+impl Heard {
+    fn of(delivered: &Delivered<'_>) -> Option<Self> {
+        let service = delivered.plan.service.as_ref().filter(|service| service.intake.is_some())?;
+        let days = service.manifest.webhooks.as_ref()?.dedup.keep_days;
+        let (store, integration) = (delivered.store.clone(), delivered.plan.task_id.to_string());
+        Some(Self { store, integration, kept: SignedDuration::from_hours(i64::from(days) * 24) })
+    }
+}
+
+/// Forgets what was heard too long ago to be heard again, now and then.
+async fn forget(heard: Vec<Heard>) {
+    loop {
+        for Heard { store, integration, kept } in &heard {
+            let before = Timestamp::now().checked_sub(*kept).map(timestamp);
+            let Ok(before) = before else { continue };
+            while store.forget_heard(integration, &before).await.is_ok_and(|forgotten| forgotten > 0) {}
+        }
+        tokio::time::sleep(FORGETTING).await;
     }
 }
 

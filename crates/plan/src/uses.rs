@@ -20,6 +20,9 @@ pub fn uses(plan: &Plan) -> Uses {
     if plan.has_deliveries() {
         found.deliveries();
     }
+    if plan.intake().is_some() {
+        found.heard();
+    }
     for endpoint in &plan.api.endpoints {
         found.items(&endpoint.procedure.body);
     }
@@ -100,6 +103,7 @@ impl Found<'_> {
 
     /// Events are read and noted as dispatched; what becomes of them is kept, changed, and forgotten when it is old.
     fn deliveries(&mut self) {
+        self.of(&system::outbox_events().name).deletes = true;
         let outbox = system::outbox_events();
         let used = self.of(&outbox.name);
         used.reads.extend(outbox.columns.iter().map(|column| column.name.clone()));
@@ -110,6 +114,14 @@ impl Found<'_> {
             let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
             *self.of(&table.name) = TableUse { reads: all.clone(), inserts: all.clone(), updates: all, deletes: true };
         }
+    }
+
+    /// What was heard is forgotten when the provider does not say it again any more.
+    fn heard(&mut self) {
+        let inbox = system::inbox_events();
+        let used = self.of(&inbox.name);
+        used.reads.extend(inbox.columns.iter().map(|column| column.name.clone()));
+        used.deletes = true;
     }
 
     fn query(&mut self, query: &Query) {

@@ -337,7 +337,7 @@ async fn until(deadline: Option<tokio::time::Instant>) {
 
 /// Counts what waits, and forgets what is old.
 async fn keep_up(store: Store, tally: Arc<Tally>) {
-    let mut forget = tokio::time::Instant::now() + FORGETTING;
+    let mut forget = tokio::time::Instant::now();
     loop {
         match store.delivery_backlog().await {
             Ok(backlog) => tally.waits(backlog),
@@ -347,6 +347,7 @@ async fn keep_up(store: Store, tally: Arc<Tally>) {
             forget = tokio::time::Instant::now() + FORGETTING;
             let before = to_text(now() - KEPT_MS);
             while store.forget_deliveries(&before).await.is_ok_and(|forgotten| forgotten > 0) {}
+            while store.forget_events(&before).await.is_ok_and(|forgotten| forgotten > 0) {}
         }
         tokio::time::sleep(COUNTING).await;
     }

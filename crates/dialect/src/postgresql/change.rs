@@ -55,6 +55,12 @@ impl Changer<'_> {
         Undo::Statement(format!("ALTER TABLE {} {action}", self.name))
     }
 
+    /// What counted before counts on.
+    fn back_to(&self, was: &ObservedColumn, action: &str) -> Undo {
+        let counting = is_counted(was).then(|| format!("; {}", count_on(self.table(), &was.name)));
+        self.back(&(action.to_owned() + &counting.unwrap_or_default()))
+    }
+
     fn table(&self) -> &str {
         self.change.wanted.name.as_str()
     }
@@ -285,7 +291,7 @@ impl Changer<'_> {
         } else if differs(&|column| format!("{:?}", column.default)) {
             let why = format!("{}.{name}: what a row holds that was written without it", self.table());
             let counts = [Some(&wanted), found.as_ref(), known.as_ref()].into_iter().flatten().any(is_counted);
-            let (action, undo) = (set_default(&wanted, counts), self.back(&set_default(&was, counts)));
+            let (action, undo) = (set_default(&wanted, counts), self.back_to(&was, &set_default(&was, counts)));
             self.alter(Stage::Alter, &action, why, LockClass::Everything, undo);
             self.count_on(&wanted);
         }
@@ -334,7 +340,7 @@ impl Changer<'_> {
             )
         };
         let why = format!("{}.{}: it holds {}", self.table(), column.name, column.field_type.describe());
-        let (action, undo) = (to(&wanted), self.back(&to(was)));
+        let (action, undo) = (to(&wanted), self.back_to(was, &to(was)));
         self.alter(Stage::Alter, &action, why, LockClass::Rewrites, undo);
         self.count_on(&wanted);
     }

@@ -92,7 +92,7 @@ fn columns(sides: &Sides<'_>, wanted: &ObservedTable, known: Option<&ObservedTab
         let differs = |other: &ObservedColumn| differs(described, other);
         if found.as_ref().is_some_and(differs) || before.as_ref().is_some_and(differs) || step != Conversion::Same {
             out.changes.push(Change::AlterColumn(column.name.clone()));
-            convert(sides, column, described, found.as_ref(), step, out);
+            convert(sides, column, described, [found.as_ref(), before.as_ref()], step, out);
         }
     }
     for column in &sides.found.columns {
@@ -133,7 +133,7 @@ fn convert(
     sides: &Sides<'_>,
     column: &Column,
     described: &ObservedColumn,
-    found: Option<&ObservedColumn>,
+    [found, before]: [Option<&ObservedColumn>; 2],
     step: Conversion,
     out: &mut Comparison,
 ) {
@@ -146,7 +146,10 @@ fn convert(
         Conversion::Same | Conversion::Keeps | Conversion::Loses(_) => {}
     }
     // Somebody gave it a type that no plan knows.
-    let is_strange = step == Conversion::Same && found.is_some_and(|found| found.sql_type != described.sql_type);
+    let is_known = |found: &ObservedColumn| {
+        found.sql_type == described.sql_type || before.is_some_and(|before| before.sql_type == found.sql_type)
+    };
+    let is_strange = step == Conversion::Same && found.is_some_and(|found| !is_known(found));
     if is_strange && described.sql_type != "text" {
         out.losses.push(loses(&format!("what is no {}", described.sql_type)));
     }

@@ -393,3 +393,31 @@ fn a_killed_server_makes_no_order_twice() {
     assert_eq!((orders.len(), shop.count("orders")), (keys, keys));
     within("not every order has its page", &server, || (shop.effects() == (keys as u64, 1)).then_some(()));
 }
+
+/// So it is where only the application runs: it is stopped while the provider is silent, and finishes when both are there again.
+#[test]
+fn the_application_leaves_no_doubt_either() {
+    let mut shop = Shop::open(Engine::Sqlite, "silence of the application").unwrap();
+    let Some(node) = shop.node() else { return };
+    let mut refused = basket(&json!([{ "product_id": FOREIGN, "quantity": 1 }]));
+    refused["currency"] = "UGX".into();
+    let answer = ask(node.address, &checkout(&refused, None), "").unwrap();
+    assert_eq!((answer.status, read(&answer)["type"].clone()), (502, "urn:problem-type:service-refused".into()));
+    assert_eq!(shop.rows("SELECT status FROM orders"), [["cancelled"]]);
+
+    let played = shop.stripe.take();
+    drop(played);
+    let body = basket(&json!([{ "product_id": ABACUS, "quantity": 1 }]));
+    let taken = ask(node.address, &checkout(&body, Some("silent")), "").unwrap();
+    let order = read(&taken);
+    assert_eq!((taken.status, &order["status"], &order["url"]), (202, &"pending".into(), &Json::Null), "{order}");
+    node.terminate();
+    assert!(node.wait().success());
+    shop.play();
+    let node = shop.node().unwrap();
+    let path = format!("/api/checkout/{}", order["id"].as_str().unwrap());
+    within("it gets no page", &node, || {
+        read(&ask(node.address, &get(&path), "").unwrap())["url"].is_string().then_some(())
+    });
+    assert_eq!((shop.count("orders"), shop.effects()), (2, (1, 1)));
+}

@@ -1,13 +1,14 @@
 //! Deliveries by the built server on each engine: what was committed is done at the provider once, whoever is killed meanwhile, and
 //! whatever the provider does.
 
-use crate::harness::client::{ask, get};
+use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::server::{Kind, Server};
-use crate::harness::workspace::Workspace;
+use crate::harness::workspace::{Workspace, end};
 use crate::harness::{mysql, postgresql, schema::Schema};
 use crate::integrations::{MEMBERS, integrate, member, with_stripe};
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -182,4 +183,69 @@ fn killed_databases_lose_no_event_and_double_none_on_mysql() {
     let options = ["--innodb-flush-log-at-trx-commit=1"];
     let Some(mut server) = mysql::PrivateServer::start(port, "shop", password, &options) else { return };
     killed_databases(format!("mysql://root:{password}@127.0.0.1:{port}/shop"), || server.kill_and_start());
+}
+
+/// While a provider fails, nothing of what is told to it and no credential stands where people look.
+#[test]
+fn nothing_personal_and_no_secret_is_shown_while_a_provider_fails() {
+    let (workspace, played) = members_of(None, &[]);
+    let stripe: SocketAddr = played.told("address").trim_start_matches("http://").parse().unwrap();
+    let faults = post("/_simulator/faults", None, r#"{"faults":["server_error:0.7","rate_limit:0.2"]}"#);
+    assert_eq!(ask(stripe, &faults, "").unwrap().status, 200);
+    let mut serve = Server::command(Kind::Native, &workspace);
+    let server = Server::of(serve.env("PRODUCER_LOG", "debug"));
+    for number in 0..12 {
+        assert_eq!(ask(server.address, &member(number), "").unwrap().status, 201);
+    }
+    let begun = Instant::now();
+    while number(&workspace, "SELECT count(*) FROM outbox_attempts WHERE outcome <> 'delivered'") < 3 {
+        assert!(begun.elapsed() < DRAIN, "nothing fails: {}", server.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let metrics = String::from_utf8(ask(server.address, &get("/metrics"), "").unwrap().body).unwrap();
+    assert!(metrics.contains("delivery_attempts_total{"), "{metrics}");
+    let said = |words: &[&str]| {
+        let ended = end(&mut workspace.command(words)).must_end_with(0);
+        ended.stdout + &ended.stderr
+    };
+    let mut shown = metrics + &server.log() + &said(&["deliveries", "list"]);
+    shown += &said(&["deliveries", "list", "--format", "json"]);
+    for row in workspace.query("SELECT DISTINCT delivery_id FROM outbox_attempts") {
+        shown += &said(&["deliveries", "show", &row[0], "--format", "json"]);
+    }
+    shown += &workspace.query("SELECT record FROM outbox_attempts").concat().concat();
+    assert!(shown.contains("/v1/customers"), "{shown}");
+    for planted in ["example.com", "Ada", played.told("secret_key")] {
+        assert!(!shown.contains(planted), "`{planted}` is shown");
+    }
+}
+
+/// The provider takes the credentials, and fails when it is told where its calls go.
+#[test]
+fn an_address_that_the_provider_does_not_take_is_a_failure_of_webhook_delivery() {
+    let (workspace, _played) = with_stripe(&["--fault", "server_error:2"]);
+    let settings = fs::read_to_string(workspace.path().join("producer.toml")).unwrap();
+    fs::write(workspace.path().join("producer.toml"), format!("public_url = \"http://127.0.0.1:9\"\n{settings}"))
+        .unwrap();
+    workspace.run_text(MEMBERS).must_end_with(0);
+    let ended = integrate(&workspace, &[]);
+    let error = ended.response()["error"].clone();
+    assert_eq!(error["kind"], "integration.webhook_delivery", "{}", ended.stdout);
+    assert!(!error["hint"].as_str().unwrap_or_default().is_empty(), "{error}");
+    // The fault was of one request: the same again comes through.
+    integrate(&workspace, &[]).must_end_with(0);
+}
+
+/// A provider that takes the question and never answers it.
+#[test]
+fn a_provider_that_hangs_is_a_failure_of_its_service_and_says_when_to_come_back() {
+    let (workspace, _played) = with_stripe(&["--fault", "hang"]);
+    let error = integrate(&workspace, &[]).must_end_with(1).response()["error"].clone();
+    assert_eq!(
+        (&error["kind"], &error["code"], &error["retryable"]),
+        (&"integration.service_unavailable".into(), &"service_unavailable".into(), &true.into()),
+        "{error}"
+    );
+    assert!(error["hint"].as_str().unwrap().contains("again"), "{error}");
+    assert!(!workspace.path().join("output").exists(), "nothing was made");
 }

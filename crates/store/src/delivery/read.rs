@@ -243,21 +243,59 @@ impl Store {
     /// [`StoreError`] when the database does not answer; nothing was forgotten then.
     pub async fn forget_deliveries(&self, before: &str) -> Result<u64, StoreError> {
         let words = Words(self.engine());
-        let before = Datum::Text(before.to_owned());
+        let found = format!(
+            "SELECT id FROM outbox_deliveries WHERE state = 'delivered' AND ended_at < {} LIMIT {FORGOTTEN_AT_ONCE}{}",
+            words.time(),
+            words.locking_free()
+        );
+        let removes =
+            ["DELETE FROM outbox_attempts WHERE delivery_id = ?", "DELETE FROM outbox_deliveries WHERE id = ?"];
+        self.forget(&found, vec![Datum::Text(before.to_owned())], &removes).await
+    }
+
+    /// Forgets events whose deliveries were made before a time, and of which none is left; a part of them where there are many. Returns
+    /// how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn forget_events(&self, before: &str) -> Result<u64, StoreError> {
+        let words = Words(self.engine());
+        let found = format!(
+            "SELECT id FROM outbox_events WHERE dispatched_at < {} AND NOT EXISTS (SELECT 1 FROM outbox_deliveries WHERE outbox_deliveries.event_id = outbox_events.id) LIMIT {FORGOTTEN_AT_ONCE}",
+            words.time()
+        );
+        let removes = ["DELETE FROM outbox_events WHERE id = ?"];
+        self.forget(&found, vec![Datum::Text(before.to_owned())], &removes).await
+    }
+
+    /// Forgets what an integration was told before a time; not what was put aside for a person. A part of it where there is much. Returns
+    /// how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn forget_heard(&self, integration: &str, before: &str) -> Result<u64, StoreError> {
+        let words = Words(self.engine());
+        let found = format!(
+            "SELECT id FROM inbox_events WHERE integration = ? AND received_at < {} AND body IS NULL LIMIT {FORGOTTEN_AT_ONCE}",
+            words.time()
+        );
+        let parameters = [integration, before].map(|text| Datum::Text(text.to_owned())).to_vec();
+        self.forget(&found, parameters, &["DELETE FROM inbox_events WHERE id = ?"]).await
+    }
+
+    /// Removes what a query finds, by the ids that it gives.
+    async fn forget(&self, found: &str, parameters: Vec<Datum>, removes: &[&str]) -> Result<u64, StoreError> {
+        let words = Words(self.engine());
+        let found = words.text(found);
+        let removes: Vec<String> = removes.iter().map(|remove| words.text(remove)).collect();
         let work = self.transaction(move |mut transaction| {
             Box::pin(async move {
-                let found = words.text(&format!(
-                    "SELECT id FROM outbox_deliveries WHERE state = 'delivered' AND ended_at < {} LIMIT {FORGOTTEN_AT_ONCE}{}",
-                    words.time(),
-                    words.locking_free()
-                ));
-                let rows = transaction.read(&found, &[before]).await?;
+                let rows = transaction.read(&found, &parameters).await?;
                 for found in &rows {
                     let id = [Datum::Text(text(found, 0)?)];
-                    transaction
-                        .execute(&words.text("DELETE FROM outbox_attempts WHERE delivery_id = ?"), &id)
-                        .await?;
-                    transaction.execute(&words.text("DELETE FROM outbox_deliveries WHERE id = ?"), &id).await?;
+                    for remove in &removes {
+                        transaction.execute(remove, &id).await?;
+                    }
                 }
                 Ok(Ended::Commit(rows.len() as u64))
             })

@@ -233,6 +233,28 @@ async fn what_was_leased_by_a_round_whose_end_nobody_saw_is_given_back_without_d
     }
 }
 
+/// Somebody has made an event new again: a backup that was restored, a hand that slipped.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_new_again_gets_no_second_delivery_and_holds_nobody_up() {
+    for place in places("deliveries") {
+        let [store, _] = &place.workers;
+        let event = emit(store, "{}").await;
+        assert_eq!(deliver(store, &round(0, 5)).await.leased.len(), 1);
+        let again = store.transaction(|mut transaction| {
+            Box::pin(async move {
+                let anew = "UPDATE outbox_events SET dispatched_at = NULL";
+                Ok(Ended::Commit(transaction.execute(anew, &[]).await?))
+            })
+        });
+        again.await.unwrap();
+        let behind = emit(store, "{}").await;
+        let leased = deliver(store, &round(1, 5)).await.leased;
+        assert_eq!(leased.iter().map(|leased| &leased.event_id).collect::<Vec<_>>(), [&behind], "{}", place.name);
+        let known = store.deliveries(&DeliveryFilter { event_id: Some(event), ..Default::default() }, 5).await.unwrap();
+        assert_eq!((known.len(), store.undispatched_events().await.unwrap()), (1, 0), "{}", place.name);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn those_of_one_key_go_one_behind_the_other_whoever_works() {
     for place in places("deliveries") {
@@ -299,6 +321,45 @@ async fn dead_ones_get_another_chance_and_old_ones_are_forgotten() {
         assert_eq!(store.forget_deliveries(&at(2)).await.unwrap(), 1);
         assert_eq!(store.delivery_attempts(&leased[2].id).await.unwrap(), []);
         assert_eq!(store.deliveries(&of_shop, 9).await.unwrap().len(), 2);
+
+        // Of an event something must be left: two are still to be delivered, and one was never looked at.
+        emit(store, "{}").await;
+        let events = async || {
+            let counted = store.read("SELECT COUNT(*) FROM outbox_events".into(), Vec::new()).await.unwrap();
+            crate::read_row::number(&counted[0], 0).unwrap()
+        };
+        assert_eq!((store.forget_events(&at(0)).await.unwrap(), events().await), (0, 4), "{}", place.name);
+        assert_eq!((store.forget_events(&at(60)).await.unwrap(), events().await), (1, 3), "{}", place.name);
+    }
+}
+
+/// What was understood is forgotten when it is old, of one integration at a time; what a person is to look at stays.
+#[tokio::test]
+async fn what_was_heard_long_ago_is_forgotten() {
+    for place in places("heard") {
+        let [store, _] = &place.workers;
+        let statements = dialect::create_tables(store.engine(), &[system::inbox_events()]);
+        let migration = Migration { name: "0001_initial".into(), statements };
+        store.migrate("another", &[migration], "2026-01-01T00:00:00.000Z").unwrap();
+        for (integration, second, body) in
+            [("pay", 1, None), ("pay", 2, Some("{}")), ("pay", 9, None), ("other", 1, None)]
+        {
+            let body = body.map_or("NULL".to_owned(), |body| format!("'{body}'"));
+            let time = at(second).replace('T', " ").replace('Z', "");
+            let time = if store.engine() == Engine::Sqlite { at(second) } else { time };
+            let (id, dedup) = (id(), id());
+            let text = format!(
+                "INSERT INTO inbox_events (id, integration, dedup, kind, received_at, body) VALUES ('{id}', '{integration}', '{dedup}', 'paid', '{time}', {body})"
+            );
+            let work = store.transaction(move |mut transaction| {
+                Box::pin(async move { Ok(Ended::Commit(transaction.execute(&text, &[]).await?)) })
+            });
+            work.await.unwrap();
+        }
+        assert_eq!(store.forget_heard("pay", &at(5)).await.unwrap(), 1, "{}", place.name);
+        assert_eq!(store.forget_heard("pay", &at(5)).await.unwrap(), 0);
+        let left = store.read("SELECT COUNT(*) FROM inbox_events".into(), Vec::new()).await.unwrap();
+        assert_eq!(crate::read_row::number(&left[0], 0).unwrap(), 3, "{}", place.name);
     }
 }
 

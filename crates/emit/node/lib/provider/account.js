@@ -33,7 +33,10 @@ export function openAccount(service, environment = process.env) {
   const scope = { credential, setting, site, webhook };
   const secrets = Object.entries(credential).filter(([name, value]) => value !== undefined && service.credentials[name].secret).map(([, value]) => value);
   if (webhook.secret !== undefined) secrets.push(webhook.secret);
-  return { service, name: service.name, scope, secrets, instead, problems, base: (host) => base(service, host, scope, instead) };
+  // While it is replaced, calls are signed with the one before as well.
+  const webhookBefore = said(`${service.webhookSecretVariable}_BEFORE`);
+  if (webhookBefore !== undefined) secrets.push(webhookBefore);
+  return { service, name: service.name, scope, secrets, webhookBefore, instead, problems, base: (host) => base(service, host, scope, instead) };
 }
 
 const made = {

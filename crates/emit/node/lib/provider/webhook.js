@@ -30,7 +30,7 @@ export function receive(account, call) {
   const { handshake = [], acknowledge } = webhooks;
   if (handshake.some(({ answers }) => answers === call.method)) return { reply: { status: 200, body: '' }, events: [] };
   if (call.method !== 'POST') throw new NotTaken('it is none that is taken in');
-  webhooks.verify(call, account);
+  verified(call, account);
   const document = parsed(webhooks.body, call.body);
   for (const { at: where, value } of webhooks.bodyHolds ?? []) mustBe(asText(at(document, where) ?? ''), value({ ...scope, body: document }), 'what the body holds');
   const told = (body) => ({ ...scope, body, header: (name) => call.headers.find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1] });
@@ -42,6 +42,18 @@ export function receive(account, call) {
   if (!(webhooks.acceptWhen ?? []).every((test) => holds(document, test))) throw new NotTaken('it is none that is taken in');
   const events = eventsIn(webhooks, document).map((event) => heard(service, event, told(event))).filter((event) => event !== undefined);
   return { reply: { ...acknowledge, body: acknowledge.body?.(told(document)) ?? '' }, events };
+}
+
+/** Known by the secret, or by the one before where that is said. */
+function verified(call, account) {
+  const { scope, webhookBefore } = account;
+  const { verify } = account.service.webhooks;
+  try {
+    verify(call, account);
+  } catch (error) {
+    if (!(error instanceof Stranger) || webhookBefore === undefined) throw error;
+    verify(call, { ...account, scope: { ...scope, webhook: { ...scope.webhook, secret: webhookBefore } } });
+  }
 }
 
 function eventsIn({ eventsAt }, document) {

@@ -126,6 +126,15 @@ test('handshakes are answered, and what is none is not taken', () => {
   assert.throws(() => heard({ type: 'paid' }), /which event it is/);
 });
 
+test('while the secret is replaced the one before is taken too', () => {
+  const verify = (asked, { scope: { webhook } }) => verifyHeader(asked, 'X-Token', webhook.secret);
+  const replaced = (webhookBefore) => ({ ...account, webhookBefore, service: { ...account.service, webhooks: { ...account.service.webhooks, verify } } });
+  const told = (token, before) => receive(replaced(before), call('{"object":"event","id":"e","type":"boring"}', { 'X-Token': token })).events;
+  assert.deepEqual([told(SECRET, 'old'), told('old', 'old'), told(SECRET)], [[], [], []]);
+  for (const before of ['old', undefined]) assert.throws(() => told('other', before), Stranger);
+  assert.throws(() => told('old'), Stranger);
+});
+
 test('something of ours may stand in the body', () => {
   const holding = { ...account, service: { ...account.service, webhooks: { ...account.service.webhooks, bodyHolds: [{ at: '/ours', value: ({ webhook }) => webhook.secret }] } } };
   const told = (ours) => receive(holding, call(JSON.stringify({ object: 'event', id: 'e', type: 'boring', ours })));

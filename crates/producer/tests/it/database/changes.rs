@@ -411,3 +411,48 @@ fn columns_that_are_compared_change_under_rows_and_back() {
         assert_eq!(site.value("count(*) FROM rooms"), "2");
     }
 }
+
+/// Rows keep their numbers and what leads to them; the database counts on behind the greatest, and stops when it is told to.
+#[test]
+fn a_key_under_rows_is_counted_from_then_on_and_given_again_later() {
+    let tables = |key: &str| {
+        format!(
+            "{{ name: bays, columns: {{ number: {key}, width: integer }}, constraints: [{{ primary_key: [number] }}] }}, {{ name: boxes, columns: {{ bay_number: {{ references: bays, required: true }} }} }}"
+        )
+    };
+    let (given, counted) = (tables("{ type: integer, required: true }"), tables("integer"));
+    for site in Site::each("counted_keys") {
+        let is_counted = || {
+            let tables = site.tables();
+            let bays = tables.iter().find(|table| table.name == "bays").unwrap();
+            bays.columns.iter().find(|column| column.name == "number").unwrap().default.is_some()
+        };
+        let has_kept_its_rows = || {
+            let kept = "(SELECT count(*) FROM bays b JOIN boxes x ON x.bay_number = b.number WHERE b.number = 41 AND b.width = 410)";
+            site.value(kept) == "1" && site.value("(SELECT count(*) FROM bays WHERE number = 3)") == "1"
+        };
+        site.run(&given).must_end_with(0);
+        site.execute("INSERT INTO bays (number, width) VALUES (3, 30), (41, 410)");
+        site.execute("INSERT INTO boxes (bay_number) VALUES (41)");
+        assert!(!is_counted());
+        // No statement is executed twice here.
+        for width in [2, 5] {
+            site.run(&counted).must_end_with(0);
+            assert_eq!(site.run(&counted).must_end_with(0).response()["changed"], false);
+            site.diff(&counted).must_end_with(0);
+            assert!(is_counted() && has_kept_its_rows());
+            site.execute(&format!("INSERT INTO bays (width) VALUES ({width})"));
+            let number = site.value(&format!("(SELECT number FROM bays WHERE width = {width})"));
+            assert!(number.parse::<i64>().unwrap() > 41, "{number}");
+            site.execute(&format!("DELETE FROM bays WHERE width = {width}"));
+
+            site.run(&given).must_end_with(0);
+            site.diff(&given).must_end_with(0);
+            assert!(!is_counted() && has_kept_its_rows());
+        }
+        site.undo(&[]).must_end_with(0);
+        assert!(is_counted() && has_kept_its_rows(), "what was taken back is as it was");
+        site.execute("INSERT INTO bays (width) VALUES (4)");
+        assert!(site.value("(SELECT number FROM bays WHERE width = 4)").parse::<i64>().unwrap() > 41);
+    }
+}
