@@ -11,6 +11,7 @@ mod bench;
 mod browse;
 mod gate;
 mod installed;
+mod kills;
 mod mariadb;
 mod postgresql;
 mod promtool;
@@ -42,6 +43,8 @@ const USAGE: &str = "usage: cargo xtask <command>
         [--engine sqlite|postgresql] [--seconds 6] [--rounds 3]
   roundtrip             random schemas there and back, on each engine
         [--schemas 1000] [--engine sqlite|postgresql] [--seed 20260000]
+  kills                 the server and the databases under it killed again and again while events are delivered
+        [--kills 200]
   schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
   squawk                the statements for PostgreSQL, read by a linter of migrations
   browse                the reference page of both servers in Chromium, calling the API, and the diagrams of databases
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),
         ["schemathesis", "--full"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Full)),
         ["roundtrip", options @ ..] => roundtrip::run(&repository, options),
+        ["kills", options @ ..] => kills::run(&repository, options),
         ["squawk"] => squawk::run(&repository),
         ["browse"] => browse::run(&repository),
         ["promtool"] => promtool::run(&repository),

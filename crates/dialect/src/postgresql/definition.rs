@@ -312,6 +312,10 @@ pub fn check_text(table: &Table, check: &Check) -> String {
         }
         CheckRule::Length { at_most } => format!("char_length({column}) <= {at_most}"),
         CheckRule::Capitals { letters } => format!("{column} ~ '^[A-Z]{{{letters}}}$'::text"),
+        // To the collation of addresses a text of marks alone is as good as none.
+        CheckRule::NotBlank if collation(field_type) == CASE_INSENSITIVE => {
+            format!("btrim(({column} COLLATE \"C\")) <> ''::text")
+        }
         CheckRule::NotBlank => format!("btrim({column}) <> ''::text"),
         CheckRule::Against { comparator, other } => {
             format!("{column} {} {}", comparator.operator(), quote(other.as_str()))

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use vocab::Engine;
 
-/// Kills of each kind; `cargo xtask kills` makes many more.
+/// Kills of each kind, where `KILLS` says no other number, as `cargo xtask kills` does.
 const KILLS: u64 = 5;
 /// How long everything may take to be delivered behind the last kill: leases have to run out.
 const DRAIN: Duration = Duration::from_secs(90);
@@ -33,6 +33,10 @@ fn members_of(url: Option<String>, faults: &[&str]) -> (Workspace, Played) {
     workspace.run_text(&api).must_end_with(0);
     integrate(&workspace, &[]).must_end_with(0);
     (workspace, played)
+}
+
+fn kills() -> u64 {
+    std::env::var("KILLS").map_or(KILLS, |number| number.parse().expect("`KILLS` is a number"))
 }
 
 fn number(workspace: &Workspace, query: &str) -> u64 {
@@ -96,9 +100,9 @@ fn what_happens_is_done_at_the_provider_on_servers_too() {
 fn killed_workers(url: Option<String>) {
     let (workspace, played) = members_of(url, &["--fault", "reply_lost:0.1"]);
     let (mut next, mut accepted) = (0, BTreeSet::new());
-    for kill in 0..KILLS {
+    for kill in 0..kills() {
         let server = Server::start(Kind::Native, &workspace);
-        let alive = Duration::from_millis(150 + 150 * kill);
+        let alive = Duration::from_millis(150 + 150 * (kill % KILLS));
         let begun = Instant::now();
         while begun.elapsed() < alive {
             next += 1;
@@ -112,8 +116,16 @@ fn killed_workers(url: Option<String>) {
     }
     assert!(accepted.len() > 20, "{}", accepted.len());
     let server = Server::start(Kind::Native, &workspace);
-    must_drain(&workspace, &server);
-    must_be_single(&workspace, &played, &accepted);
+    drained(&workspace, &server, &played, &accepted);
+}
+
+/// Says how long the rest took, too.
+#[track_caller]
+fn drained(workspace: &Workspace, server: &Server, played: &Played, accepted: &BTreeSet<u32>) {
+    let begun = Instant::now();
+    must_drain(workspace, server);
+    must_be_single(workspace, played, accepted);
+    println!("{} kills, {} accepted, drained in {:.1} s", kills(), accepted.len(), begun.elapsed().as_secs_f64());
 }
 
 #[test]
@@ -152,8 +164,8 @@ fn killed_databases(url: String, mut kill_and_start: impl FnMut()) {
             }
             accepted
         });
-        for kill in 0..KILLS {
-            std::thread::sleep(Duration::from_millis(300 + 100 * kill));
+        for kill in 0..kills() {
+            std::thread::sleep(Duration::from_millis(300 + 100 * (kill % KILLS)));
             kill_and_start();
         }
         std::thread::sleep(Duration::from_millis(500));
@@ -161,8 +173,7 @@ fn killed_databases(url: String, mut kill_and_start: impl FnMut()) {
         accepted = posting.join().unwrap();
     });
     assert!(accepted.len() > 20, "{}", accepted.len());
-    must_drain(&workspace, &server);
-    must_be_single(&workspace, &played, &accepted);
+    drained(&workspace, &server, &played, &accepted);
 }
 
 #[test]
