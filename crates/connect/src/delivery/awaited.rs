@@ -78,7 +78,7 @@ pub async fn awaited(
     Ok(match row.state {
         DeliveryState::Delivered => given(&row, gives, account).map_or(Awaited::Unknown, Awaited::Answered),
         DeliveryState::Dead if !row.in_doubt => Awaited::Refused,
-        _ => Awaited::Unknown,
+        DeliveryState::Dead | DeliveryState::Waiting | DeliveryState::Working => Awaited::Unknown,
     })
 }
 
