@@ -15,12 +15,8 @@ pub(crate) struct Guard {
 impl Guard {
     /// Whether the segment names an action or the caller, in whatever spelling.
     pub fn is_action(&self, segment: &str) -> bool {
-        self.is_account(segment) || self.actions.contains(&spelled(segment))
-    }
-
-    /// Whether the segment names what only somebody with an account does.
-    pub fn is_account(&self, segment: &str) -> bool {
-        self.accounts.contains(&spelled(segment))
+        let spelled = spelled(segment);
+        self.accounts.contains(&spelled) || self.actions.contains(&spelled)
     }
 
     /// Whether a field of that name holds something that opens or pays.

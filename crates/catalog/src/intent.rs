@@ -21,6 +21,9 @@ pub struct Intent {
     /// Whether the path has no other name: `/api/health`, and not `/api/orders/health`.
     #[serde(default)]
     pub alone: bool,
+    /// What the other names of the path must be among, in the spelling of `last_segment`. None: anything.
+    #[serde(default)]
+    pub within: Vec<String>,
     /// Whether fields that the task names, and the entity does not have, say that something else is meant.
     #[serde(default)]
     pub unless_fields: bool,
@@ -52,6 +55,12 @@ impl Intent {
         let for_segment = self.last_segment.is_empty() || self.claims(segment);
         let fits = self.method == method && self.path == path && for_segment;
         fits.then(|| self.because.replace("{segment}", segment))
+    }
+
+    /// Whether the other names of a path let the rule be meant.
+    #[must_use]
+    pub fn is_within<'n>(&self, mut others: impl Iterator<Item = &'n str>) -> bool {
+        self.within.is_empty() || others.all(|name| self.within.contains(&spelled(name)))
     }
 
     /// Whether the rule lists the segment, in whatever spelling.

@@ -111,12 +111,6 @@ impl Catalog {
         self.guard.is_action(segment)
     }
 
-    /// Whether a segment names what only somebody with an account does: `login`, `profile`.
-    #[must_use]
-    pub fn is_account(&self, segment: &str) -> bool {
-        self.guard.is_account(segment)
-    }
-
     /// Whether a field of that name holds something that opens or pays, and must not be stored as it comes.
     #[must_use]
     pub fn is_secret(&self, name: &FieldName) -> bool {

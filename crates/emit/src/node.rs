@@ -88,6 +88,14 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
     ("lib/webhooks.js", include_str!("../node/lib/webhooks.js")),
 ];
 
+/// What travels besides with one that people sign in to, and the packages that it stands on.
+const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[
+    ("lib/accounts.js", include_str!("../node/lib/accounts.js")),
+    ("lib/passwords.js", include_str!("../node/lib/passwords.js")),
+    ("lib/weak-passwords.js", include_str!("../node/lib/weak-passwords.js")),
+];
+const ACCOUNTS_PACKAGE: &str = include_str!("../node/accounts/package.json");
+
 /// What travels besides with one whose endpoints wait for a service, whoever speaks with that.
 const AWAITED: (&str, &str) = ("lib/delivery/awaited.js", include_str!("../node/lib/delivery/awaited.js"));
 
@@ -118,6 +126,11 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
         let module = module::endpoint_module(plan, &outlines(plan))?;
         let api = format!("apis/{}-api", plan.api.name);
         script(format!("{api}/middleware.js"), &middleware::middleware(plan, &module)?);
+        if plan.api.accounts.is_some() {
+            for (path, text) in LIB_OF_ACCOUNTS {
+                script((*path).to_owned(), text);
+            }
+        }
         if plan.service.is_some() {
             script(AWAITED.0.to_owned(), AWAITED.1);
         }
@@ -192,6 +205,7 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         needed_scope,
         cors => plan.api.cors == Cors::On,
         seeded => !plan.seed.is_empty(),
+        accounts => plan.api.accounts.as_ref().map(|accounts| accounts.issuer.as_str()),
         endpoints => !plan.api.endpoints.is_empty(),
         service_of => service::view(plan),
     };
@@ -237,6 +251,10 @@ fn package(plan: &Plan) -> String {
     let (driver, version) = driver::driver(plan.database.engine).package;
     if let Some(dependencies) = package["dependencies"].as_object_mut() {
         dependencies.insert(driver.to_owned(), version().into());
+        let of_accounts: Value = serde_json::from_str(ACCOUNTS_PACKAGE).expect("the manifest is JSON");
+        if let Some(more) = of_accounts["dependencies"].as_object().filter(|_| plan.api.accounts.is_some()) {
+            dependencies.extend(more.clone());
+        }
         dependencies.sort_keys();
     }
     package["name"] = plan.api.name.as_str().into();

@@ -33,9 +33,10 @@ pub fn document(plans: &[&Plan]) -> String {
     let mut schemes = BTreeSet::new();
     for plan in plans {
         for outline in outlines(plan) {
-            if let Some(Scheme::ApiKey) = outline.scheme {
-                schemes.insert("ApiKeyHeader");
-                schemes.insert("Bearer");
+            match outline.scheme {
+                Some(Scheme::ApiKey) => schemes.extend(["ApiKeyHeader", "Bearer"]),
+                Some(Scheme::AccessToken) => schemes.extend(["AccessToken"]),
+                None => {}
             }
             let operation = writer.operation(plan, &outline);
             let path = paths.entry(outline.path).or_insert_with(|| Value::Object(Map::new()));
@@ -48,7 +49,7 @@ pub fn document(plans: &[&Plan]) -> String {
     components.insert("responses".to_owned(), Value::Object(writer.responses));
     components.insert("headers".to_owned(), headers(plans));
     if !schemes.is_empty() {
-        components.insert("securitySchemes".to_owned(), security_schemes());
+        components.insert("securitySchemes".to_owned(), security_schemes(&schemes));
     }
     let document = json!({
         "openapi": match writer.format {
@@ -95,8 +96,8 @@ fn tags(plans: &[&Plan]) -> Value {
     apis.chain([operations]).collect()
 }
 
-fn security_schemes() -> Value {
-    json!({
+fn security_schemes(asked: &BTreeSet<&str>) -> Value {
+    let mut known = json!({
         "ApiKeyHeader": {
             "type": "apiKey",
             "in": "header",
@@ -108,5 +109,15 @@ fn security_schemes() -> Value {
             "scheme": "bearer",
             "description": "The same API key as `Authorization: Bearer <key>`.",
         },
-    })
+        "AccessToken": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The `access_token` that a login or a refresh answers with.",
+        },
+    });
+    if let Some(known) = known.as_object_mut() {
+        known.retain(|name, _| asked.contains(name.as_str()));
+    }
+    known
 }

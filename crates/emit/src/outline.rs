@@ -28,7 +28,7 @@ pub struct Outline<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub scheme: Option<Scheme>,
-    pub limit: Option<(&'a PolicyName, LimitKey)>,
+    pub limit: Option<(&'a PolicyName, &'a LimitKey)>,
     pub body: Option<Body<'a>>,
     pub listing: Option<Listing<'a>>,
     /// The parameters of its path, with the type of the column that each is compared with.
@@ -51,6 +51,20 @@ pub enum Body<'a> {
     Record(&'a Shape),
     /// A record of changes.
     Changes(&'a Shape),
+}
+
+impl Outline<'_> {
+    /// Whom it counts requests for, in words.
+    pub fn counts_by(&self) -> Option<(&PolicyName, &'static str)> {
+        let (policy, by) = self.limit?;
+        let by = match (by, self.scheme) {
+            (LimitKey::Principal, Some(Scheme::AccessToken)) => "user",
+            (LimitKey::Principal, Some(Scheme::ApiKey) | None) => "API key",
+            (LimitKey::Address, _) => "client address",
+            (LimitKey::Field(..), _) => "what is tried",
+        };
+        Some((policy, by))
+    }
 }
 
 impl<'a> Body<'a> {
@@ -185,7 +199,7 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             _ => None,
         }),
         limit: steps.iter().find_map(|step| match step {
-            Step::Limit { policy, by } => Some((policy, *by)),
+            Step::Limit { policy, by } => Some((policy, by)),
             _ => None,
         }),
         body: steps.iter().find_map(|step| body(step)),

@@ -7,8 +7,9 @@ use crate::workspace::Workspace;
 use connect::account::{Account, WebhookAddress};
 use jiff::Timestamp;
 use manifest::provider::{Characters, Form};
+use plan::accounts;
 use plan::service::{AccountValue, ServicePlan, System, ValueSource};
-use secrets::{SecretFailure, SecretName};
+use secrets::{SecretFailure, SecretName, generate_password};
 use std::collections::BTreeMap;
 use std::env;
 use std::sync::Arc;
@@ -124,6 +125,21 @@ pub(crate) fn plain(plan: &ServicePlan) -> Given {
         ValueSource::Environment(_) | ValueSource::Secret(_) | ValueSource::Default => None,
     });
     values.collect()
+}
+
+/// What the servers of this workspace share where people sign in: from the environment, else from the secret store, where it is made
+/// when it is asked for first. It opens the keys that sign tokens.
+pub(crate) fn shared_secret(workspace: &Workspace) -> Result<Secret<String>, Box<Failure>> {
+    let given = std::env::var(accounts::SECRET).ok().filter(|text| !text.is_empty());
+    if let Some(found) = given.map(Secret::new).map_or_else(|| secret(workspace, accounts::SECRET), |text| Ok(Some(text)))? {
+        return Ok(found);
+    }
+    let store = workspace.secrets();
+    let failed = |error: SecretFailure| Box::new(Failure::secrets(&error, &store.file()));
+    let name = SecretName::parse(accounts::SECRET).map_err(|error| failed(error.into()))?;
+    let made = generate_password().map_err(failed)?;
+    store.set(&name, made.expose(), &now()).map_err(failed)?;
+    Ok(Secret::new(made.expose().to_string()))
 }
 
 fn secret(workspace: &Workspace, name: &str) -> Result<Option<Secret<String>>, Box<Failure>> {

@@ -357,6 +357,9 @@ async fn carry_out(
         return Ok(response);
     }
     if let Some(version) = version {
+        if plan.api().is_some_and(|plan| plan.api.accounts.is_some()) {
+            crate::account::shared_secret(workspace)?;
+        }
         workspace.activate(&task_id, version)?;
         done.note(true);
     }

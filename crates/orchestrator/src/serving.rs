@@ -25,7 +25,7 @@ use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use vocab::TaskId;
+use vocab::{Secret, TaskId};
 
 /// How often a server looks for plans that became active.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
@@ -239,6 +239,8 @@ struct Active {
     account: Option<Account>,
     /// The account before a secret of it was replaced, for as long as that one is taken.
     before: Option<(Account, Timestamp)>,
+    /// What the servers share, where people sign in.
+    secret: Option<Secret<String>>,
 }
 
 impl ActivePlans {
@@ -257,7 +259,11 @@ impl ActivePlans {
                 before = account::before(workspace, service, &known).map_err(ServeFailure::Account)?;
                 account = Some(known);
             }
-            plans.push(Active { plan, store, account, before });
+            let secret = match plan.api.accounts {
+                Some(_) => Some(account::shared_secret(workspace).map_err(ServeFailure::Account)?),
+                None => None,
+            };
+            plans.push(Active { plan, store, account, before, secret });
         }
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
@@ -276,7 +282,12 @@ impl ActivePlans {
         };
         let served = self.plans.iter();
         served
-            .map(|active| Served { plan: &active.plan, store: active.store.clone(), counterpart: counterpart(active) })
+            .map(|active| Served {
+                plan: &active.plan,
+                store: active.store.clone(),
+                counterpart: counterpart(active),
+                secret: active.secret.clone(),
+            })
             .collect()
     }
 

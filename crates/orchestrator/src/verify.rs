@@ -9,6 +9,7 @@ use plan::{Item, Phase, Plan, Step, Trigger};
 use serve::{NewApiKey, Served, Service, try_case};
 use std::collections::BTreeMap;
 use store::{ApiKeyRow, Database, Ended, Scratch, Store};
+use vocab::Secret;
 
 /// What every verification that cannot be made fails with.
 type Broken = String;
@@ -34,8 +35,8 @@ async fn try_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str)
     if !made.is_empty() {
         return Ok(verifications);
     }
-    let keys = keys(&store, now)?;
     let service = service(plan, &store, openapi)?;
+    let keys = keys(&store, &service, now).await?;
     for case in &plan.cases {
         service.forget_callers();
         seed(plan, &store).await?;
@@ -72,7 +73,7 @@ pub(crate) async fn on_live(plan: &Plan, database: &Database, openapi: &str) -> 
         }
     };
     let mut verifications = Vec::new();
-    let no_keys = CaseKeys { good: String::new(), expired: String::new(), powerless: String::new() };
+    let no_keys = CaseKeys::default();
     for (phase, check, path, body) in [
         (Phase::ImplementEndpointLogic, "the API over the database is alive", "/healthz", r#"{"status":"ok"}"#),
         (Phase::ProvisionDatabaseInstance, "the database answers", "/readyz", r#"{"status":"ready"}"#),
@@ -106,19 +107,24 @@ pub(crate) fn not_tried() -> Vec<Verification> {
 }
 
 fn service(plan: &Plan, store: &Store, openapi: &str) -> Result<Service, Broken> {
-    Service::new(&[Served { plan, store: store.clone(), counterpart: serve::no_account() }], openapi.to_owned())
+    // The keys of a scratch database are opened by nobody else.
+    let secret = Secret::new(plan.task_id.to_string());
+    Service::new(&[Served { plan, store: store.clone(), counterpart: serve::no_account(), secret: Some(secret) }], openapi.to_owned())
         .map_err(broken)
 }
 
 /// A key that is good, one that no longer is, and one that is good for nothing.
-fn keys(store: &Store, now: &str) -> Result<CaseKeys, Broken> {
+async fn keys(store: &Store, service: &Service, now: &str) -> Result<CaseKeys, Broken> {
     let make = |change: &dyn Fn(&mut ApiKeyRow)| -> Result<String, Broken> {
         let mut new = NewApiKey::generate("verification", now).map_err(broken)?;
         change(&mut new.row);
         store.insert_api_key(&new.row).map_err(broken)?;
         Ok(new.key.expose().clone())
     };
+    let [access_token, expired_access_token] = service.tokens_of_cases().await?;
     Ok(CaseKeys {
+        access_token,
+        expired_access_token,
         good: make(&|_| {})?,
         expired: make(&|row| row.expires_at = Some(now.to_owned()))?,
         powerless: make(&|row| row.scopes = Some(String::new()))?,

@@ -1,5 +1,6 @@
 //! An API: its endpoints with their procedures, rate limits and events.
 
+use crate::accounts::Accounts;
 use crate::procedure::{Item, Procedure, Scheme, Step};
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct ApiPlan {
     pub policies: Vec<RateLimitPolicy>,
     /// The events its procedures emit.
     pub events: Vec<EventDeclaration>,
+    /// Who signs in here; none where nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<Accounts>,
     /// Whether pages of other origins may call it.
     pub cors: Cors,
     /// Which document the task asked for.

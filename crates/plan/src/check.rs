@@ -1,7 +1,7 @@
 //! Whether a procedure is well formed: slots are bound before they are used, every outcome has its arm, every path ends,
 //! nothing leaves the database inside a transaction. The planner asserts it, and `serve` asks again before it runs a plan.
 
-use crate::procedure::{Input, Item, Outcome, Procedure, Response, Step, StepPlace};
+use crate::procedure::{Input, Item, LimitKey, Outcome, Procedure, Response, Step, StepPlace};
 use crate::query::{Assigned, Output, Predicate, Query, Write};
 use crate::value::{Condition, Value};
 use std::collections::BTreeMap;
@@ -169,8 +169,12 @@ impl Checker {
             | (StepPlace::Inside, Surroundings::Transaction) => {}
         }
         match step {
+            Step::Limit { by: LimitKey::Field(slot, _), .. } | Step::Spare { by: LimitKey::Field(slot, _), .. } => {
+                self.slot(slot, slots);
+            }
             Step::Authorize { .. }
-            | Step::Limit { .. }
+            | Step::Limit { by: LimitKey::Principal | LimitKey::Address, .. }
+            | Step::Spare { by: LimitKey::Principal | LimitKey::Address, .. }
             | Step::Claim
             | Step::Ping
             | Step::Generate(_)
@@ -180,7 +184,9 @@ impl Checker {
                 Input::Body(_) | Input::Changes(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_),
             ) => {}
             Step::Check(condition) => self.condition(condition, slots),
-            Step::Evaluate(value) | Step::Digest(value) | Step::HashPassword(value) => self.value(value, slots),
+            Step::Evaluate(value) | Step::Digest(value) | Step::Successor(value) | Step::HashPassword(value) => {
+                self.value(value, slots);
+            },
             Step::VerifyPassword { password, hash } => {
                 self.value(password, slots);
                 self.value(hash, slots);

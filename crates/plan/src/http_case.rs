@@ -14,6 +14,12 @@ pub const API_KEY: &str = "${api_key}";
 pub const EXPIRED_API_KEY: &str = "${expired_api_key}";
 /// In a request header: an API key that is valid and may be used for nothing.
 pub const POWERLESS_API_KEY: &str = "${powerless_api_key}";
+/// In a request header: an access token of the user of the seed, or the one that a request before was answered with.
+pub const ACCESS_TOKEN: &str = "${access_token}";
+/// In a request header: an access token of that user that was valid until it expired.
+pub const EXPIRED_ACCESS_TOKEN: &str = "${expired_access_token}";
+/// In a body: the refresh token that a request before was answered with.
+pub const REFRESH_TOKEN: &str = "${refresh_token}";
 /// In a path or an expected body: the key of what the first request before made.
 pub const ID: &str = "${id}";
 /// In a path or an expected body: the key of what the parent of the case made.
@@ -32,6 +38,7 @@ pub const UNKNOWN_API_KEY: &str = "ipk_0000000000000000000000003mif3b";
 pub const MAX_REPEAT: u32 = 1001;
 
 /// The keys that stand for the placeholders of a case.
+#[derive(Default)]
 pub struct CaseKeys {
     /// For [`API_KEY`].
     pub good: String,
@@ -39,6 +46,10 @@ pub struct CaseKeys {
     pub expired: String,
     /// For [`POWERLESS_API_KEY`].
     pub powerless: String,
+    /// For [`ACCESS_TOKEN`]; empty where nobody signs in.
+    pub access_token: String,
+    /// For [`EXPIRED_ACCESS_TOKEN`].
+    pub expired_access_token: String,
 }
 
 impl CaseKeys {
@@ -48,6 +59,8 @@ impl CaseKeys {
         text.replace(API_KEY, &self.good)
             .replace(EXPIRED_API_KEY, &self.expired)
             .replace(POWERLESS_API_KEY, &self.powerless)
+            .replace(ACCESS_TOKEN, &self.access_token)
+            .replace(EXPIRED_ACCESS_TOKEN, &self.expired_access_token)
     }
 }
 
@@ -204,6 +217,8 @@ pub struct Known {
     id: Option<serde_json::Value>,
     next: Option<String>,
     tag: Option<String>,
+    access_token: Option<String>,
+    refresh_token: Option<String>,
 }
 
 impl Known {
@@ -217,13 +232,20 @@ impl Known {
         self.id = self.id.take().or_else(|| answer.key());
         self.next = answer.text_of("next");
         self.tag = answer.headers.get("etag").cloned();
+        self.access_token = answer.text_of("access_token").or_else(|| self.access_token.take());
+        self.refresh_token = answer.text_of("refresh_token").or_else(|| self.refresh_token.take());
     }
 
-    /// The text with what is known in the place of [`PARENT`], [`ID`], [`NEXT`] and [`TAG`].
+    /// The text with what is known in the place of [`PARENT`], [`ID`], [`NEXT`], [`TAG`] and the tokens.
     #[must_use]
     pub fn filled(&self, text: &str) -> String {
         let keys = [(PARENT, self.parent.as_ref().map(in_path)), (ID, self.id.as_ref().map(in_path))];
-        let others = [(NEXT, self.next.clone()), (TAG, self.tag.clone())];
+        let others = [
+            (NEXT, self.next.clone()),
+            (TAG, self.tag.clone()),
+            (ACCESS_TOKEN, self.access_token.clone()),
+            (REFRESH_TOKEN, self.refresh_token.clone()),
+        ];
         let said = keys.into_iter().chain(others).filter_map(|(placeholder, said)| Some((placeholder, said?)));
         said.fold(text.to_owned(), |text, (placeholder, said)| text.replace(placeholder, &said))
     }

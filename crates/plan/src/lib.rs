@@ -1,6 +1,7 @@
 //! The intermediate representation: everything that will happen, as plain data that can be persisted.
 //! The planner writes it; emit, apply and serve only carry it out and never look further left.
 
+pub mod accounts;
 pub mod api;
 pub mod check;
 pub mod database;

@@ -218,6 +218,7 @@ pub fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Authorize { .. } => "authorize",
         Step::Limit { .. } => "limit",
+        Step::Spare { .. } => "spare",
         Step::Claim => "claim",
         Step::Recall(_) => "recall",
         Step::Validate(_) => "validate",
@@ -226,6 +227,7 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Evaluate(_) => "evaluate",
         Step::Check(_) => "check",
         Step::Digest(_) => "digest",
+        Step::Successor(_) => "successor of",
         Step::HashPassword(_) => "hash password",
         Step::VerifyPassword { .. } => "verify password",
         Step::Read { .. } => "read",
@@ -252,10 +254,11 @@ fn step(step: &Step) -> String {
                 failures.as_ref().map_or(String::new(), |policy| format!(", failures count against {policy}"));
             format!("{name} by {scheme}{scope}{failures}")
         }
-        Step::Limit { policy, by } => {
+        Step::Limit { policy, by } | Step::Spare { policy, by } => {
             let by = match by {
-                LimitKey::Principal => "principal",
-                LimitKey::Address => "address",
+                LimitKey::Principal => "principal".to_owned(),
+                LimitKey::Address => "address".to_owned(),
+                LimitKey::Field(slot, field) => format!("{slot}.{field}"),
             };
             format!("{name} {policy} by {by}")
         }
@@ -272,7 +275,7 @@ fn step(step: &Step) -> String {
         Step::Generate(Generated::Uuid) => format!("{name} uuid"),
         Step::Generate(Generated::Token { bytes }) => format!("{name} token of {bytes} bytes"),
         Step::Check(asked) => format!("{name} {}", condition(asked)),
-        Step::Evaluate(given) | Step::Digest(given) | Step::HashPassword(given) => format!("{name} {}", value(given)),
+        Step::Evaluate(given) | Step::Digest(given) | Step::Successor(given) | Step::HashPassword(given) => format!("{name} {}", value(given)),
         Step::VerifyPassword { password, hash } => format!("{name} {} against {}", value(password), value(hash)),
         Step::Read { query: asked, cardinality, filled_by } => {
             let one = match cardinality {

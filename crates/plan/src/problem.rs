@@ -16,6 +16,14 @@ pub enum Problem {
     MissingCredentials,
     /// The API key is wrong.
     InvalidCredentials,
+    /// No access token was sent.
+    MissingToken,
+    /// The token is wrong, or its session has ended.
+    InvalidToken,
+    /// Address or password are wrong.
+    WrongCredentials,
+    /// The account may not be used.
+    AccountDisabled,
     /// The API key is right and must not be used for this.
     InsufficientScope,
     /// Nothing has this path.
@@ -60,12 +68,16 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
         Self::MissingCredentials,
         Self::InvalidCredentials,
+        Self::MissingToken,
+        Self::InvalidToken,
+        Self::WrongCredentials,
+        Self::AccountDisabled,
         Self::InsufficientScope,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -142,6 +154,25 @@ impl Problem {
                 "Authentication failed",
                 Some("the API key is unknown, expired or revoked"),
             ),
+            Self::MissingToken => (
+                "missing-token",
+                401,
+                "Authentication required",
+                Some("send an access token in `Authorization: Bearer`"),
+            ),
+            Self::InvalidToken => (
+                "invalid-token",
+                401,
+                "Authentication failed",
+                Some("the token is unknown or malformed, has expired, or its session has ended"),
+            ),
+            Self::WrongCredentials => (
+                "wrong-credentials",
+                401,
+                "Login failed",
+                Some("the e-mail address or the password is wrong"),
+            ),
+            Self::AccountDisabled => ("account-disabled", 403, "Account disabled", Some("the account may not be used")),
             Self::InsufficientScope => ("insufficient-scope", 403, "Insufficient scope", None),
             Self::NotFound => ("not-found", 404, "Not found", Some("no resource has this path")),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "Method not allowed", None),

@@ -169,7 +169,7 @@ impl Outcome {
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Makes the principal, or ends with 401. Failures count against the address under the policy. Whoever is known and may
-    /// not do this ends with 403, which counts against the principal.
+    /// not do this ends with 403, which counts against the principal. Of an access token the slot holds [`CALLER`].
     Authorize {
         /// How callers prove who they are.
         scheme: Scheme,
@@ -184,6 +184,13 @@ pub enum Step {
         /// The policy.
         policy: PolicyName,
         /// Whom the request is counted for.
+        by: LimitKey,
+    },
+    /// Ends with 429 where nothing is left under the policy, and counts nothing: what is counted comes later, where it failed.
+    Spare {
+        /// The policy.
+        policy: PolicyName,
+        /// Whom requests are counted for.
         by: LimitKey,
     },
     /// Takes the request's `Idempotency-Key`, where it brings one, or ends with 409 while another request with it is under
@@ -205,7 +212,10 @@ pub enum Step {
     Check(Condition),
     /// SHA-256 of a value that is random already (tokens, keys), lower-case hex.
     Digest(Value),
-    /// A slow hash of a password.
+    /// What follows a token that nobody can guess: as random as the token, and the same whenever the same token is asked about.
+    /// URL-safe text, made with the secret that the servers of a database share.
+    Successor(Value),
+    /// A slow hash of a password: [`crate::accounts::HASH`].
     HashPassword(Value),
     /// Compares a password with a hash: yes or no. With no hash it takes as long and says no.
     VerifyPassword {
@@ -274,6 +284,9 @@ pub enum Step {
     },
 }
 
+/// The fields of the record that stands for a caller with an access token: the user, the session, the role.
+pub const CALLER: [&str; 3] = ["user_id", "session_id", "role"];
+
 /// How callers prove who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -285,13 +298,15 @@ pub enum Scheme {
 }
 
 /// Whom a request is counted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitKey {
     /// The principal.
     Principal,
     /// The client's address.
     Address,
+    /// What that field of a record says, in lower case: a name that is tried, whether anybody has it or not.
+    Field(SlotName, FieldName),
 }
 
 /// What a request brings, and what it is checked against.
@@ -464,6 +479,7 @@ impl Step {
             Self::Await { .. } | Self::Fetch { .. } => Some(&[Answered, Refused, Unknown]),
             Self::Authorize { .. }
             | Self::Limit { .. }
+            | Self::Spare { .. }
             | Self::Claim
             | Self::Recall(_)
             | Self::Validate(_)
@@ -471,6 +487,7 @@ impl Step {
             | Self::Generate(_)
             | Self::Evaluate(_)
             | Self::Digest(_)
+            | Self::Successor(_)
             | Self::HashPassword(_)
             | Self::Read { cardinality: Cardinality::Many, .. }
             | Self::Write(Write::Insert { on_conflict: OnConflict::Fail | OnConflict::Replace { .. }, .. })
@@ -487,6 +504,7 @@ impl Step {
         match self {
             Self::Authorize { .. }
             | Self::Limit { .. }
+            | Self::Spare { .. }
             | Self::Claim
             | Self::Validate(_)
             | Self::Ping
@@ -500,6 +518,7 @@ impl Step {
             | Self::Evaluate(_)
             | Self::Check(_)
             | Self::Digest(_)
+            | Self::Successor(_)
             | Self::Read { .. }
             | Self::IssueToken { .. }
             | Self::Presign { .. } => StepPlace::Anywhere,

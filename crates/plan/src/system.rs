@@ -1,8 +1,10 @@
 //! The tables that APIs and services bring with them: the outbox and what becomes of its events, the inbox, the API keys and the answers
 //! kept for idempotency keys.
 
+mod accounts;
 mod delivery;
 
+pub use accounts::{accounts, of_accounts, refresh_tokens, sessions, signing_keys};
 pub use delivery::{deliveries, delivery_attempts, of_deliveries, remembered_values};
 
 use crate::database::{Column, Compared, Index, Nullability, Rules, Sensitivity, Table, Uniqueness};
@@ -192,5 +194,6 @@ mod tests {
         assert_eq!(super::api_keys().columns.len(), 11);
         assert_eq!(super::idempotency_answers().columns.len(), 6);
         assert_eq!(super::inbox_events().columns.len(), 7);
+        assert_eq!(super::of_accounts().map(|table| table.columns.len()), [7, 8, 5, 7]);
     }
 }

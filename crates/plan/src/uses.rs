@@ -17,6 +17,9 @@ pub fn uses(plan: &Plan) -> Uses {
     if plan.database.tables.iter().any(|table| table.name == keys.name) {
         found.keys(&keys);
     }
+    if plan.api.accounts.is_some() {
+        found.accounts();
+    }
     if plan.has_deliveries() {
         found.deliveries();
     }
@@ -74,12 +77,14 @@ impl Found<'_> {
             Step::Write(write) => self.write(write),
             Step::Authorize { .. }
             | Step::Limit { .. }
+            | Step::Spare { .. }
             | Step::Validate(_)
             | Step::Ping
             | Step::Generate(_)
             | Step::Evaluate(_)
             | Step::Check(_)
             | Step::Digest(_)
+            | Step::Successor(_)
             | Step::HashPassword(_)
             | Step::VerifyPassword { .. }
             | Step::Await { .. }
@@ -99,6 +104,20 @@ impl Found<'_> {
         used.reads.extend(all());
         used.inserts.extend(all());
         used.updates.extend(all().filter(|column| changes.contains(&column.as_str())));
+    }
+
+    /// Whoever asks whether a token is good reads the session and the account; keys that sign are made when their time comes, and
+    /// forgotten when no token of theirs is left.
+    fn accounts(&mut self) {
+        for table in system::of_accounts() {
+            let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
+            let used = self.of(&table.name);
+            used.reads.extend(all.clone());
+            if table.name == system::signing_keys().name {
+                used.inserts.extend(all);
+                used.deletes = true;
+            }
+        }
     }
 
     /// Events are read and noted as dispatched; what becomes of them is kept, changed, and forgotten when it is old.

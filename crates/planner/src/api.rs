@@ -1,6 +1,7 @@
 //! The API as a whole: its endpoints as procedures, its limits, its events, and the tables they need.
 
-use crate::behaviour::{Behaved, Given, Guarded, ParentKey};
+use crate::account;
+use crate::behaviour::{Behaved, Given, Guarded, ParentKey, WorksOn};
 use crate::body_size::max_body_bytes;
 use crate::codes;
 use crate::entity::{self, Resolved, snake_case};
@@ -9,6 +10,7 @@ use crate::lookup::{self, Lookup};
 use crate::overrides;
 use crate::subject::Known;
 use catalog::{Catalog, Field, Presence, Sensitivity};
+use plan::accounts::Accounts;
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, RowsFormat, Scheme, Trigger};
 use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, system};
@@ -45,6 +47,9 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         events: Vec::new(),
     };
     designer.check_kind(&requirements.kind);
+    let (whole, brought) = account::with_companions(requirements, catalog);
+    designer.decide_companions(&brought);
+    let requirements = &whole;
     let name = api_name(requirements);
     let version = api_version(requirements);
     designer.decide(
@@ -56,6 +61,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
     let known = Known::new(requirements, catalog, held);
     let endpoints: Vec<Endpoint> =
         requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
+    let accounts = designer.accounts(&endpoints, requirements, held, &name);
     designer.system_tables(&endpoints);
     let documentation = designer.documentation(requirements.documentation_format);
     if !designer.problems.is_empty() {
@@ -63,7 +69,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
     }
     let cors = designer.cors(&requirements.security_features);
     let api =
-        ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, cors, documentation };
+        ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, accounts, cors, documentation };
     Ok(Designed { api, tables: designer.tables, lookups: designer.lookups, decisions: designer.decisions })
 }
 
@@ -125,6 +131,7 @@ impl Designer<'_> {
             infer(endpoint, requirements, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
         let resolved = entity::resolve(endpoint, &inferred, known).map_err(|problems| self.refuse(problems)).ok()?;
         self.problems.extend(lacking(endpoint, &inferred, &resolved).or_else(|| secret_required(endpoint, &resolved)));
+        self.problems.extend(nobody_calls(endpoint, &inferred, scheme));
         let by = self.limit_key(endpoint, requirements, scheme)?;
         if self.problems.len() > problems_before {
             return None;
@@ -294,9 +301,14 @@ impl Designer<'_> {
             None => ("is open to everybody", "the task says `authentication: none`"),
         };
         self.decide(Phase::SetupAuthenticationMiddleware, subject, decision.to_owned(), reason.to_owned());
-        let (decision, reason) = match guarded.by {
-            LimitKey::Principal => ("counts requests by API key", "keys tell callers apart, addresses do not"),
-            LimitKey::Address => {
+        let (decision, reason) = match (&guarded.by, guarded.scheme) {
+            (LimitKey::Principal, Some(Scheme::AccessToken)) => {
+                ("counts requests by user", "users tell callers apart, addresses do not")
+            }
+            (LimitKey::Principal, Some(Scheme::ApiKey) | None) => {
+                ("counts requests by API key", "keys tell callers apart, addresses do not")
+            }
+            (LimitKey::Address | LimitKey::Field(..), _) => {
                 ("counts requests by client address", "an open endpoint knows nothing else of its callers")
             }
         };
@@ -318,7 +330,8 @@ impl Designer<'_> {
         match endpoint.authentication {
             Authentication::None => None,
             Authentication::ApiKey => Some(Scheme::ApiKey),
-            Authentication::Jwt | Authentication::OAuth | Authentication::Session | Authentication::Basic => {
+            Authentication::Jwt => Some(Scheme::AccessToken),
+            Authentication::OAuth | Authentication::Session | Authentication::Basic => {
                 let place = endpoint.authentication_place.as_ref().unwrap_or(&endpoint.place);
                 self.problems.push(
                     Diagnostic::error(
@@ -329,7 +342,7 @@ impl Designer<'_> {
                         ),
                         place,
                     )
-                    .with_help("use `authentication: \"api_key\"` or `\"none\"`"),
+                    .with_help("use `authentication: \"jwt_token\"`, `\"api_key\"` or `\"none\"`"),
                 );
                 None
             }
@@ -365,7 +378,9 @@ impl Designer<'_> {
     ) -> Option<LimitKey> {
         let stated = endpoint.rate_limiting.as_ref().or(requirements.rate_limiting.as_ref());
         match (stated.and_then(|limit| limit.value.by), scheme) {
-            (None, Some(_)) | (Some(LimitBy::Key), Some(Scheme::ApiKey)) => Some(LimitKey::Principal),
+            (None, Some(_))
+            | (Some(LimitBy::Key), Some(Scheme::ApiKey))
+            | (Some(LimitBy::User), Some(Scheme::AccessToken)) => Some(LimitKey::Principal),
             (None, None) | (Some(LimitBy::Ip), _) => Some(LimitKey::Address),
             (Some(by @ (LimitBy::Key | LimitBy::User)), Some(Scheme::ApiKey | Scheme::AccessToken) | None) => {
                 let place = stated.map_or(&endpoint.place, |limit| &limit.place);
@@ -410,6 +425,45 @@ impl Designer<'_> {
             });
         }
         name
+    }
+
+    fn decide_companions(&mut self, brought: &[String]) {
+        if brought.is_empty() {
+            return;
+        }
+        let names: Vec<String> = brought.iter().map(|subject| format!("`{subject}`")).collect();
+        self.decide(
+            Phase::DesignApiArchitecture,
+            "accounts",
+            format!("brings {}", names.join(", ")),
+            "whoever can sign in must also be able to register, to stay signed in, and to leave".to_owned(),
+        );
+    }
+
+    /// What belongs to an API that knows its callers.
+    fn accounts(
+        &mut self,
+        endpoints: &[Endpoint],
+        requirements: &ApiRequirements,
+        held: &[Table],
+        name: &str,
+    ) -> Option<Accounts> {
+        let users = account::users_table(self.catalog, held).filter(|_| account::has_accounts(endpoints))?;
+        self.problems.extend(account::unfit(&users, &requirements.place));
+        let policy = account::failed_logins();
+        let tries = |item: &Item| matches!(item, Item::Do(Step::Spare { policy: named, .. }) if *named == policy.name);
+        if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(tries)) {
+            let decision =
+                format!("at most {} failed attempts in any {} seconds", policy.quota, policy.window_seconds);
+            let reason = "passwords must not be tried out; they count for an address whether it has an account or not";
+            let subject = format!("policy `{}`", policy.name);
+            self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());
+            self.policies.push(policy);
+        }
+        let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
+        self.add_table(users);
+        system::of_accounts().into_iter().for_each(|table| self.add_table(table));
+        Some(Accounts { issuer, users: users_name })
     }
 
     fn add_table(&mut self, table: Table) {
@@ -522,6 +576,25 @@ fn lacking(endpoint: &spec::Endpoint, inferred: &Inferred, resolved: &Resolved) 
     )
 }
 
+/// An endpoint that works for its caller and does not know who that is, and one that would ask for what it gives.
+fn nobody_calls(endpoint: &spec::Endpoint, inferred: &Inferred, scheme: Option<Scheme>) -> Option<Diagnostic> {
+    let behaviour = inferred.behaviour;
+    let gives = behaviour.works_on == WorksOn::Account && !behaviour.for_caller;
+    let (message, help) = match (behaviour.for_caller, scheme) {
+        (true, None | Some(Scheme::ApiKey)) => (
+            format!("`{}` {}, and asks nobody who calls", subject_of(endpoint), behaviour.does),
+            "write `authentication: \"jwt_token\"`",
+        ),
+        (false, Some(Scheme::AccessToken)) if gives => (
+            format!("`{}` {}, and would let in only who is signed in already", subject_of(endpoint), behaviour.does),
+            "write `authentication: \"none\"`",
+        ),
+        (true | false, _) => return None,
+    };
+    let place = endpoint.authentication_place.as_ref().unwrap_or(&endpoint.place);
+    Some(Diagnostic::error(codes::NOBODY_CALLS, message, place).with_help(help))
+}
+
 /// A new record that would need a secret: no request may bring one.
 fn secret_required(endpoint: &spec::Endpoint, resolved: &Resolved) -> Option<Diagnostic> {
     let is_needed = |field: &&Field| field.sensitivity == Sensitivity::Secret && field.presence == Presence::Required;
@@ -535,7 +608,7 @@ fn secret_required(endpoint: &spec::Endpoint, resolved: &Resolved) -> Option<Dia
     ))
 }
 
-fn subject_of(endpoint: &spec::Endpoint) -> String {
+pub fn subject_of(endpoint: &spec::Endpoint) -> String {
     format!("{} {}", endpoint.method.as_str(), endpoint.path.as_str())
 }
 

@@ -1,5 +1,6 @@
 //! What endpoints can do. Each behaviour is a file that lowers to a procedure, and a line in the list.
 
+pub mod account;
 mod file_metadata;
 mod form_submission;
 mod health;
@@ -96,6 +97,8 @@ pub enum WorksOn {
     Entity,
     /// It works on one that other endpoints describe; the fields that its own endpoint names are no fields of that.
     EntityOfOthers,
+    /// It works for people who sign in, each on their own; the fields that its endpoint names are its own words.
+    Account,
     /// It has none.
     Nothing,
 }
@@ -115,6 +118,8 @@ pub struct Behaviour {
     /// The one of them that is unique by itself.
     pub unique: Option<&'static str>,
     pub works_on: WorksOn,
+    /// Whether it works for its caller, and must know who that is.
+    pub for_caller: bool,
     /// The event that all of its events count as, whether the catalogue knows them or not.
     pub general_event: Option<&'static str>,
     lower: fn(&Given<'_>) -> Behaved,
@@ -128,6 +133,7 @@ const PLAIN: Behaviour = Behaviour {
     needs: &[],
     unique: None,
     works_on: WorksOn::Entity,
+    for_caller: false,
     general_event: None,
     lower: record_get::lower,
 };
@@ -226,7 +232,79 @@ const BEHAVIOURS: &[Behaviour] = &[
         lower: health::lower,
         ..PLAIN
     },
+    Behaviour {
+        name: "account_login",
+        does: "signs somebody in",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::login::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_register",
+        does: "makes an account",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::register::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_refresh",
+        does: "gives the next tokens of a session",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::refresh::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_logout",
+        does: "ends the caller's session",
+        ways: &[(Method::Post, PathKind::Collection)],
+        for_caller: true,
+        lower: account::logout::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_profile",
+        does: "reads the caller's own record",
+        ways: &[(Method::Get, PathKind::Collection)],
+        for_caller: true,
+        lower: account::profile::read,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_profile_change",
+        does: "changes the caller's own record",
+        ways: &[(Method::Patch, PathKind::Collection)],
+        for_caller: true,
+        lower: account::profile::change,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_password_change",
+        does: "changes the caller's password",
+        ways: &[(Method::Post, PathKind::Collection)],
+        for_caller: true,
+        lower: account::password_change::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_sessions",
+        does: "lists the caller's sessions",
+        ways: &[(Method::Get, PathKind::Collection)],
+        for_caller: true,
+        lower: account::sessions::list,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_session_end",
+        does: "ends one of the caller's sessions",
+        ways: &[(Method::Delete, PathKind::Item)],
+        for_caller: true,
+        lower: account::sessions::end,
+        ..OF_ACCOUNTS
+    },
 ];
+
+/// What all behaviours of accounts have in common.
+const OF_ACCOUNTS: Behaviour = Behaviour { in_parents: false, works_on: WorksOn::Account, ..PLAIN };
 
 /// Everything endpoints can do, in the order in which it is proposed.
 pub fn all() -> &'static [Behaviour] {
@@ -307,10 +385,14 @@ impl Given<'_> {
     fn guards(&self) -> Vec<Item> {
         let policy = self.guarded.policy.clone();
         let mut items = Vec::new();
-        if let Some(scheme) = self.guarded.scheme {
-            items.push(Item::Do(Step::Authorize { scheme, scope: None, failures: Some(policy.clone()) }));
+        let authorize =
+            |scheme| Step::Authorize { scheme, scope: None, failures: Some(policy.clone()) };
+        match self.guarded.scheme {
+            Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
+            Some(Scheme::AccessToken) => items.push(Item::Let(slot("caller"), authorize(Scheme::AccessToken))),
+            None => {}
         }
-        items.push(Item::Do(Step::Limit { policy, by: self.guarded.by }));
+        items.push(Item::Do(Step::Limit { policy: policy.clone(), by: self.guarded.by.clone() }));
         items
     }
 

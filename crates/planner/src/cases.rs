@@ -3,13 +3,14 @@
 
 mod body;
 
+use crate::account;
 use crate::key::RecordKey;
 use crate::seed::Seeded;
 use body::{acceptable, can_repeat, marked, shape_of, taken};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
-    ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, PARENT, POWERLESS_API_KEY,
+    ACCESS_TOKEN, ANY, API_KEY, CaseRequest, EXPIRED_ACCESS_TOKEN, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, PARENT, POWERLESS_API_KEY,
     TAG, UNIQUE, UNKNOWN_API_KEY, in_path,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
@@ -243,9 +244,12 @@ impl<'a> Asker<'a> {
                 _ => {}
             }
         }
-        if self.scheme.is_some() {
-            cases.extend(self.wrong_keys());
+        match self.scheme {
+            Some(Scheme::ApiKey) => cases.extend(self.wrong_keys()),
+            Some(Scheme::AccessToken) => cases.extend(self.wrong_tokens()),
+            None => {}
         }
+        cases.extend(self.wrong_passwords(body));
         cases.extend(self.taken());
         cases.extend(self.unknown_references(body));
         cases.extend(self.inconsistent(body));
@@ -611,6 +615,9 @@ impl<'a> Asker<'a> {
                     FieldFormat::MediaType => ("pdf".into(), "format"),
                     FieldFormat::Sha256 => ("ABC".into(), "format"),
                     FieldFormat::ByteCount => ((-1).into(), "range"),
+                    FieldFormat::NewPassword => ("password1".into(), "weak"),
+                    // Any text may be one.
+                    FieldFormat::Password => (1.into(), "type"),
                 };
                 let shows = format!("refuses a value of `{name}` that is not {}", format.describe());
                 cases.push(self.invalid(&shows, with(name, value), vec![entry(name, code)]));
@@ -722,12 +729,54 @@ impl<'a> Asker<'a> {
         cases
     }
 
+    fn wrong_tokens(&self) -> Vec<HttpCase> {
+        let request = |token: Option<&str>| {
+            let mut request = match &self.right {
+                Json::Null => self.request(),
+                example => self.request().with_body(example),
+            };
+            let bearer = |token: &str| ("authorization".to_owned(), format!("Bearer {token}"));
+            request.headers = token.map(bearer).into_iter().collect();
+            request
+        };
+        vec![
+            self.problem("asks for a token", request(None), Problem::MissingToken),
+            self.problem("refuses a text that is no token", request(Some("a.b.c")), Problem::InvalidToken),
+            self.problem("refuses a token that has expired", request(Some(EXPIRED_ACCESS_TOKEN)), Problem::InvalidToken),
+            self.problem("refuses an API key", request(Some(API_KEY)), Problem::InvalidToken),
+        ]
+    }
+
+    /// What proves somebody and does not: each password by another one, and the address by one that nobody has.
+    fn wrong_passwords(&self, items: &[Item]) -> Vec<HttpCase> {
+        let compares = |item: &Item| matches!(item, Item::Let(_, Step::VerifyPassword { .. }));
+        let Some(shape) = shape_of(self.endpoint).filter(|_| items.iter().any(compares)) else { return Vec::new() };
+        let case = |field: &ShapeField| {
+            let (shows, other) = match (&field.field_type, field.format) {
+                (_, Some(FieldFormat::Password)) => ("refuses another password", "some other password"),
+                (FieldType::Email, _) => ("says the same to an address without an account", "nobody@example.com"),
+                _ => return None,
+            };
+            let mut body = self.right.clone();
+            body[field.name.as_str()] = other.into();
+            let mut case = self.problem_of_record(shows, self.request().with_body(&body), Problem::WrongCredentials);
+            // The answer says how many more attempts there are.
+            case.expect.headers.insert("ratelimit-policy".to_owned(), account::failed_logins().header());
+            Some(case)
+        };
+        shape.fields.iter().filter_map(case).collect()
+    }
+
     /// The requests up to the limit are cheap ones: a counted request need not be a right one.
     fn over_the_limit(&self) -> Option<HttpCase> {
         let policy = self.policy?;
         let repeat = policy.quota.checked_add(1).filter(|repeat| *repeat <= MAX_REPEAT)?;
         let shows = format!("refuses request {repeat} within {} seconds", policy.window_seconds);
         let request = match &self.right {
+            // What a caller does to the own session can be done once; that nobody calls counts too.
+            Json::Null if self.scheme == Some(Scheme::AccessToken) && self.method != "GET" => {
+                CaseRequest { headers: BTreeMap::new(), ..self.request() }
+            }
             Json::Null => self.request(),
             _ => self.request().with_text("{"),
         };
@@ -882,7 +931,8 @@ fn scheme_of(endpoint: &Endpoint) -> Option<Scheme> {
 fn request(method: &str, path: &str, scheme: Option<Scheme>) -> CaseRequest {
     let headers = match scheme {
         Some(Scheme::ApiKey) => BTreeMap::from([("x-api-key".to_owned(), API_KEY.to_owned())]),
-        Some(Scheme::AccessToken) | None => BTreeMap::new(),
+        Some(Scheme::AccessToken) => BTreeMap::from([("authorization".to_owned(), format!("Bearer {ACCESS_TOKEN}"))]),
+        None => BTreeMap::new(),
     };
     CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None }
 }

@@ -66,4 +66,8 @@ codes! {
     KIND_UNSAID = "IP251";
     /// `provision` asks for a server, and the engine has none.
     NO_SERVER_TO_PROVISION = "IP252";
+    /// Nobody of the table of users could sign in.
+    USERS_DO_NOT_FIT = "IP290";
+    /// An endpoint works for its caller, and asks nobody who calls.
+    NOBODY_CALLS = "IP291";
 }

@@ -4,6 +4,7 @@ mod agreement;
 mod field;
 pub mod held;
 
+use crate::account;
 use crate::behaviour::{Reference, WorksOn};
 use crate::codes::{NOT_INFERRED, OVERRIDE_NOT_BUILT, SECRET_FIELD};
 use crate::intent::{Inferred, target};
@@ -47,6 +48,9 @@ pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> R
     if inferred.behaviour.works_on == WorksOn::Nothing {
         return Ok(Resolved::new(nothing(inferred.behaviour.name), Vec::new(), Vec::new()));
     }
+    if inferred.behaviour.works_on == WorksOn::Account {
+        return of_people(endpoint, inferred, known);
+    }
     let segment = target(&endpoint.path).map_or("", |target| target.segment);
     let name = entity_name(endpoint, inferred, known.catalog, known.tables);
     if let Some((name, table)) = name.as_ref().and_then(|name| Some((name, known.held(name)?))) {
@@ -75,6 +79,15 @@ pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> R
     add_parents(&mut resolved, &same, known);
     agreement::agree(&mut resolved.asked, &resolved.entity.compares);
     Ok(resolved)
+}
+
+/// The people who sign in: as a database task has them, else as the catalogue does.
+fn of_people(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> Result<Resolved, Vec<Diagnostic>> {
+    let (entity, table) = account::users(known.catalog, known.tables).expect("the catalogue knows people");
+    match table {
+        Some(table) => held::resolve(endpoint, inferred, &entity.entity, table, known),
+        None => Ok(Resolved::new(entity.clone(), entity.fields.clone(), Vec::new())),
+    }
 }
 
 /// Stands where an endpoint has no entity; nothing is kept of it.

@@ -109,6 +109,9 @@ fn rule<'a>(
         if target.parent.is_some() && !behaviour.in_parents || intent.alone && !is_alone {
             return None;
         }
+        if !intent.is_within(names(&endpoint.path).filter(|name| *name != target.segment)) {
+            return None;
+        }
         let reason = intent.reason(endpoint.method.as_str(), target.kind(), target.segment)?;
         let overruled = intent.unless_fields && names_other_fields(target.segment, intent, requirements, catalog);
         (!overruled).then_some((intent, behaviour, reason))
@@ -189,12 +192,8 @@ fn help(endpoint: &Endpoint, catalog: &Catalog) -> String {
         .filter(|behaviour| behaviour.fits(endpoint).is_ok())
         .map(|behaviour| format!("`behavior: {}` ({})", behaviour.name, behaviour.does))
         .collect();
-    let accounts = match endpoint.path.literals().any(|segment| catalog.is_account(segment)) {
-        true => "this producer does not build accounts yet; for anything else ",
-        false => "",
-    };
     if !lines.is_empty() {
-        return format!("{accounts}add one line beside `path: {path}`: {}", lines.join(", or "));
+        return format!("add one line beside `path: {path}`: {}", lines.join(", or "));
     }
     match (endpoint.method, found.key) {
         (spec::Method::Put | spec::Method::Patch, None) => {

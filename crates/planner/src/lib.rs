@@ -1,6 +1,7 @@
 //! Decides: a checked task, the catalogue and what was observed become a plan, or diagnostics that say why not.
 //! Pure: the same input gives the same plan, every decision carries its reason.
 
+mod account;
 mod api;
 mod base;
 mod behaviour;
@@ -113,6 +114,7 @@ pub fn plan_allowing(
     decisions.sort_by_key(|decision| decision.phase);
     let seeded = base.map(|base| seed::of(&designed.api, base, &own, &shared, catalog)).unwrap_or_default();
     database.tables.extend(shared);
+    let seeded = seed::with_caller(seeded, &designed.api, engine, &database.tables, catalog);
     let cases = cases::for_api(&designed.api, &database.tables, &seeded);
     let (base, seed) = (base.cloned(), seeded.seed);
     let api = designed.api;

@@ -1,6 +1,7 @@
 //! What the cases of an API on a database task's tables take for granted: one row of every table that its records lead to, or
 //! that leads to them. The rows stand in the plan as statements, since nobody but a scratch database is given them.
 
+use crate::account;
 use crate::entity::held::{example, unique};
 use crate::key::RecordKey;
 use catalog::Catalog;
@@ -36,12 +37,16 @@ pub fn of(api: &ApiPlan, base: &Base, own: &[Table], shared: &[Table], catalog: 
     let ordered = ordered(&base.database.tables);
     let seeded = seeded(api, &ordered, shared);
     let tables: Vec<&Table> = ordered.iter().copied().filter(|table| seeded.contains(&table.name)).collect();
-    let mut rows: Vec<String> = tables.iter().map(|table| row(engine, table, &base.database.tables, catalog)).collect();
+    let users = api.accounts.as_ref().map(|accounts| &accounts.users);
+    let said = |table: &Table| users.map_or_else(Vec::new, |users| account::seed_user(users, table));
+    let mut rows: Vec<String> =
+        tables.iter().map(|table| row(engine, table, &said(table), &base.database.tables, catalog)).collect();
     rows.extend(tables.iter().filter_map(|table| dialect::sample::count_on(engine, table)));
     let key = |table: &&Table| {
         let key = RecordKey::of(table)?.column;
         let column = table.columns.iter().find(|column| column.name == key)?;
-        Some((table.name.clone(), example(column, table, &base.database.tables, catalog)))
+        let said = said(table).into_iter().find(|(name, _)| *name == key).map(|(_, datum)| datum);
+        Some((table.name.clone(), said.unwrap_or_else(|| example(column, table, &base.database.tables, catalog))))
     };
     let keys = tables.iter().filter_map(key).collect();
     let is_system = |table: &&Table| catalog::OWN_TABLES.contains(&table.name.as_str());
@@ -122,7 +127,37 @@ fn writes(items: &[Item]) -> Vec<&Write> {
     items.iter().flat_map(of).collect()
 }
 
-fn row(engine: Engine, table: &Table, tables: &[Table], catalog: &Catalog) -> String {
+/// The same with somebody who calls, where the API knows its callers.
+pub fn with_caller(seeded: Seeded, api: &ApiPlan, engine: Engine, tables: &[Table], catalog: &Catalog) -> Seeded {
+    let Some(accounts) = &api.accounts else { return seeded };
+    let Some(users) = tables.iter().find(|table| table.name == accounts.users) else { return seeded };
+    let Seeded { tables: mut known, mut keys, mut seed } = seeded;
+    let people = account::seed_rows();
+    let is_system = |table: &&Table| catalog::OWN_TABLES.contains(&table.name.as_str());
+    if seed.clear.is_empty() {
+        let own: Vec<&Table> = ordered(tables).into_iter().filter(|table| !is_system(table)).collect();
+        seed.clear = clear(engine, &own);
+    }
+    // Before the people whose they are.
+    let accounts_first = clear(engine, &people.iter().map(|(table, _)| table).collect::<Vec<_>>());
+    seed.clear.splice(0..0, accounts_first);
+    if !known.iter().any(|table| table.name == users.name) {
+        seed.rows.push(row(engine, users, &account::seed_user(&users.name, users), tables, catalog));
+        keys.insert(users.name.clone(), Datum::Text(plan::accounts::CASE_USER.to_owned()));
+        known.push(users.clone());
+    }
+    seed.rows.extend(people.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
+    Seeded { tables: known, keys, seed }
+}
+
+/// `said` is what stands in the row whatever the examples say.
+fn row(
+    engine: Engine,
+    table: &Table,
+    said: &[(ColumnName, Datum)],
+    tables: &[Table],
+    catalog: &Catalog,
+) -> String {
     let is_needed = |column: &&Column| {
         table.primary_key.contains(&column.name)
             || column.nullability == Nullability::NotNull && column.default.is_none()
@@ -134,8 +169,11 @@ fn row(engine: Engine, table: &Table, tables: &[Table], catalog: &Catalog) -> St
                 .any(|check| check.columns().count() > 1 && check.columns().any(|known| *known == column.name))
     };
     let columns = table.columns.iter().filter(is_needed);
-    let values: Vec<(ColumnName, Datum)> =
-        columns.map(|column| (column.name.clone(), example(column, table, tables, catalog))).collect();
+    let value = |column: &Column| {
+        let said = said.iter().find(|(name, _)| *name == column.name).map(|(_, datum)| datum.clone());
+        said.unwrap_or_else(|| example(column, table, tables, catalog))
+    };
+    let values: Vec<(ColumnName, Datum)> = columns.map(|column| (column.name.clone(), value(column))).collect();
     dialect::sample::row(engine, table, &values)
 }
 

@@ -82,6 +82,7 @@ pub fn design(
         endpoints,
         policies,
         events,
+        accounts: None,
         cors: Cors::Off,
         documentation: DocumentationFormat::OpenApi31,
     };

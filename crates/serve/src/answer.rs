@@ -38,8 +38,8 @@ impl Answer {
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         let headers = match problem {
-            Problem::MissingCredentials => vec![("www-authenticate", "Bearer realm=\"api\"".to_owned())],
-            Problem::InvalidCredentials => {
+            Problem::MissingCredentials | Problem::MissingToken => vec![("www-authenticate", "Bearer realm=\"api\"".to_owned())],
+            Problem::InvalidCredentials | Problem::InvalidToken => {
                 vec![("www-authenticate", "Bearer realm=\"api\", error=\"invalid_token\"".to_owned())]
             }
             Problem::RequestTimeout
@@ -52,6 +52,8 @@ impl From<Problem> for Refusal {
             }
             Problem::MalformedBody
             | Problem::MalformedIdempotencyKey
+            | Problem::WrongCredentials
+            | Problem::AccountDisabled
             | Problem::InsufficientScope
             | Problem::NotFound
             | Problem::MethodNotAllowed

@@ -2,6 +2,7 @@
 //! It interprets procedures and knows no behaviours; it never sees a task or the catalogue.
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, network
 
+mod account;
 mod answer;
 mod api_key;
 mod at_work;
@@ -16,6 +17,7 @@ mod listen;
 mod listing;
 mod metrics;
 mod page;
+mod password;
 mod patient_stream;
 mod program;
 mod rate_limit;

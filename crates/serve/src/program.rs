@@ -1,6 +1,7 @@
 //! Procedures made ready to run: slots become numbers, fields become positions, queries become the engine's statements.
 //! Done once when a plan is loaded; what this server cannot run is refused here and never at request time.
 
+use crate::account::Accounts;
 use crate::listing::ListingCheck;
 use crate::page::Columns;
 use crate::rate_limit::Limiter;
@@ -11,12 +12,12 @@ use manifest::Entries;
 use manifest::point::Given;
 use plan::api::Endpoint;
 use plan::procedure::{
-    Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme, Step,
+    CALLER, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme, Step,
     Writes,
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, check, print};
+use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, check, print, system};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +32,9 @@ pub(crate) struct Program {
 /// One item of a program.
 pub(crate) enum Operation {
     Authorize { scope: Option<Scope>, failures: Option<Arc<Limiter>> },
-    Limit { limiter: Arc<Limiter>, by: LimitKey },
+    AuthorizeToken { slot: Option<usize>, accounts: Arc<Accounts>, failures: Option<Arc<Limiter>> },
+    Limit { limiter: Arc<Limiter>, by: CountedFor },
+    Spare { limiter: Arc<Limiter>, by: CountedFor },
     Claim,
     Recall { answers: Arc<AnswerStatements> },
     Validate { slot: Option<usize>, check: Arc<Check> },
@@ -41,11 +44,18 @@ pub(crate) enum Operation {
     Received { slot: Option<usize> },
     Ping,
     Uuid { slot: Option<usize> },
+    Token { slot: Option<usize>, bytes: u8 },
+    Digest { slot: Option<usize>, value: Expression },
+    Successor { slot: Option<usize>, accounts: Arc<Accounts>, value: Expression },
+    HashPassword { slot: Option<usize>, value: Expression },
+    VerifyPassword { slot: Option<usize>, password: Expression, hash: Expression },
+    IssueToken { slot: Option<usize>, accounts: Arc<Accounts>, claims: Vec<(Arc<str>, Expression)>, lifetime_seconds: u32 },
     Evaluate { slot: Option<usize>, value: Expression },
     Ask { slot: Option<usize>, condition: Question },
     ReadOne { slot: Option<usize>, statement: Bound, types: Vec<FieldType> },
     ReadPage { slot: Option<usize>, list: Arc<List>, asked: usize },
-    Write { slot: Option<usize>, statement: Bound, outcomes: Option<[Outcome; 2]> },
+    /// `ends` are accounts of which it may end a session.
+    Write { slot: Option<usize>, statement: Bound, outcomes: Option<[Outcome; 2]>, ends: Option<Arc<Accounts>> },
     Insert { slot: Option<usize>, statement: Bound },
     Emit { id: Option<usize>, event: Arc<str>, payload: Vec<(Arc<str>, Expression)>, text: Arc<str> },
     Await(Box<Waiting>),
@@ -60,6 +70,13 @@ pub(crate) enum Operation {
     Inconsistent { field: FieldName, detail: String, writes: Writes },
     Entry { list: FieldName, field: FieldName, detail: Option<String>, writes: Writes },
     Done { writes: Writes },
+}
+
+/// Whom a request is counted for.
+pub(crate) enum CountedFor {
+    Principal,
+    Address,
+    Field(usize, usize),
 }
 
 /// What is done for every record of a list.
@@ -181,16 +198,18 @@ pub(crate) type Limiters = BTreeMap<PolicyName, Arc<Limiter>>;
 pub(crate) fn compile(
     plan: &Plan,
     account: &AccountScope,
+    accounts: Option<&Arc<Accounts>>,
     endpoint: &Endpoint,
     limiters: &Limiters,
 ) -> Result<Program, UnservablePlan> {
-    compile_procedure(plan, account, &endpoint.procedure, endpoint.max_body_bytes, limiters)
+    compile_procedure(plan, account, accounts, &endpoint.procedure, endpoint.max_body_bytes, limiters)
 }
 
 /// The same of a procedure that no request of a client starts.
 pub(crate) fn compile_procedure(
     plan: &Plan,
     account: &AccountScope,
+    accounts: Option<&Arc<Accounts>>,
     procedure: &Procedure,
     max_body_bytes: u64,
     limiters: &Limiters,
@@ -198,7 +217,7 @@ pub(crate) fn compile_procedure(
     if let Some(why) = check::violations(procedure).into_iter().next() {
         return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
     }
-    let mut compiler = Compiler { procedure, plan, account, max_body_bytes, limiters, slots: BTreeMap::new() };
+    let mut compiler = Compiler { procedure, plan, account, accounts, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
     Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
 }
@@ -207,6 +226,7 @@ struct Compiler<'a> {
     procedure: &'a Procedure,
     plan: &'a Plan,
     account: &'a AccountScope,
+    accounts: Option<&'a Arc<Accounts>>,
     max_body_bytes: u64,
     limiters: &'a Limiters,
     /// Each slot's number and the fields of the record it holds.
@@ -339,7 +359,16 @@ impl Compiler<'_> {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
                 Ok(Operation::Authorize { scope: scope.clone(), failures })
             }
-            Step::Limit { policy, by } => Ok(Operation::Limit { limiter: self.limiter(policy)?, by: *by }),
+            Step::Authorize { scheme: Scheme::AccessToken, scope: _, failures } => {
+                let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
+                Ok(Operation::AuthorizeToken { slot, accounts: self.accounts()?, failures })
+            }
+            Step::Limit { policy, by } => {
+                Ok(Operation::Limit { limiter: self.limiter(policy)?, by: self.counted_for(by)? })
+            }
+            Step::Spare { policy, by } => {
+                Ok(Operation::Spare { limiter: self.limiter(policy)?, by: self.counted_for(by)? })
+            }
             Step::Claim => Ok(Operation::Claim),
             Step::Recall(_) => {
                 Ok(Operation::Recall { answers: Arc::new(dialect::lower_answers(self.plan.database.engine)?) })
@@ -362,6 +391,21 @@ impl Compiler<'_> {
             Step::Received(_) => Ok(Operation::Received { slot }),
             Step::Ping => Ok(Operation::Ping),
             Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
+            Step::Generate(Generated::Token { bytes }) => Ok(Operation::Token { slot, bytes: *bytes }),
+            Step::Digest(value) => Ok(Operation::Digest { slot, value: self.value(value)? }),
+            Step::Successor(value) => {
+                Ok(Operation::Successor { slot, accounts: self.accounts()?, value: self.value(value)? })
+            }
+            Step::HashPassword(value) => Ok(Operation::HashPassword { slot, value: self.value(value)? }),
+            Step::VerifyPassword { password, hash } => {
+                Ok(Operation::VerifyPassword { slot, password: self.value(password)?, hash: self.value(hash)? })
+            }
+            Step::IssueToken { claims, lifetime_seconds } => Ok(Operation::IssueToken {
+                slot,
+                accounts: self.accounts()?,
+                claims: self.record(claims)?,
+                lifetime_seconds: *lifetime_seconds,
+            }),
             Step::Evaluate(value) => Ok(Operation::Evaluate { slot, value: self.value(value)? }),
             Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
             Step::Read { query, cardinality: Cardinality::One, filled_by: None } => {
@@ -389,7 +433,8 @@ impl Compiler<'_> {
                 if let Write::Insert { made: Some(_), .. } = write {
                     return Ok(Operation::Insert { slot, statement });
                 }
-                Ok(Operation::Write { slot, statement, outcomes: outcomes(write) })
+                let ends = self.accounts.filter(|_| ends_sessions(write)).cloned();
+                Ok(Operation::Write { slot, statement, outcomes: outcomes(write), ends })
             }
             Step::Emit { id, event, payload } => {
                 if !self.plan.api.events.iter().any(|declared| declared.name == *event) {
@@ -414,17 +459,27 @@ impl Compiler<'_> {
                     within: Duration::from_millis(u64::from(*within_ms)),
                 })))
             }
-            Step::Authorize { scheme: Scheme::AccessToken, .. }
-            | Step::Validate(Input::Selection(_))
-            | Step::Generate(Generated::Token { .. })
-            | Step::Digest(_)
-            | Step::HashPassword(_)
-            | Step::VerifyPassword { .. }
+            Step::Validate(Input::Selection(_))
             | Step::Read { .. }
             | Step::Fetch { .. }
-            | Step::IssueToken { .. }
             | Step::Presign { .. } => Err(self.unsupported(print::step_name(step))),
         }
+    }
+
+    fn accounts(&self) -> Result<Arc<Accounts>, UnservablePlan> {
+        let accounts = self.accounts.cloned();
+        accounts.ok_or_else(|| self.malformed("it asks for accounts that its API has not".to_owned()))
+    }
+
+    fn counted_for(&self, by: &LimitKey) -> Result<CountedFor, UnservablePlan> {
+        Ok(match by {
+            LimitKey::Principal => CountedFor::Principal,
+            LimitKey::Address => CountedFor::Address,
+            LimitKey::Field(slot, field) => {
+                let (slot, field) = self.field(slot, field)?;
+                CountedFor::Field(slot, field)
+            }
+        })
     }
 
     /// The query that a listing of these holes fills.
@@ -557,11 +612,26 @@ impl Compiler<'_> {
     }
 }
 
+/// Whether sessions may end by it: they are not believed any longer.
+fn ends_sessions(write: &Write) -> bool {
+    match write {
+        Write::Insert { .. } => false,
+        Write::Update { table, set, .. } => {
+            let of_accounts = [system::sessions().name, system::accounts().name].contains(table);
+            of_accounts && set.iter().any(|(column, _)| ["revoked_at", "disabled_at", "role"].contains(&column.as_str()))
+        }
+        Write::Delete { table, .. } => [system::sessions().name, system::accounts().name].contains(table),
+    }
+}
+
 /// The fields of the record that a step leaves in its slot.
 fn fields(step: &Step) -> Vec<FieldName> {
     match step {
         Step::Validate(Input::Body(shape) | Input::Changes(shape) | Input::Parameters(shape)) => {
             shape.fields.iter().map(|field| field.name.clone()).collect()
+        }
+        Step::Authorize { scheme: Scheme::AccessToken, .. } => {
+            CALLER.iter().map(|name| FieldName::parse(name).expect("a literal that is a name")).collect()
         }
         Step::Received(fields) | Step::Await { gives: fields, .. } => {
             fields.iter().map(|(name, _)| name.clone()).collect()

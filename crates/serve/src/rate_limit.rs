@@ -130,6 +130,11 @@ impl Limiter {
         self.take_at(caller, self.clock.now())
     }
 
+    /// Whether a request that arrives now would pass; it is not counted.
+    pub fn look(&self, caller: &str) -> Standing {
+        self.standing_at(caller, self.clock.now(), false)
+    }
+
     /// Forgets all callers, as if none had come.
     pub fn forget(&self) {
         for shard in &self.shards {
@@ -145,6 +150,10 @@ impl Limiter {
     /// The same at a moment that the caller names. A moment before the last one counts as the one after it: no two requests of
     /// one caller are counted at one time.
     fn take_at(&self, caller: &str, now: Duration) -> Standing {
+        self.standing_at(caller, now, true)
+    }
+
+    fn standing_at(&self, caller: &str, now: Duration, counts: bool) -> Standing {
         let mut shard = self.shard(caller);
         let (name, log) = shard.log(caller, now, self.window);
         let now = log.back().map_or(now, |newest| now.max(*newest + Duration::from_nanos(1)));
@@ -153,9 +162,11 @@ impl Limiter {
         }
         let quota = self.policy.quota as usize;
         let verdict = if log.len() < quota {
-            log.push_back(now);
-            if let Some(counts) = &self.counts {
-                counts.note(&self.scope, name, now);
+            if counts {
+                log.push_back(now);
+                if let Some(counts) = &self.counts {
+                    counts.note(&self.scope, name, now);
+                }
             }
             Verdict::Pass
         } else {

@@ -1,6 +1,7 @@
 //! Runs programs: one request, one frame of slots. Statements inside a transaction go to the writer's connection, others to
 //! a reader; everything else is the same for both.
 
+use crate::account::{Accounts, Caller};
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::{AtWork, Place};
@@ -11,11 +12,14 @@ use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
 use crate::page::{self, Page};
-use crate::program::{AnswerParts, Bound, Each, Expression, List, Operation, Program, Question, Waiting};
+use crate::password;
+use crate::program::{AnswerParts, Bound, CountedFor, Each, Expression, List, Operation, Program, Question, Waiting};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use crate::request::header;
 use crate::validation::{Wrong, parameter_number};
 use crate::webhook::datum;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use connect::delivery::{Awaited, awaited};
 use connect::fill;
@@ -24,7 +28,7 @@ use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_encode;
-use plan::procedure::{IN_SEGMENT, LimitKey, Outcome, Writes};
+use plan::procedure::{IN_SEGMENT, Outcome, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
 use plan::{Problem, Scope};
@@ -33,7 +37,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
 use tokio::sync::Notify;
-use vocab::{ColumnName, Datum, Decimal, FieldType};
+use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex};
 
 /// How often a transaction is tried while others are at the same rows.
 const MOST_TRIES: u32 = 4;
@@ -126,6 +130,8 @@ struct Frame {
     slots: Vec<Slot>,
     facts: Facts,
     emitted: Vec<Arc<str>>,
+    /// The accounts of which sessions were ended.
+    ended: Vec<Arc<Accounts>>,
     /// Where in a list it is.
     entry: usize,
     /// What a provider's call says.
@@ -184,12 +190,38 @@ where
                     Operation::Authorize { scope, failures } => {
                         self.authorize(scope.as_ref(), failures.as_ref(), frame).await?;
                     }
+                    Operation::AuthorizeToken { slot, accounts, failures } => {
+                        let caller = self.authorize_token(accounts, failures.as_ref(), frame).await?;
+                        let Caller { user_id, session_id, role } = &*caller;
+                        let record = [user_id, session_id, role].map(|said| Datum::Text(said.clone()));
+                        frame.set(*slot, Slot::Record(record.into()));
+                    }
                     Operation::Limit { limiter, by } => {
-                        let caller = match by {
-                            LimitKey::Principal => self.principal.clone(),
-                            LimitKey::Address => by_address(frame),
-                        };
+                        let caller = self.counted_for(by, frame);
                         self.limit(limiter, &caller)?;
+                    }
+                    Operation::Spare { limiter, by } => {
+                        let standing = limiter.look(&self.counted_for(by, frame));
+                        if standing.verdict == Verdict::Refuse {
+                            return Err(self.refused(limiter, standing).into());
+                        }
+                    }
+                    Operation::HashPassword { slot, value } => {
+                        let hash = password::hash(text(&frame.value(value))).await?;
+                        frame.set(*slot, Slot::One(Datum::Text(hash)));
+                    }
+                    Operation::VerifyPassword { slot, password, hash } => {
+                        let hash = match frame.value(hash) {
+                            Datum::Text(hash) => Some(hash),
+                            _ => None,
+                        };
+                        let is_right = password::verify(text(&frame.value(password)), hash).await?;
+                        frame.set(*slot, Slot::Outcome(if is_right { Outcome::Yes } else { Outcome::No }));
+                    }
+                    Operation::IssueToken { slot, accounts, claims, lifetime_seconds } => {
+                        let said = claims.iter().map(|(name, value)| (name.to_string(), frame.value(value).to_json()));
+                        let token = accounts.issue(said.collect(), *lifetime_seconds, frame.facts.arrived).await?;
+                        frame.set(*slot, Slot::One(Datum::Text(token)));
                     }
                     Operation::Claim => {
                         let caller = if self.principal.is_empty() { by_address(frame) } else { self.principal.clone() };
@@ -241,6 +273,9 @@ where
                         }
                     }
                     Operation::Uuid { .. }
+                    | Operation::Token { .. }
+                    | Operation::Digest { .. }
+                    | Operation::Successor { .. }
                     | Operation::Evaluate { .. }
                     | Operation::Ask { .. }
                     | Operation::ReadOne { .. }
@@ -295,6 +330,38 @@ where
         Err(if presented.is_some() { Problem::InvalidCredentials } else { Problem::MissingCredentials }.into())
     }
 
+    /// The same by an access token.
+    async fn authorize_token(
+        &mut self,
+        accounts: &Accounts,
+        failures: Option<&Arc<Limiter>>,
+        frame: &Frame,
+    ) -> Result<Arc<Caller>, Failure> {
+        let presented = bearer(self.headers);
+        let known = match &presented {
+            Some(token) => accounts.find(token, frame.facts.arrived).await?,
+            None => None,
+        };
+        if let Some(caller) = known {
+            self.principal = format!("user:{}", caller.user_id);
+            return Ok(caller);
+        }
+        if let Some(limiter) = failures {
+            self.limit(limiter, &by_address(frame))?;
+        }
+        Err(if presented.is_some() { Problem::InvalidToken } else { Problem::MissingToken }.into())
+    }
+
+    fn counted_for(&self, by: &CountedFor, frame: &Frame) -> String {
+        match by {
+            CountedFor::Principal => self.principal.clone(),
+            CountedFor::Address => by_address(frame),
+            CountedFor::Field(slot, field) => {
+                format!("name:{}", text(&frame.value(&Expression::Field(*slot, *field))).to_lowercase())
+            }
+        }
+    }
+
     /// Whoever waits for a client keeps nobody else from being worked for.
     async fn json(&mut self, limit: u64) -> Result<serde_json::Value, Failure> {
         self.place = None;
@@ -309,12 +376,14 @@ where
         self.limit = Some((Arc::clone(limiter), standing));
         match standing.verdict {
             Verdict::Pass => Ok(()),
-            Verdict::Refuse => {
-                let policy = limiter.policy();
-                self.surroundings.metrics.rate_limited(policy.name.as_str());
-                Err(Refusal::rate_limited(policy.quota, policy.window_seconds, standing.reset_seconds))
-            }
+            Verdict::Refuse => Err(self.refused(limiter, standing)),
         }
+    }
+
+    fn refused(&self, limiter: &Limiter, standing: Standing) -> Refusal {
+        let policy = limiter.policy();
+        self.surroundings.metrics.rate_limited(policy.name.as_str());
+        Refusal::rate_limited(policy.quota, policy.window_seconds, standing.reset_seconds)
     }
 
     /// Whoever waits for a service keeps nobody else from being worked for.
@@ -352,6 +421,7 @@ where
             }
         };
         *frame = returned;
+        frame.ended.drain(..).for_each(|accounts| accounts.forget());
         let emitted = std::mem::take(&mut frame.emitted);
         if !matches!(flow, Flow::Exit(_, Writes::Undo)) {
             emitted.iter().for_each(|event| self.surroundings.metrics.emitted(event));
@@ -425,6 +495,9 @@ fn data_block<'b>(
                     return Ok(frame.exit(operation));
                 }
                 Operation::Uuid { .. }
+                | Operation::Token { .. }
+                | Operation::Digest { .. }
+                | Operation::Successor { .. }
                 | Operation::Evaluate { .. }
                 | Operation::Ask { .. }
                 | Operation::ReadOne { .. }
@@ -438,7 +511,12 @@ fn data_block<'b>(
                     }
                 }
                 Operation::Authorize { .. }
+                | Operation::AuthorizeToken { .. }
                 | Operation::Limit { .. }
+                | Operation::Spare { .. }
+                | Operation::HashPassword { .. }
+                | Operation::VerifyPassword { .. }
+                | Operation::IssueToken { .. }
                 | Operation::Claim
                 | Operation::Validate { .. }
                 | Operation::ValidateChanges { .. }
@@ -512,6 +590,19 @@ async fn recall(
 async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<'_>) -> Result<(), Failure> {
     match operation {
         Operation::Uuid { slot } => frame.set(*slot, Slot::One(Datum::Text(uuid::Uuid::now_v7().to_string()))),
+        Operation::Token { slot, bytes } => {
+            let mut random = vec![0; usize::from(*bytes)];
+            getrandom::fill(&mut random).map_err(|_| Problem::InternalError)?;
+            frame.set(*slot, Slot::One(Datum::Text(URL_SAFE_NO_PAD.encode(random))));
+        }
+        Operation::Digest { slot, value } => {
+            let digest = sha256_hex(text(&frame.value(value)).as_bytes());
+            frame.set(*slot, Slot::One(Datum::Text(digest)));
+        }
+        Operation::Successor { slot, accounts, value } => {
+            let next = accounts.successor(&text(&frame.value(value)));
+            frame.set(*slot, Slot::One(Datum::Text(next)));
+        }
         Operation::Evaluate { slot, value } => {
             let value = frame.value(value);
             frame.set(*slot, Slot::One(value));
@@ -536,8 +627,9 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let page = page(list, asked, rows);
             frame.set(*slot, Slot::Page(Box::new(page)));
         }
-        Operation::Write { slot, statement, outcomes } => {
+        Operation::Write { slot, statement, outcomes, ends } => {
             let changed = executor.execute(&statement.text, &frame.binds(statement)).await?;
+            frame.ended.extend(ends.iter().filter(|_| changed > 0).cloned());
             if let Some([some, none]) = outcomes {
                 frame.set(*slot, Slot::Outcome(if changed > 0 { *some } else { *none }));
             }
@@ -560,7 +652,12 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             frame.emitted.push(Arc::clone(event));
         }
         Operation::Authorize { .. }
+        | Operation::AuthorizeToken { .. }
         | Operation::Limit { .. }
+        | Operation::Spare { .. }
+        | Operation::HashPassword { .. }
+        | Operation::VerifyPassword { .. }
+        | Operation::IssueToken { .. }
         | Operation::Claim
         | Operation::Recall { .. }
         | Operation::Validate { .. }
@@ -612,7 +709,7 @@ impl Executor<'_> {
 impl Frame {
     fn of(facts: Facts) -> Self {
         let (slots, emitted, received) = (Vec::new(), Vec::new(), Row::new());
-        Self { slots, facts, emitted, entry: 0, received, pledge: None, keeps: None }
+        Self { slots, facts, emitted, ended: Vec::new(), entry: 0, received, pledge: None, keeps: None }
     }
 
     fn set(&mut self, slot: Option<usize>, value: Slot) {
@@ -876,12 +973,15 @@ fn by_address(frame: &Frame) -> String {
 
 /// `X-API-Key` wins where both are sent; an empty one is none.
 fn presented_key(headers: &HeaderMap) -> Option<String> {
-    let bearer = || {
-        let sent = header(headers, "authorization")?;
-        let (scheme, rest) = sent.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim_start_matches(' ').to_owned())
-    };
-    header(headers, "x-api-key").filter(|key| !key.is_empty()).or_else(|| bearer().filter(|key| !key.is_empty()))
+    header(headers, "x-api-key").filter(|key| !key.is_empty()).or_else(|| bearer(headers))
+}
+
+/// What stands in `Authorization: Bearer`; an empty text is none.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let sent = header(headers, "authorization")?;
+    let (scheme, rest) = sent.split_once(' ')?;
+    let token = rest.trim_start_matches(' ');
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
 }
 
 /// UTC with milliseconds: `2026-01-02T03:04:05.678Z`.

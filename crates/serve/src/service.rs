@@ -1,6 +1,7 @@
 //! All APIs of a workspace behind one table of routes: a request comes in, its answer goes out.
 
 use crate::answer::{Answer, Refusal};
+use crate::account::Accounts;
 use crate::api_key::ApiKeys;
 use crate::at_work::AtWork;
 use crate::cors::{Origins, preflight};
@@ -20,6 +21,7 @@ use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
+use plan::accounts::KEYS_PATH;
 use plan::api::Cors;
 use plan::procedure::Trigger;
 use plan::{Cache, Plan, Problem, RateLimitPolicy, system};
@@ -29,10 +31,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Ended, Store, StoreError};
 use tokio::sync::Notify;
-use vocab::{Datum, TaskId};
+use vocab::{Datum, Secret, TaskId};
 
 /// How long a whole request may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long others may keep the set of public keys, in seconds; a new key is in it for longer before it signs.
+const KEYS_KEPT: u32 = 300;
 /// Longest target, in bytes of path and query.
 const MAX_TARGET: usize = 56 * 1024;
 
@@ -47,6 +51,8 @@ pub struct Served<'a> {
     pub store: Store,
     /// What is known of the provider whose service it integrates.
     pub counterpart: Counterpart,
+    /// What the servers of the database share, where people sign in.
+    pub secret: Option<Secret<String>>,
 }
 
 /// What is decided where plans are served, and not in them.
@@ -88,6 +94,7 @@ struct Counted {
     limiters: BTreeMap<TaskId, Limiters>,
     /// One for each database.
     keys: Vec<Arc<ApiKeys>>,
+    accounts: Vec<Arc<Accounts>>,
     claims: Arc<Claims>,
 }
 
@@ -106,6 +113,7 @@ enum Target {
     Ready,
     Metrics,
     OpenApi,
+    SigningKeys,
     ReferencePage,
     FileOfReferencePage,
 }
@@ -133,7 +141,7 @@ impl Service {
     ) -> Result<Self, UnservablePlan> {
         let metrics = Arc::new(Metrics::new());
         let claims = Arc::new(Claims::default());
-        let counted = Counted { metrics, limiters: BTreeMap::new(), keys: Vec::new(), claims };
+        let counted = Counted { metrics, limiters: BTreeMap::new(), keys: Vec::new(), accounts: Vec::new(), claims };
         Self::with(served, openapi, &counted, settings)
     }
 
@@ -166,8 +174,9 @@ impl Service {
         }
         let mut all_limiters = BTreeMap::new();
         let mut all_keys: Vec<Arc<ApiKeys>> = Vec::new();
+        let mut all_accounts: Vec<Arc<Accounts>> = Vec::new();
         let mut answers = Vec::new();
-        for Served { plan, store, counterpart } in served {
+        for Served { plan, store, counterpart, secret } in served {
             let limiter = |policy: &RateLimitPolicy| {
                 let same = known.limiters.get(&plan.task_id).and_then(|limiters| limiters.get(&policy.name));
                 let same = same.filter(|limiter| limiter.policy() == policy);
@@ -181,6 +190,20 @@ impl Service {
             if !all_keys.iter().any(|keys| keys.are_of(store)) {
                 all_keys.push(Arc::clone(&keys));
             }
+            let accounts = match (&plan.api.accounts, secret) {
+                (Some(declared), Some(secret)) => {
+                    let known = all_accounts.iter().chain(&known.accounts).find(|known| known.are_of(store, secret));
+                    let accounts = match known {
+                        Some(known) => Arc::clone(known),
+                        None => Arc::new(Accounts::new(store.clone(), &plan.database, &declared.issuer, secret)?),
+                    };
+                    if !all_accounts.iter().any(|known| known.are_of(store, secret)) {
+                        all_accounts.push(Arc::clone(&accounts));
+                    }
+                    Some(accounts)
+                }
+                (None, _) | (Some(_), None) => None,
+            };
             if plan.database.tables.contains(&system::idempotency_answers()) {
                 answers.push((store.clone(), dialect::lower_answers(plan.database.engine)?.forget));
             }
@@ -195,7 +218,7 @@ impl Service {
             }
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
-                let program = compile(plan, &counterpart.account, endpoint, &limiters)?;
+                let program = compile(plan, &counterpart.account, accounts.as_ref(), endpoint, &limiters)?;
                 let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
                 let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
                 let targets = table.entry(path.clone()).or_default();
@@ -217,6 +240,10 @@ impl Service {
                 targets.push((method, target));
             }
         }
+        if !all_accounts.is_empty() {
+            let target = Target::SigningKeys;
+            table.insert(KEYS_PATH.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
+        }
         let mut routes = matchit::Router::new();
         for (path, targets) in table {
             let targets = targets
@@ -231,7 +258,9 @@ impl Service {
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
-        let counted = Counted { metrics, limiters: all_limiters, keys: all_keys, claims: Arc::clone(&known.claims) };
+        let claims = Arc::clone(&known.claims);
+        let counted =
+            Counted { metrics, limiters: all_limiters, keys: all_keys, accounts: all_accounts, claims };
         let openapi = openapi.into();
         let reference_page = reference_page::page(&openapi);
         let cors = match served.iter().any(|served| served.plan.api.cors == Cors::On) {
@@ -288,9 +317,21 @@ impl Service {
         response
     }
 
-    /// Forgets what was counted for rate limits, so that what is tried next does not depend on what was tried before.
+    /// Forgets what was counted for rate limits and what is known of sessions, so that what is tried next does not depend on what
+    /// was tried before.
     pub fn forget_callers(&self) {
+        self.counted.accounts.iter().for_each(|accounts| accounts.forget());
         self.counted.limiters.values().flat_map(BTreeMap::values).for_each(|limiter| limiter.forget());
+    }
+
+    /// An access token of who calls in the cases of a plan, and one that has expired; two empty texts where nobody signs in.
+    ///
+    /// # Errors
+    /// When no key that signs can be made.
+    pub async fn tokens_of_cases(&self) -> Result<[String; 2], String> {
+        let Some(accounts) = self.counted.accounts.first() else { return Ok([String::new(), String::new()]) };
+        let made = Box::pin(accounts.of_cases(Timestamp::now())).await;
+        made.map_err(|_| "no token can be made for the cases: the log says why".to_owned())
     }
 
     /// What was counted so far, as Prometheus text.
@@ -403,6 +444,7 @@ impl Service {
                 (Answer { status: 200, content_type, headers: Vec::new(), body }, Vec::new())
             }
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
+            Target::SigningKeys => (self.signing_keys(&facts).await, Vec::new()),
             Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
             Target::FileOfReferencePage => {
                 let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, &parts.headers));
@@ -410,6 +452,18 @@ impl Service {
                 (file.unwrap_or_else(missing), Vec::new())
             }
         }
+    }
+
+    /// RFC 7517: what proves an access token.
+    async fn signing_keys(&self, facts: &Facts) -> Answer {
+        let mut keys = Vec::new();
+        for accounts in &self.counted.accounts {
+            match accounts.public_keys(facts.arrived).await {
+                Ok(public) => keys.extend(public),
+                Err(failure) => return refusal(failure, &facts.request_id).into_answer(&facts.request_id),
+            }
+        }
+        Answer::json(200, serde_json::json!({ "keys": keys }).to_string())
     }
 
     async fn ready(&self, request_id: &str) -> Answer {
@@ -428,7 +482,9 @@ impl Target {
     fn kept(&self, mut answer: Answer) -> Answer {
         let cache = match self {
             Self::Procedure { cache, .. } if answer.status == 200 => *cache,
-            Self::Procedure { .. }
+            Self::SigningKeys if answer.status == 200 => Cache::Public(KEYS_KEPT),
+            Self::SigningKeys
+            | Self::Procedure { .. }
             | Self::Webhook(_)
             | Self::Preflight
             | Self::Health

@@ -44,10 +44,10 @@ fn request(sent: &CaseRequest, known: &Known, keys: &CaseKeys) -> Result<Request
         request = request.header("content-type", "application/json");
     }
     for (name, value) in &sent.headers {
-        request = request.header(name, known.filled(&keys.filled(value)));
+        request = request.header(name, keys.filled(&known.filled(value)));
     }
     let body = match (&sent.body, &sent.text) {
-        (Some(body), _) => body.to_string().replace(UNIQUE, &unique()),
+        (Some(body), _) => known.filled_body(body).to_string().replace(UNIQUE, &unique()),
         (None, Some(text)) => text.clone(),
         (None, None) => String::new(),
     };

@@ -4,6 +4,7 @@ use plan::shape::{Entries, Presence, Shape, ShapeField};
 use serde_json::Value as Json;
 use vocab::decimal::NotADecimal;
 use vocab::field_format::BYTE_COUNT_MAX;
+use vocab::password::is_weak;
 use vocab::{Bounds, Datum, Decimal, FieldFormat, FieldType};
 
 /// Most entries of one answer.
@@ -187,6 +188,9 @@ fn entries(field: &ShapeField, known: &Entries, given: &Json) -> Result<Datum, V
 /// The value of a field. One that is null or empty holds its default, or null.
 fn value(field: &ShapeField, given: &Json) -> Result<Datum, Why> {
     let lengths = Lengths { min: field.min_length, max: field.max_length };
+    if let (Some(format @ (FieldFormat::Password | FieldFormat::NewPassword)), Json::String(text)) = (field.format, given) {
+        return formed(Some(format), as_it_stands(&field.field_type, lengths, text)?);
+    }
     match (typed(&field.field_type, lengths, given)?, field.presence) {
         (Datum::Null, Presence::Required) => Err(Why::new("required", "is required")),
         (Datum::Null, Presence::Optional) => Ok(field.default.clone().unwrap_or(Datum::Null)),
@@ -202,6 +206,9 @@ fn formed(format: Option<FieldFormat>, datum: Datum) -> Result<Datum, Why> {
         FieldFormat::FileName => (is_text(is_file_name), "format"),
         FieldFormat::MediaType => (is_text(is_media_type), "format"),
         FieldFormat::Sha256 => (is_text(is_sha256), "format"),
+        // As it came already.
+        FieldFormat::Password => (true, "type"),
+        FieldFormat::NewPassword => (is_text(|text| !is_weak(text)), "weak"),
         FieldFormat::ByteCount => {
             (matches!(&datum, Datum::Integer(number) if (0..=BYTE_COUNT_MAX).contains(number)), "range")
         }
@@ -287,6 +294,20 @@ fn typed(field_type: &FieldType, lengths: Lengths, given: &Json) -> Result<Datum
             | FieldType::Uuid,
             _,
         ) => Err(Why::new("type", "must be a string")),
+    }
+}
+
+/// A text of which nothing is dropped, and no character refused.
+fn as_it_stands(field_type: &FieldType, lengths: Lengths, text: &str) -> Result<Datum, Why> {
+    let count = text.chars().count();
+    let max = [field_type.max_length(), lengths.max].into_iter().flatten().min();
+    match max.filter(|max| count > *max as usize) {
+        Some(max) => Err(Why::new("too_long", format!("must have at most {max} characters"))),
+        None if count == 0 => Err(Why::new("required", "is required")),
+        None if count < lengths.min as usize => {
+            Err(Why::new("too_short", format!("must have at least {} characters", lengths.min)))
+        }
+        None => Ok(Datum::Text(text.to_owned())),
     }
 }
 

@@ -36,6 +36,12 @@ struct Refusal {
 }
 
 impl PathPattern {
+    /// The path that a text is, where it is one.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        parse(text).ok()
+    }
+
     /// The normal form: `/api/orders/{id}`.
     #[must_use]
     pub fn as_str(&self) -> &str {

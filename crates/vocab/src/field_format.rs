@@ -14,6 +14,10 @@ pub enum FieldFormat {
     Sha256,
     /// A number of bytes, from 0 to [`BYTE_COUNT_MAX`].
     ByteCount,
+    /// A password as it was set: taken as it stands, white space and all.
+    Password,
+    /// The same of a password that is set: one that is not easily guessed.
+    NewPassword,
 }
 
 /// The largest file that is taken note of: 5 TiB, the largest object that the usual stores keep.
@@ -28,6 +32,8 @@ impl FieldFormat {
             Self::MediaType => "a media type such as image/png",
             Self::Sha256 => "64 digits of lower-case hex",
             Self::ByteCount => "between 0 and 5497558138880",
+            Self::Password => "a password",
+            Self::NewPassword => "a password that is not easily guessed",
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod field_format;
 pub mod field_type;
 pub mod name;
+pub mod password;
 pub mod secret;
 pub mod suggestion;
 

@@ -56,7 +56,9 @@ pub const ROOMS: &[Room] = &[
 
 /// A heavy dependency and the only crates that may name it, for any purpose.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aws-lc-rs", &["secrets", "connect"]),
+    ("argon2", &["serve"]),
+    ("jsonwebtoken", &["serve"]),
+    ("aws-lc-rs", &["secrets", "connect", "serve"]),
     ("rustls-pki-types", &["connect"]),
     ("rustls-webpki", &["connect"]),
     ("reqwest", &["connect"]),

@@ -30,6 +30,28 @@ const problems = {
     detail: () => 'the API key is unknown, expired or revoked',
     headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api", error="invalid_token"' }),
   },
+  missing_token: {
+    status: 401,
+    title: 'Authentication required',
+    detail: () => 'send an access token in `Authorization: Bearer`',
+    headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api"' }),
+  },
+  invalid_token: {
+    status: 401,
+    title: 'Authentication failed',
+    detail: () => 'the token is unknown or malformed, has expired, or its session has ended',
+    headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api", error="invalid_token"' }),
+  },
+  wrong_credentials: {
+    status: 401,
+    title: 'Login failed',
+    detail: () => 'the e-mail address or the password is wrong',
+  },
+  account_disabled: {
+    status: 403,
+    title: 'Account disabled',
+    detail: () => 'the account may not be used',
+  },
   insufficient_scope: {
     status: 403,
     title: 'Insufficient scope',

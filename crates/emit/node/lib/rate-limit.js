@@ -36,12 +36,7 @@ export class RateLimit {
   take(request, caller) {
     let now = this.#now();
     const times = this.#timesOf(caller, now);
-    if (times.length >= this.#quota) {
-      this.#announce(request, times, now);
-      this.#onRefused(this.#name);
-      const retryAfter = Math.max(1, this.#secondsLeft(times, now));
-      throw new Problem('rate_limited', { quota: this.#quota, window: this.#window, retryAfter });
-    }
+    if (times.length >= this.#quota) this.#refuse(request, times, now);
     // No two requests of one caller are counted at one time.
     if (times.length > 0) now = Math.max(now, times.at(-1) + 0.001);
     times.push(now);
@@ -50,6 +45,13 @@ export class RateLimit {
     this.#makeRoom(now);
     this.#callers.set(caller.identity, times);
     this.#announce(request, times, now);
+  }
+
+  /** Counts nothing, and throws `rate_limited` where nothing is left. What it allows says nothing of another policy's standing. */
+  spare(request, caller) {
+    const now = this.#now();
+    const times = this.#timesOf(caller, now);
+    if (times.length >= this.#quota) this.#refuse(request, times, now);
   }
 
   /** Says in the answer where the caller stands, and counts nothing. */
@@ -75,6 +77,13 @@ export class RateLimit {
     for (const [identity, times] of this.#callers) {
       for (const time of times) if (!this.#isOver(time, now)) yield [identity, time];
     }
+  }
+
+  #refuse(request, times, now) {
+    this.#announce(request, times, now);
+    this.#onRefused(this.#name);
+    const retryAfter = Math.max(1, this.#secondsLeft(times, now));
+    throw new Problem('rate_limited', { quota: this.#quota, window: this.#window, retryAfter });
   }
 
   #timesOf(caller, now) {

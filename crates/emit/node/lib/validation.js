@@ -27,6 +27,8 @@ const emailShape =
 const kinds = {
   line: { controls },
   text: { controls: controlsOfText },
+  // Taken as it stands, white space and all.
+  password: { controls: /(?!)/, verbatim: true },
   email: { controls, maximum: EMAIL_LIMIT, accepts: isEmail, detail: 'must be an e-mail address' },
   phone: { controls, accepts: isPhone, detail: 'must be a telephone number' },
   url: { controls, accepts: isUrl, detail: 'must be a URL' },
@@ -230,6 +232,9 @@ function membersOf(value) {
 /** Checks the value of a field, then the form that it has beside its kind. */
 function checkFormed(given, field) {
   const checked = checkField(given, field);
+  if (!checked.code && checked.value !== null && field.isWeak?.(checked.value)) {
+    return { code: 'weak', detail: 'must be a password that is not easily guessed' };
+  }
   const form = forms[field.format];
   if (!form || checked.code || checked.value === null || form.accepts(checked.value)) return checked;
   return { code: form.code, detail: form.detail };
@@ -252,7 +257,7 @@ function checkField(given, field) {
   // What was sent is counted, as a document's `maxLength` does; the white space goes afterwards.
   if (countCodePoints(given) > maximum) return { code: 'too_long', detail: `must have at most ${maximum} characters` };
   const rules = kinds[kind];
-  const value = rules.asItStands ? given : trim(given);
+  const value = rules.asItStands || rules.verbatim ? given : trim(given);
   if (value === '' && !rules.asItStands) return absent;
   if (rules.controls.test(value)) return { code: 'invalid_character', detail: 'must not contain control characters' };
   if (countCodePoints(value) < minimum) return { code: 'too_short', detail: `must have at least ${minimum} characters` };

@@ -7,7 +7,7 @@ use crate::openapi::problem_example;
 use crate::outline::{Body, Content, Outline, Success, answer_formats};
 use minijinja::{Value, context};
 use plan::api::{Cors, RateLimitPolicy};
-use plan::procedure::{LimitKey, RowsFormat, Scheme};
+use plan::procedure::{RowsFormat, Scheme};
 use plan::{Plan, Problem};
 
 pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
@@ -57,11 +57,7 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
         (Some(Scheme::AccessToken), _) => " Asks for an access token.".to_owned(),
         (None, _) => " Open to everybody.".to_owned(),
     };
-    let limited = outline.limit.map_or_else(String::new, |(name, by)| {
-        let by = match by {
-            LimitKey::Principal => "API key",
-            LimitKey::Address => "client address",
-        };
+    let limited = outline.counts_by().map_or_else(String::new, |(name, by)| {
         format!(" Counts under policy `{name}` by {by}.")
     });
     context! {

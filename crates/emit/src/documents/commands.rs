@@ -117,7 +117,8 @@ pub fn pages(outlines: &[Outline<'_>]) -> Option<Value> {
 fn command(outline: &Outline<'_>, query: &str, more: &[&str]) -> String {
     let mut parts: Vec<String> = match outline.scheme {
         Some(Scheme::ApiKey) => vec!["--header \"X-API-Key: $API_KEY\"".to_owned()],
-        Some(Scheme::AccessToken) | None => Vec::new(),
+        Some(Scheme::AccessToken) => vec!["--header \"Authorization: Bearer $ACCESS_TOKEN\"".to_owned()],
+        None => Vec::new(),
     };
     parts.extend(more.iter().map(|part| (*part).to_owned()));
     written(outline, query, parts)

@@ -47,6 +47,12 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::InvalidCredentials => {
             "The key is unknown, expired or was revoked. Ask whoever runs the server for another one."
         }
+        Problem::MissingToken => "No access token was sent. Sign in, and send the one of the answer.",
+        Problem::InvalidToken => {
+            "The token has expired, or its session has ended. Get new tokens with the refresh token; where that is refused too, sign in again."
+        }
+        Problem::WrongCredentials => "The address has no account, or the password is another one. Nobody is told which.",
+        Problem::AccountDisabled => "The account may not be used. Ask whoever runs the server.",
         Problem::InsufficientScope => {
             "The key lacks the scope this endpoint asks for. Ask whoever runs the server for a key with it."
         }
@@ -89,8 +95,8 @@ pub fn when(problem: Problem) -> &'static str {
 /// The headers it adds, with an example of each.
 fn headers(problem: Problem) -> Vec<&'static str> {
     match problem {
-        Problem::MissingCredentials => vec!["WWW-Authenticate: Bearer realm=\"api\""],
-        Problem::InvalidCredentials => vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"invalid_token\""],
+        Problem::MissingCredentials | Problem::MissingToken => vec!["WWW-Authenticate: Bearer realm=\"api\""],
+        Problem::InvalidCredentials | Problem::InvalidToken => vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"invalid_token\""],
         Problem::InsufficientScope => vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"insufficient_scope\""],
         Problem::MethodNotAllowed => vec!["Allow"],
         Problem::RateLimited => vec!["Retry-After"],
@@ -103,6 +109,8 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         Problem::MalformedBody
         | Problem::MalformedIdempotencyKey
         | Problem::IdempotencyKeyReused
+        | Problem::WrongCredentials
+        | Problem::AccountDisabled
         | Problem::NotFound
         | Problem::Conflict
         | Problem::InUse

@@ -60,7 +60,7 @@ fn endpoint(outline: &Outline<'_>) -> Value {
             (Some(_), None) => "yes".to_owned(),
             (None, _) => "no".to_owned(),
         },
-        limit => outline.limit.map_or_else(String::new, |(policy, _)| format!("`{policy}`")),
+        limit => outline.counts_by().map_or_else(String::new, |(policy, _)| format!("`{policy}`")),
         success => join(successes),
         errors => join(errors),
     }

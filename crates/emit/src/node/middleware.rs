@@ -18,12 +18,19 @@ pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, Em
         .shared
         .iter()
         .map(|shared| match shared {
+            Shared::Accounts => "import { Accounts } from '../../lib/accounts.js';",
             Shared::Keys => "import { ApiKeys } from '../../lib/api-keys.js';",
             Shared::Limits => "import { RateLimit } from '../../lib/rate-limit.js';",
             Shared::Idempotency => "import { Idempotency } from '../../lib/idempotency.js';",
             Shared::Outbox => "import { Outbox } from '../../lib/outbox.js';",
         })
         .collect();
+    let sets_password = |constant: &ShapeConstant<'_>| {
+        constant.shape.fields.iter().any(|field| field.format == Some(FieldFormat::NewPassword))
+    };
+    if module.shapes.iter().any(sets_password) {
+        imports.push("import { isWeak } from '../../lib/weak-passwords.js';");
+    }
     imports.sort_by_key(|import| import.split(" from ").last());
     imports.into_iter().for_each(|import| script.line(import));
     if !module.shared.is_empty() {
@@ -46,6 +53,7 @@ fn opening(module: &EndpointModule<'_>) -> String {
         .shared
         .iter()
         .map(|shared| match shared {
+            Shared::Accounts => "its accounts",
             Shared::Keys => "its API keys",
             Shared::Limits => "its rate limits",
             Shared::Idempotency => "its idempotency keys",
@@ -80,6 +88,10 @@ fn create_middleware(script: &mut Script, plan: &Plan, module: &EndpointModule<'
     script.open("return {");
     for shared in &module.shared {
         match shared {
+            Shared::Accounts => {
+                let issuer = plan.api.accounts.as_ref().map_or("", |accounts| accounts.issuer.as_str());
+                script.line(&format!("accounts: new Accounts(database, {{ issuer: {} }}),", quoted(issuer)));
+            }
             Shared::Keys => script.line("keys: new ApiKeys(database),"),
             Shared::Limits => {
                 script.open("limits: {");
@@ -127,6 +139,7 @@ fn listing(script: &mut Script, constant: &ListingConstant) {
 fn rules(field: &ShapeField) -> Expression {
     let mut rules = vec![("name".to_owned(), Expression::text(quoted(field.name.as_str())))];
     match &field.entries {
+        None if is_password(field) => rules.push(("kind".to_owned(), Expression::text("'password'"))),
         None => rules.extend(type_rules(&field.field_type)),
         Some(entries) => {
             rules.push(("kind".to_owned(), Expression::text("'list'")));
@@ -139,8 +152,10 @@ fn rules(field: &ShapeField) -> Expression {
         Presence::Required => rules.push(("required".to_owned(), Expression::text("true"))),
         Presence::Optional => {}
     }
-    if let Some(format) = field.format {
-        rules.push(("format".to_owned(), Expression::text(quoted(form(format)))));
+    match field.format.map(form) {
+        Some(Form::Named(name)) => rules.push(("format".to_owned(), Expression::text(quoted(name)))),
+        Some(Form::NotWeak) => rules.push(("isWeak".to_owned(), Expression::text("isWeak"))),
+        Some(Form::AsItStands) | None => {}
     }
     let bound = |word: &str, bound: &Option<Datum>| bound.as_ref().map(|bound| (word.to_owned(), datum(bound)));
     if let Some(maximum) = maximum(&field.field_type) {
@@ -190,14 +205,29 @@ fn datum(datum: &Datum) -> Expression {
     }
 }
 
-/// The form's name in `lib/`.
-fn form(format: FieldFormat) -> &'static str {
+/// What `lib/` knows of a form.
+enum Form {
+    /// Its name there.
+    Named(&'static str),
+    /// A password is no text of a line; there is nothing else to it.
+    AsItStands,
+    /// A password that must not be easily guessed.
+    NotWeak,
+}
+
+fn form(format: FieldFormat) -> Form {
     match format {
-        FieldFormat::FileName => "file_name",
-        FieldFormat::MediaType => "media_type",
-        FieldFormat::Sha256 => "sha256",
-        FieldFormat::ByteCount => "byte_count",
+        FieldFormat::FileName => Form::Named("file_name"),
+        FieldFormat::MediaType => Form::Named("media_type"),
+        FieldFormat::Sha256 => Form::Named("sha256"),
+        FieldFormat::ByteCount => Form::Named("byte_count"),
+        FieldFormat::Password => Form::AsItStands,
+        FieldFormat::NewPassword => Form::NotWeak,
     }
+}
+
+fn is_password(field: &ShapeField) -> bool {
+    matches!(field.format, Some(FieldFormat::Password | FieldFormat::NewPassword))
 }
 
 /// The type's name in `lib/`.

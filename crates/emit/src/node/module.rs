@@ -8,6 +8,7 @@ use super::procedure::{Subject, Written, write_procedure};
 use super::script::{Expression, Script, quoted, template_literal};
 use crate::error::EmitError;
 use crate::outline::{Body, Outline, body, bound_slots, flattened};
+use plan::accounts::KEYS_PATH;
 use plan::procedure::{Input, Item, Step};
 use plan::shape::Shape;
 use plan::{Cache, Plan, check};
@@ -25,6 +26,11 @@ pub const PARTS: [&str; 4] = [
 /// What a module of endpoints may import from `lib/`, in the order of the paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Import {
+    AuthorizeUser,
+    DigestOf,
+    RandomToken,
+    RespondKeys,
+    Tried,
     Authorize,
     Awaited,
     Undo,
@@ -41,6 +47,8 @@ pub enum Import {
     RespondCsv,
     RespondNdjson,
     RespondPage,
+    HashPassword,
+    VerifyPassword,
     Problem,
     Anonymous,
     Respond,
@@ -53,7 +61,12 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 32] = [
+        Self::AuthorizeUser,
+        Self::DigestOf,
+        Self::RandomToken,
+        Self::RespondKeys,
+        Self::Tried,
         Self::Authorize,
         Self::Awaited,
         Self::Undo,
@@ -70,6 +83,8 @@ impl Import {
         Self::RespondCsv,
         Self::RespondNdjson,
         Self::RespondPage,
+        Self::HashPassword,
+        Self::VerifyPassword,
         Self::Problem,
         Self::Anonymous,
         Self::Respond,
@@ -83,6 +98,13 @@ impl Import {
 
     fn symbol(self) -> &'static str {
         match self {
+            Self::AuthorizeUser => "authorizeUser",
+            Self::DigestOf => "digestOf",
+            Self::RandomToken => "randomToken",
+            Self::RespondKeys => "respondKeys",
+            Self::Tried => "tried",
+            Self::HashPassword => "hashPassword",
+            Self::VerifyPassword => "verifyPassword",
             Self::Authorize => "authorize",
             Self::Awaited => "awaited",
             Self::Undo => "undo",
@@ -113,6 +135,10 @@ impl Import {
 
     fn file(self) -> &'static str {
         match self {
+            Self::AuthorizeUser | Self::DigestOf | Self::RandomToken | Self::RespondKeys | Self::Tried => {
+                "accounts"
+            },
+            Self::HashPassword | Self::VerifyPassword => "passwords",
             Self::Authorize => "authorization",
             Self::Awaited => "delivery/awaited",
             Self::Undo => "database",
@@ -137,6 +163,8 @@ impl Import {
 /// What the endpoints of an API share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shared {
+    /// Its accounts.
+    Accounts,
     /// Its API keys.
     Keys,
     /// Its rate limits.
@@ -150,6 +178,7 @@ pub enum Shared {
 impl Shared {
     pub fn symbol(self) -> &'static str {
         match self {
+            Self::Accounts => "accounts",
             Self::Keys => "keys",
             Self::Limits => "limits",
             Self::Idempotency => "idempotency",
@@ -250,7 +279,7 @@ impl<'a> Module<'a> {
         Ok(())
     }
 
-    fn finish(self, routes: &str) -> EndpointModule<'a> {
+    fn finish(mut self, routes: &str) -> EndpointModule<'a> {
         let mut script = Script::new();
         let api = &self.plan.api.name;
         script.comment(&format!(
@@ -258,6 +287,9 @@ impl<'a> Module<'a> {
              that the caller is answered with."
         ));
         script.blank();
+        if self.shared.contains(&Shared::Accounts) {
+            self.imports.insert(Import::RespondKeys);
+        }
         self.import_lines(&mut script, "../../lib");
         let mut offered: Vec<&str> = self.shapes.iter().map(|constant| constant.name.as_str()).collect();
         offered.extend(self.listings.iter().map(|constant| constant.name.as_str()));
@@ -274,6 +306,14 @@ impl<'a> Module<'a> {
             script.line(&format!("const {{ {shared} }} = createMiddleware({{ database, metrics, counts }});"));
         }
         script.blank();
+        if self.shared.contains(&Shared::Accounts) {
+            script.comment("What proves the tokens of this API.");
+            script.line(&format!(
+                "application.route('GET', {}, (request) => respondKeys(request, accounts));",
+                quoted(KEYS_PATH)
+            ));
+            script.blank();
+        }
         script.append(routes);
         script.close("}");
         let (shared, shapes, listings) = (self.shared, self.shapes, self.listings);

@@ -20,7 +20,7 @@ use plan::procedure::{
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::Shape;
 use plan::value::Value;
-use plan::{Problem, Scope, print};
+use plan::{Problem, Scope, print, system};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
 
@@ -173,17 +173,18 @@ impl<'a> Writer<'_, 'a> {
             Step::Authorize { scheme: Scheme::ApiKey, scope, failures } => {
                 self.authorize(script, slot, failures.as_ref(), scope.as_ref())?;
             }
+            Step::Authorize { scheme: Scheme::AccessToken, scope: _, failures } => {
+                self.authorize_user(script, slot, failures.as_ref())?;
+            }
             Step::Limit { policy, by } => {
-                let limit = self.limit(policy)?;
-                let caller = match (by, &self.principal) {
-                    (LimitKey::Principal, Some(principal)) => Expression::text(principal),
-                    (LimitKey::Principal, None) => {
-                        return self.malformed("it limits by principal and never asks who calls".to_owned());
-                    }
-                    (LimitKey::Address, _) => self.anonymous(),
-                };
+                let (limit, caller) = (self.limit(policy)?, self.counted_for(by)?);
                 let take = Expression::call(format!("{limit}.take"), [Expression::text("request"), caller]);
                 script.statement("", &take);
+            }
+            Step::Spare { policy, by } => {
+                let (limit, caller) = (self.limit(policy)?, self.counted_for(by)?);
+                let spare = Expression::call(format!("{limit}.spare"), [Expression::text("request"), caller]);
+                script.statement("", &spare);
             }
             Step::Claim => {
                 self.module.shared.insert(Shared::Idempotency);
@@ -224,6 +225,39 @@ impl<'a> Writer<'_, 'a> {
                     self.module.imports.insert(Import::Uuidv7);
                     self.bind(script, slot, &Expression::text("uuidv7()"));
                 }
+            }
+            Step::Generate(Generated::Token { bytes }) => {
+                self.module.imports.insert(Import::RandomToken);
+                self.bind(script, slot, &Expression::text(format!("randomToken({bytes})")));
+            }
+            Step::Digest(value) => {
+                self.module.imports.insert(Import::DigestOf);
+                let value = self.value(value)?;
+                self.bind(script, slot, &Expression::call("digestOf", [value]));
+            }
+            Step::Successor(value) => {
+                self.module.shared.insert(Shared::Accounts);
+                let value = self.value(value)?;
+                self.bind(script, slot, &Expression::call("accounts.successor", [value]));
+            }
+            Step::HashPassword(value) => {
+                self.module.imports.insert(Import::HashPassword);
+                let value = self.value(value)?;
+                let call = self.awaited("hashPassword", vec![value]);
+                self.bind(script, slot, &call);
+            }
+            Step::VerifyPassword { password, hash } => {
+                self.module.imports.insert(Import::VerifyPassword);
+                let arguments = vec![self.value(password)?, self.value(hash)?];
+                let call = self.awaited("verifyPassword", arguments);
+                self.bind(script, slot, &call);
+            }
+            Step::IssueToken { claims, lifetime_seconds } => {
+                self.module.shared.insert(Shared::Accounts);
+                let lifetime = Expression::text(lifetime_seconds.to_string());
+                let arguments = vec![self.record(claims)?, lifetime, Expression::text("request.receivedAt")];
+                let call = self.awaited("accounts.issue", arguments);
+                self.bind(script, slot, &call);
             }
             Step::Evaluate(value) => {
                 if slot.is_some() {
@@ -266,15 +300,9 @@ impl<'a> Writer<'_, 'a> {
                 let call = self.wait(id, event, *within_ms)?;
                 self.bind(script, slot, &call);
             }
-            Step::Authorize { scheme: Scheme::AccessToken, .. }
-            | Step::Validate(Input::Selection(_))
-            | Step::Generate(Generated::Token { .. })
-            | Step::Digest(_)
-            | Step::HashPassword(_)
-            | Step::VerifyPassword { .. }
+            Step::Validate(Input::Selection(_))
             | Step::Read { cardinality: Cardinality::One, filled_by: Some(_), .. }
             | Step::Fetch { .. }
-            | Step::IssueToken { .. }
             | Step::Presign { .. } => return self.cannot(print::step_name(step)),
         }
         Ok(())
@@ -314,6 +342,49 @@ impl<'a> Writer<'_, 'a> {
             None => script.statement("", &call),
         }
         Ok(())
+    }
+
+    /// The same by an access token. Where nobody needs to know who calls, the slot still says it to the limit.
+    fn authorize_user(
+        &mut self,
+        script: &mut Script,
+        slot: Option<&SlotName>,
+        failures: Option<&PolicyName>,
+    ) -> Result<(), EmitError> {
+        self.module.imports.insert(Import::AuthorizeUser);
+        self.module.shared.insert(Shared::Accounts);
+        let mut arguments = vec![Expression::text("request"), Expression::text("accounts")];
+        if let Some(policy) = failures {
+            arguments.push(Expression::text(self.limit(policy)?));
+        }
+        let call = self.awaited("authorizeUser", arguments);
+        match slot {
+            Some(slot) => {
+                self.principal = Some(self.local(slot));
+                self.bind(script, Some(slot), &call);
+            }
+            None => {
+                let caller = self.names.take("caller");
+                script.statement(&format!("const {caller} = "), &call);
+                self.principal = Some(caller);
+            }
+        }
+        Ok(())
+    }
+
+    fn counted_for(&mut self, by: &LimitKey) -> Result<Expression, EmitError> {
+        match (by, &self.principal) {
+            (LimitKey::Principal, Some(principal)) => Ok(Expression::text(principal)),
+            (LimitKey::Principal, None) => {
+                self.malformed("it limits by principal and never asks who calls".to_owned())
+            }
+            (LimitKey::Address, _) => Ok(self.anonymous()),
+            (LimitKey::Field(slot, field), _) => {
+                self.module.imports.insert(Import::Tried);
+                let value = self.value(&Value::Field(slot.clone(), field.clone()))?;
+                Ok(Expression::call("tried", [value]))
+            }
+        }
     }
 
     /// Who calls: the principal where one was made.
@@ -463,6 +534,10 @@ impl<'a> Writer<'_, 'a> {
             (Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. }, call) => call,
         };
         self.bind(script, slot, &outcome);
+        if ends_sessions(write) && surroundings == Surroundings::Transaction {
+            self.module.shared.insert(Shared::Accounts);
+            script.line("transaction.whenCommitted(() => accounts.forget());");
+        }
         Ok(())
     }
 
@@ -959,6 +1034,19 @@ impl<'a> Writer<'_, 'a> {
 
     pub(super) fn local(&self, slot: &SlotName) -> String {
         self.module.locals.get(slot).cloned().unwrap_or_else(|| camel_case(slot.as_str()))
+    }
+}
+
+/// Whether sessions may end by it: they are not believed any longer.
+fn ends_sessions(write: &Write) -> bool {
+    let of_accounts = |table: &TableName| [system::sessions().name, system::accounts().name].contains(table);
+    match write {
+        Write::Insert { .. } => false,
+        Write::Update { table, set, .. } => {
+            let ends = |column: &ColumnName| ["revoked_at", "disabled_at", "role"].contains(&column.as_str());
+            of_accounts(table) && set.iter().any(|(column, _)| ends(column))
+        }
+        Write::Delete { table, .. } => of_accounts(table),
     }
 }
 

@@ -104,6 +104,14 @@ fn narrow(schema: &mut Value, field: &ShapeField, format: FieldFormat) {
         FieldFormat::FileName => FILE_NAME,
         FieldFormat::MediaType => MEDIA_TYPE,
         FieldFormat::Sha256 => SHA256,
+        // Any characters, as they stand.
+        FieldFormat::Password | FieldFormat::NewPassword => {
+            schema["format"] = "password".into();
+            if let Some(schema) = schema.as_object_mut() {
+                schema.remove("pattern");
+            }
+            return;
+        }
         FieldFormat::ByteCount => {
             let least = schema["minimum"].as_i64().unwrap_or(i64::MIN);
             let most = schema["maximum"].as_i64().unwrap_or(i64::MAX);

@@ -7,7 +7,7 @@ use crate::node::names::{camel_case, pascal_case};
 use crate::outline::{Content, Outline, Repeatable, Success, Tagged};
 use crate::render::capitalised;
 use plan::api::DocumentationFormat;
-use plan::procedure::{LimitKey, RowsFormat, Scheme};
+use plan::procedure::{RowsFormat, Scheme};
 use plan::{Cache, Plan, Problem};
 use serde_json::{Map, Value, json};
 
@@ -26,7 +26,8 @@ impl Writer {
             "tags": [plan.api.name],
             "security": match outline.scheme {
                 Some(Scheme::ApiKey) => json!([{"ApiKeyHeader": []}, {"Bearer": []}]),
-                Some(Scheme::AccessToken) | None => json!([]),
+                Some(Scheme::AccessToken) => json!([{"AccessToken": []}]),
+                None => json!([]),
             },
         });
         let description = description(plan, outline);
@@ -190,12 +191,8 @@ fn free_name(known: &Map<String, Value>, name: &str, wanted: &Value) -> String {
 /// Who may call, how often, how much, and what it tells others.
 fn description(plan: &Plan, outline: &Outline<'_>) -> String {
     let mut sentences = Vec::new();
-    sentences.extend(outline.limit.and_then(|(name, by)| {
+    sentences.extend(outline.counts_by().and_then(|(name, by)| {
         let policy = plan.api.policy(name)?;
-        let by = match by {
-            LimitKey::Principal => "API key",
-            LimitKey::Address => "client address",
-        };
         let (quota, window) = (policy.quota, policy.window_seconds);
         Some(format!("At most {quota} requests per {window} seconds by {by}, policy `{name}`."))
     }));

@@ -157,6 +157,10 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::HeaderFieldsTooLarge
         | Problem::MissingCredentials
         | Problem::InvalidCredentials
+        | Problem::MissingToken
+        | Problem::InvalidToken
+        | Problem::WrongCredentials
+        | Problem::AccountDisabled
         | Problem::NotFound
         | Problem::RequestTimeout
         | Problem::Conflict

@@ -2,6 +2,7 @@
 
 use super::table_of;
 use plan::database::OnDelete;
+use plan::procedure::Scheme;
 use plan::procedure::{Generated, Input, Item, Response, Step};
 use plan::query::{Assigned, OnConflict, Write};
 use plan::value::Value;
@@ -32,13 +33,18 @@ pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
 
 fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
     match step {
-        Step::Authorize { scope, failures, .. } => {
-            let mut found = vec![Problem::MissingCredentials, Problem::InvalidCredentials, Problem::Unavailable];
+        Step::Authorize { scheme, scope, failures } => {
+            let mut found = match scheme {
+                Scheme::ApiKey => vec![Problem::MissingCredentials, Problem::InvalidCredentials],
+                Scheme::AccessToken => vec![Problem::MissingToken, Problem::InvalidToken],
+            };
+            found.push(Problem::Unavailable);
             found.extend(scope.is_some().then_some(Problem::InsufficientScope));
             found.extend(failures.is_some().then_some(Problem::RateLimited));
             found
         }
-        Step::Limit { .. } => vec![Problem::RateLimited],
+        Step::Limit { .. } | Step::Spare { .. } => vec![Problem::RateLimited],
+        Step::HashPassword(_) | Step::VerifyPassword { .. } => vec![Problem::Overloaded],
         Step::Claim => vec![Problem::MalformedIdempotencyKey, Problem::RequestInProgress],
         Step::Recall(_) => vec![Problem::IdempotencyKeyReused, Problem::Unavailable],
         Step::Validate(Input::Body(_) | Input::Changes(_)) => vec![
@@ -62,8 +68,7 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         | Step::Evaluate(_)
         | Step::Check(_)
         | Step::Digest(_)
-        | Step::HashPassword(_)
-        | Step::VerifyPassword { .. }
+        | Step::Successor(_)
         | Step::Emit { .. }
         | Step::Fetch { .. }
         | Step::Received(_)

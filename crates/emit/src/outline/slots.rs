@@ -3,7 +3,7 @@
 use super::{flattened, table_of};
 use plan::Plan;
 use plan::database::Nullability;
-use plan::procedure::{Each, Input, Item, Step};
+use plan::procedure::{CALLER, Each, Input, Item, Scheme, Step};
 use plan::query::{Cardinality, Output, Query, Write};
 use plan::shape::{Entries, Presence, Shape, ShapeField};
 use plan::value::{RequestValue, Value};
@@ -117,7 +117,15 @@ impl Slots {
 
 fn held(plan: &Plan, step: &Step) -> Held {
     match step {
-        Step::Authorize { .. } => Held::Principal,
+        Step::Authorize { scheme: Scheme::ApiKey, .. } => Held::Principal,
+        Step::Authorize { scheme: Scheme::AccessToken, .. } => {
+            let field = |name: &&str| HeldField {
+                name: FieldName::parse(name).expect("a literal that is a name"),
+                nullability: Nullability::NotNull,
+                field_type: None,
+            };
+            Held::Record(CALLER.iter().map(field).collect())
+        }
         Step::Validate(Input::Body(shape) | Input::Parameters(shape)) => Held::Record(fields_of(shape)),
         Step::Validate(Input::Changes(shape)) => {
             let field = |declared: &ShapeField| HeldField {
@@ -148,6 +156,7 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Write(Write::Insert { made: Some(_), .. }) => Held::Plain,
         Step::Check(_) | Step::Write(_) | Step::VerifyPassword { .. } => Held::Outcome,
         Step::Limit { .. }
+        | Step::Spare { .. }
         | Step::Claim
         | Step::Ping
         | Step::Recall(_)
@@ -155,6 +164,7 @@ fn held(plan: &Plan, step: &Step) -> Held {
         | Step::Generate(_)
         | Step::Evaluate(_)
         | Step::Digest(_)
+        | Step::Successor(_)
         | Step::HashPassword(_)
         | Step::Emit { .. }
         | Step::Fetch { .. }

@@ -113,11 +113,13 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         Step::VerifyPassword { password, hash } => values.extend([password, hash]),
         Step::Evaluate(value)
         | Step::Digest(value)
+        | Step::Successor(value)
         | Step::HashPassword(value)
         | Step::Await { id: value, .. }
         | Step::Presign { key: value, .. } => values.push(value),
         Step::Authorize { .. }
         | Step::Limit { .. }
+        | Step::Spare { .. }
         | Step::Claim
         | Step::Recall(_)
         | Step::Validate(_)

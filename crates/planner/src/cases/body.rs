@@ -10,12 +10,14 @@ use plan::query::{OnConflict, Write};
 use plan::shape::{Shape, ShapeField};
 use serde_json::{Value as Json, json};
 use vocab::field_type::URL_MAX;
-use vocab::{ColumnName, FieldType, TableName};
+use vocab::{ColumnName, FieldType, SlotName, TableName};
 
 /// The example, with another value in every request where the insert cannot take the same one twice.
 pub fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
     let mut body = endpoint.example.clone();
-    for field in unique_fields(endpoint, tables).into_iter().filter(|field| !leads(endpoint, tables, field)) {
+    let unique = unique_fields(endpoint, tables);
+    let kept = kept_once(&endpoint.procedure.body).map_or_else(Vec::new, |table| unique_of(endpoint, tables, table));
+    for field in unique.into_iter().chain(kept).filter(|field| !leads(endpoint, tables, field)) {
         let Some(Json::String(text)) = body.get_mut(field.name.as_str()) else { continue };
         if let Some(other) = with_unique(field, text) {
             *text = other;
@@ -104,9 +106,11 @@ pub fn marked(field: &ShapeField, mark: &str) -> Option<Json> {
 
 /// The fields of the body whose values no other record may have.
 fn unique_fields<'a>(endpoint: &'a Endpoint, tables: &[Table]) -> Vec<&'a ShapeField> {
-    let (Some(table), Some(shape)) = (strictly_unique(&endpoint.procedure.body), shape_of(endpoint)) else {
-        return Vec::new();
-    };
+    strictly_unique(&endpoint.procedure.body).map_or_else(Vec::new, |table| unique_of(endpoint, tables, table))
+}
+
+fn unique_of<'a>(endpoint: &'a Endpoint, tables: &[Table], table: &TableName) -> Vec<&'a ShapeField> {
+    let Some(shape) = shape_of(endpoint) else { return Vec::new() };
     let unique: Vec<_> = tables.iter().filter(|known| known.name == *table).flat_map(held::unique).flatten().collect();
     let is_unique = |field: &&ShapeField| unique.iter().any(|column| column.as_str() == field.name.as_str());
     shape.fields.iter().filter(is_unique).collect()
@@ -118,6 +122,30 @@ pub fn shape_of(endpoint: &Endpoint) -> Option<&Shape> {
         Item::Let(_, Step::Validate(Input::Body(shape) | Input::Changes(shape))) => Some(shape),
         _ => None,
     })
+}
+
+/// The table of a row that is kept where it is there already, and else brings other rows with it: only the first request stores
+/// something.
+fn kept_once(items: &[Item]) -> Option<&TableName> {
+    let kept = items.iter().find_map(|item| match item {
+        Item::Let(slot, Step::Write(Write::Insert { table, on_conflict: OnConflict::Keep { .. }, .. })) => {
+            Some((slot, table))
+        }
+        _ => None,
+    });
+    let brings = |slot: &SlotName| {
+        items.iter().any(|item| match item {
+            Item::Match(matched, arms) => matched == slot && arms.iter().any(|(_, body)| strictly_unique(body).is_some()),
+            _ => false,
+        })
+    };
+    let inner = || {
+        items.iter().find_map(|item| match item {
+            Item::Transaction(body) => kept_once(body),
+            _ => None,
+        })
+    };
+    kept.filter(|(slot, _)| brings(slot)).map(|(_, table)| table).or_else(inner)
 }
 
 /// The table that the items write to in a way that a taken value makes fail.

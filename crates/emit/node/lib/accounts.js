@@ -1,0 +1,251 @@
+// Who calls with an access token: the token is read, its key is one of the database's, its session lives. Tokens are made here too,
+// and the keys that sign them. What the database says of a session is believed for a second, and not at all once a session was ended
+// here.
+
+import { createCipheriv, createDecipheriv, createHash, createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
+import { uuidOrNull, uuidv7 } from './identifiers.js';
+import { logError } from './log.js';
+import { Problem } from './problem.js';
+import { anonymous } from './request.js';
+import { respond } from './response.js';
+
+// A session that was ended elsewhere lives no longer than that.
+const MEMORY_MILLISECONDS = 1000;
+const KEYS_MEMORY_MILLISECONDS = 60_000;
+const MEMORY_LIMIT = 10_000;
+const TOKEN_LIMIT = 4096;
+const NONCE_LENGTH = 12;
+const TAG_LENGTH = 16;
+const ALGORITHM = 'EdDSA';
+// In seconds: how long a key signs, and how long it is public before, so that everybody knows it when it does.
+const KEY_SIGNS = 7_776_000;
+const KEY_SETTLES = 3600;
+const KEYS_KEPT = 300;
+
+const findSession = `SELECT user_id, expires_at, revoked_at FROM auth_sessions WHERE id = ?`;
+const findAccount = `SELECT role, disabled_at FROM auth_accounts WHERE user_id = ?`;
+const listKeys = `SELECT id, public_key, private_key, signs_from, signs_until FROM auth_signing_keys ORDER BY id`;
+const insertKey = `INSERT INTO auth_signing_keys (id, algorithm, public_key, private_key, created_at, signs_from, signs_until) VALUES (?, ?, ?, ?, ?, ?, ?)`;
+
+export class Accounts {
+  #database;
+  #issuer;
+  #secret;
+  #now;
+  // { keys, staleAt }: those that sign or have signed.
+  #keys;
+  // Session -> { caller, staleAt }.
+  #sessions = new Map();
+  // Tokens whose signature was found right -> what they say.
+  #tokens = new Map();
+
+  /**
+   * @param {import('./database.js').Database} database
+   * @param {{ issuer: string, secret?: string, now?: () => number }} options `secret` is what the servers of the database share
+   */
+  constructor(database, { issuer, secret = process.env.AUTH_SECRET, now = () => performance.now() }) {
+    if (!secret) throw new Error('`AUTH_SECRET` is not set: `producer secrets export` tells what the servers of this database share');
+    this.#database = database;
+    this.#issuer = issuer;
+    this.#secret = secret;
+    this.#now = now;
+  }
+
+  /**
+   * @param {string} token
+   * @param {string} at when it is used, UTC
+   * @returns {Promise<{ identity: string, user_id: string, session_id: string, role: string } | undefined>} who calls, when the
+   *   token is a good one; nothing for any other text
+   */
+  async find(token, at) {
+    const claims = await this.#claims(token);
+    if (!claims || Math.floor(Date.parse(at) / 1000) >= claims.exp) return undefined;
+    const caller = await this.#session(claims.sid, at);
+    return caller?.user_id === claims.sub ? caller : undefined;
+  }
+
+  /** Believes nothing any more that was said of sessions. */
+  forget() {
+    this.#sessions.clear();
+  }
+
+  /** A signed token. @param {object} said @param {number} lifetime in seconds @param {string} at UTC */
+  async issue(said, lifetime, at) {
+    const key = signingAt(await this.#signing(at), at);
+    const issued = Math.floor(Date.parse(at) / 1000);
+    const standing = { iss: this.#issuer, aud: this.#issuer, iat: issued, exp: issued + lifetime, jti: uuidv7() };
+    // RFC 9068.
+    const header = { typ: 'at+jwt', alg: ALGORITHM, kid: key.id };
+    return new SignJWT({ ...standing, ...said }).setProtectedHeader(header).sign(key.signs);
+  }
+
+  /** What follows a refresh token: the same whenever the same token is asked about. */
+  successor(token) {
+    return createHmac('sha256', this.#derived('refresh')).update(token).digest('base64url');
+  }
+
+  /** The public keys, RFC 7517. */
+  async publicKeys(at) {
+    return (await this.#signing(at)).map(({ id, x }) => ({ kty: 'OKP', crv: 'Ed25519', use: 'sig', alg: ALGORITHM, kid: id, x }));
+  }
+
+  /** What a token says whose signature is right. */
+  async #claims(token) {
+    if (token.length > TOKEN_LIMIT || token.split('.').length !== 3) return undefined;
+    const known = this.#tokens.get(token);
+    if (known) return known;
+    try {
+      const { kid, alg } = decodeProtectedHeader(token);
+      if (alg !== ALGORITHM || typeof kid !== 'string') return undefined;
+      const key = (await this.#known(kid)).find(({ id }) => id === kid);
+      if (!key) return undefined;
+      // Whoever asks says what time it is.
+      const { payload } = await jwtVerify(token, key.verifies, { algorithms: [ALGORITHM], currentDate: new Date(0) });
+      const { sub, sid, exp } = payload;
+      if (typeof sub !== 'string' || typeof sid !== 'string' || !Number.isInteger(exp)) return undefined;
+      remember(this.#tokens, token, { sub, sid, exp });
+      return { sub, sid, exp };
+    } catch (error) {
+      if (error.code?.startsWith('ERR_J') || error instanceof TypeError) return undefined;
+      throw error;
+    }
+  }
+
+  async #session(id, at) {
+    const known = this.#sessions.get(id);
+    const now = this.#now();
+    if (known && now < known.staleAt) return known.caller;
+    const caller = await this.#caller(id, at);
+    remember(this.#sessions, id, { caller, staleAt: now + MEMORY_MILLISECONDS });
+    return caller;
+  }
+
+  /** Whose session it is, where it lives and the account may be used. */
+  async #caller(id, at) {
+    const session = uuidOrNull(id) && (await this.#database.optional(findSession, [id]));
+    if (!session || session.revoked_at !== null || Date.parse(session.expires_at) <= Date.parse(at)) return undefined;
+    const account = await this.#database.optional(findAccount, [session.user_id]);
+    if (!account || account.disabled_at !== null) return undefined;
+    return { identity: `user:${session.user_id}`, user_id: session.user_id, session_id: id, role: account.role };
+  }
+
+  /** The keys, among them the one of that name where there is one. A name that nobody knows asks the database once a second. */
+  async #known(kid) {
+    if (this.#keys) {
+      const { keys, askedAt } = this.#keys;
+      const age = this.#now() - askedAt;
+      if (age < (keys.some(({ id }) => id === kid) ? KEYS_MEMORY_MILLISECONDS : MEMORY_MILLISECONDS)) return keys;
+    }
+    return this.#readKeys();
+  }
+
+  /** The keys, among them one that signs at that time. Its successor is made in time for everybody to know it before it signs. */
+  async #signing(at) {
+    const isFresh = this.#keys && this.#now() - this.#keys.askedAt < KEYS_MEMORY_MILLISECONDS;
+    const keys = isFresh ? this.#keys.keys : await this.#readKeys();
+    const [now, key] = [Date.parse(at), signingAt(keys, at)];
+    if (key && (key.until - 2 * KEY_SETTLES * 1000 > now || keys.some(({ from }) => from > now))) return keys;
+    await this.#makeKey(now, key ? now + KEY_SETTLES * 1000 : now);
+    return this.#readKeys();
+  }
+
+  async #readKeys() {
+    const askedAt = this.#now();
+    const keys = (await this.#database.many(listKeys)).map((row) => this.#key(row));
+    this.#keys = { keys, askedAt };
+    return keys;
+  }
+
+  #key({ id, public_key, private_key, signs_from, signs_until }) {
+    const verifies = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: public_key }, format: 'jwk' });
+    const [from, until] = [Date.parse(signs_from), Date.parse(signs_until)];
+    return { id, x: public_key, verifies, signs: this.#opened(id, private_key), from, until };
+  }
+
+  async #makeKey(now, begins) {
+    const id = uuidv7();
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const sealed = this.#sealed(id, privateKey.export({ format: 'der', type: 'pkcs8' }));
+    const times = [now, begins, begins + KEY_SIGNS * 1000].map((time) => new Date(time));
+    await this.#database.transaction((transaction) =>
+      transaction.run(insertKey, [id, ALGORITHM, publicKey.export({ format: 'jwk' }).x, sealed, ...times]),
+    );
+  }
+
+  #derived(purpose) {
+    return createHmac('sha256', this.#secret).update(purpose).digest();
+  }
+
+  #sealing() {
+    return createHmac('sha256', this.#derived('signing keys')).update('seal').digest();
+  }
+
+  #sealed(id, der) {
+    const nonce = randomBytes(NONCE_LENGTH);
+    const cipher = createCipheriv('aes-256-gcm', this.#sealing(), nonce).setAAD(Buffer.from(id));
+    return Buffer.concat([nonce, cipher.update(der), cipher.final(), cipher.getAuthTag()]).toString('base64url');
+  }
+
+  /** Nothing where the secret of this server did not seal it. */
+  #opened(id, sealed) {
+    const bytes = Buffer.from(sealed, 'base64url');
+    const [nonce, text, tag] = [bytes.subarray(0, NONCE_LENGTH), bytes.subarray(NONCE_LENGTH, -TAG_LENGTH), bytes.subarray(-TAG_LENGTH)];
+    try {
+      const cipher = createDecipheriv('aes-256-gcm', this.#sealing(), nonce).setAAD(Buffer.from(id)).setAuthTag(tag);
+      const der = Buffer.concat([cipher.update(text), cipher.final()]);
+      return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    } catch (error) {
+      logError('a key that signs was sealed with another AUTH_SECRET: give every server the same', error, { key: id });
+      return undefined;
+    }
+  }
+}
+
+/**
+ * Who calls, or a 401 that counts against the client's address.
+ * @param {import('./request.js').Request} request
+ * @param {Accounts} accounts
+ * @param {import('./rate-limit.js').RateLimit} [limit] without it, failed attempts count nowhere
+ */
+export async function authorizeUser(request, accounts, limit) {
+  // Should the lookup fail, its 503 carries the rate limit headers too.
+  limit?.describe(request, anonymous(request));
+  const token = /^Bearer +(.+)$/i.exec(request.header('authorization') ?? '')?.[1];
+  const caller = token && (await accounts.find(token, request.receivedAt));
+  if (caller) return caller;
+  limit?.take(request, anonymous(request));
+  throw new Problem(token ? 'invalid_token' : 'missing_token');
+}
+
+/** Who is tried, whether anybody has that name or not. */
+export function tried(name) {
+  return { identity: `name:${name.toLowerCase()}` };
+}
+
+/** A text that nobody can guess. @param {number} bytes */
+export function randomToken(bytes) {
+  return randomBytes(bytes).toString('base64url');
+}
+
+/** SHA-256 of a text that is random already. */
+export function digestOf(token) {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+export async function respondKeys(request, accounts) {
+  const keys = await accounts.publicKeys(request.receivedAt);
+  request.cacheControl = `public, max-age=${KEYS_KEPT}`;
+  return respond(200, { keys });
+}
+
+/** The newest key that signs then. */
+function signingAt(keys, at) {
+  const now = Date.parse(at);
+  return keys.filter(({ signs, from, until }) => signs && from <= now && now < until).sort((left, right) => right.from - left.from)[0];
+}
+
+function remember(map, name, value) {
+  if (map.size >= MEMORY_LIMIT) map.clear();
+  map.set(name, value);
+}

@@ -1,0 +1,202 @@
+//! Accounts as a whole: an API that asks who calls, or lets somebody sign in, gets what else belongs to that: the endpoints that no
+//! task needs to list, the tables, the limit of failed attempts, and somebody who calls in its cases.
+
+use crate::api::subject_of;
+use crate::behaviour::account::FAILED_LOGINS;
+use crate::codes::USERS_DO_NOT_FIT;
+use crate::intent::{Inferred, infer};
+use crate::key::RecordKey;
+use crate::table::{column_name, of_entity};
+use catalog::{Catalog, Entity};
+use plan::accounts::{CASE_ROLE, CASE_SESSION, CASE_USER};
+use plan::api::{Endpoint, RateLimitPolicy};
+use plan::procedure::{Item, Scheme, Step};
+use plan::{Table, system};
+use spec::{ApiRequirements, Authentication, Method, PathPattern, Spanned};
+use vocab::{BehaviorName, ColumnName, Datum, Diagnostic, EntityName, FieldType, Place, PolicyName, TableName};
+
+/// The address of who calls in the cases.
+pub const SEED_EMAIL: &str = "ada@example.com";
+/// Its password.
+pub const SEED_PASSWORD: &str = "correct horse, battery & staple";
+/// Argon2id of that password, as [`plan::accounts::HASH`] says. It opens an account that only scratch databases hold.
+const SEED_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$aW50ZWdyYXRpb24tY2FzZQ$mc87CIhpNn6hmZF8oHsX4qOtLlw/TyYJS6qV1Zy2rDM";
+/// The refresh token of its session.
+pub const SEED_REFRESH_TOKEN: &str = "Y2FzZXMgb2YgYSBwbGFuIGFuZCBub3RoaW5nIGVsc2U";
+/// When everything of the cases was made.
+const SEED_TIME: &str = "2026-01-01T00:00:00.000Z";
+/// When its session would end.
+const SEED_END: &str = "2126-01-01T00:00:00.000Z";
+/// Failed logins of one address, and of one caller who changes a password, within [`FAILED_WINDOW`].
+const FAILED_QUOTA: u32 = 10;
+/// In seconds.
+const FAILED_WINDOW: u32 = 900;
+
+/// What comes with an account endpoint: what it does, its method, and the end of its path. Behind the path of the login.
+const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 7] = [
+    ("account_register", Method::Post, "register", Authentication::None),
+    ("account_login", Method::Post, "login", Authentication::None),
+    ("account_refresh", Method::Post, "refresh", Authentication::None),
+    ("account_logout", Method::Post, "logout", Authentication::Jwt),
+    ("account_password_change", Method::Post, "change-password", Authentication::Jwt),
+    ("account_sessions", Method::Get, "sessions", Authentication::Jwt),
+    ("account_session_end", Method::Delete, "sessions/{id}", Authentication::Jwt),
+];
+
+/// The requirements with the endpoints that belong to those that they name, and which these are.
+pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (ApiRequirements, Vec<String>) {
+    let mut whole = requirements.clone();
+    let inferred: Vec<(usize, Inferred)> = requirements
+        .endpoints
+        .iter()
+        .enumerate()
+        .filter_map(|(index, endpoint)| Some((index, infer(endpoint, requirements, catalog).ok()?)))
+        .collect();
+    let named = |behaviour: &str| {
+        let found = inferred.iter().find(|(_, inferred)| inferred.behaviour.name == behaviour);
+        found.map(|(index, _)| &requirements.endpoints[*index])
+    };
+    let first = inferred.iter().find(|(_, inferred)| inferred.behaviour.name.starts_with("account_"));
+    let Some((first, _)) = first else { return (whole, Vec::new()) };
+    let signs_in = BESIDE_LOGIN.iter().take(3).find_map(|(behaviour, ..)| named(behaviour));
+    let like = signs_in.unwrap_or(&requirements.endpoints[*first]);
+    // Beside the login; where only a profile is named, in the usual place.
+    let base = match signs_in {
+        Some(endpoint) => endpoint.path.as_str().rsplit_once('/').map_or("", |(base, _)| base).to_owned(),
+        None => "/api/auth".to_owned(),
+    };
+    let profile = named("account_profile").or_else(|| named("account_profile_change"));
+    let profile = profile.map_or_else(|| format!("{base}/profile"), |endpoint| endpoint.path.as_str().to_owned());
+    let beside = BESIDE_LOGIN.map(|(behaviour, method, end, by)| (behaviour, method, format!("{base}/{end}"), by));
+    let of_oneself = [
+        ("account_profile", Method::Get, profile.clone(), Authentication::Jwt),
+        ("account_profile_change", Method::Patch, profile, Authentication::Jwt),
+    ];
+    let mut brought = Vec::new();
+    for (behaviour, method, path, authentication) in beside.into_iter().chain(of_oneself) {
+        let is_taken = |other: &spec::Endpoint| other.method == method && other.path.as_str() == path;
+        if named(behaviour).is_some() || requirements.endpoints.iter().any(is_taken) {
+            continue;
+        }
+        let (Some(path), Ok(behavior)) = (PathPattern::of(&path), BehaviorName::parse(behaviour)) else { continue };
+        let endpoint = companion(like, method, path, authentication, behavior);
+        brought.push(subject_of(&endpoint));
+        whole.endpoints.push(endpoint);
+    }
+    (whole, brought)
+}
+
+fn companion(
+    like: &spec::Endpoint,
+    method: Method,
+    path: PathPattern,
+    authentication: Authentication,
+    behavior: BehaviorName,
+) -> spec::Endpoint {
+    spec::Endpoint {
+        path,
+        method,
+        authentication,
+        authentication_place: like.authentication_place.clone(),
+        validation: Vec::new(),
+        response_format: None,
+        behavior: Some(Spanned { value: behavior, place: like.place.clone() }),
+        entity: None,
+        rate_limiting: None,
+        emits: Vec::new(),
+        filters: None,
+        sorts: None,
+        access: None,
+        cache: None,
+        place: like.place.clone(),
+    }
+}
+
+/// Whether something of the API has to do with accounts: it asks for an access token, or gives one.
+pub fn has_accounts(endpoints: &[Endpoint]) -> bool {
+    fn of_step(step: &Step) -> bool {
+        matches!(step, Step::Authorize { scheme: Scheme::AccessToken, .. } | Step::IssueToken { .. })
+    }
+    let of_item = |item: &Item| match item {
+        Item::Let(_, step) | Item::Do(step) => of_step(step),
+        Item::Transaction(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => false,
+    };
+    endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(of_item))
+}
+
+/// The entity of people, and its table where a database task has made one.
+pub fn users<'c, 't>(catalog: &'c Catalog, held: &'t [Table]) -> Option<(&'c Entity, Option<&'t Table>)> {
+    let entity = catalog.table_entity(&EntityName::parse("user").ok()?)?;
+    Some((entity, held.iter().find(|table| table.name == entity.table)))
+}
+
+/// The table of people as an API makes it, or as it is there.
+pub fn users_table(catalog: &Catalog, held: &[Table]) -> Option<Table> {
+    users(catalog, held).map(|(entity, held)| held.cloned().unwrap_or_else(|| of_entity(entity)))
+}
+
+/// Why nobody of that table could sign in.
+pub fn unfit(table: &Table, place: &Place) -> Option<Diagnostic> {
+    let is_id = RecordKey::of(table).is_some_and(|key| key.field_type == FieldType::Uuid && key.column.as_str() == "id");
+    let email = table.columns.iter().find(|column| column.name.as_str() == "email");
+    let is_unique = table.unique.iter().any(|unique| matches!(&unique[..], [only] if only.as_str() == "email"));
+    let (why, help) = if !is_id {
+        ("its key is no UUID `id`", "leave `id` out of its `columns` in the database task: it comes by itself")
+    } else if email.is_none_or(|email| email.field_type != FieldType::Email) {
+        ("it has no `email` that holds an address", "add `email` to its `columns` in the database task")
+    } else if !is_unique {
+        ("two of its rows may have one `email`", "write `constraints: [{ unique: [email] }]` at it in the database task")
+    } else {
+        return None;
+    };
+    let message = format!("nobody of `{}` can sign in: {why}", table.name);
+    Some(Diagnostic::error(USERS_DO_NOT_FIT, message, place).with_help(help))
+}
+
+/// The policy under which failed attempts count.
+pub fn failed_logins() -> RateLimitPolicy {
+    let name = PolicyName::parse(FAILED_LOGINS).expect("a literal that is a name");
+    RateLimitPolicy { name, quota: FAILED_QUOTA, window_seconds: FAILED_WINDOW }
+}
+
+/// The rows of who calls in the cases, behind the row of the user: the table, and what stands in it.
+pub fn seed_rows() -> [(Table, Vec<(ColumnName, Datum)>); 3] {
+    let values = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, text)| (column_name(name), Datum::Text((*text).to_owned()))).collect::<Vec<_>>()
+    };
+    let hash = vocab::sha256_hex(SEED_REFRESH_TOKEN.as_bytes());
+    [
+        (
+            system::accounts(),
+            values(&[
+                ("user_id", CASE_USER),
+                ("password_hash", SEED_HASH),
+                ("role", CASE_ROLE),
+                ("created_at", SEED_TIME),
+            ]),
+        ),
+        (
+            system::sessions(),
+            values(&[
+                ("id", CASE_SESSION),
+                ("user_id", CASE_USER),
+                ("created_at", SEED_TIME),
+                ("refreshed_at", SEED_TIME),
+                ("expires_at", SEED_END),
+            ]),
+        ),
+        (
+            system::refresh_tokens(),
+            values(&[("hash", &hash), ("session_id", CASE_SESSION), ("created_at", SEED_TIME)]),
+        ),
+    ]
+}
+
+/// What the row of who calls says, whatever examples would say.
+pub fn seed_user(users: &TableName, table: &Table) -> Vec<(ColumnName, Datum)> {
+    if table.name != *users {
+        return Vec::new();
+    }
+    let text = |name: &str, text: &str| (column_name(name), Datum::Text(text.to_owned()));
+    vec![text("id", CASE_USER), text("email", SEED_EMAIL)]
+}

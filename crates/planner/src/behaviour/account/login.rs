@@ -1,0 +1,83 @@
+//! Signing in: address and password begin a session. What is wrong with them is told to nobody: an unknown address costs as much time
+//! and gets the same answer as a wrong password, and both count for the address that was tried.
+
+use super::super::{Behaved, Given, slot};
+use super::{access, address, body, failure, insert, is, one, password, refused, row, tables, tokens};
+use crate::account::{SEED_EMAIL, SEED_PASSWORD};
+use plan::procedure::{Generated, Item, Outcome, Step, Writes};
+use plan::query::RowLock;
+use plan::value::{Condition, RequestValue};
+use plan::{Problem, Value, accounts};
+use vocab::Datum;
+
+pub fn lower(given: &Given<'_>) -> Behaved {
+    let [accounts, sessions, refresh_tokens] = tables();
+    let users = given.table();
+    let (policy, by) = failure("email");
+    let count = || Item::Do(Step::Limit { policy: policy.clone(), by: by.clone() });
+    let wrong = || vec![count(), refused(Problem::WrongCredentials, Writes::Keep)];
+    // Nobody is there: the time that a comparison takes is spent all the same.
+    let nobody = |name: &str| {
+        let hash = Value::Literal(Datum::Null);
+        let compared = Step::VerifyPassword { password: super::input("password"), hash };
+        std::iter::once(Item::Let(slot(name), compared)).chain(wrong()).collect::<Vec<_>>()
+    };
+    let mut items = given.guards();
+    items.extend([
+        body("Login", vec![address(), password("password", "The password of the account.")]),
+        Item::Do(Step::Spare { policy: policy.clone(), by: by.clone() }),
+        Item::Let(slot("user"), one(&users, &["id"], vec![is("email", super::input("email"))], RowLock::None)),
+        Item::Match(slot("user"), vec![(Outcome::Found, Vec::new()), (Outcome::Missing, nobody("unknown"))]),
+        Item::Let(
+            slot("account"),
+            one(&accounts, &["password_hash", "role", "disabled_at"], vec![is("user_id", row("user", "id"))], RowLock::None),
+        ),
+        Item::Match(slot("account"), vec![(Outcome::Found, Vec::new()), (Outcome::Missing, nobody("no_account"))]),
+        Item::Let(
+            slot("right"),
+            Step::VerifyPassword { password: super::input("password"), hash: row("account", "password_hash") },
+        ),
+        Item::Match(slot("right"), vec![(Outcome::Yes, Vec::new()), (Outcome::No, wrong())]),
+        Item::Let(slot("disabled"), Step::Check(Condition::Present(row("account", "disabled_at")))),
+        Item::Match(
+            slot("disabled"),
+            vec![
+                (Outcome::Yes, vec![refused(Problem::AccountDisabled, Writes::Keep)]),
+                (Outcome::No, Vec::new()),
+            ],
+        ),
+        Item::Let(slot("session"), Step::Generate(Generated::Uuid)),
+        Item::Let(slot("refresh"), Step::Generate(Generated::Token { bytes: 32 })),
+        Item::Let(slot("refresh_hash"), Step::Digest(Value::Slot(slot("refresh")))),
+        Item::Transaction(vec![
+            insert(
+                &sessions,
+                vec![
+                    ("id", Value::Slot(slot("session"))),
+                    ("user_id", row("user", "id")),
+                    ("created_at", Value::Now),
+                    ("refreshed_at", Value::Now),
+                    ("expires_at", Value::After(accounts::SESSION_LIFETIME)),
+                    ("address", Value::Request(RequestValue::Address)),
+                ],
+            ),
+            insert(
+                &refresh_tokens,
+                vec![
+                    ("hash", Value::Slot(slot("refresh_hash"))),
+                    ("session_id", Value::Slot(slot("session"))),
+                    ("created_at", Value::Now),
+                ],
+            ),
+        ]),
+        access(row("user", "id"), Value::Slot(slot("session")), row("account", "role")),
+        Item::Exit(tokens(Value::Slot(slot("refresh"))), Writes::Keep),
+    ]);
+    Behaved {
+        summary: "signs somebody in with address and password".to_owned(),
+        body: items,
+        table: Some(users),
+        event: None,
+        example: serde_json::json!({ "email": SEED_EMAIL, "password": SEED_PASSWORD }),
+    }
+}

@@ -1,0 +1,394 @@
+//! Who calls with an access token: the token is read, its key is one of the database's, its session lives. Tokens are made here too, and
+//! the keys that sign them. What the database says of a session is believed for a second, and not at all once a session was ended here.
+
+#![allow(clippy::disallowed_types)] // sessions and tokens are looked up by name; their order never shows
+
+use crate::run::{Failure, timestamp};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dialect::Unsupported;
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use plan::accounts::{ACCESS_LIFETIME, CASE_ROLE, CASE_SESSION, CASE_USER, KEY_SETTLES, KEY_SIGNS};
+use plan::query::{Holes, OnConflict, Output, Predicate, RowLock, Write};
+use plan::value::Comparison;
+use plan::{DatabasePlan, Problem, Query, Table, Value, system};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use store::{Ended, Row, Store, StoreError};
+use vocab::{ColumnName, Datum, FieldName, Secret, SlotName};
+
+/// How long an answer of the database is believed: a session that was ended elsewhere lives no longer than that.
+const MEMORY: Duration = Duration::from_secs(1);
+/// How long the set of keys is believed.
+const KEYS_MEMORY: Duration = Duration::from_secs(60);
+/// Sessions and tokens that are remembered at once.
+const REMEMBERED: usize = 10_000;
+/// Longest token that is looked at.
+const TOKEN_MAX: usize = 4096;
+/// `alg` of the tokens.
+const ALGORITHM: &str = "EdDSA";
+/// A key signs for so long beside its successor, in which every server gets to know that one.
+const OVERLAP: u32 = 2 * KEY_SETTLES;
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub user_id: String,
+    pub session_id: String,
+    pub role: String,
+}
+
+/// The accounts of one database.
+pub(crate) struct Accounts {
+    store: Store,
+    issuer: String,
+    secret: Secret<Vec<u8>>,
+    statements: Statements,
+    keys: tokio::sync::Mutex<Option<(Instant, Arc<Vec<Key>>)>>,
+    sessions: Mutex<HashMap<String, (Instant, Option<Arc<Caller>>)>>,
+    /// Tokens whose signature was found right, with what they say.
+    tokens: Mutex<HashMap<String, Arc<Claims>>>,
+}
+
+struct Statements {
+    session: Arc<str>,
+    account: Arc<str>,
+    keys: Arc<str>,
+    add_key: Arc<str>,
+}
+
+/// A key that signs, or has signed.
+struct Key {
+    id: String,
+    public: String,
+    verifies: DecodingKey,
+    /// None where the secret of this server did not seal it.
+    signs: Option<EncodingKey>,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Claims {
+    sub: String,
+    sid: String,
+    exp: i64,
+}
+
+impl Accounts {
+    /// `secret` is what the servers of the database share.
+    pub fn new(store: Store, database: &DatabasePlan, issuer: &str, secret: &Secret<String>) -> Result<Self, Unsupported> {
+        Ok(Self {
+            store,
+            issuer: issuer.to_owned(),
+            secret: Secret::new(secret.expose().as_bytes().to_vec()),
+            statements: Statements::new(database)?,
+            keys: tokio::sync::Mutex::default(),
+            sessions: Mutex::default(),
+            tokens: Mutex::default(),
+        })
+    }
+
+    /// Whether these are the accounts of that database, under that secret.
+    pub fn are_of(&self, store: &Store, secret: &Secret<String>) -> bool {
+        self.store.is(store) && self.secret.expose() == secret.expose().as_bytes()
+    }
+
+    /// Who calls with the token, if it is a good one at that time; `None` for any other text.
+    pub async fn find(&self, token: &str, now: Timestamp) -> Result<Option<Arc<Caller>>, Failure> {
+        let Some(claims) = self.claims(token).await?.filter(|claims| now.as_second() < claims.exp) else {
+            return Ok(None);
+        };
+        let found = match self.recall(&claims.sid) {
+            Some(found) => found,
+            None => self.look_up(&claims.sid, now).await?,
+        };
+        Ok(found.filter(|caller| caller.user_id == claims.sub))
+    }
+
+    /// Believes nothing any more that was said of sessions.
+    pub fn forget(&self) {
+        locked(&self.sessions).clear();
+    }
+
+    /// A signed token.
+    pub async fn issue(&self, said: Map<String, Json>, lifetime_seconds: u32, now: Timestamp) -> Result<String, Failure> {
+        let keys = self.signing(now).await?;
+        let key = signs_at(&keys, now).ok_or(Problem::InternalError)?;
+        let Some(signs) = &key.signs else { return Err(Problem::InternalError.into()) };
+        let issued = now.as_second();
+        let mut claims = Map::from_iter([
+            ("iss".to_owned(), json!(self.issuer)),
+            ("aud".to_owned(), json!(self.issuer)),
+            ("iat".to_owned(), json!(issued)),
+            ("exp".to_owned(), json!(issued + i64::from(lifetime_seconds))),
+            ("jti".to_owned(), json!(uuid::Uuid::now_v7().to_string())),
+        ]);
+        claims.extend(said);
+        // RFC 9068.
+        let header = Header { typ: Some("at+jwt".to_owned()), kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        jsonwebtoken::encode(&header, &claims, signs).map_err(|error| failed("a token was not signed", &error))
+    }
+
+    /// A token of who calls in the cases of a plan, and one that has expired.
+    pub async fn of_cases(&self, now: Timestamp) -> Result<[String; 2], Failure> {
+        let said = [("sub", CASE_USER), ("sid", CASE_SESSION), ("role", CASE_ROLE)];
+        let said = || said.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>();
+        let past = now - SignedDuration::from_secs(2 * i64::from(ACCESS_LIFETIME));
+        let good = self.issue(said(), ACCESS_LIFETIME, now).await?;
+        let mut expired = said();
+        expired.insert("exp".to_owned(), json!(past.as_second()));
+        Ok([good, self.issue(expired, ACCESS_LIFETIME, now).await?])
+    }
+
+    /// What follows a refresh token.
+    pub fn successor(&self, token: &str) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.derived("refresh"), token.as_bytes()))
+    }
+
+    /// The public keys, RFC 7517.
+    pub async fn public_keys(&self, now: Timestamp) -> Result<Vec<Json>, Failure> {
+        let keys = self.signing(now).await?;
+        let public = |key: &Key| {
+            json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": ALGORITHM, "kid": key.id, "x": key.public })
+        };
+        Ok(keys.iter().map(public).collect())
+    }
+
+    /// What a token says whose signature is right.
+    async fn claims(&self, token: &str) -> Result<Option<Arc<Claims>>, Failure> {
+        if token.len() > TOKEN_MAX || token.split('.').count() != 3 {
+            return Ok(None);
+        }
+        if let Some(known) = locked(&self.tokens).get(token) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let Ok(header) = jsonwebtoken::decode_header(token) else { return Ok(None) };
+        let (Some(kid), Algorithm::EdDSA) = (&header.kid, header.alg) else { return Ok(None) };
+        let keys = self.known(kid).await?;
+        let Some(key) = keys.iter().find(|key| key.id == *kid) else { return Ok(None) };
+        let mut rules = Validation::new(Algorithm::EdDSA);
+        // Whoever asks says what time it is.
+        rules.validate_exp = false;
+        rules.validate_aud = false;
+        let Ok(read) = jsonwebtoken::decode::<Claims>(token, &key.verifies, &rules) else { return Ok(None) };
+        let claims = Arc::new(read.claims);
+        let mut tokens = locked(&self.tokens);
+        if tokens.len() >= REMEMBERED {
+            tokens.clear();
+        }
+        tokens.insert(token.to_owned(), Arc::clone(&claims));
+        Ok(Some(claims))
+    }
+
+    fn recall(&self, session: &str) -> Option<Option<Arc<Caller>>> {
+        let sessions = locked(&self.sessions);
+        sessions.get(session).filter(|(asked, _)| asked.elapsed() < MEMORY).map(|(_, found)| found.clone())
+    }
+
+    async fn look_up(&self, session: &str, now: Timestamp) -> Result<Option<Arc<Caller>>, Failure> {
+        let asked = Instant::now();
+        let found = self.caller(session, now).await?.map(Arc::new);
+        let mut sessions = locked(&self.sessions);
+        if sessions.len() >= REMEMBERED {
+            sessions.clear();
+        }
+        sessions.insert(session.to_owned(), (asked, found.clone()));
+        Ok(found)
+    }
+
+    /// Whose session it is, where it lives and the account may be used.
+    async fn caller(&self, session: &str, now: Timestamp) -> Result<Option<Caller>, StoreError> {
+        if uuid::Uuid::try_parse(session).is_err() {
+            return Ok(None);
+        }
+        let rows = self.store.read(Arc::clone(&self.statements.session), vec![text(session)]).await?;
+        let Some([Datum::Text(user), expires, Datum::Null]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
+        if time(expires).is_none_or(|end| end <= now) {
+            return Ok(None);
+        }
+        let rows = self.store.read(Arc::clone(&self.statements.account), vec![text(user)]).await?;
+        let Some([Datum::Text(role), Datum::Null]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
+        Ok(Some(Caller { user_id: user.clone(), session_id: session.to_owned(), role: role.clone() }))
+    }
+
+    /// The keys, among them the one of that name where there is one. A name that nobody knows asks the database once a second.
+    async fn known(&self, kid: &str) -> Result<Arc<Vec<Key>>, Failure> {
+        let mut memory = self.keys.lock().await;
+        if let Some((asked, keys)) = &*memory {
+            let is_known = keys.iter().any(|key| key.id == kid);
+            if is_known && asked.elapsed() < KEYS_MEMORY || asked.elapsed() < MEMORY {
+                return Ok(Arc::clone(keys));
+            }
+        }
+        self.read_keys(&mut memory).await
+    }
+
+    /// The keys, among them one that signs at that time.
+    async fn signing(&self, now: Timestamp) -> Result<Arc<Vec<Key>>, Failure> {
+        let mut memory = self.keys.lock().await;
+        let keys = match &*memory {
+            Some((asked, keys)) if asked.elapsed() < KEYS_MEMORY => Arc::clone(keys),
+            Some(_) | None => self.read_keys(&mut memory).await?,
+        };
+        let begins = match signs_at(&keys, now) {
+            None => now,
+            // Its successor is made in time for everybody to know it before it signs.
+            Some(key) if key.until - SignedDuration::from_secs(i64::from(OVERLAP)) > now => return Ok(keys),
+            Some(_) if keys.iter().any(|key| key.from > now) => return Ok(keys),
+            Some(_) => now + SignedDuration::from_secs(i64::from(KEY_SETTLES)),
+        };
+        self.make_key(now, begins).await?;
+        self.read_keys(&mut memory).await
+    }
+
+    async fn read_keys(
+        &self,
+        memory: &mut Option<(Instant, Arc<Vec<Key>>)>,
+    ) -> Result<Arc<Vec<Key>>, Failure> {
+        let asked = Instant::now();
+        let rows = self.store.read(Arc::clone(&self.statements.keys), Vec::new()).await?;
+        let keys = Arc::new(rows.iter().filter_map(|row| self.key(row)).collect::<Vec<_>>());
+        *memory = Some((asked, Arc::clone(&keys)));
+        Ok(keys)
+    }
+
+    fn key(&self, row: &Row) -> Option<Key> {
+        let [Datum::Text(id), Datum::Text(public), Datum::Text(private), from, until] = &row[..] else { return None };
+        let signs = self.opened(id, private).map(|der| EncodingKey::from_ed_der(&der));
+        if signs.is_none() {
+            tracing::error!(key = id, "a key that signs was sealed with another AUTH_SECRET: give every server the same");
+        }
+        Some(Key {
+            verifies: DecodingKey::from_ed_components(public).ok()?,
+            id: id.clone(),
+            public: public.clone(),
+            signs,
+            from: time(from)?,
+            until: time(until)?,
+        })
+    }
+
+    async fn make_key(&self, now: Timestamp, begins: Timestamp) -> Result<(), Failure> {
+        let id = uuid::Uuid::now_v7().to_string();
+        let der = Ed25519KeyPair::generate_pkcs8v1(&aws_lc_rs::rand::SystemRandom::new())
+            .map_err(|error| failed("a key was not made", &error))?;
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.as_ref())
+            .map_err(|error| failed("a key was not made", &error))?;
+        let sealed = self.sealed(&id, der.as_ref()).map_err(|error| failed("a key was not sealed", &error))?;
+        let ends = begins + SignedDuration::from_secs(i64::from(KEY_SIGNS));
+        let row = vec![
+            text(&id),
+            text(ALGORITHM),
+            Datum::Text(URL_SAFE_NO_PAD.encode(pair.public_key().as_ref())),
+            Datum::Text(sealed),
+            Datum::Text(timestamp(now)),
+            Datum::Text(timestamp(begins)),
+            Datum::Text(timestamp(ends)),
+        ];
+        let add = Arc::clone(&self.statements.add_key);
+        let added = self.store.transaction(move |mut transaction| {
+            Box::pin(async move { Ok(Ended::Commit(transaction.execute(&add, &row).await?)) })
+        });
+        added.await?;
+        tracing::info!(key = id, signs_from = timestamp(begins), "a key that signs access tokens was made");
+        Ok(())
+    }
+
+    fn derived(&self, purpose: &str) -> hmac::Key {
+        let shared = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose());
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&shared, purpose.as_bytes()).as_ref())
+    }
+
+    fn sealing(&self) -> Result<LessSafeKey, aws_lc_rs::error::Unspecified> {
+        let key = hmac::sign(&self.derived("signing keys"), b"seal");
+        UnboundKey::new(&AES_256_GCM, key.as_ref()).map(LessSafeKey::new)
+    }
+
+    fn sealed(&self, id: &str, der: &[u8]) -> Result<String, aws_lc_rs::error::Unspecified> {
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|_| aws_lc_rs::error::Unspecified)?;
+        let mut bytes = der.to_vec();
+        self.sealing()?.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(id.as_bytes()),
+            &mut bytes,
+        )?;
+        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &bytes].concat()))
+    }
+
+    fn opened(&self, id: &str, sealed: &str) -> Option<Vec<u8>> {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, text) = bytes.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut text = text.to_vec();
+        let opened = self.sealing().ok()?.open_in_place(nonce, Aad::from(id.as_bytes()), &mut text).ok()?;
+        Some(opened.to_vec())
+    }
+}
+
+/// The newest that signs then.
+fn signs_at(keys: &[Key], now: Timestamp) -> Option<&Key> {
+    let signs = |key: &&Key| key.signs.is_some() && key.from <= now && now < key.until;
+    keys.iter().filter(signs).max_by(|left, right| left.from.cmp(&right.from).then(left.id.cmp(&right.id)))
+}
+
+impl Statements {
+    fn new(database: &DatabasePlan) -> Result<Self, Unsupported> {
+        let one = |table: &Table, columns: &[&str], key: Option<&str>| {
+            let name = |text: &str| ColumnName::parse(text).expect("a literal that is a name");
+            let field = |text: &str| FieldName::parse(text).expect("a literal that is a name");
+            let asked = Value::Slot(SlotName::parse("asked").expect("a literal that is a name"));
+            let query = Query {
+                from: table.name.clone(),
+                outputs: columns.iter().map(|column| Output::Column { column: name(column), field: field(column) }).collect(),
+                filter: key.map(|key| Predicate::Compare(name(key), Comparison::Equal, asked)).into_iter().collect(),
+                order: Vec::new(),
+                holes: Holes::default(),
+                lock: RowLock::None,
+            };
+            dialect::lower_query(database, &query).map(|lowered| Arc::from(lowered.text))
+        };
+        let keys = system::signing_keys();
+        let asked = || Value::Slot(SlotName::parse("asked").expect("a literal that is a name"));
+        let add = Write::Insert {
+            values: keys.columns.iter().map(|column| (column.name.clone(), asked())).collect(),
+            table: keys.name.clone(),
+            on_conflict: OnConflict::Fail,
+            made: None,
+        };
+        Ok(Self {
+            session: one(&system::sessions(), &["user_id", "expires_at", "revoked_at"], Some("id"))?,
+            account: one(&system::accounts(), &["role", "disabled_at"], Some("user_id"))?,
+            keys: one(&keys, &["id", "public_key", "private_key", "signs_from", "signs_until"], None)?,
+            add_key: Arc::from(dialect::lower_write(database, &add).text),
+        })
+    }
+}
+
+fn failed(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    tracing::error!(error = %error, "{what}");
+    Problem::InternalError.into()
+}
+
+fn text(value: &str) -> Datum {
+    Datum::Text(value.to_owned())
+}
+
+fn time(datum: &Datum) -> Option<Timestamp> {
+    match datum {
+        Datum::Text(text) => text.parse().ok(),
+        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => None,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
