@@ -16,8 +16,9 @@ use crate::{mariadb, postgresql, squawk, stripe_mock};
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
 pub const MANIFEST: &str = "crates/emit/node/package.json";
-/// Each names the driver of one database engine; an application gets one of them, the tests all.
-const DRIVERS: [&str; 3] = [
+/// Each names the driver of one database engine, or what an application of accounts stands on; the tests get them all.
+const FURTHER_MANIFESTS: [&str; 4] = [
+    "crates/emit/node/accounts/package.json",
     "crates/emit/node/sqlite/package.json",
     "crates/emit/node/postgresql/package.json",
     "crates/emit/node/mysql/package.json",
@@ -156,7 +157,7 @@ fn test_package(repository: &Repository) -> Result<String, String> {
     let emitted = manifest(repository, MANIFEST)?;
     let mut dependencies = Map::new();
     dependencies.extend(dependencies_in(&emitted, MANIFEST)?);
-    for driver in DRIVERS {
+    for driver in FURTHER_MANIFESTS {
         dependencies.extend(dependencies_in(&manifest(repository, driver)?, driver)?);
     }
     let kind = emitted.get("type").cloned().unwrap_or_else(|| json!("module"));

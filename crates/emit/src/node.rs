@@ -23,7 +23,9 @@ use minijinja::context;
 use minijinja::value::Serde;
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
-use plan::{Plan, procedure::Trigger};
+use plan::accounts::{CASE_ROLE, CASE_SESSION, CASE_USER};
+use plan::procedure::{Scheme, Trigger};
+use plan::Plan;
 use serde_json::Value;
 
 /// The hand-written part that travels with every application.
@@ -184,7 +186,7 @@ fn refuse_other_triggers(plan: &Plan) -> Result<(), EmitError> {
 /// The files that have a template.
 fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
     let driver = driver::driver(plan.database.engine);
-    let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme.is_some());
+    let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme == Some(Scheme::ApiKey));
     let needed_scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
     let view = context! {
         api => plan.api.name.as_str(),
@@ -206,6 +208,7 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         cors => plan.api.cors == Cors::On,
         seeded => !plan.seed.is_empty(),
         accounts => plan.api.accounts.as_ref().map(|accounts| accounts.issuer.as_str()),
+        caller => context! { sub => CASE_USER, sid => CASE_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
         service_of => service::view(plan),
     };

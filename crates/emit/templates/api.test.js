@@ -6,6 +6,9 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
 import { buildApplication } from '../application.js';
+{% if accounts %}
+import { Accounts } from '../lib/accounts.js';
+{% endif %}
 import { ApiKeys } from '../lib/api-keys.js';
 import { createServer, listen } from '../lib/server.js';
 import { closeServer } from '../lib/shutdown.js';
@@ -17,6 +20,11 @@ const ANYTHING = '${any}';
 const API_KEY = '${api_key}';
 const EXPIRED_API_KEY = '${expired_api_key}';
 const POWERLESS_API_KEY = '${powerless_api_key}';
+{% if accounts %}
+/** In a request header: an access token of the user of the seed, and one of the same that has expired. */
+const ACCESS_TOKEN = '${access_token}';
+const EXPIRED_ACCESS_TOKEN = '${expired_access_token}';
+{% endif %}
 /** In a path or an expected body: the key of what the first request before made. */
 const ID = '${id}';
 /** In a path: the cursor in the answer to the last request before. */
@@ -28,6 +36,12 @@ const PARENT = '${parent}';
 /** In a body: another short text in every request, for values that must be unique. */
 const UNIQUE = '${unique}';
 
+{% if accounts %}
+// Opens what the tests seal, and nothing else.
+process.env.AUTH_SECRET = 'a secret of the tests';
+/** Who calls. */
+const CALLER = { sub: '{{ caller.sub }}', sid: '{{ caller.sid }}', role: '{{ caller.role }}' };
+{% endif %}
 let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
@@ -68,6 +82,13 @@ async function start(context) {
     [EXPIRED_API_KEY]: (await apiKeys.create('test', { expiresAt: new Date().toISOString() })).secret,
     [POWERLESS_API_KEY]: (await apiKeys.create('test', { scopes: [] })).secret,
   };
+{% if accounts %}
+  const accounts = new Accounts(scratch.database, { issuer: '{{ accounts }}' });
+  const now = new Date();
+  const expired = { ...CALLER, exp: Math.floor(now.getTime() / 1000) - 1 };
+  keys[ACCESS_TOKEN] = await accounts.issue(CALLER, 900, now.toISOString());
+  keys[EXPIRED_ACCESS_TOKEN] = await accounts.issue(expired, 900, now.toISOString());
+{% endif %}
   let server = createServer(buildApplication(scratch.database).listener());
   const url = new URL(await listen(server, { host: '127.0.0.1', port: 0 }));
   context.after(async () => {

@@ -45,10 +45,11 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         tables: Vec::new(),
         lookups: Vec::new(),
         events: Vec::new(),
+        brought: Vec::new(),
     };
     designer.check_kind(&requirements.kind);
     let (whole, brought) = account::with_companions(requirements, catalog);
-    designer.decide_companions(&brought);
+    designer.decide_companions(brought);
     let requirements = &whole;
     let name = api_name(requirements);
     let version = api_version(requirements);
@@ -87,6 +88,8 @@ struct Designer<'a> {
     tables: Vec<Table>,
     lookups: Vec<Lookup>,
     events: Vec<EventDeclaration>,
+    /// The endpoints that came with others.
+    brought: Vec<String>,
 }
 
 impl Designer<'_> {
@@ -127,8 +130,11 @@ impl Designer<'_> {
         let scheme = self.scheme(endpoint);
         self.problems.extend(path_taken(endpoint).into_iter().chain(overrides::check_access(endpoint)));
         let cache = overrides::cache(endpoint).map_err(|problem| self.problems.push(problem)).ok();
-        let inferred =
+        let mut inferred =
             infer(endpoint, requirements, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
+        if self.brought.contains(&subject_of(endpoint)) {
+            "it comes with the accounts".clone_into(&mut inferred.reason);
+        }
         let resolved = entity::resolve(endpoint, &inferred, known).map_err(|problems| self.refuse(problems)).ok()?;
         self.problems.extend(lacking(endpoint, &inferred, &resolved).or_else(|| secret_required(endpoint, &resolved)));
         self.problems.extend(nobody_calls(endpoint, &inferred, scheme));
@@ -427,7 +433,7 @@ impl Designer<'_> {
         name
     }
 
-    fn decide_companions(&mut self, brought: &[String]) {
+    fn decide_companions(&mut self, brought: Vec<String>) {
         if brought.is_empty() {
             return;
         }
@@ -438,6 +444,7 @@ impl Designer<'_> {
             format!("brings {}", names.join(", ")),
             "whoever can sign in must also be able to register, to stay signed in, and to leave".to_owned(),
         );
+        self.brought = brought;
     }
 
     /// What belongs to an API that knows its callers.
