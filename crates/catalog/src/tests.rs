@@ -270,9 +270,7 @@ fn what_people_call_a_collection_stays_one() {
         "callbacks",
         "events",
         "event",
-        "register",
         "registration",
-        "signup",
         "bugs",
         "issues",
         "testimonials",
@@ -322,6 +320,12 @@ fn what_is_no_form_has_rules_of_its_own() {
         ("GET", "healthCheck", "health.ask"),
         ("GET", "status", "health.ask"),
         ("GET", "ping", "health.ask"),
+        ("POST", "login", "account.login"),
+        ("POST", "signIn", "account.login"),
+        ("POST", "register", "account.register"),
+        ("POST", "sign_up", "account.register"),
+        ("POST", "logout", "account.logout"),
+        ("GET", "me", "account.profile"),
     ] {
         assert_eq!(rule_of(&catalog, method, segment), rule, "{method} {segment}");
     }

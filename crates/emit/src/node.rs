@@ -21,11 +21,11 @@ use crate::outline::outlines;
 use crate::render::{Comment, generated, render};
 use minijinja::context;
 use minijinja::value::Serde;
+use plan::Plan;
+use plan::accounts::{CASE_ROLE, CASE_SESSION, CASE_USER};
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
-use plan::accounts::{CASE_ROLE, CASE_SESSION, CASE_USER};
 use plan::procedure::{Scheme, Trigger};
-use plan::Plan;
 use serde_json::Value;
 
 /// The hand-written part that travels with every application.

@@ -597,8 +597,15 @@ fn what_javascript_cannot_do_is_refused() {
         files(&with_procedure(vec![answer(200, &[("a", value)], Writes::Keep)])).unwrap_err().to_string()
     };
     assert_eq!(
-        refused(bind("hash", Step::HashPassword(text("x")))),
-        "procedure `open_door`: the Node.js application cannot do `hash password`"
+        refused(bind(
+            "sealed",
+            Step::Presign {
+                provider: vocab::ProviderName::parse("store").unwrap(),
+                key: text("x"),
+                lifetime_seconds: 60,
+            }
+        )),
+        "procedure `open_door`: the Node.js application cannot do `presign`"
     );
     assert_eq!(
         answered(Value::Request(RequestValue::Path(field("id")))),
@@ -611,6 +618,15 @@ fn what_javascript_cannot_do_is_refused() {
     let mut plan = with_procedure(vec![]);
     plan.api.endpoints[0].procedure.trigger = Trigger::Schedule { cron: "* * * * *".into() };
     assert!(matches!(files(&plan), Err(EmitError::Step { what, .. }) if what == "run on a schedule"));
+}
+
+/// Two servers must refuse the same passwords.
+#[test]
+fn the_words_of_weak_passwords_are_those_of_the_native_server() {
+    let script = include_str!("../node/lib/weak-passwords.js");
+    let words = script.split_once("new Set([").unwrap().1.split_once("]);").unwrap().0;
+    let words: Vec<&str> = words.split('\'').skip(1).step_by(2).collect();
+    assert_eq!(words, vocab::password::COMMON);
 }
 
 #[test]

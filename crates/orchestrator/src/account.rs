@@ -131,7 +131,9 @@ pub(crate) fn plain(plan: &ServicePlan) -> Given {
 /// when it is asked for first. It opens the keys that sign tokens.
 pub(crate) fn shared_secret(workspace: &Workspace) -> Result<Secret<String>, Box<Failure>> {
     let given = std::env::var(accounts::SECRET).ok().filter(|text| !text.is_empty());
-    if let Some(found) = given.map(Secret::new).map_or_else(|| secret(workspace, accounts::SECRET), |text| Ok(Some(text)))? {
+    if let Some(found) =
+        given.map(Secret::new).map_or_else(|| secret(workspace, accounts::SECRET), |text| Ok(Some(text)))?
+    {
         return Ok(found);
     }
     let store = workspace.secrets();

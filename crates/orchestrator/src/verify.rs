@@ -109,8 +109,11 @@ pub(crate) fn not_tried() -> Vec<Verification> {
 fn service(plan: &Plan, store: &Store, openapi: &str) -> Result<Service, Broken> {
     // The keys of a scratch database are opened by nobody else.
     let secret = Secret::new(plan.task_id.to_string());
-    Service::new(&[Served { plan, store: store.clone(), counterpart: serve::no_account(), secret: Some(secret) }], openapi.to_owned())
-        .map_err(broken)
+    Service::new(
+        &[Served { plan, store: store.clone(), counterpart: serve::no_account(), secret: Some(secret) }],
+        openapi.to_owned(),
+    )
+    .map_err(broken)
 }
 
 /// A key that is good, one that no longer is, and one that is good for nothing.

@@ -186,7 +186,7 @@ impl Checker {
             Step::Check(condition) => self.condition(condition, slots),
             Step::Evaluate(value) | Step::Digest(value) | Step::Successor(value) | Step::HashPassword(value) => {
                 self.value(value, slots);
-            },
+            }
             Step::VerifyPassword { password, hash } => {
                 self.value(password, slots);
                 self.value(hash, slots);

@@ -275,7 +275,9 @@ fn step(step: &Step) -> String {
         Step::Generate(Generated::Uuid) => format!("{name} uuid"),
         Step::Generate(Generated::Token { bytes }) => format!("{name} token of {bytes} bytes"),
         Step::Check(asked) => format!("{name} {}", condition(asked)),
-        Step::Evaluate(given) | Step::Digest(given) | Step::Successor(given) | Step::HashPassword(given) => format!("{name} {}", value(given)),
+        Step::Evaluate(given) | Step::Digest(given) | Step::Successor(given) | Step::HashPassword(given) => {
+            format!("{name} {}", value(given))
+        }
         Step::VerifyPassword { password, hash } => format!("{name} {} against {}", value(password), value(hash)),
         Step::Read { query: asked, cardinality, filled_by } => {
             let one = match cardinality {

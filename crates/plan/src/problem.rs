@@ -166,12 +166,9 @@ impl Problem {
                 "Authentication failed",
                 Some("the token is unknown or malformed, has expired, or its session has ended"),
             ),
-            Self::WrongCredentials => (
-                "wrong-credentials",
-                401,
-                "Login failed",
-                Some("the e-mail address or the password is wrong"),
-            ),
+            Self::WrongCredentials => {
+                ("wrong-credentials", 401, "Login failed", Some("the e-mail address or the password is wrong"))
+            }
             Self::AccountDisabled => ("account-disabled", 403, "Account disabled", Some("the account may not be used")),
             Self::InsufficientScope => ("insufficient-scope", 403, "Insufficient scope", None),
             Self::NotFound => ("not-found", 404, "Not found", Some("no resource has this path")),

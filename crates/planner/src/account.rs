@@ -20,7 +20,8 @@ pub const SEED_EMAIL: &str = "ada@example.com";
 /// Its password.
 pub const SEED_PASSWORD: &str = "correct horse, battery & staple";
 /// Argon2id of that password, as [`plan::accounts::HASH`] says. It opens an account that only scratch databases hold.
-const SEED_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$aW50ZWdyYXRpb24tY2FzZQ$mc87CIhpNn6hmZF8oHsX4qOtLlw/TyYJS6qV1Zy2rDM";
+const SEED_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$aW50ZWdyYXRpb24tY2FzZQ$mc87CIhpNn6hmZF8oHsX4qOtLlw/TyYJS6qV1Zy2rDM";
 /// The refresh token of its session.
 pub const SEED_REFRESH_TOKEN: &str = "Y2FzZXMgb2YgYSBwbGFuIGFuZCBub3RoaW5nIGVsc2U";
 /// When everything of the cases was made.
@@ -137,15 +138,19 @@ pub fn users_table(catalog: &Catalog, held: &[Table]) -> Option<Table> {
 
 /// Why nobody of that table could sign in.
 pub fn unfit(table: &Table, place: &Place) -> Option<Diagnostic> {
-    let is_id = RecordKey::of(table).is_some_and(|key| key.field_type == FieldType::Uuid && key.column.as_str() == "id");
+    let is_id =
+        RecordKey::of(table).is_some_and(|key| key.field_type == FieldType::Uuid && key.column.as_str() == "id");
     let email = table.columns.iter().find(|column| column.name.as_str() == "email");
     let is_unique = table.unique.iter().any(|unique| matches!(&unique[..], [only] if only.as_str() == "email"));
     let (why, help) = if !is_id {
-        ("its key is no UUID `id`", "leave `id` out of its `columns` in the database task: it comes by itself")
+        ("its key is no UUID `id`", "leave its key out of the database task: a UUID `id` comes by itself")
     } else if email.is_none_or(|email| email.field_type != FieldType::Email) {
         ("it has no `email` that holds an address", "add `email` to its `columns` in the database task")
     } else if !is_unique {
-        ("two of its rows may have one `email`", "write `constraints: [{ unique: [email] }]` at it in the database task")
+        (
+            "two of its rows may have one `email`",
+            "write `constraints: [{ unique: [email] }]` at it in the database task",
+        )
     } else {
         return None;
     };
@@ -185,10 +190,7 @@ pub fn seed_rows() -> [(Table, Vec<(ColumnName, Datum)>); 3] {
                 ("expires_at", SEED_END),
             ]),
         ),
-        (
-            system::refresh_tokens(),
-            values(&[("hash", &hash), ("session_id", CASE_SESSION), ("created_at", SEED_TIME)]),
-        ),
+        (system::refresh_tokens(), values(&[("hash", &hash), ("session_id", CASE_SESSION), ("created_at", SEED_TIME)])),
     ]
 }
 

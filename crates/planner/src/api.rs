@@ -69,8 +69,16 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         return Err(designer.problems);
     }
     let cors = designer.cors(&requirements.security_features);
-    let api =
-        ApiPlan { name, version, endpoints, policies: designer.policies, events: designer.events, accounts, cors, documentation };
+    let api = ApiPlan {
+        name,
+        version,
+        endpoints,
+        policies: designer.policies,
+        events: designer.events,
+        accounts,
+        cors,
+        documentation,
+    };
     Ok(Designed { api, tables: designer.tables, lookups: designer.lookups, decisions: designer.decisions })
 }
 
@@ -460,8 +468,7 @@ impl Designer<'_> {
         let policy = account::failed_logins();
         let tries = |item: &Item| matches!(item, Item::Do(Step::Spare { policy: named, .. }) if *named == policy.name);
         if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(tries)) {
-            let decision =
-                format!("at most {} failed attempts in any {} seconds", policy.quota, policy.window_seconds);
+            let decision = format!("at most {} failed attempts in any {} seconds", policy.quota, policy.window_seconds);
             let reason = "passwords must not be tried out; they count for an address whether it has an account or not";
             let subject = format!("policy `{}`", policy.name);
             self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());

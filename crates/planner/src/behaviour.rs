@@ -385,8 +385,7 @@ impl Given<'_> {
     fn guards(&self) -> Vec<Item> {
         let policy = self.guarded.policy.clone();
         let mut items = Vec::new();
-        let authorize =
-            |scheme| Step::Authorize { scheme, scope: None, failures: Some(policy.clone()) };
+        let authorize = |scheme| Step::Authorize { scheme, scope: None, failures: Some(policy.clone()) };
         match self.guarded.scheme {
             Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
             Some(Scheme::AccessToken) => items.push(Item::Let(slot("caller"), authorize(Scheme::AccessToken))),

@@ -10,8 +10,8 @@ use body::{acceptable, can_repeat, marked, shape_of, taken};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
-    ACCESS_TOKEN, ANY, API_KEY, CaseRequest, EXPIRED_ACCESS_TOKEN, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, PARENT, POWERLESS_API_KEY,
-    TAG, UNIQUE, UNKNOWN_API_KEY, in_path,
+    ACCESS_TOKEN, ANY, API_KEY, CaseRequest, EXPIRED_ACCESS_TOKEN, EXPIRED_API_KEY, Expectation, HttpCase, ID,
+    MAX_REPEAT, NEXT, PARENT, POWERLESS_API_KEY, TAG, UNIQUE, UNKNOWN_API_KEY, in_path,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Holes, Write};
@@ -742,7 +742,11 @@ impl<'a> Asker<'a> {
         vec![
             self.problem("asks for a token", request(None), Problem::MissingToken),
             self.problem("refuses a text that is no token", request(Some("a.b.c")), Problem::InvalidToken),
-            self.problem("refuses a token that has expired", request(Some(EXPIRED_ACCESS_TOKEN)), Problem::InvalidToken),
+            self.problem(
+                "refuses a token that has expired",
+                request(Some(EXPIRED_ACCESS_TOKEN)),
+                Problem::InvalidToken,
+            ),
             self.problem("refuses an API key", request(Some(API_KEY)), Problem::InvalidToken),
         ]
     }

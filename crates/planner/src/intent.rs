@@ -1,6 +1,6 @@
 //! What an endpoint does: what the task says, or the first rule of the catalogue that fits, or an error that shows the way out.
 
-use crate::behaviour::{self, Behaviour};
+use crate::behaviour::{self, Behaviour, WorksOn};
 use crate::codes::{BEHAVIOR_DOES_NOT_FIT, NOT_INFERRED, UNKNOWN_BEHAVIOR};
 use crate::entity::snake_case;
 use crate::service::checkout;
@@ -161,11 +161,16 @@ fn unknown(endpoint: &Endpoint, stated: &spec::Spanned<vocab::BehaviorName>) -> 
         .with_help(format!("{meant}known are {}{fitting}", list.join(", ")))
 }
 
+/// What is done with accounts has names of its own.
+fn is_proposed(behaviour: &Behaviour, endpoint: &Endpoint) -> bool {
+    behaviour.works_on != WorksOn::Account && behaviour.fits(endpoint).is_ok()
+}
+
 /// The behaviours that fit the method and the path, nearest first.
 fn ways_out(endpoint: &Endpoint) -> Vec<&'static str> {
     behaviour::all()
         .iter()
-        .filter(|behaviour| behaviour.fits(endpoint).is_ok())
+        .filter(|behaviour| is_proposed(behaviour, endpoint))
         .map(|behaviour| behaviour.name)
         .collect()
 }
@@ -189,7 +194,7 @@ fn help(endpoint: &Endpoint, catalog: &Catalog) -> String {
     }
     let lines: Vec<String> = behaviour::all()
         .iter()
-        .filter(|behaviour| behaviour.fits(endpoint).is_ok())
+        .filter(|behaviour| is_proposed(behaviour, endpoint))
         .map(|behaviour| format!("`behavior: {}` ({})", behaviour.name, behaviour.does))
         .collect();
     if !lines.is_empty() {

@@ -151,13 +151,7 @@ pub fn with_caller(seeded: Seeded, api: &ApiPlan, engine: Engine, tables: &[Tabl
 }
 
 /// `said` is what stands in the row whatever the examples say.
-fn row(
-    engine: Engine,
-    table: &Table,
-    said: &[(ColumnName, Datum)],
-    tables: &[Table],
-    catalog: &Catalog,
-) -> String {
+fn row(engine: Engine, table: &Table, said: &[(ColumnName, Datum)], tables: &[Table], catalog: &Catalog) -> String {
     let is_needed = |column: &&Column| {
         table.primary_key.contains(&column.name)
             || column.nullability == Nullability::NotNull && column.default.is_none()

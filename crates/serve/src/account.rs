@@ -51,11 +51,20 @@ pub(crate) struct Accounts {
     issuer: String,
     secret: Secret<Vec<u8>>,
     statements: Statements,
-    keys: tokio::sync::Mutex<Option<(Instant, Arc<Vec<Key>>)>>,
-    sessions: Mutex<HashMap<String, (Instant, Option<Arc<Caller>>)>>,
+    keys: tokio::sync::Mutex<Option<KnownKeys>>,
+    sessions: Mutex<HashMap<String, Remembered>>,
     /// Tokens whose signature was found right, with what they say.
     tokens: Mutex<HashMap<String, Arc<Claims>>>,
 }
+
+/// What the database said of a session, and when it was asked.
+struct Remembered {
+    asked: Instant,
+    found: Option<Arc<Caller>>,
+}
+
+/// The keys as they were read last, and when.
+type KnownKeys = (Instant, Arc<Vec<Key>>);
 
 struct Statements {
     session: Arc<str>,
@@ -84,7 +93,12 @@ struct Claims {
 
 impl Accounts {
     /// `secret` is what the servers of the database share.
-    pub fn new(store: Store, database: &DatabasePlan, issuer: &str, secret: &Secret<String>) -> Result<Self, Unsupported> {
+    pub fn new(
+        store: Store,
+        database: &DatabasePlan,
+        issuer: &str,
+        secret: &Secret<String>,
+    ) -> Result<Self, Unsupported> {
         Ok(Self {
             store,
             issuer: issuer.to_owned(),
@@ -119,7 +133,12 @@ impl Accounts {
     }
 
     /// A signed token.
-    pub async fn issue(&self, said: Map<String, Json>, lifetime_seconds: u32, now: Timestamp) -> Result<String, Failure> {
+    pub async fn issue(
+        &self,
+        said: Map<String, Json>,
+        lifetime_seconds: u32,
+        now: Timestamp,
+    ) -> Result<String, Failure> {
         let keys = self.signing(now).await?;
         let key = signs_at(&keys, now).ok_or(Problem::InternalError)?;
         let Some(signs) = &key.signs else { return Err(Problem::InternalError.into()) };
@@ -133,7 +152,8 @@ impl Accounts {
         ]);
         claims.extend(said);
         // RFC 9068.
-        let header = Header { typ: Some("at+jwt".to_owned()), kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        let header =
+            Header { typ: Some("at+jwt".to_owned()), kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, &claims, signs).map_err(|error| failed("a token was not signed", &error))
     }
 
@@ -156,9 +176,7 @@ impl Accounts {
     /// The public keys, RFC 7517.
     pub async fn public_keys(&self, now: Timestamp) -> Result<Vec<Json>, Failure> {
         let keys = self.signing(now).await?;
-        let public = |key: &Key| {
-            json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": ALGORITHM, "kid": key.id, "x": key.public })
-        };
+        let public = |key: &Key| json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": ALGORITHM, "kid": key.id, "x": key.public });
         Ok(keys.iter().map(public).collect())
     }
 
@@ -190,7 +208,7 @@ impl Accounts {
 
     fn recall(&self, session: &str) -> Option<Option<Arc<Caller>>> {
         let sessions = locked(&self.sessions);
-        sessions.get(session).filter(|(asked, _)| asked.elapsed() < MEMORY).map(|(_, found)| found.clone())
+        sessions.get(session).filter(|known| known.asked.elapsed() < MEMORY).map(|known| known.found.clone())
     }
 
     async fn look_up(&self, session: &str, now: Timestamp) -> Result<Option<Arc<Caller>>, Failure> {
@@ -200,7 +218,7 @@ impl Accounts {
         if sessions.len() >= REMEMBERED {
             sessions.clear();
         }
-        sessions.insert(session.to_owned(), (asked, found.clone()));
+        sessions.insert(session.to_owned(), Remembered { asked, found: found.clone() });
         Ok(found)
     }
 
@@ -249,10 +267,7 @@ impl Accounts {
         self.read_keys(&mut memory).await
     }
 
-    async fn read_keys(
-        &self,
-        memory: &mut Option<(Instant, Arc<Vec<Key>>)>,
-    ) -> Result<Arc<Vec<Key>>, Failure> {
+    async fn read_keys(&self, memory: &mut Option<KnownKeys>) -> Result<Arc<Vec<Key>>, Failure> {
         let asked = Instant::now();
         let rows = self.store.read(Arc::clone(&self.statements.keys), Vec::new()).await?;
         let keys = Arc::new(rows.iter().filter_map(|row| self.key(row)).collect::<Vec<_>>());
@@ -264,7 +279,10 @@ impl Accounts {
         let [Datum::Text(id), Datum::Text(public), Datum::Text(private), from, until] = &row[..] else { return None };
         let signs = self.opened(id, private).map(|der| EncodingKey::from_ed_der(&der));
         if signs.is_none() {
-            tracing::error!(key = id, "a key that signs was sealed with another AUTH_SECRET: give every server the same");
+            tracing::error!(
+                key = id,
+                "a key that signs was sealed with another AUTH_SECRET: give every server the same"
+            );
         }
         Some(Key {
             verifies: DecodingKey::from_ed_components(public).ok()?,
@@ -348,7 +366,10 @@ impl Statements {
             let asked = Value::Slot(SlotName::parse("asked").expect("a literal that is a name"));
             let query = Query {
                 from: table.name.clone(),
-                outputs: columns.iter().map(|column| Output::Column { column: name(column), field: field(column) }).collect(),
+                outputs: columns
+                    .iter()
+                    .map(|column| Output::Column { column: name(column), field: field(column) })
+                    .collect(),
                 filter: key.map(|key| Predicate::Compare(name(key), Comparison::Equal, asked)).into_iter().collect(),
                 order: Vec::new(),
                 holes: Holes::default(),

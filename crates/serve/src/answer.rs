@@ -38,7 +38,9 @@ impl Answer {
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         let headers = match problem {
-            Problem::MissingCredentials | Problem::MissingToken => vec![("www-authenticate", "Bearer realm=\"api\"".to_owned())],
+            Problem::MissingCredentials | Problem::MissingToken => {
+                vec![("www-authenticate", "Bearer realm=\"api\"".to_owned())]
+            }
             Problem::InvalidCredentials | Problem::InvalidToken => {
                 vec![("www-authenticate", "Bearer realm=\"api\", error=\"invalid_token\"".to_owned())]
             }

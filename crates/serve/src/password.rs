@@ -16,7 +16,8 @@ use unicode_normalization::UnicodeNormalization;
 /// Hashes that may wait for their turn; each holds its memory only when it has it.
 const WAITING: usize = 64;
 /// Of no password: what somebody without an account is compared with.
-const OF_NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$aW50ZWdyYXRpb24tY2FzZQ$d72zpVMVrm1EFfoin3NkJo3myipGnC5xoUeKIf0FOQ0";
+const OF_NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$aW50ZWdyYXRpb24tY2FzZQ$d72zpVMVrm1EFfoin3NkJo3myipGnC5xoUeKIf0FOQ0";
 
 /// One for each core: more at once would make none of them faster.
 static AT_WORK: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(cores()));
@@ -83,7 +84,9 @@ mod tests {
         // U+00E9, and `e` with U+0301: one letter by two keyboards.
         let Ok(hashed) = hash("caf\u{e9} au lait".to_owned()).await else { panic!() };
         assert!(hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hashed}");
-        for (password, is_right) in [("cafe\u{301} au lait", true), ("cafe au lait", false), ("caf\u{e9} au lait ", false)] {
+        for (password, is_right) in
+            [("cafe\u{301} au lait", true), ("cafe au lait", false), ("caf\u{e9} au lait ", false)]
+        {
             assert_eq!(verify(password.to_owned(), Some(hashed.clone())).await.ok(), Some(is_right), "{password}");
         }
         assert_eq!(verify("anything".to_owned(), None).await.ok(), Some(false));

@@ -12,8 +12,8 @@ use manifest::Entries;
 use manifest::point::Given;
 use plan::api::Endpoint;
 use plan::procedure::{
-    CALLER, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme, Step,
-    Writes,
+    CALLER, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat,
+    Scheme, Step, Writes,
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
@@ -31,45 +31,153 @@ pub(crate) struct Program {
 
 /// One item of a program.
 pub(crate) enum Operation {
-    Authorize { scope: Option<Scope>, failures: Option<Arc<Limiter>> },
-    AuthorizeToken { slot: Option<usize>, accounts: Arc<Accounts>, failures: Option<Arc<Limiter>> },
-    Limit { limiter: Arc<Limiter>, by: CountedFor },
-    Spare { limiter: Arc<Limiter>, by: CountedFor },
+    Authorize {
+        scope: Option<Scope>,
+        failures: Option<Arc<Limiter>>,
+    },
+    AuthorizeToken {
+        slot: Option<usize>,
+        accounts: Arc<Accounts>,
+        failures: Option<Arc<Limiter>>,
+    },
+    Limit {
+        limiter: Arc<Limiter>,
+        by: CountedFor,
+    },
+    Spare {
+        limiter: Arc<Limiter>,
+        by: CountedFor,
+    },
     Claim,
-    Recall { answers: Arc<AnswerStatements> },
-    Validate { slot: Option<usize>, check: Arc<Check> },
-    ValidateChanges { slot: Option<usize>, check: Arc<Check> },
-    ValidateListing { slot: Option<usize>, check: Arc<ListingCheck> },
-    ValidateParameters { slot: Option<usize>, check: Arc<Check> },
-    Received { slot: Option<usize> },
+    Recall {
+        answers: Arc<AnswerStatements>,
+    },
+    Validate {
+        slot: Option<usize>,
+        check: Arc<Check>,
+    },
+    ValidateChanges {
+        slot: Option<usize>,
+        check: Arc<Check>,
+    },
+    ValidateListing {
+        slot: Option<usize>,
+        check: Arc<ListingCheck>,
+    },
+    ValidateParameters {
+        slot: Option<usize>,
+        check: Arc<Check>,
+    },
+    Received {
+        slot: Option<usize>,
+    },
     Ping,
-    Uuid { slot: Option<usize> },
-    Token { slot: Option<usize>, bytes: u8 },
-    Digest { slot: Option<usize>, value: Expression },
-    Successor { slot: Option<usize>, accounts: Arc<Accounts>, value: Expression },
-    HashPassword { slot: Option<usize>, value: Expression },
-    VerifyPassword { slot: Option<usize>, password: Expression, hash: Expression },
-    IssueToken { slot: Option<usize>, accounts: Arc<Accounts>, claims: Vec<(Arc<str>, Expression)>, lifetime_seconds: u32 },
-    Evaluate { slot: Option<usize>, value: Expression },
-    Ask { slot: Option<usize>, condition: Question },
-    ReadOne { slot: Option<usize>, statement: Bound, types: Vec<FieldType> },
-    ReadPage { slot: Option<usize>, list: Arc<List>, asked: usize },
+    Uuid {
+        slot: Option<usize>,
+    },
+    Token {
+        slot: Option<usize>,
+        bytes: u8,
+    },
+    Digest {
+        slot: Option<usize>,
+        value: Expression,
+    },
+    Successor {
+        slot: Option<usize>,
+        accounts: Arc<Accounts>,
+        value: Expression,
+    },
+    HashPassword {
+        slot: Option<usize>,
+        value: Expression,
+    },
+    VerifyPassword {
+        slot: Option<usize>,
+        password: Expression,
+        hash: Expression,
+    },
+    IssueToken {
+        slot: Option<usize>,
+        accounts: Arc<Accounts>,
+        claims: Vec<(Arc<str>, Expression)>,
+        lifetime_seconds: u32,
+    },
+    Evaluate {
+        slot: Option<usize>,
+        value: Expression,
+    },
+    Ask {
+        slot: Option<usize>,
+        condition: Question,
+    },
+    ReadOne {
+        slot: Option<usize>,
+        statement: Bound,
+        types: Vec<FieldType>,
+    },
+    ReadPage {
+        slot: Option<usize>,
+        list: Arc<List>,
+        asked: usize,
+    },
     /// `ends` are accounts of which it may end a session.
-    Write { slot: Option<usize>, statement: Bound, outcomes: Option<[Outcome; 2]>, ends: Option<Arc<Accounts>> },
-    Insert { slot: Option<usize>, statement: Bound },
-    Emit { id: Option<usize>, event: Arc<str>, payload: Vec<(Arc<str>, Expression)>, text: Arc<str> },
+    Write {
+        slot: Option<usize>,
+        statement: Bound,
+        outcomes: Option<[Outcome; 2]>,
+        ends: Option<Arc<Accounts>>,
+    },
+    Insert {
+        slot: Option<usize>,
+        statement: Bound,
+    },
+    Emit {
+        id: Option<usize>,
+        event: Arc<str>,
+        payload: Vec<(Arc<str>, Expression)>,
+        text: Arc<str>,
+    },
     Await(Box<Waiting>),
     Transaction(Arc<[Operation]>),
     Each(Box<Each>),
     Promise(Box<AnswerParts>),
-    Match { slot: usize, arms: Vec<(Outcome, Vec<Operation>)> },
-    Answer { answer: Box<AnswerParts>, writes: Writes },
-    Rows { slot: usize, columns: Columns, format: RowsFormat, writes: Writes },
-    Problem { problem: Problem, writes: Writes },
-    UnknownReference { field: FieldName, writes: Writes },
-    Inconsistent { field: FieldName, detail: String, writes: Writes },
-    Entry { list: FieldName, field: FieldName, detail: Option<String>, writes: Writes },
-    Done { writes: Writes },
+    Match {
+        slot: usize,
+        arms: Vec<(Outcome, Vec<Operation>)>,
+    },
+    Answer {
+        answer: Box<AnswerParts>,
+        writes: Writes,
+    },
+    Rows {
+        slot: usize,
+        columns: Columns,
+        format: RowsFormat,
+        writes: Writes,
+    },
+    Problem {
+        problem: Problem,
+        writes: Writes,
+    },
+    UnknownReference {
+        field: FieldName,
+        writes: Writes,
+    },
+    Inconsistent {
+        field: FieldName,
+        detail: String,
+        writes: Writes,
+    },
+    Entry {
+        list: FieldName,
+        field: FieldName,
+        detail: Option<String>,
+        writes: Writes,
+    },
+    Done {
+        writes: Writes,
+    },
 }
 
 /// Whom a request is counted for.
@@ -217,7 +325,8 @@ pub(crate) fn compile_procedure(
     if let Some(why) = check::violations(procedure).into_iter().next() {
         return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
     }
-    let mut compiler = Compiler { procedure, plan, account, accounts, max_body_bytes, limiters, slots: BTreeMap::new() };
+    let mut compiler =
+        Compiler { procedure, plan, account, accounts, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
     Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
 }
@@ -459,10 +568,9 @@ impl Compiler<'_> {
                     within: Duration::from_millis(u64::from(*within_ms)),
                 })))
             }
-            Step::Validate(Input::Selection(_))
-            | Step::Read { .. }
-            | Step::Fetch { .. }
-            | Step::Presign { .. } => Err(self.unsupported(print::step_name(step))),
+            Step::Validate(Input::Selection(_)) | Step::Read { .. } | Step::Fetch { .. } | Step::Presign { .. } => {
+                Err(self.unsupported(print::step_name(step)))
+            }
         }
     }
 
@@ -618,7 +726,8 @@ fn ends_sessions(write: &Write) -> bool {
         Write::Insert { .. } => false,
         Write::Update { table, set, .. } => {
             let of_accounts = [system::sessions().name, system::accounts().name].contains(table);
-            of_accounts && set.iter().any(|(column, _)| ["revoked_at", "disabled_at", "role"].contains(&column.as_str()))
+            of_accounts
+                && set.iter().any(|(column, _)| ["revoked_at", "disabled_at", "role"].contains(&column.as_str()))
         }
         Write::Delete { table, .. } => [system::sessions().name, system::accounts().name].contains(table),
     }

@@ -203,6 +203,7 @@ where
                     Operation::Spare { limiter, by } => {
                         let standing = limiter.look(&self.counted_for(by, frame));
                         if standing.verdict == Verdict::Refuse {
+                            self.limit = Some((Arc::clone(limiter), standing));
                             return Err(self.refused(limiter, standing).into());
                         }
                     }

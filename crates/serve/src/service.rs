@@ -1,7 +1,7 @@
 //! All APIs of a workspace behind one table of routes: a request comes in, its answer goes out.
 
-use crate::answer::{Answer, Refusal};
 use crate::account::Accounts;
+use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::AtWork;
 use crate::cors::{Origins, preflight};
@@ -259,8 +259,7 @@ impl Service {
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
         let claims = Arc::clone(&known.claims);
-        let counted =
-            Counted { metrics, limiters: all_limiters, keys: all_keys, accounts: all_accounts, claims };
+        let counted = Counted { metrics, limiters: all_limiters, keys: all_keys, accounts: all_accounts, claims };
         let openapi = openapi.into();
         let reference_page = reference_page::page(&openapi);
         let cors = match served.iter().any(|served| served.plan.api.cors == Cors::On) {

@@ -188,7 +188,9 @@ fn entries(field: &ShapeField, known: &Entries, given: &Json) -> Result<Datum, V
 /// The value of a field. One that is null or empty holds its default, or null.
 fn value(field: &ShapeField, given: &Json) -> Result<Datum, Why> {
     let lengths = Lengths { min: field.min_length, max: field.max_length };
-    if let (Some(format @ (FieldFormat::Password | FieldFormat::NewPassword)), Json::String(text)) = (field.format, given) {
+    if let (Some(format @ (FieldFormat::Password | FieldFormat::NewPassword)), Json::String(text)) =
+        (field.format, given)
+    {
         return formed(Some(format), as_it_stands(&field.field_type, lengths, text)?);
     }
     match (typed(&field.field_type, lengths, given)?, field.presence) {

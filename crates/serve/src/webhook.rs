@@ -64,8 +64,9 @@ impl Hook {
         let Some(ServicePlan { intake: Some(intake), manifest, .. }) = &plan.service else { return Ok(None) };
         let Some(webhooks) = &manifest.webhooks else { return Ok(None) };
         let limiters = Limiters::new();
-        let compiled =
-            |procedure| compile_procedure(plan, &counterpart.account, None, procedure, intake.max_body_bytes, &limiters);
+        let compiled = |procedure| {
+            compile_procedure(plan, &counterpart.account, None, procedure, intake.max_body_bytes, &limiters)
+        };
         let asks = webhooks.handshake.iter().filter_map(|handshake| match handshake {
             Handshake::Answers(method) if *method != Method::Post => Some(*method),
             Handshake::Answers(_) | Handshake::Echo { .. } | Handshake::Ping(_) => None,

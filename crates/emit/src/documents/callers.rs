@@ -4,11 +4,11 @@
 use super::fields::{answer_fields, body_fields, parameters};
 use super::{commands, pretty, problems, sentence};
 use crate::openapi::problem_example;
-use crate::outline::{Body, Content, Outline, Success, answer_formats};
+use crate::outline::{Body, Content, Outline, Success, answer_formats, flattened};
 use minijinja::{Value, context};
 use plan::api::{Cors, RateLimitPolicy};
-use plan::procedure::{RowsFormat, Scheme};
-use plan::{Plan, Problem};
+use plan::procedure::{Item, RowsFormat, Scheme, Step};
+use plan::{Plan, Problem, accounts};
 
 pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
     let endpoints: Vec<Value> = outlines.iter().map(|outline| endpoint(plan, outline)).collect();
@@ -19,6 +19,7 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         formats => answer_formats(outlines),
         variables => commands::variables(outlines),
         authentication => authentication(plan, outlines),
+        signing_in => signing_in(plan, outlines),
         needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
         policies => plan.api.policies.iter().map(policy).collect::<Vec<_>>(),
         conditional => commands::conditional(outlines),
@@ -40,6 +41,31 @@ fn authentication(plan: &Plan, outlines: &[Outline<'_>]) -> Option<Value> {
     Some(context! { curl => commands::without_key(asked), error })
 }
 
+/// How people sign in, where they do.
+fn signing_in(plan: &Plan, outlines: &[Outline<'_>]) -> Option<Value> {
+    let accounts = plan.api.accounts.as_ref()?;
+    let has = |outline: &Outline<'_>, wanted: fn(&Step) -> bool| {
+        let items = flattened(&outline.endpoint.procedure.body);
+        items.into_iter().any(|item| matches!(item, Item::Let(_, step) | Item::Do(step) if wanted(step)))
+    };
+    let issues: fn(&Step) -> bool = |step| matches!(step, Step::IssueToken { .. });
+    let verifies: fn(&Step) -> bool = |step| matches!(step, Step::VerifyPassword { .. });
+    let follows: fn(&Step) -> bool = |step| matches!(step, Step::Successor(_));
+    let hashes: fn(&Step) -> bool = |step| matches!(step, Step::HashPassword(_));
+    let login = outlines.iter().find(|outline| has(outline, issues) && has(outline, verifies))?;
+    let refresh = outlines.iter().find(|outline| has(outline, follows));
+    let register = outlines.iter().find(|outline| outline.scheme.is_none() && has(outline, hashes));
+    Some(context! {
+        login => commands::right(login),
+        refresh => refresh.map(commands::right),
+        register => register.map(|outline| format!("{} {}", outline.method, outline.path)),
+        minutes => accounts::ACCESS_LIFETIME / 60,
+        reuse => accounts::REUSE_WINDOW,
+        keys => accounts::KEYS_PATH,
+        issuer => accounts.issuer.as_str(),
+    })
+}
+
 fn policy(policy: &RateLimitPolicy) -> Value {
     let window = match policy.window_seconds {
         1 => "second".to_owned(),
@@ -57,9 +83,8 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
         (Some(Scheme::AccessToken), _) => " Asks for an access token.".to_owned(),
         (None, _) => " Open to everybody.".to_owned(),
     };
-    let limited = outline.counts_by().map_or_else(String::new, |(name, by)| {
-        format!(" Counts under policy `{name}` by {by}.")
-    });
+    let limited =
+        outline.counts_by().map_or_else(String::new, |(name, by)| format!(" Counts under policy `{name}` by {by}."));
     context! {
         title => format!("{} {}", outline.method, outline.path),
         summary => sentence(&outline.endpoint.summary),

@@ -51,7 +51,9 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::InvalidToken => {
             "The token has expired, or its session has ended. Get new tokens with the refresh token; where that is refused too, sign in again."
         }
-        Problem::WrongCredentials => "The address has no account, or the password is another one. Nobody is told which.",
+        Problem::WrongCredentials => {
+            "The address has no account, or the password is another one. Nobody is told which."
+        }
         Problem::AccountDisabled => "The account may not be used. Ask whoever runs the server.",
         Problem::InsufficientScope => {
             "The key lacks the scope this endpoint asks for. Ask whoever runs the server for a key with it."
@@ -96,7 +98,9 @@ pub fn when(problem: Problem) -> &'static str {
 fn headers(problem: Problem) -> Vec<&'static str> {
     match problem {
         Problem::MissingCredentials | Problem::MissingToken => vec!["WWW-Authenticate: Bearer realm=\"api\""],
-        Problem::InvalidCredentials | Problem::InvalidToken => vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"invalid_token\""],
+        Problem::InvalidCredentials | Problem::InvalidToken => {
+            vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"invalid_token\""]
+        }
         Problem::InsufficientScope => vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"insufficient_scope\""],
         Problem::MethodNotAllowed => vec!["Allow"],
         Problem::RateLimited => vec!["Retry-After"],

@@ -135,9 +135,7 @@ impl Import {
 
     fn file(self) -> &'static str {
         match self {
-            Self::AuthorizeUser | Self::DigestOf | Self::RandomToken | Self::RespondKeys | Self::Tried => {
-                "accounts"
-            },
+            Self::AuthorizeUser | Self::DigestOf | Self::RandomToken | Self::RespondKeys | Self::Tried => "accounts",
             Self::HashPassword | Self::VerifyPassword => "passwords",
             Self::Authorize => "authorization",
             Self::Awaited => "delivery/awaited",

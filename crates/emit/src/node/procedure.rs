@@ -375,9 +375,7 @@ impl<'a> Writer<'_, 'a> {
     fn counted_for(&mut self, by: &LimitKey) -> Result<Expression, EmitError> {
         match (by, &self.principal) {
             (LimitKey::Principal, Some(principal)) => Ok(Expression::text(principal)),
-            (LimitKey::Principal, None) => {
-                self.malformed("it limits by principal and never asks who calls".to_owned())
-            }
+            (LimitKey::Principal, None) => self.malformed("it limits by principal and never asks who calls".to_owned()),
             (LimitKey::Address, _) => Ok(self.anonymous()),
             (LimitKey::Field(slot, field), _) => {
                 self.module.imports.insert(Import::Tried);

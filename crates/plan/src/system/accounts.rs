@@ -37,7 +37,8 @@ pub fn accounts() -> Table {
 /// Never: the names are literals and a test builds the table.
 #[must_use]
 pub fn sessions() -> Table {
-    let rules = leading("auth_sessions", "user_id", "auth_accounts", "user_id", "a session is nothing without its account");
+    let rules =
+        leading("auth_sessions", "user_id", "auth_accounts", "user_id", "a session is nothing without its account");
     Table {
         name: table_name("auth_sessions"),
         comment: "sessions: each login begins one; access tokens are good while theirs lives".to_owned(),
@@ -59,10 +60,7 @@ pub fn sessions() -> Table {
         ],
         primary_key: vec![column_name("id")],
         unique: Vec::new(),
-        rules: Rules {
-            indexes: vec![index("auth_sessions", &["user_id", "id"], "the sessions of a user")],
-            ..rules
-        },
+        rules: Rules { indexes: vec![index("auth_sessions", &["user_id", "id"], "the sessions of a user")], ..rules },
     }
 }
 

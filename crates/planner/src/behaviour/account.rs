@@ -25,7 +25,17 @@ const PASSWORD_MAX: u32 = 256;
 const PASSWORD_MIN: u32 = 8;
 /// Columns of a user that nobody may say of himself: what they say is up to others.
 const UP_TO_OTHERS: [&str; 12] = [
-    "status", "role", "roles", "is_admin", "is_staff", "is_active", "is_verified", "admin", "permissions", "plan", "credit_limit",
+    "status",
+    "role",
+    "roles",
+    "is_admin",
+    "is_staff",
+    "is_active",
+    "is_verified",
+    "admin",
+    "permissions",
+    "plan",
+    "credit_limit",
     "balance",
 ];
 
@@ -55,8 +65,7 @@ fn text(word: &str) -> Value {
 fn one(from: &Table, columns: &[&str], filter: Vec<Predicate>, lock: RowLock) -> Step {
     let outputs =
         columns.iter().map(|name| Output::Column { column: column_name(name), field: field_name(name) }).collect();
-    let query =
-        Query { from: from.name.clone(), outputs, filter, order: Vec::new(), holes: Holes::default(), lock };
+    let query = Query { from: from.name.clone(), outputs, filter, order: Vec::new(), holes: Holes::default(), lock };
     Step::Read { query, cardinality: Cardinality::One, filled_by: None }
 }
 
@@ -87,7 +96,13 @@ fn nothing(writes: Writes) -> Item {
     Item::Exit(Response::Answer { status: 204, body: Vec::new(), tag: None, location: None }, writes)
 }
 
-fn said(name: &str, field_type: FieldType, format: Option<FieldFormat>, min_length: u32, description: &str) -> ShapeField {
+fn said(
+    name: &str,
+    field_type: FieldType,
+    format: Option<FieldFormat>,
+    min_length: u32,
+    description: &str,
+) -> ShapeField {
     ShapeField {
         name: field_name(name),
         field_type,

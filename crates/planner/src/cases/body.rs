@@ -135,7 +135,9 @@ fn kept_once(items: &[Item]) -> Option<&TableName> {
     });
     let brings = |slot: &SlotName| {
         items.iter().any(|item| match item {
-            Item::Match(matched, arms) => matched == slot && arms.iter().any(|(_, body)| strictly_unique(body).is_some()),
+            Item::Match(matched, arms) => {
+                matched == slot && arms.iter().any(|(_, body)| strictly_unique(body).is_some())
+            }
             _ => false,
         })
     };

@@ -28,6 +28,8 @@ pub enum Sample {
     Invoices,
     /// What endpoints may do beside storing records.
     Behaviours,
+    /// People who sign in.
+    Accounts,
     /// Records that the tables of a database task hold.
     Workshop,
     /// The same where keys are of many kinds.
@@ -41,6 +43,7 @@ impl Sample {
             Self::Products => "tests/cases/tasks/products-api.yaml",
             Self::Invoices => "tests/cases/tasks/invoices-api.yaml",
             Self::Behaviours => "tests/cases/tasks/behaviours-api.yaml",
+            Self::Accounts => "tests/cases/tasks/accounts-api.yaml",
             Self::Workshop => "tests/cases/tasks/together/workshop-on-tables.yaml",
             Self::Depot => "tests/cases/tasks/together/keys-on-tables.yaml",
         })
@@ -52,6 +55,7 @@ impl Sample {
             Self::Products => "products_2025_001",
             Self::Invoices => "invoices_2025_001",
             Self::Behaviours => "behaviours_2025_001",
+            Self::Accounts => "accounts_2025_001",
             Self::Workshop => "workshop_api_2025_001",
             Self::Depot => "depot_api_2025_001",
         }
@@ -64,6 +68,7 @@ impl Sample {
             Self::Products => "tests/cases/http/products",
             Self::Invoices => "tests/cases/http/invoices",
             Self::Behaviours => "tests/cases/http/behaviours",
+            Self::Accounts => "tests/cases/http/accounts",
             Self::Workshop => "tests/cases/http/on_tables",
             Self::Depot => "tests/cases/http/on_keys",
         })
@@ -73,14 +78,14 @@ impl Sample {
     pub fn most_requests(self) -> u32 {
         match self {
             Self::ContactNewsletter => 80,
-            Self::Products | Self::Invoices | Self::Behaviours | Self::Workshop | Self::Depot => 500,
+            Self::Products | Self::Invoices | Self::Behaviours | Self::Accounts | Self::Workshop | Self::Depot => 500,
         }
     }
 
     /// The name of its database in the workspace.
     pub fn database(self) -> &'static str {
         match self {
-            Self::ContactNewsletter | Self::Products | Self::Invoices | Self::Behaviours => "embedded",
+            Self::ContactNewsletter | Self::Products | Self::Invoices | Self::Behaviours | Self::Accounts => "embedded",
             Self::Workshop => "workshop",
             Self::Depot => "depot",
         }
@@ -93,6 +98,7 @@ impl Sample {
             Self::Products => "tests/cases/golden/products",
             Self::Invoices => "tests/cases/golden/invoices",
             Self::Behaviours => "tests/cases/golden/behaviours",
+            Self::Accounts => "tests/cases/golden/accounts",
             Self::Workshop => "tests/cases/golden/workshop-on-tables",
             Self::Depot => "tests/cases/golden/keys-on-tables",
         }

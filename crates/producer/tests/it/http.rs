@@ -61,6 +61,7 @@ files!(behaviours: crate::harness::Sample::Behaviours, [
 files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, lists, reading, repetitions, replacement,
 ]);
+files!(accounts: crate::harness::Sample::Accounts, [accounts]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
@@ -85,6 +86,7 @@ fn the_emitted_application_passes_its_own_tests() {
             Sample::Products,
             Sample::Invoices,
             Sample::Behaviours,
+            Sample::Accounts,
             Sample::Workshop,
             Sample::Depot,
         ] {
@@ -186,7 +188,7 @@ impl Running {
             let mut request = request.clone();
             request.path = known.filled(&request.path);
             request.body = request.body.map(|body| known.filled_body(&body));
-            request.headers.values_mut().for_each(|value| *value = known.filled(&keys.filled(value)));
+            request.headers.values_mut().for_each(|value| *value = keys.filled(&known.filled(value)));
             client::ask(self.server.address, &request, "").map_err(|error| format!("no answer: {error}"))
         };
         let make = |request: &CaseRequest, known: &Known| {

@@ -6,6 +6,7 @@
     reason = "tests do effects, and end where something is not as it must be"
 )]
 
+mod accounts;
 mod behaviours;
 mod checkout;
 mod credentials;

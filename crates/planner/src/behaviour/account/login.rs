@@ -30,7 +30,12 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         Item::Match(slot("user"), vec![(Outcome::Found, Vec::new()), (Outcome::Missing, nobody("unknown"))]),
         Item::Let(
             slot("account"),
-            one(&accounts, &["password_hash", "role", "disabled_at"], vec![is("user_id", row("user", "id"))], RowLock::None),
+            one(
+                &accounts,
+                &["password_hash", "role", "disabled_at"],
+                vec![is("user_id", row("user", "id"))],
+                RowLock::None,
+            ),
         ),
         Item::Match(slot("account"), vec![(Outcome::Found, Vec::new()), (Outcome::Missing, nobody("no_account"))]),
         Item::Let(
@@ -41,10 +46,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         Item::Let(slot("disabled"), Step::Check(Condition::Present(row("account", "disabled_at")))),
         Item::Match(
             slot("disabled"),
-            vec![
-                (Outcome::Yes, vec![refused(Problem::AccountDisabled, Writes::Keep)]),
-                (Outcome::No, Vec::new()),
-            ],
+            vec![(Outcome::Yes, vec![refused(Problem::AccountDisabled, Writes::Keep)]), (Outcome::No, Vec::new())],
         ),
         Item::Let(slot("session"), Step::Generate(Generated::Uuid)),
         Item::Let(slot("refresh"), Step::Generate(Generated::Token { bytes: 32 })),

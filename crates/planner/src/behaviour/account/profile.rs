@@ -52,10 +52,7 @@ pub fn change(given: &Given<'_>) -> Behaved {
         Item::Let(slot("current"), Step::Check(Condition::Current(version))),
         Item::Match(
             slot("current"),
-            vec![
-                (Outcome::Yes, Vec::new()),
-                (Outcome::No, vec![refused(Problem::PreconditionFailed, Writes::Undo)]),
-            ],
+            vec![(Outcome::Yes, Vec::new()), (Outcome::No, vec![refused(Problem::PreconditionFailed, Writes::Undo)])],
         ),
         Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter: own })),
     ]);
@@ -77,8 +74,12 @@ pub fn change(given: &Given<'_>) -> Behaved {
 
 /// `let row = ...`; a caller without a record has an account that is just going.
 fn found(given: &Given<'_>, name: &str, lock: RowLock) -> Vec<Item> {
-    let columns: Vec<String> =
-        given.representation().into_iter().map(|(name, _)| name.to_string()).chain(["row_version".to_owned()]).collect();
+    let columns: Vec<String> = given
+        .representation()
+        .into_iter()
+        .map(|(name, _)| name.to_string())
+        .chain(["row_version".to_owned()])
+        .collect();
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let gone = vec![refused(Problem::InvalidToken, Writes::Undo)];
     vec![

@@ -2,7 +2,7 @@
 //! refresh at once and replies get lost; sent again later it is a copy, and ends the session for whoever has the tokens of it.
 
 use super::super::{Behaved, Given, slot};
-use super::{access, body, fields, insert, input, is, one, refused, row, said, tables, text, tokens, update};
+use super::{access, body, fields, input, insert, is, one, refused, row, said, tables, text, tokens, update};
 use crate::account::SEED_REFRESH_TOKEN;
 use plan::procedure::{Item, Outcome, Step, Writes};
 use plan::query::{Predicate, RowLock};
@@ -62,7 +62,13 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     items.extend([
         body(
             "Refresh",
-            vec![said("refresh_token", FieldType::Line { max: 100 }, None, 1, "The newest refresh token of the session.")],
+            vec![said(
+                "refresh_token",
+                FieldType::Line { max: 100 },
+                None,
+                1,
+                "The newest refresh token of the session.",
+            )],
         ),
         Item::Let(slot("hash"), Step::Digest(input("refresh_token"))),
         Item::Let(slot("next"), Step::Successor(input("refresh_token"))),

@@ -56,10 +56,7 @@ pub fn end(given: &Given<'_>) -> Behaved {
         Item::Let(slot("ended"), ended),
         Item::Match(
             slot("ended"),
-            vec![
-                (Outcome::Changed, Vec::new()),
-                (Outcome::Unchanged, vec![refused(Problem::NotFound, Writes::Undo)]),
-            ],
+            vec![(Outcome::Changed, Vec::new()), (Outcome::Unchanged, vec![refused(Problem::NotFound, Writes::Undo)])],
         ),
         nothing(Writes::Keep),
     ]));

@@ -70,10 +70,13 @@ pub fn node(workspace: &Workspace, words: &[&str]) -> Command {
     command
 }
 
+/// What servers of one database share.
+const AUTH_SECRET: &str = "a secret of the tests";
+
 impl Server {
     /// Starts a server over the workspace's database.
     pub fn start(kind: Kind, workspace: &Workspace) -> Self {
-        Self::of(&mut Self::command(kind, workspace))
+        Self::of(Self::command(kind, workspace).env("AUTH_SECRET", AUTH_SECRET))
     }
 
     /// The command that starts it.

@@ -147,6 +147,7 @@ impl Workspace {
             good: self.create_key(),
             expired: changed(&format!("expires_at = '{past}'")),
             powerless: changed("scopes = ''"),
+            ..CaseKeys::default()
         }
     }
 

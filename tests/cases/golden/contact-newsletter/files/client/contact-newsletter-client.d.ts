@@ -66,6 +66,10 @@ export type Problem =
   | ProblemOf<'malformed-idempotency-key', 400>
   | ProblemOf<'missing-credentials', 401>
   | ProblemOf<'invalid-credentials', 401>
+  | ProblemOf<'missing-token', 401>
+  | ProblemOf<'invalid-token', 401>
+  | ProblemOf<'wrong-credentials', 401>
+  | ProblemOf<'account-disabled', 403>
   | ProblemOf<'insufficient-scope', 403>
   | ProblemOf<'not-found', 404>
   | ProblemOf<'method-not-allowed', 405>
