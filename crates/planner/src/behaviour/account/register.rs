@@ -3,6 +3,7 @@
 use super::super::newsletter_subscribe::accepted;
 use super::super::{Behaved, Given, column_name, field_name, shape_field, slot};
 use super::{input, insert, new_password, tables, text};
+use crate::account::SEED_PASSWORD;
 use plan::Value;
 use plan::procedure::{Generated, Input, Item, Outcome, Step, Writes};
 use plan::query::{OnConflict, Write};
@@ -61,7 +62,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let mut items = given.guards();
     let mut example: serde_json::Value =
         own.iter().map(|field| (field.name.to_string(), field.example_value().to_json())).collect();
-    example["password"] = "a new horse, battery & staple".into();
+    example["password"] = SEED_PASSWORD.into();
     items.extend([
         Item::Let(slot("input"), Step::Validate(Input::Body(shape))),
         // Also where the address has an account: that must not show in the time.
