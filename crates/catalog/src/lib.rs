@@ -16,7 +16,7 @@ mod tests;
 mod word;
 
 pub use codes::{ALL_CODES, OWN_FILE_WRONG, PROVIDER_CODES, PROVIDER_FOLDER_WRONG};
-pub use entity::{Compared, Entity, Field, Presence, Sensitivity, example_of};
+pub use entity::{Compared, Entity, Field, Presence, Released, Sensitivity, Taken, example_of};
 pub use event::{Change, Event};
 pub use intent::{Intent, PathKind};
 pub use own::{OWN_COLUMNS, OWN_TABLES, OwnFiles};

@@ -103,6 +103,9 @@ fn fields_are_described_and_their_examples_fit() {
             let ordering = example(&compared.field).compare(&example(&compared.other)).unwrap();
             assert!(compared.comparator.holds(ordering), "{}: the examples break {compared:?}", entity.entity);
         }
+        for taken in &entity.no_overlap {
+            assert_eq!(entity.takes_time(taken), Ok(()), "{}", entity.entity);
+        }
         for unique in &entity.unique {
             assert!(unique.iter().all(|field| names.contains(field)), "{}: {unique:?}", entity.entity);
             // The cases of an API tell records apart by what stands there.

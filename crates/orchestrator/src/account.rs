@@ -34,6 +34,18 @@ pub(crate) struct Missing {
 /// # Errors
 /// What is missing or has another form, as one question.
 pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, Box<Failure>> {
+    let (given, missing) = gathered(workspace, plan)?;
+    match missing.is_empty() {
+        true => Ok(given),
+        false => Err(Box::new(Failure::account(&plan.manifest.provider.title, &missing))),
+    }
+}
+
+/// What was given for a service, and what is missing or has another form.
+///
+/// # Errors
+/// Where the secrets cannot be read.
+pub(crate) fn gathered(workspace: &Workspace, plan: &ServicePlan) -> Result<(Given, Vec<Missing>), Box<Failure>> {
     let (mut given, mut missing) = (Given::new(), Vec::new());
     for value in &plan.account {
         let found = match &value.from {
@@ -51,11 +63,7 @@ pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, 
         }
     }
     missing.extend(plan.unanswered.iter().map(|name| unanswered(plan, name)));
-    if missing.is_empty() {
-        Ok(given)
-    } else {
-        Err(Box::new(Failure::account(&plan.manifest.provider.title, &missing)))
-    }
+    Ok((given, missing))
 }
 
 /// The account, as far as it is there. `site` is the address by which others know the workspace's server.
@@ -144,15 +152,20 @@ fn misfit(plan: &ServicePlan, value: &AccountValue, found: &Secret<String>) -> O
     }
     let is_test = credential.test_starts_with.iter().any(|start| text.starts_with(start.as_str()));
     let tells = !credential.test_starts_with.is_empty();
-    (plan.system == System::Test && tells && !is_test)
-        .then(|| "it is of the live system, and the task says `sandbox: true`".to_owned())
+    (plan.system == System::Test && tells && !is_test).then(|| {
+        let starts = starts(&credential.test_starts_with);
+        format!("it is of the live system, and one of the test system is asked for, which begins with {starts}")
+    })
+}
+
+fn starts(starts: &[String]) -> String {
+    starts.iter().map(|start| format!("`{start}`")).collect::<Vec<_>>().join(" or ")
 }
 
 fn wrong_form(form: &Form, text: &str) -> Option<String> {
     let length = text.chars().count();
     if !form.starts_with.is_empty() && !form.starts_with.iter().any(|start| text.starts_with(start.as_str())) {
-        let starts: Vec<String> = form.starts_with.iter().map(|start| format!("`{start}`")).collect();
-        return Some(format!("it begins with {}", starts.join(" or ")));
+        return Some(format!("it begins with {}", starts(&form.starts_with)));
     }
     if let Some(least) = form.min_length.filter(|least| length < *least as usize) {
         return Some(format!("it has at least {least} characters"));

@@ -181,11 +181,12 @@ fn account(integration: &ServiceIntegration, manifest: &Manifest) -> (Vec<Accoun
     };
     let (mut account, mut unanswered) = (Vec::new(), Vec::new());
     for (name, credential) in provider.credentials.iter() {
-        let secret = format!("{}_{name}", provider.provider).to_ascii_uppercase();
         match given(name) {
             Some(from) => account.push(AccountValue { name: name.clone(), from }),
             None if credential.optional => {}
-            None => account.push(AccountValue { name: name.clone(), from: ValueSource::Secret(secret) }),
+            None => {
+                account.push(AccountValue { name: name.clone(), from: ValueSource::Secret(provider.secret_of(name)) })
+            }
         }
     }
     for (name, setting) in provider.settings.iter() {

@@ -41,7 +41,8 @@ pub enum Command {
     /// tasks with `provision: local` have made.
     #[command(subcommand)]
     Db(DbCommand),
-    /// List the providers that services can be integrated with, show what one needs and does, check manifests of one's own.
+    /// List the providers that services can be integrated with, show what one needs and does, check manifests of one's own, try one
+    /// at the provider itself.
     Providers(Providers),
     /// List what is brought to the services, show what was tried, give what was given up another chance.
     #[command(subcommand)]
@@ -331,6 +332,29 @@ pub enum ProvidersCommand {
         #[arg(long, value_enum, default_value_t = Listing::Text)]
         format: Listing,
     },
+    /// Try a provider's manifest at the provider itself, with a key of its test system: read, send twice what must be done once,
+    /// take back what was made.
+    Verify(VerifyProvider),
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyProvider {
+    /// The provider, as `producer providers` lists it.
+    pub name: String,
+    /// The task whose account it is: its id, or its file. [default: the credentials are the secrets `<PROVIDER>_<CREDENTIAL>`]
+    #[arg(long, value_name = "TASK")]
+    pub task: Option<String>,
+    /// What a setting is; may be given several times. Never a credential: those are secrets.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// The account is one for tests: needed where the credential itself does not tell, before anything is changed there.
+    #[arg(long)]
+    pub test_account: bool,
+    #[command(flatten)]
+    pub place: Place,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
 }
 
 #[derive(Debug, Subcommand)]

@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
         Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),
         Command::Secrets(asked) => secrets::command(&asked),
         Command::Db(asked) => db::command(&asked).await,
-        Command::Providers(asked) => providers::command(&asked),
+        Command::Providers(asked) => providers::command(&asked).await,
         Command::Deliveries(asked) => deliveries::command(&asked).await,
         Command::Simulate(asked) => simulate::command(&asked).await,
         Command::Explain { code } => explain::explain(&code),
