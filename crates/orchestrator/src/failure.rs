@@ -620,6 +620,7 @@ impl Failure {
             | StoreError::MigrationChanged { .. }
             | StoreError::HalfDone { .. }
             | StoreError::Conflict
+            | StoreError::Overlap
             | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
@@ -664,7 +665,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Overlap | StoreError::Reference => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };
