@@ -34,6 +34,8 @@ pub enum Problem {
     RequestTimeout,
     /// A unique value is taken.
     Conflict,
+    /// The time is another record's.
+    Overlap,
     /// Other records lead to the record.
     InUse,
     /// The record is not so that this can be done with it.
@@ -68,7 +70,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -83,6 +85,7 @@ impl Problem {
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::Conflict,
+        Self::Overlap,
         Self::InUse,
         Self::WrongState,
         Self::RequestInProgress,
@@ -177,6 +180,7 @@ impl Problem {
                 ("request-timeout", 408, "Request timed out", Some("the body did not arrive in time"))
             }
             Self::Conflict => ("conflict", 409, "Conflict", Some("a record with the same unique value exists")),
+            Self::Overlap => ("overlap", 409, "Overlap", Some("another record takes some of this time")),
             Self::InUse => {
                 ("in-use", 409, "In use", Some("other records lead to this one: change or remove them first"))
             }

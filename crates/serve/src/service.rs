@@ -538,6 +538,7 @@ fn refusal(failure: Failure, request_id: &str) -> Refusal {
             refusal
         }
         Failure::Store(StoreError::Conflict) => Problem::Conflict.into(),
+        Failure::Store(StoreError::Overlap) => Problem::Overlap.into(),
         Failure::Store(StoreError::Reference) => Problem::InUse.into(),
         Failure::Store(error) => {
             tracing::error!(request_id, error = %error, "a request failed");

@@ -1,7 +1,7 @@
 //! Tables as SQLite statements, and as SQLite's catalogue shows them.
 
 use super::{WORDS, collation, literal, now, quote, sql_type};
-use crate::relational::{indexed, touch_trigger};
+use crate::relational::{indexed, touch_trigger, why_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
     ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
@@ -19,7 +19,7 @@ pub fn create_tables(tables: &[Table]) -> Vec<Statement> {
     let mut statements: Vec<Statement> = tables.iter().map(create_table).collect();
     for table in tables {
         statements.extend(table.rules.indexes.iter().map(|index| create_index(table, index)));
-        statements.extend(create_trigger(table));
+        statements.extend(create_triggers(table));
     }
     statements
 }
@@ -62,23 +62,33 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
     }
 }
 
-/// An update that leaves `updated_at` as it was is followed by one that sets it; triggers do not fire triggers.
-pub fn create_trigger(table: &Table) -> Option<Statement> {
-    match table.rules.times {
-        Times::KeptByWriter => return None,
-        Times::KeptByDatabase => {}
-    }
-    let name = quote(&touch_trigger(table));
-    Some(Statement {
-        sql: format!("CREATE TRIGGER IF NOT EXISTS {name}\n{}", trigger_body(table)),
-        why: format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
-        lock: LockClass::NewObject,
-        undo: Undo::Statement(format!("DROP TRIGGER IF EXISTS {name}")),
-        unless: None,
-        execution: Execution::Together,
-    })
+/// The statements that make the table's triggers.
+pub fn create_triggers(table: &Table) -> impl Iterator<Item = Statement> {
+    triggers(table).into_iter().map(|trigger| create_trigger(table, &trigger))
 }
 
+pub fn create_trigger(table: &Table, trigger: &ObservedRule) -> Statement {
+    let name = quote(&trigger.name);
+    Statement::new(
+        format!("CREATE TRIGGER IF NOT EXISTS {name}\n{}", trigger.text),
+        why_trigger(table, &trigger.name),
+        LockClass::NewObject,
+        Undo::Statement(format!("DROP TRIGGER IF EXISTS {name}")),
+    )
+}
+
+/// The table's triggers as the catalogue shows them.
+pub fn triggers(table: &Table) -> Vec<ObservedRule> {
+    let touch = match table.rules.times {
+        Times::KeptByWriter => None,
+        Times::KeptByDatabase => Some(ObservedRule { name: touch_trigger(table), text: trigger_body(table) }),
+    };
+    let mut triggers: Vec<ObservedRule> = touch.into_iter().chain(super::overlap::triggers(table)).collect();
+    triggers.sort();
+    triggers
+}
+
+/// An update that leaves `updated_at` as it was is followed by one that sets it; a trigger does not fire itself.
 fn trigger_body(table: &Table) -> String {
     let name = quote(table.name.as_str());
     let key: Vec<String> =
@@ -268,10 +278,7 @@ pub fn described(table: &Table) -> ObservedTable {
         foreign_keys,
         checks,
         indexes,
-        triggers: match rules.times {
-            Times::KeptByWriter => Vec::new(),
-            Times::KeptByDatabase => vec![rule(&touch_trigger(table), trigger_body(table))],
-        },
+        triggers: triggers(table),
         comment: None,
     }
 }

@@ -62,7 +62,7 @@ files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, lists, reading, repetitions, replacement,
 ]);
 files!(accounts: crate::harness::Sample::Accounts, [accounts]);
-files!(on_tables: crate::harness::Sample::Workshop, [order, references, rules]);
+files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
 

@@ -9,6 +9,7 @@
 mod accounts;
 mod behaviours;
 mod checkout;
+mod consents;
 mod credentials;
 mod database;
 mod deliveries;

@@ -98,7 +98,9 @@ fn round_trip(engine: Engine, pair: &Json, catalog: &Catalog, place: &mut impl P
     match database.migrate("random", &second.database.migrations, NOW) {
         Ok(_) => {}
         // Rows may break a new rule; then everything is as it was.
-        Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference) if is_filled => {
+        Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Overlap | StoreError::Reference)
+            if is_filled =>
+        {
             must_be_alike("what rows refused changed the tables", &before, &look("look after a refusal")?)?;
             must_be_the_rows("what rows refused changed them", &rows_before, &held()?)?;
             return Ok(Fate::CameBack);
