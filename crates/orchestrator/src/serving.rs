@@ -6,9 +6,12 @@ use crate::ending::{self, Ending};
 use crate::failure::Failure;
 use crate::located::Opened;
 use crate::settings::{WorkspaceSettings, WrongSettings};
-use crate::tokens::is_token;
+use crate::tokens::{KeptTokens, is_token};
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
 use connect::account::Account;
+use connect::call::Caller;
+use connect::client::Client;
+use connect::proof::Prover;
 use jiff::Timestamp;
 use plan::Plan;
 use secrets::ListedSecret;
@@ -239,6 +242,8 @@ struct Active {
     account: Option<Account>,
     /// The account before a secret of it was replaced, for as long as that one is taken.
     before: Option<(Account, Timestamp)>,
+    /// What brings what proves the provider's calls, where that does not come with them.
+    prover: Option<Arc<Prover>>,
 }
 
 impl ActivePlans {
@@ -251,13 +256,19 @@ impl ActivePlans {
                 continue;
             };
             let store = opened.store(workspace, &plan.database).map_err(ServeFailure::Database)?;
-            let (mut account, mut before) = (None, None);
+            let (mut account, mut before, mut prover) = (None, None, None);
             if let Some(service) = &plan.service {
                 let known = players.account(workspace, &settings, service).await.map_err(ServeFailure::Account)?;
                 before = account::before(workspace, service, &known).map_err(ServeFailure::Account)?;
+                if service.manifest.webhooks.as_ref().is_some_and(Prover::is_needed) {
+                    let client = Client::new(players.simulated(&settings)).map_err(ServeFailure::Sending)?;
+                    let keeper = Arc::new(KeptTokens(workspace.clone()));
+                    let caller = Caller::new(client.clone(), keeper, Arc::new(Timestamp::now));
+                    prover = Some(Arc::new(Prover::new(client, caller, known.clone())));
+                }
                 account = Some(known);
             }
-            plans.push(Active { plan, store, account, before });
+            plans.push(Active { plan, store, account, before, prover });
         }
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
@@ -271,6 +282,7 @@ impl ActivePlans {
             Some(account) => Counterpart {
                 account: scope(account),
                 before: active.before.as_ref().map(|(before, until)| (scope(before), *until)),
+                prover: active.prover.clone(),
             },
             None => no_account(),
         };
