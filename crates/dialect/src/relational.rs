@@ -276,6 +276,10 @@ pub fn write(lowering: Lowering<'_>, write: &Write) -> Lowered {
                             binds.push(value.clone());
                             format!("{column} = {holder}")
                         }
+                        Assigned::Known(value) => {
+                            binds.push(value.clone());
+                            format!("{column} = COALESCE({holder}, {column})")
+                        }
                         Assigned::Plus(amount) => format!("{column} = {column} + ({amount})"),
                         Assigned::IfGiven(slot, field) => {
                             binds.push(Value::Given(slot.clone(), field.clone()));
@@ -371,6 +375,10 @@ fn predicate(lowering: Lowering<'_>, asked: &Predicate, binds: &mut Vec<Value>) 
         Predicate::Any(inner) => {
             let parts: Vec<String> = inner.iter().map(|asked| predicate(lowering, asked, binds)).collect();
             format!("({})", parts.join(" OR "))
+        }
+        Predicate::All(inner) => {
+            let parts: Vec<String> = inner.iter().map(|asked| predicate(lowering, asked, binds)).collect();
+            format!("({})", parts.join(" AND "))
         }
         Predicate::Not(inner) => format!("NOT ({})", predicate(lowering, inner, binds)),
     }

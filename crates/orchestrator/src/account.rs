@@ -1,12 +1,16 @@
 //! The account of a service: where each credential and setting comes from goes in, its value comes out, or what somebody must say
 //! first. No provider is spoken to, and no value is ever part of what is said.
 
+use crate::consent;
 use crate::failure::Failure;
 use crate::run::now;
+use crate::tokens;
 use crate::workspace::Workspace;
 use connect::account::{Account, WebhookAddress};
 use jiff::Timestamp;
+use manifest::Text;
 use manifest::provider::{Characters, Form};
+use manifest::reference::Reference;
 use plan::service::{AccountValue, ServicePlan, System, ValueSource};
 use secrets::{SecretFailure, SecretName};
 use std::collections::BTreeMap;
@@ -34,7 +38,8 @@ pub(crate) struct Missing {
 /// # Errors
 /// What is missing or has another form, as one question.
 pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, Box<Failure>> {
-    let (given, missing) = gathered(workspace, plan)?;
+    let (given, mut missing) = gathered(workspace, plan)?;
+    missing.extend(agreement(workspace, plan, &given)?);
     match missing.is_empty() {
         true => Ok(given),
         false => Err(Box::new(Failure::account(&plan.manifest.provider.title, &missing))),
@@ -66,6 +71,27 @@ pub(crate) fn gathered(workspace: &Workspace, plan: &ServicePlan) -> Result<(Giv
     Ok((given, missing))
 }
 
+/// Somebody's agreement, where the provider asks for one, and neither was it given here nor has anybody brought what it led to.
+fn agreement(workspace: &Workspace, plan: &ServicePlan, given: &Given) -> Result<Option<Missing>, Box<Failure>> {
+    let provider = &plan.manifest.provider;
+    let Some((name, way)) = consent::way(provider) else { return Ok(None) };
+    let is_given = |reference: &Reference| match reference {
+        Reference::Credential(name) => given.contains_key(name),
+        _ => true,
+    };
+    let is_brought = |text: &Text| text.expressions().all(|part| part.references().all(is_given));
+    let listed = workspace.secrets().list();
+    let listed = listed.map_err(|error| Box::new(Failure::secrets(&error, &workspace.secrets().file())))?;
+    let is_there = way.refresh_token.as_ref().is_some_and(is_brought)
+        || tokens::kept_last(&listed, plan.task_id.as_str(), name).is_some();
+    Ok((!is_there).then(|| Missing {
+        title: format!("somebody who agrees at {}", provider.title),
+        find: None,
+        give: format!("`producer secrets connect {}`, with the task's file where it never ran,", plan.task_id),
+        wrong: None,
+    }))
+}
+
 /// The account, as far as it is there. `site` is the address by which others know the workspace's server.
 pub(crate) fn account(
     workspace: &Workspace,
@@ -79,7 +105,12 @@ pub(crate) fn account(
     known.sort();
     known.dedup();
     let url = site.zip(plan.intake.as_ref()).map(|(site, intake)| format!("{site}{}", intake.path));
-    let secret = secret(workspace, &webhook_secret(plan))?;
+    let webhook_secret = secret(workspace, &webhook_secret(plan))?;
+    let agreed = consent::way(&plan.manifest.provider).map(|(way, _)| tokens::agreement(plan.task_id.as_str(), way));
+    let agreed = match agreed {
+        Some(Ok(name)) => secret(workspace, name.as_str())?.map(|when| when.expose().clone()),
+        Some(Err(_)) | None => None,
+    };
     Ok(Account {
         name: plan.task_id.to_string(),
         manifest: Arc::new(plan.manifest.clone()),
@@ -87,7 +118,8 @@ pub(crate) fn account(
         values: given,
         site_url: site.map(ToOwned::to_owned),
         instead: None,
-        webhook: WebhookAddress { url, id: None, secret, kinds: known },
+        webhook: WebhookAddress { url, id: None, secret: webhook_secret, kinds: known },
+        agreed,
     })
 }
 

@@ -5,6 +5,7 @@
 mod account;
 mod base;
 mod change;
+mod consent;
 mod database;
 mod deliveries;
 mod delivering;
@@ -46,6 +47,7 @@ pub use change::{
     ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Pending, PermissionDifference, Undo, Undone,
     active_service, differences, id_of, inspect, inspect_known, pending, undo,
 };
+pub use consent::{Agreed, Asking, ConsentFailure, ConsentOptions};
 pub use deliveries::{
     DeliveriesAsked, DeliveriesFailure, ListedDelivery, ReplayedDeliveries, ShownAttempt, ShownDelivery,
     list_deliveries, replay_deliveries, show_delivery,

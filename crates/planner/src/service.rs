@@ -4,6 +4,7 @@ pub mod checkout;
 mod intake;
 mod refund;
 mod shop;
+mod subscription;
 
 use crate::api::{Designed, default_policy};
 use crate::codes::{OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
@@ -89,7 +90,12 @@ pub fn design(
 }
 
 /// The endpoints that come with a point: each with the event that it answers.
-const BRINGS: [(&str, Bring); 2] = [(checkout::EVENT, checkout::checkout), (refund::EVENT, refund::refund)];
+const BRINGS: [(&str, Bring); 4] = [
+    (checkout::EVENT, checkout::checkout),
+    (refund::EVENT, refund::refund),
+    (subscription::BEGINS, subscription::begin),
+    (subscription::ENDS, subscription::end),
+];
 
 /// What brings endpoints, or says why it does not.
 type Bring = fn(Awaited<'_>, &Catalog, &[Table], &PolicyName) -> Result<Brought, String>;
@@ -124,8 +130,7 @@ pub fn plan_service(
         return Err(unknown);
     }
     let (account, unanswered) = account(integration, manifest);
-    let points: Vec<ServicePoint> =
-        integration.integration_points.iter().map(|asked| point(&asked.value, manifest, catalog)).collect();
+    let points = points(integration, manifest, catalog);
     let is_test = integration.sandbox.as_ref().is_some_and(|sandbox| sandbox.value);
     let mut decisions: Vec<Decision> = account.iter().map(|value| of_value(value, manifest)).collect();
     decisions.extend(points.iter().map(|point| of_point(point, manifest)));
@@ -195,6 +200,22 @@ fn account(integration: &ServiceIntegration, manifest: &Manifest) -> (Vec<Accoun
         }
     }
     (account, unanswered)
+}
+
+/// What the task asks for, each once, with what comes along.
+fn points(integration: &ServiceIntegration, manifest: &Manifest, catalog: &Catalog) -> Vec<ServicePoint> {
+    let mut events: Vec<EventName> = Vec::new();
+    for asked in &integration.integration_points {
+        let meant = catalog.points_meant(&asked.value);
+        let along =
+            |(number, event): &(usize, EventName)| *number == 0 || manifest.points.points.get(event.as_str()).is_some();
+        for (_, event) in meant.into_iter().enumerate().filter(along) {
+            if !events.contains(&event) {
+                events.push(event);
+            }
+        }
+    }
+    events.iter().map(|event| point(event, manifest, catalog)).collect()
 }
 
 /// The point of the manifest that answers an event: its own, else that of a more general event.

@@ -260,6 +260,8 @@ pub enum SecretsCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Have somebody agree at a provider that asks for it (OAuth 2.0): prints the address to open, and keeps what it leads to.
+    Connect(Connect),
     /// Hand secrets out in clear, for a deployment.
     Export(Export),
     /// Forget a secret.
@@ -274,6 +276,23 @@ pub enum SecretsCommand {
         #[command(flatten)]
         place: Place,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Connect {
+    /// The task that integrates the service: its id, or its file.
+    pub task: String,
+    /// The address of this machine to which the browser is led back. The provider must know it, as `http://127.0.0.1:8734/oauth/callback`.
+    #[arg(long, default_value = "127.0.0.1:8734", value_name = "ADDRESS", conflicts_with = "paste")]
+    pub listen: String,
+    /// The address to which the provider leads back, where it knows another one than that.
+    #[arg(long, value_name = "URL")]
+    pub redirect: Option<String>,
+    /// Wait for no browser: the address to which it was led, or the code in it, is typed or comes from standard input.
+    #[arg(long)]
+    pub paste: bool,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Debug, Args)]

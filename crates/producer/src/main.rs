@@ -41,7 +41,7 @@ async fn main() -> ExitCode {
         Command::Keys(KeysCommand::List { place, format }) => pipeline::list_keys(&place, format),
         Command::Keys(KeysCommand::Rotate { id, overlap, place }) => pipeline::rotate_key(&place, &id, &overlap),
         Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),
-        Command::Secrets(asked) => secrets::command(&asked),
+        Command::Secrets(asked) => secrets::command(&asked).await,
         Command::Db(asked) => db::command(&asked).await,
         Command::Providers(asked) => providers::command(&asked).await,
         Command::Deliveries(asked) => deliveries::command(&asked).await,

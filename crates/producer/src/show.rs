@@ -3,7 +3,7 @@
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use orchestrator::{
-    ListedDelivery, ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving,
+    Agreed, ListedDelivery, ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving,
     ShownDelivery, Simulating, Source, TaskStatus, TriedOperation, TriedProvider,
 };
 use plan::TaskPlan;
@@ -271,6 +271,23 @@ pub fn provider(provider: &ListedProvider, format: Listing) -> Result<(), Box<dy
 }
 
 /// Columns as wide as their longest cell, two spaces between.
+/// What somebody's agreement has led to.
+pub fn agreed(title: &str, agreed: &Agreed) {
+    let ends = match (&agreed.ends_at, agreed.is_renewed) {
+        (Some(end), true) => format!("the token ends at {end}, and is renewed by itself"),
+        (None, true) => "the token is renewed by itself".to_owned(),
+        (Some(end), false) => {
+            format!("the token ends at {end}, and leads to no other: somebody has to agree again by then")
+        }
+        (None, false) => "the provider does not say when the token ends, and it leads to no other".to_owned(),
+    };
+    eprintln!("connected with {title}, kept sealed: {ends}");
+    match &agreed.problem {
+        None => {}
+        Some(problem) => eprintln!("and yet {title} does not do what the token is tried with: {problem}"),
+    }
+}
+
 /// How a provider's manifest came out when it was tried.
 pub fn tried(tried: &TriedProvider, format: Listing) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();

@@ -7,6 +7,7 @@ mod api_key;
 mod at_work;
 mod body;
 mod coding;
+mod coming_back;
 mod cors;
 mod counts;
 mod encode;
@@ -31,6 +32,7 @@ mod validation;
 mod webhook;
 
 pub use api_key::NewApiKey;
+pub use coming_back::{CameBack, come_back};
 pub use cors::{Origins, WrongOrigin};
 pub use counts::Counts;
 pub use listen::{Current, listen};

@@ -124,7 +124,7 @@ fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
         }
         Write::Update { table, set, .. } => {
             let set = set.iter().filter_map(|(column, assigned)| match assigned {
-                Assigned::Value(value) => Some((column, Some(value))),
+                Assigned::Value(value) | Assigned::Known(value) => Some((column, Some(value))),
                 Assigned::IfGiven(..) => Some((column, None)),
                 Assigned::Plus(_) => None,
             });
