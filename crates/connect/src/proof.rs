@@ -40,11 +40,14 @@ pub type Fetching = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>
 /// Brings what lies at an address.
 pub type Fetch = Arc<dyn Fn(String) -> Fetching + Send + Sync>;
 
+/// Who is trusted to stand behind a certificate.
+pub type Trusted = Arc<[CertificateDer<'static>]>;
+
 /// What was brought for one call.
 #[derive(Debug, Clone, Default)]
 pub struct Proofs {
     /// The file with the certificate, and who is trusted to stand behind it.
-    pub certificate: Option<(Arc<[u8]>, Arc<[CertificateDer<'static>]>)>,
+    pub certificate: Option<(Arc<[u8]>, Trusted)>,
     /// Whether the provider says that the call is its own.
     pub is_confirmed: bool,
 }
@@ -52,7 +55,7 @@ pub struct Proofs {
 /// Brings what proves the calls of one provider.
 pub struct Prover {
     fetch: Fetch,
-    trusted: Arc<[CertificateDer<'static>]>,
+    trusted: Trusted,
     caller: Caller,
     account: Account,
     files: Mutex<Files>,
