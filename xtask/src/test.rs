@@ -22,8 +22,9 @@ const DRIVERS: [&str; 3] = [
     "crates/emit/node/postgresql/package.json",
     "crates/emit/node/mysql/package.json",
 ];
-/// What the tests need beside the application's own packages: a compiler, and providers' own packages for their simulators.
-const TEST_PACKAGES: [(&str, &str); 2] = [("typescript", "5.9.3"), ("stripe", "23.1.0")];
+/// What the tests need beside the application's own packages: a compiler, providers' own packages for their simulators, and a provider at
+/// which somebody agrees.
+const TEST_PACKAGES: [(&str, &str); 3] = [("typescript", "5.9.3"), ("stripe", "23.1.0"), ("oidc-provider", "8.8.1")];
 const LIB: &str = "crates/emit/node/lib";
 const NODE_FOLDER: &str = "target/node";
 

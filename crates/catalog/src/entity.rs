@@ -25,11 +25,38 @@ pub struct Entity {
     /// How values of one row stand to each other.
     #[serde(default)]
     pub compares: Vec<Compared>,
+    /// Times that no two rows may share.
+    #[serde(default)]
+    pub no_overlap: Vec<Taken>,
     /// Its fields in order.
     pub fields: Vec<Field>,
     /// The file of the workspace that says it; none where this build brings it.
     #[serde(skip)]
     pub file: Option<String>,
+}
+
+/// Something that one row at a time takes: `{ one_of: [room_id], from: starts_at, until: ends_at }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taken {
+    /// Fields that may say what is taken, or keys that may stand for them; each of them that a table has makes a rule.
+    pub one_of: Vec<FieldName>,
+    /// From when, included.
+    pub from: FieldName,
+    /// Until when, not included.
+    pub until: FieldName,
+    /// What lets a row take nothing.
+    pub unless: Option<Released>,
+}
+
+/// Words of a field that let a row take nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Released {
+    /// The field.
+    pub field: FieldName,
+    /// Its words.
+    pub words: Vec<String>,
 }
 
 /// How the value of a field stands to that of another one, where both have one.
@@ -92,6 +119,36 @@ impl Entity {
                 compared.other,
                 other.describe()
             )),
+        }
+    }
+}
+
+impl Entity {
+    /// Why a rule about times cannot be kept, in words.
+    ///
+    /// # Errors
+    /// A field is not there, or is none of times.
+    pub fn takes_time(&self, taken: &Taken) -> Result<(), String> {
+        let find = |name: &FieldName| {
+            let field = self.fields.iter().find(|field| field.name == *name);
+            field.map(|field| &field.field_type).ok_or_else(|| format!("no field is called `{name}`"))
+        };
+        let (from, until) = (find(&taken.from)?, find(&taken.until)?);
+        if from != until || !matches!(from, FieldType::Date | FieldType::Timestamp) {
+            return Err(format!(
+                "`{}` is {}, and `{}` is {}: both are days, or both are times",
+                taken.from,
+                from.describe(),
+                taken.until,
+                until.describe()
+            ));
+        }
+        match &taken.unless {
+            Some(released) => match find(&released.field)? {
+                FieldType::Choice { words } if released.words.iter().all(|word| words.contains(word)) => Ok(()),
+                _ => Err(format!("`{}` is no choice that has these words", released.field)),
+            },
+            None => Ok(()),
         }
     }
 }

@@ -12,6 +12,12 @@ pub struct Event {
     /// The more general events next above it.
     #[serde(default)]
     pub also: Vec<EventName>,
+    /// What people call the point of an integration at which it happens.
+    #[serde(default)]
+    pub spelled: Vec<EventName>,
+    /// Points that come along where somebody asks for this one.
+    #[serde(default)]
+    pub with: Vec<EventName>,
     /// What it makes of a record, where the database has such records.
     #[serde(default)]
     pub changes: Option<Change>,
@@ -32,6 +38,15 @@ pub struct Change {
     pub column: FieldName,
     /// What it can have been: an event that comes late undoes nothing.
     pub from: Vec<String>,
+    /// What it can have been besides, where the event is later than what is known.
+    #[serde(default)]
+    pub from_before: Vec<String>,
     /// What it becomes.
     pub to: String,
+    /// The field that keeps as of when it is known: where the record has it, an event that is older than that changes nothing.
+    #[serde(default)]
+    pub as_of: Option<FieldName>,
+    /// Fields of the event that the record takes over, where the event says them and the record has them.
+    #[serde(default)]
+    pub takes: Vec<FieldName>,
 }

@@ -16,7 +16,7 @@ mod tests;
 mod word;
 
 pub use codes::{ALL_CODES, OWN_FILE_WRONG, PROVIDER_CODES, PROVIDER_FOLDER_WRONG};
-pub use entity::{Compared, Entity, Field, Presence, Sensitivity, example_of};
+pub use entity::{Compared, Entity, Field, Presence, Released, Sensitivity, Taken, example_of};
 pub use event::{Change, Event};
 pub use intent::{Intent, PathKind};
 pub use own::{OWN_COLUMNS, OWN_TABLES, OwnFiles};
@@ -231,6 +231,16 @@ impl Catalog {
         self.events.keys()
     }
 
+    /// The event that a task means by the name of a point, and those that come along with it.
+    #[must_use]
+    pub fn points_meant(&self, asked: &EventName) -> Vec<EventName> {
+        let known = |event: &&Event| event.event == *asked || event.spelled.contains(asked);
+        match self.events.values().find(known) {
+            Some(event) => std::iter::once(&event.event).chain(&event.with).cloned().collect(),
+            None => vec![asked.clone()],
+        }
+    }
+
     /// What the event makes of a record.
     #[must_use]
     pub fn change_of(&self, event: &EventName) -> Option<&Change> {
@@ -265,7 +275,9 @@ impl Catalog {
                     _ => None,
                 }
             });
-            if !words.is_some_and(|words| change.from.iter().chain([&change.to]).all(|word| words.contains(word))) {
+            if !words.is_some_and(|words| {
+                change.from.iter().chain(&change.from_before).chain([&change.to]).all(|word| words.contains(word))
+            }) {
                 let why = format!("`{name}` changes what no `{}` can be", change.entity);
                 return Err(CatalogError { file: EVENT_FILE.0.to_owned(), why });
             }

@@ -5,7 +5,7 @@ use crate::codes::OWN_FILE_WRONG;
 use crate::entity::FieldText;
 use crate::own_file::{Form, OwnFile, meant};
 use crate::relation::{Belonging, Link};
-use crate::{Catalog, Compared, Entity, Field, Sensitivity};
+use crate::{Catalog, Compared, Entity, Field, Sensitivity, Taken};
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeMap;
@@ -51,6 +51,8 @@ struct EntityText {
     unique: Vec<Vec<Spanned<FieldName>>>,
     #[serde(default)]
     compares: Vec<Spanned<Compared>>,
+    #[serde(default)]
+    no_overlap: Vec<Spanned<Taken>>,
     fields: Spanned<Vec<Spanned<FieldText>>>,
 }
 
@@ -196,6 +198,8 @@ impl OwnFile {
         }
         let (compares, places): (Vec<Compared>, Vec<Location>) =
             text.compares.into_iter().map(|compared| (compared.value, compared.referenced)).unzip();
+        let (no_overlap, taken_at): (Vec<Taken>, Vec<Location>) =
+            text.no_overlap.into_iter().map(|taken| (taken.value, taken.referenced)).unzip();
         let unique = text.unique.into_iter().filter(|set| !set.is_empty());
         let entity = Entity {
             entity: text.entity.value,
@@ -204,11 +208,17 @@ impl OwnFile {
             also: text.also.iter().map(|word| word.to_lowercase().replace(['-', ' '], "_")).collect(),
             unique: unique.map(|set| set.into_iter().map(|field| field.value).collect()).collect(),
             compares,
+            no_overlap,
             fields,
             file: Some(self.name.clone()),
         };
         for (compared, place) in entity.compares.iter().zip(places) {
             if let Err(why) = entity.comparable(compared) {
+                problems.push(self.wrong(place, why, ""));
+            }
+        }
+        for (taken, place) in entity.no_overlap.iter().zip(taken_at) {
+            if let Err(why) = entity.takes_time(taken) {
                 problems.push(self.wrong(place, why, ""));
             }
         }

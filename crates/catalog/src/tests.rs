@@ -103,6 +103,9 @@ fn fields_are_described_and_their_examples_fit() {
             let ordering = example(&compared.field).compare(&example(&compared.other)).unwrap();
             assert!(compared.comparator.holds(ordering), "{}: the examples break {compared:?}", entity.entity);
         }
+        for taken in &entity.no_overlap {
+            assert_eq!(entity.takes_time(taken), Ok(()), "{}", entity.entity);
+        }
         for unique in &entity.unique {
             assert!(unique.iter().all(|field| names.contains(field)), "{}: {unique:?}", entity.entity);
             // The cases of an API tell records apart by what stands there.
@@ -362,10 +365,15 @@ fn every_event_is_told_by_a_rule_or_a_provider_or_concerns_one() {
         })
         .collect();
     let told: BTreeSet<&EventName> = catalog.intents.iter().filter_map(|intent| intent.emits.as_ref()).collect();
-    let general: BTreeSet<EventName> = told.iter().flat_map(|event| catalog.generalisations(event)).collect();
+    let special = told.iter().copied().chain(&of_providers);
+    let general: BTreeSet<EventName> = special.flat_map(|event| catalog.generalisations(event)).collect();
     for (name, event) in &catalog.events {
         assert!(told.contains(name) || general.contains(name) || of_providers.contains(name), "{name}");
-        assert!(event.also.iter().all(|also| catalog.events.contains_key(also)), "{name}");
+        assert!(event.also.iter().chain(&event.with).all(|also| catalog.events.contains_key(also)), "{name}");
+        for spelled in &event.spelled {
+            let meant = |event: &&Event| event.event == *spelled || event.spelled.contains(spelled);
+            assert_eq!(catalog.events.values().filter(meant).count(), 1, "{spelled} means several");
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Account {
     pub instead: Option<String>,
     /// Our address at the provider.
     pub webhook: WebhookAddress,
+    /// What tells somebody's agreement there from the one before.
+    pub agreed: Option<String>,
 }
 
 /// Our address at a provider, as far as it is known.

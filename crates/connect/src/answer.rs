@@ -71,6 +71,21 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// What to tell a person, and the code that stands beside it; nothing where it was done.
+    #[must_use]
+    pub fn problem(&self) -> Option<(&str, Option<&str>)> {
+        match self {
+            Self::Done { .. } => None,
+            Self::Permanent { code, message }
+            | Self::Transient { code, message, .. }
+            | Self::RateLimited { code, message, .. }
+            | Self::Authentication { code, message }
+            | Self::UnknownEffect { code, message } => Some((message, code.as_deref())),
+        }
+    }
+}
+
 /// An answer that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answered {

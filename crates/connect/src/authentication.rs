@@ -3,6 +3,7 @@
 
 mod assertion;
 mod body;
+pub mod consent;
 mod header;
 pub mod oauth2;
 mod query;

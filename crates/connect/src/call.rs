@@ -11,6 +11,7 @@ pub use record::AttemptRecord;
 use crate::account::{Account, Call, Delivery, Inputs, Rendered, Token};
 use crate::answer::{self, ItemOutcome, Outcome, Seen};
 use crate::authentication;
+use crate::authentication::oauth2::Given;
 use crate::authentication::tokens::{TokenKeeper, Tokens, Wanted};
 use crate::client::{Bounds, Client, Sent};
 use crate::fill;
@@ -99,10 +100,13 @@ impl Caller {
         Self { client, tokens, clock }
     }
 
-    /// Its tokens, for who brings a code of a person.
-    #[must_use]
-    pub fn tokens(&self) -> &Tokens {
-        &self.tokens
+    /// Takes what a person's agreement has brought: the token is kept before anybody uses it.
+    ///
+    /// # Errors
+    /// Why there is no token.
+    pub async fn exchange(&self, account: &Account, name: &str, way: &Oauth2, given: &Given) -> Result<Token, Outcome> {
+        let wanted = Wanted { account, name, way, refused: None };
+        self.tokens.exchange(&wanted, given, &self.client, (self.clock)()).await
     }
 
     /// Carries an operation out.

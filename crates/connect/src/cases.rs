@@ -59,6 +59,7 @@ fn account(manifest: &Manifest, cases: &Cases) -> Account {
             secret: None,
             kinds: cases.webhook.kinds.clone(),
         },
+        agreed: None,
     }
 }
 

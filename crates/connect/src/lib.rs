@@ -24,4 +24,5 @@ pub mod signature;
 pub mod simulator;
 #[cfg(test)]
 mod testbed;
+pub mod trying;
 pub mod webhook;

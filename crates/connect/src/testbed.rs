@@ -45,6 +45,7 @@ pub fn account(name: &str, values: &[(&str, &str)]) -> Account {
         site_url: Some("https://shop.example".to_owned()),
         instead: None,
         webhook: WebhookAddress::default(),
+        agreed: None,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::signature::{
     Call, Refusal, verify_basic, verify_digest, verify_fixed_header, verify_hmac, verify_public_key, verify_secret_path,
 };
 use jiff::Timestamp;
+use manifest::kind::Kind;
 use manifest::operation::Method;
 use manifest::point::Remembered;
 use manifest::provider::{AnswerFormat, Currencies};
@@ -217,8 +218,7 @@ fn heard(
     }
     let dedup = sha256_hex(key.join("\n").as_bytes());
     let time = webhooks.time.as_ref().map(|time| fill::text(time, &told)).transpose()?.flatten();
-    let time = time.and_then(|time| time.parse::<Timestamp>().ok());
-    let time = time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
+    let time = time.and_then(|time| moment(&time));
     let mut meant = None;
     for (number, entry) in webhooks.events.iter().enumerate() {
         if entry.kinds.contains(&kind) && all_hold(&entry.when, event, &told)? {
@@ -239,11 +239,20 @@ fn heard(
     Ok(Some(Heard { entry, fields, remembered, dedup, kind, time, body: event.clone() }))
 }
 
+/// A point in time as it is kept; nothing where it is none.
+fn moment(text: &str) -> Option<String> {
+    let time = text.parse::<Timestamp>().ok()?;
+    Some(time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+}
+
 /// The fields of an entry; nothing where one is missing that must be there.
 fn fields(entry: &ProviderEvent, told: &Told<'_>) -> Result<Option<Vec<(FieldName, Value)>>, FillError> {
     let mut fields = Vec::new();
     for (name, given) in entry.fields.iter() {
-        let value = fill::value(&given.value, told)?;
+        let mut value = fill::value(&given.value, told)?;
+        if given.kind == Kind::Timestamp {
+            value = value.and_then(|value| moment(value.as_str()?)).map(Value::String);
+        }
         if value.is_none() && given.required {
             return Ok(None);
         }

@@ -3,8 +3,8 @@
 
 use crate::{mysql, postgresql, sqlite};
 use plan::database::{
-    ColumnDefault, ForeignKey, Index, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable,
-    Statement, Table,
+    ColumnDefault, ColumnPresent, ForeignKey, Index, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,
+    ObservedTable, Statement, Table,
 };
 use vocab::{ColumnName, Engine, FieldType, TableName};
 
@@ -25,12 +25,23 @@ pub struct TableChange<'a> {
     pub rows: Rows,
     /// The name it has had until now, where that is another one.
     pub renamed_from: Option<TableName>,
-    /// Triggers that have their names from that one, as they are under it: they go before it changes.
+    /// Triggers that name it, or a column that is called otherwise, as they are: they go before the names change.
     pub old_triggers: Vec<ObservedRule>,
     /// The columns that are called otherwise until now: the old name, the new one.
     pub renamed_columns: Vec<(ColumnName, ColumnName)>,
     /// What must change, in no order that means anything.
     pub changes: Vec<Change>,
+}
+
+impl TableChange<'_> {
+    /// What is there once its names have changed.
+    pub(crate) fn renamed(&self) -> ColumnPresent {
+        let column = match (&self.renamed_from, self.renamed_columns.first()) {
+            (None, Some((_, new))) => new,
+            (_, _) => &self.wanted.primary_key[0],
+        };
+        ColumnPresent { table: self.wanted.name.clone(), column: column.clone() }
+    }
 }
 
 /// Whether a table may hold rows.
@@ -107,8 +118,10 @@ pub enum Change {
         /// Whether it is there.
         is_there: bool,
     },
-    /// The trigger that keeps times is made, in the place of one that differs.
+    /// A trigger is made, in the place of one that differs.
     SetTrigger {
+        /// Its name.
+        name: String,
         /// The one in its place.
         was: Option<ObservedRule>,
     },

@@ -15,7 +15,7 @@ pub mod sqlite;
 mod tests;
 
 use plan::DatabasePlan;
-use plan::database::{Column, Index, Nullability, ObservedTable, Statement, Table};
+use plan::database::{Column, Index, NoOverlap, Nullability, ObservedTable, Statement, Table};
 use plan::query::{Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::system;
 use plan::value::{Comparison, Value};
@@ -40,6 +40,9 @@ pub struct Unsupported {
     /// What was asked for.
     pub what: &'static str,
 }
+
+/// How what a trigger says ends, of a row whose time another one has; the name of the rule stands before it.
+pub const OVERLAPS: &str = "overlaps with another row";
 
 /// An identifier of a plan as it stands in a statement.
 #[must_use]
@@ -115,6 +118,40 @@ pub fn described(engine: Engine, table: &Table) -> ObservedTable {
         Engine::Sqlite => sqlite::definition::described(table),
         Engine::PostgreSql => postgresql::definition::described(table),
         Engine::MySql => mysql::definition::described(table),
+    }
+}
+
+/// The names of the triggers that keep what no two rows may share, on engines that do it by triggers.
+#[must_use]
+pub fn overlap_triggers(rule: &NoOverlap) -> [String; 2] {
+    relational::overlap_triggers(rule)
+}
+
+/// The name of the trigger that keeps a table's times and versions.
+#[must_use]
+pub fn touch_trigger(table: &Table) -> String {
+    relational::touch_trigger(table)
+}
+
+/// Why the engine cannot keep the rule about times, and what would help; none where it can. `has_extension` says whether a PostgreSQL
+/// database has `btree_gist` or may get it.
+#[must_use]
+pub fn overlap_limit(
+    engine: Engine,
+    table: &Table,
+    rule: &NoOverlap,
+    has_extension: bool,
+) -> Option<(&'static str, &'static str)> {
+    match engine {
+        Engine::Sqlite => None,
+        Engine::PostgreSql => (!rule.within.is_empty() && !has_extension).then_some((
+            "the server has no `btree_gist`, or this user may not make it in the database",
+            "have somebody who may do so run `CREATE EXTENSION btree_gist` in the database, or leave the rule out",
+        )),
+        Engine::MySql => (!mysql::has_row_to_lock(table, rule)).then_some((
+            "MySQL keeps the times of two who come at once apart by a lock on the row that they take, and there is none",
+            "name a column in `within` that leads to the row of another table, or leave the rule out",
+        )),
     }
 }
 

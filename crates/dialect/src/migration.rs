@@ -1,5 +1,6 @@
 //! Migrations as files: the text that is printed is the text that is executed, and its checksum stands in the ledger.
 
+use crate::mysql;
 use plan::database::{Execution, Migration, Statement};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -24,9 +25,19 @@ pub fn text(migration: &Migration) -> String {
             Execution::Alone => text.push_str("-- runs alone\n"),
             Execution::KeysChecked => text.push_str("-- keys are checked afterwards\n"),
         }
-        let _ = writeln!(text, "{};", statement.sql);
+        let _ = writeln!(text, "{}", ended(&statement.sql));
     }
     text
+}
+
+/// The statement as it stands in a file. The clients of MySQL take the first semicolon of a trigger for its end, unless they are told
+/// what stands there; whoever runs the file without them leaves those lines out.
+#[must_use]
+pub fn ended(sql: &str) -> String {
+    match mysql::has_block(sql) {
+        true => format!("DELIMITER $$\n{sql}$$\nDELIMITER ;"),
+        false => format!("{sql};"),
+    }
 }
 
 /// The statement as it can run inside a transaction on an empty scratch, where nobody waits for it.

@@ -4,6 +4,7 @@
 pub(crate) mod change;
 pub(crate) mod definition;
 mod expression;
+mod overlap;
 pub mod permission;
 
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tests;
 
 pub use definition::{is_set_index, limits, type_in_one_form};
 pub use expression::{expression_in_one_form, text};
+pub(crate) use overlap::has_row_to_lock;
 
 use crate::relational::{Conflicts, MadeKeys, Words};
 use vocab::decimal::DIGITS;
@@ -71,6 +73,11 @@ pub(crate) const IF_NOT_EXISTS: &str = "/*M! IF NOT EXISTS */";
 #[must_use]
 pub fn may_be_so_already(sql: &str) -> bool {
     sql.contains(IF_EXISTS) || sql.contains(IF_NOT_EXISTS)
+}
+
+/// Whether the statement has others within it.
+pub(crate) fn has_block(sql: &str) -> bool {
+    sql.starts_with("CREATE TRIGGER ") && sql.contains(" FOR EACH ROW\nBEGIN\n")
 }
 
 /// The most characters of a column that is part of its row and that an index can hold whole: 3,072 bytes, four for each.

@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod definition;
+mod overlap;
 pub mod permission;
 
 use crate::relational::{Conflicts, MadeKeys, Words, plain};

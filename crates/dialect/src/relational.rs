@@ -2,7 +2,7 @@
 
 use crate::{Listing, Lowered, Unsupported};
 use plan::Table;
-use plan::database::{Column, Compared, Index, Sensitivity};
+use plan::database::{Column, Compared, ForeignKey, Index, NoOverlap, OnDelete, Sensitivity};
 use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
@@ -10,6 +10,47 @@ use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
 /// The trigger that keeps a table's times and versions.
 pub fn touch_trigger(table: &Table) -> String {
     crate::name::joined(&[table.name.as_str()], "touch")
+}
+
+/// A key to another table as a constraint.
+pub fn foreign_key(quote: fn(&str) -> String, key: &ForeignKey) -> String {
+    let columns = column_list(quote, &key.columns);
+    format!("CONSTRAINT {} FOREIGN KEY ({columns}) {}", quote(key.name.as_str()), references(quote, key))
+}
+
+/// Where a key leads, and what happens when that row goes.
+pub fn references(quote: fn(&str) -> String, key: &ForeignKey) -> String {
+    let action = match key.on_delete {
+        OnDelete::Cascade => "CASCADE",
+        OnDelete::Restrict => "RESTRICT",
+        OnDelete::SetNull => "SET NULL",
+    };
+    format!("REFERENCES {} ({}) ON DELETE {action}", quote(key.table.as_str()), column_list(quote, &key.target))
+}
+
+pub fn column_list(quote: fn(&str) -> String, columns: &[ColumnName]) -> String {
+    columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
+}
+
+/// The triggers that keep the times of rows apart: of new rows, of changed ones.
+pub fn overlap_triggers(rule: &NoOverlap) -> [String; 2] {
+    ["insert", "update"].map(|word| crate::name::joined(&[rule.name.as_str()], word))
+}
+
+/// What a trigger of the table is there for.
+pub fn why_trigger(table: &Table, name: &str) -> String {
+    let is_it = |rule: &&NoOverlap| overlap_triggers(rule).iter().any(|known| known == name);
+    match table.rules.overlaps.iter().find(is_it) {
+        Some(rule) => format!("{name}: {}", why_no_overlap(rule)),
+        None => format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
+    }
+}
+
+/// What a rule about times is there for.
+pub fn why_no_overlap(rule: &NoOverlap) -> String {
+    let within: Vec<&str> = rule.within.iter().map(ColumnName::as_str).collect();
+    let of = if within.is_empty() { String::new() } else { format!(" of one {}", within.join(" and ")) };
+    format!("no two rows{of} share any time between {} and {}", rule.from, rule.until)
 }
 
 /// What a column means, and how carefully it is handled, where the engine keeps comments.
@@ -235,6 +276,10 @@ pub fn write(lowering: Lowering<'_>, write: &Write) -> Lowered {
                             binds.push(value.clone());
                             format!("{column} = {holder}")
                         }
+                        Assigned::Known(value) => {
+                            binds.push(value.clone());
+                            format!("{column} = COALESCE({holder}, {column})")
+                        }
                         Assigned::Plus(amount) => format!("{column} = {column} + ({amount})"),
                         Assigned::IfGiven(slot, field) => {
                             binds.push(Value::Given(slot.clone(), field.clone()));
@@ -330,6 +375,10 @@ fn predicate(lowering: Lowering<'_>, asked: &Predicate, binds: &mut Vec<Value>) 
         Predicate::Any(inner) => {
             let parts: Vec<String> = inner.iter().map(|asked| predicate(lowering, asked, binds)).collect();
             format!("({})", parts.join(" OR "))
+        }
+        Predicate::All(inner) => {
+            let parts: Vec<String> = inner.iter().map(|asked| predicate(lowering, asked, binds)).collect();
+            format!("({})", parts.join(" AND "))
         }
         Predicate::Not(inner) => format!("NOT ({})", predicate(lowering, inner, binds)),
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 pub(crate) mod definition;
+mod overlap;
 
 pub use definition::COUNTED;
 

@@ -95,7 +95,7 @@ pub fn sql(task_id: &TaskId, database: &DatabasePlan, files: &mut Files) {
             let columns = table.columns.iter();
             columns.map(|column| format!("--   {}: {}\n", column.name, one_line(&column.comment))).collect()
         });
-        format!("-- {}\n{columns}{};\n", one_line(&statement.why), statement.sql)
+        format!("-- {}\n{columns}{}\n", one_line(&statement.why), dialect::migration::ended(&statement.sql))
     });
     let text = format!(
         "-- The whole schema, for reading. What is executed are the files in `migrations/`.\n\n{}",

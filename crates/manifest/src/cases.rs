@@ -1,5 +1,5 @@
 //! `cases.yaml`: what somebody else than the manifest says that it must come to: requests as a provider's own package sends them, answers
-//! as its specification shows them. Plain data.
+//! as its specification shows them; and what may be tried at the provider itself. Plain data.
 
 use crate::entries::Entries;
 use crate::operation::Method;
@@ -23,7 +23,42 @@ pub struct Cases {
     #[serde(default)]
     pub webhook: CaseWebhook,
     /// The cases.
+    #[serde(default)]
     pub cases: Vec<Case>,
+    /// What may be tried at the provider, with an account for tests, one after the other.
+    #[serde(default)]
+    pub tries: Vec<Try>,
+}
+
+/// An operation that may be tried at the provider itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Try {
+    /// The operation.
+    pub operation: FieldName,
+    /// What it is given; `answer.OPERATION.FIELD` is what an earlier one was answered.
+    #[serde(default)]
+    pub input: Entries<FieldName, Template>,
+    /// What its answer must say, field by field.
+    #[serde(default)]
+    pub answer: Entries<FieldName, Template>,
+    /// What takes it back.
+    #[serde(default)]
+    pub undo: Option<Undo>,
+    /// Why nothing has to be taken back, where it changes something.
+    #[serde(default)]
+    pub stays: Option<String>,
+}
+
+/// What takes back what was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Undo {
+    /// The operation.
+    pub operation: FieldName,
+    /// What it is given.
+    #[serde(default)]
+    pub input: Entries<FieldName, Template>,
 }
 
 /// Our address at the provider, in cases.

@@ -58,6 +58,14 @@ pub struct Provider {
     pub drift: Drift,
 }
 
+impl Provider {
+    /// The secret that holds a credential, where nobody names another.
+    #[must_use]
+    pub fn secret_of(&self, credential: &FieldName) -> String {
+        format!("{}_{credential}", self.provider).to_ascii_uppercase()
+    }
+}
+
 /// A kind of service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

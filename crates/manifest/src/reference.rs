@@ -187,6 +187,15 @@ impl Reference {
     }
 }
 
+impl Reference {
+    /// The last of its names: `order_id` of `input.order_id`.
+    #[must_use]
+    pub fn last_name(&self) -> String {
+        let text = self.to_string();
+        text.rsplit(['.', '/']).next().unwrap_or_default().to_owned()
+    }
+}
+
 fn not_a_reference(text: &str) -> String {
     let root = text.split(['.', '/']).next().unwrap_or(text);
     match vocab::closest(root, ROOTS).filter(|meant| *meant != root) {

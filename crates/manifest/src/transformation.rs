@@ -73,6 +73,10 @@ pub enum Transformation {
     Sum,
     /// Whether it is the same as another value.
     Equals(Reference),
+    /// The number, where it is above zero.
+    Positive,
+    /// An address with another value as one more parameter, which is named like that.
+    WithParameter(Reference),
 }
 
 /// A transformation takes no value of a kind.
@@ -113,6 +117,8 @@ pub const NAMES: &[&str] = &[
     "times",
     "sum",
     "equals",
+    "positive",
+    "with_parameter",
 ];
 
 /// What stands in the brackets behind a name.
@@ -167,12 +173,14 @@ impl Transformation {
             ("times", Some(Value(value))) => Self::Times(value),
             ("sum", None) => Self::Sum,
             ("equals", Some(Value(value))) => Self::Equals(value),
+            ("positive", None) => Self::Positive,
+            ("with_parameter", Some(Value(value))) => Self::WithParameter(value),
             ("truncate" | "fixed", _) => return Err(format!("write a whole number behind it: `{name}(2)`")),
             ("after" | "before" | "or", _) => return Err(format!("write a text behind it: `{name}('-')`")),
             ("minor_units" | "major_units", _) => {
                 return Err(format!("write the currency behind it: `{name}(input.currency)`"));
             }
-            ("plus" | "minus" | "times" | "equals", _) => {
+            ("plus" | "minus" | "times" | "equals" | "with_parameter", _) => {
                 return Err(format!("write a value behind it: `{name}(object/amount)`"));
             }
             (known, Some(_)) if NAMES.contains(&known) => return Err(format!("`{known}` takes no brackets")),
@@ -224,6 +232,8 @@ impl Transformation {
                 Some(_) => Err(CannotTake),
             },
             Self::Equals(_) => Ok(Some(Kind::Boolean)),
+            Self::Positive => takes(|kind| kind == Kind::Integer, Kind::Integer),
+            Self::WithParameter(_) => takes(Kind::is_text, Kind::Url),
         }
     }
 
@@ -237,7 +247,8 @@ impl Transformation {
             | Self::Plus(value)
             | Self::Minus(value)
             | Self::Times(value)
-            | Self::Equals(value) => Some(value),
+            | Self::Equals(value)
+            | Self::WithParameter(value) => Some(value),
             Self::Trim
             | Self::Lowercase
             | Self::Uppercase
@@ -263,7 +274,8 @@ impl Transformation {
             | Self::Text
             | Self::Integer
             | Self::Count
-            | Self::Sum => None,
+            | Self::Sum
+            | Self::Positive => None,
         }
     }
 }
@@ -311,6 +323,8 @@ impl fmt::Display for Transformation {
             Self::Times(value) => write!(formatter, "times({value})"),
             Self::Sum => formatter.write_str("sum"),
             Self::Equals(value) => write!(formatter, "equals({value})"),
+            Self::Positive => formatter.write_str("positive"),
+            Self::WithParameter(value) => write!(formatter, "with_parameter({value})"),
         }
     }
 }

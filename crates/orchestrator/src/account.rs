@@ -1,12 +1,16 @@
 //! The account of a service: where each credential and setting comes from goes in, its value comes out, or what somebody must say
 //! first. No provider is spoken to, and no value is ever part of what is said.
 
+use crate::consent;
 use crate::failure::Failure;
 use crate::run::now;
+use crate::tokens;
 use crate::workspace::Workspace;
 use connect::account::{Account, WebhookAddress};
 use jiff::Timestamp;
+use manifest::Text;
 use manifest::provider::{Characters, Form};
+use manifest::reference::Reference;
 use plan::service::{AccountValue, ServicePlan, System, ValueSource};
 use secrets::{SecretFailure, SecretName};
 use std::collections::BTreeMap;
@@ -34,6 +38,19 @@ pub(crate) struct Missing {
 /// # Errors
 /// What is missing or has another form, as one question.
 pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, Box<Failure>> {
+    let (given, mut missing) = gathered(workspace, plan)?;
+    missing.extend(agreement(workspace, plan, &given)?);
+    match missing.is_empty() {
+        true => Ok(given),
+        false => Err(Box::new(Failure::account(&plan.manifest.provider.title, &missing))),
+    }
+}
+
+/// What was given for a service, and what is missing or has another form.
+///
+/// # Errors
+/// Where the secrets cannot be read.
+pub(crate) fn gathered(workspace: &Workspace, plan: &ServicePlan) -> Result<(Given, Vec<Missing>), Box<Failure>> {
     let (mut given, mut missing) = (Given::new(), Vec::new());
     for value in &plan.account {
         let found = match &value.from {
@@ -51,11 +68,28 @@ pub(crate) fn given(workspace: &Workspace, plan: &ServicePlan) -> Result<Given, 
         }
     }
     missing.extend(plan.unanswered.iter().map(|name| unanswered(plan, name)));
-    if missing.is_empty() {
-        Ok(given)
-    } else {
-        Err(Box::new(Failure::account(&plan.manifest.provider.title, &missing)))
-    }
+    Ok((given, missing))
+}
+
+/// Somebody's agreement, where the provider asks for one, and neither was it given here nor has anybody brought what it led to.
+fn agreement(workspace: &Workspace, plan: &ServicePlan, given: &Given) -> Result<Option<Missing>, Box<Failure>> {
+    let provider = &plan.manifest.provider;
+    let Some((name, way)) = consent::way(provider) else { return Ok(None) };
+    let is_given = |reference: &Reference| match reference {
+        Reference::Credential(name) => given.contains_key(name),
+        _ => true,
+    };
+    let is_brought = |text: &Text| text.expressions().all(|part| part.references().all(is_given));
+    let listed = workspace.secrets().list();
+    let listed = listed.map_err(|error| Box::new(Failure::secrets(&error, &workspace.secrets().file())))?;
+    let is_there = way.refresh_token.as_ref().is_some_and(is_brought)
+        || tokens::kept_last(&listed, plan.task_id.as_str(), name).is_some();
+    Ok((!is_there).then(|| Missing {
+        title: format!("somebody who agrees at {}", provider.title),
+        find: None,
+        give: format!("`producer secrets connect {}`, with the task's file where it never ran,", plan.task_id),
+        wrong: None,
+    }))
 }
 
 /// The account, as far as it is there. `site` is the address by which others know the workspace's server.
@@ -71,7 +105,12 @@ pub(crate) fn account(
     known.sort();
     known.dedup();
     let url = site.zip(plan.intake.as_ref()).map(|(site, intake)| format!("{site}{}", intake.path));
-    let secret = secret(workspace, &webhook_secret(plan))?;
+    let webhook_secret = secret(workspace, &webhook_secret(plan))?;
+    let agreed = consent::way(&plan.manifest.provider).map(|(way, _)| tokens::agreement(plan.task_id.as_str(), way));
+    let agreed = match agreed {
+        Some(Ok(name)) => secret(workspace, name.as_str())?.map(|when| when.expose().clone()),
+        Some(Err(_)) | None => None,
+    };
     Ok(Account {
         name: plan.task_id.to_string(),
         manifest: Arc::new(plan.manifest.clone()),
@@ -79,7 +118,8 @@ pub(crate) fn account(
         values: given,
         site_url: site.map(ToOwned::to_owned),
         instead: None,
-        webhook: WebhookAddress { url, id: None, secret, kinds: known },
+        webhook: WebhookAddress { url, id: None, secret: webhook_secret, kinds: known },
+        agreed,
     })
 }
 
@@ -144,15 +184,20 @@ fn misfit(plan: &ServicePlan, value: &AccountValue, found: &Secret<String>) -> O
     }
     let is_test = credential.test_starts_with.iter().any(|start| text.starts_with(start.as_str()));
     let tells = !credential.test_starts_with.is_empty();
-    (plan.system == System::Test && tells && !is_test)
-        .then(|| "it is of the live system, and the task says `sandbox: true`".to_owned())
+    (plan.system == System::Test && tells && !is_test).then(|| {
+        let starts = starts(&credential.test_starts_with);
+        format!("it is of the live system, and one of the test system is asked for, which begins with {starts}")
+    })
+}
+
+fn starts(starts: &[String]) -> String {
+    starts.iter().map(|start| format!("`{start}`")).collect::<Vec<_>>().join(" or ")
 }
 
 fn wrong_form(form: &Form, text: &str) -> Option<String> {
     let length = text.chars().count();
     if !form.starts_with.is_empty() && !form.starts_with.iter().any(|start| text.starts_with(start.as_str())) {
-        let starts: Vec<String> = form.starts_with.iter().map(|start| format!("`{start}`")).collect();
-        return Some(format!("it begins with {}", starts.join(" or ")));
+        return Some(format!("it begins with {}", starts(&form.starts_with)));
     }
     if let Some(least) = form.min_length.filter(|least| length < *least as usize) {
         return Some(format!("it has at least {least} characters"));

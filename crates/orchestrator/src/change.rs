@@ -15,6 +15,7 @@ use crate::workspace::Workspace;
 use dialect::change::{Conversion, conversion};
 use plan::database::permission::{ObservedPermissions, PermissionStatement};
 use plan::database::{ColumnPresent, Connection, ObservedTable, Table};
+use plan::service::ServicePlan;
 use plan::{DatabasePlan, Migration, PersistedPlan, TaskPlan};
 use planner::{Allowed, Drift, Loss};
 use serde::Serialize;
@@ -302,6 +303,16 @@ fn known(id: &str, workspace: &Workspace) -> Result<(TaskId, PersistedPlan), Cha
     let task_id = named(id, workspace)?;
     let active = workspace.active_plan(&task_id)?.ok_or_else(|| never_carried_out(&task_id))?;
     Ok((task_id, active))
+}
+
+/// The service that a task of the workspace integrates.
+///
+/// # Errors
+/// [`ChangeFailure`] when there is no such task, or it integrates none.
+pub fn active_service(workspace: &Workspace, id: &str) -> Result<ServicePlan, ChangeFailure> {
+    let (_, active) = known(id, workspace)?;
+    let service = active.plan.service().cloned();
+    service.ok_or_else(|| ChangeFailure::Refused(format!("task `{id}` integrates no service")))
 }
 
 fn named(id: &str, workspace: &Workspace) -> Result<TaskId, ChangeFailure> {

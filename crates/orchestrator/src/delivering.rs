@@ -313,8 +313,9 @@ fn priority(plan: &ServicePlan) -> i64 {
 
 fn known_as(account: &Account) -> String {
     let values = account.values.iter().map(|(name, value)| format!("{name}={}\n", value.expose()));
-    let instead = account.instead.as_deref().unwrap_or_default();
-    sha256_hex(format!("{instead}\n{}", values.collect::<String>()).as_bytes())
+    let (instead, agreed) = (account.instead.as_deref(), account.agreed.as_deref());
+    let (instead, agreed) = (instead.unwrap_or_default(), agreed.unwrap_or_default());
+    sha256_hex(format!("{instead}\n{agreed}\n{}", values.collect::<String>()).as_bytes())
 }
 
 /// What the workers have counted, as Prometheus text. Workers of several databases count for one integration together.

@@ -71,7 +71,7 @@ fn tokens(workspace: &Workspace, plan: &ServicePlan, listed: &[ListedSecret]) ->
             name: name.to_owned(),
             title: format!("what was agreed to at {}", provider.title),
             ends_at: token.ends_at.filter(|_| token.refresh.is_none())?,
-            help: "somebody has to agree again".to_owned(),
+            help: format!("somebody has to agree again: `producer secrets connect {}`", plan.task_id),
         })
     };
     ways.filter_map(|(name, _)| ending(name.as_str())).collect()

@@ -2,6 +2,7 @@
 //! with what failed, where, why, and how to mend it. It never says what the caller must keep secret: bodies, keys, rows.
 
 use crate::account::Missing;
+use crate::consent;
 use crate::response::Verification;
 use crate::settings::WrongSettings;
 use crate::simulating::SimulateFailure;
@@ -352,7 +353,9 @@ impl Failure {
                 ValueSource::Plain(_) | ValueSource::Default => None,
             })
             .collect();
-        let given = format!("{} gives another one", ways.join(" or "));
+        let agreeing = consent::way(&plan.manifest.provider)
+            .map(|_| format!("`producer secrets connect {}` has somebody agree anew; ", plan.task_id));
+        let given = format!("{}{} gives another one", agreeing.unwrap_or_default(), ways.join(" or "));
         let of = |kind, code: &str, says: &str, cause: &str, hint: String, retryable| Self {
             cause: Some(cause.to_owned()),
             retryable,
@@ -617,6 +620,7 @@ impl Failure {
             | StoreError::MigrationChanged { .. }
             | StoreError::HalfDone { .. }
             | StoreError::Conflict
+            | StoreError::Overlap
             | StoreError::Reference => (
                 "unusable",
                 "the database cannot be used",
@@ -661,7 +665,7 @@ impl Failure {
                 "migration_changed",
                 "bring the migration back as it was applied; further changes get a migration of their own",
             ),
-            StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference => {
+            StoreError::Refused(_) | StoreError::Conflict | StoreError::Overlap | StoreError::Reference => {
                 ("refused", "change what the cause names in the database, or in the task, and run again")
             }
         };

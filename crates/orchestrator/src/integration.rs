@@ -1,13 +1,15 @@
 //! A service in its workspace: what of it can be tried, what nobody tells it, and how a response shows it. Plans come in,
 //! verifications, warnings and status words go out. The only effect is that a provider is asked whether it takes the credentials.
 
-use crate::account;
+use crate::account::{self, Given};
 use crate::failure::Failure;
+use crate::providers::{cases, manifest, origins};
 use crate::response::{CheckOutcome, Integration, Verification};
 use crate::run::Stop;
 use crate::settings::{FILE, WorkspaceSettings};
 use crate::simulating::{SimulateOptions, Simulating};
 use crate::tokens::KeptTokens;
+use crate::trying::last_tried;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use connect::account::Account;
 use connect::answer::Outcome;
@@ -121,12 +123,28 @@ pub(crate) fn speaking(plan: &ServicePlan, workspace: &Workspace) -> Result<Opti
         return Ok(None);
     }
     let given = account::given(workspace, plan).map_err(Stop::Asks)?;
+    reached(plan, workspace, given, &settings).map(Some)
+}
+
+/// The provider, or what the workspace's settings have stand in for it.
+///
+/// # Errors
+/// Where the secrets cannot be read, or nothing can be sent from this machine.
+pub(crate) fn reached(
+    plan: &ServicePlan,
+    workspace: &Workspace,
+    given: Given,
+    settings: &WorkspaceSettings,
+) -> Result<Speaking, Stop> {
+    let provider = &plan.manifest.provider;
     let account = account::account(workspace, plan, given, settings.public_url.as_deref())?;
     let keeper = Arc::new(KeptTokens(workspace.clone()));
-    let Some(instead) = instead else { return Speaking::to(account, Vec::new(), None, keeper).map(Some) };
-    let stands_in = format!("`{FILE}`: {} is played at {}", plan.manifest.provider.title, instead.url());
+    let Some(instead) = settings.simulated.get(provider.provider.as_str()) else {
+        return Speaking::to(account, Vec::new(), None, keeper);
+    };
+    let stands_in = format!("`{FILE}`: {} is played at {}", provider.title, instead.url());
     let account = Account { instead: Some(instead.url()), ..account };
-    Speaking::to(account, vec![instead.address], Some(stands_in), keeper).map(Some)
+    Speaking::to(account, vec![instead.address], Some(stands_in), keeper)
 }
 
 /// What the service needs is there, and the provider takes it.
@@ -141,7 +159,7 @@ pub(crate) async fn tried(plan: &ServicePlan, workspace: &Workspace) -> Result<V
     };
     let check = format!("{title} takes the credentials");
     let phase = Phase::AuthenticateWithServiceApi;
-    Ok(vec![match (outcome, stands_in) {
+    let credentials = match (outcome, stands_in) {
         (Some(Outcome::Done { .. }), None) => Verification::of(phase, check, &[]),
         (Some(Outcome::Done { .. }), Some(detail)) => Verification::simulated(phase, check, detail),
         (Some(other), _) => return Err(Failure::provider(plan, &other).into()),
@@ -152,7 +170,26 @@ pub(crate) async fn tried(plan: &ServicePlan, workspace: &Workspace) -> Result<V
             };
             Verification::not_verified(phase, check, why)
         }
-    }])
+    };
+    Ok(vec![credentials, as_described(plan, workspace)?])
+}
+
+/// Whether anybody but the manifest says that the provider is as the manifest says.
+fn as_described(plan: &ServicePlan, workspace: &Workspace) -> Result<Verification, Stop> {
+    let provider = &plan.manifest.provider;
+    let (phase, check) = (Phase::ImplementIntegrationLogic, format!("{} is as its manifest says", provider.title));
+    let whole = manifest(workspace, &provider.provider).ok().flatten();
+    let tried = whole.map(|whole| last_tried(workspace, &whole)).transpose()?.flatten();
+    let origins = origins(cases(workspace, &provider.provider));
+    Ok(match tried.filter(|(tried, is_current)| *is_current && !tried.simulated) {
+        Some((tried, _)) if tried.has_failed() => Verification::not_verified(phase, check, tried.in_short()),
+        Some((tried, _)) => Verification::passed(phase, check, tried.in_short()),
+        None if origins.is_empty() => {
+            let by = format!("`producer providers verify {}` tries it with an account for tests", provider.provider);
+            Verification::not_verified(phase, check, format!("nobody else says so: {by}"))
+        }
+        None => Verification::passed(phase, check, format!("so says {}", origins.join(", "))),
+    })
 }
 
 /// What a provider says to its own credentials that is played for this alone.

@@ -31,7 +31,7 @@ pub(crate) fn finish(
         match database.migrate(task_id.as_str(), &plan.plan.database().migrations, &now()) {
             Ok(_) => return Ok(true),
             // What the rows did not let through is taken back, and the task may be another one by now.
-            Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference) => {}
+            Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Overlap | StoreError::Reference) => {}
             Err(error) => return Err(Failure::migration(&error, &database).into()),
         }
     }

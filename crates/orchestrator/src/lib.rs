@@ -5,6 +5,7 @@
 mod account;
 mod base;
 mod change;
+mod consent;
 mod database;
 mod deliveries;
 mod delivering;
@@ -35,6 +36,7 @@ mod settings;
 mod simulating;
 mod status;
 mod tokens;
+mod trying;
 mod verify;
 mod workspace;
 
@@ -43,8 +45,9 @@ mod tests;
 
 pub use change::{
     ChangeFailure, Difference, DifferenceKind, Differences, Inspection, Pending, PermissionDifference, Undo, Undone,
-    differences, id_of, inspect, inspect_known, pending, undo,
+    active_service, differences, id_of, inspect, inspect_known, pending, undo,
 };
+pub use consent::{Agreed, Asking, ConsentFailure, ConsentOptions};
 pub use deliveries::{
     DeliveriesAsked, DeliveriesFailure, ListedDelivery, ReplayedDeliveries, ShownAttempt, ShownDelivery,
     list_deliveries, replay_deliveries, show_delivery,
@@ -58,7 +61,7 @@ pub use providers::{
     list_providers, show_provider,
 };
 pub use read::{ReadFailure, Source, parse, read_sources};
-pub use response::Response;
+pub use response::{CheckOutcome, Response};
 pub use run::{Planned, Progress, RunOptions, UnknownDependencies, plan_task, run_task};
 pub use sandbox::Sandbox;
 pub use secret_commands::{
@@ -68,6 +71,7 @@ pub use serving::{ServeFailure, Serving};
 pub use settings::{WorkspaceSettings, WrongSettings};
 pub use simulating::{SimulateFailure, SimulateOptions, Simulating};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
+pub use trying::{TriedOperation, TriedProvider, TryFailure, TryOptions, try_provider};
 pub use workspace::{Workspace, WorkspaceFailure};
 
 pub use connect::simulator::CONTROL as SIMULATOR_CONTROL;

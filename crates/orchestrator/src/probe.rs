@@ -37,14 +37,23 @@ pub enum Promise {
     Required,
     Checks,
     Unique,
+    Overlaps,
     Keys,
     Deletions,
     Times,
 }
 
 impl Promise {
-    pub const ALL: [Self; 7] =
-        [Self::RightRows, Self::Required, Self::Checks, Self::Unique, Self::Keys, Self::Deletions, Self::Times];
+    pub const ALL: [Self; 8] = [
+        Self::RightRows,
+        Self::Required,
+        Self::Checks,
+        Self::Unique,
+        Self::Overlaps,
+        Self::Keys,
+        Self::Deletions,
+        Self::Times,
+    ];
 
     /// The check as responses name it.
     pub fn check(self) -> &'static str {
@@ -53,6 +62,7 @@ impl Promise {
             Self::Required => "a row without a required value is refused",
             Self::Checks => "a value that a check forbids is refused",
             Self::Unique => "a unique value is refused the second time",
+            Self::Overlaps => "a time that another row has is refused",
             Self::Keys => "a key that leads nowhere is refused",
             Self::Deletions => "removing a row does to others what the plan says",
             Self::Times => "the database keeps times and versions by itself",
@@ -66,7 +76,10 @@ impl Probe {
         match (self.expected, outcome) {
             (Expected::Changed(wanted), Ok(changed)) if wanted == *changed => None,
             // A statement that is wrong in itself would be refused too; the right rows were taken in the same form.
-            (Expected::Refused, Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Reference)) => None,
+            (
+                Expected::Refused,
+                Err(StoreError::Refused(_) | StoreError::Conflict | StoreError::Overlap | StoreError::Reference),
+            ) => None,
             (Expected::Changed(wanted), Ok(changed)) => {
                 Some(format!("{}: {changed} rows were changed, not {wanted}", self.what))
             }
@@ -95,6 +108,7 @@ pub fn probes(plan: &DatabasePlan) -> Vec<Probe> {
         prober.required(table);
         prober.checks(table);
         prober.unique(table);
+        prober.overlaps(table);
         prober.keys(table);
         prober.times(table);
     }
@@ -127,7 +141,8 @@ impl<'p> Prober<'p> {
             self.count += 1;
             let row = self.row(table, given, attempt)?;
             let held = self.rows.get(&table.name).into_iter().flatten().chain(other);
-            let is_taken = held.into_iter().any(|held| agree(table, given, &row, held));
+            let is_taken =
+                held.into_iter().any(|held| agree(table, given, &row, held) || overlap(table, given, &row, held));
             (!is_taken).then_some(row)
         })
     }
@@ -230,6 +245,31 @@ impl<'p> Prober<'p> {
             let Some(held) = held.filter(|held| held.values().all(|value| *value != Datum::Null)) else { continue };
             let names: Vec<&str> = columns.iter().map(ColumnName::as_str).collect();
             self.refused(table, &held, Promise::Unique, &format!("the same {} again", names.join(" and ")));
+        }
+    }
+
+    fn overlaps(&mut self, table: &Table) {
+        for rule in &table.rules.overlaps {
+            let taken = rule.within.iter().chain([&rule.from, &rule.until]);
+            let held: Option<Row> =
+                taken.map(|column| Some((column.clone(), self.held(&table.name, column, 0)?))).collect();
+            let Some(mut given) = held.filter(|held| held.values().all(|value| *value != Datum::Null)) else {
+                continue;
+            };
+            if let Some(released) = &rule.unless {
+                let Some(column) = table.columns.iter().find(|column| column.name == released.column) else { continue };
+                let default = match &column.default {
+                    Some(ColumnDefault::Value(value)) => Some(value.clone()),
+                    Some(ColumnDefault::Now | ColumnDefault::NewId | ColumnDefault::Counted) | None => None,
+                };
+                let takes = |value: &Datum| !matches!(value, Datum::Text(word) if released.words.contains(word));
+                let first = self.held(&table.name, &column.name, 0).or(default);
+                let mut numbers = self.count..self.count + TRIES;
+                let word = numbers.find_map(|number| value::right(table, column, number).filter(takes));
+                let (true, Some(word)) = (first.as_ref().is_none_or(takes), word) else { continue };
+                given.insert(column.name.clone(), word);
+            }
+            self.refused(table, &given, Promise::Overlaps, rule.name.as_str());
         }
     }
 
@@ -344,6 +384,20 @@ fn agree(table: &Table, given: &Row, row: &Row, held: &Row) -> bool {
     };
     unique_sets(table)
         .any(|columns| !columns.iter().all(|column| given.contains_key(column)) && columns.iter().all(same))
+}
+
+/// Whether a rule about times keeps the two rows apart, beside what is `given`.
+fn overlap(table: &Table, given: &Row, row: &Row, held: &Row) -> bool {
+    let text = |row: &Row, column: &ColumnName| match row.get(column) {
+        Some(Datum::Text(text)) => Some(text.clone()),
+        Some(Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_)) | None => None,
+    };
+    table.rules.overlaps.iter().any(|rule| {
+        let mut columns = rule.within.iter().chain([&rule.from, &rule.until]);
+        let is_same = rule.within.iter().all(|column| row.get(column) == held.get(column));
+        let is_before = |one: &Row, other: &Row| text(one, &rule.from) < text(other, &rule.until);
+        !columns.all(|column| given.contains_key(column)) && is_same && is_before(row, held) && is_before(held, row)
+    })
 }
 
 /// What finds this row and no other.

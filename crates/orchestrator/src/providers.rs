@@ -2,10 +2,12 @@
 //! written, and no provider is spoken to.
 
 use crate::read::read_source;
+use crate::trying::last_tried;
 use crate::workspace::Workspace;
 use catalog::{ProviderFolder, built_in_providers};
 use connect::cases::{Difference, play};
 use manifest::Manifest;
+use manifest::cases::Cases;
 use manifest::point::Point;
 use manifest::provider::TestSystem;
 use manifest::webhook::{Registration, Verification};
@@ -80,6 +82,8 @@ pub struct ListedProvider {
     pub specification: String,
     /// What an origin other than the manifest has confirmed.
     pub verified: Vec<String>,
+    /// How it came out when it was last tried at the provider itself, in one line.
+    pub tried: Option<String>,
 }
 
 /// How far one gets with a provider.
@@ -162,6 +166,9 @@ pub fn list_providers(workspace: &Workspace) -> Result<Vec<ListedProvider>, Prov
         }
     }
     listed.sort_by(|left, right| left.name.cmp(&right.name));
+    for provider in &mut listed {
+        provider.tried = tried(workspace, provider);
+    }
     Ok(listed)
 }
 
@@ -185,6 +192,14 @@ pub fn show_provider(workspace: &Workspace, name: &str) -> Result<ListedProvider
     }
 }
 
+fn tried(workspace: &Workspace, provider: &ListedProvider) -> Option<String> {
+    let name = ProviderName::parse(&provider.name).ok().filter(|_| provider.state == ProviderState::Described)?;
+    let manifest = manifest(workspace, &name).ok()??;
+    let (tried, is_current) = last_tried(workspace, &manifest).ok()??;
+    let since = if is_current { "" } else { "; the manifest has changed since" };
+    Some(format!("{}{since}", tried.in_short()))
+}
+
 /// Why a manifest cannot be used.
 pub(crate) enum NoManifest {
     /// A folder or a file cannot be read.
@@ -195,18 +210,24 @@ pub(crate) enum NoManifest {
 
 /// The manifest of a provider: the workspace's own, else that of this build. None where nobody has described it.
 pub(crate) fn manifest(workspace: &Workspace, name: &ProviderName) -> Result<Option<Manifest>, NoManifest> {
+    folder(workspace, name)?.map(|folder| folder.read().map_err(NoManifest::Wrong)).transpose()
+}
+
+fn folder(workspace: &Workspace, name: &ProviderName) -> Result<Option<ProviderFolder>, NoManifest> {
     let own = workspace.root().join(PROVIDERS).join(name.as_str());
-    let found = if own.is_dir() {
-        let read =
-            read_folder(&own, name.as_str(), &format!("{PROVIDERS}/{name}")).map_err(|failure| match failure {
-                ProvidersFailure::File { path, source } => NoManifest::Unreadable { path, source },
-                other => NoManifest::Unreadable { path: own.clone(), source: io::Error::other(other.to_string()) },
-            })?;
-        Some(read.map_err(NoManifest::Wrong)?)
-    } else {
-        built_in_providers().into_iter().find(|folder| folder.name == name.as_str())
-    };
-    found.map(|folder| folder.read().map_err(NoManifest::Wrong)).transpose()
+    if !own.is_dir() {
+        return Ok(built_in_providers().into_iter().find(|folder| folder.name == name.as_str()));
+    }
+    let read = read_folder(&own, name.as_str(), &format!("{PROVIDERS}/{name}")).map_err(|failure| match failure {
+        ProvidersFailure::File { path, source } => NoManifest::Unreadable { path, source },
+        other => NoManifest::Unreadable { path: own.clone(), source: io::Error::other(other.to_string()) },
+    })?;
+    read.map(Some).map_err(NoManifest::Wrong)
+}
+
+/// What may be tried at a provider, and who says what it must come to; nothing where nobody says anything.
+pub(crate) fn cases(workspace: &Workspace, name: &ProviderName) -> Option<Cases> {
+    folder(workspace, name).ok()??.cases()
 }
 
 /// The manifest of a provider that somebody asked for by name.
@@ -344,14 +365,14 @@ fn listed(found: &Found, origin: Origin) -> ListedProvider {
 
 fn listed_folder(folder: &ProviderFolder, origin: Origin) -> ListedProvider {
     match folder.read() {
-        Ok(manifest) => ListedProvider { verified: verified(folder), ..described(&manifest, origin) },
+        Ok(manifest) => ListedProvider { verified: origins(folder.cases()), ..described(&manifest, origin) },
         Err(_) => ListedProvider { state: ProviderState::Wrong, origin, ..not_built(&folder.name, Vec::new()) },
     }
 }
 
 /// Who says what the provider's cases must come to, each once.
-fn verified(folder: &ProviderFolder) -> Vec<String> {
-    let cases = folder.cases().map(|cases| cases.cases).unwrap_or_default();
+pub(crate) fn origins(cases: Option<Cases>) -> Vec<String> {
+    let cases = cases.map(|cases| cases.cases).unwrap_or_default();
     let mut origins: Vec<String> =
         cases.iter().map(|case| format!("{} {}", case.origin.source, case.origin.version)).collect();
     origins.sort();
@@ -374,6 +395,7 @@ fn not_built(name: &str, service_types: Vec<&'static str>) -> ListedProvider {
         simulated: false,
         specification: String::new(),
         verified: Vec::new(),
+        tried: None,
     }
 }
 
@@ -425,6 +447,7 @@ fn described(manifest: &Manifest, origin: Origin) -> ListedProvider {
         simulated: connect::simulator::can_be_simulated(manifest).is_ok(),
         specification: format!("{}{version}, read on {}", specification.source, specification.read_on),
         verified: Vec::new(),
+        tried: None,
     }
 }
 

@@ -139,12 +139,5 @@ fn with_id(account: &Account, id: &str) -> Account {
 }
 
 fn said(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Done { .. } => String::new(),
-        Outcome::Permanent { message, .. }
-        | Outcome::Transient { message, .. }
-        | Outcome::RateLimited { message, .. }
-        | Outcome::Authentication { message, .. }
-        | Outcome::UnknownEffect { message, .. } => message.clone(),
-    }
+    outcome.problem().map(|(message, _)| message.to_owned()).unwrap_or_default()
 }

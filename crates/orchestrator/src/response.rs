@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, FailureKind};
 use plan::Phase;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vocab::Diagnostic;
 
 /// The answer to one task.
@@ -153,7 +153,7 @@ pub struct Verification {
 }
 
 /// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckOutcome {
     /// As it must.
@@ -166,12 +166,31 @@ pub enum CheckOutcome {
     NotVerified,
 }
 
+impl CheckOutcome {
+    /// The word as responses write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Simulated => "simulated",
+            Self::NotVerified => "not_verified",
+        }
+    }
+}
+
 impl Verification {
     /// A check with its differences: passed when there are none.
     #[must_use]
     pub fn of(phase: Phase, check: impl Into<String>, differences: &[String]) -> Self {
         let outcome = if differences.is_empty() { CheckOutcome::Passed } else { CheckOutcome::Failed };
         Self::new(phase, check.into(), outcome, differences.join("; "))
+    }
+
+    /// A check that came out as it must, with what there is to say about it.
+    #[must_use]
+    pub fn passed(phase: Phase, check: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(phase, check.into(), CheckOutcome::Passed, detail.into())
     }
 
     /// A check of a stand-in, with what stands in.

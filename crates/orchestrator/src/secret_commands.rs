@@ -6,7 +6,7 @@ use crate::keys::expiry::end_of_overlap;
 use crate::located::url_for;
 use crate::roles;
 use crate::run::{now, timestamp};
-use crate::tokens::is_token;
+use crate::tokens::is_of_this_workspace;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use jiff::Timestamp;
 use plan::TaskPlan;
@@ -131,7 +131,7 @@ pub fn export_secrets(
         return write_out(&[(name, url)], form, file);
     }
     let names: Vec<SecretName> = match names {
-        [] => store.list()?.into_iter().map(|listed| listed.name).filter(|name| !is_token(name)).collect(),
+        [] => store.list()?.into_iter().map(|listed| listed.name).filter(|name| !is_of_this_workspace(name)).collect(),
         names => {
             names.iter().map(|name| SecretName::parse(name).map_err(SecretFailure::from)).collect::<Result<_, _>>()?
         }

@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 
 /// What the names of tokens begin with among the secrets.
 const PREFIX: &str = "token/";
+/// The same of what says when somebody has agreed.
+const AGREEMENTS: &str = "agreement/";
 /// How long another process may take to renew a token: longer than it waits for an answer.
 const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
 /// How often it is looked whether the other one is done.
@@ -25,9 +27,19 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Keeps the tokens of a workspace.
 pub(crate) struct KeptTokens(pub Workspace);
 
-/// Whether a secret is a token that a provider has given: it is of no use anywhere else.
+/// Whether a secret is a token that a provider has given.
 pub(crate) fn is_token(name: &SecretName) -> bool {
     name.as_str().starts_with(PREFIX)
+}
+
+/// Whether it is of no use but in this workspace: a token, or what says when somebody has agreed.
+pub(crate) fn is_of_this_workspace(name: &SecretName) -> bool {
+    is_token(name) || name.as_str().starts_with(AGREEMENTS)
+}
+
+/// What says when somebody has agreed to what a task does at its provider.
+pub(crate) fn agreement(task: &str, way: &str) -> Result<SecretName, String> {
+    SecretName::parse(&format!("{AGREEMENTS}{task}/{way}")).map_err(|error| error.to_string())
 }
 
 /// The token of a task's way that was kept last.

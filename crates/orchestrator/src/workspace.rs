@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use vocab::TaskId;
+use vocab::{ProviderName, TaskId};
 
 /// A workspace. Cheap to clone; holds no lock.
 #[derive(Debug, Clone)]
@@ -133,6 +133,33 @@ impl Workspace {
     #[must_use]
     pub fn locks_folder(&self) -> PathBuf {
         self.state().join("locks")
+    }
+
+    /// What was kept of how a provider's manifest was tried.
+    ///
+    /// # Errors
+    /// [`WorkspaceFailure`] when it cannot be read.
+    pub fn tried_provider<T: serde::de::DeserializeOwned>(
+        &self,
+        name: &ProviderName,
+    ) -> Result<Option<T>, WorkspaceFailure> {
+        read_json(&self.tried_file(name))
+    }
+
+    /// Keeps how a provider's manifest was tried, in the place of the time before.
+    ///
+    /// # Errors
+    /// [`WorkspaceFailure`] when it cannot be written.
+    pub fn keep_tried_provider<T: Serialize>(&self, name: &ProviderName, tried: &T) -> Result<(), WorkspaceFailure> {
+        self.make_state()?;
+        let path = self.tried_file(name);
+        let folder = path.parent().unwrap_or(&path);
+        fs::create_dir_all(folder).map_err(|source| WorkspaceFailure::File { path: folder.to_owned(), source })?;
+        write_json(&path, tried)
+    }
+
+    fn tried_file(&self, name: &ProviderName) -> PathBuf {
+        self.state().join("providers").join(format!("{name}.json"))
     }
 
     /// The secrets of the workspace. What sets one must see to the state folder first.

@@ -209,7 +209,7 @@ impl Checker {
             Write::Update { set, filter, .. } => {
                 for (_, assigned) in set {
                     match assigned {
-                        Assigned::Value(value) => self.value(value, slots),
+                        Assigned::Value(value) | Assigned::Known(value) => self.value(value, slots),
                         Assigned::Plus(_) => {}
                         Assigned::IfGiven(slot, _) => self.slot(slot, slots),
                     }
@@ -235,7 +235,7 @@ impl Checker {
             match predicate {
                 Predicate::Compare(_, _, value) => self.value(value, slots),
                 Predicate::Null(_) => {}
-                Predicate::Any(inner) => self.predicates(inner, slots),
+                Predicate::Any(inner) | Predicate::All(inner) => self.predicates(inner, slots),
                 Predicate::Not(inner) => self.predicates(std::slice::from_ref(inner), slots),
             }
         }

@@ -10,7 +10,10 @@ pub use observed::{
     Applied, Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,
     ObservedTable,
 };
-pub use rules::{Check, CheckRule, ColumnDefault, Compared, ForeignKey, Index, OnDelete, Rules, Times, Uniqueness};
+pub use rules::{
+    Check, CheckRule, ColumnDefault, Compared, ForeignKey, Index, NoOverlap, OnDelete, Released, Rules, Times,
+    Uniqueness,
+};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -26,6 +26,10 @@ pub const TAG: &str = "${tag}";
 pub const UNIQUE: &str = "${unique}";
 /// Digits that stand in the place of [`UNIQUE`].
 pub const UNIQUE_LENGTH: usize = 8;
+/// In a body: another day in every request, for times that no two records may share.
+pub const DAY: &str = "${day}";
+/// In a body: a day behind [`DAY`], and before that of the next request.
+pub const NEXT_DAY: &str = "${next_day}";
 /// A key of the right shape, with the right checksum, that nobody was given.
 pub const UNKNOWN_API_KEY: &str = "ipk_0000000000000000000000003mif3b";
 /// Most repetitions of one request: a limit above it is not tried at its full height.
@@ -107,6 +111,16 @@ pub struct Expectation {
     /// A body that is no JSON, whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+}
+
+/// A body with what is another thing in every request; `number` is the request's.
+#[must_use]
+pub fn distinct(body: &str, number: u64) -> String {
+    // Days that every month has.
+    let day = |number: u64| format!("{:04}-{:02}-{:02}", 2100 + number / 336, 1 + number / 28 % 12, 1 + number % 28);
+    body.replace(UNIQUE, &format!("{number:0UNIQUE_LENGTH$}"))
+        .replace(DAY, &day(2 * number))
+        .replace(NEXT_DAY, &day(2 * number + 1))
 }
 
 /// A key as a segment of a path.

@@ -401,6 +401,7 @@ fn write(change: &Write) -> String {
                 .iter()
                 .map(|(column, assigned)| match assigned {
                     Assigned::Value(given) => format!("{column}: {}", value(given)),
+                    Assigned::Known(given) => format!("{column}: {} if known", value(given)),
                     Assigned::Plus(amount) => format!("{column}: {column} + {amount}"),
                     Assigned::IfGiven(slot, field) => format!("{column}: {slot}.{field} if given"),
                 })
@@ -426,6 +427,10 @@ fn predicate(asked: &Predicate) -> String {
         Predicate::Any(inner) => {
             let parts: Vec<String> = inner.iter().map(predicate).collect();
             format!("({})", parts.join(" or "))
+        }
+        Predicate::All(inner) => {
+            let parts: Vec<String> = inner.iter().map(predicate).collect();
+            format!("({})", parts.join(" and "))
         }
         Predicate::Not(inner) => format!("not ({})", predicate(inner)),
     }

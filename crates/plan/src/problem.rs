@@ -26,6 +26,8 @@ pub enum Problem {
     RequestTimeout,
     /// A unique value is taken.
     Conflict,
+    /// The time is another record's.
+    Overlap,
     /// Other records lead to the record.
     InUse,
     /// The record is not so that this can be done with it.
@@ -60,7 +62,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -71,6 +73,7 @@ impl Problem {
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::Conflict,
+        Self::Overlap,
         Self::InUse,
         Self::WrongState,
         Self::RequestInProgress,
@@ -149,6 +152,7 @@ impl Problem {
                 ("request-timeout", 408, "Request timed out", Some("the body did not arrive in time"))
             }
             Self::Conflict => ("conflict", 409, "Conflict", Some("a record with the same unique value exists")),
+            Self::Overlap => ("overlap", 409, "Overlap", Some("another record takes some of this time")),
             Self::InUse => {
                 ("in-use", 409, "In use", Some("other records lead to this one: change or remove them first"))
             }

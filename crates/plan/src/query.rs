@@ -68,6 +68,8 @@ pub enum Predicate {
     Null(ColumnName),
     /// At least one of them.
     Any(Vec<Predicate>),
+    /// Every one of them.
+    All(Vec<Predicate>),
     /// Not that.
     Not(Box<Predicate>),
 }
@@ -175,6 +177,8 @@ pub enum Write {
 pub enum Assigned {
     /// This value.
     Value(Value),
+    /// This value where there is one, else what it was.
+    Known(Value),
     /// What it was, plus this.
     Plus(i64),
     /// The field of a record of changes, where it was given; else what it was.

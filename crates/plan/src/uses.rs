@@ -174,7 +174,7 @@ impl Found<'_> {
                     used.updates.insert(column.clone());
                     match assigned {
                         Assigned::Value(_) => {}
-                        Assigned::Plus(_) | Assigned::IfGiven(..) => {
+                        Assigned::Known(_) | Assigned::Plus(_) | Assigned::IfGiven(..) => {
                             used.reads.insert(column.clone());
                         }
                     }
@@ -209,7 +209,7 @@ fn filtered(predicates: &[Predicate], columns: &mut BTreeSet<ColumnName>) {
             Predicate::Compare(column, ..) | Predicate::Null(column) => {
                 columns.insert(column.clone());
             }
-            Predicate::Any(inner) => filtered(inner, columns),
+            Predicate::Any(inner) | Predicate::All(inner) => filtered(inner, columns),
             Predicate::Not(inner) => filtered(std::slice::from_ref(inner), columns),
         }
     }

@@ -5,12 +5,12 @@ mod body;
 
 use crate::key::RecordKey;
 use crate::seed::Seeded;
-use body::{acceptable, can_repeat, marked, shape_of, taken};
+use body::{acceptable, can_repeat, marked, shape_of, taken, taking};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
-    ANY, API_KEY, CaseRequest, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, PARENT, POWERLESS_API_KEY,
-    TAG, UNIQUE, UNKNOWN_API_KEY, in_path,
+    ANY, API_KEY, CaseRequest, DAY, EXPIRED_API_KEY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, NEXT_DAY, PARENT,
+    POWERLESS_API_KEY, TAG, UNIQUE, UNKNOWN_API_KEY, in_path,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Holes, Write};
@@ -87,6 +87,11 @@ impl Stand {
             Self::Nobody(key) => key.as_str().into(),
         }
     }
+}
+
+/// The body as text, with one value where there would be another in every request.
+fn settled(body: &Json, unique: &str, [first, second]: [&str; 2]) -> String {
+    body.to_string().replace(UNIQUE, unique).replace(DAY, first).replace(NEXT_DAY, second)
 }
 
 /// A key of the kind that names nothing.
@@ -247,6 +252,7 @@ impl<'a> Asker<'a> {
             cases.extend(self.wrong_keys());
         }
         cases.extend(self.taken());
+        cases.extend(self.overlapping());
         cases.extend(self.unknown_references(body));
         cases.extend(self.inconsistent(body));
         cases.extend(self.in_use());
@@ -322,7 +328,7 @@ impl<'a> Asker<'a> {
             request.headers.insert("idempotency-key".to_owned(), format!("{key}-{}", self.endpoint.procedure.name));
             request
         };
-        let text = self.right.to_string().replace(UNIQUE, "fffffff0");
+        let text = settled(&self.right, "fffffff0", ["9990-01-01", "9990-01-02"]);
         let once: Json = serde_json::from_str(&text).unwrap_or_else(|_| self.right.clone());
         let Some(Response::Answer { status, .. }) = final_response(&self.endpoint.procedure.body) else {
             return Vec::new();
@@ -339,7 +345,7 @@ impl<'a> Asker<'a> {
         if let Some(other) = self.another(&once) {
             let shows = "refuses another request with the same key";
             let mut reused = self.problem_of_record(shows, keyed("other", &other), Problem::IdempotencyKeyReused);
-            let text = self.right.to_string().replace(UNIQUE, "fffffff1");
+            let text = settled(&self.right, "fffffff1", ["9990-02-01", "9990-02-02"]);
             reused.before = serde_json::from_str(&text).ok().map(|body| keyed("other", &body)).into_iter().collect();
             cases.push(reused);
         }
@@ -380,6 +386,23 @@ impl<'a> Asker<'a> {
         // The first record is the one that is asked for.
         case.before.push(maker.taken(&mark)?);
         Some(as_problem(case, Problem::Conflict))
+    }
+
+    /// A time that is another record's already.
+    fn overlapping(&self) -> Option<HttpCase> {
+        let maker = self.maker.as_ref()?;
+        let day = match self.method {
+            "POST" => "9991-01-0",
+            "PUT" => "9991-02-0",
+            _ => "9991-03-0",
+        };
+        let [first, second, third] = [1, 2, 3].map(|last| format!("{day}{last}"));
+        let body = taking(self.endpoint, self.tables, [&first, &third])?;
+        let before = taking(maker.endpoint, maker.tables, [&second, &third])?;
+        let mut case = self.case("refuses a time that is another record's", self.request().with_body(&body), 409);
+        // The first record is the one that is asked for.
+        case.before.push(maker.with(&before));
+        Some(as_problem(case, Problem::Overlap))
     }
 
     /// A field that names a row which is not there.

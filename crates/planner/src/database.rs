@@ -5,6 +5,7 @@ mod connection;
 mod cycle;
 mod draft;
 mod names;
+mod overlap;
 mod relationship;
 mod role;
 mod rules;
@@ -12,6 +13,7 @@ mod superfluous;
 mod table;
 mod unbuilt;
 
+pub use overlap::keepable;
 pub use rules::index_name;
 
 use crate::codes;
@@ -66,6 +68,10 @@ pub fn plan(
     cycle::open(&mut draft);
     for table in &config.tables {
         rules::stated(&mut draft, table);
+    }
+    overlap::of_catalogue(&mut draft, catalog, target.engine, observed);
+    for table in &config.tables {
+        overlap::stated(&mut draft, table, target.engine, observed);
     }
     for table in &config.tables {
         table::make_keys(&mut draft, table);

@@ -39,7 +39,13 @@ impl Resolved {
 
     /// Where its rows are kept.
     pub fn table(&self) -> Table {
-        self.held.clone().unwrap_or_else(|| table::of_entity(&self.entity))
+        self.held.clone().unwrap_or_else(|| {
+            let mut table = table::of_entity(&self.entity);
+            for rule in table::overlaps(&table, &self.entity) {
+                table::keep_apart(&mut table, rule);
+            }
+            table
+        })
     }
 }
 
@@ -86,6 +92,7 @@ fn nothing(name: &str) -> Entity {
         also: Vec::new(),
         unique: Vec::new(),
         compares: Vec::new(),
+        no_overlap: Vec::new(),
         fields: Vec::new(),
         file: None,
     }
@@ -253,10 +260,15 @@ fn made_of_fields(
     let is_there = |unique: &&Vec<FieldName>| unique.iter().all(|name| asked.iter().any(|field| field.name == *name));
     let unique = known.map_or_else(Vec::new, |known| known.unique.iter().filter(is_there).cloned().collect());
     let compares = known.map_or_else(Vec::new, |known| known.compares.clone());
-    let mut entity = Entity { entity, table, comment, also: Vec::new(), unique, compares, fields, file: None };
+    let no_overlap = known.map_or_else(Vec::new, |known| known.no_overlap.clone());
+    let also = Vec::new();
+    let mut entity = Entity { entity, table, comment, also, unique, compares, no_overlap, fields, file: None };
     let comparable: Vec<bool> = entity.compares.iter().map(|compared| entity.comparable(compared).is_ok()).collect();
     let mut comparable = comparable.into_iter();
     entity.compares.retain(|_| comparable.next() == Some(true));
+    let takes: Vec<bool> = entity.no_overlap.iter().map(|taken| entity.takes_time(taken).is_ok()).collect();
+    let mut takes = takes.into_iter();
+    entity.no_overlap.retain(|_| takes.next() == Some(true));
     Ok(Resolved::new(entity, asked, decided))
 }
 

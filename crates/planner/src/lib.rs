@@ -85,6 +85,7 @@ pub fn plan_allowing(
     let base = observed.base.as_ref();
     let (engine, connection) = standing_on(base);
     let base::Divided { mut own, shared } = base::divide(designed.tables, base);
+    database::keepable(&mut own, engine, observed);
     let mut decisions = designed.decisions;
     for table in &mut own {
         let indexes = lookup::with_kept(lookup::indexes(engine, table, &designed.lookups), table, observed);

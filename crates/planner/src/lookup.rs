@@ -86,7 +86,7 @@ fn listing(items: &[Item]) -> Option<(&Query, &Holes)> {
 fn compared(predicate: &Predicate) -> Option<&ColumnName> {
     match predicate {
         Predicate::Compare(column, ..) => Some(column),
-        Predicate::Null(_) | Predicate::Any(_) | Predicate::Not(_) => None,
+        Predicate::Null(_) | Predicate::Any(_) | Predicate::All(_) | Predicate::Not(_) => None,
     }
 }
 

@@ -183,21 +183,21 @@ impl<'c> Design<'c> {
             return None;
         };
         let drift = drift(engine, known.as_ref(), wanted, &table);
-        let old_triggers = match (&renamed_from, &known) {
-            (Some(_), Some(known)) => {
-                let ours = dialect::described(engine, known).triggers;
-                let (old, others) = table.triggers.into_iter().partition(|trigger| ours.contains(trigger));
-                table.triggers = others;
-                old
-            }
-            (_, _) => Vec::new(),
-        };
+        let ours = known.as_ref().map_or_else(Vec::new, |known| naming(engine, known));
         let mut known = known;
         table.name = wanted.name.to_string();
         if let Some(known) = &mut known {
             known.name = wanted.name.clone();
         }
         let renamed_columns = self.on.renames.apply(engine, wanted, &mut table, known.as_mut());
+        let names_old = |trigger: &ObservedRule| {
+            let named = ours.iter().find(|(known, _)| known == trigger);
+            named.is_some_and(|(_, columns)| {
+                renamed_from.is_some() || renamed_columns.iter().any(|(from, _)| columns.contains(from))
+            })
+        };
+        let (old_triggers, others) = std::mem::take(&mut table.triggers).into_iter().partition(names_old);
+        table.triggers = others;
         Some(Found { table, known, renamed_from, old_triggers, renamed_columns, drift })
     }
 
@@ -420,6 +420,17 @@ fn narrows(before: &FieldType, after: &FieldType) -> bool {
         | (FieldType::Text { max: before }, FieldType::Text { max: after }) => before > after,
         (before, after) => before != after,
     }
+}
+
+/// The triggers of the table, each with the columns that it names besides the key's other than by the times that it keeps.
+fn naming(engine: Engine, table: &Table) -> Vec<(ObservedRule, Vec<ColumnName>)> {
+    let columns = |trigger: &ObservedRule| {
+        let mut rules = table.rules.overlaps.iter();
+        let rule = rules.find(|rule| dialect::overlap_triggers(rule).contains(&trigger.name));
+        rule.map_or_else(Vec::new, |rule| rule.columns().chain(&table.primary_key).cloned().collect())
+    };
+    let triggers = dialect::described(engine, table).triggers.into_iter();
+    triggers.map(|trigger| (trigger.clone(), columns(&trigger))).collect()
 }
 
 /// Whether the table has what the change takes away.

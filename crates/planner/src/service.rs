@@ -4,8 +4,10 @@ pub mod checkout;
 mod intake;
 mod refund;
 mod shop;
+mod subscription;
 
 use crate::api::{Designed, default_policy};
+use crate::behaviour::field_name;
 use crate::codes::{OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
 use catalog::Catalog;
 use manifest::Manifest;
@@ -17,7 +19,7 @@ use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint};
 use plan::procedure::Trigger;
-use plan::service::{AccountValue, Priority, ServicePlan, ServicePoint, System, ValueSource};
+use plan::service::{AccountValue, Priority, ReturnPage, ServicePlan, ServicePoint, System, ValueSource};
 use plan::{Decision, Phase, Table, system};
 use shop::{Awaited, Brought};
 use spec::{CredentialValue, Reference, ServiceIntegration};
@@ -75,6 +77,8 @@ pub fn design(
             Err(why) => decisions.push(brings_nothing(&event, why)),
         }
     }
+    service.returns = returns(manifest, &service.account, &endpoints);
+    decisions.extend(service.returns.iter().map(shows));
     let policies = if endpoints.is_empty() { Vec::new() } else { vec![policy] };
     let api = ApiPlan {
         name: name.value.as_str().replace('_', "-"),
@@ -88,8 +92,46 @@ pub fn design(
     Ok((Designed { api, tables, lookups: Vec::new(), decisions }, service))
 }
 
+/// What tells how something stands, by the parameter that says which: each with the endpoint's path.
+const TOLD_AT: [(&str, &str); 2] = [("order_id", checkout::PATH), ("subscription_id", subscription::PATH)];
+/// The settings that say where people come back to, and whether they have paid then.
+const COME_BACK: [(&str, bool); 2] = [("success_url", true), ("cancel_url", false)];
+
+/// Our own pages to which people come back: none where the task names an address of its own.
+fn returns(manifest: &Manifest, account: &[AccountValue], endpoints: &[Endpoint]) -> Vec<ReturnPage> {
+    let is_there = |path: &str| {
+        let is_it = |endpoint: &Endpoint| matches!(&endpoint.procedure.trigger, Trigger::Request { path: known, .. } if known == path);
+        endpoints.iter().any(is_it)
+    };
+    let told = TOLD_AT.iter().filter(|(_, path)| is_there(path));
+    let asks: Vec<(FieldName, String)> = told.map(|(name, path)| (field_name(name), format!("{path}/"))).collect();
+    let page = |(setting, is_paid): &(&str, bool)| {
+        let is_default = |value: &&AccountValue| value.name.as_str() == *setting && value.from == ValueSource::Default;
+        account.iter().find(is_default)?;
+        let default = manifest.provider.settings.get(setting)?.default.as_ref()?.to_string();
+        let path = default.strip_prefix("${site.url}").filter(|path| path.len() > 1 && path.starts_with('/'))?;
+        Some(ReturnPage { path: path.to_owned(), is_paid: *is_paid, asks: asks.clone() })
+    };
+    if asks.is_empty() { Vec::new() } else { COME_BACK.iter().filter_map(page).collect() }
+}
+
+fn shows(page: &ReturnPage) -> Decision {
+    let (came, setting) = if page.is_paid { ("paid", "success_url") } else { ("not paid", "cancel_url") };
+    Decision {
+        phase: Phase::ImplementIntegrationLogic,
+        subject: format!("GET {}", page.path),
+        decision: format!("a page for whoever comes back and has {came}"),
+        reason: format!("the task names no page of its own as `{setting}`"),
+    }
+}
+
 /// The endpoints that come with a point: each with the event that it answers.
-const BRINGS: [(&str, Bring); 2] = [(checkout::EVENT, checkout::checkout), (refund::EVENT, refund::refund)];
+const BRINGS: [(&str, Bring); 4] = [
+    (checkout::EVENT, checkout::checkout),
+    (refund::EVENT, refund::refund),
+    (subscription::BEGINS, subscription::begin),
+    (subscription::ENDS, subscription::end),
+];
 
 /// What brings endpoints, or says why it does not.
 type Bring = fn(Awaited<'_>, &Catalog, &[Table], &PolicyName) -> Result<Brought, String>;
@@ -124,13 +166,13 @@ pub fn plan_service(
         return Err(unknown);
     }
     let (account, unanswered) = account(integration, manifest);
-    let points: Vec<ServicePoint> =
-        integration.integration_points.iter().map(|asked| point(&asked.value, manifest, catalog)).collect();
+    let points = points(integration, manifest, catalog);
     let is_test = integration.sandbox.as_ref().is_some_and(|sandbox| sandbox.value);
     let mut decisions: Vec<Decision> = account.iter().map(|value| of_value(value, manifest)).collect();
     decisions.extend(points.iter().map(|point| of_point(point, manifest)));
     let plan = ServicePlan {
         task_id: task_id.clone(),
+        returns: Vec::new(),
         intake: None,
         system: if is_test { System::Test } else { System::Live },
         priority: Priority::Normal,
@@ -176,11 +218,12 @@ fn account(integration: &ServiceIntegration, manifest: &Manifest) -> (Vec<Accoun
     };
     let (mut account, mut unanswered) = (Vec::new(), Vec::new());
     for (name, credential) in provider.credentials.iter() {
-        let secret = format!("{}_{name}", provider.provider).to_ascii_uppercase();
         match given(name) {
             Some(from) => account.push(AccountValue { name: name.clone(), from }),
             None if credential.optional => {}
-            None => account.push(AccountValue { name: name.clone(), from: ValueSource::Secret(secret) }),
+            None => {
+                account.push(AccountValue { name: name.clone(), from: ValueSource::Secret(provider.secret_of(name)) })
+            }
         }
     }
     for (name, setting) in provider.settings.iter() {
@@ -194,6 +237,22 @@ fn account(integration: &ServiceIntegration, manifest: &Manifest) -> (Vec<Accoun
         }
     }
     (account, unanswered)
+}
+
+/// What the task asks for, each once, with what comes along.
+fn points(integration: &ServiceIntegration, manifest: &Manifest, catalog: &Catalog) -> Vec<ServicePoint> {
+    let mut events: Vec<EventName> = Vec::new();
+    for asked in &integration.integration_points {
+        let meant = catalog.points_meant(&asked.value);
+        let along =
+            |(number, event): &(usize, EventName)| *number == 0 || manifest.points.points.get(event.as_str()).is_some();
+        for (_, event) in meant.into_iter().enumerate().filter(along) {
+            if !events.contains(&event) {
+                events.push(event);
+            }
+        }
+    }
+    events.iter().map(|event| point(event, manifest, catalog)).collect()
 }
 
 /// The point of the manifest that answers an event: its own, else that of a more general event.

@@ -41,7 +41,8 @@ pub enum Command {
     /// tasks with `provision: local` have made.
     #[command(subcommand)]
     Db(DbCommand),
-    /// List the providers that services can be integrated with, show what one needs and does, check manifests of one's own.
+    /// List the providers that services can be integrated with, show what one needs and does, check manifests of one's own, try one
+    /// at the provider itself.
     Providers(Providers),
     /// List what is brought to the services, show what was tried, give what was given up another chance.
     #[command(subcommand)]
@@ -259,6 +260,8 @@ pub enum SecretsCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Have somebody agree at a provider that asks for it (OAuth 2.0): prints the address to open, and keeps what it leads to.
+    Connect(Connect),
     /// Hand secrets out in clear, for a deployment.
     Export(Export),
     /// Forget a secret.
@@ -273,6 +276,23 @@ pub enum SecretsCommand {
         #[command(flatten)]
         place: Place,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Connect {
+    /// The task that integrates the service: its id, or its file.
+    pub task: String,
+    /// The address of this machine to which the browser is led back. The provider must know it, as `http://127.0.0.1:8734/oauth/callback`.
+    #[arg(long, default_value = "127.0.0.1:8734", value_name = "ADDRESS", conflicts_with = "paste")]
+    pub listen: String,
+    /// The address to which the provider leads back, where it knows another one than that.
+    #[arg(long, value_name = "URL")]
+    pub redirect: Option<String>,
+    /// Wait for no browser: the address to which it was led, or the code in it, is typed or comes from standard input.
+    #[arg(long)]
+    pub paste: bool,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Debug, Args)]
@@ -331,6 +351,29 @@ pub enum ProvidersCommand {
         #[arg(long, value_enum, default_value_t = Listing::Text)]
         format: Listing,
     },
+    /// Try a provider's manifest at the provider itself, with a key of its test system: read, send twice what must be done once,
+    /// take back what was made.
+    Verify(VerifyProvider),
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyProvider {
+    /// The provider, as `producer providers` lists it.
+    pub name: String,
+    /// The task whose account it is: its id, or its file. [default: the credentials are the secrets `<PROVIDER>_<CREDENTIAL>`]
+    #[arg(long, value_name = "TASK")]
+    pub task: Option<String>,
+    /// What a setting is; may be given several times. Never a credential: those are secrets.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// The account is one for tests: needed where the credential itself does not tell, before anything is changed there.
+    #[arg(long)]
+    pub test_account: bool,
+    #[command(flatten)]
+    pub place: Place,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t = Listing::Text)]
+    pub format: Listing,
 }
 
 #[derive(Debug, Subcommand)]

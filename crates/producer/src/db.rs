@@ -140,7 +140,7 @@ fn undo(task: &str, options: &RunOptions, how: Undo, migration: Option<&str>) ->
 }
 
 /// Whether a task is named by its file, and not by its id.
-fn is_file(task: &str) -> bool {
+pub fn is_file(task: &str) -> bool {
     task == "-" || Path::new(task).exists()
 }
 

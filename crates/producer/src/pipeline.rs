@@ -10,6 +10,7 @@ use orchestrator::{
     order,
 };
 use plan::TaskPlan;
+use plan::service::ServicePlan;
 use std::error::Error;
 
 /// Everything is as it should be.
@@ -71,6 +72,36 @@ pub fn read_task(path: &str, format: Format) -> Result<Read, Box<dyn Error>> {
     match vocab::diagnostic::has_errors(&parsed.diagnostics) {
         true => Ok(Err(answer(&Response::invalid(parsed.diagnostics), format)?)),
         false => Ok(Ok((source, parsed.tasks))),
+    }
+}
+
+/// The service that a task integrates, which is an id of the workspace or a file; or the exit status where there is no such task.
+pub fn service_of(task: &str, place: &Place) -> Result<Result<ServicePlan, u8>, Box<dyn Error>> {
+    let options = options(place, None, "127.0.0.1:8080");
+    if !db::is_file(task) {
+        return Ok(Ok(orchestrator::active_service(&options.workspace, task)?));
+    }
+    let (source, tasks) = match read_task(task, Format::Yaml)? {
+        Ok(read) => read,
+        Err(status) => return Ok(Err(status)),
+    };
+    let (mut earlier, mut services) = (Vec::new(), Vec::new());
+    for task in &tasks {
+        match orchestrator::plan_task(task, &options, &earlier) {
+            Ok(planned) => {
+                services.extend(planned.plan.service().cloned());
+                earlier.push(planned.plan);
+            }
+            Err(response) => {
+                show::response_diagnostics(&source, &response);
+                return Ok(Err(answer(&response, Format::Yaml)?));
+            }
+        }
+    }
+    match (services.pop(), services.is_empty()) {
+        (Some(service), true) => Ok(Ok(service)),
+        (Some(_), false) => Err(format!("`{task}` integrates more than one service: name the task by its id").into()),
+        (None, _) => Err(format!("`{task}` integrates no service").into()),
     }
 }
 

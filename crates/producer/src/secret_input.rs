@@ -18,6 +18,21 @@ pub fn read_value(name: &str) -> Result<SecretText, Box<dyn Error>> {
         let again = orchestrator::secret(rpassword::prompt_password("once more: ")?);
         return if value == again { Ok(value) } else { Err("the two are not the same; nothing was changed".into()) };
     }
+    read_all()
+}
+
+/// A text that is good once, so it is asked for once.
+///
+/// # Errors
+/// When nothing can be read.
+pub fn read_once() -> Result<SecretText, Box<dyn Error>> {
+    if io::stdin().is_terminal() {
+        return Ok(orchestrator::secret(rpassword::prompt_password("(not shown): ")?));
+    }
+    read_all()
+}
+
+fn read_all() -> Result<SecretText, Box<dyn Error>> {
     // Room for all of it at once: a buffer that grows leaves copies behind.
     let mut bytes = Vec::with_capacity(usize::try_from(MAX_INPUT_BYTES)? + 1);
     io::stdin().lock().take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes)?;

@@ -3,8 +3,8 @@
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use orchestrator::{
-    ListedDelivery, ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving,
-    ShownDelivery, Simulating, Source, TaskStatus,
+    Agreed, ListedDelivery, ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving,
+    ShownDelivery, Simulating, Source, TaskStatus, TriedOperation, TriedProvider,
 };
 use plan::TaskPlan;
 use std::error::Error;
@@ -264,11 +264,46 @@ pub fn provider(provider: &ListedProvider, format: Listing) -> Result<(), Box<dy
         checks => checks.join(", "),
     };
     rows.push(["verified".to_owned(), verified]);
+    let never = || format!("never: `producer providers verify {}` does it with an account for tests", provider.name);
+    rows.push(["tried".to_owned(), provider.tried.clone().unwrap_or_else(never)]);
     out.write_all(table(&rows).as_bytes())?;
     Ok(())
 }
 
 /// Columns as wide as their longest cell, two spaces between.
+/// What somebody's agreement has led to.
+pub fn agreed(title: &str, agreed: &Agreed) {
+    let ends = match (&agreed.ends_at, agreed.is_renewed) {
+        (Some(end), true) => format!("the token ends at {end}, and is renewed by itself"),
+        (None, true) => "the token is renewed by itself".to_owned(),
+        (Some(end), false) => {
+            format!("the token ends at {end}, and leads to no other: somebody has to agree again by then")
+        }
+        (None, false) => "the provider does not say when the token ends, and it leads to no other".to_owned(),
+    };
+    eprintln!("connected with {title}, kept sealed: {ends}");
+    match &agreed.problem {
+        None => {}
+        Some(problem) => eprintln!("and yet {title} does not do what the token is tried with: {problem}"),
+    }
+}
+
+/// How a provider's manifest came out when it was tried.
+pub fn tried(tried: &TriedProvider, format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    if format == Listing::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(tried)?)?;
+        return Ok(());
+    }
+    let row = |tried: &TriedOperation| {
+        let operation = tried.operation.clone().unwrap_or_else(|| "-".to_owned());
+        [tried.outcome.as_str().to_owned(), operation, tried.detail.clone()]
+    };
+    out.write_all(table(&tried.tried.iter().map(row).collect::<Vec<_>>()).as_bytes())?;
+    eprintln!("{}, {}", tried.provider, tried.in_short());
+    Ok(())
+}
+
 fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..COLUMNS).map(width).collect();

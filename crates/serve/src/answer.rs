@@ -56,6 +56,7 @@ impl From<Problem> for Refusal {
             | Problem::NotFound
             | Problem::MethodNotAllowed
             | Problem::Conflict
+            | Problem::Overlap
             | Problem::InUse
             | Problem::WrongState
             | Problem::PreconditionFailed

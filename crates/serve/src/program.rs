@@ -492,7 +492,7 @@ impl Compiler<'_> {
                     let column = self.plan.database.column(table, column);
                     keys.extend(column.map(|column| (value, column.field_type.clone())));
                 }
-                Predicate::Any(inner) => self.keys_in(table, inner, keys),
+                Predicate::Any(inner) | Predicate::All(inner) => self.keys_in(table, inner, keys),
                 Predicate::Not(inner) => self.keys_in(table, std::slice::from_ref(inner), keys),
                 Predicate::Null(_) => {}
             }

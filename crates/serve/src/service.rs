@@ -12,6 +12,7 @@ use crate::rate_limit::Limiter;
 use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
 use crate::response::{Asked, response};
+use crate::return_page;
 use crate::run::{Facts, Failure, Run, Surroundings};
 use crate::webhook::{Counterpart, Hook};
 use bytes::Bytes;
@@ -108,6 +109,7 @@ enum Target {
     OpenApi,
     ReferencePage,
     FileOfReferencePage,
+    ReturnPage(return_page::File),
 }
 
 /// What answers a request, who counts it, and the parameters of its path.
@@ -192,6 +194,12 @@ impl Service {
                     targets
                         .extend(asks.chain([Method::POST]).map(|method| (method, Target::Webhook(Arc::clone(&hook)))));
                 }
+            }
+            let pages = plan.service.iter().flat_map(|service| &service.returns).flat_map(return_page::files);
+            for (path, file) in pages {
+                let target = Target::ReturnPage(file);
+                // Several services of a workspace may send people back to the same page.
+                table.entry(path).or_insert_with(|| vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
             }
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
@@ -404,6 +412,7 @@ impl Service {
             }
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
             Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
+            Target::ReturnPage(file) => (file.answer(), Vec::new()),
             Target::FileOfReferencePage => {
                 let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, &parts.headers));
                 let missing = || Refusal::from(Problem::NotFound).into_answer(&facts.request_id);
@@ -436,7 +445,8 @@ impl Target {
             | Self::Metrics
             | Self::OpenApi
             | Self::ReferencePage
-            | Self::FileOfReferencePage => Cache::NoStore,
+            | Self::FileOfReferencePage
+            | Self::ReturnPage(_) => Cache::NoStore,
         };
         if cache != Cache::NoStore {
             answer.headers.push(("cache-control", cache.header()));
@@ -483,6 +493,7 @@ fn refusal(failure: Failure, request_id: &str) -> Refusal {
             refusal
         }
         Failure::Store(StoreError::Conflict) => Problem::Conflict.into(),
+        Failure::Store(StoreError::Overlap) => Problem::Overlap.into(),
         Failure::Store(StoreError::Reference) => Problem::InUse.into(),
         Failure::Store(error) => {
             tracing::error!(request_id, error = %error, "a request failed");

@@ -4,7 +4,7 @@ use crate::service::Service;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use plan::http_case::{Answer, CaseKeys, CaseRequest, HttpCase, Known, UNIQUE, UNIQUE_LENGTH};
+use plan::http_case::{Answer, CaseKeys, CaseRequest, HttpCase, Known, distinct};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,16 +47,16 @@ fn request(sent: &CaseRequest, known: &Known, keys: &CaseKeys) -> Result<Request
         request = request.header(name, known.filled(&keys.filled(value)));
     }
     let body = match (&sent.body, &sent.text) {
-        (Some(body), _) => body.to_string().replace(UNIQUE, &unique()),
+        (Some(body), _) => distinct(&body.to_string(), number()),
         (None, Some(text)) => text.clone(),
         (None, None) => String::new(),
     };
     request.body(Full::new(Bytes::from(body)))
 }
 
-fn unique() -> String {
+fn number() -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    format!("{:0width$}", NUMBER.fetch_add(1, Ordering::Relaxed), width = UNIQUE_LENGTH)
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 async fn reduce(response: Response<Full<Bytes>>) -> Answer {

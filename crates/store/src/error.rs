@@ -9,6 +9,9 @@ pub enum StoreError {
     /// Others were at the same rows: nothing was done, and the same work may succeed at once.
     #[error("others are at work on the same rows: {0}")]
     Contended(String),
+    /// The time is taken by another row: another time may do.
+    #[error("another row takes some of the same time")]
+    Overlap,
     /// A key to another row leads nowhere, or a row goes that others lead to.
     #[error("rows lead to each other, and one of them would be gone")]
     Reference,
@@ -148,7 +151,9 @@ impl StoreError {
         match self {
             Self::Unavailable(_) | Self::Contended(_) | Self::Locked { .. } | Self::HalfDone { .. } => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
-            Self::Conflict | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => false,
+            Self::Conflict | Self::Overlap | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => {
+                false
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ impl Server {
             let user: Option<String> = connection.query_first("SELECT CURRENT_USER()").await?;
             let (database, schema, user) = (self.name.clone(), String::new(), user.unwrap_or_default());
             let seen = Seen {
-                place: Some(DatabasePlace { database, schema, user }),
+                place: Some(DatabasePlace { database, schema, user, keeps_apart: true }),
                 tables: inspect::tables(&mut connection, version.maker).await?,
                 applied: migrate::recorded(&mut connection, scope, Part::Whole).await?,
                 begun: migrate::recorded(&mut connection, scope, Part::Begun).await?,
@@ -91,6 +91,8 @@ impl From<Error> for StoreError {
         match error {
             Error::Server(said) => match said.code {
                 1062 | 1586 => Self::Conflict,
+                // What a trigger says.
+                1644 if said.message.ends_with(dialect::OVERLAPS) => Self::Overlap,
                 1216 | 1217 | 1451 | 1452 => Self::Reference,
                 1290 | 1792 | 1836 => Self::NotConnected(Trouble::ReadOnly, why),
                 // Another transaction was in the way, or a statement was prepared before its table changed.

@@ -75,12 +75,21 @@ async fn look(client: &Client, scope: &str) -> Result<Seen, StoreError> {
     })
 }
 
+/// An extension that is trusted is made by whoever may make schemas in the database.
+const PLACE: &str = "SELECT current_database()::text, COALESCE(current_schema()::text, ''), current_user::text,
+  EXISTS (SELECT FROM pg_extension WHERE extname = 'btree_gist')
+  OR EXISTS (SELECT FROM pg_available_extensions WHERE name = 'btree_gist')
+    AND has_database_privilege(current_database(), 'CREATE')";
+
 /// The schema is where new tables are made.
 async fn place(client: &Client) -> Result<DatabasePlace, StoreError> {
-    let row = client
-        .query_one("SELECT current_database()::text, COALESCE(current_schema()::text, ''), current_user::text", &[])
-        .await?;
-    Ok(DatabasePlace { database: row.try_get(0)?, schema: row.try_get(1)?, user: row.try_get(2)? })
+    let row = client.query_one(PLACE, &[]).await?;
+    Ok(DatabasePlace {
+        database: row.try_get(0)?,
+        schema: row.try_get(1)?,
+        user: row.try_get(2)?,
+        keeps_apart: row.try_get(3)?,
+    })
 }
 
 impl From<tokio_postgres::Error> for StoreError {
@@ -88,6 +97,7 @@ impl From<tokio_postgres::Error> for StoreError {
         let said = said(&error);
         match error.code() {
             Some(&SqlState::UNIQUE_VIOLATION) => Self::Conflict,
+            Some(&SqlState::EXCLUSION_VIOLATION) => Self::Overlap,
             Some(&(SqlState::FOREIGN_KEY_VIOLATION | SqlState::RESTRICT_VIOLATION)) => Self::Reference,
             Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::NotConnected(Trouble::ReadOnly, said),
             // Another transaction was in the way, or a statement was prepared before its table changed.

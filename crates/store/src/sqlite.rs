@@ -434,7 +434,12 @@ fn run_group(
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        // A trigger of its own carries `RESTRICT` out; none of ours raises anything.
+        // Ours say so of their own accord; one of SQLite's own carries `RESTRICT` out.
+        if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+            && error.to_string().ends_with(dialect::OVERLAPS)
+        {
+            return Self::Overlap;
+        }
         let is_reference = |code: i32| {
             matches!(code, rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY | rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER)
         };

@@ -164,10 +164,13 @@ impl Tokens {
         client: &Client,
         now: Timestamp,
     ) -> Result<Token, Outcome> {
-        let token = asked(wanted, given, None, client, now).await?;
         let name = kept_name(wanted);
+        let place = self.place(&name);
+        let mut held = place.lock().await;
+        let _locked = self.keeper.lock(&name).await.map_err(not_kept)?;
+        let token = asked(wanted, given, None, client, now).await?;
         self.keeper.save(&name, &token).await.map_err(not_kept)?;
-        *self.place(&name).lock().await = Held { token: Some(token.clone()), failed: None };
+        *held = Held { token: Some(token.clone()), failed: None };
         Ok(token)
     }
 
@@ -188,7 +191,7 @@ impl Tokens {
         let known = kept.as_ref().or(held).and_then(|token| token.refresh.clone());
         let before = match (wanted.way.grant, known) {
             (Grant::AuthorizationCode, Some(known)) => Some(known),
-            (Grant::AuthorizationCode, None) => brought(wanted)?,
+            (Grant::AuthorizationCode, None) => brought(wanted),
             (Grant::ClientCredentials | Grant::JwtBearer, _) => None,
         };
         let given = before.clone().map_or(Given::Own, Given::Refresh);
@@ -207,12 +210,8 @@ fn holds(token: &Token, wanted: &Wanted<'_>, now: Timestamp) -> bool {
 }
 
 /// What the user has brought of somebody's agreement.
-fn brought(wanted: &Wanted<'_>) -> Result<Option<Secret<String>>, Outcome> {
-    let Some(text) = &wanted.way.refresh_token else { return Ok(None) };
-    let brought = needed(text, wanted.account);
-    brought
-        .map(|text| Some(Secret::new(text)))
-        .map_err(|why| Outcome::Authentication { code: None, message: why.to_string() })
+fn brought(wanted: &Wanted<'_>) -> Option<Secret<String>> {
+    needed(wanted.way.refresh_token.as_ref()?, wanted.account).ok().map(Secret::new)
 }
 
 /// The name under which a token is kept: of the account, the way and what proves who we are, so that with another credential comes
@@ -270,7 +269,8 @@ async fn asked(
                     (Given::Refresh(_), Some(Repeated::Refused)) => {
                         "; what the last token brought can be used once, and its answer may have been lost: somebody has to agree again"
                     }
-                    _ => "",
+                    (Given::Code { .. }, _) => "; a code is good once, and for some minutes: begin again",
+                    (Given::Own | Given::Refresh(_), _) => "",
                 };
                 Err(refused(&answer, format!("no token was given: the provider answered with {status}{once}")))
             }

@@ -66,6 +66,29 @@ fn text_is_taken_apart() {
     check("${input.n | digits}", json!({ "n": "+49 (30) 1" }), Some(json!("49301")));
 }
 
+#[test]
+fn an_address_takes_one_more_parameter() {
+    let with = |url: &str| json!({ "u": url, "order_id": "a b&c" });
+    check(
+        "${input.u | with_parameter(input.order_id)}",
+        with("https://x.org/y"),
+        Some(json!("https://x.org/y?order_id=a%20b%26c")),
+    );
+    check(
+        "${input.u | with_parameter(input.order_id)}",
+        with("https://x.org/y?z=1#top"),
+        Some(json!("https://x.org/y?z=1&order_id=a%20b%26c#top")),
+    );
+    check("${input.u | with_parameter(input.no)}", with("https://x.org/y"), Some(json!("https://x.org/y")));
+}
+
+#[test]
+fn what_is_not_above_zero_is_absent() {
+    for (number, expected) in [(json!(14), Some(json!(14))), (json!(0), None), (json!(-1), None)] {
+        check("${input.n | positive}", json!({ "n": number }), expected);
+    }
+}
+
 /// Digests of the empty text and of `abc`: RFC 1321 and FIPS 180-2. Base64: RFC 4648.
 #[test]
 fn digests_are_those_of_their_standards() {

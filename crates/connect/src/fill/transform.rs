@@ -2,6 +2,7 @@
 
 use super::amount::{self, Inexact};
 use super::{FillError, Scope, as_text};
+use crate::encode;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -90,6 +91,11 @@ pub fn through(
             let other = scope.value(other).filter(|other| !other.is_null());
             Some(Value::Bool(other.is_some_and(|other| as_text(&other) == as_text(&value))))
         }
+        Transformation::Positive => Some(at.integer(&value)?).filter(|number| *number > 0).map(Value::from),
+        Transformation::WithParameter(other) => match scope.value(other).filter(|other| !other.is_null()) {
+            Some(said) => Some(with_parameter(at.text(&value)?, &other.last_name(), &as_text(&said)).into()),
+            None => Some(value),
+        },
     })
 }
 
@@ -155,6 +161,13 @@ impl At<'_> {
         let wrong = || FillError::Currency { expression: self.of.to_string() };
         amount::decimals(&code, self.scope.currencies()).ok_or_else(wrong)
     }
+}
+
+/// The address with one more parameter, in front of its fragment.
+fn with_parameter(address: &str, name: &str, said: &str) -> String {
+    let (address, fragment) = address.find('#').map_or((address, ""), |mark| address.split_at(mark));
+    let mark = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{mark}{name}={}{fragment}", encode::percent(said))
 }
 
 fn filled(text: String) -> Option<Value> {

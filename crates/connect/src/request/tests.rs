@@ -30,8 +30,8 @@ fn a_nested_form_has_its_members_in_order_and_nothing_for_what_is_absent() {
          Content-Type: application/x-www-form-urlencoded\n\
          Authorization: Bearer sk_test_1234567890\n\
          \n\
-         mode=payment&success_url=https%3A%2F%2Fshop.example%2Fcheckout%2Fsuccess\
-         &cancel_url=https%3A%2F%2Fshop.example%2Fcheckout%2Fcancelled&client_reference_id=o-1\
+         mode=payment&success_url=https%3A%2F%2Fshop.example%2Fcheckout%2Fsuccess%3Forder_id%3Do-1\
+         &cancel_url=https%3A%2F%2Fshop.example%2Fcheckout%2Fcancelled%3Forder_id%3Do-1&client_reference_id=o-1\
          &customer_email=ada%40example.org&line_items[0][price_data][currency]=eur\
          &line_items[0][price_data][unit_amount]=1999\
          &line_items[0][price_data][product_data][name]=Tea%20%26%20[milk]&line_items[0][quantity]=2\

@@ -40,6 +40,13 @@ pub enum NoAct {
 }
 
 impl Simulator {
+    /// Whether the object is such that an act could happen to it now.
+    pub(super) fn can_happen(&self, name: &str, object: &Value) -> bool {
+        let Some(act) = self.setup.plays.acts.get(name) else { return false };
+        let given = Given { setup: Some(&self.setup), object: Some(object), ..Given::default() };
+        matches!(first_failing(&act.needs, object, &given), Ok(None))
+    }
+
     /// Lets something happen to an object; the object as it is then.
     ///
     /// # Errors

@@ -88,7 +88,10 @@ impl Simulator {
         let button = |(number, button): (usize, &Button)| {
             format!("<button name=\"button\" value=\"{number}\">{}</button>", escaped(&button.title))
         };
-        let buttons: String = page.buttons.iter().enumerate().map(button).collect();
+        let can_happen = |(_, button): &(usize, &Button)| {
+            button.act.as_ref().is_none_or(|act| self.can_happen(act.as_str(), object))
+        };
+        let buttons: String = page.buttons.iter().enumerate().filter(can_happen).map(button).collect();
         let said =
             said.map(|said| format!("<p class=\"said\" role=\"alert\">{}</p>", escaped(said))).unwrap_or_default();
         let body = format!("{said}<dl>{lines}</dl><form method=\"post\">{buttons}</form>");

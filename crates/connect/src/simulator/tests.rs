@@ -309,12 +309,61 @@ fn a_person_sees_what_is_bought_and_nothing_else() {
     let page = answered(world.handled("GET", &format!("/c/pay/{id}"), &[], ""));
     let html = String::from_utf8(page.body).unwrap();
     assert!(html.contains("&lt;script&gt;, Cup") && html.contains("44.98 EUR") && !html.contains("<script"), "{html}");
+    assert!(html.contains(">Pay</button>") && !html.contains("Subscribe"), "what cannot happen has no button: {html}");
     let paid = answered(world.handled("POST", &format!("/c/pay/{id}"), &[], "button=0"));
     let goes_to = ("Location".to_owned(), format!("https://shop.example/ok?id={id}"));
     assert!(paid.status == 303 && paid.headers.contains(&goes_to), "{paid:?}");
     let again = answered(world.handled("POST", &format!("/c/pay/{id}"), &[], "button=0"));
     assert!(String::from_utf8(again.body).unwrap().contains("role=\"alert\""));
     assert_eq!(answered(world.handled("GET", "/c/pay/cs_none", &[], "")).status, 404);
+}
+
+#[test]
+fn a_subscription_is_paid_for_again_and_again_until_it_ends() {
+    let mut world = World::new();
+    world.simulator.tell("http://127.0.0.1:9/");
+    let session = "mode=subscription&success_url=https%3A%2F%2Fshop.example%2Fok&line_items[0][price_data][currency]=gbp\
+                   &line_items[0][price_data][unit_amount]=2900&line_items[0][price_data][recurring][interval]=month\
+                   &line_items[0][price_data][product_data][name]=Team&line_items[0][quantity]=2\
+                   &subscription_data[metadata][subscription_id]=s-1";
+    let (_, made) = world.post("/v1/checkout/sessions", session);
+    let id = text(&made, "id").to_owned();
+    assert!(world.simulator.act("pay", &id, world.now_ms).is_err(), "it is no single payment");
+    let subscription = text(&world.simulator.act("subscribe", &id, world.now_ms).unwrap(), "subscription").to_owned();
+    world.simulator.act("fall_behind", &subscription, world.now_ms).unwrap();
+    world.simulator.act("renew", &subscription, world.now_ms).unwrap();
+    assert_eq!(world.answer("DELETE", &format!("/v1/subscriptions/{subscription}"), &[], "").0, 200);
+    let told: Vec<String> = world
+        .webhooks()
+        .iter()
+        .map(|(_, event)| {
+            let object = &event["data"]["object"];
+            let metadata = match object["object"].as_str() {
+                Some("invoice") => &object["parent"]["subscription_details"]["metadata"],
+                _ => &object["metadata"],
+            };
+            format!(
+                "{} {} {} {}",
+                text(event, "type"),
+                object["status"].as_str().unwrap(),
+                object["amount_paid"],
+                metadata["subscription_id"]
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "checkout.session.completed complete null null",
+            "customer.subscription.created active null \"s-1\"",
+            "invoice.paid paid 5800 \"s-1\"",
+            "customer.subscription.updated past_due null \"s-1\"",
+            "invoice.payment_failed open 0 \"s-1\"",
+            "customer.subscription.updated active null \"s-1\"",
+            "invoice.paid paid 5800 \"s-1\"",
+            "customer.subscription.deleted canceled null \"s-1\"",
+        ]
+    );
 }
 
 #[test]

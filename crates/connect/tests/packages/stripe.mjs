@@ -22,8 +22,8 @@ await stripe.customers.del("cus_1");
 await stripe.checkout.sessions.create(
   {
     mode: "payment",
-    success_url: "https://shop.example/checkout/success",
-    cancel_url: "https://shop.example/checkout/cancelled",
+    success_url: "https://shop.example/checkout/success?order_id=o-1",
+    cancel_url: "https://shop.example/checkout/cancelled?order_id=o-1",
     client_reference_id: "o-1",
     customer_email: "ada@example.org",
     line_items: [
@@ -35,6 +35,31 @@ await stripe.checkout.sessions.create(
   },
   once,
 );
+for (const trial of [{ trial_period_days: 14 }, {}]) {
+  await stripe.checkout.sessions.create(
+    {
+      mode: "subscription",
+      success_url: "https://shop.example/checkout/success?subscription_id=s-1",
+      cancel_url: "https://shop.example/checkout/cancelled?subscription_id=s-1",
+      client_reference_id: "s-1",
+      customer_email: "ada@example.org",
+      line_items: [
+        {
+          price_data: {
+            currency: "gbp",
+            unit_amount: 2900,
+            recurring: { interval: "month" },
+            product_data: { name: "Team & more" },
+          },
+          quantity: 3,
+        },
+      ],
+      metadata: { subscription_id: "s-1" },
+      subscription_data: { ...trial, metadata: { subscription_id: "s-1" } },
+    },
+    once,
+  );
+}
 await stripe.checkout.sessions.retrieve("cs_test_1");
 await stripe.refunds.create({ payment_intent: "pi_1", amount: 500, metadata: { order_id: "o-1" } }, once);
 await stripe.subscriptions.create(

@@ -3,11 +3,10 @@
 
 use super::definition::{
     COUNTED, add_column, check_constraint, condition, create_index, create_trigger, described_column, described_key,
-    foreign_key, index_part, planned_checks, set_index_name, set_name, touch_text,
+    foreign_key, index_part, planned_checks, set_index_name, set_name, triggers,
 };
 use super::{BINARY, CASE_INSENSITIVE, IF_EXISTS, IF_NOT_EXISTS, characters, quote, text};
 use crate::change::{Change, Stage, Staged, TableChange};
-use crate::relational::touch_trigger;
 use plan::Table;
 use plan::database::{
     Check, Column, ForeignKey, Index, LockClass, Nullability, ObservedColumn, ObservedForeignKey, ObservedIndex,
@@ -106,7 +105,7 @@ impl Changer<'_> {
                 let stage = self.stage_of_dropped(&index.columns);
                 self.drop_index(stage, &index.name, format!("{}: no longer wanted", index.name), undo);
             }
-            Change::SetTrigger { was } => self.set_trigger(was.as_ref()),
+            Change::SetTrigger { name, was } => self.set_trigger(name, was.as_ref()),
             Change::DropTrigger { trigger, is_there } => {
                 let undo = if *is_there { self.trigger_back(trigger) } else { gone_already() };
                 self.drop_trigger(&trigger.name, format!("{}: no longer wanted", trigger.name), undo);
@@ -126,10 +125,10 @@ impl Changer<'_> {
         for trigger in &self.change.old_triggers {
             let old = self.change.renamed_from.as_ref().unwrap_or(&wanted.name);
             let sql = format!("DROP TRIGGER IF EXISTS {}", quote(&trigger.name));
-            let why = format!("{}: its name tells of the table's old one", trigger.name);
+            let why = format!("{}: it names what is called otherwise from now on", trigger.name);
             let undo = Undo::Statement(observed_trigger(&quote(old.as_str()), trigger));
             let statement = Statement::new(sql, why, LockClass::Writes, undo);
-            self.push(Stage::Rename, statement.unless(wanted.name.clone(), first.clone()));
+            self.push(Stage::Rename, Statement { unless: Some(self.change.renamed()), ..statement });
         }
         if let Some(before) = &self.change.renamed_from {
             let old = quote(before.as_str());
@@ -491,17 +490,18 @@ impl Changer<'_> {
         self.push(Stage::Loosen, Statement::new(sql, why, LockClass::Writes, undo));
     }
 
-    fn set_trigger(&mut self, was: Option<&ObservedRule>) {
-        let Some(mut statement) = create_trigger(self.change.wanted) else { return };
-        let name = touch_trigger(self.change.wanted);
-        let is_found = was.is_some_and(|was| was.text == touch_text());
+    fn set_trigger(&mut self, name: &str, was: Option<&ObservedRule>) {
+        let wanted = self.change.wanted;
+        let Some(trigger) = triggers(wanted).into_iter().find(|known| known.name == name) else { return };
+        let mut statement = create_trigger(wanted, &trigger);
+        let is_found = was == Some(&trigger);
         if was.is_some() && !is_found {
             let undo = was.map_or_else(gone_already, |was| self.trigger_back(was));
-            self.drop_trigger(&name, format!("{name}: another one comes"), undo);
+            self.drop_trigger(name, format!("{name}: another one comes"), undo);
         }
         statement.undo = match is_found {
             true => Undo::Kept("it was there".to_owned()),
-            false => Undo::Statement(format!("DROP TRIGGER IF EXISTS {}", quote(&name))),
+            false => Undo::Statement(format!("DROP TRIGGER IF EXISTS {}", quote(name))),
         };
         statement.lock = LockClass::Writes;
         self.push(Stage::Tighten, statement);

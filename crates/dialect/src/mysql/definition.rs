@@ -5,11 +5,11 @@ use super::{
     collation, literal, quote, sql_type, text, unbounded,
 };
 use crate::change::is_volatile;
-use crate::relational::{column_comment, touch_trigger};
+use crate::relational::{self, column_comment, touch_trigger, why_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
-    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
-    Undo, Uniqueness,
+    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, Statement, Table, Times, Undo,
+    Uniqueness,
 };
 use vocab::{ColumnName, FieldType, TableName};
 
@@ -35,7 +35,7 @@ pub fn create_tables(tables: &[Table]) -> Vec<Statement> {
         made.push(&table.name);
     }
     statements.extend(late);
-    statements.extend(tables.iter().filter_map(create_trigger));
+    statements.extend(tables.iter().flat_map(create_triggers));
     statements
 }
 
@@ -111,23 +111,34 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
     }
 }
 
-pub(super) fn create_trigger(table: &Table) -> Option<Statement> {
-    match table.rules.times {
-        Times::KeptByWriter => return None,
-        Times::KeptByDatabase => {}
-    }
-    let name = quote(&touch_trigger(table));
-    Some(Statement {
-        sql: format!(
-            "CREATE TRIGGER IF NOT EXISTS {name} BEFORE UPDATE ON {} FOR EACH ROW\n{TOUCH}",
-            quote(table.name.as_str())
-        ),
-        why: format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
-        lock: LockClass::NewObject,
-        undo: Undo::Statement(format!("DROP TRIGGER IF EXISTS {name}")),
-        unless: None,
-        execution: Execution::Together,
-    })
+/// The statements that make the table's triggers.
+pub(super) fn create_triggers(table: &Table) -> impl Iterator<Item = Statement> {
+    triggers(table).into_iter().map(|trigger| create_trigger(table, &trigger))
+}
+
+pub(super) fn create_trigger(table: &Table, trigger: &ObservedRule) -> Statement {
+    let name = quote(&trigger.name);
+    let (moment, body) = trigger.text.split_once('\n').unwrap_or((&trigger.text, ""));
+    let on = quote(table.name.as_str());
+    Statement::new(
+        format!("CREATE TRIGGER IF NOT EXISTS {name} {moment} ON {on} FOR EACH ROW\n{body}"),
+        why_trigger(table, &trigger.name),
+        LockClass::NewObject,
+        Undo::Statement(format!("DROP TRIGGER IF EXISTS {name}")),
+    )
+}
+
+/// The table's triggers as the servers show them.
+pub(super) fn triggers(table: &Table) -> Vec<ObservedRule> {
+    let touch = match table.rules.times {
+        Times::KeptByWriter => None,
+        Times::KeptByDatabase => {
+            Some(ObservedRule { name: touch_trigger(table), text: format!("BEFORE UPDATE\n{TOUCH}") })
+        }
+    };
+    let mut triggers: Vec<ObservedRule> = touch.into_iter().chain(super::overlap::triggers(table)).collect();
+    triggers.sort();
+    triggers
 }
 
 /// One statement without a block, so that every client can load it. The version is looked at first: it depends on the time.
@@ -235,18 +246,7 @@ fn type_of<'t>(table: &'t Table, name: &ColumnName) -> Option<&'t FieldType> {
 }
 
 pub(super) fn foreign_key(key: &ForeignKey) -> String {
-    let action = match key.on_delete {
-        OnDelete::Cascade => "CASCADE",
-        OnDelete::Restrict => "RESTRICT",
-        OnDelete::SetNull => "SET NULL",
-    };
-    format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {action}",
-        quote(key.name.as_str()),
-        column_list(&key.columns),
-        quote(key.table.as_str()),
-        column_list(&key.target)
-    )
+    relational::foreign_key(quote, key)
 }
 
 /// The checks that say more than the columns' types: `varchar(200)` takes no longer text by itself.
@@ -304,7 +304,7 @@ pub(super) fn condition(check: &Check) -> String {
 }
 
 fn column_list(columns: &[ColumnName]) -> String {
-    columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
+    relational::column_list(quote, columns)
 }
 
 /// A type as a server names it, without the width that MariaDB shows and nothing regards.
@@ -409,19 +409,9 @@ pub fn described(table: &Table) -> ObservedTable {
         foreign_keys,
         checks,
         indexes,
-        triggers: match rules.times {
-            Times::KeptByWriter => Vec::new(),
-            Times::KeptByDatabase => {
-                vec![ObservedRule { name: touch_trigger(table), text: touch_text() }]
-            }
-        },
+        triggers: triggers(table),
         comment: Some(table.comment.clone()),
     }
-}
-
-/// The trigger's text as the servers show it.
-pub(super) fn touch_text() -> String {
-    format!("BEFORE UPDATE\n{TOUCH}")
 }
 
 pub(super) fn described_column(column: &Column) -> ObservedColumn {

@@ -68,6 +68,7 @@ fn circle() -> Vec<Table> {
     let mut first = table("first", columns.clone());
     first.unique = vec![vec![name("email")]];
     first.rules = Rules {
+        overlaps: Vec::new(),
         foreign_keys: vec![key("first_other_id_fkey", "second")],
         checks: vec![
             check("first_email_length", "email", CheckRule::Length { at_most: 254 }),

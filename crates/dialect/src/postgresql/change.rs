@@ -6,7 +6,7 @@ use super::definition::{
 };
 use super::{collation, quote, sql_type, text};
 use crate::change::{Change, Rows, Stage, Staged, TableChange, UNFINISHED, is_volatile};
-use crate::relational::column_comment;
+use crate::relational::{column_comment, why_no_overlap};
 use plan::database::{
     Column, Execution, ForeignKey, Index, LockClass, Nullability, ObservedColumn, ObservedForeignKey, ObservedIndex,
     ObservedRule, OnDelete, Rules, Statement, Table, Times, Undo, Uniqueness,
@@ -76,9 +76,9 @@ impl Changer<'_> {
         for trigger in &self.change.old_triggers {
             let old = self.change.renamed_from.as_ref().unwrap_or(&wanted.name);
             let sql = format!("DROP TRIGGER IF EXISTS {} ON {}", quote(&trigger.name), quote(old.as_str()));
-            let why = format!("{}: its name tells of the table's old one", trigger.name);
+            let why = format!("{}: it names what is called otherwise from now on", trigger.name);
             let statement = Statement::new(sql, why, LockClass::Everything, Undo::Statement(trigger.text.clone()));
-            self.push(Stage::Rename, statement.unless(wanted.name.clone(), wanted.primary_key[0].clone()));
+            self.push(Stage::Rename, Statement { unless: Some(self.change.renamed()), ..statement });
         }
         if let Some(before) = &self.change.renamed_from {
             let old = quote(before.as_str());
@@ -141,18 +141,21 @@ impl Changer<'_> {
         let wanted = self.change.wanted;
         let mut columns: Vec<Column> = Vec::new();
         let mut times = Times::KeptByWriter;
+        let mut overlaps = Vec::new();
         for part in &self.change.changes {
             match part {
                 Change::AddColumn(name) | Change::AlterColumn(name) => {
                     columns.extend(wanted.columns.iter().find(|column| column.name == *name).cloned());
                 }
                 Change::SetTrigger { .. } => times = wanted.rules.times,
+                Change::AddCheck { check, .. } => {
+                    overlaps.extend(wanted.rules.overlaps.iter().find(|rule| rule.name.as_str() == check.name).cloned())
+                }
                 Change::DropColumn { .. }
                 | Change::AddUnique(_)
                 | Change::DropUnique { .. }
                 | Change::AddKey { .. }
                 | Change::DropKey { .. }
-                | Change::AddCheck { .. }
                 | Change::DropCheck { .. }
                 | Change::AddIndex { .. }
                 | Change::DropIndex { .. }
@@ -160,7 +163,7 @@ impl Changer<'_> {
                 | Change::SetComment { .. } => {}
             }
         }
-        let needing = Table { columns, rules: Rules { times, ..Rules::default() }, ..wanted.clone() };
+        let needing = Table { columns, rules: Rules { times, overlaps, ..Rules::default() }, ..wanted.clone() };
         for statement in helpers(&[needing]) {
             self.push(Stage::Create, statement);
         }
@@ -201,7 +204,7 @@ impl Changer<'_> {
                 let why = format!("{}: no longer wanted", index.name);
                 self.push(Stage::Loosen, Statement::new(sql, why, LockClass::Everything, undo));
             }
-            Change::SetTrigger { was } => {
+            Change::SetTrigger { was, .. } => {
                 let Some(mut statement) = create_trigger(self.change.wanted) else { return };
                 if let Some(was) = was {
                     statement.undo =
@@ -407,6 +410,7 @@ impl Changer<'_> {
         in_found.into_iter().any(|other| other == name)
             || known.is_some_and(|rules| {
                 rules.checks.iter().any(|check| check.name.as_str() == name)
+                    || rules.overlaps.iter().any(|rule| rule.name.as_str() == name)
                     || rules.foreign_keys.iter().any(|key| key.name.as_str() == name)
             })
     }
@@ -418,6 +422,13 @@ impl Changer<'_> {
             None => self.back(&format!("DROP CONSTRAINT IF EXISTS {quoted}")),
         };
         let replaces = self.may_be_there(&check.name);
+        if let Some(overlap) = self.change.wanted.rules.overlaps.iter().find(|rule| rule.name.as_str() == check.name) {
+            // PostgreSQL knows no such rule that holds for new rows first.
+            let drop = if replaces { format!("DROP CONSTRAINT IF EXISTS {quoted}, ") } else { String::new() };
+            let lock = if self.is_empty() { LockClass::Everything } else { LockClass::EverythingWhileRead };
+            let why = format!("{}: {}", check.name, why_no_overlap(overlap));
+            return self.alter(Stage::Tighten, &format!("{drop}ADD {}", rule(check)), why, lock, undo);
+        }
         self.add_rule(&check.name, &rule(check), replaces, "what its rows must hold", LockClass::Everything, undo);
     }
 

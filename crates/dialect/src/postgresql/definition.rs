@@ -1,11 +1,11 @@
 //! Tables as PostgreSQL statements, and as PostgreSQL's catalogue shows them.
 
+use super::overlap::{EXTENSION, constraint_text};
 use super::{BY_BYTES, CASE_INSENSITIVE, WORDS, collation, literal, quote, sql_type, text};
-use crate::relational::{column_comment, indexed, touch_trigger};
+use crate::relational::{self, column_comment, indexed, touch_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, Execution, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
-    ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times, Undo,
-    Uniqueness,
+    ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, Statement, Table, Times, Undo, Uniqueness,
 };
 use vocab::{ColumnName, FieldType, TableName};
 
@@ -49,6 +49,10 @@ fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
     let keys = table.rules.foreign_keys.iter().filter(|key| is_part(key));
     lines.extend(keys.map(|key| format!("  {}", foreign_key(key))));
     lines.extend(table.rules.checks.iter().map(|check| format!("  {}", check_constraint(table, check))));
+    let overlaps = table.rules.overlaps.iter();
+    lines.extend(
+        overlaps.map(|rule| format!("  CONSTRAINT {} {}", quote(rule.name.as_str()), constraint_text(table, rule))),
+    );
     let name = quote(table.name.as_str());
     Statement {
         sql: format!("CREATE TABLE IF NOT EXISTS {name} (\n{}\n)", lines.join(",\n")),
@@ -81,6 +85,9 @@ pub fn helpers(tables: &[Table]) -> Vec<Statement> {
     if columns.any(|column| column.default == Some(ColumnDefault::NewId)) {
         statements
             .push(statement(NEW_ID, "new ids sort by time; this PostgreSQL has no function for UUIDs of version 7"));
+    }
+    if tables.iter().flat_map(|table| &table.rules.overlaps).any(|rule| !rule.within.is_empty()) {
+        statements.push(statement(EXTENSION, "times and what they are taken of are compared in one index"));
     }
     if tables.iter().any(|table| table.rules.times == Times::KeptByDatabase) {
         statements.push(statement(TOUCH, "keeps `updated_at` and `row_version`, unless the writer has changed them"));
@@ -274,18 +281,7 @@ pub fn default(column: &Column) -> Option<String> {
 }
 
 pub fn foreign_key(key: &ForeignKey) -> String {
-    let action = match key.on_delete {
-        OnDelete::Cascade => "CASCADE",
-        OnDelete::Restrict => "RESTRICT",
-        OnDelete::SetNull => "SET NULL",
-    };
-    format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {action}",
-        quote(key.name.as_str()),
-        column_list(&key.columns),
-        quote(key.table.as_str()),
-        column_list(&key.target)
-    )
+    relational::foreign_key(quote, key)
 }
 
 fn check_constraint(table: &Table, check: &Check) -> String {
@@ -325,7 +321,7 @@ pub fn check_text(table: &Table, check: &Check) -> String {
 }
 
 pub fn column_list(columns: &[ColumnName]) -> String {
-    columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
+    relational::column_list(quote, columns)
 }
 
 pub fn described(table: &Table) -> ObservedTable {
@@ -350,6 +346,9 @@ pub fn described(table: &Table) -> ObservedTable {
         .iter()
         .map(|check| ObservedRule { name: check.name.to_string(), text: check_text(table, check) })
         .collect();
+    let overlaps = rules.overlaps.iter();
+    checks
+        .extend(overlaps.map(|rule| ObservedRule { name: rule.name.to_string(), text: constraint_text(table, rule) }));
     checks.sort();
     let mut indexes: Vec<ObservedIndex> = rules
         .indexes

@@ -2,12 +2,13 @@
 //! the new one in its place with indexes and triggers, in one transaction, <https://sqlite.org/lang_altertable.html#otheralter>.
 
 use super::definition::{
-    add_column, column_list, create_index, create_table, create_trigger, default_expression, is_counted,
+    add_column, column_list, create_index, create_table, create_trigger, create_triggers, default_expression,
+    is_counted, triggers,
 };
 use super::{quote, sql_type, text};
 use crate::change::{Change, Stage, Staged, TableChange, is_volatile};
 use plan::database::{
-    Check, Column, ColumnPresent, Execution, Index, LockClass, Nullability, ObservedIndex, ObservedRule, Rules,
+    Check, Column, ColumnPresent, Execution, Index, LockClass, NoOverlap, Nullability, ObservedIndex, ObservedRule,
     Statement, Table, Times, Undo, Uniqueness,
 };
 use vocab::{ColumnName, FieldType, TableName};
@@ -95,11 +96,11 @@ fn renames(change: &TableChange<'_>) -> Vec<Statement> {
     for trigger in &change.old_triggers {
         let statement = Statement::new(
             format!("DROP TRIGGER IF EXISTS {}", quote(&trigger.name)),
-            format!("{}: its name tells of the table's old one", trigger.name),
+            format!("{}: it names what is called otherwise from now on", trigger.name),
             LockClass::Writes,
             Undo::Statement(observed_trigger(trigger)),
         );
-        statements.push(statement.unless(wanted.name.clone(), wanted.primary_key[0].clone()));
+        statements.push(Statement { unless: Some(change.renamed()), ..statement });
     }
     if let Some(before) = &change.renamed_from {
         let old = quote(before.as_str());
@@ -152,9 +153,12 @@ fn in_place(change: &TableChange<'_>, part: &Change) -> Vec<Staged> {
             let why = format!("{}: no longer wanted", index.name);
             staged(Stage::Loosen, Statement::new(sql, why, LockClass::Writes, undo))
         }
-        Change::SetTrigger { was } => {
-            let Some(mut statement) = create_trigger(wanted) else { return Vec::new() };
-            let name = quote(&crate::relational::touch_trigger(wanted));
+        Change::SetTrigger { name, was } => {
+            let Some(trigger) = triggers(wanted).into_iter().find(|known| known.name == *name) else {
+                return Vec::new();
+            };
+            let mut statement = create_trigger(wanted, &trigger);
+            let name = quote(name);
             statement.sql = format!("DROP TRIGGER IF EXISTS {name};\n{}", statement.sql);
             if let Some(was) = was {
                 statement.undo = Undo::Statement(format!("DROP TRIGGER {name};\n{}", observed_trigger(was)));
@@ -251,9 +255,7 @@ fn anew(change: &TableChange<'_>) -> Statement {
         .collect();
     let is_as_planned = known.is_some_and(|known| {
         let mut planned = super::definition::described(known);
-        if change.renamed_from.is_some() {
-            planned.triggers.clear();
-        }
+        planned.triggers.retain(|trigger| !is_old(change, &trigger.name));
         planned == change.found
     });
     let lost = change
@@ -280,14 +282,19 @@ fn back(change: &TableChange<'_>, known: &Table) -> String {
             Some((column, taken_over(column, &after.field_type)))
         })
         .collect();
-    match change.renamed_from {
-        // Its trigger comes back with its name.
-        Some(_) => {
-            let rules = Rules { times: Times::KeptByWriter, ..known.rules.clone() };
-            made_anew(&Table { rules, ..known.clone() }, &taken)
-        }
-        None => made_anew(known, &taken),
+    // What names what is called otherwise comes back with the old names.
+    let mut rules = known.rules.clone();
+    let names = |rule: &NoOverlap| crate::relational::overlap_triggers(rule);
+    rules.overlaps.retain(|rule| !names(rule).iter().any(|name| is_old(change, name)));
+    if is_old(change, &crate::relational::touch_trigger(known)) {
+        rules.times = Times::KeptByWriter;
     }
+    made_anew(&Table { rules, ..known.clone() }, &taken)
+}
+
+/// Whether the trigger of the table before goes before the names change.
+fn is_old(change: &TableChange<'_>, name: &str) -> bool {
+    change.renamed_from.is_some() || change.old_triggers.iter().any(|old| old.name == name)
 }
 
 /// Keys are not looked at meanwhile, and names in other tables stay as they are while the new table takes the old one's name.
@@ -312,7 +319,7 @@ fn made_anew(table: &Table, taken: &[(&Column, String)]) -> String {
         "PRAGMA legacy_alter_table = OFF".to_owned(),
     ]);
     statements.extend(table.rules.indexes.iter().map(|index| create_index(table, index).sql));
-    statements.extend(create_trigger(table).map(|statement| statement.sql));
+    statements.extend(create_triggers(table).map(|statement| statement.sql));
     statements.join(";\n")
 }
 
@@ -392,7 +399,7 @@ fn reasons(change: &TableChange<'_>) -> Vec<String> {
             Change::DropCheck { check, .. } => format!("check {} goes", check.name),
             Change::AddIndex { index, .. } => format!("index {} comes", index.name),
             Change::DropIndex { index, .. } => format!("index {} goes", index.name),
-            Change::SetTrigger { .. } => "its trigger comes".to_owned(),
+            Change::SetTrigger { name, .. } => format!("trigger {name} comes"),
             Change::DropTrigger { trigger, .. } => format!("trigger {} goes", trigger.name),
             Change::SetComment { .. } => "it says something else about itself".to_owned(),
         })

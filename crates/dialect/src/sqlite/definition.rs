@@ -1,11 +1,11 @@
 //! Tables as SQLite statements, and as SQLite's catalogue shows them.
 
 use super::{WORDS, collation, literal, now, quote, sql_type};
-use crate::relational::{indexed, touch_trigger};
+use crate::relational::{self, indexed, touch_trigger, why_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
-    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
-    Undo, Uniqueness,
+    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, Statement, Table, Times, Undo,
+    Uniqueness,
 };
 use vocab::ColumnName;
 
@@ -19,7 +19,7 @@ pub fn create_tables(tables: &[Table]) -> Vec<Statement> {
     let mut statements: Vec<Statement> = tables.iter().map(create_table).collect();
     for table in tables {
         statements.extend(table.rules.indexes.iter().map(|index| create_index(table, index)));
-        statements.extend(create_trigger(table));
+        statements.extend(create_triggers(table));
     }
     statements
 }
@@ -62,23 +62,33 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
     }
 }
 
-/// An update that leaves `updated_at` as it was is followed by one that sets it; triggers do not fire triggers.
-pub fn create_trigger(table: &Table) -> Option<Statement> {
-    match table.rules.times {
-        Times::KeptByWriter => return None,
-        Times::KeptByDatabase => {}
-    }
-    let name = quote(&touch_trigger(table));
-    Some(Statement {
-        sql: format!("CREATE TRIGGER IF NOT EXISTS {name}\n{}", trigger_body(table)),
-        why: format!("{}: the database itself keeps `updated_at` and `row_version`, whoever writes", table.name),
-        lock: LockClass::NewObject,
-        undo: Undo::Statement(format!("DROP TRIGGER IF EXISTS {name}")),
-        unless: None,
-        execution: Execution::Together,
-    })
+/// The statements that make the table's triggers.
+pub fn create_triggers(table: &Table) -> impl Iterator<Item = Statement> {
+    triggers(table).into_iter().map(|trigger| create_trigger(table, &trigger))
 }
 
+pub fn create_trigger(table: &Table, trigger: &ObservedRule) -> Statement {
+    let name = quote(&trigger.name);
+    Statement::new(
+        format!("CREATE TRIGGER IF NOT EXISTS {name}\n{}", trigger.text),
+        why_trigger(table, &trigger.name),
+        LockClass::NewObject,
+        Undo::Statement(format!("DROP TRIGGER IF EXISTS {name}")),
+    )
+}
+
+/// The table's triggers as the catalogue shows them.
+pub fn triggers(table: &Table) -> Vec<ObservedRule> {
+    let touch = match table.rules.times {
+        Times::KeptByWriter => None,
+        Times::KeptByDatabase => Some(ObservedRule { name: touch_trigger(table), text: trigger_body(table) }),
+    };
+    let mut triggers: Vec<ObservedRule> = touch.into_iter().chain(super::overlap::triggers(table)).collect();
+    triggers.sort();
+    triggers
+}
+
+/// An update that leaves `updated_at` as it was is followed by one that sets it; a trigger does not fire itself.
 fn trigger_body(table: &Table) -> String {
     let name = quote(table.name.as_str());
     let key: Vec<String> =
@@ -95,7 +105,11 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     let name = quote(table.name.as_str());
     let mut definition = column_definition(table, column);
     for key in table.rules.foreign_keys.iter().filter(|key| key.columns[..] == [column.name.clone()]) {
-        definition.push_str(&format!(" CONSTRAINT {} {}", quote(key.name.as_str()), references(key)));
+        definition.push_str(&format!(
+            " CONSTRAINT {} {}",
+            quote(key.name.as_str()),
+            relational::references(quote, key)
+        ));
     }
     for rule in table.rules.checks.iter().filter(|rule| rule.column == column.name) {
         definition.push(' ');
@@ -167,16 +181,7 @@ fn default(column: &Column) -> Option<String> {
 pub const COUNTED: &str = "AUTOINCREMENT";
 
 fn foreign_key(key: &ForeignKey) -> String {
-    format!("CONSTRAINT {} FOREIGN KEY ({}) {}", quote(key.name.as_str()), column_list(&key.columns), references(key))
-}
-
-fn references(key: &ForeignKey) -> String {
-    let action = match key.on_delete {
-        OnDelete::Cascade => "CASCADE",
-        OnDelete::Restrict => "RESTRICT",
-        OnDelete::SetNull => "SET NULL",
-    };
-    format!("REFERENCES {} ({}) ON DELETE {action}", quote(key.table.as_str()), column_list(&key.target))
+    relational::foreign_key(quote, key)
 }
 
 fn check_constraint(check: &Check) -> String {
@@ -215,7 +220,7 @@ fn index_columns(table: &Table, index: &Index) -> Vec<String> {
 }
 
 pub fn column_list(columns: &[ColumnName]) -> String {
-    columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
+    relational::column_list(quote, columns)
 }
 
 pub fn described(table: &Table) -> ObservedTable {
@@ -268,10 +273,7 @@ pub fn described(table: &Table) -> ObservedTable {
         foreign_keys,
         checks,
         indexes,
-        triggers: match rules.times {
-            Times::KeptByWriter => Vec::new(),
-            Times::KeptByDatabase => vec![rule(&touch_trigger(table), trigger_body(table))],
-        },
+        triggers: triggers(table),
         comment: None,
     }
 }

@@ -24,6 +24,9 @@ const guard = /^-- unless (\w+) has (\w+)\n/m;
 // Such a statement makes a table anew: while it runs, keys between tables are not looked at, or the rows of others would go too.
 const keysChecked = /^-- keys are checked afterwards$/m;
 
+// What clients of MySQL are told about where a trigger ends; its server finds out by itself.
+const delimited = /^DELIMITER \$\$\n([^]*?)\$\$\nDELIMITER ;$/gm;
+
 const runsAlone = /^-- runs alone$/m;
 
 /**
@@ -38,7 +41,8 @@ export async function migrate(database, { scope, folder }) {
   const ran = [];
   for (const name of files.map((file) => file.slice(0, -'.sql'.length))) {
     const bytes = readFileSync(new URL(`${name}.sql`, folder));
-    const migration = { scope, name, checksum: createHash('sha256').update(bytes).digest('hex'), text: bytes.toString('utf8') };
+    const text = bytes.toString('utf8').replace(delimited, '$1;');
+    const migration = { scope, name, checksum: createHash('sha256').update(bytes).digest('hex'), text };
     if (known.has(name)) mustBeSame(migration, known.get(name));
     else if (await database.migrating((session) => apply(session, migration))) ran.push(name);
   }

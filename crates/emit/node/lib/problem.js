@@ -58,6 +58,11 @@ const problems = {
     title: 'Conflict',
     detail: () => 'a record with the same unique value exists',
   },
+  overlap: {
+    status: 409,
+    title: 'Overlap',
+    detail: () => 'another record takes some of this time',
+  },
   in_use: {
     status: 409,
     title: 'In use',

@@ -96,6 +96,17 @@ fn rules_view(table: &Table) -> Vec<String> {
             }
         }
     }
+    for rule in &table.rules.overlaps {
+        let of = match &rule.within[..] {
+            [] => String::new(),
+            within => format!(" that agree in {}", column_list(within)),
+        };
+        let unless = rule.unless.as_ref().map_or_else(String::new, |released| {
+            let words: Vec<String> = released.words.iter().map(|word| format!("`{word}`")).collect();
+            format!("; one whose `{}` is {} takes none", released.column, words.join(" or "))
+        });
+        rules.push(format!("no two rows{of} share any time from `{}` until `{}`{unless}", rule.from, rule.until));
+    }
     for index in &table.rules.indexes {
         let unique = match index.uniqueness {
             Uniqueness::Unique => "unique index",

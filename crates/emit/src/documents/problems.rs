@@ -54,6 +54,9 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::MethodNotAllowed => "The path is right and the method is not; `Allow` names the right ones.",
         Problem::RequestTimeout => "The body took longer than 10 seconds. Send it again.",
         Problem::Conflict => "Another record has a value that must be unique. Choose another value.",
+        Problem::Overlap => {
+            "Another record takes some of this time. Choose another time, or something else that is free."
+        }
         Problem::InUse => "Other records lead to this one and keep it from going. Change or remove them first.",
         Problem::WrongState => "The record is in a state in which this cannot be done. Read it, and decide anew.",
         Problem::RequestInProgress => {
@@ -105,6 +108,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::IdempotencyKeyReused
         | Problem::NotFound
         | Problem::Conflict
+        | Problem::Overlap
         | Problem::InUse
         | Problem::WrongState
         | Problem::PreconditionFailed

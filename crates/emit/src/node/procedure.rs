@@ -634,7 +634,7 @@ impl<'a> Writer<'_, 'a> {
                     let others = column.filter(|column| self.slots.may_be_another(value, &column.field_type));
                     keys.extend(others.map(|column| (value, column.field_type.clone())));
                 }
-                Predicate::Any(inner) => self.keys_in(table, inner, keys),
+                Predicate::Any(inner) | Predicate::All(inner) => self.keys_in(table, inner, keys),
                 Predicate::Not(inner) => self.keys_in(table, std::slice::from_ref(inner), keys),
                 Predicate::Null(_) => {}
             }

@@ -160,6 +160,7 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::NotFound
         | Problem::RequestTimeout
         | Problem::Conflict
+        | Problem::Overlap
         | Problem::InUse
         | Problem::WrongState
         | Problem::PreconditionFailed

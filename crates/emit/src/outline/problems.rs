@@ -54,8 +54,9 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         Step::Read { .. } | Step::Ping => vec![Problem::Unavailable],
         Step::Write(write) => {
             let conflict = may_conflict(plan, items, write).then_some(Problem::Conflict);
+            let overlap = may_overlap(plan, write).then_some(Problem::Overlap);
             let in_use = may_be_in_use(plan, write).then_some(Problem::InUse);
-            std::iter::once(Problem::Unavailable).chain(conflict).chain(in_use).collect()
+            std::iter::once(Problem::Unavailable).chain(conflict).chain(overlap).chain(in_use).collect()
         }
         Step::Await { .. } => vec![Problem::Unavailable],
         Step::Generate(_)
@@ -70,6 +71,17 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         | Step::IssueToken { .. }
         | Step::Presign { .. } => Vec::new(),
     }
+}
+
+/// Whether the write brings a time that another row may have.
+fn may_overlap(plan: &Plan, write: &Write) -> bool {
+    let (table, columns): (_, Vec<&ColumnName>) = match write {
+        Write::Insert { table, values, .. } => (table, values.iter().map(|(column, _)| column).collect()),
+        Write::Update { table, set, .. } => (table, set.iter().map(|(column, _)| column).collect()),
+        Write::Delete { .. } => return false,
+    };
+    let overlaps = table_of(plan, table).into_iter().flat_map(|table| &table.rules.overlaps);
+    overlaps.flat_map(plan::database::NoOverlap::columns).any(|column| columns.contains(&column))
 }
 
 /// Whether rows of other tables may keep the row from going, or a row that it leads to may go meanwhile.
@@ -112,7 +124,7 @@ fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
         }
         Write::Update { table, set, .. } => {
             let set = set.iter().filter_map(|(column, assigned)| match assigned {
-                Assigned::Value(value) => Some((column, Some(value))),
+                Assigned::Value(value) | Assigned::Known(value) => Some((column, Some(value))),
                 Assigned::IfGiven(..) => Some((column, None)),
                 Assigned::Plus(_) => None,
             });

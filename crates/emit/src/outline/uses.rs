@@ -87,7 +87,7 @@ fn slots_of_step(step: &Step) -> Vec<SlotName> {
             .iter()
             .filter_map(|(_, assigned)| match assigned {
                 Assigned::IfGiven(slot, _) => Some(slot.clone()),
-                Assigned::Value(_) | Assigned::Plus(_) => None,
+                Assigned::Value(_) | Assigned::Known(_) | Assigned::Plus(_) => None,
             })
             .collect(),
         _ => Vec::new(),
@@ -101,7 +101,7 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         Step::Write(Write::Insert { values: row, .. }) => values.extend(row.iter().map(|(_, value)| value)),
         Step::Write(Write::Update { set, filter, .. }) => {
             values.extend(set.iter().filter_map(|(_, assigned)| match assigned {
-                Assigned::Value(value) => Some(value),
+                Assigned::Value(value) | Assigned::Known(value) => Some(value),
                 Assigned::Plus(_) | Assigned::IfGiven(..) => None,
             }));
             values_of_predicates(filter, values);
@@ -132,7 +132,7 @@ fn values_of_predicates<'a>(predicates: &'a [Predicate], values: &mut Vec<&'a Va
         match predicate {
             Predicate::Compare(_, _, value) => values.push(value),
             Predicate::Null(_) => {}
-            Predicate::Any(inner) => values_of_predicates(inner, values),
+            Predicate::Any(inner) | Predicate::All(inner) => values_of_predicates(inner, values),
             Predicate::Not(inner) => values_of_predicates(std::slice::from_ref(inner), values),
         }
     }

@@ -1,9 +1,12 @@
 //! What must hold in `cases.yaml`: the names in it are those of the manifest, and a case says something.
 
 use super::place::{At, Findings, ManifestFile, Rule};
-use super::scope::required;
+use super::point::asked;
+use super::scope::{Scope, required};
 use crate::Manifest;
-use crate::cases::{Case, Cases};
+use crate::cases::{Case, Cases, Try};
+use crate::operation::{Effect, Operation};
+use vocab::FieldName;
 
 pub(super) fn check(manifest: &Manifest, cases: &Cases, findings: &mut Findings) {
     let at = At::file(ManifestFile::Cases);
@@ -14,6 +17,53 @@ pub(super) fn check(manifest: &Manifest, cases: &Cases, findings: &mut Findings)
     }
     for (number, case) in cases.cases.iter().enumerate() {
         one(manifest, &at.to("cases").to(number), case, findings);
+    }
+    tries(manifest, &at.to("tries"), &cases.tries, findings);
+}
+
+fn tries(manifest: &Manifest, at: &At, tries: &[Try], findings: &mut Findings) {
+    let mut scope = Scope::new(manifest, "where something is tried").with_account().with_delivery().with_steps();
+    let mut tried: Vec<&FieldName> = Vec::new();
+    for (number, one) in tries.iter().enumerate() {
+        let place = at.to(number);
+        if tried.contains(&&one.operation) {
+            let message = format!("`{}` is tried twice", one.operation);
+            findings.add(&place, Rule::Contradiction, message, "leave one of them out");
+        }
+        tried.push(&one.operation);
+        let Some(operation) = asked(manifest, &place, &one.operation, &one.input, &scope, findings) else { continue };
+        scope.with_answer(&one.operation, &operation.answer);
+        for (name, _) in one.answer.iter() {
+            let place = place.to("answer").to(name);
+            findings.must_be_known(&place, "field of the answer", name.as_str(), &operation.answer.names());
+        }
+        leaves_nothing(&place, one, operation, findings);
+        let Some(undo) = &one.undo else { continue };
+        let place = place.to("undo");
+        let undoing = asked(manifest, &place, &undo.operation, &undo.input, &scope, findings);
+        if undoing.is_some_and(|undoing| !undoing.effect.changes()) {
+            let message = format!("`{}` changes nothing, so it takes nothing back", undo.operation);
+            findings.add(&place, Rule::Contradiction, message, "name an operation with `effect: delete`");
+        }
+    }
+}
+
+/// What is tried at somebody's account must not stay there without a reason.
+fn leaves_nothing(at: &At, one: &Try, operation: &Operation, findings: &mut Findings) {
+    let name = &one.operation;
+    let mut add = |message: String, help: &str| findings.add(at, Rule::Contradiction, message, help);
+    match (operation.effect, one.undo.is_some() || one.stays.is_some()) {
+        (Effect::Write, false) => add(
+            format!("nothing takes back what `{name}` makes"),
+            "add `undo` with an operation, or `stays` with the reason why it may stay",
+        ),
+        (Effect::Delete, _) => add(
+            format!("`{name}` would take something away that nobody has made"),
+            "name it as the `undo` of what makes it",
+        ),
+        (Effect::Link, _) => add(format!("`{name}` sends nothing that could be tried"), "leave it out"),
+        (Effect::Read, true) => add(format!("`{name}` changes nothing"), "leave `undo` and `stays` out"),
+        (Effect::Read, false) | (Effect::Write, true) => {}
     }
 }
 

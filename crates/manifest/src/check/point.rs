@@ -3,10 +3,10 @@
 use super::operation::inputs;
 use super::place::{At, Findings, ManifestFile, Rule};
 use super::scope::{Scope, not_below, required};
-use crate::Manifest;
-use crate::operation::Effect;
+use crate::operation::{Effect, Operation};
 use crate::point::{Call, Calls, Given, Point};
 use crate::sync::Deletes;
+use crate::{Entries, Manifest, Template};
 use vocab::FieldName;
 
 pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
@@ -60,23 +60,37 @@ fn step<'m>(manifest: &'m Manifest, at: &At, call: &'m Call, scope: &mut Scope<'
             scope.text(&at.to(member), text, findings);
         }
     }
-    let known = manifest.operations.names();
-    if !findings.must_be_known(&at.to("operation"), "operation", call.operation.as_str(), &known) {
-        return;
+    if let Some(operation) = asked(manifest, at, &call.operation, &call.input, scope, findings) {
+        scope.with_answer(call.step(), &operation.answer);
     }
-    let Some(operation) = manifest.operations.get(call.operation.as_str()) else { return };
-    for (name, value) in call.input.iter() {
-        let place = at.to("input").to(name);
-        let what = format!("input of `{}`", call.operation);
-        if findings.must_be_known(&place, &what, name.as_str(), &operation.input.names())
-            && let Some(input) = operation.input.get(name.as_str())
+}
+
+/// An operation that is called with values of a place; nothing where there is no such operation.
+pub(super) fn asked<'m>(
+    manifest: &'m Manifest,
+    at: &At,
+    name: &FieldName,
+    given: &Entries<FieldName, Template>,
+    scope: &Scope<'_>,
+    findings: &mut Findings,
+) -> Option<&'m Operation> {
+    let known = manifest.operations.names();
+    if !findings.must_be_known(&at.to("operation"), "operation", name.as_str(), &known) {
+        return None;
+    }
+    let operation = manifest.operations.get(name.as_str())?;
+    for (field, value) in given.iter() {
+        let place = at.to("input").to(field);
+        let what = format!("input of `{name}`");
+        if findings.must_be_known(&place, &what, field.as_str(), &operation.input.names())
+            && let Some(input) = operation.input.get(field.as_str())
         {
             let privacy = scope.given(&place, value, input, findings);
-            not_below(&place, name.as_str(), privacy, input.privacy, findings);
+            not_below(&place, field.as_str(), privacy, input.privacy, findings);
         }
     }
-    required(at, &format!("`{}`", call.operation), &operation.input, &call.input.names(), findings);
-    scope.with_answer(call.step(), &operation.answer);
+    required(at, &format!("`{name}`"), &operation.input, &given.names(), findings);
+    Some(operation)
 }
 
 fn remembered(manifest: &Manifest, at: &At, calls: &Calls, call: &Call, scope: &Scope<'_>, findings: &mut Findings) {

@@ -52,6 +52,8 @@ pub(super) struct Scope<'m> {
     item: Option<&'m Entries<FieldName, Input>>,
     /// Whether items are of a list whose fields nobody declares: what a simulated provider was sent.
     any_item: bool,
+    /// Whether there are earlier steps.
+    steps: bool,
     answers: Vec<(&'m FieldName, &'m Entries<FieldName, Answered>)>,
     path: Vec<String>,
 }
@@ -76,6 +78,7 @@ impl<'m> Scope<'m> {
             event: None,
             item: None,
             any_item: false,
+            steps: false,
             answers: Vec::new(),
             path: Vec::new(),
         }
@@ -143,6 +146,12 @@ impl<'m> Scope<'m> {
 
     pub fn with_event(mut self, event: &'m Entries<FieldName, Input>) -> Self {
         self.event = Some(event);
+        self.with_steps()
+    }
+
+    /// What earlier steps were answered too.
+    pub fn with_steps(mut self) -> Self {
+        self.steps = true;
         self
     }
 
@@ -400,7 +409,7 @@ impl<'m> Scope<'m> {
             Reference::Event(name) if self.event.is_some() => field(reference, name, self.event),
             Reference::Item(name) if self.item.is_some() => field(reference, name, self.item),
             Reference::Item(_) if self.any_item => unknown,
-            Reference::Answer(step, name) if self.event.is_some() => self.answer(reference, step, name),
+            Reference::Answer(step, name) if self.steps => self.answer(reference, step, name),
             Reference::Remembered(name) if self.remembered => {
                 let known = found(reference, name, &self.manifest.points.remembers)?;
                 Ok(Known { kind: Some(known.kind), privacy: known.privacy })
@@ -470,7 +479,8 @@ impl<'m> Scope<'m> {
             (self.host, "`host.NAME`"),
             (self.token, "`token.NAME`"),
             (self.input.is_some(), "`input.NAME`"),
-            (self.event.is_some(), "`event.NAME`, `answer.STEP.NAME`"),
+            (self.event.is_some(), "`event.NAME`"),
+            (self.steps, "`answer.STEP.NAME`"),
             (self.item.is_some(), "`item.NAME`"),
             (self.remembered, "`remembered.NAME`"),
             (self.delivery, "`delivery.id`, `delivery.key`, `delivery.time`"),

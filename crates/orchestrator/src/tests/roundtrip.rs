@@ -466,8 +466,9 @@ fn must_be_kept(plan: &DatabaseTaskPlan) -> Result<(), String> {
     if read == *plan { Ok(()) } else { Err("the plan is not what was persisted".to_owned()) }
 }
 
-/// A text of statements as one migration.
+/// A text of statements as one migration, without what clients of MySQL are told about where a statement ends.
 fn whole(text: &str) -> Migration {
+    let text = &text.replace("DELIMITER $$\n", "").replace("$$\nDELIMITER ;\n", ";\n");
     let undo = Undo::Impossible("it is a test".to_owned());
     let statement = plan::Statement::new(text, "the whole text", LockClass::NewObject, undo);
     Migration { name: vocab::sha256_hex(text.as_bytes()), statements: vec![statement] }

@@ -37,6 +37,9 @@ pub struct DatabasePlace {
     pub schema: String,
     /// Who connects.
     pub user: String,
+    /// Whether single values and times can be compared in one index there: `btree_gist` of PostgreSQL.
+    #[serde(default)]
+    pub keeps_apart: bool,
 }
 
 /// How far the migrations of a plan are applied to a database.

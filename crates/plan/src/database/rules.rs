@@ -13,8 +13,54 @@ pub struct Rules {
     pub checks: Vec<Check>,
     /// Indexes besides those of the keys.
     pub indexes: Vec<Index>,
+    /// Times that no two rows may share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlaps: Vec<NoOverlap>,
     /// Who keeps `updated_at` and `row_version`.
     pub times: Times,
+}
+
+/// No two rows that agree in some columns may share any time: a room is booked once. The end of one may be the beginning of
+/// the other. A row without a value in one of the columns shares no time with any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoOverlap {
+    /// The constraint's name.
+    pub name: ConstraintName,
+    /// What is taken; where it is nothing, all rows take the same.
+    pub within: Vec<ColumnName>,
+    /// From when, included.
+    pub from: ColumnName,
+    /// Until when, not included; of the same type.
+    pub until: ColumnName,
+    /// What lets a row take nothing, although it has a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<Released>,
+}
+
+/// Words of a column that let a row take nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// The column.
+    pub column: ColumnName,
+    /// Its words.
+    pub words: Vec<String>,
+}
+
+impl NoOverlap {
+    /// Every column that it looks at.
+    pub fn columns(&self) -> impl Iterator<Item = &ColumnName> {
+        let released = self.unless.iter().map(|released| &released.column);
+        self.within.iter().chain([&self.from, &self.until]).chain(released)
+    }
+
+    /// The same where a column has another name.
+    pub fn rename(&mut self, from: &ColumnName, to: &ColumnName) {
+        let released = self.unless.iter_mut().map(|released| &mut released.column);
+        let columns = self.within.iter_mut().chain([&mut self.from, &mut self.until]).chain(released);
+        for column in columns.filter(|column| *column == from) {
+            *column = to.clone();
+        }
+    }
 }
 
 /// Columns whose values name a row of another table.

@@ -4,13 +4,16 @@
 use crate::entity::held;
 use plan::Table;
 use plan::api::Endpoint;
-use plan::http_case::{UNIQUE, UNIQUE_LENGTH};
+use plan::http_case::{DAY, NEXT_DAY, UNIQUE, UNIQUE_LENGTH};
 use plan::procedure::{Input, Item, Step};
 use plan::query::{OnConflict, Write};
 use plan::shape::{Shape, ShapeField};
 use serde_json::{Value as Json, json};
 use vocab::field_type::URL_MAX;
 use vocab::{ColumnName, FieldType, TableName};
+
+/// `2026-01-02`
+const DAY_LENGTH: usize = 10;
 
 /// The example, with another value in every request where the insert cannot take the same one twice.
 pub fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
@@ -21,7 +24,38 @@ pub fn acceptable(endpoint: &Endpoint, tables: &[Table]) -> Json {
             *text = other;
         }
     }
+    with_days(&mut body, endpoint, tables);
     body
+}
+
+/// Puts other days into the times that no two records may share.
+fn with_days(body: &mut Json, endpoint: &Endpoint, tables: &[Table]) {
+    for rule in table(endpoint, tables).into_iter().flat_map(|table| &table.rules.overlaps) {
+        for (column, day) in [(&rule.from, DAY), (&rule.until, NEXT_DAY)] {
+            let Some(Json::String(text)) = body.get_mut(column.as_str()) else { continue };
+            // What follows the day is the time of day.
+            *text = format!("{day}{}", text.get(DAY_LENGTH..).unwrap_or_default());
+        }
+    }
+}
+
+/// The body with a time that the rule keeps for one record, and everything that it asks for; `None` where something of it is missing.
+pub fn taking(endpoint: &Endpoint, tables: &[Table], [first, second]: [&str; 2]) -> Option<Json> {
+    let body = acceptable(endpoint, tables);
+    let rule = table(endpoint, tables)?.rules.overlaps.first()?;
+    let is_given = |column: &ColumnName| body.get(column.as_str()).is_some_and(|value| !value.is_null());
+    let is_same = |column: &ColumnName| !body[column.as_str()].to_string().contains(UNIQUE);
+    let is_released = rule
+        .unless
+        .as_ref()
+        .is_some_and(|released| released.words.iter().any(|word| body[released.column.as_str()] == json!(word)));
+    if !rule.within.iter().chain([&rule.from, &rule.until]).all(is_given)
+        || !rule.within.iter().all(is_same)
+        || is_released
+    {
+        return None;
+    }
+    serde_json::from_str(&body.to_string().replace(DAY, first).replace(NEXT_DAY, second)).ok()
 }
 
 /// Whether the body may be sent again and again: every set of values that must be unique has one that is another each time.
@@ -78,6 +112,7 @@ pub fn taken(endpoint: &Endpoint, tables: &[Table], mark: &str) -> Option<Json> 
     for field in &unique {
         body[field.name.as_str()] = marked(field, mark)?;
     }
+    with_days(&mut body, endpoint, tables);
     (!unique.is_empty()).then_some(body)
 }
 

@@ -3,6 +3,7 @@
 
 use super::draft::{Draft, DraftTable};
 use crate::codes::NAME_TAKEN;
+use plan::database::{NoOverlap, Times};
 use std::collections::BTreeMap;
 use vocab::{ColumnName, Place};
 
@@ -43,7 +44,10 @@ pub fn check(draft: &mut Draft) {
             table.unique.iter().map(|columns| (own(columns, "key"), format!("a unique rule of `{}`", table.name)));
         let indexes = table.rules.indexes.iter();
         let indexes = indexes.map(|index| (index.name.to_string(), format!("an index of `{}`", table.name)));
-        for (name, what) in [key].into_iter().chain(unique).chain(indexes) {
+        // PostgreSQL has an index behind such a rule.
+        let apart = |rule: &NoOverlap| (rule.name.to_string(), format!("a rule about times of `{}`", table.name));
+        let overlaps = table.rules.overlaps.iter().map(apart);
+        for (name, what) in [key].into_iter().chain(unique).chain(indexes).chain(overlaps) {
             take(&mut taken, name, what, place, &mut refused);
         }
         let mut of_table = BTreeMap::new();
@@ -51,12 +55,24 @@ pub fn check(draft: &mut Draft) {
             table.rules.checks.iter().map(|check| (check.name.to_string(), format!("a check of `{}`", check.column)));
         let keys = table.rules.foreign_keys.iter();
         let keys = keys.map(|key| (key.name.to_string(), format!("the key to `{}`", key.table)));
-        for (name, what) in checks.chain(keys) {
+        let overlaps = table.rules.overlaps.iter().map(apart);
+        for (name, what) in checks.chain(keys).chain(overlaps) {
             take(&mut of_table, name, what, place, &mut refused);
         }
         for column in table.columns.iter().filter(|column| SYSTEM_COLUMNS.contains(&column.name.as_str())) {
             let message = format!("`{}.{}` is a column that PostgreSQL gives every table", table.name, column.name);
             refused.push((message, place.clone()));
+        }
+    }
+    let mut triggers = BTreeMap::new();
+    for DraftTable { table, place, .. } in &draft.tables {
+        let touch = (table.rules.times == Times::KeptByDatabase).then(|| dialect::touch_trigger(table));
+        let touch = touch.map(|name| (name, format!("the trigger that keeps the times of `{}`", table.name)));
+        let apart = table.rules.overlaps.iter().flat_map(|rule| {
+            dialect::overlap_triggers(rule).map(|name| (name, format!("a trigger of the rule `{}`", rule.name)))
+        });
+        for (name, what) in touch.into_iter().chain(apart) {
+            take(&mut triggers, name, what, place, &mut refused);
         }
     }
     for (message, place) in refused {

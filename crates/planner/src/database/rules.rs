@@ -36,7 +36,8 @@ pub fn stated(draft: &mut Draft, stated: &spec::Table) {
     for constraint in &stated.constraints {
         let name = constraint.name.as_ref().map(|name| name.value.as_str());
         match &constraint.rule {
-            ConstraintRule::PrimaryKey(_) => {}
+            // These come when all columns are there.
+            ConstraintRule::PrimaryKey(_) | ConstraintRule::NoOverlap { .. } => {}
             ConstraintRule::Unique(columns) => {
                 let Some(columns) = known(draft, table, columns) else { continue };
                 match name.and_then(|name| IndexName::parse(name).ok()) {
@@ -297,7 +298,7 @@ fn same_columns(one: &[ColumnName], other: &[ColumnName]) -> bool {
     one.len() == other.len() && one.iter().all(|column| other.contains(column))
 }
 
-fn push_check(
+pub fn push_check(
     draft: &mut Draft,
     table: &TableName,
     name: Option<&str>,
@@ -333,12 +334,12 @@ fn push_check(
 }
 
 /// The columns, if the table has them all.
-fn known(draft: &mut Draft, table: &TableName, columns: &[Spanned<ColumnName>]) -> Option<Vec<ColumnName>> {
+pub fn known(draft: &mut Draft, table: &TableName, columns: &[Spanned<ColumnName>]) -> Option<Vec<ColumnName>> {
     let found: Vec<Option<Column>> = columns.iter().map(|column| known_column(draft, table, column)).collect();
     found.into_iter().map(|column| column.map(|column| column.name)).collect()
 }
 
-fn known_column(draft: &mut Draft, table: &TableName, column: &Spanned<ColumnName>) -> Option<Column> {
+pub fn known_column(draft: &mut Draft, table: &TableName, column: &Spanned<ColumnName>) -> Option<Column> {
     let found = draft.find(table)?.column(&column.value).cloned();
     if found.is_none() {
         let names: Vec<String> =
@@ -377,7 +378,8 @@ pub fn is_unique_by(config: &DatabaseConfig, table: &TableName, column: &ColumnN
                 ConstraintRule::PrimaryKey(_)
                 | ConstraintRule::Range { .. }
                 | ConstraintRule::OneOf { .. }
-                | ConstraintRule::Against { .. } => false,
+                | ConstraintRule::Against { .. }
+                | ConstraintRule::NoOverlap { .. } => false,
             })
     })
 }

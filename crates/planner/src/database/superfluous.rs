@@ -136,6 +136,9 @@ fn is_named(config: &DatabaseConfig, table: &TableName, field: &FieldName) -> bo
             ConstraintRule::PrimaryKey(columns) | ConstraintRule::Unique(columns) => columns.iter().collect(),
             ConstraintRule::Range { column, .. } | ConstraintRule::OneOf { column, .. } => vec![column],
             ConstraintRule::Against { column, other, .. } => vec![column, other],
+            ConstraintRule::NoOverlap { within, from, until, unless } => {
+                within.iter().chain([from, until]).chain(unless.iter().map(|(column, _)| column)).collect()
+            }
         });
         of_indexes.chain(of_constraints).any(|column| is_it(&column.value))
     })

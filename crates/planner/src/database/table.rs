@@ -30,7 +30,8 @@ pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
         ConstraintRule::Unique(_)
         | ConstraintRule::Range { .. }
         | ConstraintRule::OneOf { .. }
-        | ConstraintRule::Against { .. } => None,
+        | ConstraintRule::Against { .. }
+        | ConstraintRule::NoOverlap { .. } => None,
     });
     if let Some(key) = key {
         let is_said = |name: &str| stated.columns.iter().any(|column| column.name.value.as_str() == name);

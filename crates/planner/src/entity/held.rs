@@ -64,6 +64,7 @@ pub fn resolve(
         also: Vec::new(),
         unique: unique(table).map(|columns| columns.iter().map(field_name).collect()).collect(),
         compares: compares(table),
+        no_overlap: Vec::new(),
         fields,
         file: None,
     };

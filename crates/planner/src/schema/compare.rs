@@ -240,7 +240,9 @@ fn checks(sides: &Sides<'_>, wanted: &ObservedTable, known: Option<&ObservedTabl
         let is_due = was.as_ref() != Some(check) || before.is_some_and(|before| before.as_ref() != Some(check));
         let typed = sides.wanted.rules.checks.iter().find(|typed| typed.name.as_str() == check.name);
         let is_retyped = |name: &ColumnName| out.retyped.iter().any(|column| column == name.as_str());
-        let retyped = typed.is_some_and(|typed| typed.columns().any(is_retyped));
+        let apart = sides.wanted.rules.overlaps.iter().find(|rule| rule.name.as_str() == check.name);
+        let retyped = typed.is_some_and(|typed| typed.columns().any(is_retyped))
+            || apart.is_some_and(|rule| rule.columns().any(is_retyped));
         if is_due || retyped {
             if retyped {
                 out.changes.push(Change::DropCheck {
@@ -303,7 +305,7 @@ fn triggers(sides: &Sides<'_>, wanted: &ObservedTable, known: Option<&ObservedTa
         let was = find(sides.found, &trigger.name);
         let before = known.map(|known| find(known, &trigger.name));
         if was.as_ref() != Some(trigger) || before.is_some_and(|before| before.as_ref() != Some(trigger)) {
-            out.changes.push(Change::SetTrigger { was });
+            out.changes.push(Change::SetTrigger { name: trigger.name.clone(), was });
         }
     }
     for trigger in sides.found.triggers.iter().filter(|trigger| find(wanted, &trigger.name).is_none()) {

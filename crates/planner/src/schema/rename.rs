@@ -132,6 +132,7 @@ fn rename_known(table: &mut Table, from: &ColumnName, to: &ColumnName) {
     table.rules.foreign_keys.iter_mut().for_each(|key| rename(&mut key.columns));
     table.rules.indexes.iter_mut().for_each(|index| rename(&mut index.columns));
     table.rules.checks.iter_mut().for_each(|check| check.rename(from, to));
+    table.rules.overlaps.iter_mut().for_each(|rule| rule.rename(from, to));
 }
 
 /// The new columns that the one that is gone may have become: of the same kind.

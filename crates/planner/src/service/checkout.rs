@@ -2,7 +2,7 @@
 //! out, one that makes an order and answers with where it is paid, one that tells how it stands. What things cost is read from the
 //! shop and never believed; the provider is called behind the transaction, through the outbox, and never twice.
 
-use super::shop::{Awaited, Brought, WITHIN_MS, column, endpoint, insert, is_needed, must, row, said};
+use super::shop::{Awaited, Brought, Buyer, column, described, endpoint, given_up, insert, is_needed, must, row, said};
 use crate::behaviour::{field_name, shape_field, slot};
 use crate::entity::held;
 use crate::key::{Origin, RecordKey};
@@ -15,8 +15,8 @@ use plan::procedure::{
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::shape::{Entries, Presence, Shape, ShapeField};
-use plan::value::{Comparison, Condition, RequestValue};
-use plan::{Problem, Query, Table, Value};
+use plan::value::{Comparison, Condition};
+use plan::{Query, Table, Value};
 use vocab::{Bounds, ColumnName, Datum, EntityName, FieldName, FieldType, PolicyName};
 
 /// Where a shop sells.
@@ -47,7 +47,7 @@ pub fn checkout(
     let ((order, orders), (_, items), (_, products)) = (of("order")?, of("order_item")?, of("product")?);
     let shop = Shop { order, orders, items, products, catalog, held, awaited, policy };
     shop.fits()?;
-    let buyer = shop.buyer()?;
+    let buyer = Buyer::of(orders, held)?;
     let event = shop.event(&buyer);
     let tables = [orders, items, products].into_iter().chain(buyer.table).cloned().collect();
     let endpoints = vec![shop.sell(&buyer)?, shop.tell()];
@@ -64,13 +64,6 @@ struct Shop<'a> {
     held: &'a [Table],
     awaited: Awaited<'a>,
     policy: &'a PolicyName,
-}
-
-/// Who an order is from: a row that is found or made by the address, where orders lead to one.
-struct Buyer<'a> {
-    table: Option<&'a Table>,
-    /// The column of the orders that leads there.
-    column: Option<&'a ColumnName>,
 }
 
 impl Shop<'_> {
@@ -97,32 +90,6 @@ impl Shop<'_> {
             return Err("prices are no decimal numbers with as many decimals in products and in items".to_owned());
         }
         Ok(())
-    }
-
-    fn buyer(&self) -> Result<Buyer<'_>, String> {
-        let leads = self.orders.rules.foreign_keys.iter().filter_map(|key| match &key.columns[..] {
-            [column] => Some((column, &key.table)),
-            _ => None,
-        });
-        for (column, target) in leads {
-            let is_needed = is_needed(self.orders, column);
-            let table = self.held.iter().find(|table| table.name == *target);
-            let found_by_address = table.filter(|table| {
-                table.unique.iter().any(|unique| matches!(&unique[..], [only] if only.as_str() == "email"))
-                    && RecordKey::of(table).is_some_and(|key| key.origin == Origin::Server)
-            });
-            match found_by_address {
-                Some(table) => return Ok(Buyer { table: Some(table), column: Some(column) }),
-                None if is_needed => {
-                    return Err(format!(
-                        "every order of `{}` leads to one of `{target}`, which is not found by an address",
-                        self.orders.name
-                    ));
-                }
-                None => {}
-            }
-        }
-        Ok(Buyer { table: None, column: None })
     }
 
     /// Fields of an order that a buyer says.
@@ -182,7 +149,7 @@ impl Shop<'_> {
     /// `POST`: an order is made with what its things cost today, and brought to the provider.
     fn sell(&self, buyer: &Buyer<'_>) -> Result<Endpoint, String> {
         let mut made = vec![Item::Do(Step::Recall(slot("claim")))];
-        made.extend(self.find_buyer(buyer)?);
+        made.extend(buyer.find()?);
         made.push(Item::Do(insert(self.orders, self.order_row(buyer)?, OnConflict::Fail)));
         made.push(Item::Each(Box::new(self.each()?)));
         made.extend(self.sum_up());
@@ -192,29 +159,15 @@ impl Shop<'_> {
             payload: self.payload(buyer),
         }));
         made.push(Item::Promise(self.answer(202, Vec::new())));
-        let cancelled = self.cancelled().map(|write| Item::Transaction(vec![Item::Do(write)]));
-        let refused =
-            cancelled.into_iter().chain([Item::Exit(Response::Problem(Problem::ServiceRefused), Writes::Keep)]);
-        let body = vec![
+        let mut body = vec![
             self.guards(),
             Item::Let(slot("claim"), Step::Claim),
             Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))),
             Item::Let(slot("id"), Step::Generate(Generated::Uuid)),
             Item::Transaction(made),
-            Item::Let(slot("page"), self.awaited.wait(Value::Slot(slot("id")), WITHIN_MS)),
-            Item::Match(
-                slot("page"),
-                vec![
-                    (
-                        Outcome::Answered,
-                        vec![Item::Transaction(vec![Item::Exit(self.answer(201, self.awaited.given()), Writes::Keep)])],
-                    ),
-                    (Outcome::Refused, refused.collect()),
-                    (Outcome::Unknown, Vec::new()),
-                ],
-            ),
-            Item::Exit(self.answer(202, Vec::new()), Writes::Keep),
         ];
+        let answer = |status, given| self.answer(status, given);
+        body.extend(self.awaited.waited(given_up(self.orders, "pending", "cancelled"), &answer));
         let summary = format!("makes an order, and answers with where {} takes its payment", self.awaited.title);
         let entity = &self.order.entity;
         Ok(endpoint("post_api_checkout", ("POST", PATH), body, entity, (summary, self.example())))
@@ -223,86 +176,14 @@ impl Shop<'_> {
     /// `GET`: how an order stands, for the page to which its buyer comes back.
     fn tell(&self) -> Endpoint {
         let names = ["id", "status", "total", "currency"];
-        let columns = names.iter().filter_map(|name| column(self.orders, name));
-        let outputs = columns
-            .map(|column| Output::Column { column: column.name.clone(), field: field_name(column.name.as_str()) });
-        let key = Value::Request(RequestValue::Path(field_name("id")));
-        let query = Query {
-            from: self.orders.name.clone(),
-            outputs: outputs.collect(),
-            filter: vec![Predicate::Compare(column_name("id"), Comparison::Equal, key.clone())],
-            order: Vec::new(),
-            holes: Holes::default(),
-            lock: RowLock::None,
-        };
-        let row = |name: &str| Value::Field(slot("row"), field_name(name));
-        let answer = |given: Vec<ResponseField>| {
-            let fields = names.iter().filter_map(|name| self.described(name, row(name)));
-            let body = fields.chain(given).collect();
-            Response::Answer { status: 200, body, tag: None, location: None }
-        };
-        let nothing = || (Vec::new(), Vec::new());
-        let ((refused, unknown), read) =
-            (nothing(), Step::Read { query, cardinality: Cardinality::One, filled_by: None });
-        let body = vec![
-            self.guards(),
-            Item::Let(slot("row"), read),
-            Item::Match(
-                slot("row"),
-                vec![
-                    (Outcome::Found, Vec::new()),
-                    (Outcome::Missing, vec![Item::Exit(Response::Problem(Problem::NotFound), Writes::Undo)]),
-                ],
-            ),
-            Item::Let(slot("page"), self.awaited.wait(row("id"), 0)),
-            Item::Match(
-                slot("page"),
-                vec![
-                    (Outcome::Answered, vec![Item::Exit(answer(self.awaited.given()), Writes::Keep)]),
-                    (Outcome::Refused, refused),
-                    (Outcome::Unknown, unknown),
-                ],
-            ),
-            Item::Exit(answer(Vec::new()), Writes::Keep),
-        ];
+        let row = |name: &&str| self.described(name, Value::Field(slot("row"), field_name(name)));
+        let fields: Vec<ResponseField> = names.iter().filter_map(row).collect();
+        let mut body = vec![self.guards()];
+        body.extend(self.awaited.standing(self.orders, &names, &fields));
         let path = format!("{PATH}/{{id}}");
         let summary = format!("tells how an order stands, and where {} takes its payment", self.awaited.title);
         let said = (summary, serde_json::Value::Null);
         endpoint("get_api_checkout_by_id", ("GET", &path), body, &self.order.entity, said)
-    }
-
-    /// `let buyer = ...`: the row with that address, made where there is none.
-    fn find_buyer(&self, buyer: &Buyer<'_>) -> Result<Vec<Item>, String> {
-        let Some(table) = buyer.table else { return Ok(Vec::new()) };
-        let address = Value::Field(slot("input"), field_name("email"));
-        let name = Value::Field(slot("input"), field_name("name"));
-        let row = row(table, |column| match column {
-            "id" => Some(Value::Slot(slot("buyer_id"))),
-            "email" => Some(address.clone()),
-            "name" => Some(Value::Else(Box::new(name.clone()), Box::new(address.clone()))),
-            _ => None,
-        })?;
-        let query = Query {
-            from: table.name.clone(),
-            outputs: vec![Output::Column { column: column_name("id"), field: field_name("id") }],
-            filter: vec![Predicate::Compare(column_name("email"), Comparison::Equal, address.clone())],
-            order: Vec::new(),
-            holes: Holes::default(),
-            lock: RowLock::None,
-        };
-        let keep = OnConflict::Keep { unique: vec![column_name("email")] };
-        Ok(vec![
-            Item::Let(slot("buyer_id"), Step::Generate(Generated::Uuid)),
-            Item::Do(insert(table, row, keep)),
-            Item::Let(slot("buyer"), Step::Read { query, cardinality: Cardinality::One, filled_by: None }),
-            Item::Match(
-                slot("buyer"),
-                vec![
-                    (Outcome::Found, Vec::new()),
-                    (Outcome::Missing, vec![Item::Exit(Response::Problem(Problem::InternalError), Writes::Undo)]),
-                ],
-            ),
-        ])
     }
 
     fn order_row(&self, buyer: &Buyer<'_>) -> Result<Vec<(ColumnName, Value)>, String> {
@@ -440,25 +321,6 @@ impl Shop<'_> {
         items
     }
 
-    /// A pending order is given up.
-    fn cancelled(&self) -> Option<Step> {
-        let (from, to) = ("pending", "cancelled");
-        let status = column(self.orders, "status")?;
-        let is_word = |words: &[String]| words.iter().any(|known| known == to);
-        if !matches!(&status.field_type, FieldType::Choice { words } if is_word(words)) {
-            return None;
-        }
-        let text = |text: &str| Value::Literal(Datum::Text(text.to_owned()));
-        let mut set = vec![(status.name.clone(), Assigned::Value(text(to)))];
-        set.extend(column(self.orders, "updated_at").map(|at| (at.name.clone(), Assigned::Value(Value::Now))));
-        set.extend(column(self.orders, "row_version").map(|version| (version.name.clone(), Assigned::Plus(1))));
-        let filter = vec![
-            Predicate::Compare(column_name("id"), Comparison::Equal, Value::Slot(slot("id"))),
-            Predicate::Compare(status.name.clone(), Comparison::Equal, text(from)),
-        ];
-        Some(Step::Write(Write::Update { table: self.orders.name.clone(), set, filter }))
-    }
-
     fn answer(&self, status: u16, given: Vec<ResponseField>) -> Response {
         let value = |name: &str| match name {
             "id" => Value::Slot(slot("id")),
@@ -472,15 +334,8 @@ impl Shop<'_> {
         Response::Answer { status, body, tag: None, location }
     }
 
-    /// A field of an answer, where orders have it.
     fn described(&self, name: &str, value: Value) -> Option<ResponseField> {
-        let column = column(self.orders, name)?;
-        let known = self.order.fields.iter().find(|field| field.name.as_str() == name);
-        let description = match (known, name) {
-            (Some(field), _) => field.description.clone(),
-            (None, _) => "Names the order; sorts by time.".to_owned(),
-        };
-        Some(ResponseField { name: field_name(name), value, field_type: column.field_type.clone(), description })
+        described(self.orders, self.order, name, value)
     }
 
     fn payload(&self, buyer: &Buyer<'_>) -> Vec<(FieldName, Value)> {

@@ -72,7 +72,7 @@ impl Taken<'_> {
         let mut body = vec![Item::Do(Step::Emit { id: None, event: name.clone(), payload })];
         let change =
             self.catalog.change_of(name).filter(|change| fields.iter().any(|(name, _)| *name == change.found_by));
-        let changed = change.and_then(|change| self.change(change));
+        let changed = change.and_then(|change| self.change(change, &fields));
         let what = match (change, &changed) {
             (Some(change), Some(_)) => format!("; the {} it is about becomes `{}`", change.entity, change.to),
             (Some(_) | None, _) => String::new(),
@@ -168,7 +168,7 @@ impl Taken<'_> {
     }
 
     /// The record becomes what the event says, from what it can have been before: an event that comes late undoes nothing.
-    fn change(&mut self, change: &Change) -> Option<Vec<Item>> {
+    fn change(&mut self, change: &Change, fields: &[(FieldName, FieldType)]) -> Option<Vec<Item>> {
         let entity = self.catalog.entity(&change.entity)?;
         let table = self.held.iter().find(|table| table.name == entity.table)?;
         let column = |name: &str| table.columns.iter().find(|column| column.name.as_str() == name);
@@ -176,25 +176,27 @@ impl Taken<'_> {
         if !words.contains(&change.to) || column("id")?.field_type != FieldType::Uuid {
             return None;
         }
-        let is = |word: &String| {
-            let word = Value::Literal(Datum::Text(word.clone()));
-            Predicate::Compare(column_name(change.column.as_str()), Comparison::Equal, word)
-        };
-        let key = Value::Field(slot("event"), change.found_by.clone());
+        let said = |name: &FieldName| Value::Field(slot("event"), name.clone());
         let mut set = vec![(
             column_name(change.column.as_str()),
             Assigned::Value(Value::Literal(Datum::Text(change.to.clone()))),
         )];
+        let taken = change.takes.iter().filter(|name| column(name.as_str()).is_some());
+        let taken = taken.filter(|name| fields.iter().any(|(field, _)| field == *name));
+        set.extend(taken.map(|name| (column_name(name.as_str()), Assigned::Known(said(name)))));
+        let mut filter = vec![Predicate::Compare(column_name("id"), Comparison::Equal, said(&change.found_by))];
+        let as_of = change.as_of.as_ref().filter(|name| column(name.as_str()).is_some());
+        filter.push(was(change, words, as_of));
+        if let Some(as_of) = as_of {
+            filter.push(is_older(as_of, Comparison::AtMost));
+            set.push((column_name(as_of.as_str()), Assigned::Value(happened())));
+        }
         if column("updated_at").is_some() {
             set.push((column_name("updated_at"), Assigned::Value(Value::Now)));
         }
         if column("row_version").is_some() {
             set.push((column_name("row_version"), Assigned::Plus(1)));
         }
-        let filter = vec![
-            Predicate::Compare(column_name("id"), Comparison::Equal, key),
-            Predicate::Any(change.from.iter().filter(|word| words.contains(word)).map(is).collect()),
-        ];
         let write = Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter }));
         if !self.tables.contains(table) {
             self.tables.push(table.clone());
@@ -211,6 +213,36 @@ impl Taken<'_> {
             }
         })
     }
+}
+
+/// When the event happened, as far as its provider says it.
+fn happened() -> Value {
+    Value::Else(Box::new(Value::Field(slot("event"), field_name(HEARD.time))), Box::new(Value::Now))
+}
+
+/// What is known of the record is older than the event, or nobody has said as of when it is.
+fn is_older(as_of: &FieldName, comparison: Comparison) -> Predicate {
+    let column = column_name(as_of.as_str());
+    Predicate::Any(vec![Predicate::Null(column.clone()), Predicate::Compare(column, comparison, happened())])
+}
+
+/// What the record must have been: some states only where the event is the later one.
+fn was(change: &Change, words: &[String], as_of: Option<&FieldName>) -> Predicate {
+    let column = column_name(change.column.as_str());
+    let is = |word: &String| {
+        Predicate::Compare(column.clone(), Comparison::Equal, Value::Literal(Datum::Text(word.clone())))
+    };
+    let known =
+        |list: &[String]| -> Vec<Predicate> { list.iter().filter(|word| words.contains(word)).map(is).collect() };
+    let (mut any, before) = (known(&change.from), known(&change.from_before));
+    match as_of {
+        None => any.extend(before),
+        Some(as_of) if !before.is_empty() => {
+            any.push(Predicate::All(vec![Predicate::Any(before), is_older(as_of, Comparison::Less)]));
+        }
+        Some(_) => {}
+    }
+    Predicate::Any(any)
 }
 
 /// `whose_payment`, `kept_payment`.

@@ -4,14 +4,17 @@
 use super::intake::field_type;
 use crate::behaviour::{field_name, slot};
 use crate::body_size::max_body_bytes;
+use crate::key::{Origin, RecordKey};
+use crate::table::column_name;
+use catalog::Entity;
 use manifest::point::{Calls, Given};
 use plan::api::{Cache, Endpoint, EventDeclaration};
 use plan::database::{Column, Nullability};
-use plan::procedure::{Item, Outcome, Procedure, ResponseField, Step, Trigger};
-use plan::query::{OnConflict, Write};
+use plan::procedure::{Generated, Item, Outcome, Procedure, Response, ResponseField, Step, Trigger, Writes};
+use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, ShapeField};
-use plan::value::Condition;
-use plan::{Table, Value, check};
+use plan::value::{Comparison, Condition, RequestValue};
+use plan::{Problem, Query, Table, Value, check};
 use vocab::{Bounds, ColumnName, Datum, EntityName, EventName, FieldName, FieldType, ProcedureName};
 
 /// How long a caller waits for the provider before he is told where to ask again, in milliseconds.
@@ -40,6 +43,54 @@ impl Awaited<'_> {
         Step::Await { id, event: self.event.clone(), gives, within_ms }
     }
 
+    /// Behind the transaction that has told of it under the id in slot `id`: waits, and answers 201 with what the provider gives, 502
+    /// where it refuses, which gives the record up, or 202 where nobody knows yet.
+    pub(super) fn waited(
+        &self,
+        given_up: Option<Step>,
+        answer: &dyn Fn(u16, Vec<ResponseField>) -> Response,
+    ) -> Vec<Item> {
+        let given_up = given_up.map(|write| Item::Transaction(vec![Item::Do(write)]));
+        let refused = Item::Exit(Response::Problem(Problem::ServiceRefused), Writes::Keep);
+        let answered = vec![Item::Transaction(vec![Item::Exit(answer(201, self.given()), Writes::Keep)])];
+        vec![
+            Item::Let(slot("page"), self.wait(Value::Slot(slot("id")), WITHIN_MS)),
+            Item::Match(
+                slot("page"),
+                vec![
+                    (Outcome::Answered, answered),
+                    (Outcome::Refused, given_up.into_iter().chain([refused]).collect()),
+                    (Outcome::Unknown, Vec::new()),
+                ],
+            ),
+            Item::Exit(answer(202, Vec::new()), Writes::Keep),
+        ]
+    }
+
+    /// How the row stands whose id is in the path, and what the provider has given for it by now.
+    pub(super) fn standing(&self, table: &Table, names: &[&str], fields: &[ResponseField]) -> Vec<Item> {
+        let key = Value::Request(RequestValue::Path(field_name("id")));
+        let missing = Item::Exit(Response::Problem(Problem::NotFound), Writes::Undo);
+        let mut items: Vec<Item> = find("row", one(table, names, "id", key), missing).into();
+        let answer = |given: Vec<ResponseField>| {
+            let body = fields.iter().cloned().chain(given).collect();
+            Item::Exit(Response::Answer { status: 200, body, tag: None, location: None }, Writes::Keep)
+        };
+        items.extend([
+            Item::Let(slot("page"), self.wait(Value::Field(slot("row"), field_name("id")), 0)),
+            Item::Match(
+                slot("page"),
+                vec![
+                    (Outcome::Answered, vec![answer(self.given())]),
+                    (Outcome::Refused, Vec::new()),
+                    (Outcome::Unknown, Vec::new()),
+                ],
+            ),
+            answer(Vec::new()),
+        ]);
+        items
+    }
+
     /// What the provider answers, out of the slot `page`.
     pub(super) fn given(&self) -> Vec<ResponseField> {
         let field = |(name, given): (&FieldName, &Given)| ResponseField {
@@ -50,6 +101,90 @@ impl Awaited<'_> {
         };
         self.calls.gives.iter().map(field).collect()
     }
+}
+
+/// Who pays for a row: another row, found or made by its address, where rows of the table lead to one.
+pub(super) struct Buyer<'a> {
+    pub table: Option<&'a Table>,
+    /// The column that leads there.
+    pub column: Option<&'a ColumnName>,
+}
+
+impl<'a> Buyer<'a> {
+    /// Where rows of the table lead.
+    ///
+    /// # Errors
+    /// Why a row cannot be made: it must lead to what is not found by an address.
+    pub fn of(table: &'a Table, held: &'a [Table]) -> Result<Self, String> {
+        let leads = table.rules.foreign_keys.iter().filter_map(|key| match &key.columns[..] {
+            [column] => Some((column, &key.table)),
+            _ => None,
+        });
+        for (column, target) in leads {
+            let found_by_address = held.iter().find(|held| held.name == *target).filter(|held| {
+                held.unique.iter().any(|unique| matches!(&unique[..], [only] if only.as_str() == "email"))
+                    && RecordKey::of(held).is_some_and(|key| key.origin == Origin::Server)
+            });
+            match found_by_address {
+                Some(table) => return Ok(Self { table: Some(table), column: Some(column) }),
+                None if is_needed(table, column) => {
+                    return Err(format!(
+                        "every row of `{}` leads to one of `{target}`, which is not found by an address",
+                        table.name
+                    ));
+                }
+                None => {}
+            }
+        }
+        Ok(Self { table: None, column: None })
+    }
+
+    /// `let buyer = ...`: the row with the address of the input, made where there is none.
+    pub fn find(&self) -> Result<Vec<Item>, String> {
+        let Some(table) = self.table else { return Ok(Vec::new()) };
+        let address = Value::Field(slot("input"), field_name("email"));
+        let name = Value::Field(slot("input"), field_name("name"));
+        let row = row(table, |column| match column {
+            "id" => Some(Value::Slot(slot("buyer_id"))),
+            "email" => Some(address.clone()),
+            "name" => Some(Value::Else(Box::new(name.clone()), Box::new(address.clone()))),
+            _ => None,
+        })?;
+        let query = one(table, &["id"], "email", address.clone());
+        let keep = OnConflict::Keep { unique: vec![column_name("email")] };
+        let missing = Item::Exit(Response::Problem(Problem::InternalError), Writes::Undo);
+        let mut found =
+            vec![Item::Let(slot("buyer_id"), Step::Generate(Generated::Uuid)), Item::Do(insert(table, row, keep))];
+        found.extend(find("buyer", query, missing));
+        Ok(found)
+    }
+
+    /// The id of that row.
+    pub fn id(&self) -> Value {
+        Value::Field(slot("buyer"), field_name("id"))
+    }
+}
+
+/// The columns of that name of the row in which one of them has a value.
+pub(super) fn one(table: &Table, names: &[&str], by: &str, value: Value) -> Query {
+    let columns = names.iter().filter_map(|name| column(table, name));
+    let output =
+        |column: &Column| Output::Column { column: column.name.clone(), field: field_name(column.name.as_str()) };
+    Query {
+        from: table.name.clone(),
+        outputs: columns.map(output).collect(),
+        filter: vec![Predicate::Compare(column_name(by), Comparison::Equal, value)],
+        order: Vec::new(),
+        holes: Holes::default(),
+        lock: RowLock::None,
+    }
+}
+
+/// Reads a row, or ends so where there is none.
+pub(super) fn find(name: &str, query: Query, missing: Item) -> [Item; 2] {
+    let read = Step::Read { query, cardinality: Cardinality::One, filled_by: None };
+    let arms = vec![(Outcome::Found, Vec::new()), (Outcome::Missing, vec![missing])];
+    [Item::Let(slot(name), read), Item::Match(slot(name), arms)]
 }
 
 /// An endpoint of a method and a path.
@@ -104,6 +239,33 @@ pub(super) fn column<'t>(table: &'t Table, name: &str) -> Option<&'t Column> {
 
 pub(super) fn insert(table: &Table, values: Vec<(ColumnName, Value)>, on_conflict: OnConflict) -> Step {
     Step::Write(Write::Insert { table: table.name.clone(), values, on_conflict, made: None })
+}
+
+/// A field of an answer, where the table has it.
+pub(super) fn described(table: &Table, entity: &Entity, name: &str, value: Value) -> Option<ResponseField> {
+    let column = column(table, name)?;
+    let known = entity.fields.iter().find(|field| field.name.as_str() == name);
+    let description =
+        known.map_or_else(|| format!("Names the {}; sorts by time.", entity.entity), |field| field.description.clone());
+    Some(ResponseField { name: field_name(name), value, field_type: column.field_type.clone(), description })
+}
+
+/// The row in slot `id` becomes something else, where it still is as it was made.
+pub(super) fn given_up(table: &Table, from: &str, to: &str) -> Option<Step> {
+    let status = column(table, "status")?;
+    let is_word = |words: &[String]| words.iter().any(|known| known == to);
+    if !matches!(&status.field_type, FieldType::Choice { words } if is_word(words)) {
+        return None;
+    }
+    let text = |text: &str| Value::Literal(Datum::Text(text.to_owned()));
+    let mut set = vec![(status.name.clone(), Assigned::Value(text(to)))];
+    set.extend(column(table, "updated_at").map(|at| (at.name.clone(), Assigned::Value(Value::Now))));
+    set.extend(column(table, "row_version").map(|version| (version.name.clone(), Assigned::Plus(1))));
+    let filter = vec![
+        Predicate::Compare(column_name("id"), Comparison::Equal, Value::Slot(slot("id"))),
+        Predicate::Compare(status.name.clone(), Comparison::Equal, text(from)),
+    ];
+    Some(Step::Write(Write::Update { table: table.name.clone(), set, filter }))
 }
 
 /// Goes on where the condition holds, and ends so where it does not.

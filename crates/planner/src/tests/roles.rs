@@ -17,6 +17,7 @@ fn planned(roles: &str, place: Option<(&str, &str)>) -> Permissions {
         database: database.to_owned(),
         schema: schema.to_owned(),
         user: "ada".to_owned(),
+        keeps_apart: true,
     });
     let observed = Observed { place, ..Observed::default() };
     let task_id = TaskId::parse("task").unwrap();

@@ -82,7 +82,7 @@ fn the_sample_task_comes_to_what_its_points_need() {
         write create_checkout_session: makes a page on which a customer pays
           POST https://api.stripe.com/v1/checkout/sessions
           Idempotency-Key: ${delivery.key}
-          form { mode: payment, success_url: ${setting.success_url}, cancel_url: ${setting.cancel_url}, client_reference_id: ${input.order_id}, customer: ${input.customer}, customer_email: ${input.email}, line_items: [{ price_data: { currency: ${input.currency | lowercase}, unit_amount: ${item.unit_price | minor_units(input.currency)}, product_data: { name: ${item.name} } }, quantity: ${item.quantity} } for each of input.items], metadata: { order_id: ${input.order_id} }, payment_intent_data: { metadata: { order_id: ${input.order_id} } } }
+          form { mode: payment, success_url: ${setting.success_url | with_parameter(input.order_id)}, cancel_url: ${setting.cancel_url | with_parameter(input.order_id)}, client_reference_id: ${input.order_id}, customer: ${input.customer}, customer_email: ${input.email}, line_items: [{ price_data: { currency: ${input.currency | lowercase}, unit_amount: ${item.unit_price | minor_units(input.currency)}, product_data: { name: ${item.name} } }, quantity: ${item.quantity} } for each of input.items], metadata: { order_id: ${input.order_id} }, payment_intent_data: { metadata: { order_id: ${input.order_id} } } }
           once: by its key of at most 255 characters
           a lost reply: it is sent again
 
@@ -119,6 +119,8 @@ fn the_sample_task_comes_to_what_its_points_need() {
         webhooks of stripe
           known by Stripe-Signature, keyed by ${webhook.secret}, of time + `.` + body
           once for each ${body/id}, remembered for 30 days
+          checkout.session.completed, checkout.session.async_payment_succeeded, checkout.session.async_payment_failed, under conditions, becomes nothing: the subscription tells it
+          checkout.session.expired, under conditions, becomes subscription_expired
           checkout.session.completed, under conditions, becomes payment_succeeded
           checkout.session.completed becomes payment_pending
           checkout.session.async_payment_succeeded becomes payment_succeeded
@@ -126,8 +128,16 @@ fn the_sample_task_comes_to_what_its_points_need() {
           checkout.session.expired becomes checkout_expired
           charge.refunded, under conditions, becomes payment_refunded
           charge.dispute.created becomes payment_disputed
-          customer.subscription.created, customer.subscription.updated, customer.subscription.deleted, under conditions, becomes subscription_changed
-          invoice.paid, invoice.payment_failed becomes nothing: the subscription says in its own event how it stands
+          customer.subscription.created, customer.subscription.updated, customer.subscription.deleted, under conditions, becomes subscription_trialing
+          customer.subscription.created, customer.subscription.updated, customer.subscription.deleted, under conditions, becomes subscription_active
+          customer.subscription.created, customer.subscription.updated, customer.subscription.deleted, under conditions, becomes subscription_paused
+          customer.subscription.created, customer.subscription.updated, customer.subscription.deleted, under conditions, becomes subscription_past_due
+          customer.subscription.created, customer.subscription.updated, customer.subscription.deleted, under conditions, becomes subscription_cancelled
+          customer.subscription.created, customer.subscription.updated, customer.subscription.deleted, under conditions, becomes subscription_expired
+          customer.subscription.created, customer.subscription.updated, customer.subscription.deleted becomes nothing: it is not ours, or is not paid yet
+          invoice.paid, under conditions, becomes subscription_paid
+          invoice.payment_failed, under conditions, becomes subscription_payment_failed
+          invoice.paid, invoice.payment_failed becomes nothing: it is of no subscription of ours, or nothing was paid
           payment_intent.succeeded, payment_intent.payment_failed, payment_intent.requires_action, customer.created becomes nothing: the session of the checkout, or our own request, has told it
     "#]].assert_eq(&plan::print::service(&plan));
 }
@@ -179,5 +189,17 @@ fn a_plan_holds_everything_it_names() {
     for points in ["checkout", "form_submission", "checkout, order_refund, subscription_start, user_deleted"] {
         let plan = planned(&task(&format!("    integration_points: [{points}]\n"))).unwrap();
         assert_eq!(manifest::check::findings(&plan.manifest), [], "{points}");
+    }
+}
+
+/// `subscriptions` means what begins and what ends them; each is asked for once.
+#[test]
+fn points_are_understood_as_people_write_them() {
+    for asked in
+        ["subscriptions", "subscribe, subscription_end", "subscription_start, cancel_subscription, subscription"]
+    {
+        let plan = planned(&task(&format!("    integration_points: [{asked}]\n"))).unwrap();
+        let points: Vec<&str> = plan.points.iter().map(|point| point.event.as_str()).collect();
+        assert_eq!(points, ["subscription_start", "subscription_end"], "{asked}");
     }
 }

@@ -1,4 +1,4 @@
-//! A checkout from beginning to end: somebody buys, the order is made once with what its things cost here, the provider (played
+//! A checkout and a subscription from beginning to end: somebody buys, the order is made once with what its things cost here, the provider (played
 //! beside the test) takes the payment, and the order is paid. On every engine, and on both servers.
 
 use crate::harness::client::{ask, get, post};
@@ -15,11 +15,14 @@ use std::time::{Duration, Instant};
 use store::{Location, Store};
 use vocab::{Datum, Engine};
 
-const SHOP: &str = "task_id: integration_2025_002\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    environment: development\n    schema_requirements:\n      tables: [users, orders, products]\n      relationships: [users_to_orders, orders_to_products]\n";
+const SHOP: &str = "task_id: integration_2025_002\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: sqlite\n    environment: development\n    schema_requirements:\n      tables: [users, orders, products, plans, subscriptions]\n      relationships: [users_to_orders, orders_to_products, users_to_subscriptions, plans_to_subscriptions]\n";
 const ABACUS: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000a";
 const SLATE: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000b";
 const DRAFT: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000c";
 const FOREIGN: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000d";
+const TEAM: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001a";
+const WITHDRAWN: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001b";
+const TRIAL: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001c";
 
 /// A shop with its products, a Stripe that is played, and a server.
 struct Shop {
@@ -52,7 +55,7 @@ impl Shop {
         let key = shop.play().told("secret_key").to_owned();
         end_with_input(&mut shop.workspace.command(&["secrets", "set", "STRIPE_SECRET_KEY"]), &key).must_end_with(0);
         let task = fs::read_to_string(repository("tests/cases/tasks/stripe-payments.yaml")).unwrap();
-        let asked = task.replace("\"form_submission\"", "\"order_refund\"");
+        let asked = task.replace("\"form_submission\"", "\"order_refund\", \"subscription\"");
         assert_ne!(asked, task);
         shop.workspace.run_text(&asked).must_end_with(0);
         shop.before = shop.effects().0;
@@ -63,6 +66,13 @@ impl Shop {
             (FOREIGN, "Foreign", "5000", "active", "UGX"),
         ] {
             shop.sells(engine, id, name, price, status, currency);
+        }
+        for (id, name, price, is_offered, trial_days) in [
+            (TEAM, "Team", "29.00", true, 0),
+            (WITHDRAWN, "Withdrawn", "1.00", false, 0),
+            (TRIAL, "Trial", "9.00", true, 14),
+        ] {
+            shop.offers(engine, id, name, price, is_offered, trial_days);
         }
         Some(shop)
     }
@@ -78,16 +88,23 @@ impl Shop {
     }
 
     fn sells(&self, engine: Engine, id: &str, name: &str, price: &str, status: &str, currency: &str) {
-        let price = match engine {
-            // Kept in units.
-            Engine::Sqlite => vocab::Decimal::parse(price, 2).unwrap().units().to_string(),
-            Engine::PostgreSql | Engine::MySql => price.to_owned(),
-        };
-        let statement = format!(
+        let price = kept(engine, price);
+        self.write(format!(
             "INSERT INTO products (id, name, price, status, currency) VALUES ('{id}', '{name}', {price}, '{status}', '{currency}')"
-        );
-        let written = self.store().transaction_of(statement);
-        tokio::runtime::Runtime::new().unwrap().block_on(written);
+        ));
+    }
+
+    fn offers(&self, engine: Engine, id: &str, name: &str, price: &str, is_offered: bool, trial_days: u32) {
+        let price = kept(engine, price);
+        let is_offered =
+            if engine == Engine::Sqlite { u8::from(is_offered).to_string() } else { is_offered.to_string() };
+        self.write(format!(
+            "INSERT INTO plans (id, name, price, currency, active, trial_days) VALUES ('{id}', '{name}', {price}, 'GBP', {is_offered}, {trial_days})"
+        ));
+    }
+
+    fn write(&self, statement: String) {
+        tokio::runtime::Runtime::new().unwrap().block_on(self.store().transaction_of(statement));
     }
 
     fn store(&self) -> Open {
@@ -144,8 +161,29 @@ impl Shop {
     }
 
     fn pay(&self, session: &Json) {
-        let paid = post("/_simulator/acts/pay", None, &json!({ "id": session }).to_string());
-        assert_eq!(ask(self.stripe(), &paid, "").unwrap().status, 200);
+        self.happens("pay", session);
+    }
+
+    /// What somebody does at the provider; what it is done to, as it is then.
+    fn happens(&self, act: &str, id: &Json) -> Json {
+        let done = post(&format!("/_simulator/acts/{act}"), None, &json!({ "id": id }).to_string());
+        let done = ask(self.stripe(), &done, "").unwrap();
+        assert_eq!(done.status, 200, "{act}: {}", read(&done));
+        read(&done)
+    }
+
+    fn faults(&self, faults: &Json) {
+        let set = post("/_simulator/faults", None, &json!({ "faults": faults }).to_string());
+        assert!(ask(self.stripe(), &set, "").unwrap().status < 300);
+    }
+}
+
+/// A price as the engine keeps it.
+fn kept(engine: Engine, price: &str) -> String {
+    match engine {
+        // In units.
+        Engine::Sqlite => vocab::Decimal::parse(price, 2).unwrap().units().to_string(),
+        Engine::PostgreSql | Engine::MySql => price.to_owned(),
     }
 }
 
@@ -215,6 +253,18 @@ fn somebody_buys(engine: Engine) {
         let other = ask(address, &checkout(&basket(&json!([{ "product_id": SLATE, "quantity": 1 }])), Some(&key)), "");
         assert_eq!(other.unwrap().status, 422);
 
+        // Where somebody comes back to is a page of ours.
+        for (path, content_type) in [
+            ("/checkout/success", "text/html"),
+            ("/checkout/cancelled", "text/html"),
+            ("/checkout/page.js", "text/javascript"),
+        ] {
+            let page = ask(address, &get(&format!("{path}?order_id={id}")), "").unwrap();
+            assert!(page.status == 200 && page.headers["content-type"].starts_with(content_type), "{path}");
+            let body = String::from_utf8(page.body).unwrap();
+            assert!(content_type != "text/html" || body.contains("order_id=/api/checkout/ subscription_id="), "{body}");
+        }
+
         shop.pay(&order["session_id"]);
         let stands = within("it is not paid", &server, || {
             let stands = read(&ask(address, &get(&format!("/api/checkout/{id}")), "").unwrap());
@@ -226,11 +276,79 @@ fn somebody_buys(engine: Engine) {
             "SELECT product_name, quantity FROM order_items WHERE order_id = '{id}' ORDER BY product_name"
         ));
         assert_eq!(lines, [["Abacus", "2"], ["Slate", "3"]]);
+        subscribes(&shop, address, &server);
     }
     let orders = servers.into_iter().flatten().count();
     assert_eq!((shop.count("orders"), shop.count("users")), (orders, 1), "one buyer, whoever served him");
-    // A page for each order, and the money back in two parts.
-    assert_eq!(shop.effects(), (3 * orders as u64, 1));
+    // A page for each order, and the money back in two parts; a page for each of two subscriptions, and the end of one.
+    assert_eq!(shop.effects(), (6 * orders as u64, 1));
+}
+
+/// Somebody subscribes, falls behind, pays, and ends it; what comes late, twice, or in another order changes nothing of that.
+fn subscribes(shop: &Shop, address: SocketAddr, server: &Server) {
+    let ask = |request: &CaseRequest| ask(address, request, "").unwrap();
+    let subscribe = |plan: &str| {
+        let body = json!({ "email": "ada@example.com", "plan_id": plan, "quantity": 2 });
+        ask(&post("/api/subscriptions/checkout", None, &body.to_string()))
+    };
+    let nobody = "019c0f3e-7b1a-7c3d-8e5f-0000000000ff";
+    for (plan, code) in [(nobody, "unknown_reference"), (WITHDRAWN, "inconsistent")] {
+        let problem = subscribe(plan);
+        let error = &read(&problem)["errors"][0];
+        assert_eq!((problem.status, &error["pointer"], &error["code"]), (422, &"/plan_id".into(), &code.into()));
+    }
+    let made = subscribe(TEAM);
+    let told = read(&made);
+    assert_eq!(made.status, 201, "{told}\n{}", server.log());
+    assert_eq!(
+        (&told["status"], &told["price"], &told["currency"]),
+        (&"incomplete".into(), &"29.00".into(), &"GBP".into())
+    );
+    let id = told["id"].as_str().unwrap();
+    // Looked at where it is kept: requests are limited.
+    let stands = || {
+        let row = format!("SELECT status, current_period_ends_on FROM subscriptions WHERE id = '{id}'");
+        <[String; 2]>::try_from(shop.rows(&row).remove(0)).unwrap()
+    };
+    let becomes = |status: &str| {
+        within(&format!("it is not {status}"), server, || (stands()[0] == status).then_some(()));
+    };
+    let key = shop.workspace.create_key();
+    let cancel = |key: Option<&str>| ask(&post(&format!("/api/subscriptions/{id}/cancel"), key, ""));
+    let early = cancel(Some(&key));
+    assert_eq!((early.status, &read(&early)["type"]), (409, &"urn:problem-type:wrong-state".into()));
+
+    let there = shop.happens("subscribe", &told["session_id"])["subscription"].clone();
+    becomes("active");
+    let told = read(&ask(&get(&format!("/api/subscriptions/checkout/{id}"))));
+    let ends = stands()[1].clone();
+    assert_eq!((&told["status"], &told["current_period_ends_on"]), (&"active".into(), &ends.as_str().into()));
+
+    // What the provider says first comes last, and twice.
+    let failures = || shop.rows("SELECT id FROM outbox_events WHERE name = 'subscription_payment_failed'").len();
+    let before = failures();
+    shop.faults(&json!(["reordered_webhooks", "duplicate_webhook"]));
+    shop.happens("fall_behind", &there);
+    shop.faults(&json!([]));
+    std::thread::sleep(Duration::from_millis(1050));
+    shop.happens("renew", &there);
+    within("it is not renewed", server, || (stands()[1] > ends).then_some(()));
+    within("the failure is not heard", server, || (failures() > before).then_some(()));
+    assert_eq!((failures(), stands()[0].as_str()), (before + 1, "active"));
+    std::thread::sleep(Duration::from_millis(1050));
+    shop.happens("fall_behind", &there);
+    becomes("past_due");
+
+    assert_eq!(cancel(None).status, 401);
+    let ended = cancel(Some(&key));
+    assert_eq!((ended.status, &read(&ended)["state"]), (200, &"canceled".into()), "{}", read(&ended));
+    becomes("cancelled");
+    assert_eq!(cancel(Some(&key)).status, 409);
+
+    let tried = read(&subscribe(TRIAL));
+    shop.happens("try_out", &tried["session_id"]);
+    let row = format!("SELECT status FROM subscriptions WHERE id = '{}'", tried["id"].as_str().unwrap());
+    within("it is not tried out", server, || (shop.rows(&row) == [["trialing"]]).then_some(()));
 }
 
 /// What was paid is given back: a part, then the rest.

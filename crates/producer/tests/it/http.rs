@@ -61,7 +61,7 @@ files!(behaviours: crate::harness::Sample::Behaviours, [
 files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, lists, reading, repetitions, replacement,
 ]);
-files!(on_tables: crate::harness::Sample::Workshop, [order, references, rules]);
+files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
 

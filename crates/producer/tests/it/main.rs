@@ -8,6 +8,7 @@
 
 mod behaviours;
 mod checkout;
+mod consents;
 mod credentials;
 mod database;
 mod deliveries;

@@ -2,7 +2,9 @@
 //! holds a whole manifest; each case of `tests/cases/providers` changes a file of it (`operations.more.yaml` is written behind
 //! `operations.yaml`) and holds what `producer providers lint` answers.
 
-use crate::harness::workspace::{Ended, Workspace, end, files, producer};
+use crate::harness::client::{ask, get};
+use crate::harness::played::Played;
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files, producer};
 use crate::harness::{is_updating, repository};
 use serde_json::Value as Json;
 use std::fs;
@@ -158,4 +160,51 @@ fn a_folder_without_providers_is_said_to_be_one() {
     let ended = end(workspace.command(&["providers", "lint"]).arg(&folder)).must_end_with(2);
     assert!(ended.stdout.contains("`provider.yaml` is missing"), "{}", ended.stdout);
     assert!(Path::new(&folder).is_dir());
+}
+
+/// A manifest is tried at what plays the provider: what is made there is made once and taken back, and it is known afterwards.
+#[test]
+fn a_provider_is_tried_with_a_key_of_its_test_system_alone() {
+    let workspace = Workspace::new();
+    let played = Played::start(&workspace, "stripe", &[]);
+    let settings = format!("[simulated]\nstripe = \"{}\"\n", played.told("address"));
+    fs::write(workspace.path().join("producer.toml"), settings).unwrap();
+    let verify = |more: &[&str]| end(workspace.command(&["providers", "verify", "stripe"]).args(more));
+    let set = |value: &str| {
+        end_with_input(&mut workspace.command(&["secrets", "set", "STRIPE_SECRET_KEY"]), value).must_end_with(0)
+    };
+    let requests = || {
+        let stripe = played.told("address").trim_start_matches("http://").parse().unwrap();
+        let told = ask(stripe, &get("/_simulator/requests"), "").unwrap();
+        serde_json::from_slice::<Json>(&told.body).unwrap()["requests"].as_array().unwrap().len()
+    };
+    let missing = verify(&[]).must_end_with(1).stderr;
+    assert!(missing.contains("`producer secrets set STRIPE_SECRET_KEY` gives it"), "{missing}");
+    set("sk_live_4eC39HqLyjWDarjtT1zdp7dc");
+    let live = verify(&[]).must_end_with(1).stderr;
+    assert!(live.contains("begins with `sk_test_`") && !live.contains("4eC39"), "{live}");
+    assert_eq!(requests(), 0, "a live key is sent nowhere");
+
+    set(played.told("secret_key"));
+    let tried: Json = serde_json::from_str(&verify(&["--format", "json"]).must_end_with(0).stdout).unwrap();
+    let outcome = |operation: &str| {
+        let tried = tried["tried"].as_array().unwrap().iter().find(|tried| tried["operation"] == operation);
+        tried.map(|tried| (tried["outcome"].as_str().unwrap().to_owned(), tried["detail"].as_str().unwrap().to_owned()))
+    };
+    let once = ("simulated".to_owned(), "sent twice under one key, done once".to_owned());
+    assert_eq!(outcome("create_customer"), Some(once));
+    assert_eq!(outcome("create_refund").unwrap().0, "not_verified");
+    let stripe = played.told("address").trim_start_matches("http://").parse().unwrap();
+    let kept = ask(stripe, &get("/_simulator/objects/customer"), "").unwrap();
+    assert!(!String::from_utf8_lossy(&kept.body).contains("cus_"), "what was made is gone again");
+    let shown = end(&mut workspace.command(&["providers", "stripe"])).must_end_with(0).stdout;
+    assert!(shown.contains("at a simulator (") && shown.contains("0 otherwise"), "{shown}");
+
+    drop(played);
+    let away = verify(&[]).must_end_with(1);
+    assert!(away.stdout.contains("the provider cannot be asked: no connection"), "{}", away.stdout);
+    let still = end(&mut workspace.command(&["providers", "stripe"])).must_end_with(0).stdout;
+    assert_eq!(still, shown, "what was known is not forgotten");
+    let wrong = verify(&["--set", "secret_key=x"]).must_end_with(1).stderr;
+    assert!(wrong.contains("a credential is a secret"), "{wrong}");
 }

@@ -73,6 +73,17 @@ pub enum ConstraintRule {
         /// The words.
         words: Vec<Spanned<String>>,
     },
+    /// Times that no two rows may share: a room is booked once.
+    NoOverlap {
+        /// What is taken; where it is nothing, all rows take the same.
+        within: Vec<Spanned<ColumnName>>,
+        /// From when, included.
+        from: Spanned<ColumnName>,
+        /// Until when, not included.
+        until: Spanned<ColumnName>,
+        /// Words of a column that let a row take nothing.
+        unless: Option<(Spanned<ColumnName>, Vec<Spanned<String>>)>,
+    },
 }
 
 /// An end of a range, as it was written.
@@ -90,6 +101,25 @@ const FIELDS: &[Field] = &[
     optional("primary_key", "The columns that identify a row.", schema::some_identifiers),
     optional("unique", "Columns in which no two rows agree.", schema::some_identifiers),
     optional("check", "What the values of a column must be.", check_schema),
+    optional("no_overlap", "Times that no two rows may share: a room is booked once.", || {
+        schema::block(OVERLAP_FIELDS)
+    }),
+];
+
+const OVERLAP_FIELDS: &[Field] = &[
+    optional(
+        "within",
+        "What is taken, such as `room_id`; all rows take the same when absent.",
+        schema::some_identifiers,
+    ),
+    required("from", "The column that says from when, that moment included.", schema::identifier),
+    required("until", "The column that says until when, that moment not included.", schema::identifier),
+    optional("unless", "Which rows take nothing, such as cancelled ones.", || schema::block(RELEASE_FIELDS)),
+];
+
+const RELEASE_FIELDS: &[Field] = &[
+    required("column", "The column.", schema::identifier),
+    required("one_of", "The texts with which a row takes nothing.", || schema::some(schema::text())),
 ];
 
 const CHECK_FIELDS: &[Field] = &[
@@ -112,7 +142,7 @@ pub(super) const LESS_THAN_FIELD: Field =
     optional("less_than", "A column of the same row that it is less, or earlier, than.", schema::identifier);
 pub(super) const ONE_OF_FIELD: Field = optional("one_of", "The only texts.", || schema::some(schema::text()));
 
-const RULES: [&str; 3] = ["primary_key", "unique", "check"];
+const RULES: [&str; 4] = ["primary_key", "unique", "check", "no_overlap"];
 const CHECKS: [&str; 5] = ["at_least", "at_most", "more_than", "less_than", "one_of"];
 
 /// A rule against another column stands alone, and so does a list of words.
@@ -207,16 +237,51 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Vec<Constraint>
 fn constraint(lowering: &mut Lowering<'_>, node: &Node) -> Option<Constraint> {
     let block = lowering.own_block("a constraint", node, FIELDS)?;
     let name = block.node("name").and_then(|node| lowering.name(Label::Field("name"), node, ConstraintName::parse));
-    let help = "write `{ unique: [\"email\"] }`, `{ primary_key: [...] }` or `{ check: {...} }`";
+    let help =
+        "write `{ unique: [\"email\"] }`, `{ primary_key: [...] }`, `{ check: {...} }` or `{ no_overlap: {...} }`";
     exactly_one(lowering, "a constraint", node, &block, &RULES, help)?;
     let rule = if let Some(node) = block.node("primary_key") {
         ConstraintRule::PrimaryKey(columns(lowering, "primary_key", node)?)
     } else if let Some(node) = block.node("unique") {
         ConstraintRule::Unique(columns(lowering, "unique", node)?)
+    } else if let Some(node) = block.node("no_overlap") {
+        no_overlap(lowering, node)?
     } else {
         check(lowering, block.node("check")?)?
     };
     Some(Constraint { name, rule, place: lowering.source.place(node.beginning()) })
+}
+
+fn no_overlap(lowering: &mut Lowering<'_>, node: &Node) -> Option<ConstraintRule> {
+    let block = lowering.own_block("`no_overlap`", node, OVERLAP_FIELDS)?;
+    let within = block.node("within").map_or(Some(Vec::new()), |node| columns(lowering, "within", node));
+    let mut column = |block: &Block<'_>, name: &'static str, help: &str| {
+        let entry = lowering.required(block, name, help)?;
+        lowering.name(Label::Field(name), &entry.node, ColumnName::parse)
+    };
+    let from = column(&block, "from", "add `from: starts_at`");
+    let until = column(&block, "until", "add `until: ends_at`");
+    let unless = match block.node("unless") {
+        Some(node) => {
+            let block = lowering.own_block("`unless`", node, RELEASE_FIELDS)?;
+            let column = lowering
+                .required(&block, "column", "add `column: status`")
+                .and_then(|entry| lowering.name(Label::Field("column"), &entry.node, ColumnName::parse));
+            let entry = lowering.required(&block, "one_of", "add `one_of: [\"cancelled\"]`")?;
+            Some((column?, words(lowering, &entry.node)?))
+        }
+        None => None,
+    };
+    Some(ConstraintRule::NoOverlap { within: within?, from: from?, until: until?, unless })
+}
+
+/// The texts of `one_of`.
+fn words(lowering: &mut Lowering<'_>, node: &Node) -> Option<Vec<Spanned<String>>> {
+    lowering.some_items("one_of", node, "\"open\"", MAX_WORDS)?;
+    Some(lowering.distinct("one_of", node, |lowering, label, item| {
+        let text = lowering.text(label, item)?;
+        Some(lowering.source.spanned(text.to_owned(), item.span))
+    }))
 }
 
 /// Reports a block that has none of `fields`, or more than one.
@@ -276,11 +341,7 @@ pub(super) fn rule_of_column(
     if let Some(node) = block.node("one_of") {
         lowering.exclude(block, ["at_least", "one_of"], "write two checks");
         lowering.exclude(block, ["at_most", "one_of"], "write two checks");
-        lowering.some_items("one_of", node, "\"open\"", MAX_WORDS)?;
-        let words = lowering.distinct("one_of", node, |lowering, label, item| {
-            let text = lowering.text(label, item)?;
-            Some(lowering.source.spanned(text.to_owned(), item.span))
-        });
+        let words = words(lowering, node)?;
         return Some(ConstraintRule::OneOf { column: column?, words });
     }
     if at_least.is_none() && at_most.is_none() {

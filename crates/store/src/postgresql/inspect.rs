@@ -131,7 +131,7 @@ fn constraint(row: &Row, table: &mut ObservedTable) -> Result<(), StoreError> {
     match row.try_get::<_, String>(2)?.as_str() {
         "p" => table.primary_key = columns,
         "u" => table.unique.push(columns),
-        "c" => table.checks.push(ObservedRule { name, text: row.try_get(4)? }),
+        "c" | "x" => table.checks.push(ObservedRule { name, text: row.try_get(4)? }),
         "f" => {
             let on_delete = match row.try_get::<_, String>(3)?.as_str() {
                 "c" => Some(OnDelete::Cascade),

@@ -78,6 +78,7 @@ pub fn shop() -> Vec<Table> {
     let by_address = index("people_email_order_idx", &["email", "id"], Uniqueness::Repeating);
     people.rules.indexes.push(Index { compared: Compared::Order, ..by_address });
     orders.rules = Rules {
+        overlaps: Vec::new(),
         foreign_keys: vec![
             key("order_person_id_fkey", "person_id", &people, OnDelete::Restrict),
             key("order_parent_id_fkey", "parent_id", &orders, OnDelete::SetNull),

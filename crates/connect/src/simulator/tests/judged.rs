@@ -26,6 +26,8 @@ const OPERATIONS: &str = r#"[
     ["create_customer", { "email": "ada@example.org", "name": "Ada", "user_id": "u1" }],
     ["create_checkout_session", { "order_id": "o1", "email": "ada@example.org", "currency": "EUR",
         "items": [{ "name": "Tea & cups", "unit_price": "19.99", "quantity": 2 }] }],
+    ["create_subscription_session", { "subscription_id": "s1", "email": "ada@example.org", "plan": "Team", "price": "29.00",
+        "currency": "GBP", "interval": "month", "quantity": 3, "trial_days": 14 }],
     ["get_checkout_session", { "id": "@create_checkout_session" }],
     ["create_refund", { "payment": "@payment", "amount": "5.00", "currency": "EUR", "order_id": "o1" }],
     ["create_subscription", { "customer": "@create_customer", "price": "price_1", "subscription_id": "s1" }],

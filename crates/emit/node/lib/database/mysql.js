@@ -67,6 +67,9 @@ const letNamesGo = `DO RELEASE_ALL_LOCKS()`;
 
 // https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html, which MariaDB shares
 const conflicts = new Set([1062, 1586]);
+// What a trigger raises, and what those say of a row whose time is another one's.
+const RAISED = 1644;
+const overlaps = 'overlaps with another row';
 const references = new Set([1216, 1217, 1451, 1452]);
 // Another transaction was in the way, or a table changed after its statement was prepared.
 const collisions = new Set([1213, 1412, 1615]);
@@ -446,6 +449,7 @@ function translated(error) {
   // Of this program, and not of the server or the way to it.
   if (error instanceof RangeError || error instanceof TypeError) return error;
   if (conflicts.has(errno)) return new Problem('conflict', {}, { cause: error });
+  if (errno === RAISED && error.message.endsWith(overlaps)) return new Problem('overlap', {}, { cause: error });
   if (references.has(errno)) return new Problem('in_use', {}, { cause: error });
   const isOfServer = typeof sqlState === 'string' && !error.fatal;
   return isOfServer && !unavailable.has(errno) ? error : new Problem('unavailable', {}, { cause: error });

@@ -51,6 +51,7 @@ const holdName = `SELECT 1 AS held FROM pg_advisory_xact_lock(hashtextextended(?
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const RESTRICT_VIOLATION = '23001';
 const FOREIGN_KEY_VIOLATION = '23503';
+const EXCLUSION_VIOLATION = '23P01';
 const UNIQUE_VIOLATION = '23505';
 const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK = '40P01';
@@ -363,6 +364,7 @@ function translated(error) {
   if (error instanceof RangeError) return error;
   if (!(error instanceof pg.DatabaseError)) return new Problem('unavailable', {}, { cause: error });
   if (code === UNIQUE_VIOLATION) return new Problem('conflict', {}, { cause: error });
+  if (code === EXCLUSION_VIOLATION) return new Problem('overlap', {}, { cause: error });
   if (code === FOREIGN_KEY_VIOLATION || code === RESTRICT_VIOLATION) return new Problem('in_use', {}, { cause: error });
   const isUnavailable = unavailable.has(code) || unavailableClasses.has(code.slice(0, 2));
   return isUnavailable ? new Problem('unavailable', {}, { cause: error }) : error;

@@ -2,6 +2,7 @@
 // becomes absent. An error says what a value is not, never what it is.
 
 import { createHash } from 'node:crypto';
+import { percent } from './encode.js';
 import { asText, isAbsent, sha256 as digest } from './values.js';
 
 /** A value cannot become what it should: nothing was sent. */
@@ -35,6 +36,15 @@ export const sum = each((value) => safe(listOf(value).reduce((total, item) => to
 export const plus = each((value, other) => safe(wholeNumber(value) + wholeNumber(other ?? 0)));
 export const minus = each((value, other) => safe(wholeNumber(value) - wholeNumber(other ?? 0)));
 export const equals = each((value, other) => !isAbsent(other) && asText(value) === asText(other));
+
+export const positive = each((value) => (wholeNumber(value) > 0 ? wholeNumber(value) : undefined));
+
+/** An address with one more parameter, in front of its fragment. */
+export const withParameter = ofText((value, name, said) => {
+  if (isAbsent(said)) return value;
+  const [, address, fragment] = /^([^#]*)(.*)$/s.exec(value);
+  return `${address}${address.includes('?') ? '&' : '?'}${name}=${percent(asText(said))}${fragment}`;
+});
 
 /** A number times another; or the items of a list, each times its fellow of another list. */
 export const times = each((value, other) => {

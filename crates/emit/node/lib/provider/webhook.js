@@ -75,6 +75,7 @@ function heard(service, event, told) {
     const entry = webhooks.events.find(({ kinds, when = [] }) => kinds.includes(kind) && when.every((test) => holds(event, test)));
     if (entry?.ignored) return undefined;
     const fields = entry && nulled(entry.fields(told));
+    for (const name of entry?.times ?? []) fields[name] = timeOf(fields[name]);
     const isWhole = fields !== undefined && entry.required.every((name) => fields[name] !== null);
     return {
       entry: isWhole ? entry : undefined,

@@ -12,7 +12,7 @@ use manifest::{Manifest, Template, Text};
 use std::collections::BTreeSet;
 
 /// What a module may import, with the file of `lib/` it is from.
-const IMPORTS: [(&str, &str); 60] = [
+const IMPORTS: [(&str, &str); 62] = [
     ("operation", "call"),
     ("formJson", "encode"),
     ("formNested", "encode"),
@@ -51,6 +51,7 @@ const IMPORTS: [(&str, &str); 60] = [
     ("minus", "transformations"),
     ("otherWords", "transformations"),
     ("plus", "transformations"),
+    ("positive", "transformations"),
     ("sha256", "transformations"),
     ("sum", "transformations"),
     ("times", "transformations"),
@@ -60,6 +61,7 @@ const IMPORTS: [(&str, &str); 60] = [
     ("unixMilliseconds", "transformations"),
     ("unixSeconds", "transformations"),
     ("uppercase", "transformations"),
+    ("withParameter", "transformations"),
     ("NULL", "values"),
     ("personal", "values"),
     ("plainText", "values"),
@@ -250,7 +252,13 @@ impl<'a> Writer<'a> {
                 arguments.push(Expression::text(self.reference(other)?));
                 function_of(transformation)
             }
-            Transformation::Trim
+            Transformation::WithParameter(other) => {
+                arguments.push(text(&other.last_name()));
+                arguments.push(Expression::text(self.reference(other)?));
+                function_of(transformation)
+            }
+            Transformation::Positive
+            | Transformation::Trim
             | Transformation::Lowercase
             | Transformation::Uppercase
             | Transformation::Digits

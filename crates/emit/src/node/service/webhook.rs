@@ -6,6 +6,7 @@ use super::operation::tests;
 use super::{Members, Module, Script, Written, beyond, number, text, texts};
 use crate::node::script::Expression;
 use manifest::Text;
+use manifest::kind::Kind;
 use manifest::webhook::{
     Encoding, Handshake, HashAlgorithm, Hmac, KeyForm, Payload, ProviderEvent, SignatureForm, SignedPart, TimeUnit,
     Timestamp, Verification, Webhooks,
@@ -207,6 +208,9 @@ impl Module<'_> {
         members.add("becomes", text(&function_name(procedure)));
         let required = event.fields.iter().filter(|(_, given)| given.required).map(|(name, _)| text(name.as_str()));
         members.add("required", Expression::Array(required.collect()));
+        let times = event.fields.iter().filter(|(_, given)| given.kind == Kind::Timestamp);
+        let times: Vec<Expression> = times.map(|(name, _)| text(name.as_str())).collect();
+        members.maybe("times", (!times.is_empty()).then_some(Expression::Array(times)));
         let fields = self.writer.function(|writer| {
             let all = event.fields.iter();
             let all = all.map(|(name, given)| Ok((name.to_string(), writer.text(&given.value, Place::Plain)?)));

@@ -448,6 +448,10 @@ pub fn constraint(
     let (column, kind) = random.pick(if is_unique { types } else { few });
     let beside: Vec<&String> =
         types.iter().filter(|(other, of)| *of == kind && *other != column).map(|(name, _)| name).collect();
+    if ["date", "timestamp"].contains(&kind) && !beside.is_empty() && random.percent(40) {
+        let until = random.pick(&beside).clone();
+        return Some(no_overlap(random, types, &column, &until));
+    }
     if ORDERED.contains(&kind) && !beside.is_empty() && random.percent(50) {
         let word = random.pick(&["more_than", "at_least", "less_than", "at_most"]);
         return Some(json!({ "check": { "column": column, word: random.pick(&beside) } }));
@@ -482,6 +486,26 @@ pub fn constraint(
         rule["name"] = json!(rule_name(random));
     }
     Some(rule)
+}
+
+/// Two columns that say from when until when, of what some of the others name.
+fn no_overlap(random: &mut Random, types: &[(String, &'static str)], from: &str, until: &str) -> Json {
+    let of = |kinds: &[&str]| -> Vec<&String> {
+        types.iter().filter(|(_, kind)| kinds.contains(kind)).map(|(name, _)| name).collect()
+    };
+    let (within, words) = (of(&["uuid", "integer", "line"]), of(TEXTS));
+    let mut rule = json!({ "from": from, "until": until });
+    if !within.is_empty() && random.percent(80) {
+        rule["within"] = json!([random.pick(&within)]);
+    }
+    if !words.is_empty() && random.percent(40) {
+        rule["unless"] = json!({ "column": random.pick(&words), "one_of": ["x", "it's", "größe"] });
+    }
+    let mut constraint = json!({ "no_overlap": rule });
+    if random.percent(25) {
+        constraint["name"] = json!(rule_name(random));
+    }
+    constraint
 }
 
 /// Types whose values have an order.

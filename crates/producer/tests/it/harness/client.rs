@@ -1,10 +1,10 @@
 //! An HTTP/1.1 client that adds nothing to what it is told to send, and keeps apart what came back.
 
-use plan::http_case::{API_KEY, Answer, CaseRequest, UNIQUE, UNIQUE_LENGTH};
+use plan::http_case::{API_KEY, Answer, CaseRequest, distinct};
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Longer than any answer may take.
@@ -58,7 +58,7 @@ pub fn on_the_wire(request: &CaseRequest) -> Vec<u8> {
 
 fn bytes(request: &CaseRequest, key: &str) -> (Vec<u8>, Vec<u8>) {
     let (body, media_type) = match (&request.body, &request.text) {
-        (Some(body), _) => (Some(body.to_string().replace(UNIQUE, &unique())), Some("application/json")),
+        (Some(body), _) => (Some(distinct(&body.to_string(), number())), Some("application/json")),
         (None, text) => (text.clone(), None),
     };
     let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.path);
@@ -77,10 +77,10 @@ fn bytes(request: &CaseRequest, key: &str) -> (Vec<u8>, Vec<u8>) {
     (head.into_bytes(), body.unwrap_or_default().into_bytes())
 }
 
-/// Another text each time.
-fn unique() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(1);
-    format!("{:0width$}", NUMBER.fetch_add(1, Ordering::Relaxed), width = UNIQUE_LENGTH)
+/// Another one each time.
+fn number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 fn is_hangup(error: &io::Error) -> bool {

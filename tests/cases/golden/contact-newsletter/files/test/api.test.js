@@ -29,6 +29,9 @@ const TAG = '${tag}';
 const PARENT = '${parent}';
 /** In a body: another short text in every request, for values that must be unique. */
 const UNIQUE = '${unique}';
+/** In a body: another day in every request, for times that no two records may share, and one behind it. */
+const DAY = '${day}';
+const NEXT_DAY = '${next_day}';
 
 let requests = 0;
 
@@ -112,9 +115,17 @@ function withKey(value, keys) {
   return Object.entries(keys).reduce((text, [placeholder, key]) => text.replaceAll(placeholder, key), value);
 }
 
+/** The body with what is another thing in every request. */
+function distinct(body, number) {
+  const padded = (digits, length) => String(digits).padStart(length, '0');
+  // Days that every month has.
+  const day = (at) => `${2100 + Math.floor(at / 336)}-${padded(1 + (Math.floor(at / 28) % 12), 2)}-${padded(1 + (at % 28), 2)}`;
+  return body.replaceAll(UNIQUE, padded(number, 8)).replaceAll(DAY, day(2 * number)).replaceAll(NEXT_DAY, day(2 * number + 1));
+}
+
 // Not `fetch`: it adds headers, and refuses to send some.
 function send({ url, keys }, { method, path, headers = {}, body, text }) {
-  const payload = body === undefined ? text : JSON.stringify(body).replaceAll(UNIQUE, String((requests += 1)).padStart(8, '0'));
+  const payload = body === undefined ? text : distinct(JSON.stringify(body), (requests += 1));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
   // The client names no length of its own accord where a DELETE has a body.
   if (payload !== undefined) all['content-length'] = Buffer.byteLength(payload);

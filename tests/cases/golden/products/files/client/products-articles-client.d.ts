@@ -209,6 +209,7 @@ export type Problem =
   | ProblemOf<'method-not-allowed', 405>
   | ProblemOf<'request-timeout', 408>
   | ProblemOf<'conflict', 409>
+  | ProblemOf<'overlap', 409>
   | ProblemOf<'in-use', 409>
   | ProblemOf<'wrong-state', 409>
   | ProblemOf<'request-in-progress', 409>

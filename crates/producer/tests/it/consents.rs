@@ -1,0 +1,219 @@
+//! Somebody agrees at a provider, for the first time and anew: a certified server of OpenID Connect is the provider, and its own pages
+//! lead a browser back to `producer secrets connect`, or to what a person copies. Without its package this is skipped, loudly.
+
+use crate::harness::client::{ask, get};
+use crate::harness::repository;
+use crate::harness::server::{Kind, Server, node_modules};
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
+use crate::integrations::{MEMBERS, member};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PACKAGE: &str = "oidc-provider";
+const CRM: &str = "task_id: crm\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: salesforce\n    integration_points: [user_registration]\n    credentials:\n      client_id: \"${secret:CRM_ID}\"\n      client_secret: \"${secret:CRM_SECRET}\"\n      domain: acme\n      external_id_field: Id__c\n      organization_id: 00D\n";
+/// What the draft's grant becomes.
+const GRANT: &str = "      grant: authorization_code\n      authorize_url: \"https://${setting.domain}.my.salesforce.com/services/oauth2/authorize\"\n      scopes: [api]\n      pkce: required\n";
+
+/// The provider, until this is dropped.
+struct Provider {
+    child: Child,
+    address: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Provider {
+    fn start() -> Option<Self> {
+        let Some(modules) = node_modules().filter(|modules| modules.join(PACKAGE).is_dir()) else {
+            let line = format!("SKIPPED somebody's agreement: NODE_MODULES names no folder with `{PACKAGE}`\n");
+            let _ = std::io::stderr().write_all(line.as_bytes());
+            return None;
+        };
+        // Packages are found from where a script really is.
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(modules, folder.path().join("node_modules")).unwrap();
+        let script = folder.path().join("provider.mjs");
+        fs::copy(repository("crates/producer/tests/it/consents/provider.mjs"), &script).unwrap();
+        let mut node = Command::new("node");
+        let mut child = node.arg(script).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Some(Self { child, address: address.trim().to_owned(), _folder: folder })
+    }
+
+    /// Where a person is led who opens that address, and agrees or does not.
+    fn leads(&self, url: &str, more: &str) -> String {
+        let url: String = url.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        self.asked(&format!("/_person?url={url}{more}"))
+    }
+
+    fn asked(&self, path: &str) -> String {
+        let address = self.address.trim_start_matches("http://").parse().unwrap();
+        let answer = ask(address, &get(path), "").unwrap();
+        let led = String::from_utf8(answer.body).unwrap();
+        assert_eq!(answer.status, 200, "{led}");
+        led
+    }
+}
+
+fn workspace(provider: &Provider) -> Workspace {
+    let workspace = Workspace::new();
+    let folder = workspace.path().join("providers/salesforce");
+    fs::create_dir_all(&folder).unwrap();
+    for (name, content) in files(&repository("crates/catalog/tests/manifests/salesforce")) {
+        let text = String::from_utf8(content).unwrap();
+        let text = text
+            .replace("      grant: client_credentials\n", GRANT)
+            .replace("token: { keep", "token: { expires_in: /expires_in, refresh_token: /refresh_token, keep")
+            .replace("on_status: [401] }", "on_status: [401], rotates: true, repeated: refused }");
+        fs::write(folder.join(name), text).unwrap();
+    }
+    end(&mut workspace.command(&["providers", "lint"])).must_end_with(0);
+    let settings = format!("[simulated]\nsalesforce = \"{}\"\n", provider.address);
+    fs::write(workspace.path().join("producer.toml"), settings).unwrap();
+    fs::write(workspace.path().join("crm.yaml"), CRM).unwrap();
+    for (name, value) in [("CRM_ID", "our-id"), ("CRM_SECRET", "our-password")] {
+        end_with_input(&mut workspace.command(&["secrets", "set", name]), value).must_end_with(0);
+    }
+    workspace
+}
+
+fn connect(workspace: &Workspace, task: &str, more: &[&str]) -> Command {
+    let mut command = workspace.command(&["secrets", "connect", task]);
+    command.args(more);
+    command
+}
+
+/// `secrets connect` that waits for a browser.
+struct Waiting {
+    child: Child,
+    url: String,
+}
+
+impl Waiting {
+    fn begin(mut command: Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { child, url: url.trim().to_owned() }
+    }
+
+    fn end(mut self) -> Ended {
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        Ended { status: self.child.wait().unwrap().code(), stdout: String::new(), stderr }
+    }
+}
+
+/// A browser that is led there: the status, and what the person reads.
+fn browse(url: &str) -> (u16, String) {
+    let (address, path) = url.trim_start_matches("http://").split_once('/').unwrap();
+    let answer = ask(address.parse::<SocketAddr>().unwrap(), &get(&format!("/{path}")), "").unwrap();
+    (answer.status, String::from_utf8(answer.body).unwrap())
+}
+
+fn wait_until(server: &Server, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed().as_secs() < 20, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn somebody_agrees_in_a_browser_and_the_task_goes_on() {
+    let Some(provider) = Provider::start() else { return };
+    let workspace = workspace(&provider);
+    let file = workspace.path().join("crm.yaml");
+    let asks = end(workspace.command(&["run"]).arg(&file)).must_end_with(3).response()["error"].clone();
+    assert_eq!(asks["code"], "credentials_missing");
+    assert!(asks["hint"].as_str().unwrap().contains("`producer secrets connect crm`"), "{asks}");
+
+    let waiting = Waiting::begin(connect(&workspace, file.to_str().unwrap(), &["--listen", "127.0.0.1:0"]));
+    assert!(waiting.url.starts_with(&provider.address) && waiting.url.contains("code_challenge_method=S256"));
+    let back = provider.leads(&waiting.url, "");
+    // Somebody else's answer is refused, and it is waited on.
+    let (at, _) = back.split_once('?').unwrap();
+    let (status, page) = browse(&format!("{at}?code=stolen&state=another"));
+    assert!(status == 400 && page.contains("another question"), "{page}");
+    let (status, page) = browse(&back);
+    assert!(status == 200 && page.contains("You may close this page"), "{page}");
+    let ended = waiting.end().must_end_with(0);
+    assert!(
+        ended.stderr.contains("the token ends at 20") && ended.stderr.contains("renewed by itself"),
+        "{}",
+        ended.stderr
+    );
+
+    workspace.run_text(MEMBERS).must_end_with(0);
+    end(workspace.command(&["run"]).arg(&file)).must_end_with(0);
+    // The agreement is taken back: what happens waits, the log says for what, and goes on by itself once somebody agrees anew.
+    let server = Server::start(Kind::Native, &workspace);
+    provider.asked("/_forget");
+    assert_eq!(ask(server.address, &member(1), "").unwrap().status, 201);
+    let delivery = || workspace.query("SELECT state, problem FROM outbox_deliveries");
+    wait_until(&server, || delivery().first().is_some_and(|row| row[1].contains("no token was given")));
+    let again = Waiting::begin(connect(&workspace, "crm", &["--listen", "127.0.0.1:0"]));
+    browse(&provider.leads(&again.url, ""));
+    again.end().must_end_with(0);
+    wait_until(&server, || delivery().first().is_some_and(|row| row[0] == "delivered"));
+    let listed = end(&mut workspace.command(&["secrets", "list"])).must_end_with(0).stdout;
+    assert!(listed.contains("token/crm/") && listed.contains("agreement/crm/"), "{listed}");
+    let exported = end(&mut workspace.command(&["secrets", "export", "--stdout"])).must_end_with(0).stdout;
+    assert!(exported.contains("our-password") && !exported.to_lowercase().contains("agreement"), "{exported}");
+}
+
+#[test]
+fn whoever_has_no_browser_here_copies_where_it_was_led() {
+    let Some(provider) = Provider::start() else { return };
+    let workspace = workspace(&provider);
+    let file = workspace.path().join("crm.yaml");
+    // The address is printed first, and what is copied comes behind it.
+    let copied = |more: &[&str], copy: &dyn Fn(&str) -> String| {
+        let mut command = connect(&workspace, file.to_str().unwrap(), &["--paste"]);
+        command.args(more).stdin(Stdio::piped());
+        let mut waiting = Waiting::begin(command);
+        let copied = copy(&waiting.url);
+        waiting.child.stdin.take().unwrap().write_all(copied.as_bytes()).unwrap();
+        waiting.end()
+    };
+    let says = |ended: Ended, words: &str| assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    says(copied(&[], &|url| provider.leads(url, "&no=1")).must_end_with(1), "the person said no (access_denied)");
+    says(copied(&[], &|_| "what?".to_owned()).must_end_with(1), "there is no `code` in it");
+    let other = copied(&[], &|url| provider.leads(url, "").replace("state=", "state=x"));
+    says(other.must_end_with(1), "another question");
+    let late = copied(&[], &|url| {
+        let back = provider.leads(url, "");
+        std::thread::sleep(Duration::from_millis(3_500));
+        back
+    });
+    says(late.must_end_with(1), "(invalid_grant)");
+    let unknown = copied(&["--redirect", "https://shop.example/back"], &|_| String::new());
+    assert_eq!(unknown.status, Some(1));
+    // The code alone is enough: it is of no use to whoever has not asked for it.
+    let good = copied(&[], &|url| {
+        let back = provider.leads(url, "");
+        let (_, code) = back.split_once("code=").unwrap();
+        code.split('&').next().unwrap().to_owned()
+    });
+    assert!(good.must_end_with(0).stderr.contains("connected with Salesforce"));
+    end(workspace.command(&["run"]).arg(&file)).must_end_with(0);
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = end(&mut connect(&workspace, "crm", &["--listen", &address])).must_end_with(1);
+    says(ended, "name another address with `--listen`");
+    let open = end(&mut connect(&workspace, "crm", &["--listen", "0.0.0.0:0"])).must_end_with(1);
+    says(open, "it can be reached from other machines");
+    says(end(&mut connect(&workspace, "nobody", &[])).must_end_with(1), "nobody");
+}
