@@ -13,6 +13,8 @@ mod tally;
 mod worker;
 
 #[cfg(test)]
+mod dispatcher_tests;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod worker_tests;

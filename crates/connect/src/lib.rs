@@ -19,6 +19,7 @@ mod form;
 pub mod input;
 pub mod message;
 pub mod paging;
+pub mod proof;
 pub mod request;
 pub mod signature;
 pub mod simulator;

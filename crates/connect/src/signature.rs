@@ -11,7 +11,7 @@ mod sign;
 mod time;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use certificate::{certificate_url, verify_certificate};
 pub use digest::verify_digest;
@@ -78,6 +78,9 @@ pub enum Refusal {
     /// The certificate is from elsewhere, has ended, or nobody we trust stands behind it.
     #[error("the certificate is not to be trusted: {0}")]
     Certificate(&'static str),
+    /// The provider was asked, and says that it is not its own.
+    #[error("the provider says that it is not its own")]
+    Denied,
     /// The signature is of something else, or by somebody else.
     #[error("the signature is wrong")]
     Wrong,

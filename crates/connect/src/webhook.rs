@@ -4,11 +4,14 @@
 #[cfg(test)]
 mod tests;
 
+use crate::account::Inputs;
 use crate::document;
 use crate::fill::{self, FillError, Scope, as_text};
 use crate::form;
+use crate::proof::Proofs;
 use crate::signature::{
-    Call, Refusal, verify_basic, verify_digest, verify_fixed_header, verify_hmac, verify_public_key, verify_secret_path,
+    Call, Refusal, verify_basic, verify_certificate, verify_digest, verify_fixed_header, verify_hmac,
+    verify_public_key, verify_secret_path,
 };
 use jiff::Timestamp;
 use manifest::kind::Kind;
@@ -17,7 +20,7 @@ use manifest::point::Remembered;
 use manifest::provider::{AnswerFormat, Currencies};
 use manifest::reference::Reference;
 use manifest::webhook::{Handshake, Payload, ProviderEvent, Verification, Webhooks};
-use manifest::{Entries, Text, reference};
+use manifest::{Entries, Template, Text, reference};
 use serde_json::Value;
 use vocab::{FieldName, Secret, sha256_hex};
 
@@ -78,8 +81,8 @@ pub enum NotReceived {
     /// The manifest takes no such call in.
     #[error("it is none that is taken in")]
     NotTaken,
-    /// What proves it has to be fetched from elsewhere, which is not done.
-    #[error("what proves it would have to be fetched from elsewhere")]
+    /// What proves it has to be brought from elsewhere, and could not be now.
+    #[error("what proves it could not be brought from elsewhere")]
     Unproved,
 }
 
@@ -90,7 +93,7 @@ impl From<FillError> for NotReceived {
 }
 
 /// Reads a call. `account` stands for credentials, settings and what is known of our address there; `remembers` says of what each
-/// value is that is kept.
+/// value is that is kept; `proofs` are what was brought of what does not come with it.
 ///
 /// # Errors
 /// [`NotReceived`] with the reason.
@@ -99,6 +102,7 @@ pub fn receive(
     remembers: &Entries<FieldName, Remembered>,
     account: &dyn Scope,
     call: &Call<'_>,
+    proofs: &Proofs,
 ) -> Result<Received, NotReceived> {
     let answered =
         |handshake: &Handshake| matches!(handshake, Handshake::Answers(method) if method.as_str() == call.method);
@@ -119,7 +123,12 @@ pub fn receive(
             Verification::Basic { user, password } => verify_basic(user, password, call, &values)?,
             Verification::SecretPath(_) => secret_path(account, call)?,
             Verification::BodyHolds { .. } => {}
-            Verification::Certificate(_) | Verification::Ask { .. } => return Err(NotReceived::Unproved),
+            Verification::Certificate(certificate) => {
+                let (file, trusted) = proofs.certificate.as_ref().ok_or(NotReceived::Unproved)?;
+                verify_certificate(certificate, call, &values, file, trusted)?;
+            }
+            Verification::Ask { .. } if !proofs.is_confirmed => return Err(NotReceived::Unproved),
+            Verification::Ask { .. } => {}
         }
     }
     let document = read(&webhooks.body, call.body)?;
@@ -151,6 +160,24 @@ pub fn receive(
     let body = acknowledge.body.as_ref().map(|body| fill::text(body, &told)).transpose()?.flatten().unwrap_or_default();
     let reply = Reply { status: acknowledge.status, media_type: acknowledge.media_type.clone(), body };
     Ok(Received::Events(heard.into_iter().flatten().collect(), reply))
+}
+
+/// What the provider is asked about a call with.
+pub(crate) fn inputs_of(
+    webhooks: &Webhooks,
+    given: &Entries<FieldName, Template>,
+    account: &dyn Scope,
+    call: &Call<'_>,
+) -> Result<Inputs, NotReceived> {
+    let document = read(&webhooks.body, call.body)?;
+    let told = Told { account, call, body: &document };
+    let mut inputs = Inputs::new();
+    for (name, template) in given.iter() {
+        if let Some(value) = fill::document(template, &told)? {
+            inputs.insert(name.to_string(), value);
+        }
+    }
+    Ok(inputs)
 }
 
 fn all_hold(tests: &[manifest::outcome::BodyTest], document: &Value, told: &Told<'_>) -> Result<bool, FillError> {

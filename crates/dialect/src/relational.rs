@@ -2,7 +2,7 @@
 
 use crate::{Listing, Lowered, Unsupported};
 use plan::Table;
-use plan::database::{Column, Compared, Index, NoOverlap, Sensitivity};
+use plan::database::{Column, Compared, ForeignKey, Index, NoOverlap, OnDelete, Sensitivity};
 use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
@@ -10,6 +10,26 @@ use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
 /// The trigger that keeps a table's times and versions.
 pub fn touch_trigger(table: &Table) -> String {
     crate::name::joined(&[table.name.as_str()], "touch")
+}
+
+/// A key to another table as a constraint.
+pub fn foreign_key(quote: fn(&str) -> String, key: &ForeignKey) -> String {
+    let columns = column_list(quote, &key.columns);
+    format!("CONSTRAINT {} FOREIGN KEY ({columns}) {}", quote(key.name.as_str()), references(quote, key))
+}
+
+/// Where a key leads, and what happens when that row goes.
+pub fn references(quote: fn(&str) -> String, key: &ForeignKey) -> String {
+    let action = match key.on_delete {
+        OnDelete::Cascade => "CASCADE",
+        OnDelete::Restrict => "RESTRICT",
+        OnDelete::SetNull => "SET NULL",
+    };
+    format!("REFERENCES {} ({}) ON DELETE {action}", quote(key.table.as_str()), column_list(quote, &key.target))
+}
+
+pub fn column_list(quote: fn(&str) -> String, columns: &[ColumnName]) -> String {
+    columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
 }
 
 /// The triggers that keep the times of rows apart: of new rows, of changed ones.

@@ -101,6 +101,16 @@ const ACCOUNTS_PACKAGE: &str = include_str!("../node/accounts/package.json");
 /// What travels besides with one whose endpoints wait for a service, whoever speaks with that.
 const AWAITED: (&str, &str) = ("lib/delivery/awaited.js", include_str!("../node/lib/delivery/awaited.js"));
 
+/// What travels besides with one to which a provider sends people back.
+const RETURN_PAGE: &[(&str, &str)] = &[
+    ("lib/return-page.js", include_str!("../node/lib/return-page.js")),
+    ("lib/return-page/page.js", include_str!("../node/lib/return-page/page.js")),
+];
+const RETURN_PAGE_AS_IT_IS: &[(&str, &str)] = &[
+    ("lib/return-page/page.html", include_str!("../node/lib/return-page/page.html")),
+    ("lib/return-page/page.css", include_str!("../node/lib/return-page/page.css")),
+];
+
 /// What starts the application, and its packages: the one place that names their versions.
 const SERVER: &str = include_str!("../node/server.js");
 const PACKAGE: &str = include_str!("../node/package.json");
@@ -138,8 +148,17 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
         }
         script(format!("{api}/endpoints.js"), &module.text);
     }
+    let has_return_page = plan.service.as_ref().is_some_and(|service| !service.returns.is_empty());
+    if has_return_page {
+        for (path, text) in RETURN_PAGE {
+            script((*path).to_owned(), text);
+        }
+    }
     for (path, text) in service_files(plan)? {
         script(path, &text);
+    }
+    if has_return_page {
+        files.extend(RETURN_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
     files.insert("package.json".to_owned(), package(plan));
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));

@@ -13,6 +13,9 @@ import { addDeliveryMetrics } from './lib/delivery/metrics.js';
 import { Deliveries } from './lib/delivery/worker.js';
 {% endif %}
 import { createMetrics } from './lib/metrics.js';
+{% if service_of and service_of.returns %}
+import { addReturnPages } from './lib/return-page.js';
+{% endif %}
 {% if service_of and service_of.account %}
 import { openAccount } from './lib/provider/account.js';
 {% if service_of.intake %}
@@ -34,6 +37,13 @@ export function buildApplication(database{% if endpoints %}, counts{% endif %}) 
   const application = createApplication({ database, metrics, openapi{% if cors %}, origins: allowedOrigins(){% endif %} });
 {% if endpoints %}
   {{ module }}.registerEndpoints(application, { database, metrics, counts });
+{% endif %}
+{% if service_of and service_of.returns %}
+  addReturnPages(application, [
+{% for page in service_of.returns %}
+    { path: '{{ page.path }}', came: '{{ page.came }}', asks: '{{ page.asks }}' },
+{% endfor %}
+  ]);
 {% endif %}
 {% if service_of and service_of.account %}
   const account = openAccount({{ service_of.account }});

@@ -10,7 +10,8 @@ use connect::account::{Account, WebhookAddress};
 use jiff::Timestamp;
 use manifest::Text;
 use manifest::provider::{Characters, Form};
-use manifest::reference::Reference;
+use manifest::reference::{Reference, WebhookValue};
+use manifest::webhook::{SignedPart, Verification};
 use plan::accounts;
 use plan::service::{AccountValue, ServicePlan, System, ValueSource};
 use secrets::{SecretFailure, SecretName, generate_password};
@@ -107,6 +108,10 @@ pub(crate) fn account(
     known.dedup();
     let url = site.zip(plan.intake.as_ref()).map(|(site, intake)| format!("{site}{}", intake.path));
     let webhook_secret = secret(workspace, &webhook_secret(plan))?;
+    let id = match webhook_id(plan) {
+        Some(name) => secret(workspace, name.as_str())?.map(|id| id.expose().clone()),
+        None => None,
+    };
     let agreed = consent::way(&plan.manifest.provider).map(|(way, _)| tokens::agreement(plan.task_id.as_str(), way));
     let agreed = match agreed {
         Some(Ok(name)) => secret(workspace, name.as_str())?.map(|when| when.expose().clone()),
@@ -119,7 +124,7 @@ pub(crate) fn account(
         values: given,
         site_url: site.map(ToOwned::to_owned),
         instead: None,
-        webhook: WebhookAddress { url, id: None, secret: webhook_secret, kinds: known },
+        webhook: WebhookAddress { url, id, secret: webhook_secret, kinds: known },
         agreed,
     })
 }
@@ -127,6 +132,24 @@ pub(crate) fn account(
 /// The secret that holds what the provider signs its calls with.
 pub(crate) fn webhook_secret(plan: &ServicePlan) -> String {
     format!("{}_WEBHOOK_SECRET", plan.manifest.provider.provider).to_ascii_uppercase()
+}
+
+/// The secret that holds the id of our address there, where the provider's calls are proved by it.
+pub(crate) fn webhook_id(plan: &ServicePlan) -> Option<SecretName> {
+    let names_it = |text: &Text| {
+        let mut references = text.expressions().flat_map(|part| part.references());
+        references.any(|name| *name == Reference::Webhook(WebhookValue::Id))
+    };
+    let is_proof = plan.manifest.webhooks.as_ref()?.verify.iter().any(|way| match way {
+        Verification::Certificate(way) => way.signed.iter().any(|part| match part {
+            SignedPart::Value(text) => names_it(text),
+            _ => false,
+        }),
+        Verification::Ask { .. } => true,
+        _ => false,
+    });
+    let name = format!("{}_WEBHOOK_ID", plan.manifest.provider.provider).to_ascii_uppercase();
+    is_proof.then(|| SecretName::parse(&name).ok()).flatten()
 }
 
 /// The account as it was before somebody replaced secrets of it, and until when it is still taken where the provider's calls come in.

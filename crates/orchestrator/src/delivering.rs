@@ -118,7 +118,7 @@ impl Players {
     }
 
     /// The addresses of this machine that requests may go to.
-    fn simulated(&self, settings: &WorkspaceSettings) -> Vec<SocketAddr> {
+    pub fn simulated(&self, settings: &WorkspaceSettings) -> Vec<SocketAddr> {
         let ours = self.playing.values().map(|playing| playing.address);
         ours.chain(settings.simulated.values().map(|instead| instead.address)).collect()
     }

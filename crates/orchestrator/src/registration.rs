@@ -1,7 +1,7 @@
 //! A provider gets to know where its calls go: what is entered there already is found and kept, what is missing is entered, and a secret
 //! that is shown once is kept in the same step.
 
-use crate::account::webhook_secret;
+use crate::account::{webhook_id, webhook_secret};
 use crate::failure::FailureKind;
 use crate::integration::Speaking;
 use crate::response::Verification;
@@ -92,10 +92,19 @@ async fn entered(
         call(speaking, &account, &api.delete).await.map_err(|why| (why, changed))?;
         changed = true;
     }
-    if kept.is_some() {
+    let keep = |id: &str| match webhook_id(plan) {
+        Some(name) => workspace.secrets().set(&name, id, &crate::run::now()).map_err(|error| error.to_string()),
+        None => Ok(()),
+    };
+    if let Some(id) = kept {
+        if speaking.account.webhook.id.as_ref() != Some(id) {
+            keep(id).map_err(|why| (why, changed))?;
+        }
         return Ok((format!("{url} was entered there before"), changed));
     }
     let answer = call(speaking, &speaking.account, &api.create).await.map_err(|why| (why, changed))?;
+    let id = answer.get(api.id.as_str()).map(as_text).unwrap_or_default();
+    keep(&id).map_err(|why| (why, true))?;
     if let Some(field) = &api.secret {
         let secret = answer.get(field.as_str()).map(as_text).unwrap_or_default();
         let name = SecretName::parse(&webhook_secret(plan)).map_err(|error| (error.to_string(), true))?;

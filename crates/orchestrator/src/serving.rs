@@ -6,9 +6,12 @@ use crate::ending::{self, Ending};
 use crate::failure::Failure;
 use crate::located::Opened;
 use crate::settings::{WorkspaceSettings, WrongSettings};
-use crate::tokens::is_token;
+use crate::tokens::{KeptTokens, is_token};
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
 use connect::account::Account;
+use connect::call::Caller;
+use connect::client::Client;
+use connect::proof::Prover;
 use jiff::Timestamp;
 use plan::Plan;
 use secrets::ListedSecret;
@@ -241,6 +244,8 @@ struct Active {
     before: Option<(Account, Timestamp)>,
     /// What the servers share, where people sign in.
     secret: Option<Secret<String>>,
+    /// What brings what proves the provider's calls, where that does not come with them.
+    prover: Option<Arc<Prover>>,
 }
 
 impl ActivePlans {
@@ -253,17 +258,23 @@ impl ActivePlans {
                 continue;
             };
             let store = opened.store(workspace, &plan.database).map_err(ServeFailure::Database)?;
-            let (mut account, mut before) = (None, None);
+            let (mut account, mut before, mut prover) = (None, None, None);
             if let Some(service) = &plan.service {
                 let known = players.account(workspace, &settings, service).await.map_err(ServeFailure::Account)?;
                 before = account::before(workspace, service, &known).map_err(ServeFailure::Account)?;
+                if service.manifest.webhooks.as_ref().is_some_and(Prover::is_needed) {
+                    let client = Client::new(players.simulated(&settings)).map_err(ServeFailure::Sending)?;
+                    let keeper = Arc::new(KeptTokens(workspace.clone()));
+                    let caller = Caller::new(client.clone(), keeper, Arc::new(Timestamp::now));
+                    prover = Some(Arc::new(Prover::new(client, caller, known.clone())));
+                }
                 account = Some(known);
             }
             let secret = match plan.api.accounts {
                 Some(_) => Some(account::shared_secret(workspace).map_err(ServeFailure::Account)?),
                 None => None,
             };
-            plans.push(Active { plan, store, account, before, secret });
+            plans.push(Active { plan, store, account, before, prover, secret });
         }
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
@@ -277,6 +288,7 @@ impl ActivePlans {
             Some(account) => Counterpart {
                 account: scope(account),
                 before: active.before.as_ref().map(|(before, until)| (scope(before), *until)),
+                prover: active.prover.clone(),
             },
             None => no_account(),
         };

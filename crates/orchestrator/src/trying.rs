@@ -252,6 +252,7 @@ fn service(manifest: &Manifest, options: &TryOptions) -> Result<ServicePlan, Try
         unanswered,
         points: Vec::new(),
         listens: Vec::new(),
+        returns: Vec::new(),
         intake: None,
         manifest: manifest.clone(),
     })

@@ -27,11 +27,39 @@ pub struct ServicePlan {
     /// answers it.
     #[serde(default)]
     pub listens: Vec<(EventName, EventName)>,
+    /// The pages of ours to which the provider sends people back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returns: Vec<ReturnPage>,
     /// What becomes of the provider's calls; none where it makes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intake: Option<Intake>,
     /// The provider, with the operations, points and objects that the task uses and no others.
     pub manifest: Manifest,
+}
+
+/// A page of ours to which a provider sends somebody back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnPage {
+    /// Where it is.
+    pub path: String,
+    /// Whether who comes there has paid, as far as he says.
+    pub is_paid: bool,
+    /// Parameters of its address, each with the path below which the API tells how that stands.
+    pub asks: Vec<(FieldName, String)>,
+}
+
+impl ReturnPage {
+    /// In one word, for the page.
+    #[must_use]
+    pub fn came(&self) -> &'static str {
+        if self.is_paid { "paid" } else { "unpaid" }
+    }
+
+    /// What it asks, for the page: `order_id=/api/checkout/`, with a space between.
+    #[must_use]
+    pub fn asked(&self) -> String {
+        self.asks.iter().map(|(name, path)| format!("{name}={path}")).collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl ServicePlan {

@@ -7,6 +7,7 @@ mod shop;
 mod subscription;
 
 use crate::api::{Designed, default_policy};
+use crate::behaviour::field_name;
 use crate::codes::{OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
 use catalog::Catalog;
 use manifest::Manifest;
@@ -18,7 +19,7 @@ use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint};
 use plan::procedure::Trigger;
-use plan::service::{AccountValue, Priority, ServicePlan, ServicePoint, System, ValueSource};
+use plan::service::{AccountValue, Priority, ReturnPage, ServicePlan, ServicePoint, System, ValueSource};
 use plan::{Decision, Phase, Table, system};
 use shop::{Awaited, Brought};
 use spec::{CredentialValue, Reference, ServiceIntegration};
@@ -76,6 +77,8 @@ pub fn design(
             Err(why) => decisions.push(brings_nothing(&event, why)),
         }
     }
+    service.returns = returns(manifest, &service.account, &endpoints);
+    decisions.extend(service.returns.iter().map(shows));
     let policies = if endpoints.is_empty() { Vec::new() } else { vec![policy] };
     let api = ApiPlan {
         name: name.value.as_str().replace('_', "-"),
@@ -88,6 +91,39 @@ pub fn design(
         documentation: DocumentationFormat::OpenApi31,
     };
     Ok((Designed { api, tables, lookups: Vec::new(), decisions }, service))
+}
+
+/// What tells how something stands, by the parameter that says which: each with the endpoint's path.
+const TOLD_AT: [(&str, &str); 2] = [("order_id", checkout::PATH), ("subscription_id", subscription::PATH)];
+/// The settings that say where people come back to, and whether they have paid then.
+const COME_BACK: [(&str, bool); 2] = [("success_url", true), ("cancel_url", false)];
+
+/// Our own pages to which people come back: none where the task names an address of its own.
+fn returns(manifest: &Manifest, account: &[AccountValue], endpoints: &[Endpoint]) -> Vec<ReturnPage> {
+    let is_there = |path: &str| {
+        let is_it = |endpoint: &Endpoint| matches!(&endpoint.procedure.trigger, Trigger::Request { path: known, .. } if known == path);
+        endpoints.iter().any(is_it)
+    };
+    let told = TOLD_AT.iter().filter(|(_, path)| is_there(path));
+    let asks: Vec<(FieldName, String)> = told.map(|(name, path)| (field_name(name), format!("{path}/"))).collect();
+    let page = |(setting, is_paid): &(&str, bool)| {
+        let is_default = |value: &&AccountValue| value.name.as_str() == *setting && value.from == ValueSource::Default;
+        account.iter().find(is_default)?;
+        let default = manifest.provider.settings.get(setting)?.default.as_ref()?.to_string();
+        let path = default.strip_prefix("${site.url}").filter(|path| path.len() > 1 && path.starts_with('/'))?;
+        Some(ReturnPage { path: path.to_owned(), is_paid: *is_paid, asks: asks.clone() })
+    };
+    if asks.is_empty() { Vec::new() } else { COME_BACK.iter().filter_map(page).collect() }
+}
+
+fn shows(page: &ReturnPage) -> Decision {
+    let (came, setting) = if page.is_paid { ("paid", "success_url") } else { ("not paid", "cancel_url") };
+    Decision {
+        phase: Phase::ImplementIntegrationLogic,
+        subject: format!("GET {}", page.path),
+        decision: format!("a page for whoever comes back and has {came}"),
+        reason: format!("the task names no page of its own as `{setting}`"),
+    }
 }
 
 /// The endpoints that come with a point: each with the event that it answers.
@@ -137,6 +173,7 @@ pub fn plan_service(
     decisions.extend(points.iter().map(|point| of_point(point, manifest)));
     let plan = ServicePlan {
         task_id: task_id.clone(),
+        returns: Vec::new(),
         intake: None,
         system: if is_test { System::Test } else { System::Live },
         priority: Priority::Normal,

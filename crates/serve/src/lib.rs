@@ -26,6 +26,7 @@ mod reference_page;
 mod refusal_stream;
 mod request;
 mod response;
+mod return_page;
 mod run;
 mod service;
 mod simulate;

@@ -13,6 +13,7 @@ use crate::rate_limit::Limiter;
 use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
 use crate::response::{Asked, response};
+use crate::return_page;
 use crate::run::{Facts, Failure, Run, Surroundings};
 use crate::webhook::{Counterpart, Hook};
 use bytes::Bytes;
@@ -116,6 +117,7 @@ enum Target {
     SigningKeys,
     ReferencePage,
     FileOfReferencePage,
+    ReturnPage(return_page::File),
 }
 
 /// What answers a request, who counts it, and the parameters of its path.
@@ -215,6 +217,12 @@ impl Service {
                     targets
                         .extend(asks.chain([Method::POST]).map(|method| (method, Target::Webhook(Arc::clone(&hook)))));
                 }
+            }
+            let pages = plan.service.iter().flat_map(|service| &service.returns).flat_map(return_page::files);
+            for (path, file) in pages {
+                let target = Target::ReturnPage(file);
+                // Several services of a workspace may send people back to the same page.
+                table.entry(path).or_insert_with(|| vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
             }
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
@@ -445,6 +453,7 @@ impl Service {
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
             Target::SigningKeys => (self.signing_keys(&facts).await, Vec::new()),
             Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
+            Target::ReturnPage(file) => (file.answer(), Vec::new()),
             Target::FileOfReferencePage => {
                 let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, &parts.headers));
                 let missing = || Refusal::from(Problem::NotFound).into_answer(&facts.request_id);
@@ -491,7 +500,8 @@ impl Target {
             | Self::Metrics
             | Self::OpenApi
             | Self::ReferencePage
-            | Self::FileOfReferencePage => Cache::NoStore,
+            | Self::FileOfReferencePage
+            | Self::ReturnPage(_) => Cache::NoStore,
         };
         if cache != Cache::NoStore {
             answer.headers.push(("cache-control", cache.header()));

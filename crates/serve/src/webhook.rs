@@ -8,6 +8,7 @@ use crate::program::{Limiters, Program, UnservablePlan, compile_procedure};
 use crate::run::{Facts, Failure, Run, Surroundings};
 use bytes::Bytes;
 use connect::fill::Scope;
+use connect::proof::{Proofs, Prover};
 use connect::signature::Call;
 use connect::webhook::{Heard, NotReceived, Received, Reply, receive};
 use http::request::Parts;
@@ -35,6 +36,8 @@ pub struct Counterpart {
     pub account: AccountScope,
     /// The account as it was before a secret of it was replaced, and until when what is proved by that one is taken too.
     pub before: Option<(AccountScope, Timestamp)>,
+    /// What brings proofs that do not come with the calls, where the provider's calls need any.
+    pub prover: Option<Arc<Prover>>,
 }
 
 /// A place where a provider's calls arrive.
@@ -100,7 +103,7 @@ impl Hook {
         B: Body<Data = Bytes, Error: Send> + Unpin + Send,
     {
         let bytes = read_raw(&parts.headers, body, self.max_body_bytes).await?;
-        let (heard, reply) = match self.read(parts, &bytes, &facts, site) {
+        let (heard, reply) = match self.read(parts, &bytes, &facts, site).await {
             Ok(Received::Reply(reply)) => return Ok(answer(&reply)),
             Ok(Received::Events(heard, reply)) => (heard, reply),
             Err(error) => {
@@ -126,7 +129,13 @@ impl Hook {
         Ok(answer(&reply))
     }
 
-    fn read(&self, parts: &Parts, bytes: &Bytes, facts: &Facts, site: Option<&str>) -> Result<Received, NotReceived> {
+    async fn read(
+        &self,
+        parts: &Parts,
+        bytes: &Bytes,
+        facts: &Facts,
+        site: Option<&str>,
+    ) -> Result<Received, NotReceived> {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
         let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str())).unwrap_or_default();
@@ -138,7 +147,11 @@ impl Hook {
             .collect();
         let arrived_ms = facts.arrived.as_millisecond();
         let call = Call { method: parts.method.as_str(), url: &url, headers: &headers, body: bytes, arrived_ms };
-        let known_by = |account: &AccountScope| receive(&self.webhooks, &self.remembers, &**account, &call);
+        let proofs = match &self.counterpart.prover {
+            Some(prover) if parts.method == http::Method::POST => prover.bring(&self.webhooks, &call).await?,
+            Some(_) | None => Proofs::default(),
+        };
+        let known_by = |account: &AccountScope| receive(&self.webhooks, &self.remembers, &**account, &call, &proofs);
         match (known_by(&self.counterpart.account), &self.counterpart.before) {
             (Err(NotReceived::Stranger(_)), Some((before, until))) if facts.arrived < *until => known_by(before),
             (received, _) => received,
@@ -200,5 +213,5 @@ pub fn no_account() -> Counterpart {
             None
         }
     }
-    Counterpart { account: Arc::new(Nothing), before: None }
+    Counterpart { account: Arc::new(Nothing), before: None, prover: None }
 }

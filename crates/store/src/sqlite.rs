@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod inspect;
+mod log;
 mod migrate;
 mod readers;
 mod rehearsal;
@@ -33,6 +34,9 @@ const QUEUE_LENGTH: usize = 1024;
 const GROUP_LENGTH: usize = 128;
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Memory that the writer keeps pages in, in KiB: what a large group changes stays there until it is committed. With less, pages go to
+/// the log and come back from it within one transaction.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Statements a connection keeps prepared.
 const PREPARED_STATEMENTS: usize = 256;
 
@@ -90,7 +94,9 @@ impl SqliteStore {
                 format!("file:scratch{number}?mode=memory&cache=shared")
             }
         };
-        let connection = connect(&uri, location)?;
+        let mut connection = connect(&uri, location)?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        log::bring_home(&mut connection, &uri, location)?;
         let (writer, queue) = mpsc::channel(QUEUE_LENGTH);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())

@@ -53,6 +53,28 @@ async fn a_failing_transaction_takes_nothing_of_its_group_with_it() {
     assert_eq!(store.count_rows(&[system::outbox_events().name]).await.unwrap(), 100);
 }
 
+/// 50 MB are written without a pause: they do not stay in the log.
+#[tokio::test]
+async fn the_log_is_brought_home_while_somebody_writes_and_leaves_nothing_beside_the_file() {
+    let (folder, store) = scratch();
+    let payload = format!("\"{}\"", "a".repeat(500_000));
+    for number in 0..100 {
+        let parameters =
+            [&number.to_string(), "big", &payload, "2026-01-02T03:04:05.678Z"].map(|text| Datum::Text(text.to_owned()));
+        let work = store.transaction(move |mut transaction| {
+            Box::pin(async move {
+                Ok(Ended::Commit(transaction.execute(&dialect::lower_emit(Engine::Sqlite), &parameters).await?))
+            })
+        });
+        assert_eq!(work.await.unwrap(), 1);
+    }
+    let size = |name: &str| std::fs::metadata(folder.path().join(name)).map_or(0, |file| file.len()) / 1_000_000;
+    let (log, file) = (size("test.sqlite-wal"), size("test.sqlite"));
+    assert!(log < 36 && file >= 25, "{log} MB in the log, {file} MB in the file");
+    drop(store);
+    assert_eq!((size("test.sqlite"), folder.path().join("test.sqlite-wal").exists()), (50, false));
+}
+
 #[tokio::test]
 async fn an_undone_transaction_leaves_nothing() {
     let (_folder, store) = scratch();

@@ -72,7 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha1", &["store"]),
     ("tokio-postgres-rustls", &["store"]),
     ("rustls", &["store"]),
-    ("rustls-native-certs", &["store"]),
+    ("rustls-native-certs", &["store", "connect"]),
     ("hyper", &["serve"]),
     ("hyper-util", &["serve"]),
     ("matchit", &["serve"]),

@@ -1,5 +1,6 @@
 //! What a service has answered to an event, for whoever waits for it. The delivery is carried by a worker, of this process or of
-//! another; here its row is looked at until it has ended. Nothing is sent from here.
+//! another: one of this process rings when it has recorded the end, and for the others the row is looked at until it has ended.
+//! Nothing is sent from here.
 
 use crate::account::Inputs;
 use crate::fill::{self, Scope};
@@ -9,9 +10,11 @@ use manifest::provider::Currencies;
 use manifest::reference::Reference;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::delivery::{DeliveryFilter, DeliveryRow, DeliveryState};
 use store::{Store, StoreError};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use vocab::FieldName;
 
@@ -22,6 +25,46 @@ const LAST_LOOK: Duration = Duration::from_millis(200);
 
 /// Where nobody has taken up the event by then, nobody carries deliveries at present.
 const TAKEN_UP_WITHIN: Duration = Duration::from_millis(500);
+
+/// Who waits for the end of which delivery in this process. An id is that of one delivery in all databases.
+static WAITING: Mutex<BTreeMap<String, Vec<Arc<Notify>>>> = Mutex::new(BTreeMap::new());
+
+fn waiting() -> MutexGuard<'static, BTreeMap<String, Vec<Arc<Notify>>>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A worker has recorded the end of these deliveries.
+pub(super) fn ring<'d>(ended: impl Iterator<Item = &'d String>) {
+    let mut waiting = waiting();
+    if !waiting.is_empty() {
+        ended.filter_map(|delivery| waiting.remove(delivery)).flatten().for_each(|bell| bell.notify_one());
+    }
+}
+
+/// A place among those who wait, as long as it is kept.
+struct Place {
+    delivery: String,
+    bell: Arc<Notify>,
+}
+
+impl Place {
+    fn take(delivery: &str) -> Self {
+        let bell = Arc::new(Notify::new());
+        waiting().entry(delivery.to_owned()).or_default().push(Arc::clone(&bell));
+        Self { delivery: delivery.to_owned(), bell }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut waiting = waiting();
+        let Some(bells) = waiting.get_mut(&self.delivery) else { return };
+        bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell));
+        if bells.is_empty() {
+            waiting.remove(&self.delivery);
+        }
+    }
+}
 
 /// How a delivery came out.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +93,7 @@ pub async fn ended(
         ..DeliveryFilter::default()
     };
     let begin = Instant::now();
-    let mut pause = FIRST_LOOK;
+    let (mut pause, mut place) = (FIRST_LOOK, None);
     loop {
         let found = store.deliveries(&filter, 1).await?.pop();
         let has_ended = |row: &DeliveryRow| matches!(row.state, DeliveryState::Delivered | DeliveryState::Dead);
@@ -58,7 +101,16 @@ pub async fn ended(
         if found.as_ref().is_some_and(has_ended) || Instant::now() >= end {
             return Ok(found);
         }
-        tokio::time::sleep_until((Instant::now() + pause).min(end)).await;
+        let next = (Instant::now() + pause).min(end);
+        match (&place, &found) {
+            (Some(Place { bell, .. }), _) => drop(tokio::time::timeout_at(next, bell.notified()).await),
+            // It may have ended before anybody knew that somebody waits: another look tells.
+            (None, Some(row)) => {
+                place = Some(Place::take(&row.id));
+                continue;
+            }
+            (None, None) => tokio::time::sleep_until(next).await,
+        }
         pause = (pause * 2).min(LAST_LOOK);
     }
 }

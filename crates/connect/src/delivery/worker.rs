@@ -1,6 +1,7 @@
 //! The worker: the clock, the database and the tasks that carry deliveries, around what [`Dispatcher`] decides. It sleeps until there
 //! is something to do. When it is killed nothing is lost; when it is stopped nothing is left in doubt that could be waited for.
 
+use super::awaited;
 use super::dispatcher::{Actions, Carried, Dispatcher, Outcome, Settings};
 use super::lane::LaneRules;
 use super::moment::to_text;
@@ -11,7 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use store::delivery::{Leased, Remembered, Round, RoundDone, Routes};
+use store::delivery::{DeliveryState, Leased, Remembered, Round, RoundDone, Routes};
 use store::{Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -242,6 +243,8 @@ impl Worker {
     }
 
     fn act(&mut self, actions: Actions) {
+        let has_ended = |state: &DeliveryState| matches!(state, DeliveryState::Delivered | DeliveryState::Dead);
+        awaited::ring(actions.recorded.iter().filter(|(_, state)| has_ended(state)).map(|(delivery, _)| delivery));
         for delivery in actions.saved {
             if let Some(saved) = self.saves.remove(&delivery) {
                 // Whoever was to hear it has been stopped.

@@ -16,10 +16,10 @@ fn secret(text: &str) -> impl Fn(&Text) -> Option<Secret<String>> {
     move |_| Some(Secret::new(text.to_owned()))
 }
 
-struct Sent {
+pub(crate) struct Sent {
     method: &'static str,
     url: &'static str,
-    headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     body: Vec<u8>,
     arrived_ms: i64,
 }
@@ -30,7 +30,7 @@ fn sent(url: &'static str, headers: &[(&str, &str)], body: &str) -> Sent {
 }
 
 impl Sent {
-    fn at(mut self, arrived_ms: i64) -> Self {
+    pub fn at(mut self, arrived_ms: i64) -> Self {
         self.arrived_ms = arrived_ms;
         self
     }
@@ -40,7 +40,7 @@ impl Sent {
         self
     }
 
-    fn call(&self) -> Call<'_> {
+    pub fn call(&self) -> Call<'_> {
         let Self { method, url, headers, body, arrived_ms } = self;
         Call { method, url, headers, body, arrived_ms: *arrived_ms }
     }
@@ -418,18 +418,18 @@ fn a_certificate_is_believed_only_with_somebody_trusted_behind_it_and_in_its_tim
     assert_eq!(check(&way, &made, "no certificate", &trusted), Err(Refusal::Certificate("it cannot be read")));
 }
 
-struct Chain {
-    root: CertificateDer<'static>,
-    file: String,
+pub(crate) struct Chain {
+    pub root: CertificateDer<'static>,
+    pub file: String,
     key: rcgen::KeyPair,
 }
 
 impl Chain {
     /// 2023-01-01 to 2024-01-01.
-    const BEGINS_MS: i64 = 1_672_531_200_000;
+    pub const BEGINS_MS: i64 = 1_672_531_200_000;
     const ENDS_MS: i64 = 1_704_067_200_000;
 
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let authority = |name: &str| {
             let mut parameters = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
             parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -452,7 +452,7 @@ impl Chain {
         Self { root: root_certificate.der().clone(), file, key }
     }
 
-    fn signed_call(&self, webhook: &str, body: &str) -> Sent {
+    pub fn signed_call(&self, webhook: &str, body: &str) -> Sent {
         use base64::Engine as _;
         use rcgen::SigningKey as _;
         let [(_, id), (_, time)] = TRANSMISSION;

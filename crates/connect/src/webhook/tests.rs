@@ -2,6 +2,7 @@
 
 use super::{Heard, NotReceived, Received, receive};
 use crate::fill::Scope;
+use crate::proof::Proofs;
 use crate::signature::{Call, Refusal};
 use aws_lc_rs::hmac;
 use manifest::Entries;
@@ -67,7 +68,7 @@ fn told(webhooks: &Webhooks, body: &str, signature: &str) -> Result<Received, No
     let headers = [("acme-signature".to_owned(), signature.to_owned())];
     let url = "https://shop.example/webhooks/acme";
     let call = Call { method: "POST", url, headers: &headers, body: body.as_bytes(), arrived_ms: NOW * 1000 };
-    receive(webhooks, &remembers(), &Account, &call)
+    receive(webhooks, &remembers(), &Account, &call, &Proofs::default())
 }
 
 fn events(webhooks: &Webhooks, body: &str) -> Vec<Heard> {
@@ -137,13 +138,13 @@ fn handshakes_are_answered() {
     ] }));
     let call = Call { method: "GET", url: "https://shop.example/", headers: &[], body: b"", arrived_ms: 0 };
     assert!(
-        matches!(receive(&known, &remembers(), &Account, &call), Ok(Received::Reply(reply)) if reply.status == 200)
+        matches!(receive(&known, &remembers(), &Account, &call, &Proofs::default()), Ok(Received::Reply(reply)) if reply.status == 200)
     );
     let body = r#"{"challenge":"abc"}"#;
     assert!(told(&known, body, "t=1,v1=00").is_err(), "a stranger is answered nothing");
     assert!(matches!(told(&known, body, &signed(body, NOW)), Ok(Received::Reply(reply)) if reply.body == "abc"));
     assert_eq!(events(&known, &PAID.replace(r#""type":"paid""#, r#""type":"ping""#)), []);
-    let not_asked = receive(&webhooks(json!({})), &remembers(), &Account, &call);
+    let not_asked = receive(&webhooks(json!({})), &remembers(), &Account, &call, &Proofs::default());
     assert_eq!(not_asked, Err(NotReceived::NotTaken));
 }
 

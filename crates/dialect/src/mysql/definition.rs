@@ -5,11 +5,11 @@ use super::{
     collation, literal, quote, sql_type, text, unbounded,
 };
 use crate::change::is_volatile;
-use crate::relational::{column_comment, touch_trigger, why_trigger};
+use crate::relational::{self, column_comment, touch_trigger, why_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
-    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
-    Undo, Uniqueness,
+    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, Statement, Table, Times, Undo,
+    Uniqueness,
 };
 use vocab::{ColumnName, FieldType, TableName};
 
@@ -246,18 +246,7 @@ fn type_of<'t>(table: &'t Table, name: &ColumnName) -> Option<&'t FieldType> {
 }
 
 pub(super) fn foreign_key(key: &ForeignKey) -> String {
-    let action = match key.on_delete {
-        OnDelete::Cascade => "CASCADE",
-        OnDelete::Restrict => "RESTRICT",
-        OnDelete::SetNull => "SET NULL",
-    };
-    format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {action}",
-        quote(key.name.as_str()),
-        column_list(&key.columns),
-        quote(key.table.as_str()),
-        column_list(&key.target)
-    )
+    relational::foreign_key(quote, key)
 }
 
 /// The checks that say more than the columns' types: `varchar(200)` takes no longer text by itself.
@@ -315,7 +304,7 @@ pub(super) fn condition(check: &Check) -> String {
 }
 
 fn column_list(columns: &[ColumnName]) -> String {
-    columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
+    relational::column_list(quote, columns)
 }
 
 /// A type as a server names it, without the width that MariaDB shows and nothing regards.

@@ -2,11 +2,10 @@
 
 use super::overlap::{EXTENSION, constraint_text};
 use super::{BY_BYTES, CASE_INSENSITIVE, WORDS, collation, literal, quote, sql_type, text};
-use crate::relational::{column_comment, indexed, touch_trigger};
+use crate::relational::{self, column_comment, indexed, touch_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, Execution, ForeignKey, Index, LockClass, Nullability, ObservedColumn,
-    ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times, Undo,
-    Uniqueness,
+    ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, Statement, Table, Times, Undo, Uniqueness,
 };
 use vocab::{ColumnName, FieldType, TableName};
 
@@ -282,18 +281,7 @@ pub fn default(column: &Column) -> Option<String> {
 }
 
 pub fn foreign_key(key: &ForeignKey) -> String {
-    let action = match key.on_delete {
-        OnDelete::Cascade => "CASCADE",
-        OnDelete::Restrict => "RESTRICT",
-        OnDelete::SetNull => "SET NULL",
-    };
-    format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {action}",
-        quote(key.name.as_str()),
-        column_list(&key.columns),
-        quote(key.table.as_str()),
-        column_list(&key.target)
-    )
+    relational::foreign_key(quote, key)
 }
 
 fn check_constraint(table: &Table, check: &Check) -> String {
@@ -333,7 +321,7 @@ pub fn check_text(table: &Table, check: &Check) -> String {
 }
 
 pub fn column_list(columns: &[ColumnName]) -> String {
-    columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
+    relational::column_list(quote, columns)
 }
 
 pub fn described(table: &Table) -> ObservedTable {

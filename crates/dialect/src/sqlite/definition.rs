@@ -1,11 +1,11 @@
 //! Tables as SQLite statements, and as SQLite's catalogue shows them.
 
 use super::{WORDS, collation, literal, now, quote, sql_type};
-use crate::relational::{indexed, touch_trigger, why_trigger};
+use crate::relational::{self, indexed, touch_trigger, why_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
-    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
-    Undo, Uniqueness,
+    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, Statement, Table, Times, Undo,
+    Uniqueness,
 };
 use vocab::ColumnName;
 
@@ -105,7 +105,11 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
     let name = quote(table.name.as_str());
     let mut definition = column_definition(table, column);
     for key in table.rules.foreign_keys.iter().filter(|key| key.columns[..] == [column.name.clone()]) {
-        definition.push_str(&format!(" CONSTRAINT {} {}", quote(key.name.as_str()), references(key)));
+        definition.push_str(&format!(
+            " CONSTRAINT {} {}",
+            quote(key.name.as_str()),
+            relational::references(quote, key)
+        ));
     }
     for rule in table.rules.checks.iter().filter(|rule| rule.column == column.name) {
         definition.push(' ');
@@ -177,16 +181,7 @@ fn default(column: &Column) -> Option<String> {
 pub const COUNTED: &str = "AUTOINCREMENT";
 
 fn foreign_key(key: &ForeignKey) -> String {
-    format!("CONSTRAINT {} FOREIGN KEY ({}) {}", quote(key.name.as_str()), column_list(&key.columns), references(key))
-}
-
-fn references(key: &ForeignKey) -> String {
-    let action = match key.on_delete {
-        OnDelete::Cascade => "CASCADE",
-        OnDelete::Restrict => "RESTRICT",
-        OnDelete::SetNull => "SET NULL",
-    };
-    format!("REFERENCES {} ({}) ON DELETE {action}", quote(key.table.as_str()), column_list(&key.target))
+    relational::foreign_key(quote, key)
 }
 
 fn check_constraint(check: &Check) -> String {
@@ -225,7 +220,7 @@ fn index_columns(table: &Table, index: &Index) -> Vec<String> {
 }
 
 pub fn column_list(columns: &[ColumnName]) -> String {
-    columns.iter().map(|column| quote(column.as_str())).collect::<Vec<_>>().join(", ")
+    relational::column_list(quote, columns)
 }
 
 pub fn described(table: &Table) -> ObservedTable {

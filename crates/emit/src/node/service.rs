@@ -52,6 +52,11 @@ pub fn view(plan: &Plan) -> Option<Value> {
         variables => variables.collect::<Vec<_>>(),
         webhook_variable => webhook_variable(name),
         base_variable => base_variable(name),
+        returns => service.returns.iter().map(|page| context! {
+            path => page.path.as_str(),
+            came => page.came(),
+            asks => page.asked(),
+        }).collect::<Vec<_>>(),
         simulated => service.system == System::Simulated,
     })
 }

@@ -20,7 +20,7 @@ use plan::{Access, Problem, Query, Scope, Table, Value};
 use vocab::{Bounds, ColumnName, Datum, EntityName, FieldName, FieldType, PolicyName};
 
 /// Where somebody subscribes.
-const PATH: &str = "/api/subscriptions/checkout";
+pub const PATH: &str = "/api/subscriptions/checkout";
 /// Where a subscription is ended.
 const CANCEL: &str = "/api/subscriptions/{id}/cancel";
 /// The events of both, and the points of the manifest that answer them.

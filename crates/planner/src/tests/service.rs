@@ -191,3 +191,15 @@ fn a_plan_holds_everything_it_names() {
         assert_eq!(manifest::check::findings(&plan.manifest), [], "{points}");
     }
 }
+
+/// `subscriptions` means what begins and what ends them; each is asked for once.
+#[test]
+fn points_are_understood_as_people_write_them() {
+    for asked in
+        ["subscriptions", "subscribe, subscription_end", "subscription_start, cancel_subscription, subscription"]
+    {
+        let plan = planned(&task(&format!("    integration_points: [{asked}]\n"))).unwrap();
+        let points: Vec<&str> = plan.points.iter().map(|point| point.event.as_str()).collect();
+        assert_eq!(points, ["subscription_start", "subscription_end"], "{asked}");
+    }
+}

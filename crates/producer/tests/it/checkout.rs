@@ -253,6 +253,18 @@ fn somebody_buys(engine: Engine) {
         let other = ask(address, &checkout(&basket(&json!([{ "product_id": SLATE, "quantity": 1 }])), Some(&key)), "");
         assert_eq!(other.unwrap().status, 422);
 
+        // Where somebody comes back to is a page of ours.
+        for (path, content_type) in [
+            ("/checkout/success", "text/html"),
+            ("/checkout/cancelled", "text/html"),
+            ("/checkout/page.js", "text/javascript"),
+        ] {
+            let page = ask(address, &get(&format!("{path}?order_id={id}")), "").unwrap();
+            assert!(page.status == 200 && page.headers["content-type"].starts_with(content_type), "{path}");
+            let body = String::from_utf8(page.body).unwrap();
+            assert!(content_type != "text/html" || body.contains("order_id=/api/checkout/ subscription_id="), "{body}");
+        }
+
         shop.pay(&order["session_id"]);
         let stands = within("it is not paid", &server, || {
             let stands = read(&ask(address, &get(&format!("/api/checkout/{id}")), "").unwrap());

@@ -214,10 +214,10 @@ fn finished(mut table: ObservedTable) -> ObservedTable {
         }
     }
     for column in &mut table.columns {
-        // MariaDB keeps a document as a text with a check of that name.
-        let of_json = ObservedRule { name: column.name.clone(), text: format!("json_valid({})", quote(&column.name)) };
-        if column.sql_type == "longtext" && table.checks.contains(&of_json) {
-            table.checks.retain(|check| *check != of_json);
+        // MariaDB keeps a document as a text with a check, which has the column's name, or one that the column had before.
+        let of_json = format!("json_valid({})", quote(&column.name));
+        if column.sql_type == "longtext" && table.checks.iter().any(|check| check.text == of_json) {
+            table.checks.retain(|check| check.text != of_json);
             column.sql_type = "json".to_owned();
             column.collation = String::new();
         }

@@ -54,7 +54,8 @@ const STEPS: &str = "CREATE TABLE IF NOT EXISTS schema_migration_steps (
 const WHOLE: i32 = 0;
 
 impl Server {
-    /// Applies what the ledger does not have.
+    /// Applies what the ledger does not have. Where the rows or the statements of one do not let it through, those that were applied
+    /// just before it are taken back too, unless they came to a table that was there already.
     pub fn migrate(&self, scope: &str, migrations: &[Migration], now: &str) -> Result<Vec<String>, StoreError> {
         blocking(async {
             let mut client = self.connect().await?;
@@ -62,7 +63,8 @@ impl Server {
             // Both at once: who may read them is seen to once.
             client.batch_execute(LEDGER).await?;
             client.batch_execute(STEPS).await?;
-            let mut done = Vec::new();
+            let mut done: Vec<Noted<'_>> = Vec::new();
+            let mut is_all_new = true;
             for migration in migrations {
                 let noted = Noted { scope, migration, checksum: dialect::migration::checksum(migration), now };
                 match noted.recorded(&client).await? {
@@ -70,10 +72,21 @@ impl Server {
                     Some(_) => return Err(StoreError::MigrationChanged { name: migration.name.clone() }),
                     None => {}
                 }
-                noted.persistently(self, &mut client, Direction::Forth).await?;
-                done.push(migration.name.clone());
+                is_all_new = is_all_new && noted.finds_no_table(&client).await?;
+                if let Err(error) = noted.persistently(self, &mut client, Direction::Forth).await {
+                    let is_final = !error.is_retryable() && !client.is_closed();
+                    while let Some(earlier) = done.pop().filter(|_| is_final && is_all_new) {
+                        if let Err(left) = earlier.persistently(self, &mut client, Direction::Back).await {
+                            let name = &earlier.migration.name;
+                            tracing::warn!("`{name}` stays applied, the next run goes on behind it: {left}");
+                            break;
+                        }
+                    }
+                    return Err(error);
+                }
+                done.push(noted);
             }
-            Ok(done)
+            Ok(done.into_iter().map(|noted| noted.migration.name.clone()).collect())
         })
     }
 
@@ -165,6 +178,19 @@ impl Noted<'_> {
         let find = "SELECT checksum FROM schema_migrations WHERE scope = $1 AND name = $2";
         let recorded = client.query_opt(find, &[&self.scope, &self.migration.name]).await?;
         Ok(recorded.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    /// Whether none of the tables that it makes is there already, as another task's would be.
+    async fn finds_no_table(&self, client: &Client) -> Result<bool, StoreError> {
+        for statement in &self.migration.statements {
+            let Undo::Statement(sql) = &statement.undo else { continue };
+            if let Some(table) = sql.strip_prefix("DROP TABLE ")
+                && inspect::has_table(client, table).await?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whoever keeps it waiting is named, and waited for within a bound. What comes to no good end leaves nothing: of one that runs

@@ -34,6 +34,14 @@ const CONSTRAINT_TRIGGER = 1811; // how RESTRICT is carried out, and what a trig
 const CONSTRAINT_UNIQUE = 2067;
 
 const unavailable = new Set([BUSY, LOCKED, INPUT_OUTPUT, FULL, CANNOT_OPEN]);
+// Of a read that fails the driver says no code, only SQLite's words for it.
+const said = new Map([
+  ['database is locked', BUSY],
+  ['database table is locked', LOCKED],
+  ['disk I/O error', INPUT_OUTPUT],
+  ['database or disk is full', FULL],
+  ['unable to open database file', CANNOT_OPEN],
+]);
 const conflicts = new Set([CONSTRAINT_PRIMARY_KEY, CONSTRAINT_UNIQUE]);
 const references = new Set([CONSTRAINT_FOREIGN_KEY, CONSTRAINT_TRIGGER]);
 // What triggers say of a row whose time is another one's.
@@ -256,7 +264,8 @@ function translated(action) {
   try {
     return action();
   } catch (error) {
-    if (unavailable.has(error.errcode & 0xff)) throw new Problem('unavailable', {}, { cause: error });
+    const code = error.errcode ?? said.get(error.message.split(':')[0]);
+    if (unavailable.has(code & 0xff)) throw new Problem('unavailable', {}, { cause: error });
     if (conflicts.has(error.errcode)) throw new Problem('conflict', {}, { cause: error });
     if (error.errcode === CONSTRAINT_TRIGGER && error.message.endsWith(overlaps)) throw new Problem('overlap', {}, { cause: error });
     if (references.has(error.errcode)) throw new Problem('in_use', {}, { cause: error });

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { DatabaseSync } from '@photostructure/sqlite';
 import { databaseFile } from '../database/sqlite.js';
 import { Decimal } from '../decimal.js';
 import { createDatabase, engines } from './engines.js';
@@ -71,6 +73,18 @@ test('a database that is busy is unavailable, and works again', async (context) 
   await other.script('COMMIT');
   await database.transaction((transaction) => transaction.run(insert, ['a']));
   assert.deepEqual(await words(), ['a']);
+});
+
+test('so it is to whoever reads, while the whole file is another one\'s', async (context) => {
+  const place = await sqlite.place(context);
+  const { database } = await createWords(context, { place, busyTimeout: 1 });
+  await database.script('PRAGMA journal_mode = DELETE');
+  const other = new DatabaseSync(fileURLToPath(place));
+  context.after(() => other.close());
+  other.exec('BEGIN EXCLUSIVE');
+  await assert.rejects(database.many('SELECT word FROM words LIMIT 1'), { name: 'unavailable', status: 503 });
+  other.exec('COMMIT');
+  assert.deepEqual(await database.many('SELECT word FROM words LIMIT 1'), []);
 });
 
 test('after a transaction waited in vain for the database, the next ones do not wait', async (context) => {

@@ -28,6 +28,10 @@ const ONCE_BROKEN: &[&str] = &[
     r#"{"before":{"tables":[{"name":"rooms","columns":{"size":"line"},"indexes":["size"]}]},"after":{"tables":[{"name":"rooms","columns":{"order":{"type":"line","renamed_from":"size"}}}]}}"#,
     // SQLite makes no text a truth value or a number by itself, on the way back.
     r#"{"before":{"tables":[{"name":"rooms","columns":{"free":"boolean","price":"decimal"}}]},"after":{"tables":[{"name":"rooms","columns":{"free":"email","price":"text"}}]},"filled":true}"#,
+    // What rows refuse in the second migration of a run leaves nothing of the first.
+    r#"{"before":{"tables":[{"name":"rooms","columns":{"name":{"type":"line"}}}]},"after":{"tables":[{"name":"rooms","columns":{"name":{"type":"phone","max_length":1}}}]},"filled":true}"#,
+    // MariaDB keeps the name of the check behind a document that is called otherwise.
+    r#"{"before":{"tables":[{"name":"rooms","columns":{"plan":"json"}}]},"after":{"tables":[{"name":"rooms","columns":{"position":{"type":"json","renamed_from":"plan"}}}]}}"#,
     // PostgreSQL makes no large number a truth value.
     r#"{"before":{"tables":[{"name":"rooms","columns":{"free":"boolean"}}]},"after":{"tables":[{"name":"rooms","columns":{"free":"integer"}}]}}"#,
 ];
