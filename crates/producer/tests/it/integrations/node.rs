@@ -103,6 +103,11 @@ fn written(provider: &ProviderFolder) -> Option<Workspace> {
         return None;
     }
     assert!(guide.contains("or the Node.js application in this folder"), "{guide}");
+    // What the environment has to say reaches a container as well.
+    let settings = files[".env.example"].lines().filter_map(|line| line.strip_suffix('='));
+    for name in settings.filter(|name| !name.starts_with('#')) {
+        assert!(files["compose.yaml"].contains(&format!("{name}: ${{{name}:-}}")), "{name}");
+    }
     for (path, text) in files {
         let file = workspace.application.join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
