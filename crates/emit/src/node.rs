@@ -22,7 +22,7 @@ use crate::render::{Comment, generated, render};
 use minijinja::context;
 use minijinja::value::Serde;
 use plan::Plan;
-use plan::accounts::{CASE_ROLE, CASE_SESSION, CASE_USER};
+use plan::accounts::{CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER};
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
 use plan::procedure::{Scheme, Trigger};
@@ -228,6 +228,7 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         seeded => !plan.seed.is_empty(),
         accounts => plan.api.accounts.as_ref().map(|accounts| accounts.issuer.as_str()),
         caller => context! { sub => CASE_USER, sid => CASE_SESSION, role => CASE_ROLE },
+        other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
         service_of => service::view(plan),
     };

@@ -21,9 +21,10 @@ const API_KEY = '${api_key}';
 const EXPIRED_API_KEY = '${expired_api_key}';
 const POWERLESS_API_KEY = '${powerless_api_key}';
 {% if accounts %}
-/** In a request header: an access token of the user of the seed, and one of the same that has expired. */
+/** In a request header: an access token of the user of the seed, one of the same that has expired, and one of somebody else. */
 const ACCESS_TOKEN = '${access_token}';
 const EXPIRED_ACCESS_TOKEN = '${expired_access_token}';
+const OTHER_ACCESS_TOKEN = '${other_access_token}';
 {% endif %}
 /** In a path or an expected body: the key of what the first request before made. */
 const ID = '${id}';
@@ -44,6 +45,7 @@ const NEXT_DAY = '${next_day}';
 process.env.AUTH_SECRET = 'a secret of the tests';
 /** Who calls. */
 const CALLER = { sub: '{{ caller.sub }}', sid: '{{ caller.sid }}', role: '{{ caller.role }}' };
+const OTHER = { sub: '{{ other.sub }}', sid: '{{ other.sid }}', role: '{{ other.role }}' };
 {% endif %}
 let requests = 0;
 
@@ -91,6 +93,7 @@ async function start(context) {
   const expired = { ...CALLER, exp: Math.floor(now.getTime() / 1000) - 1 };
   keys[ACCESS_TOKEN] = await accounts.issue(CALLER, 900, now.toISOString());
   keys[EXPIRED_ACCESS_TOKEN] = await accounts.issue(expired, 900, now.toISOString());
+  keys[OTHER_ACCESS_TOKEN] = await accounts.issue(OTHER, 900, now.toISOString());
 {% endif %}
   let server = createServer(buildApplication(scratch.database).listener());
   const url = new URL(await listen(server, { host: '127.0.0.1', port: 0 }));

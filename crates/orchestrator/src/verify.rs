@@ -124,10 +124,11 @@ async fn keys(store: &Store, service: &Service, now: &str) -> Result<CaseKeys, B
         store.insert_api_key(&new.row).map_err(broken)?;
         Ok(new.key.expose().clone())
     };
-    let [access_token, expired_access_token] = service.tokens_of_cases().await?;
+    let [access_token, expired_access_token, other_access_token] = service.tokens_of_cases().await?;
     Ok(CaseKeys {
         access_token,
         expired_access_token,
+        other_access_token,
         good: make(&|_| {})?,
         expired: make(&|row| row.expires_at = Some(now.to_owned()))?,
         powerless: make(&|row| row.scopes = Some(String::new()))?,

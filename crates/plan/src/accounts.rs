@@ -16,6 +16,10 @@ pub struct Accounts {
 pub const CASE_USER: &str = "01900000-0000-7000-8000-000000000001";
 /// The session in which that user calls.
 pub const CASE_SESSION: &str = "01900000-0000-7000-8000-000000000002";
+/// Somebody else, who has none of that user's records.
+pub const CASE_OTHER: &str = "01900000-0000-7000-8000-000000000003";
+/// The session in which somebody else calls.
+pub const CASE_OTHER_SESSION: &str = "01900000-0000-7000-8000-000000000004";
 /// What the account of that user may do.
 pub const CASE_ROLE: &str = "user";
 

@@ -18,6 +18,8 @@ pub const POWERLESS_API_KEY: &str = "${powerless_api_key}";
 pub const ACCESS_TOKEN: &str = "${access_token}";
 /// In a request header: an access token of that user that was valid until it expired.
 pub const EXPIRED_ACCESS_TOKEN: &str = "${expired_access_token}";
+/// In a request header: an access token of somebody else.
+pub const OTHER_ACCESS_TOKEN: &str = "${other_access_token}";
 /// In a body: the refresh token that a request before was answered with.
 pub const REFRESH_TOKEN: &str = "${refresh_token}";
 /// In a path or an expected body: the key of what the first request before made.
@@ -54,6 +56,8 @@ pub struct CaseKeys {
     pub access_token: String,
     /// For [`EXPIRED_ACCESS_TOKEN`].
     pub expired_access_token: String,
+    /// For [`OTHER_ACCESS_TOKEN`].
+    pub other_access_token: String,
 }
 
 impl CaseKeys {
@@ -65,6 +69,7 @@ impl CaseKeys {
             .replace(POWERLESS_API_KEY, &self.powerless)
             .replace(ACCESS_TOKEN, &self.access_token)
             .replace(EXPIRED_ACCESS_TOKEN, &self.expired_access_token)
+            .replace(OTHER_ACCESS_TOKEN, &self.other_access_token)
     }
 }
 

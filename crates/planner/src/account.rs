@@ -4,11 +4,12 @@
 use crate::api::subject_of;
 use crate::behaviour::account::FAILED_LOGINS;
 use crate::codes::USERS_DO_NOT_FIT;
+use crate::entity::held;
 use crate::intent::{Inferred, infer};
 use crate::key::RecordKey;
 use crate::table::{column_name, of_entity};
 use catalog::{Catalog, Entity};
-use plan::accounts::{CASE_ROLE, CASE_SESSION, CASE_USER};
+use plan::accounts::{CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER};
 use plan::api::{Endpoint, RateLimitPolicy};
 use plan::procedure::{Item, Scheme, Step};
 use plan::{Table, system};
@@ -17,6 +18,8 @@ use vocab::{BehaviorName, ColumnName, Datum, Diagnostic, EntityName, FieldType, 
 
 /// The address of who calls in the cases.
 pub const SEED_EMAIL: &str = "ada@example.com";
+/// The address of somebody else.
+const OTHER_EMAIL: &str = "grace@example.com";
 /// Its password.
 pub const SEED_PASSWORD: &str = "correct horse, battery & staple";
 /// Argon2id of that password, as [`plan::accounts::HASH`] says. It opens an account that only scratch databases hold.
@@ -136,6 +139,55 @@ pub fn users_table(catalog: &Catalog, held: &[Table]) -> Option<Table> {
     users(catalog, held).map(|(entity, held)| held.cloned().unwrap_or_else(|| of_entity(entity)))
 }
 
+/// Whose the rows of a table are.
+pub enum Ownership {
+    /// The user that this column names.
+    Of(ColumnName),
+    /// What belongs to a user through rows of that table.
+    Through(TableName),
+    /// More than one user may be meant.
+    Several(Vec<ColumnName>),
+    /// The rows are the users.
+    Themselves,
+    /// Nobody's.
+    Nobody,
+}
+
+/// Columns that say whose a row is where several lead to users.
+const OWNERS: [&str; 3] = ["user_id", "owner_id", "author_id"];
+
+/// Whose the rows of the table are, as its foreign keys say.
+pub fn ownership(table: &Table, tables: &[Table], users: &TableName) -> Ownership {
+    if table.name == *users {
+        return Ownership::Themselves;
+    }
+    let keys = || table.rules.foreign_keys.iter().filter(|key| key.columns.len() == 1);
+    let direct: Vec<&ColumnName> = keys().filter(|key| key.table == *users).map(|key| &key.columns[0]).collect();
+    match direct[..] {
+        [only] => return Ownership::Of(only.clone()),
+        [] => {}
+        [..] => {
+            let owner = OWNERS.iter().find_map(|name| direct.iter().find(|column| column.as_str() == *name));
+            let several = || Ownership::Several(direct.iter().map(|column| (*column).clone()).collect());
+            return owner.map_or_else(several, |owner| Ownership::Of((*owner).clone()));
+        }
+    }
+    // An order's lines are whose the order is; those that belong to none are nobody's to see.
+    let owned = keys().find(|key| leads_to(&key.table, tables, users, &mut vec![&table.name]));
+    owned.map_or(Ownership::Nobody, |key| Ownership::Through(key.table.clone()))
+}
+
+/// Whether the rows of the table lead to users, through whichever tables. `seen` are those that were looked at.
+fn leads_to<'t>(from: &'t TableName, tables: &'t [Table], users: &TableName, seen: &mut Vec<&'t TableName>) -> bool {
+    if seen.contains(&from) {
+        return false;
+    }
+    seen.push(from);
+    let table = tables.iter().find(|table| table.name == *from);
+    let mut keys = table.into_iter().flat_map(|table| &table.rules.foreign_keys);
+    keys.any(|key| key.table == *users || leads_to(&key.table, tables, users, seen))
+}
+
 /// Why nobody of that table could sign in.
 pub fn unfit(table: &Table, place: &Place) -> Option<Diagnostic> {
     let is_id =
@@ -165,12 +217,12 @@ pub fn failed_logins() -> RateLimitPolicy {
 }
 
 /// The rows of who calls in the cases, behind the row of the user: the table, and what stands in it.
-pub fn seed_rows() -> [(Table, Vec<(ColumnName, Datum)>); 3] {
+pub fn seed_rows() -> Vec<(Table, Vec<(ColumnName, Datum)>)> {
     let values = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(name, text)| (column_name(name), Datum::Text((*text).to_owned()))).collect::<Vec<_>>()
     };
     let hash = vocab::sha256_hex(SEED_REFRESH_TOKEN.as_bytes());
-    [
+    vec![
         (
             system::accounts(),
             values(&[
@@ -192,6 +244,37 @@ pub fn seed_rows() -> [(Table, Vec<(ColumnName, Datum)>); 3] {
         ),
         (system::refresh_tokens(), values(&[("hash", &hash), ("session_id", CASE_SESSION), ("created_at", SEED_TIME)])),
     ]
+}
+
+/// The same of somebody else, who signs in with nothing.
+pub fn other_seed_rows() -> Vec<(Table, Vec<(ColumnName, Datum)>)> {
+    let others = |(table, mut values): (Table, Vec<(ColumnName, Datum)>)| {
+        for (_, datum) in &mut values {
+            match datum {
+                Datum::Text(text) if text == CASE_USER => CASE_OTHER.clone_into(text),
+                Datum::Text(text) if text == CASE_SESSION => CASE_OTHER_SESSION.clone_into(text),
+                Datum::Text(_)
+                | Datum::Null
+                | Datum::Boolean(_)
+                | Datum::Integer(_)
+                | Datum::Decimal(_)
+                | Datum::Json(_) => {}
+            }
+        }
+        (table, values)
+    };
+    seed_rows().into_iter().take(2).map(others).collect()
+}
+
+/// Whether there can be a second user beside the one of the seed: nothing but key and address must be unique.
+pub fn can_be_two(users: &Table) -> bool {
+    held::unique(users).all(|unique| matches!(&unique[..], [only] if only.as_str() == "email"))
+}
+
+/// What the row of somebody else says.
+pub fn other_seed_user() -> Vec<(ColumnName, Datum)> {
+    let text = |name: &str, text: &str| (column_name(name), Datum::Text(text.to_owned()));
+    vec![text("id", CASE_OTHER), text("email", OTHER_EMAIL)]
 }
 
 /// What the row of who calls says, whatever examples would say.

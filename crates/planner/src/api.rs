@@ -1,6 +1,6 @@
 //! The API as a whole: its endpoints as procedures, its limits, its events, and the tables they need.
 
-use crate::account;
+use crate::account::{self, Ownership};
 use crate::behaviour::{Behaved, Given, Guarded, ParentKey, WorksOn};
 use crate::body_size::max_body_bytes;
 use crate::codes;
@@ -17,7 +17,7 @@ use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, syst
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
-use vocab::{Diagnostic, EventName, Place, PolicyName, ProcedureName, TableName};
+use vocab::{Diagnostic, EventName, FieldName, Place, PolicyName, ProcedureName, TableName};
 
 /// The limit where the task names none.
 const DEFAULT_LIMIT: RateLimit = RateLimit { limit: 100, window_seconds: 60, by: None };
@@ -180,8 +180,10 @@ impl Designer<'_> {
         let name = |rule: &spec::FieldRule| rule.name.value.clone();
         let named: Vec<_> = endpoint.validation.iter().map(name).collect();
         let required: Vec<_> = endpoint.validation.iter().filter(is_required).map(name).collect();
-        let parent = known.parent(endpoint);
+        let mut parent = known.parent(endpoint);
         let table = resolved.table();
+        let owner = self.owner(endpoint, inferred, guarded.scheme, &table, parent.as_mut(), known);
+        let owner = owner.map_err(|problem| self.problems.push(problem)).ok()?;
         let given = Given {
             entity,
             asked: &resolved.asked,
@@ -196,6 +198,7 @@ impl Designer<'_> {
             path: endpoint.path.as_str(),
             key: target(&endpoint.path).and_then(|target| target.key),
             parent: parent.as_ref(),
+            owner: owner.as_ref(),
         };
         let mut behaved = inferred.behaviour.lower(&given);
         overrides::narrow_listing(endpoint, &mut behaved).map_err(|problems| self.refuse(problems)).ok()?;
@@ -208,6 +211,7 @@ impl Designer<'_> {
             overrides::write_rows(endpoint, &mut behaved).map_err(|problem| self.problems.push(problem)).ok()?;
         self.decide_endpoint(endpoint, inferred, &behaved, &events, format);
         self.decide_parent(endpoint, parent.as_ref());
+        self.decide_owner(endpoint, inferred, guarded.scheme, owner.as_ref(), parent.as_ref());
         self.decide_fields(resolved);
         let subject = subject_of(endpoint);
         self.decide_guards(&subject, guarded);
@@ -298,7 +302,7 @@ impl Designer<'_> {
     }
 
     fn decide_parent(&mut self, endpoint: &spec::Endpoint, parent: Option<&ParentKey>) {
-        let Some(ParentKey { field, parameter, table }) = parent else { return };
+        let Some(ParentKey { field, parameter, table, owner: _ }) = parent else { return };
         let decision = format!("works on records whose `{field}` is the `{parameter}` of its path");
         let reason = match table {
             Some((table, _)) => format!("the path nests them; 404 where `{table}` has no such record"),
@@ -306,6 +310,100 @@ impl Designer<'_> {
                 .to_owned(),
         };
         self.decide(Phase::ImplementEndpointLogic, &subject_of(endpoint), decision, reason);
+    }
+
+    /// The field that says whose a record is, where callers with a token have to do with their own alone: that is so unless `access`
+    /// says otherwise. A thing that the path names must then be the caller's too.
+    fn owner(
+        &self,
+        endpoint: &spec::Endpoint,
+        inferred: &Inferred,
+        scheme: Option<Scheme>,
+        table: &Table,
+        parent: Option<&mut ParentKey>,
+        known: &Known<'_>,
+    ) -> Result<Option<FieldName>, Diagnostic> {
+        let stated = endpoint.access.as_ref().map(|stated| &stated.value);
+        let is_scoped = scheme == Some(Scheme::AccessToken)
+            && inferred.behaviour.works_on == WorksOn::Entity
+            && matches!(stated, None | Some(spec::Access::Owner));
+        let Some(users) = account::users_table(self.catalog, known.tables).filter(|_| is_scoped) else {
+            return Ok(None);
+        };
+        let held = |name: &TableName| known.tables.iter().find(|table| table.name == *name);
+        let mut of_parent = None;
+        if let Some(ParentKey { table: Some((name, _)), owner, .. }) = parent {
+            let parent = held(name).map(|parent| account::ownership(parent, known.tables, &users.name));
+            if let Some(Ownership::Of(column)) = parent {
+                *owner = Some(column);
+                of_parent = Some(name.clone());
+            } else if *name == users.name {
+                *owner = Some(crate::table::column_name("id"));
+                of_parent = Some(name.clone());
+            }
+        }
+        let place = endpoint.access.as_ref().map_or(&endpoint.place, |stated| &stated.place);
+        let refused = |why: String, help: &str| {
+            let message = format!("whose a record of `{}` is cannot be told: {why}", table.name);
+            Err(Diagnostic::error(codes::OWNER_UNSAID, message, place).with_help(help))
+        };
+        let open = "write `access: authenticated` where everybody who signs in may have to do with all of them";
+        match account::ownership(table, known.tables, &users.name) {
+            Ownership::Of(column) => Ok(Some(crate::behaviour::field_name(column.as_str()))),
+            Ownership::Through(other) if of_parent.as_ref() == Some(&other) => Ok(None),
+            Ownership::Through(other) => refused(
+                format!("it belongs to a user through `{other}`"),
+                &format!("nest it, as in `/api/{other}/{{id}}/{}`; or {open}", table.name),
+            ),
+            Ownership::Several(columns) => {
+                let names: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
+                refused(format!("{} lead to users", names.join(" and ")), open)
+            }
+            Ownership::Themselves => refused(
+                "its records are the users".to_owned(),
+                &format!("the caller's own is read with `GET /api/users/profile`; {open}"),
+            ),
+            Ownership::Nobody if stated == Some(&spec::Access::Owner) => refused(
+                format!("nothing of it leads to `{}`", users.name),
+                "keep it in a database task, related to `users` (`users_to_notes`); or leave `access` out, and everybody who signs in has to do with all of them",
+            ),
+            Ownership::Nobody => Ok(None),
+        }
+    }
+
+    fn decide_owner(
+        &mut self,
+        endpoint: &spec::Endpoint,
+        inferred: &Inferred,
+        scheme: Option<Scheme>,
+        owner: Option<&FieldName>,
+        parent: Option<&ParentKey>,
+    ) {
+        if scheme != Some(Scheme::AccessToken) || inferred.behaviour.works_on != WorksOn::Entity {
+            return;
+        }
+        let of_parent = parent.and_then(|parent| parent.owner.as_ref());
+        let (decision, reason) = match (owner, of_parent, &endpoint.access) {
+            (Some(field), ..) => (
+                format!("callers have to do with their own records alone, by `{field}`"),
+                "it leads to users; `access: authenticated` would open all of them".to_owned(),
+            ),
+            (None, Some(column), _) => (
+                format!(
+                    "callers have to do with what belongs to their own alone, by `{column}` of what the path names"
+                ),
+                "that leads to users; `access: authenticated` would open all of them".to_owned(),
+            ),
+            (None, None, Some(_)) => (
+                "everybody who signs in has to do with all of its records".to_owned(),
+                "the task says `access`".to_owned(),
+            ),
+            (None, None, None) => (
+                "everybody who signs in has to do with all of its records".to_owned(),
+                "nothing of them leads to users".to_owned(),
+            ),
+        };
+        self.decide(Phase::SetupAuthenticationMiddleware, &subject_of(endpoint), decision, reason);
     }
 
     fn decide_guards(&mut self, subject: &str, guarded: &Guarded) {

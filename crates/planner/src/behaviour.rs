@@ -69,6 +69,8 @@ pub struct Given<'a> {
     pub key: Option<&'a FieldName>,
     /// What the records of the path belong to.
     pub parent: Option<&'a ParentKey>,
+    /// The field that says whose a record is, where callers have to do with their own alone.
+    pub owner: Option<&'a FieldName>,
 }
 
 /// A field whose value names a row of another table.
@@ -88,6 +90,8 @@ pub struct ParentKey {
     pub parameter: FieldName,
     /// The table of the things they belong to, where this task has one, and what names them there.
     pub table: Option<(TableName, RecordKey)>,
+    /// The column of that table that says whose a thing is, where callers have to do with their own alone.
+    pub owner: Option<ColumnName>,
 }
 
 /// What a behaviour has to do with an entity.
@@ -433,11 +437,14 @@ impl Given<'_> {
 
     /// `let parent = ...` of the thing that the path says the record belongs to, 404 where there is none.
     fn find_parent(&self, lock: RowLock) -> Vec<Item> {
-        let Some(ParentKey { parameter, table: Some((table, key)), .. }) = self.parent else { return Vec::new() };
+        let Some(ParentKey { parameter, table: Some((table, key)), owner, .. }) = self.parent else {
+            return Vec::new();
+        };
+        let named = equals(key.column.as_str(), parameter);
         let query = Query {
             from: table.clone(),
             outputs: vec![Output::Column { column: key.column.clone(), field: key.field() }],
-            filter: vec![equals(key.column.as_str(), parameter)],
+            filter: std::iter::once(named).chain(owner.as_ref().map(is_callers)).collect(),
             order: Vec::new(),
             holes: Holes::default(),
             lock,
@@ -504,10 +511,22 @@ impl Given<'_> {
         self.compared().flat_map(check).collect()
     }
 
-    /// The rows that belong to the thing of the path.
-    fn belongs(&self) -> Option<Predicate> {
-        let ParentKey { field, parameter, .. } = self.parent?;
-        Some(equals(field.as_str(), parameter))
+    /// The same where the thing must be the caller's, for a record that is found by its key.
+    fn find_owned_parent(&self) -> Vec<Item> {
+        match self.parent {
+            Some(ParentKey { owner: Some(_), .. }) => self.find_parent(RowLock::None),
+            Some(ParentKey { owner: None, .. }) | None => Vec::new(),
+        }
+    }
+
+    /// The rows that belong to the thing of the path, and to the caller.
+    fn belongs(&self) -> Vec<Predicate> {
+        let of_parent = self.parent.map(|ParentKey { field, parameter, .. }| equals(field.as_str(), parameter));
+        of_parent.into_iter().chain(self.owner.map(|owner| is_callers(&column_name(owner.as_str())))).collect()
+    }
+
+    fn is_owner(&self, field: &str) -> bool {
+        self.owner.is_some_and(|owner| owner.as_str() == field)
     }
 
     fn is_parent(&self, field: &str) -> bool {
@@ -522,6 +541,7 @@ impl Given<'_> {
         self.asked.iter().filter(move |field| {
             let name = field.name.as_str();
             !self.is_parent(name)
+                && !self.is_owner(name)
                 && (says_key || name != key.as_str())
                 && field.sensitivity != catalog::Sensitivity::Secret
         })
@@ -568,6 +588,7 @@ impl Given<'_> {
             name if name == key.column.as_str() && key.origin != Origin::Client => Value::Slot(slot("id")),
             "created_at" | "updated_at" => Value::Now,
             "row_version" => Value::Literal(Datum::Integer(1)),
+            field if self.is_owner(field) => caller(),
             field => match self.parent.filter(|_| self.is_parent(field)) {
                 Some(ParentKey { parameter, table: Some((_, key)), .. }) if key.field_type == FieldType::Uuid => {
                     Value::Request(RequestValue::Path(parameter.clone()))
@@ -694,7 +715,8 @@ impl Given<'_> {
             self.own_fields().map(|field| (column_name(field.name.as_str()), assigned(&field.name))).collect();
         set.push((column_name("updated_at"), Assigned::Value(Value::Now)));
         set.push((column_name("row_version"), Assigned::Plus(1)));
-        let mut changes = self.find_current();
+        let mut changes = self.find_owned_parent();
+        changes.extend(self.find_current());
         changes.extend(self.consistent(|name| match input {
             Input::Changes(_) => Value::Changed(slot("input"), name.clone(), slot("row")),
             Input::Body(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_) => self.given(name),
@@ -813,6 +835,16 @@ pub fn shape_field(field: &Field, presence: Presence) -> ShapeField {
         entries: None,
         description: field.description.clone(),
     }
+}
+
+/// The user who calls.
+fn caller() -> Value {
+    Value::Field(slot("caller"), field_name("user_id"))
+}
+
+/// The column names whoever calls.
+fn is_callers(column: &ColumnName) -> Predicate {
+    Predicate::Compare(column.clone(), Comparison::Equal, caller())
 }
 
 /// The column is what the parameter of the path says.

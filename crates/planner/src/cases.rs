@@ -3,7 +3,7 @@
 
 mod body;
 
-use crate::account;
+use crate::account::{self, can_be_two};
 use crate::key::RecordKey;
 use crate::seed::Seeded;
 use body::{acceptable, can_repeat, marked, shape_of, taken, taking};
@@ -11,10 +11,10 @@ use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
     ACCESS_TOKEN, ANY, API_KEY, CaseRequest, DAY, EXPIRED_ACCESS_TOKEN, EXPIRED_API_KEY, Expectation, HttpCase, ID,
-    MAX_REPEAT, NEXT, NEXT_DAY, PARENT, POWERLESS_API_KEY, TAG, UNIQUE, UNKNOWN_API_KEY, in_path,
+    MAX_REPEAT, NEXT, NEXT_DAY, OTHER_ACCESS_TOKEN, PARENT, POWERLESS_API_KEY, TAG, UNIQUE, UNKNOWN_API_KEY, in_path,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
-use plan::query::{Holes, Write};
+use plan::query::{Holes, Predicate, Query, Write};
 use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, Value};
 use plan::{Problem, Table};
@@ -59,6 +59,8 @@ struct Asker<'a> {
     parent_parameter: Option<&'a str>,
     /// The endpoint that makes the records this one works on, if it is not a maker itself.
     maker: Option<Maker<'a>>,
+    /// The table of who signs in.
+    users: Option<&'a TableName>,
 }
 
 /// What stands for a key in a path.
@@ -174,6 +176,7 @@ impl<'a> Asker<'a> {
             no_parent,
             parent_parameter,
             maker,
+            users: api.accounts.as_ref().map(|accounts| &accounts.users),
         })
     }
 
@@ -251,7 +254,10 @@ impl<'a> Asker<'a> {
         }
         match self.scheme {
             Some(Scheme::ApiKey) => cases.extend(self.wrong_keys()),
-            Some(Scheme::AccessToken) => cases.extend(self.wrong_tokens()),
+            Some(Scheme::AccessToken) => {
+                cases.extend(self.wrong_tokens());
+                cases.extend(self.anothers());
+            }
             None => {}
         }
         cases.extend(self.wrong_passwords(body));
@@ -774,6 +780,32 @@ impl<'a> Asker<'a> {
         ]
     }
 
+    /// A record of the caller's, asked for by somebody else.
+    fn anothers(&self) -> Option<HttpCase> {
+        let users =
+            self.tables.iter().find(|table| Some(&table.name) == self.users).filter(|users| can_be_two(users))?;
+        if !is_owned(&self.endpoint.procedure.body, users, self.tables) || !self.can_be_right() {
+            return None;
+        }
+        let mut request = match &self.right {
+            Json::Null => self.request(),
+            example => self.request().with_body(example),
+        };
+        request.headers.insert("authorization".to_owned(), format!("Bearer {OTHER_ACCESS_TOKEN}"));
+        let is_of_parent = asks_for_parent(&self.endpoint.procedure.body);
+        match final_response(&self.endpoint.procedure.body) {
+            Some(Response::Rows { format: RowsFormat::Json, .. }) if !is_of_parent => {
+                let mut case = self.page("shows nothing of somebody else's", request, RowsFormat::Json);
+                case.before = self.maker.iter().map(Maker::any).collect();
+                Some(case.with_body(&json!({ "items": [], "next": null })))
+            }
+            Some(_) if self.is_item() || is_of_parent => {
+                Some(self.problem_of_record("knows nothing of somebody else's", request, Problem::NotFound))
+            }
+            Some(_) | None => None,
+        }
+    }
+
     /// What proves somebody and does not: each password by another one, and the address by one that nobody has.
     fn wrong_passwords(&self, items: &[Item]) -> Vec<HttpCase> {
         let compares = |item: &Item| matches!(item, Item::Let(_, Step::VerifyPassword { .. }));
@@ -842,6 +874,28 @@ fn asks_for_parent(items: &[Item]) -> bool {
     items.iter().any(|item| match item {
         Item::Let(slot, Step::Read { .. }) => slot.as_str() == "parent",
         Item::Transaction(body) => asks_for_parent(body),
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => false,
+    })
+}
+
+/// Whether the items look for rows that a column leading to users gives to the caller.
+fn is_owned(items: &[Item], users: &Table, tables: &[Table]) -> bool {
+    let is_callers = |query: &Query| {
+        let leads = |column: &ColumnName| {
+            let table = tables.iter().find(|table| table.name == query.from);
+            table.is_some_and(|table| {
+                let mut keys = table.rules.foreign_keys.iter();
+                keys.any(|key| key.table == users.name && key.columns.contains(column))
+            })
+        };
+        query.filter.iter().any(|predicate| match predicate {
+            Predicate::Compare(column, _, Value::Field(slot, _)) => slot.as_str() == "caller" && leads(column),
+            _ => false,
+        })
+    };
+    items.iter().any(|item| match item {
+        Item::Let(_, Step::Read { query, .. }) => is_callers(query),
+        Item::Transaction(body) => is_owned(body, users, tables),
         Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => false,
     })
 }

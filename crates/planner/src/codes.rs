@@ -70,4 +70,6 @@ codes! {
     USERS_DO_NOT_FIT = "IP290";
     /// An endpoint works for its caller, and asks nobody who calls.
     NOBODY_CALLS = "IP291";
+    /// Whose a record is cannot be told.
+    OWNER_UNSAID = "IP292";
 }

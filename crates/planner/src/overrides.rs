@@ -20,8 +20,8 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
         Some(Diagnostic::error(ACCESS_CONTRADICTS, message, &stated.place).with_help(help))
     };
     let not_built = |access: &str, lacks: &str| {
-        let message = format!("this producer does not build accounts yet, so `access: {access}` {lacks}");
-        let help = "write `access: authenticated`, which lets in everybody with a key, and give keys to nobody else";
+        let message = format!("this producer does not build roles yet, so `access: {access}` {lacks}");
+        let help = "write `access: authenticated`, which lets in everybody who is known, and give keys to nobody else";
         Some(Diagnostic::error(OVERRIDE_NOT_BUILT, message, &stated.place).with_help(help))
     };
     match (&stated.value, is_open) {
@@ -33,7 +33,10 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
             "authenticated",
             "write `authentication: api_key`, or `access: public` where everybody may call",
         ),
-        (Access::Owner, _) => not_built("owner", "has nobody to whom a record could belong"),
+        (Access::Owner, _) if endpoint.authentication == Authentication::Jwt => None,
+        (Access::Owner, _) => {
+            contradiction("owner", "write `authentication: jwt_token`: only somebody who signs in has records")
+        }
         (Access::Role(role), _) => not_built(&format!("role:{role}"), "has nobody who could hold the role"),
     }
 }

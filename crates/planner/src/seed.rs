@@ -147,6 +147,11 @@ pub fn with_caller(seeded: Seeded, api: &ApiPlan, engine: Engine, tables: &[Tabl
         known.push(users.clone());
     }
     seed.rows.extend(people.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
+    if account::can_be_two(users) {
+        seed.rows.push(row(engine, users, &account::other_seed_user(), tables, catalog));
+        let others = account::other_seed_rows();
+        seed.rows.extend(others.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
+    }
     Seeded { tables: known, keys, seed }
 }
 

@@ -97,7 +97,7 @@ impl<'a> Known<'a> {
         let of_base = || self.held_by_word(parent.segment).map(|table| table.name.clone());
         let table = self.parent_table(parent).or_else(of_base);
         let table = table.and_then(|name| Some((name.clone(), RecordKey::of_named(self.tables, &name)?)));
-        Some(ParentKey { field, parameter: parent.key.clone(), table })
+        Some(ParentKey { field, parameter: parent.key.clone(), table, owner: None })
     }
 
     /// The field that says which thing of the path a record belongs to: the column that leads there, where a database task says so.

@@ -12,7 +12,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dialect::Unsupported;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use plan::accounts::{ACCESS_LIFETIME, CASE_ROLE, CASE_SESSION, CASE_USER, KEY_SETTLES, KEY_SIGNS};
+use plan::accounts::{
+    ACCESS_LIFETIME, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, KEY_SETTLES, KEY_SIGNS,
+};
 use plan::query::{Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Problem, Query, Table, Value, system};
@@ -157,15 +159,19 @@ impl Accounts {
         jsonwebtoken::encode(&header, &claims, signs).map_err(|error| failed("a token was not signed", &error))
     }
 
-    /// A token of who calls in the cases of a plan, and one that has expired.
-    pub async fn of_cases(&self, now: Timestamp) -> Result<[String; 2], Failure> {
-        let said = [("sub", CASE_USER), ("sid", CASE_SESSION), ("role", CASE_ROLE)];
-        let said = || said.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>();
+    /// A token of who calls in the cases of a plan, one that has expired, and one of somebody else.
+    pub async fn of_cases(&self, now: Timestamp) -> Result<[String; 3], Failure> {
+        let of = |user: &str, session: &str| {
+            let said = [("sub", user), ("sid", session), ("role", CASE_ROLE)];
+            said.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>()
+        };
+        let said = || of(CASE_USER, CASE_SESSION);
+        let other = self.issue(of(CASE_OTHER, CASE_OTHER_SESSION), ACCESS_LIFETIME, now).await?;
         let past = now - SignedDuration::from_secs(2 * i64::from(ACCESS_LIFETIME));
         let good = self.issue(said(), ACCESS_LIFETIME, now).await?;
         let mut expired = said();
         expired.insert("exp".to_owned(), json!(past.as_second()));
-        Ok([good, self.issue(expired, ACCESS_LIFETIME, now).await?])
+        Ok([good, self.issue(expired, ACCESS_LIFETIME, now).await?, other])
     }
 
     /// What follows a refresh token.

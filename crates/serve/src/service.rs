@@ -331,12 +331,13 @@ impl Service {
         self.counted.limiters.values().flat_map(BTreeMap::values).for_each(|limiter| limiter.forget());
     }
 
-    /// An access token of who calls in the cases of a plan, and one that has expired; two empty texts where nobody signs in.
+    /// An access token of who calls in the cases of a plan, one that has expired, and one of somebody else; empty texts where nobody
+    /// signs in.
     ///
     /// # Errors
     /// When no key that signs can be made.
-    pub async fn tokens_of_cases(&self) -> Result<[String; 2], String> {
-        let Some(accounts) = self.counted.accounts.first() else { return Ok([String::new(), String::new()]) };
+    pub async fn tokens_of_cases(&self) -> Result<[String; 3], String> {
+        let Some(accounts) = self.counted.accounts.first() else { return Ok(<[String; 3]>::default()) };
         let made = Box::pin(accounts.of_cases(Timestamp::now())).await;
         made.map_err(|_| "no token can be made for the cases: the log says why".to_owned())
     }

@@ -11,7 +11,8 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let event = given.own_event("deleted");
     let key = given.record_key();
     let payload = vec![(key.field(), Value::Field(slot("row"), key.field())), (field_name("deleted_at"), Value::Now)];
-    let mut deletion = given.find_current();
+    let mut deletion = given.find_owned_parent();
+    deletion.extend(given.find_current());
     deletion.push(Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: given.has_key() })));
     deletion.push(Item::Do(Step::Emit { id: None, event: event.clone(), payload }));
     let mut body = given.write_guards();

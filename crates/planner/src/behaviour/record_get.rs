@@ -9,6 +9,7 @@ use plan::value::Value;
 pub fn lower(given: &Given<'_>) -> Behaved {
     let query = given.find(|_| true, RowLock::None);
     let mut body = given.guards();
+    body.extend(given.find_owned_parent());
     body.push(Item::Let(slot("row"), Step::Read { query, cardinality: Cardinality::One, filled_by: None }));
     body.push(unless_found("row", Problem::NotFound));
     body.push(Item::Exit(

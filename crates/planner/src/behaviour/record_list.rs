@@ -26,7 +26,9 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     // What somebody has made by itself tells a record and nothing else of it.
     let is_value = |column: &Column| key.origin == Origin::Client || column.name != key.column;
     let filters = visible()
-        .filter(|column| is_value(column) && !given.is_parent(column.name.as_str()))
+        .filter(|column| {
+            is_value(column) && !given.is_parent(column.name.as_str()) && !given.is_owner(column.name.as_str())
+        })
         .filter_map(|column| comparisons(&column.field_type).map(|list| (column.name.clone(), list)))
         .collect();
     let query = Query {
@@ -36,7 +38,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             .into_iter()
             .map(|(field, _)| Output::Column { column: column_name(field.as_str()), field })
             .collect(),
-        filter: given.belongs().into_iter().collect(),
+        filter: given.belongs(),
         order: vec![Order {
             direction: if key.grows() { Direction::Descending } else { Direction::Ascending },
             column: key.column,

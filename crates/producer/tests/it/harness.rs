@@ -32,6 +32,8 @@ pub enum Sample {
     Accounts,
     /// Records that the tables of a database task hold.
     Workshop,
+    /// Records that belong to whoever signs in.
+    Notes,
     /// The same where keys are of many kinds.
     Depot,
 }
@@ -45,6 +47,7 @@ impl Sample {
             Self::Behaviours => "tests/cases/tasks/behaviours-api.yaml",
             Self::Accounts => "tests/cases/tasks/accounts-api.yaml",
             Self::Workshop => "tests/cases/tasks/together/workshop-on-tables.yaml",
+            Self::Notes => "tests/cases/tasks/together/notes-of-users.yaml",
             Self::Depot => "tests/cases/tasks/together/keys-on-tables.yaml",
         })
     }
@@ -57,6 +60,7 @@ impl Sample {
             Self::Behaviours => "behaviours_2025_001",
             Self::Accounts => "accounts_2025_001",
             Self::Workshop => "workshop_api_2025_001",
+            Self::Notes => "notes_api_2025_001",
             Self::Depot => "depot_api_2025_001",
         }
     }
@@ -70,6 +74,7 @@ impl Sample {
             Self::Behaviours => "tests/cases/http/behaviours",
             Self::Accounts => "tests/cases/http/accounts",
             Self::Workshop => "tests/cases/http/on_tables",
+            Self::Notes => "tests/cases/http/of_users",
             Self::Depot => "tests/cases/http/on_keys",
         })
     }
@@ -78,7 +83,7 @@ impl Sample {
     pub fn most_requests(self) -> u32 {
         match self {
             Self::ContactNewsletter => 80,
-            Self::Products | Self::Invoices | Self::Behaviours | Self::Accounts | Self::Workshop | Self::Depot => 500,
+            Self::Products | Self::Invoices | Self::Behaviours | Self::Accounts | Self::Workshop | Self::Notes | Self::Depot => 500,
         }
     }
 
@@ -87,6 +92,7 @@ impl Sample {
         match self {
             Self::ContactNewsletter | Self::Products | Self::Invoices | Self::Behaviours | Self::Accounts => "embedded",
             Self::Workshop => "workshop",
+            Self::Notes => "notes",
             Self::Depot => "depot",
         }
     }
@@ -100,6 +106,7 @@ impl Sample {
             Self::Behaviours => "tests/cases/golden/behaviours",
             Self::Accounts => "tests/cases/golden/accounts",
             Self::Workshop => "tests/cases/golden/workshop-on-tables",
+            Self::Notes => "tests/cases/golden/notes-of-users",
             Self::Depot => "tests/cases/golden/keys-on-tables",
         }
     }

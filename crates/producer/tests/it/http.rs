@@ -62,6 +62,7 @@ files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, lists, reading, repetitions, replacement,
 ]);
 files!(accounts: crate::harness::Sample::Accounts, [accounts]);
+files!(of_users: crate::harness::Sample::Notes, [owners]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
@@ -87,6 +88,7 @@ fn the_emitted_application_passes_its_own_tests() {
             Sample::Invoices,
             Sample::Behaviours,
             Sample::Accounts,
+            Sample::Notes,
             Sample::Workshop,
             Sample::Depot,
         ] {
