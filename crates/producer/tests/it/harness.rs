@@ -83,7 +83,13 @@ impl Sample {
     pub fn most_requests(self) -> u32 {
         match self {
             Self::ContactNewsletter => 80,
-            Self::Products | Self::Invoices | Self::Behaviours | Self::Accounts | Self::Workshop | Self::Notes | Self::Depot => 500,
+            Self::Products
+            | Self::Invoices
+            | Self::Behaviours
+            | Self::Accounts
+            | Self::Workshop
+            | Self::Notes
+            | Self::Depot => 500,
         }
     }
 
