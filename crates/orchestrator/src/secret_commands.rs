@@ -128,7 +128,9 @@ pub fn export_secrets(
     if let Some(task) = deployment {
         let url = deployment_url(workspace, task)?;
         let name = SecretName::parse("DATABASE_URL").map_err(SecretFailure::from)?;
-        return write_out(&[(name, url)], form, file);
+        let mut values = vec![(name, url)];
+        values.extend(shared_by_servers(workspace, task)?);
+        return write_out(&values, form, file);
     }
     let names: Vec<SecretName> = match names {
         [] => store.list()?.into_iter().map(|listed| listed.name).filter(|name| !is_of_this_workspace(name)).collect(),
@@ -145,6 +147,17 @@ pub fn export_secrets(
         values.push((name, value));
     }
     write_out(&values, form, file)
+}
+
+/// What all servers of its database must have alike, where people sign in to the API of the task.
+fn shared_by_servers(workspace: &Workspace, task: &str) -> Result<Option<(SecretName, SecretText)>, SecretsFailure> {
+    let Ok(task_id) = TaskId::parse(task) else { return Ok(None) };
+    let active = workspace.active_plan(&task_id)?;
+    if active.and_then(|active| active.plan.into_api()).is_none_or(|plan| plan.api.accounts.is_none()) {
+        return Ok(None);
+    }
+    let name = SecretName::parse(plan::accounts::SECRET).map_err(SecretFailure::from)?;
+    Ok(workspace.secrets().get(&name)?.map(|value| (name, value)))
 }
 
 /// What the application of a task needs to reach its database: a URL with the application's role.

@@ -17,7 +17,7 @@ use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, syst
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
-use vocab::{Diagnostic, EventName, FieldName, Place, PolicyName, ProcedureName, TableName};
+use vocab::{Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName};
 
 /// The limit where the task names none.
 const DEFAULT_LIMIT: RateLimit = RateLimit { limit: 100, window_seconds: 60, by: None };
@@ -230,7 +230,11 @@ impl Designer<'_> {
         assert!(violations.is_empty(), "a behaviour lowers to a well formed procedure: {violations:?}");
         Some(Endpoint {
             procedure,
-            entity: entity.entity.clone(),
+            entity: inferred
+                .behaviour
+                .thing
+                .and_then(|thing| EntityName::parse(thing).ok())
+                .unwrap_or_else(|| entity.entity.clone()),
             summary: behaved.summary,
             max_body_bytes,
             example: behaved.example,

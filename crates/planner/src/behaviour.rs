@@ -124,6 +124,8 @@ pub struct Behaviour {
     pub works_on: WorksOn,
     /// Whether it works for its caller, and must know who that is.
     pub for_caller: bool,
+    /// What documents call the things it works on, where that is not the entity.
+    pub thing: Option<&'static str>,
     /// The event that all of its events count as, whether the catalogue knows them or not.
     pub general_event: Option<&'static str>,
     lower: fn(&Given<'_>) -> Behaved,
@@ -138,6 +140,7 @@ const PLAIN: Behaviour = Behaviour {
     unique: None,
     works_on: WorksOn::Entity,
     for_caller: false,
+    thing: None,
     general_event: None,
     lower: record_get::lower,
 };
@@ -294,6 +297,7 @@ const BEHAVIOURS: &[Behaviour] = &[
         does: "lists the caller's sessions",
         ways: &[(Method::Get, PathKind::Collection)],
         for_caller: true,
+        thing: Some("session"),
         lower: account::sessions::list,
         ..OF_ACCOUNTS
     },
@@ -302,6 +306,7 @@ const BEHAVIOURS: &[Behaviour] = &[
         does: "ends one of the caller's sessions",
         ways: &[(Method::Delete, PathKind::Item)],
         for_caller: true,
+        thing: Some("session"),
         lower: account::sessions::end,
         ..OF_ACCOUNTS
     },

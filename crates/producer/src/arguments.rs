@@ -300,7 +300,7 @@ pub struct Connect {
 pub struct Export {
     /// The secrets, by name. [default: all of them]
     pub names: Vec<String>,
-    /// What the deployment of a task needs instead: `DATABASE_URL`, with the application's role and its password.
+    /// What the deployment of a task needs instead: `DATABASE_URL`, with the application's role and its password, and `AUTH_SECRET` where people sign in
     #[arg(long = "for", value_name = "TASK", conflicts_with = "names")]
     pub deployment: Option<String>,
     /// The file that gets them; only this user may read it.

@@ -21,7 +21,7 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         authentication => authentication(plan, outlines),
         signing_in => signing_in(plan, outlines),
         needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
-        policies => plan.api.policies.iter().map(policy).collect::<Vec<_>>(),
+        policies => plan.api.policies.iter().map(|known| policy(known, counts_failures(outlines, known))).collect::<Vec<_>>(),
         conditional => commands::conditional(outlines),
         pages => commands::pages(outlines),
         text_pages => asks_parameters && commands::pages(outlines).is_none(),
@@ -66,12 +66,22 @@ fn signing_in(plan: &Plan, outlines: &[Outline<'_>]) -> Option<Value> {
     })
 }
 
-fn policy(policy: &RateLimitPolicy) -> Value {
+/// Whether only what fails is counted under the policy.
+fn counts_failures(outlines: &[Outline<'_>], policy: &RateLimitPolicy) -> bool {
+    let spares = |item: &Item| matches!(item, Item::Do(Step::Spare { policy: named, .. }) if *named == policy.name);
+    outlines.iter().any(|outline| outline.endpoint.procedure.body.iter().any(spares))
+}
+
+fn policy(policy: &RateLimitPolicy, of_failures: bool) -> Value {
     let window = match policy.window_seconds {
         1 => "second".to_owned(),
         more => format!("{more} seconds"),
     };
-    let text = format!("at most {} requests of one caller in any {window}", policy.quota);
+    let counted = match of_failures {
+        true => "failed attempts for one address, whether it has an account or not,",
+        false => "requests of one caller",
+    };
+    let text = format!("at most {} {counted} in any {window}", policy.quota);
     let example = format!("\"{}\";r={};t={}", policy.name, policy.quota.saturating_sub(1), policy.window_seconds);
     context! { name => policy.name.as_str(), text, header => policy.header(), example }
 }
