@@ -106,8 +106,7 @@ impl Found<'_> {
         used.updates.extend(all().filter(|column| changes.contains(&column.as_str())));
     }
 
-    /// Whoever asks whether a token is good reads the session and the account; keys that sign are made when their time comes, and
-    /// forgotten when no token of theirs is left.
+    /// Whoever asks whether a token is good reads the session and the account; keys that sign are made when their time comes.
     fn accounts(&mut self) {
         for table in system::of_accounts() {
             let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
@@ -115,7 +114,6 @@ impl Found<'_> {
             used.reads.extend(all.clone());
             if table.name == system::signing_keys().name {
                 used.inserts.extend(all);
-                used.deletes = true;
             }
         }
     }
