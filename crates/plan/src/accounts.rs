@@ -1,7 +1,9 @@
 //! Accounts: what an API that signs people in says of it once, for its servers, its documents and its proof.
 
+use crate::query::Write;
+use crate::system;
 use serde::{Deserialize, Serialize};
-use vocab::TableName;
+use vocab::{ColumnName, TableName};
 
 /// How an API signs people in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,3 +56,17 @@ pub const KEYS_PATH: &str = "/.well-known/jwks.json";
 pub const KEY_SIGNS: u32 = 7_776_000;
 /// How long a key is public before it signs, in seconds: as long as anybody may keep the set of public keys.
 pub const KEY_SETTLES: u32 = 3_600;
+
+/// Whether sessions may end by the write, or be worth something else: what a server remembers of them is not believed any longer.
+#[must_use]
+pub fn ends_sessions(write: &Write) -> bool {
+    let of_accounts = |table: &TableName| [system::sessions().name, system::accounts().name].contains(table);
+    match write {
+        Write::Insert { .. } => false,
+        Write::Update { table, set, .. } => {
+            let ends = |column: &ColumnName| ["revoked_at", "disabled_at", "role"].contains(&column.as_str());
+            of_accounts(table) && set.iter().any(|(column, _)| ends(column))
+        }
+        Write::Delete { table, .. } => of_accounts(table),
+    }
+}

@@ -17,7 +17,7 @@ use plan::procedure::{
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, check, print, system};
+use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -542,7 +542,7 @@ impl Compiler<'_> {
                 if let Write::Insert { made: Some(_), .. } = write {
                     return Ok(Operation::Insert { slot, statement });
                 }
-                let ends = self.accounts.filter(|_| ends_sessions(write)).cloned();
+                let ends = self.accounts.filter(|_| accounts::ends_sessions(write)).cloned();
                 Ok(Operation::Write { slot, statement, outcomes: outcomes(write), ends })
             }
             Step::Emit { id, event, payload } => {
@@ -717,19 +717,6 @@ impl Compiler<'_> {
             Condition::Any(list) => Question::Any(several(list)?),
             Condition::Not(inner) => Question::Not(Box::new(self.condition(inner)?)),
         })
-    }
-}
-
-/// Whether sessions may end by it: they are not believed any longer.
-fn ends_sessions(write: &Write) -> bool {
-    match write {
-        Write::Insert { .. } => false,
-        Write::Update { table, set, .. } => {
-            let of_accounts = [system::sessions().name, system::accounts().name].contains(table);
-            of_accounts
-                && set.iter().any(|(column, _)| ["revoked_at", "disabled_at", "role"].contains(&column.as_str()))
-        }
-        Write::Delete { table, .. } => [system::sessions().name, system::accounts().name].contains(table),
     }
 }
 

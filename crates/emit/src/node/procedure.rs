@@ -20,7 +20,7 @@ use plan::procedure::{
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::Shape;
 use plan::value::Value;
-use plan::{Problem, Scope, print, system};
+use plan::{Problem, Scope, accounts, print};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
 
@@ -532,7 +532,7 @@ impl<'a> Writer<'_, 'a> {
             (Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. }, call) => call,
         };
         self.bind(script, slot, &outcome);
-        if ends_sessions(write) && surroundings == Surroundings::Transaction {
+        if accounts::ends_sessions(write) && surroundings == Surroundings::Transaction {
             self.module.shared.insert(Shared::Accounts);
             script.line("transaction.whenCommitted(() => accounts.forget());");
         }
@@ -1032,19 +1032,6 @@ impl<'a> Writer<'_, 'a> {
 
     pub(super) fn local(&self, slot: &SlotName) -> String {
         self.module.locals.get(slot).cloned().unwrap_or_else(|| camel_case(slot.as_str()))
-    }
-}
-
-/// Whether sessions may end by it: they are not believed any longer.
-fn ends_sessions(write: &Write) -> bool {
-    let of_accounts = |table: &TableName| [system::sessions().name, system::accounts().name].contains(table);
-    match write {
-        Write::Insert { .. } => false,
-        Write::Update { table, set, .. } => {
-            let ends = |column: &ColumnName| ["revoked_at", "disabled_at", "role"].contains(&column.as_str());
-            of_accounts(table) && set.iter().any(|(column, _)| ends(column))
-        }
-        Write::Delete { table, .. } => of_accounts(table),
     }
 }
 
