@@ -4,8 +4,9 @@ use super::{quote, text};
 use plan::database::{Column, NoOverlap, Nullability, Table};
 use vocab::{ColumnName, FieldType};
 
-/// What compares single values in the index of ranges. It is made in the database once, whoever makes it.
-pub const EXTENSION: &str = "CREATE EXTENSION IF NOT EXISTS btree_gist";
+/// What compares single values in the index of ranges. It is made in the database once, whoever makes it, and in the schema that
+/// stays: with another one it would go, and take the constraints of every schema along.
+pub const EXTENSION: &str = "CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public";
 
 /// The constraint as PostgreSQL itself writes it.
 pub fn constraint_text(table: &Table, rule: &NoOverlap) -> String {

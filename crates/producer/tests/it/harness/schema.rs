@@ -4,6 +4,7 @@
 use plan::database::Pool;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use store::{Database, Ended, Store};
 use vocab::{Datum, Engine};
@@ -28,11 +29,22 @@ impl Schema {
         let name = format!("of_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let place = Self { engine, server, name };
         place.remove();
+        if engine == Engine::PostgreSql {
+            place.share_extension();
+        }
         match engine {
             Engine::MySql => ask(&place.server, &format!("CREATE DATABASE {}", place.name)),
             Engine::PostgreSql | Engine::Sqlite => ask(&place.server, &format!("CREATE SCHEMA {}", place.name)),
         };
         Some(place)
+    }
+
+    /// The extension belongs to the whole database, and two who make it at once are in each other's way.
+    fn share_extension(&self) {
+        static MADE: Once = Once::new();
+        MADE.call_once(|| {
+            ask(&self.server, "CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public");
+        });
     }
 
     /// Leads into it.
