@@ -85,9 +85,9 @@ async fn connections_that_ended_meanwhile_are_made_anew() {
         let end = format!("SELECT pg_terminate_backend(pid) {those}");
         assert!(!other.read(end.into(), Vec::new()).await.unwrap().is_empty());
         // They are told to end; what is asked of one that is still there is lost with it.
-        let left: std::sync::Arc<str> = format!("SELECT pid {those}").into();
-        while !other.read(left.clone(), Vec::new()).await.unwrap().is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        let left: Arc<str> = format!("SELECT pid {those}").into();
+        while !other.read(Arc::clone(&left), Vec::new()).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
     assert_eq!(numbers(&scratch.store).await, [1, 2, 3]);
