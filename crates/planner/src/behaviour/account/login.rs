@@ -1,12 +1,12 @@
 //! Signing in: address and password begin a session. What is wrong with them is told to nobody: an unknown address costs as much time
 //! and gets the same answer as a wrong password, and both count for the address that was tried.
 
-use super::super::{Behaved, Given, slot};
+use super::super::{Behaved, Given, column_name, slot};
 use super::{access, address, body, failure, insert, is, one, password, refused, row, tables, tokens};
 use crate::account::{SEED_EMAIL, SEED_PASSWORD};
 use plan::procedure::{Generated, Item, Outcome, Step, Writes};
-use plan::query::RowLock;
-use plan::value::{Condition, RequestValue};
+use plan::query::{Predicate, RowLock, Write};
+use plan::value::{Comparison, Condition, RequestValue};
 use plan::{Problem, Value, accounts};
 use vocab::Datum;
 
@@ -22,6 +22,10 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         let compared = Step::VerifyPassword { password: super::input("password"), hash };
         std::iter::once(Item::Let(slot(name), compared)).chain(wrong()).collect::<Vec<_>>()
     };
+    let over = vec![
+        is("user_id", row("user", "id")),
+        Predicate::Compare(column_name("expires_at"), Comparison::AtMost, Value::Now),
+    ];
     let mut items = given.guards();
     items.extend([
         body("Login", vec![address(), password("password", "The password of the account.")]),
@@ -52,6 +56,8 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         Item::Let(slot("refresh"), Step::Generate(Generated::Token { bytes: 32 })),
         Item::Let(slot("refresh_hash"), Step::Digest(Value::Slot(slot("refresh")))),
         Item::Transaction(vec![
+            // What has ended long ago goes with its tokens, so that nothing grows with the years.
+            Item::Do(Step::Write(Write::Delete { table: sessions.name.clone(), filter: over })),
             insert(
                 &sessions,
                 vec![

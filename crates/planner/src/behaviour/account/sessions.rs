@@ -4,7 +4,7 @@ use super::super::{Behaved, Given, column_name, field_name, slot};
 use super::{caller, is, nothing, refused, tables, text, update};
 use plan::procedure::{Input, Item, Outcome, Response, RowsFormat, Step, Writes};
 use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Page, Predicate, Query, RowLock};
-use plan::value::RequestValue;
+use plan::value::{Comparison, RequestValue};
 use plan::{Problem, Value};
 
 const PAGE: Page = Page { default: 20, max: 100 };
@@ -17,7 +17,11 @@ pub fn list(given: &Given<'_>) -> Behaved {
     let query = Query {
         from: sessions.name,
         outputs: SHOWN.map(|name| Output::Column { column: column_name(name), field: field_name(name) }).into(),
-        filter: vec![is("user_id", caller("user_id")), Predicate::Null(column_name("revoked_at"))],
+        filter: vec![
+            is("user_id", caller("user_id")),
+            Predicate::Null(column_name("revoked_at")),
+            Predicate::Compare(column_name("expires_at"), Comparison::Greater, Value::Now),
+        ],
         order: vec![Order { column: column_name("id"), direction: Direction::Descending }],
         holes: Holes { filters: Vec::new(), sorts: Vec::new(), selection: Choice::Fixed, page: Some(PAGE) },
         lock: RowLock::None,
