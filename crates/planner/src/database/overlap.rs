@@ -107,6 +107,17 @@ fn wrong(
         );
         return Some((message, "give both the type `timestamp`, or both the type `date`"));
     }
+    let ends_first = |check: &Check| {
+        let CheckRule::Against { comparator, other } = &check.rule else { return false };
+        let is_less = matches!(comparator, Comparator::LessThan | Comparator::AtMost);
+        [&check.column, other] == [&until.name, &from.name] && is_less
+            || [&check.column, other] == [&from.name, &until.name] && !is_less
+    };
+    if draft.find(table)?.table.rules.checks.iter().any(ends_first) {
+        let message =
+            format!("a check of `{table}` lets nothing end after it began: `{}`, `{}`", from.name, until.name);
+        return Some((message, "turn the check round, or exchange `from` and `until`"));
+    }
     let can_be_taken = |kind: &FieldType| match kind {
         FieldType::Uuid
         | FieldType::Integer
