@@ -383,3 +383,24 @@ fn predicate(lowering: Lowering<'_>, asked: &Predicate, binds: &mut Vec<Value>) 
         Predicate::Not(inner) => format!("NOT ({})", predicate(lowering, inner, binds)),
     }
 }
+
+/// What must hold of a new row, and of another one that has some of its time: for the triggers of engines without a constraint for it.
+pub fn overlap_conditions(
+    rule: &NoOverlap,
+    quote: fn(&str) -> String,
+    text: fn(&str) -> String,
+) -> (Vec<String>, Vec<String>) {
+    let (from, until) = (quote(rule.from.as_str()), quote(rule.until.as_str()));
+    let mut new = vec![format!("NEW.{from} < NEW.{until}")];
+    let within = rule.within.iter().map(|column| quote(column.as_str()));
+    let mut other: Vec<String> = within.map(|column| format!("other.{column} = NEW.{column}")).collect();
+    other.push(format!("other.{from} < NEW.{until} AND other.{until} > NEW.{from} AND other.{from} < other.{until}"));
+    if let Some(released) = &rule.unless {
+        let words: Vec<String> = released.words.iter().map(|word| text(word)).collect();
+        let column = quote(released.column.as_str());
+        let takes = |row: &str| format!("coalesce({row}.{column} NOT IN ({}), true)", words.join(", "));
+        new.push(takes("NEW"));
+        other.push(takes("other"));
+    }
+    (new, other)
+}

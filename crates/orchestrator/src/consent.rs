@@ -4,7 +4,7 @@
 use crate::account::gathered;
 use crate::failure::Failure;
 use crate::integration::{Speaking, reached};
-use crate::run::{Stop, now, stopped};
+use crate::run::{Stop, now};
 use crate::settings::{WorkspaceSettings, WrongSettings};
 use crate::tokens::agreement;
 use crate::workspace::{Workspace, WorkspaceFailure};
@@ -82,10 +82,7 @@ impl From<Stop> for ConsentFailure {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Workspace(failure) => Self::Workspace(failure),
-            other => {
-                let failure = stopped(None, other).error;
-                Self::Failed(Box::new(failure.unwrap_or_else(|| Failure::invalid(Vec::new()))))
-            }
+            other => Self::Failed(Box::new(other.into_parts().1)),
         }
     }
 }

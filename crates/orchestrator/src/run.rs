@@ -88,6 +88,18 @@ pub(crate) enum Stop {
     Asks(Box<Failure>),
 }
 
+impl Stop {
+    /// What becomes of the task, and why.
+    pub(crate) fn into_parts(self) -> (Status, Failure) {
+        match self {
+            Self::Invalid(diagnostics) => (Status::Failed, Failure::invalid(diagnostics)),
+            Self::Workspace(failure) => (Status::Failed, Failure::workspace(&failure)),
+            Self::World(failure) => (Status::Failed, *failure),
+            Self::Asks(failure) => (Status::NeedsInput, *failure),
+        }
+    }
+}
+
 impl From<WorkspaceFailure> for Stop {
     fn from(failure: WorkspaceFailure) -> Self {
         Self::Workspace(failure)
@@ -679,12 +691,7 @@ fn first_failure(verification: &[Verification]) -> Option<&Verification> {
 
 /// The response to a task that came no further.
 pub(crate) fn stopped(task_id: Option<String>, stop: Stop) -> Response {
-    let (status, failure) = match stop {
-        Stop::Invalid(diagnostics) => (Status::Failed, Failure::invalid(diagnostics)),
-        Stop::Workspace(failure) => (Status::Failed, Failure::workspace(&failure)),
-        Stop::World(failure) => (Status::Failed, *failure),
-        Stop::Asks(failure) => (Status::NeedsInput, *failure),
-    };
+    let (status, failure) = stop.into_parts();
     Response { status, ..Response::failed(task_id, now(), failure) }
 }
 

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::integration::reached;
 use crate::providers::{ProvidersFailure, cases, provider_manifest};
 use crate::response::CheckOutcome;
-use crate::run::{Stop, now, stopped};
+use crate::run::{Stop, now};
 use crate::settings::{WorkspaceSettings, WrongSettings};
 use crate::workspace::{Workspace, WorkspaceFailure};
 use connect::trying::{Came, try_at};
@@ -117,10 +117,7 @@ impl From<Stop> for TryFailure {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Workspace(failure) => Self::Workspace(failure),
-            other => {
-                let failure = stopped(None, other).error;
-                Self::Failed(Box::new(failure.unwrap_or_else(|| Failure::invalid(Vec::new()))))
-            }
+            other => Self::Failed(Box::new(other.into_parts().1)),
         }
     }
 }

@@ -18,14 +18,14 @@ use vocab::{BehaviorName, ColumnName, Datum, Diagnostic, EntityName, FieldType, 
 
 /// The address of who calls in the cases.
 pub const SEED_EMAIL: &str = "ada@example.com";
-/// The address of somebody else.
-const OTHER_EMAIL: &str = "grace@example.com";
 /// Its password.
 pub const SEED_PASSWORD: &str = "correct horse, battery & staple";
 /// Argon2id of that password, as [`plan::accounts::HASH`] says. It opens an account that only scratch databases hold.
 const SEED_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$aW50ZWdyYXRpb24tY2FzZQ$mc87CIhpNn6hmZF8oHsX4qOtLlw/TyYJS6qV1Zy2rDM";
-/// The refresh token of its session.
+/// The address of somebody else, who has the same password.
+const OTHER_EMAIL: &str = "grace@example.com";
+/// The refresh token of the first one's session.
 pub const SEED_REFRESH_TOKEN: &str = "Y2FzZXMgb2YgYSBwbGFuIGFuZCBub3RoaW5nIGVsc2U";
 /// When everything of the cases was made.
 const SEED_TIME: &str = "2026-01-01T00:00:00.000Z";

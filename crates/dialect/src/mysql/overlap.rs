@@ -4,7 +4,7 @@
 
 use super::{quote, text};
 use crate::OVERLAPS;
-use plan::database::{NoOverlap, ObservedRule, Released, Table};
+use plan::database::{NoOverlap, ObservedRule, Table};
 
 /// The triggers of the table's rules, as the servers show them.
 pub fn triggers(table: &Table) -> impl Iterator<Item = ObservedRule> {
@@ -27,19 +27,7 @@ fn changed(rule: &NoOverlap) -> String {
 }
 
 fn body(table: &Table, rule: &NoOverlap, changed: Option<&str>) -> String {
-    let (from, until) = (quote(rule.from.as_str()), quote(rule.until.as_str()));
-    let mut new = vec![format!("NEW.{from} < NEW.{until}")];
-    let mut other: Vec<String> = rule
-        .within
-        .iter()
-        .map(|column| quote(column.as_str()))
-        .map(|column| format!("other.{column} = NEW.{column}"))
-        .collect();
-    other.push(format!("other.{from} < NEW.{until} AND other.{until} > NEW.{from} AND other.{from} < other.{until}"));
-    if let Some(released) = &rule.unless {
-        new.push(takes("NEW", released));
-        other.push(takes("other", released));
-    }
+    let (mut new, mut other) = crate::relational::overlap_conditions(rule, quote, text);
     if let Some(changed) = changed {
         new.push(changed.to_owned());
         let same = |column: &vocab::ColumnName| format!("other.{0} = OLD.{0}", quote(column.as_str()));
@@ -75,10 +63,4 @@ fn taken_rows(table: &Table, rule: &NoOverlap) -> impl Iterator<Item = String> {
             (quote(key.table.as_str()), quote(key.target[0].as_str()), quote(column.as_str()));
         format!("    SELECT count(*) INTO found FROM {other} AS taken WHERE taken.{target} = NEW.{column} FOR UPDATE;")
     })
-}
-
-/// Whether a row takes its time.
-fn takes(row: &str, released: &Released) -> String {
-    let words: Vec<String> = released.words.iter().map(|word| text(word)).collect();
-    format!("coalesce({row}.{} NOT IN ({}), true)", quote(released.column.as_str()), words.join(", "))
 }

@@ -3,7 +3,7 @@
 
 use super::{quote, text};
 use crate::OVERLAPS;
-use plan::database::{NoOverlap, ObservedRule, Released, Table};
+use plan::database::{NoOverlap, ObservedRule, Table};
 
 /// The triggers of the table's rules, as the catalogue shows them.
 pub fn triggers(table: &Table) -> impl Iterator<Item = ObservedRule> {
@@ -32,29 +32,11 @@ fn itself(table: &Table) -> String {
 
 fn body(table: &Table, rule: &NoOverlap, moment: &str, besides: &str) -> String {
     let name = quote(table.name.as_str());
-    let (from, until) = (quote(rule.from.as_str()), quote(rule.until.as_str()));
-    let mut new = vec![format!("NEW.{from} < NEW.{until}")];
-    let mut other: Vec<String> = rule
-        .within
-        .iter()
-        .map(|column| quote(column.as_str()))
-        .map(|column| format!("other.{column} = NEW.{column}"))
-        .collect();
-    other.push(format!("other.{from} < NEW.{until} AND other.{until} > NEW.{from} AND other.{from} < other.{until}"));
-    if let Some(released) = &rule.unless {
-        new.push(takes("NEW", released));
-        other.push(takes("other", released));
-    }
+    let (new, other) = crate::relational::overlap_conditions(rule, quote, text);
     format!(
         "{moment} ON {name} FOR EACH ROW WHEN {}\nBEGIN\n  SELECT RAISE(ABORT, {})\n  FROM {name} AS other\n  WHERE {}{besides};\nEND",
         new.join(" AND "),
         text(&format!("{}: {OVERLAPS}", rule.name)),
         other.join("\n    AND ")
     )
-}
-
-/// Whether a row takes its time.
-fn takes(row: &str, released: &Released) -> String {
-    let words: Vec<String> = released.words.iter().map(|word| text(word)).collect();
-    format!("coalesce({row}.{} NOT IN ({}), true)", quote(released.column.as_str()), words.join(", "))
 }
