@@ -44,6 +44,8 @@ struct Asker<'a> {
     endpoint: &'a Endpoint,
     scheme: Option<Scheme>,
     policy: Option<&'a RateLimitPolicy>,
+    /// What a request that nothing stops is counted under last.
+    last_policy: Option<&'a RateLimitPolicy>,
     /// A body that is accepted, however often; null where there is none.
     right: Json,
     tables: &'a [Table],
@@ -137,10 +139,12 @@ impl<'a> Maker<'a> {
 impl<'a> Asker<'a> {
     fn of(api: &'a ApiPlan, tables: &'a [Table], seeded: &'a Seeded, endpoint: &'a Endpoint) -> Option<Self> {
         let (method, path) = request_of(endpoint)?;
-        let policy = endpoint.procedure.body.iter().find_map(|item| match item {
+        let mut counted = endpoint.procedure.body.iter().filter_map(|item| match item {
             Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
             _ => None,
         });
+        let policy = counted.next();
+        let last_policy = counted.last().or(policy);
         let collection = match path.strip_suffix('}').and_then(|path| path.rsplit_once("/{")) {
             Some((collection, _)) => collection,
             None => path,
@@ -167,6 +171,7 @@ impl<'a> Asker<'a> {
             endpoint,
             scheme,
             policy,
+            last_policy,
             right,
             tables,
             seeded,
@@ -564,7 +569,7 @@ impl<'a> Asker<'a> {
     /// A case named after what it shows. An answer of a limited route carries the limit's headers.
     fn case(&self, shows: &str, request: CaseRequest, status: u16) -> HttpCase {
         let mut headers = BTreeMap::from([("x-request-id".to_owned(), ANY.to_owned())]);
-        if let Some(policy) = self.policy {
+        if let Some(policy) = if status < 400 { self.last_policy } else { self.policy } {
             headers.insert("ratelimit".to_owned(), ANY.to_owned());
             headers.insert("ratelimit-policy".to_owned(), policy.header());
         }
@@ -813,7 +818,9 @@ impl<'a> Asker<'a> {
         let case = |field: &ShapeField| {
             let (shows, other) = match (&field.field_type, field.format) {
                 (_, Some(FieldFormat::Password)) => ("refuses another password", "some other password"),
-                (FieldType::Email, _) => ("says the same to an address without an account", "nobody@example.com"),
+                (FieldType::Email, _) if self.scheme.is_none() => {
+                    ("says the same to an address without an account", "nobody@example.com")
+                }
                 _ => return None,
             };
             let mut body = self.right.clone();
