@@ -144,7 +144,7 @@ impl<'a> Asker<'a> {
             _ => None,
         });
         let policy = counted.next();
-        let last_policy = counted.last().or(policy);
+        let last_policy = counted.next_back().or(policy);
         let collection = match path.strip_suffix('}').and_then(|path| path.rsplit_once("/{")) {
             Some((collection, _)) => collection,
             None => path,
