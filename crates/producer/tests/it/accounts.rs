@@ -188,9 +188,8 @@ fn emitted(workspace: &Workspace, event: &str) -> Vec<Json> {
 fn mailed_tokens_do_what_they_are_for(workspace: &Workspace) {
     let servers: Vec<Server> = Kind::all_here().into_iter().map(|kind| Server::start(kind, workspace)).collect();
     let (first, last) = (servers[0].address, servers[servers.len() - 1].address);
-    let login = |email: &str, password: &str| {
-        send(last, "/api/auth/login", &json!({ "email": email, "password": password }))
-    };
+    let login =
+        |email: &str, password: &str| send(last, "/api/auth/login", &json!({ "email": email, "password": password }));
     let (access, _) = sign_in(first);
     let told = emitted(workspace, "account_verification");
     assert_eq!((told.len(), &told[0]["email"]), (1, &json!("ada@example.com")));
