@@ -1,6 +1,7 @@
 //! An API: its endpoints with their procedures, rate limits and events.
 
 use crate::accounts::Accounts;
+use crate::mail::Mail;
 use crate::procedure::{Item, Procedure, Scheme, Step};
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub struct ApiPlan {
     pub policies: Vec<RateLimitPolicy>,
     /// The events its procedures emit.
     pub events: Vec<EventDeclaration>,
+    /// The mails that some of them make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mails: Vec<Mail>,
     /// Who signs in here; none where nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Accounts>,

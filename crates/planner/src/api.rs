@@ -75,6 +75,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         endpoints,
         policies: designer.policies,
         events: designer.events,
+        mails: Vec::new(),
         accounts,
         cors,
         documentation,
