@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the native server against a hand-written one and the Node.js application in the same run, and how long commands
 //! take. Goes out: figures and their ratios, each beside its aim. A run with one wrong answer gives no figure.
 
+pub mod accounts;
 mod commands;
 mod comparison;
 pub mod database;

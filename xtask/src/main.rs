@@ -37,6 +37,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
   bench                 the native server against a hand-written one and the Node.js application, and the time of commands
         [--connections 32] [--seconds 2] [--rounds 5]
+  bench accounts        logins beside the bare hash, what a token costs, what the time of an answer tells, refreshes that race
   bench database        planning 1,000 tables, and applying 200 on a durable PostgreSQL beside psql
   bench overload        what the native server still does when four times as much is asked of it
   bench deliver         events to a hundred destinations, three of them bad for a while, and signed calls taken in
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         ["test"] => Ok(test::run(&repository)),
         ["gate"] => gate::run(&repository, gate::Extent::Everything),
         ["gate", "--fast"] => gate::run(&repository, gate::Extent::WithoutTests),
+        ["bench", "accounts", options @ ..] => bench::accounts::run(&repository, options),
         ["bench", "database"] => bench::database::run(&repository),
         ["bench", "deliver", options @ ..] => bench::deliver::run(&repository, options),
         ["bench", "overload", options @ ..] => bench::overload::run(&repository, options),

@@ -1,6 +1,7 @@
 //! The hand-written server that the native one is measured against: a contact form and the reading of products, and the same work
 //! for each request. Comes in: `--database FILE --key KEY`; goes out: HTTP as `docs/http-manners.md` describes it. With `--fill ROWS` it
-//! puts products into the database instead, its own or the native server's, and ends.
+//! puts products into the database instead, its own or the native server's, and ends; with `--hashes SECONDS` it tells how many passwords
+//! it can hash.
 //! No part of the product: it shares no code with it, so that the comparison means something.
 #![allow(
     clippy::disallowed_methods,
@@ -12,6 +13,7 @@ mod admission;
 mod answer;
 mod contact;
 mod database;
+mod hashes;
 mod keys;
 mod limit;
 mod metrics;
@@ -38,8 +40,7 @@ use keys::Keys;
 use limit::{Count, Limiter};
 use metrics::Metrics;
 
-const USAGE: &str =
-    "usage: bench_baseline --database FILE --key KEY [--listen 127.0.0.1:0] [--limit 50000000] [--fill ROWS]";
+const USAGE: &str = "usage: bench_baseline --database FILE --key KEY [--listen 127.0.0.1:0] [--limit 50000000] [--fill ROWS]\n       bench_baseline --hashes SECONDS";
 
 /// What every request shares.
 struct Service {
@@ -70,7 +71,14 @@ impl Service {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse(std::env::args().skip(1))?;
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, seconds] = &words[..]
+        && first == "--hashes"
+    {
+        println!("{:.1}", hashes::per_second(Duration::from_secs(seconds.parse()?))?);
+        return Ok(());
+    }
+    let options = Options::parse(words.into_iter())?;
     let database = Arc::new(Database::open(&options.database)?);
     if let Some(rows) = options.fill {
         return Ok(database.fill(rows)?);

@@ -122,6 +122,8 @@ pub const SESSION_LIFETIME: u32 = 2_592_000;
 pub const REUSE_WINDOW: u32 = 30;
 /// The secret that the servers of a database share: it seals the keys that sign, and tells what follows a refresh token.
 pub const SECRET: &str = "AUTH_SECRET";
+/// The domain of addresses that nobody has (RFC 2606).
+pub const NOWHERE: &str = "account.invalid";
 /// Where the public keys are that prove an access token (RFC 7517).
 pub const KEYS_PATH: &str = "/.well-known/jwks.json";
 /// How long a key signs, in seconds: 90 days.

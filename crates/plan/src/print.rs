@@ -274,6 +274,7 @@ fn step(step: &Step) -> String {
         },
         Step::Ping => format!("{name} the database"),
         Step::Generate(Generated::Uuid) => format!("{name} uuid"),
+        Step::Generate(Generated::Address) => format!("{name} address of nobody"),
         Step::Generate(Generated::Token { bytes }) => format!("{name} token of {bytes} bytes"),
         Step::Check(asked) => format!("{name} {}", condition(asked)),
         Step::Evaluate(given) | Step::Digest(given) | Step::Successor(given) | Step::HashPassword(given) => {

@@ -335,6 +335,8 @@ pub enum Input {
 pub enum Generated {
     /// A UUID of version 7.
     Uuid,
+    /// An e-mail address that nobody has, and nobody else gets.
+    Address,
     /// Random bytes as URL-safe text.
     Token {
         /// How many bytes.

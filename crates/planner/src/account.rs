@@ -2,11 +2,13 @@
 //! task needs to list, the tables, the limit of failed attempts, and somebody who calls in its cases.
 
 use crate::api::subject_of;
+use crate::behaviour::account::register::ROLE;
 use crate::behaviour::account::{FAILED_LOGINS, mailed};
 use crate::codes::USERS_DO_NOT_FIT;
 use crate::entity::held;
 use crate::intent::{Inferred, infer};
 use crate::key::RecordKey;
+use crate::overrides;
 use crate::table::{column_name, of_entity};
 use catalog::{Catalog, Entity};
 use plan::accounts::{
@@ -16,7 +18,9 @@ use plan::api::{Endpoint, RateLimitPolicy};
 use plan::procedure::{Item, Scheme, Step};
 use plan::{Table, system};
 use spec::{ApiRequirements, Authentication, Method, PathPattern, Spanned};
-use vocab::{BehaviorName, ColumnName, Datum, Diagnostic, EntityName, FieldType, Place, PolicyName, TableName};
+use vocab::{
+    BehaviorName, ColumnName, Datum, Diagnostic, EntityName, FieldType, Place, PolicyName, RoleName, TableName,
+};
 
 /// The address of who calls in the cases.
 pub const SEED_EMAIL: &str = "ada@example.com";
@@ -33,6 +37,10 @@ pub const SEED_REFRESH_TOKEN: &str = "Y2FzZXMgb2YgYSBwbGFuIGFuZCBub3RoaW5nIGVsc2
 pub const SEED_VERIFICATION_TOKEN: &str = "dGhlIGFkZHJlc3Mgb2YgYSBjYXNlIGFuZCBubyBvdGhlcg";
 pub const SEED_RESET_TOKEN: &str = "YW5vdGhlciBwYXNzd29yZCBvZiBhIGNhc2UgYWxvbmUu";
 pub const SEED_EMAIL_TOKEN: &str = "YW5vdGhlciBhZGRyZXNzIG9mIGEgY2FzZSBhbG9uZS4uLg";
+pub const SEED_INVITATION_TOKEN: &str = "YW4gYWNjb3VudCBmb3IgYSBndWVzdCBvZiBhIGNhc2UuLg";
+/// Who is invited in the cases: a user without an account.
+pub const CASE_GUEST: &str = "01900000-0000-7000-8000-000000000005";
+const GUEST_EMAIL: &str = "charles@example.com";
 /// When everything of the cases was made.
 const SEED_TIME: &str = "2026-01-01T00:00:00.000Z";
 /// When its session would end.
@@ -47,7 +55,7 @@ const MAILS_QUOTA: u32 = 5;
 const MAILS_WINDOW: u32 = 3_600;
 
 /// What comes with an account endpoint: what it does, its method, and the end of its path. Behind the path of the login.
-const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 13] = [
+const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 16] = [
     ("account_register", Method::Post, "register", Authentication::None),
     ("account_login", Method::Post, "login", Authentication::None),
     ("account_refresh", Method::Post, "refresh", Authentication::None),
@@ -59,9 +67,32 @@ const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 13] = [
     ("account_password_reset", Method::Post, "reset-password", Authentication::None),
     ("account_email_change", Method::Post, "change-email", Authentication::Jwt),
     ("account_email_confirm", Method::Post, "confirm-email", Authentication::None),
+    ("account_delete", Method::Post, "delete-account", Authentication::Jwt),
+    ("account_export", Method::Get, "export", Authentication::Jwt),
+    ("account_invitation_accept", Method::Post, "accept-invitation", Authentication::None),
     ("account_sessions", Method::Get, "sessions", Authentication::Jwt),
     ("account_session_end", Method::Delete, "sessions/{id}", Authentication::Jwt),
 ];
+
+/// What administrators have beside it, for the role of that name.
+const FOR_ADMINISTRATORS: [(&str, Method, &str); 4] = [
+    ("account_list", Method::Get, "users"),
+    ("account_get", Method::Get, "accounts/{id}"),
+    ("account_change", Method::Patch, "accounts/{id}"),
+    ("account_invite", Method::Post, "invitations"),
+];
+const ADMINISTRATOR: &str = "admin";
+
+/// The roles that accounts may have: those that endpoints ask for, and the two that every API has.
+pub fn roles(requirements: &ApiRequirements) -> Vec<RoleName> {
+    let asked = requirements.endpoints.iter().filter_map(overrides::role);
+    let own = [ROLE, ADMINISTRATOR].map(|name| RoleName::parse(name).expect("a literal that is a name"));
+    let mut roles: Vec<RoleName> = own.into();
+    roles.extend(asked);
+    roles.sort();
+    roles.dedup();
+    roles
+}
 
 /// The requirements with the endpoints that belong to those that they name, and which these are.
 pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (ApiRequirements, Vec<String>) {
@@ -92,14 +123,20 @@ pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (Ap
         ("account_profile", Method::Get, profile.clone(), Authentication::Jwt),
         ("account_profile_change", Method::Patch, profile, Authentication::Jwt),
     ];
+    let for_administrators = FOR_ADMINISTRATORS
+        .map(|(behaviour, method, end)| (behaviour, method, format!("{base}/{end}"), Authentication::Jwt));
     let mut brought = Vec::new();
-    for (behaviour, method, path, authentication) in beside.into_iter().chain(of_oneself) {
+    for (behaviour, method, path, authentication) in beside.into_iter().chain(of_oneself).chain(for_administrators) {
         let is_taken = |other: &spec::Endpoint| other.method == method && other.path.as_str() == path;
         if named(behaviour).is_some() || requirements.endpoints.iter().any(is_taken) {
             continue;
         }
         let (Some(path), Ok(behavior)) = (PathPattern::of(&path), BehaviorName::parse(behaviour)) else { continue };
-        let endpoint = companion(like, method, path, authentication, behavior);
+        let mut endpoint = companion(like, method, path, authentication, behavior);
+        if FOR_ADMINISTRATORS.iter().any(|(known, ..)| *known == behaviour) {
+            let role = spec::RoleName::parse(ADMINISTRATOR).expect("a literal that is a name");
+            endpoint.access = Some(Spanned { value: spec::Access::Role(role), place: like.place.clone() });
+        }
         brought.push(subject_of(&endpoint));
         whole.endpoints.push(endpoint);
     }
@@ -317,6 +354,29 @@ pub fn seed_rows() -> Vec<SeedRow> {
         mailed(MAILED[2]),
         (system::refresh_tokens(), values(&[("hash", &hash), ("session_id", CASE_SESSION), ("created_at", SEED_TIME)])),
     ]
+}
+
+/// The invitation of somebody who has no account yet.
+pub fn guest_seed_row() -> SeedRow {
+    let texts = [
+        ("id", "01900000-0000-7000-8000-000000000014"),
+        ("hash", &vocab::sha256_hex(SEED_INVITATION_TOKEN.as_bytes())),
+        ("purpose", mailed::INVITATION.word),
+        ("user_id", CASE_GUEST),
+        ("email", GUEST_EMAIL),
+        ("role", ROLE),
+        ("created_at", SEED_TIME),
+        ("expires_at", SEED_END),
+    ];
+    let texts = texts.map(|(name, text)| (column_name(name), Datum::Text(text.to_owned())));
+    (system::mailed_tokens(), texts.into())
+}
+
+/// What the row of that guest says.
+pub fn guest_seed_user() -> Vec<(ColumnName, Datum)> {
+    [("id", CASE_GUEST), ("email", GUEST_EMAIL)]
+        .map(|(name, said)| (column_name(name), Datum::Text(said.to_owned())))
+        .into()
 }
 
 /// The same of somebody else, who signs in with nothing.

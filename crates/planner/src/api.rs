@@ -146,7 +146,7 @@ impl Designer<'_> {
         }
         let resolved = entity::resolve(endpoint, &inferred, known).map_err(|problems| self.refuse(problems)).ok()?;
         self.problems.extend(lacking(endpoint, &inferred, &resolved).or_else(|| secret_required(endpoint, &resolved)));
-        self.problems.extend(nobody_calls(endpoint, &inferred, scheme));
+        self.problems.extend(nobody_calls(endpoint, &inferred, scheme).or_else(|| accounts_open(endpoint, &inferred)));
         let by = self.limit_key(endpoint, requirements, scheme)?;
         if self.problems.len() > problems_before {
             return None;
@@ -186,6 +186,7 @@ impl Designer<'_> {
         let table = resolved.table();
         let owner = self.owner(endpoint, inferred, guarded.scheme, &table, parent.as_mut(), known);
         let owner = owner.map_err(|problem| self.problems.push(problem)).ok()?;
+        let roles = account::roles(known.requirements);
         let given = Given {
             entity,
             asked: &resolved.asked,
@@ -201,6 +202,8 @@ impl Designer<'_> {
             key: target(&endpoint.path).and_then(|target| target.key),
             parent: parent.as_ref(),
             owner: owner.as_ref(),
+            tables: known.tables,
+            roles: &roles,
         };
         let mut behaved = inferred.behaviour.lower(&given);
         overrides::narrow_listing(endpoint, &mut behaved).map_err(|problems| self.refuse(problems)).ok()?;
@@ -731,6 +734,17 @@ fn nobody_calls(endpoint: &spec::Endpoint, inferred: &Inferred, scheme: Option<S
     };
     let place = endpoint.authentication_place.as_ref().unwrap_or(&endpoint.place);
     Some(Diagnostic::error(codes::NOBODY_CALLS, message, place).with_help(help))
+}
+
+/// What works on accounts of others is not for everybody who signs in.
+fn accounts_open(endpoint: &spec::Endpoint, inferred: &Inferred) -> Option<Diagnostic> {
+    if !inferred.behaviour.of_others || overrides::role(endpoint).is_some() {
+        return None;
+    }
+    let message =
+        format!("`{}` {}, and everybody who signs in may call it", subject_of(endpoint), inferred.behaviour.does);
+    let place = endpoint.access.as_ref().map_or(&endpoint.place, |stated| &stated.place);
+    Some(Diagnostic::error(codes::ACCOUNTS_OPEN, message, place).with_help("write `access: \"role:admin\"`"))
 }
 
 /// A new record that would need a secret: no request may bring one.

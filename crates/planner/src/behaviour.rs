@@ -75,6 +75,10 @@ pub struct Given<'a> {
     pub parent: Option<&'a ParentKey>,
     /// The field that says whose a record is, where callers have to do with their own alone.
     pub owner: Option<&'a FieldName>,
+    /// Every table that is known here.
+    pub tables: &'a [Table],
+    /// The roles that accounts may have.
+    pub roles: &'a [RoleName],
 }
 
 /// A field whose value names a row of another table.
@@ -128,6 +132,8 @@ pub struct Behaviour {
     pub works_on: WorksOn,
     /// Whether it works for its caller, and must know who that is.
     pub for_caller: bool,
+    /// Whether it works on accounts of others, and is for callers with a role alone.
+    pub of_others: bool,
     /// What documents call the things it works on, where that is not the entity.
     pub thing: Option<&'static str>,
     /// The event that all of its events count as, whether the catalogue knows them or not.
@@ -144,6 +150,7 @@ const PLAIN: Behaviour = Behaviour {
     unique: None,
     works_on: WorksOn::Entity,
     for_caller: false,
+    of_others: false,
     thing: None,
     general_event: None,
     lower: record_get::lower,
@@ -338,6 +345,67 @@ const BEHAVIOURS: &[Behaviour] = &[
         does: "makes another address the account's with a mailed token",
         ways: &[(Method::Post, PathKind::Collection)],
         lower: account::email_change::confirm,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_delete",
+        does: "ends the caller's account and removes what is kept of it",
+        ways: &[(Method::Post, PathKind::Collection)],
+        for_caller: true,
+        lower: account::deletion::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_export",
+        does: "gives the caller everything that is kept of the caller",
+        ways: &[(Method::Get, PathKind::Collection)],
+        for_caller: true,
+        lower: account::export::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_list",
+        does: "lists the people of the accounts",
+        ways: &[(Method::Get, PathKind::Collection)],
+        for_caller: true,
+        of_others: true,
+        lower: record_list::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_get",
+        does: "shows what makes somebody an account",
+        ways: &[(Method::Get, PathKind::Item)],
+        for_caller: true,
+        of_others: true,
+        thing: Some("account"),
+        lower: account::management::get,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_change",
+        does: "gives an account another role, or disables it",
+        ways: &[(Method::Patch, PathKind::Item)],
+        for_caller: true,
+        of_others: true,
+        thing: Some("account"),
+        lower: account::management::change,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_invite",
+        does: "invites somebody to an account",
+        ways: &[(Method::Post, PathKind::Collection)],
+        for_caller: true,
+        of_others: true,
+        lower: account::management::invite,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_invitation_accept",
+        does: "makes the account of somebody who was invited",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::management::accept,
         ..OF_ACCOUNTS
     },
     Behaviour {

@@ -320,7 +320,11 @@ impl<'a> Asker<'a> {
             elsewhere.path = with_key(&elsewhere.path, &self.record().in_path());
             self.problem_of_record("knows no such record of something else", elsewhere, Problem::NotFound)
         }));
-        if self.method == "GET" && tag.is_none() {
+        let has_version = match self.method {
+            "GET" => tag.is_some(),
+            _ => asks_for_version(&self.endpoint.procedure.body),
+        };
+        if !has_version {
             return cases;
         }
         if self.method == "GET" {
@@ -909,6 +913,15 @@ fn with_key(path: &str, key: &str) -> String {
         Some((collection, _)) => format!("{collection}/{key}"),
         None => path.to_owned(),
     }
+}
+
+/// Whether the items end with 412 where the caller has seen another version.
+fn asks_for_version(items: &[Item]) -> bool {
+    items.iter().any(|item| match item {
+        Item::Let(_, Step::Check(Condition::Current(_))) => true,
+        Item::Transaction(body) => asks_for_version(body),
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => false,
+    })
 }
 
 /// Whether the items end with 404 where what the records belong to is not there.

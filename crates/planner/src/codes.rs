@@ -72,4 +72,6 @@ codes! {
     NOBODY_CALLS = "IP291";
     /// Whose a record is cannot be told.
     OWNER_UNSAID = "IP292";
+    /// An endpoint works on accounts of others, and everybody may call it.
+    ACCOUNTS_OPEN = "IP296";
 }

@@ -149,6 +149,10 @@ pub fn with_caller(seeded: Seeded, api: &ApiPlan, engine: Engine, tables: &[Tabl
     seed.rows.extend(people.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
     if account::can_be_two(users) {
         seed.rows.push(row(engine, users, &account::other_seed_user(), tables, catalog));
+        let (table, values) = account::guest_seed_row();
+        seed.rows.push(row(engine, users, &account::guest_seed_user(), tables, catalog));
+        seed.rows.push(dialect::sample::row(engine, &table, &values));
+        keys.insert(plan::system::accounts().name, Datum::Text(plan::accounts::CASE_OTHER.to_owned()));
         let others = account::other_seed_rows();
         seed.rows.extend(others.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
         for caller in plan::accounts::case_callers(api) {

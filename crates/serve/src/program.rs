@@ -76,6 +76,9 @@ pub(crate) enum Operation {
     Uuid {
         slot: Option<usize>,
     },
+    Address {
+        slot: Option<usize>,
+    },
     Token {
         slot: Option<usize>,
         bytes: u8,
@@ -116,6 +119,12 @@ pub(crate) enum Operation {
         slot: Option<usize>,
         statement: Bound,
         types: Vec<FieldType>,
+    },
+    ReadMany {
+        slot: Option<usize>,
+        statement: Bound,
+        types: Vec<FieldType>,
+        names: Arc<[Arc<str>]>,
     },
     ReadPage {
         slot: Option<usize>,
@@ -501,6 +510,7 @@ impl Compiler<'_> {
             Step::Received(_) => Ok(Operation::Received { slot }),
             Step::Ping => Ok(Operation::Ping),
             Step::Generate(Generated::Uuid) => Ok(Operation::Uuid { slot }),
+            Step::Generate(Generated::Address) => Ok(Operation::Address { slot }),
             Step::Generate(Generated::Token { bytes }) => Ok(Operation::Token { slot, bytes: *bytes }),
             Step::Digest(value) => Ok(Operation::Digest { slot, value: self.value(value)? }),
             Step::Successor(value) => {
@@ -522,6 +532,12 @@ impl Compiler<'_> {
                 let lowered = dialect::lower_query(&self.plan.database, query)?;
                 let statement = self.bound(lowered, &query.from, &query.filter)?;
                 Ok(Operation::ReadOne { slot, statement, types: self.types(query)? })
+            }
+            Step::Read { query, cardinality: Cardinality::Many, filled_by: None } => {
+                let lowered = dialect::lower_query(&self.plan.database, query)?;
+                let statement = self.bound(lowered, &query.from, &query.filter)?;
+                let names = fields(step).iter().map(|name| Arc::from(name.as_str())).collect();
+                Ok(Operation::ReadMany { slot, statement, types: self.types(query)?, names })
             }
             Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(asked) } => {
                 let lowered = dialect::lower_listing_base(&self.plan.database, query)?;

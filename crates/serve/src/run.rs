@@ -28,6 +28,7 @@ use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_encode;
+use plan::accounts::NOWHERE;
 use plan::procedure::{IN_SEGMENT, Outcome, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
@@ -275,12 +276,14 @@ where
                         }
                     }
                     Operation::Uuid { .. }
+                    | Operation::Address { .. }
                     | Operation::Token { .. }
                     | Operation::Digest { .. }
                     | Operation::Successor { .. }
                     | Operation::Evaluate { .. }
                     | Operation::Ask { .. }
                     | Operation::ReadOne { .. }
+                    | Operation::ReadMany { .. }
                     | Operation::ReadPage { .. }
                     | Operation::Write { .. }
                     | Operation::Insert { .. }
@@ -502,12 +505,14 @@ fn data_block<'b>(
                     return Ok(frame.exit(operation));
                 }
                 Operation::Uuid { .. }
+                | Operation::Address { .. }
                 | Operation::Token { .. }
                 | Operation::Digest { .. }
                 | Operation::Successor { .. }
                 | Operation::Evaluate { .. }
                 | Operation::Ask { .. }
                 | Operation::ReadOne { .. }
+                | Operation::ReadMany { .. }
                 | Operation::ReadPage { .. }
                 | Operation::Write { .. }
                 | Operation::Insert { .. }
@@ -597,6 +602,10 @@ async fn recall(
 async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<'_>) -> Result<(), Failure> {
     match operation {
         Operation::Uuid { slot } => frame.set(*slot, Slot::One(Datum::Text(uuid::Uuid::now_v7().to_string()))),
+        Operation::Address { slot } => {
+            let address = format!("deleted-{}@{NOWHERE}", uuid::Uuid::now_v7());
+            frame.set(*slot, Slot::One(Datum::Text(address)));
+        }
         Operation::Token { slot, bytes } => {
             let mut random = vec![0; usize::from(*bytes)];
             getrandom::fill(&mut random).map_err(|_| Problem::InternalError)?;
@@ -622,6 +631,11 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let rows = executor.read(&statement.text, frame.binds(statement)).await?;
             let found = rows.into_iter().next().map(|row| Slot::Found(typed(row, types)));
             frame.set(*slot, found.unwrap_or(Slot::Outcome(Outcome::Missing)));
+        }
+        Operation::ReadMany { slot, statement, types, names } => {
+            let rows = executor.read(&statement.text, frame.binds(statement)).await?;
+            let rows = rows.into_iter().map(|row| typed(row, types)).collect();
+            frame.set(*slot, Slot::List(rows, Arc::clone(names)));
         }
         Operation::ReadPage { slot, list, asked } => {
             let Slot::Asked(asked) = &frame.slots[*asked] else {

@@ -56,7 +56,7 @@ pub const ROOMS: &[Room] = &[
 
 /// A heavy dependency and the only crates that may name it, for any purpose.
 const HOMES: &[(&str, &[&str])] = &[
-    ("argon2", &["serve"]),
+    ("argon2", &["serve", "bench_baseline"]),
     ("jsonwebtoken", &["serve"]),
     ("aws-lc-rs", &["secrets", "connect", "serve"]),
     ("rustls-pki-types", &["connect"]),

@@ -6,9 +6,11 @@ use super::{commands, pretty, problems, sentence};
 use crate::openapi::problem_example;
 use crate::outline::{Body, Content, Outline, Success, answer_formats, flattened};
 use minijinja::{Value, context};
+use plan::accounts::{AccountPage, AccountTask};
 use plan::api::{Cors, RateLimitPolicy};
-use plan::procedure::{Item, RowsFormat, Scheme, Step};
+use plan::procedure::{Item, LimitKey, RowsFormat, Scheme, Step};
 use plan::{Plan, Problem, accounts};
+use vocab::PolicyName;
 
 pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
     let endpoints: Vec<Value> = outlines.iter().map(|outline| endpoint(plan, outline)).collect();
@@ -21,7 +23,7 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         authentication => authentication(plan, outlines),
         signing_in => signing_in(plan, outlines),
         needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
-        policies => plan.api.policies.iter().map(|known| policy(known, counts_failures(outlines, known))).collect::<Vec<_>>(),
+        policies => plan.api.policies.iter().map(|known| policy(known, counted(outlines, known))).collect::<Vec<_>>(),
         conditional => commands::conditional(outlines),
         pages => commands::pages(outlines),
         text_pages => asks_parameters && commands::pages(outlines).is_none(),
@@ -53,7 +55,7 @@ fn signing_in(plan: &Plan, outlines: &[Outline<'_>]) -> Option<Value> {
     let follows: fn(&Step) -> bool = |step| matches!(step, Step::Successor(_));
     let hashes: fn(&Step) -> bool = |step| matches!(step, Step::HashPassword(_));
     let login = outlines.iter().find(|outline| has(outline, issues) && has(outline, verifies))?;
-    let refresh = outlines.iter().find(|outline| has(outline, follows));
+    let refresh = outlines.iter().find(|outline| has(outline, follows) && has(outline, issues));
     let register = outlines.iter().find(|outline| outline.scheme.is_none() && has(outline, hashes));
     Some(context! {
         login => commands::right(login),
@@ -63,23 +65,54 @@ fn signing_in(plan: &Plan, outlines: &[Outline<'_>]) -> Option<Value> {
         reuse => accounts::REUSE_WINDOW,
         keys => accounts::KEYS_PATH,
         issuer => accounts.issuer.as_str(),
+        pages => accounts.pages.iter().map(page).collect::<Vec<_>>(),
     })
 }
 
-/// Whether only what fails is counted under the policy.
-fn counts_failures(outlines: &[Outline<'_>], policy: &RateLimitPolicy) -> bool {
-    let spares = |item: &Item| matches!(item, Item::Do(Step::Spare { policy: named, .. }) if *named == policy.name);
-    outlines.iter().any(|outline| outline.endpoint.procedure.body.iter().any(spares))
+/// What the link of a mail leads to.
+fn page(page: &AccountPage) -> Value {
+    let does = match page.does {
+        AccountTask::Verify => "proves an address",
+        AccountTask::ResetPassword => "sets another password, and ends every session",
+        AccountTask::ConfirmEmail => "makes another address the account's, and tells the old one",
+        AccountTask::AcceptInvitation => "makes the account of somebody who was invited",
+    };
+    context! { path => page.does.path(), does, calls => page.calls.as_str() }
 }
 
-fn policy(policy: &RateLimitPolicy, of_failures: bool) -> Value {
+/// What is counted under a policy of its own.
+#[derive(Clone, Copy)]
+enum Counted {
+    Requests,
+    Failures,
+    Mails,
+}
+
+fn counted(outlines: &[Outline<'_>], policy: &RateLimitPolicy) -> Counted {
+    let has = |wanted: &dyn Fn(&Step) -> bool| {
+        let is_wanted = |item: &Item| matches!(item, Item::Do(step) if wanted(step));
+        outlines.iter().any(|outline| outline.endpoint.procedure.body.iter().any(is_wanted))
+    };
+    let of_policy = |named: &PolicyName| *named == policy.name;
+    // What fails is counted where it has failed; a mail where it is asked for.
+    if has(&|step| matches!(step, Step::Spare { policy, .. } if of_policy(policy))) {
+        Counted::Failures
+    } else if has(&|step| matches!(step, Step::Limit { policy, by: LimitKey::Field(..) } if of_policy(policy))) {
+        Counted::Mails
+    } else {
+        Counted::Requests
+    }
+}
+
+fn policy(policy: &RateLimitPolicy, counted: Counted) -> Value {
     let window = match policy.window_seconds {
         1 => "second".to_owned(),
         more => format!("{more} seconds"),
     };
-    let counted = match of_failures {
-        true => "failed attempts for one address, whether it has an account or not,",
-        false => "requests of one caller",
+    let counted = match counted {
+        Counted::Failures => "failed attempts for one address, whether it has an account or not,",
+        Counted::Mails => "mails to one address, whether it has an account or not,",
+        Counted::Requests => "requests of one caller",
     };
     let text = format!("at most {} {counted} in any {window}", policy.quota);
     let example = format!("\"{}\";r={};t={}", policy.name, policy.quota.saturating_sub(1), policy.window_seconds);

@@ -13,6 +13,7 @@ use crate::outline::{
     Body, Held, Listing, Slots, always_exits, bound_slots, flattened, parameters_in, slots_of_value, used_slots,
 };
 use manifest::reference::Reference;
+use plan::accounts::NOWHERE;
 use plan::procedure::{
     Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme,
     Step, Writes,
@@ -225,6 +226,10 @@ impl<'a> Writer<'_, 'a> {
                     self.module.imports.insert(Import::Uuidv7);
                     self.bind(script, slot, &Expression::text("uuidv7()"));
                 }
+            }
+            Step::Generate(Generated::Address) => {
+                self.module.imports.insert(Import::Uuidv7);
+                self.bind(script, slot, &Expression::text(format!("`deleted-${{uuidv7()}}@{NOWHERE}`")));
             }
             Step::Generate(Generated::Token { bytes }) => {
                 self.module.imports.insert(Import::RandomToken);

@@ -3,7 +3,7 @@
 use super::table_of;
 use plan::database::OnDelete;
 use plan::procedure::Scheme;
-use plan::procedure::{Generated, Input, Item, Response, Step};
+use plan::procedure::{Input, Item, Response, Step};
 use plan::query::{Assigned, OnConflict, Write};
 use plan::value::Value;
 use plan::{Plan, Problem};
@@ -139,13 +139,11 @@ fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
         Write::Delete { .. } => return false,
     };
     let Some(table) = table_of(plan, table) else { return true };
-    let is_fresh = |value: &Value| {
-        match value {
-        Value::Slot(slot) => items.iter().any(|item| {
-            matches!(item, Item::Let(bound, Step::Generate(Generated::Uuid | Generated::Token { .. })) if bound == slot)
-        }),
+    let is_fresh = |value: &Value| match value {
+        Value::Slot(slot) => {
+            items.iter().any(|item| matches!(item, Item::Let(bound, Step::Generate(_)) if bound == slot))
+        }
         _ => false,
-    }
     };
     std::iter::once(&table.primary_key).chain(&table.unique).any(|unique| {
         let mut brought = columns.iter().filter(|(column, _)| unique.contains(column)).peekable();

@@ -1,10 +1,13 @@
 //! What people with an account do: come in, stay, look at themselves, leave. A user and its account are two rows: what proves somebody
 //! is no part of the record that others read. Nothing here tells whether an address has an account.
 
+pub mod deletion;
 pub mod email_change;
+pub mod export;
 pub mod login;
 pub mod logout;
 pub mod mailed;
+pub mod management;
 pub mod password_change;
 pub mod password_reset;
 pub mod profile;

@@ -277,8 +277,82 @@ fn mailed_tokens_do_what_they_are_for(workspace: &Workspace) {
     assert!(proved(workspace));
     assert_eq!(emitted(workspace, "user_registration").len(), 2, "it is a new account");
 
+    administrators(workspace, first, last);
+
     // Neither the outbox nor the table of tokens lets anybody in.
     for row in workspace.query("SELECT payload FROM outbox_events") {
         assert!(!row[0].contains("engine"), "the outbox holds a secret: {}", row[0]);
     }
+}
+
+fn with_method(method: &str, path: &str, token: &str, body: &Json) -> CaseRequest {
+    let mut request = with_token(post(path, None, &body.to_string()), token);
+    method.clone_into(&mut request.method);
+    request
+}
+
+/// What people who run it do to accounts, and what their owners take away and end.
+fn administrators(workspace: &Workspace, first: SocketAddr, last: SocketAddr) {
+    let login = |place: SocketAddr, email: &str, password: &str| {
+        send(place, "/api/auth/login", &json!({ "email": email, "password": password }))
+    };
+    let words = "difference engine no 4";
+    let (token, _) = tokens(&login(first, "lovelace@example.com", words));
+    let refused = ask(last, &with_token(get("/api/auth/users"), &token), "").unwrap();
+    assert_eq!(refused.status, 403, "it is nobody's but administrators'");
+    workspace.query("UPDATE auth_accounts SET role = 'admin'");
+    let (token, _) = tokens(&login(first, "lovelace@example.com", words));
+    let page = told(&ask(last, &with_token(get("/api/auth/users"), &token), "").unwrap());
+    assert_eq!(page["items"][0]["email"], "lovelace@example.com", "{page}");
+    let admin = page["items"][0]["id"].as_str().unwrap();
+
+    // An invitation: a user at once, an account when it is accepted, with the role that was meant.
+    let guest = json!({ "email": "charles@example.com", "name": "Charles", "role": "user" });
+    let invite = with_method("POST", "/api/auth/invitations", &token, &guest);
+    assert_eq!(ask(first, &invite, "").unwrap().status, 202);
+    assert_eq!(emitted(workspace, "account_invitation").len(), 1);
+    let accepts = json!({ "token": mailed(workspace, "invitation"), "new_password": "nine digit tables" });
+    assert_eq!(send(last, "/api/auth/accept-invitation", &accepts).status, 204);
+    assert_eq!(send(first, "/api/auth/accept-invitation", &accepts).status, 410, "it is spent");
+    assert_eq!(ask(last, &invite, "").unwrap().status, 409, "there is such an account");
+    let unknown = json!({ "email": "x@example.com", "name": "X", "role": "root" });
+    assert_eq!(ask(last, &with_method("POST", "/api/auth/invitations", &token, &unknown), "").unwrap().status, 422);
+    let (guests, _) = tokens(&login(last, "charles@example.com", "nine digit tables"));
+
+    // Disabled, everywhere within a second; and used again.
+    let id = workspace.query("SELECT id FROM users WHERE email = 'charles@example.com'").swap_remove(0).swap_remove(0);
+    let path = format!("/api/auth/accounts/{id}");
+    let shown = told(&ask(last, &with_token(get(&path), &token), "").unwrap());
+    assert_eq!((&shown["email"], &shown["role"]), (&json!("charles@example.com"), &json!("user")), "{shown}");
+    assert!(shown["email_verified_at"].is_string() && shown["disabled_at"].is_null(), "{shown}");
+    assert_eq!(profile(last, &guests), 200);
+    let disabled = ask(first, &with_method("PATCH", &path, &token, &json!({ "disabled": true })), "").unwrap();
+    assert!(disabled.status == 200 && told(&disabled)["disabled_at"].is_string());
+    let since = Instant::now();
+    assert_eq!(profile(first, &guests), 401, "where it was disabled, at once");
+    while profile(last, &guests) == 200 {
+        assert!(since.elapsed() < Duration::from_secs(3), "everywhere within a second");
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(login(last, "charles@example.com", "nine digit tables").status, 403);
+    let change = json!({ "disabled": false, "role": "admin" });
+    let enabled = told(&ask(last, &with_method("PATCH", &path, &token, &change), "").unwrap());
+    assert_eq!((&enabled["role"], &enabled["disabled_at"]), (&json!("admin"), &Json::Null));
+    let own = with_method("PATCH", &format!("/api/auth/accounts/{admin}"), &token, &json!({ "role": "user" }));
+    assert_eq!(ask(first, &own, "").unwrap().status, 409, "an administrator is left");
+
+    // What is kept of somebody, and its end.
+    let (guests, _) = tokens(&login(first, "charles@example.com", "nine digit tables"));
+    let kept = told(&ask(last, &with_token(get("/api/auth/export"), &guests), "").unwrap());
+    assert_eq!((&kept["user"]["name"], &kept["account"]["role"]), (&json!("Charles"), &json!("admin")), "{kept}");
+    assert_eq!(kept["sessions"].as_array().unwrap().len(), 2, "{kept}");
+    assert!(!kept.to_string().contains("argon2"), "{kept}");
+    let end =
+        |password: &str| with_method("POST", "/api/auth/delete-account", &guests, &json!({ "password": password }));
+    assert_eq!(ask(last, &end("some other words"), "").unwrap().status, 401);
+    assert_eq!(ask(last, &end("nine digit tables"), "").unwrap().status, 204);
+    assert_eq!(login(first, "charles@example.com", "nine digit tables").status, 401);
+    assert_eq!(workspace.query("SELECT count(*) FROM users")[0][0], "1");
+    assert_eq!(workspace.count("auth_accounts"), 1);
+    assert_eq!(emitted(workspace, "account_deleted")[0]["email"], "charles@example.com");
 }

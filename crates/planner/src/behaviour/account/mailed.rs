@@ -27,6 +27,9 @@ pub const RESET: Purpose = Purpose { word: "password_reset", lifetime_seconds: 3
 /// Another address.
 pub const EMAIL_CHANGE: Purpose = Purpose { word: "email_change", lifetime_seconds: 86_400 };
 
+/// An account for somebody who was invited.
+pub const INVITATION: Purpose = Purpose { word: "invitation", lifetime_seconds: 604_800 };
+
 /// An event with its name and what it holds.
 pub type Told = (EventName, Vec<(FieldName, FieldType)>);
 
@@ -47,24 +50,25 @@ pub fn made() -> [Item; 3] {
 
 /// Keeps the hash of the token; those of the address that are over go.
 pub fn kept(purpose: Purpose, user: Value, email: Value) -> Vec<Item> {
+    kept_for(purpose, user, email, None)
+}
+
+/// The same with the role of an invitation.
+pub fn kept_for(purpose: Purpose, user: Value, email: Value, role: Option<Value>) -> Vec<Item> {
     let table = system::mailed_tokens();
     let over =
         vec![is("email", email.clone()), Predicate::Compare(column_name("expires_at"), Comparison::AtMost, Value::Now)];
-    vec![
-        Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: over })),
-        insert(
-            &table,
-            vec![
-                ("id", Value::Slot(slot("token_id"))),
-                ("hash", Value::Slot(slot("token_hash"))),
-                ("purpose", text(purpose.word)),
-                ("user_id", user),
-                ("email", email),
-                ("created_at", Value::Now),
-                ("expires_at", Value::After(purpose.lifetime_seconds)),
-            ],
-        ),
-    ]
+    let mut values = vec![
+        ("id", Value::Slot(slot("token_id"))),
+        ("hash", Value::Slot(slot("token_hash"))),
+        ("purpose", text(purpose.word)),
+        ("user_id", user),
+        ("email", email),
+        ("created_at", Value::Now),
+        ("expires_at", Value::After(purpose.lifetime_seconds)),
+    ];
+    values.extend(role.map(|role| ("role", role)));
+    vec![Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: over })), insert(&table, values)]
 }
 
 /// Has it mailed.
@@ -135,7 +139,7 @@ pub fn good(name: &str, purpose: Purpose, uses: Uses, lock: RowLock) -> [Item; 2
     if uses == Uses::Once {
         filter.push(Predicate::Null(column_name("used_at")));
     }
-    let read = one(&system::mailed_tokens(), &["user_id", "email"], filter, lock);
+    let read = one(&system::mailed_tokens(), &["user_id", "email", "role"], filter, lock);
     [Item::Let(slot(name), read), unless_expired(name)]
 }
 

@@ -7,8 +7,8 @@ use crate::account::SEED_PASSWORD;
 use plan::Value;
 use plan::procedure::{Generated, Input, Item, Outcome, Step, Writes};
 use plan::query::{OnConflict, RowLock, Write};
-use plan::shape::{Presence, Shape};
-use vocab::{Datum, EventName, FieldName, FieldType};
+use plan::shape::{Presence, Shape, ShapeField};
+use vocab::{ColumnName, Datum, EventName, FieldName, FieldType};
 
 /// Tells of a new account.
 const EVENT: &str = "user_registration";
@@ -25,25 +25,34 @@ pub fn event(given: &Given<'_>) -> mailed::Told {
     (EventName::parse(EVENT).expect("a literal that is a name"), held.collect())
 }
 
+/// What is said of a new user.
+pub fn said_of(own: &[&catalog::Field]) -> Vec<ShapeField> {
+    let field = |field: &&catalog::Field| {
+        let is_needed = field.presence == catalog::Presence::Required;
+        shape_field(field, if is_needed { Presence::Required } else { Presence::Optional })
+    };
+    own.iter().map(field).collect()
+}
+
+/// The row of a new user, whose key is in the slot `id`.
+pub fn user_row(own: &[&catalog::Field]) -> Vec<(ColumnName, Value)> {
+    let mut values = vec![(column_name("id"), Value::Slot(slot("id")))];
+    values.extend(own.iter().map(|field| (column_name(field.name.as_str()), input(field.name.as_str()))));
+    values.extend(["created_at", "updated_at"].map(|name| (column_name(name), Value::Now)));
+    values.push((column_name("row_version"), Value::Literal(Datum::Integer(1))));
+    values
+}
+
 pub fn lower(given: &Given<'_>) -> Behaved {
     let [accounts, ..] = tables();
     let users = given.table();
     let (event, declared) = event(given);
     let own: Vec<&catalog::Field> = given.said_of_oneself().collect();
-    let mut fields: Vec<_> = own
-        .iter()
-        .map(|field| {
-            let is_needed = field.presence == catalog::Presence::Required;
-            shape_field(field, if is_needed { Presence::Required } else { Presence::Optional })
-        })
-        .collect();
+    let mut fields = said_of(&own);
     fields.push(new_password("password"));
     let shape = Shape { name: "Registration".to_owned(), fields };
     let id = || Value::Slot(slot("id"));
-    let mut values = vec![(column_name("id"), id())];
-    values.extend(own.iter().map(|field| (column_name(field.name.as_str()), input(field.name.as_str()))));
-    values.extend(["created_at", "updated_at"].map(|name| (column_name(name), Value::Now)));
-    values.push((column_name("row_version"), Value::Literal(Datum::Integer(1))));
+    let values = user_row(&own);
     let payload: Vec<(FieldName, Value)> = std::iter::once((field_name("id"), id()))
         .chain(own.iter().map(|field| (field.name.clone(), input(field.name.as_str()))))
         .chain([(field_name("created_at"), Value::Now)])
