@@ -14,6 +14,7 @@ mod intent;
 mod key;
 mod lookup;
 mod overrides;
+mod own_rows;
 mod schema;
 mod seed;
 mod service;
