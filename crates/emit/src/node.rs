@@ -22,9 +22,10 @@ use crate::render::{Comment, generated, render};
 use minijinja::context;
 use minijinja::value::Serde;
 use plan::Plan;
-use plan::accounts::{CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER};
+use plan::accounts::{CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, case_callers};
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
+use plan::http_case::access_token_of;
 use plan::procedure::{Scheme, Trigger};
 use serde_json::Value;
 
@@ -228,6 +229,12 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         seeded => !plan.seed.is_empty(),
         accounts => plan.api.accounts.as_ref().map(|accounts| accounts.issuer.as_str()),
         caller => context! { sub => CASE_USER, sid => CASE_SESSION, role => CASE_ROLE },
+        roles => case_callers(&plan.api).iter().map(|caller| context! {
+            placeholder => access_token_of(caller.role.as_str()),
+            role => caller.role.as_str(),
+            sub => caller.user.as_str(),
+            sid => caller.session.as_str(),
+        }).collect::<Vec<_>>(),
         other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
         service_of => service::view(plan),

@@ -1,10 +1,11 @@
 //! Accounts: what an API that signs people in says of it once, for its servers, its documents and its proof.
 
+use crate::api::ApiPlan;
 use crate::database::permission::Owned;
 use crate::query::Write;
 use crate::system;
 use serde::{Deserialize, Serialize};
-use vocab::{ColumnName, TableName};
+use vocab::{ColumnName, RoleName, TableName};
 
 /// How an API signs people in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,27 @@ pub const CASE_OTHER: &str = "01900000-0000-7000-8000-000000000003";
 pub const CASE_OTHER_SESSION: &str = "01900000-0000-7000-8000-000000000004";
 /// What the account of that user may do.
 pub const CASE_ROLE: &str = "user";
+
+/// Who calls in the cases of a plan in a role that its endpoints ask for; the seed makes the rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseCaller {
+    /// The role.
+    pub role: RoleName,
+    /// The user.
+    pub user: String,
+    /// Its session.
+    pub session: String,
+}
+
+/// One caller for each role that endpoints of the API ask for.
+#[must_use]
+pub fn case_callers(api: &ApiPlan) -> Vec<CaseCaller> {
+    let caller = |(number, role): (usize, &RoleName)| {
+        let id = |last: usize| format!("01900000-0000-7000-8000-{last:012}");
+        CaseCaller { role: role.clone(), user: id(100 + 2 * number), session: id(101 + 2 * number) }
+    };
+    api.roles().into_iter().enumerate().map(caller).collect()
+}
 
 /// How passwords are hashed: Argon2id, version 19, as the OWASP Password Storage Cheat Sheet has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

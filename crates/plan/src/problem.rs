@@ -26,6 +26,8 @@ pub enum Problem {
     AccountDisabled,
     /// The API key is right and must not be used for this.
     InsufficientScope,
+    /// The account is right and has not the role that this asks for.
+    InsufficientRole,
     /// Nothing has this path.
     NotFound,
     /// The path answers other methods.
@@ -70,7 +72,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -81,6 +83,7 @@ impl Problem {
         Self::WrongCredentials,
         Self::AccountDisabled,
         Self::InsufficientScope,
+        Self::InsufficientRole,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -174,6 +177,7 @@ impl Problem {
             }
             Self::AccountDisabled => ("account-disabled", 403, "Account disabled", Some("the account may not be used")),
             Self::InsufficientScope => ("insufficient-scope", 403, "Insufficient scope", None),
+            Self::InsufficientRole => ("insufficient-role", 403, "Insufficient role", None),
             Self::NotFound => ("not-found", 404, "Not found", Some("no resource has this path")),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "Method not allowed", None),
             Self::RequestTimeout => {

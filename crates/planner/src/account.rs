@@ -9,7 +9,7 @@ use crate::intent::{Inferred, infer};
 use crate::key::RecordKey;
 use crate::table::{column_name, of_entity};
 use catalog::{Catalog, Entity};
-use plan::accounts::{CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER};
+use plan::accounts::{CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, CaseCaller};
 use plan::api::{Endpoint, RateLimitPolicy};
 use plan::procedure::{Item, Scheme, Step};
 use plan::{Table, system};
@@ -216,8 +216,11 @@ pub fn failed_logins() -> RateLimitPolicy {
     RateLimitPolicy { name, quota: FAILED_QUOTA, window_seconds: FAILED_WINDOW }
 }
 
+/// A row of a table, as far as it is not empty.
+type SeedRow = (Table, Vec<(ColumnName, Datum)>);
+
 /// The rows of who calls in the cases, behind the row of the user: the table, and what stands in it.
-pub fn seed_rows() -> Vec<(Table, Vec<(ColumnName, Datum)>)> {
+pub fn seed_rows() -> Vec<SeedRow> {
     let values = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(name, text)| (column_name(name), Datum::Text((*text).to_owned()))).collect::<Vec<_>>()
     };
@@ -247,12 +250,22 @@ pub fn seed_rows() -> Vec<(Table, Vec<(ColumnName, Datum)>)> {
 }
 
 /// The same of somebody else, who signs in with nothing.
-pub fn other_seed_rows() -> Vec<(Table, Vec<(ColumnName, Datum)>)> {
-    let others = |(table, mut values): (Table, Vec<(ColumnName, Datum)>)| {
-        for (_, datum) in &mut values {
+pub fn other_seed_rows() -> Vec<SeedRow> {
+    seed_rows_of(CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE)
+}
+
+/// The same of somebody whose account has a role that endpoints ask for.
+pub fn role_seed_rows(caller: &CaseCaller) -> Vec<SeedRow> {
+    seed_rows_of(&caller.user, &caller.session, caller.role.as_str())
+}
+
+fn seed_rows_of(user: &str, session: &str, role: &str) -> Vec<SeedRow> {
+    let others = |(table, mut values): SeedRow| {
+        for (column, datum) in &mut values {
             match datum {
-                Datum::Text(text) if text == CASE_USER => CASE_OTHER.clone_into(text),
-                Datum::Text(text) if text == CASE_SESSION => CASE_OTHER_SESSION.clone_into(text),
+                Datum::Text(text) if column.as_str() == "role" => role.clone_into(text),
+                Datum::Text(text) if text == CASE_USER => user.clone_into(text),
+                Datum::Text(text) if text == CASE_SESSION => session.clone_into(text),
                 Datum::Text(_)
                 | Datum::Null
                 | Datum::Boolean(_)
@@ -275,6 +288,12 @@ pub fn can_be_two(users: &Table) -> bool {
 pub fn other_seed_user() -> Vec<(ColumnName, Datum)> {
     let text = |name: &str, text: &str| (column_name(name), Datum::Text(text.to_owned()));
     vec![text("id", CASE_OTHER), text("email", OTHER_EMAIL)]
+}
+
+/// What the row of somebody whose account has that role says.
+pub fn role_seed_user(caller: &CaseCaller) -> Vec<(ColumnName, Datum)> {
+    let text = |name: &str, text: &str| (column_name(name), Datum::Text(text.to_owned()));
+    vec![text("id", &caller.user), text("email", &format!("{}@roles.example.com", caller.role))]
 }
 
 /// What the row of who calls says, whatever examples would say.

@@ -78,6 +78,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         endpoints,
         policies: designer.policies,
         events: designer.events,
+        mails: Vec::new(),
         accounts,
         cors,
         documentation,
@@ -155,7 +156,8 @@ impl Designer<'_> {
         if self.problems.len() > problems_before {
             return None;
         }
-        let guarded = Guarded { scheme, policy: self.policy(endpoint, requirements), by };
+        let guarded =
+            Guarded { scheme, role: overrides::role(endpoint), policy: self.policy(endpoint, requirements), by };
         let lowered = self.lower(endpoint, &inferred, &resolved, &guarded, known);
         lowered.map(|endpoint| Endpoint { cache: cache.unwrap_or(Cache::NoStore), ..endpoint })
     }
@@ -408,6 +410,10 @@ impl Designer<'_> {
                 ),
                 "that leads to users; `access: authenticated` would open all of them".to_owned(),
             ),
+            (None, None, Some(Spanned { value: spec::Access::Role(role), .. })) => (
+                "its callers have to do with all of its records".to_owned(),
+                format!("the task says `access: role:{role}`"),
+            ),
             (None, None, Some(_)) => (
                 "everybody who signs in has to do with all of its records".to_owned(),
                 "the task says `access`".to_owned(),
@@ -426,7 +432,14 @@ impl Designer<'_> {
             Some(Scheme::AccessToken) => ("asks for an access token", "the task says `authentication: jwt_token`"),
             None => ("is open to everybody", "the task says `authentication: none`"),
         };
-        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision.to_owned(), reason.to_owned());
+        let (decision, reason) = match &guarded.role {
+            Some(role) => (
+                format!("{decision} of an account with the role `{role}`"),
+                format!("{reason} and `access: role:{role}`"),
+            ),
+            None => (decision.to_owned(), reason.to_owned()),
+        };
+        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
         let (decision, reason) = match (&guarded.by, guarded.scheme) {
             (LimitKey::Principal, Some(Scheme::AccessToken)) => {
                 ("counts requests by user", "users tell callers apart, addresses do not")

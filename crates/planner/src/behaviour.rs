@@ -24,11 +24,15 @@ use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, RequestValue};
 use plan::{Problem, Query, Table, Value};
 use spec::{Endpoint, Method};
-use vocab::{ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
+use vocab::{
+    ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName,
+};
 
 /// Who may call, and how often.
 pub struct Guarded {
     pub scheme: Option<Scheme>,
+    /// What the account of who calls must be.
+    pub role: Option<RoleName>,
     pub policy: PolicyName,
     pub by: LimitKey,
 }
@@ -394,7 +398,12 @@ impl Given<'_> {
     fn guards(&self) -> Vec<Item> {
         let policy = self.guarded.policy.clone();
         let mut items = Vec::new();
-        let authorize = |scheme| Step::Authorize { scheme, scope: None, failures: Some(policy.clone()) };
+        let authorize = |scheme| Step::Authorize {
+            scheme,
+            scope: None,
+            role: self.guarded.role.clone(),
+            failures: Some(policy.clone()),
+        };
         match self.guarded.scheme {
             Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
             Some(Scheme::AccessToken) => items.push(Item::Let(slot("caller"), authorize(Scheme::AccessToken))),

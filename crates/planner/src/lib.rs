@@ -13,6 +13,7 @@ mod entity;
 mod intent;
 mod key;
 mod lookup;
+mod mail;
 mod overrides;
 mod own_rows;
 mod schema;
@@ -72,7 +73,7 @@ pub fn plan_allowing(
     allowed: Allowed,
 ) -> Result<TaskPlan, Vec<Diagnostic>> {
     let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
-    let (designed, place, service) = match &task.specification {
+    let (mut designed, place, service) = match &task.specification {
         Specification::SetupApi(requirements) => (api::design(requirements, catalog, held)?, &requirements.place, None),
         Specification::ConfigureDatabase(config) => {
             return database::plan(config, task_id, catalog, observed, allowed)
@@ -84,6 +85,7 @@ pub fn plan_allowing(
             (designed, &integration.place, Some(service))
         }
     };
+    mail::add(&mut designed, catalog)?;
     let base = observed.base.as_ref();
     let (engine, connection) = standing_on(base);
     let base::Divided { mut own, shared } = base::divide(designed.tables, base);

@@ -2,13 +2,13 @@
 //! what the behaviour came to, or refused with the reason; none is ever ignored.
 
 use crate::behaviour::Behaved;
-use crate::codes::{ACCESS_CONTRADICTS, OVERRIDE_NOT_BUILT, OVERRIDE_WITHOUT_MEANING, UNKNOWN_COLUMN};
+use crate::codes::{ACCESS_CONTRADICTS, OVERRIDE_WITHOUT_MEANING, UNKNOWN_COLUMN};
 use catalog::Catalog;
 use plan::Cache;
 use plan::database::Sensitivity;
 use plan::procedure::{Input, Item, Response, RowsFormat, Step};
 use spec::{Access, Authentication, Endpoint, Method, ResponseFormat, Spanned, closest};
-use vocab::{ColumnName, Diagnostic, EventName, FieldName};
+use vocab::{ColumnName, Diagnostic, EventName, FieldName, RoleName};
 
 /// `access` says once more who may call, or more than this producer can tell apart.
 pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
@@ -18,11 +18,6 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
     let contradiction = |access: &str, help: &str| {
         let message = format!("`access: {access}` contradicts `authentication: {authentication}`");
         Some(Diagnostic::error(ACCESS_CONTRADICTS, message, &stated.place).with_help(help))
-    };
-    let not_built = |access: &str, lacks: &str| {
-        let message = format!("this producer does not build roles yet, so `access: {access}` {lacks}");
-        let help = "write `access: authenticated`, which lets in everybody who is known, and give keys to nobody else";
-        Some(Diagnostic::error(OVERRIDE_NOT_BUILT, message, &stated.place).with_help(help))
     };
     match (&stated.value, is_open) {
         (Access::Public, true) | (Access::Authenticated, false) => None,
@@ -37,7 +32,19 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
         (Access::Owner, _) => {
             contradiction("owner", "write `authentication: jwt_token`: only somebody who signs in has records")
         }
-        (Access::Role(role), _) => not_built(&format!("role:{role}"), "has nobody who could hold the role"),
+        (Access::Role(_), _) if endpoint.authentication == Authentication::Jwt => None,
+        (Access::Role(role), _) => contradiction(
+            &format!("role:{role}"),
+            "write `authentication: jwt_token`: only the account of somebody who signs in has a role",
+        ),
+    }
+}
+
+/// What the account of who calls must be, where the endpoint says so.
+pub fn role(endpoint: &Endpoint) -> Option<RoleName> {
+    match &endpoint.access.as_ref()?.value {
+        Access::Role(role) => RoleName::parse(role.as_str()).ok(),
+        Access::Public | Access::Authenticated | Access::Owner => None,
     }
 }
 

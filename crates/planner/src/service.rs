@@ -86,6 +86,7 @@ pub fn design(
         endpoints,
         policies,
         events,
+        mails: Vec::new(),
         accounts: None,
         cors: Cors::Off,
         documentation: DocumentationFormat::OpenApi31,

@@ -1,6 +1,6 @@
 //! All APIs of a workspace behind one table of routes: a request comes in, its answer goes out.
 
-use crate::account::Accounts;
+use crate::account::{Accounts, CaseTokens};
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::AtWork;
@@ -23,7 +23,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
 use plan::accounts::KEYS_PATH;
-use plan::api::Cors;
+use plan::api::{ApiPlan, Cors};
 use plan::procedure::Trigger;
 use plan::{Cache, Plan, Problem, RateLimitPolicy, system};
 use std::collections::BTreeMap;
@@ -331,14 +331,13 @@ impl Service {
         self.counted.limiters.values().flat_map(BTreeMap::values).for_each(|limiter| limiter.forget());
     }
 
-    /// An access token of who calls in the cases of a plan, one that has expired, and one of somebody else; empty texts where nobody
-    /// signs in.
+    /// Access tokens of those who call in the cases of the API's plan; none where nobody signs in.
     ///
     /// # Errors
     /// When no key that signs can be made.
-    pub async fn tokens_of_cases(&self) -> Result<[String; 3], String> {
-        let Some(accounts) = self.counted.accounts.first() else { return Ok(<[String; 3]>::default()) };
-        let made = Box::pin(accounts.of_cases(Timestamp::now())).await;
+    pub async fn tokens_of_cases(&self, api: &ApiPlan) -> Result<CaseTokens, String> {
+        let Some(accounts) = self.counted.accounts.first() else { return Ok(CaseTokens::default()) };
+        let made = Box::pin(accounts.of_cases(api, Timestamp::now())).await;
         made.map_err(|_| "no token can be made for the cases: the log says why".to_owned())
     }
 

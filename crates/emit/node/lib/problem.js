@@ -58,6 +58,11 @@ const problems = {
     detail: ({ scope }) => `the API key lacks the scope \`${scope}\``,
     headers: ({ scope }) => ({ 'WWW-Authenticate': `Bearer realm="api", error="insufficient_scope", scope="${scope}"` }),
   },
+  insufficient_role: {
+    status: 403,
+    title: 'Insufficient role',
+    detail: ({ role }) => `the account has not the role \`${role}\``,
+  },
   not_found: {
     status: 404,
     title: 'Not found',

@@ -58,6 +58,9 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::InsufficientScope => {
             "The key lacks the scope this endpoint asks for. Ask whoever runs the server for a key with it."
         }
+        Problem::InsufficientRole => {
+            "The account has not the role this endpoint asks for. Ask whoever runs the server for it."
+        }
         Problem::NotFound => "Nothing has this path: it is misspelled, or the record was deleted.",
         Problem::MethodNotAllowed => "The path is right and the method is not; `Allow` names the right ones.",
         Problem::RequestTimeout => "The body took longer than 10 seconds. Send it again.",
@@ -118,6 +121,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::IdempotencyKeyReused
         | Problem::WrongCredentials
         | Problem::AccountDisabled
+        | Problem::InsufficientRole
         | Problem::NotFound
         | Problem::Conflict
         | Problem::Overlap

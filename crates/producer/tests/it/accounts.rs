@@ -5,7 +5,7 @@ use crate::harness::Sample;
 use crate::harness::client::{ask, get, post};
 use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server};
-use crate::harness::workspace::Workspace;
+use crate::harness::workspace::{self, Workspace};
 use plan::http_case::{Answer, CaseRequest};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -138,6 +138,21 @@ fn a_session_is_one_wherever_it_is_used(workspace: &Workspace) {
     assert_eq!(ask(first, &end, "").unwrap().status, 204);
     assert_eq!(ask(first, &end, "").unwrap().status, 404, "it has ended already");
     assert_eq!((profile(first, &there), profile(first, &here)), (401, 200));
+
+    // Whoever runs the workspace makes the first administrator, of whom the servers know within a second.
+    let listing = |place: &SocketAddr| ask(*place, &with_token(get("/api/products"), &here), "").unwrap().status;
+    assert!(places.iter().all(|place| listing(place) == 403), "an account has no role of its own");
+    let role = |words: &[&str]| workspace::end(&mut workspace.command(&[&["accounts", "role"], words].concat()));
+    role(&["ADA@example.com", "admin"]).must_end_with(0);
+    let given = Instant::now();
+    while !places.iter().all(|place| listing(place) == 200) {
+        assert!(given.elapsed() < Duration::from_secs(3), "a role counts within a second");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let misspelled = role(&["ada@example.com", "admn"]).must_end_with(1);
+    assert!(misspelled.stderr.contains("did you mean `admin`?"), "{}", misspelled.stderr);
+    let nobody = role(&["nobody@example.com", "admin"]).must_end_with(1);
+    assert!(nobody.stderr.contains("nobody with the address `nobody@example.com` has an account"), "{}", nobody.stderr);
 
     // Nothing of a password or a token is kept as it is.
     for (table, columns) in [("auth_accounts", "password_hash"), ("auth_refresh_tokens", "hash")] {

@@ -8,6 +8,7 @@ use crate::harness::workspace::{Workspace, end};
 use plan::http_case::{Answer, CaseRequest};
 use serde_json::{Value as Json, json};
 use std::net::SocketAddr;
+use std::slice;
 use std::thread;
 
 /// Requests of two users at once, at each server.
@@ -147,7 +148,7 @@ fn an_application_sees_the_rows_of_the_user_alone_for_whom_it_asks() {
             let (caller, own) = if number / 2 % 2 == 0 { (ada, of_ada) } else { (grace, of_grace) };
             scope.spawn(move || {
                 for _ in 0..ROUNDS {
-                    assert_eq!(caller.sees(place, "/api/orders"), [own.clone()]);
+                    assert_eq!(caller.sees(place, "/api/orders"), slice::from_ref(own));
                 }
             });
         }
@@ -161,7 +162,7 @@ fn an_application_sees_the_rows_of_the_user_alone_for_whom_it_asks() {
         "DROP POLICY own_rows ON orders; CREATE POLICY own_rows ON orders AS RESTRICTIVE TO {app} USING (user_id::text = current_setting('app.user_id', true))"
     ));
     for place in &places {
-        assert_eq!(ada.sees(*place, "/api/orders"), [of_ada.clone()], "{place}");
+        assert_eq!(ada.sees(*place, "/api/orders"), slice::from_ref(&of_ada), "{place}");
         assert_eq!(ada.sees(*place, &lines(&of_ada)).len(), 1, "{place}");
         assert_eq!(all_orders(*place), 0, "{place}");
     }

@@ -209,6 +209,7 @@ export type Problem =
   | ProblemOf<'wrong-credentials', 401>
   | ProblemOf<'account-disabled', 403>
   | ProblemOf<'insufficient-scope', 403>
+  | ProblemOf<'insufficient-role', 403>
   | ProblemOf<'not-found', 404>
   | ProblemOf<'method-not-allowed', 405>
   | ProblemOf<'request-timeout', 408>
