@@ -44,6 +44,8 @@ pub enum Problem {
     WrongState,
     /// Another request with the same idempotency key is under way.
     RequestInProgress,
+    /// A token that was mailed was used, or is too old.
+    LinkExpired,
     /// The record has changed since the caller read it.
     PreconditionFailed,
     /// The body is over the limit.
@@ -72,7 +74,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -92,6 +94,7 @@ impl Problem {
         Self::InUse,
         Self::WrongState,
         Self::RequestInProgress,
+        Self::LinkExpired,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UriTooLong,
@@ -197,6 +200,9 @@ impl Problem {
                 "Request in progress",
                 Some("another request with this `Idempotency-Key` is still being worked on"),
             ),
+            Self::LinkExpired => {
+                ("link-expired", 410, "Link expired", Some("the link was used, or is too old: ask for another one"))
+            }
             Self::PreconditionFailed => (
                 "precondition-failed",
                 412,

@@ -262,7 +262,8 @@ impl Designer<'_> {
         behaved: &mut Behaved,
     ) -> Option<Vec<EventName>> {
         let general = inferred.behaviour.general_event;
-        let own = behaved.event.clone();
+        let mut own = behaved.events.clone().into_iter();
+        let (own, others) = (own.next(), own);
         let counts_as = |event: &EventName, general| overrides::counts_as(event, general, self.catalog);
         let also = own.as_ref().map_or_else(Vec::new, |(event, _)| counts_as(event, general));
         let further = overrides::emit_more(endpoint, behaved, &also);
@@ -276,6 +277,9 @@ impl Designer<'_> {
             let place = place.unwrap_or_else(|| endpoint.place.clone());
             self.add_event(EventDeclaration { name: name.clone(), also, fields: fields.clone() }, &place);
             names.push(name);
+        }
+        for (name, fields) in others {
+            self.add_event(EventDeclaration { name, also: Vec::new(), fields }, &endpoint.place);
         }
         Some(names)
     }
@@ -590,20 +594,26 @@ impl Designer<'_> {
     ) -> Option<Accounts> {
         let users = account::users_table(self.catalog, held).filter(|_| account::has_accounts(endpoints))?;
         self.problems.extend(account::unfit(&users, &requirements.place));
-        let policy = account::failed_logins();
-        let tries = |item: &Item| matches!(item, Item::Do(Step::Spare { policy: named, .. }) if *named == policy.name);
-        if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(tries)) {
-            let decision = format!("at most {} failed attempts in any {} seconds", policy.quota, policy.window_seconds);
-            let reason = "passwords must not be tried out; they count for an address whether it has an account or not";
-            let subject = format!("policy `{}`", policy.name);
-            self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());
-            self.policies.push(policy);
+        for (policy, what, reason) in account::policies() {
+            let counts = |item: &Item| match item {
+                Item::Do(Step::Spare { policy: named, .. } | Step::Limit { policy: named, .. }) => {
+                    *named == policy.name
+                }
+                _ => false,
+            };
+            if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(counts)) {
+                let decision = format!("at most {} {what} in any {} seconds", policy.quota, policy.window_seconds);
+                let subject = format!("policy `{}`", policy.name);
+                self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());
+                self.policies.push(policy);
+            }
         }
         let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
         self.add_table(users);
         system::of_accounts().into_iter().for_each(|table| self.add_table(table));
         let owned = own_rows::keep(endpoints, &self.owned, held, &users_name);
-        Some(Accounts { issuer, users: users_name, owned })
+        let pages = account::pages(requirements, self.catalog);
+        Some(Accounts { issuer, users: users_name, owned, pages })
     }
 
     fn add_table(&mut self, table: Table) {

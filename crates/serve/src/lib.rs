@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, network
 
 mod account;
+mod account_page;
 mod answer;
 mod api_key;
 mod at_work;
