@@ -5,7 +5,8 @@ use crate::mail::Mail;
 use crate::procedure::{Item, Procedure, Scheme, Step};
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
-use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName};
+use std::collections::BTreeSet;
+use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, RoleName};
 
 /// A REST API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,6 +153,21 @@ impl Endpoint {
         self.authorization()?.1
     }
 
+    /// What the account of who calls must be.
+    #[must_use]
+    pub fn role(&self) -> Option<&RoleName> {
+        self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, Step::Authorize { role, .. }) | Item::Do(Step::Authorize { role, .. }) => role.as_ref(),
+            Item::Let(..)
+            | Item::Do(_)
+            | Item::Transaction(_)
+            | Item::Each(_)
+            | Item::Promise(_)
+            | Item::Match(..)
+            | Item::Exit(..) => None,
+        })
+    }
+
     /// How its callers prove who they are, and what it needs of their key.
     #[must_use]
     pub fn authorization(&self) -> Option<(Scheme, Option<&Scope>)> {
@@ -183,5 +199,11 @@ impl ApiPlan {
     #[must_use]
     pub fn policy(&self, name: &PolicyName) -> Option<&RateLimitPolicy> {
         self.policies.iter().find(|policy| policy.name == *name)
+    }
+
+    /// The roles that its endpoints ask for.
+    #[must_use]
+    pub fn roles(&self) -> BTreeSet<&RoleName> {
+        self.endpoints.iter().filter_map(Endpoint::role).collect()
     }
 }

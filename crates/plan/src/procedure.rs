@@ -8,7 +8,7 @@ use crate::shape::Shape;
 use crate::value::{Condition, Value};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::{Deserialize, Serialize};
-use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, SlotName};
+use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, RoleName, SlotName};
 
 /// What happens, step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,6 +176,9 @@ pub enum Step {
         /// What a key must have been given; nothing where every key will do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Scope>,
+        /// What the caller's account must be; nothing where every account will do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<RoleName>,
         /// The policy that failures count against.
         failures: Option<PolicyName>,
     },

@@ -151,7 +151,8 @@ impl Designer<'_> {
         if self.problems.len() > problems_before {
             return None;
         }
-        let guarded = Guarded { scheme, policy: self.policy(endpoint, requirements), by };
+        let guarded =
+            Guarded { scheme, role: overrides::role(endpoint), policy: self.policy(endpoint, requirements), by };
         let lowered = self.lower(endpoint, &inferred, &resolved, &guarded, known);
         lowered.map(|endpoint| Endpoint { cache: cache.unwrap_or(Cache::NoStore), ..endpoint })
     }
@@ -251,7 +252,8 @@ impl Designer<'_> {
         behaved: &mut Behaved,
     ) -> Option<Vec<EventName>> {
         let general = inferred.behaviour.general_event;
-        let own = behaved.event.clone();
+        let mut own = behaved.events.clone().into_iter();
+        let (own, others) = (own.next(), own);
         let counts_as = |event: &EventName, general| overrides::counts_as(event, general, self.catalog);
         let also = own.as_ref().map_or_else(Vec::new, |(event, _)| counts_as(event, general));
         let further = overrides::emit_more(endpoint, behaved, &also);
@@ -265,6 +267,9 @@ impl Designer<'_> {
             let place = place.unwrap_or_else(|| endpoint.place.clone());
             self.add_event(EventDeclaration { name: name.clone(), also, fields: fields.clone() }, &place);
             names.push(name);
+        }
+        for (name, fields) in others {
+            self.add_event(EventDeclaration { name, also: Vec::new(), fields }, &endpoint.place);
         }
         Some(names)
     }
@@ -399,6 +404,10 @@ impl Designer<'_> {
                 ),
                 "that leads to users; `access: authenticated` would open all of them".to_owned(),
             ),
+            (None, None, Some(Spanned { value: spec::Access::Role(role), .. })) => (
+                "its callers have to do with all of its records".to_owned(),
+                format!("the task says `access: role:{role}`"),
+            ),
             (None, None, Some(_)) => (
                 "everybody who signs in has to do with all of its records".to_owned(),
                 "the task says `access`".to_owned(),
@@ -417,7 +426,14 @@ impl Designer<'_> {
             Some(Scheme::AccessToken) => ("asks for an access token", "the task says `authentication: jwt_token`"),
             None => ("is open to everybody", "the task says `authentication: none`"),
         };
-        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision.to_owned(), reason.to_owned());
+        let (decision, reason) = match &guarded.role {
+            Some(role) => (
+                format!("{decision} of an account with the role `{role}`"),
+                format!("{reason} and `access: role:{role}`"),
+            ),
+            None => (decision.to_owned(), reason.to_owned()),
+        };
+        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
         let (decision, reason) = match (&guarded.by, guarded.scheme) {
             (LimitKey::Principal, Some(Scheme::AccessToken)) => {
                 ("counts requests by user", "users tell callers apart, addresses do not")
@@ -568,19 +584,24 @@ impl Designer<'_> {
     ) -> Option<Accounts> {
         let users = account::users_table(self.catalog, held).filter(|_| account::has_accounts(endpoints))?;
         self.problems.extend(account::unfit(&users, &requirements.place));
-        let policy = account::failed_logins();
-        let tries = |item: &Item| matches!(item, Item::Do(Step::Spare { policy: named, .. }) if *named == policy.name);
-        if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(tries)) {
-            let decision = format!("at most {} failed attempts in any {} seconds", policy.quota, policy.window_seconds);
-            let reason = "passwords must not be tried out; they count for an address whether it has an account or not";
-            let subject = format!("policy `{}`", policy.name);
-            self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());
-            self.policies.push(policy);
+        for (policy, what, reason) in account::policies() {
+            let counts = |item: &Item| match item {
+                Item::Do(Step::Spare { policy: named, .. } | Step::Limit { policy: named, .. }) => {
+                    *named == policy.name
+                }
+                _ => false,
+            };
+            if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(counts)) {
+                let decision = format!("at most {} {what} in any {} seconds", policy.quota, policy.window_seconds);
+                let subject = format!("policy `{}`", policy.name);
+                self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());
+                self.policies.push(policy);
+            }
         }
         let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
         self.add_table(users);
         system::of_accounts().into_iter().for_each(|table| self.add_table(table));
-        Some(Accounts { issuer, users: users_name })
+        Some(Accounts { issuer, users: users_name, pages: account::pages(requirements, self.catalog) })
     }
 
     fn add_table(&mut self, table: Table) {

@@ -21,7 +21,7 @@ use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, prin
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Datum, FieldName, FieldType, PolicyName, SlotName, TableName};
+use vocab::{Datum, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName};
 
 /// A procedure that can be run.
 pub(crate) struct Program {
@@ -38,6 +38,7 @@ pub(crate) enum Operation {
     AuthorizeToken {
         slot: Option<usize>,
         accounts: Arc<Accounts>,
+        role: Option<RoleName>,
         failures: Option<Arc<Limiter>>,
     },
     Limit {
@@ -464,13 +465,13 @@ impl Compiler<'_> {
 
     fn step(&mut self, step: &Step, slot: Option<usize>) -> Result<Operation, UnservablePlan> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, scope, failures } => {
+            Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, failures } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
                 Ok(Operation::Authorize { scope: scope.clone(), failures })
             }
-            Step::Authorize { scheme: Scheme::AccessToken, scope: _, failures } => {
+            Step::Authorize { scheme: Scheme::AccessToken, scope: _, role, failures } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
-                Ok(Operation::AuthorizeToken { slot, accounts: self.accounts()?, failures })
+                Ok(Operation::AuthorizeToken { slot, accounts: self.accounts()?, role: role.clone(), failures })
             }
             Step::Limit { policy, by } => {
                 Ok(Operation::Limit { limiter: self.limiter(policy)?, by: self.counted_for(by)? })

@@ -37,7 +37,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction};
 use tokio::sync::Notify;
-use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex};
+use vocab::{ColumnName, Datum, Decimal, FieldType, RoleName, sha256_hex};
 
 /// How often a transaction is tried while others are at the same rows.
 const MOST_TRIES: u32 = 4;
@@ -190,8 +190,9 @@ where
                     Operation::Authorize { scope, failures } => {
                         self.authorize(scope.as_ref(), failures.as_ref(), frame).await?;
                     }
-                    Operation::AuthorizeToken { slot, accounts, failures } => {
-                        let caller = self.authorize_token(accounts, failures.as_ref(), frame).await?;
+                    Operation::AuthorizeToken { slot, accounts, role, failures } => {
+                        let failures = failures.as_ref();
+                        let caller = self.authorize_token(accounts, role.as_ref(), failures, frame).await?;
                         let Caller { user_id, session_id, role } = &*caller;
                         let record = [user_id, session_id, role].map(|said| Datum::Text(said.clone()));
                         frame.set(*slot, Slot::Record(record.into()));
@@ -335,6 +336,7 @@ where
     async fn authorize_token(
         &mut self,
         accounts: &Accounts,
+        role: Option<&RoleName>,
         failures: Option<&Arc<Limiter>>,
         frame: &Frame,
     ) -> Result<Arc<Caller>, Failure> {
@@ -345,7 +347,11 @@ where
         };
         if let Some(caller) = known {
             self.principal = format!("user:{}", caller.user_id);
-            return Ok(caller);
+            let Some(role) = role.filter(|role| caller.role != role.as_str()) else { return Ok(caller) };
+            if let Some(limiter) = failures {
+                self.limit(limiter, &self.principal.clone())?;
+            }
+            return Err(Refusal::insufficient_role(role).into());
         }
         if let Some(limiter) = failures {
             self.limit(limiter, &by_address(frame))?;

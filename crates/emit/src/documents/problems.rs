@@ -58,6 +58,9 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::InsufficientScope => {
             "The key lacks the scope this endpoint asks for. Ask whoever runs the server for a key with it."
         }
+        Problem::InsufficientRole => {
+            "The account has not the role this endpoint asks for. Ask whoever runs the server for it."
+        }
         Problem::NotFound => "Nothing has this path: it is misspelled, or the record was deleted.",
         Problem::MethodNotAllowed => "The path is right and the method is not; `Allow` names the right ones.",
         Problem::RequestTimeout => "The body took longer than 10 seconds. Send it again.",
@@ -67,6 +70,7 @@ pub fn when(problem: Problem) -> &'static str {
         }
         Problem::InUse => "Other records lead to this one and keep it from going. Change or remove them first.",
         Problem::WrongState => "The record is in a state in which this cannot be done. Read it, and decide anew.",
+        Problem::LinkExpired => "The link of the mail was used, or is too old. Ask for another one.",
         Problem::RequestInProgress => {
             "The request with this `Idempotency-Key` is still being answered. Send it again after `Retry-After`."
         }
@@ -118,11 +122,13 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::IdempotencyKeyReused
         | Problem::WrongCredentials
         | Problem::AccountDisabled
+        | Problem::InsufficientRole
         | Problem::NotFound
         | Problem::Conflict
         | Problem::Overlap
         | Problem::InUse
         | Problem::WrongState
+        | Problem::LinkExpired
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::ValidationFailed

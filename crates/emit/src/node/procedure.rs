@@ -22,7 +22,7 @@ use plan::shape::Shape;
 use plan::value::Value;
 use plan::{Problem, Scope, accounts, print};
 use std::collections::BTreeSet;
-use vocab::{ColumnName, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
+use vocab::{ColumnName, EventName, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName};
 
 /// `BODY_LIMIT` of `lib/body.js`, in bytes; a test compares them.
 pub const DEFAULT_BODY_LIMIT: u64 = 65_536;
@@ -170,11 +170,11 @@ impl<'a> Writer<'_, 'a> {
         surroundings: Surroundings,
     ) -> Result<(), EmitError> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, scope, failures } => {
+            Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, failures } => {
                 self.authorize(script, slot, failures.as_ref(), scope.as_ref())?;
             }
-            Step::Authorize { scheme: Scheme::AccessToken, scope: _, failures } => {
-                self.authorize_user(script, slot, failures.as_ref())?;
+            Step::Authorize { scheme: Scheme::AccessToken, scope: _, role, failures } => {
+                self.authorize_user(script, slot, failures.as_ref(), role.as_ref())?;
             }
             Step::Limit { policy, by } => {
                 let (limit, caller) = (self.limit(policy)?, self.counted_for(by)?);
@@ -350,13 +350,17 @@ impl<'a> Writer<'_, 'a> {
         script: &mut Script,
         slot: Option<&SlotName>,
         failures: Option<&PolicyName>,
+        role: Option<&RoleName>,
     ) -> Result<(), EmitError> {
         self.module.imports.insert(Import::AuthorizeUser);
         self.module.shared.insert(Shared::Accounts);
         let mut arguments = vec![Expression::text("request"), Expression::text("accounts")];
-        if let Some(policy) = failures {
-            arguments.push(Expression::text(self.limit(policy)?));
+        match (failures, role) {
+            (Some(policy), _) => arguments.push(Expression::text(self.limit(policy)?)),
+            (None, Some(_)) => arguments.push(Expression::text("undefined")),
+            (None, None) => {}
         }
+        arguments.extend(role.map(|role| Expression::text(quoted(role.as_str()))));
         let call = self.awaited("authorizeUser", arguments);
         match slot {
             Some(slot) => {

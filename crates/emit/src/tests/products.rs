@@ -121,7 +121,7 @@ fn shape() -> Shape {
 fn guards() -> Vec<Item> {
     let policy = PolicyName::parse("default").unwrap();
     vec![
-        Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope: None, failures: Some(policy.clone()) }),
+        Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope: None, role: None, failures: Some(policy.clone()) }),
         Item::Do(Step::Limit { policy, by: LimitKey::Principal }),
     ]
 }
