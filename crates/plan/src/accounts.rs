@@ -1,6 +1,7 @@
 //! Accounts: what an API that signs people in says of it once, for its servers, its documents and its proof.
 
 use crate::api::ApiPlan;
+use crate::database::permission::Owned;
 use crate::query::Write;
 use crate::system;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ pub struct Accounts {
     pub issuer: String,
     /// The table of the people.
     pub users: TableName,
+    /// The tables that endpoints with [`crate::api::Endpoint::own_rows`] work on, and those by which it is told whose their rows are.
+    #[serde(default, skip_serializing_if = "Owned::is_empty")]
+    pub owned: Owned,
     /// The pages to which the links of mails lead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pages: Vec<AccountPage>,

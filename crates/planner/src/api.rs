@@ -8,6 +8,7 @@ use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, is_version, target};
 use crate::lookup::{self, Lookup};
 use crate::overrides;
+use crate::own_rows;
 use crate::subject::Known;
 use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::accounts::Accounts;
@@ -17,6 +18,7 @@ use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, syst
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
+use std::collections::BTreeMap;
 use vocab::{Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName};
 
 /// The limit where the task names none.
@@ -46,6 +48,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         lookups: Vec::new(),
         events: Vec::new(),
         brought: Vec::new(),
+        owned: BTreeMap::new(),
     };
     designer.check_kind(&requirements.kind);
     let (whole, brought) = account::with_companions(requirements, catalog);
@@ -60,9 +63,9 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         "the words of its paths".to_owned(),
     );
     let known = Known::new(requirements, catalog, held);
-    let endpoints: Vec<Endpoint> =
+    let mut endpoints: Vec<Endpoint> =
         requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
-    let accounts = designer.accounts(&endpoints, requirements, held, &name);
+    let accounts = designer.accounts(&mut endpoints, requirements, held, &name);
     designer.system_tables(&endpoints);
     let documentation = designer.documentation(requirements.documentation_format);
     if !designer.problems.is_empty() {
@@ -99,6 +102,8 @@ struct Designer<'a> {
     events: Vec<EventDeclaration>,
     /// The endpoints that came with others.
     brought: Vec<String>,
+    /// The tables of the endpoints that show callers their own rows alone.
+    owned: BTreeMap<ProcedureName, TableName>,
 }
 
 impl Designer<'_> {
@@ -222,6 +227,10 @@ impl Designer<'_> {
         self.decide_guards(&subject, guarded);
         self.decide_scope(&subject, scope);
         behaved.table.into_iter().for_each(|table| self.add_table(table));
+        let own_rows = owner.is_some() || parent.as_ref().is_some_and(|parent| parent.owner.is_some());
+        if own_rows {
+            self.owned.insert(procedure_name(endpoint), table.name.clone());
+        }
         let max_body_bytes = max_body_bytes(&behaved.body);
         let procedure = Procedure {
             name: procedure_name(endpoint),
@@ -244,6 +253,7 @@ impl Designer<'_> {
             max_body_bytes,
             example: behaved.example,
             cache: Cache::NoStore,
+            own_rows,
         })
     }
 
@@ -580,7 +590,7 @@ impl Designer<'_> {
     /// What belongs to an API that knows its callers.
     fn accounts(
         &mut self,
-        endpoints: &[Endpoint],
+        endpoints: &mut [Endpoint],
         requirements: &ApiRequirements,
         held: &[Table],
         name: &str,
@@ -604,7 +614,9 @@ impl Designer<'_> {
         let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
         self.add_table(users);
         system::of_accounts().into_iter().for_each(|table| self.add_table(table));
-        Some(Accounts { issuer, users: users_name, pages: account::pages(requirements, self.catalog) })
+        let owned = own_rows::keep(endpoints, &self.owned, held, &users_name);
+        let pages = account::pages(requirements, self.catalog);
+        Some(Accounts { issuer, users: users_name, owned, pages })
     }
 
     fn add_table(&mut self, table: Table) {

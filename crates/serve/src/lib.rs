@@ -35,7 +35,7 @@ mod try_out;
 mod validation;
 mod webhook;
 
-pub use account::CaseTokens;
+pub use account::{CaseTokens, successor};
 pub use api_key::NewApiKey;
 pub use coming_back::{CameBack, come_back};
 pub use cors::{Origins, WrongOrigin};
