@@ -11,11 +11,11 @@ mod bench;
 mod browse;
 mod gate;
 mod installed;
-mod kills;
 mod mariadb;
 mod postgresql;
 mod promtool;
 mod python;
+mod repeated;
 mod repository;
 mod roundtrip;
 mod runner;
@@ -46,6 +46,7 @@ const USAGE: &str = "usage: cargo xtask <command>
         [--schemas 1000] [--engine sqlite|postgresql] [--seed 20260000]
   kills                 the server and the databases under it killed again and again while events are delivered
         [--kills 200]
+  races                 tokens refreshed a dozen times at once, over both servers, on every engine [--races 10000]
   schemathesis [--full] hold the OpenAPI documents against both servers (--full: every API, more requests, another seed each time)
   squawk                the statements for PostgreSQL, read by a linter of migrations
   browse                the reference page of both servers in Chromium, calling the API, and the diagrams of databases
@@ -67,7 +68,8 @@ fn main() -> ExitCode {
         ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),
         ["schemathesis", "--full"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Full)),
         ["roundtrip", options @ ..] => roundtrip::run(&repository, options),
-        ["kills", options @ ..] => kills::run(&repository, options),
+        ["kills", options @ ..] => repeated::run(&repository, &repeated::KILLS, options),
+        ["races", options @ ..] => repeated::run(&repository, &repeated::RACES, options),
         ["squawk"] => squawk::run(&repository),
         ["browse"] => browse::run(&repository),
         ["promtool"] => promtool::run(&repository),

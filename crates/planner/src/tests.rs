@@ -263,7 +263,11 @@ fn a_behavior_is_done_wherever_it_fits_and_nowhere_else() {
                 // A behaviour that needs certain fields brings its own entity.
                 let entity = if behaviour.needs.is_empty() { ", entity: article" } else { "" };
                 let name = behaviour.name;
-                let by = if behaviour.for_caller { "jwt_token" } else { "none" };
+                let by = match (behaviour.for_caller, behaviour.of_others) {
+                    (_, true) => "jwt_token, access: \"role:admin\"",
+                    (true, false) => "jwt_token",
+                    (false, false) => "none",
+                };
                 let endpoint = format!(
                     "      - {{path: \"{path}\", method: {method}, authentication: {by}, behavior: {name}{entity}}}"
                 );

@@ -59,6 +59,8 @@
     return undefined;
   }
 
+  // Another link of a mail, opened where this page is.
+  addEventListener('hashchange', () => location.reload());
   if (!token) return show('bad', ['This link is not whole', 'Open it from the mail once more, or copy all of it.']);
   // It is in nobody's history, and in no page that is opened from here.
   history.replaceState(null, '', location.pathname);
