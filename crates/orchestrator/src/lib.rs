@@ -18,6 +18,7 @@ mod interrupted;
 mod keys;
 mod knowledge;
 mod located;
+mod mailing;
 mod observe;
 pub mod order;
 mod people;

@@ -1,6 +1,7 @@
 //! Accounts: what an API that signs people in says of it once, for its servers, its documents and its proof.
 
 use crate::api::ApiPlan;
+use crate::database::permission::Owned;
 use crate::query::Write;
 use crate::system;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,59 @@ pub struct Accounts {
     pub issuer: String,
     /// The table of the people.
     pub users: TableName,
+    /// The tables that endpoints with [`crate::api::Endpoint::own_rows`] work on, and those by which it is told whose their rows are.
+    #[serde(default, skip_serializing_if = "Owned::is_empty")]
+    pub owned: Owned,
+    /// The pages to which the links of mails lead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<AccountPage>,
+}
+
+/// A page to which the link of a mail leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountPage {
+    /// What is done there.
+    pub does: AccountTask,
+    /// The path of the endpoint that does it.
+    pub calls: String,
+}
+
+/// What is done with a token that was mailed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountTask {
+    /// An address is proved.
+    Verify,
+    /// Another password is set.
+    ResetPassword,
+    /// Another address takes its place.
+    ConfirmEmail,
+    /// Somebody who was invited makes an account.
+    AcceptInvitation,
+}
+
+impl AccountTask {
+    /// The word that the page knows it by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::ResetPassword => "reset_password",
+            Self::ConfirmEmail => "confirm_email",
+            Self::AcceptInvitation => "accept_invitation",
+        }
+    }
+
+    /// Where its page is.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Verify => "/account/verify",
+            Self::ResetPassword => "/account/reset-password",
+            Self::ConfirmEmail => "/account/confirm-email",
+            Self::AcceptInvitation => "/account/accept-invitation",
+        }
+    }
 }
 
 /// Who calls in the cases of a plan; the seed makes the row.

@@ -50,6 +50,8 @@ pub enum Problem {
     WrongState,
     /// Another request with the same idempotency key is under way.
     RequestInProgress,
+    /// A token that was mailed was used, or is too old.
+    LinkExpired,
     /// The record has changed since the caller read it.
     PreconditionFailed,
     /// The body is over the limit.
@@ -78,7 +80,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -101,6 +103,7 @@ impl Problem {
         Self::InUse,
         Self::WrongState,
         Self::RequestInProgress,
+        Self::LinkExpired,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UriTooLong,
@@ -221,6 +224,9 @@ impl Problem {
                 "Request in progress",
                 Some("another request with this `Idempotency-Key` is still being worked on"),
             ),
+            Self::LinkExpired => {
+                ("link-expired", 410, "Link expired", Some("the link was used, or is too old: ask for another one"))
+            }
             Self::PreconditionFailed => (
                 "precondition-failed",
                 412,

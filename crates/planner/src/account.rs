@@ -2,7 +2,7 @@
 //! task needs to list, the tables, the limit of failed attempts, and somebody who calls in its cases.
 
 use crate::api::subject_of;
-use crate::behaviour::account::FAILED_LOGINS;
+use crate::behaviour::account::{FAILED_LOGINS, mailed};
 use crate::codes::USERS_DO_NOT_FIT;
 use crate::entity::held;
 use crate::intent::{Inferred, infer};
@@ -10,7 +10,8 @@ use crate::key::RecordKey;
 use crate::table::{column_name, of_entity};
 use catalog::{Catalog, Entity};
 use plan::accounts::{
-    CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, CaseCaller, case_session_token,
+    AccountPage, AccountTask, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, CaseCaller,
+    case_session_token,
 };
 use plan::api::{Endpoint, RateLimitPolicy};
 use plan::procedure::{Item, Step};
@@ -29,6 +30,10 @@ const SEED_HASH: &str =
 const OTHER_EMAIL: &str = "grace@example.com";
 /// The refresh token of the first one's session.
 pub const SEED_REFRESH_TOKEN: &str = "Y2FzZXMgb2YgYSBwbGFuIGFuZCBub3RoaW5nIGVsc2U";
+/// Tokens that were mailed to that address, and one to another address that it wants.
+pub const SEED_VERIFICATION_TOKEN: &str = "dGhlIGFkZHJlc3Mgb2YgYSBjYXNlIGFuZCBubyBvdGhlcg";
+pub const SEED_RESET_TOKEN: &str = "YW5vdGhlciBwYXNzd29yZCBvZiBhIGNhc2UgYWxvbmUu";
+pub const SEED_EMAIL_TOKEN: &str = "YW5vdGhlciBhZGRyZXNzIG9mIGEgY2FzZSBhbG9uZS4uLg";
 /// When everything of the cases was made.
 const SEED_TIME: &str = "2026-01-01T00:00:00.000Z";
 /// When its session would end.
@@ -37,14 +42,24 @@ const SEED_END: &str = "2126-01-01T00:00:00.000Z";
 const FAILED_QUOTA: u32 = 10;
 /// In seconds.
 const FAILED_WINDOW: u32 = 900;
+/// Mails to one address within [`MAILS_WINDOW`].
+const MAILS_QUOTA: u32 = 5;
+/// In seconds.
+const MAILS_WINDOW: u32 = 3_600;
 
 /// What comes with an account endpoint: what it does, its method, and the end of its path. Behind the path of the login.
-const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 7] = [
+const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 13] = [
     ("account_register", Method::Post, "register", Authentication::None),
     ("account_login", Method::Post, "login", Authentication::None),
     ("account_refresh", Method::Post, "refresh", Authentication::None),
     ("account_logout", Method::Post, "logout", Authentication::Jwt),
     ("account_password_change", Method::Post, "change-password", Authentication::Jwt),
+    ("account_verify", Method::Post, "verify-email", Authentication::None),
+    ("account_verify_again", Method::Post, "resend-verification", Authentication::Jwt),
+    ("account_password_forgotten", Method::Post, "forgot-password", Authentication::None),
+    ("account_password_reset", Method::Post, "reset-password", Authentication::None),
+    ("account_email_change", Method::Post, "change-email", Authentication::Jwt),
+    ("account_email_confirm", Method::Post, "confirm-email", Authentication::None),
     ("account_sessions", Method::Get, "sessions", Authentication::Jwt),
     ("account_session_end", Method::Delete, "sessions/{id}", Authentication::Jwt),
 ];
@@ -129,6 +144,21 @@ pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (Ap
         whole.endpoints.push(endpoint);
     }
     (whole, brought)
+}
+
+/// The pages to which the links of mails lead, each with the endpoint that it calls.
+pub fn pages(requirements: &ApiRequirements, catalog: &Catalog) -> Vec<AccountPage> {
+    let page = |endpoint: &spec::Endpoint| {
+        let does = match infer(endpoint, requirements, catalog).ok()?.behaviour.name {
+            "account_verify" => AccountTask::Verify,
+            "account_password_reset" => AccountTask::ResetPassword,
+            "account_email_confirm" => AccountTask::ConfirmEmail,
+            "account_invitation_accept" => AccountTask::AcceptInvitation,
+            _ => return None,
+        };
+        Some(AccountPage { does, calls: endpoint.path.as_str().to_owned() })
+    };
+    requirements.endpoints.iter().filter_map(page).collect()
 }
 
 fn companion(
@@ -252,11 +282,35 @@ pub fn unfit(table: &Table, place: &Place) -> Option<Diagnostic> {
     Some(Diagnostic::error(USERS_DO_NOT_FIT, message, place).with_help(help))
 }
 
+/// The policies of accounts, each with what it holds back and why.
+pub fn policies() -> [(RateLimitPolicy, &'static str, &'static str); 2] {
+    let mails = PolicyName::parse(mailed::MAILS).expect("a literal that is a name");
+    [
+        (
+            failed_logins(),
+            "failed attempts",
+            "passwords must not be tried out; they count for an address whether it has an account or not",
+        ),
+        (
+            RateLimitPolicy { name: mails, quota: MAILS_QUOTA, window_seconds: MAILS_WINDOW },
+            "mails to one address",
+            "nobody's mailbox may be filled from here; they count for an address whether it has an account or not",
+        ),
+    ]
+}
+
 /// The policy under which failed attempts count.
 pub fn failed_logins() -> RateLimitPolicy {
     let name = PolicyName::parse(FAILED_LOGINS).expect("a literal that is a name");
     RateLimitPolicy { name, quota: FAILED_QUOTA, window_seconds: FAILED_WINDOW }
 }
+
+/// Each of them with its id, what it is for, and where it was mailed to.
+const MAILED: [(&str, &str, mailed::Purpose, &str); 3] = [
+    ("01900000-0000-7000-8000-000000000011", SEED_VERIFICATION_TOKEN, mailed::VERIFICATION, SEED_EMAIL),
+    ("01900000-0000-7000-8000-000000000012", SEED_RESET_TOKEN, mailed::RESET, SEED_EMAIL),
+    ("01900000-0000-7000-8000-000000000013", SEED_EMAIL_TOKEN, mailed::EMAIL_CHANGE, "ada.lovelace@example.com"),
+];
 
 /// A row of a table, as far as it is not empty.
 type SeedRow = (Table, Vec<(ColumnName, Datum)>);
@@ -267,6 +321,18 @@ pub fn seed_rows() -> Vec<SeedRow> {
         pairs.iter().map(|(name, text)| (column_name(name), Datum::Text((*text).to_owned()))).collect::<Vec<_>>()
     };
     let hash = vocab::sha256_hex(SEED_REFRESH_TOKEN.as_bytes());
+    let mailed = |(id, token, purpose, email): (&str, &str, mailed::Purpose, &str)| {
+        let row = values(&[
+            ("id", id),
+            ("hash", &vocab::sha256_hex(token.as_bytes())),
+            ("purpose", purpose.word),
+            ("user_id", CASE_USER),
+            ("email", email),
+            ("created_at", SEED_TIME),
+            ("expires_at", SEED_END),
+        ]);
+        (system::mailed_tokens(), row)
+    };
     vec![
         (
             system::accounts(),
@@ -288,6 +354,9 @@ pub fn seed_rows() -> Vec<SeedRow> {
                 ("token_hash", &vocab::sha256_hex(case_session_token(CASE_SESSION).as_bytes())),
             ]),
         ),
+        mailed(MAILED[0]),
+        mailed(MAILED[1]),
+        mailed(MAILED[2]),
         (system::refresh_tokens(), values(&[("hash", &hash), ("session_id", CASE_SESSION), ("created_at", SEED_TIME)])),
     ]
 }

@@ -8,6 +8,7 @@ use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, is_version, target};
 use crate::lookup::{self, Lookup};
 use crate::overrides;
+use crate::own_rows;
 use crate::subject::Known;
 use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::accounts::Accounts;
@@ -17,6 +18,7 @@ use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, syst
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
+use std::collections::BTreeMap;
 use vocab::{Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName};
 
 /// The limit where the task names none.
@@ -47,6 +49,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         events: Vec::new(),
         brought: Vec::new(),
         known_by: KnownBy::of(requirements),
+        owned: BTreeMap::new(),
     };
     designer.check_kind(&requirements.kind);
     let (whole, brought) = account::with_companions(requirements, catalog);
@@ -61,9 +64,9 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         "the words of its paths".to_owned(),
     );
     let known = Known::new(requirements, catalog, held);
-    let endpoints: Vec<Endpoint> =
+    let mut endpoints: Vec<Endpoint> =
         requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
-    let accounts = designer.accounts(&endpoints, requirements, held, &name);
+    let accounts = designer.accounts(&mut endpoints, requirements, held, &name);
     designer.system_tables(&endpoints);
     let documentation = designer.documentation(requirements.documentation_format);
     if !designer.problems.is_empty() {
@@ -101,6 +104,8 @@ struct Designer<'a> {
     /// The endpoints that came with others.
     brought: Vec<String>,
     known_by: KnownBy,
+    /// The tables of the endpoints that show callers their own rows alone.
+    owned: BTreeMap<ProcedureName, TableName>,
 }
 
 impl Designer<'_> {
@@ -223,6 +228,10 @@ impl Designer<'_> {
         self.decide_guards(&subject, guarded);
         self.decide_scope(&subject, scope);
         behaved.table.into_iter().for_each(|table| self.add_table(table));
+        let own_rows = owner.is_some() || parent.as_ref().is_some_and(|parent| parent.owner.is_some());
+        if own_rows {
+            self.owned.insert(procedure_name(endpoint), table.name.clone());
+        }
         let max_body_bytes = max_body_bytes(&behaved.body);
         let procedure = Procedure {
             name: procedure_name(endpoint),
@@ -245,6 +254,7 @@ impl Designer<'_> {
             max_body_bytes,
             example: behaved.example,
             cache: Cache::NoStore,
+            own_rows,
         })
     }
 
@@ -256,7 +266,8 @@ impl Designer<'_> {
         behaved: &mut Behaved,
     ) -> Option<Vec<EventName>> {
         let general = inferred.behaviour.general_event;
-        let own = behaved.event.clone();
+        let mut own = behaved.events.clone().into_iter();
+        let (own, others) = (own.next(), own);
         let counts_as = |event: &EventName, general| overrides::counts_as(event, general, self.catalog);
         let also = own.as_ref().map_or_else(Vec::new, |(event, _)| counts_as(event, general));
         let further = overrides::emit_more(endpoint, behaved, &also);
@@ -270,6 +281,9 @@ impl Designer<'_> {
             let place = place.unwrap_or_else(|| endpoint.place.clone());
             self.add_event(EventDeclaration { name: name.clone(), also, fields: fields.clone() }, &place);
             names.push(name);
+        }
+        for (name, fields) in others {
+            self.add_event(EventDeclaration { name, also: Vec::new(), fields }, &endpoint.place);
         }
         Some(names)
     }
@@ -588,26 +602,33 @@ impl Designer<'_> {
     /// What belongs to an API that knows its callers.
     fn accounts(
         &mut self,
-        endpoints: &[Endpoint],
+        endpoints: &mut [Endpoint],
         requirements: &ApiRequirements,
         held: &[Table],
         name: &str,
     ) -> Option<Accounts> {
         let users = account::users_table(self.catalog, held).filter(|_| account::has_accounts(endpoints))?;
         self.problems.extend(account::unfit(&users, &requirements.place));
-        let policy = account::failed_logins();
-        let tries = |item: &Item| matches!(item, Item::Do(Step::Spare { policy: named, .. }) if *named == policy.name);
-        if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(tries)) {
-            let decision = format!("at most {} failed attempts in any {} seconds", policy.quota, policy.window_seconds);
-            let reason = "passwords must not be tried out; they count for an address whether it has an account or not";
-            let subject = format!("policy `{}`", policy.name);
-            self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());
-            self.policies.push(policy);
+        for (policy, what, reason) in account::policies() {
+            let counts = |item: &Item| match item {
+                Item::Do(Step::Spare { policy: named, .. } | Step::Limit { policy: named, .. }) => {
+                    *named == policy.name
+                }
+                _ => false,
+            };
+            if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(counts)) {
+                let decision = format!("at most {} {what} in any {} seconds", policy.quota, policy.window_seconds);
+                let subject = format!("policy `{}`", policy.name);
+                self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());
+                self.policies.push(policy);
+            }
         }
         let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
         self.add_table(users);
         system::of_accounts().into_iter().for_each(|table| self.add_table(table));
-        Some(Accounts { issuer, users: users_name })
+        let owned = own_rows::keep(endpoints, &self.owned, held, &users_name);
+        let pages = account::pages(requirements, self.catalog);
+        Some(Accounts { issuer, users: users_name, owned, pages })
     }
 
     fn add_table(&mut self, table: Table) {

@@ -45,8 +45,8 @@ pub struct Behaved {
     pub body: Vec<Item>,
     /// The table it works on, if it works on one.
     pub table: Option<Table>,
-    /// The event that tells of it, with its payload.
-    pub event: Option<(EventName, Vec<(FieldName, FieldType)>)>,
+    /// The events that tell of it, each with its payload: first the one that it is known by, then those that are for somebody in particular.
+    pub events: Vec<(EventName, Vec<(FieldName, FieldType)>)>,
     pub example: serde_json::Value,
 }
 
@@ -297,6 +297,50 @@ const BEHAVIOURS: &[Behaviour] = &[
         ways: &[(Method::Post, PathKind::Collection)],
         for_caller: true,
         lower: account::password_change::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_verify",
+        does: "proves the address of an account with a mailed token",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::verify::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_verify_again",
+        does: "mails once more what proves the caller's address",
+        ways: &[(Method::Post, PathKind::Collection)],
+        for_caller: true,
+        lower: account::verify::again,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_password_forgotten",
+        does: "mails a link for another password",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::password_reset::ask,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_password_reset",
+        does: "sets another password with a mailed token",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::password_reset::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_email_change",
+        does: "mails a link to another address of the caller",
+        ways: &[(Method::Post, PathKind::Collection)],
+        for_caller: true,
+        lower: account::email_change::ask,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_email_confirm",
+        does: "makes another address the account's with a mailed token",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::email_change::confirm,
         ..OF_ACCOUNTS
     },
     Behaviour {
@@ -762,7 +806,7 @@ impl Given<'_> {
             location: None,
         };
         body.push(self.once(changes, answer));
-        Behaved { summary, body, table: Some(table), event: Some((event, fields)), example: self.example() }
+        Behaved { summary, body, table: Some(table), events: vec![(event, fields)], example: self.example() }
     }
 
     /// `product_created`, unless the rule names an event.

@@ -52,6 +52,8 @@ struct Asker<'a> {
     /// Who calls in them.
     callers: Vec<CaseCaller>,
     policy: Option<&'a RateLimitPolicy>,
+    /// What a request that nothing stops is counted under last.
+    last_policy: Option<&'a RateLimitPolicy>,
     /// A body that is accepted, however often; null where there is none.
     right: Json,
     tables: &'a [Table],
@@ -146,10 +148,12 @@ impl<'a> Maker<'a> {
 impl<'a> Asker<'a> {
     fn of(api: &'a ApiPlan, tables: &'a [Table], seeded: &'a Seeded, endpoint: &'a Endpoint) -> Option<Self> {
         let (method, path) = request_of(endpoint)?;
-        let policy = endpoint.procedure.body.iter().find_map(|item| match item {
+        let mut counted = endpoint.procedure.body.iter().filter_map(|item| match item {
             Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
             _ => None,
         });
+        let policy = counted.next();
+        let last_policy = counted.next_back().or(policy);
         let collection = match path.strip_suffix('}').and_then(|path| path.rsplit_once("/{")) {
             Some((collection, _)) => collection,
             None => path,
@@ -178,6 +182,7 @@ impl<'a> Asker<'a> {
             roles: api.roles().into_iter().collect(),
             callers: case_callers(api),
             policy,
+            last_policy,
             right,
             tables,
             seeded,
@@ -580,7 +585,7 @@ impl<'a> Asker<'a> {
     /// A case named after what it shows. An answer of a limited route carries the limit's headers.
     fn case(&self, shows: &str, request: CaseRequest, status: u16) -> HttpCase {
         let mut headers = BTreeMap::from([("x-request-id".to_owned(), ANY.to_owned())]);
-        if let Some(policy) = self.policy {
+        if let Some(policy) = if status < 400 { self.last_policy } else { self.policy } {
             headers.insert("ratelimit".to_owned(), ANY.to_owned());
             headers.insert("ratelimit-policy".to_owned(), policy.header());
         }
@@ -880,7 +885,9 @@ impl<'a> Asker<'a> {
         let case = |field: &ShapeField| {
             let (shows, other) = match (&field.field_type, field.format) {
                 (_, Some(FieldFormat::Password)) => ("refuses another password", "some other password"),
-                (FieldType::Email, _) => ("says the same to an address without an account", "nobody@example.com"),
+                (FieldType::Email, _) if self.scheme.is_none() => {
+                    ("says the same to an address without an account", "nobody@example.com")
+                }
                 _ => return None,
             };
             let mut body = self.right.clone();

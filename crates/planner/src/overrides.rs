@@ -190,7 +190,7 @@ pub fn emit_more(
     own_counts_as: &[EventName],
 ) -> Result<Vec<EventName>, Diagnostic> {
     let Some(first) = endpoint.emits.first() else { return Ok(Vec::new()) };
-    let Some((own, _)) = &behaved.event else {
+    let Some((own, _)) = behaved.events.first() else {
         let message = format!("`{} {}` changes nothing, so no event can tell of it", endpoint.method, endpoint.path);
         return Err(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &first.place)
             .with_help("remove `emits`, or put it at the endpoint that writes"));
@@ -198,24 +198,25 @@ pub fn emit_more(
     let named = endpoint.emits.iter().map(|event| &event.value);
     let further: Vec<EventName> =
         named.filter(|event| *event != own && !own_counts_as.contains(event)).cloned().collect();
-    add_emits(&mut behaved.body, &further);
+    add_emits(&mut behaved.body, own, &further);
     Ok(further)
 }
 
-fn add_emits(items: &mut Vec<Item>, further: &[EventName]) {
+/// Behind each emission of `own`.
+fn add_emits(items: &mut Vec<Item>, own: &EventName, further: &[EventName]) {
     let mut at = 0;
     while at < items.len() {
         let mut more = Vec::new();
         match &mut items[at] {
-            Item::Do(Step::Emit { payload, .. }) => {
+            Item::Do(Step::Emit { event, payload, .. }) if event == own => {
                 let emit = |event: &EventName| {
                     Item::Do(Step::Emit { id: None, event: event.clone(), payload: payload.clone() })
                 };
                 more.extend(further.iter().map(emit));
             }
-            Item::Transaction(body) => add_emits(body, further),
-            Item::Match(_, arms) => arms.iter_mut().for_each(|(_, body)| add_emits(body, further)),
-            Item::Each(each) => add_emits(&mut each.body, further),
+            Item::Transaction(body) => add_emits(body, own, further),
+            Item::Match(_, arms) => arms.iter_mut().for_each(|(_, body)| add_emits(body, own, further)),
+            Item::Each(each) => add_emits(&mut each.body, own, further),
             Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => {}
         }
         let added = more.len();

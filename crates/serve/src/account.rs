@@ -218,7 +218,7 @@ impl Accounts {
 
     /// What follows a refresh token.
     pub fn successor(&self, token: &str) -> String {
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.derived("refresh"), token.as_bytes()))
+        successor_under(self.secret.expose(), token)
     }
 
     /// The public keys, RFC 7517.
@@ -373,8 +373,7 @@ impl Accounts {
     }
 
     fn derived(&self, purpose: &str) -> hmac::Key {
-        let shared = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose());
-        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&shared, purpose.as_bytes()).as_ref())
+        derived(self.secret.expose(), purpose)
     }
 
     fn sealing(&self) -> Result<LessSafeKey, aws_lc_rs::error::Unspecified> {
@@ -402,6 +401,21 @@ impl Accounts {
         let opened = self.sealing().ok()?.open_in_place(nonce, Aad::from(id.as_bytes()), &mut text).ok()?;
         Some(opened.to_vec())
     }
+}
+
+/// What follows a token under the secret that the servers of a database share: what [`plan::procedure::Step::Successor`] gives.
+#[must_use]
+pub fn successor(secret: &Secret<String>, token: &str) -> String {
+    successor_under(secret.expose().as_bytes(), token)
+}
+
+fn successor_under(secret: &[u8], token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(hmac::sign(&derived(secret, "refresh"), token.as_bytes()))
+}
+
+fn derived(secret: &[u8], purpose: &str) -> hmac::Key {
+    let shared = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&shared, purpose.as_bytes()).as_ref())
 }
 
 /// The newest that signs then.

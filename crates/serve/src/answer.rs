@@ -69,6 +69,7 @@ impl From<Problem> for Refusal {
             | Problem::Overlap
             | Problem::InUse
             | Problem::WrongState
+            | Problem::LinkExpired
             | Problem::PreconditionFailed
             | Problem::UnsupportedMediaType
             | Problem::ValidationFailed

@@ -27,6 +27,8 @@ use vocab::{Datum, FieldName, FieldType, PolicyName, RoleName, SlotName, TableNa
 pub(crate) struct Program {
     pub operations: Arc<[Operation]>,
     pub slots: usize,
+    /// Whether it is about the caller's own rows alone.
+    pub own_rows: bool,
 }
 
 /// One item of a program.
@@ -316,7 +318,8 @@ pub(crate) fn compile(
     endpoint: &Endpoint,
     limiters: &Limiters,
 ) -> Result<Program, UnservablePlan> {
-    compile_procedure(plan, account, accounts, &endpoint.procedure, endpoint.max_body_bytes, limiters)
+    let program = compile_procedure(plan, account, accounts, &endpoint.procedure, endpoint.max_body_bytes, limiters)?;
+    Ok(Program { own_rows: endpoint.own_rows, ..program })
 }
 
 /// The same of a procedure that no request of a client starts.
@@ -334,7 +337,7 @@ pub(crate) fn compile_procedure(
     let mut compiler =
         Compiler { procedure, plan, account, accounts, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
-    Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
+    Ok(Program { operations: operations.into(), slots: compiler.slots.len(), own_rows: false })
 }
 
 struct Compiler<'a> {

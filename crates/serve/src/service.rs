@@ -1,6 +1,7 @@
 //! All APIs of a workspace behind one table of routes: a request comes in, its answer goes out.
 
 use crate::account::{Accounts, CaseTokens};
+use crate::account_page;
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::AtWork;
@@ -119,7 +120,7 @@ enum Target {
     SigningKeys,
     ReferencePage,
     FileOfReferencePage,
-    ReturnPage(return_page::File),
+    VisitorPage(return_page::File),
 }
 
 /// What answers a request, who counts it, and the parameters of its path.
@@ -220,10 +221,12 @@ impl Service {
                         .extend(asks.chain([Method::POST]).map(|method| (method, Target::Webhook(Arc::clone(&hook)))));
                 }
             }
-            let pages = plan.service.iter().flat_map(|service| &service.returns).flat_map(return_page::files);
-            for (path, file) in pages {
-                let target = Target::ReturnPage(file);
-                // Several services of a workspace may send people back to the same page.
+            let returns = plan.service.iter().flat_map(|service| &service.returns).flat_map(return_page::files);
+            let of_accounts =
+                plan.api.accounts.iter().flat_map(|accounts| &accounts.pages).flat_map(account_page::files);
+            for (path, file) in returns.chain(of_accounts) {
+                let target = Target::VisitorPage(file);
+                // Several services and APIs of a workspace may send people to the same page.
                 table.entry(path).or_insert_with(|| vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
             }
             for endpoint in &plan.api.endpoints {
@@ -495,7 +498,7 @@ impl Service {
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
             Target::SigningKeys => (self.signing_keys(&facts).await, Vec::new()),
             Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
-            Target::ReturnPage(file) => (file.answer(), Vec::new()),
+            Target::VisitorPage(file) => (file.answer(), Vec::new()),
             Target::FileOfReferencePage => {
                 let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, &parts.headers));
                 let missing = || Refusal::from(Problem::NotFound).into_answer(&facts.request_id);
@@ -543,7 +546,7 @@ impl Target {
             | Self::OpenApi
             | Self::ReferencePage
             | Self::FileOfReferencePage
-            | Self::ReturnPage(_) => Cache::NoStore,
+            | Self::VisitorPage(_) => Cache::NoStore,
         };
         if cache != Cache::NoStore {
             answer.headers.push(("cache-control", cache.header()));

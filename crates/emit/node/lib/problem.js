@@ -117,6 +117,11 @@ const problems = {
     title: 'Wrong state',
     detail: () => 'the record is in a state in which this cannot be done',
   },
+  link_expired: {
+    status: 410,
+    title: 'Link expired',
+    detail: () => 'the link was used, or is too old: ask for another one',
+  },
   request_in_progress: {
     status: 409,
     title: 'Request in progress',

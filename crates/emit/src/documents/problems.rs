@@ -75,6 +75,7 @@ pub fn when(problem: Problem) -> &'static str {
         }
         Problem::InUse => "Other records lead to this one and keep it from going. Change or remove them first.",
         Problem::WrongState => "The record is in a state in which this cannot be done. Read it, and decide anew.",
+        Problem::LinkExpired => "The link of the mail was used, or is too old. Ask for another one.",
         Problem::RequestInProgress => {
             "The request with this `Idempotency-Key` is still being answered. Send it again after `Retry-After`."
         }
@@ -134,6 +135,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::Overlap
         | Problem::InUse
         | Problem::WrongState
+        | Problem::LinkExpired
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::ValidationFailed

@@ -46,11 +46,14 @@ pub struct Subject<'s, 'a> {
     /// What its list may be asked.
     pub listing: Option<Listing<'a>>,
     pub max_body_bytes: u64,
+    /// Whether it is about the caller's own rows alone.
+    pub own_rows: bool,
 }
 
 /// Writes a procedure, and notes in the module what it needs there.
 pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) -> Result<Written, EmitError> {
-    let Subject { procedure, slots, path, listing, max_body_bytes } = subject;
+    let Subject { procedure, slots, path, listing, max_body_bytes, own_rows } = subject;
+    let own_rows = own_rows && module.application.keeps_rows;
     let mut writer = Writer {
         names: module.names.clone(),
         module,
@@ -59,6 +62,8 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) ->
         path,
         listing,
         max_body_bytes,
+        own_rows,
+        database: "database".to_owned(),
         principal: None,
         hoisted: BTreeSet::new(),
         keeps: None,
@@ -74,16 +79,6 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) ->
 enum Surroundings {
     Plain,
     Transaction,
-}
-
-impl Surroundings {
-    /// What reads and writes here.
-    fn connection(self) -> &'static str {
-        match self {
-            Self::Plain => "database",
-            Self::Transaction => "transaction",
-        }
-    }
 }
 
 /// The values of a statement, and what it asks for.
@@ -104,6 +99,10 @@ pub struct Writer<'m, 'a> {
     max_body_bytes: u64,
     /// Names inside this function.
     names: Names,
+    /// Whether it asks for the caller's own rows alone, of a database that keeps to that.
+    own_rows: bool,
+    /// The variable that holds the database.
+    database: String,
     /// The variable that holds who calls.
     principal: Option<String>,
     /// Slots declared before the block that binds them, because they are used behind it.
@@ -122,6 +121,14 @@ impl<'a> Writer<'_, 'a> {
 
     pub(super) fn malformed<T>(&self, why: String) -> Result<T, EmitError> {
         Err(EmitError::Malformed { procedure: self.procedure.name.to_string(), why })
+    }
+
+    /// What reads and writes here.
+    fn connection(&self, surroundings: Surroundings) -> String {
+        match surroundings {
+            Surroundings::Plain => self.database.clone(),
+            Surroundings::Transaction => "transaction".to_owned(),
+        }
     }
 
     pub(super) fn has_parameter(&self, name: &FieldName) -> bool {
@@ -397,6 +404,11 @@ impl<'a> Writer<'_, 'a> {
                 self.principal = Some(caller);
             }
         }
+        if let Some(principal) = self.principal.as_ref().filter(|_| self.own_rows) {
+            let own = self.names.take("ownRows");
+            script.line(&format!("const {own} = database.of({principal}.user_id);"));
+            self.database = own;
+        }
         Ok(())
     }
 
@@ -487,7 +499,7 @@ impl<'a> Writer<'_, 'a> {
         let constant = self.module.statement("list", &query.from, None, base.text);
         self.module.imports.insert(Import::ReadPage);
         let mut arguments = vec![
-            Expression::text(surroundings.connection()),
+            Expression::text(self.connection(surroundings)),
             Expression::text(self.local(asked)),
             Expression::text(constant),
         ];
@@ -702,7 +714,7 @@ impl<'a> Writer<'_, 'a> {
         if !kinds.is_empty() {
             arguments.push(Expression::Object(kinds));
         }
-        Ok(self.awaited(format!("{}.{method}", surroundings.connection()), arguments))
+        Ok(self.awaited(format!("{}.{method}", self.connection(surroundings)), arguments))
     }
 
     fn column_values(&mut self, asked: Asked<'_>) -> Result<Expression, EmitError> {
@@ -759,7 +771,7 @@ impl<'a> Writer<'_, 'a> {
             None => "await ".to_owned(),
         };
         self.waits = true;
-        script.open(&format!("{start}database.transaction(async (transaction) => {{"));
+        script.open(&format!("{start}{}.transaction(async (transaction) => {{", self.database));
         self.block(script, body, after, Surroundings::Transaction)?;
         if !flattened(body).into_iter().any(|item| matches!(item, Item::Promise(_))) {
             self.keeps = None;

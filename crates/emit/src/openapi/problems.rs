@@ -177,6 +177,7 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::Overlap
         | Problem::InUse
         | Problem::WrongState
+        | Problem::LinkExpired
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::InternalError
