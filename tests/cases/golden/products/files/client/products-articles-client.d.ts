@@ -221,6 +221,7 @@ export type Problem =
   | ProblemOf<'in-use', 409>
   | ProblemOf<'wrong-state', 409>
   | ProblemOf<'request-in-progress', 409>
+  | ProblemOf<'link-expired', 410>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
   | ProblemOf<'uri-too-long', 414>
