@@ -13,6 +13,7 @@ mod record_list;
 mod record_replace;
 mod record_update;
 
+use crate::account::KnownBy;
 use crate::intent::target;
 use crate::key::{Origin, RecordKey};
 use crate::table::column_name;
@@ -79,6 +80,8 @@ pub struct Given<'a> {
     pub tables: &'a [Table],
     /// The roles that accounts may have.
     pub roles: &'a [RoleName],
+    /// How people who sign in are known afterwards.
+    pub known_by: KnownBy,
 }
 
 /// A field whose value names a row of another table.
@@ -518,7 +521,9 @@ impl Given<'_> {
         };
         match self.guarded.scheme {
             Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
-            Some(Scheme::AccessToken) => items.push(Item::Let(slot("caller"), authorize(Scheme::AccessToken))),
+            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+                items.push(Item::Let(slot("caller"), authorize(scheme)));
+            }
             None => {}
         }
         items.push(Item::Do(Step::Limit { policy: policy.clone(), by: self.guarded.by.clone() }));
