@@ -194,6 +194,6 @@ mod tests {
         assert_eq!(super::api_keys().columns.len(), 11);
         assert_eq!(super::idempotency_answers().columns.len(), 6);
         assert_eq!(super::inbox_events().columns.len(), 7);
-        assert_eq!(super::of_accounts().map(|table| table.columns.len()), [7, 8, 5, 9, 7]);
+        assert_eq!(super::of_accounts().map(|table| table.columns.len()), [7, 9, 5, 9, 7]);
     }
 }
