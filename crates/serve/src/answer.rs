@@ -62,6 +62,7 @@ impl From<Problem> for Refusal {
             | Problem::Conflict
             | Problem::Overlap
             | Problem::InUse
+            | Problem::OutOfStock
             | Problem::WrongState
             | Problem::PreconditionFailed
             | Problem::UnsupportedMediaType
@@ -91,6 +92,10 @@ impl Refusal {
             headers: vec![("www-authenticate", challenge)],
             ..Problem::InsufficientScope.into()
         }
+    }
+
+    pub fn out_of_stock(wrong: Wrong) -> Self {
+        Self { errors: vec![wrong], ..Problem::OutOfStock.into() }
     }
 
     pub fn body_too_large(limit: u64) -> Self {

@@ -32,11 +32,15 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     values.extend(own.iter().map(|field| (column_name(field.name.as_str()), input(field.name.as_str()))));
     values.extend(["created_at", "updated_at"].map(|name| (column_name(name), Value::Now)));
     values.push((column_name("row_version"), Value::Literal(Datum::Integer(1))));
-    let payload: Vec<(FieldName, Value)> = std::iter::once((field_name("id"), id()))
+    // `user_id` is what services know people by.
+    let payload: Vec<(FieldName, Value)> = [(field_name("id"), id()), (field_name("user_id"), id())]
+        .into_iter()
         .chain(own.iter().map(|field| (field.name.clone(), input(field.name.as_str()))))
         .chain([(field_name("created_at"), Value::Now)])
         .collect();
-    let declared: Vec<(FieldName, FieldType)> = std::iter::once((field_name("id"), FieldType::Uuid))
+    let declared: Vec<(FieldName, FieldType)> = ["id", "user_id"]
+        .map(|name| (field_name(name), FieldType::Uuid))
+        .into_iter()
         .chain(own.iter().map(|field| (field.name.clone(), field.field_type.clone())))
         .chain([(field_name("created_at"), FieldType::Timestamp)])
         .collect();
