@@ -1,4 +1,4 @@
-//! Lists the data files of `entities`, `intents` and `tables`, and the folders of `providers`, in the order of their names, so that
+//! Lists the data files of `entities`, `intents`, `mails` and `tables`, and the folders of `providers`, in the order of their names, so that
 //! a new one needs no second mention.
 #![allow(clippy::disallowed_methods)] // build scripts read folders
 
@@ -7,7 +7,9 @@ use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut lists = String::new();
-    for (folder, list) in [("entities", "ENTITY_FILES"), ("intents", "INTENT_FILES"), ("tables", "TABLE_FILES")] {
+    let lists_of =
+        [("entities", "ENTITY_FILES"), ("intents", "INTENT_FILES"), ("mails", "MAIL_FILES"), ("tables", "TABLE_FILES")];
+    for (folder, list) in lists_of {
         println!("cargo::rerun-if-changed={folder}");
         writeln!(lists, "const {list}: &[(&str, &str)] = &[")?;
         for file in data_files(folder)? {

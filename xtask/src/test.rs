@@ -16,16 +16,23 @@ use crate::{mariadb, postgresql, squawk, stripe_mock};
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
 pub const MANIFEST: &str = "crates/emit/node/package.json";
-/// Each names the driver of one database engine, or what an application of accounts stands on; the tests get them all.
-const FURTHER_MANIFESTS: [&str; 4] = [
+/// Each names the driver of one database engine, or what an application of accounts or mails stands on; the tests get them all.
+const FURTHER_MANIFESTS: [&str; 5] = [
     "crates/emit/node/accounts/package.json",
+    "crates/emit/node/mail/package.json",
     "crates/emit/node/sqlite/package.json",
     "crates/emit/node/postgresql/package.json",
     "crates/emit/node/mysql/package.json",
 ];
-/// What the tests need beside the application's own packages: a compiler, providers' own packages for their simulators, and a provider at
-/// which somebody agrees.
-const TEST_PACKAGES: [(&str, &str); 3] = [("typescript", "5.9.3"), ("stripe", "23.1.0"), ("oidc-provider", "8.8.1")];
+/// What the tests need beside the application's own packages: a compiler, providers' own packages for their simulators, a provider at
+/// which somebody agrees, and a mail server with somebody who reads mails.
+const TEST_PACKAGES: [(&str, &str); 5] = [
+    ("typescript", "5.9.3"),
+    ("stripe", "23.1.0"),
+    ("oidc-provider", "8.8.1"),
+    ("smtp-server", "3.21.6"),
+    ("mailparser", "3.14.2"),
+];
 const LIB: &str = "crates/emit/node/lib";
 const NODE_FOLDER: &str = "target/node";
 

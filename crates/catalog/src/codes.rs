@@ -5,8 +5,11 @@ use vocab::Code;
 /// A file of the workspace's own entities or relations cannot be used.
 pub const OWN_FILE_WRONG: Code = Code("IP245");
 
-/// Every code about entities.
-pub const ALL_CODES: &[Code] = &[OWN_FILE_WRONG];
+/// A template of a mail cannot be used.
+pub const MAIL_FILE_WRONG: Code = Code("IP280");
+
+/// Every code about a workspace's own entities, relations and mails.
+pub const ALL_CODES: &[Code] = &[OWN_FILE_WRONG, MAIL_FILE_WRONG];
 
 /// A file of a provider cannot be read.
 pub const PROVIDER_FILE_WRONG: Code = Code("IP260");

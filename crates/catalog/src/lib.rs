@@ -6,6 +6,7 @@ mod entity;
 mod event;
 mod guard;
 mod intent;
+mod mail;
 mod own;
 mod own_file;
 mod provider;
@@ -15,10 +16,11 @@ mod segment;
 mod tests;
 mod word;
 
-pub use codes::{ALL_CODES, OWN_FILE_WRONG, PROVIDER_CODES, PROVIDER_FOLDER_WRONG};
+pub use codes::{ALL_CODES, MAIL_FILE_WRONG, OWN_FILE_WRONG, PROVIDER_CODES, PROVIDER_FOLDER_WRONG};
 pub use entity::{Compared, Entity, Field, Presence, Released, Sensitivity, Taken, example_of};
 pub use event::{Change, Event};
 pub use intent::{Intent, PathKind};
+pub use mail::{MailTemplate, Named, TemplateLink, TemplateText};
 pub use own::{OWN_COLUMNS, OWN_TABLES, OwnFiles};
 pub use own_file::OwnFile;
 pub use provider::{ProviderFolder, built_in_providers};
@@ -31,7 +33,7 @@ use segment::spelled;
 use std::collections::BTreeMap;
 use vocab::{BehaviorName, EntityName, EventName, FieldName, FieldType, ProviderName, TableName};
 
-// ENTITY_FILES, INTENT_FILES and TABLE_FILES: each file's name and text. The build script makes them from the folders.
+// ENTITY_FILES, INTENT_FILES, MAIL_FILES and TABLE_FILES: each file's name and text. The build script makes them from the folders.
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
 const WORD_FILE: (&str, &str) = ("words.yaml", include_str!("../words.yaml"));
 const RELATION_FILE: (&str, &str) = ("relations.yaml", include_str!("../relations.yaml"));
@@ -49,6 +51,8 @@ pub struct Catalog {
     relations: Relations,
     intents: Vec<Intent>,
     events: BTreeMap<EventName, Event>,
+    /// By event; a workspace's own stand in the place of those of this build.
+    mails: BTreeMap<EventName, MailTemplate>,
     words: Vec<WordRule>,
     guard: Guard,
     /// The provider that is asked for. Reading them all takes long.
@@ -78,6 +82,7 @@ impl Catalog {
             relations: read(RELATION_FILE.0, RELATION_FILE.1)?,
             intents: Vec::new(),
             events: BTreeMap::new(),
+            mails: BTreeMap::new(),
             words: Vec::new(),
             guard: read(GUARD_FILE.0, GUARD_FILE.1)?,
             provider: None,
@@ -87,6 +92,14 @@ impl Catalog {
         }
         for event in read::<Vec<Event>>(EVENT_FILE.0, EVENT_FILE.1)? {
             catalog.events.insert(event.event.clone(), event);
+        }
+        for (file, text) in MAIL_FILES {
+            let read = OwnFile { name: (*file).to_owned(), text: (*text).to_owned() }.mail(false);
+            let template = read.map_err(|problems| {
+                let why = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ");
+                CatalogError { file: (*file).to_owned(), why }
+            })?;
+            catalog.mails.insert(template.event.clone(), template);
         }
         catalog.words = read(WORD_FILE.0, WORD_FILE.1)?;
         catalog.check()?;
@@ -223,6 +236,17 @@ impl Catalog {
     /// Every event that is known, in the order of their names.
     pub fn events(&self) -> impl Iterator<Item = &EventName> {
         self.events.keys()
+    }
+
+    /// The mail that an event makes, where somebody has written one.
+    #[must_use]
+    pub fn mail(&self, event: &EventName) -> Option<&MailTemplate> {
+        self.mails.get(event)
+    }
+
+    /// Every mail that somebody has written, by event.
+    pub fn mails(&self) -> impl Iterator<Item = &MailTemplate> {
+        self.mails.values()
     }
 
     /// The event that a task means by the name of a point, and those that come along with it.

@@ -1,4 +1,4 @@
-//! A workspace's own entities and relations: texts of files come in, a catalogue that holds them goes out, or every reason why
+//! A workspace's own entities, relations and mails: texts of files come in, a catalogue that holds them goes out, or every reason why
 //! not with its file and line. What the workspace says takes the place of what this build knows.
 
 use crate::codes::OWN_FILE_WRONG;
@@ -15,10 +15,11 @@ use vocab::{Diagnostic, EntityName, FieldName, TableName};
 /// Columns that every table of an entity has besides its fields.
 pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 /// Tables that the producer and its APIs make for themselves.
-pub const OWN_TABLES: [&str; 13] = [
+pub const OWN_TABLES: [&str; 14] = [
     "auth_accounts",
     "auth_sessions",
     "auth_refresh_tokens",
+    "auth_mailed_tokens",
     "auth_signing_keys",
     "schema_migrations",
     "schema_migration_steps",
@@ -41,6 +42,8 @@ pub struct OwnFiles {
     pub entities: Vec<OwnFile>,
     /// How entities belong together.
     pub relations: Option<OwnFile>,
+    /// One mail each.
+    pub mails: Vec<OwnFile>,
 }
 
 #[derive(Deserialize)]
@@ -110,7 +113,25 @@ impl Catalog {
                 Err(found) => problems.extend(found),
             }
         }
+        problems.extend(self.write(&own.mails));
         if problems.is_empty() { Ok(self) } else { Err(problems) }
+    }
+
+    /// Puts the workspace's mails in the place of those of this build. Gives what is wrong with them.
+    fn write(&mut self, files: &[OwnFile]) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        for file in files {
+            match file.mail(true) {
+                Ok(template) => {
+                    let other = self.mails.insert(template.event.clone(), template.clone());
+                    if let Some(other) = other.and_then(|other| other.file) {
+                        problems.push(template.stands_twice(&other));
+                    }
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        problems
     }
 
     /// Puts the workspace's relations before those of this build: the first that fits decides.

@@ -35,19 +35,23 @@ impl OwnFile {
 
     /// Something that is wrong at a place.
     pub(crate) fn problem(&self, form: Form, at: Location, message: String, help: impl Into<String>) -> Diagnostic {
+        let problem = Diagnostic::error(form.code, message, &self.place(at));
+        match help.into() {
+            help if help.is_empty() => problem,
+            help => problem.with_help(help),
+        }
+    }
+
+    /// Where something stands, as diagnostics show it.
+    pub(crate) fn place(&self, at: Location) -> Place {
         let count = |number: Option<u64>| number.and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
         let line = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).max(1);
-        let place = Place {
+        Place {
             source: self.name.clone(),
             line: line(at.line()),
             column: line(at.column()),
             offset: count(at.span().byte_offset()),
             length: count(at.span().byte_len()),
-        };
-        let problem = Diagnostic::error(form.code, message, &place);
-        match help.into() {
-            help if help.is_empty() => problem,
-            help => problem.with_help(help),
         }
     }
 

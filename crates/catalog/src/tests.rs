@@ -18,7 +18,9 @@ fn catalog() -> Catalog {
 #[test]
 fn every_data_file_is_listed_and_can_be_read() {
     let catalog = catalog();
-    for (folder, listed) in [("entities", ENTITY_FILES), ("intents", INTENT_FILES), ("tables", TABLE_FILES)] {
+    for (folder, listed) in
+        [("entities", ENTITY_FILES), ("intents", INTENT_FILES), ("mails", MAIL_FILES), ("tables", TABLE_FILES)]
+    {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let mut files: Vec<String> =
             path.read_dir().unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
@@ -31,6 +33,21 @@ fn every_data_file_is_listed_and_can_be_read() {
         names,
         "a file is called after its entity"
     );
+}
+
+#[test]
+fn a_mail_is_called_after_its_event_and_written_in_english_and_german() {
+    let mails = catalog().mails;
+    let names: Vec<String> = MAIL_FILES.iter().map(|(file, _)| file.trim_end_matches(".yaml").to_owned()).collect();
+    assert_eq!(mails.keys().map(ToString::to_string).collect::<Vec<_>>(), names);
+    for mail in mails.values() {
+        let languages: Vec<&str> = mail.texts.iter().map(|text| text.language.as_str()).collect();
+        assert_eq!(languages, ["en", "de"], "{}", mail.event);
+        // Both say as much: whoever changes one changes the other.
+        let lengths: BTreeSet<(usize, usize)> =
+            mail.texts.iter().map(|text| (text.paragraphs.len(), text.closing.len())).collect();
+        assert_eq!(lengths.len(), 1, "{}", mail.event);
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod encode;
 pub mod fill;
 mod form;
 pub mod input;
+pub mod mail;
 pub mod message;
 pub mod paging;
 pub mod proof;

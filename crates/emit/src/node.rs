@@ -22,9 +22,10 @@ use crate::render::{Comment, generated, render};
 use minijinja::context;
 use minijinja::value::Serde;
 use plan::Plan;
-use plan::accounts::{CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER};
+use plan::accounts::{AccountPage, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, case_callers};
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
+use plan::http_case::access_token_of;
 use plan::procedure::{Scheme, Trigger};
 use serde_json::Value;
 
@@ -95,6 +96,12 @@ const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[
     ("lib/accounts.js", include_str!("../node/lib/accounts.js")),
     ("lib/passwords.js", include_str!("../node/lib/passwords.js")),
     ("lib/weak-passwords.js", include_str!("../node/lib/weak-passwords.js")),
+    ("lib/account-page.js", include_str!("../node/lib/account-page.js")),
+    ("lib/account-page/page.js", include_str!("../node/lib/account-page/page.js")),
+];
+const ACCOUNT_PAGE_AS_IT_IS: &[(&str, &str)] = &[
+    ("lib/account-page/page.html", include_str!("../node/lib/account-page/page.html")),
+    ("lib/account-page/page.css", include_str!("../node/lib/account-page/page.css")),
 ];
 const ACCOUNTS_PACKAGE: &str = include_str!("../node/accounts/package.json");
 
@@ -159,6 +166,9 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     }
     if has_return_page {
         files.extend(RETURN_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    }
+    if plan.api.accounts.is_some() {
+        files.extend(ACCOUNT_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
     files.insert("package.json".to_owned(), package(plan));
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
@@ -228,7 +238,14 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         cors => plan.api.cors == Cors::On,
         seeded => !plan.seed.is_empty(),
         accounts => plan.api.accounts.as_ref().map(|accounts| accounts.issuer.as_str()),
+        account_pages => account_pages(plan),
         caller => context! { sub => CASE_USER, sid => CASE_SESSION, role => CASE_ROLE },
+        roles => case_callers(&plan.api).iter().map(|caller| context! {
+            placeholder => access_token_of(caller.role.as_str()),
+            role => caller.role.as_str(),
+            sub => caller.user.as_str(),
+            sid => caller.session.as_str(),
+        }).collect::<Vec<_>>(),
         other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
         service_of => service::view(plan),
@@ -251,6 +268,13 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
     for (path, template, comment) in templates {
         files.insert(path.to_owned(), generated(plan, comment, &render(template, &view)));
     }
+}
+
+/// The pages to which the links of mails lead.
+fn account_pages(plan: &Plan) -> Vec<minijinja::Value> {
+    let pages = plan.api.accounts.iter().flat_map(|accounts| &accounts.pages);
+    let page = |page: &AccountPage| context! { path => page.does.path(), does => page.does.as_str(), calls => page.calls.as_str() };
+    pages.map(page).collect()
 }
 
 /// What the native server finds the database by.

@@ -45,6 +45,14 @@ const NEXT_DAY = '${next_day}';
 process.env.AUTH_SECRET = 'a secret of the tests';
 /** Who calls. */
 const CALLER = { sub: '{{ caller.sub }}', sid: '{{ caller.sid }}', role: '{{ caller.role }}' };
+{% if roles %}
+/** Who calls in a role that endpoints ask for, by the placeholder in a request header. */
+const ROLES = {
+{% for caller in roles %}
+  '{{ caller.placeholder }}': { sub: '{{ caller.sub }}', sid: '{{ caller.sid }}', role: '{{ caller.role }}' },
+{% endfor %}
+};
+{% endif %}
 const OTHER = { sub: '{{ other.sub }}', sid: '{{ other.sid }}', role: '{{ other.role }}' };
 {% endif %}
 let requests = 0;
@@ -93,6 +101,9 @@ async function start(context) {
   const expired = { ...CALLER, exp: Math.floor(now.getTime() / 1000) - 1 };
   keys[ACCESS_TOKEN] = await accounts.issue(CALLER, 900, now.toISOString());
   keys[EXPIRED_ACCESS_TOKEN] = await accounts.issue(expired, 900, now.toISOString());
+{% if roles %}
+  for (const [placeholder, caller] of Object.entries(ROLES)) keys[placeholder] = await accounts.issue(caller, 900, now.toISOString());
+{% endif %}
   keys[OTHER_ACCESS_TOKEN] = await accounts.issue(OTHER, 900, now.toISOString());
 {% endif %}
   let server = createServer(buildApplication(scratch.database).listener());

@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs';
 {% if endpoints %}
 import * as {{ module }} from './apis/{{ api }}-api/endpoints.js';
 {% endif %}
+{% if account_pages %}
+import { addAccountPages } from './lib/account-page.js';
+{% endif %}
 import { createApplication } from './lib/application.js';
 {% if cors %}
 import { allowedOrigins } from './lib/cors.js';
@@ -37,6 +40,13 @@ export function buildApplication(database{% if endpoints %}, counts{% endif %}) 
   const application = createApplication({ database, metrics, openapi{% if cors %}, origins: allowedOrigins(){% endif %} });
 {% if endpoints %}
   {{ module }}.registerEndpoints(application, { database, metrics, counts });
+{% endif %}
+{% if account_pages %}
+  addAccountPages(application, [
+{% for page in account_pages %}
+    { path: '{{ page.path }}', does: '{{ page.does }}', calls: '{{ page.calls }}' },
+{% endfor %}
+  ]);
 {% endif %}
 {% if service_of and service_of.returns %}
   addReturnPages(application, [

@@ -193,10 +193,7 @@ pub(crate) fn plain(plan: &ServicePlan) -> Given {
 /// What the servers of this workspace share where people sign in: from the environment, else from the secret store, where it is made
 /// when it is asked for first. It opens the keys that sign tokens.
 pub(crate) fn shared_secret(workspace: &Workspace) -> Result<Secret<String>, Box<Failure>> {
-    let given = std::env::var(accounts::SECRET).ok().filter(|text| !text.is_empty());
-    if let Some(found) =
-        given.map(Secret::new).map_or_else(|| secret(workspace, accounts::SECRET), |text| Ok(Some(text)))?
-    {
+    if let Some(found) = given_or_kept(workspace, accounts::SECRET)? {
         return Ok(found);
     }
     let store = workspace.secrets();
@@ -205,6 +202,12 @@ pub(crate) fn shared_secret(workspace: &Workspace) -> Result<Secret<String>, Box
     let made = generate_password().map_err(failed)?;
     store.set(&name, made.expose(), &now()).map_err(failed)?;
     Ok(Secret::new(made.expose().to_string()))
+}
+
+/// What the environment says under a name, else the secret store.
+pub(crate) fn given_or_kept(workspace: &Workspace, name: &str) -> Result<Option<Secret<String>>, Box<Failure>> {
+    let given = env::var(name).ok().filter(|text| !text.is_empty());
+    given.map_or_else(|| secret(workspace, name), |text| Ok(Some(Secret::new(text))))
 }
 
 fn secret(workspace: &Workspace, name: &str) -> Result<Option<Secret<String>>, Box<Failure>> {

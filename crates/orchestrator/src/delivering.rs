@@ -13,12 +13,15 @@ use connect::authentication::tokens::Tokens;
 use connect::call::Caller;
 use connect::client::Client;
 use connect::delivery::{
-    BreakerState, Deliveries, LaneRules, Services, Settings, Snapshot, Steps, Told, Wiring, from_text,
+    BreakerState, Carriers, Deliveries, LaneRules, Listeners, Services, Settings, Snapshot, Steps, Told, Wiring,
+    from_text,
 };
+use connect::mail::{Mailer, Mails, Sending};
 use jiff::{SignedDuration, Timestamp};
 use manifest::point::Point;
 use plan::Plan;
 use plan::database::Connection;
+use plan::mail::INTEGRATION;
 use plan::service::{Priority, ServicePlan, System};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -57,6 +60,11 @@ impl Drop for Playing {
 }
 
 impl Players {
+    /// The address by which others know the server.
+    pub fn site(&self, settings: &WorkspaceSettings) -> String {
+        settings.public_url.clone().unwrap_or_else(|| self.site.clone())
+    }
+
     pub fn new(listens_at: SocketAddr) -> Self {
         Self { site: format!("http://{listens_at}"), playing: BTreeMap::new(), begun: Vec::new() }
     }
@@ -72,7 +80,7 @@ impl Players {
         plan: &ServicePlan,
     ) -> Result<Account, Box<Failure>> {
         let name = plan.manifest.provider.provider.as_str();
-        let site = settings.public_url.clone().unwrap_or_else(|| self.site.clone());
+        let site = self.site(settings);
         if let (System::Simulated, None) = (plan.system, settings.simulated.get(name)) {
             let playing = self.playing(workspace, plan).await?;
             let mut given = account::plain(plan);
@@ -184,7 +192,7 @@ impl Workers {
         Self { running: Vec::new(), ending: Vec::new(), bells, counts, tokens, ringer, forgetter: None }
     }
 
-    /// Has deliveries made for these plans, whatever was delivered for before.
+    /// Has deliveries made for these plans, whatever was delivered for before. `sending` says how mails leave, where any are sent.
     ///
     /// # Errors
     /// Why nothing can be sent from this machine.
@@ -193,6 +201,7 @@ impl Workers {
         delivered: &[Delivered<'_>],
         players: &Players,
         settings: &WorkspaceSettings,
+        sending: Option<&Sending>,
     ) -> Result<(), String> {
         let mut databases: Vec<(Engine, Connection)> = Vec::new();
         for one in delivered.iter().filter(|one| one.plan.has_deliveries()) {
@@ -211,7 +220,7 @@ impl Workers {
             let Some(store) = here.first().map(|one| one.store.clone()) else { continue };
             let client = Client::new(players.simulated(settings))?;
             let caller = Caller::sharing(client, self.tokens.clone(), Arc::new(Timestamp::now));
-            let wiring = wiring(&here, delivered, caller, store.clone());
+            let wiring = wiring(&here, delivered, caller, store.clone(), sending);
             match self.running.iter().find(|(known, _)| *known == database) {
                 Some((_, deliveries)) => deliveries.follow(wiring).await,
                 None => {
@@ -284,7 +293,13 @@ fn seed() -> u64 {
 }
 
 /// `here` are the plans of one database; whoever is integrated in the workspace may want to hear of what happens in it.
-fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], caller: Caller, store: Store) -> Wiring {
+fn wiring(
+    here: &[&Delivered<'_>],
+    all: &[Delivered<'_>],
+    caller: Caller,
+    store: Store,
+    sending: Option<&Sending>,
+) -> Wiring {
     let mut also: BTreeMap<EventName, Vec<EventName>> = BTreeMap::new();
     for event in here.iter().flat_map(|one| &one.plan.api.events) {
         also.entry(event.name.clone()).or_default().extend(event.also.clone());
@@ -300,7 +315,11 @@ fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], caller: Caller, store:
         let rules = LaneRules::of(&plan.manifest.provider, plan.system != System::Live, calls);
         (account.name.clone(), LaneRules { priority: priority(plan), known_as: known_as(account), ..rules })
     });
-    let lanes = lanes.collect();
+    let mut lanes: Vec<(String, LaneRules)> = lanes.collect();
+    let mails = here.iter().flat_map(|one| one.plan.api.mails.iter().map(|mail| (mail.clone(), one.since_ms)));
+    let mails = Arc::new(Mails::new(mails));
+    let sending = sending.filter(|_| !mails.is_empty());
+    lanes.extend(sending.map(|sending| (INTEGRATION.to_owned(), sending.lane())));
     let told = services.into_iter().map(|(plan, account, since_ms)| Told {
         account: account.clone(),
         points: plan.points.clone(),
@@ -309,7 +328,9 @@ fn wiring(here: &[&Delivered<'_>], all: &[Delivered<'_>], caller: Caller, store:
     });
     let services = Arc::new(Services::new(told, also));
     let steps = Steps::new(Arc::clone(&services), caller, store);
-    Wiring { lanes, routes: services, carrier: Arc::new(steps) }
+    let mailer = sending.map(|sending| Mailer::new(Arc::clone(&mails), sending.clone()));
+    let carrier = Arc::new(Carriers { steps, mailer });
+    Wiring { lanes, routes: Arc::new(Listeners { services, mails }), carrier }
 }
 
 /// Where deliveries of a task stand among others.

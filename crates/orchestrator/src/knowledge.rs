@@ -1,4 +1,4 @@
-//! What a workspace knows: the built-in catalogue with the workspace's own entities and relations. Reads files, writes none.
+//! What a workspace knows: the built-in catalogue with the workspace's own entities, relations and mails. Reads files, writes none.
 
 use crate::providers::{self, NoManifest};
 use crate::read::read_source;
@@ -14,20 +14,14 @@ use std::path::Path;
 const ENTITIES: &str = "entities";
 /// The file that says how entities belong together.
 const RELATIONS: &str = "relations.yaml";
+/// The folder of its own mails, a file each.
+const MAILS: &str = "mails";
 /// What a file's name ends with.
 const EXTENSION: &str = "yaml";
 
 /// The catalogue of the workspace, with the provider that the task is about.
 pub(crate) fn of(workspace: &Workspace, task: &Task) -> Result<Catalog, Stop> {
-    let built_in =
-        Catalog::built_in().unwrap_or_else(|error| unreachable!("a test loads the built-in catalogue: {error}"));
-    let folder = workspace.root().join(ENTITIES);
-    let mut own = OwnFiles::default();
-    for name in names(&folder).map_err(|source| WorkspaceFailure::File { path: folder.clone(), source })? {
-        own.entities.extend(read(workspace, &format!("{ENTITIES}/{name}"))?);
-    }
-    own.relations = read(workspace, RELATIONS)?;
-    let catalog = built_in.with_own(&own).map_err(Stop::Invalid)?;
+    let catalog = with_own(workspace)?;
     let Specification::IntegrateService(integration) = &task.specification else { return Ok(catalog) };
     let manifest = providers::manifest(workspace, &integration.provider.value).map_err(|failure| match failure {
         NoManifest::Unreadable { path, source } => WorkspaceFailure::File { path, source }.into(),
@@ -37,6 +31,25 @@ pub(crate) fn of(workspace: &Workspace, task: &Task) -> Result<Catalog, Stop> {
         Some(manifest) => catalog.with_provider(manifest),
         None => catalog,
     })
+}
+
+/// The catalogue of the workspace, without any provider.
+pub(crate) fn with_own(workspace: &Workspace) -> Result<Catalog, Stop> {
+    let built_in =
+        Catalog::built_in().unwrap_or_else(|error| unreachable!("a test loads the built-in catalogue: {error}"));
+    let relations = read(workspace, RELATIONS)?;
+    let own = OwnFiles { entities: all(workspace, ENTITIES)?, relations, mails: all(workspace, MAILS)? };
+    built_in.with_own(&own).map_err(Stop::Invalid)
+}
+
+/// What the files of a folder say.
+fn all(workspace: &Workspace, folder: &str) -> Result<Vec<OwnFile>, Stop> {
+    let path = workspace.root().join(folder);
+    let mut files = Vec::new();
+    for name in names(&path).map_err(|source| WorkspaceFailure::File { path: path.clone(), source })? {
+        files.extend(read(workspace, &format!("{folder}/{name}"))?);
+    }
+    Ok(files)
 }
 
 /// The files of the folder, sorted; none where there is no folder.

@@ -18,8 +18,10 @@ mod interrupted;
 mod keys;
 mod knowledge;
 mod located;
+mod mailing;
 mod observe;
 pub mod order;
+mod people;
 mod probe;
 mod providers;
 mod provisioning;
@@ -55,6 +57,7 @@ pub use deliveries::{
 pub use failure::{Failure, FailureKind};
 pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
+pub use people::{PeopleFailure, set_role};
 pub use planner::{Allowed, Drift, Loss};
 pub use providers::{
     ListedPoint, ListedProvider, ListedWebhooks, Need, Origin, ProviderState, ProvidersFailure, lint_providers,

@@ -12,6 +12,7 @@ use crate::integration;
 use crate::interrupted;
 use crate::knowledge;
 use crate::located::{Located, locate};
+use crate::mailing;
 use crate::observe::observe;
 use crate::provisioning::{Provisioned, provision};
 use crate::registration;
@@ -228,6 +229,9 @@ async fn attempt(
         let emitted = integration::emitted(workspace, &planned.plan).map_err(|failure| of_task(failure.into()))?;
         warnings.extend(integration::warnings(service, &emitted));
         warnings.extend(ending::warnings(&ending::endings(workspace, service), Timestamp::now()));
+    }
+    if let Some(api) = planned.plan.api() {
+        warnings.extend(mailing::warning(workspace, api).map_err(|failure| of_task((*failure).into()))?);
     }
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
         Provisioned::Ready(ready) => ready,

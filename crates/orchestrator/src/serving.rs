@@ -5,6 +5,7 @@ use crate::delivering::{self, Delivered, Players, Workers};
 use crate::ending::{self, Ending};
 use crate::failure::Failure;
 use crate::located::Opened;
+use crate::mailing;
 use crate::settings::{WorkspaceSettings, WrongSettings};
 use crate::tokens::{KeptTokens, is_token};
 use crate::workspace::{RunningServer, Workspace, WorkspaceFailure};
@@ -334,7 +335,17 @@ impl ActivePlans {
             Delivered { plan, store, account: account.as_ref(), since_ms }
         });
         let delivered: Vec<Delivered<'_>> = delivered.collect();
-        workers.follow(&delivered, players, &self.settings).await.map_err(ServeFailure::Sending)
+        let mailed: Vec<&Plan> =
+            self.plans.iter().map(|active| &active.plan).filter(|plan| mailing::sends(plan)).collect();
+        let sending = match mailed.is_empty() {
+            true => None,
+            false => Some(
+                mailing::sending(workspace, &mailed, &players.site(&self.settings)).map_err(ServeFailure::Account)?,
+            ),
+        };
+        sending.iter().for_each(mailing::tell);
+        let following = workers.follow(&delivered, players, &self.settings, sending.as_ref());
+        following.await.map_err(ServeFailure::Sending)
     }
 
     /// Tells when credentials end: who asks for metrics, and who reads the log.

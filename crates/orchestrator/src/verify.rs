@@ -36,7 +36,7 @@ async fn try_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str)
         return Ok(verifications);
     }
     let service = service(plan, &store, openapi)?;
-    let keys = keys(&store, &service, now).await?;
+    let keys = keys(plan, &store, &service, now).await?;
     for case in &plan.cases {
         service.forget_callers();
         seed(plan, &store).await?;
@@ -117,18 +117,19 @@ fn service(plan: &Plan, store: &Store, openapi: &str) -> Result<Service, Broken>
 }
 
 /// A key that is good, one that no longer is, and one that is good for nothing.
-async fn keys(store: &Store, service: &Service, now: &str) -> Result<CaseKeys, Broken> {
+async fn keys(plan: &Plan, store: &Store, service: &Service, now: &str) -> Result<CaseKeys, Broken> {
     let make = |change: &dyn Fn(&mut ApiKeyRow)| -> Result<String, Broken> {
         let mut new = NewApiKey::generate("verification", now).map_err(broken)?;
         change(&mut new.row);
         store.insert_api_key(&new.row).map_err(broken)?;
         Ok(new.key.expose().clone())
     };
-    let [access_token, expired_access_token, other_access_token] = service.tokens_of_cases().await?;
+    let tokens = service.tokens_of_cases(&plan.api).await?;
     Ok(CaseKeys {
-        access_token,
-        expired_access_token,
-        other_access_token,
+        access_token: tokens.good,
+        expired_access_token: tokens.expired,
+        other_access_token: tokens.other,
+        of_roles: tokens.of_roles,
         good: make(&|_| {})?,
         expired: make(&|row| row.expires_at = Some(now.to_owned()))?,
         powerless: make(&|row| row.scopes = Some(String::new()))?,

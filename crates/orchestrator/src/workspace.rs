@@ -129,6 +129,12 @@ impl Workspace {
         self.state().join("limits")
     }
 
+    /// The folder of mails that leave no other way.
+    #[must_use]
+    pub fn mail_folder(&self) -> PathBuf {
+        self.state().join("mail")
+    }
+
     /// What is locked while only one process may do something.
     #[must_use]
     pub fn locks_folder(&self) -> PathBuf {

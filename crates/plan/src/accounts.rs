@@ -1,9 +1,11 @@
 //! Accounts: what an API that signs people in says of it once, for its servers, its documents and its proof.
 
+use crate::api::ApiPlan;
+use crate::database::permission::Owned;
 use crate::query::Write;
 use crate::system;
 use serde::{Deserialize, Serialize};
-use vocab::{ColumnName, TableName};
+use vocab::{ColumnName, RoleName, TableName};
 
 /// How an API signs people in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +14,59 @@ pub struct Accounts {
     pub issuer: String,
     /// The table of the people.
     pub users: TableName,
+    /// The tables that endpoints with [`crate::api::Endpoint::own_rows`] work on, and those by which it is told whose their rows are.
+    #[serde(default, skip_serializing_if = "Owned::is_empty")]
+    pub owned: Owned,
+    /// The pages to which the links of mails lead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<AccountPage>,
+}
+
+/// A page to which the link of a mail leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountPage {
+    /// What is done there.
+    pub does: AccountTask,
+    /// The path of the endpoint that does it.
+    pub calls: String,
+}
+
+/// What is done with a token that was mailed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountTask {
+    /// An address is proved.
+    Verify,
+    /// Another password is set.
+    ResetPassword,
+    /// Another address takes its place.
+    ConfirmEmail,
+    /// Somebody who was invited makes an account.
+    AcceptInvitation,
+}
+
+impl AccountTask {
+    /// The word that the page knows it by.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::ResetPassword => "reset_password",
+            Self::ConfirmEmail => "confirm_email",
+            Self::AcceptInvitation => "accept_invitation",
+        }
+    }
+
+    /// Where its page is.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Verify => "/account/verify",
+            Self::ResetPassword => "/account/reset-password",
+            Self::ConfirmEmail => "/account/confirm-email",
+            Self::AcceptInvitation => "/account/accept-invitation",
+        }
+    }
 }
 
 /// Who calls in the cases of a plan; the seed makes the row.
@@ -24,6 +79,27 @@ pub const CASE_OTHER: &str = "01900000-0000-7000-8000-000000000003";
 pub const CASE_OTHER_SESSION: &str = "01900000-0000-7000-8000-000000000004";
 /// What the account of that user may do.
 pub const CASE_ROLE: &str = "user";
+
+/// Who calls in the cases of a plan in a role that its endpoints ask for; the seed makes the rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseCaller {
+    /// The role.
+    pub role: RoleName,
+    /// The user.
+    pub user: String,
+    /// Its session.
+    pub session: String,
+}
+
+/// One caller for each role that endpoints of the API ask for.
+#[must_use]
+pub fn case_callers(api: &ApiPlan) -> Vec<CaseCaller> {
+    let caller = |(number, role): (usize, &RoleName)| {
+        let id = |last: usize| format!("01900000-0000-7000-8000-{last:012}");
+        CaseCaller { role: role.clone(), user: id(100 + 2 * number), session: id(101 + 2 * number) }
+    };
+    api.roles().into_iter().enumerate().map(caller).collect()
+}
 
 /// How passwords are hashed: Argon2id, version 19, as the OWASP Password Storage Cheat Sheet has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! An API: its endpoints with their procedures, rate limits and events.
 
 use crate::accounts::Accounts;
+use crate::mail::Mail;
 use crate::procedure::{Item, Procedure, Scheme, Step, Trigger};
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
-use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, TaskId};
+use std::collections::BTreeSet;
+use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, RoleName, TaskId};
 
 /// A REST API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +21,9 @@ pub struct ApiPlan {
     pub policies: Vec<RateLimitPolicy>,
     /// The events its procedures emit.
     pub events: Vec<EventDeclaration>,
+    /// The mails that some of them make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mails: Vec<Mail>,
     /// Who signs in here; none where nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Accounts>,
@@ -83,6 +88,9 @@ pub struct Endpoint {
     /// How long its successful answers may be kept.
     #[serde(default)]
     pub cache: Cache,
+    /// Whether all that it does with tables of [`Accounts::owned`] it does with the caller's own rows: a database that can keep to that does.
+    #[serde(default)]
+    pub own_rows: bool,
 }
 
 /// How long a successful answer to a read may be kept, and by whom. Anything else is never kept.
@@ -148,6 +156,21 @@ impl Endpoint {
         self.authorization()?.1
     }
 
+    /// What the account of who calls must be.
+    #[must_use]
+    pub fn role(&self) -> Option<&RoleName> {
+        self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, Step::Authorize { role, .. }) | Item::Do(Step::Authorize { role, .. }) => role.as_ref(),
+            Item::Let(..)
+            | Item::Do(_)
+            | Item::Transaction(_)
+            | Item::Each(_)
+            | Item::Promise(_)
+            | Item::Match(..)
+            | Item::Exit(..) => None,
+        })
+    }
+
     /// How its callers prove who they are, and what it needs of their key.
     #[must_use]
     pub fn authorization(&self) -> Option<(Scheme, Option<&Scope>)> {
@@ -207,5 +230,11 @@ impl ApiPlan {
     #[must_use]
     pub fn policy(&self, name: &PolicyName) -> Option<&RateLimitPolicy> {
         self.policies.iter().find(|policy| policy.name == *name)
+    }
+
+    /// The roles that its endpoints ask for.
+    #[must_use]
+    pub fn roles(&self) -> BTreeSet<&RoleName> {
+        self.endpoints.iter().filter_map(Endpoint::role).collect()
     }
 }

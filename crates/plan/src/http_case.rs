@@ -20,6 +20,8 @@ pub const ACCESS_TOKEN: &str = "${access_token}";
 pub const EXPIRED_ACCESS_TOKEN: &str = "${expired_access_token}";
 /// In a request header: an access token of somebody else.
 pub const OTHER_ACCESS_TOKEN: &str = "${other_access_token}";
+/// In a request header, with the role in its place: an access token of somebody whose account has that role.
+pub const ROLE_ACCESS_TOKEN: &str = "${access_token:<role>}";
 /// In a body: the refresh token that a request before was answered with.
 pub const REFRESH_TOKEN: &str = "${refresh_token}";
 /// In a path or an expected body: the key of what the first request before made.
@@ -58,12 +60,22 @@ pub struct CaseKeys {
     pub expired_access_token: String,
     /// For [`OTHER_ACCESS_TOKEN`].
     pub other_access_token: String,
+    /// For [`ROLE_ACCESS_TOKEN`], by the role.
+    pub of_roles: BTreeMap<String, String>,
+}
+
+/// What stands for an access token of somebody with the role.
+#[must_use]
+pub fn access_token_of(role: &str) -> String {
+    ROLE_ACCESS_TOKEN.replace("<role>", role)
 }
 
 impl CaseKeys {
     /// The text with the keys in the place of their placeholders.
     #[must_use]
     pub fn filled(&self, text: &str) -> String {
+        let of_roles = self.of_roles.iter();
+        let text = of_roles.fold(text.to_owned(), |text, (role, token)| text.replace(&access_token_of(role), token));
         text.replace(API_KEY, &self.good)
             .replace(EXPIRED_API_KEY, &self.expired)
             .replace(POWERLESS_API_KEY, &self.powerless)

@@ -7,6 +7,7 @@ pub mod check;
 pub mod database;
 pub mod decision;
 pub mod http_case;
+pub mod mail;
 pub mod persisted;
 pub mod print;
 pub mod problem;
@@ -23,6 +24,7 @@ pub use api::{ApiPlan, Cache, Endpoint, EventDeclaration, RateLimitPolicy, Seed}
 pub use database::{Base, DatabasePlan, Migration, Observed, Statement, Table};
 pub use decision::{Decision, Phase};
 pub use http_case::HttpCase;
+pub use mail::Mail;
 pub use persisted::PersistedPlan;
 pub use problem::Problem;
 pub use procedure::{Item, Outcome, Procedure, Step, Trigger};

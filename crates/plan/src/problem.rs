@@ -26,6 +26,8 @@ pub enum Problem {
     AccountDisabled,
     /// The API key is right and must not be used for this.
     InsufficientScope,
+    /// The account is right and has not the role that this asks for.
+    InsufficientRole,
     /// Nothing has this path.
     NotFound,
     /// The path answers other methods.
@@ -44,6 +46,8 @@ pub enum Problem {
     WrongState,
     /// Another request with the same idempotency key is under way.
     RequestInProgress,
+    /// A token that was mailed was used, or is too old.
+    LinkExpired,
     /// The record has changed since the caller read it.
     PreconditionFailed,
     /// The body is over the limit.
@@ -72,7 +76,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -83,6 +87,7 @@ impl Problem {
         Self::WrongCredentials,
         Self::AccountDisabled,
         Self::InsufficientScope,
+        Self::InsufficientRole,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -92,6 +97,7 @@ impl Problem {
         Self::OutOfStock,
         Self::WrongState,
         Self::RequestInProgress,
+        Self::LinkExpired,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UriTooLong,
@@ -177,6 +183,7 @@ impl Problem {
             }
             Self::AccountDisabled => ("account-disabled", 403, "Account disabled", Some("the account may not be used")),
             Self::InsufficientScope => ("insufficient-scope", 403, "Insufficient scope", None),
+            Self::InsufficientRole => ("insufficient-role", 403, "Insufficient role", None),
             Self::NotFound => ("not-found", 404, "Not found", Some("no resource has this path")),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "Method not allowed", None),
             Self::RequestTimeout => {
@@ -199,6 +206,9 @@ impl Problem {
                 "Request in progress",
                 Some("another request with this `Idempotency-Key` is still being worked on"),
             ),
+            Self::LinkExpired => {
+                ("link-expired", 410, "Link expired", Some("the link was used, or is too old: ask for another one"))
+            }
             Self::PreconditionFailed => (
                 "precondition-failed",
                 412,

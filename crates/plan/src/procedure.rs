@@ -10,7 +10,7 @@ use manifest::Entries;
 use manifest::point::Given;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::{Deserialize, Serialize};
-use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, SlotName, TaskId};
+use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, RoleName, SlotName, TaskId};
 
 /// What happens, step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,6 +178,9 @@ pub enum Step {
         /// What a key must have been given; nothing where every key will do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Scope>,
+        /// What the caller's account must be; nothing where every account will do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<RoleName>,
         /// The policy that failures count against.
         failures: Option<PolicyName>,
     },

@@ -357,7 +357,12 @@ fn checkout() {
         "POST",
         "/api/checkout",
         vec![
-            Item::Do(Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) }),
+            Item::Do(Step::Authorize {
+                scheme: Scheme::AccessToken,
+                scope: None,
+                role: None,
+                failures: Some(policy("default")),
+            }),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("input", Step::Validate(Input::Body(shape("Checkout", &["product_id"])))),
             bind("order_id", Step::Generate(Generated::Uuid)),
@@ -663,7 +668,12 @@ fn filtered_list() {
         vec![
             bind(
                 "caller",
-                Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) },
+                Step::Authorize {
+                    scheme: Scheme::AccessToken,
+                    scope: None,
+                    role: None,
+                    failures: Some(policy("default")),
+                },
             ),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Listing(orders.holes.clone()))),
@@ -704,7 +714,12 @@ fn graphql_operation() {
         body: vec![
             bind(
                 "caller",
-                Step::Authorize { scheme: Scheme::AccessToken, scope: None, failures: Some(policy("default")) },
+                Step::Authorize {
+                    scheme: Scheme::AccessToken,
+                    scope: None,
+                    role: None,
+                    failures: Some(policy("default")),
+                },
             ),
             Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
             bind("asked", Step::Validate(Input::Selection(orders.holes.clone()))),

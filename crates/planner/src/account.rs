@@ -2,14 +2,16 @@
 //! task needs to list, the tables, the limit of failed attempts, and somebody who calls in its cases.
 
 use crate::api::subject_of;
-use crate::behaviour::account::FAILED_LOGINS;
+use crate::behaviour::account::{FAILED_LOGINS, mailed};
 use crate::codes::USERS_DO_NOT_FIT;
 use crate::entity::held;
 use crate::intent::{Inferred, infer};
 use crate::key::RecordKey;
 use crate::table::{column_name, of_entity};
 use catalog::{Catalog, Entity};
-use plan::accounts::{CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER};
+use plan::accounts::{
+    AccountPage, AccountTask, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, CaseCaller,
+};
 use plan::api::{Endpoint, RateLimitPolicy};
 use plan::procedure::{Item, Scheme, Step};
 use plan::{Table, system};
@@ -27,6 +29,10 @@ const SEED_HASH: &str =
 const OTHER_EMAIL: &str = "grace@example.com";
 /// The refresh token of the first one's session.
 pub const SEED_REFRESH_TOKEN: &str = "Y2FzZXMgb2YgYSBwbGFuIGFuZCBub3RoaW5nIGVsc2U";
+/// Tokens that were mailed to that address, and one to another address that it wants.
+pub const SEED_VERIFICATION_TOKEN: &str = "dGhlIGFkZHJlc3Mgb2YgYSBjYXNlIGFuZCBubyBvdGhlcg";
+pub const SEED_RESET_TOKEN: &str = "YW5vdGhlciBwYXNzd29yZCBvZiBhIGNhc2UgYWxvbmUu";
+pub const SEED_EMAIL_TOKEN: &str = "YW5vdGhlciBhZGRyZXNzIG9mIGEgY2FzZSBhbG9uZS4uLg";
 /// When everything of the cases was made.
 const SEED_TIME: &str = "2026-01-01T00:00:00.000Z";
 /// When its session would end.
@@ -35,14 +41,24 @@ const SEED_END: &str = "2126-01-01T00:00:00.000Z";
 const FAILED_QUOTA: u32 = 10;
 /// In seconds.
 const FAILED_WINDOW: u32 = 900;
+/// Mails to one address within [`MAILS_WINDOW`].
+const MAILS_QUOTA: u32 = 5;
+/// In seconds.
+const MAILS_WINDOW: u32 = 3_600;
 
 /// What comes with an account endpoint: what it does, its method, and the end of its path. Behind the path of the login.
-const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 7] = [
+const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 13] = [
     ("account_register", Method::Post, "register", Authentication::None),
     ("account_login", Method::Post, "login", Authentication::None),
     ("account_refresh", Method::Post, "refresh", Authentication::None),
     ("account_logout", Method::Post, "logout", Authentication::Jwt),
     ("account_password_change", Method::Post, "change-password", Authentication::Jwt),
+    ("account_verify", Method::Post, "verify-email", Authentication::None),
+    ("account_verify_again", Method::Post, "resend-verification", Authentication::Jwt),
+    ("account_password_forgotten", Method::Post, "forgot-password", Authentication::None),
+    ("account_password_reset", Method::Post, "reset-password", Authentication::None),
+    ("account_email_change", Method::Post, "change-email", Authentication::Jwt),
+    ("account_email_confirm", Method::Post, "confirm-email", Authentication::None),
     ("account_sessions", Method::Get, "sessions", Authentication::Jwt),
     ("account_session_end", Method::Delete, "sessions/{id}", Authentication::Jwt),
 ];
@@ -88,6 +104,21 @@ pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (Ap
         whole.endpoints.push(endpoint);
     }
     (whole, brought)
+}
+
+/// The pages to which the links of mails lead, each with the endpoint that it calls.
+pub fn pages(requirements: &ApiRequirements, catalog: &Catalog) -> Vec<AccountPage> {
+    let page = |endpoint: &spec::Endpoint| {
+        let does = match infer(endpoint, requirements, catalog).ok()?.behaviour.name {
+            "account_verify" => AccountTask::Verify,
+            "account_password_reset" => AccountTask::ResetPassword,
+            "account_email_confirm" => AccountTask::ConfirmEmail,
+            "account_invitation_accept" => AccountTask::AcceptInvitation,
+            _ => return None,
+        };
+        Some(AccountPage { does, calls: endpoint.path.as_str().to_owned() })
+    };
+    requirements.endpoints.iter().filter_map(page).collect()
 }
 
 fn companion(
@@ -210,18 +241,57 @@ pub fn unfit(table: &Table, place: &Place) -> Option<Diagnostic> {
     Some(Diagnostic::error(USERS_DO_NOT_FIT, message, place).with_help(help))
 }
 
+/// The policies of accounts, each with what it holds back and why.
+pub fn policies() -> [(RateLimitPolicy, &'static str, &'static str); 2] {
+    let mails = PolicyName::parse(mailed::MAILS).expect("a literal that is a name");
+    [
+        (
+            failed_logins(),
+            "failed attempts",
+            "passwords must not be tried out; they count for an address whether it has an account or not",
+        ),
+        (
+            RateLimitPolicy { name: mails, quota: MAILS_QUOTA, window_seconds: MAILS_WINDOW },
+            "mails to one address",
+            "nobody's mailbox may be filled from here; they count for an address whether it has an account or not",
+        ),
+    ]
+}
+
 /// The policy under which failed attempts count.
 pub fn failed_logins() -> RateLimitPolicy {
     let name = PolicyName::parse(FAILED_LOGINS).expect("a literal that is a name");
     RateLimitPolicy { name, quota: FAILED_QUOTA, window_seconds: FAILED_WINDOW }
 }
 
+/// Each of them with its id, what it is for, and where it was mailed to.
+const MAILED: [(&str, &str, mailed::Purpose, &str); 3] = [
+    ("01900000-0000-7000-8000-000000000011", SEED_VERIFICATION_TOKEN, mailed::VERIFICATION, SEED_EMAIL),
+    ("01900000-0000-7000-8000-000000000012", SEED_RESET_TOKEN, mailed::RESET, SEED_EMAIL),
+    ("01900000-0000-7000-8000-000000000013", SEED_EMAIL_TOKEN, mailed::EMAIL_CHANGE, "ada.lovelace@example.com"),
+];
+
+/// A row of a table, as far as it is not empty.
+type SeedRow = (Table, Vec<(ColumnName, Datum)>);
+
 /// The rows of who calls in the cases, behind the row of the user: the table, and what stands in it.
-pub fn seed_rows() -> Vec<(Table, Vec<(ColumnName, Datum)>)> {
+pub fn seed_rows() -> Vec<SeedRow> {
     let values = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(name, text)| (column_name(name), Datum::Text((*text).to_owned()))).collect::<Vec<_>>()
     };
     let hash = vocab::sha256_hex(SEED_REFRESH_TOKEN.as_bytes());
+    let mailed = |(id, token, purpose, email): (&str, &str, mailed::Purpose, &str)| {
+        let row = values(&[
+            ("id", id),
+            ("hash", &vocab::sha256_hex(token.as_bytes())),
+            ("purpose", purpose.word),
+            ("user_id", CASE_USER),
+            ("email", email),
+            ("created_at", SEED_TIME),
+            ("expires_at", SEED_END),
+        ]);
+        (system::mailed_tokens(), row)
+    };
     vec![
         (
             system::accounts(),
@@ -242,17 +312,30 @@ pub fn seed_rows() -> Vec<(Table, Vec<(ColumnName, Datum)>)> {
                 ("expires_at", SEED_END),
             ]),
         ),
+        mailed(MAILED[0]),
+        mailed(MAILED[1]),
+        mailed(MAILED[2]),
         (system::refresh_tokens(), values(&[("hash", &hash), ("session_id", CASE_SESSION), ("created_at", SEED_TIME)])),
     ]
 }
 
 /// The same of somebody else, who signs in with nothing.
-pub fn other_seed_rows() -> Vec<(Table, Vec<(ColumnName, Datum)>)> {
-    let others = |(table, mut values): (Table, Vec<(ColumnName, Datum)>)| {
-        for (_, datum) in &mut values {
+pub fn other_seed_rows() -> Vec<SeedRow> {
+    seed_rows_of(CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE)
+}
+
+/// The same of somebody whose account has a role that endpoints ask for.
+pub fn role_seed_rows(caller: &CaseCaller) -> Vec<SeedRow> {
+    seed_rows_of(&caller.user, &caller.session, caller.role.as_str())
+}
+
+fn seed_rows_of(user: &str, session: &str, role: &str) -> Vec<SeedRow> {
+    let others = |(table, mut values): SeedRow| {
+        for (column, datum) in &mut values {
             match datum {
-                Datum::Text(text) if text == CASE_USER => CASE_OTHER.clone_into(text),
-                Datum::Text(text) if text == CASE_SESSION => CASE_OTHER_SESSION.clone_into(text),
+                Datum::Text(text) if column.as_str() == "role" => role.clone_into(text),
+                Datum::Text(text) if text == CASE_USER => user.clone_into(text),
+                Datum::Text(text) if text == CASE_SESSION => session.clone_into(text),
                 Datum::Text(_)
                 | Datum::Null
                 | Datum::Boolean(_)
@@ -275,6 +358,12 @@ pub fn can_be_two(users: &Table) -> bool {
 pub fn other_seed_user() -> Vec<(ColumnName, Datum)> {
     let text = |name: &str, text: &str| (column_name(name), Datum::Text(text.to_owned()));
     vec![text("id", CASE_OTHER), text("email", OTHER_EMAIL)]
+}
+
+/// What the row of somebody whose account has that role says.
+pub fn role_seed_user(caller: &CaseCaller) -> Vec<(ColumnName, Datum)> {
+    let text = |name: &str, text: &str| (column_name(name), Datum::Text(text.to_owned()));
+    vec![text("id", &caller.user), text("email", &format!("{}@roles.example.com", caller.role))]
 }
 
 /// What the row of who calls says, whatever examples would say.

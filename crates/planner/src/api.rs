@@ -8,6 +8,7 @@ use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, is_version, target};
 use crate::lookup::{self, Lookup};
 use crate::overrides;
+use crate::own_rows;
 use crate::selling;
 use crate::service::checkout::Selling;
 use crate::subject::Known;
@@ -20,6 +21,7 @@ use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, syst
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
+use std::collections::BTreeMap;
 use vocab::{Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName, TaskId};
 
 /// The limit where the task names none.
@@ -64,6 +66,7 @@ pub fn design(
         lookups: Vec::new(),
         events: Vec::new(),
         brought: Vec::new(),
+        owned: BTreeMap::new(),
     };
     designer.check_kind(&requirements.kind);
     let (whole, brought) = account::with_companions(requirements, catalog);
@@ -79,9 +82,9 @@ pub fn design(
         "the words of its paths".to_owned(),
     );
     let known = Known::new(requirements, catalog, held);
-    let endpoints: Vec<Endpoint> =
+    let mut endpoints: Vec<Endpoint> =
         requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
-    let accounts = designer.accounts(&endpoints, requirements, held, &name);
+    let accounts = designer.accounts(&mut endpoints, requirements, held, &name);
     designer.system_tables(&endpoints);
     let documentation = designer.documentation(requirements.documentation_format);
     if !designer.problems.is_empty() {
@@ -94,6 +97,7 @@ pub fn design(
         endpoints,
         policies: designer.policies,
         events: designer.events,
+        mails: Vec::new(),
         accounts,
         cors,
         documentation,
@@ -118,6 +122,8 @@ struct Designer<'a> {
     events: Vec<EventDeclaration>,
     /// The endpoints that came with others.
     brought: Vec<String>,
+    /// The tables of the endpoints that show callers their own rows alone.
+    owned: BTreeMap<ProcedureName, TableName>,
 }
 
 impl Designer<'_> {
@@ -170,7 +176,8 @@ impl Designer<'_> {
         if self.problems.len() > problems_before {
             return None;
         }
-        let guarded = Guarded { scheme, policy: self.policy(endpoint, requirements), by };
+        let guarded =
+            Guarded { scheme, role: overrides::role(endpoint), policy: self.policy(endpoint, requirements), by };
         let lowered = self.lower(endpoint, &inferred, &resolved, &guarded, known);
         lowered.map(|endpoint| Endpoint { cache: cache.unwrap_or(Cache::NoStore), ..endpoint })
     }
@@ -246,6 +253,12 @@ impl Designer<'_> {
         self.decide_scope(&subject, scope);
         let further = selling.iter().flat_map(Selling::tables);
         behaved.table.into_iter().chain(further).for_each(|table| self.add_table(table));
+        // What a checkout has to do with besides is nobody's own.
+        let is_of_records = inferred.behaviour.works_on == WorksOn::Entity;
+        let own_rows = is_of_records && owner.is_some() || parent.as_ref().is_some_and(|parent| parent.owner.is_some());
+        if own_rows {
+            self.owned.insert(procedure_name(endpoint), table.name.clone());
+        }
         let max_body_bytes = max_body_bytes(&behaved.body);
         let procedure = Procedure {
             name: procedure_name(endpoint),
@@ -268,6 +281,7 @@ impl Designer<'_> {
             max_body_bytes,
             example: behaved.example,
             cache: Cache::NoStore,
+            own_rows,
         })
     }
 
@@ -279,7 +293,8 @@ impl Designer<'_> {
         behaved: &mut Behaved,
     ) -> Option<Vec<EventName>> {
         let general = inferred.behaviour.general_event;
-        let own = behaved.event.clone();
+        let mut own = behaved.events.clone().into_iter();
+        let (own, others) = (own.next(), own);
         let counts_as = |event: &EventName, general| overrides::counts_as(event, general, self.catalog);
         let also = own.as_ref().map_or_else(Vec::new, |(event, _)| counts_as(event, general));
         let further = overrides::emit_more(endpoint, behaved, &also);
@@ -293,6 +308,9 @@ impl Designer<'_> {
             let place = place.unwrap_or_else(|| endpoint.place.clone());
             self.add_event(EventDeclaration { name: name.clone(), also, fields: fields.clone() }, &place);
             names.push(name);
+        }
+        for (name, fields) in others {
+            self.add_event(EventDeclaration { name, also: Vec::new(), fields }, &endpoint.place);
         }
         Some(names)
     }
@@ -428,6 +446,10 @@ impl Designer<'_> {
                 ),
                 "that leads to users; `access: authenticated` would open all of them".to_owned(),
             ),
+            (None, None, Some(Spanned { value: spec::Access::Role(role), .. })) => (
+                "its callers have to do with all of its records".to_owned(),
+                format!("the task says `access: role:{role}`"),
+            ),
             (None, None, Some(_)) => (
                 "everybody who signs in has to do with all of its records".to_owned(),
                 "the task says `access`".to_owned(),
@@ -446,7 +468,14 @@ impl Designer<'_> {
             Some(Scheme::AccessToken) => ("asks for an access token", "the task says `authentication: jwt_token`"),
             None => ("is open to everybody", "the task says `authentication: none`"),
         };
-        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision.to_owned(), reason.to_owned());
+        let (decision, reason) = match &guarded.role {
+            Some(role) => (
+                format!("{decision} of an account with the role `{role}`"),
+                format!("{reason} and `access: role:{role}`"),
+            ),
+            None => (decision.to_owned(), reason.to_owned()),
+        };
+        self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
         let (decision, reason) = match (&guarded.by, guarded.scheme) {
             (LimitKey::Principal, Some(Scheme::AccessToken)) => {
                 ("counts requests by user", "users tell callers apart, addresses do not")
@@ -590,26 +619,33 @@ impl Designer<'_> {
     /// What belongs to an API that knows its callers.
     fn accounts(
         &mut self,
-        endpoints: &[Endpoint],
+        endpoints: &mut [Endpoint],
         requirements: &ApiRequirements,
         held: &[Table],
         name: &str,
     ) -> Option<Accounts> {
         let users = account::users_table(self.catalog, held).filter(|_| account::has_accounts(endpoints))?;
         self.problems.extend(account::unfit(&users, &requirements.place));
-        let policy = account::failed_logins();
-        let tries = |item: &Item| matches!(item, Item::Do(Step::Spare { policy: named, .. }) if *named == policy.name);
-        if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(tries)) {
-            let decision = format!("at most {} failed attempts in any {} seconds", policy.quota, policy.window_seconds);
-            let reason = "passwords must not be tried out; they count for an address whether it has an account or not";
-            let subject = format!("policy `{}`", policy.name);
-            self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());
-            self.policies.push(policy);
+        for (policy, what, reason) in account::policies() {
+            let counts = |item: &Item| match item {
+                Item::Do(Step::Spare { policy: named, .. } | Step::Limit { policy: named, .. }) => {
+                    *named == policy.name
+                }
+                _ => false,
+            };
+            if endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(counts)) {
+                let decision = format!("at most {} {what} in any {} seconds", policy.quota, policy.window_seconds);
+                let subject = format!("policy `{}`", policy.name);
+                self.decide(Phase::SetupAuthenticationMiddleware, &subject, decision, reason.to_owned());
+                self.policies.push(policy);
+            }
         }
         let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
         self.add_table(users);
         system::of_accounts().into_iter().for_each(|table| self.add_table(table));
-        Some(Accounts { issuer, users: users_name })
+        let owned = own_rows::keep(endpoints, &self.owned, held, &users_name);
+        let pages = account::pages(requirements, self.catalog);
+        Some(Accounts { issuer, users: users_name, owned, pages })
     }
 
     fn add_table(&mut self, table: Table) {

@@ -26,11 +26,15 @@ use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, RequestValue};
 use plan::{Problem, Query, Table, Value};
 use spec::{Endpoint, Method};
-use vocab::{ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, SlotName, TableName};
+use vocab::{
+    ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName,
+};
 
 /// Who may call, and how often.
 pub struct Guarded {
     pub scheme: Option<Scheme>,
+    /// What the account of who calls must be.
+    pub role: Option<RoleName>,
     pub policy: PolicyName,
     pub by: LimitKey,
 }
@@ -42,8 +46,8 @@ pub struct Behaved {
     pub body: Vec<Item>,
     /// The table it works on, if it works on one.
     pub table: Option<Table>,
-    /// The event that tells of it, with its payload.
-    pub event: Option<(EventName, Vec<(FieldName, FieldType)>)>,
+    /// The events that tell of it, each with its payload: first the one that it is known by, then those that are for somebody in particular.
+    pub events: Vec<(EventName, Vec<(FieldName, FieldType)>)>,
     pub example: serde_json::Value,
 }
 
@@ -313,6 +317,50 @@ const BEHAVIOURS: &[Behaviour] = &[
         ..OF_ACCOUNTS
     },
     Behaviour {
+        name: "account_verify",
+        does: "proves the address of an account with a mailed token",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::verify::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_verify_again",
+        does: "mails once more what proves the caller's address",
+        ways: &[(Method::Post, PathKind::Collection)],
+        for_caller: true,
+        lower: account::verify::again,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_password_forgotten",
+        does: "mails a link for another password",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::password_reset::ask,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_password_reset",
+        does: "sets another password with a mailed token",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::password_reset::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_email_change",
+        does: "mails a link to another address of the caller",
+        ways: &[(Method::Post, PathKind::Collection)],
+        for_caller: true,
+        lower: account::email_change::ask,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
+        name: "account_email_confirm",
+        does: "makes another address the account's with a mailed token",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: account::email_change::confirm,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
         name: "account_sessions",
         does: "lists the caller's sessions",
         ways: &[(Method::Get, PathKind::Collection)],
@@ -420,7 +468,12 @@ impl Given<'_> {
     fn guards(&self) -> Vec<Item> {
         let policy = self.guarded.policy.clone();
         let mut items = Vec::new();
-        let authorize = |scheme| Step::Authorize { scheme, scope: None, failures: Some(policy.clone()) };
+        let authorize = |scheme| Step::Authorize {
+            scheme,
+            scope: None,
+            role: self.guarded.role.clone(),
+            failures: Some(policy.clone()),
+        };
         match self.guarded.scheme {
             Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
             Some(Scheme::AccessToken) => items.push(Item::Let(slot("caller"), authorize(Scheme::AccessToken))),
@@ -774,7 +827,7 @@ impl Given<'_> {
             location: None,
         };
         body.push(self.once(changes, answer));
-        Behaved { summary, body, table: Some(table), event: Some((event, fields)), example: self.example() }
+        Behaved { summary, body, table: Some(table), events: vec![(event, fields)], example: self.example() }
     }
 
     /// `product_created`, unless the rule names an event.

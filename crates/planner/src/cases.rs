@@ -7,11 +7,13 @@ use crate::account::{self, can_be_two};
 use crate::key::RecordKey;
 use crate::seed::Seeded;
 use body::{acceptable, can_repeat, marked, shape_of, taken, taking};
+use plan::accounts::CASE_ROLE;
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
     ACCESS_TOKEN, ANY, API_KEY, CaseRequest, DAY, EXPIRED_ACCESS_TOKEN, EXPIRED_API_KEY, Expectation, HttpCase, ID,
-    MAX_REPEAT, NEXT, NEXT_DAY, OTHER_ACCESS_TOKEN, PARENT, POWERLESS_API_KEY, TAG, UNIQUE, UNKNOWN_API_KEY, in_path,
+    MAX_REPEAT, NEXT, NEXT_DAY, OTHER_ACCESS_TOKEN, PARENT, POWERLESS_API_KEY, TAG, UNIQUE, UNKNOWN_API_KEY,
+    access_token_of, in_path,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Holes, Predicate, Query};
@@ -20,7 +22,7 @@ use plan::value::{Comparison, Condition, Value};
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use vocab::{ColumnName, Datum, Decimal, FieldFormat, FieldName, FieldType, TableName};
+use vocab::{ColumnName, Datum, Decimal, FieldFormat, FieldName, FieldType, RoleName, TableName};
 
 /// A key that no record has, where keys are no numbers.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -43,7 +45,11 @@ struct Asker<'a> {
     path: &'a str,
     endpoint: &'a Endpoint,
     scheme: Option<Scheme>,
+    /// The roles that endpoints of the API ask for.
+    roles: Vec<&'a RoleName>,
     policy: Option<&'a RateLimitPolicy>,
+    /// What a request that nothing stops is counted under last.
+    last_policy: Option<&'a RateLimitPolicy>,
     /// A body that is accepted, however often; null where there is none.
     right: Json,
     tables: &'a [Table],
@@ -130,17 +136,19 @@ impl<'a> Maker<'a> {
     }
 
     fn with(&self, body: &Json) -> CaseRequest {
-        request("POST", &self.path, scheme_of(self.endpoint)).with_body(body)
+        request("POST", &self.path, self.endpoint).with_body(body)
     }
 }
 
 impl<'a> Asker<'a> {
     fn of(api: &'a ApiPlan, tables: &'a [Table], seeded: &'a Seeded, endpoint: &'a Endpoint) -> Option<Self> {
         let (method, path) = request_of(endpoint)?;
-        let policy = endpoint.procedure.body.iter().find_map(|item| match item {
+        let mut counted = endpoint.procedure.body.iter().filter_map(|item| match item {
             Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
             _ => None,
         });
+        let policy = counted.next();
+        let last_policy = counted.next_back().or(policy);
         let collection = match path.strip_suffix('}').and_then(|path| path.rsplit_once("/{")) {
             Some((collection, _)) => collection,
             None => path,
@@ -166,7 +174,9 @@ impl<'a> Asker<'a> {
             path,
             endpoint,
             scheme,
+            roles: api.roles().into_iter().collect(),
             policy,
+            last_policy,
             right,
             tables,
             seeded,
@@ -221,6 +231,9 @@ impl<'a> Asker<'a> {
 
     fn cases(&self) -> Vec<HttpCase> {
         let body = &self.endpoint.procedure.body;
+        if self.endpoint.role().is_some() && !self.can_be_two() {
+            return self.wrong_tokens().into_iter().chain(self.wrong_roles()).collect();
+        }
         let mut cases = Vec::new();
         match final_response(body) {
             Some(Response::Answer { status, body, tag, .. }) => {
@@ -257,6 +270,7 @@ impl<'a> Asker<'a> {
             Some(Scheme::ApiKey) => cases.extend(self.wrong_keys()),
             Some(Scheme::AccessToken) => {
                 cases.extend(self.wrong_tokens());
+                cases.extend(self.wrong_roles());
                 cases.extend(self.anothers());
             }
             None => {}
@@ -497,7 +511,7 @@ impl<'a> Asker<'a> {
         let path = self.path_with(&Stand::Seed(seed.filter(|_| self.belongs_to_seed())?.clone()).in_path());
         let mut case = self.problem_of_record(
             "keeps what others lead to",
-            request(self.method, &path, self.scheme),
+            request(self.method, &path, self.endpoint),
             Problem::InUse,
         );
         case.before.clear();
@@ -565,7 +579,7 @@ impl<'a> Asker<'a> {
     }
 
     fn request(&self) -> CaseRequest {
-        request(self.method, &self.path_with(&self.record().in_path()), self.scheme)
+        request(self.method, &self.path_with(&self.record().in_path()), self.endpoint)
     }
 
     fn page(&self, shows: &str, request: CaseRequest, format: RowsFormat) -> HttpCase {
@@ -580,7 +594,7 @@ impl<'a> Asker<'a> {
     /// A case named after what it shows. An answer of a limited route carries the limit's headers.
     fn case(&self, shows: &str, request: CaseRequest, status: u16) -> HttpCase {
         let mut headers = BTreeMap::from([("x-request-id".to_owned(), ANY.to_owned())]);
-        if let Some(policy) = self.policy {
+        if let Some(policy) = if status < 400 { self.last_policy } else { self.policy } {
             headers.insert("ratelimit".to_owned(), ANY.to_owned());
             headers.insert("ratelimit-policy".to_owned(), policy.header());
         }
@@ -796,10 +810,36 @@ impl<'a> Asker<'a> {
         ]
     }
 
+    /// Everybody who calls in a role that is not the one asked for.
+    fn wrong_roles(&self) -> Vec<HttpCase> {
+        let Some(wanted) = self.endpoint.role() else { return Vec::new() };
+        let refused = |role: &str, token: &str| {
+            let mut request = match &self.right {
+                Json::Null => self.request(),
+                example => self.request().with_body(example),
+            };
+            request.headers.insert("authorization".to_owned(), format!("Bearer {token}"));
+            self.problem(&format!("refuses the role {role}"), request, Problem::InsufficientRole)
+        };
+        let others = self.roles.iter().filter(|role| self.can_be_two() && **role != wanted);
+        let others = others.map(|role| (role.as_str(), access_token_of(role.as_str())));
+        let usual = (CASE_ROLE, ACCESS_TOKEN.to_owned());
+        let wrong = std::iter::once(usual).chain(others.filter(|(role, _)| *role != CASE_ROLE));
+        wrong.filter(|(role, _)| *role != wanted.as_str()).map(|(role, token)| refused(role, &token)).collect()
+    }
+
+    /// The table of the people, where the seed may hold more than one of them.
+    fn people(&self) -> Option<&Table> {
+        self.tables.iter().find(|table| Some(&table.name) == self.users).filter(|users| can_be_two(users))
+    }
+
+    fn can_be_two(&self) -> bool {
+        self.people().is_some()
+    }
+
     /// A record of the caller's, asked for by somebody else.
     fn anothers(&self) -> Option<HttpCase> {
-        let users =
-            self.tables.iter().find(|table| Some(&table.name) == self.users).filter(|users| can_be_two(users))?;
+        let users = self.people()?;
         if !is_owned(&self.endpoint.procedure.body, users, self.tables) || !self.can_be_right() {
             return None;
         }
@@ -829,7 +869,9 @@ impl<'a> Asker<'a> {
         let case = |field: &ShapeField| {
             let (shows, other) = match (&field.field_type, field.format) {
                 (_, Some(FieldFormat::Password)) => ("refuses another password", "some other password"),
-                (FieldType::Email, _) => ("says the same to an address without an account", "nobody@example.com"),
+                (FieldType::Email, _) if self.scheme.is_none() => {
+                    ("says the same to an address without an account", "nobody@example.com")
+                }
                 _ => return None,
             };
             let mut body = self.right.clone();
@@ -1035,10 +1077,12 @@ fn scheme_of(endpoint: &Endpoint) -> Option<Scheme> {
     })
 }
 
-fn request(method: &str, path: &str, scheme: Option<Scheme>) -> CaseRequest {
-    let headers = match scheme {
+/// A request to the endpoint by somebody who may make it.
+fn request(method: &str, path: &str, endpoint: &Endpoint) -> CaseRequest {
+    let token = endpoint.role().map_or_else(|| ACCESS_TOKEN.to_owned(), |role| access_token_of(role.as_str()));
+    let headers = match scheme_of(endpoint) {
         Some(Scheme::ApiKey) => BTreeMap::from([("x-api-key".to_owned(), API_KEY.to_owned())]),
-        Some(Scheme::AccessToken) => BTreeMap::from([("authorization".to_owned(), format!("Bearer {ACCESS_TOKEN}"))]),
+        Some(Scheme::AccessToken) => BTreeMap::from([("authorization".to_owned(), format!("Bearer {token}"))]),
         None => BTreeMap::new(),
     };
     CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None }

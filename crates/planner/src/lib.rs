@@ -13,7 +13,9 @@ mod entity;
 mod intent;
 mod key;
 mod lookup;
+mod mail;
 mod overrides;
+mod own_rows;
 mod schema;
 mod seed;
 mod selling;
@@ -72,7 +74,7 @@ pub fn plan_allowing(
     allowed: Allowed,
 ) -> Result<TaskPlan, Vec<Diagnostic>> {
     let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
-    let (designed, place, service) = match &task.specification {
+    let (mut designed, place, service) = match &task.specification {
         Specification::SetupApi(requirements) => {
             let payments = api::Payments { services: &observed.services, dependencies: &task.dependencies };
             (api::design(requirements, catalog, held, payments)?, &requirements.place, None)
@@ -87,6 +89,7 @@ pub fn plan_allowing(
             (designed, &integration.place, Some(service))
         }
     };
+    mail::add(&mut designed, catalog)?;
     let base = observed.base.as_ref();
     let (engine, connection) = standing_on(base);
     let base::Divided { mut own, shared } = base::divide(designed.tables, base);

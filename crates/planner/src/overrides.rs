@@ -2,13 +2,13 @@
 //! what the behaviour came to, or refused with the reason; none is ever ignored.
 
 use crate::behaviour::Behaved;
-use crate::codes::{ACCESS_CONTRADICTS, OVERRIDE_NOT_BUILT, OVERRIDE_WITHOUT_MEANING, UNKNOWN_COLUMN};
+use crate::codes::{ACCESS_CONTRADICTS, OVERRIDE_WITHOUT_MEANING, UNKNOWN_COLUMN};
 use catalog::Catalog;
 use plan::Cache;
 use plan::database::Sensitivity;
 use plan::procedure::{Input, Item, Response, RowsFormat, Step};
 use spec::{Access, Authentication, Endpoint, Method, ResponseFormat, Spanned, closest};
-use vocab::{ColumnName, Diagnostic, EventName, FieldName};
+use vocab::{ColumnName, Diagnostic, EventName, FieldName, RoleName};
 
 /// `access` says once more who may call, or more than this producer can tell apart.
 pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
@@ -18,11 +18,6 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
     let contradiction = |access: &str, help: &str| {
         let message = format!("`access: {access}` contradicts `authentication: {authentication}`");
         Some(Diagnostic::error(ACCESS_CONTRADICTS, message, &stated.place).with_help(help))
-    };
-    let not_built = |access: &str, lacks: &str| {
-        let message = format!("this producer does not build roles yet, so `access: {access}` {lacks}");
-        let help = "write `access: authenticated`, which lets in everybody who is known, and give keys to nobody else";
-        Some(Diagnostic::error(OVERRIDE_NOT_BUILT, message, &stated.place).with_help(help))
     };
     match (&stated.value, is_open) {
         (Access::Public, true) | (Access::Authenticated, false) => None,
@@ -37,7 +32,19 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
         (Access::Owner, _) => {
             contradiction("owner", "write `authentication: jwt_token`: only somebody who signs in has records")
         }
-        (Access::Role(role), _) => not_built(&format!("role:{role}"), "has nobody who could hold the role"),
+        (Access::Role(_), _) if endpoint.authentication == Authentication::Jwt => None,
+        (Access::Role(role), _) => contradiction(
+            &format!("role:{role}"),
+            "write `authentication: jwt_token`: only the account of somebody who signs in has a role",
+        ),
+    }
+}
+
+/// What the account of who calls must be, where the endpoint says so.
+pub fn role(endpoint: &Endpoint) -> Option<RoleName> {
+    match &endpoint.access.as_ref()?.value {
+        Access::Role(role) => RoleName::parse(role.as_str()).ok(),
+        Access::Public | Access::Authenticated | Access::Owner => None,
     }
 }
 
@@ -171,7 +178,7 @@ pub fn emit_more(
     own_counts_as: &[EventName],
 ) -> Result<Vec<EventName>, Diagnostic> {
     let Some(first) = endpoint.emits.first() else { return Ok(Vec::new()) };
-    let Some((own, _)) = &behaved.event else {
+    let Some((own, _)) = behaved.events.first() else {
         let message = format!("`{} {}` changes nothing, so no event can tell of it", endpoint.method, endpoint.path);
         return Err(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &first.place)
             .with_help("remove `emits`, or put it at the endpoint that writes"));
@@ -179,24 +186,25 @@ pub fn emit_more(
     let named = endpoint.emits.iter().map(|event| &event.value);
     let further: Vec<EventName> =
         named.filter(|event| *event != own && !own_counts_as.contains(event)).cloned().collect();
-    add_emits(&mut behaved.body, &further);
+    add_emits(&mut behaved.body, own, &further);
     Ok(further)
 }
 
-fn add_emits(items: &mut Vec<Item>, further: &[EventName]) {
+/// Behind each emission of `own`.
+fn add_emits(items: &mut Vec<Item>, own: &EventName, further: &[EventName]) {
     let mut at = 0;
     while at < items.len() {
         let mut more = Vec::new();
         match &mut items[at] {
-            Item::Do(Step::Emit { payload, .. }) => {
+            Item::Do(Step::Emit { event, payload, .. }) if event == own => {
                 let emit = |event: &EventName| {
                     Item::Do(Step::Emit { id: None, event: event.clone(), payload: payload.clone() })
                 };
                 more.extend(further.iter().map(emit));
             }
-            Item::Transaction(body) => add_emits(body, further),
-            Item::Match(_, arms) => arms.iter_mut().for_each(|(_, body)| add_emits(body, further)),
-            Item::Each(each) => add_emits(&mut each.body, further),
+            Item::Transaction(body) => add_emits(body, own, further),
+            Item::Match(_, arms) => arms.iter_mut().for_each(|(_, body)| add_emits(body, own, further)),
+            Item::Each(each) => add_emits(&mut each.body, own, further),
             Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => {}
         }
         let added = more.len();

@@ -168,6 +168,11 @@ pub fn with_caller(seeded: Seeded, api: &ApiPlan, engine: Engine, tables: &[Tabl
         seed.rows.push(row(engine, users, &account::other_seed_user(), tables, catalog));
         let others = account::other_seed_rows();
         seed.rows.extend(others.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
+        for caller in plan::accounts::case_callers(api) {
+            seed.rows.push(row(engine, users, &account::role_seed_user(&caller), tables, catalog));
+            let theirs = account::role_seed_rows(&caller);
+            seed.rows.extend(theirs.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
+        }
     }
     Seeded { tables: known, keys, seed }
 }

@@ -8,7 +8,7 @@ mod subscription;
 
 use crate::api::{Designed, default_policy};
 use crate::behaviour::field_name;
-use crate::codes::{OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
+use crate::codes::{NAME_TAKEN, OVERRIDE_WITHOUT_MEANING, PROVIDER_NOT_DESCRIBED};
 use catalog::Catalog;
 use manifest::Manifest;
 use manifest::operation::IfReplyIsLost;
@@ -45,6 +45,11 @@ pub fn design(
         );
         vec![Diagnostic::error(PROVIDER_NOT_DESCRIBED, message, &name.place).with_help(help)]
     })?;
+    if task_id.as_str() == plan::mail::INTEGRATION {
+        let message = format!("`{task_id}` is what deliveries of mails are called");
+        let help = "give the task another `task_id`, after the provider";
+        return Err(vec![Diagnostic::error(NAME_TAKEN, message, &integration.place).with_help(help)]);
+    }
     let (mut service, mut decisions) = plan_service(integration, task_id, manifest, catalog)?;
     let mut tables = vec![system::outbox_events(), system::api_keys()];
     tables.extend(system::of_deliveries());
@@ -91,6 +96,7 @@ pub fn design(
         endpoints,
         policies,
         events,
+        mails: Vec::new(),
         accounts: None,
         cors: Cors::Off,
         documentation: DocumentationFormat::OpenApi31,

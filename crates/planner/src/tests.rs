@@ -1,6 +1,7 @@
 //! Plans of tasks, and the tasks that cannot be planned.
 
 mod database;
+mod mail;
 mod roles;
 mod service;
 

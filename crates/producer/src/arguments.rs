@@ -34,6 +34,9 @@ pub enum Command {
     /// Create, list and revoke the API keys of the workspace.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Say what the accounts of people may do.
+    #[command(subcommand)]
+    Accounts(AccountsCommand),
     /// Set, list, export and remove the secrets of the workspace.
     #[command(subcommand)]
     Secrets(SecretsCommand),
@@ -228,6 +231,19 @@ pub enum KeysCommand {
     Revoke {
         /// Its id, or its beginning, from the list.
         id: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AccountsCommand {
+    /// Give an account a role, as the first administrator needs one; it counts within a second.
+    Role {
+        /// The address that the account signs in with.
+        email: String,
+        /// The role that endpoints ask for (`access: role:admin`), or `user`.
+        role: String,
         #[command(flatten)]
         place: Place,
     },

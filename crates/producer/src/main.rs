@@ -13,7 +13,7 @@ mod secrets;
 mod show;
 mod simulate;
 
-use arguments::{Arguments, Command, KeysCommand};
+use arguments::{AccountsCommand, Arguments, Command, KeysCommand};
 use clap::Parser as _;
 use std::process::ExitCode;
 
@@ -41,6 +41,9 @@ async fn main() -> ExitCode {
         Command::Keys(KeysCommand::List { place, format }) => pipeline::list_keys(&place, format),
         Command::Keys(KeysCommand::Rotate { id, overlap, place }) => pipeline::rotate_key(&place, &id, &overlap),
         Command::Keys(KeysCommand::Revoke { id, place }) => pipeline::revoke_key(&place, &id),
+        Command::Accounts(AccountsCommand::Role { email, role, place }) => {
+            pipeline::set_role(&place, &email, &role).await
+        }
         Command::Secrets(asked) => secrets::command(&asked).await,
         Command::Db(asked) => db::command(&asked).await,
         Command::Providers(asked) => providers::command(&asked).await,

@@ -226,6 +226,12 @@ pub fn revoke_key(place: &Place, id: &str) -> Ended {
     Ok(COMPLETED)
 }
 
+pub async fn set_role(place: &Place, email: &str, role: &str) -> Ended {
+    orchestrator::set_role(&Workspace::new(&place.workspace), email, role).await?;
+    show::role_given(email, role);
+    Ok(COMPLETED)
+}
+
 pub fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> RunOptions {
     let workspace = Workspace::new(&place.workspace);
     let output = output.map_or_else(|| workspace.default_output(), ToOwned::to_owned);

@@ -423,6 +423,11 @@ pub fn revoked_key(id: &str) {
     eprintln!("key {id} stops working within a second");
 }
 
+/// Which role an account has now.
+pub fn role_given(email: &str, role: &str) {
+    eprintln!("{email} has the role {role}, which counts within a second");
+}
+
 /// All keys, as a table.
 pub fn keys(keys: &[ListedKey], format: Listing) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();

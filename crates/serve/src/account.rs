@@ -13,14 +13,15 @@ use dialect::Unsupported;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use plan::accounts::{
-    ACCESS_LIFETIME, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, KEY_SETTLES, KEY_SIGNS,
+    ACCESS_LIFETIME, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, CaseCaller, KEY_SETTLES,
+    KEY_SIGNS, case_callers,
 };
 use plan::query::{Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::value::Comparison;
-use plan::{DatabasePlan, Problem, Query, Table, Value, system};
+use plan::{ApiPlan, DatabasePlan, Problem, Query, Table, Value, system};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use store::{Ended, Row, Store, StoreError};
@@ -38,6 +39,19 @@ const TOKEN_MAX: usize = 4096;
 const ALGORITHM: &str = "EdDSA";
 /// A key signs for so long beside its successor, in which every server gets to know that one.
 const OVERLAP: u32 = 2 * KEY_SETTLES;
+
+/// Access tokens of those who call in the cases of a plan.
+#[derive(Debug, Default)]
+pub struct CaseTokens {
+    /// Of the user of the seed.
+    pub good: String,
+    /// Of the same, and expired.
+    pub expired: String,
+    /// Of somebody else.
+    pub other: String,
+    /// Of somebody whose account has that role.
+    pub of_roles: BTreeMap<String, String>,
+}
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,24 +173,31 @@ impl Accounts {
         jsonwebtoken::encode(&header, &claims, signs).map_err(|error| failed("a token was not signed", &error))
     }
 
-    /// A token of who calls in the cases of a plan, one that has expired, and one of somebody else.
-    pub async fn of_cases(&self, now: Timestamp) -> Result<[String; 3], Failure> {
-        let of = |user: &str, session: &str| {
-            let said = [("sub", user), ("sid", session), ("role", CASE_ROLE)];
+    /// Tokens of everybody who calls in the cases of the API's plan.
+    pub async fn of_cases(&self, api: &ApiPlan, now: Timestamp) -> Result<CaseTokens, Failure> {
+        let in_role = |user: &str, session: &str, role: &str| {
+            let said = [("sub", user), ("sid", session), ("role", role)];
             said.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>()
         };
+        let of = |user, session| in_role(user, session, CASE_ROLE);
         let said = || of(CASE_USER, CASE_SESSION);
         let other = self.issue(of(CASE_OTHER, CASE_OTHER_SESSION), ACCESS_LIFETIME, now).await?;
         let past = now - SignedDuration::from_secs(2 * i64::from(ACCESS_LIFETIME));
         let good = self.issue(said(), ACCESS_LIFETIME, now).await?;
         let mut expired = said();
         expired.insert("exp".to_owned(), json!(past.as_second()));
-        Ok([good, self.issue(expired, ACCESS_LIFETIME, now).await?, other])
+        let expired = self.issue(expired, ACCESS_LIFETIME, now).await?;
+        let mut of_roles = BTreeMap::new();
+        for CaseCaller { role, user, session } in case_callers(api) {
+            let token = self.issue(in_role(&user, &session, role.as_str()), ACCESS_LIFETIME, now).await?;
+            of_roles.insert(role.to_string(), token);
+        }
+        Ok(CaseTokens { good, expired, other, of_roles })
     }
 
     /// What follows a refresh token.
     pub fn successor(&self, token: &str) -> String {
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.derived("refresh"), token.as_bytes()))
+        successor_under(self.secret.expose(), token)
     }
 
     /// The public keys, RFC 7517.
@@ -327,8 +348,7 @@ impl Accounts {
     }
 
     fn derived(&self, purpose: &str) -> hmac::Key {
-        let shared = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose());
-        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&shared, purpose.as_bytes()).as_ref())
+        derived(self.secret.expose(), purpose)
     }
 
     fn sealing(&self) -> Result<LessSafeKey, aws_lc_rs::error::Unspecified> {
@@ -356,6 +376,21 @@ impl Accounts {
         let opened = self.sealing().ok()?.open_in_place(nonce, Aad::from(id.as_bytes()), &mut text).ok()?;
         Some(opened.to_vec())
     }
+}
+
+/// What follows a token under the secret that the servers of a database share: what [`plan::procedure::Step::Successor`] gives.
+#[must_use]
+pub fn successor(secret: &Secret<String>, token: &str) -> String {
+    successor_under(secret.expose().as_bytes(), token)
+}
+
+fn successor_under(secret: &[u8], token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(hmac::sign(&derived(secret, "refresh"), token.as_bytes()))
+}
+
+fn derived(secret: &[u8], purpose: &str) -> hmac::Key {
+    let shared = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&shared, purpose.as_bytes()).as_ref())
 }
 
 /// The newest that signs then.

@@ -4,6 +4,7 @@ use crate::validation::{Spot, Wrong};
 use bytes::Bytes;
 use plan::{Problem, Scope};
 use serde_json::json;
+use vocab::RoleName;
 
 /// An answer before the headers that every response carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,7 @@ impl From<Problem> for Refusal {
             | Problem::WrongCredentials
             | Problem::AccountDisabled
             | Problem::InsufficientScope
+            | Problem::InsufficientRole
             | Problem::NotFound
             | Problem::MethodNotAllowed
             | Problem::Conflict
@@ -64,6 +66,7 @@ impl From<Problem> for Refusal {
             | Problem::InUse
             | Problem::OutOfStock
             | Problem::WrongState
+            | Problem::LinkExpired
             | Problem::PreconditionFailed
             | Problem::UnsupportedMediaType
             | Problem::ValidationFailed
@@ -96,6 +99,10 @@ impl Refusal {
 
     pub fn out_of_stock(wrong: Wrong) -> Self {
         Self { errors: vec![wrong], ..Problem::OutOfStock.into() }
+    }
+
+    pub fn insufficient_role(role: &RoleName) -> Self {
+        Self { detail: Some(format!("the account has not the role `{role}`")), ..Problem::InsufficientRole.into() }
     }
 
     pub fn body_too_large(limit: u64) -> Self {

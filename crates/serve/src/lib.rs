@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // this crate does effects: clock, network
 
 mod account;
+mod account_page;
 mod answer;
 mod api_key;
 mod at_work;
@@ -34,6 +35,7 @@ mod try_out;
 mod validation;
 mod webhook;
 
+pub use account::{CaseTokens, successor};
 pub use api_key::NewApiKey;
 pub use coming_back::{CameBack, come_back};
 pub use cors::{Origins, WrongOrigin};

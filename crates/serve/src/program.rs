@@ -21,12 +21,14 @@ use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, prin
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Datum, FieldName, FieldType, PolicyName, SlotName, TableName};
+use vocab::{Datum, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName};
 
 /// A procedure that can be run.
 pub(crate) struct Program {
     pub operations: Arc<[Operation]>,
     pub slots: usize,
+    /// Whether it is about the caller's own rows alone.
+    pub own_rows: bool,
 }
 
 /// One item of a program.
@@ -38,6 +40,7 @@ pub(crate) enum Operation {
     AuthorizeToken {
         slot: Option<usize>,
         accounts: Arc<Accounts>,
+        role: Option<RoleName>,
         failures: Option<Arc<Limiter>>,
     },
     Limit {
@@ -315,7 +318,8 @@ pub(crate) fn compile(
     endpoint: &Endpoint,
     limiters: &Limiters,
 ) -> Result<Program, UnservablePlan> {
-    compile_procedure(plan, account, accounts, &endpoint.procedure, endpoint.max_body_bytes, limiters)
+    let program = compile_procedure(plan, account, accounts, &endpoint.procedure, endpoint.max_body_bytes, limiters)?;
+    Ok(Program { own_rows: endpoint.own_rows, ..program })
 }
 
 /// The same of a procedure that no request of a client starts.
@@ -333,7 +337,7 @@ pub(crate) fn compile_procedure(
     let mut compiler =
         Compiler { procedure, plan, account, accounts, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
-    Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
+    Ok(Program { operations: operations.into(), slots: compiler.slots.len(), own_rows: false })
 }
 
 struct Compiler<'a> {
@@ -472,13 +476,13 @@ impl Compiler<'_> {
 
     fn step(&mut self, step: &Step, slot: Option<usize>) -> Result<Operation, UnservablePlan> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, scope, failures } => {
+            Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, failures } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
                 Ok(Operation::Authorize { scope: scope.clone(), failures })
             }
-            Step::Authorize { scheme: Scheme::AccessToken, scope: _, failures } => {
+            Step::Authorize { scheme: Scheme::AccessToken, scope: _, role, failures } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
-                Ok(Operation::AuthorizeToken { slot, accounts: self.accounts()?, failures })
+                Ok(Operation::AuthorizeToken { slot, accounts: self.accounts()?, role: role.clone(), failures })
             }
             Step::Limit { policy, by } => {
                 Ok(Operation::Limit { limiter: self.limiter(policy)?, by: self.counted_for(by)? })

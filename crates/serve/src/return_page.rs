@@ -12,7 +12,7 @@ const JAVASCRIPT: &str = include_str!("../../emit/node/lib/return-page/page.js")
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A file of such a page: what it is and what it holds.
+/// A file of a page for visitors: what it is and what it holds.
 #[derive(Clone)]
 pub(crate) struct File {
     content_type: &'static str,
@@ -24,15 +24,29 @@ pub(crate) struct File {
 pub(crate) fn files(page: &ReturnPage) -> [(String, File); 3] {
     let html = HTML.replace("{path}", &page.path).replace("{came}", page.came()).replace("{asks}", &page.asked());
     let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let file = |content_type, body: &'static str| File { content_type, is_page: false, body: body.into() };
     [
-        (page.path.clone(), File { content_type: "text/html; charset=utf-8", is_page: true, body: html.into() }),
-        (format!("{folder}/page.js"), file("text/javascript; charset=utf-8", JAVASCRIPT)),
-        (format!("{folder}/page.css"), file("text/css; charset=utf-8", CSS)),
+        (page.path.clone(), File::page(html)),
+        (format!("{folder}/page.js"), File::script(JAVASCRIPT)),
+        (format!("{folder}/page.css"), File::style(CSS)),
     ]
 }
 
 impl File {
+    /// A page.
+    pub(crate) fn page(html: String) -> Self {
+        Self { content_type: "text/html; charset=utf-8", is_page: true, body: html.into() }
+    }
+
+    /// What a page loads.
+    pub(crate) fn script(text: &'static str) -> Self {
+        Self { content_type: "text/javascript; charset=utf-8", is_page: false, body: text.into() }
+    }
+
+    /// What a page looks like.
+    pub(crate) fn style(text: &'static str) -> Self {
+        Self { content_type: "text/css; charset=utf-8", is_page: false, body: text.into() }
+    }
+
     pub(crate) fn answer(&self) -> Answer {
         let guards = [("content-security-policy", POLICY.to_owned()), ("x-frame-options", "DENY".to_owned())];
         let headers = if self.is_page { guards.to_vec() } else { Vec::new() };

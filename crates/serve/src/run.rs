@@ -35,12 +35,14 @@ use plan::{Problem, Scope};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use store::{Ended, Row, Store, StoreError, Transaction};
+use store::{Ended, Row, Store, StoreError, Transaction, Whose};
 use tokio::sync::Notify;
-use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex};
+use vocab::{ColumnName, Datum, Decimal, FieldType, RoleName, sha256_hex};
 
 /// How often a transaction is tried while others are at the same rows.
 const MOST_TRIES: u32 = 4;
+/// What stands before the id of a user who calls.
+const USER: &str = "user:";
 
 /// What a request is served with.
 pub(crate) struct Surroundings<'a> {
@@ -99,6 +101,8 @@ pub(crate) struct Run<'a, B> {
     body: &'a mut B,
     /// Who calls; empty while nobody was authorized.
     principal: String,
+    /// Whether it is about the caller's own rows alone.
+    own_rows: bool,
     pub limit: Option<(Arc<Limiter>, Standing)>,
     claim: Option<Claim>,
     /// The body's bytes, once it was read.
@@ -149,7 +153,8 @@ enum Flow {
 
 /// Where statements go.
 enum Executor<'a> {
-    Store(&'a Store),
+    /// About those rows.
+    Store(&'a Store, Whose),
     Transaction(Transaction<'a>),
 }
 
@@ -159,16 +164,25 @@ where
 {
     pub fn new(surroundings: &'a Surroundings<'a>, headers: &'a HeaderMap, body: &'a mut B) -> Self {
         let (principal, bytes) = (String::new(), Bytes::new());
-        Self { surroundings, headers, body, principal, limit: None, claim: None, bytes, place: None }
+        Self { surroundings, headers, body, principal, own_rows: false, limit: None, claim: None, bytes, place: None }
     }
 
     /// Runs the program to its answer.
     pub async fn program(&mut self, program: &Program, facts: Facts) -> Result<Answer, Failure> {
         let mut frame = Frame { slots: vec![Slot::Empty; program.slots], ..Frame::of(facts) };
         self.place = Some(self.surroundings.at_work.enter()?);
+        self.own_rows = program.own_rows;
         match self.block(&program.operations, &mut frame).await? {
             Flow::Exit(answer, _) => Ok(answer),
             Flow::Continue => unreachable!("a checked procedure ends in an exit on every path"),
+        }
+    }
+
+    /// Whose rows its statements are about. Who was not authorized as a user has none.
+    fn whose(&self) -> Whose {
+        match self.own_rows {
+            false => Whose::Everybodys,
+            true => Whose::Of(self.principal.strip_prefix(USER).unwrap_or_default().to_owned()),
         }
     }
 
@@ -190,8 +204,9 @@ where
                     Operation::Authorize { scope, failures } => {
                         self.authorize(scope.as_ref(), failures.as_ref(), frame).await?;
                     }
-                    Operation::AuthorizeToken { slot, accounts, failures } => {
-                        let caller = self.authorize_token(accounts, failures.as_ref(), frame).await?;
+                    Operation::AuthorizeToken { slot, accounts, role, failures } => {
+                        let failures = failures.as_ref();
+                        let caller = self.authorize_token(accounts, role.as_ref(), failures, frame).await?;
                         let Caller { user_id, session_id, role } = &*caller;
                         let record = [user_id, session_id, role].map(|said| Datum::Text(said.clone()));
                         frame.set(*slot, Slot::Record(record.into()));
@@ -284,7 +299,7 @@ where
                     | Operation::Write { .. }
                     | Operation::Insert { .. }
                     | Operation::Emit { .. } => {
-                        data(operation, frame, &mut Executor::Store(self.surroundings.store)).await?;
+                        data(operation, frame, &mut Executor::Store(self.surroundings.store, self.whose())).await?;
                     }
                     Operation::Recall { .. } | Operation::Each(_) | Operation::Promise(_) => {
                         unreachable!("a checked procedure does this in transactions only")
@@ -336,6 +351,7 @@ where
     async fn authorize_token(
         &mut self,
         accounts: &Accounts,
+        role: Option<&RoleName>,
         failures: Option<&Arc<Limiter>>,
         frame: &Frame,
     ) -> Result<Arc<Caller>, Failure> {
@@ -345,8 +361,12 @@ where
             None => None,
         };
         if let Some(caller) = known {
-            self.principal = format!("user:{}", caller.user_id);
-            return Ok(caller);
+            self.principal = format!("{USER}{}", caller.user_id);
+            let Some(role) = role.filter(|role| caller.role != role.as_str()) else { return Ok(caller) };
+            if let Some(limiter) = failures {
+                self.limit(limiter, &self.principal.clone())?;
+            }
+            return Err(Refusal::insufficient_role(role).into());
         }
         if let Some(limiter) = failures {
             self.limit(limiter, &by_address(frame))?;
@@ -411,10 +431,10 @@ where
     /// nothing was done, and it is tried again.
     async fn transaction(&mut self, operations: Arc<[Operation]>, frame: &mut Frame) -> Result<Flow, Failure> {
         frame.pledge = self.claim.as_ref().map(|claim| claim.pledge(&self.bytes));
-        let store = self.surroundings.store;
+        let (store, whose) = (self.surroundings.store, self.whose());
         let mut tries = 1;
         let (returned, flow) = loop {
-            match try_transaction(store, Arc::clone(&operations), frame.clone()).await {
+            match try_transaction(store, &whose, Arc::clone(&operations), frame.clone()).await {
                 Err(StoreError::Contended(why)) if tries < MOST_TRIES => {
                     tracing::debug!(request_id = frame.facts.request_id, why, "a transaction is tried again");
                     tries += 1;
@@ -437,10 +457,11 @@ where
 
 async fn try_transaction(
     store: &Store,
+    whose: &Whose,
     operations: Arc<[Operation]>,
     mut frame: Frame,
 ) -> Result<Result<(Frame, Flow), Failure>, StoreError> {
-    let work = store.transaction(move |transaction| {
+    let work = store.transaction_about(whose, move |transaction| {
         Box::pin(async move {
             let mut executor = Executor::Transaction(transaction);
             let ended = data_block(&operations, &mut frame, &mut executor).await;
@@ -689,14 +710,14 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
 impl Executor<'_> {
     async fn read(&mut self, text: &Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
         match self {
-            Self::Store(store) => store.read(Arc::clone(text), parameters).await,
+            Self::Store(store, whose) => store.read_about(whose, Arc::clone(text), parameters).await,
             Self::Transaction(transaction) => transaction.read(text, &parameters).await,
         }
     }
 
     async fn execute(&mut self, text: &str, parameters: &[Datum]) -> Result<u64, StoreError> {
         match self {
-            Self::Store(_) => unreachable!("a checked procedure writes in transactions only"),
+            Self::Store(..) => unreachable!("a checked procedure writes in transactions only"),
             Self::Transaction(transaction) => transaction.execute(text, parameters).await,
         }
     }
@@ -704,7 +725,7 @@ impl Executor<'_> {
     /// The key that the database has made for the new row.
     async fn insert(&mut self, text: &str, parameters: &[Datum]) -> Result<Datum, StoreError> {
         match self {
-            Self::Store(_) => unreachable!("a checked procedure writes in transactions only"),
+            Self::Store(..) => unreachable!("a checked procedure writes in transactions only"),
             Self::Transaction(transaction) => transaction.insert(text, parameters).await,
         }
     }

@@ -1,6 +1,7 @@
 //! All APIs of a workspace behind one table of routes: a request comes in, its answer goes out.
 
-use crate::account::Accounts;
+use crate::account::{Accounts, CaseTokens};
+use crate::account_page;
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::AtWork;
@@ -23,7 +24,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
 use plan::accounts::KEYS_PATH;
-use plan::api::Cors;
+use plan::api::{ApiPlan, Cors};
 use plan::procedure::Trigger;
 use plan::{Cache, Plan, Problem, RateLimitPolicy, system};
 use std::collections::BTreeMap;
@@ -117,7 +118,7 @@ enum Target {
     SigningKeys,
     ReferencePage,
     FileOfReferencePage,
-    ReturnPage(return_page::File),
+    VisitorPage(return_page::File),
 }
 
 /// What answers a request, who counts it, and the parameters of its path.
@@ -218,10 +219,12 @@ impl Service {
                         .extend(asks.chain([Method::POST]).map(|method| (method, Target::Webhook(Arc::clone(&hook)))));
                 }
             }
-            let pages = plan.service.iter().flat_map(|service| &service.returns).flat_map(return_page::files);
-            for (path, file) in pages {
-                let target = Target::ReturnPage(file);
-                // Several services of a workspace may send people back to the same page.
+            let returns = plan.service.iter().flat_map(|service| &service.returns).flat_map(return_page::files);
+            let of_accounts =
+                plan.api.accounts.iter().flat_map(|accounts| &accounts.pages).flat_map(account_page::files);
+            for (path, file) in returns.chain(of_accounts) {
+                let target = Target::VisitorPage(file);
+                // Several services and APIs of a workspace may send people to the same page.
                 table.entry(path).or_insert_with(|| vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
             }
             for endpoint in &plan.api.endpoints {
@@ -331,14 +334,13 @@ impl Service {
         self.counted.limiters.values().flat_map(BTreeMap::values).for_each(|limiter| limiter.forget());
     }
 
-    /// An access token of who calls in the cases of a plan, one that has expired, and one of somebody else; empty texts where nobody
-    /// signs in.
+    /// Access tokens of those who call in the cases of the API's plan; none where nobody signs in.
     ///
     /// # Errors
     /// When no key that signs can be made.
-    pub async fn tokens_of_cases(&self) -> Result<[String; 3], String> {
-        let Some(accounts) = self.counted.accounts.first() else { return Ok(<[String; 3]>::default()) };
-        let made = Box::pin(accounts.of_cases(Timestamp::now())).await;
+    pub async fn tokens_of_cases(&self, api: &ApiPlan) -> Result<CaseTokens, String> {
+        let Some(accounts) = self.counted.accounts.first() else { return Ok(CaseTokens::default()) };
+        let made = Box::pin(accounts.of_cases(api, Timestamp::now())).await;
         made.map_err(|_| "no token can be made for the cases: the log says why".to_owned())
     }
 
@@ -454,7 +456,7 @@ impl Service {
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
             Target::SigningKeys => (self.signing_keys(&facts).await, Vec::new()),
             Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
-            Target::ReturnPage(file) => (file.answer(), Vec::new()),
+            Target::VisitorPage(file) => (file.answer(), Vec::new()),
             Target::FileOfReferencePage => {
                 let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, &parts.headers));
                 let missing = || Refusal::from(Problem::NotFound).into_answer(&facts.request_id);
@@ -502,7 +504,7 @@ impl Target {
             | Self::OpenApi
             | Self::ReferencePage
             | Self::FileOfReferencePage
-            | Self::ReturnPage(_) => Cache::NoStore,
+            | Self::VisitorPage(_) => Cache::NoStore,
         };
         if cache != Cache::NoStore {
             answer.headers.push(("cache-control", cache.header()));

@@ -62,6 +62,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustls-pki-types", &["connect"]),
     ("rustls-webpki", &["connect"]),
     ("reqwest", &["connect"]),
+    ("lettre", &["connect"]),
     ("md-5", &["connect"]),
     ("toml", &["orchestrator"]),
     ("rpassword", &["producer"]),

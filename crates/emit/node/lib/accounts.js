@@ -207,13 +207,18 @@ export class Accounts {
  * @param {import('./request.js').Request} request
  * @param {Accounts} accounts
  * @param {import('./rate-limit.js').RateLimit} [limit] without it, failed attempts count nowhere
+ * @param {string} [role] what the account must be, or a 403 that counts for the caller
  */
-export async function authorizeUser(request, accounts, limit) {
+export async function authorizeUser(request, accounts, limit, role) {
   // Should the lookup fail, its 503 carries the rate limit headers too.
   limit?.describe(request, anonymous(request));
   const token = /^Bearer +(.+)$/i.exec(request.header('authorization') ?? '')?.[1];
   const caller = token && (await accounts.find(token, request.receivedAt));
-  if (caller) return caller;
+  if (caller && (role === undefined || caller.role === role)) return caller;
+  if (caller) {
+    limit?.take(request, caller);
+    throw new Problem('insufficient_role', { role });
+  }
   limit?.take(request, anonymous(request));
   throw new Problem(token ? 'invalid_token' : 'missing_token');
 }

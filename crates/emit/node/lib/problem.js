@@ -58,6 +58,11 @@ const problems = {
     detail: ({ scope }) => `the API key lacks the scope \`${scope}\``,
     headers: ({ scope }) => ({ 'WWW-Authenticate': `Bearer realm="api", error="insufficient_scope", scope="${scope}"` }),
   },
+  insufficient_role: {
+    status: 403,
+    title: 'Insufficient role',
+    detail: ({ role }) => `the account has not the role \`${role}\``,
+  },
   not_found: {
     status: 404,
     title: 'Not found',
@@ -99,6 +104,11 @@ const problems = {
     status: 409,
     title: 'Wrong state',
     detail: () => 'the record is in a state in which this cannot be done',
+  },
+  link_expired: {
+    status: 410,
+    title: 'Link expired',
+    detail: () => 'the link was used, or is too old: ask for another one',
   },
   request_in_progress: {
     status: 409,

@@ -90,7 +90,10 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
     let access = match (outline.scheme, outline.endpoint.scope()) {
         (Some(Scheme::ApiKey), None) => " Asks for an API key.".to_owned(),
         (Some(Scheme::ApiKey), Some(scope)) => format!(" Asks for an API key with the scope `{scope}`."),
-        (Some(Scheme::AccessToken), _) => " Asks for an access token.".to_owned(),
+        (Some(Scheme::AccessToken), _) => match outline.endpoint.role() {
+            Some(role) => format!(" Asks for an access token of an account with the role `{role}`."),
+            None => " Asks for an access token.".to_owned(),
+        },
         (None, _) => " Open to everybody.".to_owned(),
     };
     let limited =

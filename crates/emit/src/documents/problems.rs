@@ -58,6 +58,9 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::InsufficientScope => {
             "The key lacks the scope this endpoint asks for. Ask whoever runs the server for a key with it."
         }
+        Problem::InsufficientRole => {
+            "The account has not the role this endpoint asks for. Ask whoever runs the server for it."
+        }
         Problem::NotFound => "Nothing has this path: it is misspelled, or the record was deleted.",
         Problem::MethodNotAllowed => "The path is right and the method is not; `Allow` names the right ones.",
         Problem::RequestTimeout => "The body took longer than 10 seconds. Send it again.",
@@ -70,6 +73,7 @@ pub fn when(problem: Problem) -> &'static str {
             "There is less of something than was asked for; `errors` says of what. Ask for less, or leave it out."
         }
         Problem::WrongState => "The record is in a state in which this cannot be done. Read it, and decide anew.",
+        Problem::LinkExpired => "The link of the mail was used, or is too old. Ask for another one.",
         Problem::RequestInProgress => {
             "The request with this `Idempotency-Key` is still being answered. Send it again after `Retry-After`."
         }
@@ -121,12 +125,14 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::IdempotencyKeyReused
         | Problem::WrongCredentials
         | Problem::AccountDisabled
+        | Problem::InsufficientRole
         | Problem::NotFound
         | Problem::Conflict
         | Problem::Overlap
         | Problem::InUse
         | Problem::OutOfStock
         | Problem::WrongState
+        | Problem::LinkExpired
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::ValidationFailed

@@ -35,6 +35,9 @@ impl Writer {
             // Also read by the command of the Node.js application that makes keys.
             operation["x-required-scope"] = scope.to_string().into();
         }
+        if let Some(role) = outline.endpoint.role() {
+            operation["x-required-role"] = role.as_str().into();
+        }
         if !description.is_empty() {
             operation["description"] = description.into();
         }

@@ -116,7 +116,9 @@ pub fn problem_response(kinds: &[(Problem, Value)], limited: bool) -> Value {
         kinds.iter().map(|(kind, example)| (kind.name().to_owned(), json!({"value": example}))).collect();
     let content = json!({"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples});
     let retry = match kinds[0].0.status() {
-        401 | 403 => &["WWW-Authenticate"][..],
+        401 | 403 if kinds.iter().all(|(kind, _)| !matches!(kind, Problem::InsufficientRole)) => {
+            &["WWW-Authenticate"][..]
+        }
         429 | 503 => &["Retry-After"][..],
         _ => &[],
     };
@@ -143,6 +145,9 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         Problem::InsufficientScope => {
             outline.endpoint.scope().map_or_else(String::new, |scope| format!("the API key lacks the scope `{scope}`"))
         }
+        Problem::InsufficientRole => {
+            outline.endpoint.role().map_or_else(String::new, |role| format!("the account has not the role `{role}`"))
+        }
         Problem::RateLimited => {
             outline.limit.and_then(|(name, _)| plan.api.policy(name)).map_or_else(String::new, |policy| {
                 format!("at most {} requests per {} seconds", policy.quota, policy.window_seconds)
@@ -168,6 +173,7 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::InUse
         | Problem::OutOfStock
         | Problem::WrongState
+        | Problem::LinkExpired
         | Problem::PreconditionFailed
         | Problem::UnsupportedMediaType
         | Problem::InternalError

@@ -36,13 +36,14 @@ pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
 
 fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
     match step {
-        Step::Authorize { scheme, scope, failures } => {
+        Step::Authorize { scheme, scope, role, failures } => {
             let mut found = match scheme {
                 Scheme::ApiKey => vec![Problem::MissingCredentials, Problem::InvalidCredentials],
                 Scheme::AccessToken => vec![Problem::MissingToken, Problem::InvalidToken],
             };
             found.push(Problem::Unavailable);
             found.extend(scope.is_some().then_some(Problem::InsufficientScope));
+            found.extend(role.is_some().then_some(Problem::InsufficientRole));
             found.extend(failures.is_some().then_some(Problem::RateLimited));
             found
         }

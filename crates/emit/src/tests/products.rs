@@ -56,6 +56,7 @@ fn endpoint(name: &str, method: &str, path: &str, summary: &str, body: Vec<Item>
         summary: summary.into(),
         max_body_bytes: 65_536,
         cache: Cache::NoStore,
+        own_rows: false,
         example: if takes_body {
             json!({"name": "Lamp", "note": "lamps@example.com", "stock": 3})
         } else {
@@ -121,7 +122,7 @@ fn shape() -> Shape {
 fn guards() -> Vec<Item> {
     let policy = PolicyName::parse("default").unwrap();
     vec![
-        Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope: None, failures: Some(policy.clone()) }),
+        Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope: None, role: None, failures: Some(policy.clone()) }),
         Item::Do(Step::Limit { policy, by: LimitKey::Principal }),
     ]
 }

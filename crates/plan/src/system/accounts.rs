@@ -90,6 +90,43 @@ pub fn refresh_tokens() -> Table {
     }
 }
 
+/// Tokens that were mailed: each proves once that its bearer reads the mail of an address.
+///
+/// # Panics
+/// Never: the names are literals and a test builds the table.
+#[must_use]
+pub fn mailed_tokens() -> Table {
+    let nullable = |column: Column| Column { nullability: Nullability::Nullable, ..column };
+    let role =
+        required("role", FieldType::Line { max: 63 }, Sensitivity::Plain, "what an invitation makes of its guest");
+    Table {
+        name: table_name("auth_mailed_tokens"),
+        comment:
+            "tokens that were mailed, by their hash: each proves once that its bearer reads the mail of an address"
+                .to_owned(),
+        columns: vec![
+            required("id", FieldType::Uuid, Sensitivity::Plain, "what the token is made of, with the servers' secret"),
+            required("hash", FieldType::Line { max: 64 }, Sensitivity::Secret, "SHA-256, lower-case hex"),
+            required("purpose", FieldType::Line { max: 30 }, Sensitivity::Plain, "what it may be used for"),
+            nullable(required("user_id", FieldType::Uuid, Sensitivity::Plain, "whose; null: a guest's")),
+            required("email", FieldType::Email, Sensitivity::Personal, "where it was mailed to"),
+            nullable(role),
+            required("created_at", FieldType::Timestamp, Sensitivity::Plain, "when it was made"),
+            required("expires_at", FieldType::Timestamp, Sensitivity::Plain, "from when on it is good for nothing"),
+            optional("used_at", FieldType::Timestamp, "when it was used"),
+        ],
+        primary_key: vec![column_name("id")],
+        unique: vec![vec![column_name("hash")]],
+        rules: Rules {
+            indexes: vec![
+                index("auth_mailed_tokens", &["user_id", "purpose"], "the tokens of a user"),
+                index("auth_mailed_tokens", &["email"], "those of an address"),
+            ],
+            ..leading("auth_mailed_tokens", "user_id", "users", "id", "a token is nothing without its user")
+        },
+    }
+}
+
 /// The keys that sign access tokens.
 ///
 /// # Panics
@@ -121,8 +158,8 @@ pub fn signing_keys() -> Table {
 
 /// All of them, in the order in which their keys lead to each other.
 #[must_use]
-pub fn of_accounts() -> [Table; 4] {
-    [accounts(), sessions(), refresh_tokens(), signing_keys()]
+pub fn of_accounts() -> [Table; 5] {
+    [accounts(), sessions(), refresh_tokens(), mailed_tokens(), signing_keys()]
 }
 
 fn leading(table: &str, column: &str, to: &str, target: &str, why: &str) -> Rules {

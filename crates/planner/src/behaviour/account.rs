@@ -1,16 +1,20 @@
 //! What people with an account do: come in, stay, look at themselves, leave. A user and its account are two rows: what proves somebody
 //! is no part of the record that others read. Nothing here tells whether an address has an account.
 
+pub mod email_change;
 pub mod login;
 pub mod logout;
+pub mod mailed;
 pub mod password_change;
+pub mod password_reset;
 pub mod profile;
 pub mod refresh;
 pub mod register;
 pub mod sessions;
+pub mod verify;
 
 use super::{Given, column_name, field_name, slot};
-use plan::procedure::{Input, Item, LimitKey, Response, ResponseField, Step, Writes};
+use plan::procedure::{Input, Item, LimitKey, Outcome, Response, ResponseField, Step, Writes};
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::Comparison;
@@ -142,6 +146,28 @@ fn told(name: &str, value: Value, field_type: FieldType, description: &str) -> R
 fn failure(field: &str) -> (PolicyName, LimitKey) {
     let policy = PolicyName::parse(FAILED_LOGINS).expect("a literal that is a name");
     (policy, LimitKey::Field(slot("input"), field_name(field)))
+}
+
+/// Ends with 401 unless that field of the request is the caller's password; what fails counts against the caller.
+fn proved_by_password(field: &str) -> Vec<Item> {
+    let [accounts, ..] = tables();
+    let own = vec![is("user_id", caller("user_id"))];
+    let policy = || PolicyName::parse(FAILED_LOGINS).expect("a literal that is a name");
+    let gone = vec![refused(Problem::InvalidToken, Writes::Keep)];
+    let wrong = vec![
+        Item::Do(Step::Limit { policy: policy(), by: LimitKey::Principal }),
+        refused(Problem::WrongCredentials, Writes::Keep),
+    ];
+    vec![
+        Item::Do(Step::Spare { policy: policy(), by: LimitKey::Principal }),
+        Item::Let(slot("account"), one(&accounts, &["password_hash"], own, RowLock::None)),
+        Item::Match(slot("account"), vec![(Outcome::Found, Vec::new()), (Outcome::Missing, gone)]),
+        Item::Let(
+            slot("right"),
+            Step::VerifyPassword { password: input(field), hash: row("account", "password_hash") },
+        ),
+        Item::Match(slot("right"), vec![(Outcome::Yes, Vec::new()), (Outcome::No, wrong)]),
+    ]
 }
 
 /// A session that has begun: two tokens.

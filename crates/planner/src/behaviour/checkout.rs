@@ -11,7 +11,7 @@ pub fn sell(given: &Given<'_>) -> Behaved {
         summary: selling.sells(),
         body: selling.sell(&counter(given, given.path)),
         table: Some(given.table()),
-        event: Some((event.name, event.fields)),
+        events: vec![(event.name, event.fields)],
         example: selling.example(),
     }
 }
@@ -23,7 +23,7 @@ pub fn tell(given: &Given<'_>) -> Behaved {
         summary: selling.tells(),
         body: selling.tell(&counter(given, path)),
         table: Some(given.table()),
-        event: None,
+        events: Vec::new(),
         example: serde_json::Value::Null,
     }
 }

@@ -33,7 +33,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: format!("stores {}", given.a_thing()),
         body,
         table: Some(given.table()),
-        event: Some((event, given.new_event_fields())),
+        events: vec![(event, given.new_event_fields())],
         example: given.example(),
     }
 }

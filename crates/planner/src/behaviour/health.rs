@@ -23,7 +23,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: "says whether the API and its database can work".to_owned(),
         body,
         table: None,
-        event: None,
+        events: Vec::new(),
         example: serde_json::Value::Null,
     }
 }

@@ -31,7 +31,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: "subscribes an address to the newsletter once".to_owned(),
         body,
         table: Some(table),
-        event: Some((event, given.new_event_fields())),
+        events: vec![(event, given.new_event_fields())],
         example: given.example(),
     }
 }

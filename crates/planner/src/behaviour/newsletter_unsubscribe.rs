@@ -38,7 +38,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: "deletes the subscription of an address, so that nothing of it is kept".to_owned(),
         body,
         table: Some(table),
-        event: Some((event, fields)),
+        events: vec![(event, fields)],
         example,
     }
 }

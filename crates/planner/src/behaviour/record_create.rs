@@ -20,7 +20,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: format!("creates {}", given.a_thing()),
         body,
         table: Some(given.table()),
-        event: Some((event, given.new_event_fields())),
+        events: vec![(event, given.new_event_fields())],
         example: given.example(),
     }
 }

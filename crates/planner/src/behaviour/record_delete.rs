@@ -22,7 +22,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: format!("deletes one {}", given.thing()),
         body,
         table: Some(table),
-        event: Some((event, fields)),
+        events: vec![(event, fields)],
         example: serde_json::Value::Null,
     }
 }

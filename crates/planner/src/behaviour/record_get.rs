@@ -25,7 +25,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: format!("reads one {}", given.thing()),
         body,
         table: Some(given.table()),
-        event: None,
+        events: Vec::new(),
         example: serde_json::Value::Null,
     }
 }

@@ -58,7 +58,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: format!("lists the {}", table.name.as_str().replace('_', " ")),
         body,
         table: Some(table),
-        event: None,
+        events: Vec::new(),
         example: serde_json::Value::Null,
     }
 }

@@ -326,7 +326,12 @@ fn ended(awaited: Awaited<'_>, subscriptions: &Table, policy: &PolicyName) -> Ve
     let refused = vec![Item::Exit(Response::Problem(Problem::ServiceRefused), Writes::Keep)];
     let unknown = vec![Item::Exit(answer(202, Vec::new()), Writes::Keep)];
     vec![
-        Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope: Some(scope), failures: Some(policy.clone()) }),
+        Item::Do(Step::Authorize {
+            scheme: Scheme::ApiKey,
+            scope: Some(scope),
+            role: None,
+            failures: Some(policy.clone()),
+        }),
         Item::Do(Step::Limit { policy: policy.clone(), by: LimitKey::Principal }),
         Item::Let(slot("claim"), Step::Claim),
         Item::Let(slot("id"), Step::Generate(Generated::Uuid)),

@@ -5,14 +5,14 @@ use crate::harness::Sample;
 use crate::harness::client::{ask, get, post};
 use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server};
-use crate::harness::workspace::Workspace;
+use crate::harness::workspace::{self, Workspace};
 use plan::http_case::{Answer, CaseRequest};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
-use vocab::Engine;
+use vocab::{Engine, sha256_hex};
 
 /// Requests that refresh with one token at once, and how often that is done.
 const AT_ONCE: usize = 12;
@@ -139,6 +139,21 @@ fn a_session_is_one_wherever_it_is_used(workspace: &Workspace) {
     assert_eq!(ask(first, &end, "").unwrap().status, 404, "it has ended already");
     assert_eq!((profile(first, &there), profile(first, &here)), (401, 200));
 
+    // Whoever runs the workspace makes the first administrator, of whom the servers know within a second.
+    let listing = |place: &SocketAddr| ask(*place, &with_token(get("/api/products"), &here), "").unwrap().status;
+    assert!(places.iter().all(|place| listing(place) == 403), "an account has no role of its own");
+    let role = |words: &[&str]| workspace::end(&mut workspace.command(&[&["accounts", "role"], words].concat()));
+    role(&["ADA@example.com", "admin"]).must_end_with(0);
+    let given = Instant::now();
+    while !places.iter().all(|place| listing(place) == 200) {
+        assert!(given.elapsed() < Duration::from_secs(3), "a role counts within a second");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let misspelled = role(&["ada@example.com", "admn"]).must_end_with(1);
+    assert!(misspelled.stderr.contains("did you mean `admin`?"), "{}", misspelled.stderr);
+    let nobody = role(&["nobody@example.com", "admin"]).must_end_with(1);
+    assert!(nobody.stderr.contains("nobody with the address `nobody@example.com` has an account"), "{}", nobody.stderr);
+
     // Nothing of a password or a token is kept as it is.
     for (table, columns) in [("auth_accounts", "password_hash"), ("auth_refresh_tokens", "hash")] {
         for row in workspace.query(&format!("SELECT {columns} FROM {table}")) {
@@ -148,5 +163,122 @@ fn a_session_is_one_wherever_it_is_used(workspace: &Workspace) {
     for server in &servers {
         let log = server.log();
         assert!(!log.contains("engine of analysis") && !log.contains(&here), "the log holds a secret");
+    }
+}
+
+#[test]
+fn mailed_tokens_do_what_they_are_for_on_sqlite() {
+    mailed_tokens_do_what_they_are_for(&Workspace::completed_with(Sample::Accounts));
+}
+
+#[test]
+fn mailed_tokens_do_what_they_are_for_on_postgresql() {
+    let Some(place) = Schema::empty(Engine::PostgreSql, "tokens of mails") else { return };
+    mailed_tokens_do_what_they_are_for(&Workspace::completed_on(Sample::Accounts, place.url()));
+}
+
+#[test]
+fn mailed_tokens_do_what_they_are_for_on_mysql() {
+    let Some(place) = Schema::empty(Engine::MySql, "tokens of mails") else { return };
+    mailed_tokens_do_what_they_are_for(&Workspace::completed_on(Sample::Accounts, place.url()));
+}
+
+/// The newest token for that, as if it had come by mail.
+fn mailed(workspace: &Workspace, purpose: &str) -> Json {
+    let of_purpose = format!("WHERE purpose = '{purpose}' AND used_at IS NULL ORDER BY id DESC LIMIT 1");
+    let id = workspace.query(&format!("SELECT id FROM auth_mailed_tokens {of_purpose}")).swap_remove(0).swap_remove(0);
+    let token = format!("the token {id}");
+    let hash = sha256_hex(token.as_bytes());
+    workspace.query(&format!("UPDATE auth_mailed_tokens SET hash = '{hash}' WHERE id = '{id}'"));
+    Json::String(token)
+}
+
+/// What the outbox holds of the event, oldest first.
+fn emitted(workspace: &Workspace, event: &str) -> Vec<Json> {
+    let rows = workspace.query(&format!("SELECT payload FROM outbox_events WHERE name = '{event}' ORDER BY id"));
+    rows.iter().map(|row| serde_json::from_str(&row[0]).unwrap()).collect()
+}
+
+/// One story over both servers, each of which does what the other one began.
+fn mailed_tokens_do_what_they_are_for(workspace: &Workspace) {
+    let servers: Vec<Server> = Kind::all_here().into_iter().map(|kind| Server::start(kind, workspace)).collect();
+    let (first, last) = (servers[0].address, servers[servers.len() - 1].address);
+    let login =
+        |email: &str, password: &str| send(last, "/api/auth/login", &json!({ "email": email, "password": password }));
+    let (access, _) = sign_in(first);
+    let told = emitted(workspace, "account_verification");
+    assert_eq!((told.len(), &told[0]["email"]), (1, &json!("ada@example.com")));
+    let proved = |workspace: &Workspace| {
+        let row = workspace.query("SELECT email_verified_at IS NOT NULL FROM auth_accounts").swap_remove(0);
+        ["1", "t", "true"].contains(&row[0].as_str())
+    };
+
+    // The address is proved once, however often the link is opened.
+    assert!(!proved(workspace), "nobody has proved it");
+    let token = mailed(workspace, "verification");
+    for place in [last, first] {
+        assert_eq!(send(place, "/api/auth/verify-email", &json!({ "token": token })).status, 204);
+    }
+    assert!(proved(workspace));
+    assert_eq!(emitted(workspace, "email_verified").len(), 1);
+    let mut again = with_token(post("/api/auth/resend-verification", None, ""), &access);
+    again.text = None;
+    assert_eq!(ask(first, &again, "").unwrap().status, 202);
+    assert_eq!(emitted(workspace, "account_verification").len(), 1, "what is proved is not asked for again");
+
+    // A lost password: the token is good once, and for nothing else; every session ends.
+    assert_eq!(send(first, "/api/auth/forgot-password", &json!({ "email": "ADA@example.com" })).status, 202);
+    assert_eq!(emitted(workspace, "password_reset").len(), 1);
+    let token = mailed(workspace, "password_reset");
+    assert_eq!(send(last, "/api/auth/confirm-email", &json!({ "token": token })).status, 410, "it is for passwords");
+    let reset = json!({ "token": token, "new_password": "difference engine no 2" });
+    assert_eq!(send(last, "/api/auth/reset-password", &reset).status, 204);
+    assert_eq!(send(first, "/api/auth/reset-password", &reset).status, 410, "it is spent");
+    assert_eq!(profile(last, &access), 401, "the session has ended");
+    assert_eq!(login("ada@example.com", "engine of analysis").status, 401);
+    let (access, _) = tokens(&login("ada@example.com", "difference engine no 2"));
+    assert_eq!(emitted(workspace, "password_changed").len(), 1);
+
+    // A token whose time is over does nothing.
+    assert_eq!(send(first, "/api/auth/forgot-password", &json!({ "email": "ada@example.com" })).status, 202);
+    let token = mailed(workspace, "password_reset");
+    workspace.query("UPDATE auth_mailed_tokens SET expires_at = created_at WHERE used_at IS NULL");
+    let late = json!({ "token": token, "new_password": "difference engine no 3" });
+    assert_eq!(send(last, "/api/auth/reset-password", &late).status, 410);
+
+    // Another address: not before its token comes back. What was mailed to the old one is good for nothing then.
+    let wanted = json!({ "email": "lovelace@example.com", "password": "difference engine no 2" });
+    let change = with_token(post("/api/auth/change-email", None, &wanted.to_string()), &access);
+    assert_eq!(ask(last, &change, "").unwrap().status, 202);
+    assert_eq!(emitted(workspace, "email_change")[0]["email"], "lovelace@example.com");
+    assert_eq!(login("lovelace@example.com", "difference engine no 2").status, 401);
+    assert_eq!(send(first, "/api/auth/forgot-password", &json!({ "email": "ada@example.com" })).status, 202);
+    let old = mailed(workspace, "password_reset");
+    let token = mailed(workspace, "email_change");
+    assert_eq!(send(first, "/api/auth/confirm-email", &json!({ "token": token })).status, 204);
+    assert_eq!(login("lovelace@example.com", "difference engine no 2").status, 200);
+    assert_eq!(login("ada@example.com", "difference engine no 2").status, 401);
+    let late = json!({ "token": old, "new_password": "difference engine no 3" });
+    assert_eq!(send(last, "/api/auth/reset-password", &late).status, 410, "it was mailed to the old address");
+    assert_eq!(emitted(workspace, "email_changed")[0]["email"], "ada@example.com", "the old one is told");
+
+    // An address that somebody has: its owner is told, and can set a password.
+    let twice = json!({ "email": "lovelace@example.com", "name": "Eve", "password": "no engine at all" });
+    assert_eq!(send(last, "/api/auth/register", &twice).status, 202);
+    let told = emitted(workspace, "account_exists");
+    assert_eq!((told.len(), &told[0]["email"]), (1, &json!("lovelace@example.com")));
+
+    // Who is known without an account gets one by it: the address was proved.
+    workspace.query("DELETE FROM auth_accounts");
+    let token = mailed(workspace, "password_reset");
+    let claim = json!({ "token": token, "new_password": "difference engine no 4" });
+    assert_eq!(send(first, "/api/auth/reset-password", &claim).status, 204);
+    assert_eq!(login("lovelace@example.com", "difference engine no 4").status, 200);
+    assert!(proved(workspace));
+    assert_eq!(emitted(workspace, "user_registration").len(), 2, "it is a new account");
+
+    // Neither the outbox nor the table of tokens lets anybody in.
+    for row in workspace.query("SELECT payload FROM outbox_events") {
+        assert!(!row[0].contains("engine"), "the outbox holds a secret: {}", row[0]);
     }
 }

@@ -24,6 +24,7 @@ mod interruptions;
 mod keys;
 mod lists;
 mod lookups;
+mod mails;
 mod manners;
 mod monitoring;
 mod own_entities;

@@ -81,13 +81,14 @@ fn every_code_has_its_page_and_a_case() {
 
 /// The example is a file of a workspace, not a task.
 #[test]
-fn the_example_of_the_page_about_own_entities_provokes_its_code() {
+fn the_example_of_a_page_about_own_files_provokes_its_code() {
     for code in catalog::ALL_CODES {
         let page = end(&mut producer(&["explain", code.0])).stdout;
         let example = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
         let workspace = Workspace::new();
-        fs::create_dir(workspace.path().join("entities")).unwrap();
-        fs::write(workspace.path().join("entities/example.yaml"), example).unwrap();
+        let folder = workspace.path().join(if *code == catalog::MAIL_FILE_WRONG { "mails" } else { "entities" });
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("example.yaml"), example).unwrap();
         let checked = end(workspace.command(&["check"]).arg(repository(CONTACT_NEWSLETTER))).must_end_with(2);
         assert!(checked.stdout.contains(code.0), "{}", checked.stdout);
     }

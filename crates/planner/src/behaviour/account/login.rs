@@ -85,7 +85,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: "signs somebody in with address and password".to_owned(),
         body: items,
         table: Some(users),
-        event: None,
+        events: Vec::new(),
         example: serde_json::json!({ "email": SEED_EMAIL, "password": SEED_PASSWORD }),
     }
 }

@@ -18,7 +18,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: "ends the caller's session".to_owned(),
         body: items,
         table: Some(given.table()),
-        event: None,
+        events: Vec::new(),
         example: serde_json::Value::Null,
     }
 }

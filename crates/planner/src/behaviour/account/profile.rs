@@ -18,7 +18,7 @@ pub fn read(given: &Given<'_>) -> Behaved {
         summary: "reads the caller's own record".to_owned(),
         body: items,
         table: Some(given.table()),
-        event: None,
+        events: Vec::new(),
         example: serde_json::Value::Null,
     }
 }
@@ -67,7 +67,7 @@ pub fn change(given: &Given<'_>) -> Behaved {
         summary: "changes the caller's own record".to_owned(),
         body: items,
         table: Some(table),
-        event: Some((event, representation)),
+        events: vec![(event, representation)],
         example,
     }
 }

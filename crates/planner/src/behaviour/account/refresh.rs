@@ -118,7 +118,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         summary: "gives the next tokens of a session, and ends one whose token was copied".to_owned(),
         body: items,
         table: Some(given.table()),
-        event: Some((event, fields(&[("user_id", FieldType::Uuid), ("session_id", FieldType::Uuid)]))),
+        events: vec![(event, fields(&[("user_id", FieldType::Uuid), ("session_id", FieldType::Uuid)]))],
         example: serde_json::json!({ "refresh_token": SEED_REFRESH_TOKEN }),
     }
 }

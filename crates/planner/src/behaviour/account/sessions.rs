@@ -37,7 +37,7 @@ pub fn list(given: &Given<'_>) -> Behaved {
         summary: "lists the caller's sessions".to_owned(),
         body: items,
         table: Some(given.table()),
-        event: None,
+        events: Vec::new(),
         example: serde_json::Value::Null,
     }
 }
@@ -68,7 +68,7 @@ pub fn end(given: &Given<'_>) -> Behaved {
         summary: "ends one of the caller's sessions".to_owned(),
         body: items,
         table: Some(given.table()),
-        event: None,
+        events: Vec::new(),
         example: serde_json::Value::Null,
     }
 }

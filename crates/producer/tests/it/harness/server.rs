@@ -71,7 +71,7 @@ pub fn node(workspace: &Workspace, words: &[&str]) -> Command {
 }
 
 /// What servers of one database share.
-const AUTH_SECRET: &str = "a secret of the tests";
+pub const AUTH_SECRET: &str = "a secret of the tests";
 
 impl Server {
     /// Starts a server over the workspace's database.

@@ -1,0 +1,116 @@
+//! The mails of an API: for each event that it emits and somebody has written a mail for. A template names fields; the event must have them.
+
+use crate::api::Designed;
+use catalog::{Catalog, MAIL_FILE_WRONG, MailTemplate, Named, TemplateLink, TemplateText};
+use plan::api::EventDeclaration;
+use plan::mail::{Mail, MailLink, MailText};
+use plan::{Decision, Phase};
+use vocab::suggestion::{closest, list};
+use vocab::{Diagnostic, FieldName, FieldType};
+
+/// Fields of an event that say in which language somebody is written to.
+const LANGUAGES: [&str; 3] = ["language", "locale", "preferred_language"];
+
+/// Adds the mails that the events of an API make, and why.
+///
+/// # Errors
+/// A template of the workspace names what the event has not.
+pub fn add(designed: &mut Designed, catalog: &Catalog) -> Result<(), Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    for event in &designed.api.events {
+        let Some(template) = catalog.mail(&event.name) else { continue };
+        let wrong = misfits(template, event);
+        match (wrong.is_empty(), &template.file) {
+            (true, _) => {
+                let mail = mail(template, event);
+                designed.decisions.push(decision(&mail, template));
+                designed.api.mails.push(mail);
+            }
+            (false, Some(_)) => problems.extend(wrong),
+            // The task has given another event a name for which this build has a mail.
+            (false, None) => designed.decisions.push(left_out(event, &wrong)),
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// What the template names and the event has not, once for each place.
+fn misfits(template: &MailTemplate, event: &EventDeclaration) -> Vec<Diagnostic> {
+    let token = template.link.as_ref().and_then(|link| link.token.as_ref());
+    let asked = std::iter::once((&template.to, Some((FieldType::Email, "an e-mail address"))))
+        .chain(token.map(|token| (token, Some((FieldType::Uuid, "the id of a token")))))
+        .chain(template.names.iter().map(|name| (name, None)));
+    let mut problems: Vec<Diagnostic> = Vec::new();
+    for (Named { field, place }, wanted) in asked {
+        let found = event.fields.iter().find(|(name, _)| name == field).map(|(_, field_type)| field_type);
+        let problem = match (found, wanted) {
+            (Some(found), Some((wanted, what))) if *found != wanted => {
+                let message = format!("`{field}` of event `{}` is {}, not {what}", event.name, found.describe());
+                Diagnostic::error(MAIL_FILE_WRONG, message, place)
+            }
+            (Some(_), _) => continue,
+            (None, _) => {
+                let message = format!("event `{}` has no field `{field}`", event.name);
+                Diagnostic::error(MAIL_FILE_WRONG, message, place).with_help(meant(field, event))
+            }
+        };
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+    problems
+}
+
+fn meant(field: &FieldName, event: &EventDeclaration) -> String {
+    let known: Vec<&str> = event.fields.iter().map(|(name, _)| name.as_str()).collect();
+    match closest(field.as_str(), &known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("it has {}", list(&known)),
+    }
+}
+
+fn mail(template: &MailTemplate, event: &EventDeclaration) -> Mail {
+    let has = |name: &&str| event.fields.iter().any(|(field, _)| field.as_str() == *name);
+    let link = |link: &TemplateLink| MailLink {
+        path: link.path.clone(),
+        token: link.token.as_ref().map(|token| token.field.clone()),
+    };
+    let text = |text: &TemplateText| MailText {
+        language: text.language.clone(),
+        subject: text.subject.clone(),
+        paragraphs: text.paragraphs.clone(),
+        button: text.button.clone(),
+        closing: text.closing.clone(),
+    };
+    Mail {
+        event: template.event.clone(),
+        to: template.to.field.clone(),
+        language: LANGUAGES.iter().find(|name| has(name)).and_then(|name| FieldName::parse(name).ok()),
+        link: template.link.as_ref().map(link),
+        texts: template.texts.iter().map(text).collect(),
+    }
+}
+
+fn decision(mail: &Mail, template: &MailTemplate) -> Decision {
+    let languages: Vec<String> = mail.texts.iter().map(|text| format!("`{}`", text.language)).collect();
+    let link = mail.link.as_ref().map(|link| format!(", with a link to `{}`", link.path)).unwrap_or_default();
+    Decision {
+        phase: Phase::ImplementEndpointLogic,
+        subject: format!("event `{}`", mail.event),
+        decision: format!("a mail goes to its `{}`, in {}{link}", mail.to, languages.join(" and ")),
+        reason: match &template.file {
+            Some(file) => format!("as `{file}` says"),
+            None => "this build has a mail for it; a file in `mails` of the workspace would take its place".to_owned(),
+        },
+    }
+}
+
+fn left_out(event: &EventDeclaration, wrong: &[Diagnostic]) -> Decision {
+    let why: Vec<&str> = wrong.iter().map(|problem| problem.message.as_str()).collect();
+    Decision {
+        phase: Phase::ImplementEndpointLogic,
+        subject: format!("event `{}`", event.name),
+        decision: "makes no mail".to_owned(),
+        reason: format!("this build has one for it that does not fit: {}", why.join("; ")),
+    }
+}
