@@ -71,6 +71,7 @@ export type Problem =
   | ProblemOf<'wrong-credentials', 401>
   | ProblemOf<'account-disabled', 403>
   | ProblemOf<'insufficient-scope', 403>
+  | ProblemOf<'insufficient-role', 403>
   | ProblemOf<'not-found', 404>
   | ProblemOf<'method-not-allowed', 405>
   | ProblemOf<'request-timeout', 408>
@@ -80,6 +81,7 @@ export type Problem =
   | ProblemOf<'out-of-stock', 409>
   | ProblemOf<'wrong-state', 409>
   | ProblemOf<'request-in-progress', 409>
+  | ProblemOf<'link-expired', 410>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
   | ProblemOf<'uri-too-long', 414>
