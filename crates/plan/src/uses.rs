@@ -87,6 +87,8 @@ impl Found<'_> {
             Step::Authorize { .. }
             | Step::Limit { .. }
             | Step::Spare { .. }
+            | Step::SameOrigin
+            | Step::SetSession(_)
             | Step::Validate(_)
             | Step::Ping
             | Step::Generate(_)

@@ -1,6 +1,6 @@
 //! The API as a whole: its endpoints as procedures, its limits, its events, and the tables they need.
 
-use crate::account::{self, Ownership};
+use crate::account::{self, KnownBy, Ownership};
 use crate::behaviour::{Behaved, Given, Guarded, ParentKey, WorksOn};
 use crate::body_size::max_body_bytes;
 use crate::codes;
@@ -66,6 +66,7 @@ pub fn design(
         lookups: Vec::new(),
         events: Vec::new(),
         brought: Vec::new(),
+        known_by: KnownBy::of(requirements),
         owned: BTreeMap::new(),
     };
     designer.check_kind(&requirements.kind);
@@ -122,6 +123,7 @@ struct Designer<'a> {
     events: Vec<EventDeclaration>,
     /// The endpoints that came with others.
     brought: Vec<String>,
+    known_by: KnownBy,
     /// The tables of the endpoints that show callers their own rows alone.
     owned: BTreeMap<ProcedureName, TableName>,
 }
@@ -146,12 +148,13 @@ impl Designer<'_> {
     }
 
     fn cors(&mut self, features: &[Spanned<SecurityFeature>]) -> Cors {
+        let cookies = match self.known_by.takes_cookies() {
+            true => "with cookies those in `CORS_ORIGINS` alone, without them also any where that is empty",
+            false => "without cookies: of those in `CORS_ORIGINS`, or of any where that is empty",
+        };
+        let may = format!("pages of other origins may call it, {cookies}");
         let (cors, decision, reason) = match features.iter().any(|feature| feature.value == SecurityFeature::Cors) {
-            true => (
-                Cors::On,
-                "pages of other origins may call it, without cookies: of those in `CORS_ORIGINS`, or of any where that is empty",
-                "the task says `cors`; which origins belongs to where it is served",
-            ),
+            true => (Cors::On, may.as_str(), "the task says `cors`; which origins belongs to where it is served"),
             false => (Cors::Off, "browsers keep pages of other origins away", "the task does not name `cors`"),
         };
         self.decide(Phase::SetupAuthenticationMiddleware, "other origins", decision.to_owned(), reason.to_owned());
@@ -212,7 +215,7 @@ impl Designer<'_> {
         let owner = self.owner(endpoint, inferred, guarded.scheme, &table, parent.as_mut(), known);
         let owner = owner.map_err(|problem| self.problems.push(problem)).ok()?;
         let users = account::users_table(self.catalog, known.tables);
-        let caller = users.as_ref().filter(|_| guarded.scheme == Some(Scheme::AccessToken));
+        let caller = users.as_ref().filter(|_| guarded.scheme.is_some_and(Scheme::is_user));
         let selling = (inferred.behaviour.works_on == WorksOn::Shop).then(|| {
             let sold = selling::Sold { endpoint, owner: owner.as_ref(), caller, held: known.tables };
             sold.by(self.payments, self.catalog)
@@ -234,6 +237,7 @@ impl Designer<'_> {
             parent: parent.as_ref(),
             owner: owner.as_ref(),
             selling: selling.as_ref(),
+            known_by: self.known_by,
         };
         let mut behaved = inferred.behaviour.lower(&given);
         overrides::narrow_listing(endpoint, &mut behaved).map_err(|problems| self.refuse(problems)).ok()?;
@@ -375,7 +379,7 @@ impl Designer<'_> {
         known: &Known<'_>,
     ) -> Result<Option<FieldName>, Diagnostic> {
         let stated = endpoint.access.as_ref().map(|stated| &stated.value);
-        let is_scoped = scheme == Some(Scheme::AccessToken)
+        let is_scoped = scheme.is_some_and(Scheme::is_user)
             && matches!(inferred.behaviour.works_on, WorksOn::Entity | WorksOn::Shop)
             && matches!(stated, None | Some(spec::Access::Owner));
         let Some(users) = account::users_table(self.catalog, known.tables).filter(|_| is_scoped) else {
@@ -431,7 +435,7 @@ impl Designer<'_> {
         parent: Option<&ParentKey>,
     ) {
         let works_on_records = matches!(inferred.behaviour.works_on, WorksOn::Entity | WorksOn::Shop);
-        if scheme != Some(Scheme::AccessToken) || !works_on_records {
+        if !scheme.is_some_and(Scheme::is_user) || !works_on_records {
             return;
         }
         let of_parent = parent.and_then(|parent| parent.owner.as_ref());
@@ -466,6 +470,11 @@ impl Designer<'_> {
         let (decision, reason) = match guarded.scheme {
             Some(Scheme::ApiKey) => ("asks for an API key", "the task says `authentication: api_key`"),
             Some(Scheme::AccessToken) => ("asks for an access token", "the task says `authentication: jwt_token`"),
+            Some(Scheme::Session) => ("asks for the cookie of a session", "the task says `authentication: session`"),
+            Some(Scheme::SignedIn) => (
+                "asks for an access token or the cookie of a session",
+                "other endpoints of the task say `authentication: jwt_token` and `session`",
+            ),
             None => ("is open to everybody", "the task says `authentication: none`"),
         };
         let (decision, reason) = match &guarded.role {
@@ -477,7 +486,7 @@ impl Designer<'_> {
         };
         self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
         let (decision, reason) = match (&guarded.by, guarded.scheme) {
-            (LimitKey::Principal, Some(Scheme::AccessToken)) => {
+            (LimitKey::Principal, Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
                 ("counts requests by user", "users tell callers apart, addresses do not")
             }
             (LimitKey::Principal, Some(Scheme::ApiKey) | None) => {
@@ -505,8 +514,12 @@ impl Designer<'_> {
         match endpoint.authentication {
             Authentication::None => None,
             Authentication::ApiKey => Some(Scheme::ApiKey),
+            Authentication::Jwt if self.known_by == KnownBy::Both && self.brought.contains(&subject_of(endpoint)) => {
+                Some(Scheme::SignedIn)
+            }
             Authentication::Jwt => Some(Scheme::AccessToken),
-            Authentication::OAuth | Authentication::Session | Authentication::Basic => {
+            Authentication::Session => Some(Scheme::Session),
+            Authentication::OAuth | Authentication::Basic => {
                 let place = endpoint.authentication_place.as_ref().unwrap_or(&endpoint.place);
                 self.problems.push(
                     Diagnostic::error(
@@ -517,7 +530,7 @@ impl Designer<'_> {
                         ),
                         place,
                     )
-                    .with_help("use `authentication: \"jwt_token\"`, `\"api_key\"` or `\"none\"`"),
+                    .with_help("use `authentication: \"jwt_token\"`, `\"session\"`, `\"api_key\"` or `\"none\"`"),
                 );
                 None
             }
@@ -555,9 +568,11 @@ impl Designer<'_> {
         match (stated.and_then(|limit| limit.value.by), scheme) {
             (None, Some(_))
             | (Some(LimitBy::Key), Some(Scheme::ApiKey))
-            | (Some(LimitBy::User), Some(Scheme::AccessToken)) => Some(LimitKey::Principal),
+            | (Some(LimitBy::User), Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+                Some(LimitKey::Principal)
+            }
             (None, None) | (Some(LimitBy::Ip), _) => Some(LimitKey::Address),
-            (Some(by @ (LimitBy::Key | LimitBy::User)), Some(Scheme::ApiKey | Scheme::AccessToken) | None) => {
+            (Some(by @ (LimitBy::Key | LimitBy::User)), Some(_) | None) => {
                 let place = stated.map_or(&endpoint.place, |limit| &limit.place);
                 self.problems.push(
                     Diagnostic::error(
@@ -765,9 +780,9 @@ fn nobody_calls(endpoint: &spec::Endpoint, inferred: &Inferred, scheme: Option<S
     let (message, help) = match (behaviour.for_caller, scheme) {
         (true, None | Some(Scheme::ApiKey)) => (
             format!("`{}` {}, and asks nobody who calls", subject_of(endpoint), behaviour.does),
-            "write `authentication: \"jwt_token\"`",
+            "write `authentication: \"jwt_token\"` or `\"session\"`",
         ),
-        (false, Some(Scheme::AccessToken)) if gives => (
+        (false, Some(scheme)) if gives && scheme.is_user() => (
             format!("`{}` {}, and would let in only who is signed in already", subject_of(endpoint), behaviour.does),
             "write `authentication: \"none\"`",
         ),

@@ -14,6 +14,7 @@ mod record_list;
 mod record_replace;
 mod record_update;
 
+use crate::account::KnownBy;
 use crate::intent::target;
 use crate::key::{Origin, RecordKey};
 use crate::service::checkout::Selling;
@@ -79,6 +80,8 @@ pub struct Given<'a> {
     pub owner: Option<&'a FieldName>,
     /// What it sells, where it sells.
     pub selling: Option<&'a Selling<'a>>,
+    /// How people who sign in are known afterwards.
+    pub known_by: KnownBy,
 }
 
 /// A field whose value names a row of another table.
@@ -476,7 +479,9 @@ impl Given<'_> {
         };
         match self.guarded.scheme {
             Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
-            Some(Scheme::AccessToken) => items.push(Item::Let(slot("caller"), authorize(Scheme::AccessToken))),
+            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+                items.push(Item::Let(slot("caller"), authorize(scheme)));
+            }
             None => {}
         }
         items.push(Item::Do(Step::Limit { policy: policy.clone(), by: self.guarded.by.clone() }));

@@ -182,8 +182,21 @@ impl<'a> Writer<'_, 'a> {
             Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, failures } => {
                 self.authorize(script, slot, failures.as_ref(), scope.as_ref())?;
             }
-            Step::Authorize { scheme: Scheme::AccessToken, scope: _, role, failures } => {
-                self.authorize_user(script, slot, failures.as_ref(), role.as_ref())?;
+            Step::Authorize {
+                scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn),
+                scope: _,
+                role,
+                failures,
+            } => self.authorize_user(script, slot, *scheme, failures.as_ref(), role.as_ref())?,
+            Step::SameOrigin => {
+                self.module.shared.insert(Shared::Accounts);
+                script.line("accounts.refuseOtherOrigins(request);");
+            }
+            Step::SetSession(token) => {
+                self.module.shared.insert(Shared::Accounts);
+                let mut arguments = vec![Expression::text("request")];
+                arguments.extend(token.as_ref().map(|token| self.value(token)).transpose()?);
+                script.statement("", &Expression::call("accounts.setSession", arguments));
             }
             Step::Limit { policy, by } => {
                 let (limit, caller) = (self.limit(policy)?, self.counted_for(by)?);
@@ -353,23 +366,34 @@ impl<'a> Writer<'_, 'a> {
         Ok(())
     }
 
-    /// The same by an access token. Where nobody needs to know who calls, the slot still says it to the limit.
+    /// The same of somebody who signs in. Where nobody needs to know who calls, the slot still says it to the limit.
     fn authorize_user(
         &mut self,
         script: &mut Script,
         slot: Option<&SlotName>,
+        scheme: Scheme,
         failures: Option<&PolicyName>,
         role: Option<&RoleName>,
     ) -> Result<(), EmitError> {
         self.module.imports.insert(Import::AuthorizeUser);
         self.module.shared.insert(Shared::Accounts);
         let mut arguments = vec![Expression::text("request"), Expression::text("accounts")];
-        match (failures, role) {
+        let by = match scheme {
+            Scheme::ApiKey | Scheme::AccessToken => None,
+            Scheme::Session => Some("['session']"),
+            Scheme::SignedIn => Some("['token', 'session']"),
+        };
+        let by = by.map(|by| ("by".to_owned(), Expression::text(by)));
+        let role = role.map(|role| ("role".to_owned(), Expression::text(quoted(role.as_str()))));
+        let asked: Vec<_> = by.into_iter().chain(role).collect();
+        match (failures, asked.is_empty()) {
             (Some(policy), _) => arguments.push(Expression::text(self.limit(policy)?)),
-            (None, Some(_)) => arguments.push(Expression::text("undefined")),
-            (None, None) => {}
+            (None, false) => arguments.push(Expression::text("undefined")),
+            (None, true) => {}
         }
-        arguments.extend(role.map(|role| Expression::text(quoted(role.as_str()))));
+        if !asked.is_empty() {
+            arguments.push(Expression::Object(asked));
+        }
         let call = self.awaited("authorizeUser", arguments);
         match slot {
             Some(slot) => {
