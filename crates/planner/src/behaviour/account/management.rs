@@ -163,9 +163,8 @@ pub fn accept(given: &Given<'_>) -> Behaved {
     let users = given.table();
     let (user_id, email) = (|| row("mailed", "user_id"), || row("mailed", "email"));
     let (registered, declared) = register::event(given);
-    let columns: Vec<String> = declared.iter().map(|(name, _)| name.to_string()).collect();
+    let (columns, tells) = register::of_user(given);
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let payload = declared.iter().map(|(name, _)| (name.clone(), row("user", name.as_str()))).collect();
     let made = insert(
         &accounts,
         vec![
@@ -191,7 +190,7 @@ pub fn accept(given: &Given<'_>) -> Behaved {
         Item::Match(slot("account"), vec![(Outcome::Found, has_one), (Outcome::Missing, Vec::new())]),
         made,
         mailed::used(INVITATION),
-        Item::Do(Step::Emit { id: None, event: registered.clone(), payload }),
+        tells,
         nothing(Writes::Keep),
     ]);
     items.push(Item::Transaction(accepted));

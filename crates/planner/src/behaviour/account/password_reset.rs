@@ -46,9 +46,8 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let users = given.table();
     let (user_id, email) = (|| row("mailed", "user_id"), || row("mailed", "email"));
     let (registered, declared) = register::event(given);
-    let columns: Vec<String> = declared.iter().map(|(name, _)| name.to_string()).collect();
+    let (columns, tells) = register::of_user(given);
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let payload = declared.iter().map(|(name, _)| (name.clone(), row("user", name.as_str()))).collect();
     // Whoever has bought without an account has a row and no account: this makes it one.
     let claimed = vec![
         insert(
@@ -62,7 +61,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
                 ("created_at", Value::Now),
             ],
         ),
-        Item::Do(Step::Emit { id: None, event: registered.clone(), payload }),
+        tells,
     ];
     let changed = update(
         &accounts,

@@ -19,10 +19,22 @@ pub const ROLE: &str = "user";
 
 /// What tells of a new account, and what it holds: the user as the user has said it.
 pub fn event(given: &Given<'_>) -> mailed::Told {
-    let held = std::iter::once((field_name("id"), FieldType::Uuid))
+    let held = ["id", "user_id"]
+        .map(|name| (field_name(name), FieldType::Uuid))
+        .into_iter()
         .chain(given.said_of_oneself().map(|field| (field.name.clone(), field.field_type.clone())))
         .chain([(field_name("created_at"), FieldType::Timestamp)]);
     (EventName::parse(EVENT).expect("a literal that is a name"), held.collect())
+}
+
+/// The columns of the user in the slot `user` that tell of a new account, and what tells of it.
+pub fn of_user(given: &Given<'_>) -> (Vec<String>, Item) {
+    let (event, declared) = event(given);
+    let column = |name: &FieldName| if name.as_str() == "user_id" { "id".to_owned() } else { name.to_string() };
+    let payload = declared.iter().map(|(name, _)| (name.clone(), row("user", &column(name)))).collect();
+    let mut columns: Vec<String> = declared.iter().map(|(name, _)| column(name)).collect();
+    columns.dedup();
+    (columns, Item::Do(Step::Emit { id: None, event, payload }))
 }
 
 /// What is said of a new user.
@@ -53,7 +65,9 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let shape = Shape { name: "Registration".to_owned(), fields };
     let id = || Value::Slot(slot("id"));
     let values = user_row(&own);
-    let payload: Vec<(FieldName, Value)> = std::iter::once((field_name("id"), id()))
+    // `user_id` is what services know people by.
+    let payload: Vec<(FieldName, Value)> = [(field_name("id"), id()), (field_name("user_id"), id())]
+        .into_iter()
         .chain(own.iter().map(|field| (field.name.clone(), input(field.name.as_str()))))
         .chain([(field_name("created_at"), Value::Now)])
         .collect();
