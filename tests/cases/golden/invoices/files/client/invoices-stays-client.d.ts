@@ -482,6 +482,8 @@ export type Problem =
   | ProblemOf<'invalid-token', 401>
   | ProblemOf<'missing-session', 401>
   | ProblemOf<'invalid-session', 401>
+  | ProblemOf<'missing-password', 401>
+  | ProblemOf<'invalid-password', 401>
   | ProblemOf<'wrong-credentials', 401>
   | ProblemOf<'account-disabled', 403>
   | ProblemOf<'insufficient-scope', 403>
