@@ -340,6 +340,7 @@ where
                     | Operation::UnknownReference { .. }
                     | Operation::Inconsistent { .. }
                     | Operation::Entry { .. }
+                    | Operation::Short { .. }
                     | Operation::Done { .. } => {
                         return Ok(frame.exit(operation));
                     }
@@ -586,6 +587,7 @@ fn data_block<'b>(
                 | Operation::UnknownReference { .. }
                 | Operation::Inconsistent { .. }
                 | Operation::Entry { .. }
+                | Operation::Short { .. }
                 | Operation::Done { .. } => {
                     return Ok(frame.exit(operation));
                 }
@@ -776,6 +778,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::UnknownReference { .. }
         | Operation::Inconsistent { .. }
         | Operation::Entry { .. }
+        | Operation::Short { .. }
         | Operation::Done { .. } => unreachable!("blocks handle these themselves"),
     }
     Ok(())
@@ -863,6 +866,10 @@ impl Frame {
             Operation::Entry { list, field, detail, writes } => {
                 let wrong = Wrong::in_entry(list.as_str(), self.entry, field.as_str(), detail.as_deref());
                 Flow::Exit(Refusal::validation_failed(vec![wrong]).into_answer(&self.facts.request_id), *writes)
+            }
+            Operation::Short { list, field, writes } => {
+                let short = Wrong::short(list.as_str(), self.entry, field.as_str());
+                Flow::Exit(Refusal::out_of_stock(short).into_answer(&self.facts.request_id), *writes)
             }
             Operation::Done { writes } => Flow::Exit(Answer::empty(204), *writes),
             _ => unreachable!("called for exits only"),
