@@ -9,6 +9,12 @@ use plan::database::{ColumnDefault, Sensitivity, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{ColumnName, Engine, MAX_IDENTIFIER_LENGTH};
 
+/// The setting of a session, or of the rest of a transaction, that says of which user the rows are that it is about, where the
+/// engine keeps the application to that. Where it says nothing no row is seen.
+pub const WHOSE_ROWS: &str = "app.user_id";
+/// What it says where the rows of all users are meant.
+pub const ALL_USERS: &str = "*";
+
 /// Whether tables belong to a role there.
 #[must_use]
 pub fn has_owners(engine: Engine) -> bool {
@@ -134,11 +140,16 @@ pub fn differences(
 /// What hides rows of the plan's tables from those whom the plan lets see them, in words, and the statement that takes it away.
 /// Somebody has put it there for a reason, so nobody takes it away unasked.
 #[must_use]
-pub fn barriers(engine: Engine, tables: &[Table], found: &ObservedPermissions) -> Vec<(String, PermissionStatement)> {
+pub fn barriers(
+    engine: Engine,
+    permissions: &Permissions,
+    tables: &[Table],
+    found: &ObservedPermissions,
+) -> Vec<(String, PermissionStatement)> {
     match engine {
         // Who may read a table there sees all of it.
         Engine::Sqlite | Engine::MySql => Vec::new(),
-        Engine::PostgreSql => postgresql::permission::barriers(tables, found),
+        Engine::PostgreSql => postgresql::row_security::barriers(permissions, tables, found),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod change;
 pub mod definition;
 mod overlap;
 pub mod permission;
+pub mod row_security;
 
 use crate::relational::{Conflicts, MadeKeys, Words, plain};
 use vocab::decimal::DIGITS;

@@ -114,6 +114,7 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
 const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[
     SUCCESSOR,
     ("lib/accounts.js", include_str!("../node/lib/accounts.js")),
+    ("lib/session-cookie.js", include_str!("../node/lib/session-cookie.js")),
     ("lib/passwords.js", include_str!("../node/lib/passwords.js")),
     ("lib/weak-passwords.js", include_str!("../node/lib/weak-passwords.js")),
     ("lib/account-page.js", include_str!("../node/lib/account-page.js")),
@@ -264,6 +265,7 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         asks_for_keys,
         needed_scope,
         cors => plan.api.cors == Cors::On,
+        cookies => outlines(plan).iter().any(|outline| outline.scheme.is_some_and(Scheme::takes_cookies)),
         seeded => !plan.seed.is_empty(),
         accounts => plan.api.accounts.as_ref().map(|accounts| accounts.issuer.as_str()),
         account_pages => account_pages(plan),

@@ -15,6 +15,7 @@ use crate::outline::{Outline, answer_formats, outlines};
 use operation::Writer;
 use operational::operational_paths;
 use plan::Plan;
+use plan::accounts::SESSION_COOKIE;
 use plan::api::DocumentationFormat;
 use plan::procedure::Scheme;
 use problems::{headers, problem_schema};
@@ -36,6 +37,8 @@ pub fn document(plans: &[&Plan]) -> String {
             match outline.scheme {
                 Some(Scheme::ApiKey) => schemes.extend(["ApiKeyHeader", "Bearer"]),
                 Some(Scheme::AccessToken) => schemes.extend(["AccessToken"]),
+                Some(Scheme::Session) => schemes.extend(["SessionCookie"]),
+                Some(Scheme::SignedIn) => schemes.extend(["AccessToken", "SessionCookie"]),
                 None => {}
             }
             let operation = writer.operation(plan, &outline);
@@ -47,7 +50,15 @@ pub fn document(plans: &[&Plan]) -> String {
     let mut components = Map::new();
     components.insert("schemas".to_owned(), Value::Object(writer.schemas));
     components.insert("responses".to_owned(), Value::Object(writer.responses));
-    components.insert("headers".to_owned(), headers(plans));
+    let mut known_headers = headers(plans);
+    if schemes.contains("SessionCookie") {
+        known_headers["Set-Cookie"] = json!({
+            "description": "The session's cookie: `HttpOnly`, `SameSite=Lax`, and `Secure` but on this machine itself.",
+            "required": true,
+            "schema": {"type": "string"},
+        });
+    }
+    components.insert("headers".to_owned(), known_headers);
     if !schemes.is_empty() {
         components.insert("securitySchemes".to_owned(), security_schemes(&schemes));
     }
@@ -114,6 +125,12 @@ fn security_schemes(asked: &BTreeSet<&str>) -> Value {
             "scheme": "bearer",
             "bearerFormat": "JWT",
             "description": "The `access_token` that a login or a refresh answers with.",
+        },
+        "SessionCookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": SESSION_COOKIE,
+            "description": "The cookie that a login sets; a browser sends it by itself, also from this page. On this machine itself without TLS it is called `session`.",
         },
     });
     if let Some(known) = known.as_object_mut() {

@@ -28,6 +28,8 @@ pub struct Outline<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub scheme: Option<Scheme>,
+    /// Whether it hands a browser the cookie of a session, or takes it away.
+    pub cookie: Option<Cookie>,
     pub limit: Option<(&'a PolicyName, &'a LimitKey)>,
     pub body: Option<Body<'a>>,
     pub listing: Option<Listing<'a>>,
@@ -58,7 +60,7 @@ impl Outline<'_> {
     pub fn counts_by(&self) -> Option<(&PolicyName, &'static str)> {
         let (policy, by) = self.limit?;
         let by = match (by, self.scheme) {
-            (LimitKey::Principal, Some(Scheme::AccessToken)) => "user",
+            (LimitKey::Principal, Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => "user",
             (LimitKey::Principal, Some(Scheme::ApiKey) | None) => "API key",
             (LimitKey::Address, _) => "client address",
             (LimitKey::Field(..), _) => "what is tried",
@@ -146,6 +148,13 @@ pub struct RowField<'a> {
     pub description: &'a str,
 }
 
+/// What becomes of the cookie of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cookie {
+    Set,
+    Cleared,
+}
+
 /// Whether an answer tells its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tagged {
@@ -198,6 +207,11 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             Step::Authorize { scheme, .. } => Some(*scheme),
             _ => None,
         }),
+        cookie: steps.iter().find_map(|step| match step {
+            Step::SetSession(Some(_)) => Some(Cookie::Set),
+            Step::SetSession(None) => Some(Cookie::Cleared),
+            _ => None,
+        }),
         limit: steps.iter().find_map(|step| match step {
             Step::Limit { policy, by } => Some((policy, by)),
             _ => None,
@@ -219,7 +233,7 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             false => Repeatable::No,
         },
         answers,
-        problems: problems::problems(plan, &items),
+        problems: problems::problems(plan, method, &items),
         events,
         slots: Slots::of(plan, &endpoint.procedure.body),
     })

@@ -38,6 +38,7 @@ fn with_procedure(body: Vec<Item>) -> Plan {
         max_body_bytes: 65_536,
         example: json!({"code": "1234"}),
         cache: Cache::NoStore,
+        own_rows: false,
     }];
     plan.database.tables.push(doors());
     plan

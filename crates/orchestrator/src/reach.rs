@@ -39,6 +39,8 @@ pub(crate) fn with_apis(
         for (table, used) in plan::uses::uses(api) {
             uses.entry(table).or_default().extend(&used);
         }
+        let owned = api.api.accounts.iter().flat_map(|accounts| accounts.owned.clone());
+        plan.permissions.owned.extend(owned);
         api.database.tables.iter().for_each(|table| bring(&mut plan, table));
     }
     if !apis.is_empty() {

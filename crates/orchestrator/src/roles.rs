@@ -96,7 +96,7 @@ pub(crate) fn drift(
     let (there, missing): (Vec<&Table>, Vec<&Table>) = tables.iter().partition(is_there);
     let there: Vec<Table> = there.into_iter().cloned().collect();
     let differences = permission::differences(engine, wanted, &there, &found);
-    let barriers = permission::barriers(engine, tables, &found);
+    let barriers = permission::barriers(engine, wanted, tables, &found);
     found.owners.extend(missing.into_iter().map(|table| (table.name.to_string(), found.user.clone())));
     Ok(PermissionDrift { differences, statements: permission::statements(engine, wanted, tables, &found), barriers })
 }
@@ -136,7 +136,7 @@ pub(crate) fn settle(
     };
     match loss {
         Loss::Allowed => {
-            for (what, statement) in permission::barriers(engine, tables, &found) {
+            for (what, statement) in permission::barriers(engine, wanted, tables, &found) {
                 mended.push(what);
                 statements.push(statement);
             }

@@ -1,6 +1,7 @@
 //! Accounts: what an API that signs people in says of it once, for its servers, its documents and its proof.
 
 use crate::api::ApiPlan;
+use crate::database::permission::Owned;
 use crate::query::Write;
 use crate::system;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ pub struct Accounts {
     pub issuer: String,
     /// The table of the people.
     pub users: TableName,
+    /// The tables that endpoints with [`crate::api::Endpoint::own_rows`] work on, and those by which it is told whose their rows are.
+    #[serde(default, skip_serializing_if = "Owned::is_empty")]
+    pub owned: Owned,
     /// The pages to which the links of mails lead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pages: Vec<AccountPage>,
@@ -87,6 +91,12 @@ pub struct CaseCaller {
     pub session: String,
 }
 
+/// What the cookie of such a session holds in the cases of a plan.
+#[must_use]
+pub fn case_session_token(session: &str) -> String {
+    format!("session-of-the-cases-{session}")
+}
+
 /// One caller for each role that endpoints of the API ask for.
 #[must_use]
 pub fn case_callers(api: &ApiPlan) -> Vec<CaseCaller> {
@@ -118,6 +128,10 @@ pub const HASH: PasswordHash = PasswordHash { memory_kib: 19_456, passes: 2, lan
 pub const ACCESS_LIFETIME: u32 = 900;
 /// How long a session lives that nobody refreshes, in seconds: 30 days.
 pub const SESSION_LIFETIME: u32 = 2_592_000;
+/// The cookie of a session. Browsers take it of its own host alone, for every path, over TLS.
+pub const SESSION_COOKIE: &str = "__Host-session";
+/// The same on this machine itself without TLS, where some browsers take no cookie of that kind.
+pub const LOOPBACK_SESSION_COOKIE: &str = "session";
 /// How long a refresh token may be sent again after its first use, in seconds: two tabs that refresh at once, a reply that was lost.
 pub const REUSE_WINDOW: u32 = 30;
 /// The secret that the servers of a database share: it seals the keys that sign, and tells what follows a refresh token.

@@ -88,6 +88,9 @@ pub struct Endpoint {
     /// How long its successful answers may be kept.
     #[serde(default)]
     pub cache: Cache,
+    /// Whether all that it does with tables of [`Accounts::owned`] it does with the caller's own rows: a database that can keep to that does.
+    #[serde(default)]
+    pub own_rows: bool,
 }
 
 /// How long a successful answer to a read may be kept, and by whom. Anything else is never kept.

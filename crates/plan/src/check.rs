@@ -176,6 +176,8 @@ impl Checker {
             | Step::Limit { by: LimitKey::Principal | LimitKey::Address, .. }
             | Step::Spare { by: LimitKey::Principal | LimitKey::Address, .. }
             | Step::Claim
+            | Step::SameOrigin
+            | Step::SetSession(None)
             | Step::Ping
             | Step::Generate(_)
             | Step::Received(_) => {}
@@ -184,7 +186,11 @@ impl Checker {
                 Input::Body(_) | Input::Changes(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_),
             ) => {}
             Step::Check(condition) => self.condition(condition, slots),
-            Step::Evaluate(value) | Step::Digest(value) | Step::Successor(value) | Step::HashPassword(value) => {
+            Step::Evaluate(value)
+            | Step::Digest(value)
+            | Step::Successor(value)
+            | Step::SetSession(Some(value))
+            | Step::HashPassword(value) => {
                 self.value(value, slots);
             }
             Step::VerifyPassword { password, hash } => {

@@ -24,6 +24,8 @@ pub const OTHER_ACCESS_TOKEN: &str = "${other_access_token}";
 pub const ROLE_ACCESS_TOKEN: &str = "${access_token:<role>}";
 /// In a body: the refresh token that a request before was answered with.
 pub const REFRESH_TOKEN: &str = "${refresh_token}";
+/// In a request header: the token in the cookie of the session that a request before has begun.
+pub const SESSION: &str = "${session}";
 /// In a path or an expected body: the key of what the first request before made.
 pub const ID: &str = "${id}";
 /// In a path or an expected body: the key of what the parent of the case made.
@@ -250,6 +252,7 @@ pub struct Known {
     tag: Option<String>,
     access_token: Option<String>,
     refresh_token: Option<String>,
+    session: Option<String>,
 }
 
 impl Known {
@@ -264,6 +267,9 @@ impl Known {
         self.next = answer.text_of("next");
         self.tag = answer.headers.get("etag").cloned();
         self.access_token = answer.text_of("access_token").or_else(|| self.access_token.take());
+        let cookie = answer.headers.get("set-cookie").and_then(|cookie| cookie.split(';').next()?.split_once('='));
+        self.session =
+            cookie.map(|(_, token)| token.to_owned()).filter(|token| !token.is_empty()).or_else(|| self.session.take());
         self.refresh_token = answer.text_of("refresh_token").or_else(|| self.refresh_token.take());
     }
 
@@ -276,6 +282,7 @@ impl Known {
             (TAG, self.tag.clone()),
             (ACCESS_TOKEN, self.access_token.clone()),
             (REFRESH_TOKEN, self.refresh_token.clone()),
+            (SESSION, self.session.clone()),
         ];
         let said = keys.into_iter().chain(others).filter_map(|(placeholder, said)| Some((placeholder, said?)));
         said.fold(text.to_owned(), |text, (placeholder, said)| text.replace(placeholder, &said))

@@ -228,6 +228,8 @@ pub fn step_name(step: &Step) -> &'static str {
         Step::Check(_) => "check",
         Step::Digest(_) => "digest",
         Step::Successor(_) => "successor of",
+        Step::SameOrigin => "same origin",
+        Step::SetSession(_) => "set session",
         Step::HashPassword(_) => "hash password",
         Step::VerifyPassword { .. } => "verify password",
         Step::Read { .. } => "read",
@@ -248,6 +250,8 @@ fn step(step: &Step) -> String {
             let scheme = match scheme {
                 Scheme::ApiKey => "api key",
                 Scheme::AccessToken => "access token",
+                Scheme::Session => "session",
+                Scheme::SignedIn => "access token or session",
             };
             let scope = scope.as_ref().map_or(String::new(), |scope| format!(" with scope {scope}"));
             let role = role.as_ref().map_or(String::new(), |role| format!(" with role {role}"));
@@ -273,6 +277,13 @@ fn step(step: &Step) -> String {
             Input::Selection(open) => format!("{name} selection for{}", holes(open)),
         },
         Step::Ping => format!("{name} the database"),
+        Step::SameOrigin => name.to_owned(),
+        Step::SetSession(token) => {
+            format!(
+                "{name} {}",
+                token.as_ref().map_or_else(|| "to nothing".to_owned(), |token| format!("to {}", value(token)))
+            )
+        }
         Step::Generate(Generated::Uuid) => format!("{name} uuid"),
         Step::Generate(Generated::Token { bytes }) => format!("{name} token of {bytes} bytes"),
         Step::Check(asked) => format!("{name} {}", condition(asked)),

@@ -20,6 +20,10 @@ pub enum Problem {
     MissingToken,
     /// The token is wrong, or its session has ended.
     InvalidToken,
+    /// The request brings no session.
+    MissingSession,
+    /// The session is unknown or has ended.
+    InvalidSession,
     /// Address or password are wrong.
     WrongCredentials,
     /// The account may not be used.
@@ -28,6 +32,8 @@ pub enum Problem {
     InsufficientScope,
     /// The account is right and has not the role that this asks for.
     InsufficientRole,
+    /// A page of another origin had a browser send the request.
+    CrossOrigin,
     /// Nothing has this path.
     NotFound,
     /// The path answers other methods.
@@ -74,7 +80,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -82,10 +88,13 @@ impl Problem {
         Self::InvalidCredentials,
         Self::MissingToken,
         Self::InvalidToken,
+        Self::MissingSession,
+        Self::InvalidSession,
         Self::WrongCredentials,
         Self::AccountDisabled,
         Self::InsufficientScope,
         Self::InsufficientRole,
+        Self::CrossOrigin,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -175,12 +184,27 @@ impl Problem {
                 "Authentication failed",
                 Some("the token is unknown or malformed, has expired, or its session has ended"),
             ),
+            Self::MissingSession => (
+                "missing-session",
+                401,
+                "Authentication required",
+                Some("sign in first: the request brings no session"),
+            ),
+            Self::InvalidSession => {
+                ("invalid-session", 401, "Authentication failed", Some("the session is unknown, or it has ended"))
+            }
             Self::WrongCredentials => {
                 ("wrong-credentials", 401, "Login failed", Some("the e-mail address or the password is wrong"))
             }
             Self::AccountDisabled => ("account-disabled", 403, "Account disabled", Some("the account may not be used")),
             Self::InsufficientScope => ("insufficient-scope", 403, "Insufficient scope", None),
             Self::InsufficientRole => ("insufficient-role", 403, "Insufficient role", None),
+            Self::CrossOrigin => (
+                "cross-origin",
+                403,
+                "Cross-origin request",
+                Some("a page of another origin had the browser send this request"),
+            ),
             Self::NotFound => ("not-found", 404, "Not found", Some("no resource has this path")),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "Method not allowed", None),
             Self::RequestTimeout => {

@@ -169,7 +169,7 @@ impl Outcome {
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Makes the principal, or ends with 401. Failures count against the address under the policy. Whoever is known and may
-    /// not do this ends with 403, which counts against the principal. Of an access token the slot holds [`CALLER`].
+    /// not do this ends with 403, which counts against the principal. Of a user the slot holds [`CALLER`].
     Authorize {
         /// How callers prove who they are.
         scheme: Scheme,
@@ -203,6 +203,10 @@ pub enum Step {
     /// with 422 where it was kept for another request. Where there is none, the answer with which the transaction exits is
     /// kept together with its writes.
     Recall(SlotName),
+    /// Ends with 403 where a page of an origin that may not do so had a browser send the request: it would be signed in as somebody.
+    SameOrigin,
+    /// Has the answer hand the browser a token as the cookie of its session; without one it takes the cookie away.
+    SetSession(Option<Value>),
     /// Reads what the request brings and checks it, or ends with 4xx. Gives a record.
     Validate(Input),
     /// Asks the database whether it answers, or ends with 503.
@@ -287,7 +291,7 @@ pub enum Step {
     },
 }
 
-/// The fields of the record that stands for a caller with an access token: the user, the session, the role.
+/// The fields of the record that stands for a user who calls: the user, the session, the role.
 pub const CALLER: [&str; 3] = ["user_id", "session_id", "role"];
 
 /// How callers prove who they are.
@@ -298,6 +302,39 @@ pub enum Scheme {
     ApiKey,
     /// A token made by [`Step::IssueToken`].
     AccessToken,
+    /// The cookie of a session ([`Step::SetSession`]).
+    Session,
+    /// Either of the two, whichever the request brings; a token wins.
+    SignedIn,
+}
+
+impl Scheme {
+    /// Whether the principal is a user, with the record [`CALLER`].
+    #[must_use]
+    pub fn is_user(self) -> bool {
+        match self {
+            Self::ApiKey => false,
+            Self::AccessToken | Self::Session | Self::SignedIn => true,
+        }
+    }
+
+    /// Whether a cookie will do, which browsers add by themselves.
+    #[must_use]
+    pub fn takes_cookies(self) -> bool {
+        match self {
+            Self::ApiKey | Self::AccessToken => false,
+            Self::Session | Self::SignedIn => true,
+        }
+    }
+
+    /// Whether an access token will do.
+    #[must_use]
+    pub fn takes_tokens(self) -> bool {
+        match self {
+            Self::ApiKey | Self::Session => false,
+            Self::AccessToken | Self::SignedIn => true,
+        }
+    }
 }
 
 /// Whom a request is counted for.
@@ -485,6 +522,8 @@ impl Step {
             | Self::Spare { .. }
             | Self::Claim
             | Self::Recall(_)
+            | Self::SameOrigin
+            | Self::SetSession(_)
             | Self::Validate(_)
             | Self::Ping
             | Self::Generate(_)
@@ -509,6 +548,8 @@ impl Step {
             | Self::Limit { .. }
             | Self::Spare { .. }
             | Self::Claim
+            | Self::SameOrigin
+            | Self::SetSession(_)
             | Self::Validate(_)
             | Self::Ping
             | Self::HashPassword(_)

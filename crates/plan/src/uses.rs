@@ -1,13 +1,21 @@
 //! What the procedures of an API do with the tables of its database: a plan comes in, what its server must be let do goes out,
 //! down to the column. It never says more than a statement of the server needs.
 
-use crate::database::permission::{TableUse, Uses};
+use crate::database::permission::{OwnedBy, TableUse, Uses};
 use crate::database::{Nullability, Table};
-use crate::procedure::{Item, Step};
+use crate::procedure::{Item, Procedure, Step};
 use crate::query::{Assigned, OnConflict, Output, Predicate, Query, RowLock, Write};
 use crate::{Plan, system};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, TableName};
+
+/// What a procedure does.
+#[must_use]
+pub fn of_procedure(tables: &[Table], procedure: &Procedure) -> Uses {
+    let mut found = Found { tables, uses: Uses::new(), locked: BTreeSet::new() };
+    found.items(&procedure.body);
+    found.uses
+}
 
 /// What the servers of the plan do. The ledger of migrations, by which they tell that they are ready, is not part of it.
 #[must_use]
@@ -17,8 +25,9 @@ pub fn uses(plan: &Plan) -> Uses {
     if plan.database.tables.iter().any(|table| table.name == keys.name) {
         found.keys(&keys);
     }
-    if plan.api.accounts.is_some() {
+    if let Some(accounts) = &plan.api.accounts {
         found.accounts();
+        accounts.owned.values().for_each(|by| found.owned(by));
     }
     if plan.has_deliveries() {
         found.deliveries();
@@ -78,6 +87,8 @@ impl Found<'_> {
             Step::Authorize { .. }
             | Step::Limit { .. }
             | Step::Spare { .. }
+            | Step::SameOrigin
+            | Step::SetSession(_)
             | Step::Validate(_)
             | Step::Ping
             | Step::Generate(_)
@@ -114,6 +125,16 @@ impl Found<'_> {
             used.reads.extend(all.clone());
             if table.name == system::signing_keys().name {
                 used.inserts.extend(all);
+            }
+        }
+    }
+
+    /// The database looks, for whoever asks, whose the row is that another leads to.
+    fn owned(&mut self, by: &OwnedBy) {
+        match by {
+            OwnedBy::User(_) => {}
+            OwnedBy::Row { table, key, .. } => {
+                self.of(table).reads.insert(key.clone());
             }
         }
     }

@@ -11,9 +11,10 @@ use crate::table::{column_name, of_entity};
 use catalog::{Catalog, Entity};
 use plan::accounts::{
     AccountPage, AccountTask, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, CaseCaller,
+    case_session_token,
 };
 use plan::api::{Endpoint, RateLimitPolicy};
-use plan::procedure::{Item, Scheme, Step};
+use plan::procedure::{Item, Step};
 use plan::{Table, system};
 use spec::{ApiRequirements, Authentication, Method, PathPattern, Spanned};
 use vocab::{BehaviorName, ColumnName, Datum, Diagnostic, EntityName, FieldType, Place, PolicyName, TableName};
@@ -63,9 +64,41 @@ const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 13] = [
     ("account_session_end", Method::Delete, "sessions/{id}", Authentication::Jwt),
 ];
 
+/// How people who sign in are known afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownBy {
+    /// By the tokens that a login answers with.
+    Tokens,
+    /// By the cookie that it sets.
+    Cookie,
+    /// By either: some endpoints ask for the one, some for the other.
+    Both,
+}
+
+impl KnownBy {
+    /// As the endpoints of a task ask.
+    pub fn of(requirements: &ApiRequirements) -> Self {
+        let asks = |by| requirements.endpoints.iter().any(|endpoint| endpoint.authentication == by);
+        match (asks(Authentication::Session), asks(Authentication::Jwt)) {
+            (false, _) => Self::Tokens,
+            (true, false) => Self::Cookie,
+            (true, true) => Self::Both,
+        }
+    }
+
+    pub fn takes_cookies(self) -> bool {
+        self != Self::Tokens
+    }
+
+    pub fn takes_tokens(self) -> bool {
+        self != Self::Cookie
+    }
+}
+
 /// The requirements with the endpoints that belong to those that they name, and which these are.
 pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (ApiRequirements, Vec<String>) {
     let mut whole = requirements.clone();
+    let known_by = KnownBy::of(requirements);
     let inferred: Vec<(usize, Inferred)> = requirements
         .endpoints
         .iter()
@@ -95,6 +128,13 @@ pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (Ap
     let mut brought = Vec::new();
     for (behaviour, method, path, authentication) in beside.into_iter().chain(of_oneself) {
         let is_taken = |other: &spec::Endpoint| other.method == method && other.path.as_str() == path;
+        if behaviour == "account_refresh" && !known_by.takes_tokens() {
+            continue;
+        }
+        let authentication = match authentication {
+            Authentication::Jwt if !known_by.takes_tokens() => Authentication::Session,
+            other => other,
+        };
         if named(behaviour).is_some() || requirements.endpoints.iter().any(is_taken) {
             continue;
         }
@@ -150,7 +190,8 @@ fn companion(
 /// Whether something of the API has to do with accounts: it asks for an access token, or gives one.
 pub fn has_accounts(endpoints: &[Endpoint]) -> bool {
     fn of_step(step: &Step) -> bool {
-        matches!(step, Step::Authorize { scheme: Scheme::AccessToken, .. } | Step::IssueToken { .. })
+        let asks = matches!(step, Step::Authorize { scheme, .. } if scheme.is_user());
+        asks || matches!(step, Step::IssueToken { .. } | Step::SetSession(_))
     }
     let of_item = |item: &Item| match item {
         Item::Let(_, step) | Item::Do(step) => of_step(step),
@@ -310,6 +351,7 @@ pub fn seed_rows() -> Vec<SeedRow> {
                 ("created_at", SEED_TIME),
                 ("refreshed_at", SEED_TIME),
                 ("expires_at", SEED_END),
+                ("token_hash", &vocab::sha256_hex(case_session_token(CASE_SESSION).as_bytes())),
             ]),
         ),
         mailed(MAILED[0]),
@@ -336,6 +378,9 @@ fn seed_rows_of(user: &str, session: &str, role: &str) -> Vec<SeedRow> {
                 Datum::Text(text) if column.as_str() == "role" => role.clone_into(text),
                 Datum::Text(text) if text == CASE_USER => user.clone_into(text),
                 Datum::Text(text) if text == CASE_SESSION => session.clone_into(text),
+                Datum::Text(text) if column.as_str() == "token_hash" => {
+                    *text = vocab::sha256_hex(case_session_token(session).as_bytes());
+                }
                 Datum::Text(_)
                 | Datum::Null
                 | Datum::Boolean(_)

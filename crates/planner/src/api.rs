@@ -1,6 +1,6 @@
 //! The API as a whole: its endpoints as procedures, its limits, its events, and the tables they need.
 
-use crate::account::{self, Ownership};
+use crate::account::{self, KnownBy, Ownership};
 use crate::behaviour::{Behaved, Given, Guarded, ParentKey, WorksOn};
 use crate::body_size::max_body_bytes;
 use crate::codes;
@@ -8,6 +8,7 @@ use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, is_version, target};
 use crate::lookup::{self, Lookup};
 use crate::overrides;
+use crate::own_rows;
 use crate::subject::Known;
 use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::accounts::Accounts;
@@ -17,6 +18,7 @@ use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, syst
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
+use std::collections::BTreeMap;
 use vocab::{Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName};
 
 /// The limit where the task names none.
@@ -46,6 +48,8 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         lookups: Vec::new(),
         events: Vec::new(),
         brought: Vec::new(),
+        known_by: KnownBy::of(requirements),
+        owned: BTreeMap::new(),
     };
     designer.check_kind(&requirements.kind);
     let (whole, brought) = account::with_companions(requirements, catalog);
@@ -60,9 +64,9 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
         "the words of its paths".to_owned(),
     );
     let known = Known::new(requirements, catalog, held);
-    let endpoints: Vec<Endpoint> =
+    let mut endpoints: Vec<Endpoint> =
         requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
-    let accounts = designer.accounts(&endpoints, requirements, held, &name);
+    let accounts = designer.accounts(&mut endpoints, requirements, held, &name);
     designer.system_tables(&endpoints);
     let documentation = designer.documentation(requirements.documentation_format);
     if !designer.problems.is_empty() {
@@ -99,6 +103,9 @@ struct Designer<'a> {
     events: Vec<EventDeclaration>,
     /// The endpoints that came with others.
     brought: Vec<String>,
+    known_by: KnownBy,
+    /// The tables of the endpoints that show callers their own rows alone.
+    owned: BTreeMap<ProcedureName, TableName>,
 }
 
 impl Designer<'_> {
@@ -121,12 +128,13 @@ impl Designer<'_> {
     }
 
     fn cors(&mut self, features: &[Spanned<SecurityFeature>]) -> Cors {
+        let cookies = match self.known_by.takes_cookies() {
+            true => "with cookies those in `CORS_ORIGINS` alone, without them also any where that is empty",
+            false => "without cookies: of those in `CORS_ORIGINS`, or of any where that is empty",
+        };
+        let may = format!("pages of other origins may call it, {cookies}");
         let (cors, decision, reason) = match features.iter().any(|feature| feature.value == SecurityFeature::Cors) {
-            true => (
-                Cors::On,
-                "pages of other origins may call it, without cookies: of those in `CORS_ORIGINS`, or of any where that is empty",
-                "the task says `cors`; which origins belongs to where it is served",
-            ),
+            true => (Cors::On, may.as_str(), "the task says `cors`; which origins belongs to where it is served"),
             false => (Cors::Off, "browsers keep pages of other origins away", "the task does not name `cors`"),
         };
         self.decide(Phase::SetupAuthenticationMiddleware, "other origins", decision.to_owned(), reason.to_owned());
@@ -201,6 +209,7 @@ impl Designer<'_> {
             key: target(&endpoint.path).and_then(|target| target.key),
             parent: parent.as_ref(),
             owner: owner.as_ref(),
+            known_by: self.known_by,
         };
         let mut behaved = inferred.behaviour.lower(&given);
         overrides::narrow_listing(endpoint, &mut behaved).map_err(|problems| self.refuse(problems)).ok()?;
@@ -219,6 +228,10 @@ impl Designer<'_> {
         self.decide_guards(&subject, guarded);
         self.decide_scope(&subject, scope);
         behaved.table.into_iter().for_each(|table| self.add_table(table));
+        let own_rows = owner.is_some() || parent.as_ref().is_some_and(|parent| parent.owner.is_some());
+        if own_rows {
+            self.owned.insert(procedure_name(endpoint), table.name.clone());
+        }
         let max_body_bytes = max_body_bytes(&behaved.body);
         let procedure = Procedure {
             name: procedure_name(endpoint),
@@ -241,6 +254,7 @@ impl Designer<'_> {
             max_body_bytes,
             example: behaved.example,
             cache: Cache::NoStore,
+            own_rows,
         })
     }
 
@@ -334,7 +348,7 @@ impl Designer<'_> {
         known: &Known<'_>,
     ) -> Result<Option<FieldName>, Diagnostic> {
         let stated = endpoint.access.as_ref().map(|stated| &stated.value);
-        let is_scoped = scheme == Some(Scheme::AccessToken)
+        let is_scoped = scheme.is_some_and(Scheme::is_user)
             && inferred.behaviour.works_on == WorksOn::Entity
             && matches!(stated, None | Some(spec::Access::Owner));
         let Some(users) = account::users_table(self.catalog, known.tables).filter(|_| is_scoped) else {
@@ -389,7 +403,7 @@ impl Designer<'_> {
         owner: Option<&FieldName>,
         parent: Option<&ParentKey>,
     ) {
-        if scheme != Some(Scheme::AccessToken) || inferred.behaviour.works_on != WorksOn::Entity {
+        if !scheme.is_some_and(Scheme::is_user) || inferred.behaviour.works_on != WorksOn::Entity {
             return;
         }
         let of_parent = parent.and_then(|parent| parent.owner.as_ref());
@@ -424,6 +438,11 @@ impl Designer<'_> {
         let (decision, reason) = match guarded.scheme {
             Some(Scheme::ApiKey) => ("asks for an API key", "the task says `authentication: api_key`"),
             Some(Scheme::AccessToken) => ("asks for an access token", "the task says `authentication: jwt_token`"),
+            Some(Scheme::Session) => ("asks for the cookie of a session", "the task says `authentication: session`"),
+            Some(Scheme::SignedIn) => (
+                "asks for an access token or the cookie of a session",
+                "other endpoints of the task say `authentication: jwt_token` and `session`",
+            ),
             None => ("is open to everybody", "the task says `authentication: none`"),
         };
         let (decision, reason) = match &guarded.role {
@@ -435,7 +454,7 @@ impl Designer<'_> {
         };
         self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
         let (decision, reason) = match (&guarded.by, guarded.scheme) {
-            (LimitKey::Principal, Some(Scheme::AccessToken)) => {
+            (LimitKey::Principal, Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
                 ("counts requests by user", "users tell callers apart, addresses do not")
             }
             (LimitKey::Principal, Some(Scheme::ApiKey) | None) => {
@@ -463,8 +482,12 @@ impl Designer<'_> {
         match endpoint.authentication {
             Authentication::None => None,
             Authentication::ApiKey => Some(Scheme::ApiKey),
+            Authentication::Jwt if self.known_by == KnownBy::Both && self.brought.contains(&subject_of(endpoint)) => {
+                Some(Scheme::SignedIn)
+            }
             Authentication::Jwt => Some(Scheme::AccessToken),
-            Authentication::OAuth | Authentication::Session | Authentication::Basic => {
+            Authentication::Session => Some(Scheme::Session),
+            Authentication::OAuth | Authentication::Basic => {
                 let place = endpoint.authentication_place.as_ref().unwrap_or(&endpoint.place);
                 self.problems.push(
                     Diagnostic::error(
@@ -475,7 +498,7 @@ impl Designer<'_> {
                         ),
                         place,
                     )
-                    .with_help("use `authentication: \"jwt_token\"`, `\"api_key\"` or `\"none\"`"),
+                    .with_help("use `authentication: \"jwt_token\"`, `\"session\"`, `\"api_key\"` or `\"none\"`"),
                 );
                 None
             }
@@ -513,9 +536,11 @@ impl Designer<'_> {
         match (stated.and_then(|limit| limit.value.by), scheme) {
             (None, Some(_))
             | (Some(LimitBy::Key), Some(Scheme::ApiKey))
-            | (Some(LimitBy::User), Some(Scheme::AccessToken)) => Some(LimitKey::Principal),
+            | (Some(LimitBy::User), Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+                Some(LimitKey::Principal)
+            }
             (None, None) | (Some(LimitBy::Ip), _) => Some(LimitKey::Address),
-            (Some(by @ (LimitBy::Key | LimitBy::User)), Some(Scheme::ApiKey | Scheme::AccessToken) | None) => {
+            (Some(by @ (LimitBy::Key | LimitBy::User)), Some(_) | None) => {
                 let place = stated.map_or(&endpoint.place, |limit| &limit.place);
                 self.problems.push(
                     Diagnostic::error(
@@ -577,7 +602,7 @@ impl Designer<'_> {
     /// What belongs to an API that knows its callers.
     fn accounts(
         &mut self,
-        endpoints: &[Endpoint],
+        endpoints: &mut [Endpoint],
         requirements: &ApiRequirements,
         held: &[Table],
         name: &str,
@@ -601,7 +626,9 @@ impl Designer<'_> {
         let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
         self.add_table(users);
         system::of_accounts().into_iter().for_each(|table| self.add_table(table));
-        Some(Accounts { issuer, users: users_name, pages: account::pages(requirements, self.catalog) })
+        let owned = own_rows::keep(endpoints, &self.owned, held, &users_name);
+        let pages = account::pages(requirements, self.catalog);
+        Some(Accounts { issuer, users: users_name, owned, pages })
     }
 
     fn add_table(&mut self, table: Table) {
@@ -721,9 +748,9 @@ fn nobody_calls(endpoint: &spec::Endpoint, inferred: &Inferred, scheme: Option<S
     let (message, help) = match (behaviour.for_caller, scheme) {
         (true, None | Some(Scheme::ApiKey)) => (
             format!("`{}` {}, and asks nobody who calls", subject_of(endpoint), behaviour.does),
-            "write `authentication: \"jwt_token\"`",
+            "write `authentication: \"jwt_token\"` or `\"session\"`",
         ),
-        (false, Some(Scheme::AccessToken)) if gives => (
+        (false, Some(scheme)) if gives && scheme.is_user() => (
             format!("`{}` {}, and would let in only who is signed in already", subject_of(endpoint), behaviour.does),
             "write `authentication: \"none\"`",
         ),

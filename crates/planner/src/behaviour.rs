@@ -13,6 +13,7 @@ mod record_list;
 mod record_replace;
 mod record_update;
 
+use crate::account::KnownBy;
 use crate::intent::target;
 use crate::key::{Origin, RecordKey};
 use crate::table::column_name;
@@ -75,6 +76,8 @@ pub struct Given<'a> {
     pub parent: Option<&'a ParentKey>,
     /// The field that says whose a record is, where callers have to do with their own alone.
     pub owner: Option<&'a FieldName>,
+    /// How people who sign in are known afterwards.
+    pub known_by: KnownBy,
 }
 
 /// A field whose value names a row of another table.
@@ -450,7 +453,9 @@ impl Given<'_> {
         };
         match self.guarded.scheme {
             Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
-            Some(Scheme::AccessToken) => items.push(Item::Let(slot("caller"), authorize(Scheme::AccessToken))),
+            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+                items.push(Item::Let(slot("caller"), authorize(scheme)));
+            }
             None => {}
         }
         items.push(Item::Do(Step::Limit { policy: policy.clone(), by: self.guarded.by.clone() }));

@@ -7,7 +7,9 @@ use crate::account::{self, can_be_two};
 use crate::key::RecordKey;
 use crate::seed::Seeded;
 use body::{acceptable, can_repeat, marked, shape_of, taken, taking};
-use plan::accounts::CASE_ROLE;
+use plan::accounts::{
+    CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CaseCaller, LOOPBACK_SESSION_COOKIE, case_callers, case_session_token,
+};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
@@ -47,6 +49,8 @@ struct Asker<'a> {
     scheme: Option<Scheme>,
     /// The roles that endpoints of the API ask for.
     roles: Vec<&'a RoleName>,
+    /// Who calls in them.
+    callers: Vec<CaseCaller>,
     policy: Option<&'a RateLimitPolicy>,
     /// What a request that nothing stops is counted under last.
     last_policy: Option<&'a RateLimitPolicy>,
@@ -116,13 +120,14 @@ struct Maker<'a> {
     endpoint: &'a Endpoint,
     path: String,
     tables: &'a [Table],
+    callers: Vec<CaseCaller>,
 }
 
 impl<'a> Maker<'a> {
     fn of(api: &'a ApiPlan, tables: &'a [Table], collection: &str) -> Option<Self> {
         let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && tells_key(other);
         let endpoint = api.endpoints.iter().find(creates)?;
-        Some(Self { endpoint, path: collection.to_owned(), tables })
+        Some(Self { endpoint, path: collection.to_owned(), tables, callers: case_callers(api) })
     }
 
     /// A request that makes a record, however often it is sent.
@@ -136,7 +141,7 @@ impl<'a> Maker<'a> {
     }
 
     fn with(&self, body: &Json) -> CaseRequest {
-        request("POST", &self.path, self.endpoint).with_body(body)
+        request("POST", &self.path, self.endpoint, &self.callers).with_body(body)
     }
 }
 
@@ -175,6 +180,7 @@ impl<'a> Asker<'a> {
             endpoint,
             scheme,
             roles: api.roles().into_iter().collect(),
+            callers: case_callers(api),
             policy,
             last_policy,
             right,
@@ -232,7 +238,8 @@ impl<'a> Asker<'a> {
     fn cases(&self) -> Vec<HttpCase> {
         let body = &self.endpoint.procedure.body;
         if self.endpoint.role().is_some() && !self.can_be_two() {
-            return self.wrong_tokens().into_iter().chain(self.wrong_roles()).collect();
+            let of = |scheme| self.wrong_proofs(scheme).into_iter().chain(self.wrong_roles(scheme)).collect();
+            return self.scheme.map_or_else(Vec::new, of);
         }
         let mut cases = Vec::new();
         match final_response(body) {
@@ -267,10 +274,10 @@ impl<'a> Asker<'a> {
         }
         match self.scheme {
             Some(Scheme::ApiKey) => cases.extend(self.wrong_keys()),
-            Some(Scheme::AccessToken) => {
-                cases.extend(self.wrong_tokens());
-                cases.extend(self.wrong_roles());
-                cases.extend(self.anothers());
+            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+                cases.extend(self.wrong_proofs(scheme));
+                cases.extend(self.wrong_roles(scheme));
+                cases.extend(self.anothers(scheme));
             }
             None => {}
         }
@@ -495,7 +502,7 @@ impl<'a> Asker<'a> {
         let path = self.path_with(&Stand::Seed(seed.filter(|_| self.belongs_to_seed())?.clone()).in_path());
         let mut case = self.problem_of_record(
             "keeps what others lead to",
-            request(self.method, &path, self.endpoint),
+            request(self.method, &path, self.endpoint, &self.callers),
             Problem::InUse,
         );
         case.before.clear();
@@ -563,7 +570,7 @@ impl<'a> Asker<'a> {
     }
 
     fn request(&self) -> CaseRequest {
-        request(self.method, &self.path_with(&self.record().in_path()), self.endpoint)
+        request(self.method, &self.path_with(&self.record().in_path()), self.endpoint, &self.callers)
     }
 
     fn page(&self, shows: &str, request: CaseRequest, format: RowsFormat) -> HttpCase {
@@ -772,44 +779,69 @@ impl<'a> Asker<'a> {
         cases
     }
 
-    fn wrong_tokens(&self) -> Vec<HttpCase> {
-        let request = |token: Option<&str>| {
+    /// Whoever proves nothing, or not what is asked for.
+    fn wrong_proofs(&self, scheme: Scheme) -> Vec<HttpCase> {
+        let request = |headers: &[(&str, &str)]| {
             let mut request = match &self.right {
                 Json::Null => self.request(),
                 example => self.request().with_body(example),
             };
-            let bearer = |token: &str| ("authorization".to_owned(), format!("Bearer {token}"));
-            request.headers = token.map(bearer).into_iter().collect();
+            request.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             request
         };
-        vec![
-            self.problem("asks for a token", request(None), Problem::MissingToken),
-            self.problem("refuses a text that is no token", request(Some("a.b.c")), Problem::InvalidToken),
-            self.problem(
-                "refuses a token that has expired",
-                request(Some(EXPIRED_ACCESS_TOKEN)),
-                Problem::InvalidToken,
-            ),
-            self.problem("refuses an API key", request(Some(API_KEY)), Problem::InvalidToken),
-        ]
+        let bearer = |token: &str| request(&[("authorization", &format!("Bearer {token}"))]);
+        let missing = if scheme.takes_cookies() { Problem::MissingSession } else { Problem::MissingToken };
+        let shows = if scheme.takes_cookies() { "asks for a session" } else { "asks for a token" };
+        let mut cases = vec![self.problem(shows, request(&[]), missing)];
+        if scheme.takes_tokens() {
+            cases.extend([
+                self.problem("refuses a text that is no token", bearer("a.b.c"), Problem::InvalidToken),
+                self.problem("refuses a token that has expired", bearer(EXPIRED_ACCESS_TOKEN), Problem::InvalidToken),
+                self.problem("refuses an API key", bearer(API_KEY), Problem::InvalidToken),
+            ]);
+        } else {
+            cases.push(self.problem("refuses an access token", bearer(ACCESS_TOKEN), missing));
+        }
+        if scheme.takes_cookies() {
+            let unknown = request(&[("cookie", &cookie("nobody has begun it"))]);
+            cases.push(self.problem("refuses an unknown session", unknown, Problem::InvalidSession));
+            let own = cookie(&case_session_token(CASE_SESSION));
+            let sent = |name: &str, value: &str| request(&[("cookie", &own), (name, value)]);
+            if self.method != "GET" {
+                let elsewhere = sent("origin", "https://elsewhere.example.com");
+                let foreign = sent("sec-fetch-site", "cross-site");
+                cases.push(self.problem("refuses a page of another origin", elsewhere, Problem::CrossOrigin));
+                cases.push(self.problem(
+                    "refuses what a browser says comes from elsewhere",
+                    foreign,
+                    Problem::CrossOrigin,
+                ));
+            }
+        }
+        cases
     }
 
     /// Everybody who calls in a role that is not the one asked for.
-    fn wrong_roles(&self) -> Vec<HttpCase> {
+    fn wrong_roles(&self, scheme: Scheme) -> Vec<HttpCase> {
         let Some(wanted) = self.endpoint.role() else { return Vec::new() };
-        let refused = |role: &str, token: &str| {
+        let refused = |role: &str, who: Who<'_>| {
             let mut request = match &self.right {
                 Json::Null => self.request(),
                 example => self.request().with_body(example),
             };
-            request.headers.insert("authorization".to_owned(), format!("Bearer {token}"));
+            request.headers.extend([self.proof(scheme, who)]);
             self.problem(&format!("refuses the role {role}"), request, Problem::InsufficientRole)
         };
         let others = self.roles.iter().filter(|role| self.can_be_two() && **role != wanted);
-        let others = others.map(|role| (role.as_str(), access_token_of(role.as_str())));
-        let usual = (CASE_ROLE, ACCESS_TOKEN.to_owned());
+        let others = others.map(|role| (role.as_str(), Who::InRole(role)));
+        let usual = (CASE_ROLE, Who::Caller);
         let wrong = std::iter::once(usual).chain(others.filter(|(role, _)| *role != CASE_ROLE));
-        wrong.filter(|(role, _)| *role != wanted.as_str()).map(|(role, token)| refused(role, &token)).collect()
+        wrong.filter(|(role, _)| *role != wanted.as_str()).map(|(role, who)| refused(role, who)).collect()
+    }
+
+    /// The header that proves who calls.
+    fn proof(&self, scheme: Scheme, who: Who<'_>) -> (String, String) {
+        proof(scheme, who, &self.callers)
     }
 
     /// The table of the people, where the seed may hold more than one of them.
@@ -822,7 +854,7 @@ impl<'a> Asker<'a> {
     }
 
     /// A record of the caller's, asked for by somebody else.
-    fn anothers(&self) -> Option<HttpCase> {
+    fn anothers(&self, scheme: Scheme) -> Option<HttpCase> {
         let users = self.people()?;
         if !is_owned(&self.endpoint.procedure.body, users, self.tables) || !self.can_be_right() {
             return None;
@@ -831,7 +863,7 @@ impl<'a> Asker<'a> {
             Json::Null => self.request(),
             example => self.request().with_body(example),
         };
-        request.headers.insert("authorization".to_owned(), format!("Bearer {OTHER_ACCESS_TOKEN}"));
+        request.headers.extend([self.proof(scheme, Who::Other)]);
         let is_of_parent = asks_for_parent(&self.endpoint.procedure.body);
         match final_response(&self.endpoint.procedure.body) {
             Some(Response::Rows { format: RowsFormat::Json, .. }) if !is_of_parent => {
@@ -875,7 +907,7 @@ impl<'a> Asker<'a> {
         let shows = format!("refuses request {repeat} within {} seconds", policy.window_seconds);
         let request = match &self.right {
             // What a caller does to the own session can be done once; that nobody calls counts too.
-            Json::Null if self.scheme == Some(Scheme::AccessToken) && self.method != "GET" => {
+            Json::Null if self.scheme.is_some_and(Scheme::is_user) && self.method != "GET" => {
                 CaseRequest { headers: BTreeMap::new(), ..self.request() }
             }
             Json::Null => self.request(),
@@ -1051,15 +1083,47 @@ fn scheme_of(endpoint: &Endpoint) -> Option<Scheme> {
     })
 }
 
+/// Who calls in a case.
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    /// The user of the seed.
+    Caller,
+    /// Somebody else.
+    Other,
+    /// Somebody whose account has that role.
+    InRole(&'a RoleName),
+}
+
 /// A request to the endpoint by somebody who may make it.
-fn request(method: &str, path: &str, endpoint: &Endpoint) -> CaseRequest {
-    let token = endpoint.role().map_or_else(|| ACCESS_TOKEN.to_owned(), |role| access_token_of(role.as_str()));
-    let headers = match scheme_of(endpoint) {
-        Some(Scheme::ApiKey) => BTreeMap::from([("x-api-key".to_owned(), API_KEY.to_owned())]),
-        Some(Scheme::AccessToken) => BTreeMap::from([("authorization".to_owned(), format!("Bearer {token}"))]),
-        None => BTreeMap::new(),
-    };
+fn request(method: &str, path: &str, endpoint: &Endpoint, callers: &[CaseCaller]) -> CaseRequest {
+    let who = endpoint.role().map_or(Who::Caller, Who::InRole);
+    let headers = scheme_of(endpoint).map(|scheme| proof(scheme, who, callers)).into_iter().collect();
     CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None }
+}
+
+/// The header that proves who calls.
+fn proof(scheme: Scheme, who: Who<'_>, callers: &[CaseCaller]) -> (String, String) {
+    let session = match who {
+        Who::Caller => CASE_SESSION,
+        Who::Other => CASE_OTHER_SESSION,
+        Who::InRole(role) => callers.iter().find(|caller| caller.role == *role).map_or("", |caller| &caller.session),
+    };
+    let token = match who {
+        Who::Caller => ACCESS_TOKEN.to_owned(),
+        Who::Other => OTHER_ACCESS_TOKEN.to_owned(),
+        Who::InRole(role) => access_token_of(role.as_str()),
+    };
+    let (name, value) = match scheme {
+        Scheme::ApiKey => ("x-api-key", API_KEY.to_owned()),
+        Scheme::AccessToken | Scheme::SignedIn => ("authorization", format!("Bearer {token}")),
+        Scheme::Session => ("cookie", cookie(&case_session_token(session))),
+    };
+    (name.to_owned(), value)
+}
+
+/// Cases are asked on this machine itself.
+fn cookie(token: &str) -> String {
+    format!("{LOOPBACK_SESSION_COOKIE}={}", token.replace(' ', "-"))
 }
 
 /// What the answer of the case must say to be that problem.

@@ -15,6 +15,7 @@ mod key;
 mod lookup;
 mod mail;
 mod overrides;
+mod own_rows;
 mod schema;
 mod seed;
 mod service;

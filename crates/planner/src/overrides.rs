@@ -28,15 +28,23 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
             "authenticated",
             "write `authentication: api_key`, or `access: public` where everybody may call",
         ),
-        (Access::Owner, _) if endpoint.authentication == Authentication::Jwt => None,
-        (Access::Owner, _) => {
-            contradiction("owner", "write `authentication: jwt_token`: only somebody who signs in has records")
-        }
-        (Access::Role(_), _) if endpoint.authentication == Authentication::Jwt => None,
+        (Access::Owner | Access::Role(_), _) if is_of_users(endpoint.authentication) => None,
+        (Access::Owner, _) => contradiction(
+            "owner",
+            "write `authentication: jwt_token` or `session`: only somebody who signs in has records",
+        ),
         (Access::Role(role), _) => contradiction(
             &format!("role:{role}"),
-            "write `authentication: jwt_token`: only the account of somebody who signs in has a role",
+            "write `authentication: jwt_token` or `session`: only the account of somebody who signs in has a role",
         ),
+    }
+}
+
+/// Whether whoever proves so who calls is a user.
+fn is_of_users(authentication: Authentication) -> bool {
+    match authentication {
+        Authentication::Jwt | Authentication::Session => true,
+        Authentication::None | Authentication::ApiKey | Authentication::OAuth | Authentication::Basic => false,
     }
 }
 
@@ -54,6 +62,10 @@ pub fn cache(endpoint: &Endpoint) -> Result<Cache, Diagnostic> {
     match (stated.value, endpoint.method, endpoint.authentication) {
         (spec::Cache::NoStore, ..) => Ok(Cache::NoStore),
         (spec::Cache::Seconds(seconds), Method::Get, Authentication::None) => Ok(Cache::Public(seconds)),
+        (spec::Cache::Seconds(_), Method::Get, Authentication::Session) => {
+            let message = "an answer to who is known by a cookie is never kept: the browser would show it to whoever signs in next";
+            Err(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &stated.place).with_help("remove `cache`"))
+        }
         (spec::Cache::Seconds(seconds), Method::Get, _) => Ok(Cache::Private(seconds)),
         (spec::Cache::Seconds(_), Method::Post | Method::Put | Method::Patch | Method::Delete, _) => {
             let message = format!("the answer to a {} is never kept", endpoint.method);

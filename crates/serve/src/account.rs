@@ -79,11 +79,20 @@ struct Remembered {
     found: Option<Arc<Caller>>,
 }
 
+/// What names a session.
+#[derive(Debug, Clone, Copy)]
+enum Named {
+    ById,
+    /// By the hash of the token in its cookie.
+    ByCookie,
+}
+
 /// The keys as they were read last, and when.
 type KnownKeys = (Instant, Arc<Vec<Key>>);
 
 struct Statements {
     session: Arc<str>,
+    cookie: Arc<str>,
     account: Arc<str>,
     keys: Arc<str>,
     add_key: Arc<str>,
@@ -138,9 +147,21 @@ impl Accounts {
         };
         let found = match self.recall(&claims.sid) {
             Some(found) => found,
-            None => self.look_up(&claims.sid, now).await?,
+            None => self.look_up(Named::ById, &claims.sid, now).await?,
         };
         Ok(found.filter(|caller| caller.user_id == claims.sub))
+    }
+
+    /// Who calls with the cookie of a session that lives at that time; `None` for any other text.
+    pub async fn find_session(&self, token: &str, now: Timestamp) -> Result<Option<Arc<Caller>>, Failure> {
+        if token.len() > TOKEN_MAX {
+            return Ok(None);
+        }
+        let hash = vocab::sha256_hex(token.as_bytes());
+        match self.recall(&hash) {
+            Some(found) => Ok(found),
+            None => self.look_up(Named::ByCookie, &hash, now).await,
+        }
     }
 
     /// Believes nothing any more that was said of sessions.
@@ -238,9 +259,9 @@ impl Accounts {
         sessions.get(session).filter(|known| known.asked.elapsed() < MEMORY).map(|known| known.found.clone())
     }
 
-    async fn look_up(&self, session: &str, now: Timestamp) -> Result<Option<Arc<Caller>>, Failure> {
+    async fn look_up(&self, named: Named, session: &str, now: Timestamp) -> Result<Option<Arc<Caller>>, Failure> {
         let asked = Instant::now();
-        let found = self.caller(session, now).await?.map(Arc::new);
+        let found = self.caller(named, session, now).await?.map(Arc::new);
         let mut sessions = locked(&self.sessions);
         if sessions.len() >= REMEMBERED {
             sessions.clear();
@@ -250,18 +271,22 @@ impl Accounts {
     }
 
     /// Whose session it is, where it lives and the account may be used.
-    async fn caller(&self, session: &str, now: Timestamp) -> Result<Option<Caller>, StoreError> {
-        if uuid::Uuid::try_parse(session).is_err() {
+    async fn caller(&self, named: Named, session: &str, now: Timestamp) -> Result<Option<Caller>, StoreError> {
+        let statement = match named {
+            Named::ById if uuid::Uuid::try_parse(session).is_err() => return Ok(None),
+            Named::ById => &self.statements.session,
+            Named::ByCookie => &self.statements.cookie,
+        };
+        let rows = self.store.read(Arc::clone(statement), vec![text(session)]).await?;
+        let Some([Datum::Text(id), Datum::Text(user), expires, Datum::Null]) = rows.first().map(Vec::as_slice) else {
             return Ok(None);
-        }
-        let rows = self.store.read(Arc::clone(&self.statements.session), vec![text(session)]).await?;
-        let Some([Datum::Text(user), expires, Datum::Null]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
+        };
         if time(expires).is_none_or(|end| end <= now) {
             return Ok(None);
         }
         let rows = self.store.read(Arc::clone(&self.statements.account), vec![text(user)]).await?;
         let Some([Datum::Text(role), Datum::Null]) = rows.first().map(Vec::as_slice) else { return Ok(None) };
-        Ok(Some(Caller { user_id: user.clone(), session_id: session.to_owned(), role: role.clone() }))
+        Ok(Some(Caller { user_id: user.clone(), session_id: id.clone(), role: role.clone() }))
     }
 
     /// The keys, among them the one of that name where there is one. A name that nobody knows asks the database once a second.
@@ -418,6 +443,7 @@ impl Statements {
             };
             dialect::lower_query(database, &query).map(|lowered| Arc::from(lowered.text))
         };
+        let of_session = ["id", "user_id", "expires_at", "revoked_at"];
         let keys = system::signing_keys();
         let asked = || Value::Slot(SlotName::parse("asked").expect("a literal that is a name"));
         let add = Write::Insert {
@@ -427,7 +453,8 @@ impl Statements {
             made: None,
         };
         Ok(Self {
-            session: one(&system::sessions(), &["user_id", "expires_at", "revoked_at"], Some("id"))?,
+            session: one(&system::sessions(), &of_session, Some("id"))?,
+            cookie: one(&system::sessions(), &of_session, Some("token_hash"))?,
             account: one(&system::accounts(), &["role", "disabled_at"], Some("user_id"))?,
             keys: one(&keys, &["id", "public_key", "private_key", "signs_from", "signs_until"], None)?,
             add_key: Arc::from(dialect::lower_write(database, &add).text),

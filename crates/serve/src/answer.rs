@@ -45,6 +45,9 @@ impl From<Problem> for Refusal {
             Problem::InvalidCredentials | Problem::InvalidToken => {
                 vec![("www-authenticate", "Bearer realm=\"api\", error=\"invalid_token\"".to_owned())]
             }
+            Problem::MissingSession | Problem::InvalidSession => {
+                vec![("www-authenticate", "Cookie realm=\"api\"".to_owned())]
+            }
             Problem::RequestTimeout
             | Problem::MalformedRequest
             | Problem::BodyTooLarge
@@ -59,6 +62,7 @@ impl From<Problem> for Refusal {
             | Problem::AccountDisabled
             | Problem::InsufficientScope
             | Problem::InsufficientRole
+            | Problem::CrossOrigin
             | Problem::NotFound
             | Problem::MethodNotAllowed
             | Problem::Conflict

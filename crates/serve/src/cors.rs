@@ -1,5 +1,5 @@
-//! Which pages of other origins a browser lets read the answers (the Fetch standard, 3.2). Credentials are never allowed: callers
-//! attach their keys by hand, so a browser has none of its own to add.
+//! Which pages of other origins a browser lets read the answers (the Fetch standard, 3.2). Credentials are
+//! allowed where an API takes cookies, and to listed origins alone; keys and tokens are attached by hand.
 
 use http::HeaderMap;
 
@@ -11,6 +11,13 @@ const EXPOSED_HEADERS: &str =
     "ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 /// Seconds for which a browser need not ask again. Short, so that a change of the API is known soon.
 const MAX_AGE: &str = "600";
+
+/// Whether an API knows somebody by a cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cookies {
+    None,
+    Taken,
+}
 
 /// The origins whose pages may call APIs that allow it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,7 +54,7 @@ impl Origins {
     }
 
     /// The headers of every answer of an API that allows other origins.
-    pub(crate) fn headers(&self, request: &HeaderMap) -> Vec<(&'static str, String)> {
+    pub(crate) fn headers(&self, request: &HeaderMap, cookies: Cookies) -> Vec<(&'static str, String)> {
         let allowed = match self {
             Self::Any => Some("*".to_owned()),
             Self::Listed(listed) => {
@@ -59,6 +66,9 @@ impl Origins {
         if let Some(origin) = allowed {
             headers.push(("access-control-allow-origin", origin));
             headers.push(("access-control-expose-headers", EXPOSED_HEADERS.to_owned()));
+            if let (Self::Listed(_), Cookies::Taken) = (self, cookies) {
+                headers.push(("access-control-allow-credentials", "true".to_owned()));
+            }
         }
         headers
     }

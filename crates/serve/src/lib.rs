@@ -30,6 +30,7 @@ mod response;
 mod return_page;
 mod run;
 mod service;
+mod session_cookie;
 mod simulate;
 mod try_out;
 mod validation;

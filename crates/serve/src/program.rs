@@ -27,6 +27,8 @@ use vocab::{Datum, FieldName, FieldType, PolicyName, RoleName, SlotName, TableNa
 pub(crate) struct Program {
     pub operations: Arc<[Operation]>,
     pub slots: usize,
+    /// Whether it is about the caller's own rows alone.
+    pub own_rows: bool,
 }
 
 /// One item of a program.
@@ -35,8 +37,9 @@ pub(crate) enum Operation {
         scope: Option<Scope>,
         failures: Option<Arc<Limiter>>,
     },
-    AuthorizeToken {
+    AuthorizeUser {
         slot: Option<usize>,
+        scheme: Scheme,
         accounts: Arc<Accounts>,
         role: Option<RoleName>,
         failures: Option<Arc<Limiter>>,
@@ -48,6 +51,10 @@ pub(crate) enum Operation {
     Spare {
         limiter: Arc<Limiter>,
         by: CountedFor,
+    },
+    SameOrigin,
+    SetSession {
+        token: Option<Expression>,
     },
     Claim,
     Recall {
@@ -311,7 +318,8 @@ pub(crate) fn compile(
     endpoint: &Endpoint,
     limiters: &Limiters,
 ) -> Result<Program, UnservablePlan> {
-    compile_procedure(plan, account, accounts, &endpoint.procedure, endpoint.max_body_bytes, limiters)
+    let program = compile_procedure(plan, account, accounts, &endpoint.procedure, endpoint.max_body_bytes, limiters)?;
+    Ok(Program { own_rows: endpoint.own_rows, ..program })
 }
 
 /// The same of a procedure that no request of a client starts.
@@ -329,7 +337,7 @@ pub(crate) fn compile_procedure(
     let mut compiler =
         Compiler { procedure, plan, account, accounts, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
-    Ok(Program { operations: operations.into(), slots: compiler.slots.len() })
+    Ok(Program { operations: operations.into(), slots: compiler.slots.len(), own_rows: false })
 }
 
 struct Compiler<'a> {
@@ -469,15 +477,25 @@ impl Compiler<'_> {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
                 Ok(Operation::Authorize { scope: scope.clone(), failures })
             }
-            Step::Authorize { scheme: Scheme::AccessToken, scope: _, role, failures } => {
+            Step::Authorize {
+                scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn),
+                scope: _,
+                role,
+                failures,
+            } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
-                Ok(Operation::AuthorizeToken { slot, accounts: self.accounts()?, role: role.clone(), failures })
+                let (scheme, role) = (*scheme, role.clone());
+                Ok(Operation::AuthorizeUser { slot, scheme, accounts: self.accounts()?, role, failures })
             }
             Step::Limit { policy, by } => {
                 Ok(Operation::Limit { limiter: self.limiter(policy)?, by: self.counted_for(by)? })
             }
             Step::Spare { policy, by } => {
                 Ok(Operation::Spare { limiter: self.limiter(policy)?, by: self.counted_for(by)? })
+            }
+            Step::SameOrigin => Ok(Operation::SameOrigin),
+            Step::SetSession(token) => {
+                Ok(Operation::SetSession { token: token.as_ref().map(|token| self.value(token)).transpose()? })
             }
             Step::Claim => Ok(Operation::Claim),
             Step::Recall(_) => {
@@ -727,7 +745,7 @@ fn fields(step: &Step) -> Vec<FieldName> {
         Step::Validate(Input::Body(shape) | Input::Changes(shape) | Input::Parameters(shape)) => {
             shape.fields.iter().map(|field| field.name.clone()).collect()
         }
-        Step::Authorize { scheme: Scheme::AccessToken, .. } => {
+        Step::Authorize { scheme, .. } if scheme.is_user() => {
             CALLER.iter().map(|name| FieldName::parse(name).expect("a literal that is a name")).collect()
         }
         Step::Received(fields) | Step::Await { gives: fields, .. } => {

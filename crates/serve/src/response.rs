@@ -3,7 +3,7 @@
 
 use crate::answer::Answer;
 use crate::coding::{Coding, LEAST, is_compressible};
-use crate::cors::Origins;
+use crate::cors::{Cookies, Origins};
 use crate::etag::{Weak, coded, names_tag};
 use crate::request::header;
 use bytes::Bytes;
@@ -32,6 +32,8 @@ pub(crate) struct Asked<'a> {
     pub request_id: &'a str,
     /// Present where pages of other origins may read the answer.
     pub origins: Option<&'a Origins>,
+    /// Whether they may have a browser add its cookies.
+    pub cookies: Cookies,
 }
 
 /// The answer with everything that goes with it.
@@ -76,7 +78,7 @@ pub(crate) async fn response(
         }
     };
     if let Some(origins) = asked.origins {
-        origins.headers(asked.headers).iter().for_each(|(name, value)| set(name, value));
+        origins.headers(asked.headers, asked.cookies).iter().for_each(|(name, value)| set(name, value));
         vary.extend(origins.vary().then_some("Origin"));
     }
     vary.extend(own_vary.iter().map(String::as_str));
@@ -131,7 +133,13 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         let origins = Origins::Listed(vec!["https://a.example".to_owned()]);
-        let asked = Asked { method: &Method::GET, headers: &request, request_id: "1", origins: Some(&origins) };
+        let asked = Asked {
+            method: &Method::GET,
+            headers: &request,
+            request_id: "1",
+            origins: Some(&origins),
+            cookies: Cookies::None,
+        };
         response(answer, Vec::new(), &asked).await.into_parts().0.headers
     }
 

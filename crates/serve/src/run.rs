@@ -6,6 +6,7 @@ use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::{AtWork, Place};
 use crate::body::read_json;
+use crate::cors::Origins;
 use crate::encode;
 use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
@@ -16,6 +17,7 @@ use crate::password;
 use crate::program::{AnswerParts, Bound, CountedFor, Each, Expression, List, Operation, Program, Question, Waiting};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use crate::request::header;
+use crate::session_cookie;
 use crate::validation::{Wrong, parameter_number};
 use crate::webhook::datum;
 use base64::Engine as _;
@@ -28,19 +30,21 @@ use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_encode;
-use plan::procedure::{IN_SEGMENT, Outcome, Writes};
+use plan::procedure::{IN_SEGMENT, Outcome, Scheme, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
 use plan::{Problem, Scope};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use store::{Ended, Row, Store, StoreError, Transaction};
+use store::{Ended, Row, Store, StoreError, Transaction, Whose};
 use tokio::sync::Notify;
 use vocab::{ColumnName, Datum, Decimal, FieldType, RoleName, sha256_hex};
 
 /// How often a transaction is tried while others are at the same rows.
 const MOST_TRIES: u32 = 4;
+/// What stands before the id of a user who calls.
+const USER: &str = "user:";
 
 /// What a request is served with.
 pub(crate) struct Surroundings<'a> {
@@ -51,6 +55,8 @@ pub(crate) struct Surroundings<'a> {
     pub at_work: &'a AtWork,
     /// Rung when events were committed.
     pub news: &'a Notify,
+    /// Whose pages may call; none where only those of its own origin.
+    pub origins: Option<&'a Origins>,
 }
 
 /// What a request says, apart from its body.
@@ -99,8 +105,12 @@ pub(crate) struct Run<'a, B> {
     body: &'a mut B,
     /// Who calls; empty while nobody was authorized.
     principal: String,
+    /// Whether it is about the caller's own rows alone.
+    own_rows: bool,
     pub limit: Option<(Arc<Limiter>, Standing)>,
     claim: Option<Claim>,
+    /// What the answer says of the session's cookie.
+    cookie: Option<String>,
     /// The body's bytes, once it was read.
     bytes: Bytes,
     /// Given back while the client is waited for.
@@ -149,7 +159,8 @@ enum Flow {
 
 /// Where statements go.
 enum Executor<'a> {
-    Store(&'a Store),
+    /// About those rows.
+    Store(&'a Store, Whose),
     Transaction(Transaction<'a>),
 }
 
@@ -159,16 +170,40 @@ where
 {
     pub fn new(surroundings: &'a Surroundings<'a>, headers: &'a HeaderMap, body: &'a mut B) -> Self {
         let (principal, bytes) = (String::new(), Bytes::new());
-        Self { surroundings, headers, body, principal, limit: None, claim: None, bytes, place: None }
+        Self {
+            surroundings,
+            headers,
+            body,
+            principal,
+            own_rows: false,
+            limit: None,
+            claim: None,
+            cookie: None,
+            bytes,
+            place: None,
+        }
     }
 
     /// Runs the program to its answer.
     pub async fn program(&mut self, program: &Program, facts: Facts) -> Result<Answer, Failure> {
         let mut frame = Frame { slots: vec![Slot::Empty; program.slots], ..Frame::of(facts) };
         self.place = Some(self.surroundings.at_work.enter()?);
+        self.own_rows = program.own_rows;
         match self.block(&program.operations, &mut frame).await? {
-            Flow::Exit(answer, _) => Ok(answer),
+            Flow::Exit(mut answer, _) => {
+                let cookie = self.cookie.take().filter(|_| answer.status < 400);
+                answer.headers.extend(cookie.map(|cookie| ("set-cookie", cookie)));
+                Ok(answer)
+            }
             Flow::Continue => unreachable!("a checked procedure ends in an exit on every path"),
+        }
+    }
+
+    /// Whose rows its statements are about. Who was not authorized as a user has none.
+    fn whose(&self) -> Whose {
+        match self.own_rows {
+            false => Whose::Everybodys,
+            true => Whose::Of(self.principal.strip_prefix(USER).unwrap_or_default().to_owned()),
         }
     }
 
@@ -190,9 +225,9 @@ where
                     Operation::Authorize { scope, failures } => {
                         self.authorize(scope.as_ref(), failures.as_ref(), frame).await?;
                     }
-                    Operation::AuthorizeToken { slot, accounts, role, failures } => {
+                    Operation::AuthorizeUser { slot, scheme, accounts, role, failures } => {
                         let failures = failures.as_ref();
-                        let caller = self.authorize_token(accounts, role.as_ref(), failures, frame).await?;
+                        let caller = self.authorize_user(*scheme, accounts, role.as_ref(), failures, frame).await?;
                         let Caller { user_id, session_id, role } = &*caller;
                         let record = [user_id, session_id, role].map(|said| Datum::Text(said.clone()));
                         frame.set(*slot, Slot::Record(record.into()));
@@ -224,6 +259,11 @@ where
                         let said = claims.iter().map(|(name, value)| (name.to_string(), frame.value(value).to_json()));
                         let token = accounts.issue(said.collect(), *lifetime_seconds, frame.facts.arrived).await?;
                         frame.set(*slot, Slot::One(Datum::Text(token)));
+                    }
+                    Operation::SameOrigin => self.same_origin(frame)?,
+                    Operation::SetSession { token } => {
+                        let token = token.as_ref().map(|token| text(&frame.value(token)));
+                        self.cookie = Some(session_cookie::set(self.headers, token.as_deref()));
                     }
                     Operation::Claim => {
                         let caller = if self.principal.is_empty() { by_address(frame) } else { self.principal.clone() };
@@ -285,7 +325,7 @@ where
                     | Operation::Write { .. }
                     | Operation::Insert { .. }
                     | Operation::Emit { .. } => {
-                        data(operation, frame, &mut Executor::Store(self.surroundings.store)).await?;
+                        data(operation, frame, &mut Executor::Store(self.surroundings.store, self.whose())).await?;
                     }
                     Operation::Recall { .. } | Operation::Each(_) | Operation::Promise(_) => {
                         unreachable!("a checked procedure does this in transactions only")
@@ -332,31 +372,47 @@ where
         Err(if presented.is_some() { Problem::InvalidCredentials } else { Problem::MissingCredentials }.into())
     }
 
-    /// The same by an access token.
-    async fn authorize_token(
+    /// The same of somebody who signs in, by whichever proof the scheme takes and the request brings: here alone a user becomes
+    /// who calls.
+    async fn authorize_user(
         &mut self,
+        scheme: Scheme,
         accounts: &Accounts,
         role: Option<&RoleName>,
         failures: Option<&Arc<Limiter>>,
         frame: &Frame,
     ) -> Result<Arc<Caller>, Failure> {
-        let presented = bearer(self.headers);
-        let known = match &presented {
-            Some(token) => accounts.find(token, frame.facts.arrived).await?,
-            None => None,
+        let proof = Proof::of(scheme, self.headers);
+        let arrived = frame.facts.arrived;
+        let known = match &proof {
+            Proof::Token(token) => accounts.find(token, arrived).await?.ok_or(Problem::InvalidToken),
+            Proof::Cookie(_) if self.is_foreign(frame) => Err(Problem::CrossOrigin),
+            Proof::Cookie(token) => accounts.find_session(token, arrived).await?.ok_or(Problem::InvalidSession),
+            Proof::Missing(problem) => Err(*problem),
         };
-        if let Some(caller) = known {
-            self.principal = format!("user:{}", caller.user_id);
-            let Some(role) = role.filter(|role| caller.role != role.as_str()) else { return Ok(caller) };
-            if let Some(limiter) = failures {
-                self.limit(limiter, &self.principal.clone())?;
+        let caller = match known {
+            Ok(caller) => caller,
+            Err(problem) => {
+                if let Some(limiter) = failures {
+                    self.limit(limiter, &by_address(frame))?;
+                }
+                return Err(problem.into());
             }
-            return Err(Refusal::insufficient_role(role).into());
-        }
+        };
+        self.principal = format!("{USER}{}", caller.user_id);
+        let Some(role) = role.filter(|role| caller.role != role.as_str()) else { return Ok(caller) };
         if let Some(limiter) = failures {
-            self.limit(limiter, &by_address(frame))?;
+            self.limit(limiter, &self.principal.clone())?;
         }
-        Err(if presented.is_some() { Problem::InvalidToken } else { Problem::MissingToken }.into())
+        Err(Refusal::insufficient_role(role).into())
+    }
+
+    fn same_origin(&self, frame: &Frame) -> Result<(), Failure> {
+        if self.is_foreign(frame) { Err(Problem::CrossOrigin.into()) } else { Ok(()) }
+    }
+
+    fn is_foreign(&self, frame: &Frame) -> bool {
+        session_cookie::is_foreign(&frame.facts.method, self.headers, self.surroundings.origins)
     }
 
     fn counted_for(&self, by: &CountedFor, frame: &Frame) -> String {
@@ -416,10 +472,10 @@ where
     /// nothing was done, and it is tried again.
     async fn transaction(&mut self, operations: Arc<[Operation]>, frame: &mut Frame) -> Result<Flow, Failure> {
         frame.pledge = self.claim.as_ref().map(|claim| claim.pledge(&self.bytes));
-        let store = self.surroundings.store;
+        let (store, whose) = (self.surroundings.store, self.whose());
         let mut tries = 1;
         let (returned, flow) = loop {
-            match try_transaction(store, Arc::clone(&operations), frame.clone()).await {
+            match try_transaction(store, &whose, Arc::clone(&operations), frame.clone()).await {
                 Err(StoreError::Contended(why)) if tries < MOST_TRIES => {
                     tracing::debug!(request_id = frame.facts.request_id, why, "a transaction is tried again");
                     tries += 1;
@@ -442,10 +498,11 @@ where
 
 async fn try_transaction(
     store: &Store,
+    whose: &Whose,
     operations: Arc<[Operation]>,
     mut frame: Frame,
 ) -> Result<Result<(Frame, Flow), Failure>, StoreError> {
-    let work = store.transaction(move |transaction| {
+    let work = store.transaction_about(whose, move |transaction| {
         Box::pin(async move {
             let mut executor = Executor::Transaction(transaction);
             let ended = data_block(&operations, &mut frame, &mut executor).await;
@@ -518,7 +575,9 @@ fn data_block<'b>(
                     }
                 }
                 Operation::Authorize { .. }
-                | Operation::AuthorizeToken { .. }
+                | Operation::AuthorizeUser { .. }
+                | Operation::SameOrigin
+                | Operation::SetSession { .. }
                 | Operation::Limit { .. }
                 | Operation::Spare { .. }
                 | Operation::HashPassword { .. }
@@ -659,7 +718,9 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             frame.emitted.push(Arc::clone(event));
         }
         Operation::Authorize { .. }
-        | Operation::AuthorizeToken { .. }
+        | Operation::AuthorizeUser { .. }
+        | Operation::SameOrigin
+        | Operation::SetSession { .. }
         | Operation::Limit { .. }
         | Operation::Spare { .. }
         | Operation::HashPassword { .. }
@@ -692,14 +753,14 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
 impl Executor<'_> {
     async fn read(&mut self, text: &Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
         match self {
-            Self::Store(store) => store.read(Arc::clone(text), parameters).await,
+            Self::Store(store, whose) => store.read_about(whose, Arc::clone(text), parameters).await,
             Self::Transaction(transaction) => transaction.read(text, &parameters).await,
         }
     }
 
     async fn execute(&mut self, text: &str, parameters: &[Datum]) -> Result<u64, StoreError> {
         match self {
-            Self::Store(_) => unreachable!("a checked procedure writes in transactions only"),
+            Self::Store(..) => unreachable!("a checked procedure writes in transactions only"),
             Self::Transaction(transaction) => transaction.execute(text, parameters).await,
         }
     }
@@ -707,7 +768,7 @@ impl Executor<'_> {
     /// The key that the database has made for the new row.
     async fn insert(&mut self, text: &str, parameters: &[Datum]) -> Result<Datum, StoreError> {
         match self {
-            Self::Store(_) => unreachable!("a checked procedure writes in transactions only"),
+            Self::Store(..) => unreachable!("a checked procedure writes in transactions only"),
             Self::Transaction(transaction) => transaction.insert(text, parameters).await,
         }
     }
@@ -981,6 +1042,24 @@ fn by_address(frame: &Frame) -> String {
 /// `X-API-Key` wins where both are sent; an empty one is none.
 fn presented_key(headers: &HeaderMap) -> Option<String> {
     header(headers, "x-api-key").filter(|key| !key.is_empty()).or_else(|| bearer(headers))
+}
+
+/// What a request brings to tell which user calls.
+enum Proof {
+    Token(String),
+    Cookie(String),
+    /// Nothing that the scheme takes, and what is said then.
+    Missing(Problem),
+}
+
+impl Proof {
+    /// A header is added on purpose, a cookie by itself: the header wins.
+    fn of(scheme: Scheme, headers: &HeaderMap) -> Self {
+        let token = bearer(headers).filter(|_| scheme.takes_tokens()).map(Self::Token);
+        let cookie = || session_cookie::presented(headers).filter(|_| scheme.takes_cookies()).map(Self::Cookie);
+        let missing = if scheme.takes_cookies() { Problem::MissingSession } else { Problem::MissingToken };
+        token.or_else(cookie).unwrap_or(Self::Missing(missing))
+    }
 }
 
 /// What stands in `Authorization: Bearer`; an empty text is none.

@@ -5,7 +5,7 @@ use crate::account_page;
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::AtWork;
-use crate::cors::{Origins, preflight};
+use crate::cors::{Cookies, Origins, preflight};
 use crate::counts::Counts;
 use crate::idempotency::{Claims, oldest_kept};
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
@@ -24,7 +24,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
 use plan::accounts::KEYS_PATH;
-use plan::api::{ApiPlan, Cors};
+use plan::api::{ApiPlan, Cors, Endpoint};
 use plan::procedure::Trigger;
 use plan::{Cache, Plan, Problem, RateLimitPolicy, system};
 use std::collections::BTreeMap;
@@ -87,6 +87,8 @@ pub struct Service {
     at_work: AtWork,
     /// Whether pages of other origins may read that nobody has a path.
     cors: Cors,
+    /// Whether somebody is known by a cookie.
+    cookies: Cookies,
 }
 
 /// What a service counts and goes on counting when another takes its place.
@@ -277,8 +279,26 @@ impl Service {
             true => Cors::On,
             false => Cors::Off,
         };
+        let takes_cookies =
+            |endpoint: &Endpoint| endpoint.authorization().is_some_and(|(scheme, _)| scheme.takes_cookies());
+        let cookies = match served.iter().any(|served| served.plan.api.endpoints.iter().any(takes_cookies)) {
+            true => Cookies::Taken,
+            false => Cookies::None,
+        };
         let at_work = AtWork::default();
-        Ok(Self { routes, unmatched, counted, stores, answers, openapi, reference_page, settings, at_work, cors })
+        Ok(Self {
+            routes,
+            unmatched,
+            counted,
+            stores,
+            answers,
+            openapi,
+            reference_page,
+            settings,
+            at_work,
+            cors,
+            cookies,
+        })
     }
 
     /// Answers one request of a client at that address.
@@ -304,15 +324,12 @@ impl Service {
             Err(refusal) => (None, refusal.into_answer(&request_id), Vec::new()),
             Ok((target, counters, parameters)) => {
                 facts.parameters = parameters;
-                let (answer, limit) = self.target(target, &parts, &mut body, facts).await;
+                let (answer, limit) = self.target(target, cors, &parts, &mut body, facts).await;
                 (Some(counters), target.kept(answer), limit)
             }
         };
-        let origins = match cors {
-            Cors::On => Some(&self.settings.origins),
-            Cors::Off => None,
-        };
-        let asked = Asked { method: &parts.method, headers: &parts.headers, request_id: &request_id, origins };
+        let (origins, cookies) = (self.origins(cors), self.cookies);
+        let asked = Asked { method: &parts.method, headers: &parts.headers, request_id: &request_id, origins, cookies };
         let response = response(answer, limit, &asked).await;
         let elapsed = started.elapsed();
         match counters {
@@ -376,6 +393,14 @@ impl Service {
         }
     }
 
+    /// Whose pages may call, where pages of other origins may.
+    fn origins(&self, cors: Cors) -> Option<&Origins> {
+        match cors {
+            Cors::On => Some(&self.settings.origins),
+            Cors::Off => None,
+        }
+    }
+
     /// What answers the request, and whether pages of other origins may read the answer.
     fn routed(&self, parts: &Parts) -> (Cors, Result<Routed<'_>, Refusal>) {
         if !is_well_formed(parts) {
@@ -398,6 +423,7 @@ impl Service {
     async fn target<B>(
         &self,
         target: &Target,
+        cors: Cors,
         parts: &Parts,
         body: &mut B,
         facts: Facts,
@@ -407,9 +433,17 @@ impl Service {
     {
         match target {
             Target::Procedure { program, keys, store, .. } => {
+                let origins = self.origins(cors);
                 let Counted { metrics, claims, .. } = &self.counted;
-                let surroundings =
-                    Surroundings { store, keys, metrics, claims, at_work: &self.at_work, news: &self.settings.news };
+                let surroundings = Surroundings {
+                    store,
+                    keys,
+                    metrics,
+                    claims,
+                    at_work: &self.at_work,
+                    news: &self.settings.news,
+                    origins,
+                };
                 let request_id = facts.request_id.clone();
                 let mut run = Run::new(&surroundings, &parts.headers, body);
                 let ended = tokio::time::timeout(ANSWER_TIMEOUT, run.program(program, facts)).await;
@@ -427,10 +461,18 @@ impl Service {
                 (answer, limit)
             }
             Target::Webhook(hook) => {
+                let origins = None;
                 let Counted { metrics, claims, .. } = &self.counted;
                 let Hook { store, keys, .. } = &**hook;
-                let surroundings =
-                    Surroundings { store, keys, metrics, claims, at_work: &self.at_work, news: &self.settings.news };
+                let surroundings = Surroundings {
+                    store,
+                    keys,
+                    metrics,
+                    claims,
+                    at_work: &self.at_work,
+                    news: &self.settings.news,
+                    origins,
+                };
                 let request_id = facts.request_id.clone();
                 let hearing = hook.hear(parts, body, facts, &surroundings, self.settings.site.as_deref());
                 let answer = match tokio::time::timeout(ANSWER_TIMEOUT, hearing).await {

@@ -25,7 +25,7 @@ pub use mysql::Server as MySqlServer;
 pub use postgresql::Server;
 pub use rehearsal::{Attempt, Rehearsal};
 pub use renewing::{Passwords, Renewal};
-pub use store::{Scratch, Store, Transaction};
+pub use store::{Scratch, Store, Transaction, Whose};
 
 #[cfg(test)]
 mod tests;

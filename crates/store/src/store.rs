@@ -4,6 +4,7 @@ use crate::mysql::{MySqlStore, MySqlTransaction, ScratchDatabase};
 use crate::postgresql::{PostgreSqlStore, PostgreSqlTransaction, ScratchSchema};
 use crate::sqlite::{SqliteStore, SqliteTransaction};
 use crate::{ApiKeyRow, Database, Location, Row, StoreError, TransactionFuture};
+use dialect::permission::ALL_USERS;
 use plan::database::{DatabasePlan, Migration, ObservedTable, Pool};
 use std::sync::Arc;
 use vocab::{Datum, Engine, TableName};
@@ -17,6 +18,26 @@ pub(crate) enum Open {
     Sqlite(SqliteStore),
     PostgreSql(PostgreSqlStore),
     MySql(MySqlStore),
+}
+
+/// Whose rows a statement is about, where the database can keep to that; elsewhere the statement alone says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// The rows of all users, and those that are nobody's.
+    Everybodys,
+    /// Of those that are users' the rows of this one; an empty id: none.
+    Of(String),
+}
+
+impl Whose {
+    pub(crate) fn said(&self) -> &str {
+        match self {
+            Self::Everybodys => ALL_USERS,
+            // Nobody is called so, whatever somebody makes up.
+            Self::Of(user) if user == ALL_USERS => "",
+            Self::Of(user) => user,
+        }
+    }
 }
 
 /// A transaction, for its work.
@@ -107,9 +128,21 @@ impl Store {
         T: Send + 'static,
         F: for<'a> FnOnce(Transaction<'a>) -> TransactionFuture<'a, T> + Send + 'static,
     {
+        self.transaction_about(&Whose::Everybodys, work).await
+    }
+
+    /// The same about those rows alone.
+    ///
+    /// # Errors
+    /// As [`Self::transaction`].
+    pub async fn transaction_about<T, F>(&self, whose: &Whose, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(Transaction<'a>) -> TransactionFuture<'a, T> + Send + 'static,
+    {
         match &self.0 {
             Open::Sqlite(store) => store.transaction(work).await,
-            Open::PostgreSql(store) => store.transaction(work).await,
+            Open::PostgreSql(store) => store.transaction(whose, work).await,
             Open::MySql(store) => store.transaction(work).await,
         }
     }
@@ -119,9 +152,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the statement is refused or the database does not answer.
     pub async fn read(&self, text: Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
+        self.read_about(&Whose::Everybodys, text, parameters).await
+    }
+
+    /// The same about those rows alone.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_about(
+        &self,
+        whose: &Whose,
+        text: Arc<str>,
+        parameters: Vec<Datum>,
+    ) -> Result<Vec<Row>, StoreError> {
         match &self.0 {
             Open::Sqlite(store) => store.read(text, parameters).await,
-            Open::PostgreSql(store) => store.read(text, parameters).await,
+            Open::PostgreSql(store) => store.read(whose, text, parameters).await,
             Open::MySql(store) => store.read(text, parameters).await,
         }
     }

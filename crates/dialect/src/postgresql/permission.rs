@@ -1,10 +1,10 @@
 //! Roles and grants as PostgreSQL statements, and as PostgreSQL's catalogue shows them. A role belongs to the whole server; what
 //! it may do is said for one schema of one database.
 
-use super::{quote, text};
+use super::{quote, row_security, text};
 use crate::permission::{Columns, LEDGERS, PermissionProbe, between, on_table, secret, together, tried_on};
 use plan::database::permission::{
-    Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Policy, Role,
+    Access, Grant, Granted, Login, ObservedPermissions, ObservedRole, PermissionStatement, Permissions, Role,
 };
 use plan::database::{Column, Table};
 use std::collections::BTreeSet;
@@ -183,6 +183,7 @@ pub fn differences(permissions: &Permissions, tables: &[Table], found: &Observed
     }
     let everybody = regarded_of_everybody(permissions, tables, found);
     differences.extend(everybody.iter().map(|grant| format!("everybody may {} {}", grant.privilege, grant.on)));
+    differences.extend(row_security::differences(permissions, tables, found));
     differences
 }
 
@@ -208,57 +209,6 @@ pub fn everybody(permissions: &Permissions) -> BTreeSet<Grant> {
     let on_database = ["CONNECT", "TEMPORARY"].map(|privilege| grant(Granted::Database, privilege));
     let on_schema = (permissions.schema == USUAL_SCHEMA).then(|| grant(Granted::Schema, "CREATE"));
     on_database.into_iter().chain(on_schema).collect()
-}
-
-/// What keeps rows of the plan's tables from those whom the plan lets see them.
-pub fn barriers(tables: &[Table], found: &ObservedPermissions) -> Vec<(String, PermissionStatement)> {
-    let mut barriers = Vec::new();
-    for security in found.row_security.iter().filter(|security| is_one_of(&security.table, tables)) {
-        let (table, why) = (quote(&security.table), format!("{}: no rule of the plan hides rows", security.table));
-        let mut barrier = |what: String, sql: String, undo: String| {
-            barriers.push((what, PermissionStatement { sql, why: why.clone(), undo }));
-        };
-        if security.is_on {
-            barrier(
-                format!("table `{}` hides the rows that no policy shows", security.table),
-                format!("ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"),
-                format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"),
-            );
-        }
-        if security.is_forced {
-            barrier(
-                format!("table `{}` hides them from its owner too", security.table),
-                format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"),
-                format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY"),
-            );
-        }
-        for policy in &security.policies {
-            let name = quote_any(&policy.name);
-            barrier(
-                format!("table `{}` has the policy `{}`", security.table, policy.name),
-                format!("DROP POLICY {name} ON {table}"),
-                create_policy(&name, &table, policy),
-            );
-        }
-    }
-    barriers
-}
-
-fn create_policy(name: &str, table: &str, policy: &Policy) -> String {
-    let kind = if policy.is_permissive { "PERMISSIVE" } else { "RESTRICTIVE" };
-    let is_everybody = |role: &&String| role.as_str() == "public";
-    let roles = match policy.roles.iter().find(is_everybody) {
-        Some(_) => "PUBLIC".to_owned(),
-        None => policy.roles.iter().map(|role| quote_any(role)).collect::<Vec<_>>().join(", "),
-    };
-    let mut sql = format!("CREATE POLICY {name} ON {table} AS {kind} FOR {} TO {roles}", policy.command);
-    if let Some(using) = &policy.using {
-        sql.push_str(&format!(" USING ({using})"));
-    }
-    if let Some(check) = &policy.check {
-        sql.push_str(&format!(" WITH CHECK ({check})"));
-    }
-    sql
 }
 
 pub fn statements(
@@ -304,6 +254,7 @@ pub fn statements(
     for (_, wanted, there) in &pairs {
         statements.extend(session_settings(permissions, wanted, there));
     }
+    statements.extend(row_security::statements(permissions, tables, found));
     statements
 }
 
@@ -501,6 +452,7 @@ pub fn probes(permissions: &Permissions, tables: &[Table], role: &Role) -> Vec<P
         probe("CREATE ROLE producer_probe".to_owned(), false, "make a role".to_owned()),
     ];
     probes.extend(reach(permissions, role, tables));
+    probes.extend(row_security::probes(permissions, tables, role));
     // One of them is tried in earnest, with statements that touch no row.
     let Some(table) = tried_on(role, tables) else { return probes };
     let may = on_table(role, table);

@@ -3,7 +3,10 @@
 use crate::permission::{differences, script, statements, wanted};
 use expect_test::expect;
 use plan::database::Table;
-use plan::database::permission::{Access, Grant, Granted, Login, ObservedPermissions, Permissions, Role, RoleOrigin};
+use plan::database::permission::{
+    Access, Grant, Granted, Login, ObservedPermissions, OwnedBy, Permissions, Policy, Role, RoleOrigin, RowSecurity,
+    Uses,
+};
 use vocab::{Engine, RoleName};
 
 fn permissions() -> Permissions {
@@ -27,6 +30,7 @@ fn permissions() -> Permissions {
             role("shop_clerk", Access::ReadOnly, Login::Generated, &[super::table()]),
         ],
         guests: std::collections::BTreeSet::new(),
+        owned: std::collections::BTreeMap::new(),
     }
 }
 
@@ -154,4 +158,62 @@ fn what_is_as_wanted_needs_no_statement_and_each_change_is_taken_back() {
             undo GRANT CREATE ON SCHEMA public TO PUBLIC
     "#]]
     .assert_eq(&text);
+}
+
+#[test]
+fn an_application_is_kept_to_the_rows_of_one_user_and_nobody_else_is() {
+    let mut wanted = permissions();
+    let table = super::table();
+    let column = table.columns[0].name.clone();
+    wanted.owned.insert(table.name.clone(), OwnedBy::User(column));
+    let found = as_wanted();
+    let of = |wanted: &Permissions, found: &ObservedPermissions| {
+        let statements = statements(Engine::PostgreSql, wanted, std::slice::from_ref(&table), found);
+        statements.into_iter().map(|statement| statement.sql).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&wanted, &found), Vec::<String>::new(), "an application that may do everything has no API");
+    wanted.roles[2].uses = Some(Uses::new());
+    let mut found = ObservedPermissions {
+        roles: crate::permission::wanted(Engine::PostgreSql, &wanted, std::slice::from_ref(&table), &found),
+        ..found
+    };
+    let made = of(&wanted, &found);
+    expect![[r#"
+        CREATE POLICY all_rows ON "order" AS PERMISSIVE FOR ALL TO PUBLIC USING (true)
+        CREATE POLICY own_rows ON "order" AS RESTRICTIVE FOR ALL TO shop_app USING (((current_setting('app.user_id'::text, true) = '*'::text) OR ((id)::text = current_setting('app.user_id'::text, true))))
+        ALTER TABLE "order" ENABLE ROW LEVEL SECURITY"#]]
+    .assert_eq(&made.join("\n"));
+
+    // As the server prints it.
+    let policy = |name: &str, role: &str, using: &str, is_permissive| Policy {
+        name: name.to_owned(),
+        command: "ALL".to_owned(),
+        roles: vec![role.to_owned()],
+        using: Some(using.to_owned()),
+        check: None,
+        is_permissive,
+    };
+    let own = "((current_setting('app.user_id'::text, true) = '*'::text) OR\n ((id)::text = current_setting('app.user_id'::text, true)))";
+    let policies = vec![policy("all_rows", "public", "true", true), policy("own_rows", "shop_app", own, false)];
+    found.row_security = vec![RowSecurity { table: "order".to_owned(), is_on: true, is_forced: false, policies }];
+    assert_eq!(of(&wanted, &found), Vec::<String>::new());
+    let barriers = |wanted: &Permissions, found: &ObservedPermissions| {
+        let barriers = crate::permission::barriers(Engine::PostgreSql, wanted, std::slice::from_ref(&table), found);
+        barriers.into_iter().map(|(what, _)| what).collect::<Vec<_>>()
+    };
+    assert_eq!(barriers(&wanted, &found), Vec::<String>::new());
+
+    // One that shows less, or more, is another; one of somebody else's stays until somebody says otherwise.
+    found.row_security[0].policies[1].using = Some(own.replace("= '*'", "<> '*'"));
+    found.row_security[0].policies.push(policy("theirs", "shop_app", "false", false));
+    assert_eq!(of(&wanted, &found), ["DROP POLICY own_rows ON \"order\"".to_owned(), made[1].clone()]);
+    assert_eq!(barriers(&wanted, &found), ["table `order` has the policy `theirs`"]);
+
+    // No API any more: ours go, and with the last of them what they needed.
+    wanted.owned.clear();
+    let gone = ["DROP POLICY all_rows ON \"order\"", "DROP POLICY own_rows ON \"order\""];
+    assert_eq!(of(&wanted, &found), gone);
+    found.row_security[0].policies.pop();
+    let disabled = "ALTER TABLE \"order\" DISABLE ROW LEVEL SECURITY";
+    assert_eq!(of(&wanted, &found), [&gone[..], &[disabled]].concat());
 }

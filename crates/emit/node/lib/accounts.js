@@ -9,6 +9,7 @@ import { logError } from './log.js';
 import { Problem } from './problem.js';
 import { anonymous } from './request.js';
 import { respond } from './response.js';
+import { isForeign, presentedSession, sessionCookie } from './session-cookie.js';
 import { derivedKey, successorOf } from './successor.js';
 
 // A session that was ended elsewhere lives no longer than that.
@@ -24,7 +25,8 @@ const KEY_SIGNS = 7_776_000;
 const KEY_SETTLES = 3600;
 const KEYS_KEPT = 300;
 
-const findSession = `SELECT user_id, expires_at, revoked_at FROM auth_sessions WHERE id = ?`;
+const findSession = `SELECT id, user_id, expires_at, revoked_at FROM auth_sessions WHERE id = ?`;
+const findCookie = `SELECT id, user_id, expires_at, revoked_at FROM auth_sessions WHERE token_hash = ?`;
 const findAccount = `SELECT role, disabled_at FROM auth_accounts WHERE user_id = ?`;
 const listKeys = `SELECT id, public_key, private_key, signs_from, signs_until FROM auth_signing_keys ORDER BY id`;
 const insertKey = `INSERT INTO auth_signing_keys (id, algorithm, public_key, private_key, created_at, signs_from, signs_until) VALUES (?, ?, ?, ?, ?, ?, ?)`;
@@ -62,8 +64,23 @@ export class Accounts {
   async find(token, at) {
     const claims = await this.#claims(token);
     if (!claims || Math.floor(Date.parse(at) / 1000) >= claims.exp) return undefined;
-    const caller = await this.#session(claims.sid, at);
+    const caller = uuidOrNull(claims.sid) && (await this.#session(findSession, claims.sid, at));
     return caller?.user_id === claims.sub ? caller : undefined;
+  }
+
+  /** Who calls with the cookie of a session that lives; nothing for any other text. @param {string} token @param {string} at UTC */
+  async findSession(token, at) {
+    return token.length > TOKEN_LIMIT ? undefined : this.#session(findCookie, digestOf(token), at);
+  }
+
+  /** Has the answer hand the browser the token of its session as a cookie; without one it takes the cookie away. */
+  setSession(request, token) {
+    request.answerHeaders['Set-Cookie'] = sessionCookie(request, token);
+  }
+
+  /** A page that signs somebody in as another would get to see what they enter then. */
+  refuseOtherOrigins(request) {
+    if (isForeign(request)) throw new Problem('cross_origin');
   }
 
   /** Believes nothing any more that was said of sessions. */
@@ -113,22 +130,22 @@ export class Accounts {
     }
   }
 
-  async #session(id, at) {
-    const known = this.#sessions.get(id);
+  async #session(statement, name, at) {
+    const known = this.#sessions.get(name);
     const now = this.#now();
     if (known && now < known.staleAt) return known.caller;
-    const caller = await this.#caller(id, at);
-    remember(this.#sessions, id, { caller, staleAt: now + MEMORY_MILLISECONDS });
+    const caller = await this.#caller(statement, name, at);
+    remember(this.#sessions, name, { caller, staleAt: now + MEMORY_MILLISECONDS });
     return caller;
   }
 
   /** Whose session it is, where it lives and the account may be used. */
-  async #caller(id, at) {
-    const session = uuidOrNull(id) && (await this.#database.optional(findSession, [id]));
+  async #caller(statement, name, at) {
+    const session = await this.#database.optional(statement, [name]);
     if (!session || session.revoked_at !== null || Date.parse(session.expires_at) <= Date.parse(at)) return undefined;
     const account = await this.#database.optional(findAccount, [session.user_id]);
     if (!account || account.disabled_at !== null) return undefined;
-    return { identity: `user:${session.user_id}`, user_id: session.user_id, session_id: id, role: account.role };
+    return { identity: `user:${session.user_id}`, user_id: session.user_id, session_id: session.id, role: account.role };
   }
 
   /** The keys, among them the one of that name where there is one. A name that nobody knows asks the database once a second. */
@@ -208,20 +225,33 @@ export class Accounts {
  * @param {import('./request.js').Request} request
  * @param {Accounts} accounts
  * @param {import('./rate-limit.js').RateLimit} [limit] without it, failed attempts count nowhere
- * @param {string} [role] what the account must be, or a 403 that counts for the caller
+ * @param {{ by?: ('token' | 'session')[], role?: string }} [asked] `by`: what proves it, where a header that is added on purpose
+ *   wins over a cookie; `role`: what the account must be, or a 403 that counts for the caller
  */
-export async function authorizeUser(request, accounts, limit, role) {
+export async function authorizeUser(request, accounts, limit, { by = ['token'], role } = {}) {
   // Should the lookup fail, its 503 carries the rate limit headers too.
   limit?.describe(request, anonymous(request));
-  const token = /^Bearer +(.+)$/i.exec(request.header('authorization') ?? '')?.[1];
-  const caller = token && (await accounts.find(token, request.receivedAt));
-  if (caller && (role === undefined || caller.role === role)) return caller;
-  if (caller) {
+  const { caller, problem } = await proved(request, accounts, by);
+  if (!caller) {
+    limit?.take(request, anonymous(request));
+    throw new Problem(problem);
+  }
+  if (role !== undefined && caller.role !== role) {
     limit?.take(request, caller);
     throw new Problem('insufficient_role', { role });
   }
-  limit?.take(request, anonymous(request));
-  throw new Problem(token ? 'invalid_token' : 'missing_token');
+  return caller;
+}
+
+/** Who calls by the first of what is taken that the request brings, or why that is nobody. */
+async function proved(request, accounts, by) {
+  const token = by.includes('token') && /^Bearer +(.+)$/i.exec(request.header('authorization') ?? '')?.[1];
+  if (token) return { caller: await accounts.find(token, request.receivedAt), problem: 'invalid_token' };
+  if (!by.includes('session')) return { problem: 'missing_token' };
+  const cookie = presentedSession(request);
+  if (!cookie) return { problem: 'missing_session' };
+  if (isForeign(request)) return { problem: 'cross_origin' };
+  return { caller: await accounts.findSession(cookie, request.receivedAt), problem: 'invalid_session' };
 }
 
 /** Who is tried, whether anybody has that name or not. */

@@ -27,10 +27,10 @@ const LINGER_MILLISECONDS = 1000;
 
 /**
  * @param {{ database: import('./database.js').Database, metrics: ReturnType<import('./metrics.js').createMetrics>,
- *   openapi: string, origins?: Set<string> | '*', answerTimeout?: number, pressure?: Pressure }} parts `openapi` is the
- *   document's text; pages of `origins` may call the API, without it of none but its own
+ *   openapi: string, origins?: Set<string> | '*', cookies?: boolean, answerTimeout?: number, pressure?: Pressure }} parts `openapi` is the
+ *   document's text; pages of `origins` may call the API, without it of none but its own, and with `cookies` have a browser add them
  */
-export function createApplication({ database, metrics, openapi, origins, answerTimeout = ANSWER_TIMEOUT, pressure = new Pressure() }) {
+export function createApplication({ database, metrics, openapi, origins, cookies = false, answerTimeout = ANSWER_TIMEOUT, pressure = new Pressure() }) {
   // Path -> method -> procedure.
   const routes = new Map();
 
@@ -56,6 +56,7 @@ export function createApplication({ database, metrics, openapi, origins, answerT
         if (incoming.rawHeaders.length / 2 > FIELD_LIMIT) return fail(request, new Problem('header_fields_too_large'), metrics);
         if (!isWellFormed(incoming)) return fail(request, new Problem('malformed_request'), metrics);
         request.origins = origins;
+        request.cookies = cookies;
         if (incoming.url.length > TARGET_LIMIT) return fail(request, new Problem('uri_too_long'), metrics);
         router(incoming, outgoing, (error) => fail(request, error ?? new Problem('not_found'), metrics));
       };
@@ -175,7 +176,7 @@ async function send(request, answer, metrics) {
   const allHeaders = {
     ...standingHeaders,
     ...transportSecurity(request),
-    ...(request.origins && corsHeaders(request.origins, request)),
+    ...(request.origins && corsHeaders(request.origins, request, request)),
     'X-Request-Id': request.id,
     ...request.answerHeaders,
     ...headers,

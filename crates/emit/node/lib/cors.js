@@ -1,5 +1,5 @@
-// Which pages of other origins a browser lets read the answers (the Fetch standard, 3.2). Credentials are never allowed:
-// callers attach their keys by hand, so a browser has none of its own to add.
+// Which pages of other origins a browser lets read the answers (the Fetch standard, 3.2). Credentials are allowed
+// where an API takes cookies, and to listed origins alone; keys and tokens are attached by hand.
 
 const ALLOWED_HEADERS = 'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-API-Key, X-Request-Id';
 const EXPOSED_HEADERS = 'ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id';
@@ -20,13 +20,14 @@ export function allowedOrigins(environment = process.env) {
 }
 
 /** The headers of every answer of an API that allows other origins. */
-export function corsHeaders(origins, request) {
+export function corsHeaders(origins, request, { cookies = false } = {}) {
   const origin = request.header('origin');
   const allowed = origins === '*' || origins.has(origin);
   return {
     ...(allowed && {
       'Access-Control-Allow-Origin': origins === '*' ? '*' : origin,
       'Access-Control-Expose-Headers': EXPOSED_HEADERS,
+      ...(cookies && origins !== '*' && { 'Access-Control-Allow-Credentials': 'true' }),
     }),
   };
 }

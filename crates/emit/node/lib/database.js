@@ -2,7 +2,7 @@
 // values, which are bound. What an engine reports becomes a Problem where the caller can act on it.
 //
 // An engine is one module of `database/`. What it opens is a connection with `transaction(work, options)`, `migrating(work)`,
-// `hasLedger()` and `close()`. A connection, which is also what its transactions give, has `read(sql, values, columns)`,
+// `hasLedger()` and `close()`, and with `of(user)` where it can keep whoever asks to the rows of one user. A connection, which is also what its transactions give, has `read(sql, values, columns)`,
 // `write(sql, values)`, `insert(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction; one
 // whose definitions are no part of transactions has `applySteps(migration, statements, isSuperfluous)`. Times are given as `Date`.
 
@@ -105,11 +105,20 @@ class Transaction extends Statements {
 export class Database extends Statements {
   #engine;
   #endings = [];
-  #listeners = [];
+  #listeners;
 
-  constructor(engine) {
+  constructor(engine, listeners = []) {
     super(engine);
     this.#engine = engine;
+    this.#listeners = listeners;
+  }
+
+  /**
+   * The same database for one user: of the rows that are users' it shows, and takes, those of this one alone. For engines that
+   * can keep to that.
+   */
+  of(user) {
+    return new Database(this.#engine.of(user), this.#listeners);
   }
 
   /**

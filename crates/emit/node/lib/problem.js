@@ -42,6 +42,18 @@ const problems = {
     detail: () => 'the token is unknown or malformed, has expired, or its session has ended',
     headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api", error="invalid_token"' }),
   },
+  missing_session: {
+    status: 401,
+    title: 'Authentication required',
+    detail: () => 'sign in first: the request brings no session',
+    headers: () => ({ 'WWW-Authenticate': 'Cookie realm="api"' }),
+  },
+  invalid_session: {
+    status: 401,
+    title: 'Authentication failed',
+    detail: () => 'the session is unknown, or it has ended',
+    headers: () => ({ 'WWW-Authenticate': 'Cookie realm="api"' }),
+  },
   wrong_credentials: {
     status: 401,
     title: 'Login failed',
@@ -62,6 +74,11 @@ const problems = {
     status: 403,
     title: 'Insufficient role',
     detail: ({ role }) => `the account has not the role \`${role}\``,
+  },
+  cross_origin: {
+    status: 403,
+    title: 'Cross-origin request',
+    detail: () => 'a page of another origin had the browser send this request',
   },
   not_found: {
     status: 404,

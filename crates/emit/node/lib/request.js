@@ -26,6 +26,8 @@ export class Request {
     this.parameters = {};
     /** Whose pages may read the answer: `undefined` where only those of its own origin. */
     this.origins = undefined;
+    /** Whether they may have a browser add its cookies. */
+    this.cookies = false;
     /** How long a successful answer may be kept: a `Cache-Control`. `undefined`: not at all. */
     this.cacheControl = undefined;
     /** Headers the answer carries whether the procedure succeeds or fails. */

@@ -4,7 +4,7 @@
 use super::fields::{answer_fields, body_fields, parameters};
 use super::{commands, pretty, problems, sentence};
 use crate::openapi::problem_example;
-use crate::outline::{Body, Content, Outline, Success, answer_formats, flattened};
+use crate::outline::{Body, Content, Cookie, Outline, Success, answer_formats, flattened};
 use minijinja::{Value, context};
 use plan::api::{Cors, RateLimitPolicy};
 use plan::procedure::{Item, RowsFormat, Scheme, Step};
@@ -52,11 +52,15 @@ fn signing_in(plan: &Plan, outlines: &[Outline<'_>]) -> Option<Value> {
     let verifies: fn(&Step) -> bool = |step| matches!(step, Step::VerifyPassword { .. });
     let follows: fn(&Step) -> bool = |step| matches!(step, Step::Successor(_));
     let hashes: fn(&Step) -> bool = |step| matches!(step, Step::HashPassword(_));
-    let login = outlines.iter().find(|outline| has(outline, issues) && has(outline, verifies))?;
+    let signs_in = |outline: &&Outline<'_>| has(outline, issues) || outline.cookie == Some(Cookie::Set);
+    let login = outlines.iter().find(|outline| signs_in(outline) && has(outline, verifies))?;
     let refresh = outlines.iter().find(|outline| has(outline, follows));
     let register = outlines.iter().find(|outline| outline.scheme.is_none() && has(outline, hashes));
     Some(context! {
         login => commands::right(login),
+        tokens => has(login, issues),
+        cookie => login.cookie.map(|_| accounts::SESSION_COOKIE),
+        days => accounts::SESSION_LIFETIME / 86_400,
         refresh => refresh.map(commands::right),
         register => register.map(|outline| format!("{} {}", outline.method, outline.path)),
         minutes => accounts::ACCESS_LIFETIME / 60,
@@ -90,10 +94,10 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
     let access = match (outline.scheme, outline.endpoint.scope()) {
         (Some(Scheme::ApiKey), None) => " Asks for an API key.".to_owned(),
         (Some(Scheme::ApiKey), Some(scope)) => format!(" Asks for an API key with the scope `{scope}`."),
-        (Some(Scheme::AccessToken), _) => match outline.endpoint.role() {
-            Some(role) => format!(" Asks for an access token of an account with the role `{role}`."),
-            None => " Asks for an access token.".to_owned(),
-        },
+        (Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)), _) => {
+            let role = outline.endpoint.role().map(|role| format!(" of an account with the role `{role}`"));
+            format!(" Asks for {}{}.", asked_for(scheme), role.unwrap_or_default())
+        }
         (None, _) => " Open to everybody.".to_owned(),
     };
     let limited =
@@ -110,6 +114,15 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
         curl => commands::right(outline),
         answers => outline.answers.iter().map(|answer| answer_view(outline, answer)).collect::<Vec<_>>(),
         problems => problems::of_endpoint(plan, outline),
+    }
+}
+
+fn asked_for(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::ApiKey => "an API key",
+        Scheme::AccessToken => "an access token",
+        Scheme::Session => "the cookie of a session",
+        Scheme::SignedIn => "an access token or the cookie of a session",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Commands for a shell, which work as they are pasted once their variables are set, and what those variables are.
 
 use super::pretty;
-use crate::outline::{Content, Guard, Outline};
+use crate::outline::{Content, Cookie, Guard, Outline};
 use minijinja::{Value, context};
 use plan::procedure::{RowsFormat, Scheme};
 use plan::value::Comparison;
@@ -117,9 +117,15 @@ pub fn pages(outlines: &[Outline<'_>]) -> Option<Value> {
 fn command(outline: &Outline<'_>, query: &str, more: &[&str]) -> String {
     let mut parts: Vec<String> = match outline.scheme {
         Some(Scheme::ApiKey) => vec!["--header \"X-API-Key: $API_KEY\"".to_owned()],
-        Some(Scheme::AccessToken) => vec!["--header \"Authorization: Bearer $ACCESS_TOKEN\"".to_owned()],
+        Some(Scheme::Session) => vec!["--cookie cookies.txt".to_owned()],
+        Some(Scheme::AccessToken | Scheme::SignedIn) => {
+            vec!["--header \"Authorization: Bearer $ACCESS_TOKEN\"".to_owned()]
+        }
         None => Vec::new(),
     };
+    if outline.cookie == Some(Cookie::Set) {
+        parts.push("--cookie-jar cookies.txt".to_owned());
+    }
     parts.extend(more.iter().map(|part| (*part).to_owned()));
     written(outline, query, parts)
 }

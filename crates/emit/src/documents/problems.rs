@@ -51,6 +51,8 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::InvalidToken => {
             "The token has expired, or its session has ended. Get new tokens with the refresh token; where that is refused too, sign in again."
         }
+        Problem::MissingSession => "Nobody is signed in. Sign in, and send the cookie of the answer.",
+        Problem::InvalidSession => "The session has ended, or is none. Sign in again.",
         Problem::WrongCredentials => {
             "The address has no account, or the password is another one. Nobody is told which."
         }
@@ -60,6 +62,9 @@ pub fn when(problem: Problem) -> &'static str {
         }
         Problem::InsufficientRole => {
             "The account has not the role this endpoint asks for. Ask whoever runs the server for it."
+        }
+        Problem::CrossOrigin => {
+            "A browser says that a page of another origin sent the request. Call from the API's own pages, or have whoever runs the server list the origin in `CORS_ORIGINS`."
         }
         Problem::NotFound => "Nothing has this path: it is misspelled, or the record was deleted.",
         Problem::MethodNotAllowed => "The path is right and the method is not; `Allow` names the right ones.",
@@ -108,6 +113,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         Problem::InvalidCredentials | Problem::InvalidToken => {
             vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"invalid_token\""]
         }
+        Problem::MissingSession | Problem::InvalidSession => vec!["WWW-Authenticate: Cookie realm=\"api\""],
         Problem::InsufficientScope => vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"insufficient_scope\""],
         Problem::MethodNotAllowed => vec!["Allow"],
         Problem::RateLimited => vec!["Retry-After"],
@@ -123,6 +129,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::WrongCredentials
         | Problem::AccountDisabled
         | Problem::InsufficientRole
+        | Problem::CrossOrigin
         | Problem::NotFound
         | Problem::Conflict
         | Problem::Overlap

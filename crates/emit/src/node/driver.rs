@@ -26,6 +26,8 @@ pub struct Application {
     pub types: Types,
     /// What ids are compared with.
     pub ids: Ids,
+    /// Whether the database keeps whoever asks to the rows of one user, where that is said.
+    pub keeps_rows: bool,
     /// The template of `test/scratch-database.js`.
     pub scratch: &'static str,
     /// What runs the database, where that is no part of the application.
@@ -110,6 +112,7 @@ pub fn application(engine: Engine) -> Application {
             module: "sqlite",
             types: Types::Few,
             ids: Ids::Texts,
+            keeps_rows: false,
             scratch: "sqlite-scratch-database.js",
             server: None,
         },
@@ -118,6 +121,7 @@ pub fn application(engine: Engine) -> Application {
             module: "postgresql",
             types: Types::All,
             ids: Ids::Uuids,
+            keeps_rows: true,
             scratch: "postgresql-scratch-database.js",
             server: Some(DatabaseServer {
                 name: "PostgreSQL 14 or newer",
@@ -131,6 +135,7 @@ pub fn application(engine: Engine) -> Application {
             module: "mysql",
             types: Types::Few,
             ids: Ids::Uuids,
+            keeps_rows: false,
             scratch: "mysql-scratch-database.js",
             server: Some(DatabaseServer {
                 name: "MariaDB 10.11 or newer, or MySQL 8.0.29 or newer",

@@ -263,6 +263,7 @@ impl<'a> Module<'a> {
             path: outline.path,
             listing: outline.listing,
             max_body_bytes: outline.endpoint.max_body_bytes,
+            own_rows: outline.endpoint.own_rows,
         };
         let Written { text, waits } = write_procedure(self, subject)?;
         let waits = if waits { "async " } else { "" };

@@ -46,11 +46,14 @@ pub struct Subject<'s, 'a> {
     /// What its list may be asked.
     pub listing: Option<Listing<'a>>,
     pub max_body_bytes: u64,
+    /// Whether it is about the caller's own rows alone.
+    pub own_rows: bool,
 }
 
 /// Writes a procedure, and notes in the module what it needs there.
 pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) -> Result<Written, EmitError> {
-    let Subject { procedure, slots, path, listing, max_body_bytes } = subject;
+    let Subject { procedure, slots, path, listing, max_body_bytes, own_rows } = subject;
+    let own_rows = own_rows && module.application.keeps_rows;
     let mut writer = Writer {
         names: module.names.clone(),
         module,
@@ -59,6 +62,8 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) ->
         path,
         listing,
         max_body_bytes,
+        own_rows,
+        database: "database".to_owned(),
         principal: None,
         hoisted: BTreeSet::new(),
         keeps: None,
@@ -74,16 +79,6 @@ pub fn write_procedure<'a>(module: &mut Module<'a>, subject: Subject<'_, 'a>) ->
 enum Surroundings {
     Plain,
     Transaction,
-}
-
-impl Surroundings {
-    /// What reads and writes here.
-    fn connection(self) -> &'static str {
-        match self {
-            Self::Plain => "database",
-            Self::Transaction => "transaction",
-        }
-    }
 }
 
 /// The values of a statement, and what it asks for.
@@ -104,6 +99,10 @@ pub struct Writer<'m, 'a> {
     max_body_bytes: u64,
     /// Names inside this function.
     names: Names,
+    /// Whether it asks for the caller's own rows alone, of a database that keeps to that.
+    own_rows: bool,
+    /// The variable that holds the database.
+    database: String,
     /// The variable that holds who calls.
     principal: Option<String>,
     /// Slots declared before the block that binds them, because they are used behind it.
@@ -122,6 +121,14 @@ impl<'a> Writer<'_, 'a> {
 
     pub(super) fn malformed<T>(&self, why: String) -> Result<T, EmitError> {
         Err(EmitError::Malformed { procedure: self.procedure.name.to_string(), why })
+    }
+
+    /// What reads and writes here.
+    fn connection(&self, surroundings: Surroundings) -> String {
+        match surroundings {
+            Surroundings::Plain => self.database.clone(),
+            Surroundings::Transaction => "transaction".to_owned(),
+        }
     }
 
     pub(super) fn has_parameter(&self, name: &FieldName) -> bool {
@@ -173,8 +180,21 @@ impl<'a> Writer<'_, 'a> {
             Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, failures } => {
                 self.authorize(script, slot, failures.as_ref(), scope.as_ref())?;
             }
-            Step::Authorize { scheme: Scheme::AccessToken, scope: _, role, failures } => {
-                self.authorize_user(script, slot, failures.as_ref(), role.as_ref())?;
+            Step::Authorize {
+                scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn),
+                scope: _,
+                role,
+                failures,
+            } => self.authorize_user(script, slot, *scheme, failures.as_ref(), role.as_ref())?,
+            Step::SameOrigin => {
+                self.module.shared.insert(Shared::Accounts);
+                script.line("accounts.refuseOtherOrigins(request);");
+            }
+            Step::SetSession(token) => {
+                self.module.shared.insert(Shared::Accounts);
+                let mut arguments = vec![Expression::text("request")];
+                arguments.extend(token.as_ref().map(|token| self.value(token)).transpose()?);
+                script.statement("", &Expression::call("accounts.setSession", arguments));
             }
             Step::Limit { policy, by } => {
                 let (limit, caller) = (self.limit(policy)?, self.counted_for(by)?);
@@ -344,23 +364,34 @@ impl<'a> Writer<'_, 'a> {
         Ok(())
     }
 
-    /// The same by an access token. Where nobody needs to know who calls, the slot still says it to the limit.
+    /// The same of somebody who signs in. Where nobody needs to know who calls, the slot still says it to the limit.
     fn authorize_user(
         &mut self,
         script: &mut Script,
         slot: Option<&SlotName>,
+        scheme: Scheme,
         failures: Option<&PolicyName>,
         role: Option<&RoleName>,
     ) -> Result<(), EmitError> {
         self.module.imports.insert(Import::AuthorizeUser);
         self.module.shared.insert(Shared::Accounts);
         let mut arguments = vec![Expression::text("request"), Expression::text("accounts")];
-        match (failures, role) {
+        let by = match scheme {
+            Scheme::ApiKey | Scheme::AccessToken => None,
+            Scheme::Session => Some("['session']"),
+            Scheme::SignedIn => Some("['token', 'session']"),
+        };
+        let by = by.map(|by| ("by".to_owned(), Expression::text(by)));
+        let role = role.map(|role| ("role".to_owned(), Expression::text(quoted(role.as_str()))));
+        let asked: Vec<_> = by.into_iter().chain(role).collect();
+        match (failures, asked.is_empty()) {
             (Some(policy), _) => arguments.push(Expression::text(self.limit(policy)?)),
-            (None, Some(_)) => arguments.push(Expression::text("undefined")),
-            (None, None) => {}
+            (None, false) => arguments.push(Expression::text("undefined")),
+            (None, true) => {}
         }
-        arguments.extend(role.map(|role| Expression::text(quoted(role.as_str()))));
+        if !asked.is_empty() {
+            arguments.push(Expression::Object(asked));
+        }
         let call = self.awaited("authorizeUser", arguments);
         match slot {
             Some(slot) => {
@@ -372,6 +403,11 @@ impl<'a> Writer<'_, 'a> {
                 script.statement(&format!("const {caller} = "), &call);
                 self.principal = Some(caller);
             }
+        }
+        if let Some(principal) = self.principal.as_ref().filter(|_| self.own_rows) {
+            let own = self.names.take("ownRows");
+            script.line(&format!("const {own} = database.of({principal}.user_id);"));
+            self.database = own;
         }
         Ok(())
     }
@@ -463,7 +499,7 @@ impl<'a> Writer<'_, 'a> {
         let constant = self.module.statement("list", &query.from, None, base.text);
         self.module.imports.insert(Import::ReadPage);
         let mut arguments = vec![
-            Expression::text(surroundings.connection()),
+            Expression::text(self.connection(surroundings)),
             Expression::text(self.local(asked)),
             Expression::text(constant),
         ];
@@ -678,7 +714,7 @@ impl<'a> Writer<'_, 'a> {
         if !kinds.is_empty() {
             arguments.push(Expression::Object(kinds));
         }
-        Ok(self.awaited(format!("{}.{method}", surroundings.connection()), arguments))
+        Ok(self.awaited(format!("{}.{method}", self.connection(surroundings)), arguments))
     }
 
     fn column_values(&mut self, asked: Asked<'_>) -> Result<Expression, EmitError> {
@@ -735,7 +771,7 @@ impl<'a> Writer<'_, 'a> {
             None => "await ".to_owned(),
         };
         self.waits = true;
-        script.open(&format!("{start}database.transaction(async (transaction) => {{"));
+        script.open(&format!("{start}{}.transaction(async (transaction) => {{", self.database));
         self.block(script, body, after, Surroundings::Transaction)?;
         if !flattened(body).into_iter().any(|item| matches!(item, Item::Promise(_))) {
             self.keeps = None;

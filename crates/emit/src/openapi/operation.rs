@@ -27,6 +27,8 @@ impl Writer {
             "security": match outline.scheme {
                 Some(Scheme::ApiKey) => json!([{"ApiKeyHeader": []}, {"Bearer": []}]),
                 Some(Scheme::AccessToken) => json!([{"AccessToken": []}]),
+                Some(Scheme::Session) => json!([{"SessionCookie": []}]),
+                Some(Scheme::SignedIn) => json!([{"AccessToken": []}, {"SessionCookie": []}]),
                 None => json!([]),
             },
         });
@@ -86,6 +88,7 @@ impl Writer {
         let mut own: Vec<&str> = Vec::new();
         own.extend(answers.iter().any(|answer| answer.tagged == Tagged::Yes).then_some("ETag"));
         own.extend(answers.iter().any(|answer| answer.location.is_some()).then_some("Location"));
+        own.extend(outline.cookie.map(|_| "Set-Cookie"));
         own.extend(answers.iter().any(|answer| matches!(answer.content, Content::Page(..))).then_some("Link"));
         own.extend((outline.endpoint.cache != Cache::NoStore && status == 200).then_some("Cache-Control"));
         own.extend((outline.repeatable == Repeatable::WithKey).then_some("Idempotency-Replayed"));

@@ -116,7 +116,9 @@ pub fn problem_response(kinds: &[(Problem, Value)], limited: bool) -> Value {
         kinds.iter().map(|(kind, example)| (kind.name().to_owned(), json!({"value": example}))).collect();
     let content = json!({"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples});
     let retry = match kinds[0].0.status() {
-        401 | 403 if kinds.iter().all(|(kind, _)| !matches!(kind, Problem::InsufficientRole)) => {
+        401 | 403
+            if kinds.iter().all(|(kind, _)| !matches!(kind, Problem::InsufficientRole | Problem::CrossOrigin)) =>
+        {
             &["WWW-Authenticate"][..]
         }
         429 | 503 => &["Retry-After"][..],
@@ -163,6 +165,9 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::MissingCredentials
         | Problem::InvalidCredentials
         | Problem::MissingToken
+        | Problem::MissingSession
+        | Problem::InvalidSession
+        | Problem::CrossOrigin
         | Problem::InvalidToken
         | Problem::WrongCredentials
         | Problem::AccountDisabled

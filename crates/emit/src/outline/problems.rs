@@ -11,11 +11,12 @@ use std::collections::BTreeSet;
 use vocab::{ColumnName, TableName};
 
 /// Every problem the procedure can end with, and that of bytes which are no request.
-pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
+pub fn problems(plan: &Plan, method: &str, items: &[&Item]) -> BTreeSet<Problem> {
+    let changes = method != "GET";
     let mut found = BTreeSet::from([Problem::MalformedRequest, Problem::InternalError, Problem::Overloaded]);
     for item in items {
         match item {
-            Item::Let(_, step) | Item::Do(step) => found.extend(problems_of_step(plan, items, step)),
+            Item::Let(_, step) | Item::Do(step) => found.extend(problems_of_step(plan, items, changes, step)),
             Item::Transaction(_) => {
                 found.insert(Problem::Unavailable);
             }
@@ -31,20 +32,24 @@ pub fn problems(plan: &Plan, items: &[&Item]) -> BTreeSet<Problem> {
     found
 }
 
-fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
+fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) -> Vec<Problem> {
     match step {
         Step::Authorize { scheme, scope, role, failures } => {
             let mut found = match scheme {
                 Scheme::ApiKey => vec![Problem::MissingCredentials, Problem::InvalidCredentials],
                 Scheme::AccessToken => vec![Problem::MissingToken, Problem::InvalidToken],
+                Scheme::Session => vec![Problem::MissingSession, Problem::InvalidSession],
+                Scheme::SignedIn => vec![Problem::MissingSession, Problem::InvalidSession, Problem::InvalidToken],
             };
             found.push(Problem::Unavailable);
+            found.extend((scheme.takes_cookies() && changes).then_some(Problem::CrossOrigin));
             found.extend(scope.is_some().then_some(Problem::InsufficientScope));
             found.extend(role.is_some().then_some(Problem::InsufficientRole));
             found.extend(failures.is_some().then_some(Problem::RateLimited));
             found
         }
         Step::Limit { .. } | Step::Spare { .. } => vec![Problem::RateLimited],
+        Step::SameOrigin => vec![Problem::CrossOrigin],
         Step::HashPassword(_) | Step::VerifyPassword { .. } => vec![Problem::Overloaded],
         Step::Claim => vec![Problem::MalformedIdempotencyKey, Problem::RequestInProgress],
         Step::Recall(_) => vec![Problem::IdempotencyKeyReused, Problem::Unavailable],
@@ -71,6 +76,7 @@ fn problems_of_step(plan: &Plan, items: &[&Item], step: &Step) -> Vec<Problem> {
         | Step::Check(_)
         | Step::Digest(_)
         | Step::Successor(_)
+        | Step::SetSession(_)
         | Step::Emit { .. }
         | Step::Fetch { .. }
         | Step::Received(_)

@@ -118,7 +118,7 @@ impl Slots {
 fn held(plan: &Plan, step: &Step) -> Held {
     match step {
         Step::Authorize { scheme: Scheme::ApiKey, .. } => Held::Principal,
-        Step::Authorize { scheme: Scheme::AccessToken, .. } => {
+        Step::Authorize { scheme: Scheme::AccessToken | Scheme::Session | Scheme::SignedIn, .. } => {
             let field = |name: &&str| HeldField {
                 name: FieldName::parse(name).expect("a literal that is a name"),
                 nullability: Nullability::NotNull,
@@ -158,6 +158,8 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Limit { .. }
         | Step::Spare { .. }
         | Step::Claim
+        | Step::SameOrigin
+        | Step::SetSession(_)
         | Step::Ping
         | Step::Recall(_)
         | Step::Validate(Input::Listing(_) | Input::Selection(_))

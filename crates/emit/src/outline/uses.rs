@@ -115,12 +115,15 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         | Step::Digest(value)
         | Step::Successor(value)
         | Step::HashPassword(value)
+        | Step::SetSession(Some(value))
         | Step::Await { id: value, .. }
         | Step::Presign { key: value, .. } => values.push(value),
         Step::Authorize { .. }
         | Step::Limit { .. }
         | Step::Spare { .. }
         | Step::Claim
+        | Step::SameOrigin
+        | Step::SetSession(None)
         | Step::Recall(_)
         | Step::Validate(_)
         | Step::Ping

@@ -56,6 +56,7 @@ fn endpoint(name: &str, method: &str, path: &str, summary: &str, body: Vec<Item>
         summary: summary.into(),
         max_body_bytes: 65_536,
         cache: Cache::NoStore,
+        own_rows: false,
         example: if takes_body {
             json!({"name": "Lamp", "note": "lamps@example.com", "stock": 3})
         } else {

@@ -19,6 +19,29 @@ pub struct Permissions {
     /// Tables that APIs on the database have brought: they belong to whoever made them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub guests: BTreeSet<TableName>,
+    /// Tables of which the application sees the rows of one user alone, unless it says that it means all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owned: Owned,
+}
+
+/// Tables whose rows are users', and how it is told whose one is.
+pub type Owned = BTreeMap<TableName, OwnedBy>;
+
+/// How it is told whose a row is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnedBy {
+    /// This column names the user.
+    User(ColumnName),
+    /// It is whose that row of another such table is which it leads to.
+    Row {
+        /// What leads there.
+        column: ColumnName,
+        /// The other table.
+        table: TableName,
+        /// What is led to.
+        key: ColumnName,
+    },
 }
 
 /// A role.

@@ -57,10 +57,25 @@ pub fn sessions() -> Table {
                 nullability: Nullability::Nullable,
                 ..required("address", FieldType::Line { max: 45 }, Sensitivity::Personal, "where it began")
             },
+            Column {
+                nullability: Nullability::Nullable,
+                ..required(
+                    "token_hash",
+                    FieldType::Line { max: 64 },
+                    Sensitivity::Secret,
+                    "SHA-256 of the token in its cookie, lower-case hex",
+                )
+            },
         ],
         primary_key: vec![column_name("id")],
         unique: Vec::new(),
-        rules: Rules { indexes: vec![index("auth_sessions", &["user_id", "id"], "the sessions of a user")], ..rules },
+        rules: Rules {
+            indexes: vec![
+                index("auth_sessions", &["user_id", "id"], "the sessions of a user"),
+                index("auth_sessions", &["token_hash"], "the session of a cookie"),
+            ],
+            ..rules
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use dialect::permission::{has_owners, role_name};
 use plan::database::permission::{Access, Login, Permissions, Role, RoleOrigin};
 use plan::{Decision, Observed, Phase};
 use spec::{DatabaseConfig, Reference, RoleAccess};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use vocab::{Engine, RoleName, TaskId};
 
 /// The schema that is meant where nobody says another.
@@ -55,7 +55,7 @@ pub fn permissions(
     }
     decide(draft, &roles);
     let mark = format!("made by Integration Producer for task {task_id}, database {database}, schema {schema}");
-    Permissions { database, schema, mark, roles, guests: BTreeSet::new() }
+    Permissions { database, schema, mark, roles, guests: BTreeSet::new(), owned: BTreeMap::new() }
 }
 
 /// What roles are called.

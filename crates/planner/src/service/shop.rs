@@ -203,7 +203,15 @@ pub(super) fn endpoint(
     };
     let violations = check::violations(&procedure);
     assert!(violations.is_empty(), "what a provider brings lowers to a well formed procedure: {violations:?}");
-    Endpoint { procedure, entity: entity.clone(), summary, max_body_bytes, example, cache: Cache::NoStore }
+    Endpoint {
+        procedure,
+        entity: entity.clone(),
+        summary,
+        max_body_bytes,
+        example,
+        cache: Cache::NoStore,
+        own_rows: false,
+    }
 }
 
 /// A row of the table: what is known of a column, the times and the first version, and nothing where the database fills it.

@@ -34,6 +34,8 @@ pub enum Sample {
     Workshop,
     /// Records that belong to whoever signs in.
     Notes,
+    /// People who are known by the cookie of their session.
+    Sessions,
     /// The same where keys are of many kinds.
     Depot,
 }
@@ -48,6 +50,7 @@ impl Sample {
             Self::Accounts => "tests/cases/tasks/accounts-api.yaml",
             Self::Workshop => "tests/cases/tasks/together/workshop-on-tables.yaml",
             Self::Notes => "tests/cases/tasks/together/notes-of-users.yaml",
+            Self::Sessions => "tests/cases/tasks/sessions-api.yaml",
             Self::Depot => "tests/cases/tasks/together/keys-on-tables.yaml",
         })
     }
@@ -61,6 +64,7 @@ impl Sample {
             Self::Accounts => "accounts_2025_001",
             Self::Workshop => "workshop_api_2025_001",
             Self::Notes => "notes_api_2025_001",
+            Self::Sessions => "sessions_2025_001",
             Self::Depot => "depot_api_2025_001",
         }
     }
@@ -75,6 +79,7 @@ impl Sample {
             Self::Accounts => "tests/cases/http/accounts",
             Self::Workshop => "tests/cases/http/on_tables",
             Self::Notes => "tests/cases/http/of_users",
+            Self::Sessions => "tests/cases/http/sessions",
             Self::Depot => "tests/cases/http/on_keys",
         })
     }
@@ -89,6 +94,7 @@ impl Sample {
             | Self::Accounts
             | Self::Workshop
             | Self::Notes
+            | Self::Sessions
             | Self::Depot => 500,
         }
     }
@@ -96,7 +102,12 @@ impl Sample {
     /// The name of its database in the workspace.
     pub fn database(self) -> &'static str {
         match self {
-            Self::ContactNewsletter | Self::Products | Self::Invoices | Self::Behaviours | Self::Accounts => "embedded",
+            Self::ContactNewsletter
+            | Self::Products
+            | Self::Invoices
+            | Self::Behaviours
+            | Self::Accounts
+            | Self::Sessions => "embedded",
             Self::Workshop => "workshop",
             Self::Notes => "notes",
             Self::Depot => "depot",
@@ -113,6 +124,7 @@ impl Sample {
             Self::Accounts => "tests/cases/golden/accounts",
             Self::Workshop => "tests/cases/golden/workshop-on-tables",
             Self::Notes => "tests/cases/golden/notes-of-users",
+            Self::Sessions => "tests/cases/golden/sessions",
             Self::Depot => "tests/cases/golden/keys-on-tables",
         }
     }

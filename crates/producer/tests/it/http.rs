@@ -2,7 +2,7 @@
 //! examples: those of the folder itself about the API of the first sample task, those of its folders about those of the others.
 //!
 //! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, and in expected headers
-//! `${seconds}` (a whole number from 1 to 60), `${uuid}` (a UUIDv7) and `${absent}` (no such header).
+//! `${seconds}` (a whole number from 1 to 60), `${uuid}` (a UUIDv7), `${cookie:<name>}` (the cookie with a token) and `${absent}` (no such header).
 
 use crate::harness::Sample;
 use crate::harness::client;
@@ -63,6 +63,7 @@ files!(products: crate::harness::Sample::Products, [
 ]);
 files!(accounts: crate::harness::Sample::Accounts, [accounts]);
 files!(of_users: crate::harness::Sample::Notes, [owners]);
+files!(sessions: crate::harness::Sample::Sessions, [sessions]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
@@ -89,6 +90,7 @@ fn the_emitted_application_passes_its_own_tests() {
             Sample::Behaviours,
             Sample::Accounts,
             Sample::Notes,
+            Sample::Sessions,
             Sample::Workshop,
             Sample::Depot,
         ] {
@@ -261,6 +263,12 @@ fn is_allowed(pattern: &str, got: &str) -> bool {
         let (before, after) = pattern.split_once(placeholder)?;
         got.strip_prefix(before)?.strip_suffix(after)
     };
+    let is_token =
+        |text: &str| text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let cookie = |name: &str| part(&format!("${{cookie:{name}}}"))?.strip_prefix(name)?.strip_prefix('=');
+    if ["session", "__Host-session"].into_iter().find_map(cookie).is_some_and(is_token) {
+        return true;
+    }
     part("${seconds}").is_some_and(is_seconds) || is_with_uuids(pattern, got)
 }
 

@@ -15,6 +15,7 @@ on_both_servers!(
     what_no_client_sends_is_refused,
     what_few_clients_send_is_answered,
     who_sends_nothing_is_not_waited_for,
+    listed_origins_alone_may_have_a_browser_add_its_cookies,
     origins_that_are_listed_may_call_and_others_not,
     an_origin_that_is_none_ends_the_start,
     exactly_the_limit_passes_of_sixteen_threads_and_outlives_a_restart,
@@ -144,6 +145,29 @@ fn origins_that_are_listed_may_call_and_others_not(kind: Kind) {
             assert!(!answer.headers.contains_key("access-control-allow-origin"), "{method} {path} {origin:?}");
         }
     }
+}
+
+fn listed_origins_alone_may_have_a_browser_add_its_cookies(kind: Kind) {
+    let workspace = Workspace::completed_with(Sample::Sessions);
+    let mut command = Server::command(kind, &workspace);
+    command.env("CORS_ORIGINS", "https://shop.example.com").env("AUTH_SECRET", "a secret of this test");
+    let server = Server::of(&mut command);
+    let from = |method: &str, path: &str, origin: &str| {
+        let mut request = get(path);
+        request.method = method.to_owned();
+        let more = [("origin", origin), ("sec-fetch-site", "same-site"), ("cookie", "session=unknown")];
+        request.headers.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        ask(server.address, &request, "").unwrap()
+    };
+    for (method, path) in
+        [("GET", "/api/users/profile"), ("OPTIONS", "/api/users/profile"), ("POST", "/api/auth/logout")]
+    {
+        let allowed = |origin| from(method, path, origin).headers.get("access-control-allow-credentials").cloned();
+        assert_eq!(allowed("https://shop.example.com").as_deref(), Some("true"), "{method} {path}");
+        assert_eq!(allowed("https://evil.example.com"), None, "{method} {path}");
+    }
+    assert_eq!(from("POST", "/api/auth/logout", "https://shop.example.com").status, 401, "it may ask");
+    assert_eq!(from("POST", "/api/auth/logout", "https://evil.example.com").status, 403, "it may not");
 }
 
 fn an_origin_that_is_none_ends_the_start(kind: Kind) {

@@ -3,7 +3,7 @@
 use super::serving::PostgreSqlStore;
 use super::value::{Cell, Text};
 use crate::blocking::blocking;
-use crate::{ApiKeyRow, Ended, StoreError};
+use crate::{ApiKeyRow, Ended, StoreError, Whose};
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 use vocab::Datum;
@@ -63,14 +63,14 @@ impl PostgreSqlStore {
 
     pub async fn find_api_key(&self, hash: String) -> Result<Option<ApiKeyRow>, StoreError> {
         let find = format!("{ALL} WHERE hash = $1 AND revoked_at IS NULL");
-        let rows = self.read(find.into(), vec![Datum::Text(hash)]).await?;
+        let rows = self.read(&Whose::Everybodys, find.into(), vec![Datum::Text(hash)]).await?;
         Ok(rows.into_iter().next().map(ApiKeyRow::read))
     }
 
     pub async fn note_api_key_uses(&self, mut uses: Vec<(String, String)>) -> Result<(), StoreError> {
         // Servers that share the database lock the rows in one order.
         uses.sort();
-        self.transaction(move |mut transaction| {
+        self.transaction(&Whose::Everybodys, move |mut transaction| {
             Box::pin(async move {
                 for (id, at) in uses {
                     let note = "UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)";

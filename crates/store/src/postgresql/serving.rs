@@ -4,14 +4,20 @@
 use super::connect::Server;
 use super::value::{Cell, Text};
 use crate::renewing::{Renewal, Renewing};
-use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, store};
+use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, Whose, store};
+use dialect::permission::WHOSE_ROWS;
+use futures_util::future::join;
 use plan::Migration;
 use plan::database::{ObservedTable, Pool};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 use vocab::{Datum, TableName};
@@ -33,6 +39,8 @@ const LOCK_TIMEOUT: u32 = 5;
 const IDLE_IN_TRANSACTION: u32 = 5;
 /// Nobody misses what a scratch loses when the machine stops.
 const HASTE: &str = "SET synchronous_commit = off";
+/// Says whose rows a session is about.
+const TELL: &str = "SELECT set_config('app.user_id', $1, false)";
 
 /// A database on a PostgreSQL server. Clones share its connections, which are made when they are needed.
 #[derive(Clone)]
@@ -57,6 +65,12 @@ struct Shared {
 
 struct Connection {
     client: Client,
+    /// Held while statements are sent that belong together.
+    order: Mutex<()>,
+    /// Whose rows the session is about; none where nobody knows.
+    about: Mutex<Option<Whose>>,
+    /// Says whose they are.
+    tell: OnceCell<Statement>,
     statements: Mutex<BTreeMap<Arc<str>, Statement>>,
     used: Mutex<Instant>,
 }
@@ -92,12 +106,12 @@ impl PostgreSqlStore {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    pub async fn transaction<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub async fn transaction<T, F>(&self, whose: &Whose, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(Transaction<'a>) -> TransactionFuture<'a, T> + Send + 'static,
     {
-        let begun = self.begin().await?;
+        let begun = self.begin(whose).await?;
         let transaction = PostgreSqlTransaction { connection: &begun.connection };
         match work(Transaction(store::Begun::PostgreSql(transaction))).await {
             Ok(Ended::Commit(value)) => begun.end("COMMIT").await.map(|()| value),
@@ -113,29 +127,31 @@ impl PostgreSqlStore {
     }
 
     /// Reads rows outside a transaction. What a connection that has ended could not answer is asked of a new one.
-    pub async fn read(&self, text: Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
+    pub async fn read(&self, whose: &Whose, text: Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
         let reader = self.reader().await?;
-        match reader.read(&text, &parameters).await {
+        match reader.read_about(whose, &text, &parameters).await {
             Err(StoreError::Contended(_)) => {
                 reader.forget();
-                reader.read(&text, &parameters).await
+                reader.read_about(whose, &text, &parameters).await
             }
             Err(StoreError::Unavailable(_)) if reader.client.is_closed() => {
-                self.reader().await?.read(&text, &parameters).await
+                self.reader().await?.read_about(whose, &text, &parameters).await
             }
             answered => answered,
         }
     }
 
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let asked = self.read("SELECT 1 FROM schema_migrations LIMIT 1".into(), Vec::new());
+        let ledger = "SELECT 1 FROM schema_migrations LIMIT 1";
+        let asked = self.read(&Whose::Everybodys, ledger.into(), Vec::new());
         let late = |_| StoreError::Unavailable("no answer in time".to_owned());
         tokio::time::timeout(PING_TIMEOUT, asked).await.map_err(late)?.map(drop)
     }
 
     pub async fn count_rows(&self, tables: &[TableName]) -> Result<i64, StoreError> {
         let counts: Vec<String> = tables.iter().map(|table| format!("(SELECT count(*) FROM \"{table}\")")).collect();
-        let rows = self.read(format!("SELECT (0 + {})::bigint", counts.join(" + ")).into(), Vec::new()).await?;
+        let sum = format!("SELECT (0 + {})::bigint", counts.join(" + "));
+        let rows = self.read(&Whose::Everybodys, sum.into(), Vec::new()).await?;
         match rows.first().map(Vec::as_slice) {
             Some([Datum::Integer(count)]) => Ok(*count),
             _ => Err(StoreError::Refused("rows cannot be counted".to_owned())),
@@ -169,7 +185,8 @@ impl PostgreSqlStore {
     }
 
     /// A transaction on a connection of its own. A connection that ended while nobody looked is passed over.
-    async fn begin(&self) -> Result<Begun<'_>, StoreError> {
+    async fn begin(&self, whose: &Whose) -> Result<Begun<'_>, StoreError> {
+        let words = begin(whose);
         let seconds = self.shared.pool.acquire_timeout;
         let late = |_| StoreError::Unavailable(format!("no connection of the pool was free for {seconds} s"));
         let closed = |_| StoreError::Unavailable("the database was closed".to_owned());
@@ -182,7 +199,7 @@ impl PostgreSqlStore {
                 Some(connection) => connection,
                 None => self.connect().await?,
             };
-            match connection.client.batch_execute("BEGIN").await {
+            match connection.client.batch_execute(&words).await {
                 Ok(()) => return Ok(Begun { connection, shared: &self.shared, _place: place }),
                 // Nothing was asked of it yet, and there are at most as many of them as places.
                 Err(_) if is_known => {}
@@ -197,7 +214,22 @@ impl PostgreSqlStore {
         if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(Arc::downgrade(&self.shared)));
         }
-        Ok(Connection { client, statements: Mutex::default(), used: Mutex::new(Instant::now()) })
+        Ok(Connection {
+            client,
+            order: Mutex::default(),
+            about: Mutex::new(Some(Whose::Everybodys)),
+            tell: OnceCell::new(),
+            statements: Mutex::default(),
+            used: Mutex::new(Instant::now()),
+        })
+    }
+}
+
+/// What begins a transaction about those rows. A session is about everybody's.
+fn begin(whose: &Whose) -> Cow<'static, str> {
+    match whose {
+        Whose::Everybodys => "BEGIN".into(),
+        Whose::Of(_) => format!("BEGIN; SET LOCAL {WHOSE_ROWS} = '{}'", whose.said().replace('\'', "''")).into(),
     }
 }
 
@@ -206,7 +238,8 @@ fn limits(pool: &Pool) -> String {
     let statement = pool.statement_timeout;
     let (lock, idle) = (statement.min(LOCK_TIMEOUT), statement + IDLE_IN_TRANSACTION);
     format!(
-        "SET statement_timeout = '{statement}s'; SET lock_timeout = '{lock}s'; SET idle_in_transaction_session_timeout = '{idle}s'"
+        "SET statement_timeout = '{statement}s'; SET lock_timeout = '{lock}s'; SET idle_in_transaction_session_timeout = '{idle}s'; SET {WHOSE_ROWS} = '{}'",
+        Whose::Everybodys.said()
     )
 }
 
@@ -281,14 +314,47 @@ impl Connection {
     async fn read(&self, text: &str, parameters: &[Datum]) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(text).await?;
         let parameters = texts(parameters);
-        let parameters: Vec<&(dyn ToSql + Sync)> =
-            parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
-        let rows = self.client.query(&statement, &parameters).await?;
-        let width = statement.columns().len();
-        let row = |row: tokio_postgres::Row| {
-            (0..width).map(|index| row.try_get::<_, Cell>(index).map(|cell| cell.0)).collect::<Result<Row, _>>()
+        let rows = self.client.query(&statement, &borrowed(&parameters)).await?;
+        rows_of(&statement, rows)
+    }
+
+    /// The same on a connection that others share: where the one before asked for another's rows, the session hears first whose are
+    /// meant. Both go out together, and nothing of anybody else comes between.
+    async fn read_about(&self, whose: &Whose, text: &str, parameters: &[Datum]) -> Result<Vec<Row>, StoreError> {
+        let statement = self.statement(text).await?;
+        let parameters = texts(parameters);
+        let parameters = borrowed(&parameters);
+        let tell = match whose {
+            // Whoever made it another's has prepared that.
+            Whose::Everybodys => self.tell.get(),
+            Whose::Of(_) => Some(self.tell.get_or_try_init(|| self.client.prepare(TELL)).await?),
         };
-        Ok(rows.into_iter().map(row).collect::<Result<_, _>>()?)
+        let telling = async {
+            let before = self.about().replace(whose.clone());
+            match tell.filter(|_| before.as_ref() != Some(whose)) {
+                Some(tell) => self.client.execute(tell, &[&whose.said()]).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let mut both = pin!(join(telling, self.client.query(&statement, &parameters)));
+        // They are sent when they are looked at first.
+        let sent = poll_fn(|context| {
+            let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+            Poll::Ready(both.as_mut().poll(context))
+        });
+        let (told, rows) = match sent.await {
+            Poll::Ready(ended) => ended,
+            Poll::Pending => both.await,
+        };
+        if let Err(error) = told {
+            *self.about() = None;
+            return Err(error.into());
+        }
+        rows_of(&statement, rows?)
+    }
+
+    fn about(&self) -> MutexGuard<'_, Option<Whose>> {
+        self.about.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn statement(&self, text: &str) -> Result<Statement, StoreError> {
@@ -320,6 +386,18 @@ impl Connection {
     fn statements(&self) -> std::sync::MutexGuard<'_, BTreeMap<Arc<str>, Statement>> {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn rows_of(statement: &Statement, rows: Vec<tokio_postgres::Row>) -> Result<Vec<Row>, StoreError> {
+    let width = statement.columns().len();
+    let row = |row: tokio_postgres::Row| {
+        (0..width).map(|index| row.try_get::<_, Cell>(index).map(|cell| cell.0)).collect::<Result<Row, _>>()
+    };
+    Ok(rows.into_iter().map(row).collect::<Result<_, _>>()?)
+}
+
+fn borrowed<'t>(parameters: &'t [Text<'_>]) -> Vec<&'t (dyn ToSql + Sync)> {
+    parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 fn texts(parameters: &[Datum]) -> Vec<Text<'_>> {

@@ -1,7 +1,7 @@
 //! What those see who serve from a real PostgreSQL server, which `TEST_POSTGRESQL_URL` names: transactions that stay or are undone,
 //! connections that end while nobody looks, and scratch schemas of which nothing is left.
 
-use crate::{Database, Ended, Scratch, Server, Store, StoreError, Trouble};
+use crate::{Database, Ended, Scratch, Server, Store, StoreError, Trouble, Whose};
 use plan::database::Pool;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -238,4 +238,36 @@ async fn a_server_that_hangs_up_on_who_serves_from_it_is_starting_or_ending() {
         let looked = std::thread::spawn(move || database.look("shop").unwrap_err()).join().unwrap();
         assert!(matches!(looked, StoreError::NotConnected(Trouble::NotTheServer, _)), "{engine}: {looked:?}");
     }
+}
+
+/// Many users at once on the connections that reads share, with somebody between who means all: each is heard as who they are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whose_rows_are_asked_for_is_said_with_each_statement() {
+    const ASKED: usize = 120;
+    let Some(url) = server() else { return };
+    let store = database(&url).open(Pool::default()).unwrap();
+    let said = "SELECT current_setting('app.user_id')";
+    let asked = (0..ASKED).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let user = format!("user'{}", number % 7);
+            let (whose, wanted) = match number % 3 {
+                0 => (Whose::Everybodys, "*".to_owned()),
+                _ => (Whose::Of(user.clone()), user),
+            };
+            let read = store.read_about(&whose, said.into(), Vec::new()).await.unwrap();
+            assert_eq!(read, [[Datum::Text(wanted.clone())]], "read {number}");
+            let work = store.transaction_about(&whose, move |mut transaction| {
+                Box::pin(async move { Ok(Ended::Commit(transaction.read(said, &[]).await?)) })
+            });
+            assert_eq!(work.await.unwrap(), [[Datum::Text(wanted)]], "transaction {number}");
+        })
+    });
+    for asked in asked.collect::<Vec<_>>() {
+        asked.await.unwrap();
+    }
+    // Whoever says nothing means all, and nobody is called so.
+    let all = store.read(said.into(), Vec::new()).await.unwrap();
+    let nobody = store.read_about(&Whose::Of("*".to_owned()), said.into(), Vec::new()).await.unwrap();
+    assert_eq!((all, nobody), (vec![vec![Datum::Text("*".to_owned())]], vec![vec![Datum::Text(String::new())]]));
 }

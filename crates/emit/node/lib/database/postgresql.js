@@ -36,8 +36,12 @@ const RETRY_PAUSE = 50;
 /** Of all this product's programs the one that migrates; the native server takes the same lock. */
 const MIGRATION_LOCK = 5241713205;
 
+/** Whose rows a session is about that says nothing else: those of all users. */
+const ALL_USERS = '*';
+const tellWhose = `SELECT set_config('app.user_id', ?, false) AS whose`;
+
 const sessionSettings = ({ statementTimeout }) =>
-  `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET statement_timeout = ${statementTimeout}; SET idle_in_transaction_session_timeout = ${statementTimeout}`;
+  `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET app.user_id = '${ALL_USERS}'; SET statement_timeout = ${statementTimeout}; SET idle_in_transaction_session_timeout = ${statementTimeout}`;
 // A statement that runs alone keeps nobody waiting, and may wait itself.
 const migrationSettings = `SET lock_timeout = ${LOCK_TIMEOUT}; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0`;
 const lockMigrations = `SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS held`;
@@ -100,6 +104,9 @@ function createPool(url, parameters, bounds) {
   return pool;
 }
 
+/** Whose rows the sessions are about that were told so. */
+const abouts = new WeakMap();
+
 /** The statements of one connection. */
 class Connection {
   locksRows = true;
@@ -127,13 +134,28 @@ class Connection {
     return Object.values(row)[0];
   }
 
+  /** Has the session be about the rows of one user, or of all, where it is not yet. */
+  async about(user) {
+    if (this.#isAbout(user)) return;
+    // Until it has answered nobody knows.
+    abouts.set(this.#client, null);
+    await this.read(tellWhose, [user]);
+    abouts.set(this.#client, user);
+  }
+
+  #isAbout(user) {
+    return (abouts.has(this.#client) ? abouts.get(this.#client) : ALL_USERS) === user;
+  }
+
   /** As long as it takes: a migration may have much to do. */
   script(sql) {
     return this.#query({ text: sql });
   }
 
-  async transaction(work) {
-    await this.command('BEGIN');
+  /** @param {string} user whose rows it is about */
+  async transaction(work, user) {
+    const tell = this.#isAbout(user) ? '' : `; SET LOCAL app.user_id = ${pg.escapeLiteral(user)}`;
+    await this.command(`BEGIN${tell}`);
     let result;
     try {
       result = await work(this);
@@ -209,21 +231,33 @@ class PostgreSql {
   }
 
   read(sql, values) {
-    return this.#connected((connection) => connection.read(sql, values));
+    return this.#about(ALL_USERS, (connection) => connection.read(sql, values));
   }
 
   write(sql, values) {
-    return this.#connected((connection) => connection.write(sql, values));
+    return this.#about(ALL_USERS, (connection) => connection.write(sql, values));
+  }
+
+  /** What reads, and what its transactions do, is about the rows of this user alone. */
+  of(user) {
+    return {
+      read: (sql, values) => this.#about(user, (connection) => connection.read(sql, values)),
+      transaction: (work) => this.#transaction(work, user),
+    };
   }
 
   script(sql) {
-    return this.#connected((connection) => connection.script(sql));
+    return this.#about(ALL_USERS, (connection) => connection.script(sql));
   }
 
-  async transaction(work) {
+  transaction(work) {
+    return this.#transaction(work, ALL_USERS);
+  }
+
+  async #transaction(work, user) {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#connected((connection) => connection.transaction(work));
+        return await this.#connected((connection) => connection.transaction(work, user));
       } catch (error) {
         if (attempt === ATTEMPTS || !collisions.has(error.cause?.code)) throw error;
       }
@@ -275,6 +309,13 @@ class PostgreSql {
 
   async close() {
     await this.#pool.end();
+  }
+
+  #about(user, work) {
+    return this.#connected(async (connection) => {
+      await connection.about(user);
+      return work(connection);
+    });
   }
 
   /** @param {'once'} [use] where the connection is no good for others afterwards */

@@ -110,6 +110,24 @@ test('transactions that lock each other are begun again', { skip }, async (conte
   assert.deepEqual(await database.many('SELECT word, uses FROM words ORDER BY word'), [{ word: 'a', uses: 2 }, { word: 'b', uses: 2 }]);
 });
 
+test('whose rows are asked for is said before each statement', { skip }, async (context) => {
+  const database = await createDatabase(context, postgresql, { max: 2 });
+  const said = `SELECT current_setting('app.user_id') AS whose`;
+  const heard = async (of, whose) => {
+    assert.deepEqual(await of.one(said), { whose });
+    assert.deepEqual(await of.transaction((transaction) => transaction.one(said)), { whose });
+  };
+  const users = [...Array(30).keys()].map((number) => `user'${number % 3}`);
+  await Promise.all(users.flatMap((user) => [heard(database.of(user), user), heard(database, '*')]));
+  // Events of it are heard of as those of the database are.
+  let told = 0;
+  database.whenEmitted(() => (told += 1));
+  await database.of('ada').transaction(async (transaction) => {
+    transaction.hasEvents = true;
+  });
+  assert.equal(told, 1);
+});
+
 test('a statement that takes too long, or waits too long, is unavailable', { skip }, async (context) => {
   const place = await postgresql.place(context);
   const database = await createWords(context, { place });

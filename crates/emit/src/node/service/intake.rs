@@ -76,7 +76,7 @@ fn function<'a>(
         return Err(EmitError::Malformed { procedure: procedure.name.to_string(), why });
     }
     let slots = Slots::of(module.plan, &procedure.body);
-    let subject = Subject { procedure, slots: &slots, path: "", listing: None, max_body_bytes: 0 };
+    let subject = Subject { procedure, slots: &slots, path: "", listing: None, max_body_bytes: 0, own_rows: false };
     let Written { text, waits } = write_procedure(module, subject)?;
     let event = procedure.body.iter().find_map(|item| match item {
         Item::Let(slot, Step::Received(_)) => Some(module.locals[slot].as_str()),

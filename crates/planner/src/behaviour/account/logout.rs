@@ -3,7 +3,7 @@
 use super::super::{Behaved, Given};
 use super::{caller, is, nothing, tables, text, update};
 use plan::Value;
-use plan::procedure::{Item, Writes};
+use plan::procedure::{Item, Step, Writes};
 
 pub fn lower(given: &Given<'_>) -> Behaved {
     let [_, sessions, _] = tables();
@@ -13,6 +13,9 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         vec![is("id", caller("session_id"))],
     );
     let mut items = given.guards();
+    if given.known_by.takes_cookies() {
+        items.push(Item::Do(Step::SetSession(None)));
+    }
     items.push(Item::Transaction(vec![Item::Do(ended), nothing(Writes::Keep)]));
     Behaved {
         summary: "ends the caller's session".to_owned(),

@@ -14,13 +14,13 @@ use std::thread;
 use std::time::Duration;
 
 /// A database of a test's own on the server that tests share; gone afterwards with its roles.
-struct Home {
+pub(super) struct Home {
     server: String,
-    name: String,
+    pub(super) name: String,
 }
 
 impl Home {
-    fn new(test: &str) -> Option<Self> {
+    pub(super) fn new(test: &str) -> Option<Self> {
         let server = std::env::var("TEST_POSTGRESQL_URL").ok().filter(|server| psql(server, "SELECT 1").is_ok());
         let Some(server) = server else {
             let why = "`TEST_POSTGRESQL_URL` is not set, or no `psql` is installed";
@@ -32,37 +32,37 @@ impl Home {
         Some(home)
     }
 
-    fn url(&self, user: &str, password: &str) -> String {
+    pub(super) fn url(&self, user: &str, password: &str) -> String {
         let (_, rest) = self.server.split_once('@').unwrap();
         let (address, _) = rest.split_once('/').unwrap();
         format!("postgresql://{user}:{password}@{address}/{}", self.name)
     }
 
     /// As the superuser, in one of the databases.
-    fn superuser(&self, database: &str, statement: &str) -> Result<String, String> {
+    pub(super) fn superuser(&self, database: &str, statement: &str) -> Result<String, String> {
         let (server, _) = self.server.rsplit_once('/').unwrap();
         psql(&format!("{server}/{database}"), statement)
     }
 
-    fn execute(&self, statement: &str) {
+    pub(super) fn execute(&self, statement: &str) {
         self.superuser(&self.name, statement).unwrap();
     }
 
-    fn admin_url(&self) -> String {
+    pub(super) fn admin_url(&self) -> String {
         let (server, _) = self.server.rsplit_once('/').unwrap();
         format!("{server}/{}", self.name)
     }
 
-    fn role(&self, end: &str) -> String {
+    pub(super) fn role(&self, end: &str) -> String {
         format!("{}_{end}", self.name)
     }
 
     /// The statement as one of the task's roles.
-    fn as_role(&self, workspace: &Workspace, end: &str, statement: &str) -> Result<String, String> {
+    pub(super) fn as_role(&self, workspace: &Workspace, end: &str, statement: &str) -> Result<String, String> {
         psql(&self.url(&self.role(end), &password(workspace, &self.role(end))), statement)
     }
 
-    fn run(&self, workspace: &Workspace, roles: &str) -> Ended {
+    pub(super) fn run(&self, workspace: &Workspace, roles: &str) -> Ended {
         self.run_at(workspace, &self.admin_url(), roles)
     }
 
@@ -72,7 +72,7 @@ impl Home {
     }
 
     /// A command that reads a task.
-    fn read(&self, workspace: &Workspace, words: &[&str], task: &str) -> Ended {
+    pub(super) fn read(&self, workspace: &Workspace, words: &[&str], task: &str) -> Ended {
         end_with_input(workspace.command(words).env("SHOP_URL", self.admin_url()), task)
     }
 
@@ -82,7 +82,7 @@ impl Home {
     }
 
     /// How what the roles may differs from the task, as `db diff` tells it.
-    fn drift(&self, workspace: &Workspace) -> Vec<String> {
+    pub(super) fn drift(&self, workspace: &Workspace) -> Vec<String> {
         differences(&self.with_task(workspace, &["db", "diff", "-", "--format", "json"]))
     }
 
