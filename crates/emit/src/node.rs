@@ -392,8 +392,16 @@ fn module_name(plan: &Plan) -> String {
     if plan.service.is_some() {
         return "endpoints".to_owned();
     }
-    let own =
-        ["application", "buildApplication", "createApplication", "createMetrics", "database", "mails", "metrics", "openapi"];
+    let own = [
+        "application",
+        "buildApplication",
+        "createApplication",
+        "createMetrics",
+        "database",
+        "mails",
+        "metrics",
+        "openapi",
+    ];
     let mut names = names::Names::new(&own);
     names.take("readFileSync");
     names.take(&names::camel_case(&plan.api.name))

@@ -105,9 +105,10 @@ pub fn preview_mail(workspace: &Workspace, event: &str, language: Option<&str>) 
     })?;
     let site = WorkspaceSettings::read(workspace).ok().and_then(|settings| settings.public_url);
     let site = site.unwrap_or_else(|| SITE.to_owned());
-    let link = template.link.as_ref().map(|link| {
-        format!("{site}{}{}", link.path, link.token.as_ref().map(|_| TOKEN).unwrap_or_default())
-    });
+    let link = template
+        .link
+        .as_ref()
+        .map(|link| format!("{site}{}{}", link.path, link.token.as_ref().map(|_| TOKEN).unwrap_or_default()));
     let made_up = |field: &str| match field {
         _ if field == template.to.field.as_str() => "ada@example.com".to_owned(),
         "name" => "Ada Lovelace".to_owned(),

@@ -20,8 +20,9 @@ pub fn command(asked: &MailCommand) -> Ended {
                 MailForm::Html => mail.html,
             };
             match output {
-                Some(file) => fs::write(file, text)
-                    .map_err(|error| format!("`{}` cannot be written: {error}", file.display()))?,
+                Some(file) => {
+                    fs::write(file, text).map_err(|error| format!("`{}` cannot be written: {error}", file.display()))?
+                }
                 None => std::io::stdout().write_all(text.as_bytes())?,
             }
         }

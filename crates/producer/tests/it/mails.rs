@@ -198,7 +198,7 @@ fn no_header_can_be_slipped_in(workspace: &Workspace, server: &Server, mails: &M
     let payload = json!({ "id": "01900000-0000-7000-8000-00000000000a", "name": "Eve\r\nBcc: all@guest.example\r\n\r\nHi", "email": "eve@guest.example", "message": "-" });
     let at = workspace.query("SELECT occurred_at FROM outbox_events")[0][0].clone();
     workspace.query(&format!(
-        "INSERT INTO outbox_events (id, name, payload, occurred_at) VALUES ('01a00000-0000-7000-8000-00000000000b', 'contact_form', '{payload}', '{at}')"
+        "INSERT INTO outbox_events (id, name, payload, occurred_at) VALUES ('01ffffff-0000-7000-8000-00000000000b', 'contact_form', '{payload}', '{at}')"
     ));
     wait_until(server, "no mail to Eve", || !mails.mails_to("eve@guest.example").is_empty());
     let mail = &mails.mails_to("eve@guest.example")[0];
@@ -329,7 +329,10 @@ fn a_mail_is_looked_at_before_it_is_sent() {
     fs::write(workspace.path().join("mails/contact_form.yaml"), THANKS).unwrap();
     let said = |words: &[&str]| end(&mut workspace.command(words)).must_end_with(0).stdout;
     let listed = said(&["mail", "list"]);
-    for line in ["contact_form             en         /messages                   mails/contact_form.yaml", "password_changed         en,de      -                           -"] {
+    for line in [
+        "contact_form             en         /messages                   mails/contact_form.yaml",
+        "password_changed         en,de      -                           -",
+    ] {
         assert!(listed.contains(line), "{listed}");
     }
     assert_eq!(
@@ -337,9 +340,22 @@ fn a_mail_is_looked_at_before_it_is_sent() {
         "Danke schön, Ada Lovelace\n\nHello Ada Lovelace,\n\nyou wrote: [message]\n\nLook at it:\nhttps://example.com/messages#token=...\n\nYou wrote to us at https://example.com.\n"
     );
     let german = said(&["mail", "preview", "password_reset", "--language", "de", "--as", "html"]);
-    assert!(german.starts_with("<!doctype html>\n<html lang=\"de\">") && german.contains("Neues Passwort wählen</a>"), "{german}");
+    assert!(
+        german.starts_with("<!doctype html>\n<html lang=\"de\">") && german.contains("Neues Passwort wählen</a>"),
+        "{german}"
+    );
     let file = workspace.path().join("preview.html");
-    said(&["mail", "preview", "password_reset", "--language", "de", "--as", "html", "--output", file.to_str().unwrap()]);
+    said(&[
+        "mail",
+        "preview",
+        "password_reset",
+        "--language",
+        "de",
+        "--as",
+        "html",
+        "--output",
+        file.to_str().unwrap(),
+    ]);
     assert_eq!(fs::read_to_string(file).unwrap(), german);
     for (words, says) in [
         (["mail", "preview", "pasword_reset", "--language", "de"], "did you mean `password_reset`?"),

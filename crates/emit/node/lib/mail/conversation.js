@@ -9,6 +9,7 @@ const ANSWER_TIMEOUT = 30_000;
 const MAIL_TIMEOUT = 120_000;
 // Most characters that are kept of what a server says.
 const SAID_LIMIT = 300;
+const NOT_OFFERED = 'the server does not offer STARTTLS: nothing was said to it; `?tls=none` in `SMTP_URL` speaks with it all the same, for everybody between to read';
 const places = {
   reach: 'the mail server was not reached',
   encrypt: 'the conversation was not encrypted',
@@ -110,6 +111,7 @@ class Conversation {
 
 function ended(at, error, server, mail) {
   const step = stepOf(at, error);
+  if (step === 'encrypt' && error.responseCode !== undefined) return { outcome: 'transient', problem: `${places.encrypt}: ${NOT_OFFERED}`, said: '' };
   const status = error.responseCode;
   const said = scrubbed(withoutStatus(error.response ?? ''), server, mail);
   const words = said || scrubbed(error.message ?? '', server, mail);
