@@ -241,7 +241,11 @@ pub fn lower_write(database: &DatabasePlan, write: &Write) -> Lowered {
 }
 
 fn write_over(engine: Engine, tables: &[Table], write: &Write) -> Lowered {
-    let (Write::Insert { table, .. } | Write::Update { table, .. } | Write::Delete { table, .. }) = write;
+    // The columns that values are compared with and stored in.
+    let table = match write {
+        Write::Insert { table, .. } | Write::Update { table, .. } | Write::Delete { table, .. } => table,
+        Write::Add(add) => &add.from,
+    };
     finished(engine, relational::write(Lowering::new(words(engine), tables, table), write))
 }
 

@@ -3,7 +3,9 @@
 use crate::{Listing, Lowered, Unsupported};
 use plan::Table;
 use plan::database::{Column, Compared, ForeignKey, Index, NoOverlap, OnDelete, Sensitivity};
-use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
+use plan::query::{
+    Add, Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write,
+};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
 
@@ -281,6 +283,10 @@ pub fn write(lowering: Lowering<'_>, write: &Write) -> Lowered {
                             format!("{column} = COALESCE({holder}, {column})")
                         }
                         Assigned::Plus(amount) => format!("{column} = {column} + ({amount})"),
+                        Assigned::Less(value) => {
+                            binds.push(value.clone());
+                            format!("{column} = {column} - {holder}")
+                        }
                         Assigned::IfGiven(slot, field) => {
                             binds.push(Value::Given(slot.clone(), field.clone()));
                             binds.push(Value::Field(slot.clone(), field.clone()));
@@ -300,7 +306,24 @@ pub fn write(lowering: Lowering<'_>, write: &Write) -> Lowered {
             filter(lowering, wanted, &mut lowered);
             lowered
         }
+        Write::Add(add) => added(lowering, add),
     }
+}
+
+/// One statement, so that no other one comes between what was there and what is there then.
+fn added(lowering: Lowering<'_>, add: &Add) -> Lowered {
+    let quoted = |name: &ColumnName| lowering.quote(name.as_str());
+    let (table, from) = (lowering.quote(add.table.as_str()), lowering.quote(add.from.as_str()));
+    let (column, key) = (quoted(&add.column), quoted(&add.key));
+    let (leads, amount) = (quoted(&add.leads), quoted(&add.amount));
+    let mut wanted = Lowered { text: String::new(), binds: Vec::new() };
+    filter(lowering, &add.filter, &mut wanted);
+    let text = format!(
+        "UPDATE {table} SET {column} = {column} + (SELECT SUM({amount}) FROM {from}{filter} AND {leads} = {table}.{key}) \
+         WHERE {key} IN (SELECT {leads} FROM {from}{filter})",
+        filter = wanted.text,
+    );
+    Lowered { text, binds: [wanted.binds.clone(), wanted.binds].concat() }
 }
 
 fn insert(

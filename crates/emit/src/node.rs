@@ -126,7 +126,7 @@ const ACCOUNT_PAGE_AS_IT_IS: &[(&str, &str)] = &[
 ];
 const ACCOUNTS_PACKAGE: &str = include_str!("../node/accounts/package.json");
 
-/// What travels besides with one whose endpoints wait for a service, whoever speaks with that.
+/// What travels besides with one whose endpoints wait for a service, or that speaks with one.
 const AWAITED: (&str, &str) = ("lib/delivery/awaited.js", include_str!("../node/lib/delivery/awaited.js"));
 
 /// What travels besides with one to which a provider sends people back.
@@ -171,7 +171,7 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
                 script((*path).to_owned(), text);
             }
         }
-        if plan.service.is_some() {
+        if plan.api.endpoints.iter().any(|endpoint| endpoint.awaits().is_some()) {
             script(AWAITED.0.to_owned(), AWAITED.1);
         }
         script(format!("{api}/endpoints.js"), &module.text);
@@ -219,7 +219,8 @@ fn service_files(plan: &Plan) -> Result<Files, EmitError> {
     let Some(service) = &plan.service else { return Ok(files) };
     let Ok(module) = service::service_module(plan, service) else { return Ok(files) };
     let provider = &service.manifest.provider;
-    files.extend(LIB_OF_SERVICES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    let lib = LIB_OF_SERVICES.iter().chain([&AWAITED]);
+    files.extend(lib.map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     files.insert(format!("services/{}-integration.js", provider.provider), module.text);
     if let (Some(intake), Some(webhooks)) = (plan.intake(), &service.manifest.webhooks) {
         let text = service::intake(plan, &provider.title, webhooks, intake)?;

@@ -296,6 +296,7 @@ fn success<'a>(
         | Response::UnknownReference(_)
         | Response::Inconsistent { .. }
         | Response::Entry { .. }
+        | Response::Short { .. }
         | Response::Redirect(_)
         | Response::Done => None,
     }

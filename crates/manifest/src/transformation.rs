@@ -31,6 +31,8 @@ pub enum Transformation {
     Or(String),
     /// Another value where there is none.
     OrElse(Reference),
+    /// Nothing where another value is there.
+    Unless(Reference),
     /// The MD5 digest as lower-case hex: a name, never a protection.
     Md5,
     /// The SHA-256 digest as lower-case hex.
@@ -96,6 +98,7 @@ pub const NAMES: &[&str] = &[
     "after",
     "before",
     "or",
+    "unless",
     "md5",
     "sha256",
     "base64",
@@ -152,6 +155,7 @@ impl Transformation {
             ("before", Some(Text(text))) => Self::Before(text),
             ("or", Some(Text(text))) => Self::Or(text),
             ("or", Some(Value(value))) => Self::OrElse(value),
+            ("unless", Some(Value(value))) => Self::Unless(value),
             ("md5", None) => Self::Md5,
             ("sha256", None) => Self::Sha256,
             ("base64", None) => Self::Base64,
@@ -180,7 +184,7 @@ impl Transformation {
             ("minor_units" | "major_units", _) => {
                 return Err(format!("write the currency behind it: `{name}(input.currency)`"));
             }
-            ("plus" | "minus" | "times" | "equals" | "with_parameter", _) => {
+            ("plus" | "minus" | "times" | "equals" | "unless" | "with_parameter", _) => {
                 return Err(format!("write a value behind it: `{name}(object/amount)`"));
             }
             (known, Some(_)) if NAMES.contains(&known) => return Err(format!("`{known}` takes no brackets")),
@@ -209,7 +213,7 @@ impl Transformation {
             | Self::Md5
             | Self::Sha256
             | Self::Base64 => takes(Kind::is_text, Kind::Text),
-            Self::OrElse(_) => Ok(taken),
+            Self::OrElse(_) | Self::Unless(_) => Ok(taken),
             Self::Or(_) => takes(Kind::is_text, taken.unwrap_or(Kind::Text)),
             Self::MinorUnits(_) => takes(|kind| matches!(kind, Kind::Decimal | Kind::Integer), Kind::Integer),
             Self::MajorUnits(_) => takes(|kind| kind == Kind::Integer, Kind::Decimal),
@@ -244,6 +248,7 @@ impl Transformation {
             Self::MinorUnits(value)
             | Self::MajorUnits(value)
             | Self::OrElse(value)
+            | Self::Unless(value)
             | Self::Plus(value)
             | Self::Minus(value)
             | Self::Times(value)
@@ -302,6 +307,7 @@ impl fmt::Display for Transformation {
             Self::Before(text) => write!(formatter, "before('{text}')"),
             Self::Or(text) => write!(formatter, "or('{text}')"),
             Self::OrElse(value) => write!(formatter, "or({value})"),
+            Self::Unless(value) => write!(formatter, "unless({value})"),
             Self::Md5 => formatter.write_str("md5"),
             Self::Sha256 => formatter.write_str("sha256"),
             Self::Base64 => formatter.write_str("base64"),

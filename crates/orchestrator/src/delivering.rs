@@ -31,7 +31,7 @@ use std::time::Duration;
 use store::Store;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use vocab::{Engine, EventName, FieldName, Secret, sha256_hex};
+use vocab::{Engine, EventName, FieldName, Secret, TaskId, sha256_hex};
 
 /// How often it is forgotten what providers have told.
 const FORGETTING: Duration = Duration::from_secs(3600);
@@ -41,6 +41,8 @@ pub(crate) struct Players {
     /// The address at which this server listens.
     site: String,
     playing: BTreeMap<String, Playing>,
+    /// Tasks whose provider was first played just now, and knows nothing.
+    begun: Vec<TaskId>,
 }
 
 struct Playing {
@@ -64,7 +66,7 @@ impl Players {
     }
 
     pub fn new(listens_at: SocketAddr) -> Self {
-        Self { site: format!("http://{listens_at}"), playing: BTreeMap::new() }
+        Self { site: format!("http://{listens_at}"), playing: BTreeMap::new(), begun: Vec::new() }
     }
 
     /// The account of a service, as far as it is there. What is missing of it by now is said in the log; what needs it is refused.
@@ -116,8 +118,16 @@ impl Players {
                 player: tokio::spawn(played.run(std::future::pending())),
             };
             self.playing.insert(name.clone(), playing);
+            self.begun.push(plan.task_id.clone());
         }
         Ok(&self.playing[&name])
+    }
+
+    /// Whether the provider of that task has just begun to be played; asked again, it has not.
+    pub fn has_begun(&mut self, task_id: &TaskId) -> bool {
+        let before = self.begun.len();
+        self.begun.retain(|begun| begun != task_id);
+        self.begun.len() < before
     }
 
     /// What is played, by what it calls itself, and where.

@@ -6,7 +6,7 @@ use crate::located::{Located, locate};
 use crate::run::Stop;
 use crate::workspace::Workspace;
 use plan::database::{Applied, Connection, DatabasePlan, Table};
-use plan::{Observed, PersistedPlan};
+use plan::{Observed, PersistedPlan, Plan, TaskPlan};
 use store::{AppliedMigration, Seen, StoreError, Trouble};
 use vocab::{Engine, TaskId};
 
@@ -16,6 +16,7 @@ pub(crate) fn observe(
     task_id: &TaskId,
     (engine, connection): (Engine, Connection),
     standing: Standing,
+    earlier: &[TaskPlan],
 ) -> Result<Observed, Stop> {
     let Seen { tables, applied, filled, place, .. } = match locate(workspace, engine, &connection)? {
         Located::At(database) => match database.look(task_id.as_str()) {
@@ -41,7 +42,24 @@ pub(crate) fn observe(
         }
     };
     let Standing { base, chosen, .. } = standing;
-    Ok(Observed { tables, filled, active, applied, others, base, chosen, place })
+    let apis = apis(workspace, task_id, earlier)?;
+    let taken_over = Plan::taken_over(apis.iter(), task_id);
+    let is_on = |plan: &Plan| (plan.database.engine, &plan.database.connection) == (engine, &connection);
+    let services = apis.into_iter().filter(is_on).filter_map(|plan| plan.service).collect();
+    Ok(Observed { tables, filled, active, applied, others, base, chosen, services, taken_over, place })
+}
+
+/// The plans of the other APIs of the workspace, with those that the same command made before.
+fn apis(workspace: &Workspace, task_id: &TaskId, earlier: &[TaskPlan]) -> Result<Vec<Plan>, Stop> {
+    let mut plans: Vec<Plan> = earlier.iter().cloned().filter_map(TaskPlan::into_api).collect();
+    for other in workspace.task_ids()? {
+        if !plans.iter().any(|plan| plan.task_id == other) {
+            let active = workspace.active_plan(&other).ok().flatten();
+            plans.extend(active.and_then(|persisted| persisted.plan.into_api()));
+        }
+    }
+    plans.retain(|plan| plan.task_id != *task_id);
+    Ok(plans)
 }
 
 /// A run that was stopped after it migrated left a database that no active plan describes: of the persisted plans, newest

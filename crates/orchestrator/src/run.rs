@@ -498,7 +498,7 @@ pub(crate) fn make_plan(
     let catalog = knowledge::of(workspace, task)?;
     let standing = standing(task, &task_id, workspace, earlier)?;
     let warnings = standing.warning.iter().cloned().collect();
-    let observed = observe(workspace, &task_id, planner::database_of(task, standing.base.as_ref()), standing)?;
+    let observed = observe(workspace, &task_id, planner::database_of(task, standing.base.as_ref()), standing, earlier)?;
     let mut plan =
         planner::plan_allowing(task, &task_id, &catalog, &observed, options.allowed).map_err(Stop::Invalid)?;
     options.sandbox.play(&mut plan);
@@ -536,13 +536,14 @@ fn waiting(task_id: &TaskId, on: &TaskId, warnings: Vec<String>) -> Response {
     response
 }
 
-/// Two tasks of a workspace cannot answer one route.
+/// Two tasks of a workspace cannot answer one route, but that a service leaves to an API what that answers itself.
 fn check_routes(plan: &Plan, workspace: &Workspace) -> Result<(), Stop> {
     let wanted = routes(plan);
     for other in workspace.task_ids()?.iter().filter(|id| **id != plan.task_id) {
-        let Some(active) = workspace.active_plan(other)? else { continue };
-        let Some(other_plan) = active.plan.api() else { continue };
-        if let Some(route) = routes(other_plan).into_iter().find(|route| wanted.contains(route)) {
+        let active = workspace.active_plan(other)?.and_then(|active| active.plan.into_api());
+        let Some(mut other_plan) = active else { continue };
+        other_plan.give_way(&Plan::taken_over(std::iter::once(plan), other));
+        if let Some(route) = routes(&other_plan).into_iter().find(|route| wanted.contains(route)) {
             return Err(Failure::route_taken(&route, other).into());
         }
     }

@@ -14,7 +14,7 @@ use connect::call::Caller;
 use connect::client::Client;
 use connect::proof::Prover;
 use jiff::Timestamp;
-use plan::Plan;
+use plan::{Plan, TakenOver};
 use secrets::ListedSecret;
 use serve::{
     AccountScope, Counterpart, Counts, Current, Origins, Served, Service, Settings, UnservablePlan, WrongOrigin,
@@ -262,6 +262,12 @@ impl ActivePlans {
             let (mut account, mut before, mut prover) = (None, None, None);
             if let Some(service) = &plan.service {
                 let known = players.account(workspace, &settings, service).await.map_err(ServeFailure::Account)?;
+                // What was kept of the one that was played before means nothing to this one.
+                if players.has_begun(&service.task_id)
+                    && let Err(error) = store.forget_remembered(service.task_id.as_str()).await
+                {
+                    tracing::warn!(task = %service.task_id, error = %error, "what an earlier player had said is still kept");
+                }
                 before = account::before(workspace, service, &known).map_err(ServeFailure::Account)?;
                 if service.manifest.webhooks.as_ref().is_some_and(Prover::is_needed) {
                     let client = Client::new(players.simulated(&settings)).map_err(ServeFailure::Sending)?;
@@ -280,6 +286,9 @@ impl ActivePlans {
         if plans.is_empty() {
             return Err(ServeFailure::Nothing);
         }
+        let taken = |of: &Active| Plan::taken_over(plans.iter().map(|active| &active.plan), &of.plan.task_id);
+        let taken: Vec<Vec<TakenOver>> = plans.iter().map(taken).collect();
+        plans.iter_mut().zip(taken).for_each(|(active, taken)| active.plan.give_way(&taken));
         Ok(Self { plans, settings, versions })
     }
 
@@ -291,7 +300,11 @@ impl ActivePlans {
                 before: active.before.as_ref().map(|(before, until)| (scope(before), *until)),
                 prover: active.prover.clone(),
             },
-            None => no_account(),
+            None => self.awaited(&active.plan).map_or_else(no_account, |account| Counterpart {
+                account: scope(account),
+                before: None,
+                prover: None,
+            }),
         };
         let served = self.plans.iter();
         served
@@ -302,6 +315,12 @@ impl ActivePlans {
                 secret: active.secret.clone(),
             })
             .collect()
+    }
+
+    /// The account at the provider for whose answers an API waits that integrates none itself.
+    fn awaited(&self, plan: &Plan) -> Option<&Account> {
+        let by = plan.api.endpoints.iter().find_map(|endpoint| endpoint.awaits())?.1;
+        self.plans.iter().find(|active| active.plan.task_id == *by)?.account.as_ref()
     }
 
     /// Has the workers bring what happens to the services.

@@ -154,5 +154,6 @@ pub fn ends_sessions(write: &Write) -> bool {
             of_accounts(table) && set.iter().any(|(column, _)| ends(column))
         }
         Write::Delete { table, .. } => of_accounts(table),
+        Write::Add(_) => false,
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::accounts::Accounts;
 use crate::mail::Mail;
-use crate::procedure::{Item, Procedure, Scheme, Step};
+use crate::procedure::{Item, Procedure, Scheme, Step, Trigger};
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, RoleName};
+use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, RoleName, TaskId};
 
 /// A REST API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -186,6 +186,34 @@ impl Endpoint {
             | Item::Match(..)
             | Item::Exit(..) => None,
         })
+    }
+}
+
+impl Endpoint {
+    /// The event for whose answer its callers wait, and the task that integrates whoever answers it.
+    #[must_use]
+    pub fn awaits(&self) -> Option<(&EventName, &TaskId)> {
+        self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, Step::Await { event, by, .. }) => Some((event, by)),
+            Item::Let(..)
+            | Item::Do(_)
+            | Item::Transaction(_)
+            | Item::Each(_)
+            | Item::Promise(_)
+            | Item::Match(..)
+            | Item::Exit(..) => None,
+        })
+    }
+
+    /// Its method and its path.
+    #[must_use]
+    pub fn route(&self) -> Option<(&str, &str)> {
+        match &self.procedure.trigger {
+            Trigger::Request { method, path } => Some((method, path)),
+            Trigger::GraphQl { .. } | Trigger::Event { .. } | Trigger::Schedule { .. } | Trigger::Webhook { .. } => {
+                None
+            }
+        }
     }
 }
 

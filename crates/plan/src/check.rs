@@ -221,7 +221,9 @@ impl Checker {
             Write::Update { set, filter, .. } => {
                 for (_, assigned) in set {
                     match assigned {
-                        Assigned::Value(value) | Assigned::Known(value) => self.value(value, slots),
+                        Assigned::Value(value) | Assigned::Known(value) | Assigned::Less(value) => {
+                            self.value(value, slots)
+                        }
                         Assigned::Plus(_) => {}
                         Assigned::IfGiven(slot, _) => self.slot(slot, slots),
                     }
@@ -229,6 +231,7 @@ impl Checker {
                 self.predicates(filter, slots);
             }
             Write::Delete { filter, .. } => self.predicates(filter, slots),
+            Write::Add(add) => self.predicates(&add.filter, slots),
         }
     }
 
@@ -280,6 +283,7 @@ impl Checker {
             | Response::UnknownReference(_)
             | Response::Inconsistent { .. }
             | Response::Entry { .. }
+            | Response::Short { .. }
             | Response::Done => {}
         }
     }

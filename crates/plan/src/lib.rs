@@ -30,12 +30,40 @@ pub use problem::Problem;
 pub use procedure::{Item, Outcome, Procedure, Step, Trigger};
 pub use query::{Query, Write};
 pub use scope::{Access, Scope};
-pub use service::ServicePlan;
+pub use service::{ReturnPage, ServicePlan};
 pub use shape::{Entries, Shape, ShapeField};
 pub use value::Value;
 
 use serde::{Deserialize, Serialize};
-use vocab::TaskId;
+use vocab::{EventName, TaskId};
+
+/// What an API of the workspace answers instead of a service that would bring it: whoever waits for the event waits there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenOver {
+    /// The event that the service answers.
+    pub event: EventName,
+    /// The task of the API.
+    pub by: TaskId,
+    /// Where it tells how something stands, up to the key, if this is the endpoint that does.
+    pub told_below: Option<String>,
+}
+
+/// Takes away the endpoints of a service that others answer, and has its pages ask those.
+pub fn give_way(endpoints: &mut Vec<Endpoint>, pages: &mut [ReturnPage], taken: &[TakenOver]) {
+    let is_taken = |endpoint: &Endpoint| {
+        let event = endpoint.awaits().map(|(event, _)| event.clone());
+        event.filter(|event| taken.iter().any(|taken| taken.event == *event))
+    };
+    for endpoint in endpoints.iter() {
+        let asked = endpoint.route().and_then(|(_, path)| path.strip_suffix("{id}"));
+        let (Some(asked), Some(event)) = (asked, is_taken(endpoint)) else { continue };
+        let mut told = taken.iter().filter(|taken| taken.event == event).filter_map(|taken| taken.told_below.clone());
+        let Some(below) = told.next() else { continue };
+        let asks = pages.iter_mut().flat_map(|page| &mut page.asks);
+        asks.filter(|(_, path)| path == asked).for_each(|(_, path)| path.clone_from(&below));
+    }
+    endpoints.retain(|endpoint| is_taken(endpoint).is_none());
+}
 
 /// What one task comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,6 +165,26 @@ impl Plan {
     #[must_use]
     pub fn intake(&self) -> Option<&service::Intake> {
         self.service.as_ref()?.intake.as_ref()
+    }
+
+    /// What APIs of the workspace answer themselves, of all that could be brought by the service of that task.
+    #[must_use]
+    pub fn taken_over<'p>(apis: impl Iterator<Item = &'p Self>, from: &TaskId) -> Vec<TakenOver> {
+        let endpoints = apis.flat_map(|plan| plan.api.endpoints.iter().map(move |endpoint| (&plan.task_id, endpoint)));
+        let taken = endpoints.filter(|(task_id, _)| *task_id != from).filter_map(|(task_id, endpoint)| {
+            let (event, _) = endpoint.awaits().filter(|(_, by)| *by == from)?;
+            let (method, path) = endpoint.route()?;
+            let told_below = path.strip_suffix("{id}").filter(|_| method == "GET").map(str::to_owned);
+            Some(TakenOver { event: event.clone(), by: task_id.clone(), told_below })
+        });
+        taken.collect()
+    }
+
+    /// Leaves to others what they answer instead of the service of this plan, and has its pages ask them.
+    pub fn give_way(&mut self, taken: &[TakenOver]) {
+        if let Some(service) = &mut self.service {
+            give_way(&mut self.api.endpoints, &mut service.returns, taken);
+        }
     }
 
     /// The migrations that make the database, with the task that each belongs to, in the order in which they are applied.

@@ -304,9 +304,9 @@ fn step(step: &Step) -> String {
             let id = id.as_ref().map_or_else(String::new, |id| format!(" {id}"));
             format!("{name} {event}{id} {}", record(payload))
         }
-        Step::Await { id, event, gives, within_ms } => {
-            let names: Vec<&str> = gives.iter().map(|(field, _)| field.as_str()).collect();
-            format!("{name} {event} {} within {within_ms} ms for {{ {} }}", value(id), names.join(", "))
+        Step::Await { id, event, by, gives, within_ms } => {
+            let names = gives.names().join(", ");
+            format!("{name} {event} {} by {by} within {within_ms} ms for {{ {names} }}", value(id))
         }
         Step::Fetch { operation, input } => {
             format!("{name} {}.{} {}", operation.provider, operation.name, record(input))
@@ -420,13 +420,22 @@ fn write(change: &Write) -> String {
                     Assigned::Value(given) => format!("{column}: {}", value(given)),
                     Assigned::Known(given) => format!("{column}: {} if known", value(given)),
                     Assigned::Plus(amount) => format!("{column}: {column} + {amount}"),
+                    Assigned::Less(given) => format!("{column}: {column} - {}", value(given)),
                     Assigned::IfGiven(slot, field) => format!("{column}: {slot}.{field} if given"),
                 })
                 .collect();
             format!("update {table} {{ {} }}{}", set.join(", "), filters(filter))
         }
         Write::Delete { table, filter } => format!("delete {table}{}", filters(filter)),
+        Write::Add(add) => {
+            let crate::query::Add { table, column, key, from, leads, amount, filter } = &**add;
+            format!("add {from}.{amount} to {table}.{column} where {from}.{leads} is {table}.{key}{}", also(filter))
+        }
     }
+}
+
+fn also(list: &[Predicate]) -> String {
+    filters(list).replacen(" where ", " and ", 1)
 }
 
 fn filters(list: &[Predicate]) -> String {
@@ -492,6 +501,9 @@ fn response(response: &Response) -> String {
         }
         Response::Entry { list, field, detail: Some(detail) } => {
             format!("respond 422 because {field} of this record of {list} {detail}")
+        }
+        Response::Short { list, field } => {
+            format!("respond 409 because there is less than {field} of this record of {list}")
         }
         Response::Inconsistent { field, detail } => format!("respond 422 because {field} {detail}"),
         Response::Redirect(to) => format!("redirect to {}", value(to)),

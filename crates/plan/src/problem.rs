@@ -46,6 +46,8 @@ pub enum Problem {
     Overlap,
     /// Other records lead to the record.
     InUse,
+    /// There is not as much of something as is asked for.
+    OutOfStock,
     /// The record is not so that this can be done with it.
     WrongState,
     /// Another request with the same idempotency key is under way.
@@ -80,7 +82,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -101,6 +103,7 @@ impl Problem {
         Self::Conflict,
         Self::Overlap,
         Self::InUse,
+        Self::OutOfStock,
         Self::WrongState,
         Self::RequestInProgress,
         Self::LinkExpired,
@@ -214,6 +217,9 @@ impl Problem {
             Self::Overlap => ("overlap", 409, "Overlap", Some("another record takes some of this time")),
             Self::InUse => {
                 ("in-use", 409, "In use", Some("other records lead to this one: change or remove them first"))
+            }
+            Self::OutOfStock => {
+                ("out-of-stock", 409, "Out of stock", Some("there is less of something than was asked for"))
             }
             Self::WrongState => {
                 ("wrong-state", 409, "Wrong state", Some("the record is in a state in which this cannot be done"))

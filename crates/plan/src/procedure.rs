@@ -6,9 +6,11 @@ use crate::query::{Cardinality, Holes, OnConflict, Query, Write};
 use crate::scope::Scope;
 use crate::shape::Shape;
 use crate::value::{Condition, Value};
+use manifest::Entries;
+use manifest::point::Given;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::{Deserialize, Serialize};
-use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, RoleName, SlotName};
+use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, RoleName, SlotName, TaskId};
 
 /// What happens, step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -252,14 +254,16 @@ pub enum Step {
         /// Its payload.
         payload: Vec<(FieldName, Value)>,
     },
-    /// Waits until an event has been brought to the service of this plan: answered, refused, unknown. Gives a record.
+    /// Waits until an event has been brought to a service: answered, refused, unknown. Gives a record.
     Await {
         /// The event's id.
         id: Value,
         /// Its name.
         event: EventName,
+        /// The task that integrates the service.
+        by: TaskId,
         /// What the service's answer to it holds.
-        gives: Vec<(FieldName, FieldType)>,
+        gives: Entries<FieldName, Given>,
         /// How long, in milliseconds.
         within_ms: u32,
     },
@@ -431,6 +435,13 @@ pub enum Response {
         /// What it must do, for people; none where it must name a record.
         detail: Option<String>,
     },
+    /// The error that there is less than this field of the record which [`Item::Each`] is at asks for.
+    Short {
+        /// The field that holds the list.
+        list: FieldName,
+        /// The field of the record.
+        field: FieldName,
+    },
     /// See other.
     Redirect(Value),
     /// Nobody waits for an answer: events and schedules end so.
@@ -514,7 +525,7 @@ impl Step {
         match self {
             Self::Read { cardinality: Cardinality::One, .. } => Some(&[Found, Missing]),
             Self::Write(Write::Insert { on_conflict: OnConflict::Keep { .. }, .. }) => Some(&[Inserted, Present]),
-            Self::Write(Write::Update { .. } | Write::Delete { .. }) => Some(&[Changed, Unchanged]),
+            Self::Write(Write::Update { .. } | Write::Delete { .. } | Write::Add(_)) => Some(&[Changed, Unchanged]),
             Self::Check(_) | Self::VerifyPassword { .. } => Some(&[Yes, No]),
             Self::Await { .. } | Self::Fetch { .. } => Some(&[Answered, Refused, Unknown]),
             Self::Authorize { .. }

@@ -169,6 +169,48 @@ pub enum Write {
         /// Which rows; joined by AND.
         filter: Vec<Predicate>,
     },
+    /// Rows get added what rows of another table that lead to them hold together.
+    Add(Box<Add>),
+}
+
+/// What is added to rows of a table by rows of another one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Add {
+    /// The table.
+    pub table: TableName,
+    /// The number that grows; one that is null stays so.
+    pub column: ColumnName,
+    /// What the other table's rows lead to.
+    pub key: ColumnName,
+    /// The other table.
+    pub from: TableName,
+    /// Its column that leads there.
+    pub leads: ColumnName,
+    /// Its column with what is added.
+    pub amount: ColumnName,
+    /// Which rows of it; joined by AND.
+    pub filter: Vec<Predicate>,
+}
+
+impl Write {
+    /// The table that it changes.
+    #[must_use]
+    pub fn table(&self) -> &TableName {
+        match self {
+            Self::Insert { table, .. } | Self::Update { table, .. } | Self::Delete { table, .. } => table,
+            Self::Add(add) => &add.table,
+        }
+    }
+
+    /// Which rows it is about, and the table whose columns say so.
+    #[must_use]
+    pub fn filter(&self) -> (&TableName, &[Predicate]) {
+        match self {
+            Self::Insert { table, .. } => (table, &[]),
+            Self::Update { table, filter, .. } | Self::Delete { table, filter } => (table, filter),
+            Self::Add(add) => (&add.from, &add.filter),
+        }
+    }
 }
 
 /// What a column becomes.
@@ -181,6 +223,8 @@ pub enum Assigned {
     Known(Value),
     /// What it was, plus this.
     Plus(i64),
+    /// What it was, less this.
+    Less(Value),
     /// The field of a record of changes, where it was given; else what it was.
     IfGiven(SlotName, FieldName),
 }

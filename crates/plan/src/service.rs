@@ -3,6 +3,7 @@
 
 use crate::procedure::Procedure;
 use manifest::Manifest;
+use manifest::kind::Kind;
 use manifest::point::{Calls, Point};
 use serde::{Deserialize, Serialize};
 use vocab::{EventName, FieldName, FieldType, TaskId};
@@ -177,5 +178,25 @@ impl Heard {
             (self.time, FieldType::Timestamp),
             (self.body, FieldType::Json),
         ]
+    }
+}
+
+/// What an event declares of a value of a manifest.
+#[must_use]
+pub fn field_type(kind: Kind) -> FieldType {
+    match kind {
+        Kind::Text => FieldType::Text { max: 2000 },
+        Kind::Email => FieldType::Email,
+        Kind::Phone => FieldType::Phone,
+        Kind::Url => FieldType::Url,
+        Kind::Uuid => FieldType::Uuid,
+        Kind::Currency => FieldType::Code { letters: 3 },
+        Kind::Country => FieldType::Code { letters: 2 },
+        Kind::Integer => FieldType::Integer,
+        Kind::Decimal => FieldType::Decimal { scale: 2 },
+        Kind::Boolean => FieldType::Boolean,
+        Kind::Date => FieldType::Date,
+        Kind::Timestamp => FieldType::Timestamp,
+        Kind::List | Kind::Json => FieldType::Json,
     }
 }

@@ -15,6 +15,7 @@ use crate::{Problem, print};
 use expect_test::{Expect, expect};
 use vocab::{
     ColumnName, Datum, EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, SlotName, TableName,
+    TaskId,
 };
 
 fn check(procedure: &Procedure, expected: &Expect) {
@@ -349,6 +350,8 @@ fn checkout() {
             vec![equal("id", value("order_id"))],
         )])
     };
+    let given = serde_json::json!({ "value": "${answer.session.url}", "type": "url", "privacy": "plain" });
+    let given = serde_json::from_value(given).unwrap();
     let procedure = request(
         "checkout",
         "POST",
@@ -393,7 +396,8 @@ fn checkout() {
                 Step::Await {
                     id: value("order_id"),
                     event: EventName::parse("checkout").unwrap(),
-                    gives: vec![(field("url"), FieldType::Url)],
+                    by: TaskId::parse("payments").unwrap(),
+                    gives: [(field("url"), given)].into_iter().collect(),
                     within_ms: 8000,
                 },
             ),
@@ -435,7 +439,7 @@ fn checkout() {
                     respond 404 not-found, undoing the transaction
                 insert orders { id: order_id, total: product.price, status: "pending" }
                 emit checkout order_id { order: order_id, amount: product.price }
-              let session = await checkout order_id within 8000 ms for { url }
+              let session = await checkout order_id by payments within 8000 ms for { url }
               match session
                 answered:
                   transaction

@@ -212,7 +212,7 @@ impl Found<'_> {
                     used.updates.insert(column.clone());
                     match assigned {
                         Assigned::Value(_) => {}
-                        Assigned::Known(_) | Assigned::Plus(_) | Assigned::IfGiven(..) => {
+                        Assigned::Known(_) | Assigned::Plus(_) | Assigned::Less(_) | Assigned::IfGiven(..) => {
                             used.reads.insert(column.clone());
                         }
                     }
@@ -225,6 +225,14 @@ impl Found<'_> {
                 let used = self.of(table);
                 used.deletes = true;
                 used.reads.extend(read);
+            }
+            Write::Add(add) => {
+                let mut read = BTreeSet::from([add.leads.clone(), add.amount.clone()]);
+                filtered(&add.filter, &mut read);
+                self.of(&add.from).reads.extend(read);
+                let used = self.of(&add.table);
+                used.reads.extend([add.key.clone(), add.column.clone()]);
+                used.updates.insert(add.column.clone());
             }
         }
     }

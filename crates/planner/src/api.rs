@@ -9,17 +9,20 @@ use crate::intent::{Inferred, infer, is_version, target};
 use crate::lookup::{self, Lookup};
 use crate::overrides;
 use crate::own_rows;
+use crate::selling;
+use crate::service::checkout::Selling;
 use crate::subject::Known;
 use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::accounts::Accounts;
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, RowsFormat, Scheme, Trigger};
+use plan::service::ServicePlan;
 use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, system};
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
 use std::collections::BTreeMap;
-use vocab::{Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName};
+use vocab::{Diagnostic, EntityName, EventName, FieldName, Place, PolicyName, ProcedureName, TableName, TaskId};
 
 /// The limit where the task names none.
 const DEFAULT_LIMIT: RateLimit = RateLimit { limit: 100, window_seconds: 60, by: None };
@@ -37,10 +40,25 @@ pub struct Designed {
     pub decisions: Vec<Decision>,
 }
 
+/// Who could take payments for an API.
+#[derive(Clone, Copy)]
+pub struct Payments<'a> {
+    /// The services that are integrated on its database.
+    pub services: &'a [ServicePlan],
+    /// The tasks that its own names.
+    pub dependencies: &'a [TaskId],
+}
+
 /// `held` are the tables of the database task that the API stands on.
-pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table]) -> Result<Designed, Vec<Diagnostic>> {
+pub fn design(
+    requirements: &ApiRequirements,
+    catalog: &Catalog,
+    held: &[Table],
+    payments: Payments<'_>,
+) -> Result<Designed, Vec<Diagnostic>> {
     let mut designer = Designer {
         catalog,
+        payments,
         problems: Vec::new(),
         decisions: Vec::new(),
         policies: Vec::new(),
@@ -54,6 +72,7 @@ pub fn design(requirements: &ApiRequirements, catalog: &Catalog, held: &[Table])
     designer.check_kind(&requirements.kind);
     let (whole, brought) = account::with_companions(requirements, catalog);
     designer.decide_companions(brought);
+    let whole = selling::with_companions(whole, catalog);
     let requirements = &whole;
     let name = api_name(requirements);
     let version = api_version(requirements);
@@ -95,6 +114,7 @@ pub fn default_policy() -> RateLimitPolicy {
 
 struct Designer<'a> {
     catalog: &'a Catalog,
+    payments: Payments<'a>,
     problems: Vec<Diagnostic>,
     decisions: Vec<Decision>,
     policies: Vec<RateLimitPolicy>,
@@ -194,6 +214,13 @@ impl Designer<'_> {
         let table = resolved.table();
         let owner = self.owner(endpoint, inferred, guarded.scheme, &table, parent.as_mut(), known);
         let owner = owner.map_err(|problem| self.problems.push(problem)).ok()?;
+        let users = account::users_table(self.catalog, known.tables);
+        let caller = users.as_ref().filter(|_| guarded.scheme.is_some_and(Scheme::is_user));
+        let selling = (inferred.behaviour.works_on == WorksOn::Shop).then(|| {
+            let sold = selling::Sold { endpoint, owner: owner.as_ref(), caller, held: known.tables };
+            sold.by(self.payments, self.catalog)
+        });
+        let selling = selling.transpose().map_err(|problems| self.refuse(problems)).ok()?;
         let given = Given {
             entity,
             asked: &resolved.asked,
@@ -209,6 +236,7 @@ impl Designer<'_> {
             key: target(&endpoint.path).and_then(|target| target.key),
             parent: parent.as_ref(),
             owner: owner.as_ref(),
+            selling: selling.as_ref(),
             known_by: self.known_by,
         };
         let mut behaved = inferred.behaviour.lower(&given);
@@ -227,8 +255,11 @@ impl Designer<'_> {
         let subject = subject_of(endpoint);
         self.decide_guards(&subject, guarded);
         self.decide_scope(&subject, scope);
-        behaved.table.into_iter().for_each(|table| self.add_table(table));
-        let own_rows = owner.is_some() || parent.as_ref().is_some_and(|parent| parent.owner.is_some());
+        let further = selling.iter().flat_map(Selling::tables);
+        behaved.table.into_iter().chain(further).for_each(|table| self.add_table(table));
+        // What a checkout has to do with besides is nobody's own.
+        let is_of_records = inferred.behaviour.works_on == WorksOn::Entity;
+        let own_rows = is_of_records && owner.is_some() || parent.as_ref().is_some_and(|parent| parent.owner.is_some());
         if own_rows {
             self.owned.insert(procedure_name(endpoint), table.name.clone());
         }
@@ -349,7 +380,7 @@ impl Designer<'_> {
     ) -> Result<Option<FieldName>, Diagnostic> {
         let stated = endpoint.access.as_ref().map(|stated| &stated.value);
         let is_scoped = scheme.is_some_and(Scheme::is_user)
-            && inferred.behaviour.works_on == WorksOn::Entity
+            && matches!(inferred.behaviour.works_on, WorksOn::Entity | WorksOn::Shop)
             && matches!(stated, None | Some(spec::Access::Owner));
         let Some(users) = account::users_table(self.catalog, known.tables).filter(|_| is_scoped) else {
             return Ok(None);
@@ -403,7 +434,8 @@ impl Designer<'_> {
         owner: Option<&FieldName>,
         parent: Option<&ParentKey>,
     ) {
-        if !scheme.is_some_and(Scheme::is_user) || inferred.behaviour.works_on != WorksOn::Entity {
+        let works_on_records = matches!(inferred.behaviour.works_on, WorksOn::Entity | WorksOn::Shop);
+        if !scheme.is_some_and(Scheme::is_user) || !works_on_records {
             return;
         }
         let of_parent = parent.and_then(|parent| parent.owner.as_ref());

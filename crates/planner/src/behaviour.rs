@@ -1,6 +1,7 @@
 //! What endpoints can do. Each behaviour is a file that lowers to a procedure, and a line in the list.
 
 pub mod account;
+mod checkout;
 mod file_metadata;
 mod form_submission;
 mod health;
@@ -16,6 +17,7 @@ mod record_update;
 use crate::account::KnownBy;
 use crate::intent::target;
 use crate::key::{Origin, RecordKey};
+use crate::service::checkout::Selling;
 use crate::table::column_name;
 use catalog::{Compared, Entity, Field, PathKind};
 use plan::database::{Column, Sensitivity};
@@ -76,6 +78,8 @@ pub struct Given<'a> {
     pub parent: Option<&'a ParentKey>,
     /// The field that says whose a record is, where callers have to do with their own alone.
     pub owner: Option<&'a FieldName>,
+    /// What it sells, where it sells.
+    pub selling: Option<&'a Selling<'a>>,
     /// How people who sign in are known afterwards.
     pub known_by: KnownBy,
 }
@@ -110,6 +114,8 @@ pub enum WorksOn {
     EntityOfOthers,
     /// It works for people who sign in, each on their own; the fields that its endpoint names are its own words.
     Account,
+    /// It sells what a shop has; the fields that its endpoint names are words of a checkout.
+    Shop,
     /// It has none.
     Nothing,
 }
@@ -238,6 +244,20 @@ const BEHAVIOURS: &[Behaviour] = &[
         ..PLAIN
     },
     Behaviour {
+        name: CHECKOUT,
+        does: "makes an order, and answers with where it is paid",
+        ways: &[(Method::Post, PathKind::Collection)],
+        lower: checkout::sell,
+        ..OF_SHOPS
+    },
+    Behaviour {
+        name: CHECKOUT_STATUS,
+        does: "tells how an order stands, and where it is paid",
+        ways: &[(Method::Get, PathKind::Item)],
+        lower: checkout::tell,
+        ..OF_SHOPS
+    },
+    Behaviour {
         name: "health",
         does: "says whether the API can work",
         ways: &[(Method::Get, PathKind::Collection)],
@@ -363,6 +383,12 @@ const BEHAVIOURS: &[Behaviour] = &[
     },
 ];
 
+/// Sells.
+pub const CHECKOUT: &str = "checkout";
+/// Tells how what was bought stands.
+pub const CHECKOUT_STATUS: &str = "checkout_status";
+/// What all behaviours of shops have in common.
+const OF_SHOPS: Behaviour = Behaviour { in_parents: false, works_on: WorksOn::Shop, ..PLAIN };
 /// What all behaviours of accounts have in common.
 const OF_ACCOUNTS: Behaviour = Behaviour { in_parents: false, works_on: WorksOn::Account, ..PLAIN };
 
@@ -901,12 +927,12 @@ pub fn shape_field(field: &Field, presence: Presence) -> ShapeField {
 }
 
 /// The user who calls.
-fn caller() -> Value {
+pub fn caller() -> Value {
     Value::Field(slot("caller"), field_name("user_id"))
 }
 
 /// The column names whoever calls.
-fn is_callers(column: &ColumnName) -> Predicate {
+pub fn is_callers(column: &ColumnName) -> Predicate {
     Predicate::Compare(column.clone(), Comparison::Equal, caller())
 }
 

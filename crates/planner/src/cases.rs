@@ -18,7 +18,7 @@ use plan::http_case::{
     access_token_of, in_path,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
-use plan::query::{Holes, Predicate, Query, Write};
+use plan::query::{Holes, Predicate, Query};
 use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, Value};
 use plan::{Problem, Table};
@@ -258,6 +258,7 @@ impl<'a> Asker<'a> {
                 | Response::UnknownReference(_)
                 | Response::Inconsistent { .. }
                 | Response::Entry { .. }
+                | Response::Short { .. }
                 | Response::Redirect(_)
                 | Response::Done,
             )
@@ -286,6 +287,7 @@ impl<'a> Asker<'a> {
         cases.extend(self.overlapping());
         cases.extend(self.unknown_references(body));
         cases.extend(self.inconsistent(body));
+        cases.extend(self.short(body));
         cases.extend(self.in_use());
         cases.extend(self.over_the_limit());
         cases
@@ -466,6 +468,20 @@ impl<'a> Asker<'a> {
         };
         let listed = listed.into_iter().filter_map(entry_case);
         fields.into_iter().filter_map(case).chain(listed).collect()
+    }
+
+    /// More of something than there is: as much as may be asked for at all.
+    fn short(&self, items: &[Item]) -> Option<HttpCase> {
+        let (list, field) = asks_for_stock(items).filter(|_| self.can_be_right())?;
+        let known = shape_of(self.endpoint)?.fields.iter().find(|known| known.name == *list)?;
+        let entry_field = known.entries.as_ref()?.shape.fields.iter().find(|known| known.name == *field)?;
+        let (list, field) = (list.as_str(), field.as_str());
+        let mut body = self.right.clone();
+        *body.get_mut(list)?.get_mut(0)?.get_mut(field)? = entry_field.bounds.maximum.as_ref()?.to_json();
+        let shows = format!("refuses one of `{list}` whose `{field}` is more than there is");
+        let refused = self.problem_of_record(&shows, self.request().with_body(&body), Problem::OutOfStock);
+        let pointer = format!("{list}/0/{field}");
+        Some(refused.with_body(&json!({ "errors": [entry(&pointer, "out_of_stock")] })))
     }
 
     /// Two fields that do not stand to each other as they must: their examples exchanged, which do where they are not equal.
@@ -986,9 +1002,7 @@ fn parent_table(items: &[Item]) -> Option<&TableName> {
 /// The table of the records that the items work on.
 fn worked_on(items: &[Item]) -> Option<&TableName> {
     items.iter().find_map(|item| match item {
-        Item::Let(_, Step::Write(write)) | Item::Do(Step::Write(write)) => match write {
-            Write::Insert { table, .. } | Write::Update { table, .. } | Write::Delete { table, .. } => Some(table),
-        },
+        Item::Let(_, Step::Write(write)) | Item::Do(Step::Write(write)) => Some(write.table()),
         Item::Let(slot, Step::Read { query, .. }) if ["row", "rows"].contains(&slot.as_str()) => Some(&query.from),
         Item::Transaction(body) => worked_on(body),
         Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => None,
@@ -1016,6 +1030,17 @@ fn listed_references(items: &[Item]) -> Vec<(&FieldName, &FieldName)> {
         Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => Vec::new(),
     };
     items.iter().flat_map(of).collect()
+}
+
+/// The list whose records ask for some of what there is, and the field that says how much.
+fn asks_for_stock(items: &[Item]) -> Option<(&FieldName, &FieldName)> {
+    items.iter().find_map(|item| match item {
+        Item::Exit(Response::Short { list, field }, _) => Some((list, field)),
+        Item::Transaction(body) => asks_for_stock(body),
+        Item::Each(each) => asks_for_stock(&each.body),
+        Item::Match(_, arms) => arms.iter().find_map(|(_, body)| asks_for_stock(body)),
+        Item::Let(..) | Item::Do(_) | Item::Promise(_) | Item::Exit(..) => None,
+    })
 }
 
 /// The fields that are compared, each with its other.
@@ -1053,6 +1078,7 @@ fn tells_key(endpoint: &Endpoint) -> bool {
             | Response::UnknownReference(_)
             | Response::Inconsistent { .. }
             | Response::Entry { .. }
+            | Response::Short { .. }
             | Response::Redirect(_)
             | Response::Done,
         )

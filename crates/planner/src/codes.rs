@@ -66,6 +66,10 @@ codes! {
     KIND_UNSAID = "IP251";
     /// `provision` asks for a server, and the engine has none.
     NO_SERVER_TO_PROVISION = "IP252";
+    /// Nobody takes the payments of a checkout, or it is open who does.
+    NOBODY_TAKES_PAYMENTS = "IP275";
+    /// A checkout has nothing to sell, or is asked for what it does not take.
+    CANNOT_SELL = "IP276";
     /// Nobody of the table of users could sign in.
     USERS_DO_NOT_FIT = "IP290";
     /// An endpoint works for its caller, and asks nobody who calls.

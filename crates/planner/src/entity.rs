@@ -57,6 +57,9 @@ pub fn resolve(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> R
     if inferred.behaviour.works_on == WorksOn::Account {
         return of_people(endpoint, inferred, known);
     }
+    if inferred.behaviour.works_on == WorksOn::Shop {
+        return Ok(orders(known));
+    }
     let segment = target(&endpoint.path).map_or("", |target| target.segment);
     let name = entity_name(endpoint, inferred, known.catalog, known.tables);
     if let Some((name, table)) = name.as_ref().and_then(|name| Some((name, known.held(name)?))) {
@@ -94,6 +97,14 @@ fn of_people(endpoint: &Endpoint, inferred: &Inferred, known: &Known<'_>) -> Res
         Some(table) => held::resolve(endpoint, inferred, &entity.entity, table, known),
         None => Ok(Resolved::new(entity.clone(), entity.fields.clone(), Vec::new())),
     }
+}
+
+/// What a shop makes of what it sells; where there is no such table nothing can be sold.
+fn orders(known: &Known<'_>) -> Resolved {
+    let entity = EntityName::parse("order").ok().and_then(|name| known.catalog.entity(&name));
+    let entity = entity.cloned().expect("the catalogue knows orders");
+    let held = known.tables.iter().find(|table| table.name == entity.table).cloned();
+    Resolved { held, ..Resolved::new(entity, Vec::new(), Vec::new()) }
 }
 
 /// Stands where an endpoint has no entity; nothing is kept of it.

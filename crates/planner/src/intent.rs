@@ -3,7 +3,6 @@
 use crate::behaviour::{self, Behaviour, WorksOn};
 use crate::codes::{BEHAVIOR_DOES_NOT_FIT, NOT_INFERRED, UNKNOWN_BEHAVIOR};
 use crate::entity::snake_case;
-use crate::service::checkout;
 use catalog::{Catalog, Intent, PathKind};
 use spec::{ApiRequirements, Endpoint, PathPattern, Segment, closest};
 use vocab::{Diagnostic, EntityName, EventName, FieldName};
@@ -161,9 +160,10 @@ fn unknown(endpoint: &Endpoint, stated: &spec::Spanned<vocab::BehaviorName>) -> 
         .with_help(format!("{meant}known are {}{fitting}", list.join(", ")))
 }
 
-/// What is done with accounts has names of its own.
+/// What is done with accounts, and what a shop does, has names of its own.
 fn is_proposed(behaviour: &Behaviour, endpoint: &Endpoint) -> bool {
-    behaviour.works_on != WorksOn::Account && behaviour.fits(endpoint).is_ok()
+    let is_common = !matches!(behaviour.works_on, WorksOn::Account | WorksOn::Shop);
+    is_common && behaviour.fits(endpoint).is_ok()
 }
 
 /// The behaviours that fit the method and the path, nearest first.
@@ -185,10 +185,6 @@ fn refusal(endpoint: &Endpoint, catalog: &Catalog) -> Diagnostic {
 fn help(endpoint: &Endpoint, catalog: &Catalog) -> String {
     let Some(found) = target(&endpoint.path) else { return unnest(endpoint) };
     let path = endpoint.path.as_str();
-    if path == checkout::PATH {
-        return "leave it out: a task `integrate_service` of a payment provider with `integration_points: [\"checkout\"]` brings it"
-            .to_owned();
-    }
     if let Some(meant) = misspelled(endpoint, &found, catalog) {
         return meant;
     }

@@ -18,6 +18,7 @@ mod overrides;
 mod own_rows;
 mod schema;
 mod seed;
+mod selling;
 mod service;
 mod subject;
 mod table;
@@ -75,13 +76,16 @@ pub fn plan_allowing(
 ) -> Result<TaskPlan, Vec<Diagnostic>> {
     let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
     let (mut designed, place, service) = match &task.specification {
-        Specification::SetupApi(requirements) => (api::design(requirements, catalog, held)?, &requirements.place, None),
+        Specification::SetupApi(requirements) => {
+            let payments = api::Payments { services: &observed.services, dependencies: &task.dependencies };
+            (api::design(requirements, catalog, held, payments)?, &requirements.place, None)
+        }
         Specification::ConfigureDatabase(config) => {
             return database::plan(config, task_id, catalog, observed, allowed)
                 .map(|plan| TaskPlan::Database(Box::new(plan)));
         }
         Specification::IntegrateService(integration) => {
-            let (designed, service) = service::design(integration, task_id, catalog, held)?;
+            let (designed, service) = service::design(integration, task_id, catalog, held, &observed.taken_over)?;
             let service = ServicePlan { priority: priority(task.priority), ..service };
             (designed, &integration.place, Some(service))
         }

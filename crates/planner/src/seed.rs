@@ -8,10 +8,13 @@ use catalog::Catalog;
 use plan::api::{ApiPlan, Seed};
 use plan::database::{Column, Nullability, OnDelete, Table};
 use plan::procedure::Step;
-use plan::query::Write;
+use plan::query::{Assigned, Write};
 use plan::{Item, database::Base};
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{ColumnName, Datum, Engine, TableName};
+
+/// How many there are of what requests take: less than one request may ask for, and enough for all others.
+const PILE: i64 = 50_000;
 
 /// The rows that cases take for granted.
 #[derive(Default)]
@@ -38,7 +41,10 @@ pub fn of(api: &ApiPlan, base: &Base, own: &[Table], shared: &[Table], catalog: 
     let seeded = seeded(api, &ordered, shared);
     let tables: Vec<&Table> = ordered.iter().copied().filter(|table| seeded.contains(&table.name)).collect();
     let users = api.accounts.as_ref().map(|accounts| &accounts.users);
-    let said = |table: &Table| users.map_or_else(Vec::new, |users| account::seed_user(users, table));
+    let said = |table: &Table| {
+        let user = users.map_or_else(Vec::new, |users| account::seed_user(users, table));
+        user.into_iter().chain(piles(api, table)).collect::<Vec<_>>()
+    };
     let mut rows: Vec<String> =
         tables.iter().map(|table| row(engine, table, &said(table), &base.database.tables, catalog)).collect();
     rows.extend(tables.iter().filter_map(|table| dialect::sample::count_on(engine, table)));
@@ -54,6 +60,17 @@ pub fn of(api: &ApiPlan, base: &Base, own: &[Table], shared: &[Table], catalog: 
     // Where nothing is taken for granted nothing is taken away: a plan that is read back is the same.
     let clear = if rows.is_empty() { Vec::new() } else { clear(engine, &all) };
     Seeded { tables: tables.into_iter().cloned().collect(), keys, seed: Seed { clear, rows } }
+}
+
+/// Numbers of which requests take something: there is enough for every case.
+fn piles(api: &ApiPlan, table: &Table) -> Vec<(ColumnName, Datum)> {
+    let written = api.endpoints.iter().flat_map(|endpoint| writes(&endpoint.procedure.body));
+    let set = written.filter_map(|write| match write {
+        Write::Update { table: known, set, .. } if *known == table.name => Some(set),
+        Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. } | Write::Add(_) => None,
+    });
+    let taken = set.flatten().filter(|(_, assigned)| matches!(assigned, Assigned::Less(_)));
+    taken.map(|(column, _)| (column.clone(), Datum::Integer(PILE))).collect()
 }
 
 /// The tables so that each stands behind those which its rows must lead to.
@@ -164,6 +181,7 @@ pub fn with_caller(seeded: Seeded, api: &ApiPlan, engine: Engine, tables: &[Tabl
 fn row(engine: Engine, table: &Table, said: &[(ColumnName, Datum)], tables: &[Table], catalog: &Catalog) -> String {
     let is_needed = |column: &&Column| {
         table.primary_key.contains(&column.name)
+            || said.iter().any(|(name, _)| *name == column.name)
             || column.nullability == Nullability::NotNull && column.default.is_none()
             || is_target(&column.name, table, tables)
             || table

@@ -3,7 +3,7 @@
 pub mod checkout;
 mod intake;
 mod refund;
-mod shop;
+pub mod shop;
 mod subscription;
 
 use crate::api::{Designed, default_policy};
@@ -18,9 +18,8 @@ use manifest::sign_in::Identity;
 use manifest::sync::Deletes;
 use manifest::webhook::{Registration, Verification};
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint};
-use plan::procedure::Trigger;
 use plan::service::{AccountValue, Priority, ReturnPage, ServicePlan, ServicePoint, System, ValueSource};
-use plan::{Decision, Phase, Table, system};
+use plan::{Decision, Phase, Table, TakenOver, system};
 use shop::{Awaited, Brought};
 use spec::{CredentialValue, Reference, ServiceIntegration};
 use vocab::suggestion::{closest, list};
@@ -35,6 +34,7 @@ pub fn design(
     task_id: &TaskId,
     catalog: &Catalog,
     held: &[Table],
+    taken_over: &[TakenOver],
 ) -> Result<(Designed, ServicePlan), Vec<Diagnostic>> {
     let name = &integration.provider;
     let manifest = catalog.provider(&name.value).ok_or_else(|| {
@@ -66,10 +66,15 @@ pub fn design(
     for (event, bring) in BRINGS {
         let Ok(event) = EventName::parse(event) else { continue };
         let Some(calls) = service.calls_at(&event).filter(|calls| !calls.gives.is_empty()) else { continue };
-        let awaited = Awaited { event: &event, calls, title: &manifest.provider.title };
+        let awaited = Awaited { by: task_id, event: &event, calls, title: &manifest.provider.title };
         match bring(awaited, catalog, held, &policy.name) {
             Ok(brought) => {
-                decisions.extend(brought.endpoints.iter().map(|endpoint| brings(endpoint, &event)));
+                let taken = taken_over.iter().find(|taken| taken.event == event);
+                decisions.extend(brought.endpoints.iter().map(|endpoint| brings(endpoint, &event, taken)));
+                endpoints.extend(brought.endpoints);
+                if taken.is_some() {
+                    continue;
+                }
                 let further = std::iter::once(system::idempotency_answers()).chain(brought.tables);
                 further.for_each(|table| {
                     if !tables.contains(&table) {
@@ -77,12 +82,12 @@ pub fn design(
                     }
                 });
                 events.push(brought.event);
-                endpoints.extend(brought.endpoints);
             }
             Err(why) => decisions.push(brings_nothing(&event, why)),
         }
     }
     service.returns = returns(manifest, &service.account, &endpoints);
+    plan::give_way(&mut endpoints, &mut service.returns, taken_over);
     decisions.extend(service.returns.iter().map(shows));
     let policies = if endpoints.is_empty() { Vec::new() } else { vec![policy] };
     let api = ApiPlan {
@@ -106,10 +111,8 @@ const COME_BACK: [(&str, bool); 2] = [("success_url", true), ("cancel_url", fals
 
 /// Our own pages to which people come back: none where the task names an address of its own.
 fn returns(manifest: &Manifest, account: &[AccountValue], endpoints: &[Endpoint]) -> Vec<ReturnPage> {
-    let is_there = |path: &str| {
-        let is_it = |endpoint: &Endpoint| matches!(&endpoint.procedure.trigger, Trigger::Request { path: known, .. } if known == path);
-        endpoints.iter().any(is_it)
-    };
+    let is_there =
+        |path: &str| endpoints.iter().any(|endpoint| endpoint.route().is_some_and(|(_, known)| known == path));
     let told = TOLD_AT.iter().filter(|(_, path)| is_there(path));
     let asks: Vec<(FieldName, String)> = told.map(|(name, path)| (field_name(name), format!("{path}/"))).collect();
     let page = |(setting, is_paid): &(&str, bool)| {
@@ -143,13 +146,17 @@ const BRINGS: [(&str, Bring); 4] = [
 /// What brings endpoints, or says why it does not.
 type Bring = fn(Awaited<'_>, &Catalog, &[Table], &PolicyName) -> Result<Brought, String>;
 
-fn brings(endpoint: &Endpoint, event: &EventName) -> Decision {
-    let subject = match &endpoint.procedure.trigger {
-        Trigger::Request { method, path } => format!("{method} {path}"),
-        _ => endpoint.procedure.name.to_string(),
+fn brings(endpoint: &Endpoint, event: &EventName, taken: Option<&TakenOver>) -> Decision {
+    let subject = endpoint
+        .route()
+        .map_or_else(|| endpoint.procedure.name.to_string(), |(method, path)| format!("{method} {path}"));
+    let (decision, reason) = match taken {
+        Some(taken) => ("is not brought".to_owned(), format!("task `{}` answers it itself", taken.by)),
+        None => (
+            endpoint.summary.clone(),
+            format!("whoever takes payments at `{event}` brings it; the database has what it works on"),
+        ),
     };
-    let reason = format!("whoever takes payments at `{event}` brings it; the database has what it works on");
-    let decision = endpoint.summary.clone();
     Decision { phase: Phase::ImplementIntegrationLogic, subject, decision, reason }
 }
 

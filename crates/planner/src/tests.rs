@@ -275,6 +275,11 @@ fn a_behavior_is_done_wherever_it_fits_and_nowhere_else() {
                     }
                     Err(problems) => {
                         assert_eq!(problems.len(), 1, "{name} {method} {path}: {problems:?}");
+                        // A checkout that fits still needs somebody who takes payments.
+                        if behaviour.works_on == crate::behaviour::WorksOn::Shop && problems[0].code.0 == "IP275" {
+                            fitting += 1;
+                            continue;
+                        }
                         assert_eq!(problems[0].code.0, "IP221", "{name} {method} {path}: {problems:?}");
                     }
                 }

@@ -68,6 +68,7 @@ impl From<Problem> for Refusal {
             | Problem::Conflict
             | Problem::Overlap
             | Problem::InUse
+            | Problem::OutOfStock
             | Problem::WrongState
             | Problem::LinkExpired
             | Problem::PreconditionFailed
@@ -98,6 +99,10 @@ impl Refusal {
             headers: vec![("www-authenticate", challenge)],
             ..Problem::InsufficientScope.into()
         }
+    }
+
+    pub fn out_of_stock(wrong: Wrong) -> Self {
+        Self { errors: vec![wrong], ..Problem::OutOfStock.into() }
     }
 
     pub fn insufficient_role(role: &RoleName) -> Self {

@@ -183,6 +183,11 @@ pub(crate) enum Operation {
         detail: Option<String>,
         writes: Writes,
     },
+    Short {
+        list: FieldName,
+        field: FieldName,
+        writes: Writes,
+    },
     Done {
         writes: Writes,
     },
@@ -420,6 +425,9 @@ impl Compiler<'_> {
                 detail: detail.clone(),
                 writes: *writes,
             }),
+            Item::Exit(Response::Short { list, field }, writes) => {
+                Ok(Operation::Short { list: list.clone(), field: field.clone(), writes: *writes })
+            }
             Item::Exit(Response::Done, writes) => Ok(Operation::Done { writes: *writes }),
             Item::Exit(Response::Redirect(_), _) => Err(self.unsupported("this kind of answer")),
         }
@@ -553,10 +561,7 @@ impl Compiler<'_> {
                 Ok(Operation::ReadPage { slot, list: Arc::new(list), asked: self.slot(asked)? })
             }
             Step::Write(write) => {
-                let (table, filter) = match write {
-                    Write::Insert { table, .. } => (table, &[][..]),
-                    Write::Update { table, filter, .. } | Write::Delete { table, filter } => (table, &filter[..]),
-                };
+                let (table, filter) = write.filter();
                 let statement = self.bound(dialect::lower_write(&self.plan.database, write), table, filter)?;
                 if let Write::Insert { made: Some(_), .. } = write {
                     return Ok(Operation::Insert { slot, statement });
@@ -573,20 +578,15 @@ impl Compiler<'_> {
                 let id = id.as_ref().map(|id| self.slot(id)).transpose()?;
                 Ok(Operation::Emit { id, event: Arc::from(event.as_str()), payload, text })
             }
-            Step::Await { id, event, gives, within_ms } => {
-                let service = self.plan.service.as_ref();
-                let service =
-                    service.ok_or_else(|| self.malformed("it waits for a service that it has not".to_owned()))?;
-                Ok(Operation::Await(Box::new(Waiting {
-                    slot,
-                    id: self.value(id)?,
-                    integration: service.task_id.to_string(),
-                    gives: service.calls_at(event).map(|calls| calls.gives.clone()).unwrap_or_default(),
-                    names: gives.iter().map(|(name, _)| name.clone()).collect(),
-                    account: Arc::clone(self.account),
-                    within: Duration::from_millis(u64::from(*within_ms)),
-                })))
-            }
+            Step::Await { id, event: _, by, gives, within_ms } => Ok(Operation::Await(Box::new(Waiting {
+                slot,
+                id: self.value(id)?,
+                integration: by.to_string(),
+                gives: gives.clone(),
+                names: gives.iter().map(|(name, _)| name.clone()).collect(),
+                account: Arc::clone(self.account),
+                within: Duration::from_millis(u64::from(*within_ms)),
+            }))),
             Step::Validate(Input::Selection(_)) | Step::Read { .. } | Step::Fetch { .. } | Step::Presign { .. } => {
                 Err(self.unsupported(print::step_name(step)))
             }
@@ -748,9 +748,8 @@ fn fields(step: &Step) -> Vec<FieldName> {
         Step::Authorize { scheme, .. } if scheme.is_user() => {
             CALLER.iter().map(|name| FieldName::parse(name).expect("a literal that is a name")).collect()
         }
-        Step::Received(fields) | Step::Await { gives: fields, .. } => {
-            fields.iter().map(|(name, _)| name.clone()).collect()
-        }
+        Step::Received(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
+        Step::Await { gives, .. } => gives.iter().map(|(name, _)| name.clone()).collect(),
         Step::Read { query: Query { outputs, .. }, .. } => outputs
             .iter()
             .map(|output| match output {
@@ -766,6 +765,6 @@ fn outcomes(write: &Write) -> Option<[Outcome; 2]> {
     match write {
         Write::Insert { on_conflict: OnConflict::Keep { .. }, .. } => Some([Outcome::Inserted, Outcome::Present]),
         Write::Insert { on_conflict: OnConflict::Fail | OnConflict::Replace { .. }, .. } => None,
-        Write::Update { .. } | Write::Delete { .. } => Some([Outcome::Changed, Outcome::Unchanged]),
+        Write::Update { .. } | Write::Delete { .. } | Write::Add(_) => Some([Outcome::Changed, Outcome::Unchanged]),
     }
 }

@@ -336,6 +336,7 @@ where
                     | Operation::UnknownReference { .. }
                     | Operation::Inconsistent { .. }
                     | Operation::Entry { .. }
+                    | Operation::Short { .. }
                     | Operation::Done { .. } => {
                         return Ok(frame.exit(operation));
                     }
@@ -555,6 +556,7 @@ fn data_block<'b>(
                 | Operation::UnknownReference { .. }
                 | Operation::Inconsistent { .. }
                 | Operation::Entry { .. }
+                | Operation::Short { .. }
                 | Operation::Done { .. } => {
                     return Ok(frame.exit(operation));
                 }
@@ -745,6 +747,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::UnknownReference { .. }
         | Operation::Inconsistent { .. }
         | Operation::Entry { .. }
+        | Operation::Short { .. }
         | Operation::Done { .. } => unreachable!("blocks handle these themselves"),
     }
     Ok(())
@@ -832,6 +835,10 @@ impl Frame {
             Operation::Entry { list, field, detail, writes } => {
                 let wrong = Wrong::in_entry(list.as_str(), self.entry, field.as_str(), detail.as_deref());
                 Flow::Exit(Refusal::validation_failed(vec![wrong]).into_answer(&self.facts.request_id), *writes)
+            }
+            Operation::Short { list, field, writes } => {
+                let short = Wrong::short(list.as_str(), self.entry, field.as_str());
+                Flow::Exit(Refusal::out_of_stock(short).into_answer(&self.facts.request_id), *writes)
             }
             Operation::Done { writes } => Flow::Exit(Answer::empty(204), *writes),
             _ => unreachable!("called for exits only"),

@@ -41,6 +41,11 @@ impl Wrong {
         wrong.within(list, index)
     }
 
+    /// The field of a record of a list asks for more than there is.
+    pub fn short(list: &str, index: usize, field: &str) -> Self {
+        Self::field(field, Why::new("out_of_stock", "must be at most what is there")).within(list, index)
+    }
+
     /// The same in a record of a list.
     fn within(mut self, list: &str, index: usize) -> Self {
         if let Spot::Body(pointer) = &mut self.place {

@@ -83,6 +83,13 @@ fn an_address_takes_one_more_parameter() {
 }
 
 #[test]
+fn what_another_value_stands_for_is_absent() {
+    check("${input.e | unless(input.c)}", json!({ "e": "ada@x.org", "c": "cus_1" }), None);
+    check("${input.e | unless(input.c)}", json!({ "e": "ada@x.org", "c": null }), Some(json!("ada@x.org")));
+    check("${input.e | unless(input.c)}", json!({ "e": "ada@x.org" }), Some(json!("ada@x.org")));
+}
+
+#[test]
 fn what_is_not_above_zero_is_absent() {
     for (number, expected) in [(json!(14), Some(json!(14))), (json!(0), None), (json!(-1), None)] {
         check("${input.n | positive}", json!({ "n": number }), expected);

@@ -30,6 +30,10 @@ pub fn through(
     let at = At { of, scope };
     Ok(match transformation {
         Transformation::Or(_) | Transformation::OrElse(_) => Some(value),
+        Transformation::Unless(other) => match scope.value(other).filter(|other| !other.is_null()) {
+            Some(_) => None,
+            None => Some(value),
+        },
         Transformation::Trim => Some(at.text(&value)?.trim().into()),
         Transformation::Lowercase => Some(at.text(&value)?.to_lowercase().into()),
         Transformation::Uppercase => Some(at.text(&value)?.to_uppercase().into()),

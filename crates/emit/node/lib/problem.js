@@ -112,6 +112,11 @@ const problems = {
     title: 'In use',
     detail: () => 'other records lead to this one: change or remove them first',
   },
+  out_of_stock: {
+    status: 409,
+    title: 'Out of stock',
+    detail: () => 'there is less of something than was asked for',
+  },
   wrong_state: {
     status: 409,
     title: 'Wrong state',

@@ -185,6 +185,12 @@ export function wrongEntry(list, index, name, detail) {
   return new Problem('validation_failed', { errors: [{ pointer, code, detail: words }] });
 }
 
+/** The error of a field of a record of a list that asks for more than there is. */
+export function outOfStock(list, index, name) {
+  const error = { pointer: `${pointerTo(list)}/${index}${pointerTo(name)}`, code: 'out_of_stock', detail: 'must be at most what is there' };
+  return new Problem('out_of_stock', { errors: [error] });
+}
+
 /** The error of a field that does not stand to another one as it must. */
 export function inconsistent(name, detail) {
   return new Problem('validation_failed', { errors: [{ pointer: pointerTo(name), code: 'inconsistent', detail }] });

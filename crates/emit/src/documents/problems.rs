@@ -74,6 +74,9 @@ pub fn when(problem: Problem) -> &'static str {
             "Another record takes some of this time. Choose another time, or something else that is free."
         }
         Problem::InUse => "Other records lead to this one and keep it from going. Change or remove them first.",
+        Problem::OutOfStock => {
+            "There is less of something than was asked for; `errors` says of what. Ask for less, or leave it out."
+        }
         Problem::WrongState => "The record is in a state in which this cannot be done. Read it, and decide anew.",
         Problem::LinkExpired => "The link of the mail was used, or is too old. Ask for another one.",
         Problem::RequestInProgress => {
@@ -134,6 +137,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::Conflict
         | Problem::Overlap
         | Problem::InUse
+        | Problem::OutOfStock
         | Problem::WrongState
         | Problem::LinkExpired
         | Problem::PreconditionFailed

@@ -57,11 +57,12 @@ pub enum Import {
     Validate,
     ValidateChanges,
     ValidateParameters,
+    OutOfStock,
     WrongEntry,
 }
 
 impl Import {
-    const ALL: [Self; 32] = [
+    const ALL: [Self; 33] = [
         Self::AuthorizeUser,
         Self::DigestOf,
         Self::RandomToken,
@@ -93,6 +94,7 @@ impl Import {
         Self::Validate,
         Self::ValidateChanges,
         Self::ValidateParameters,
+        Self::OutOfStock,
         Self::WrongEntry,
     ];
 
@@ -129,6 +131,7 @@ impl Import {
             Self::Validate => "validate",
             Self::ValidateChanges => "validateChanges",
             Self::ValidateParameters => "validateParameters",
+            Self::OutOfStock => "outOfStock",
             Self::WrongEntry => "wrongEntry",
         }
     }
@@ -153,6 +156,7 @@ impl Import {
             | Self::Validate
             | Self::ValidateChanges
             | Self::ValidateParameters
+            | Self::OutOfStock
             | Self::WrongEntry => "validation",
         }
     }

@@ -12,6 +12,8 @@ use crate::error::EmitError;
 use crate::outline::{
     Body, Held, Listing, Slots, always_exits, bound_slots, flattened, parameters_in, slots_of_value, used_slots,
 };
+use manifest::Entries;
+use manifest::point::Given;
 use manifest::reference::Reference;
 use plan::procedure::{
     Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme,
@@ -22,7 +24,7 @@ use plan::shape::Shape;
 use plan::value::Value;
 use plan::{Problem, Scope, accounts, print};
 use std::collections::BTreeSet;
-use vocab::{ColumnName, EventName, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName};
+use vocab::{ColumnName, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName, TaskId};
 
 /// `BODY_LIMIT` of `lib/body.js`, in bytes; a test compares them.
 pub const DEFAULT_BODY_LIMIT: u64 = 65_536;
@@ -316,8 +318,8 @@ impl<'a> Writer<'_, 'a> {
                 }
                 self.emit(script, id.as_ref(), event.as_str(), payload)?;
             }
-            Step::Await { id, event, within_ms, .. } => {
-                let call = self.wait(id, event, *within_ms)?;
+            Step::Await { id, by, gives, within_ms, .. } => {
+                let call = self.wait(id, by, gives, *within_ms)?;
                 self.bind(script, slot, &call);
             }
             Step::Validate(Input::Selection(_))
@@ -557,19 +559,19 @@ impl<'a> Writer<'_, 'a> {
             Write::Insert { table, .. } => ("insert", table, "run"),
             Write::Update { table, set, .. } => (self.verb_of(set), table, "run"),
             Write::Delete { table, .. } => ("delete", table, "run"),
+            Write::Add(add) => ("addTo", &add.table, "run"),
         };
         let constant = self.module.statement(verb, table, None, lowered.text);
-        let filter = match write {
-            Write::Insert { .. } => &[][..],
-            Write::Update { filter, .. } | Write::Delete { filter, .. } => filter,
-        };
+        let (table, filter) = write.filter();
         let asked = Asked { binds: &lowered.binds, table, filter };
         let call = self.execution(surroundings, method, constant, asked, Vec::new())?;
         let outcome = match (write, call) {
-            (Write::Update { .. } | Write::Delete { .. }, Expression::Call(callee, arguments)) if slot.is_some() => {
+            (Write::Update { .. } | Write::Delete { .. } | Write::Add(_), Expression::Call(callee, arguments))
+                if slot.is_some() =>
+            {
                 Expression::Followed(Box::new(Expression::Call(format!("({callee}"), arguments)), ") > 0")
             }
-            (Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. }, call) => call,
+            (Write::Insert { .. } | Write::Update { .. } | Write::Delete { .. } | Write::Add(_), call) => call,
         };
         self.bind(script, slot, &outcome);
         if accounts::ends_sessions(write) && surroundings == Surroundings::Transaction {
@@ -627,13 +629,16 @@ impl<'a> Writer<'_, 'a> {
         self.awaited("outbox.emit", arguments)
     }
 
-    /// What the service of the plan has answered to an event.
-    fn wait(&mut self, id: &Value, event: &EventName, within_ms: u32) -> Result<Expression, EmitError> {
-        let Some(service) = &self.module.plan.service else {
-            return self.malformed("it waits for a service that it has not".to_owned());
-        };
+    /// What a service has answered to an event.
+    fn wait(
+        &mut self,
+        id: &Value,
+        by: &TaskId,
+        given: &Entries<FieldName, Given>,
+        within_ms: u32,
+    ) -> Result<Expression, EmitError> {
         let mut gives = Vec::new();
-        for (name, given) in service.calls_at(event).iter().flat_map(|calls| calls.gives.iter()) {
+        for (name, given) in given.iter() {
             let given = given.value.as_expression().filter(|expression| expression.through.is_empty());
             let Some(Reference::Answer(step, field)) = given.map(|expression| &expression.from) else {
                 return self.cannot("give what a service did not answer as it stands");
@@ -642,7 +647,7 @@ impl<'a> Writer<'_, 'a> {
             gives.push((name.to_string(), Expression::Array(place.into())));
         }
         self.module.imports.insert(Import::Awaited);
-        let integration = Expression::text(quoted(service.task_id.as_str()));
+        let integration = Expression::text(quoted(by.as_str()));
         let asked = vec![
             ("event".to_owned(), self.value(id)?),
             ("integration".to_owned(), integration),
@@ -666,7 +671,7 @@ impl<'a> Writer<'_, 'a> {
             let start = if self.hoisted.contains(&each.into) { "" } else { "const " };
             script.line(&format!("{start}{into} = [];"));
         }
-        let names_entry = |item: &&Item| matches!(item, Item::Exit(Response::Entry { .. }, _));
+        let names_entry = |item: &&Item| matches!(item, Item::Exit(Response::Entry { .. } | Response::Short { .. }, _));
         let list = format!("{}.{}", self.local(&each.of), each.list);
         let outer = self.index.take();
         if flattened(&each.body).iter().any(names_entry) {
@@ -946,6 +951,14 @@ impl<'a> Writer<'_, 'a> {
                 let detail = detail.as_ref().map(|detail| Expression::text(quoted(detail)));
                 script.statement("throw ", &Expression::call("wrongEntry", place.into_iter().chain(detail)));
             }
+            Response::Short { list, field } => {
+                let Some(index) = self.index.clone() else {
+                    return self.malformed("it speaks of a record of a list that it is not at".to_owned());
+                };
+                self.module.imports.insert(Import::OutOfStock);
+                let place = [quoted(list.as_str()), index, quoted(field.as_str())].map(Expression::text);
+                script.statement("throw ", &Expression::call("outOfStock", place));
+            }
             Response::UnknownReference(field) => {
                 self.module.imports.insert(Import::UnknownReference);
                 let name = Expression::text(quoted(field.as_str()));
@@ -1079,9 +1092,13 @@ impl<'a> Writer<'_, 'a> {
 fn returns(item: &Item) -> bool {
     match item {
         Item::Exit(Response::Problem(_), Writes::Undo)
-        | Item::Exit(Response::UnknownReference(_) | Response::Inconsistent { .. } | Response::Entry { .. }, _) => {
-            false
-        }
+        | Item::Exit(
+            Response::UnknownReference(_)
+            | Response::Inconsistent { .. }
+            | Response::Entry { .. }
+            | Response::Short { .. },
+            _,
+        ) => false,
         Item::Exit(..) => true,
         Item::Let(..) | Item::Do(_) | Item::Transaction(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) => {
             false

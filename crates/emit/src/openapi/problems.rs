@@ -176,6 +176,7 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::Conflict
         | Problem::Overlap
         | Problem::InUse
+        | Problem::OutOfStock
         | Problem::WrongState
         | Problem::LinkExpired
         | Problem::PreconditionFailed

@@ -26,6 +26,9 @@ pub fn problems(plan: &Plan, method: &str, items: &[&Item]) -> BTreeSet<Problem>
             Item::Exit(Response::UnknownReference(_) | Response::Inconsistent { .. } | Response::Entry { .. }, _) => {
                 found.insert(Problem::ValidationFailed);
             }
+            Item::Exit(Response::Short { .. }, _) => {
+                found.insert(Problem::OutOfStock);
+            }
             Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => {}
         }
     }
@@ -90,7 +93,7 @@ fn may_overlap(plan: &Plan, write: &Write) -> bool {
     let (table, columns): (_, Vec<&ColumnName>) = match write {
         Write::Insert { table, values, .. } => (table, values.iter().map(|(column, _)| column).collect()),
         Write::Update { table, set, .. } => (table, set.iter().map(|(column, _)| column).collect()),
-        Write::Delete { .. } => return false,
+        Write::Delete { .. } | Write::Add(_) => return false,
     };
     let overlaps = table_of(plan, table).into_iter().flat_map(|table| &table.rules.overlaps);
     overlaps.flat_map(plan::database::NoOverlap::columns).any(|column| columns.contains(&column))
@@ -103,6 +106,7 @@ fn may_be_in_use(plan: &Plan, write: &Write) -> bool {
         Write::Insert { table, .. } | Write::Update { table, .. } => {
             table_of(plan, table).is_some_and(|table| !table.rules.foreign_keys.is_empty())
         }
+        Write::Add(_) => false,
     }
 }
 
@@ -138,11 +142,11 @@ fn may_conflict(plan: &Plan, items: &[&Item], write: &Write) -> bool {
             let set = set.iter().filter_map(|(column, assigned)| match assigned {
                 Assigned::Value(value) | Assigned::Known(value) => Some((column, Some(value))),
                 Assigned::IfGiven(..) => Some((column, None)),
-                Assigned::Plus(_) => None,
+                Assigned::Plus(_) | Assigned::Less(_) => None,
             });
             (table, set.collect(), None)
         }
-        Write::Delete { .. } => return false,
+        Write::Delete { .. } | Write::Add(_) => return false,
     };
     let Some(table) = table_of(plan, table) else { return true };
     let is_fresh = |value: &Value| {

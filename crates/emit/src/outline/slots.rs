@@ -1,10 +1,12 @@
 //! What the slots of a procedure hold, and whether a value of theirs may be null.
 
 use super::{flattened, table_of};
+use manifest::point::Given;
 use plan::Plan;
 use plan::database::Nullability;
 use plan::procedure::{CALLER, Each, Input, Item, Scheme, Step};
 use plan::query::{Cardinality, Output, Query, Write};
+use plan::service::field_type;
 use plan::shape::{Entries, Presence, Shape, ShapeField};
 use plan::value::{RequestValue, Value};
 use std::collections::BTreeMap;
@@ -139,10 +141,10 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::Read { cardinality: Cardinality::Many, filled_by: None, .. } => Held::Rows,
         Step::Read { cardinality: Cardinality::Many, filled_by: Some(_), .. } => Held::Page,
         Step::Await { gives, .. } => {
-            let field = |(name, field_type): &(FieldName, FieldType)| HeldField {
+            let field = |(name, given): (&FieldName, &Given)| HeldField {
                 name: name.clone(),
                 nullability: Nullability::NotNull,
-                field_type: Some(field_type.clone()),
+                field_type: Some(field_type(given.kind)),
             };
             Held::Answer(gives.iter().map(field).collect())
         }

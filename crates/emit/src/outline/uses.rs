@@ -43,6 +43,7 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
                 | Response::UnknownReference(_)
                 | Response::Inconsistent { .. }
                 | Response::Entry { .. }
+                | Response::Short { .. }
                 | Response::Done,
                 _,
             ) => {}
@@ -87,7 +88,7 @@ fn slots_of_step(step: &Step) -> Vec<SlotName> {
             .iter()
             .filter_map(|(_, assigned)| match assigned {
                 Assigned::IfGiven(slot, _) => Some(slot.clone()),
-                Assigned::Value(_) | Assigned::Known(_) | Assigned::Plus(_) => None,
+                Assigned::Value(_) | Assigned::Known(_) | Assigned::Plus(_) | Assigned::Less(_) => None,
             })
             .collect(),
         _ => Vec::new(),
@@ -101,12 +102,13 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         Step::Write(Write::Insert { values: row, .. }) => values.extend(row.iter().map(|(_, value)| value)),
         Step::Write(Write::Update { set, filter, .. }) => {
             values.extend(set.iter().filter_map(|(_, assigned)| match assigned {
-                Assigned::Value(value) | Assigned::Known(value) => Some(value),
+                Assigned::Value(value) | Assigned::Known(value) | Assigned::Less(value) => Some(value),
                 Assigned::Plus(_) | Assigned::IfGiven(..) => None,
             }));
             values_of_predicates(filter, values);
         }
         Step::Write(Write::Delete { filter, .. }) => values_of_predicates(filter, values),
+        Step::Write(Write::Add(add)) => values_of_predicates(&add.filter, values),
         Step::Emit { payload: fields, .. }
         | Step::Fetch { input: fields, .. }
         | Step::IssueToken { claims: fields, .. } => values.extend(fields.iter().map(|(_, value)| value)),

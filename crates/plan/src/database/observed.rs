@@ -1,11 +1,13 @@
 //! What a server was seen to hold, in the server's own words, and how that differs from what is wanted.
 
 use super::{DatabasePlan, Nullability, OnDelete, Table, Uniqueness};
+use crate::TakenOver;
+use crate::service::ServicePlan;
 use serde::{Deserialize, Serialize};
 use vocab::TaskId;
 
 /// What is there before planning: an argument of the planner, so that planning needs no connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Observed {
     /// The tables a server holds.
     pub tables: Vec<ObservedTable>,
@@ -24,6 +26,12 @@ pub struct Observed {
     pub base: Option<Base>,
     /// Why it stands there.
     pub chosen: Chosen,
+    /// The services that are integrated on the same database.
+    #[serde(default)]
+    pub services: Vec<ServicePlan>,
+    /// What other APIs answer instead of the task's own service.
+    #[serde(default)]
+    pub taken_over: Vec<TakenOver>,
     /// What the database is called there, where an engine has a name for it and the server has said so.
     pub place: Option<DatabasePlace>,
 }

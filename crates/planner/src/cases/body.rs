@@ -190,7 +190,7 @@ fn strictly_unique(items: &[Item]) -> Option<&TableName> {
     items.iter().find_map(|item| match item {
         Item::Let(_, Step::Write(write)) | Item::Do(Step::Write(write)) => match write {
             Write::Insert { table, on_conflict: OnConflict::Fail, .. } | Write::Update { table, .. } => Some(table),
-            Write::Insert { .. } | Write::Delete { .. } => None,
+            Write::Insert { .. } | Write::Delete { .. } | Write::Add(_) => None,
         },
         Item::Transaction(body) => strictly_unique(body),
         Item::Match(_, arms) => arms.iter().find_map(|(_, body)| strictly_unique(body)),

@@ -2,14 +2,16 @@
 //! out, one that makes an order and answers with where it is paid, one that tells how it stands. What things cost is read from the
 //! shop and never believed; the provider is called behind the transaction, through the outbox, and never twice.
 
-use super::shop::{Awaited, Brought, Buyer, column, described, endpoint, given_up, insert, is_needed, must, row, said};
+use super::shop::{
+    Awaited, Brought, Buyer, column, described, endpoint, given_up, insert, is_needed, must, put_back, row, said, stock,
+};
 use crate::behaviour::{field_name, shape_field, slot};
 use crate::entity::held;
 use crate::key::{Origin, RecordKey};
 use crate::table::column_name;
 use catalog::{Catalog, Entity, Field};
-use plan::api::{Endpoint, EventDeclaration};
-use plan::database::{Column, ColumnDefault};
+use plan::api::EventDeclaration;
+use plan::database::{Column, ColumnDefault, Nullability};
 use plan::procedure::{
     Each, Generated, Input, Item, LimitKey, Location, Outcome, Response, ResponseField, Step, Writes,
 };
@@ -37,36 +39,82 @@ pub fn checkout(
     held: &[Table],
     policy: &PolicyName,
 ) -> Result<Brought, String> {
-    let of = |name: &str| {
-        let entity = EntityName::parse(name).ok().and_then(|name| catalog.entity(&name));
-        let entity = entity.ok_or_else(|| format!("nobody has described what an `{name}` is"))?;
-        let table = held.iter().find(|table| table.name == entity.table);
-        let table = table.ok_or_else(|| format!("the database of the workspace has no table `{}`", entity.table))?;
-        Ok::<_, String>((entity, table))
-    };
-    let ((order, orders), (_, items), (_, products)) = (of("order")?, of("order_item")?, of("product")?);
-    let shop = Shop { order, orders, items, products, catalog, held, awaited, policy };
-    shop.fits()?;
-    let buyer = Buyer::of(orders, held)?;
-    let event = shop.event(&buyer);
-    let tables = [orders, items, products].into_iter().chain(buyer.table).cloned().collect();
-    let endpoints = vec![shop.sell(&buyer)?, shop.tell()];
-    Ok(Brought { endpoints, event, tables })
+    let selling = Selling::of(awaited, catalog, held, |orders| Buyer::of(orders, held))?;
+    let guards = vec![Item::Do(Step::Limit { policy: policy.clone(), by: LimitKey::Address })];
+    let counter = Counter { path: PATH, guards, required: &[] };
+    let (entity, told) = (&selling.order.entity, format!("{PATH}/{{id}}"));
+    let sells = (selling.sells(), selling.example());
+    let tells = (selling.tells(), serde_json::Value::Null);
+    let endpoints = vec![
+        endpoint("post_api_checkout", ("POST", PATH), selling.sell(&counter), entity, sells),
+        endpoint("get_api_checkout_by_id", ("GET", &told), selling.tell(&counter), entity, tells),
+    ];
+    Ok(Brought { endpoints, event: selling.event(), tables: selling.tables() })
 }
 
-/// The tables of a shop.
-struct Shop<'a> {
+/// Where a shop sells, and to whom.
+pub struct Counter<'a> {
+    /// The path of the checkout, without its last slash.
+    pub path: &'a str,
+    /// Who may call, and how often.
+    pub guards: Vec<Item>,
+    /// What a buyer must say that could be left out elsewhere.
+    pub required: &'a [FieldName],
+}
+
+/// A shop that sells: its tables, who buys, and whoever takes the payments.
+pub struct Selling<'a> {
     order: &'a Entity,
-    orders: &'a Table,
+    pub orders: &'a Table,
     items: &'a Table,
     products: &'a Table,
+    buyer: Buyer<'a>,
     catalog: &'a Catalog,
     held: &'a [Table],
     awaited: Awaited<'a>,
-    policy: &'a PolicyName,
 }
 
-impl Shop<'_> {
+impl<'a> Selling<'a> {
+    /// The shop that the tables make, sold to whom `buyer` finds.
+    ///
+    /// # Errors
+    /// Why nothing can be sold there.
+    pub fn of(
+        awaited: Awaited<'a>,
+        catalog: &'a Catalog,
+        held: &'a [Table],
+        buyer: impl FnOnce(&'a Table) -> Result<Buyer<'a>, String>,
+    ) -> Result<Self, String> {
+        let of = |name: &str| {
+            let entity = EntityName::parse(name).ok().and_then(|name| catalog.entity(&name));
+            let entity = entity.ok_or_else(|| format!("nobody has described what an `{name}` is"))?;
+            let table = held.iter().find(|table| table.name == entity.table);
+            let table =
+                table.ok_or_else(|| format!("the database of the workspace has no table `{}`", entity.table))?;
+            Ok::<_, String>((entity, table))
+        };
+        let ((order, orders), (_, items), (_, products)) = (of("order")?, of("order_item")?, of("product")?);
+        let selling = Self { order, orders, items, products, buyer: buyer(orders)?, catalog, held, awaited };
+        selling.fits()?;
+        Ok(selling)
+    }
+
+    /// The tables that it works on.
+    pub fn tables(&self) -> Vec<Table> {
+        let own = [self.orders, self.items, self.products].into_iter();
+        own.chain(self.buyer.table).chain(self.buyer.users).cloned().collect()
+    }
+
+    /// What the checkout does, without its subject.
+    pub fn sells(&self) -> String {
+        format!("makes an order, and answers with where {} takes its payment", self.awaited.title)
+    }
+
+    /// What the way to an order does, without its subject.
+    pub fn tells(&self) -> String {
+        format!("tells how an order stands, and where {} takes its payment", self.awaited.title)
+    }
+
     /// What a checkout cannot do without.
     fn fits(&self) -> Result<(), String> {
         let is_uuid = |table: &Table| {
@@ -89,6 +137,9 @@ impl Shop<'_> {
         {
             return Err("prices are no decimal numbers with as many decimals in products and in items".to_owned());
         }
+        self.buyer.find()?;
+        self.order_row()?;
+        self.each()?;
         Ok(())
     }
 
@@ -98,11 +149,8 @@ impl Shop<'_> {
         self.order.fields.iter().filter(|field| SAID.contains(&field.name.as_str())).filter(has).collect()
     }
 
-    fn guards(&self) -> Item {
-        Item::Do(Step::Limit { policy: self.policy.clone(), by: LimitKey::Address })
-    }
-
-    fn shape(&self) -> Shape {
+    /// What a buyer says.
+    pub fn shape(&self, required: &[FieldName]) -> Shape {
         let product = RecordKey::of(self.products).map_or(FieldType::Uuid, |key| key.field_type);
         let entry = Shape {
             name: "CheckoutItem".to_owned(),
@@ -115,8 +163,9 @@ impl Shop<'_> {
             ],
         };
         let currency = Some(Datum::Text("USD".to_owned()));
-        let mut fields = vec![
-            said("email", FieldType::Email, Presence::Required, "Where to write to whoever buys."),
+        let address = said("email", FieldType::Email, Presence::Required, "Where to write to whoever buys.");
+        let mut fields: Vec<ShapeField> = self.buyer.users.is_none().then_some(address).into_iter().collect();
+        fields.extend([
             said("name", FieldType::Line { max: 200 }, Presence::Optional, "Who buys."),
             ShapeField {
                 entries: Some(Box::new(Entries { shape: entry, max: MOST_ITEMS })),
@@ -131,11 +180,15 @@ impl Shop<'_> {
                     "What it is paid in, ISO 4217: the currency of every product.",
                 )
             },
-        ];
+        ]);
         fields.extend(self.said().into_iter().map(|field| {
             let must = is_needed(self.orders, &column_name(field.name.as_str()));
             shape_field(field, if must { Presence::Required } else { Presence::Optional })
         }));
+        for field in fields.iter_mut().filter(|field| required.contains(&field.name)) {
+            field.presence = Presence::Required;
+            field.default = None;
+        }
         Shape { name: "Checkout".to_owned(), fields }
     }
 
@@ -147,46 +200,44 @@ impl Shop<'_> {
     }
 
     /// `POST`: an order is made with what its things cost today, and brought to the provider.
-    fn sell(&self, buyer: &Buyer<'_>) -> Result<Endpoint, String> {
+    pub fn sell(&self, counter: &Counter<'_>) -> Vec<Item> {
+        const FITS: &str = "what does not fit was refused";
         let mut made = vec![Item::Do(Step::Recall(slot("claim")))];
-        made.extend(buyer.find()?);
-        made.push(Item::Do(insert(self.orders, self.order_row(buyer)?, OnConflict::Fail)));
-        made.push(Item::Each(Box::new(self.each()?)));
+        made.extend(self.buyer.find().expect(FITS));
+        made.push(Item::Do(insert(self.orders, self.order_row().expect(FITS), OnConflict::Fail)));
+        made.push(Item::Each(Box::new(self.each().expect(FITS))));
         made.extend(self.sum_up());
         made.push(Item::Do(Step::Emit {
             id: Some(slot("id")),
             event: self.awaited.event.clone(),
-            payload: self.payload(buyer),
+            payload: self.payload(),
         }));
-        made.push(Item::Promise(self.answer(202, Vec::new())));
-        let mut body = vec![
-            self.guards(),
+        let answer = |status, given| self.answer(counter.path, status, given);
+        made.push(Item::Promise(answer(202, Vec::new())));
+        let mut body = counter.guards.clone();
+        body.extend([
             Item::Let(slot("claim"), Step::Claim),
-            Item::Let(slot("input"), Step::Validate(Input::Body(self.shape()))),
+            Item::Let(slot("input"), Step::Validate(Input::Body(self.shape(counter.required)))),
             Item::Let(slot("id"), Step::Generate(Generated::Uuid)),
             Item::Transaction(made),
-        ];
-        let answer = |status, given| self.answer(status, given);
-        body.extend(self.awaited.waited(given_up(self.orders, "pending", "cancelled"), &answer));
-        let summary = format!("makes an order, and answers with where {} takes its payment", self.awaited.title);
-        let entity = &self.order.entity;
-        Ok(endpoint("post_api_checkout", ("POST", PATH), body, entity, (summary, self.example())))
+        ]);
+        let put_back = put_back(self.items, self.products, Value::Slot(slot("id")));
+        body.extend(self.awaited.waited(given_up(self.orders, ("pending", "cancelled"), put_back), &answer));
+        body
     }
 
-    /// `GET`: how an order stands, for the page to which its buyer comes back.
-    fn tell(&self) -> Endpoint {
+    /// `GET`: how an order stands, for the page to which its buyer comes back. Who signs in sees his own.
+    pub fn tell(&self, counter: &Counter<'_>) -> Vec<Item> {
         let names = ["id", "status", "total", "currency"];
         let row = |name: &&str| self.described(name, Value::Field(slot("row"), field_name(name)));
         let fields: Vec<ResponseField> = names.iter().filter_map(row).collect();
-        let mut body = vec![self.guards()];
-        body.extend(self.awaited.standing(self.orders, &names, &fields));
-        let path = format!("{PATH}/{{id}}");
-        let summary = format!("tells how an order stands, and where {} takes its payment", self.awaited.title);
-        let said = (summary, serde_json::Value::Null);
-        endpoint("get_api_checkout_by_id", ("GET", &path), body, &self.order.entity, said)
+        let whose = self.buyer.column.filter(|_| self.buyer.users.is_some() && self.buyer.table.is_none());
+        let mut body = counter.guards.clone();
+        body.extend(self.awaited.standing(self.orders, whose, &names, &fields));
+        body
     }
 
-    fn order_row(&self, buyer: &Buyer<'_>) -> Result<Vec<(ColumnName, Value)>, String> {
+    fn order_row(&self) -> Result<Vec<(ColumnName, Value)>, String> {
         let input = |name: &str| Value::Field(slot("input"), field_name(name));
         let nothing_yet = |column: &Column| match column.field_type {
             FieldType::Decimal { scale } => Value::Literal(Datum::Decimal(vocab::Decimal::new(0, scale))),
@@ -202,9 +253,9 @@ impl Shop<'_> {
                 "currency" => input("currency"),
                 "placed_at" => Value::Now,
                 "order_number" if is_needed => Value::Slot(slot("id")),
-                "customer_email" | "email" => input("email"),
-                "customer_name" => Value::Else(Box::new(input("name")), Box::new(input("email"))),
-                _ if Some(&known.name) == buyer.column => Value::Field(slot("buyer"), field_name("id")),
+                "customer_email" | "email" => self.buyer.address(),
+                "customer_name" => Value::Else(Box::new(self.buyer.name()), Box::new(self.buyer.address())),
+                _ if Some(&known.name) == self.buyer.column => self.buyer.id(),
                 _ if self.said().iter().any(|field| field.name.as_str() == name) => input(name),
                 _ => return None,
             })
@@ -256,6 +307,7 @@ impl Shop<'_> {
         let cost = Value::Slot(slot("cost"));
         let detail = "must come to an amount that can be paid";
         body.extend(must("is_payable", Condition::Present(cost.clone()), wrong("quantity", Some(detail))));
+        body.extend(self.take(&key.column));
         let line = row(self.items, |name| {
             Some(match name {
                 "id" => Value::Slot(slot("item_id")),
@@ -303,6 +355,31 @@ impl Shop<'_> {
         })
     }
 
+    /// What an entry asks for is taken from what is there, in one statement: whoever else asks at the same time waits for it.
+    fn take(&self, key: &ColumnName) -> Vec<Item> {
+        let Some(stock) = stock(self.products) else { return Vec::new() };
+        let quantity = || Value::Field(slot("entry"), field_name("quantity"));
+        let mut set = vec![(stock.name.clone(), Assigned::Less(quantity()))];
+        set.extend(column(self.products, "updated_at").map(|at| (at.name.clone(), Assigned::Value(Value::Now))));
+        set.extend(column(self.products, "row_version").map(|version| (version.name.clone(), Assigned::Plus(1))));
+        let enough = Predicate::Compare(stock.name.clone(), Comparison::AtLeast, quantity());
+        let is_uncounted = Predicate::Null(stock.name.clone());
+        let product = Value::Field(slot("product"), field_name(key.as_str()));
+        let filter = vec![
+            Predicate::Compare(key.clone(), Comparison::Equal, product),
+            if stock.nullability == Nullability::NotNull { enough } else { Predicate::Any(vec![is_uncounted, enough]) },
+        ];
+        let write = Step::Write(Write::Update { table: self.products.name.clone(), set, filter });
+        let short = Response::Short { list: field_name("items"), field: field_name("quantity") };
+        vec![
+            Item::Let(slot("taken"), write),
+            Item::Match(
+                slot("taken"),
+                vec![(Outcome::Changed, Vec::new()), (Outcome::Unchanged, vec![Item::Exit(short, Writes::Undo)])],
+            ),
+        ]
+    }
+
     /// The order costs what its lines cost together.
     fn sum_up(&self) -> Vec<Item> {
         let total = Value::Slot(slot("total"));
@@ -321,7 +398,7 @@ impl Shop<'_> {
         items
     }
 
-    fn answer(&self, status: u16, given: Vec<ResponseField>) -> Response {
+    fn answer(&self, path: &str, status: u16, given: Vec<ResponseField>) -> Response {
         let value = |name: &str| match name {
             "id" => Value::Slot(slot("id")),
             "status" => Value::Literal(Datum::Text("pending".to_owned())),
@@ -330,7 +407,7 @@ impl Shop<'_> {
         };
         let own = ["id", "status", "total", "currency"];
         let body = own.iter().filter_map(|name| self.described(name, value(name))).chain(given).collect();
-        let location = Some(Location { path: format!("{PATH}/"), key: Value::Slot(slot("id")) });
+        let location = Some(Location { path: format!("{path}/"), key: Value::Slot(slot("id")) });
         Response::Answer { status, body, tag: None, location }
     }
 
@@ -338,26 +415,25 @@ impl Shop<'_> {
         described(self.orders, self.order, name, value)
     }
 
-    fn payload(&self, buyer: &Buyer<'_>) -> Vec<(FieldName, Value)> {
+    fn payload(&self) -> Vec<(FieldName, Value)> {
         let input = |name: &str| Value::Field(slot("input"), field_name(name));
         let mut payload = vec![
             (field_name("order_id"), Value::Slot(slot("id"))),
-            (field_name("email"), input("email")),
-            (field_name("name"), input("name")),
+            (field_name("email"), self.buyer.address()),
+            (field_name("name"), self.buyer.name()),
             (field_name("currency"), input("currency")),
             (field_name("total"), Value::Slot(slot("total"))),
             (field_name("items"), Value::Slot(slot("lines"))),
         ];
-        payload.extend(
-            buyer.column.map(|column| (field_name(column.as_str()), Value::Field(slot("buyer"), field_name("id")))),
-        );
+        payload.extend(self.buyer.column.map(|column| (field_name(column.as_str()), self.buyer.id())));
         payload
     }
 
-    fn event(&self, buyer: &Buyer<'_>) -> EventDeclaration {
+    /// What is told of a checkout.
+    pub fn event(&self) -> EventDeclaration {
         let price =
             column(self.products, "price").map_or(FieldType::Decimal { scale: 2 }, |price| price.field_type.clone());
-        let fields = self.payload(buyer).into_iter().map(|(name, _)| {
+        let fields = self.payload().into_iter().map(|(name, _)| {
             let field_type = match name.as_str() {
                 "email" => FieldType::Email,
                 "name" => FieldType::Line { max: 200 },
@@ -372,7 +448,8 @@ impl Shop<'_> {
         EventDeclaration { also: self.catalog.generalisations(&name), fields: fields.collect(), name }
     }
 
-    fn example(&self) -> serde_json::Value {
+    /// A body that is accepted.
+    pub fn example(&self) -> serde_json::Value {
         let key = RecordKey::of(self.products).and_then(|key| column(self.products, key.column.as_str()));
         let product = key.map(|key| held::example(key, self.products, self.held, self.catalog).to_json());
         let mut example = serde_json::json!({
@@ -381,6 +458,9 @@ impl Shop<'_> {
             "items": [{ "product_id": product, "quantity": 2 }],
             "currency": self.default_currency().map_or("USD".into(), |currency| currency.to_json()),
         });
+        if self.buyer.users.is_some() {
+            example.as_object_mut().map(|fields| fields.remove("email"));
+        }
         for field in self.said() {
             example[field.name.as_str()] = field.example_value().to_json();
         }

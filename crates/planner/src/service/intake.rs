@@ -1,19 +1,19 @@
 //! What becomes of a provider's calls: each kind of event that means something becomes a procedure, which keeps the event once, tells
 //! of it in the outbox and changes the record that it is about, all in one transaction.
 
+use super::shop::put_back;
 use crate::behaviour::{field_name, slot};
 use crate::table::column_name;
 use catalog::{Catalog, Change};
 use manifest::Manifest;
-use manifest::kind::Kind;
 use manifest::webhook::ProviderEvent;
 use plan::api::EventDeclaration;
 use plan::procedure::{Generated, Item, Outcome, Procedure, Response, Step, Trigger, Writes};
 use plan::query::{Assigned, OnConflict, Predicate, Write};
-use plan::service::{HEARD, Intake};
+use plan::service::{HEARD, Intake, field_type};
 use plan::value::{Comparison, Condition};
 use plan::{Decision, Phase, Table, Value, check, system};
-use vocab::{Datum, FieldName, FieldType, ProcedureName, TaskId};
+use vocab::{Datum, EntityName, FieldName, FieldType, ProcedureName, TaskId};
 
 /// The largest call that is taken in, in bytes.
 const MAX_CALL: u64 = 1024 * 1024;
@@ -167,6 +167,25 @@ impl Taken<'_> {
         ]
     }
 
+    /// What the lines of an order had taken is there again, where it is counted.
+    fn put_back(&mut self, order: Value) -> Option<Step> {
+        let held = self.held;
+        let table = |name: &str| {
+            let entity = self.catalog.entity(&EntityName::parse(name).ok()?)?;
+            held.iter().find(|table| table.name == entity.table)
+        };
+        let (items, products) = (table("order_item")?, table("product")?);
+        let put_back = put_back(items, products, order)?;
+        [items, products].into_iter().for_each(|table| self.stand_on(table));
+        Some(put_back)
+    }
+
+    fn stand_on(&mut self, table: &Table) {
+        if !self.tables.contains(table) {
+            self.tables.push(table.clone());
+        }
+    }
+
     /// The record becomes what the event says, from what it can have been before: an event that comes late undoes nothing.
     fn change(&mut self, change: &Change, fields: &[(FieldName, FieldType)]) -> Option<Vec<Item>> {
         let entity = self.catalog.entity(&change.entity)?;
@@ -197,18 +216,27 @@ impl Taken<'_> {
         if column("row_version").is_some() {
             set.push((column_name("row_version"), Assigned::Plus(1)));
         }
-        let write = Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter }));
-        if !self.tables.contains(table) {
-            self.tables.push(table.clone());
-        }
+        let write = Step::Write(Write::Update { table: table.name.clone(), set, filter });
+        let put_back = if change.puts_back { self.put_back(said(&change.found_by)) } else { None };
+        self.stand_on(table);
+        let written = match put_back {
+            None => vec![Item::Do(write)],
+            Some(put_back) => vec![
+                Item::Let(slot("changed"), write),
+                Item::Match(
+                    slot("changed"),
+                    vec![(Outcome::Changed, vec![Item::Do(put_back)]), (Outcome::Unchanged, Vec::new())],
+                ),
+            ],
+        };
         Some(match &change.only_if {
-            None => vec![write],
+            None => written,
             Some(field) => {
                 let yes = Value::Literal(Datum::Boolean(true));
                 let asked = Condition::Compare(Value::Field(slot("event"), field.clone()), Comparison::Equal, yes);
                 vec![
                     Item::Let(slot("whole"), Step::Check(asked)),
-                    Item::Match(slot("whole"), vec![(Outcome::Yes, vec![write]), (Outcome::No, Vec::new())]),
+                    Item::Match(slot("whole"), vec![(Outcome::Yes, written), (Outcome::No, Vec::new())]),
                 ]
             }
         })
@@ -253,23 +281,4 @@ fn kept_name(word: &str, name: &FieldName) -> FieldName {
 fn procedure_name(provider: &str, name: &str) -> ProcedureName {
     let text = dialect::name::joined(&["receive", provider], name);
     ProcedureName::parse(&text).expect("names joined by `_`")
-}
-
-/// What an event declares of a value.
-pub fn field_type(kind: Kind) -> FieldType {
-    match kind {
-        Kind::Text => FieldType::Text { max: 2000 },
-        Kind::Email => FieldType::Email,
-        Kind::Phone => FieldType::Phone,
-        Kind::Url => FieldType::Url,
-        Kind::Uuid => FieldType::Uuid,
-        Kind::Currency => FieldType::Code { letters: 3 },
-        Kind::Country => FieldType::Code { letters: 2 },
-        Kind::Integer => FieldType::Integer,
-        Kind::Decimal => FieldType::Decimal { scale: 2 },
-        Kind::Boolean => FieldType::Boolean,
-        Kind::Date => FieldType::Date,
-        Kind::Timestamp => FieldType::Timestamp,
-        Kind::List | Kind::Json => FieldType::Json,
-    }
 }

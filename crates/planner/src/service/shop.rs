@@ -1,8 +1,7 @@
 //! What the endpoints have in common that a provider brings to a shop: the point that they wait for, rows of its tables, steps that
 //! end a request where something does not hold.
 
-use super::intake::field_type;
-use crate::behaviour::{field_name, slot};
+use crate::behaviour::{caller, field_name, is_callers, slot};
 use crate::body_size::max_body_bytes;
 use crate::key::{Origin, RecordKey};
 use crate::table::column_name;
@@ -11,11 +10,12 @@ use manifest::point::{Calls, Given};
 use plan::api::{Cache, Endpoint, EventDeclaration};
 use plan::database::{Column, Nullability};
 use plan::procedure::{Generated, Item, Outcome, Procedure, Response, ResponseField, Step, Trigger, Writes};
-use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
+use plan::query::{Add, Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
+use plan::service::field_type;
 use plan::shape::{Presence, ShapeField};
 use plan::value::{Comparison, Condition, RequestValue};
 use plan::{Problem, Query, Table, Value, check};
-use vocab::{Bounds, ColumnName, Datum, EntityName, EventName, FieldName, FieldType, ProcedureName};
+use vocab::{Bounds, ColumnName, Datum, EntityName, EventName, FieldName, FieldType, ProcedureName, TaskId};
 
 /// How long a caller waits for the provider before he is told where to ask again, in milliseconds.
 pub(super) const WITHIN_MS: u32 = 8000;
@@ -30,6 +30,8 @@ pub struct Brought {
 /// The point of a manifest that endpoints wait for.
 #[derive(Clone, Copy)]
 pub struct Awaited<'a> {
+    /// The task that integrates the service.
+    pub by: &'a TaskId,
     pub event: &'a EventName,
     pub calls: &'a Calls,
     /// What the provider calls itself.
@@ -39,18 +41,18 @@ pub struct Awaited<'a> {
 impl Awaited<'_> {
     /// Waits for what is done at the event with that id.
     pub(super) fn wait(&self, id: Value, within_ms: u32) -> Step {
-        let gives = self.calls.gives.iter().map(|(name, given)| (name.clone(), field_type(given.kind))).collect();
-        Step::Await { id, event: self.event.clone(), gives, within_ms }
+        let (event, by) = (self.event.clone(), self.by.clone());
+        Step::Await { id, event, by, gives: self.calls.gives.clone(), within_ms }
     }
 
     /// Behind the transaction that has told of it under the id in slot `id`: waits, and answers 201 with what the provider gives, 502
     /// where it refuses, which gives the record up, or 202 where nobody knows yet.
     pub(super) fn waited(
         &self,
-        given_up: Option<Step>,
+        given_up: Vec<Item>,
         answer: &dyn Fn(u16, Vec<ResponseField>) -> Response,
     ) -> Vec<Item> {
-        let given_up = given_up.map(|write| Item::Transaction(vec![Item::Do(write)]));
+        let given_up = (!given_up.is_empty()).then_some(Item::Transaction(given_up));
         let refused = Item::Exit(Response::Problem(Problem::ServiceRefused), Writes::Keep);
         let answered = vec![Item::Transaction(vec![Item::Exit(answer(201, self.given()), Writes::Keep)])];
         vec![
@@ -67,11 +69,20 @@ impl Awaited<'_> {
         ]
     }
 
-    /// How the row stands whose id is in the path, and what the provider has given for it by now.
-    pub(super) fn standing(&self, table: &Table, names: &[&str], fields: &[ResponseField]) -> Vec<Item> {
+    /// How the row stands whose id is in the path, and what the provider has given for it by now. Where `whose` is a column, it is
+    /// the caller's row or none.
+    pub(super) fn standing(
+        &self,
+        table: &Table,
+        whose: Option<&ColumnName>,
+        names: &[&str],
+        fields: &[ResponseField],
+    ) -> Vec<Item> {
         let key = Value::Request(RequestValue::Path(field_name("id")));
         let missing = Item::Exit(Response::Problem(Problem::NotFound), Writes::Undo);
-        let mut items: Vec<Item> = find("row", one(table, names, "id", key), missing).into();
+        let mut query = one(table, names, "id", key);
+        query.filter.extend(whose.map(is_callers));
+        let mut items: Vec<Item> = find("row", query, missing).into();
         let answer = |given: Vec<ResponseField>| {
             let body = fields.iter().cloned().chain(given).collect();
             Item::Exit(Response::Answer { status: 200, body, tag: None, location: None }, Writes::Keep)
@@ -103,11 +114,13 @@ impl Awaited<'_> {
     }
 }
 
-/// Who pays for a row: another row, found or made by its address, where rows of the table lead to one.
-pub(super) struct Buyer<'a> {
+/// Who pays for a row: whoever calls, or another row, found or made by its address, where rows of the table lead to one.
+pub struct Buyer<'a> {
     pub table: Option<&'a Table>,
     /// The column that leads there.
     pub column: Option<&'a ColumnName>,
+    /// The people who sign in, where one of them calls.
+    pub users: Option<&'a Table>,
 }
 
 impl<'a> Buyer<'a> {
@@ -126,7 +139,7 @@ impl<'a> Buyer<'a> {
                     && RecordKey::of(held).is_some_and(|key| key.origin == Origin::Server)
             });
             match found_by_address {
-                Some(table) => return Ok(Self { table: Some(table), column: Some(column) }),
+                Some(table) => return Ok(Self { table: Some(table), column: Some(column), users: None }),
                 None if is_needed(table, column) => {
                     return Err(format!(
                         "every row of `{}` leads to one of `{target}`, which is not found by an address",
@@ -136,14 +149,50 @@ impl<'a> Buyer<'a> {
                 None => {}
             }
         }
-        Ok(Self { table: None, column: None })
+        Ok(Self { table: None, column: None, users: None })
+    }
+
+    /// One of the users, who calls. `owner` is the column that says whose a row is.
+    ///
+    /// # Errors
+    /// As [`Self::of`], where rows of the table lead to somebody else.
+    pub fn caller(
+        table: &'a Table,
+        owner: Option<&ColumnName>,
+        users: &'a Table,
+        held: &'a [Table],
+    ) -> Result<Self, String> {
+        let owner = table.columns.iter().map(|column| &column.name).find(|name| owner == Some(*name));
+        let found =
+            if owner.is_some() { Self { table: None, column: owner, users: None } } else { Self::of(table, held)? };
+        Ok(Self { users: Some(users), ..found })
+    }
+
+    /// Where to write to.
+    pub fn address(&self) -> Value {
+        Value::Field(slot(if self.users.is_some() { "account" } else { "input" }), field_name("email"))
+    }
+
+    /// What to call them, where anybody has said it.
+    pub fn name(&self) -> Value {
+        let said = Value::Field(slot("input"), field_name("name"));
+        match self.users.filter(|users| column(users, "name").is_some()) {
+            Some(_) => Value::Else(Box::new(said), Box::new(Value::Field(slot("account"), field_name("name")))),
+            None => said,
+        }
+    }
+
+    /// `let account = ...`: the caller's own row.
+    fn account(&self) -> Vec<Item> {
+        let missing = Item::Exit(Response::Problem(Problem::NotFound), Writes::Undo);
+        let find = |users| find("account", one(users, &["id", "email", "name"], "id", caller()), missing);
+        self.users.map_or_else(Vec::new, |users| find(users).into())
     }
 
     /// `let buyer = ...`: the row with the address of the input, made where there is none.
     pub fn find(&self) -> Result<Vec<Item>, String> {
-        let Some(table) = self.table else { return Ok(Vec::new()) };
-        let address = Value::Field(slot("input"), field_name("email"));
-        let name = Value::Field(slot("input"), field_name("name"));
+        let Some(table) = self.table else { return Ok(self.account()) };
+        let (address, name) = (self.address(), self.name());
         let row = row(table, |column| match column {
             "id" => Some(Value::Slot(slot("buyer_id"))),
             "email" => Some(address.clone()),
@@ -153,15 +202,16 @@ impl<'a> Buyer<'a> {
         let query = one(table, &["id"], "email", address.clone());
         let keep = OnConflict::Keep { unique: vec![column_name("email")] };
         let missing = Item::Exit(Response::Problem(Problem::InternalError), Writes::Undo);
-        let mut found =
-            vec![Item::Let(slot("buyer_id"), Step::Generate(Generated::Uuid)), Item::Do(insert(table, row, keep))];
+        let mut found = self.account();
+        found
+            .extend([Item::Let(slot("buyer_id"), Step::Generate(Generated::Uuid)), Item::Do(insert(table, row, keep))]);
         found.extend(find("buyer", query, missing));
         Ok(found)
     }
 
     /// The id of that row.
     pub fn id(&self) -> Value {
-        Value::Field(slot("buyer"), field_name("id"))
+        if self.table.is_none() { caller() } else { Value::Field(slot("buyer"), field_name("id")) }
     }
 }
 
@@ -258,8 +308,46 @@ pub(super) fn described(table: &Table, entity: &Entity, name: &str, value: Value
     Some(ResponseField { name: field_name(name), value, field_type: column.field_type.clone(), description })
 }
 
-/// The row in slot `id` becomes something else, where it still is as it was made.
-pub(super) fn given_up(table: &Table, from: &str, to: &str) -> Option<Step> {
+/// The row in slot `id` becomes something else, where it still is as it was made; where it does, that is done.
+pub(super) fn given_up(table: &Table, (from, to): (&str, &str), then: Option<Step>) -> Vec<Item> {
+    let Some(write) = becomes(table, from, to) else { return Vec::new() };
+    match then {
+        None => vec![Item::Do(write)],
+        Some(then) => vec![
+            Item::Let(slot("given_up"), write),
+            Item::Match(
+                slot("given_up"),
+                vec![(Outcome::Changed, vec![Item::Do(then)]), (Outcome::Unchanged, Vec::new())],
+            ),
+        ],
+    }
+}
+
+/// What there is of a product: a whole number that counts it. One that is null counts nothing.
+pub(super) fn stock(products: &Table) -> Option<&Column> {
+    let columns = STOCK.iter().filter_map(|name| column(products, name));
+    columns.into_iter().find(|column| column.field_type == FieldType::Integer)
+}
+
+/// What such a number is called.
+const STOCK: [&str; 7] =
+    ["stock", "stock_quantity", "quantity_in_stock", "stock_level", "quantity_available", "inventory", "quantity"];
+
+/// What the lines of an order had taken is there again.
+pub(super) fn put_back(items: &Table, products: &Table, order: Value) -> Option<Step> {
+    let key = RecordKey::of(products)?.column;
+    Some(Step::Write(Write::Add(Box::new(Add {
+        table: products.name.clone(),
+        column: stock(products)?.name.clone(),
+        key,
+        from: items.name.clone(),
+        leads: column(items, "product_id")?.name.clone(),
+        amount: column(items, "quantity")?.name.clone(),
+        filter: vec![Predicate::Compare(column(items, "order_id")?.name.clone(), Comparison::Equal, order)],
+    }))))
+}
+
+fn becomes(table: &Table, from: &str, to: &str) -> Option<Step> {
     let status = column(table, "status")?;
     let is_word = |words: &[String]| words.iter().any(|known| known == to);
     if !matches!(&status.field_type, FieldType::Choice { words } if is_word(words)) {

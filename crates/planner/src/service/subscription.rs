@@ -165,7 +165,7 @@ impl Offer<'_> {
             Item::Transaction(made),
         ];
         let answer = |status, given| self.answer(status, given);
-        body.extend(self.awaited.waited(given_up(self.subscriptions, UNPAID, GIVEN_UP), &answer));
+        body.extend(self.awaited.waited(given_up(self.subscriptions, (UNPAID, GIVEN_UP), None), &answer));
         let summary = format!("makes a subscription, and answers with where {} takes its payment", self.awaited.title);
         let said = (summary, self.example()?);
         Ok(endpoint("post_api_subscriptions_checkout", ("POST", PATH), body, &self.subscription.entity, said))
@@ -177,7 +177,7 @@ impl Offer<'_> {
         let field = |name: &&str| self.described(name, Value::Field(slot("row"), field_name(name)));
         let fields: Vec<ResponseField> = names.iter().filter_map(field).collect();
         let mut body = vec![self.guards()];
-        body.extend(self.awaited.standing(self.subscriptions, &names, &fields));
+        body.extend(self.awaited.standing(self.subscriptions, None, &names, &fields));
         let title = self.awaited.title;
         let summary = format!("tells how a subscription stands, and where {title} takes its payment");
         let path = format!("{PATH}/{{id}}");

@@ -48,11 +48,12 @@ fn the_sample_task_comes_to_what_its_points_need() {
           cancel_url: as the manifest says
           portal_return_url: as the manifest says
 
-        point checkout takes order_id: uuid (plain), email?: email (personal), currency: currency (plain), items: list (plain)
+        point checkout takes order_id: uuid (plain), user_id?: uuid (plain), email?: email (personal), currency: currency (plain), items: list (plain)
           one after the other for each ${event.order_id}
           create_checkout_session
             order_id: ${event.order_id}
-            email: ${event.email}
+            customer: ${remembered.customer}
+            email: ${event.email | unless(remembered.customer)}
             currency: ${event.currency}
             items: [{ name: ${item.name}, unit_price: ${item.unit_price}, quantity: ${item.quantity} } for each of event.items]
           answers session_id: ${answer.create_checkout_session.id}

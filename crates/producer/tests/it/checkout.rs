@@ -1,6 +1,8 @@
 //! A checkout and a subscription from beginning to end: somebody buys, the order is made once with what its things cost here, the provider (played
 //! beside the test) takes the payment, and the order is paid. On every engine, and on both servers.
 
+mod own;
+
 use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::schema::{self, Schema};
@@ -20,9 +22,13 @@ const ABACUS: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000a";
 const SLATE: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000b";
 const DRAFT: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000c";
 const FOREIGN: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000d";
+const RARE: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000e";
 const TEAM: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001a";
 const WITHDRAWN: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001b";
 const TRIAL: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001c";
+
+/// As many of each product as anybody buys here.
+const PILE: u32 = 1000;
 
 /// A shop with its products, a Stripe that is played, and a server.
 struct Shop {
@@ -90,7 +96,7 @@ impl Shop {
     fn sells(&self, engine: Engine, id: &str, name: &str, price: &str, status: &str, currency: &str) {
         let price = kept(engine, price);
         self.write(format!(
-            "INSERT INTO products (id, name, price, status, currency) VALUES ('{id}', '{name}', {price}, '{status}', '{currency}')"
+            "INSERT INTO products (id, name, price, status, currency, stock) VALUES ('{id}', '{name}', {price}, '{status}', '{currency}', {PILE})"
         ));
     }
 
@@ -134,8 +140,13 @@ impl Shop {
 
     /// `node server.js` of the provider's task beside it.
     fn node(&self) -> Option<Server> {
+        self.node_of("integration_2025_003", &[])
+    }
+
+    /// `node server.js` of a task.
+    fn node_of(&self, task: &str, variables: &[(&str, String)]) -> Option<Server> {
         let modules = crate::harness::server::node_modules()?;
-        let application = self.workspace.path().join("output/integration/task_integration_2025_003");
+        let application = self.workspace.path().join(format!("output/integration/task_{task}"));
         let link = application.join("node_modules");
         if !link.exists() {
             std::os::unix::fs::symlink(modules, link).unwrap();
@@ -143,7 +154,7 @@ impl Shop {
         let url = self.workspace.url.clone().unwrap_or_else(|| format!("file:{}", self.file().display()));
         let mut command = std::process::Command::new("node");
         command.arg("server.js").current_dir(application).env_remove("NODE_OPTIONS");
-        command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", url);
+        command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", url).envs(variables.iter().cloned());
         command.env("PUBLIC_URL", format!("http://{}", self.site));
         let stripe = self.stripe.as_ref()?;
         command.env("STRIPE_SECRET_KEY", stripe.told("secret_key")).env("STRIPE_API_BASE", stripe.told("address"));
@@ -282,6 +293,44 @@ fn somebody_buys(engine: Engine) {
     assert_eq!((shop.count("orders"), shop.count("users")), (orders, 1), "one buyer, whoever served him");
     // A page for each order, and the money back in two parts; a page for each of two subscriptions, and the end of one.
     assert_eq!(shop.effects(), (6 * orders as u64, 1));
+    let servers: Vec<SocketAddr> = servers.into_iter().flatten().collect();
+    sells_out(&shop, engine, &servers, &server);
+}
+
+/// What there is of something is sold and no more, however many ask at once and wherever; what is not paid in time is there again.
+fn sells_out(shop: &Shop, engine: Engine, servers: &[SocketAddr], server: &Server) {
+    shop.sells(engine, RARE, "Rare", "7.00", "active", "USD");
+    shop.write(format!("UPDATE products SET stock = 5 WHERE id = '{RARE}'"));
+    let left = || shop.rows(&format!("SELECT stock FROM products WHERE id = '{RARE}'"))[0][0].clone();
+    let buy = |number: usize, items: Json| {
+        let address = servers[number % servers.len()];
+        let answer = ask(address, &checkout(&basket(&items), None), "").unwrap();
+        (answer.status, read(&answer))
+    };
+    let both = || json!([{ "product_id": SLATE, "quantity": 1 }, { "product_id": RARE, "quantity": 1 }]);
+    let answers: Vec<(u16, Json)> = std::thread::scope(|scope| {
+        let buyers: Vec<_> = (0..12).map(|number| scope.spawn(move || buy(number, both()))).collect();
+        buyers.into_iter().map(|buyer| buyer.join().unwrap()).collect()
+    });
+    let sold: Vec<&Json> = answers.iter().filter(|(status, _)| *status == 201).map(|(_, order)| order).collect();
+    assert_eq!((sold.len(), left()), (5, "0".to_owned()), "{answers:?}");
+    for (status, problem) in answers.iter().filter(|(status, _)| *status != 201) {
+        let error = &problem["errors"][0];
+        assert_eq!((*status, &problem["type"]), (409, &"urn:problem-type:out-of-stock".into()), "{problem}");
+        assert_eq!((&error["pointer"], &error["code"]), (&"/items/1/quantity".into(), &"out_of_stock".into()));
+    }
+    // Nothing of what was not sold is gone: each of the five has taken one.
+    let slates = shop.rows(&format!("SELECT stock FROM products WHERE id = '{SLATE}'"));
+    let bought = 3 * servers.len() + 5;
+    assert_eq!(slates, [[(PILE as usize - bought).to_string()]]);
+
+    // One is not paid in time. Whoever says so twice gives nothing back twice.
+    shop.faults(&json!(["duplicate_webhook"]));
+    shop.happens("expire", &sold[0]["session_id"]);
+    within("nothing is there again", server, || (left() == "1").then_some(()));
+    shop.faults(&json!([]));
+    assert_eq!(buy(0, both()).0, 201);
+    assert_eq!(left(), "0");
 }
 
 /// Somebody subscribes, falls behind, pays, and ends it; what comes late, twice, or in another order changes nothing of that.
@@ -459,6 +508,8 @@ fn a_provider_that_refuses_or_is_silent_leaves_no_doubt() {
     let answer = ask(server.address, &checkout(&refused, None), "").unwrap();
     assert_eq!((answer.status, read(&answer)["type"].clone()), (502, "urn:problem-type:service-refused".into()));
     assert_eq!(shop.rows("SELECT status FROM orders"), [["cancelled"]]);
+    // What was refused is there again.
+    assert_eq!(shop.rows(&format!("SELECT stock FROM products WHERE id = '{FOREIGN}'")), [[PILE.to_string()]]);
 
     shop.stripe = None;
     let body = basket(&json!([{ "product_id": ABACUS, "quantity": 1 }]));
@@ -522,6 +573,7 @@ fn the_application_leaves_no_doubt_either() {
     let answer = ask(node.address, &checkout(&refused, None), "").unwrap();
     assert_eq!((answer.status, read(&answer)["type"].clone()), (502, "urn:problem-type:service-refused".into()));
     assert_eq!(shop.rows("SELECT status FROM orders"), [["cancelled"]]);
+    assert_eq!(shop.rows(&format!("SELECT stock FROM products WHERE id = '{FOREIGN}'")), [[PILE.to_string()]]);
 
     let played = shop.stripe.take();
     drop(played);

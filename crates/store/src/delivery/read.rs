@@ -283,6 +283,19 @@ impl Store {
         self.forget(&found, parameters, &["DELETE FROM inbox_events WHERE id = ?"]).await
     }
 
+    /// Forgets what was kept of an integration's answers for its next events.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn forget_remembered(&self, integration: &str) -> Result<(), StoreError> {
+        let text = Words(self.engine()).text("DELETE FROM outbox_remembered WHERE integration = ?");
+        let integration = [Datum::Text(integration.to_owned())];
+        let work = self.transaction(move |mut transaction| {
+            Box::pin(async move { Ok(Ended::Commit(transaction.execute(&text, &integration).await?)) })
+        });
+        work.await.map(drop)
+    }
+
     /// Removes what a query finds, by the ids that it gives.
     async fn forget(&self, found: &str, parameters: Vec<Datum>, removes: &[&str]) -> Result<u64, StoreError> {
         let words = Words(self.engine());

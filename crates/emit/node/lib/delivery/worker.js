@@ -4,6 +4,7 @@
 
 import { uuidv7 } from '../identifiers.js';
 import { logError, logWarning } from '../log.js';
+import { carriedHere, ring } from './awaited.js';
 import { Lane, backOff } from './lane.js';
 import { LeaseLost, anotherIntegration, backlog, doRound, forget, integratedSince } from './rounds.js';
 
@@ -52,6 +53,7 @@ export class Deliveries {
   #running;
   #upkeep;
   #wake = () => {};
+  #leaves = () => {};
 
   /**
    * @param {{ database: import('../database.js').Database, account: object, carrier: object, random?: () => number }} parts `account` as
@@ -73,6 +75,7 @@ export class Deliveries {
     }
     this.#database.beforeClose(() => this.stop());
     this.#database.whenEmitted(() => this.wake());
+    this.#leaves = carriedHere();
     this.#running = this.#run();
     this.#keepUp();
     this.#upkeep = setInterval(() => this.#keepUp(), COUNTING).unref();
@@ -95,6 +98,7 @@ export class Deliveries {
     });
     await Promise.race([this.#running, tooLate]);
     clearTimeout(late);
+    this.#leaves();
   }
 
   /** What was counted: attempts by outcome, what waits, whether the service is spared. */
@@ -167,7 +171,10 @@ export class Deliveries {
   #settle(round, { held, leased, isMore, areMoreEvents, lastEvent }) {
     this.#abandoned.splice(0, round.abandoned.length);
     for (const recorded of this.#pending.splice(0, round.recorded.length)) {
-      if (recorded.state !== 'working') continue;
+      if (recorded.state !== 'working') {
+        if (recorded.state !== 'waiting') ring(recorded.id);
+        continue;
+      }
       if (!held.has(recorded.id)) this.#lose(recorded.id);
       recorded.saved(held.has(recorded.id));
     }

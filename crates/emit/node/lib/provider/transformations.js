@@ -37,6 +37,9 @@ export const plus = each((value, other) => safe(wholeNumber(value) + wholeNumber
 export const minus = each((value, other) => safe(wholeNumber(value) - wholeNumber(other ?? 0)));
 export const equals = each((value, other) => !isAbsent(other) && asText(value) === asText(other));
 
+/** Nothing where another value is there. */
+export const unless = (value, other) => (isAbsent(other) ? value : undefined);
+
 export const positive = each((value) => (wholeNumber(value) > 0 ? wholeNumber(value) : undefined));
 
 /** An address with one more parameter, in front of its fragment. */

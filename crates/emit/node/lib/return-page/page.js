@@ -47,6 +47,7 @@
     const [name, where] = asked;
     const answer = await fetch(`${root}${where}${parameters.get(name)}`, { headers: { Accept: 'application/json' } });
     if (answer.status === 404 || answer.status === 422) return show(['bad', 'We do not know this order', 'Its address is not one that we gave out.']);
+    if (answer.status === 401 || answer.status === 403) return show(['waits', 'Thank you', 'Sign in to see how your order stands.']);
     if (answer.ok) {
       const { id, status, total, price, currency, quantity, interval, url } = await answer.json();
       const amount = total ?? price;

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import { awaited } from '../delivery/awaited.js';
+import { awaited, carriedHere, ring } from '../delivery/awaited.js';
 import { Lane } from '../delivery/lane.js';
 import { anotherIntegration, backlog, doRound, forget, integratedSince, remembered } from '../delivery/rounds.js';
 import { carrierOf } from '../delivery/steps.js';
@@ -54,6 +54,18 @@ testOnEach('whoever waits is told how a delivery came out', async (context, engi
   await sleep(20);
   await database.run("UPDATE outbox_deliveries SET state = 'delivered' WHERE event_id = ?", [event]);
   assert.deepEqual(await waits, { outcome: 'answered', url: 'https://a' });
+
+  // A worker of this process rings, and nobody waits for the next look.
+  const leaves = carriedHere();
+  await database.run("UPDATE outbox_deliveries SET state = 'working' WHERE event_id = ?", [event]);
+  const hears = look(5000);
+  await sleep(670);
+  await database.run("UPDATE outbox_deliveries SET state = 'delivered' WHERE event_id = ?", [event]);
+  const rung = performance.now();
+  ring(row[0]);
+  assert.deepEqual(await hears, { outcome: 'answered', url: 'https://a' });
+  assert.ok(performance.now() - rung < 100, 'it was waited for the next look');
+  leaves();
   await database.run("UPDATE outbox_deliveries SET state = 'dead' WHERE event_id = ?", [event]);
   assert.deepEqual(await look(0), { outcome: 'refused' });
   await database.run('UPDATE outbox_deliveries SET in_doubt = ? WHERE event_id = ?', [true, event]);

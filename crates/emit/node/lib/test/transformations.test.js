@@ -27,6 +27,8 @@ test('an address takes one more parameter, and what is not above zero is absent'
   assert.equal(made.withParameter('https://x.org/y', 'order_id', 'a b&c'), 'https://x.org/y?order_id=a%20b%26c');
   assert.equal(made.withParameter('https://x.org/y?z=1#top', 'order_id', 7), 'https://x.org/y?z=1&order_id=7#top');
   assert.equal(made.withParameter('https://x.org/y', 'order_id', undefined), 'https://x.org/y');
+  assert.equal(made.unless('a', undefined), 'a');
+  assert.equal(made.unless('a', 'b'), undefined);
   assert.equal(made.positive(14), 14);
   assert.equal(made.positive(0), undefined);
 });

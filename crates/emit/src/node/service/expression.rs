@@ -12,7 +12,7 @@ use manifest::{Manifest, Template, Text};
 use std::collections::BTreeSet;
 
 /// What a module may import, with the file of `lib/` it is from.
-const IMPORTS: [(&str, &str); 62] = [
+const IMPORTS: [(&str, &str); 63] = [
     ("operation", "call"),
     ("formJson", "encode"),
     ("formNested", "encode"),
@@ -60,6 +60,7 @@ const IMPORTS: [(&str, &str); 62] = [
     ("unixMicroseconds", "transformations"),
     ("unixMilliseconds", "transformations"),
     ("unixSeconds", "transformations"),
+    ("unless", "transformations"),
     ("uppercase", "transformations"),
     ("withParameter", "transformations"),
     ("NULL", "values"),
@@ -248,6 +249,7 @@ impl<'a> Writer<'a> {
             Transformation::Plus(other)
             | Transformation::Minus(other)
             | Transformation::Times(other)
+            | Transformation::Unless(other)
             | Transformation::Equals(other) => {
                 arguments.push(Expression::text(self.reference(other)?));
                 function_of(transformation)

@@ -46,9 +46,11 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let users = given.table();
     let (user_id, email) = (|| row("mailed", "user_id"), || row("mailed", "email"));
     let (registered, declared) = register::event(given);
-    let columns: Vec<String> = declared.iter().map(|(name, _)| name.to_string()).collect();
+    let columns: Vec<String> =
+        declared.iter().map(|(name, _)| name.to_string()).filter(|name| name != "user_id").collect();
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let payload = declared.iter().map(|(name, _)| (name.clone(), row("user", name.as_str()))).collect();
+    let said = |name: &str| if name == "user_id" { user_id() } else { row("user", name) };
+    let payload = declared.iter().map(|(name, _)| (name.clone(), said(name.as_str()))).collect();
     // Whoever has bought without an account has a row and no account: this makes it one.
     let claimed = vec![
         insert(

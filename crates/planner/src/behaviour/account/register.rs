@@ -19,7 +19,9 @@ pub const ROLE: &str = "user";
 
 /// What tells of a new account, and what it holds: the user as the user has said it.
 pub fn event(given: &Given<'_>) -> mailed::Told {
-    let held = std::iter::once((field_name("id"), FieldType::Uuid))
+    let held = ["id", "user_id"]
+        .map(|name| (field_name(name), FieldType::Uuid))
+        .into_iter()
         .chain(given.said_of_oneself().map(|field| (field.name.clone(), field.field_type.clone())))
         .chain([(field_name("created_at"), FieldType::Timestamp)]);
     (EventName::parse(EVENT).expect("a literal that is a name"), held.collect())
@@ -44,7 +46,9 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     values.extend(own.iter().map(|field| (column_name(field.name.as_str()), input(field.name.as_str()))));
     values.extend(["created_at", "updated_at"].map(|name| (column_name(name), Value::Now)));
     values.push((column_name("row_version"), Value::Literal(Datum::Integer(1))));
-    let payload: Vec<(FieldName, Value)> = std::iter::once((field_name("id"), id()))
+    // `user_id` is what services know people by.
+    let payload: Vec<(FieldName, Value)> = [(field_name("id"), id()), (field_name("user_id"), id())]
+        .into_iter()
         .chain(own.iter().map(|field| (field.name.clone(), input(field.name.as_str()))))
         .chain([(field_name("created_at"), Value::Now)])
         .collect();
