@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { awaited, carriedHere, ring } from '../delivery/awaited.js';
 import { Lane } from '../delivery/lane.js';
 import { anotherIntegration, backlog, doRound, forget, integratedSince, remembered } from '../delivery/rounds.js';
+import { carrierOf } from '../delivery/steps.js';
 import { Deliveries } from '../delivery/worker.js';
 import { uuidv7 } from '../identifiers.js';
 import { Outbox } from '../outbox.js';
@@ -170,7 +171,8 @@ async function working(context, engine, behave, more = {}) {
     retry: { attempts: 3, forHours: 1, firstWait: 1, mostWaitSeconds: 1 }, wait: { mostSeconds: 1 },
     points: { sold: { needs: ['id'], steps: [step('first', { remember: ({ answer }) => ({ customer: answer.first.id }) }), step('second', { unless: ({ event }) => event.alone })] } },
   };
-  const deliveries = new Deliveries({ database, account: { name: 'shop', service, scope: {}, problems: [], secrets: [] } });
+  const account = { name: 'shop', service, scope: {}, problems: [], secrets: [] };
+  const deliveries = new Deliveries({ database, account, carrier: carrierOf(account) });
   deliveries.start();
   context.after(() => deliveries.stop());
   const state = async () => (await database.many('SELECT state, attempts, in_doubt FROM outbox_deliveries')).map((row) => [row.state, Number(row.attempts), Boolean(row.in_doubt)]);
