@@ -808,7 +808,7 @@ impl<'a> Asker<'a> {
             request
         };
         if scheme == Scheme::Basic {
-            return self.wrong_logins(&request);
+            return self.wrong_logins(request);
         }
         let bearer = |token: &str| request(&[("authorization", &format!("Bearer {token}"))]);
         let missing = if scheme.takes_cookies() { Problem::MissingSession } else { Problem::MissingToken };
@@ -843,7 +843,7 @@ impl<'a> Asker<'a> {
     }
 
     /// Whoever sends no address and password, or wrong ones.
-    fn wrong_logins(&self, request: &dyn Fn(&[(&str, &str)]) -> CaseRequest) -> Vec<HttpCase> {
+    fn wrong_logins(&self, request: impl Fn(&[(&str, &str)]) -> CaseRequest) -> Vec<HttpCase> {
         let with = |email: &str, password: &str| request(&[("authorization", &basic(email, password))]);
         let right = basic(account::SEED_EMAIL, account::SEED_PASSWORD);
         let mut cases = vec![
