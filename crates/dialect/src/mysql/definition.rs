@@ -8,10 +8,10 @@ use crate::change::is_volatile;
 use crate::relational::{self, column_comment, touch_trigger, why_trigger};
 use plan::database::{
     Check, CheckRule, Column, ColumnDefault, ColumnPresent, Execution, ForeignKey, Index, LockClass, Nullability,
-    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, Statement, Table, Times, Undo,
-    Uniqueness,
+    ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule, ObservedTable, OnDelete, Statement, Table, Times,
+    Undo, Uniqueness,
 };
-use vocab::{ColumnName, FieldType, TableName};
+use vocab::{ColumnName, ConstraintName, FieldType, TableName};
 
 /// A new UUID of version 7: milliseconds since 1970, then digests of the server's own UUIDs. Neither server lets a default call a
 /// function of ours, and MariaDB asks `random_bytes` once for all rows of a statement.
@@ -352,6 +352,12 @@ pub fn limits(table: &Table) -> Vec<String> {
             table.name
         )
     }));
+    problems.extend(emptied_and_checked(table).map(|(column, check)| {
+        format!(
+            "`{column}` of `{}` is emptied when what it leads to goes, and check `{check}` looks at it: MySQL takes no check of such a column, so write `on_delete: restrict`, or leave the check out",
+            table.name
+        )
+    }));
     let unique = table.rules.indexes.iter().filter(|index| index.uniqueness == Uniqueness::Unique);
     let sets = [&table.primary_key].into_iter().chain(&table.unique).chain(unique.map(|index| &index.columns));
     for columns in sets {
@@ -367,6 +373,15 @@ pub fn limits(table: &Table) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Columns that a key empties, with a check of each: what a key does by itself would pass by the check.
+fn emptied_and_checked(table: &Table) -> impl Iterator<Item = (&ColumnName, &ConstraintName)> {
+    let emptied = table.rules.foreign_keys.iter().filter(|key| key.on_delete == OnDelete::SetNull);
+    emptied.flat_map(|key| &key.columns).filter_map(|column| {
+        let check = checks(table).find(|check| check.columns().any(|other| other == column))?;
+        Some((column, &check.name))
+    })
 }
 
 /// The columns of which nobody could read back what was written: the catalogue is kept in three bytes a character.

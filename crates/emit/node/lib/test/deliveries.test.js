@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { awaited, carriedHere, ring } from '../delivery/awaited.js';
 import { Lane } from '../delivery/lane.js';
 import { anotherIntegration, backlog, doRound, forget, forgetEvents, forgetHeard, integratedSince, remembered } from '../delivery/rounds.js';
+import { carrierOf } from '../delivery/steps.js';
 import { Deliveries } from '../delivery/worker.js';
 import { uuidv7 } from '../identifiers.js';
 import { Outbox } from '../outbox.js';
@@ -162,8 +163,8 @@ testOnEach('what there is besides is seen', async (context, engine) => {
   assert.ok(Math.abs(Date.now() - 60_000 - (await integratedSince(database, 'shop')).getTime()) < 5000);
   assert.equal(await anotherIntegration(database, 'shop'), undefined);
   await emit('sold', {});
-  await doRound(database, round({ deliveriesOf: () => [{ integration: 'mail', provider: 'p', priority: 1, orderKey: null }] }));
-  assert.equal(await anotherIntegration(database, 'shop'), 'mail');
+  await doRound(database, round({ deliveriesOf: () => [{ integration: 'crm', provider: 'p', priority: 1, orderKey: null }] }));
+  assert.equal(await anotherIntegration(database, 'shop'), 'crm');
 });
 
 /** A service whose one operation does what it is told, and the worker that brings it events. */
@@ -183,7 +184,8 @@ async function working(context, engine, behave, more = {}) {
     retry: { attempts: 3, forHours: 1, firstWait: 1, mostWaitSeconds: 1 }, wait: { mostSeconds: 1 },
     points: { sold: { needs: ['id'], steps: [step('first', { remember: ({ answer }) => ({ customer: answer.first.id }) }), step('second', { unless: ({ event }) => event.alone })] } },
   };
-  const deliveries = new Deliveries({ database, account: { name: 'shop', service, scope: {}, problems: [], secrets: [] } });
+  const account = { name: 'shop', service, scope: {}, problems: [], secrets: [] };
+  const deliveries = new Deliveries({ database, account, carrier: carrierOf(account) });
   deliveries.start();
   context.after(() => deliveries.stop());
   const state = async () => (await database.many('SELECT state, attempts, in_doubt FROM outbox_deliveries')).map((row) => [row.state, Number(row.attempts), Boolean(row.in_doubt)]);
