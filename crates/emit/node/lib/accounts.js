@@ -10,6 +10,7 @@ import { Problem } from './problem.js';
 import { anonymous } from './request.js';
 import { respond } from './response.js';
 import { isForeign, presentedSession, sessionCookie } from './session-cookie.js';
+import { derivedKey, successorOf } from './successor.js';
 
 // A session that was ended elsewhere lives no longer than that.
 const MEMORY_MILLISECONDS = 1000;
@@ -99,7 +100,7 @@ export class Accounts {
 
   /** What follows a refresh token: the same whenever the same token is asked about. */
   successor(token) {
-    return createHmac('sha256', this.#derived('refresh')).update(token).digest('base64url');
+    return successorOf(this.#secret, token);
   }
 
   /** The public keys, RFC 7517. */
@@ -191,7 +192,7 @@ export class Accounts {
   }
 
   #derived(purpose) {
-    return createHmac('sha256', this.#secret).update(purpose).digest();
+    return derivedKey(this.#secret, purpose);
   }
 
   #sealing() {
