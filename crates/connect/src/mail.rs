@@ -12,6 +12,7 @@ use crate::call::AttemptRecord;
 use crate::delivery::{Carried, Carrier, Carrying, Hold, LaneRules, Outcome, from_text};
 use crate::request::hash;
 use conversation::Sent;
+use jiff::Timestamp;
 use message::Surroundings;
 use plan::mail::{INTEGRATION, Mail};
 use serde_json::{Map, Value};
@@ -27,6 +28,8 @@ use uuid::Uuid;
 
 /// Mails on their way at once. Mail servers shut out who opens many connections.
 const AT_ONCE: u32 = 4;
+/// What happened longer ago is not written about any more, in milliseconds: three days, as long as a mail is tried.
+const NEWS_MS: i64 = 72 * 3_600_000;
 /// What the attempts' records call the way.
 const PROVIDER: &str = "smtp";
 
@@ -55,7 +58,8 @@ impl Mails {
 impl Routes for Mails {
     fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
         let Some((mail, since_ms)) = self.0.get(&event.name) else { return Vec::new() };
-        let is_ours = from_text(&event.occurred_at).unwrap_or(i64::MAX) >= *since_ms;
+        let since = (*since_ms).max(Timestamp::now().as_millisecond() - NEWS_MS);
+        let is_ours = from_text(&event.occurred_at).unwrap_or(i64::MAX) >= since;
         let payload: Map<String, Value> = serde_json::from_str(&event.payload).unwrap_or_default();
         let is_addressed = payload.get(mail.to.as_str()).is_some_and(Value::is_string);
         let (integration, provider) = (INTEGRATION.to_owned(), PROVIDER.to_owned());

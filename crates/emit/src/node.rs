@@ -26,8 +26,10 @@ use plan::accounts::{AccountPage, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CAS
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
 use plan::http_case::access_token_of;
+use plan::mail::{Mail, MailText, Written};
 use plan::procedure::{Scheme, Trigger};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The hand-written part that travels with every application.
 const LIB: &[(&str, &str)] = &[
@@ -66,13 +68,30 @@ const LIB: &[(&str, &str)] = &[
     ("lib/validation.js", include_str!("../node/lib/validation.js")),
 ];
 
-/// What travels besides with one that integrates a service.
-const LIB_OF_SERVICES: &[(&str, &str)] = &[
+/// What travels besides with one that brings events to somebody.
+const LIB_OF_DELIVERIES: &[(&str, &str)] = &[
     ("lib/delivery/lane.js", include_str!("../node/lib/delivery/lane.js")),
     ("lib/delivery/metrics.js", include_str!("../node/lib/delivery/metrics.js")),
     ("lib/delivery/rounds.js", include_str!("../node/lib/delivery/rounds.js")),
-    ("lib/delivery/steps.js", include_str!("../node/lib/delivery/steps.js")),
     ("lib/delivery/worker.js", include_str!("../node/lib/delivery/worker.js")),
+];
+
+/// What travels besides with one that sends mails, and the packages that it stands on.
+const LIB_OF_MAILS: &[(&str, &str)] = &[
+    ("lib/mail/conversation.js", include_str!("../node/lib/mail/conversation.js")),
+    ("lib/mail/mailer.js", include_str!("../node/lib/mail/mailer.js")),
+    ("lib/mail/message.js", include_str!("../node/lib/mail/message.js")),
+    ("lib/mail/server.js", include_str!("../node/lib/mail/server.js")),
+    SUCCESSOR,
+];
+const MAIL_PACKAGE: &str = include_str!("../node/mail/package.json");
+
+/// What calculates tokens, wherever it is done.
+const SUCCESSOR: (&str, &str) = ("lib/successor.js", include_str!("../node/lib/successor.js"));
+
+/// What travels besides with one that integrates a service.
+const LIB_OF_SERVICES: &[(&str, &str)] = &[
+    ("lib/delivery/steps.js", include_str!("../node/lib/delivery/steps.js")),
     ("lib/provider/account.js", include_str!("../node/lib/provider/account.js")),
     ("lib/provider/answer.js", include_str!("../node/lib/provider/answer.js")),
     ("lib/provider/batch.js", include_str!("../node/lib/provider/batch.js")),
@@ -93,6 +112,7 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
 
 /// What travels besides with one that people sign in to, and the packages that it stands on.
 const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[
+    SUCCESSOR,
     ("lib/accounts.js", include_str!("../node/lib/accounts.js")),
     ("lib/session-cookie.js", include_str!("../node/lib/session-cookie.js")),
     ("lib/passwords.js", include_str!("../node/lib/passwords.js")),
@@ -156,6 +176,12 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
         }
         script(format!("{api}/endpoints.js"), &module.text);
     }
+    let mails = mails(plan);
+    let of_mails = if mails.is_empty() { &[][..] } else { LIB_OF_MAILS };
+    let of_deliveries = if mails.is_empty() && !has_service(plan) { &[][..] } else { LIB_OF_DELIVERIES };
+    for (path, text) in of_mails.iter().chain(of_deliveries) {
+        script((*path).to_owned(), text);
+    }
     let has_return_page = plan.service.as_ref().is_some_and(|service| !service.returns.is_empty());
     if has_return_page {
         for (path, text) in RETURN_PAGE {
@@ -172,6 +198,9 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
         files.extend(ACCOUNT_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
     files.insert("package.json".to_owned(), package(plan));
+    if !mails.is_empty() {
+        files.insert("mails.json".to_owned(), pretty(&mails));
+    }
     files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
     if !plan.seed.is_empty() {
         files.insert("test/seed.json".to_owned(), pretty(&plan.seed.rows));
@@ -250,6 +279,15 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         }).collect::<Vec<_>>(),
         other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
+        mails => !plan.api.mails.is_empty(),
+        mail_tokens => plan.api.mails.iter().filter_map(|mail| mail.link.as_ref()).any(|link| link.token.is_some()),
+        mail_languages => languages(&plan.api.mails),
+        mail_rows => plan.api.mails.iter().map(|mail| context! {
+            event => mail.event.as_str(),
+            to => mail.to.as_str(),
+            languages => languages(std::slice::from_ref(mail)),
+            link => mail.link.as_ref().map_or_else(|| "-".to_owned(), |link| format!("`{}`", link.path)),
+        }).collect::<Vec<_>>(),
         service_of => service::view(plan),
     };
     let templates = [
@@ -270,6 +308,39 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
     for (path, template, comment) in templates {
         files.insert(path.to_owned(), generated(plan, comment, &render(template, &view)));
     }
+}
+
+/// What the application sends at which event, as pieces: it only puts values in.
+fn mails(plan: &Plan) -> BTreeMap<&str, Value> {
+    let mail = |mail: &Mail| {
+        let text = |text: &MailText| {
+            let Written { subject, text: plain, html } = text.written();
+            json!({ "language": text.language, "subject": subject, "text": plain, "html": html })
+        };
+        let texts: Vec<Value> = mail.texts.iter().map(text).collect();
+        let mut told = json!({ "to": mail.to });
+        if let Some(language) = &mail.language {
+            told["language"] = json!(language);
+        }
+        if let Some(link) = &mail.link {
+            told["link"] = json!(link);
+        }
+        told["texts"] = json!(texts);
+        told
+    };
+    plan.api.mails.iter().map(|one| (one.event.as_str(), mail(one))).collect()
+}
+
+/// The languages of mails: `en`, `de`.
+fn languages(mails: &[Mail]) -> String {
+    let mut languages: Vec<String> = Vec::new();
+    for text in mails.iter().flat_map(|mail| &mail.texts) {
+        let language = format!("`{}`", text.language);
+        if !languages.contains(&language) {
+            languages.push(language);
+        }
+    }
+    languages.join(", ")
 }
 
 /// The pages to which the links of mails lead.
@@ -301,9 +372,13 @@ fn package(plan: &Plan) -> String {
     let (driver, version) = driver::driver(plan.database.engine).package;
     if let Some(dependencies) = package["dependencies"].as_object_mut() {
         dependencies.insert(driver.to_owned(), version().into());
-        let of_accounts: Value = serde_json::from_str(ACCOUNTS_PACKAGE).expect("the manifest is JSON");
-        if let Some(more) = of_accounts["dependencies"].as_object().filter(|_| plan.api.accounts.is_some()) {
-            dependencies.extend(more.clone());
+        for (manifest, is_needed) in
+            [(ACCOUNTS_PACKAGE, plan.api.accounts.is_some()), (MAIL_PACKAGE, !plan.api.mails.is_empty())]
+        {
+            let manifest: Value = serde_json::from_str(manifest).expect("the manifest is JSON");
+            if let Some(more) = manifest["dependencies"].as_object().filter(|_| is_needed) {
+                dependencies.extend(more.clone());
+            }
         }
         dependencies.sort_keys();
     }
@@ -318,8 +393,16 @@ fn module_name(plan: &Plan) -> String {
     if plan.service.is_some() {
         return "endpoints".to_owned();
     }
-    let own =
-        ["application", "buildApplication", "createApplication", "createMetrics", "database", "metrics", "openapi"];
+    let own = [
+        "application",
+        "buildApplication",
+        "createApplication",
+        "createMetrics",
+        "database",
+        "mails",
+        "metrics",
+        "openapi",
+    ];
     let mut names = names::Names::new(&own);
     names.take("readFileSync");
     names.take(&names::camel_case(&plan.api.name))

@@ -11,9 +11,15 @@ import { createApplication } from './lib/application.js';
 {% if cors %}
 import { allowedOrigins } from './lib/cors.js';
 {% endif %}
-{% if service_of and service_of.account %}
+{% if mails or service_of and service_of.account %}
 import { addDeliveryMetrics } from './lib/delivery/metrics.js';
+{% if service_of and service_of.account %}
+import { carrierOf } from './lib/delivery/steps.js';
+{% endif %}
 import { Deliveries } from './lib/delivery/worker.js';
+{% endif %}
+{% if mails %}
+import { openMailer } from './lib/mail/mailer.js';
 {% endif %}
 import { createMetrics } from './lib/metrics.js';
 {% if service_of and service_of.returns %}
@@ -60,8 +66,21 @@ export function buildApplication(database{% if endpoints %}, counts{% endif %}) 
 {% if service_of.intake %}
   addWebhookRoutes(application, { account, intake: createIntake({ database, metrics }) });
 {% endif %}
+{% endif %}
+{% if mails %}
+  const mails = JSON.parse(readFileSync(new URL('mails.json', import.meta.url), 'utf8'));
+  const mailer = openMailer({ mails, task: '{{ scope }}', folder: new URL('data/mail/', import.meta.url) });
+{% endif %}
+{% if mails or service_of and service_of.account %}
   // They begin when somebody starts them: a test builds applications that send nothing.
-  const deliveries = new Deliveries({ database, account });
+  const deliveries = [
+{% if service_of and service_of.account %}
+    new Deliveries({ database, account, carrier: carrierOf(account) }),
+{% endif %}
+{% if mails %}
+    new Deliveries({ database, account: mailer, carrier: mailer.carrier }),
+{% endif %}
+  ];
   addDeliveryMetrics(metrics.registry, deliveries);
   return Object.assign(application, { deliveries });
 {% else %}

@@ -19,6 +19,7 @@ mod keys;
 mod knowledge;
 mod located;
 mod mailing;
+mod mails;
 mod observe;
 pub mod order;
 mod people;
@@ -57,6 +58,7 @@ pub use deliveries::{
 pub use failure::{Failure, FailureKind};
 pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
+pub use mails::{ListedMail, MailsFailure, list_mails, preview_mail};
 pub use people::{PeopleFailure, set_role};
 pub use planner::{Allowed, Drift, Loss};
 pub use providers::{

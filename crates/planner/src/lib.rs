@@ -27,6 +27,7 @@ mod table;
 mod tests;
 
 pub use codes::ALL_CODES;
+pub use mail::mail_texts;
 pub use schema::{Allowed, Drift, Loss};
 pub use service::plan_service;
 

@@ -69,12 +69,9 @@ fn meant(field: &FieldName, event: &EventDeclaration) -> String {
     }
 }
 
-fn mail(template: &MailTemplate, event: &EventDeclaration) -> Mail {
-    let has = |name: &&str| event.fields.iter().any(|(field, _)| field.as_str() == *name);
-    let link = |link: &TemplateLink| MailLink {
-        path: link.path.clone(),
-        token: link.token.as_ref().map(|token| token.field.clone()),
-    };
+/// What a template says, as a plan has it.
+#[must_use]
+pub fn mail_texts(template: &MailTemplate) -> Vec<MailText> {
     let text = |text: &TemplateText| MailText {
         language: text.language.clone(),
         subject: text.subject.clone(),
@@ -82,12 +79,21 @@ fn mail(template: &MailTemplate, event: &EventDeclaration) -> Mail {
         button: text.button.clone(),
         closing: text.closing.clone(),
     };
+    template.texts.iter().map(text).collect()
+}
+
+fn mail(template: &MailTemplate, event: &EventDeclaration) -> Mail {
+    let has = |name: &&str| event.fields.iter().any(|(field, _)| field.as_str() == *name);
+    let link = |link: &TemplateLink| MailLink {
+        path: link.path.clone(),
+        token: link.token.as_ref().map(|token| token.field.clone()),
+    };
     Mail {
         event: template.event.clone(),
         to: template.to.field.clone(),
         language: LANGUAGES.iter().find(|name| has(name)).and_then(|name| FieldName::parse(name).ok()),
         link: template.link.as_ref().map(link),
-        texts: template.texts.iter().map(text).collect(),
+        texts: mail_texts(template),
     }
 }
 

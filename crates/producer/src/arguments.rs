@@ -50,6 +50,9 @@ pub enum Command {
     /// List what is brought to the services, show what was tried, give what was given up another chance.
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// List the mails that events make, and show what one says.
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Play a provider on this machine from its manifest: it keeps what it is given, knows keys, refuses, sends signed webhooks.
     Simulate(Simulate),
     /// Explain a diagnostic code and how to mend what it means.
@@ -390,6 +393,43 @@ pub struct VerifyProvider {
     /// The form of the answer.
     #[arg(long, value_enum, default_value_t = Listing::Text)]
     pub format: Listing,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// List the mails that the workspace knows, a line for each event.
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// The form of the list.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+    /// Show what the mail of an event says, with made-up values. Nothing is sent.
+    Preview {
+        /// The event, as `producer mail list` has it.
+        event: String,
+        /// The language. [default: the first that it is written in]
+        #[arg(long, value_name = "LANGUAGE")]
+        language: Option<String>,
+        /// Plain text behind its subject, or HTML.
+        #[arg(long = "as", value_enum, default_value_t = MailForm::Text)]
+        form: MailForm,
+        /// The file to write it to. [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// The form of a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MailForm {
+    /// Plain text.
+    Text,
+    /// HTML.
+    Html,
 }
 
 #[derive(Debug, Subcommand)]

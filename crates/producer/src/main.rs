@@ -5,6 +5,7 @@ mod arguments;
 mod db;
 mod deliveries;
 mod explain;
+mod mail;
 mod pipeline;
 mod progress;
 mod providers;
@@ -48,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Db(asked) => db::command(&asked).await,
         Command::Providers(asked) => providers::command(&asked).await,
         Command::Deliveries(asked) => deliveries::command(&asked).await,
+        Command::Mail(asked) => mail::command(&asked),
         Command::Simulate(asked) => simulate::command(&asked).await,
         Command::Explain { code } => explain::explain(&code),
     };

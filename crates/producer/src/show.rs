@@ -3,8 +3,8 @@
 use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use orchestrator::{
-    Agreed, ListedDelivery, ListedKey, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus, Serving,
-    ShownDelivery, Simulating, Source, TaskStatus, TriedOperation, TriedProvider,
+    Agreed, ListedDelivery, ListedKey, ListedMail, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus,
+    Serving, ShownDelivery, Simulating, Source, TaskStatus, TriedOperation, TriedProvider,
 };
 use plan::TaskPlan;
 use std::error::Error;
@@ -451,6 +451,23 @@ pub fn keys(keys: &[ListedKey], format: Listing) -> Result<(), Box<dyn Error>> {
                     key_row([&key.id, &key.hint, status, &created, &ends, &used, newer, &scopes, &key.name])
                 )?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Mails, as a table.
+pub fn mails(mails: &[ListedMail], format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    match format {
+        Listing::Json => writeln!(out, "{}", serde_json::to_string_pretty(mails)?)?,
+        Listing::Text => {
+            let head = ["EVENT", "LANGUAGES", "LINK", "FILE"].map(ToOwned::to_owned);
+            let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+            let rows = mails
+                .iter()
+                .map(|mail| [mail.event.clone(), mail.languages.join(","), or_none(&mail.link), or_none(&mail.file)]);
+            out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
         }
     }
     Ok(())

@@ -88,7 +88,8 @@ impl MailServer {
 
 /// A workspace whose API writes to who writes to it.
 fn workspace() -> Workspace {
-    let workspace = Workspace::new();
+    let mut workspace = Workspace::new();
+    workspace.application = workspace.path().join("output/integration/task_messages");
     fs::create_dir(workspace.path().join("mails")).unwrap();
     fs::write(workspace.path().join("mails/contact_form.yaml"), THANKS).unwrap();
     fs::write(workspace.path().join("producer.toml"), format!("public_url = \"{SITE}\"\n")).unwrap();
@@ -197,7 +198,7 @@ fn no_header_can_be_slipped_in(workspace: &Workspace, server: &Server, mails: &M
     let payload = json!({ "id": "01900000-0000-7000-8000-00000000000a", "name": "Eve\r\nBcc: all@guest.example\r\n\r\nHi", "email": "eve@guest.example", "message": "-" });
     let at = workspace.query("SELECT occurred_at FROM outbox_events")[0][0].clone();
     workspace.query(&format!(
-        "INSERT INTO outbox_events (id, name, payload, occurred_at) VALUES ('01a00000-0000-7000-8000-00000000000b', 'contact_form', '{payload}', '{at}')"
+        "INSERT INTO outbox_events (id, name, payload, occurred_at) VALUES ('01ffffff-0000-7000-8000-00000000000b', 'contact_form', '{payload}', '{at}')"
     ));
     wait_until(server, "no mail to Eve", || !mails.mails_to("eve@guest.example").is_empty());
     let mail = &mails.mails_to("eve@guest.example")[0];
@@ -232,6 +233,30 @@ fn a_mail_arrives_whole_and_what_becomes_of_others_is_known() {
     a_mail_arrives_whole(Kind::Native);
 }
 
+#[test]
+fn a_mail_of_the_node_application_arrives_as_whole() {
+    a_mail_arrives_whole(Kind::Node);
+}
+
+#[test]
+fn two_servers_of_one_database_send_each_mail_once() {
+    let Some(mails) = MailServer::start(&json!({ "asks_who": true })) else { return };
+    let workspace = workspace();
+    let servers = [Kind::Native, Kind::Node].map(|kind| sending(kind, &workspace, &mails, SECURE));
+    let addresses: Vec<String> = (0..40).map(|number| format!("guest-{number}@guest.example")).collect();
+    for (server, address) in servers.iter().cycle().zip(&addresses) {
+        write(server, address);
+    }
+    wait_until(&servers[0], "not all were sent", || {
+        workspace.query("SELECT COUNT(*) FROM outbox_deliveries WHERE state = 'delivered'")[0][0] == "40"
+    });
+    // Longer than either waits before it looks again.
+    std::thread::sleep(Duration::from_millis(1500));
+    for address in &addresses {
+        assert_eq!(mails.mails_to(address).len(), 1, "{address}");
+    }
+}
+
 fn nothing_is_said_in_the_clear(kind: Kind) {
     let Some(mails) = MailServer::start(&json!({ "is_plain": true })) else { return };
     let workspace = workspace();
@@ -259,6 +284,7 @@ fn nothing_is_said_in_the_clear(kind: Kind) {
 #[test]
 fn a_server_that_cannot_be_trusted_is_told_nothing() {
     nothing_is_said_in_the_clear(Kind::Native);
+    nothing_is_said_in_the_clear(Kind::Node);
 }
 
 /// A wrong password is no fault of the mail: it waits, and goes when the right one was set, without a new start.
@@ -294,4 +320,48 @@ fn mails_wait_for_the_right_password_and_without_a_server_they_are_files() {
     wait_for(&server, &workspace, "waits@guest.example", "delivered");
     let listed = end(&mut workspace.command(&["deliveries", "list"])).must_end_with(0).stdout;
     assert!(listed.contains("mail"), "{listed}");
+}
+
+#[test]
+fn a_mail_is_looked_at_before_it_is_sent() {
+    let workspace = Workspace::new();
+    fs::create_dir(workspace.path().join("mails")).unwrap();
+    fs::write(workspace.path().join("mails/contact_form.yaml"), THANKS).unwrap();
+    let said = |words: &[&str]| end(&mut workspace.command(words)).must_end_with(0).stdout;
+    let listed = said(&["mail", "list"]);
+    for line in [
+        "contact_form             en         /messages                   mails/contact_form.yaml",
+        "password_changed         en,de      -                           -",
+    ] {
+        assert!(listed.contains(line), "{listed}");
+    }
+    assert_eq!(
+        said(&["mail", "preview", "contact_form"]),
+        "Danke schön, Ada Lovelace\n\nHello Ada Lovelace,\n\nyou wrote: [message]\n\nLook at it:\nhttps://example.com/messages#token=...\n\nYou wrote to us at https://example.com.\n"
+    );
+    let german = said(&["mail", "preview", "password_reset", "--language", "de", "--as", "html"]);
+    assert!(
+        german.starts_with("<!doctype html>\n<html lang=\"de\">") && german.contains("Neues Passwort wählen</a>"),
+        "{german}"
+    );
+    let file = workspace.path().join("preview.html");
+    said(&[
+        "mail",
+        "preview",
+        "password_reset",
+        "--language",
+        "de",
+        "--as",
+        "html",
+        "--output",
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!(fs::read_to_string(file).unwrap(), german);
+    for (words, says) in [
+        (["mail", "preview", "pasword_reset", "--language", "de"], "did you mean `password_reset`?"),
+        (["mail", "preview", "contact_form", "--language", "de"], "is not written in `de`: it is in `en`"),
+    ] {
+        let refused = end(&mut workspace.command(&words)).must_end_with(1);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
 }

@@ -4,9 +4,9 @@ import { Counter, Gauge } from 'prom-client';
 
 /**
  * @param {import('prom-client').Registry} registry
- * @param {import('./worker.js').Deliveries} deliveries
+ * @param {import('./worker.js').Deliveries[]} workers
  */
-export function addDeliveryMetrics(registry, deliveries) {
+export function addDeliveryMetrics(registry, workers) {
   const registers = [registry];
   const gauge = (name, help, labelNames, values) =>
     new Gauge({
@@ -16,7 +16,9 @@ export function addDeliveryMetrics(registry, deliveries) {
       registers,
       collect() {
         this.reset();
-        for (const [labels, value] of values(deliveries.snapshot())) this.set(labels, value);
+        for (const deliveries of workers) {
+          for (const [labels, value] of values(deliveries.snapshot())) this.set(labels, value);
+        }
       },
     });
   gauge('deliveries', 'Deliveries that have not come out well yet, by integration and state.', ['integration', 'state'], ({ integration, backlog }) =>
@@ -31,9 +33,11 @@ export function addDeliveryMetrics(registry, deliveries) {
     labelNames: ['integration', 'outcome'],
     registers,
     collect() {
-      const { integration, attempts } = deliveries.snapshot();
       this.reset();
-      for (const [outcome, count] of attempts) this.inc({ integration, outcome }, count);
+      for (const deliveries of workers) {
+        const { integration, attempts } = deliveries.snapshot();
+        for (const [outcome, count] of attempts) this.inc({ integration, outcome }, count);
+      }
     },
   });
 }

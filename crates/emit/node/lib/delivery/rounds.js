@@ -4,6 +4,9 @@
 
 import { uuidv7 } from '../identifiers.js';
 
+/** The lease is gone: somebody else may be at the delivery, and nothing more of it may be sent. */
+export class LeaseLost extends Error {}
+
 // Of one round: events that become deliveries, and deliveries that are taken from workers that have gone.
 const EVENTS_OF_ROUND = 200;
 const EXPIRED_OF_ROUND = 200;
@@ -26,16 +29,27 @@ const interrupt = `UPDATE outbox_deliveries SET state = 'waiting', attempts = ?,
 const listDue = `SELECT d.id, d.event_id, d.event, d.attempts, d.in_doubt, d.progress, d.tried_since, d.order_key, (SELECT e.payload FROM outbox_events AS e WHERE e.id = d.event_id) AS payload FROM outbox_deliveries AS d WHERE d.integration = ? AND d.state = 'waiting' AND d.due_at <= ? AND (d.order_key IS NULL OR NOT EXISTS (SELECT 1 FROM outbox_deliveries AS b WHERE b.order_key = d.order_key AND b.integration = d.integration AND b.state IN ('waiting', 'working') AND b.event_id < d.event_id)) ORDER BY d.priority, d.due_at, d.id`;
 const lease = `UPDATE outbox_deliveries SET state = 'working', lease = ?, leased_at = ?, leased_until = ? WHERE id = ?`;
 const listEvents = `SELECT id, name, payload, occurred_at FROM outbox_events WHERE dispatched_at IS NULL ORDER BY id LIMIT ${EVENTS_OF_ROUND}`;
+// Those of some names of which this integration has no delivery yet, whoever else was told of them. Between the two halves stand as many `?` as names.
+const listOwnEvents = [
+  `SELECT e.id, e.name, e.payload, e.occurred_at FROM outbox_events AS e WHERE e.id > ? AND e.name IN (`,
+  `) AND NOT EXISTS (SELECT 1 FROM outbox_deliveries AS d WHERE d.event_id = e.id AND d.integration = ?) ORDER BY e.id LIMIT ${EVENTS_OF_ROUND}`,
+];
 const findDelivery = `SELECT id FROM outbox_deliveries WHERE event_id = ? AND integration = ?`;
 const insertDelivery = `INSERT INTO outbox_deliveries (id, event_id, event, integration, provider, priority, order_key, state, attempts, due_at, in_doubt, created_at, tried_since) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0, ?, ?, ?, ?)`;
 const markDispatched = `UPDATE outbox_events SET dispatched_at = ? WHERE id = ?`;
 const countBacklog = `SELECT state, COUNT(*) AS count, MIN(created_at) AS oldest FROM outbox_deliveries WHERE integration = ? AND state IN ('waiting', 'working', 'dead') GROUP BY state`;
-const findBefore = `SELECT integration FROM outbox_deliveries WHERE integration < ? ORDER BY integration LIMIT 1`;
-const findBehind = `SELECT integration FROM outbox_deliveries WHERE integration > ? ORDER BY integration LIMIT 1`;
+// Mails are looked for by themselves: whoever sends them minds nobody else's deliveries.
+const findBefore = `SELECT integration FROM outbox_deliveries WHERE integration < ? AND integration <> 'mail' ORDER BY integration LIMIT 1`;
+const findBehind = `SELECT integration FROM outbox_deliveries WHERE integration > ? AND integration <> 'mail' ORDER BY integration LIMIT 1`;
 const findSince = `SELECT MIN(applied_at) AS since FROM schema_migrations WHERE scope = ?`;
 const listOld = `SELECT id FROM outbox_deliveries WHERE state = 'delivered' AND integration = ? AND ended_at < ? LIMIT ${FORGOTTEN_AT_ONCE}`;
 const forgetAttempts = `DELETE FROM outbox_attempts WHERE delivery_id = ?`;
 const forgetDelivery = `DELETE FROM outbox_deliveries WHERE id = ?`;
+const listOldEvents = `SELECT id FROM outbox_events WHERE dispatched_at < ? AND NOT EXISTS (SELECT 1 FROM outbox_deliveries WHERE outbox_deliveries.event_id = outbox_events.id) LIMIT ${FORGOTTEN_AT_ONCE}`;
+const forgetEvent = `DELETE FROM outbox_events WHERE id = ?`;
+// What was put aside has a body, and is left to a person.
+const listOldHeard = `SELECT id FROM inbox_events WHERE integration = ? AND received_at < ? AND body IS NULL LIMIT ${FORGOTTEN_AT_ONCE}`;
+const forgetHearing = `DELETE FROM inbox_events WHERE id = ?`;
 
 // Of the engines that keep them as text or numbers.
 const ofDelivery = { in_doubt: { kind: 'boolean' }, progress: { kind: 'json' }, payload: { kind: 'json' } };
@@ -56,7 +70,9 @@ const ofRemembered = { value: { kind: 'json' } };
  * @param {boolean} round.expires whether leases that have run out are looked for
  * @param {number} round.places how many deliveries may be begun
  * @param {(event: object) => object[]} [round.deliveriesOf] makes deliveries of an event; absent: not asked for
- * @returns {Promise<{ held: Set<string>, leased: object[], isMore: boolean, areMoreEvents: boolean }>}
+ * @param {{ names: string[], after: string }} [round.events] the events that the integration makes deliveries of for itself alone, and
+ *   the id behind which they are looked for; absent: it makes those of every new event, for everybody
+ * @returns {Promise<{ held: Set<string>, leased: object[], isMore: boolean, areMoreEvents: boolean, lastEvent?: string }>}
  */
 export function doRound(database, round) {
   return database.transaction(async (transaction) => {
@@ -65,9 +81,9 @@ export function doRound(database, round) {
     for (const abandoned of round.abandoned) await transaction.run(giveBack, [abandoned]);
     await extend(transaction, round, held);
     if (round.expires) await expire(transaction, round);
-    const areMoreEvents = round.deliveriesOf ? await makeDeliveries(transaction, round) : false;
+    const made = round.deliveriesOf ? await makeDeliveries(transaction, round) : { areMoreEvents: false };
     const leased = round.places > 0 ? await leaseDue(transaction, round) : [];
-    return { held, leased, isMore: leased.length === round.places && leased.length > 0, areMoreEvents };
+    return { held, leased, isMore: leased.length === round.places && leased.length > 0, ...made };
   });
 }
 
@@ -101,6 +117,24 @@ export function forget(database, integration, before) {
       await transaction.run(forgetAttempts, [id]);
       await transaction.run(forgetDelivery, [id]);
     }
+    return old.length;
+  });
+}
+
+/** Forgets events whose deliveries were made before a time, and of which none is left; a part of them where there are many. Returns how many. */
+export function forgetEvents(database, before) {
+  return forgetThose(database, listOldEvents, [before], forgetEvent);
+}
+
+/** Forgets what an integration was told before a time; not what was put aside for a person. A part of it where there is much. Returns how many. */
+export function forgetHeard(database, integration, before) {
+  return forgetThose(database, listOldHeard, [integration, before], forgetHearing);
+}
+
+function forgetThose(database, found, parameters, forgetOne) {
+  return database.transaction(async (transaction) => {
+    const old = await transaction.many(found, parameters);
+    for (const { id } of old) await transaction.run(forgetOne, [id]);
     return old.length;
   });
 }
@@ -181,9 +215,10 @@ async function leaseDue(transaction, round) {
   }));
 }
 
-/** Each event is seen by one round alone: its row is kept from everybody else meanwhile. Returns whether there may be more. */
-async function makeDeliveries(transaction, { now, deliveriesOf }) {
-  const events = await transaction.many(listEvents + lock(transaction), [], ofEvent);
+/** Each event is seen by one round alone: its row is kept from everybody else meanwhile. Returns whether there may be more, and where they go on. */
+async function makeDeliveries(transaction, round) {
+  const { now, deliveriesOf } = round;
+  const events = await newEvents(transaction, round);
   for (const event of events) {
     for (const made of deliveriesOf(event)) {
       // It may be there already where somebody has made the event new again.
@@ -191,9 +226,15 @@ async function makeDeliveries(transaction, { now, deliveriesOf }) {
       const values = [uuidv7(), event.id, event.name, made.integration, made.provider, made.priority, made.orderKey, now, false, now, now];
       await transaction.run(insertDelivery, values);
     }
-    await transaction.run(markDispatched, [now, event.id]);
+    if (!round.events) await transaction.run(markDispatched, [now, event.id]);
   }
-  return events.length === EVENTS_OF_ROUND;
+  return { areMoreEvents: events.length === EVENTS_OF_ROUND, lastEvent: events.at(-1)?.id };
+}
+
+function newEvents(transaction, { events, integration }) {
+  if (!events) return transaction.many(listEvents + lock(transaction), [], ofEvent);
+  const query = listOwnEvents.join(events.names.map(() => '?').join(', '));
+  return transaction.many(query + lock(transaction), [events.after, ...events.names, integration], ofEvent);
 }
 
 function documentOf(value) {

@@ -4,10 +4,15 @@
 import { reconcile } from '../provider/call.js';
 import { Unfit } from '../provider/transformations.js';
 import { asSent, asText, isAbsent, sha256, written } from '../provider/values.js';
-import { remembered as readRemembered } from './rounds.js';
+import { LeaseLost, remembered as readRemembered } from './rounds.js';
 
-/** The lease is gone: somebody else may be at the delivery, and nothing more of it may be sent. */
-export class LeaseLost extends Error {}
+/** What the worker of deliveries carries those of an account by. */
+export function carrierOf(account) {
+  return {
+    deliveriesOf: (since, event) => deliveriesOf(account, since, event),
+    carry: (delivery, hold, database) => carry(database, account, delivery, hold),
+  };
+}
 
 /** What a service does at an event: under its own name, else under a more general one; `undefined` where nothing. */
 export function pointOf(service, event) {

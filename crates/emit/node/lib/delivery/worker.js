@@ -1,4 +1,4 @@
-// Brings what happens to the service that the application integrates: looks for events, leases deliveries, has them carried, records what came
+// Brings what happens to whom it concerns, a service that the application integrates or people who get mails: looks for events, leases deliveries, has them carried, records what came
 // of them. When it is killed nothing is lost; when it is stopped nothing is left in doubt that could be waited for. The native server may
 // run on the same database.
 
@@ -6,8 +6,7 @@ import { uuidv7 } from '../identifiers.js';
 import { logError, logWarning } from '../log.js';
 import { carriedHere, ring } from './awaited.js';
 import { Lane, backOff } from './lane.js';
-import { anotherIntegration, backlog, doRound, forget, integratedSince } from './rounds.js';
-import { LeaseLost, carry, deliveriesOf } from './steps.js';
+import { LeaseLost, anotherIntegration, backlog, doRound, forget, forgetEvents, forgetHeard, integratedSince } from './rounds.js';
 
 // Milliseconds: for how long deliveries are taken, and how often it is looked for what others have left.
 const LEASE = 30_000;
@@ -21,14 +20,20 @@ const LAST_RECORDS = 5000;
 // How often it is counted what waits; how often, and how old, deliveries are forgotten that came out well.
 const COUNTING = 10_000;
 const FORGETTING = 3_600_000;
-const KEPT = 30 * 24 * 3_600_000;
+const DAY = 24 * 3_600_000;
+const KEPT = 30 * DAY;
+// How long an event may be on its way into the database: ids are older than their rows.
+const OVERLAP = 600_000;
 // Results that one round records at most.
 const RECORDED_OF_ROUND = 200;
 
 export class Deliveries {
   #database;
   #account;
+  #carrier;
   #lane;
+  /** Behind which id its own events are looked for, where it has such. */
+  #after;
   #counts = { attempts: new Map(), backlog: [] };
   #since;
   /** Whether another integration's events are in this database, of which this application knows nothing. */
@@ -52,12 +57,13 @@ export class Deliveries {
   #leaves = () => {};
 
   /**
-   * @param {{ database: import('../database.js').Database, account: object, random?: () => number }} parts `account` as
-   *   `../provider/account.js` opens it
+   * @param {{ database: import('../database.js').Database, account: object, carrier: object, random?: () => number }} parts `account` as
+   *   `../provider/account.js` or `../mail/mailer.js` opens it; `carrier` makes deliveries of events, and carries them: `steps.js`, `mailer.js`
    */
-  constructor({ database, account, random = Math.random }) {
+  constructor({ database, account, carrier, random = Math.random }) {
     this.#database = database;
     this.#account = account;
+    this.#carrier = carrier;
     this.#lane = new Lane(account.service, Date.now(), random);
   }
 
@@ -118,7 +124,7 @@ export class Deliveries {
       this.#awaitsEvents = true;
       this.#looks = true;
     }
-    const makesDeliveries = this.#awaitsEvents && !this.#isEnding && this.#isAlone;
+    const makesDeliveries = this.#awaitsEvents && !this.#isEnding && (this.#isAlone || this.#carrier.events !== undefined);
     const looks = !this.#isEnding && (this.#looks || this.#dueAt <= now || makesDeliveries);
     const places = looks ? this.#lane.places(now) : 0;
     const expires = this.#expiresAt <= now;
@@ -140,13 +146,20 @@ export class Deliveries {
       expires,
       places,
       makesDeliveries,
+      events: this.#ownEvents(now),
     };
+  }
+
+  #ownEvents(now) {
+    if (this.#carrier.events === undefined) return undefined;
+    const { names, within } = this.#carrier.events;
+    return { names, after: this.#after ?? firstIdOf(now - within) };
   }
 
   async #do(round) {
     try {
-      this.#since ??= await integratedSince(this.#database, this.#account.name);
-      const deliveries = (event) => deliveriesOf(this.#account, this.#since, event);
+      this.#since ??= await integratedSince(this.#database, this.#account.task ?? this.#account.name);
+      const deliveries = (event) => this.#carrier.deliveriesOf(this.#since, event);
       const done = await doRound(this.#database, { ...round, deliveriesOf: round.makesDeliveries ? deliveries : undefined });
       this.#failedRounds = 0;
       this.#settle(round, done);
@@ -156,7 +169,7 @@ export class Deliveries {
   }
 
   /** What was recorded, what has kept its lease, what is to be begun. */
-  #settle(round, { held, leased, isMore, areMoreEvents }) {
+  #settle(round, { held, leased, isMore, areMoreEvents, lastEvent }) {
     this.#abandoned.splice(0, round.abandoned.length);
     for (const recorded of this.#pending.splice(0, round.recorded.length)) {
       if (recorded.state !== 'working') {
@@ -172,6 +185,7 @@ export class Deliveries {
       else if (one) this.#lose(id);
     }
     this.#awaitsEvents ||= areMoreEvents;
+    if (round.makesDeliveries && round.events) this.#after = areMoreEvents ? lastEvent : firstIdOf(round.now.getTime() - OVERLAP);
     this.#looks ||= isMore;
     for (const delivery of leased) this.#begin(delivery, round.leasedUntil.getTime());
   }
@@ -200,7 +214,7 @@ export class Deliveries {
       return;
     }
     const hold = { save: (progress, remembered) => this.#save(one, progress, remembered) };
-    carry(this.#database, this.#account, one, hold).then(
+    this.#carrier.carry(one, hold, this.#database).then(
       (carried) => this.#ended(one, carried),
       (error) => {
         logError('a delivery failed in a way that nobody has thought of', error, { delivery: one.id });
@@ -290,18 +304,35 @@ export class Deliveries {
       await this.#lookForOthers();
       if (Date.now() < this.#forgetsAt) return;
       this.#forgetsAt = Date.now() + FORGETTING;
-      while ((await forget(this.#database, this.#account.name, new Date(Date.now() - KEPT))) > 0);
+      await this.#forget();
     } catch (error) {
       logError('what waits was not counted', error);
     }
   }
 
+  /** Deliveries that came out well, events of which none is left, and calls of the provider that it cannot make again. */
+  async #forget() {
+    const { name, service } = this.#account;
+    const before = (age) => new Date(Date.now() - age);
+    while ((await forget(this.#database, name, before(KEPT))) > 0);
+    while ((await forgetEvents(this.#database, before(KEPT))) > 0);
+    if (service.webhooks === undefined) return;
+    while ((await forgetHeard(this.#database, name, before(service.webhooks.keepDays * DAY))) > 0);
+  }
+
   /** Who makes deliveries of an event makes them for everybody. This application knows one service only. */
   async #lookForOthers() {
+    if (this.#carrier.events !== undefined) return;
     const other = await anotherIntegration(this.#database, this.#account.name);
     if (other !== undefined && this.#isAlone) {
       logWarning('another integration is told of the events of this database: `producer serve`, which knows them all, has to make the deliveries', { integration: other });
     }
     this.#isAlone = other === undefined;
   }
+}
+
+/** The first id that an event of that time can have: ids are UUIDs of version 7, which begin with it. */
+function firstIdOf(milliseconds) {
+  const time = milliseconds.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
 }

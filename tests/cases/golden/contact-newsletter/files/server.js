@@ -16,6 +16,6 @@ const database = await connect();
 const application = buildApplication(database, openCounts(new URL('data/', import.meta.url)));
 const server = createServer(application.listener());
 stopOnSignals(server, database);
-// An application that integrates a service brings its events there.
-application.deliveries?.start();
+// An application that integrates a service brings its events there; one that writes mails sends them.
+for (const deliveries of application.deliveries ?? []) deliveries.start();
 console.log(`listening on ${await listen(server, listenAddress())}`);

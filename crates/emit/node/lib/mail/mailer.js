@@ -1,0 +1,141 @@
+// Mails: an event comes in, what it says goes to a mail server, or into a folder where there is none. What the environment says comes in
+// once. Who is written to and what stands in a mail is logged nowhere.
+
+import { createHash } from 'node:crypto';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import addressParser from 'nodemailer/lib/addressparser';
+import MailComposer from 'nodemailer/lib/mail-composer';
+import { listenAddress } from '../environment.js';
+import { logWarning } from '../log.js';
+import { sendMail } from './conversation.js';
+import { Unsendable, writeMail } from './message.js';
+import { readServer, shownServer } from './server.js';
+
+// Mails on their way at once. Mail servers shut out who opens many connections.
+const AT_ONCE = 4;
+const RETRY = { attempts: 20, forHours: 72, firstWait: 500, mostWaitSeconds: 14_400 };
+/** What deliveries of mails are called among those of integrations. */
+export const INTEGRATION = 'mail';
+/** What happened longer ago is not written about any more, in milliseconds. */
+export const NEWS = 72 * 3_600_000;
+
+/**
+ * How mails leave, as the environment says it.
+ * @param {{ mails: object, task: string, folder: URL, environment?: NodeJS.ProcessEnv }} parts `mails` as `mails.json` has them; `task`
+ *   is whose they are; `folder` is where they are kept without a mail server
+ * @returns what the worker of deliveries takes as an account
+ */
+export function openMailer({ mails, task, folder, environment = process.env }) {
+  const said = (name) => environment[name]?.trim() || undefined;
+  const problems = [];
+  const server = said('SMTP_URL') && readServer(said('SMTP_URL'));
+  if (server?.wrong) problems.push(`\`SMTP_URL\`: ${server.wrong}`);
+  const from = senderOf(said('MAIL_FROM'), server, problems);
+  const around = { site: siteOf(said('PUBLIC_URL'), environment), language: said('MAIL_LANGUAGE'), secret: said('AUTH_SECRET') };
+  if (server === undefined && problems.length === 0) {
+    logWarning(`no mail leaves this machine: \`SMTP_URL\` is not set, so each becomes a file in ${fileURLToPath(folder)}`);
+  }
+  const mailer = { mails, server, from, around, folder: fileURLToPath(folder) };
+  return {
+    name: INTEGRATION,
+    task,
+    service: { title: 'the mail server', retry: RETRY, wait: { mostSeconds: 600 }, atOnce: AT_ONCE },
+    problems,
+    /** What the worker of deliveries carries them by. Deliveries of these events are made whoever else is told of them. */
+    carrier: {
+      events: { names: Object.keys(mails), within: NEWS },
+      deliveriesOf: (since, event) => deliveriesOf(mails, since, event),
+      carry: (delivery) => carry(mailer, delivery),
+    },
+  };
+}
+
+function siteOf(url, environment) {
+  if (url) return url.replace(/\/+$/, '');
+  const { host, port } = listenAddress(environment);
+  return `http://${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
+
+/** Who writes: who is named, else who signs in with an address. */
+function senderOf(text, server, problems) {
+  const [named] = text === undefined ? [] : addressParser(text);
+  if (text !== undefined) {
+    if (named?.address?.includes('@')) return named;
+    problems.push('`MAIL_FROM`: it is no address: write `shop@example.com` or `The shop <shop@example.com>`');
+  } else if (server?.host) {
+    if (server.user?.includes('@')) return { name: '', address: server.user };
+    problems.push('`MAIL_FROM` is not set: it says who writes the mails, as `The shop <shop@example.com>`');
+  }
+  return { name: '', address: 'no-reply@localhost' };
+}
+
+function deliveriesOf(mails, since, { name, payload, occurred_at: occurredAt }) {
+  const happened = Date.parse(occurredAt);
+  const isNews = happened >= since.getTime() && happened >= Date.now() - NEWS;
+  if (!isNews || typeof payload?.[mails[name]?.to] !== 'string') return [];
+  return [{ integration: INTEGRATION, provider: 'smtp', priority: 0, orderKey: null }];
+}
+
+async function carry(mailer, delivery) {
+  const mail = mailer.mails[delivery.event];
+  if (mail === undefined) return failed('no mail is sent at this event any more');
+  if (typeof delivery.payload !== 'object' || delivery.payload === null) return failed('what is known of the event cannot be read');
+  let written;
+  try {
+    written = writeMail(mail, delivery.payload, mailer.around);
+  } catch (error) {
+    if (!(error instanceof Unsendable)) throw error;
+    return failed(error.message);
+  }
+  const messageId = `<${delivery.id}@${mailer.from.address.split('@').at(-1)}>`;
+  const bytes = await composed(mailer.from, written, messageId);
+  const startedAt = performance.now();
+  const sent = await (mailer.server ? sendMail(mailer.server, { from: mailer.from.address, to: written.to, bytes }) : keep(mailer.folder, delivery.id, bytes));
+  const record = {
+    method: 'SMTP',
+    url: mailer.server ? shownServer(mailer.server) : mailer.folder,
+    request_headers: [['Message-ID', messageId], ['To', digestOf(written.to)]],
+    request_body: '',
+    status: sent.status ?? null,
+    answer_headers: [],
+    answer_body: sent.said,
+    duration_ms: Math.round(performance.now() - startedAt),
+    request_id: null,
+  };
+  // One that may have gone out is sent again: its `Message-ID` is that of the delivery, so who gets both sees one.
+  const inDoubt = sent.outcome !== 'delivered' && (delivery.inDoubt || sent.outcome === 'unknown_effect');
+  return { outcome: sent.outcome, inDoubt, code: sent.code, problem: sent.problem, record: [record], remembered: [] };
+}
+
+function composed(from, { to, subject, text, html }, messageId) {
+  // RFC 3834: whoever is away does not answer.
+  const headers = { 'Auto-Submitted': 'auto-generated' };
+  const composer = new MailComposer({ from, to: { name: '', address: to }, subject, text, html, messageId, date: new Date(), headers, disableFileAccess: true, disableUrlAccess: true });
+  return new Promise((resolve, reject) => {
+    composer.compile().build((error, bytes) => (error ? reject(error) : resolve(bytes)));
+  });
+}
+
+/** Puts the mail into a file that only we read: it holds what opens accounts. */
+async function keep(folder, id, bytes) {
+  const file = path.join(folder, `${id}.eml`);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(`${file}.part`, bytes, { mode: 0o600 });
+    await rename(`${file}.part`, file);
+    return { outcome: 'delivered', problem: `no mail leaves this machine: it is in \`${file}\``, said: '' };
+  } catch (error) {
+    return { outcome: 'transient', problem: `\`${file}\` cannot be written: ${error.message}`, said: '' };
+  }
+}
+
+function digestOf(address) {
+  return `sha256:${createHash('sha256').update(address).digest('hex').slice(0, 16)}`;
+}
+
+function failed(problem) {
+  return { outcome: 'permanent', inDoubt: false, problem, remembered: [] };
+}
