@@ -415,6 +415,10 @@ fn gives_back(shop: &Shop, address: SocketAddr, server: &Server, id: &str) {
     assert_eq!((part.status, &told["amount"], &told["status"]), (201, &"10.00".into(), &"succeeded".into()), "{told}");
     let state = || read(&ask(address, &get(&format!("/api/checkout/{id}")), "").unwrap())["status"].clone();
     assert_eq!(state(), "paid", "a part is no refund of the order");
+    // More than is left, and not more than it cost: only the provider knows that.
+    let beyond = give(json!({ "amount": "40.86" }), Some(&key));
+    assert_eq!((beyond.status, read(&beyond)["type"].clone()), (502, "urn:problem-type:service-refused".into()));
+    assert_eq!(state(), "paid");
     assert_eq!(give(json!({ "amount": "40.85" }), Some(&key)).status, 201);
     within("it is not refunded", server, || (state() == "refunded").then_some(()));
     let again = give(json!({}), Some(&key));

@@ -45,6 +45,11 @@ const findSince = `SELECT MIN(applied_at) AS since FROM schema_migrations WHERE 
 const listOld = `SELECT id FROM outbox_deliveries WHERE state = 'delivered' AND integration = ? AND ended_at < ? LIMIT ${FORGOTTEN_AT_ONCE}`;
 const forgetAttempts = `DELETE FROM outbox_attempts WHERE delivery_id = ?`;
 const forgetDelivery = `DELETE FROM outbox_deliveries WHERE id = ?`;
+const listOldEvents = `SELECT id FROM outbox_events WHERE dispatched_at < ? AND NOT EXISTS (SELECT 1 FROM outbox_deliveries WHERE outbox_deliveries.event_id = outbox_events.id) LIMIT ${FORGOTTEN_AT_ONCE}`;
+const forgetEvent = `DELETE FROM outbox_events WHERE id = ?`;
+// What was put aside has a body, and is left to a person.
+const listOldHeard = `SELECT id FROM inbox_events WHERE integration = ? AND received_at < ? AND body IS NULL LIMIT ${FORGOTTEN_AT_ONCE}`;
+const forgetHearing = `DELETE FROM inbox_events WHERE id = ?`;
 
 // Of the engines that keep them as text or numbers.
 const ofDelivery = { in_doubt: { kind: 'boolean' }, progress: { kind: 'json' }, payload: { kind: 'json' } };
@@ -112,6 +117,24 @@ export function forget(database, integration, before) {
       await transaction.run(forgetAttempts, [id]);
       await transaction.run(forgetDelivery, [id]);
     }
+    return old.length;
+  });
+}
+
+/** Forgets events whose deliveries were made before a time, and of which none is left; a part of them where there are many. Returns how many. */
+export function forgetEvents(database, before) {
+  return forgetThose(database, listOldEvents, [before], forgetEvent);
+}
+
+/** Forgets what an integration was told before a time; not what was put aside for a person. A part of it where there is much. Returns how many. */
+export function forgetHeard(database, integration, before) {
+  return forgetThose(database, listOldHeard, [integration, before], forgetHearing);
+}
+
+function forgetThose(database, found, parameters, forgetOne) {
+  return database.transaction(async (transaction) => {
+    const old = await transaction.many(found, parameters);
+    for (const { id } of old) await transaction.run(forgetOne, [id]);
     return old.length;
   });
 }

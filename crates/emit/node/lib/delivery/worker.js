@@ -6,7 +6,7 @@ import { uuidv7 } from '../identifiers.js';
 import { logError, logWarning } from '../log.js';
 import { carriedHere, ring } from './awaited.js';
 import { Lane, backOff } from './lane.js';
-import { LeaseLost, anotherIntegration, backlog, doRound, forget, integratedSince } from './rounds.js';
+import { LeaseLost, anotherIntegration, backlog, doRound, forget, forgetEvents, forgetHeard, integratedSince } from './rounds.js';
 
 // Milliseconds: for how long deliveries are taken, and how often it is looked for what others have left.
 const LEASE = 30_000;
@@ -20,7 +20,8 @@ const LAST_RECORDS = 5000;
 // How often it is counted what waits; how often, and how old, deliveries are forgotten that came out well.
 const COUNTING = 10_000;
 const FORGETTING = 3_600_000;
-const KEPT = 30 * 24 * 3_600_000;
+const DAY = 24 * 3_600_000;
+const KEPT = 30 * DAY;
 // How long an event may be on its way into the database: ids are older than their rows.
 const OVERLAP = 600_000;
 // Results that one round records at most.
@@ -303,10 +304,20 @@ export class Deliveries {
       await this.#lookForOthers();
       if (Date.now() < this.#forgetsAt) return;
       this.#forgetsAt = Date.now() + FORGETTING;
-      while ((await forget(this.#database, this.#account.name, new Date(Date.now() - KEPT))) > 0);
+      await this.#forget();
     } catch (error) {
       logError('what waits was not counted', error);
     }
+  }
+
+  /** Deliveries that came out well, events of which none is left, and calls of the provider that it cannot make again. */
+  async #forget() {
+    const { name, service } = this.#account;
+    const before = (age) => new Date(Date.now() - age);
+    while ((await forget(this.#database, name, before(KEPT))) > 0);
+    while ((await forgetEvents(this.#database, before(KEPT))) > 0);
+    if (service.webhooks === undefined) return;
+    while ((await forgetHeard(this.#database, name, before(service.webhooks.keepDays * DAY))) > 0);
   }
 
   /** Who makes deliveries of an event makes them for everybody. This application knows one service only. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { awaited, carriedHere, ring } from '../delivery/awaited.js';
 import { Lane } from '../delivery/lane.js';
-import { anotherIntegration, backlog, doRound, forget, integratedSince, remembered } from '../delivery/rounds.js';
+import { anotherIntegration, backlog, doRound, forget, forgetEvents, forgetHeard, integratedSince, remembered } from '../delivery/rounds.js';
 import { carrierOf } from '../delivery/steps.js';
 import { Deliveries } from '../delivery/worker.js';
 import { uuidv7 } from '../identifiers.js';
@@ -99,8 +99,21 @@ testOnEach('a result is recorded with its attempt and what is kept, by who has t
   assert.equal((await doRound(database, round({ recorded: [result(one.lease)] }))).held.size, 0);
   assert.equal((await database.many('SELECT id FROM outbox_attempts')).length, 1);
   assert.deepEqual(await backlog(database, 'shop'), []);
-  assert.equal(await forget(database, 'shop', new Date(Date.now() + 1000)), 1);
+  const soon = new Date(Date.now() + 1000);
+  assert.equal(await forgetEvents(database, soon), 0, 'it has a delivery');
+  assert.equal(await forget(database, 'shop', soon), 1);
+  assert.deepEqual([await forgetEvents(database, new Date(0)), await forgetEvents(database, soon)], [0, 1]);
   assert.equal((await database.many('SELECT id FROM outbox_attempts')).length, 0);
+});
+
+testOnEach('what a provider told long ago is forgotten, and not what waits for a person', async (context, engine) => {
+  const { database } = await start(context, engine);
+  const old = new Date(Date.now() - 60_000);
+  for (const [integration, received, body] of [['shop', old, null], ['shop', old, '{}'], ['shop', new Date(), null], ['mail', old, null]]) {
+    await database.run('INSERT INTO inbox_events (id, integration, received_at, body) VALUES (?, ?, ?, ?)', [uuidv7(), integration, received, body]);
+  }
+  assert.equal(await forgetHeard(database, 'shop', new Date(Date.now() - 1000)), 1);
+  assert.equal((await database.many('SELECT id FROM inbox_events')).length, 3);
 });
 
 testOnEach('what is kept of somebody is kept once', async (context, engine) => {

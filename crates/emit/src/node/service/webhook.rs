@@ -45,6 +45,7 @@ impl Module<'_> {
             Ok(Expression::Array(parts.collect::<Written<_>>()?))
         });
         members.add("dedup", key?);
+        members.add("keepDays", number(u64::from(webhooks.dedup.keep_days)));
         members.add("kind", self.told(&webhooks.kind)?);
         members.maybe("time", webhooks.time.as_ref().map(|time| self.told(time)).transpose()?);
         members.add("acknowledge", self.acknowledge(webhooks)?);
