@@ -70,6 +70,7 @@ const LIB: &[(&str, &str)] = &[
 
 /// What travels besides with one that brings events to somebody.
 const LIB_OF_DELIVERIES: &[(&str, &str)] = &[
+    AWAITED,
     ("lib/delivery/lane.js", include_str!("../node/lib/delivery/lane.js")),
     ("lib/delivery/metrics.js", include_str!("../node/lib/delivery/metrics.js")),
     ("lib/delivery/rounds.js", include_str!("../node/lib/delivery/rounds.js")),
@@ -219,8 +220,7 @@ fn service_files(plan: &Plan) -> Result<Files, EmitError> {
     let Some(service) = &plan.service else { return Ok(files) };
     let Ok(module) = service::service_module(plan, service) else { return Ok(files) };
     let provider = &service.manifest.provider;
-    let lib = LIB_OF_SERVICES.iter().chain([&AWAITED]);
-    files.extend(lib.map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    files.extend(LIB_OF_SERVICES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     files.insert(format!("services/{}-integration.js", provider.provider), module.text);
     if let (Some(intake), Some(webhooks)) = (plan.intake(), &service.manifest.webhooks) {
         let text = service::intake(plan, &provider.title, webhooks, intake)?;
