@@ -25,6 +25,9 @@ pub fn text(migration: &Migration) -> String {
             Execution::Alone => text.push_str("-- runs alone\n"),
             Execution::KeysChecked => text.push_str("-- keys are checked afterwards\n"),
         }
+        if !statement.keeps.is_empty() {
+            let _ = writeln!(text, "-- keeps: {}", statement.keeps.join(", "));
+        }
         let _ = writeln!(text, "{}", ended(&statement.sql));
     }
     text

@@ -4,6 +4,7 @@ pub(crate) mod change;
 pub(crate) mod definition;
 mod overlap;
 
+pub use change::can_be_kept;
 pub use definition::COUNTED;
 
 use crate::relational::{Conflicts, MadeKeys, Words, plain};

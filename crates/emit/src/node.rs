@@ -127,7 +127,7 @@ const ACCOUNT_PAGE_AS_IT_IS: &[(&str, &str)] = &[
 ];
 const ACCOUNTS_PACKAGE: &str = include_str!("../node/accounts/package.json");
 
-/// What travels besides with one whose endpoints wait for a service, or that speaks with one.
+/// What travels besides with one whose endpoints wait for a delivery, or that carries any.
 const AWAITED: (&str, &str) = ("lib/delivery/awaited.js", include_str!("../node/lib/delivery/awaited.js"));
 
 /// What travels besides with one to which a provider sends people back.

@@ -37,6 +37,7 @@ pub fn document(plans: &[&Plan]) -> String {
             match outline.scheme {
                 Some(Scheme::ApiKey) => schemes.extend(["ApiKeyHeader", "Bearer"]),
                 Some(Scheme::AccessToken) => schemes.extend(["AccessToken"]),
+                Some(Scheme::Basic) => schemes.extend(["Password"]),
                 Some(Scheme::Session) => schemes.extend(["SessionCookie"]),
                 Some(Scheme::SignedIn) => schemes.extend(["AccessToken", "SessionCookie"]),
                 None => {}
@@ -125,6 +126,11 @@ fn security_schemes(asked: &BTreeSet<&str>) -> Value {
             "scheme": "bearer",
             "bearerFormat": "JWT",
             "description": "The `access_token` that a login or a refresh answers with.",
+        },
+        "Password": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "The e-mail address and the password of an account, with each request (RFC 7617, UTF-8).",
         },
         "SessionCookie": {
             "type": "apiKey",

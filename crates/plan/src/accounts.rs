@@ -128,6 +128,10 @@ pub const HASH: PasswordHash = PasswordHash { memory_kib: 19_456, passes: 2, lan
 pub const ACCESS_LIFETIME: u32 = 900;
 /// How long a session lives that nobody refreshes, in seconds: 30 days.
 pub const SESSION_LIFETIME: u32 = 2_592_000;
+/// The policy under which failed attempts count for the address that was tried.
+pub const FAILED_LOGINS: &str = "failed_logins";
+/// What stands for the session of a caller who has none.
+pub const NO_SESSION: &str = "00000000-0000-0000-0000-000000000000";
 /// The cookie of a session. Browsers take it of its own host alone, for every path, over TLS.
 pub const SESSION_COOKIE: &str = "__Host-session";
 /// The same on this machine itself without TLS, where some browsers take no cookie of that kind.

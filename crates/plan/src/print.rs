@@ -251,6 +251,7 @@ fn step(step: &Step) -> String {
                 Scheme::ApiKey => "api key",
                 Scheme::AccessToken => "access token",
                 Scheme::Session => "session",
+                Scheme::Basic => "address and password",
                 Scheme::SignedIn => "access token or session",
             };
             let scope = scope.as_ref().map_or(String::new(), |scope| format!(" with scope {scope}"));

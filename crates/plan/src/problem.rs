@@ -24,7 +24,11 @@ pub enum Problem {
     MissingSession,
     /// The session is unknown or has ended.
     InvalidSession,
-    /// Address or password are wrong.
+    /// The request brings no address and password.
+    MissingPassword,
+    /// Those of the request are wrong.
+    InvalidPassword,
+    /// Address or password of a login are wrong.
     WrongCredentials,
     /// The account may not be used.
     AccountDisabled,
@@ -82,7 +86,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -92,6 +96,8 @@ impl Problem {
         Self::InvalidToken,
         Self::MissingSession,
         Self::InvalidSession,
+        Self::MissingPassword,
+        Self::InvalidPassword,
         Self::WrongCredentials,
         Self::AccountDisabled,
         Self::InsufficientScope,
@@ -195,6 +201,15 @@ impl Problem {
             ),
             Self::InvalidSession => {
                 ("invalid-session", 401, "Authentication failed", Some("the session is unknown, or it has ended"))
+            }
+            Self::MissingPassword => (
+                "missing-password",
+                401,
+                "Authentication required",
+                Some("send the e-mail address and the password of an account in `Authorization: Basic`"),
+            ),
+            Self::InvalidPassword => {
+                ("invalid-password", 401, "Authentication failed", Some("the e-mail address or the password is wrong"))
             }
             Self::WrongCredentials => {
                 ("wrong-credentials", 401, "Login failed", Some("the e-mail address or the password is wrong"))

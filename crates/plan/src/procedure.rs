@@ -310,6 +310,9 @@ pub enum Scheme {
     Session,
     /// Either of the two, whichever the request brings; a token wins.
     SignedIn,
+    /// Address and password of an account with each request (RFC 7617). What fails counts for the address that was tried under
+    /// [`crate::accounts::FAILED_LOGINS`]. It has no session.
+    Basic,
 }
 
 impl Scheme {
@@ -318,7 +321,16 @@ impl Scheme {
     pub fn is_user(self) -> bool {
         match self {
             Self::ApiKey => false,
-            Self::AccessToken | Self::Session | Self::SignedIn => true,
+            Self::AccessToken | Self::Session | Self::SignedIn | Self::Basic => true,
+        }
+    }
+
+    /// Whether a browser adds the proof by itself, to what pages of other origins send too.
+    #[must_use]
+    pub fn is_added_by_browsers(self) -> bool {
+        match self {
+            Self::ApiKey | Self::AccessToken => false,
+            Self::Session | Self::SignedIn | Self::Basic => true,
         }
     }
 
@@ -326,7 +338,7 @@ impl Scheme {
     #[must_use]
     pub fn takes_cookies(self) -> bool {
         match self {
-            Self::ApiKey | Self::AccessToken => false,
+            Self::ApiKey | Self::AccessToken | Self::Basic => false,
             Self::Session | Self::SignedIn => true,
         }
     }
@@ -335,7 +347,7 @@ impl Scheme {
     #[must_use]
     pub fn takes_tokens(self) -> bool {
         match self {
-            Self::ApiKey | Self::Session => false,
+            Self::ApiKey | Self::Session | Self::Basic => false,
             Self::AccessToken | Self::SignedIn => true,
         }
     }

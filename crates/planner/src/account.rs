@@ -17,7 +17,9 @@ use plan::api::{Endpoint, RateLimitPolicy};
 use plan::procedure::{Item, Step};
 use plan::{Table, system};
 use spec::{ApiRequirements, Authentication, Method, PathPattern, Spanned};
-use vocab::{BehaviorName, ColumnName, Datum, Diagnostic, EntityName, FieldType, Place, PolicyName, TableName};
+use vocab::{
+    BehaviorName, ColumnName, Datum, Diagnostic, EntityName, FieldType, Place, PolicyName, RoleName, TableName,
+};
 
 /// The address of who calls in the cases.
 pub const SEED_EMAIL: &str = "ada@example.com";
@@ -27,7 +29,7 @@ pub const SEED_PASSWORD: &str = "correct horse, battery & staple";
 const SEED_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$aW50ZWdyYXRpb24tY2FzZQ$mc87CIhpNn6hmZF8oHsX4qOtLlw/TyYJS6qV1Zy2rDM";
 /// The address of somebody else, who has the same password.
-const OTHER_EMAIL: &str = "grace@example.com";
+pub const OTHER_EMAIL: &str = "grace@example.com";
 /// The refresh token of the first one's session.
 pub const SEED_REFRESH_TOKEN: &str = "Y2FzZXMgb2YgYSBwbGFuIGFuZCBub3RoaW5nIGVsc2U";
 /// Tokens that were mailed to that address, and one to another address that it wants.
@@ -405,10 +407,15 @@ pub fn other_seed_user() -> Vec<(ColumnName, Datum)> {
     vec![text("id", CASE_OTHER), text("email", OTHER_EMAIL)]
 }
 
+/// The address of somebody whose account has that role.
+pub fn role_email(role: &RoleName) -> String {
+    format!("{role}@roles.example.com")
+}
+
 /// What the row of somebody whose account has that role says.
 pub fn role_seed_user(caller: &CaseCaller) -> Vec<(ColumnName, Datum)> {
     let text = |name: &str, text: &str| (column_name(name), Datum::Text(text.to_owned()));
-    vec![text("id", &caller.user), text("email", &format!("{}@roles.example.com", caller.role))]
+    vec![text("id", &caller.user), text("email", &role_email(&caller.role))]
 }
 
 /// What the row of who calls says, whatever examples would say.

@@ -14,6 +14,7 @@ use crate::service::checkout::Selling;
 use crate::subject::Known;
 use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::accounts::Accounts;
+use plan::accounts::FAILED_LOGINS;
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, RowsFormat, Scheme, Trigger};
 use plan::service::ServicePlan;
@@ -471,6 +472,9 @@ impl Designer<'_> {
             Some(Scheme::ApiKey) => ("asks for an API key", "the task says `authentication: api_key`"),
             Some(Scheme::AccessToken) => ("asks for an access token", "the task says `authentication: jwt_token`"),
             Some(Scheme::Session) => ("asks for the cookie of a session", "the task says `authentication: session`"),
+            Some(Scheme::Basic) => {
+                ("asks for the address and the password of an account", "the task says `authentication: basic`")
+            }
             Some(Scheme::SignedIn) => (
                 "asks for an access token or the cookie of a session",
                 "other endpoints of the task say `authentication: jwt_token` and `session`",
@@ -486,7 +490,7 @@ impl Designer<'_> {
         };
         self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
         let (decision, reason) = match (&guarded.by, guarded.scheme) {
-            (LimitKey::Principal, Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+            (LimitKey::Principal, Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
                 ("counts requests by user", "users tell callers apart, addresses do not")
             }
             (LimitKey::Principal, Some(Scheme::ApiKey) | None) => {
@@ -519,7 +523,8 @@ impl Designer<'_> {
             }
             Authentication::Jwt => Some(Scheme::AccessToken),
             Authentication::Session => Some(Scheme::Session),
-            Authentication::OAuth | Authentication::Basic => {
+            Authentication::Basic => Some(Scheme::Basic),
+            Authentication::OAuth => {
                 let place = endpoint.authentication_place.as_ref().unwrap_or(&endpoint.place);
                 self.problems.push(
                     Diagnostic::error(
@@ -530,7 +535,9 @@ impl Designer<'_> {
                         ),
                         place,
                     )
-                    .with_help("use `authentication: \"jwt_token\"`, `\"session\"`, `\"api_key\"` or `\"none\"`"),
+                    .with_help(
+                        "use `authentication: \"jwt_token\"`, `\"session\"`, `\"basic\"`, `\"api_key\"` or `\"none\"`",
+                    ),
                 );
                 None
             }
@@ -568,7 +575,7 @@ impl Designer<'_> {
         match (stated.and_then(|limit| limit.value.by), scheme) {
             (None, Some(_))
             | (Some(LimitBy::Key), Some(Scheme::ApiKey))
-            | (Some(LimitBy::User), Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+            | (Some(LimitBy::User), Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
                 Some(LimitKey::Principal)
             }
             (None, None) | (Some(LimitBy::Ip), _) => Some(LimitKey::Address),
@@ -643,6 +650,7 @@ impl Designer<'_> {
         self.problems.extend(account::unfit(&users, &requirements.place));
         for (policy, what, reason) in account::policies() {
             let counts = |item: &Item| match item {
+                Item::Let(_, Step::Authorize { scheme: Scheme::Basic, .. }) => policy.name.as_str() == FAILED_LOGINS,
                 Item::Do(Step::Spare { policy: named, .. } | Step::Limit { policy: named, .. }) => {
                     *named == policy.name
                 }
@@ -780,6 +788,14 @@ fn nobody_calls(endpoint: &spec::Endpoint, inferred: &Inferred, scheme: Option<S
     let (message, help) = match (behaviour.for_caller, scheme) {
         (true, None | Some(Scheme::ApiKey)) => (
             format!("`{}` {}, and asks nobody who calls", subject_of(endpoint), behaviour.does),
+            "write `authentication: \"jwt_token\"` or `\"session\"`",
+        ),
+        (true, Some(Scheme::Basic)) if !behaviour.name.starts_with("account_profile") => (
+            format!(
+                "`{}` {}, and a password with each request begins no session",
+                subject_of(endpoint),
+                behaviour.does
+            ),
             "write `authentication: \"jwt_token\"` or `\"session\"`",
         ),
         (false, Some(scheme)) if gives && scheme.is_user() => (

@@ -479,7 +479,7 @@ impl Given<'_> {
         };
         match self.guarded.scheme {
             Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
-            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
                 items.push(Item::Let(slot("caller"), authorize(scheme)));
             }
             None => {}

@@ -6,6 +6,8 @@ mod body;
 use crate::account::{self, can_be_two};
 use crate::key::RecordKey;
 use crate::seed::Seeded;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use body::{acceptable, can_repeat, marked, shape_of, taken, taking};
 use plan::accounts::{
     CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CaseCaller, LOOPBACK_SESSION_COOKIE, case_callers, case_session_token,
@@ -275,7 +277,7 @@ impl<'a> Asker<'a> {
         }
         match self.scheme {
             Some(Scheme::ApiKey) => cases.extend(self.wrong_keys()),
-            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)) => {
+            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
                 cases.extend(self.wrong_proofs(scheme));
                 cases.extend(self.wrong_roles(scheme));
                 cases.extend(self.anothers(scheme));
@@ -805,6 +807,9 @@ impl<'a> Asker<'a> {
             request.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             request
         };
+        if scheme == Scheme::Basic {
+            return self.wrong_logins(request);
+        }
         let bearer = |token: &str| request(&[("authorization", &format!("Bearer {token}"))]);
         let missing = if scheme.takes_cookies() { Problem::MissingSession } else { Problem::MissingToken };
         let shows = if scheme.takes_cookies() { "asks for a session" } else { "asks for a token" };
@@ -833,6 +838,34 @@ impl<'a> Asker<'a> {
                     Problem::CrossOrigin,
                 ));
             }
+        }
+        cases
+    }
+
+    /// Whoever sends no address and password, or wrong ones.
+    fn wrong_logins(&self, request: impl Fn(&[(&str, &str)]) -> CaseRequest) -> Vec<HttpCase> {
+        let with = |email: &str, password: &str| request(&[("authorization", &basic(email, password))]);
+        let right = basic(account::SEED_EMAIL, account::SEED_PASSWORD);
+        let mut cases = vec![
+            self.problem("asks for address and password", request(&[]), Problem::MissingPassword),
+            self.problem(
+                "refuses what is no pair",
+                request(&[("authorization", "Basic YQ==")]),
+                Problem::InvalidPassword,
+            ),
+        ];
+        for (shows, email, password) in [
+            ("refuses another password", account::SEED_EMAIL, "some other password"),
+            ("says the same to an address without an account", "nobody@example.com", account::SEED_PASSWORD),
+        ] {
+            let mut case = self.problem(shows, with(email, password), Problem::InvalidPassword);
+            // The failure counts for the address that was tried, and for where it came from.
+            case.expect.headers.retain(|name, _| name != "ratelimit-policy");
+            cases.push(case);
+        }
+        if self.method != "GET" {
+            let foreign = request(&[("authorization", &right), ("sec-fetch-site", "cross-site")]);
+            cases.push(self.problem("refuses what a browser says comes from elsewhere", foreign, Problem::CrossOrigin));
         }
         cases
     }
@@ -1143,8 +1176,20 @@ fn proof(scheme: Scheme, who: Who<'_>, callers: &[CaseCaller]) -> (String, Strin
         Scheme::ApiKey => ("x-api-key", API_KEY.to_owned()),
         Scheme::AccessToken | Scheme::SignedIn => ("authorization", format!("Bearer {token}")),
         Scheme::Session => ("cookie", cookie(&case_session_token(session))),
+        Scheme::Basic => {
+            let email = match who {
+                Who::Caller => account::SEED_EMAIL.to_owned(),
+                Who::Other => account::OTHER_EMAIL.to_owned(),
+                Who::InRole(role) => account::role_email(role),
+            };
+            ("authorization", basic(&email, account::SEED_PASSWORD))
+        }
     };
     (name.to_owned(), value)
+}
+
+fn basic(email: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{email}:{password}")))
 }
 
 /// Cases are asked on this machine itself.

@@ -43,8 +43,8 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
 /// Whether whoever proves so who calls is a user.
 fn is_of_users(authentication: Authentication) -> bool {
     match authentication {
-        Authentication::Jwt | Authentication::Session => true,
-        Authentication::None | Authentication::ApiKey | Authentication::OAuth | Authentication::Basic => false,
+        Authentication::Jwt | Authentication::Session | Authentication::Basic => true,
+        Authentication::None | Authentication::ApiKey | Authentication::OAuth => false,
     }
 }
 
@@ -62,8 +62,8 @@ pub fn cache(endpoint: &Endpoint) -> Result<Cache, Diagnostic> {
     match (stated.value, endpoint.method, endpoint.authentication) {
         (spec::Cache::NoStore, ..) => Ok(Cache::NoStore),
         (spec::Cache::Seconds(seconds), Method::Get, Authentication::None) => Ok(Cache::Public(seconds)),
-        (spec::Cache::Seconds(_), Method::Get, Authentication::Session) => {
-            let message = "an answer to who is known by a cookie is never kept: the browser would show it to whoever signs in next";
+        (spec::Cache::Seconds(_), Method::Get, Authentication::Session | Authentication::Basic) => {
+            let message = "an answer to whom the browser makes known by itself is never kept: the browser would show it to whoever signs in next";
             Err(Diagnostic::error(OVERRIDE_WITHOUT_MEANING, message, &stated.place).with_help("remove `cache`"))
         }
         (spec::Cache::Seconds(seconds), Method::Get, _) => Ok(Cache::Private(seconds)),

@@ -243,18 +243,24 @@ impl<'c> Design<'c> {
         self.steps.change(&change);
     }
 
-    /// What nobody planned stays, unless it may go or is in the way. Returns what stays.
+    /// What nobody planned stays, unless it may go or is in the way. Returns what stays and is part of the table itself: indexes and
+    /// triggers outlive one that is made anew.
     fn strangers(&mut self, table: &TableName, comparison: &mut Comparison) -> Vec<String> {
         let others: Vec<&Table> = self.on.observed.others.iter().filter(|other| other.name == *table).collect();
         let may_go = self.on.allowed.loss == Loss::Allowed && self.on.allowed.drift == Drift::Mended;
         let mut staying = Vec::new();
+        let can_be_kept = dialect::sqlite::can_be_kept;
+        let outlives = |change: &Change| {
+            matches!(change, Change::DropIndex { index, .. } if can_be_kept(&index.name))
+                || matches!(change, Change::DropTrigger { trigger, .. } if can_be_kept(&trigger.name))
+        };
         for stranger in std::mem::take(&mut comparison.strangers) {
             let is_of_another_task = others.iter().any(|other| {
                 let described = dialect::described(self.on.target.engine, other);
                 has(&described, &stranger.change)
             });
             if is_of_another_task {
-                staying.push(stranger.what);
+                staying.extend(Some(stranger.what).filter(|_| !outlives(&stranger.change)));
             } else if may_go && self.on.unnamed == Unnamed::Goes {
                 comparison.changes.push(stranger.change);
             } else {
@@ -266,7 +272,7 @@ impl<'c> Design<'c> {
                         "name it in the task, or take it away by hand; `--allow-destructive` takes it away with what it holds",
                     ));
                 }
-                staying.push(stranger.what);
+                staying.extend(Some(stranger.what).filter(|_| !outlives(&stranger.change)));
             }
         }
         staying

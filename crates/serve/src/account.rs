@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_types)] // sessions and tokens are looked up by name; their order never shows
 
+use crate::password;
 use crate::run::{Failure, timestamp};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
@@ -14,21 +15,23 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use plan::accounts::{
     ACCESS_LIFETIME, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, CaseCaller, KEY_SETTLES,
-    KEY_SIGNS, case_callers,
+    KEY_SIGNS, NO_SESSION, case_callers,
 };
 use plan::query::{Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::value::Comparison;
-use plan::{ApiPlan, DatabasePlan, Problem, Query, Table, Value, system};
+use plan::{ApiPlan, DatabasePlan, Problem, Query, Value, system};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use store::{Ended, Row, Store, StoreError};
-use vocab::{ColumnName, Datum, FieldName, Secret, SlotName};
+use vocab::{ColumnName, Datum, FieldName, Secret, SlotName, TableName};
 
 /// How long an answer of the database is believed: a session that was ended elsewhere lives no longer than that.
 const MEMORY: Duration = Duration::from_secs(1);
+/// A password that was right is not hashed again for so long.
+const PASSWORD_MEMORY: Duration = Duration::from_secs(300);
 /// How long the set of keys is believed.
 const KEYS_MEMORY: Duration = Duration::from_secs(60);
 /// Sessions and tokens that are remembered at once.
@@ -69,8 +72,16 @@ pub(crate) struct Accounts {
     statements: Statements,
     keys: tokio::sync::Mutex<Option<KnownKeys>>,
     sessions: Mutex<HashMap<String, Remembered>>,
+    /// Passwords that were found right, by a keyed hash of address and password.
+    passwords: Mutex<HashMap<Vec<u8>, RightPassword>>,
     /// Tokens whose signature was found right, with what they say.
     tokens: Mutex<HashMap<String, Arc<Claims>>>,
+}
+
+/// The hash that a password was compared with, and when.
+struct RightPassword {
+    compared: Instant,
+    hash: String,
 }
 
 /// What the database said of a session, and when it was asked.
@@ -93,6 +104,8 @@ type KnownKeys = (Instant, Arc<Vec<Key>>);
 struct Statements {
     session: Arc<str>,
     cookie: Arc<str>,
+    user: Arc<str>,
+    password: Arc<str>,
     account: Arc<str>,
     keys: Arc<str>,
     add_key: Arc<str>,
@@ -121,16 +134,17 @@ impl Accounts {
     pub fn new(
         store: Store,
         database: &DatabasePlan,
-        issuer: &str,
+        declared: &plan::accounts::Accounts,
         secret: &Secret<String>,
     ) -> Result<Self, Unsupported> {
         Ok(Self {
             store,
-            issuer: issuer.to_owned(),
+            issuer: declared.issuer.clone(),
             secret: Secret::new(secret.expose().as_bytes().to_vec()),
-            statements: Statements::new(database)?,
+            statements: Statements::new(database, &declared.users)?,
             keys: tokio::sync::Mutex::default(),
             sessions: Mutex::default(),
+            passwords: Mutex::default(),
             tokens: Mutex::default(),
         })
     }
@@ -162,6 +176,63 @@ impl Accounts {
             Some(found) => Ok(found),
             None => self.look_up(Named::ByCookie, &hash, now).await,
         }
+    }
+
+    /// Who calls with address and password; `None` where they are wrong. What was right is not compared again for a while, unless the
+    /// account has another password meanwhile. Nobody takes as long as somebody.
+    pub async fn find_by_password(&self, email: &str, password: &str) -> Result<Option<Caller>, Failure> {
+        let rows = self.store.read(Arc::clone(&self.statements.user), vec![text(email)]).await?;
+        let user = rows.into_iter().next().and_then(|row| row.into_iter().next());
+        let account = match &user {
+            Some(user) => self.store.read(Arc::clone(&self.statements.password), vec![user.clone()]).await?,
+            None => Vec::new(),
+        };
+        let (hash, role, disabled) = match account.first().map(Vec::as_slice) {
+            Some([Datum::Text(hash), Datum::Text(role), disabled]) => (Some(hash), role.as_str(), disabled),
+            Some(_) | None => (None, "", &Datum::Null),
+        };
+        if !self.is_right(email, password, hash).await? {
+            return Ok(None);
+        }
+        if *disabled != Datum::Null {
+            return Err(Problem::AccountDisabled.into());
+        }
+        let Some(Datum::Text(user_id)) = user else { return Ok(None) };
+        Ok(Some(Caller { user_id, session_id: NO_SESSION.to_owned(), role: role.to_owned() }))
+    }
+
+    /// Whether that pair was found right a while ago.
+    pub fn remembers_password(&self, email: &str, password: &str) -> bool {
+        let known = locked(&self.passwords);
+        known.get(&self.pair(email, password)).is_some_and(|known| known.compared.elapsed() < PASSWORD_MEMORY)
+    }
+
+    async fn is_right(&self, email: &str, password: &str, hash: Option<&String>) -> Result<bool, Failure> {
+        let pair = self.pair(email, password);
+        let is_known = |known: &RightPassword| Some(&known.hash) == hash && known.compared.elapsed() < PASSWORD_MEMORY;
+        if locked(&self.passwords).get(&pair).is_some_and(is_known) {
+            return Ok(true);
+        }
+        let is_right = password::verify(password.to_owned(), hash.cloned()).await?;
+        let mut passwords = locked(&self.passwords);
+        match hash.filter(|_| is_right) {
+            Some(hash) => {
+                if passwords.len() >= REMEMBERED {
+                    passwords.clear();
+                }
+                passwords.insert(pair, RightPassword { compared: Instant::now(), hash: hash.clone() });
+            }
+            None => {
+                passwords.remove(&pair);
+            }
+        }
+        Ok(is_right)
+    }
+
+    /// What a pair is remembered by: nobody reads the password from it.
+    fn pair(&self, email: &str, password: &str) -> Vec<u8> {
+        let pair = format!("{}\0{password}", email.to_lowercase());
+        hmac::sign(&self.derived("passwords"), pair.as_bytes()).as_ref().to_vec()
     }
 
     /// Believes nothing any more that was said of sessions.
@@ -425,13 +496,13 @@ fn signs_at(keys: &[Key], now: Timestamp) -> Option<&Key> {
 }
 
 impl Statements {
-    fn new(database: &DatabasePlan) -> Result<Self, Unsupported> {
-        let one = |table: &Table, columns: &[&str], key: Option<&str>| {
+    fn new(database: &DatabasePlan, users: &TableName) -> Result<Self, Unsupported> {
+        let one = |table: &TableName, columns: &[&str], key: Option<&str>| {
             let name = |text: &str| ColumnName::parse(text).expect("a literal that is a name");
             let field = |text: &str| FieldName::parse(text).expect("a literal that is a name");
             let asked = Value::Slot(SlotName::parse("asked").expect("a literal that is a name"));
             let query = Query {
-                from: table.name.clone(),
+                from: table.clone(),
                 outputs: columns
                     .iter()
                     .map(|column| Output::Column { column: name(column), field: field(column) })
@@ -453,10 +524,12 @@ impl Statements {
             made: None,
         };
         Ok(Self {
-            session: one(&system::sessions(), &of_session, Some("id"))?,
-            cookie: one(&system::sessions(), &of_session, Some("token_hash"))?,
-            account: one(&system::accounts(), &["role", "disabled_at"], Some("user_id"))?,
-            keys: one(&keys, &["id", "public_key", "private_key", "signs_from", "signs_until"], None)?,
+            session: one(&system::sessions().name, &of_session, Some("id"))?,
+            cookie: one(&system::sessions().name, &of_session, Some("token_hash"))?,
+            user: one(users, &["id"], Some("email"))?,
+            password: one(&system::accounts().name, &["password_hash", "role", "disabled_at"], Some("user_id"))?,
+            account: one(&system::accounts().name, &["role", "disabled_at"], Some("user_id"))?,
+            keys: one(&keys.name, &["id", "public_key", "private_key", "signs_from", "signs_until"], None)?,
             add_key: Arc::from(dialect::lower_write(database, &add).text),
         })
     }

@@ -43,6 +43,8 @@ pub(crate) enum Operation {
         accounts: Arc<Accounts>,
         role: Option<RoleName>,
         failures: Option<Arc<Limiter>>,
+        /// What failed passwords count against.
+        tries: Option<Arc<Limiter>>,
     },
     Limit {
         limiter: Arc<Limiter>,
@@ -486,14 +488,17 @@ impl Compiler<'_> {
                 Ok(Operation::Authorize { scope: scope.clone(), failures })
             }
             Step::Authorize {
-                scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn),
+                scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic),
                 scope: _,
                 role,
                 failures,
             } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
                 let (scheme, role) = (*scheme, role.clone());
-                Ok(Operation::AuthorizeUser { slot, scheme, accounts: self.accounts()?, role, failures })
+                let policy =
+                    (scheme == Scheme::Basic).then(|| PolicyName::parse(accounts::FAILED_LOGINS).ok()).flatten();
+                let tries = policy.as_ref().map(|policy| self.limiter(policy)).transpose()?;
+                Ok(Operation::AuthorizeUser { slot, scheme, accounts: self.accounts()?, role, failures, tries })
             }
             Step::Limit { policy, by } => {
                 Ok(Operation::Limit { limiter: self.limiter(policy)?, by: self.counted_for(by)? })

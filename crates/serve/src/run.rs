@@ -21,7 +21,7 @@ use crate::session_cookie;
 use crate::validation::{Wrong, parameter_number};
 use crate::webhook::datum;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use connect::delivery::{Awaited, awaited};
 use connect::fill;
@@ -41,6 +41,10 @@ use store::{Ended, Row, Store, StoreError, Transaction, Whose};
 use tokio::sync::Notify;
 use vocab::{ColumnName, Datum, Decimal, FieldType, RoleName, sha256_hex};
 
+/// Longest address of an account, in bytes.
+const EMAIL_MAX: usize = 254;
+/// Longest password, in characters.
+const PASSWORD_MAX: usize = 256;
 /// How often a transaction is tried while others are at the same rows.
 const MOST_TRIES: u32 = 4;
 /// What stands before the id of a user who calls.
@@ -225,9 +229,9 @@ where
                     Operation::Authorize { scope, failures } => {
                         self.authorize(scope.as_ref(), failures.as_ref(), frame).await?;
                     }
-                    Operation::AuthorizeUser { slot, scheme, accounts, role, failures } => {
-                        let failures = failures.as_ref();
-                        let caller = self.authorize_user(*scheme, accounts, role.as_ref(), failures, frame).await?;
+                    Operation::AuthorizeUser { slot, scheme, accounts, role, failures, tries } => {
+                        let counted = (failures.as_ref(), tries.as_ref());
+                        let caller = self.authorize_user(*scheme, accounts, role.as_ref(), counted, frame).await?;
                         let Caller { user_id, session_id, role } = &*caller;
                         let record = [user_id, session_id, role].map(|said| Datum::Text(said.clone()));
                         frame.set(*slot, Slot::Record(record.into()));
@@ -380,7 +384,7 @@ where
         scheme: Scheme,
         accounts: &Accounts,
         role: Option<&RoleName>,
-        failures: Option<&Arc<Limiter>>,
+        (failures, tries): (Option<&Arc<Limiter>>, Option<&Arc<Limiter>>),
         frame: &Frame,
     ) -> Result<Arc<Caller>, Failure> {
         let proof = Proof::of(scheme, self.headers);
@@ -389,6 +393,8 @@ where
             Proof::Token(token) => accounts.find(token, arrived).await?.ok_or(Problem::InvalidToken),
             Proof::Cookie(_) if self.is_foreign(frame) => Err(Problem::CrossOrigin),
             Proof::Cookie(token) => accounts.find_session(token, arrived).await?.ok_or(Problem::InvalidSession),
+            Proof::Password(..) if self.is_foreign(frame) => Err(Problem::CrossOrigin),
+            Proof::Password(email, password) => self.by_password(accounts, (email, password), tries).await?,
             Proof::Missing(problem) => Err(*problem),
         };
         let caller = match known {
@@ -406,6 +412,31 @@ where
             self.limit(limiter, &self.principal.clone())?;
         }
         Err(Refusal::insufficient_role(role).into())
+    }
+
+    /// What fails counts for the address that was tried, whether anybody has it or not. What was found right a while ago is not kept
+    /// out by others who try the address.
+    async fn by_password(
+        &mut self,
+        accounts: &Accounts,
+        (email, password): (&str, &str),
+        tries: Option<&Arc<Limiter>>,
+    ) -> Result<Result<Arc<Caller>, Problem>, Failure> {
+        let tried = format!("name:{}", email.to_lowercase());
+        if let Some(limiter) = tries.filter(|_| !accounts.remembers_password(email, password)) {
+            let standing = limiter.look(&tried);
+            if standing.verdict == Verdict::Refuse {
+                self.limit = Some((Arc::clone(limiter), standing));
+                return Err(self.refused(limiter, standing).into());
+            }
+        }
+        if let Some(caller) = accounts.find_by_password(email, password).await? {
+            return Ok(Ok(Arc::new(caller)));
+        }
+        if let Some(limiter) = tries {
+            self.limit(limiter, &tried)?;
+        }
+        Ok(Err(Problem::InvalidPassword))
     }
 
     fn same_origin(&self, frame: &Frame) -> Result<(), Failure> {
@@ -1055,6 +1086,8 @@ fn presented_key(headers: &HeaderMap) -> Option<String> {
 enum Proof {
     Token(String),
     Cookie(String),
+    /// Address and password.
+    Password(String, String),
     /// Nothing that the scheme takes, and what is said then.
     Missing(Problem),
 }
@@ -1062,19 +1095,41 @@ enum Proof {
 impl Proof {
     /// A header is added on purpose, a cookie by itself: the header wins.
     fn of(scheme: Scheme, headers: &HeaderMap) -> Self {
+        if scheme == Scheme::Basic {
+            return Self::basic(headers);
+        }
         let token = bearer(headers).filter(|_| scheme.takes_tokens()).map(Self::Token);
         let cookie = || session_cookie::presented(headers).filter(|_| scheme.takes_cookies()).map(Self::Cookie);
         let missing = if scheme.takes_cookies() { Problem::MissingSession } else { Problem::MissingToken };
         token.or_else(cookie).unwrap_or(Self::Missing(missing))
     }
+
+    /// RFC 7617.
+    fn basic(headers: &HeaderMap) -> Self {
+        let Some(sent) = credentials(headers, "basic") else { return Self::Missing(Problem::MissingPassword) };
+        let bytes = STANDARD.decode(sent).ok();
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let fits = |email: &str, password: &str| {
+            (1..=EMAIL_MAX).contains(&email.len()) && (1..=PASSWORD_MAX).contains(&password.chars().count())
+        };
+        match text.as_deref().and_then(|text| text.split_once(':')).filter(|(email, password)| fits(email, password)) {
+            Some((email, password)) => Self::Password(email.to_owned(), password.to_owned()),
+            None => Self::Missing(Problem::InvalidPassword),
+        }
+    }
 }
 
 /// What stands in `Authorization: Bearer`; an empty text is none.
 fn bearer(headers: &HeaderMap) -> Option<String> {
+    credentials(headers, "bearer")
+}
+
+/// What stands in `Authorization` behind that word.
+fn credentials(headers: &HeaderMap, wanted: &str) -> Option<String> {
     let sent = header(headers, "authorization")?;
     let (scheme, rest) = sent.split_once(' ')?;
-    let token = rest.trim_start_matches(' ');
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
+    let found = rest.trim_start_matches(' ');
+    (scheme.eq_ignore_ascii_case(wanted) && !found.is_empty()).then(|| found.to_owned())
 }
 
 /// UTC with milliseconds: `2026-01-02T03:04:05.678Z`.

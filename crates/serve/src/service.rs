@@ -200,7 +200,7 @@ impl Service {
                     let known = all_accounts.iter().chain(&known.accounts).find(|known| known.are_of(store, secret));
                     let accounts = match known {
                         Some(known) => Arc::clone(known),
-                        None => Arc::new(Accounts::new(store.clone(), &plan.database, &declared.issuer, secret)?),
+                        None => Arc::new(Accounts::new(store.clone(), &plan.database, declared, secret)?),
                     };
                     if !all_accounts.iter().any(|known| known.are_of(store, secret)) {
                         all_accounts.push(Arc::clone(&accounts));

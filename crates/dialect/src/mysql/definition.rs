@@ -68,6 +68,7 @@ fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TABLE IF EXISTS {name}")),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     }
 }
@@ -80,6 +81,7 @@ fn add_key(table: &TableName, key: &ForeignKey) -> Statement {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP FOREIGN KEY {IF_EXISTS} {}", quote(key.name.as_str()))),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     }
 }
@@ -107,6 +109,7 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
         lock: LockClass::SchemaChanges,
         undo: Undo::Statement(format!("DROP INDEX {IF_EXISTS} {name} ON {on}")),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     }
 }
@@ -165,6 +168,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {IF_EXISTS} {}", quote(column.name.as_str()))),
         unless: Some(ColumnPresent { table: table.name.clone(), column: column.name.clone() }),
         execution: Execution::Together,
+        keeps: Vec::new(),
     }]
 }
 

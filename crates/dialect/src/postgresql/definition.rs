@@ -60,6 +60,7 @@ fn create(table: &Table, is_part: &dyn Fn(&ForeignKey) -> bool) -> Statement {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TABLE {name}")),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     }
 }
@@ -72,6 +73,7 @@ pub fn helpers(tables: &[Table]) -> Vec<Statement> {
         lock: LockClass::NewObject,
         undo: Undo::Kept("tables of other tasks may use it".to_owned()),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     };
     let mut columns = tables.iter().flat_map(|table| &table.columns);
@@ -122,6 +124,7 @@ fn add_key(table: &TableName, key: &ForeignKey) -> Statement {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP CONSTRAINT {}", quote(key.name.as_str()))),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     }
 }
@@ -138,6 +141,7 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("DROP INDEX IF EXISTS {name}")),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     }
 }
@@ -158,6 +162,7 @@ pub fn create_trigger(table: &Table) -> Option<Statement> {
             quote(table.name.as_str())
         )),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     })
 }
@@ -187,6 +192,7 @@ fn comments(table: &Table) -> Statement {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("COMMENT ON TABLE {name} IS NULL")),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     }
 }
@@ -201,6 +207,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
         lock: LockClass::Everything,
         undo: Undo::Statement(format!("ALTER TABLE {name} {undo}")),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     };
     let mut statements = vec![alter(
@@ -231,6 +238,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("COMMENT ON COLUMN {name}.{of_column} IS NULL")),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     });
     statements

@@ -269,7 +269,29 @@ fn anew(change: &TableChange<'_>) -> Statement {
     };
     let why = format!("{}: {}; SQLite makes the table anew for it", wanted.name, reasons(change).join("; "));
     let statement = Statement::new(made_anew(wanted, &taken), why, LockClass::Rewrites, undo);
-    Statement { execution: Execution::KeysChecked, ..statement }
+    Statement { execution: Execution::KeysChecked, keeps: kept(change), ..statement }
+}
+
+/// Indexes and triggers that are no plan's, and that nobody takes away.
+fn kept(change: &TableChange<'_>) -> Vec<String> {
+    let described = super::definition::described;
+    let planned: Vec<_> = change.known.iter().map(described).chain([described(change.wanted)]).collect();
+    let goes = |name: &str| {
+        change.changes.iter().any(|part| {
+            matches!(part, Change::DropIndex { index, .. } if index.name == name)
+                || matches!(part, Change::DropTrigger { trigger, .. } if trigger.name == name)
+        })
+    };
+    let is_index = |name: &str| planned.iter().any(|table| table.indexes.iter().any(|index| index.name == name));
+    let is_trigger = |name: &str| planned.iter().any(|table| table.triggers.iter().any(|rule| rule.name == name));
+    let indexes = change.found.indexes.iter().map(|index| &index.name).filter(|name| !is_index(name));
+    let triggers = change.found.triggers.iter().map(|trigger| &trigger.name).filter(|name| !is_trigger(name));
+    indexes.chain(triggers).filter(|name| !goes(name)).cloned().collect()
+}
+
+/// Whether an index or a trigger of that name can be kept: the names stand in a line of the migration's file.
+pub fn can_be_kept(name: &str) -> bool {
+    !name.contains(|one: char| one.is_control() || one == ',')
 }
 
 /// The table as it was, with what the new one holds of it.

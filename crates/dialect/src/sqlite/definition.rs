@@ -42,6 +42,7 @@ pub fn create_table(table: &Table) -> Statement {
         lock: LockClass::NewObject,
         undo: Undo::Statement(format!("DROP TABLE {name}")),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     }
 }
@@ -58,6 +59,7 @@ pub fn create_index(table: &Table, index: &Index) -> Statement {
         lock: LockClass::Writes,
         undo: Undo::Statement(format!("DROP INDEX IF EXISTS {name}")),
         unless: None,
+        keeps: Vec::new(),
         execution: Execution::Together,
     }
 }
@@ -122,6 +124,7 @@ pub fn add_column(table: &Table, column: &Column) -> Vec<Statement> {
         undo: Undo::Statement(format!("ALTER TABLE {name} DROP COLUMN {}", quote(column.name.as_str()))),
         unless: Some(ColumnPresent { table: table.name.clone(), column: column.name.clone() }),
         execution: Execution::Together,
+        keeps: Vec::new(),
     }]
 }
 

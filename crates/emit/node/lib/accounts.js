@@ -6,6 +6,7 @@ import { createCipheriv, createDecipheriv, createHash, createHmac, createPrivate
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { uuidOrNull, uuidv7 } from './identifiers.js';
 import { logError } from './log.js';
+import { verifyPassword } from './passwords.js';
 import { Problem } from './problem.js';
 import { anonymous } from './request.js';
 import { respond } from './response.js';
@@ -15,6 +16,11 @@ import { derivedKey, successorOf } from './successor.js';
 // A session that was ended elsewhere lives no longer than that.
 const MEMORY_MILLISECONDS = 1000;
 const KEYS_MEMORY_MILLISECONDS = 60_000;
+// A password that was right is not hashed again for so long.
+const PASSWORD_MEMORY_MILLISECONDS = 300_000;
+const PASSWORD_LIMIT = 256;
+const EMAIL_LIMIT = 254;
+const NO_SESSION = '00000000-0000-0000-0000-000000000000';
 const MEMORY_LIMIT = 10_000;
 const TOKEN_LIMIT = 4096;
 const NONCE_LENGTH = 12;
@@ -27,6 +33,9 @@ const KEYS_KEPT = 300;
 
 const findSession = `SELECT id, user_id, expires_at, revoked_at FROM auth_sessions WHERE id = ?`;
 const findCookie = `SELECT id, user_id, expires_at, revoked_at FROM auth_sessions WHERE token_hash = ?`;
+// The column compares addresses without regard to case.
+const findUser = `SELECT id FROM users WHERE email = ?`;
+const findPassword = `SELECT password_hash, role, disabled_at FROM auth_accounts WHERE user_id = ?`;
 const findAccount = `SELECT role, disabled_at FROM auth_accounts WHERE user_id = ?`;
 const listKeys = `SELECT id, public_key, private_key, signs_from, signs_until FROM auth_signing_keys ORDER BY id`;
 const insertKey = `INSERT INTO auth_signing_keys (id, algorithm, public_key, private_key, created_at, signs_from, signs_until) VALUES (?, ?, ?, ?, ?, ?, ?)`;
@@ -40,6 +49,8 @@ export class Accounts {
   #keys;
   // Session -> { caller, staleAt }.
   #sessions = new Map();
+  // Passwords that were found right, by a keyed hash of them -> { hash, staleAt }: the hash that they were compared with.
+  #passwords = new Map();
   // Tokens whose signature was found right -> what they say.
   #tokens = new Map();
 
@@ -71,6 +82,24 @@ export class Accounts {
   /** Who calls with the cookie of a session that lives; nothing for any other text. @param {string} token @param {string} at UTC */
   async findSession(token, at) {
     return token.length > TOKEN_LIMIT ? undefined : this.#session(findCookie, digestOf(token), at);
+  }
+
+  /**
+   * Who calls with address and password, `undefined` where they are wrong. What was right is not compared again for a while, unless the
+   * account has another password meanwhile. Nobody takes as long as somebody.
+   */
+  async findByPassword(email, password) {
+    const user = await this.#database.optional(findUser, [email]);
+    const account = user && (await this.#database.optional(findPassword, [user.id]));
+    const known = account?.password_hash ?? null;
+    if (!(await this.#isRight(email, password, known))) return undefined;
+    if (account.disabled_at !== null) throw new Problem('account_disabled');
+    return { identity: `user:${user.id}`, user_id: user.id, session_id: NO_SESSION, role: account.role };
+  }
+
+  /** Whether that pair was found right a while ago. */
+  remembersPassword(email, password) {
+    return this.#now() < (this.#passwords.get(this.#pair(email, password))?.staleAt ?? 0);
   }
 
   /** Has the answer hand the browser the token of its session as a cookie; without one it takes the cookie away. */
@@ -128,6 +157,21 @@ export class Accounts {
       if (error.code?.startsWith('ERR_J') || error instanceof TypeError) return undefined;
       throw error;
     }
+  }
+
+  async #isRight(email, password, known) {
+    const [pair, now] = [this.#pair(email, password), this.#now()];
+    const remembered = this.#passwords.get(pair);
+    if (known !== null && remembered?.hash === known && now < remembered.staleAt) return true;
+    const isRight = await verifyPassword(password, known);
+    if (isRight) remember(this.#passwords, pair, { hash: known, staleAt: now + PASSWORD_MEMORY_MILLISECONDS });
+    else this.#passwords.delete(pair);
+    return isRight;
+  }
+
+  /** What a pair is remembered by: nobody reads the password from it. */
+  #pair(email, password) {
+    return createHmac('sha256', this.#derived('passwords')).update(`${email.toLowerCase()}\0${password}`).digest('base64url');
   }
 
   async #session(statement, name, at) {
@@ -225,13 +269,13 @@ export class Accounts {
  * @param {import('./request.js').Request} request
  * @param {Accounts} accounts
  * @param {import('./rate-limit.js').RateLimit} [limit] without it, failed attempts count nowhere
- * @param {{ by?: ('token' | 'session')[], role?: string }} [asked] `by`: what proves it, where a header that is added on purpose
- *   wins over a cookie; `role`: what the account must be, or a 403 that counts for the caller
+ * @param {{ by?: ('token' | 'session' | 'password')[], role?: string, tries?: import('./rate-limit.js').RateLimit }} [asked] `by`: what proves it, where a header that is added on purpose
+ *   wins over a cookie; `tries`: what failed passwords count against, for the address that was tried; `role`: what the account must be, or a 403 that counts for the caller
  */
-export async function authorizeUser(request, accounts, limit, { by = ['token'], role } = {}) {
+export async function authorizeUser(request, accounts, limit, { by = ['token'], role, tries } = {}) {
   // Should the lookup fail, its 503 carries the rate limit headers too.
   limit?.describe(request, anonymous(request));
-  const { caller, problem } = await proved(request, accounts, by);
+  const { caller, problem } = await proved(request, accounts, by, tries);
   if (!caller) {
     limit?.take(request, anonymous(request));
     throw new Problem(problem);
@@ -244,7 +288,8 @@ export async function authorizeUser(request, accounts, limit, { by = ['token'], 
 }
 
 /** Who calls by the first of what is taken that the request brings, or why that is nobody. */
-async function proved(request, accounts, by) {
+async function proved(request, accounts, by, tries) {
+  if (by.includes('password')) return provedByPassword(request, accounts, tries);
   const token = by.includes('token') && /^Bearer +(.+)$/i.exec(request.header('authorization') ?? '')?.[1];
   if (token) return { caller: await accounts.find(token, request.receivedAt), problem: 'invalid_token' };
   if (!by.includes('session')) return { problem: 'missing_token' };
@@ -252,6 +297,20 @@ async function proved(request, accounts, by) {
   if (!cookie) return { problem: 'missing_session' };
   if (isForeign(request)) return { problem: 'cross_origin' };
   return { caller: await accounts.findSession(cookie, request.receivedAt), problem: 'invalid_session' };
+}
+
+/** The same by address and password. What fails counts for the address that was tried, whether anybody has it or not. */
+async function provedByPassword(request, accounts, tries) {
+  const sent = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(request.header('authorization') ?? '')?.[1];
+  const [, email, password] = /^([^:]*):(.*)$/s.exec(sent ? Buffer.from(sent, 'base64').toString() : '') ?? [];
+  if (!email || !password) return { problem: sent ? 'invalid_password' : 'missing_password' };
+  // Browsers add it by themselves once somebody has typed it in.
+  if (isForeign(request)) return { problem: 'cross_origin' };
+  if (email.length > EMAIL_LIMIT || password.length > PASSWORD_LIMIT) return { problem: 'invalid_password' };
+  if (!accounts.remembersPassword(email, password)) tries.spare(request, tried(email));
+  const caller = await accounts.findByPassword(email, password);
+  if (!caller) tries.take(request, tried(email));
+  return { caller, problem: 'invalid_password' };
 }
 
 /** Who is tried, whether anybody has that name or not. */

@@ -96,6 +96,11 @@ class Transaction extends Statements {
     await this.#connection.hold(name);
   }
 
+  /** Runs a statement that makes a table anew, after which the indexes and triggers of these names are there again. */
+  async anew(sql, keeps) {
+    await this.#connection.anew(sql, keeps);
+  }
+
   /** Whether a row leads to one that is not there; a transaction that checks no keys asks it at its end. */
   hasBrokenKey() {
     return this.#connection.hasBrokenKey();

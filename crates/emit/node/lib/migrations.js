@@ -23,6 +23,8 @@ const guard = /^-- unless (\w+) has (\w+)\n/m;
 
 // Such a statement makes a table anew: while it runs, keys between tables are not looked at, or the rows of others would go too.
 const keysChecked = /^-- keys are checked afterwards$/m;
+// The indexes and triggers that somebody has added to that table, and that it would take with it.
+const keeps = /^-- keeps: (.*)$/m;
 
 // What clients of MySQL are told about where a trigger ends; its server finds out by itself.
 const delimited = /^DELIMITER \$\$\n([^]*?)\$\$\nDELIMITER ;$/gm;
@@ -62,8 +64,9 @@ async function apply(session, migration) {
   const checksKeys = keysChecked.test(migration.text);
   const work = async (transaction) => {
     if (await hasRun(transaction, migration)) return false;
-    for (const part of migration.text.split(guarded)) {
-      if (!(await isSuperfluous(transaction, part))) await transaction.script(part);
+    for (const part of migration.text.split(checksKeys ? betweenStatements : guarded)) {
+      if (await isSuperfluous(transaction, part)) continue;
+      await (keeps.test(part) ? transaction.anew(part, keeps.exec(part)[1].split(', ')) : transaction.script(part));
     }
     if (checksKeys && (await transaction.hasBrokenKey())) {
       throw new Error(`migration \`${migration.name}\` of \`${migration.scope}\` was not applied: a row would lead to one that is not there`);

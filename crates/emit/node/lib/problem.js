@@ -54,6 +54,18 @@ const problems = {
     detail: () => 'the session is unknown, or it has ended',
     headers: () => ({ 'WWW-Authenticate': 'Cookie realm="api"' }),
   },
+  missing_password: {
+    status: 401,
+    title: 'Authentication required',
+    detail: () => 'send the e-mail address and the password of an account in `Authorization: Basic`',
+    headers: () => ({ 'WWW-Authenticate': 'Basic realm="api", charset="UTF-8"' }),
+  },
+  invalid_password: {
+    status: 401,
+    title: 'Authentication failed',
+    detail: () => 'the e-mail address or the password is wrong',
+    headers: () => ({ 'WWW-Authenticate': 'Basic realm="api", charset="UTF-8"' }),
+  },
   wrong_credentials: {
     status: 401,
     title: 'Login failed',

@@ -94,9 +94,10 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
     let access = match (outline.scheme, outline.endpoint.scope()) {
         (Some(Scheme::ApiKey), None) => " Asks for an API key.".to_owned(),
         (Some(Scheme::ApiKey), Some(scope)) => format!(" Asks for an API key with the scope `{scope}`."),
-        (Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn)), _) => {
+        (Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)), _) => {
+            let whose = if scheme == Scheme::Basic { " of an account" } else { "" };
             let role = outline.endpoint.role().map(|role| format!(" of an account with the role `{role}`"));
-            format!(" Asks for {}{}.", asked_for(scheme), role.unwrap_or_default())
+            format!(" Asks for {}{}.", asked_for(scheme), role.unwrap_or_else(|| whose.to_owned()))
         }
         (None, _) => " Open to everybody.".to_owned(),
     };
@@ -122,6 +123,7 @@ fn asked_for(scheme: Scheme) -> &'static str {
         Scheme::ApiKey => "an API key",
         Scheme::AccessToken => "an access token",
         Scheme::Session => "the cookie of a session",
+        Scheme::Basic => "the address and the password",
         Scheme::SignedIn => "an access token or the cookie of a session",
     }
 }

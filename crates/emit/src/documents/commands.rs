@@ -117,6 +117,7 @@ pub fn pages(outlines: &[Outline<'_>]) -> Option<Value> {
 fn command(outline: &Outline<'_>, query: &str, more: &[&str]) -> String {
     let mut parts: Vec<String> = match outline.scheme {
         Some(Scheme::ApiKey) => vec!["--header \"X-API-Key: $API_KEY\"".to_owned()],
+        Some(Scheme::Basic) => vec!["--user \"$EMAIL:$PASSWORD\"".to_owned()],
         Some(Scheme::Session) => vec!["--cookie cookies.txt".to_owned()],
         Some(Scheme::AccessToken | Scheme::SignedIn) => {
             vec!["--header \"Authorization: Bearer $ACCESS_TOKEN\"".to_owned()]

@@ -53,6 +53,8 @@ pub fn when(problem: Problem) -> &'static str {
         }
         Problem::MissingSession => "Nobody is signed in. Sign in, and send the cookie of the answer.",
         Problem::InvalidSession => "The session has ended, or is none. Sign in again.",
+        Problem::MissingPassword => "Nobody is named. Send address and password of an account.",
+        Problem::InvalidPassword => "The address has no account, or the password is another one. Nobody is told which.",
         Problem::WrongCredentials => {
             "The address has no account, or the password is another one. Nobody is told which."
         }
@@ -117,6 +119,9 @@ fn headers(problem: Problem) -> Vec<&'static str> {
             vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"invalid_token\""]
         }
         Problem::MissingSession | Problem::InvalidSession => vec!["WWW-Authenticate: Cookie realm=\"api\""],
+        Problem::MissingPassword | Problem::InvalidPassword => {
+            vec!["WWW-Authenticate: Basic realm=\"api\", charset=\"UTF-8\""]
+        }
         Problem::InsufficientScope => vec!["WWW-Authenticate: Bearer realm=\"api\", error=\"insufficient_scope\""],
         Problem::MethodNotAllowed => vec!["Allow"],
         Problem::RateLimited => vec!["Retry-After"],

@@ -183,7 +183,7 @@ impl<'a> Writer<'_, 'a> {
                 self.authorize(script, slot, failures.as_ref(), scope.as_ref())?;
             }
             Step::Authorize {
-                scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn),
+                scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic),
                 scope: _,
                 role,
                 failures,
@@ -382,10 +382,15 @@ impl<'a> Writer<'_, 'a> {
             Scheme::ApiKey | Scheme::AccessToken => None,
             Scheme::Session => Some("['session']"),
             Scheme::SignedIn => Some("['token', 'session']"),
+            Scheme::Basic => Some("['password']"),
         };
         let by = by.map(|by| ("by".to_owned(), Expression::text(by)));
         let role = role.map(|role| ("role".to_owned(), Expression::text(quoted(role.as_str()))));
-        let asked: Vec<_> = by.into_iter().chain(role).collect();
+        let mut asked: Vec<_> = by.into_iter().chain(role).collect();
+        if scheme == Scheme::Basic {
+            let policy = PolicyName::parse(accounts::FAILED_LOGINS).expect("a literal that is a name");
+            asked.push(("tries".to_owned(), Expression::text(self.limit(&policy)?)));
+        }
         match (failures, asked.is_empty()) {
             (Some(policy), _) => arguments.push(Expression::text(self.limit(policy)?)),
             (None, false) => arguments.push(Expression::text("undefined")),

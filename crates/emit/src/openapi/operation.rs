@@ -27,6 +27,7 @@ impl Writer {
             "security": match outline.scheme {
                 Some(Scheme::ApiKey) => json!([{"ApiKeyHeader": []}, {"Bearer": []}]),
                 Some(Scheme::AccessToken) => json!([{"AccessToken": []}]),
+                Some(Scheme::Basic) => json!([{"Password": []}]),
                 Some(Scheme::Session) => json!([{"SessionCookie": []}]),
                 Some(Scheme::SignedIn) => json!([{"AccessToken": []}, {"SessionCookie": []}]),
                 None => json!([]),

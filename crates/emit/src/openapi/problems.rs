@@ -165,6 +165,8 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::MissingCredentials
         | Problem::InvalidCredentials
         | Problem::MissingToken
+        | Problem::MissingPassword
+        | Problem::InvalidPassword
         | Problem::MissingSession
         | Problem::InvalidSession
         | Problem::CrossOrigin

@@ -43,9 +43,15 @@ fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) ->
                 Scheme::AccessToken => vec![Problem::MissingToken, Problem::InvalidToken],
                 Scheme::Session => vec![Problem::MissingSession, Problem::InvalidSession],
                 Scheme::SignedIn => vec![Problem::MissingSession, Problem::InvalidSession, Problem::InvalidToken],
+                Scheme::Basic => vec![
+                    Problem::MissingPassword,
+                    Problem::InvalidPassword,
+                    Problem::AccountDisabled,
+                    Problem::RateLimited,
+                ],
             };
             found.push(Problem::Unavailable);
-            found.extend((scheme.takes_cookies() && changes).then_some(Problem::CrossOrigin));
+            found.extend((scheme.is_added_by_browsers() && changes).then_some(Problem::CrossOrigin));
             found.extend(scope.is_some().then_some(Problem::InsufficientScope));
             found.extend(role.is_some().then_some(Problem::InsufficientRole));
             found.extend(failures.is_some().then_some(Problem::RateLimited));

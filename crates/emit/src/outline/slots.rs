@@ -120,7 +120,9 @@ impl Slots {
 fn held(plan: &Plan, step: &Step) -> Held {
     match step {
         Step::Authorize { scheme: Scheme::ApiKey, .. } => Held::Principal,
-        Step::Authorize { scheme: Scheme::AccessToken | Scheme::Session | Scheme::SignedIn, .. } => {
+        Step::Authorize {
+            scheme: Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic, ..
+        } => {
             let field = |name: &&str| HeldField {
                 name: FieldName::parse(name).expect("a literal that is a name"),
                 nullability: Nullability::NotNull,

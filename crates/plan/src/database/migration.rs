@@ -48,13 +48,24 @@ pub struct Statement {
     /// How it is run.
     #[serde(default)]
     pub execution: Execution,
+    /// Indexes and triggers of somebody else's that come again, as they were written, where it has taken them away with their table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keeps: Vec<String>,
 }
 
 impl Statement {
     /// A statement that runs in the transaction of its migration.
     #[must_use]
     pub fn new(sql: impl Into<String>, why: impl Into<String>, lock: LockClass, undo: Undo) -> Self {
-        Self { sql: sql.into(), why: why.into(), lock, undo, unless: None, execution: Execution::Together }
+        Self {
+            sql: sql.into(),
+            why: why.into(),
+            lock,
+            undo,
+            unless: None,
+            execution: Execution::Together,
+            keeps: Vec::new(),
+        }
     }
 
     /// The same, and superfluous where the table has the column.

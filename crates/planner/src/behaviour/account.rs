@@ -22,7 +22,7 @@ use plan::{Problem, Query, Table, Value, accounts, system};
 use vocab::{Bounds, ColumnName, Datum, FieldFormat, FieldName, FieldType, PolicyName};
 
 /// The policy under which failed logins of one address count.
-pub const FAILED_LOGINS: &str = "failed_logins";
+pub use plan::accounts::FAILED_LOGINS;
 /// Longest password, in characters.
 const PASSWORD_MAX: u32 = 256;
 /// Shortest password that may be set, in characters.

@@ -256,3 +256,48 @@ fn a_path_that_can_hold_no_database_says_so() {
     }
     assert!(!workspace.path().join("output").exists() && fs::read_dir(folder).unwrap().next().is_none());
 }
+
+/// What SQLite cannot change in place makes the table anew: indexes and triggers of somebody else's come with it, and what is part of the
+/// table itself keeps it from being done at all.
+#[test]
+fn a_table_that_is_made_anew_keeps_what_somebody_has_added() {
+    let workspace = Workspace::new();
+    let run = |task: &str| end_with_input(&mut workspace.command(&["run", "-"]), task);
+    run(&task(ROOMS, "")).must_end_with(0);
+    let file = file(&workspace);
+    for by_hand in [
+        "CREATE TABLE log (number INTEGER)",
+        "CREATE INDEX late ON rooms (number) WHERE number > 100",
+        "CREATE TRIGGER heard AFTER INSERT ON rooms BEGIN INSERT INTO log VALUES (new.number); END",
+    ] {
+        query(&file, by_hand);
+    }
+    let stricter = task(&ROOMS.replace("required: true", "required: true, at_least: 1"), "");
+    run(&stricter).must_end_with(0);
+    let additions = || {
+        query(&file, "SELECT sql FROM sqlite_schema WHERE name IN ('late', 'heard', 'rooms') ORDER BY name")
+            .into_iter()
+            .map(|row| row[0].clone())
+            .collect::<Vec<_>>()
+    };
+    let kept = additions();
+    assert!(kept.len() == 3 && kept[1].contains("WHERE number > 100") && kept[2].contains("CHECK"), "{kept:?}");
+    query(&file, "INSERT INTO rooms (number) VALUES (101)");
+    assert_eq!(query(&file, "SELECT number FROM log"), [["101"]]);
+
+    query(&file, "ALTER TABLE rooms ADD COLUMN note TEXT");
+    let stricter_still = task(&ROOMS.replace("required: true", "required: true, at_least: 2"), "");
+    let refused = run(&stricter_still).must_end_with(2);
+    assert!(
+        refused.stdout.contains("somebody has added to it: column `note` of table `rooms` with what it holds\""),
+        "{}",
+        refused.stdout
+    );
+    assert_eq!(additions().len(), 3);
+
+    // Who allows losses has all of it taken away.
+    let migrate = ["db", "migrate", "-", "--allow-destructive"];
+    end_with_input(&mut workspace.command(&migrate), &stricter_still).must_end_with(0);
+    assert_eq!(additions().len(), 1);
+    assert_eq!(run(&stricter_still).must_end_with(0).response()["changed"], false);
+}

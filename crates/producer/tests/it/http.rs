@@ -63,7 +63,7 @@ files!(products: crate::harness::Sample::Products, [
 ]);
 files!(accounts: crate::harness::Sample::Accounts, [accounts]);
 files!(of_users: crate::harness::Sample::Notes, [owners]);
-files!(sessions: crate::harness::Sample::Sessions, [sessions]);
+files!(sessions: crate::harness::Sample::Sessions, [passwords, sessions]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);

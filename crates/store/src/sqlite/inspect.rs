@@ -26,6 +26,23 @@ pub fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError
     Ok(found.is_some())
 }
 
+/// An index or a trigger that a statement of its own has made.
+pub struct Addition {
+    pub name: String,
+    pub table: String,
+    pub text: String,
+}
+
+/// All of them, in the order in which they were made.
+pub fn additions(connection: &Connection) -> Result<Vec<Addition>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid",
+    )?;
+    let rows =
+        statement.query_map([], |row| Ok(Addition { name: row.get(0)?, table: row.get(1)?, text: row.get(2)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Those of the tables that hold rows.
 pub fn filled(connection: &Connection, tables: &[ObservedTable]) -> Result<Vec<String>, StoreError> {
     let mut filled = Vec::new();

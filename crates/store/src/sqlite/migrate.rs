@@ -69,7 +69,7 @@ pub fn undo(
             }
             for statement in migration.statements.iter().rev() {
                 match &statement.undo {
-                    Undo::Statement(sql) | Undo::OldName(sql) => transaction.execute_batch(sql)?,
+                    Undo::Statement(sql) | Undo::OldName(sql) => execute(&transaction, statement, sql)?,
                     Undo::Kept(_) => {}
                     Undo::Impossible(why) => {
                         return Err(StoreError::Refused(format!("it cannot be taken back: {why}")));
@@ -118,7 +118,7 @@ fn apply(connection: &mut Connection, scope: &str, migration: &Migration, now: &
     }
     for statement in &migration.statements {
         if !is_superfluous(&transaction, statement)? {
-            transaction.execute_batch(&statement.sql)?;
+            execute(&transaction, statement, &statement.sql)?;
         }
     }
     if checks_keys_afterwards(migration) {
@@ -130,6 +130,36 @@ fn apply(connection: &mut Connection, scope: &str, migration: &Migration, now: &
     )?;
     transaction.commit()?;
     Ok(true)
+}
+
+/// The statement's own text, or that which takes it back.
+fn execute(connection: &Connection, statement: &Statement, sql: &str) -> Result<(), StoreError> {
+    match statement.execution {
+        Execution::KeysChecked => execute_anew(connection, sql, &statement.keeps),
+        Execution::Together | Execution::Alone => Ok(connection.execute_batch(sql)?),
+    }
+}
+
+/// A table that is made anew loses the indexes and triggers that somebody has added to it: those come again as they were written. One
+/// that does not fit the new table refuses the whole.
+fn execute_anew(connection: &Connection, sql: &str, keeps: &[String]) -> Result<(), StoreError> {
+    let before = inspect::additions(connection)?;
+    connection.execute_batch(sql)?;
+    let after = inspect::additions(connection)?;
+    for lost in before
+        .iter()
+        .filter(|before| keeps.contains(&before.name) && !after.iter().any(|after| after.name == before.name))
+    {
+        if inspect::has_table(connection, &lost.table)? {
+            connection.execute_batch(&lost.text).map_err(|error| {
+                let (name, table) = (&lost.name, &lost.table);
+                StoreError::Refused(format!(
+                    "`{name}`, which somebody has added to `{table}`, does not fit it any more: {error}"
+                ))
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Every key of every table leads somewhere; asked where keys were not looked at meanwhile.

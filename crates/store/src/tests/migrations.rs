@@ -126,6 +126,46 @@ fn a_table_that_is_made_anew_takes_no_rows_of_others_with_it() {
 }
 
 #[test]
+fn what_somebody_has_added_to_a_table_outlives_its_being_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::Sqlite(folder.path().join("a.sqlite"));
+    let additions = [
+        "CREATE INDEX by_c ON a (lower(c)) WHERE c IS NOT NULL",
+        "CREATE TRIGGER heard AFTER INSERT ON a BEGIN INSERT INTO log VALUES (new.c); END",
+    ];
+    run(
+        &database,
+        "hand",
+        &format!("CREATE TABLE a (b TEXT, c TEXT); CREATE TABLE log (c TEXT); {}", additions.join("; ")),
+    );
+    let anew = |columns: &str, undo: &str| Statement {
+        execution: Execution::KeysChecked,
+        keeps: vec!["by_c".to_owned(), "heard".to_owned()],
+        ..statement(&format!("CREATE TABLE n ({columns}); DROP TABLE a; ALTER TABLE n RENAME TO a"), undo)
+    };
+    let back = "CREATE TABLE n (b TEXT, c TEXT); DROP TABLE a; ALTER TABLE n RENAME TO a";
+    let first = migration("0001_initial", vec![anew("b TEXT, c TEXT, d TEXT", back)]);
+    database.migrate("task", std::slice::from_ref(&first), NOW).unwrap();
+    let seen = || {
+        let seen = database.look("task").unwrap().tables.into_iter().find(|table| table.name == "a").unwrap();
+        (seen.columns.len(), seen.indexes[0].name.clone(), seen.triggers[0].name.clone())
+    };
+    assert_eq!(seen(), (3, "by_c".to_owned(), "heard".to_owned()));
+    run(&database, "hand", "INSERT INTO a (c) VALUES ('heard')");
+    assert_eq!(database.look("task").unwrap().filled, ["a", "log"]);
+    database.undo("task", &[first], NOW).unwrap();
+    assert_eq!(seen(), (2, "by_c".to_owned(), "heard".to_owned()));
+    let refused = database.migrate("task", &[migration("0001_other", vec![anew("b TEXT", "")])], NOW).unwrap_err();
+    assert!(
+        refused.to_string().contains("`by_c`, which somebody has added to `a`, does not fit it any more"),
+        "{refused}"
+    );
+    assert_eq!(seen(), (2, "by_c".to_owned(), "heard".to_owned()), "nothing was done");
+    let dropped = Statement { execution: Execution::KeysChecked, ..statement("DROP TABLE a", "") };
+    database.migrate("task", &[migration("0001_other", vec![dropped])], NOW).unwrap();
+}
+
+#[test]
 fn steps_are_noted_and_one_that_is_refused_leaves_nothing() {
     let Some(schema) = Schema::new("steps") else { return };
     let database = schema.database();

@@ -19,6 +19,8 @@ const STATEMENT_LIMIT = 500;
 const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (scope TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (scope, name)) STRICT`;
 const findLedger = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'`;
 const createSteps = `CREATE TABLE IF NOT EXISTS schema_migration_steps (entry INTEGER PRIMARY KEY, scope TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL, step INTEGER NOT NULL, event TEXT NOT NULL, at TEXT NOT NULL) STRICT`;
+const listAdditions = `SELECT name, tbl_name AS place, sql AS text FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid LIMIT 100000`;
+const listTables = `SELECT name FROM sqlite_schema WHERE type = 'table' LIMIT 100000`;
 const findBrokenKey = `SELECT "table" FROM pragma_foreign_key_check LIMIT 1`;
 const findColumn = `SELECT name FROM pragma_table_info(?) WHERE name = ?`;
 
@@ -103,6 +105,18 @@ class Connection {
 
   async hasColumn(table, column) {
     return this.#execute('all', findColumn, [table, column]).length > 0;
+  }
+
+  /**
+   * A statement that makes a table anew. The indexes and triggers that somebody has added to the table come again as they were
+   * written; the native server does the same.
+   */
+  async anew(sql, keeps) {
+    const before = this.#execute('all', listAdditions, []);
+    this.exec(sql);
+    const after = new Set(this.#execute('all', listAdditions, []).map(({ name }) => name));
+    const tables = new Set(this.#execute('all', listTables, []).map(({ name }) => name));
+    before.filter(({ name, place }) => keeps.includes(name) && !after.has(name) && tables.has(place)).forEach(({ text }) => this.exec(text));
   }
 
   async hasBrokenKey() {

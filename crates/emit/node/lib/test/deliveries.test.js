@@ -163,8 +163,36 @@ testOnEach('what there is besides is seen', async (context, engine) => {
   assert.ok(Math.abs(Date.now() - 60_000 - (await integratedSince(database, 'shop')).getTime()) < 5000);
   assert.equal(await anotherIntegration(database, 'shop'), undefined);
   await emit('sold', {});
-  await doRound(database, round({ deliveriesOf: () => [{ integration: 'crm', provider: 'p', priority: 1, orderKey: null }] }));
+  const to = (integration) => () => [{ integration, provider: 'p', priority: 1, orderKey: null }];
+  await doRound(database, round({ deliveriesOf: to('mail') }));
+  assert.equal(await anotherIntegration(database, 'shop'), undefined, 'mails are minded by who sends them');
+  await emit('sold', {});
+  await doRound(database, round({ deliveriesOf: to('crm') }));
   assert.equal(await anotherIntegration(database, 'shop'), 'crm');
+});
+
+testOnEach('deliveries of its own events are made once, whoever else was told of them', async (context, engine) => {
+  const { database, emit } = await start(context, engine);
+  await emit('sold', {});
+  await doRound(database, round({ deliveriesOf: () => [] }));
+  await emit('sold', {});
+  await emit('seen', {});
+  const asked = [];
+  const deliveriesOf = ({ name }) => {
+    asked.push(name);
+    return [{ integration: 'mail', provider: 'smtp', priority: 0, orderKey: null }];
+  };
+  const events = { names: ['sold', 'bought'], after: '00000000-0000-7000-8000-000000000000' };
+  const own = () => round({ integration: 'mail', deliveriesOf, events });
+  const { areMoreEvents, lastEvent } = await doRound(database, own());
+  assert.deepEqual([asked, areMoreEvents], [['sold', 'sold'], false]);
+  await doRound(database, own());
+  assert.deepEqual(asked, ['sold', 'sold']);
+  await emit('sold', {});
+  await doRound(database, round({ ...own(), events: { ...events, after: lastEvent } }));
+  assert.deepEqual(asked, ['sold', 'sold', 'sold']);
+  const waits = await database.many('SELECT id FROM outbox_events WHERE dispatched_at IS NULL');
+  assert.equal(waits.length, 3, 'nobody else is kept from them');
 });
 
 /** A service whose one operation does what it is told, and the worker that brings it events. */

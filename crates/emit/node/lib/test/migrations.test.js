@@ -44,13 +44,14 @@ testOnEach('a column that another application has added is not added again', asy
 test('a table that is made anew takes no rows of others with it', async (context) => {
   const database = await createDatabase(context);
   const first = 'CREATE TABLE a (b TEXT PRIMARY KEY) STRICT;\nCREATE TABLE c (b TEXT REFERENCES a (b) ON DELETE CASCADE) STRICT;\n';
-  const anew = (b) => `-- why\n-- keys are checked afterwards\nCREATE TABLE a_new (b TEXT PRIMARY KEY, d TEXT) STRICT;\nINSERT INTO a_new (b) SELECT ${b} FROM a;\nDROP TABLE a;\nALTER TABLE a_new RENAME TO a;\n`;
+  const anew = (b) => `-- why\n-- keys are checked afterwards\n-- keeps: by_hand\nCREATE TABLE a_new (b TEXT PRIMARY KEY, d TEXT) STRICT;\nINSERT INTO a_new (b) SELECT ${b} FROM a;\nDROP TABLE a;\nALTER TABLE a_new RENAME TO a;\n`;
   const migrations = createMigrations(context, { '0001_initial.sql': first });
   await migrate(database, migrations);
-  await database.script(`INSERT INTO a VALUES ('1'); INSERT INTO c VALUES ('1')`);
+  await database.script(`INSERT INTO a VALUES ('1'); INSERT INTO c VALUES ('1'); CREATE INDEX by_hand ON a (lower(b))`);
   writeFileSync(join(migrations.path, '0002_changes.sql'), anew('b'));
   assert.deepEqual(await migrate(database, migrations), ['0002_changes']);
   assert.equal((await database.many('SELECT b FROM c')).length, 1);
+  assert.equal((await database.many(`SELECT name FROM sqlite_schema WHERE name = 'by_hand'`)).length, 1);
   writeFileSync(join(migrations.path, '0003_changes.sql'), anew(`'2'`));
   await assert.rejects(migrate(database, migrations), /`0003_changes` of `task_1` was not applied: a row would lead to one that is not there/);
   assert.equal((await database.many('SELECT b FROM a'))[0].b, '1');

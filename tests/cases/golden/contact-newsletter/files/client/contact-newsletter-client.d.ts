@@ -70,6 +70,8 @@ export type Problem =
   | ProblemOf<'invalid-token', 401>
   | ProblemOf<'missing-session', 401>
   | ProblemOf<'invalid-session', 401>
+  | ProblemOf<'missing-password', 401>
+  | ProblemOf<'invalid-password', 401>
   | ProblemOf<'wrong-credentials', 401>
   | ProblemOf<'account-disabled', 403>
   | ProblemOf<'insufficient-scope', 403>
@@ -81,7 +83,6 @@ export type Problem =
   | ProblemOf<'conflict', 409>
   | ProblemOf<'overlap', 409>
   | ProblemOf<'in-use', 409>
-  | ProblemOf<'out-of-stock', 409>
   | ProblemOf<'wrong-state', 409>
   | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'link-expired', 410>
