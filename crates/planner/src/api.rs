@@ -18,7 +18,7 @@ use plan::accounts::FAILED_LOGINS;
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, RowsFormat, Scheme, Trigger};
 use plan::service::ServicePlan;
-use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, system};
+use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, system, uses};
 use spec::{
     ApiKind, ApiRequirements, Authentication, LimitBy, RateLimit, RuleValue, SecurityFeature, Segment, Spanned,
 };
@@ -278,6 +278,12 @@ impl Designer<'_> {
         };
         let violations = check::violations(&procedure);
         assert!(violations.is_empty(), "a behaviour lowers to a well formed procedure: {violations:?}");
+        if inferred.behaviour.works_on == WorksOn::Account {
+            // What callers are given of themselves stands in tables that no other endpoint may have to do with.
+            let used = uses::of_procedure(known.tables, &procedure);
+            let read = known.tables.iter().filter(|table| used.contains_key(&table.name));
+            read.for_each(|table| self.add_table(table.clone()));
+        }
         Some(Endpoint {
             procedure,
             entity: inferred

@@ -13,16 +13,16 @@ const LAST_LOOK = 200;
 const TAKEN_UP_HERE = 500;
 const TAKEN_UP_ELSEWHERE = 1500;
 
-// Who waits for the end of which delivery in this process, and how many workers it has. An id is that of one delivery in all databases.
+// Who waits for the end of which delivery in this process, and how many workers it has for each integration. An id is that of one delivery in all
+// databases.
 const waiting = new Map();
-let workers = 0;
+const workers = new Map();
 
-/** Deliveries are carried in this process from now on, until what is returned is called. */
-export function carriedHere() {
-  workers += 1;
-  return () => {
-    workers -= 1;
-  };
+/** Deliveries of that integration are carried in this process from now on, until what is returned is called. */
+export function carriedHere(integration) {
+  const count = (more) => workers.set(integration, (workers.get(integration) ?? 0) + more);
+  count(1);
+  return () => count(-1);
 }
 
 /** A worker of this process has recorded the end of a delivery. */
@@ -40,7 +40,8 @@ export function ring(id) {
  */
 export async function awaited(database, { event, integration, gives, within }) {
   const begin = performance.now();
-  const takenUp = Math.min(within, workers > 0 ? TAKEN_UP_HERE : TAKEN_UP_ELSEWHERE);
+  const isCarriedHere = workers.get(integration) > 0;
+  const takenUp = Math.min(within, isCarriedHere ? TAKEN_UP_HERE : TAKEN_UP_ELSEWHERE);
   let bell;
   try {
     for (let wait = FIRST_LOOK; ; wait = Math.min(wait * 2, LAST_LOOK)) {
@@ -51,7 +52,7 @@ export async function awaited(database, { event, integration, gives, within }) {
       if (left <= 0) return { outcome: 'unknown' };
       if (bell) await bell.rings(Math.min(wait, left));
       // It may have ended before anybody knew that somebody waits: another look tells.
-      else if (row && workers > 0) bell = new Bell(row.id);
+      else if (row && isCarriedHere) bell = new Bell(row.id);
       else await pause(Math.min(wait, left));
     }
   } finally {

@@ -76,7 +76,7 @@ export class Deliveries {
     }
     this.#database.beforeClose(() => this.stop());
     this.#database.whenEmitted(() => this.wake());
-    this.#leaves = carriedHere();
+    this.#leaves = carriedHere(this.#account.name);
     this.#running = this.#run();
     this.#keepUp();
     this.#upkeep = setInterval(() => this.#keepUp(), COUNTING).unref();

@@ -47,6 +47,11 @@ testOnEach('whoever waits is told how a delivery came out', async (context, engi
   const event = uuidv7();
   const look = (within) => awaited(database, { event, integration: 'shop', gives: { url: ['page', 'url'] }, within });
   assert.deepEqual(await look(30), { outcome: 'unknown' }, 'nobody has taken it up');
+  // Whoever carries mails here says nothing of the shop, whose deliveries another process may take up within a second.
+  const leavesMails = carriedHere('mail');
+  const begun = performance.now();
+  assert.deepEqual(await look(5000), { outcome: 'unknown' });
+  assert.ok(performance.now() - begun > 1000, 'another process had no time to take it up');
   const now = new Date();
   const row = [uuidv7(), event, 'sold', 'shop', 'acme', 1, 'working', 0, now, false, JSON.stringify({ answers: { page: { url: 'https://a' } } }), now, now];
   await database.run('INSERT INTO outbox_deliveries (id, event_id, event, integration, provider, priority, state, attempts, due_at, in_doubt, progress, created_at, tried_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', row);
@@ -56,7 +61,7 @@ testOnEach('whoever waits is told how a delivery came out', async (context, engi
   assert.deepEqual(await waits, { outcome: 'answered', url: 'https://a' });
 
   // A worker of this process rings, and nobody waits for the next look.
-  const leaves = carriedHere();
+  const leaves = carriedHere('shop');
   await database.run("UPDATE outbox_deliveries SET state = 'working' WHERE event_id = ?", [event]);
   const hears = look(5000);
   await sleep(670);
@@ -66,6 +71,7 @@ testOnEach('whoever waits is told how a delivery came out', async (context, engi
   assert.deepEqual(await hears, { outcome: 'answered', url: 'https://a' });
   assert.ok(performance.now() - rung < 100, 'it was waited for the next look');
   leaves();
+  leavesMails();
   await database.run("UPDATE outbox_deliveries SET state = 'dead' WHERE event_id = ?", [event]);
   assert.deepEqual(await look(0), { outcome: 'refused' });
   await database.run('UPDATE outbox_deliveries SET in_doubt = ? WHERE event_id = ?', [true, event]);

@@ -495,6 +495,7 @@ export type Problem =
   | ProblemOf<'conflict', 409>
   | ProblemOf<'overlap', 409>
   | ProblemOf<'in-use', 409>
+  | ProblemOf<'out-of-stock', 409>
   | ProblemOf<'wrong-state', 409>
   | ProblemOf<'request-in-progress', 409>
   | ProblemOf<'link-expired', 410>
