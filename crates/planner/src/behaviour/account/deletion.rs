@@ -32,11 +32,12 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         }
         [..] => {
             ends.push(delete(&system::mailed_tokens(), "user_id"));
+            ends.extend(rest(&users, given.tables));
             ends.push(Item::Let(slot("nobody"), Step::Generate(Generated::Address)));
             ends.push(Item::Do(Step::Write(emptied(given, &users))));
             let names: Vec<String> = keepers.iter().map(|name| format!("`{name}`")).collect();
             format!(
-                "ends the caller's account and removes what is personal of it; {} keep a row that leads to nobody",
+                "ends the caller's account and removes what is personal of it; because of {} the row of the user stays, and leads to nobody",
                 names.join(" and ")
             )
         }
@@ -56,13 +57,31 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     }
 }
 
-/// Tables whose rows do not let a user go.
-fn keepers<'t>(users: &Table, tables: &'t [Table]) -> Vec<&'t TableName> {
-    let keeps = |table: &&Table| {
-        let mut keys = table.rules.foreign_keys.iter();
-        keys.any(|key| key.table == users.name && key.on_delete == OnDelete::Restrict)
+/// Tables that do not let a row of this one go: theirs lead to it, or to what would go with it, and must not be without.
+fn keepers<'t>(table: &'t Table, tables: &'t [Table]) -> Vec<&'t TableName> {
+    let leads = |from: &Table, to: &TableName, on_delete: OnDelete| {
+        from.rules.foreign_keys.iter().any(|key| key.table == *to && key.on_delete == on_delete)
     };
-    tables.iter().filter(keeps).map(|table| &table.name).collect()
+    let mut going = vec![&table.name];
+    let mut at = 0;
+    while let Some(gone) = going.get(at).copied() {
+        let with_it = tables.iter().filter(|from| leads(from, gone, OnDelete::Cascade)).map(|from| &from.name);
+        let more: Vec<&TableName> = with_it.filter(|name| !going.contains(name)).collect();
+        going.extend(more);
+        at += 1;
+    }
+    let keeps = |from: &&Table| going.iter().any(|gone| leads(from, gone, OnDelete::Restrict));
+    tables.iter().filter(keeps).map(|from| &from.name).collect()
+}
+
+/// What goes with a user, and can go although the user cannot: the caller's rows of those tables.
+fn rest(users: &Table, tables: &[Table]) -> Vec<Item> {
+    let of_user = |table: &Table| {
+        let mut keys = table.rules.foreign_keys.iter();
+        let key = keys.find(|key| key.table == users.name && key.on_delete == OnDelete::Cascade)?;
+        keepers(table, tables).is_empty().then(|| delete(table, key.columns[0].as_str()))
+    };
+    tables.iter().filter(|table| table.name != users.name).filter_map(of_user).collect()
 }
 
 fn delete(table: &Table, column: &str) -> Item {
