@@ -178,7 +178,12 @@ fn what_is_not_built_yet_is_refused_plainly() {
 fn a_login_brings_what_belongs_to_it() {
     let workspace = Workspace::new();
     let response = workspace.run(&repository("tests/cases/tasks/user-accounts-api.yaml")).must_end_with(0).response();
-    assert_eq!((&response["status"], &response["warnings"]), (&json!("completed"), &json!([])));
+    assert_eq!(response["status"], "completed");
+    let warnings = response["warnings"].as_array().unwrap();
+    assert!(
+        matches!(&warnings[..], [only] if only.as_str().unwrap().starts_with("no mail leaves this machine yet")),
+        "{warnings:?}"
+    );
     let verification = response["verification"].as_array().unwrap();
     for check in ["POST /api/auth/register answers a right request", "DELETE /api/auth/sessions/{id} asks for a token"]
     {
