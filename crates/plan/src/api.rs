@@ -159,49 +159,37 @@ impl Endpoint {
     /// What the account of who calls must be.
     #[must_use]
     pub fn role(&self) -> Option<&RoleName> {
-        self.procedure.body.iter().find_map(|item| match item {
-            Item::Let(_, Step::Authorize { role, .. }) | Item::Do(Step::Authorize { role, .. }) => role.as_ref(),
-            Item::Let(..)
-            | Item::Do(_)
-            | Item::Transaction(_)
-            | Item::Each(_)
-            | Item::Promise(_)
-            | Item::Match(..)
-            | Item::Exit(..) => None,
+        self.first(|step| match step {
+            Step::Authorize { role, .. } => role.as_ref(),
+            _ => None,
         })
     }
 
     /// How its callers prove who they are, and what it needs of their key.
     #[must_use]
     pub fn authorization(&self) -> Option<(Scheme, Option<&Scope>)> {
-        self.procedure.body.iter().find_map(|item| match item {
-            Item::Let(_, Step::Authorize { scheme, scope, .. }) | Item::Do(Step::Authorize { scheme, scope, .. }) => {
-                Some((*scheme, scope.as_ref()))
-            }
-            Item::Let(..)
-            | Item::Do(_)
-            | Item::Transaction(_)
-            | Item::Each(_)
-            | Item::Promise(_)
-            | Item::Match(..)
-            | Item::Exit(..) => None,
+        self.first(|step| match step {
+            Step::Authorize { scheme, scope, .. } => Some((*scheme, scope.as_ref())),
+            _ => None,
         })
     }
 }
 
 impl Endpoint {
+    /// The first of its own steps, in no transaction and no arm, of which something is wanted.
+    fn first<'p, T>(&'p self, wanted: impl Fn(&'p Step) -> Option<T>) -> Option<T> {
+        self.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, step) | Item::Do(step) => wanted(step),
+            Item::Transaction(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => None,
+        })
+    }
+
     /// The event for whose answer its callers wait, and the task that integrates whoever answers it.
     #[must_use]
     pub fn awaits(&self) -> Option<(&EventName, &TaskId)> {
-        self.procedure.body.iter().find_map(|item| match item {
-            Item::Let(_, Step::Await { event, by, .. }) => Some((event, by)),
-            Item::Let(..)
-            | Item::Do(_)
-            | Item::Transaction(_)
-            | Item::Each(_)
-            | Item::Promise(_)
-            | Item::Match(..)
-            | Item::Exit(..) => None,
+        self.first(|step| match step {
+            Step::Await { event, by, .. } => Some((event, by)),
+            _ => None,
         })
     }
 

@@ -143,6 +143,21 @@ pub fn good(name: &str, purpose: Purpose, uses: Uses, lock: RowLock) -> [Item; 2
     [Item::Let(slot(name), read), unless_expired(name)]
 }
 
+/// The account of whoever has sent a token back: the address is proved by it, and the password is the one of this request.
+pub fn account(role: Value) -> Item {
+    insert(
+        &system::accounts(),
+        vec![
+            ("user_id", row("mailed", "user_id")),
+            ("password_hash", Value::Slot(slot("password_hash"))),
+            ("role", role),
+            ("email_verified_at", Value::Now),
+            ("password_changed_at", Value::Now),
+            ("created_at", Value::Now),
+        ],
+    )
+}
+
 /// The end, where the row is not there.
 pub fn unless_expired(name: &str) -> Item {
     let gone = vec![refused(Problem::LinkExpired, Writes::Undo)];

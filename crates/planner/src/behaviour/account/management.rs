@@ -4,8 +4,7 @@
 use super::super::{Behaved, Given, column_name, field_name, slot};
 use super::mailed::{self, INVITATION, Uses};
 use super::{
-    body, caller, input, insert, is, new_password, nothing, one, refused, register, row, said, tables, text, told,
-    update,
+    body, caller, input, is, new_password, nothing, one, refused, register, row, said, tables, text, told, update,
 };
 use crate::account::SEED_INVITATION_TOKEN;
 use plan::procedure::{Generated, Input, Item, Outcome, Response, ResponseField, Step, Writes};
@@ -165,17 +164,7 @@ pub fn accept(given: &Given<'_>) -> Behaved {
     let (registered, declared) = register::event(given);
     let (columns, tells) = register::of_user(given);
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let made = insert(
-        &accounts,
-        vec![
-            ("user_id", user_id()),
-            ("password_hash", Value::Slot(slot("password_hash"))),
-            ("role", row("mailed", "role")),
-            ("email_verified_at", Value::Now),
-            ("password_changed_at", Value::Now),
-            ("created_at", Value::Now),
-        ],
-    );
+    let made = mailed::account(row("mailed", "role"));
     let has_one = vec![refused(Problem::LinkExpired, Writes::Undo)];
     let mut items = given.guards();
     items.extend([body("Acceptance", vec![mailed::sent_back(), new_password("new_password")]), mailed::digested()]);

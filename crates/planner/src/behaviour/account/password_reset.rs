@@ -4,7 +4,7 @@
 use super::super::newsletter_subscribe::accepted;
 use super::super::{Behaved, Given, slot};
 use super::mailed::{self, RESET, Uses};
-use super::{address, body, input, insert, is, new_password, nothing, one, register, row, tables, text, update};
+use super::{address, body, input, is, new_password, nothing, one, register, row, tables, text, update};
 use crate::account::{SEED_EMAIL, SEED_RESET_TOKEN};
 use plan::Value;
 use plan::procedure::{Item, Outcome, Step, Writes};
@@ -49,20 +49,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let (columns, tells) = register::of_user(given);
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     // Whoever has bought without an account has a row and no account: this makes it one.
-    let claimed = vec![
-        insert(
-            &accounts,
-            vec![
-                ("user_id", user_id()),
-                ("password_hash", Value::Slot(slot("password_hash"))),
-                ("role", text(register::ROLE)),
-                ("email_verified_at", Value::Now),
-                ("password_changed_at", Value::Now),
-                ("created_at", Value::Now),
-            ],
-        ),
-        tells,
-    ];
+    let claimed = vec![mailed::account(text(register::ROLE)), tells];
     let changed = update(
         &accounts,
         vec![
