@@ -3,6 +3,7 @@
 //! run finishes the work.
 
 use crate::base::standing;
+use crate::beside;
 use crate::database;
 use crate::ending;
 use crate::failure::Failure;
@@ -379,6 +380,9 @@ async fn carry_out(
         workspace.activate(&task_id, version)?;
         done.note(true);
     }
+    if let TaskPlan::Api(plan) = plan {
+        done.note(beside::rewrite(plan, workspace, &mut warnings)?);
+    }
     // Now a server that runs has taken the plan over.
     let output = output(plan, options, &database, seen.version, &verification);
     let is_served_as_before = output.serving.as_ref().is_some_and(|serving| serving.status == "outdated");
@@ -432,7 +436,8 @@ pub(crate) fn files(plan: &TaskPlan, database: &Database, workspace: &Workspace)
         TaskPlan::Database(plan) => Ok(emit::database_files(plan, &granted::script(workspace, database, plan)?)),
         TaskPlan::Api(plan) => {
             check_routes(plan, workspace)?;
-            Ok(emit::files(plan).map_err(|error| Failure::application(&error))?)
+            let beside = beside::services(plan, workspace)?;
+            Ok(emit::files(plan, &beside).map_err(|error| Failure::application(&error))?)
         }
     }
 }
