@@ -1,6 +1,7 @@
 //! The Node.js application: `lib/` as it is, endpoints and middleware from the procedures, and what starts, tests, packs and
 //! watches it.
 
+mod cases;
 pub mod driver;
 mod listing;
 mod middleware;
@@ -22,13 +23,13 @@ use crate::outline::outlines;
 use crate::render::{Comment, generated, render};
 use minijinja::context;
 use minijinja::value::Serde;
-use plan::{Migration, Plan};
 use plan::accounts::{AccountPage, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, case_callers};
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
 use plan::http_case::access_token_of;
 use plan::mail::{Mail, MailText, Written};
 use plan::procedure::{Scheme, Trigger};
+use plan::{Migration, Plan};
 use serde_json::{Value, json};
 use service::Integrated;
 use std::collections::BTreeMap;
@@ -147,6 +148,7 @@ const RETURN_PAGE_AS_IT_IS: &[(&str, &str)] = &[
 ];
 
 /// What starts the application, and its packages: the one place that names their versions.
+const SIGNATURES: &str = include_str!("../node/test/signatures.js");
 const SERVER: &str = include_str!("../node/server.js");
 const PACKAGE: &str = include_str!("../node/package.json");
 
@@ -207,7 +209,12 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
     if !mails.is_empty() {
         files.insert("mails.json".to_owned(), pretty(&mails));
     }
-    files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
+    let cases = cases::all(plan, services);
+    if let Some(signatures) = cases::signatures(services) {
+        files.insert("test/signatures.js".to_owned(), generated(plan, Comment::Slashes, SIGNATURES));
+        files.insert("test/signatures.json".to_owned(), pretty(&signatures));
+    }
+    files.insert("test/cases.json".to_owned(), pretty(&cases));
     if !plan.seed.is_empty() {
         files.insert("test/seed.json".to_owned(), pretty(&plan.seed.rows));
     }
@@ -312,6 +319,7 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         services => wiring.services,
         brought => wiring.brought,
         returns => wiring.returns,
+        calls => cases::signatures(services).is_some(),
         listens => services.iter().any(|one| one.module.is_ok() && one.listens()),
         inner => if plan.api.cors == Cors::On { "closed" } else { "application" },
         speaks => services.iter().any(|one| one.module.is_ok()),

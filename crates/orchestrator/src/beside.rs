@@ -16,7 +16,12 @@ pub(crate) fn services(plan: &Plan, workspace: &Workspace) -> Result<Vec<Plan>, 
 /// Writes the applications of the other tasks on the database anew; whether anything changed in them.
 pub(crate) fn rewrite(plan: &Plan, workspace: &Workspace, warnings: &mut Vec<String>) -> Result<bool, Stop> {
     let mut has_changed = false;
-    for other in others(plan, workspace)? {
+    let others = others(plan, workspace)?;
+    // Applications that speak with no service are nobody else's concern.
+    if !others.iter().chain([plan]).any(|one| one.service.is_some()) {
+        return Ok(false);
+    }
+    for other in others {
         // Where nobody knows its folder, or somebody has removed it, its own next run writes it.
         let folder = workspace.last_end(&other.task_id)?.and_then(|end| end.folder);
         let Some(folder) = folder.filter(|folder| folder.is_dir()) else { continue };

@@ -453,7 +453,12 @@ async fn prove(plan: &TaskPlan, database: &Database, files: &emit::Files, progre
             progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
             // It may stand on another task's tables.
             let migrations = plan.migrations().flat_map(|(_, migrations)| migrations.to_vec()).collect();
-            database::on_scratch(&DatabasePlan { migrations, ..plan.database.clone() }, database)
+            let mut tried = database::on_scratch(&DatabasePlan { migrations, ..plan.database.clone() }, database);
+            if !plan.cases.is_empty() {
+                progress(Phase::ImplementIntegrationLogic, "trying calls of the provider on a scratch database");
+                tried.extend(verify::on_scratch(plan, database, openapi(files), &now()).await);
+            }
+            tried
         }
         TaskPlan::Api(plan) => {
             progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");

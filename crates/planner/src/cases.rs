@@ -2,6 +2,7 @@
 //! procedures, so a behaviour needs no list of its own.
 
 mod body;
+mod calls;
 
 use crate::account::{self, can_be_two};
 use crate::key::RecordKey;
@@ -9,6 +10,7 @@ use crate::seed::Seeded;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use body::{acceptable, can_repeat, marked, shape_of, taken, taking};
+pub use calls::for_calls;
 use plan::accounts::{
     CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CaseCaller, LOOPBACK_SESSION_COOKIE, case_callers, case_session_token,
 };
@@ -617,7 +619,7 @@ impl<'a> Asker<'a> {
             parent: self.parent.clone(),
             before: self.maker.iter().filter(|_| self.is_item()).map(Maker::any).collect(),
             request,
-            expect: Expectation { status, headers, body: None, text: None },
+            expect: Expectation { status, headers, body: None, text: None, heard: None },
         }
     }
 
@@ -1170,7 +1172,7 @@ enum Who<'a> {
 fn request(method: &str, path: &str, endpoint: &Endpoint, callers: &[CaseCaller]) -> CaseRequest {
     let who = endpoint.role().map_or(Who::Caller, Who::InRole);
     let headers = scheme_of(endpoint).map(|scheme| proof(scheme, who, callers)).into_iter().collect();
-    CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None }
+    CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None, signed: None }
 }
 
 /// The header that proves who calls.

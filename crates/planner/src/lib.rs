@@ -124,7 +124,8 @@ pub fn plan_allowing(
     let seeded = base.map(|base| seed::of(&designed.api, base, &own, &shared, catalog)).unwrap_or_default();
     database.tables.extend(shared);
     let seeded = seed::with_caller(seeded, &designed.api, engine, &database.tables, catalog);
-    let cases = cases::for_api(&designed.api, &database.tables, &seeded);
+    let mut cases = cases::for_api(&designed.api, &database.tables, &seeded);
+    cases.extend(service.iter().flat_map(cases::for_calls));
     let (base, seed) = (base.cloned(), seeded.seed);
     let api = designed.api;
     let plan = Plan { task_id: task_id.clone(), api, database, base, service, decisions, cases, seed };

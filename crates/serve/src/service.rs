@@ -393,6 +393,24 @@ impl Service {
         }
     }
 
+    /// What listens to a provider at a path.
+    pub(crate) fn hook(&self, path: &str) -> Option<&Hook> {
+        let route = self.routes.at(path).ok()?.value;
+        route.targets.iter().find_map(|(_, target, _)| match target {
+            Target::Webhook(hook) => Some(&**hook),
+            Target::Procedure { .. }
+            | Target::Preflight
+            | Target::Health
+            | Target::Ready
+            | Target::Metrics
+            | Target::OpenApi
+            | Target::SigningKeys
+            | Target::ReferencePage
+            | Target::FileOfReferencePage
+            | Target::VisitorPage(_) => None,
+        })
+    }
+
     /// Whose pages may call, where pages of other origins may.
     fn origins(&self, cors: Cors) -> Option<&Origins> {
         match cors {

@@ -14,10 +14,12 @@ pub use intake::intake;
 use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted};
 use expression::Writer;
+use manifest::reference::Reference;
 use manifest::{Entries, Manifest};
 use minijinja::{Value, context};
 use plan::Plan;
 use plan::service::{ServicePlan, System, ValueSource};
+use plan::service_case::{ADDRESS, SIGNING};
 use provider::{base_variable, needs_webhook_id, webhook_id_variable, webhook_variable};
 use std::collections::BTreeMap;
 use vocab::FieldName;
@@ -51,9 +53,7 @@ impl Integrated<'_> {
 pub fn integrated<'a>(plan: &'a Plan, beside: &'a [Plan]) -> Vec<Integrated<'a>> {
     let plans = std::iter::once(plan).chain(beside);
     let with_service = plans.filter_map(|plan| Some((plan, plan.service.as_ref()?)));
-    with_service
-        .map(|(plan, service)| Integrated { plan, service, module: service_module(plan, service) })
-        .collect()
+    with_service.map(|(plan, service)| Integrated { plan, service, module: service_module(plan, service) }).collect()
 }
 
 /// What documents and the application say of a service; `guide` is where more is said of it.
@@ -79,6 +79,19 @@ pub fn view(one: &Integrated<'_>, guide: &str) -> Value {
         base_variable => base_variable(name),
         simulated => service.system == System::Simulated,
     }
+}
+
+/// What the environment says of the account in the cases.
+pub fn variables(service: &ServicePlan) -> Vec<(String, String)> {
+    let provider = service.manifest.provider.provider.as_str();
+    let values = service.account.iter().filter_map(|value| match &value.from {
+        ValueSource::Environment(variable) | ValueSource::Secret(variable) => {
+            Some((variable.clone(), service.case_value(&Reference::Credential(value.name.clone()))?))
+        }
+        ValueSource::Plain(_) | ValueSource::Default => None,
+    });
+    let of_address = [(webhook_variable(provider), SIGNING), (webhook_id_variable(provider), ADDRESS)];
+    values.chain(of_address.map(|(variable, value)| (variable, value.to_owned()))).collect()
 }
 
 /// The module of the plan's provider.

@@ -68,7 +68,8 @@ impl Wiring {
         let pages = services.iter().flat_map(|one| &one.service.returns);
         // Several services may send people to the same page.
         let pages = pages.filter(|page| paths.insert(page.path.as_str()));
-        let returns = pages.map(|page| context! { path => page.path.as_str(), came => page.came(), asks => page.asked() });
+        let returns =
+            pages.map(|page| context! { path => page.path.as_str(), came => page.came(), asks => page.asked() });
         Self { module, services: services_of, brought, returns: returns.collect() }
     }
 }

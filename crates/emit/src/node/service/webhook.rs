@@ -8,8 +8,8 @@ use crate::node::script::Expression;
 use manifest::Text;
 use manifest::kind::Kind;
 use manifest::webhook::{
-    Certificate, Encoding, Handshake, HashAlgorithm, Hmac, KeyForm, Payload, ProviderEvent, SignatureForm, SignedPart, TimeUnit,
-    Timestamp, Verification, Webhooks,
+    Certificate, Encoding, Handshake, HashAlgorithm, Hmac, KeyForm, Payload, ProviderEvent, SignatureForm, SignedPart,
+    TimeUnit, Timestamp, Verification, Webhooks,
 };
 use plan::procedure::Procedure;
 use plan::service::Intake;
@@ -155,7 +155,8 @@ impl Module<'_> {
                 members.add("ask", Expression::text(&self.functions[operation.as_str()]));
                 let given = self.writer.function(|writer| {
                     let fields = input.iter();
-                    let fields = fields.map(|(name, given)| Ok((name.to_string(), writer.document(given, Place::Plain)?)));
+                    let fields =
+                        fields.map(|(name, given)| Ok((name.to_string(), writer.document(given, Place::Plain)?)));
                     Ok(Expression::Object(fields.collect::<Written<_>>()?))
                 });
                 members.add("input", given?);

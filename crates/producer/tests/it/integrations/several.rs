@@ -5,8 +5,8 @@ use super::{MEMBERS, SIGNING, call, hmac, integrate, member, session, set};
 use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::repository;
-use crate::harness::server::{Kind, Server};
-use crate::harness::workspace::{Workspace, end_with_input};
+use crate::harness::server::{Kind, Server, node};
+use crate::harness::workspace::{Workspace, end, end_with_input};
 use serde_json::Value;
 use std::fs;
 use std::process::Command;
@@ -181,8 +181,9 @@ fn one_event_goes_to_two_services_and_one_that_fails_keeps_nothing_from_the_othe
 /// What is integrated later is in the application that was there before, and the other way round.
 #[test]
 fn every_application_of_a_database_knows_its_services() {
-    let both = both();
-    let folder = |task: &str| both.workspace.path().join(format!("output/integration/task_{task}"));
+    let mut both = both();
+    let output = both.workspace.path().join("output/integration");
+    let folder = |task: &str| output.join(format!("task_{task}"));
     for task in ["members", "integration_2025_003", "crm"] {
         for file in ["services/stripe-integration.js", "services/acme-integration.js", "services/acme-events.js"] {
             assert!(folder(task).join(file).is_file(), "{task}: {file}");
@@ -196,7 +197,29 @@ fn every_application_of_a_database_knows_its_services() {
     let edited = fs::read_to_string(&application).unwrap() + "\n// ours\n";
     fs::write(&application, &edited).unwrap();
     let more = ACME.replace("[user_registration, newsletter_signup]", "[user_registration]");
-    let warnings = both.workspace.run_text(&more).must_end_with(0).response()["warnings"].to_string();
+    let response = both.workspace.run_text(&more).must_end_with(0).response();
+    let warnings = response["warnings"].to_string();
     assert_eq!(fs::read_to_string(&application).unwrap(), edited);
     assert!(!warnings.contains("`application.js`"), "nothing of it is new: {warnings}");
+    // Calls of the providers prove the plan, and then each application that takes them in.
+    let tried = response["verification"].as_array().unwrap();
+    let of_calls = tried.iter().filter(|check| check["check"].as_str().unwrap().starts_with("POST /webhooks/acme "));
+    let outcomes: Vec<&str> = of_calls.map(|check| check["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["passed"; 3], "{tried:?}");
+    for task in ["members", "crm"].into_iter().filter(|_| Kind::Node.is_here()) {
+        both.workspace.application = folder(task);
+        let words = ["--test", "--test-reporter=tap", "test/api.test.js"];
+        let told = end(&mut node(&both.workspace, &words)).must_end_with(0).stdout;
+        for shows in [
+            "ok 1 - ",
+            "/webhooks/stripe takes a call of Stripe in",
+            "/webhooks/stripe takes a call of Stripe that comes again in once",
+            "/webhooks/stripe takes what Stripe signs anew in once",
+            "/webhooks/stripe refuses a call that somebody else has signed",
+            "/webhooks/stripe refuses a call that Stripe has signed too long ago",
+            "/webhooks/acme refuses a call that somebody else has signed",
+        ] {
+            assert!(told.contains(shows), "{task}: {shows}: {told}");
+        }
+    }
 }
