@@ -5,7 +5,7 @@ use crate::webhook::Hook;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use connect::fill::{self, Scope as _};
+use connect::fill;
 use connect::signature::{Call, Signed, sign_digest, sign_hmac};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
