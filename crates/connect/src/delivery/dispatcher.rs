@@ -285,8 +285,9 @@ impl Dispatcher {
         })
     }
 
-    /// What may be begun, by lane: those of a lower number first, and among them beginning with another one each time. Only lanes of which
-    /// something waits share out what is left: of new events nobody knows yet whose they are.
+    /// What may be begun, by lane: those of a lower number first, and among them beginning with another one each time. Lanes of which
+    /// something may wait share out what is left, and the last of them look in another round: of new events nobody knows yet whose
+    /// they are.
     fn openings(&mut self, now: i64, dispatches: bool, at_most: u32) -> Vec<Opening> {
         let mut left = at_most;
         let mut openings = Vec::new();
@@ -296,7 +297,7 @@ impl Dispatcher {
         lanes.rotate_left(turn);
         lanes.sort_by_key(|(_, lane)| lane.rules.priority);
         for (integration, lane) in lanes {
-            let looks = lane.wants_to_look(now);
+            let looks = lane.wants_to_look(now) && left > 0;
             let most = if looks { left } else { at_most };
             let places = if looks || dispatches { lane.places(now).min(most) } else { 0 };
             if places > 0 {
