@@ -1,13 +1,10 @@
 //! Schemas from names of tables and how they belong together.
 
-use catalog::Catalog;
+use super::CATALOG;
 use expect_test::{Expect, expect};
 use plan::database::{Nullability, Table};
 use plan::{Decision, Observed, TaskPlan};
-use std::sync::LazyLock;
 use vocab::{Diagnostic, TaskId};
-
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::built_in().unwrap());
 
 fn planned(schema: &str) -> Result<(Vec<Table>, Vec<Decision>), Vec<Diagnostic>> {
     let text = format!(

@@ -1,6 +1,7 @@
 //! Services: what a task and a manifest come to together.
 
-use catalog::{Catalog, built_in_providers};
+use super::CATALOG;
+use catalog::built_in_providers;
 use expect_test::expect;
 use manifest::Manifest;
 use plan::Decision;
@@ -21,7 +22,7 @@ fn decided(text: &str) -> Result<(ServicePlan, Vec<Decision>), Vec<Diagnostic>> 
     assert_eq!(parsed.diagnostics, []);
     let Specification::IntegrateService(integration) = &parsed.tasks[0].specification else { panic!("a service") };
     let manifest = provider(integration.provider.value.as_str());
-    crate::plan_service(integration, &TaskId::parse("task").unwrap(), &manifest, &Catalog::built_in().unwrap())
+    crate::plan_service(integration, &TaskId::parse("task").unwrap(), &manifest, &CATALOG)
 }
 
 fn task(more: &str) -> String {
