@@ -4,7 +4,6 @@
 
 use super::shop::{
     Awaited, Brought, Buyer, Shelves, column, described, endpoint, given_up, insert, is_needed, must, row, said, stock,
-    stock_taken,
 };
 use crate::behaviour::{field_name, shape_field, slot};
 use crate::entity::held;
