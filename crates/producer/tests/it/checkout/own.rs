@@ -128,7 +128,8 @@ fn is_cancelled_by_hand(shop: &Shop, address: SocketAddr, token: &str, paid: &st
     }
     let id = buy();
     assert_eq!(left(), all);
-    let whole = json!({ "total": "49.80", "status": "cancelled" });
+    let buyer = change("PATCH", &id, &json!({}))["user_id"].clone();
+    let whole = json!({ "user_id": buyer, "total": "49.80", "status": "cancelled" });
     assert_eq!(change("PUT", &id, &whole)["status"], "cancelled");
     assert_eq!(left(), all + 2);
 
