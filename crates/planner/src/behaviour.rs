@@ -1054,6 +1054,13 @@ pub fn field_name(text: &str) -> FieldName {
     FieldName::parse(text).expect("a column's name is a field's name")
 }
 
+/// The order in that slot has not left the house.
+fn is_not_sent(record: &str) -> Condition {
+    let status = || Value::Field(slot(record), field_name("status"));
+    let is = |word: &str| Condition::Compare(status(), Comparison::Equal, Value::Literal(Datum::Text(word.to_owned())));
+    Condition::Any(["pending", "paid", "processing"].map(is).into())
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -1069,11 +1076,4 @@ mod tests {
             assert!(super::find(behavior.as_str()).is_some(), "{behavior}");
         }
     }
-}
-
-/// The order in that slot has not left the house.
-fn is_not_sent(record: &str) -> Condition {
-    let status = || Value::Field(slot(record), field_name("status"));
-    let is = |word: &str| Condition::Compare(status(), Comparison::Equal, Value::Literal(Datum::Text(word.to_owned())));
-    Condition::Any(["pending", "paid", "processing"].map(is).into())
 }
