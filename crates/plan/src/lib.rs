@@ -18,6 +18,7 @@ pub mod service;
 pub mod service_case;
 pub mod shape;
 pub mod system;
+pub mod trouble;
 pub mod uses;
 pub mod value;
 

@@ -194,7 +194,7 @@ fn a_plan_holds_everything_it_names() {
     }
 }
 
-/// `subscriptions` means what begins and what ends them; each is asked for once.
+/// `subscriptions` means what begins them, what ends them and what takes that back; each is asked for once.
 #[test]
 fn points_are_understood_as_people_write_them() {
     for asked in
@@ -202,6 +202,7 @@ fn points_are_understood_as_people_write_them() {
     {
         let plan = planned(&task(&format!("    integration_points: [{asked}]\n"))).unwrap();
         let points: Vec<&str> = plan.points.iter().map(|point| point.event.as_str()).collect();
-        assert_eq!(points, ["subscription_start", "subscription_end"], "{asked}");
+        let meant = ["subscription_start", "subscription_end", "subscription_end_at_period", "subscription_resume"];
+        assert_eq!(points, meant, "{asked}");
     }
 }
