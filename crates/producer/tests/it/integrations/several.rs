@@ -200,7 +200,7 @@ fn every_application_of_a_database_knows_its_services() {
     let response = both.workspace.run_text(&more).must_end_with(0).response();
     let warnings = response["warnings"].to_string();
     assert_eq!(fs::read_to_string(&application).unwrap(), edited);
-    assert!(!warnings.contains("`application.js`"), "nothing of it is new: {warnings}");
+    assert!(warnings.contains("task_members`: `application.js` was edited and is kept"), "{warnings}");
     // Calls of the providers prove the plan, and then each application that takes them in.
     let tried = response["verification"].as_array().unwrap();
     let of_calls = tried.iter().filter(|check| check["check"].as_str().unwrap().starts_with("POST /webhooks/acme "));
