@@ -223,3 +223,51 @@ fn every_application_of_a_database_knows_its_services() {
         }
     }
 }
+
+/// A provider that signs nothing says itself what is its own; while it does not answer nobody can tell.
+#[test]
+fn a_provider_is_asked_whether_a_call_is_its_own() {
+    let mut workspace = Workspace::new();
+    put_acme_into(&workspace);
+    let file = |name: &str| workspace.path().join("providers/acme").join(name);
+    let change = |name: &str, change: &dyn Fn(String) -> String| {
+        fs::write(file(name), change(fs::read_to_string(file(name)).unwrap())).unwrap();
+    };
+    change("operations.yaml", &|text| {
+        text + "verify_call:\n  does: tells whether a call is its own\n  effect: read\n  input: { event: { type: text, privacy: plain, required: true } }\n  request: { http: { method: POST, path: \"/${value.version}/calls/verify\", body: { json: { event: \"${input.event}\" } } } }\n"
+    });
+    change("webhooks.yaml", &|text| {
+        let (before, rest) = text.split_once("verify:").unwrap();
+        let (_, after) = rest.split_once("registration:").unwrap();
+        format!(
+            "{before}verify: [{{ ask: {{ operation: verify_call, input: {{ event: \"${{body/id}}\" }} }} }}]\nregistration:{after}"
+        )
+    });
+    change("simulator.yaml", &|text| {
+        let route = "  - { method: POST, path: /v2/calls/verify, needs: [{ at: /event, is_not: [forged] }], does: { answers: { ok: true } } }\n";
+        text.replace("refusals:", &format!("{route}refusals:"))
+    });
+    let acme = Played::start(&workspace, "acme", &[]);
+    fs::write(workspace.path().join("producer.toml"), format!("[simulated]\nacme = \"{}\"\n", acme.told("address")))
+        .unwrap();
+    end_with_input(&mut workspace.command(&["secrets", "set", "ACME_API_KEY"]), ACME_KEY).must_end_with(0);
+    workspace.run_text(ACME).must_end_with(0);
+    workspace.application = workspace.path().join("output/integration/task_crm");
+    let tell = |server: &Server, id: &str| {
+        let event = format!(r#"{{"id":"{id}","type":"contact.left","contact":{{"email":"ada@example.com"}}}}"#);
+        ask(server.address, &post("/webhooks/acme", None, &event), "").unwrap().status
+    };
+    let start = |kind: Kind| {
+        let mut command = Server::command(kind, &workspace);
+        Server::of(command.env("ACME_API_KEY", ACME_KEY).env("ACME_API_BASE", acme.told("address")))
+    };
+    let servers: Vec<Server> = Kind::all_here().into_iter().map(start).collect();
+    for server in &servers {
+        assert_eq!((tell(server, "1"), tell(server, "forged")), (200, 401), "{}", server.log());
+    }
+    drop(acme);
+    for server in &servers {
+        assert_eq!(tell(server, "2"), 503, "{}", server.log());
+    }
+    assert_eq!(workspace.count("inbox_events"), 1);
+}
