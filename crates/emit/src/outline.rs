@@ -60,9 +60,10 @@ impl Outline<'_> {
     pub fn counts_by(&self) -> Option<(&PolicyName, &'static str)> {
         let (policy, by) = self.limit?;
         let by = match (by, self.scheme) {
-            (LimitKey::Principal, Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
-                "user"
-            }
+            (
+                LimitKey::Principal,
+                Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic | Scheme::Issued),
+            ) => "user",
             (LimitKey::Principal, Some(Scheme::ApiKey) | None) => "API key",
             (LimitKey::Address, _) => "client address",
             (LimitKey::Field(..), _) => "what is tried",

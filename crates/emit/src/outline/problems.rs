@@ -16,7 +16,11 @@ pub fn problems(plan: &Plan, method: &str, items: &[&Item]) -> BTreeSet<Problem>
     let mut found = BTreeSet::from([Problem::MalformedRequest, Problem::InternalError, Problem::Overloaded]);
     for item in items {
         match item {
-            Item::Let(_, step) | Item::Do(step) => found.extend(problems_of_step(plan, items, changes, step)),
+            Item::Let(_, step) | Item::Do(step) => {
+                found.extend(problems_of_step(plan, items, changes, step));
+                let is_user = matches!(item, Item::Let(_, Step::Authorize { scheme: Scheme::Issued, .. }));
+                found.extend(is_user.then_some([Problem::UnknownUser, Problem::AccountDisabled]).into_iter().flatten());
+            }
             Item::Transaction(_) => {
                 found.insert(Problem::Unavailable);
             }
@@ -37,12 +41,13 @@ pub fn problems(plan: &Plan, method: &str, items: &[&Item]) -> BTreeSet<Problem>
 
 fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) -> Vec<Problem> {
     match step {
-        Step::Authorize { scheme, scope, role, failures } => {
+        Step::Authorize { scheme, scope, role, grant, failures } => {
             let mut found = match scheme {
                 Scheme::ApiKey => vec![Problem::MissingCredentials, Problem::InvalidCredentials],
                 Scheme::AccessToken => vec![Problem::MissingToken, Problem::InvalidToken],
                 Scheme::Session => vec![Problem::MissingSession, Problem::InvalidSession],
                 Scheme::SignedIn => vec![Problem::MissingSession, Problem::InvalidSession, Problem::InvalidToken],
+                Scheme::Issued => vec![Problem::MissingToken, Problem::InvalidToken, Problem::IssuerUnavailable],
                 Scheme::Basic => vec![
                     Problem::MissingPassword,
                     Problem::InvalidPassword,
@@ -52,6 +57,7 @@ fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) ->
             };
             found.push(Problem::Unavailable);
             found.extend((scheme.is_added_by_browsers() && changes).then_some(Problem::CrossOrigin));
+            found.extend(grant.is_some().then_some(Problem::InsufficientScope));
             found.extend(scope.is_some().then_some(Problem::InsufficientScope));
             found.extend(role.is_some().then_some(Problem::InsufficientRole));
             found.extend(failures.is_some().then_some(Problem::RateLimited));

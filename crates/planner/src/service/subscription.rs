@@ -330,6 +330,7 @@ fn ended(awaited: Awaited<'_>, subscriptions: &Table, policy: &PolicyName) -> Ve
             scheme: Scheme::ApiKey,
             scope: Some(scope),
             role: None,
+            grant: None,
             failures: Some(policy.clone()),
         }),
         Item::Do(Step::Limit { policy: policy.clone(), by: LimitKey::Principal }),

@@ -76,6 +76,7 @@ export type Problem =
   | ProblemOf<'account-disabled', 403>
   | ProblemOf<'insufficient-scope', 403>
   | ProblemOf<'insufficient-role', 403>
+  | ProblemOf<'unknown-user', 403>
   | ProblemOf<'cross-origin', 403>
   | ProblemOf<'not-found', 404>
   | ProblemOf<'method-not-allowed', 405>
@@ -98,6 +99,7 @@ export type Problem =
   | ProblemOf<'internal-error', 500>
   | ProblemOf<'service-refused', 502>
   | ProblemOf<'unavailable', 503>
+  | ProblemOf<'issuer-unavailable', 503>
   | ProblemOf<'overloaded', 503>;
 
 /** What is wrong with one field of a body, or with one parameter. */
