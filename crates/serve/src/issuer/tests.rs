@@ -5,6 +5,9 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use plan::accounts::{CASE_AUDIENCE, CASE_ISSUER};
 use serde_json::json;
 
+/// What a token says otherwise, and how it is called.
+type Changed = (&'static str, fn(&mut Json));
+
 const NOW: i64 = 1_800_000_000;
 
 fn now() -> Timestamp {
@@ -47,7 +50,7 @@ async fn a_token_says_whom_it_is_about_and_what_it_was_granted() {
 #[tokio::test]
 async fn a_token_that_says_otherwise_is_refused() {
     let cases = CaseIssuer::new().unwrap();
-    let changes: [(&str, fn(&mut Json)); 9] = [
+    let changes: [Changed; 9] = [
         ("of another issuer", |said| said["iss"] = json!("https://other.invalid")),
         ("for another audience", |said| said["aud"] = json!("https://api.invalid/")),
         ("for nobody", |said| said["aud"] = json!(null)),
