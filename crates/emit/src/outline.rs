@@ -6,6 +6,7 @@ mod sample;
 mod slots;
 mod uses;
 
+pub use problems::of_callers;
 pub use sample::answer_formats;
 pub use slots::{Held, Slots};
 pub use uses::{bound_slots, slots_of_value, used_slots};

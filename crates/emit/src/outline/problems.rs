@@ -1,6 +1,6 @@
 //! Every problem that a procedure can end with, read off its steps. It never asks what a behaviour is called.
 
-use super::table_of;
+use super::{Outline, table_of};
 use plan::database::OnDelete;
 use plan::procedure::Scheme;
 use plan::procedure::{Input, Item, Response, Step};
@@ -37,6 +37,22 @@ pub fn problems(plan: &Plan, method: &str, items: &[&Item]) -> BTreeSet<Problem>
         }
     }
     found
+}
+
+/// Every problem that a caller of these endpoints may be answered with: theirs, and those of requests that reach none.
+pub fn of_callers(outlines: &[Outline<'_>]) -> BTreeSet<Problem> {
+    let mut known: BTreeSet<Problem> = outlines.iter().flat_map(|outline| outline.problems.iter().copied()).collect();
+    known.extend([
+        Problem::MalformedRequest,
+        Problem::NotFound,
+        Problem::MethodNotAllowed,
+        Problem::UriTooLong,
+        Problem::HeaderFieldsTooLarge,
+        Problem::InternalError,
+        Problem::Unavailable,
+        Problem::Overloaded,
+    ]);
+    known
 }
 
 fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) -> Vec<Problem> {
