@@ -11,6 +11,7 @@ use crate::overrides;
 use crate::own_rows;
 use crate::selling;
 use crate::service::checkout::Selling;
+use crate::service::shop::Shelves;
 use crate::subject::Known;
 use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::accounts::Accounts;
@@ -246,6 +247,7 @@ impl Designer<'_> {
             tables: known.tables,
             roles: &roles,
             selling: selling.as_ref(),
+            shelves: Shelves::of_orders(self.catalog, known.tables, &entity.entity, &table),
             known_by: self.known_by,
             needs_user: owner.is_some()
                 || parent.as_ref().is_some_and(|parent| parent.owner.is_some())
@@ -287,8 +289,9 @@ impl Designer<'_> {
         };
         let violations = check::violations(&procedure);
         assert!(violations.is_empty(), "a behaviour lowers to a well formed procedure: {violations:?}");
-        if inferred.behaviour.works_on == WorksOn::Account {
-            // What callers are given of themselves stands in tables that no other endpoint may have to do with.
+        if inferred.behaviour.works_on == WorksOn::Account || given.shelves.is_some() {
+            // What callers are given of themselves stands in tables that no other endpoint may have to do with, and what an order takes
+            // and puts back in those of its lines and products.
             let used = uses::of_procedure(known.tables, &procedure);
             let read = known.tables.iter().filter(|table| used.contains_key(&table.name));
             read.for_each(|table| self.add_table(table.clone()));
