@@ -321,6 +321,16 @@ impl Failure {
         }
     }
 
+    /// Somebody must say who issues the access tokens of an API.
+    pub(crate) fn issuer(why: &str) -> Self {
+        let message = format!("the API takes access tokens of an issuer: {why}");
+        let hint = "`producer secrets set OAUTH_ISSUER` gives what its tokens say as `iss`, as https://issuer.example.com, and `producer secrets set OAUTH_AUDIENCE` what they say as `aud`; variables of the environment with these names win over them";
+        Self {
+            place: Some("api_requirements.endpoints".to_owned()),
+            ..Self::new(FailureKind::AuthenticationSetup, "issuer_missing", message, hint)
+        }
+    }
+
     /// The settings of the workspace are wrong.
     pub(crate) fn settings(error: &WrongSettings) -> Self {
         let hint = "mend it, and run the task again";
