@@ -255,7 +255,7 @@ fn step(step: &Step) -> String {
                 Scheme::SignedIn => "access token or session",
             };
             let scope = scope.as_ref().map_or(String::new(), |scope| format!(" with scope {scope}"));
-            let role = role.as_ref().map_or(String::new(), |role| format!(" with role {role}"));
+            let role = role.as_ref().map_or(String::new(), |roles| format!(" with role {roles}"));
             let failures =
                 failures.as_ref().map_or(String::new(), |policy| format!(", failures count against {policy}"));
             format!("{name} by {scheme}{scope}{role}{failures}")

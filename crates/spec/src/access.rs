@@ -20,8 +20,8 @@ pub enum Access {
     Authenticated,
     /// `owner`: only whom the record belongs to.
     Owner,
-    /// `role:<name>`: only callers with this role.
-    Role(RoleName),
+    /// `role:<name>`, or several with commas between: only callers with one of these roles. At least one.
+    Roles(Vec<RoleName>),
 }
 
 /// How long answers may be kept.
@@ -57,7 +57,7 @@ const ROLE: &str = "role:";
 const CACHE_EXAMPLE: &str = "write `no_store`, or how long, like `60_seconds`";
 
 pub(crate) fn access_schema() -> Json {
-    schema::either([schema::word::<AccessWord>(), schema::pattern(&format!("{ROLE}{}", schema::IDENTIFIER))])
+    schema::either([schema::word::<AccessWord>(), schema::pattern(&format!("{ROLE}{0}(, *{0})*", schema::IDENTIFIER))])
 }
 
 pub(crate) fn cache_schema() -> Json {
@@ -75,7 +75,10 @@ pub(crate) fn lower_access(lowering: &mut Lowering<'_>, node: &Node) -> Option<S
             lowering.error(NOT_AN_ACCESS, "`role:` names no role", node.span, "write a role like `role:admin`");
             return None;
         }
-        (None, Some(role)) => Access::Role(lowering.parse_name(role, node.span, RoleName::parse)?.value),
+        (None, Some(roles)) => {
+            let names = roles.split(',').map(|role| lowering.parse_name(role.trim(), node.span, RoleName::parse));
+            Access::Roles(names.map(|name| Some(name?.value)).collect::<Option<_>>()?)
+        }
         (None, None) => {
             let help = match closest(text, &AccessWord::words()) {
                 Some(meant) => format!("did you mean `{meant}`?"),

@@ -17,15 +17,15 @@ use manifest::point::Given;
 use manifest::reference::Reference;
 use plan::accounts::NOWHERE;
 use plan::procedure::{
-    Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme,
-    Step, Writes,
+    Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Roles, RowsFormat,
+    Scheme, Step, Writes,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::Shape;
 use plan::value::Value;
 use plan::{Problem, Scope, accounts, print};
 use std::collections::BTreeSet;
-use vocab::{ColumnName, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName, TaskId};
+use vocab::{ColumnName, FieldName, FieldType, PolicyName, SlotName, TableName, TaskId};
 
 /// `BODY_LIMIT` of `lib/body.js`, in bytes; a test compares them.
 pub const DEFAULT_BODY_LIMIT: u64 = 65_536;
@@ -378,7 +378,7 @@ impl<'a> Writer<'_, 'a> {
         slot: Option<&SlotName>,
         scheme: Scheme,
         failures: Option<&PolicyName>,
-        role: Option<&RoleName>,
+        role: Option<&Roles>,
     ) -> Result<(), EmitError> {
         self.module.imports.insert(Import::AuthorizeUser);
         self.module.shared.insert(Shared::Accounts);
@@ -390,7 +390,11 @@ impl<'a> Writer<'_, 'a> {
             Scheme::Basic => Some("['password']"),
         };
         let by = by.map(|by| ("by".to_owned(), Expression::text(by)));
-        let role = role.map(|role| ("role".to_owned(), Expression::text(quoted(role.as_str()))));
+        let role = role.map(|roles| {
+            let names: Vec<String> = roles.names().iter().map(|name| quoted(name.as_str())).collect();
+            let asked = if let [only] = &names[..] { only.clone() } else { format!("[{}]", names.join(", ")) };
+            ("role".to_owned(), Expression::text(asked))
+        });
         let mut asked: Vec<_> = by.into_iter().chain(role).collect();
         if scheme == Scheme::Basic {
             let policy = PolicyName::parse(accounts::FAILED_LOGINS).expect("a literal that is a name");
