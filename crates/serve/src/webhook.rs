@@ -68,7 +68,7 @@ impl Hook {
         let Some(webhooks) = &manifest.webhooks else { return Ok(None) };
         let limiters = Limiters::new();
         let compiled = |procedure| {
-            compile_procedure(plan, &counterpart.account, None, procedure, intake.max_body_bytes, &limiters)
+            compile_procedure(plan, &counterpart.account, (None, None), procedure, intake.max_body_bytes, &limiters)
         };
         let asks = webhooks.handshake.iter().filter_map(|handshake| match handshake {
             Handshake::Answers(method) if *method != Method::Post => Some(*method),
