@@ -26,11 +26,12 @@ const FURTHER_MANIFESTS: [&str; 6] = [
     "crates/emit/node/mysql/package.json",
 ];
 /// What the tests need beside the application's own packages: a compiler, providers' own packages for their simulators, a provider at
-/// which somebody agrees, and a mail server with somebody who reads mails.
-const TEST_PACKAGES: [(&str, &str); 5] = [
+/// which somebody agrees and a client of such, and a mail server with somebody who reads mails.
+const TEST_PACKAGES: [(&str, &str); 6] = [
     ("typescript", "5.9.3"),
     ("stripe", "23.1.0"),
     ("oidc-provider", "8.8.1"),
+    ("oauth4webapi", "3.8.8"),
     ("smtp-server", "3.21.6"),
     ("mailparser", "3.14.2"),
 ];
