@@ -36,6 +36,7 @@ const TEST_PACKAGES: [(&str, &str); 6] = [
     ("mailparser", "3.14.2"),
 ];
 const LIB: &str = "crates/emit/node/lib";
+const BREACHED: &str = "crates/vocab/src/password/breached.txt";
 const NODE_FOLDER: &str = "target/node";
 
 /// Runs everything; the last line on standard output is `N passed, M failed, K skipped`.
@@ -262,7 +263,9 @@ fn copy_lib(repository: &Repository, folder: &Path) -> Result<(), String> {
             .and_then(|()| fs::copy(repository.root.join(&path), &copy))
             .map_err(|error| format!("cannot copy `{path}`: {error}"))?;
     }
-    Ok(())
+    // It travels with the lib too, and is the native server's.
+    let copied = fs::copy(repository.root.join(BREACHED), target.join("breached-passwords.txt"));
+    copied.map(drop).map_err(|error| format!("cannot copy `{BREACHED}`: {error}"))
 }
 
 /// The test files, named one by one: what `node --test <folder>` means differs between versions.

@@ -123,15 +123,17 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
 const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[
     SUCCESSOR,
     ("lib/accounts.js", include_str!("../node/lib/accounts.js")),
+    ("lib/ended-accounts.js", include_str!("../node/lib/ended-accounts.js")),
     ("lib/session-cookie.js", include_str!("../node/lib/session-cookie.js")),
     ("lib/passwords.js", include_str!("../node/lib/passwords.js")),
     ("lib/weak-passwords.js", include_str!("../node/lib/weak-passwords.js")),
     ("lib/account-page.js", include_str!("../node/lib/account-page.js")),
     ("lib/account-page/page.js", include_str!("../node/lib/account-page/page.js")),
 ];
-const ACCOUNT_PAGE_AS_IT_IS: &[(&str, &str)] = &[
+const ACCOUNTS_AS_THEY_ARE: &[(&str, &str)] = &[
     ("lib/account-page/page.html", include_str!("../node/lib/account-page/page.html")),
     ("lib/account-page/page.css", include_str!("../node/lib/account-page/page.css")),
+    ("lib/breached-passwords.txt", vocab::password::BREACHED),
 ];
 /// What travels besides with one that takes tokens of another issuer, and the packages that it stands on.
 const LIB_OF_ISSUER: &[(&str, &str)] = &[
@@ -212,7 +214,7 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
         files.extend(RETURN_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
     if has_accounts {
-        files.extend(ACCOUNT_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+        files.extend(ACCOUNTS_AS_THEY_ARE.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
     files.insert("package.json".to_owned(), package(plan));
     if !mails.is_empty() {

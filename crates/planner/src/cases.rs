@@ -911,11 +911,11 @@ impl<'a> Asker<'a> {
             request.headers.extend([self.proof(scheme, who)]);
             self.problem(&format!("refuses the role {role}"), request, Problem::InsufficientRole)
         };
-        let others = self.roles.iter().filter(|role| self.can_be_two() && **role != wanted);
+        let others = self.roles.iter().filter(|role| self.can_be_two() && !wanted.include(role.as_str()));
         let others = others.map(|role| (role.as_str(), Who::InRole(role)));
         let usual = (CASE_ROLE, Who::Caller);
         let wrong = std::iter::once(usual).chain(others.filter(|(role, _)| *role != CASE_ROLE));
-        wrong.filter(|(role, _)| *role != wanted.as_str()).map(|(role, who)| refused(role, who)).collect()
+        wrong.filter(|(role, _)| !wanted.include(role)).map(|(role, who)| refused(role, who)).collect()
     }
 
     /// The header that proves who calls.
@@ -1194,7 +1194,7 @@ enum Who<'a> {
 
 /// A request to the endpoint by somebody who may make it.
 fn request(method: &str, path: &str, endpoint: &Endpoint, callers: &[CaseCaller]) -> CaseRequest {
-    let who = endpoint.role().map_or(Who::Caller, Who::InRole);
+    let who = endpoint.role().map_or(Who::Caller, |roles| Who::InRole(roles.first()));
     let headers = scheme_of(endpoint).map(|scheme| proof(scheme, who, callers)).into_iter().collect();
     CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None, signed: None }
 }

@@ -78,7 +78,11 @@ pub fn plan_allowing(
     let (mut designed, place, service) = match &task.specification {
         Specification::SetupApi(requirements) => {
             let payments = api::Payments { services: &observed.services, dependencies: &task.dependencies };
-            (api::design(requirements, catalog, held, payments)?, &requirements.place, None)
+            (
+                api::design(requirements, catalog, held, payments, observed.accounts_of.as_ref())?,
+                &requirements.place,
+                None,
+            )
         }
         Specification::ConfigureDatabase(config) => {
             return database::plan(config, task_id, catalog, observed, allowed)

@@ -397,6 +397,13 @@ impl Service {
         }
     }
 
+    /// Forgets what of accounts is over; to be called every hour or so.
+    pub async fn forget_ended_accounts(&self) {
+        for accounts in &self.counted.accounts {
+            accounts.forget_ended(Timestamp::now()).await;
+        }
+    }
+
     /// Moves measurements into their buckets, and keeps the file of counts short; to be called every few seconds.
     pub fn upkeep(&self) {
         self.counted.metrics.upkeep();
