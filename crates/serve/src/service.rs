@@ -431,6 +431,7 @@ impl Service {
             | Target::SigningKeys
             | Target::ReferencePage
             | Target::FileOfReferencePage
+            | Target::ProtectedResource
             | Target::VisitorPage(_) => None,
         })
     }
