@@ -2,9 +2,16 @@
 // fresh application, so that none depends on what another one counted or stored.
 
 import assert from 'node:assert/strict';
+{% if issued %}
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+{% endif %}
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
+{% if issued %}
+import { SignJWT } from 'jose';
+{% endif %}
 import { buildApplication } from '../application.js';
 {% if accounts %}
 import { Accounts } from '../lib/accounts.js';
@@ -13,6 +20,9 @@ import { ApiKeys } from '../lib/api-keys.js';
 import { createServer, listen } from '../lib/server.js';
 import { closeServer } from '../lib/shutdown.js';
 import { createScratchDatabase } from './scratch-database.js';
+{% if calls %}
+import { signed } from './signatures.js';
+{% endif %}
 
 /** In an expected header or body: anything, but present. */
 const ANYTHING = '${any}';
@@ -55,6 +65,19 @@ const ROLES = {
 {% endif %}
 const OTHER = { sub: '{{ other.sub }}', sid: '{{ other.sid }}', role: '{{ other.role }}' };
 {% endif %}
+{% if issued %}
+/** Whose tokens of another issuer cases ask for, by the placeholder in a request header. */
+const ISSUED = {
+{% for token in issued.tokens %}
+  '{{ token.placeholder }}': '{{ token.sub }}',
+{% endfor %}
+};
+const AUDIENCE = '{{ issued.audience }}';
+const issuing = generateKeyPairSync('ed25519');
+const issuer = await startIssuer();
+process.env.OAUTH_ISSUER = issuer;
+process.env.OAUTH_AUDIENCE = AUDIENCE;
+{% endif %}
 let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
@@ -81,13 +104,20 @@ for (const { name, repeat = 1, parent, before = [], request: asked, expect: want
     }
     if (expect.text !== undefined) assert.equal(answer.text, expect.text);
     if (expect.body !== undefined) assertMatches(JSON.parse(answer.text), expect.body, 'body');
+{% if calls %}
+    if (expect.heard !== undefined) assert.equal(await application.heard(), expect.heard, 'events that were kept');
+{% endif %}
   });
 }
 
 async function start(context) {
   let scratch = await createScratchDatabase();
   {% if seeded %}
+{% if issued %}
+  for (const statement of seed) await scratch.database.script(ofIssuer(statement));
+{% else %}
   for (const statement of seed) await scratch.database.script(statement);
+{% endif %}
   {% endif %}
   const apiKeys = new ApiKeys(scratch.database);
   const keys = {
@@ -106,6 +136,9 @@ async function start(context) {
 {% endif %}
   keys[OTHER_ACCESS_TOKEN] = await accounts.issue(OTHER, 900, now.toISOString());
 {% endif %}
+{% if issued %}
+  Object.assign(keys, await issuedTokens());
+{% endif %}
   let server = createServer(buildApplication(scratch.database).listener());
   const url = new URL(await listen(server, { host: '127.0.0.1', port: 0 }));
   context.after(async () => {
@@ -114,9 +147,53 @@ async function start(context) {
     // The runner keeps this function until its end; it need not keep an application with each.
     server = scratch = undefined;
   });
+{% if calls %}
+  const heard = async () => Number((await scratch.database.one('SELECT COUNT(*) AS count FROM inbox_events', [])).count);
+  return { url, keys, heard };
+{% else %}
   return { url, keys };
+{% endif %}
 }
 
+{% if issued %}
+/** Whoever issues the tokens of the cases: it says where its keys are, and which. */
+async function startIssuer() {
+  const server = http.createServer((request, response) => {
+    const url = `http://127.0.0.1:${server.address().port}`;
+    const key = { ...issuing.publicKey.export({ format: 'jwk' }), kid: 'test', use: 'sig' };
+    const discovered = request.url === '/.well-known/openid-configuration';
+    response.end(JSON.stringify(discovered ? { issuer: url, jwks_uri: `${url}/keys` } : { keys: [key] }));
+  });
+  server.listen(0, '127.0.0.1').unref();
+  await once(server, 'listening');
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+async function issuedTokens() {
+  const now = Math.floor(Date.now() / 1000);
+  const of = (sub, said = {}) => {
+    const token = new SignJWT({ iss: issuer, aud: AUDIENCE, sub, exp: now + 900, scope: '{{ issued.scope }}', ...said });
+    return token.setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'test' }).sign(issuing.privateKey);
+  };
+  const caller = ISSUED['${issued_token}'];
+  const tokens = {
+    '${expired_issued_token}': of(caller, { exp: now - 900 }),
+    '${elsewhere_issued_token}': of(caller, { aud: 'https://elsewhere.invalid' }),
+    '${powerless_issued_token}': of(caller, { scope: '' }),
+  };
+  for (const [placeholder, sub] of Object.entries(ISSUED)) tokens[placeholder] = of(sub);
+  return Object.fromEntries(await Promise.all(Object.entries(tokens).map(async ([name, token]) => [name, await token])));
+}
+
+/** The statement with the issuer of these tests in the place of the one that the rows name. */
+function ofIssuer(statement) {
+  const named = '{{ issued.issuer }}';
+  const hash = (name, subject) => createHash('sha256').update(`${name}\n${subject}`).digest('hex');
+  const known = Object.values(ISSUED).reduce((text, sub) => text.replaceAll(hash(named, sub), hash(issuer, sub)), statement);
+  return known.replaceAll(named, issuer);
+}
+
+{% endif %}
 /** Takes note of the answer to a request before. */
 function note(known, answer) {
   const { next } = told(answer);
@@ -164,14 +241,18 @@ function distinct(body, number) {
 }
 
 // Not `fetch`: it adds headers, and refuses to send some.
-function send({ url, keys }, { method, path, headers = {}, body, text }) {
+function send({ url, keys }, { method, path, headers = {}, body, text{% if calls %}, signed: by{% endif %} }) {
   const payload = body === undefined ? text : distinct(JSON.stringify(body), (requests += 1));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
   // The client names no length of its own accord where a DELETE has a body.
   if (payload !== undefined) all['content-length'] = Buffer.byteLength(payload);
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = withKey(value, keys);
+{% if calls %}
+  const call = { origin: url.origin, method, path, headers: all, body: payload ?? '' };
+  const { path: target, headers: sent } = by ? signed(call, by) : call;
+{% endif %}
   return new Promise((resolve, reject) => {
-    const options = { host: url.hostname, port: url.port, method, path, headers: all, agent: false };
+    const options = { host: url.hostname, port: url.port, method, {% if calls %}path: target, headers: sent{% else %}path, headers: all{% endif %}, agent: false };
     const outgoing = http.request(options, async (incoming) => {
       const chunks = await incoming.toArray();
       resolve({ status: incoming.statusCode, headers: incoming.headers, text: Buffer.concat(chunks).toString() });

@@ -226,7 +226,7 @@ impl Failure {
 
     /// Two tasks of a workspace want one route.
     pub(crate) fn route_taken(route: &str, other: &TaskId) -> Self {
-        let hint = "give the endpoint another path, or use another workspace";
+        let hint = "leave the endpoint out where that answer will do, give it another path, or use another workspace";
         let message = format!("`{route}` is served by task `{other}` already");
         Self {
             place: Some(route.to_owned()),
@@ -318,6 +318,16 @@ impl Failure {
         Self {
             place: Some("service_integration.credentials".to_owned()),
             ..Self::new(FailureKind::IntegrationAuthentication, coded(Trouble::CredentialsMissing), message, ways)
+        }
+    }
+
+    /// Somebody must say who issues the access tokens of an API.
+    pub(crate) fn issuer(why: &str) -> Self {
+        let message = format!("the API takes access tokens of an issuer: {why}");
+        let hint = "`producer secrets set OAUTH_ISSUER` gives what its tokens say as `iss`, as https://issuer.example.com, and `producer secrets set OAUTH_AUDIENCE` what they say as `aud`; variables of the environment with these names win over them";
+        Self {
+            place: Some("api_requirements.endpoints".to_owned()),
+            ..Self::new(FailureKind::AuthenticationSetup, "issuer_missing", message, hint)
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod account;
 mod base;
+mod beside;
 mod change;
 mod consent;
 mod database;
@@ -15,6 +16,7 @@ mod granted;
 mod instances;
 mod integration;
 mod interrupted;
+mod issuing;
 mod keys;
 mod knowledge;
 mod located;

@@ -2,11 +2,11 @@
 
 use crate::accounts::Accounts;
 use crate::mail::Mail;
-use crate::procedure::{Item, Procedure, Scheme, Step, Trigger};
+use crate::procedure::{Item, Procedure, Roles, Scheme, Step, Trigger};
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, RoleName, TaskId};
+use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, RoleName, ScopeToken, TaskId};
 
 /// A REST API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -158,9 +158,18 @@ impl Endpoint {
 
     /// What the account of who calls must be.
     #[must_use]
-    pub fn role(&self) -> Option<&RoleName> {
+    pub fn role(&self) -> Option<&Roles> {
         self.first(|step| match step {
             Step::Authorize { role, .. } => role.as_ref(),
+            _ => None,
+        })
+    }
+
+    /// What a token of another issuer must have been granted.
+    #[must_use]
+    pub fn grant(&self) -> Option<&ScopeToken> {
+        self.first(|step| match step {
+            Step::Authorize { grant, .. } => grant.as_ref(),
             _ => None,
         })
     }
@@ -220,9 +229,15 @@ impl ApiPlan {
         self.policies.iter().find(|policy| policy.name == *name)
     }
 
+    /// Whether any of its endpoints takes tokens of another issuer.
+    #[must_use]
+    pub fn takes_issued_tokens(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| matches!(endpoint.authorization(), Some((Scheme::Issued, _))))
+    }
+
     /// The roles that its endpoints ask for.
     #[must_use]
     pub fn roles(&self) -> BTreeSet<&RoleName> {
-        self.endpoints.iter().filter_map(Endpoint::role).collect()
+        self.endpoints.iter().filter_map(Endpoint::role).flat_map(Roles::names).collect()
     }
 }

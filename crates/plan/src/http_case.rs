@@ -22,6 +22,18 @@ pub const EXPIRED_ACCESS_TOKEN: &str = "${expired_access_token}";
 pub const OTHER_ACCESS_TOKEN: &str = "${other_access_token}";
 /// In a request header, with the role in its place: an access token of somebody whose account has that role.
 pub const ROLE_ACCESS_TOKEN: &str = "${access_token:<role>}";
+/// In a request header: a token of another issuer of the user of the seed.
+pub const ISSUED_TOKEN: &str = "${issued_token}";
+/// In a request header: such a token that was good until it expired.
+pub const EXPIRED_ISSUED_TOKEN: &str = "${expired_issued_token}";
+/// In a request header: such a token of somebody else.
+pub const OTHER_ISSUED_TOKEN: &str = "${other_issued_token}";
+/// In a request header: such a token for another API.
+pub const ELSEWHERE_ISSUED_TOKEN: &str = "${elsewhere_issued_token}";
+/// In a request header: such a token that was granted nothing.
+pub const POWERLESS_ISSUED_TOKEN: &str = "${powerless_issued_token}";
+/// In a request header, with the role in its place: such a token of somebody whose account has that role.
+pub const ROLE_ISSUED_TOKEN: &str = "${issued_token:<role>}";
 /// In a body: the refresh token that a request before was answered with.
 pub const REFRESH_TOKEN: &str = "${refresh_token}";
 /// In a request header: the token in the cookie of the session that a request before has begun.
@@ -64,6 +76,8 @@ pub struct CaseKeys {
     pub other_access_token: String,
     /// For [`ROLE_ACCESS_TOKEN`], by the role.
     pub of_roles: BTreeMap<String, String>,
+    /// Tokens of another issuer by their placeholder; none where nobody takes them.
+    pub issued: BTreeMap<String, String>,
 }
 
 /// What stands for an access token of somebody with the role.
@@ -72,12 +86,19 @@ pub fn access_token_of(role: &str) -> String {
     ROLE_ACCESS_TOKEN.replace("<role>", role)
 }
 
+/// What stands for a token of another issuer of somebody with the role.
+#[must_use]
+pub fn issued_token_of(role: &str) -> String {
+    ROLE_ISSUED_TOKEN.replace("<role>", role)
+}
+
 impl CaseKeys {
     /// The text with the keys in the place of their placeholders.
     #[must_use]
     pub fn filled(&self, text: &str) -> String {
         let of_roles = self.of_roles.iter();
         let text = of_roles.fold(text.to_owned(), |text, (role, token)| text.replace(&access_token_of(role), token));
+        let text = self.issued.iter().fold(text, |text, (placeholder, token)| text.replace(placeholder, token));
         text.replace(API_KEY, &self.good)
             .replace(EXPIRED_API_KEY, &self.expired)
             .replace(POWERLESS_API_KEY, &self.powerless)
@@ -126,6 +147,30 @@ pub struct CaseRequest {
     /// A body of any text instead of `body`; no `content-type` goes with it unless the headers name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// How it is signed, where it is a call of a provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signing>,
+}
+
+/// How a call of a provider is signed, as its manifest says, with what stands for its secrets in the cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// By whom.
+    pub by: Signer,
+    /// How long ago.
+    #[serde(default, skip_serializing_if = "is_now")]
+    pub seconds_ago: u32,
+}
+
+/// Who signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signer {
+    /// The provider.
+    Provider,
+    /// Somebody who does not know its secret.
+    Stranger,
 }
 
 /// What must come back.
@@ -143,6 +188,9 @@ pub struct Expectation {
     /// A body that is no JSON, whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// How many events of a provider were kept, with those of the requests before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<u32>,
 }
 
 /// A body with what is another thing in every request; `number` is the request's.
@@ -182,6 +230,11 @@ fn once() -> u32 {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
 fn is_once(repeat: &u32) -> bool {
     *repeat == 1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_now(seconds_ago: &u32) -> bool {
+    *seconds_ago == 0
 }
 
 impl HttpCase {
@@ -376,7 +429,7 @@ mod tests {
     }
 
     fn expectation(body: serde_json::Value) -> Expectation {
-        Expectation { status: 200, headers: BTreeMap::new(), body: Some(body), text: None }
+        Expectation { status: 200, headers: BTreeMap::new(), body: Some(body), text: None, heard: None }
     }
 
     #[test]

@@ -10,7 +10,10 @@ use manifest::Entries;
 use manifest::point::Given;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::{Deserialize, Serialize};
-use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, RoleName, SlotName, TaskId};
+use std::fmt;
+use vocab::{
+    EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, RoleName, ScopeToken, SlotName, TaskId,
+};
 
 /// What happens, step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -171,7 +174,8 @@ impl Outcome {
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Makes the principal, or ends with 401. Failures count against the address under the policy. Whoever is known and may
-    /// not do this ends with 403, which counts against the principal. Of a user the slot holds [`CALLER`].
+    /// not do this ends with 403, which counts against the principal. Of a user the slot holds [`CALLER`]. With [`Scheme::Issued`]
+    /// the principal must be a user only where there is a slot.
     Authorize {
         /// How callers prove who they are.
         scheme: Scheme,
@@ -180,7 +184,10 @@ pub enum Step {
         scope: Option<Scope>,
         /// What the caller's account must be; nothing where every account will do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        role: Option<RoleName>,
+        role: Option<Roles>,
+        /// What a token of another issuer must have been granted; nothing where every token will do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        grant: Option<ScopeToken>,
         /// The policy that failures count against.
         failures: Option<PolicyName>,
     },
@@ -298,6 +305,62 @@ pub enum Step {
 /// The fields of the record that stands for a user who calls: the user, the session, the role.
 pub const CALLER: [&str; 3] = ["user_id", "session_id", "role"];
 
+/// Roles of which an account must have one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Roles(Vec<RoleName>);
+
+impl Roles {
+    /// These; without any there is nothing to have.
+    #[must_use]
+    pub fn of(names: Vec<RoleName>) -> Option<Self> {
+        (!names.is_empty()).then_some(Self(names))
+    }
+
+    /// As they were named.
+    #[must_use]
+    pub fn names(&self) -> &[RoleName] {
+        &self.0
+    }
+
+    /// The one that was named first.
+    #[must_use]
+    pub fn first(&self) -> &RoleName {
+        &self.0[0]
+    }
+
+    /// Whether an account with that role will do.
+    #[must_use]
+    pub fn include(&self, role: &str) -> bool {
+        self.0.iter().any(|name| name.as_str() == role)
+    }
+
+    /// What whoever has none of them is told.
+    #[must_use]
+    pub fn lacked(&self) -> String {
+        match &self.0[..] {
+            [only] => format!("the account has not the role `{only}`"),
+            several => {
+                let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+                format!("the account has none of the roles {}", names.join(", "))
+            }
+        }
+    }
+
+    /// How they are named at an endpoint: `admin,editor`.
+    #[must_use]
+    pub fn listed(&self) -> String {
+        self.0.iter().map(RoleName::as_str).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// `admin`, `admin or editor`.
+impl fmt::Display for Roles {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(&self.0.iter().map(RoleName::as_str).collect::<Vec<_>>().join(" or "))
+    }
+}
+
 /// How callers prove who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -313,6 +376,8 @@ pub enum Scheme {
     /// Address and password of an account with each request (RFC 7617). What fails counts for the address that was tried under
     /// [`crate::accounts::FAILED_LOGINS`]. It has no session.
     Basic,
+    /// An access token of the issuer that the servers are told (RFC 9068): whom it is about is known by its `sub`. It has no session.
+    Issued,
 }
 
 impl Scheme {
@@ -321,7 +386,7 @@ impl Scheme {
     pub fn is_user(self) -> bool {
         match self {
             Self::ApiKey => false,
-            Self::AccessToken | Self::Session | Self::SignedIn | Self::Basic => true,
+            Self::AccessToken | Self::Session | Self::SignedIn | Self::Basic | Self::Issued => true,
         }
     }
 
@@ -329,7 +394,7 @@ impl Scheme {
     #[must_use]
     pub fn is_added_by_browsers(self) -> bool {
         match self {
-            Self::ApiKey | Self::AccessToken => false,
+            Self::ApiKey | Self::AccessToken | Self::Issued => false,
             Self::Session | Self::SignedIn | Self::Basic => true,
         }
     }
@@ -338,16 +403,16 @@ impl Scheme {
     #[must_use]
     pub fn takes_cookies(self) -> bool {
         match self {
-            Self::ApiKey | Self::AccessToken | Self::Basic => false,
+            Self::ApiKey | Self::AccessToken | Self::Basic | Self::Issued => false,
             Self::Session | Self::SignedIn => true,
         }
     }
 
-    /// Whether an access token will do.
+    /// Whether an access token of this API will do.
     #[must_use]
     pub fn takes_tokens(self) -> bool {
         match self {
-            Self::ApiKey | Self::Session | Self::Basic => false,
+            Self::ApiKey | Self::Session | Self::Basic | Self::Issued => false,
             Self::AccessToken | Self::SignedIn => true,
         }
     }

@@ -1,6 +1,7 @@
 //! What the procedures of an API do with the tables of its database: a plan comes in, what its server must be let do goes out,
 //! down to the column. It never says more than a statement of the server needs.
 
+use crate::accounts::{Accounts, Newcomers};
 use crate::database::permission::{OwnedBy, TableUse, Uses};
 use crate::database::{Nullability, Table};
 use crate::procedure::{Item, Procedure, Step};
@@ -27,6 +28,9 @@ pub fn uses(plan: &Plan) -> Uses {
     }
     if let Some(accounts) = &plan.api.accounts {
         found.accounts();
+        if let Some(newcomers) = accounts.newcomers {
+            found.newcomers(accounts, newcomers);
+        }
         accounts.owned.values().for_each(|by| found.owned(by));
     }
     if plan.has_deliveries() {
@@ -117,7 +121,8 @@ impl Found<'_> {
         used.updates.extend(all().filter(|column| changes.contains(&column.as_str())));
     }
 
-    /// Whoever asks whether a token is good reads the session and the account; keys that sign are made when their time comes.
+    /// Whoever asks whether a token is good reads the session and the account; keys that sign are made when their time comes; what is over is
+    /// forgotten.
     fn accounts(&mut self) {
         for table in system::of_accounts() {
             let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
@@ -125,8 +130,23 @@ impl Found<'_> {
             used.reads.extend(all.clone());
             if table.name == system::signing_keys().name {
                 used.inserts.extend(all);
+            } else if table.name != system::accounts().name {
+                used.deletes = true;
             }
         }
+    }
+
+    /// Who is seen for the first time with a token of another issuer gets a user.
+    fn newcomers(&mut self, accounts: &Accounts, newcomers: Newcomers) {
+        for table in [system::accounts(), system::identities()] {
+            let all = || table.columns.iter().map(|column| column.name.clone());
+            let used = self.of(&table.name);
+            used.reads.extend(all());
+            used.inserts.extend(all());
+        }
+        let users = self.of(&accounts.users);
+        users.reads.extend(["id", "email"].into_iter().filter_map(|name| ColumnName::parse(name).ok()));
+        users.inserts.extend(newcomers.columns());
     }
 
     /// The database looks, for whoever asks, whose the row is that another leads to.

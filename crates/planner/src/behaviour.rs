@@ -22,21 +22,26 @@ use crate::service::shop::Shelves;
 use crate::table::column_name;
 use catalog::{Compared, Entity, Field, PathKind};
 use plan::database::{Column, Sensitivity};
-use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
+use plan::procedure::{
+    Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Roles, Scheme, Step, Writes,
+};
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, RequestValue};
 use plan::{Problem, Query, Table, Value};
 use spec::{Endpoint, Method};
 use vocab::{
-    ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName,
+    ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, RoleName, ScopeToken, SlotName,
+    TableName,
 };
 
 /// Who may call, and how often.
 pub struct Guarded {
     pub scheme: Option<Scheme>,
     /// What the account of who calls must be.
-    pub role: Option<RoleName>,
+    pub role: Option<Roles>,
+    /// What the token of who calls must have been granted.
+    pub grant: Option<ScopeToken>,
     pub policy: PolicyName,
     pub by: LimitKey,
 }
@@ -89,6 +94,8 @@ pub struct Given<'a> {
     pub shelves: Option<Shelves<'a>>,
     /// How people who sign in are known afterwards.
     pub known_by: KnownBy,
+    /// Whether it must know which user calls.
+    pub needs_user: bool,
 }
 
 /// A field whose value names a row of another table.
@@ -546,11 +553,16 @@ impl Given<'_> {
             scheme,
             scope: None,
             role: self.guarded.role.clone(),
+            grant: self.guarded.grant.clone(),
             failures: Some(policy.clone()),
         };
         match self.guarded.scheme {
             Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
-            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
+            // A program may call where nothing is some user's.
+            Some(Scheme::Issued) if !self.needs_user => items.push(Item::Do(authorize(Scheme::Issued))),
+            Some(
+                scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic | Scheme::Issued),
+            ) => {
                 items.push(Item::Let(slot("caller"), authorize(scheme)));
             }
             None => {}

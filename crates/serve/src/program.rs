@@ -2,6 +2,8 @@
 //! Done once when a plan is loaded; what this server cannot run is refused here and never at request time.
 
 use crate::account::Accounts;
+use crate::identity::Identities;
+use crate::issuer::Issuer;
 use crate::listing::ListingCheck;
 use crate::page::Columns;
 use crate::rate_limit::Limiter;
@@ -12,7 +14,7 @@ use manifest::Entries;
 use manifest::point::Given;
 use plan::api::Endpoint;
 use plan::procedure::{
-    CALLER, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat,
+    CALLER, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Roles, RowsFormat,
     Scheme, Step, Writes,
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
@@ -21,7 +23,7 @@ use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, prin
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Datum, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName};
+use vocab::{Datum, FieldName, FieldType, PolicyName, ScopeToken, SlotName, TableName};
 
 /// A procedure that can be run.
 pub(crate) struct Program {
@@ -41,10 +43,14 @@ pub(crate) enum Operation {
         slot: Option<usize>,
         scheme: Scheme,
         accounts: Arc<Accounts>,
-        role: Option<RoleName>,
+        role: Option<Roles>,
         failures: Option<Arc<Limiter>>,
         /// What failed passwords count against.
         tries: Option<Arc<Limiter>>,
+    },
+    AuthorizeIssued {
+        slot: Option<usize>,
+        asked: Box<AskedOfToken>,
     },
     Limit {
         limiter: Arc<Limiter>,
@@ -204,6 +210,17 @@ pub(crate) enum Operation {
     },
 }
 
+/// What is asked of a token of another issuer.
+pub(crate) struct AskedOfToken {
+    /// None where the server was not told who issues them.
+    pub issuer: Option<Arc<Issuer>>,
+    /// Where a user must call.
+    pub users: Option<Arc<Identities>>,
+    pub role: Option<Roles>,
+    pub grant: Option<ScopeToken>,
+    pub failures: Option<Arc<Limiter>>,
+}
+
 /// Whom a request is counted for.
 pub(crate) enum CountedFor {
     Principal,
@@ -327,14 +344,18 @@ pub enum UnservablePlan {
 /// The limiters of an API by policy: endpoints of one policy share one.
 pub(crate) type Limiters = BTreeMap<PolicyName, Arc<Limiter>>;
 
+/// Who signs in, and who issues the tokens of others.
+pub(crate) type Callers<'a> = (Option<&'a Arc<Accounts>>, Option<&'a Arc<Issuer>>);
+
 pub(crate) fn compile(
     plan: &Plan,
     account: &AccountScope,
-    accounts: Option<&Arc<Accounts>>,
+    (accounts, issuer): Callers<'_>,
     endpoint: &Endpoint,
     limiters: &Limiters,
 ) -> Result<Program, UnservablePlan> {
-    let program = compile_procedure(plan, account, accounts, &endpoint.procedure, endpoint.max_body_bytes, limiters)?;
+    let (procedure, most) = (&endpoint.procedure, endpoint.max_body_bytes);
+    let program = compile_procedure(plan, account, (accounts, issuer), procedure, most, limiters)?;
     Ok(Program { own_rows: endpoint.own_rows, ..program })
 }
 
@@ -342,7 +363,7 @@ pub(crate) fn compile(
 pub(crate) fn compile_procedure(
     plan: &Plan,
     account: &AccountScope,
-    accounts: Option<&Arc<Accounts>>,
+    (accounts, issuer): Callers<'_>,
     procedure: &Procedure,
     max_body_bytes: u64,
     limiters: &Limiters,
@@ -351,7 +372,7 @@ pub(crate) fn compile_procedure(
         return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
     }
     let mut compiler =
-        Compiler { procedure, plan, account, accounts, max_body_bytes, limiters, slots: BTreeMap::new() };
+        Compiler { procedure, plan, account, accounts, issuer, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
     Ok(Program { operations: operations.into(), slots: compiler.slots.len(), own_rows: false })
 }
@@ -361,6 +382,7 @@ struct Compiler<'a> {
     plan: &'a Plan,
     account: &'a AccountScope,
     accounts: Option<&'a Arc<Accounts>>,
+    issuer: Option<&'a Arc<Issuer>>,
     max_body_bytes: u64,
     limiters: &'a Limiters,
     /// Each slot's number and the fields of the record it holds.
@@ -492,7 +514,7 @@ impl Compiler<'_> {
 
     fn step(&mut self, step: &Step, slot: Option<usize>) -> Result<Operation, UnservablePlan> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, failures } => {
+            Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, grant: _, failures } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
                 Ok(Operation::Authorize { scope: scope.clone(), failures })
             }
@@ -500,6 +522,7 @@ impl Compiler<'_> {
                 scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic),
                 scope: _,
                 role,
+                grant: _,
                 failures,
             } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
@@ -508,6 +531,16 @@ impl Compiler<'_> {
                     (scheme == Scheme::Basic).then(|| PolicyName::parse(accounts::FAILED_LOGINS).ok()).flatten();
                 let tries = policy.as_ref().map(|policy| self.limiter(policy)).transpose()?;
                 Ok(Operation::AuthorizeUser { slot, scheme, accounts: self.accounts()?, role, failures, tries })
+            }
+            Step::Authorize { scheme: Scheme::Issued, scope: _, role, grant, failures } => {
+                let users = match slot {
+                    Some(_) => Some(self.identities()?),
+                    None => None,
+                };
+                let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
+                let (issuer, role, grant) = (self.issuer.cloned(), role.clone(), grant.clone());
+                let asked = Box::new(AskedOfToken { issuer, users, role, grant, failures });
+                Ok(Operation::AuthorizeIssued { slot, asked })
             }
             Step::Limit { policy, by } => {
                 Ok(Operation::Limit { limiter: self.limiter(policy)?, by: self.counted_for(by)? })
@@ -612,6 +645,15 @@ impl Compiler<'_> {
                 Err(self.unsupported(print::step_name(step)))
             }
         }
+    }
+
+    fn identities(&self) -> Result<Arc<Identities>, UnservablePlan> {
+        let missing = || self.malformed("it takes users that its API has not".to_owned());
+        let accounts = self.accounts()?;
+        let declared = self.plan.api.accounts.as_ref().ok_or_else(missing)?;
+        let newcomers = declared.newcomers.ok_or_else(missing)?;
+        let store = accounts.store();
+        Ok(Arc::new(Identities::new(store, &self.plan.database, &declared.users, newcomers, &accounts)?))
     }
 
     fn accounts(&self) -> Result<Arc<Accounts>, UnservablePlan> {

@@ -48,9 +48,9 @@ pub(crate) struct Hook {
     pub keys: Arc<ApiKeys>,
     pub store: Store,
     title: String,
-    webhooks: Webhooks,
+    pub webhooks: Webhooks,
     remembers: Entries<FieldName, Remembered>,
-    counterpart: Counterpart,
+    pub counterpart: Counterpart,
     programs: Vec<Option<Program>>,
     aside: Program,
     max_body_bytes: u64,
@@ -68,7 +68,7 @@ impl Hook {
         let Some(webhooks) = &manifest.webhooks else { return Ok(None) };
         let limiters = Limiters::new();
         let compiled = |procedure| {
-            compile_procedure(plan, &counterpart.account, None, procedure, intake.max_body_bytes, &limiters)
+            compile_procedure(plan, &counterpart.account, (None, None), procedure, intake.max_body_bytes, &limiters)
         };
         let asks = webhooks.handshake.iter().filter_map(|handshake| match handshake {
             Handshake::Answers(method) if *method != Method::Post => Some(*method),

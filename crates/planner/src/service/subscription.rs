@@ -365,6 +365,7 @@ fn turned(awaited: Awaited<'_>, subscriptions: &Table, policy: &PolicyName) -> V
             scheme: Scheme::ApiKey,
             scope: Some(scope),
             role: None,
+            grant: None,
             failures: Some(policy.clone()),
         }),
         Item::Do(Step::Limit { policy: policy.clone(), by: LimitKey::Principal }),

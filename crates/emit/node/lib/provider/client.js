@@ -34,6 +34,8 @@ const agents = {
   'http:': new http.Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, maxFreeSockets: MOST_IDLE, timeout: IDLE_FOR }),
   'https:': new https.Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, maxFreeSockets: MOST_IDLE, timeout: IDLE_FOR, lookup }),
 };
+// For whom an operator has named: that may be anywhere.
+const anywhere = new https.Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, maxFreeSockets: MOST_IDLE, timeout: IDLE_FOR });
 
 /** Whether the address is one of the public internet. */
 export function isPublic(address) {
@@ -44,18 +46,20 @@ export function isPublic(address) {
 
 /**
  * @param {{ method: string, url: string, headers: [string, string][], body: string }} request
- * @param {{ within: number, isOurs: boolean }} bounds milliseconds for everything; whether the address is a simulated provider's
+ * @param {{ within: number, isOurs: boolean, mostBytes?: number }} bounds milliseconds for everything; whether it is called wherever it is: a
+ *   simulated provider, an issuer that an operator has named; how much of the answer's body is read
  * @returns {Promise<{ neverConnected: string, isPermanent: boolean } | { broken: string }
  *   | { answer: { status: number, headers: [string, string][], body: Buffer, isCut: boolean } }>}
  */
-export function send({ method, url, headers, body }, { within, isOurs }) {
+export function send({ method, url, headers, body }, { within, isOurs, mostBytes = MOST_BYTES }) {
   const { protocol, hostname, host } = new URL(url);
   const address = hostname.replace(/^\[|\]$/g, '');
   const isClosed = !isOurs && (protocol !== 'https:' || (net.isIP(address) !== 0 && !isPublic(address)));
   if (isClosed) return Promise.resolve({ neverConnected: `\`${host}\` is no address of the public internet`, isPermanent: true });
   return new Promise((resolve) => {
     let isConnected = false;
-    const options = { method, agent: agents[protocol], headers: headersOf(headers, body), setDefaultHeaders: true };
+    const agent = isOurs && protocol === 'https:' ? anywhere : agents[protocol];
+    const options = { method, agent, headers: headersOf(headers, body), setDefaultHeaders: true };
     const request = (protocol === 'https:' ? https : http).request(url, options);
     const end = (sent) => {
       clearTimeout(connecting);
@@ -77,21 +81,21 @@ export function send({ method, url, headers, body }, { within, isOurs }) {
       if (!socket.connecting && request.reusedSocket) connected();
       else socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', connected);
     });
-    request.on('response', (response) => readAnswer(response).then((answer) => end({ answer }), fail));
+    request.on('response', (response) => readAnswer(response, mostBytes).then((answer) => end({ answer }), fail));
     request.end(body);
   });
 }
 
-async function readAnswer(response) {
+async function readAnswer(response, mostBytes) {
   const chunks = [];
   let size = 0;
   for await (const chunk of response) {
-    chunks.push(chunk.subarray(0, MOST_BYTES - size));
+    chunks.push(chunk.subarray(0, mostBytes - size));
     size += chunk.length;
-    if (size > MOST_BYTES) break;
+    if (size > mostBytes) break;
   }
   const headers = response.rawHeaders.flatMap((name, index, raw) => (index % 2 === 0 ? [[name, raw[index + 1]]] : []));
-  return { status: response.statusCode, headers, body: Buffer.concat(chunks), isCut: size > MOST_BYTES };
+  return { status: response.statusCode, headers, body: Buffer.concat(chunks), isCut: size > mostBytes };
 }
 
 function headersOf(pairs, body) {
