@@ -118,6 +118,10 @@ const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[
     ("lib/session-cookie.js", include_str!("../node/lib/session-cookie.js")),
     ("lib/passwords.js", include_str!("../node/lib/passwords.js")),
     ("lib/weak-passwords.js", include_str!("../node/lib/weak-passwords.js")),
+];
+
+/// What travels besides with one to whose pages the links of mails lead.
+const ACCOUNT_PAGE: &[(&str, &str)] = &[
     ("lib/account-page.js", include_str!("../node/lib/account-page.js")),
     ("lib/account-page/page.js", include_str!("../node/lib/account-page/page.js")),
 ];
@@ -172,6 +176,11 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
                 script((*path).to_owned(), text);
             }
         }
+        if !plan.api.pages.is_empty() {
+            for (path, text) in ACCOUNT_PAGE {
+                script((*path).to_owned(), text);
+            }
+        }
         if plan.api.endpoints.iter().any(|endpoint| endpoint.awaits().is_some()) {
             script(AWAITED.0.to_owned(), AWAITED.1);
         }
@@ -195,7 +204,7 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     if has_return_page {
         files.extend(RETURN_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
-    if plan.api.accounts.is_some() {
+    if !plan.api.pages.is_empty() {
         files.extend(ACCOUNT_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
     files.insert("package.json".to_owned(), package(plan));
@@ -280,7 +289,7 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
         mails => !plan.api.mails.is_empty(),
-        mail_tokens => plan.api.mails.iter().filter_map(|mail| mail.link.as_ref()).any(|link| link.token.is_some()),
+        shares_secret => plan.api.shares_secret(),
         mail_languages => languages(&plan.api.mails),
         mail_rows => plan.api.mails.iter().map(|mail| context! {
             event => mail.event.as_str(),
@@ -325,6 +334,9 @@ fn mails(plan: &Plan) -> BTreeMap<&str, Value> {
         if let Some(link) = &mail.link {
             told["link"] = json!(link);
         }
+        if let Some(unsubscribe) = &mail.unsubscribe {
+            told["unsubscribe"] = json!(unsubscribe);
+        }
         told["texts"] = json!(texts);
         told
     };
@@ -345,8 +357,9 @@ fn languages(mails: &[Mail]) -> String {
 
 /// The pages to which the links of mails lead.
 fn account_pages(plan: &Plan) -> Vec<minijinja::Value> {
-    let pages = plan.api.accounts.iter().flat_map(|accounts| &accounts.pages);
-    let page = |page: &AccountPage| context! { path => page.does.path(), does => page.does.as_str(), calls => page.calls.as_str() };
+    let pages = plan.api.pages.iter();
+    let page =
+        |page: &AccountPage| context! { path => page.path(), does => page.does.as_str(), calls => page.calls.as_str() };
     pages.map(page).collect()
 }
 

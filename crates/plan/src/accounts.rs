@@ -17,9 +17,6 @@ pub struct Accounts {
     /// The tables that endpoints with [`crate::api::Endpoint::own_rows`] work on, and those by which it is told whose their rows are.
     #[serde(default, skip_serializing_if = "Owned::is_empty")]
     pub owned: Owned,
-    /// The pages to which the links of mails lead.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pages: Vec<AccountPage>,
 }
 
 /// A page to which the link of a mail leads.
@@ -43,6 +40,25 @@ pub enum AccountTask {
     ConfirmEmail,
     /// Somebody who was invited makes an account.
     AcceptInvitation,
+    /// A subscription to the newsletter is confirmed.
+    ConfirmSubscription,
+    /// It ends.
+    EndSubscription,
+}
+
+impl AccountPage {
+    /// Where the page is: where a mail program may end a subscription by itself, people who go there find the page that does it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self.does {
+            AccountTask::Verify => "/account/verify",
+            AccountTask::ResetPassword => "/account/reset-password",
+            AccountTask::ConfirmEmail => "/account/confirm-email",
+            AccountTask::AcceptInvitation => "/account/accept-invitation",
+            AccountTask::ConfirmSubscription => "/newsletter/confirm",
+            AccountTask::EndSubscription => &self.calls,
+        }
+    }
 }
 
 impl AccountTask {
@@ -54,17 +70,8 @@ impl AccountTask {
             Self::ResetPassword => "reset_password",
             Self::ConfirmEmail => "confirm_email",
             Self::AcceptInvitation => "accept_invitation",
-        }
-    }
-
-    /// Where its page is.
-    #[must_use]
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::Verify => "/account/verify",
-            Self::ResetPassword => "/account/reset-password",
-            Self::ConfirmEmail => "/account/confirm-email",
-            Self::AcceptInvitation => "/account/accept-invitation",
+            Self::ConfirmSubscription => "confirm_subscription",
+            Self::EndSubscription => "end_subscription",
         }
     }
 }

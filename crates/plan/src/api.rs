@@ -1,6 +1,6 @@
 //! An API: its endpoints with their procedures, rate limits and events.
 
-use crate::accounts::Accounts;
+use crate::accounts::{AccountPage, Accounts};
 use crate::mail::Mail;
 use crate::procedure::{Item, Procedure, Scheme, Step, Trigger};
 use crate::scope::Scope;
@@ -24,6 +24,9 @@ pub struct ApiPlan {
     /// The mails that some of them make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mails: Vec<Mail>,
+    /// The pages to which the links of mails lead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<AccountPage>,
     /// Who signs in here; none where nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Accounts>,
@@ -214,6 +217,15 @@ impl RateLimitPolicy {
 }
 
 impl ApiPlan {
+    /// Whether its servers share [`crate::accounts::SECRET`]: people sign in, or tokens are calculated.
+    #[must_use]
+    pub fn shares_secret(&self) -> bool {
+        let calculates = |endpoint: &Endpoint| endpoint.first(|step| matches!(step, Step::Successor(_)).then_some(()));
+        self.accounts.is_some()
+            || self.mails.iter().any(Mail::has_token)
+            || self.endpoints.iter().any(|endpoint| calculates(endpoint).is_some())
+    }
+
     /// The policy of that name. The planner declares every policy that its procedures name.
     #[must_use]
     pub fn policy(&self, name: &PolicyName) -> Option<&RateLimitPolicy> {

@@ -2,7 +2,7 @@
 // and the keys that sign them. What the database says of a session is believed for a second, and not at all once a session was ended
 // here.
 
-import { createCipheriv, createDecipheriv, createHash, createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { uuidOrNull, uuidv7 } from './identifiers.js';
 import { logError } from './log.js';
@@ -11,7 +11,7 @@ import { Problem } from './problem.js';
 import { anonymous } from './request.js';
 import { respond } from './response.js';
 import { isForeign, presentedSession, sessionCookie } from './session-cookie.js';
-import { derivedKey, successorOf } from './successor.js';
+import { derivedKey, digestOf } from './successor.js';
 
 // A session that was ended elsewhere lives no longer than that.
 const MEMORY_MILLISECONDS = 1000;
@@ -125,11 +125,6 @@ export class Accounts {
     // RFC 9068.
     const header = { typ: 'at+jwt', alg: ALGORITHM, kid: key.id };
     return new SignJWT({ ...standing, ...said }).setProtectedHeader(header).sign(key.signs);
-  }
-
-  /** What follows a refresh token: the same whenever the same token is asked about. */
-  successor(token) {
-    return successorOf(this.#secret, token);
   }
 
   /** The public keys, RFC 7517. */
@@ -321,11 +316,6 @@ export function tried(name) {
 /** A text that nobody can guess. @param {number} bytes */
 export function randomToken(bytes) {
   return randomBytes(bytes).toString('base64url');
-}
-
-/** SHA-256 of a text that is random already. */
-export function digestOf(token) {
-  return createHash('sha256').update(token).digest('hex');
 }
 
 export async function respondKeys(request, accounts) {

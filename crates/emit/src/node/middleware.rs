@@ -23,6 +23,7 @@ pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, Em
             Shared::Limits => "import { RateLimit } from '../../lib/rate-limit.js';",
             Shared::Idempotency => "import { Idempotency } from '../../lib/idempotency.js';",
             Shared::Outbox => "import { Outbox } from '../../lib/outbox.js';",
+            Shared::Tokens => "import { Tokens } from '../../lib/successor.js';",
         })
         .collect();
     let sets_password = |constant: &ShapeConstant<'_>| {
@@ -58,6 +59,7 @@ fn opening(module: &EndpointModule<'_>) -> String {
             Shared::Limits => "its rate limits",
             Shared::Idempotency => "its idempotency keys",
             Shared::Outbox => "its outbox",
+            Shared::Tokens => "its tokens",
         })
         .collect();
     if !module.shapes.is_empty() {
@@ -102,6 +104,7 @@ fn create_middleware(script: &mut Script, plan: &Plan, module: &EndpointModule<'
             Shared::Outbox => {
                 script.line("outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),");
             }
+            Shared::Tokens => script.line("tokens: new Tokens(),"),
         }
     }
     script.close("};");

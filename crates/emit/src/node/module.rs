@@ -138,7 +138,8 @@ impl Import {
 
     fn file(self) -> &'static str {
         match self {
-            Self::AuthorizeUser | Self::DigestOf | Self::RandomToken | Self::RespondKeys | Self::Tried => "accounts",
+            Self::AuthorizeUser | Self::RandomToken | Self::RespondKeys | Self::Tried => "accounts",
+            Self::DigestOf => "successor",
             Self::HashPassword | Self::VerifyPassword => "passwords",
             Self::Authorize => "authorization",
             Self::Awaited => "delivery/awaited",
@@ -175,6 +176,8 @@ pub enum Shared {
     Idempotency,
     /// Its outbox.
     Outbox,
+    /// What calculates its tokens.
+    Tokens,
 }
 
 impl Shared {
@@ -185,6 +188,7 @@ impl Shared {
             Self::Limits => "limits",
             Self::Idempotency => "idempotency",
             Self::Outbox => "outbox",
+            Self::Tokens => "tokens",
         }
     }
 }
