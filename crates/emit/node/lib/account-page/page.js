@@ -5,7 +5,7 @@
   const main = document.querySelector('main');
   const { path, does, calls } = main.dataset;
   // Where a mail program ends a subscription, the token stands in the path, and what is called is the page's own address.
-  const isCalledHere = path === calls;
+  const isCalledHere = does === 'end_subscription';
   const root = isCalledHere ? '' : location.pathname.slice(0, -path.length);
   const token = isCalledHere || new URLSearchParams(location.hash.slice(1)).get('token');
   const form = main.querySelector('form');
