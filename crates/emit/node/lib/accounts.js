@@ -8,6 +8,7 @@ import { uuidOrNull, uuidv7 } from './identifiers.js';
 import { logError } from './log.js';
 import { verifyPassword } from './passwords.js';
 import { Problem } from './problem.js';
+import { tried } from './rate-limit.js';
 import { anonymous } from './request.js';
 import { respond } from './response.js';
 import { isForeign, presentedSession, sessionCookie } from './session-cookie.js';
@@ -306,11 +307,6 @@ async function provedByPassword(request, accounts, tries) {
   const caller = await accounts.findByPassword(email, password);
   if (!caller) tries.take(request, tried(email));
   return { caller, problem: 'invalid_password' };
-}
-
-/** Who is tried, whether anybody has that name or not. */
-export function tried(name) {
-  return { identity: `name:${name.toLowerCase()}` };
 }
 
 /** A text that nobody can guess. @param {number} bytes */

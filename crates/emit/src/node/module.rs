@@ -27,10 +27,8 @@ pub const PARTS: [&str; 4] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Import {
     AuthorizeUser,
-    DigestOf,
     RandomToken,
     RespondKeys,
-    Tried,
     Authorize,
     Awaited,
     Undo,
@@ -50,8 +48,10 @@ pub enum Import {
     HashPassword,
     VerifyPassword,
     Problem,
+    Tried,
     Anonymous,
     Respond,
+    DigestOf,
     Inconsistent,
     UnknownReference,
     Validate,
@@ -64,10 +64,8 @@ pub enum Import {
 impl Import {
     const ALL: [Self; 33] = [
         Self::AuthorizeUser,
-        Self::DigestOf,
         Self::RandomToken,
         Self::RespondKeys,
-        Self::Tried,
         Self::Authorize,
         Self::Awaited,
         Self::Undo,
@@ -87,8 +85,10 @@ impl Import {
         Self::HashPassword,
         Self::VerifyPassword,
         Self::Problem,
+        Self::Tried,
         Self::Anonymous,
         Self::Respond,
+        Self::DigestOf,
         Self::Inconsistent,
         Self::UnknownReference,
         Self::Validate,
@@ -138,8 +138,9 @@ impl Import {
 
     fn file(self) -> &'static str {
         match self {
-            Self::AuthorizeUser | Self::RandomToken | Self::RespondKeys | Self::Tried => "accounts",
+            Self::AuthorizeUser | Self::RandomToken | Self::RespondKeys => "accounts",
             Self::DigestOf => "successor",
+            Self::Tried => "rate-limit",
             Self::HashPassword | Self::VerifyPassword => "passwords",
             Self::Authorize => "authorization",
             Self::Awaited => "delivery/awaited",
