@@ -17,8 +17,9 @@ const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
 pub const MANIFEST: &str = "crates/emit/node/package.json";
 /// Each names the driver of one database engine, or what an application of accounts or mails stands on; the tests get them all.
-const FURTHER_MANIFESTS: [&str; 5] = [
+const FURTHER_MANIFESTS: [&str; 6] = [
     "crates/emit/node/accounts/package.json",
+    "crates/emit/node/issuer/package.json",
     "crates/emit/node/mail/package.json",
     "crates/emit/node/sqlite/package.json",
     "crates/emit/node/postgresql/package.json",

@@ -49,7 +49,7 @@ pub struct Change {
     /// Fields of the event that the record takes over, where the event says them and the record has them.
     #[serde(default)]
     pub takes: Vec<FieldName>,
-    /// Whether what the lines of the record had taken is there again, where the database counts it.
+    /// From which of `from` what the lines of the record had taken is there again, where the database counts it.
     #[serde(default)]
-    pub puts_back: bool,
+    pub puts_back_from: Vec<String>,
 }

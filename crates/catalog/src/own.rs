@@ -15,12 +15,13 @@ use vocab::{Diagnostic, EntityName, FieldName, TableName};
 /// Columns that every table of an entity has besides its fields.
 pub const OWN_COLUMNS: [&str; 4] = ["id", "created_at", "updated_at", "row_version"];
 /// Tables that the producer and its APIs make for themselves.
-pub const OWN_TABLES: [&str; 14] = [
+pub const OWN_TABLES: [&str; 15] = [
     "auth_accounts",
     "auth_sessions",
     "auth_refresh_tokens",
     "auth_mailed_tokens",
     "auth_signing_keys",
+    "auth_identities",
     "schema_migrations",
     "schema_migration_steps",
     "outbox_events",

@@ -97,6 +97,8 @@ pub struct Client {
 struct Open {
     /// Addresses of our own that may be called all the same, unencrypted: simulated providers. Never by a name.
     ours: Vec<SocketAddr>,
+    /// The host and the port that an operator has named, wherever they are.
+    named: Option<(String, u16)>,
     is_open: fn(IpAddr) -> bool,
     /// What every request has at least, so that a connection that is not made is known as such.
     least: Duration,
@@ -127,12 +129,38 @@ impl Client {
             connect_within: CONNECT_WITHIN,
             roots: Vec::new(),
         };
-        Self::from_parts(simulated, parts)
+        Self::from_parts(simulated, None, parts)
     }
 
-    fn from_parts(ours: Vec<SocketAddr>, parts: Parts) -> Result<Self, String> {
+    /// A client that calls the public internet, and the host of this address wherever it is, since an operator has named it: an issuer of
+    /// tokens inside of a company. It is called unencrypted on this machine itself alone.
+    ///
+    /// # Errors
+    /// Why nobody can be called there, as a part of a sentence.
+    pub fn naming(url: &str) -> Result<Self, String> {
+        let known =
+            reqwest::Url::parse(url).map_err(|_| "it is no address such as `https://issuer.example.com`".to_owned())?;
+        let host = known.host_str().ok_or("it names no host")?.to_owned();
+        if !known.username().is_empty() || known.password().is_some() {
+            return Err("a name or a password stands in it".to_owned());
+        }
+        if !(known.scheme() == "https" || known.scheme() == "http" && is_this_machine(&host)) {
+            return Err("it must begin with `https://`; `http://` will do on this machine alone".to_owned());
+        }
+        let port = known.port_or_known_default().unwrap_or_default();
+        let parts = Parts {
+            look_up: Arc::new(|name| Box::pin(ask_the_system(name))),
+            is_open: is_public,
+            connect_within: CONNECT_WITHIN,
+            roots: Vec::new(),
+        };
+        Self::from_parts(Vec::new(), Some((host, port)), parts)
+    }
+
+    fn from_parts(ours: Vec<SocketAddr>, named: Option<(String, u16)>, parts: Parts) -> Result<Self, String> {
         let least = parts.connect_within + BEHIND_CONNECTING;
-        let names = Names { look_up: parts.look_up, is_open: parts.is_open };
+        let name = named.as_ref().map(|(host, _)| host.clone());
+        let names = Names { look_up: parts.look_up, is_open: parts.is_open, named: name };
         let inner = reqwest::Client::builder()
             .dns_resolver(names)
             .redirect(Policy::none())
@@ -146,7 +174,7 @@ impl Client {
             .tls_certs_merge(parts.roots)
             .build()
             .map_err(|error| seen(&error))?;
-        Ok(Self { inner, open: Arc::new(Open { ours, is_open: parts.is_open, least }) })
+        Ok(Self { inner, open: Arc::new(Open { ours, named, is_open: parts.is_open, least }) })
     }
 
     /// Sends a request and reads the answer.
@@ -198,6 +226,15 @@ impl Client {
     fn is_open(&self, url: &reqwest::Url, host: &str) -> Result<(), Unreached> {
         let number = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         let port = url.port_or_known_default().unwrap_or_default();
+        if let Some((_, at)) = self.open.named.as_ref().filter(|(name, _)| name == host) {
+            let is_named = *at == port && (url.scheme() == "https" || is_this_machine(host));
+            return match is_named {
+                true => Ok(()),
+                false => {
+                    Err(Unreached::Malformed(format!("`{host}` is called at another port than it was named with")))
+                }
+            };
+        }
         match number {
             Some(address) if self.open.ours.contains(&SocketAddr::new(address, port)) => Ok(()),
             Some(address) if !(self.open.is_open)(address) => Err(Unreached::Closed { host: host.to_owned(), address }),
@@ -211,6 +248,8 @@ impl Client {
 struct Names {
     look_up: LookUp,
     is_open: fn(IpAddr) -> bool,
+    /// Who may be anywhere.
+    named: Option<String>,
 }
 
 /// A name leads to a closed address.
@@ -221,10 +260,11 @@ struct LeadsToClosed(IpAddr);
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let (asked, is_open) = ((self.look_up)(name.as_str().to_owned()), self.is_open);
+        let is_named = self.named.as_deref() == Some(name.as_str());
         Box::pin(async move {
             let found = asked.await?;
             // One closed address is enough: who mixes them has something in mind.
-            if let Some(closed) = found.iter().find(|address| !is_open(**address)) {
+            if let Some(closed) = found.iter().find(|address| !is_named && !is_open(**address)) {
                 return Err(LeadsToClosed(*closed).into());
             }
             // These, and no others, are connected to: nobody is asked twice.
@@ -232,6 +272,12 @@ impl Resolve for Names {
             Ok(found)
         })
     }
+}
+
+/// Whether the host is this machine, as a number or by the name that always means it (RFC 6761).
+fn is_this_machine(host: &str) -> bool {
+    let number = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+    host == "localhost" || number.is_some_and(|address| address.is_loopback())
 }
 
 async fn ask_the_system(name: String) -> Result<Vec<IpAddr>, String> {

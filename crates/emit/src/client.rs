@@ -7,11 +7,13 @@ use crate::node::filter_parameter;
 use crate::node::names::{Names, camel_case, pascal_case};
 use crate::node::script::quoted;
 use crate::openapi::comparison_text;
-use crate::outline::{Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, outlines};
+use crate::outline::{
+    Body, Content, Guard, Listing, Outline, Repeatable, RowField, Success, Tagged, of_callers, outlines,
+};
 use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;
-use plan::procedure::RowsFormat;
+use plan::procedure::{RowsFormat, Scheme};
 use plan::shape::Presence;
 use plan::{Plan, Problem};
 use vocab::FieldType;
@@ -58,8 +60,10 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         .into_iter()
         .map(|(name, body)| context! { name, fields => body.fields, says => body.says })
         .collect();
+    let given = of_callers(outlines);
     let problems: Vec<Value> = Problem::ALL
         .into_iter()
+        .filter(|problem| given.contains(problem))
         .map(|problem| context! { name => problem.name(), status => problem.status(), errors => problem == Problem::ValidationFailed })
         .collect();
     context! {
@@ -69,7 +73,8 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         declared,
         problems,
         methods,
-        asks_for_keys => outlines.iter().any(|outline| outline.scheme.is_some()),
+        credentials => credentials(outlines),
+        cookies => outlines.iter().any(|outline| outline.cookie.is_some() || outline.scheme.is_some_and(Scheme::takes_cookies)),
         text_lists => outlines.iter().flat_map(|outline| &outline.answers).any(is_text),
         lists => outlines.iter().any(|outline| outline.listing.is_some()),
         spared => outlines.iter().any(Outline::is_spared),
@@ -77,6 +82,43 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         guarded => outlines.iter().any(|outline| outline.guard == Guard::IfMatch),
         has_path_parameters => outlines.iter().any(|outline| !outline.path_parameters.is_empty()),
     }
+}
+
+/// What a client sends by itself so that the endpoint knows who calls; cookies are the browser's.
+fn credential(scheme: Scheme) -> Option<&'static str> {
+    match scheme {
+        Scheme::ApiKey => Some("apiKey"),
+        Scheme::AccessToken | Scheme::SignedIn | Scheme::Issued => Some("accessToken"),
+        Scheme::Basic => Some("password"),
+        Scheme::Session => None,
+    }
+}
+
+/// Each of these that endpoints ask for, as an option of the client.
+fn credentials(outlines: &[Outline<'_>]) -> Vec<Value> {
+    let known = [
+        (
+            "apiKey",
+            "string",
+            "'ipk_...'",
+            "The key, or what gives it; sent where an endpoint asks for one. A key in a page is a key that every visitor has.",
+        ),
+        (
+            "accessToken",
+            "string",
+            "() => token",
+            "The access token, or what gives it: it is asked before each request, so that it can be refreshed. Sent where an endpoint asks for one.",
+        ),
+        (
+            "password",
+            "{ email: string; password: string }",
+            "{ email: 'ada@example.com', password: '...' }",
+            "Address and password of an account, or what gives them; sent where an endpoint asks for them.",
+        ),
+    ];
+    let asked: Vec<&str> = outlines.iter().filter_map(|outline| credential(outline.scheme?)).collect();
+    let known = known.into_iter().filter(|(name, ..)| asked.contains(name));
+    known.map(|(name, of, example, says)| context! { name, of, example, says }).collect()
 }
 
 fn is_text(answer: &Success<'_>) -> bool {
@@ -150,7 +192,7 @@ fn sent(outline: &Outline<'_>) -> String {
         local => format!("body: {local}"),
     });
     let query = outline.listing.map(|_| "query".to_owned());
-    let key = outline.scheme.map(|_| "withKey: true".to_owned());
+    let key = outline.scheme.and_then(credential).map(|by| format!("by: '{by}'"));
     let entries: Vec<String> = [body, query, key].into_iter().flatten().collect();
     if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
 }

@@ -23,9 +23,10 @@ use minijinja::context;
 use minijinja::value::Serde;
 use plan::Plan;
 use plan::accounts::{AccountPage, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, case_callers};
+use plan::accounts::{CASE_AUDIENCE, CASE_ISSUER};
 use plan::api::Cors;
 use plan::database::{Connection, LocationPart};
-use plan::http_case::access_token_of;
+use plan::http_case::{ISSUED_TOKEN, OTHER_ISSUED_TOKEN, access_token_of, issued_token_of};
 use plan::mail::{Mail, MailText, Written};
 use plan::procedure::{Scheme, Trigger};
 use serde_json::{Value, json};
@@ -129,6 +130,13 @@ const ACCOUNT_PAGE_AS_IT_IS: &[(&str, &str)] = &[
     ("lib/account-page/page.html", include_str!("../node/lib/account-page/page.html")),
     ("lib/account-page/page.css", include_str!("../node/lib/account-page/page.css")),
 ];
+/// What travels besides with one that takes tokens of another issuer, and the packages that it stands on.
+const LIB_OF_ISSUER: &[(&str, &str)] = &[
+    ("lib/issuer.js", include_str!("../node/lib/issuer.js")),
+    ("lib/identities.js", include_str!("../node/lib/identities.js")),
+    ("lib/provider/client.js", include_str!("../node/lib/provider/client.js")),
+];
+const ISSUER_PACKAGE: &str = include_str!("../node/issuer/package.json");
 const ACCOUNTS_PACKAGE: &str = include_str!("../node/accounts/package.json");
 
 /// What travels besides with one whose endpoints wait for a delivery, or that carries any.
@@ -178,6 +186,11 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
         }
         if !plan.api.pages.is_empty() {
             for (path, text) in ACCOUNT_PAGE {
+                script((*path).to_owned(), text);
+            }
+        }
+        if plan.api.takes_issued_tokens() {
+            for (path, text) in LIB_OF_ISSUER {
                 script((*path).to_owned(), text);
             }
         }
@@ -278,6 +291,7 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
         cookies => outlines(plan).iter().any(|outline| outline.scheme.is_some_and(Scheme::takes_cookies)),
         seeded => !plan.seed.is_empty(),
         accounts => plan.api.accounts.as_ref().map(|accounts| accounts.issuer.as_str()),
+        issued => plan.api.takes_issued_tokens().then(|| issued(plan)),
         account_pages => account_pages(plan),
         caller => context! { sub => CASE_USER, sid => CASE_SESSION, role => CASE_ROLE },
         roles => case_callers(&plan.api).iter().map(|caller| context! {
@@ -343,6 +357,16 @@ fn mails(plan: &Plan) -> BTreeMap<&str, Value> {
     plan.api.mails.iter().map(|one| (one.event.as_str(), mail(one))).collect()
 }
 
+/// Whose tokens of another issuer the cases ask for.
+fn issued(plan: &Plan) -> minijinja::Value {
+    let callers = case_callers(&plan.api);
+    let of_roles = callers.iter().map(|caller| (issued_token_of(caller.role.as_str()), caller.user.as_str()));
+    let own = [(ISSUED_TOKEN.to_owned(), CASE_USER), (OTHER_ISSUED_TOKEN.to_owned(), CASE_OTHER)];
+    let tokens = own.into_iter().chain(of_roles).map(|(placeholder, sub)| context! { placeholder, sub });
+    let grants: Vec<&str> = plan.api.endpoints.iter().filter_map(|endpoint| Some(endpoint.grant()?.as_str())).collect();
+    context! { issuer => CASE_ISSUER, audience => CASE_AUDIENCE, tokens => tokens.collect::<Vec<_>>(), scope => grants.join(" ") }
+}
+
 /// The languages of mails: `en`, `de`.
 fn languages(mails: &[Mail]) -> String {
     let mut languages: Vec<String> = Vec::new();
@@ -385,9 +409,11 @@ fn package(plan: &Plan) -> String {
     let (driver, version) = driver::driver(plan.database.engine).package;
     if let Some(dependencies) = package["dependencies"].as_object_mut() {
         dependencies.insert(driver.to_owned(), version().into());
-        for (manifest, is_needed) in
-            [(ACCOUNTS_PACKAGE, plan.api.accounts.is_some()), (MAIL_PACKAGE, !plan.api.mails.is_empty())]
-        {
+        for (manifest, is_needed) in [
+            (ACCOUNTS_PACKAGE, plan.api.accounts.is_some()),
+            (ISSUER_PACKAGE, plan.api.takes_issued_tokens()),
+            (MAIL_PACKAGE, !plan.api.mails.is_empty()),
+        ] {
             let manifest: Value = serde_json::from_str(manifest).expect("the manifest is JSON");
             if let Some(more) = manifest["dependencies"].as_object().filter(|_| is_needed) {
                 dependencies.extend(more.clone());

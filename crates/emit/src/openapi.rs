@@ -16,6 +16,7 @@ use operation::Writer;
 use operational::operational_paths;
 use plan::Plan;
 use plan::accounts::SESSION_COOKIE;
+use plan::accounts::{CASE_ISSUER, RESOURCE_PATH};
 use plan::api::DocumentationFormat;
 use plan::procedure::Scheme;
 use problems::{headers, problem_schema};
@@ -38,6 +39,7 @@ pub fn document(plans: &[&Plan]) -> String {
                 Some(Scheme::ApiKey) => schemes.extend(["ApiKeyHeader", "Bearer"]),
                 Some(Scheme::AccessToken) => schemes.extend(["AccessToken"]),
                 Some(Scheme::Basic) => schemes.extend(["Password"]),
+                Some(Scheme::Issued) => schemes.extend(["IssuedToken", "OpenIdConnect"]),
                 Some(Scheme::Session) => schemes.extend(["SessionCookie"]),
                 Some(Scheme::SignedIn) => schemes.extend(["AccessToken", "SessionCookie"]),
                 None => {}
@@ -126,6 +128,17 @@ fn security_schemes(asked: &BTreeSet<&str>) -> Value {
             "scheme": "bearer",
             "bearerFormat": "JWT",
             "description": "The `access_token` that a login or a refresh answers with.",
+        },
+        "IssuedToken": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": format!("An access token of the issuer that `{RESOURCE_PATH}` names, for this API (RFC 9068)."),
+        },
+        "OpenIdConnect": {
+            "type": "openIdConnect",
+            "openIdConnectUrl": format!("{CASE_ISSUER}/.well-known/openid-configuration"),
+            "description": "Where the issuer says how its tokens are got. The document that a server answers names the issuer that it was told.",
         },
         "Password": {
             "type": "http",

@@ -6,6 +6,7 @@ mod sample;
 mod slots;
 mod uses;
 
+pub use problems::of_callers;
 pub use sample::answer_formats;
 pub use slots::{Held, Slots};
 pub use uses::{bound_slots, slots_of_value, used_slots};
@@ -60,9 +61,10 @@ impl Outline<'_> {
     pub fn counts_by(&self) -> Option<(&PolicyName, &'static str)> {
         let (policy, by) = self.limit?;
         let by = match (by, self.scheme) {
-            (LimitKey::Principal, Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
-                "user"
-            }
+            (
+                LimitKey::Principal,
+                Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic | Scheme::Issued),
+            ) => "user",
             (LimitKey::Principal, Some(Scheme::ApiKey) | None) => "API key",
             (LimitKey::Address, _) => "client address",
             (LimitKey::Field(..), _) => "what is tried",

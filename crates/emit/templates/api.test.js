@@ -2,9 +2,16 @@
 // fresh application, so that none depends on what another one counted or stored.
 
 import assert from 'node:assert/strict';
+{% if issued %}
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+{% endif %}
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
+{% if issued %}
+import { SignJWT } from 'jose';
+{% endif %}
 import { buildApplication } from '../application.js';
 {% if accounts %}
 import { Accounts } from '../lib/accounts.js';
@@ -57,6 +64,19 @@ const ROLES = {
 {% endif %}
 const OTHER = { sub: '{{ other.sub }}', sid: '{{ other.sid }}', role: '{{ other.role }}' };
 {% endif %}
+{% if issued %}
+/** Whose tokens of another issuer cases ask for, by the placeholder in a request header. */
+const ISSUED = {
+{% for token in issued.tokens %}
+  '{{ token.placeholder }}': '{{ token.sub }}',
+{% endfor %}
+};
+const AUDIENCE = '{{ issued.audience }}';
+const issuing = generateKeyPairSync('ed25519');
+const issuer = await startIssuer();
+process.env.OAUTH_ISSUER = issuer;
+process.env.OAUTH_AUDIENCE = AUDIENCE;
+{% endif %}
 let requests = 0;
 
 const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8'));
@@ -89,7 +109,11 @@ for (const { name, repeat = 1, parent, before = [], request: asked, expect: want
 async function start(context) {
   let scratch = await createScratchDatabase();
   {% if seeded %}
+{% if issued %}
+  for (const statement of seed) await scratch.database.script(ofIssuer(statement));
+{% else %}
   for (const statement of seed) await scratch.database.script(statement);
+{% endif %}
   {% endif %}
   const apiKeys = new ApiKeys(scratch.database);
   const keys = {
@@ -108,6 +132,9 @@ async function start(context) {
 {% endif %}
   keys[OTHER_ACCESS_TOKEN] = await accounts.issue(OTHER, 900, now.toISOString());
 {% endif %}
+{% if issued %}
+  Object.assign(keys, await issuedTokens());
+{% endif %}
   let server = createServer(buildApplication(scratch.database).listener());
   const url = new URL(await listen(server, { host: '127.0.0.1', port: 0 }));
   context.after(async () => {
@@ -119,6 +146,45 @@ async function start(context) {
   return { url, keys };
 }
 
+{% if issued %}
+/** Whoever issues the tokens of the cases: it says where its keys are, and which. */
+async function startIssuer() {
+  const server = http.createServer((request, response) => {
+    const url = `http://127.0.0.1:${server.address().port}`;
+    const key = { ...issuing.publicKey.export({ format: 'jwk' }), kid: 'test', use: 'sig' };
+    const discovered = request.url === '/.well-known/openid-configuration';
+    response.end(JSON.stringify(discovered ? { issuer: url, jwks_uri: `${url}/keys` } : { keys: [key] }));
+  });
+  server.listen(0, '127.0.0.1').unref();
+  await once(server, 'listening');
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+async function issuedTokens() {
+  const now = Math.floor(Date.now() / 1000);
+  const of = (sub, said = {}) => {
+    const token = new SignJWT({ iss: issuer, aud: AUDIENCE, sub, exp: now + 900, scope: '{{ issued.scope }}', ...said });
+    return token.setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'test' }).sign(issuing.privateKey);
+  };
+  const caller = ISSUED['${issued_token}'];
+  const tokens = {
+    '${expired_issued_token}': of(caller, { exp: now - 900 }),
+    '${elsewhere_issued_token}': of(caller, { aud: 'https://elsewhere.invalid' }),
+    '${powerless_issued_token}': of(caller, { scope: '' }),
+  };
+  for (const [placeholder, sub] of Object.entries(ISSUED)) tokens[placeholder] = of(sub);
+  return Object.fromEntries(await Promise.all(Object.entries(tokens).map(async ([name, token]) => [name, await token])));
+}
+
+/** The statement with the issuer of these tests in the place of the one that the rows name. */
+function ofIssuer(statement) {
+  const named = '{{ issued.issuer }}';
+  const hash = (name, subject) => createHash('sha256').update(`${name}\n${subject}`).digest('hex');
+  const known = Object.values(ISSUED).reduce((text, sub) => text.replaceAll(hash(named, sub), hash(issuer, sub)), statement);
+  return known.replaceAll(named, issuer);
+}
+
+{% endif %}
 /** Takes note of the answer to a request before. */
 function note(known, answer) {
   const { next } = told(answer);

@@ -42,7 +42,7 @@ import { {{ service_of.account }} } from './services/{{ service_of.provider }}-i
  */
 export function buildApplication(database{% if endpoints %}, counts{% endif %}) {
   const metrics = createMetrics();
-  const openapi = readFileSync(new URL('documentation/openapi.json', import.meta.url), 'utf8');
+  const openapi = readFileSync(new URL('documentation/openapi.json', import.meta.url), 'utf8'){% if issued %}.replaceAll('{{ issued.issuer }}', () => process.env.OAUTH_ISSUER.replace(/\/+$/, '')){% endif %};
   const application = createApplication({ database, metrics, openapi{% if cors %}, origins: allowedOrigins(){% if cookies %}, cookies: true{% endif %}{% endif %} });
 {% if endpoints %}
   {{ module }}.registerEndpoints(application, { database, metrics, counts });

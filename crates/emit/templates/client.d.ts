@@ -74,10 +74,10 @@ export class ApiError extends Error {
 export interface ClientOptions {
   /** Where the API is: `https://api.example.com`. */
   baseUrl: string | URL;
-{% if asks_for_keys %}
-  /** The key, or what gives it; sent where an endpoint asks for one. A key in a page is a key that every visitor has. */
-  apiKey?: string | (() => string | Promise<string>) | undefined;
-{% endif %}
+{% for credential in credentials %}
+  /** {{ credential.says }} */
+  {{ credential.name }}?: {{ credential.of }} | (() => {{ credential.of }} | Promise<{{ credential.of }}>) | undefined;
+{% endfor %}
   /** Instead of the global `fetch`. */
   fetch?: typeof fetch | undefined;
 }

@@ -2,7 +2,7 @@
 //
 //   import { {{ class }} } from './{{ file }}';
 //
-//   const api = new {{ class }}({ baseUrl: 'http://127.0.0.1:8080'{% if asks_for_keys %}, apiKey: 'ipk_...'{% endif %} });
+//   const api = new {{ class }}({ baseUrl: 'http://127.0.0.1:8080'{% for credential in credentials %}, {{ credential.name }}: {{ credential.example }}{% endfor %} });
 //   const { data } = await api.{{ methods[0].name }}({{ methods[0].parameters | map(attribute="example") | join(", ") }});
 
 /** What a method throws when the API does not do what it was asked. */
@@ -25,15 +25,15 @@ export class ApiError extends Error {
 export class {{ class }} {
   #baseUrl;
   #fetch;
-{% if asks_for_keys %}
-  #apiKey;
+{% if credentials %}
+  #credentials;
 {% endif %}
 
-  constructor({ baseUrl,{% if asks_for_keys %} apiKey,{% endif %} fetch = globalThis.fetch }) {
+  constructor({ baseUrl,{% for credential in credentials %} {{ credential.name }},{% endfor %} fetch = globalThis.fetch }) {
     this.#baseUrl = String(baseUrl).replace(/\/+$/, '');
     this.#fetch = fetch;
-{% if asks_for_keys %}
-    this.#apiKey = apiKey;
+{% if credentials %}
+    this.#credentials = { {% for credential in credentials %}{{ credential.name }}{% if not loop.last %}, {% endif %}{% endfor %} };
 {% endif %}
   }
 {% for method in methods %}
@@ -62,12 +62,14 @@ export class {{ class }} {
 {% endif %}
 {% endfor %}
 
-  async #send(method, path, { body{% if lists %}, query{% endif %}{% if asks_for_keys %}, withKey{% endif %} }, options = {}) {
+  async #send(method, path, { body{% if lists %}, query{% endif %}{% if credentials %}, by{% endif %} }, options = {}) {
     const headers = new Headers(options.headers);
     const set = (name, value) => value !== undefined && headers.set(name, value);
     if (body !== undefined) set('Content-Type', 'application/json');
-{% if asks_for_keys %}
-    if (withKey) set('X-API-Key', typeof this.#apiKey === 'function' ? await this.#apiKey() : this.#apiKey);
+{% if credentials %}
+    const credential = this.#credentials[by];
+    const proof = typeof credential === 'function' ? await credential() : credential;
+    if (proof !== undefined) set(...proved[by](proof));
 {% endif %}
 {% if repeatable %}
     set('Idempotency-Key', options.idempotencyKey);
@@ -85,6 +87,10 @@ export class {{ class }} {
       headers,
       body: JSON.stringify(body),
       signal: options.signal,
+{% if cookies %}
+      // The session of a login is a cookie.
+      credentials: 'include',
+{% endif %}
     });
     const data = await contentOf(response);
     if (!response.ok{% if spared %} && response.status !== 304{% endif %}) throw new ApiError(response, data?.type ? data : undefined);
@@ -109,6 +115,21 @@ function search(query) {
 }
 {% endif %}
 
+{% if credentials %}
+/** The header by which a credential proves who calls. */
+const proved = {
+{% for credential in credentials %}
+{% if credential.name == 'apiKey' %}
+  apiKey: (key) => ['X-API-Key', key],
+{% elif credential.name == 'accessToken' %}
+  accessToken: (token) => ['Authorization', `Bearer ${token}`],
+{% else %}
+  password: ({ email, password }) => ['Authorization', `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${email}:${password}`)))}`],
+{% endif %}
+{% endfor %}
+};
+
+{% endif %}
 /** The document in an answer; `undefined` where there is none, or something else, as from a proxy in between. */
 async function contentOf(response) {
   const mediaType = response.headers.get('Content-Type') ?? '';

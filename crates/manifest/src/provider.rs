@@ -1,6 +1,6 @@
 //! `provider.yaml`: who the provider is, what it asks of a user, where it lives, how it says no. Plain data.
 
-use crate::authentication::Authentication;
+use crate::authentication::{Authentication, Grant, Oauth2};
 use crate::entries::Entries;
 use crate::kind::Kind;
 use crate::outcome::{Errors, Retry, Wait, When};
@@ -63,6 +63,21 @@ impl Provider {
     #[must_use]
     pub fn secret_of(&self, credential: &FieldName) -> String {
         format!("{}_{credential}", self.provider).to_ascii_uppercase()
+    }
+
+    /// The secret that holds what its calls are signed with.
+    #[must_use]
+    pub fn webhook_secret(&self) -> String {
+        format!("{}_WEBHOOK_SECRET", self.provider).to_ascii_uppercase()
+    }
+
+    /// The way by which a person agrees, where it has one.
+    #[must_use]
+    pub fn consent(&self) -> Option<(&str, &Oauth2)> {
+        self.authentication.iter().find_map(|(name, way)| {
+            let Authentication::Oauth2(way) = way else { return None };
+            (way.grant == Grant::AuthorizationCode).then_some((name.as_str(), way.as_ref()))
+        })
     }
 }
 

@@ -68,7 +68,8 @@ pub struct Route {
     /// The status of a good answer, where it is not 200.
     #[serde(default)]
     pub status: Option<u16>,
-    /// Tests of the request's body or parameters; what fails them is refused as invalid.
+    /// Tests of the request's body or parameters; what fails them is left to the next route of that method and path, and refused as
+    /// invalid by the last.
     #[serde(default)]
     pub needs: Vec<BodyTest>,
     /// Another object that it is about.

@@ -131,7 +131,7 @@ pub(crate) fn account(
 
 /// The secret that holds what the provider signs its calls with.
 pub(crate) fn webhook_secret(plan: &ServicePlan) -> String {
-    format!("{}_WEBHOOK_SECRET", plan.manifest.provider.provider).to_ascii_uppercase()
+    plan.manifest.provider.webhook_secret()
 }
 
 /// The secret that holds the id of our address there, where the provider's calls are proved by it.

@@ -14,7 +14,7 @@ use connect::authentication::consent::{Consent, NoCode};
 use connect::authentication::oauth2::Given;
 use jiff::Timestamp;
 use manifest::Provider;
-use manifest::authentication::{Authentication, Grant, Oauth2};
+use manifest::authentication::Oauth2;
 use plan::service::{ServicePlan, System};
 use secrets::SecretText;
 use serve::{CameBack, come_back};
@@ -225,10 +225,7 @@ impl Asking {
 
 /// The way of a provider by which a person agrees.
 pub(crate) fn way(provider: &Provider) -> Option<(&str, &Oauth2)> {
-    provider.authentication.iter().find_map(|(name, way)| match way {
-        Authentication::Oauth2(way) if way.grant == Grant::AuthorizationCode => Some((name.as_str(), way.as_ref())),
-        _ => None,
-    })
+    provider.consent()
 }
 
 async fn listen(address: &str) -> Result<TcpListener, ConsentFailure> {

@@ -10,6 +10,7 @@ use crate::workspace::WorkspaceFailure;
 use apply::FileFailure;
 use connect::answer::Outcome;
 use plan::service::{ServicePlan, ValueSource};
+use plan::trouble::Trouble;
 use plan::{Base, Phase};
 use provision::{PROGRAMS_VARIABLE, ProvisionFailure};
 use secrets::{SecretFailure, SecretName};
@@ -170,6 +171,11 @@ fn ways_to_programs(engine: Engine) -> String {
     )
 }
 
+/// The word that tells a trouble apart.
+fn coded(trouble: Trouble) -> &'static str {
+    trouble.code().expect("every trouble that a failure is about has a word")
+}
+
 impl Failure {
     fn new(kind: FailureKind, code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
@@ -311,7 +317,17 @@ impl Failure {
         let message = format!("{title} needs: {}", names.join("; "));
         Self {
             place: Some("service_integration.credentials".to_owned()),
-            ..Self::new(FailureKind::IntegrationAuthentication, "credentials_missing", message, ways)
+            ..Self::new(FailureKind::IntegrationAuthentication, coded(Trouble::CredentialsMissing), message, ways)
+        }
+    }
+
+    /// Somebody must say who issues the access tokens of an API.
+    pub(crate) fn issuer(why: &str) -> Self {
+        let message = format!("the API takes access tokens of an issuer: {why}");
+        let hint = "`producer secrets set OAUTH_ISSUER` gives what its tokens say as `iss`, as https://issuer.example.com, and `producer secrets set OAUTH_AUDIENCE` what they say as `aud`; variables of the environment with these names win over them";
+        Self {
+            place: Some("api_requirements.endpoints".to_owned()),
+            ..Self::new(FailureKind::AuthenticationSetup, "issuer_missing", message, hint)
         }
     }
 
@@ -366,15 +382,24 @@ impl Failure {
         let later = "nothing was changed; run the task again later".to_owned();
         match outcome {
             Outcome::Authentication { message, .. } => {
-                of(refused, "credentials_refused", "does not take the credentials", message, given, false)
+                of(refused, coded(Trouble::CredentialsRefused), "does not take the credentials", message, given, false)
             }
             Outcome::Permanent { message, .. } => {
                 let hint = format!("see whether the credential may do that; {given}");
-                of(refused, "check_refused", "refuses what the credentials are tried with", message, hint, false)
+                of(
+                    refused,
+                    coded(Trouble::CheckRefused),
+                    "refuses what the credentials are tried with",
+                    message,
+                    hint,
+                    false,
+                )
             }
-            Outcome::RateLimited { message, .. } => of(away, "rate_limited", "asks to wait", message, later, true),
+            Outcome::RateLimited { message, .. } => {
+                of(away, coded(Trouble::RateLimited), "asks to wait", message, later, true)
+            }
             Outcome::Transient { message, .. } | Outcome::UnknownEffect { message, .. } => {
-                of(away, "service_unavailable", "does not answer as it should", message, later, true)
+                of(away, coded(Trouble::ServiceUnavailable), "does not answer as it should", message, later, true)
             }
             Outcome::Done { .. } => unreachable!("a credential that was taken is no failure"),
         }

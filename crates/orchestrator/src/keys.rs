@@ -340,7 +340,11 @@ fn known_scopes(workspace: &Workspace) -> Result<Vec<String>, KeyFailure> {
             match endpoint.authorization() {
                 Some((Scheme::ApiKey, Some(scope))) => needed.extend([scope.clone()]),
                 Some((Scheme::ApiKey, None)) => return Err(KeyFailure::OldPlan(task_id)),
-                Some((Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic, _)) | None => {}
+                Some((
+                    Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic | Scheme::Issued,
+                    _,
+                ))
+                | None => {}
             }
         }
     }

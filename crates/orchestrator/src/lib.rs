@@ -15,6 +15,7 @@ mod granted;
 mod instances;
 mod integration;
 mod interrupted;
+mod issuing;
 mod keys;
 mod knowledge;
 mod located;

@@ -10,6 +10,7 @@ use crate::granted;
 use crate::instances;
 use crate::integration;
 use crate::interrupted;
+use crate::issuing;
 use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::mailing;
@@ -232,6 +233,12 @@ async fn attempt(
     }
     if let Some(api) = planned.plan.api() {
         warnings.extend(mailing::warning(workspace, api).map_err(|failure| of_task((*failure).into()))?);
+        if let Some(Err(unsaid)) = issuing::issuer(workspace, api).map_err(|failure| of_task((*failure).into()))? {
+            match options.sandbox {
+                Sandbox::On => warnings.push(issuing::warning(&unsaid)),
+                Sandbox::Off => return Err(of_task(Stop::Asks(Box::new(issuing::asked(&unsaid))))),
+            }
+        }
     }
     let ready = match provision(&planned.plan, options, &mut warnings, progress).map_err(of_task)? {
         Provisioned::Ready(ready) => ready,

@@ -4,6 +4,7 @@ use crate::account;
 use crate::delivering::{self, Delivered, Players, Workers};
 use crate::ending::{self, Ending};
 use crate::failure::Failure;
+use crate::issuing;
 use crate::located::Opened;
 use crate::mailing;
 use crate::settings::{WorkspaceSettings, WrongSettings};
@@ -132,8 +133,11 @@ impl Serving {
         let asked = Arc::clone(&delivered);
         let endings = Endings::default();
         let told = Arc::clone(&endings);
+        let apis: Vec<&Plan> = active.plans.iter().map(|active| &active.plan).collect();
+        let issuer = issuing::of_plans(workspace, &apis).map_err(ServeFailure::Account)?;
         let settings = Settings {
             origins,
+            issuer,
             counts,
             site,
             news: Arc::clone(&news),

@@ -3,11 +3,13 @@
 
 use crate::failure::FailureKind;
 use crate::response::{CheckOutcome, Verification};
+use jiff::Timestamp;
 use plan::http_case::{ANY, CaseKeys, CaseRequest, Expectation, HttpCase, MAX_REPEAT};
 use plan::query::{OnConflict, Write};
 use plan::{Item, Phase, Plan, Step, Trigger};
-use serve::{NewApiKey, Served, Service, try_case};
+use serve::{CaseIssuer, NewApiKey, Served, Service, Settings, try_case};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use store::{ApiKeyRow, Database, Ended, Scratch, Store};
 use vocab::Secret;
 
@@ -35,8 +37,9 @@ async fn try_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str)
     if !made.is_empty() {
         return Ok(verifications);
     }
-    let service = service(plan, &store, openapi)?;
-    let keys = keys(plan, &store, &service, now).await?;
+    let issuer = CaseIssuer::new()?;
+    let service = service(plan, &store, openapi, &issuer)?;
+    let keys = keys(plan, &store, &service, &issuer, now).await?;
     for case in &plan.cases {
         service.forget_callers();
         seed(plan, &store).await?;
@@ -55,8 +58,8 @@ async fn try_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str)
         verifications.push(verification);
     }
     verifications.extend(untried_limits(plan));
-    verifications.push(twice(plan, &store, openapi, &keys).await?);
-    verifications.extend(documents(plan, &store, openapi, &keys).await?);
+    verifications.push(twice(plan, &store, (openapi, &issuer), &keys).await?);
+    verifications.extend(documents(plan, &store, (openapi, &issuer), &keys).await?);
     Ok(verifications)
 }
 
@@ -65,7 +68,7 @@ pub(crate) async fn on_live(plan: &Plan, database: &Database, openapi: &str) -> 
     let service = match database
         .open(plan.database.pool)
         .map_err(broken)
-        .and_then(|store| service(plan, &store, openapi))
+        .and_then(|store| service(plan, &store, openapi, &CaseIssuer::new()?))
     {
         Ok(service) => service,
         Err(why) => {
@@ -106,18 +109,22 @@ pub(crate) fn not_tried() -> Vec<Verification> {
     ]
 }
 
-fn service(plan: &Plan, store: &Store, openapi: &str) -> Result<Service, Broken> {
+fn service(plan: &Plan, store: &Store, openapi: &str, issuer: &CaseIssuer) -> Result<Service, Broken> {
     // The keys of a scratch database are opened by nobody else.
     let secret = Secret::new(plan.task_id.to_string());
-    Service::new(
-        &[Served { plan, store: store.clone(), counterpart: serve::no_account(), secret: Some(secret) }],
-        openapi.to_owned(),
-    )
-    .map_err(broken)
+    let served = [Served { plan, store: store.clone(), counterpart: serve::no_account(), secret: Some(secret) }];
+    let settings = Settings { issuer: Some(Arc::clone(&issuer.issuer)), ..Settings::default() };
+    Service::with_settings(&served, openapi.to_owned(), settings).map_err(broken)
 }
 
 /// A key that is good, one that no longer is, and one that is good for nothing.
-async fn keys(plan: &Plan, store: &Store, service: &Service, now: &str) -> Result<CaseKeys, Broken> {
+async fn keys(
+    plan: &Plan,
+    store: &Store,
+    service: &Service,
+    issuer: &CaseIssuer,
+    now: &str,
+) -> Result<CaseKeys, Broken> {
     let make = |change: &dyn Fn(&mut ApiKeyRow)| -> Result<String, Broken> {
         let mut new = NewApiKey::generate("verification", now).map_err(broken)?;
         change(&mut new.row);
@@ -130,6 +137,7 @@ async fn keys(plan: &Plan, store: &Store, service: &Service, now: &str) -> Resul
         expired_access_token: tokens.expired,
         other_access_token: tokens.other,
         of_roles: tokens.of_roles,
+        issued: issuer.tokens(&plan.api, Timestamp::now())?,
         good: make(&|_| {})?,
         expired: make(&|row| row.expires_at = Some(now.to_owned()))?,
         powerless: make(&|row| row.scopes = Some(String::new()))?,
@@ -174,8 +182,13 @@ fn untried_limits(plan: &Plan) -> impl Iterator<Item = Verification> {
 }
 
 /// A right request that was answered before: each endpoint stores again, or keeps what it has, as its procedure says.
-async fn twice(plan: &Plan, store: &Store, openapi: &str, keys: &CaseKeys) -> Result<Verification, Broken> {
-    let service = service(plan, store, openapi)?;
+async fn twice(
+    plan: &Plan,
+    store: &Store,
+    (openapi, issuer): (&str, &CaseIssuer),
+    keys: &CaseKeys,
+) -> Result<Verification, Broken> {
+    let service = service(plan, store, openapi, issuer)?;
     let mut differences = Vec::new();
     for endpoint in &plan.api.endpoints {
         let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
@@ -234,8 +247,13 @@ fn has_write(items: &[Item], wanted: &dyn Fn(&Write) -> bool) -> bool {
 }
 
 /// The document is served and names every endpoint; the metrics have counted.
-async fn documents(plan: &Plan, store: &Store, openapi: &str, keys: &CaseKeys) -> Result<Vec<Verification>, Broken> {
-    let service = service(plan, store, openapi)?;
+async fn documents(
+    plan: &Plan,
+    store: &Store,
+    (openapi, issuer): (&str, &CaseIssuer),
+    keys: &CaseKeys,
+) -> Result<Vec<Verification>, Broken> {
+    let service = service(plan, store, openapi, issuer)?;
     let mut paths = serde_json::Map::new();
     for endpoint in &plan.api.endpoints {
         if let Trigger::Request { method, path } = &endpoint.procedure.trigger {

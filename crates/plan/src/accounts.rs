@@ -17,6 +17,38 @@ pub struct Accounts {
     /// The tables that endpoints with [`crate::api::Endpoint::own_rows`] work on, and those by which it is told whose their rows are.
     #[serde(default, skip_serializing_if = "Owned::is_empty")]
     pub owned: Owned,
+    /// What becomes of those whom another issuer proves; none where no endpoint takes its tokens for a user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newcomers: Option<Newcomers>,
+}
+
+/// What becomes of somebody whom another issuer proves and nobody knows here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Newcomers {
+    /// They get a user: it needs no more than an address.
+    Made,
+    /// They get a user with the name that the token says.
+    MadeWithName,
+    /// They are refused: a user needs more than a token says. Whose proved address a user has is that user.
+    Refused,
+}
+
+impl Newcomers {
+    /// The columns that are filled of their user; none where they are refused.
+    ///
+    /// # Panics
+    /// Never: the names are literals.
+    #[must_use]
+    pub fn columns(self) -> Vec<ColumnName> {
+        let (own, name) = (USER_OF_NEWCOMER, NAME_OF_NEWCOMER);
+        let names: Vec<&str> = match self {
+            Self::Made => own.into(),
+            Self::MadeWithName => own.into_iter().chain([name]).collect(),
+            Self::Refused => Vec::new(),
+        };
+        names.into_iter().map(|name| ColumnName::parse(name).expect("a literal that is a name")).collect()
+    }
 }
 
 /// A page to which the link of a mail leads.
@@ -84,6 +116,10 @@ pub const CASE_SESSION: &str = "01900000-0000-7000-8000-000000000002";
 pub const CASE_OTHER: &str = "01900000-0000-7000-8000-000000000003";
 /// The session in which somebody else calls.
 pub const CASE_OTHER_SESSION: &str = "01900000-0000-7000-8000-000000000004";
+/// Who issues the tokens of [`crate::procedure::Scheme::Issued`] in the cases of a plan. Nobody is ever asked there.
+pub const CASE_ISSUER: &str = "https://issuer.invalid";
+/// For whom it does.
+pub const CASE_AUDIENCE: &str = "https://api.invalid";
 /// What the account of that user may do.
 pub const CASE_ROLE: &str = "user";
 
@@ -129,6 +165,19 @@ pub struct PasswordHash {
     pub salt: usize,
 }
 
+/// What is said of the user who is made for somebody whom an issuer proves.
+pub const USER_OF_NEWCOMER: [&str; 5] = ["id", "email", "created_at", "updated_at", "row_version"];
+/// What may be said besides.
+pub const NAME_OF_NEWCOMER: &str = "name";
+/// Longest name that is taken from a token, in characters; the rest is cut off.
+pub const NAME_MAX: u32 = 100;
+
+/// What somebody whom an issuer proves is known by: SHA-256, lower-case hex.
+#[must_use]
+pub fn identity_hash(issuer: &str, subject: &str) -> String {
+    vocab::sha256_hex(format!("{issuer}\n{subject}").as_bytes())
+}
+
 /// How passwords are hashed.
 pub const HASH: PasswordHash = PasswordHash { memory_kib: 19_456, passes: 2, lanes: 1, length: 32, salt: 16 };
 /// How long an access token is good for, in seconds.
@@ -147,6 +196,12 @@ pub const LOOPBACK_SESSION_COOKIE: &str = "session";
 pub const REUSE_WINDOW: u32 = 30;
 /// The secret that the servers of a database share: it seals the keys that sign, and tells what follows a refresh token.
 pub const SECRET: &str = "AUTH_SECRET";
+/// The setting that names who issues the tokens of [`crate::procedure::Scheme::Issued`].
+pub const ISSUER: &str = "OAUTH_ISSUER";
+/// The setting that names for whom those tokens must have been issued.
+pub const AUDIENCE: &str = "OAUTH_AUDIENCE";
+/// Where it is said who issues them (RFC 9728).
+pub const RESOURCE_PATH: &str = "/.well-known/oauth-protected-resource";
 /// The domain of addresses that nobody has (RFC 2606).
 pub const NOWHERE: &str = "account.invalid";
 /// Where the public keys are that prove an access token (RFC 7517).

@@ -6,7 +6,7 @@ use crate::procedure::{Item, Procedure, Scheme, Step, Trigger};
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, RoleName, TaskId};
+use vocab::{EntityName, EventName, FieldName, FieldType, PolicyName, RoleName, ScopeToken, TaskId};
 
 /// A REST API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -168,6 +168,15 @@ impl Endpoint {
         })
     }
 
+    /// What a token of another issuer must have been granted.
+    #[must_use]
+    pub fn grant(&self) -> Option<&ScopeToken> {
+        self.first(|step| match step {
+            Step::Authorize { grant, .. } => grant.as_ref(),
+            _ => None,
+        })
+    }
+
     /// How its callers prove who they are, and what it needs of their key.
     #[must_use]
     pub fn authorization(&self) -> Option<(Scheme, Option<&Scope>)> {
@@ -230,6 +239,12 @@ impl ApiPlan {
     #[must_use]
     pub fn policy(&self, name: &PolicyName) -> Option<&RateLimitPolicy> {
         self.policies.iter().find(|policy| policy.name == *name)
+    }
+
+    /// Whether any of its endpoints takes tokens of another issuer.
+    #[must_use]
+    pub fn takes_issued_tokens(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| matches!(endpoint.authorization(), Some((Scheme::Issued, _))))
     }
 
     /// The roles that its endpoints ask for.

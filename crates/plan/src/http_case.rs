@@ -22,6 +22,18 @@ pub const EXPIRED_ACCESS_TOKEN: &str = "${expired_access_token}";
 pub const OTHER_ACCESS_TOKEN: &str = "${other_access_token}";
 /// In a request header, with the role in its place: an access token of somebody whose account has that role.
 pub const ROLE_ACCESS_TOKEN: &str = "${access_token:<role>}";
+/// In a request header: a token of another issuer of the user of the seed.
+pub const ISSUED_TOKEN: &str = "${issued_token}";
+/// In a request header: such a token that was good until it expired.
+pub const EXPIRED_ISSUED_TOKEN: &str = "${expired_issued_token}";
+/// In a request header: such a token of somebody else.
+pub const OTHER_ISSUED_TOKEN: &str = "${other_issued_token}";
+/// In a request header: such a token for another API.
+pub const ELSEWHERE_ISSUED_TOKEN: &str = "${elsewhere_issued_token}";
+/// In a request header: such a token that was granted nothing.
+pub const POWERLESS_ISSUED_TOKEN: &str = "${powerless_issued_token}";
+/// In a request header, with the role in its place: such a token of somebody whose account has that role.
+pub const ROLE_ISSUED_TOKEN: &str = "${issued_token:<role>}";
 /// In a body: the refresh token that a request before was answered with.
 pub const REFRESH_TOKEN: &str = "${refresh_token}";
 /// In a request header: the token in the cookie of the session that a request before has begun.
@@ -64,6 +76,8 @@ pub struct CaseKeys {
     pub other_access_token: String,
     /// For [`ROLE_ACCESS_TOKEN`], by the role.
     pub of_roles: BTreeMap<String, String>,
+    /// Tokens of another issuer by their placeholder; none where nobody takes them.
+    pub issued: BTreeMap<String, String>,
 }
 
 /// What stands for an access token of somebody with the role.
@@ -72,12 +86,19 @@ pub fn access_token_of(role: &str) -> String {
     ROLE_ACCESS_TOKEN.replace("<role>", role)
 }
 
+/// What stands for a token of another issuer of somebody with the role.
+#[must_use]
+pub fn issued_token_of(role: &str) -> String {
+    ROLE_ISSUED_TOKEN.replace("<role>", role)
+}
+
 impl CaseKeys {
     /// The text with the keys in the place of their placeholders.
     #[must_use]
     pub fn filled(&self, text: &str) -> String {
         let of_roles = self.of_roles.iter();
         let text = of_roles.fold(text.to_owned(), |text, (role, token)| text.replace(&access_token_of(role), token));
+        let text = self.issued.iter().fold(text, |text, (placeholder, token)| text.replace(placeholder, token));
         text.replace(API_KEY, &self.good)
             .replace(EXPIRED_API_KEY, &self.expired)
             .replace(POWERLESS_API_KEY, &self.powerless)

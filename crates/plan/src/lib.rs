@@ -17,6 +17,7 @@ pub mod scope;
 pub mod service;
 pub mod shape;
 pub mod system;
+pub mod trouble;
 pub mod uses;
 pub mod value;
 

@@ -246,19 +246,21 @@ pub fn step_name(step: &Step) -> &'static str {
 fn step(step: &Step) -> String {
     let name = step_name(step);
     match step {
-        Step::Authorize { scheme, scope, role, failures } => {
+        Step::Authorize { scheme, scope, role, grant, failures } => {
             let scheme = match scheme {
                 Scheme::ApiKey => "api key",
                 Scheme::AccessToken => "access token",
                 Scheme::Session => "session",
                 Scheme::Basic => "address and password",
                 Scheme::SignedIn => "access token or session",
+                Scheme::Issued => "token of the issuer",
             };
             let scope = scope.as_ref().map_or(String::new(), |scope| format!(" with scope {scope}"));
             let role = role.as_ref().map_or(String::new(), |role| format!(" with role {role}"));
+            let grant = grant.as_ref().map_or(String::new(), |grant| format!(" granted {grant}"));
             let failures =
                 failures.as_ref().map_or(String::new(), |policy| format!(", failures count against {policy}"));
-            format!("{name} by {scheme}{scope}{role}{failures}")
+            format!("{name} by {scheme}{scope}{role}{grant}{failures}")
         }
         Step::Limit { policy, by } | Step::Spare { policy, by } => {
             let by = match by {

@@ -36,6 +36,8 @@ pub enum Problem {
     InsufficientScope,
     /// The account is right and has not the role that this asks for.
     InsufficientRole,
+    /// The token is right, and nobody here belongs to it.
+    UnknownUser,
     /// A page of another origin had a browser send the request.
     CrossOrigin,
     /// Nothing has this path.
@@ -80,13 +82,15 @@ pub enum Problem {
     ServiceRefused,
     /// The database does not answer.
     Unavailable,
+    /// Whoever issues the tokens does not answer.
+    IssuerUnavailable,
     /// The answer took too long, or more is at work than the server takes on.
     Overloaded,
 }
 
 impl Problem {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::MalformedRequest,
         Self::MalformedBody,
         Self::MalformedIdempotencyKey,
@@ -102,6 +106,7 @@ impl Problem {
         Self::AccountDisabled,
         Self::InsufficientScope,
         Self::InsufficientRole,
+        Self::UnknownUser,
         Self::CrossOrigin,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -124,6 +129,7 @@ impl Problem {
         Self::InternalError,
         Self::ServiceRefused,
         Self::Unavailable,
+        Self::IssuerUnavailable,
         Self::Overloaded,
     ];
 
@@ -217,6 +223,12 @@ impl Problem {
             Self::AccountDisabled => ("account-disabled", 403, "Account disabled", Some("the account may not be used")),
             Self::InsufficientScope => ("insufficient-scope", 403, "Insufficient scope", None),
             Self::InsufficientRole => ("insufficient-role", 403, "Insufficient role", None),
+            Self::UnknownUser => (
+                "unknown-user",
+                403,
+                "Unknown user",
+                Some("no user here belongs to the token, and none can be made for it"),
+            ),
             Self::CrossOrigin => (
                 "cross-origin",
                 403,
@@ -288,6 +300,12 @@ impl Problem {
                 Some("a service behind this API does not do what it was asked for; nothing is left of it"),
             ),
             Self::Unavailable => ("unavailable", 503, "Service unavailable", Some("the database does not answer")),
+            Self::IssuerUnavailable => (
+                "issuer-unavailable",
+                503,
+                "Issuer unavailable",
+                Some("whoever issues the tokens does not answer, so this one cannot be checked now"),
+            ),
             Self::Overloaded => ("overloaded", 503, "Service overloaded", Some("the answer took too long")),
         }
     }

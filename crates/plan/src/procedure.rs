@@ -10,7 +10,9 @@ use manifest::Entries;
 use manifest::point::Given;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::{Deserialize, Serialize};
-use vocab::{EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, RoleName, SlotName, TaskId};
+use vocab::{
+    EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, RoleName, ScopeToken, SlotName, TaskId,
+};
 
 /// What happens, step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -171,7 +173,8 @@ impl Outcome {
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Makes the principal, or ends with 401. Failures count against the address under the policy. Whoever is known and may
-    /// not do this ends with 403, which counts against the principal. Of a user the slot holds [`CALLER`].
+    /// not do this ends with 403, which counts against the principal. Of a user the slot holds [`CALLER`]. With [`Scheme::Issued`]
+    /// the principal must be a user only where there is a slot.
     Authorize {
         /// How callers prove who they are.
         scheme: Scheme,
@@ -181,6 +184,9 @@ pub enum Step {
         /// What the caller's account must be; nothing where every account will do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<RoleName>,
+        /// What a token of another issuer must have been granted; nothing where every token will do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        grant: Option<ScopeToken>,
         /// The policy that failures count against.
         failures: Option<PolicyName>,
     },
@@ -313,6 +319,8 @@ pub enum Scheme {
     /// Address and password of an account with each request (RFC 7617). What fails counts for the address that was tried under
     /// [`crate::accounts::FAILED_LOGINS`]. It has no session.
     Basic,
+    /// An access token of the issuer that the servers are told (RFC 9068): whom it is about is known by its `sub`. It has no session.
+    Issued,
 }
 
 impl Scheme {
@@ -321,7 +329,7 @@ impl Scheme {
     pub fn is_user(self) -> bool {
         match self {
             Self::ApiKey => false,
-            Self::AccessToken | Self::Session | Self::SignedIn | Self::Basic => true,
+            Self::AccessToken | Self::Session | Self::SignedIn | Self::Basic | Self::Issued => true,
         }
     }
 
@@ -329,7 +337,7 @@ impl Scheme {
     #[must_use]
     pub fn is_added_by_browsers(self) -> bool {
         match self {
-            Self::ApiKey | Self::AccessToken => false,
+            Self::ApiKey | Self::AccessToken | Self::Issued => false,
             Self::Session | Self::SignedIn | Self::Basic => true,
         }
     }
@@ -338,16 +346,16 @@ impl Scheme {
     #[must_use]
     pub fn takes_cookies(self) -> bool {
         match self {
-            Self::ApiKey | Self::AccessToken | Self::Basic => false,
+            Self::ApiKey | Self::AccessToken | Self::Basic | Self::Issued => false,
             Self::Session | Self::SignedIn => true,
         }
     }
 
-    /// Whether an access token will do.
+    /// Whether an access token of this API will do.
     #[must_use]
     pub fn takes_tokens(self) -> bool {
         match self {
-            Self::ApiKey | Self::Session | Self::Basic => false,
+            Self::ApiKey | Self::Session | Self::Basic | Self::Issued => false,
             Self::AccessToken | Self::SignedIn => true,
         }
     }

@@ -4,7 +4,7 @@
 mod accounts;
 mod delivery;
 
-pub use accounts::{accounts, mailed_tokens, of_accounts, refresh_tokens, sessions, signing_keys};
+pub use accounts::{accounts, identities, mailed_tokens, of_accounts, refresh_tokens, sessions, signing_keys};
 pub use delivery::{deliveries, delivery_attempts, of_deliveries, remembered_values};
 
 use crate::database::{Column, Compared, Index, Nullability, Rules, Sensitivity, Table, Uniqueness};
@@ -195,5 +195,6 @@ mod tests {
         assert_eq!(super::idempotency_answers().columns.len(), 6);
         assert_eq!(super::inbox_events().columns.len(), 7);
         assert_eq!(super::of_accounts().map(|table| table.columns.len()), [7, 9, 5, 9, 7]);
+        assert_eq!(super::identities().columns.len(), 5);
     }
 }

@@ -1,6 +1,7 @@
 //! What the procedures of an API do with the tables of its database: a plan comes in, what its server must be let do goes out,
 //! down to the column. It never says more than a statement of the server needs.
 
+use crate::accounts::{Accounts, Newcomers};
 use crate::database::permission::{OwnedBy, TableUse, Uses};
 use crate::database::{Nullability, Table};
 use crate::procedure::{Item, Procedure, Step};
@@ -27,6 +28,9 @@ pub fn uses(plan: &Plan) -> Uses {
     }
     if let Some(accounts) = &plan.api.accounts {
         found.accounts();
+        if let Some(newcomers) = accounts.newcomers {
+            found.newcomers(accounts, newcomers);
+        }
         accounts.owned.values().for_each(|by| found.owned(by));
     }
     if plan.has_deliveries() {
@@ -127,6 +131,19 @@ impl Found<'_> {
                 used.inserts.extend(all);
             }
         }
+    }
+
+    /// Who is seen for the first time with a token of another issuer gets a user.
+    fn newcomers(&mut self, accounts: &Accounts, newcomers: Newcomers) {
+        for table in [system::accounts(), system::identities()] {
+            let all = || table.columns.iter().map(|column| column.name.clone());
+            let used = self.of(&table.name);
+            used.reads.extend(all());
+            used.inserts.extend(all());
+        }
+        let users = self.of(&accounts.users);
+        users.reads.extend(["id", "email"].into_iter().filter_map(|name| ColumnName::parse(name).ok()));
+        users.inserts.extend(newcomers.columns());
     }
 
     /// The database looks, for whoever asks, whose the row is that another leads to.

@@ -12,11 +12,12 @@ use crate::overrides;
 use crate::table::{column_name, of_entity};
 use catalog::{Catalog, Entity};
 use plan::accounts::{
-    AccountPage, AccountTask, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, CaseCaller,
-    case_session_token,
+    AccountPage, AccountTask, CASE_ISSUER, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER,
+    CaseCaller, NAME_MAX, NAME_OF_NEWCOMER, Newcomers, USER_OF_NEWCOMER, case_session_token, identity_hash,
 };
 use plan::api::{Endpoint, RateLimitPolicy};
-use plan::procedure::{Item, Step};
+use plan::database::{Column, Nullability};
+use plan::procedure::{Item, Scheme, Step};
 use plan::{Table, system};
 use spec::{ApiRequirements, Authentication, Method, PathPattern, Spanned};
 use vocab::{
@@ -140,7 +141,10 @@ pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (Ap
         let found = inferred.iter().find(|(_, inferred)| inferred.behaviour.name == behaviour);
         found.map(|(index, _)| &requirements.endpoints[*index])
     };
-    let first = inferred.iter().find(|(_, inferred)| inferred.behaviour.name.starts_with("account_"));
+    // Whom another issuer proves signs in there.
+    let is_here = |index: &usize| requirements.endpoints[*index].authentication != Authentication::OAuth;
+    let is_of_account = |inferred: &Inferred| inferred.behaviour.name.starts_with("account_");
+    let first = inferred.iter().find(|(index, inferred)| is_of_account(inferred) && is_here(index));
     let Some((first, _)) = first else { return (whole, Vec::new()) };
     let signs_in = BESIDE_LOGIN.iter().take(3).find_map(|(behaviour, ..)| named(behaviour));
     let like = signs_in.unwrap_or(&requirements.endpoints[*first]);
@@ -231,10 +235,35 @@ pub fn has_accounts(endpoints: &[Endpoint]) -> bool {
         asks || matches!(step, Step::IssueToken { .. } | Step::SetSession(_))
     }
     let of_item = |item: &Item| match item {
+        Item::Do(Step::Authorize { scheme: Scheme::Issued, .. }) => false,
         Item::Let(_, step) | Item::Do(step) => of_step(step),
         Item::Transaction(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => false,
     };
     endpoints.iter().any(|endpoint| endpoint.procedure.body.iter().any(of_item))
+}
+
+/// What becomes of those whom another issuer proves and nobody knows here, where endpoints take them for users.
+pub fn newcomers(endpoints: &[Endpoint], users: &Table) -> Option<Newcomers> {
+    let takes = |item: &Item| matches!(item, Item::Let(_, Step::Authorize { scheme: Scheme::Issued, .. }));
+    endpoints.iter().find(|endpoint| endpoint.procedure.body.iter().any(takes))?;
+    let has_name = |column: &Column| {
+        let is_long = |max: u32| max >= NAME_MAX;
+        column.name.as_str() == NAME_OF_NEWCOMER
+            && matches!(column.field_type, FieldType::Line { max } | FieldType::Text { max } if is_long(max))
+    };
+    let is_needed = |column: &&Column| column.nullability == Nullability::NotNull && column.default.is_none();
+    let more: Vec<&Column> = users
+        .columns
+        .iter()
+        .filter(is_needed)
+        .filter(|column| !USER_OF_NEWCOMER.contains(&column.name.as_str()))
+        .collect();
+    let can_be_many = can_be_two(users);
+    Some(match &more[..] {
+        [] if can_be_many => Newcomers::Made,
+        [name] if can_be_many && has_name(name) => Newcomers::MadeWithName,
+        [..] => Newcomers::Refused,
+    })
 }
 
 /// The entity of people, and its table where a database task has made one.
@@ -419,6 +448,18 @@ pub fn guest_seed_user() -> Vec<(ColumnName, Datum)> {
     [("id", CASE_GUEST), ("email", GUEST_EMAIL)]
         .map(|(name, said)| (column_name(name), Datum::Text(said.to_owned())))
         .into()
+}
+
+/// What the seed knows of somebody whom the issuer of the cases proves by the user's id.
+pub fn identity_seed_row(user: &str) -> SeedRow {
+    let said = [
+        ("hash", identity_hash(CASE_ISSUER, user)),
+        ("issuer", CASE_ISSUER.to_owned()),
+        ("subject", user.to_owned()),
+        ("user_id", user.to_owned()),
+        ("created_at", SEED_TIME.to_owned()),
+    ];
+    (system::identities(), said.map(|(name, text)| (column_name(name), Datum::Text(text))).into())
 }
 
 /// The same of somebody else, who signs in with nothing.

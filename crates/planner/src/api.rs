@@ -12,10 +12,11 @@ use crate::overrides;
 use crate::own_rows;
 use crate::selling;
 use crate::service::checkout::Selling;
+use crate::service::shop::Shelves;
 use crate::subject::Known;
 use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::accounts::Accounts;
-use plan::accounts::FAILED_LOGINS;
+use plan::accounts::{FAILED_LOGINS, Newcomers};
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, RowsFormat, Scheme, Trigger};
 use plan::service::ServicePlan;
@@ -202,8 +203,13 @@ impl Designer<'_> {
         if self.problems.len() > problems_before {
             return None;
         }
-        let guarded =
-            Guarded { scheme, role: overrides::role(endpoint), policy: self.policy(endpoint, requirements), by };
+        let guarded = Guarded {
+            scheme,
+            role: overrides::role(endpoint),
+            grant: overrides::grant(endpoint),
+            policy: self.policy(endpoint, requirements),
+            by,
+        };
         let lowered = self.lower(endpoint, &inferred, &resolved, &guarded, known);
         lowered.map(|endpoint| Endpoint { cache: cache.unwrap_or(Cache::NoStore), ..endpoint })
     }
@@ -265,8 +271,13 @@ impl Designer<'_> {
             tables: known.tables,
             roles: &roles,
             selling: selling.as_ref(),
+            shelves: Shelves::of_orders(self.catalog, known.tables, &entity.entity, &table),
             known_by: self.known_by,
             consents: consents.as_ref(),
+            needs_user: owner.is_some()
+                || parent.as_ref().is_some_and(|parent| parent.owner.is_some())
+                || guarded.role.is_some()
+                || matches!(inferred.behaviour.works_on, WorksOn::Account | WorksOn::Shop),
         };
         let mut behaved = inferred.behaviour.lower(&given);
         overrides::narrow_listing(endpoint, &mut behaved).map_err(|problems| self.refuse(problems)).ok()?;
@@ -304,8 +315,9 @@ impl Designer<'_> {
         };
         let violations = check::violations(&procedure);
         assert!(violations.is_empty(), "a behaviour lowers to a well formed procedure: {violations:?}");
-        if inferred.behaviour.works_on == WorksOn::Account {
-            // What callers are given of themselves stands in tables that no other endpoint may have to do with.
+        if inferred.behaviour.works_on == WorksOn::Account || given.shelves.is_some() {
+            // What callers are given of themselves stands in tables that no other endpoint may have to do with, and what an order takes
+            // and puts back in those of its lines and products.
             let used = uses::of_procedure(known.tables, &procedure);
             let read = known.tables.iter().filter(|table| used.contains_key(&table.name));
             read.for_each(|table| self.add_table(table.clone()));
@@ -417,7 +429,7 @@ impl Designer<'_> {
         let stated = endpoint.access.as_ref().map(|stated| &stated.value);
         let is_scoped = scheme.is_some_and(Scheme::is_user)
             && matches!(inferred.behaviour.works_on, WorksOn::Entity | WorksOn::Shop)
-            && matches!(stated, None | Some(spec::Access::Owner));
+            && matches!(stated, None | Some(spec::Access::Owner | spec::Access::Scope(_)));
         let Some(users) = account::users_table(self.catalog, known.tables).filter(|_| is_scoped) else {
             return Ok(None);
         };
@@ -490,6 +502,10 @@ impl Designer<'_> {
                 "its callers have to do with all of its records".to_owned(),
                 format!("the task says `access: role:{role}`"),
             ),
+            (None, None, Some(Spanned { value: spec::Access::Scope(scope), .. })) => (
+                "everybody whose token was granted the scope has to do with all of its records".to_owned(),
+                format!("the task says `access: scope:{scope}`, and nothing of them leads to users"),
+            ),
             (None, None, Some(_)) => (
                 "everybody who signs in has to do with all of its records".to_owned(),
                 "the task says `access`".to_owned(),
@@ -510,24 +526,32 @@ impl Designer<'_> {
             Some(Scheme::Basic) => {
                 ("asks for the address and the password of an account", "the task says `authentication: basic`")
             }
+            Some(Scheme::Issued) => (
+                "asks for an access token of the issuer that `OAUTH_ISSUER` names, for `OAUTH_AUDIENCE`",
+                "the task says `authentication: oauth`",
+            ),
             Some(Scheme::SignedIn) => (
                 "asks for an access token or the cookie of a session",
                 "other endpoints of the task say `authentication: jwt_token` and `session`",
             ),
             None => ("is open to everybody", "the task says `authentication: none`"),
         };
-        let (decision, reason) = match &guarded.role {
-            Some(role) => (
+        let (decision, reason) = match (&guarded.role, &guarded.grant) {
+            (_, Some(grant)) => {
+                (format!("{decision}, granted `{grant}`"), format!("{reason} and `access: scope:{grant}`"))
+            }
+            (Some(role), None) => (
                 format!("{decision} of an account with the role `{role}`"),
                 format!("{reason} and `access: role:{role}`"),
             ),
-            None => (decision.to_owned(), reason.to_owned()),
+            (None, None) => (decision.to_owned(), reason.to_owned()),
         };
         self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
         let (decision, reason) = match (&guarded.by, guarded.scheme) {
-            (LimitKey::Principal, Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
-                ("counts requests by user", "users tell callers apart, addresses do not")
-            }
+            (
+                LimitKey::Principal,
+                Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic | Scheme::Issued),
+            ) => ("counts requests by user", "users tell callers apart, addresses do not"),
             (LimitKey::Principal, Some(Scheme::ApiKey) | None) => {
                 ("counts requests by API key", "keys tell callers apart, addresses do not")
             }
@@ -549,7 +573,7 @@ impl Designer<'_> {
         self.decide(Phase::SetupAuthenticationMiddleware, subject, decision, reason);
     }
 
-    fn scheme(&mut self, endpoint: &spec::Endpoint) -> Option<Scheme> {
+    fn scheme(&self, endpoint: &spec::Endpoint) -> Option<Scheme> {
         match endpoint.authentication {
             Authentication::None => None,
             Authentication::ApiKey => Some(Scheme::ApiKey),
@@ -559,23 +583,7 @@ impl Designer<'_> {
             Authentication::Jwt => Some(Scheme::AccessToken),
             Authentication::Session => Some(Scheme::Session),
             Authentication::Basic => Some(Scheme::Basic),
-            Authentication::OAuth => {
-                let place = endpoint.authentication_place.as_ref().unwrap_or(&endpoint.place);
-                self.problems.push(
-                    Diagnostic::error(
-                        codes::AUTHENTICATION_NOT_BUILT,
-                        format!(
-                            "this producer does not build `{}` authentication yet",
-                            endpoint.authentication.as_str()
-                        ),
-                        place,
-                    )
-                    .with_help(
-                        "use `authentication: \"jwt_token\"`, `\"session\"`, `\"basic\"`, `\"api_key\"` or `\"none\"`",
-                    ),
-                );
-                None
-            }
+            Authentication::OAuth => Some(Scheme::Issued),
         }
     }
 
@@ -610,9 +618,10 @@ impl Designer<'_> {
         match (stated.and_then(|limit| limit.value.by), scheme) {
             (None, Some(_))
             | (Some(LimitBy::Key), Some(Scheme::ApiKey))
-            | (Some(LimitBy::User), Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
-                Some(LimitKey::Principal)
-            }
+            | (
+                Some(LimitBy::User),
+                Some(Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic | Scheme::Issued),
+            ) => Some(LimitKey::Principal),
             (None, None) | (Some(LimitBy::Ip), _) => Some(LimitKey::Address),
             (Some(by @ (LimitBy::Key | LimitBy::User)), Some(_) | None) => {
                 let place = stated.map_or(&endpoint.place, |limit| &limit.place);
@@ -683,11 +692,14 @@ impl Designer<'_> {
     ) -> Option<Accounts> {
         let users = account::users_table(self.catalog, held).filter(|_| account::has_accounts(endpoints))?;
         self.problems.extend(account::unfit(&users, &requirements.place));
+        let newcomers = account::newcomers(endpoints, &users);
+        self.decide_newcomers(newcomers, &users.name);
         let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
         self.add_table(users);
         system::of_accounts().into_iter().for_each(|table| self.add_table(table));
+        newcomers.into_iter().for_each(|_| self.add_table(system::identities()));
         let owned = own_rows::keep(endpoints, &self.owned, held, &users_name);
-        Some(Accounts { issuer, users: users_name, owned })
+        Some(Accounts { issuer, users: users_name, owned, newcomers })
     }
 
     /// What counts under a policy of its own: failures, and mails.
@@ -721,6 +733,21 @@ impl Designer<'_> {
             "a subscription counts once the owner of the address has confirmed it, and ends with a click".to_owned(),
         );
         self.brought_by_newsletter = brought;
+    }
+
+    /// Which user a token of another issuer is about.
+    fn decide_newcomers(&mut self, newcomers: Option<Newcomers>, users: &TableName) {
+        let decision = match newcomers {
+            None => return,
+            Some(Newcomers::Made | Newcomers::MadeWithName) => {
+                "who calls for the first time gets a user, or is the one with the proved address that the token names"
+            }
+            Some(Newcomers::Refused) => {
+                "who calls for the first time is the user with the proved address that the token names; anybody else is refused: a user needs more than a token says"
+            }
+        };
+        let reason = format!("`sub` of a token is kept with its row of `{users}` in `auth_identities`");
+        self.decide(Phase::SetupAuthenticationMiddleware, "tokens of the issuer", decision.to_owned(), reason);
     }
 
     fn add_table(&mut self, table: Table) {
@@ -842,11 +869,12 @@ fn nobody_calls(endpoint: &spec::Endpoint, inferred: &Inferred, scheme: Option<S
             format!("`{}` {}, and asks nobody who calls", subject_of(endpoint), behaviour.does),
             "write `authentication: \"jwt_token\"` or `\"session\"`",
         ),
-        (true, Some(Scheme::Basic)) if !behaviour.name.starts_with("account_profile") => (
+        (true, Some(scheme @ (Scheme::Basic | Scheme::Issued))) if !behaviour.name.starts_with("account_profile") => (
             format!(
-                "`{}` {}, and a password with each request begins no session",
+                "`{}` {}, and {} begins no session here",
                 subject_of(endpoint),
-                behaviour.does
+                behaviour.does,
+                if scheme == Scheme::Basic { "a password with each request" } else { "a token of another issuer" }
             ),
             "write `authentication: \"jwt_token\"` or `\"session\"`",
         ),

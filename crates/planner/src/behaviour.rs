@@ -19,6 +19,7 @@ use crate::account::KnownBy;
 use crate::intent::target;
 use crate::key::{Origin, RecordKey};
 use crate::service::checkout::Selling;
+use crate::service::shop::Shelves;
 use crate::table::column_name;
 use catalog::{Compared, Entity, Field, PathKind};
 use plan::database::{Column, Sensitivity};
@@ -29,7 +30,8 @@ use plan::value::{Comparison, Condition, RequestValue};
 use plan::{Problem, Query, Table, Value};
 use spec::{Endpoint, Method};
 use vocab::{
-    ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName,
+    ColumnName, Comparator, Datum, EventName, FieldName, FieldType, PolicyName, RoleName, ScopeToken, SlotName,
+    TableName,
 };
 
 /// Who may call, and how often.
@@ -37,6 +39,8 @@ pub struct Guarded {
     pub scheme: Option<Scheme>,
     /// What the account of who calls must be.
     pub role: Option<RoleName>,
+    /// What the token of who calls must have been granted.
+    pub grant: Option<ScopeToken>,
     pub policy: PolicyName,
     pub by: LimitKey,
 }
@@ -85,10 +89,14 @@ pub struct Given<'a> {
     pub roles: &'a [RoleName],
     /// What it sells, where it sells.
     pub selling: Option<&'a Selling<'a>>,
+    /// What its records have taken of, where they are orders whose lines know how much.
+    pub shelves: Option<Shelves<'a>>,
     /// How people who sign in are known afterwards.
     pub known_by: KnownBy,
     /// Where it is kept who has asked for a newsletter and who has confirmed it; none where nobody has to.
     pub consents: Option<&'a Table>,
+    /// Whether it must know which user calls.
+    pub needs_user: bool,
 }
 
 /// A field whose value names a row of another table.
@@ -574,11 +582,16 @@ impl Given<'_> {
             scheme,
             scope: None,
             role: self.guarded.role.clone(),
+            grant: self.guarded.grant.clone(),
             failures: Some(policy.clone()),
         };
         match self.guarded.scheme {
             Some(Scheme::ApiKey) => items.push(Item::Do(authorize(Scheme::ApiKey))),
-            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
+            // A program may call where nothing is some user's.
+            Some(Scheme::Issued) if !self.needs_user => items.push(Item::Do(authorize(Scheme::Issued))),
+            Some(
+                scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic | Scheme::Issued),
+            ) => {
                 items.push(Item::Let(slot("caller"), authorize(scheme)));
             }
             None => {}
@@ -879,7 +892,8 @@ impl Given<'_> {
             let mut names = self.compared().flat_map(|(compared, _)| [&compared.field, &compared.other]);
             self.method == Method::Patch && names.any(|known| known.as_str() == name)
         };
-        let is_read = |name: &str| name == key.as_str() || name == "row_version" || is_compared(name);
+        let is_asked = |name: &str| name == "status" && self.shelves.is_some();
+        let is_read = |name: &str| name == key.as_str() || name == "row_version" || is_compared(name) || is_asked(name);
         let query = self.find(is_read, RowLock::ForUpdate);
         let version = Value::Field(slot("row"), field_name("row_version"));
         vec![
@@ -917,6 +931,7 @@ impl Given<'_> {
             Step::Read { query: fresh, cardinality: Cardinality::One, filled_by: None },
         ));
         changes.push(unless_found("fresh", Problem::InternalError));
+        changes.extend(self.puts_back_where_cancelled());
         let event = self.own_event("updated");
         let fields = self.representation();
         let payload =
@@ -932,6 +947,24 @@ impl Given<'_> {
         };
         body.push(self.once(changes, answer));
         Behaved { summary, body, table: Some(table), events: vec![(event, fields)], example: self.example() }
+    }
+
+    /// Once an order is cancelled, what its lines have taken is there again; where its money goes back before it was sent, too.
+    fn puts_back_where_cancelled(&self) -> Vec<Item> {
+        let is = |record: &str, word: &str| {
+            let status = Value::Field(slot(record), field_name("status"));
+            Condition::Compare(status, Comparison::Equal, Value::Literal(Datum::Text(word.to_owned())))
+        };
+        let refunded = Condition::All(vec![is("fresh", "refunded"), is_not_sent("row")]);
+        self.puts_back(Condition::Any(vec![is("fresh", "cancelled"), refunded]))
+    }
+
+    /// What the lines of the order have taken is there again, where that holds.
+    fn puts_back(&self, where_: Condition) -> Vec<Item> {
+        let order = Value::Field(slot("row"), self.record_key().field());
+        let Some(put_back) = self.shelves.and_then(|shelves| shelves.put_back(order)) else { return Vec::new() };
+        let arms = vec![(Outcome::Yes, put_back), (Outcome::No, Vec::new())];
+        vec![Item::Let(slot("is_back"), Step::Check(where_)), Item::Match(slot("is_back"), arms)]
     }
 
     /// `product_created`, unless the rule names an event.
@@ -1060,6 +1093,13 @@ fn named_slot(field: &FieldName, word: &str) -> SlotName {
 
 pub fn field_name(text: &str) -> FieldName {
     FieldName::parse(text).expect("a column's name is a field's name")
+}
+
+/// The order in that slot has not left the house.
+fn is_not_sent(record: &str) -> Condition {
+    let status = || Value::Field(slot(record), field_name("status"));
+    let is = |word: &str| Condition::Compare(status(), Comparison::Equal, Value::Literal(Datum::Text(word.to_owned())));
+    Condition::Any(["pending", "paid", "processing"].map(is).into())
 }
 
 #[cfg(test)]

@@ -15,9 +15,10 @@ use plan::accounts::{
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
-    ACCESS_TOKEN, ANY, API_KEY, CaseRequest, DAY, EXPIRED_ACCESS_TOKEN, EXPIRED_API_KEY, Expectation, HttpCase, ID,
-    MAX_REPEAT, NEXT, NEXT_DAY, OTHER_ACCESS_TOKEN, PARENT, POWERLESS_API_KEY, TAG, UNIQUE, UNKNOWN_API_KEY,
-    access_token_of, in_path,
+    ACCESS_TOKEN, ANY, API_KEY, CaseRequest, DAY, ELSEWHERE_ISSUED_TOKEN, EXPIRED_ACCESS_TOKEN, EXPIRED_API_KEY,
+    EXPIRED_ISSUED_TOKEN, Expectation, HttpCase, ID, ISSUED_TOKEN, MAX_REPEAT, NEXT, NEXT_DAY, OTHER_ACCESS_TOKEN,
+    OTHER_ISSUED_TOKEN, PARENT, POWERLESS_API_KEY, POWERLESS_ISSUED_TOKEN, TAG, UNIQUE, UNKNOWN_API_KEY,
+    access_token_of, in_path, issued_token_of,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Holes, Predicate, Query};
@@ -277,7 +278,9 @@ impl<'a> Asker<'a> {
         }
         match self.scheme {
             Some(Scheme::ApiKey) => cases.extend(self.wrong_keys()),
-            Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)) => {
+            Some(
+                scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic | Scheme::Issued),
+            ) => {
                 cases.extend(self.wrong_proofs(scheme));
                 cases.extend(self.wrong_roles(scheme));
                 cases.extend(self.anothers(scheme));
@@ -817,6 +820,9 @@ impl<'a> Asker<'a> {
         if scheme == Scheme::Basic {
             return self.wrong_logins(request);
         }
+        if scheme == Scheme::Issued {
+            return self.wrong_issued_tokens(request);
+        }
         let bearer = |token: &str| request(&[("authorization", &format!("Bearer {token}"))]);
         let missing = if scheme.takes_cookies() { Problem::MissingSession } else { Problem::MissingToken };
         let shows = if scheme.takes_cookies() { "asks for a session" } else { "asks for a token" };
@@ -845,6 +851,24 @@ impl<'a> Asker<'a> {
                     Problem::CrossOrigin,
                 ));
             }
+        }
+        cases
+    }
+
+    /// Whoever sends no token of the issuer, or one that will not do.
+    fn wrong_issued_tokens(&self, request: impl Fn(&[(&str, &str)]) -> CaseRequest) -> Vec<HttpCase> {
+        let bearer = |token: &str| request(&[("authorization", &format!("Bearer {token}"))]);
+        let refused = |shows: &str, token: &str| self.problem(shows, bearer(token), Problem::InvalidToken);
+        let mut cases = vec![
+            self.problem("asks for a token", request(&[]), Problem::MissingToken),
+            refused("refuses a text that is no token", "a.b.c"),
+            refused("refuses a token that has expired", EXPIRED_ISSUED_TOKEN),
+            refused("refuses a token for another API", ELSEWHERE_ISSUED_TOKEN),
+            refused("refuses an API key", API_KEY),
+        ];
+        if let Some(grant) = self.endpoint.grant() {
+            let shows = format!("refuses a token without the scope {grant}");
+            cases.push(self.problem(&shows, bearer(POWERLESS_ISSUED_TOKEN), Problem::InsufficientScope));
         }
         cases
     }
@@ -1192,6 +1216,14 @@ fn proof(scheme: Scheme, who: Who<'_>, callers: &[CaseCaller]) -> (String, Strin
         Scheme::ApiKey => ("x-api-key", API_KEY.to_owned()),
         Scheme::AccessToken | Scheme::SignedIn => ("authorization", format!("Bearer {token}")),
         Scheme::Session => ("cookie", cookie(&case_session_token(session))),
+        Scheme::Issued => {
+            let token = match who {
+                Who::Caller => ISSUED_TOKEN.to_owned(),
+                Who::Other => OTHER_ISSUED_TOKEN.to_owned(),
+                Who::InRole(role) => issued_token_of(role.as_str()),
+            };
+            ("authorization", format!("Bearer {token}"))
+        }
         Scheme::Basic => {
             let email = match who {
                 Who::Caller => account::SEED_EMAIL.to_owned(),

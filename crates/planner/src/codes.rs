@@ -16,8 +16,6 @@ codes! {
     PROVIDER_NOT_DESCRIBED = "IP201";
     /// The API type is part of the language and not of this build.
     API_TYPE_NOT_BUILT = "IP202";
-    /// The authentication is part of the language and not of this build.
-    AUTHENTICATION_NOT_BUILT = "IP203";
     /// No rule tells what the endpoint does.
     NOT_INFERRED = "IP204";
     /// An override or a rule is part of the language and not of this build.

@@ -8,7 +8,7 @@ use plan::Cache;
 use plan::database::Sensitivity;
 use plan::procedure::{Input, Item, Response, RowsFormat, Step};
 use spec::{Access, Authentication, Endpoint, Method, ResponseFormat, Spanned, closest};
-use vocab::{ColumnName, Diagnostic, EventName, FieldName, RoleName};
+use vocab::{ColumnName, Diagnostic, EventName, FieldName, RoleName, ScopeToken};
 
 /// `access` says once more who may call, or more than this producer can tell apart.
 pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
@@ -29,6 +29,11 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
             "write `authentication: api_key`, or `access: public` where everybody may call",
         ),
         (Access::Owner | Access::Role(_), _) if is_of_users(endpoint.authentication) => None,
+        (Access::Scope(_), _) if endpoint.authentication == Authentication::OAuth => None,
+        (Access::Scope(scope), _) => contradiction(
+            &format!("scope:{scope}"),
+            "write `authentication: oauth`: only tokens of another issuer are granted scopes; those of an API key follow from what the endpoint does",
+        ),
         (Access::Owner, _) => contradiction(
             "owner",
             "write `authentication: jwt_token` or `session`: only somebody who signs in has records",
@@ -43,8 +48,8 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
 /// Whether whoever proves so who calls is a user.
 fn is_of_users(authentication: Authentication) -> bool {
     match authentication {
-        Authentication::Jwt | Authentication::Session | Authentication::Basic => true,
-        Authentication::None | Authentication::ApiKey | Authentication::OAuth => false,
+        Authentication::Jwt | Authentication::Session | Authentication::Basic | Authentication::OAuth => true,
+        Authentication::None | Authentication::ApiKey => false,
     }
 }
 
@@ -52,7 +57,15 @@ fn is_of_users(authentication: Authentication) -> bool {
 pub fn role(endpoint: &Endpoint) -> Option<RoleName> {
     match &endpoint.access.as_ref()?.value {
         Access::Role(role) => RoleName::parse(role.as_str()).ok(),
-        Access::Public | Access::Authenticated | Access::Owner => None,
+        Access::Public | Access::Authenticated | Access::Owner | Access::Scope(_) => None,
+    }
+}
+
+/// What a token of another issuer must have been granted, where the endpoint says so.
+pub fn grant(endpoint: &Endpoint) -> Option<ScopeToken> {
+    match &endpoint.access.as_ref()?.value {
+        Access::Scope(scope) => Some(scope.clone()),
+        Access::Public | Access::Authenticated | Access::Owner | Access::Role(_) => None,
     }
 }
 

@@ -165,6 +165,14 @@ pub fn with_caller(seeded: Seeded, api: &ApiPlan, engine: Engine, tables: &[Tabl
         known.push(users.clone());
     }
     seed.rows.extend(people.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
+    let identity = |user: &str| {
+        let (table, values) = account::identity_seed_row(user);
+        accounts.newcomers.map(|_| dialect::sample::row(engine, &table, &values))
+    };
+    if accounts.newcomers.is_some() {
+        seed.clear.insert(0, dialect::sample::cleared(engine, &plan::system::identities()));
+    }
+    seed.rows.extend(identity(plan::accounts::CASE_USER));
     if account::can_be_two(users) {
         seed.rows.push(row(engine, users, &account::other_seed_user(), tables, catalog));
         let (table, values) = account::guest_seed_row();
@@ -173,10 +181,12 @@ pub fn with_caller(seeded: Seeded, api: &ApiPlan, engine: Engine, tables: &[Tabl
         keys.insert(plan::system::accounts().name, Datum::Text(plan::accounts::CASE_OTHER.to_owned()));
         let others = account::other_seed_rows();
         seed.rows.extend(others.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
+        seed.rows.extend(identity(plan::accounts::CASE_OTHER));
         for caller in plan::accounts::case_callers(api) {
             seed.rows.push(row(engine, users, &account::role_seed_user(&caller), tables, catalog));
             let theirs = account::role_seed_rows(&caller);
             seed.rows.extend(theirs.iter().map(|(table, values)| dialect::sample::row(engine, table, values)));
+            seed.rows.extend(identity(&caller.user));
         }
     }
     Seeded { tables: known, keys, seed }

@@ -137,11 +137,13 @@ fn shows(page: &ReturnPage) -> Decision {
 }
 
 /// The endpoints that come with a point: each with the event that it answers.
-const BRINGS: [(&str, Bring); 4] = [
+const BRINGS: [(&str, Bring); 6] = [
     (checkout::EVENT, checkout::checkout),
     (refund::EVENT, refund::refund),
     (subscription::BEGINS, subscription::begin),
     (subscription::ENDS, subscription::end),
+    (subscription::ENDS_LATER, subscription::end_later),
+    (subscription::RESUMES, subscription::resume),
 ];
 
 /// What brings endpoints, or says why it does not.

@@ -9,13 +9,17 @@ use catalog::Catalog;
 use expect_test::expect;
 use plan::database::ObservedTable;
 use plan::{DatabasePlan, Migration, Observed, PersistedPlan, Plan, TaskPlan};
+use std::sync::LazyLock;
 use vocab::{Diagnostic, TaskId};
+
+/// Read once: to read it takes longer than to plan with it.
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::built_in().unwrap());
 
 fn plan_text(text: &str, observed: &Observed) -> Result<Plan, Vec<Diagnostic>> {
     let parsed = spec::parse("task.yaml", text);
     assert_eq!(parsed.diagnostics, []);
     let task_id = TaskId::parse("task").unwrap();
-    crate::plan(&parsed.tasks[0], &task_id, &Catalog::built_in().unwrap(), observed)
+    crate::plan(&parsed.tasks[0], &task_id, &CATALOG, observed)
         .map(|planned| planned.api().expect("a task with an API").clone())
 }
 

@@ -64,6 +64,13 @@ pub(crate) struct Caller {
     pub role: String,
 }
 
+impl Caller {
+    /// The record that stands for it: [`plan::procedure::CALLER`].
+    pub fn record(&self) -> Row {
+        [&self.user_id, &self.session_id, &self.role].map(|said| Datum::Text(said.clone())).into()
+    }
+}
+
 /// The accounts of one database.
 pub(crate) struct Accounts {
     store: Store,
@@ -107,6 +114,8 @@ struct Statements {
     user: Arc<str>,
     password: Arc<str>,
     account: Arc<str>,
+    proved: Arc<str>,
+    identity: Arc<str>,
     keys: Arc<str>,
     add_key: Arc<str>,
 }
@@ -147,6 +156,11 @@ impl Accounts {
             passwords: Mutex::default(),
             tokens: Mutex::default(),
         })
+    }
+
+    /// Their database.
+    pub fn store(&self) -> Store {
+        self.store.clone()
     }
 
     /// Whether these are the accounts of that database, under that secret.
@@ -199,6 +213,35 @@ impl Accounts {
         }
         let Some(Datum::Text(user_id)) = user else { return Ok(None) };
         Ok(Some(Caller { user_id, session_id: NO_SESSION.to_owned(), role: role.to_owned() }))
+    }
+
+    /// The user whom another issuer proves by that identity.
+    pub(crate) async fn user_of_identity(&self, hash: &str) -> Result<Option<String>, Failure> {
+        let rows = self.store.read(Arc::clone(&self.statements.identity), vec![text(hash)]).await?;
+        Ok(first_text(&rows))
+    }
+
+    /// The user with that address, and whether the account has proved it; none where there is no account.
+    pub(crate) async fn user_of_address(&self, email: &str) -> Result<Option<(String, Option<bool>)>, Failure> {
+        let rows = self.store.read(Arc::clone(&self.statements.user), vec![text(email)]).await?;
+        let Some(user) = first_text(&rows) else { return Ok(None) };
+        let rows = self.store.read(Arc::clone(&self.statements.proved), vec![text(&user)]).await?;
+        let is_proved = rows.first().and_then(|row| row.first()).map(|proved| *proved != Datum::Null);
+        Ok(Some((user, is_proved)))
+    }
+
+    /// Who calls where another issuer has proved that user; remembered under `hash`.
+    pub(crate) async fn look_up_user(&self, hash: &str, user: &str) -> Result<Arc<Caller>, Failure> {
+        let asked = Instant::now();
+        let rows = self.store.read(Arc::clone(&self.statements.account), vec![text(user)]).await?;
+        let role = match rows.first().map(Vec::as_slice) {
+            Some([Datum::Text(role), Datum::Null]) => role.clone(),
+            Some(_) => return Err(Problem::AccountDisabled.into()),
+            None => return Err(Problem::UnknownUser.into()),
+        };
+        let caller = Arc::new(Caller { user_id: user.to_owned(), session_id: NO_SESSION.to_owned(), role });
+        self.remember(hash, Remembered { asked, found: Some(Arc::clone(&caller)) });
+        Ok(caller)
     }
 
     /// Whether that pair was found right a while ago.
@@ -320,7 +363,7 @@ impl Accounts {
         Ok(Some(claims))
     }
 
-    fn recall(&self, session: &str) -> Option<Option<Arc<Caller>>> {
+    pub(crate) fn recall(&self, session: &str) -> Option<Option<Arc<Caller>>> {
         let sessions = locked(&self.sessions);
         sessions.get(session).filter(|known| known.asked.elapsed() < MEMORY).map(|known| known.found.clone())
     }
@@ -328,12 +371,16 @@ impl Accounts {
     async fn look_up(&self, named: Named, session: &str, now: Timestamp) -> Result<Option<Arc<Caller>>, Failure> {
         let asked = Instant::now();
         let found = self.caller(named, session, now).await?.map(Arc::new);
+        self.remember(session, Remembered { asked, found: found.clone() });
+        Ok(found)
+    }
+
+    fn remember(&self, session: &str, said: Remembered) {
         let mut sessions = locked(&self.sessions);
         if sessions.len() >= REMEMBERED {
             sessions.clear();
         }
-        sessions.insert(session.to_owned(), Remembered { asked, found: found.clone() });
-        Ok(found)
+        sessions.insert(session.to_owned(), said);
     }
 
     /// Whose session it is, where it lives and the account may be used.
@@ -521,9 +568,18 @@ impl Statements {
             user: one(users, &["id"], Some("email"))?,
             password: one(&system::accounts().name, &["password_hash", "role", "disabled_at"], Some("user_id"))?,
             account: one(&system::accounts().name, &["role", "disabled_at"], Some("user_id"))?,
+            proved: one(&system::accounts().name, &["email_verified_at"], Some("user_id"))?,
+            identity: one(&system::identities().name, &["user_id"], Some("hash"))?,
             keys: one(&keys.name, &["id", "public_key", "private_key", "signs_from", "signs_until"], None)?,
             add_key: Arc::from(dialect::lower_write(database, &add).text),
         })
+    }
+}
+
+fn first_text(rows: &[Row]) -> Option<String> {
+    match rows.first()?.first()? {
+        Datum::Text(text) => Some(text.clone()),
+        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) | Datum::Json(_) => None,
     }
 }
 

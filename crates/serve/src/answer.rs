@@ -4,7 +4,7 @@ use crate::validation::{Spot, Wrong};
 use bytes::Bytes;
 use plan::{Problem, Scope};
 use serde_json::json;
-use vocab::RoleName;
+use vocab::{RoleName, ScopeToken};
 
 /// An answer before the headers that every response carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,7 @@ impl From<Problem> for Refusal {
             | Problem::BodyTooLarge
             | Problem::UriTooLong
             | Problem::HeaderFieldsTooLarge => vec![("connection", "close".to_owned())],
+            Problem::IssuerUnavailable => vec![("retry-after", "5".to_owned())],
             Problem::RequestInProgress | Problem::Unavailable | Problem::Overloaded => {
                 vec![("retry-after", "1".to_owned())]
             }
@@ -65,6 +66,7 @@ impl From<Problem> for Refusal {
             | Problem::AccountDisabled
             | Problem::InsufficientScope
             | Problem::InsufficientRole
+            | Problem::UnknownUser
             | Problem::CrossOrigin
             | Problem::NotFound
             | Problem::MethodNotAllowed
@@ -99,6 +101,24 @@ impl Refusal {
         let challenge = format!("Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"{scope}\"");
         Self {
             detail: Some(format!("the API key lacks the scope `{scope}`")),
+            headers: vec![("www-authenticate", challenge)],
+            ..Problem::InsufficientScope.into()
+        }
+    }
+
+    /// RFC 9728, 5.1: says besides where it is said who issues the tokens that are taken here.
+    pub fn of_issued_token(problem: Problem, metadata: &str) -> Self {
+        let error = if problem == Problem::MissingToken { "" } else { ", error=\"invalid_token\"" };
+        let challenge = format!("Bearer realm=\"api\"{error}, resource_metadata=\"{metadata}\"");
+        Self { headers: vec![("www-authenticate", challenge)], ..problem.into() }
+    }
+
+    pub fn insufficient_grant(grant: &ScopeToken, metadata: &str) -> Self {
+        let challenge = format!(
+            "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"{grant}\", resource_metadata=\"{metadata}\""
+        );
+        Self {
+            detail: Some(format!("the token was not granted the scope `{grant}`")),
             headers: vec![("www-authenticate", challenge)],
             ..Problem::InsufficientScope.into()
         }

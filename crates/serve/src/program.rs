@@ -2,6 +2,8 @@
 //! Done once when a plan is loaded; what this server cannot run is refused here and never at request time.
 
 use crate::account::Accounts;
+use crate::identity::Identities;
+use crate::issuer::Issuer;
 use crate::listing::ListingCheck;
 use crate::page::Columns;
 use crate::rate_limit::Limiter;
@@ -21,7 +23,7 @@ use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, prin
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Datum, FieldName, FieldType, PolicyName, RoleName, Secret, SlotName, TableName};
+use vocab::{Datum, FieldName, FieldType, PolicyName, RoleName, ScopeToken, Secret, SlotName, TableName};
 
 /// A procedure that can be run.
 pub(crate) struct Program {
@@ -45,6 +47,10 @@ pub(crate) enum Operation {
         failures: Option<Arc<Limiter>>,
         /// What failed passwords count against.
         tries: Option<Arc<Limiter>>,
+    },
+    AuthorizeIssued {
+        slot: Option<usize>,
+        asked: Box<AskedOfToken>,
     },
     Limit {
         limiter: Arc<Limiter>,
@@ -204,6 +210,17 @@ pub(crate) enum Operation {
     },
 }
 
+/// What is asked of a token of another issuer.
+pub(crate) struct AskedOfToken {
+    /// None where the server was not told who issues them.
+    pub issuer: Option<Arc<Issuer>>,
+    /// Where a user must call.
+    pub users: Option<Arc<Identities>>,
+    pub role: Option<RoleName>,
+    pub grant: Option<ScopeToken>,
+    pub failures: Option<Arc<Limiter>>,
+}
+
 /// Whom a request is counted for.
 pub(crate) enum CountedFor {
     Principal,
@@ -332,6 +349,8 @@ pub(crate) type Limiters = BTreeMap<PolicyName, Arc<Limiter>>;
 pub(crate) struct Shared<'a> {
     /// Who signs in.
     pub accounts: Option<&'a Arc<Accounts>>,
+    /// Who issues the tokens of others.
+    pub issuer: Option<&'a Arc<Issuer>>,
     /// What tokens are calculated with.
     pub secret: Option<&'a Secret<String>>,
 }
@@ -500,7 +519,7 @@ impl Compiler<'_> {
 
     fn step(&mut self, step: &Step, slot: Option<usize>) -> Result<Operation, UnservablePlan> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, failures } => {
+            Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, grant: _, failures } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
                 Ok(Operation::Authorize { scope: scope.clone(), failures })
             }
@@ -508,6 +527,7 @@ impl Compiler<'_> {
                 scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic),
                 scope: _,
                 role,
+                grant: _,
                 failures,
             } => {
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
@@ -516,6 +536,16 @@ impl Compiler<'_> {
                     (scheme == Scheme::Basic).then(|| PolicyName::parse(accounts::FAILED_LOGINS).ok()).flatten();
                 let tries = policy.as_ref().map(|policy| self.limiter(policy)).transpose()?;
                 Ok(Operation::AuthorizeUser { slot, scheme, accounts: self.accounts()?, role, failures, tries })
+            }
+            Step::Authorize { scheme: Scheme::Issued, scope: _, role, grant, failures } => {
+                let users = match slot {
+                    Some(_) => Some(self.identities()?),
+                    None => None,
+                };
+                let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
+                let (issuer, role, grant) = (self.shared.issuer.cloned(), role.clone(), grant.clone());
+                let asked = Box::new(AskedOfToken { issuer, users, role, grant, failures });
+                Ok(Operation::AuthorizeIssued { slot, asked })
             }
             Step::Limit { policy, by } => {
                 Ok(Operation::Limit { limiter: self.limiter(policy)?, by: self.counted_for(by)? })
@@ -623,6 +653,15 @@ impl Compiler<'_> {
                 Err(self.unsupported(print::step_name(step)))
             }
         }
+    }
+
+    fn identities(&self) -> Result<Arc<Identities>, UnservablePlan> {
+        let missing = || self.malformed("it takes users that its API has not".to_owned());
+        let accounts = self.accounts()?;
+        let declared = self.plan.api.accounts.as_ref().ok_or_else(missing)?;
+        let newcomers = declared.newcomers.ok_or_else(missing)?;
+        let store = accounts.store();
+        Ok(Arc::new(Identities::new(store, &self.plan.database, &declared.users, newcomers, &accounts)?))
     }
 
     fn accounts(&self) -> Result<Arc<Accounts>, UnservablePlan> {

@@ -14,7 +14,9 @@ use crate::listing::{Asked, cursor};
 use crate::metrics::Metrics;
 use crate::page::{self, Page};
 use crate::password;
-use crate::program::{AnswerParts, Bound, CountedFor, Each, Expression, List, Operation, Program, Question, Waiting};
+use crate::program::{
+    AnswerParts, AskedOfToken, Bound, CountedFor, Each, Expression, List, Operation, Program, Question, Waiting,
+};
 use crate::rate_limit::{Limiter, Standing, Verdict};
 use crate::request::header;
 use crate::session_cookie;
@@ -30,7 +32,7 @@ use http::{HeaderMap, Method, Uri};
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_encode;
-use plan::accounts::NOWHERE;
+use plan::accounts::{NOWHERE, RESOURCE_PATH, identity_hash};
 use plan::procedure::{IN_SEGMENT, Outcome, Scheme, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
@@ -62,6 +64,25 @@ pub(crate) struct Surroundings<'a> {
     pub news: &'a Notify,
     /// Whose pages may call; none where only those of its own origin.
     pub origins: Option<&'a Origins>,
+    /// The address by which others know the server, where it is not the one that a request names.
+    pub known_as: Option<&'a str>,
+}
+
+impl Surroundings<'_> {
+    /// The address by which the caller knows the server, without a slash at its end.
+    pub fn site(&self, headers: &HeaderMap) -> String {
+        site(self.known_as, headers)
+    }
+}
+
+/// The same where it is said apart.
+pub(crate) fn site(known_as: Option<&str>, headers: &HeaderMap) -> String {
+    let is_encrypted = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+    let named = || {
+        let host = header(headers, "host").unwrap_or_else(|| "localhost".to_owned());
+        format!("{}://{host}", if is_encrypted { "https" } else { "http" })
+    };
+    known_as.map_or_else(named, ToOwned::to_owned)
 }
 
 /// What a request says, apart from its body.
@@ -233,9 +254,12 @@ where
                     Operation::AuthorizeUser { slot, scheme, accounts, role, failures, tries } => {
                         let counted = (failures.as_ref(), tries.as_ref());
                         let caller = self.authorize_user(*scheme, accounts, role.as_ref(), counted, frame).await?;
-                        let Caller { user_id, session_id, role } = &*caller;
-                        let record = [user_id, session_id, role].map(|said| Datum::Text(said.clone()));
-                        frame.set(*slot, Slot::Record(record.into()));
+                        frame.set(*slot, Slot::Record(caller.record()));
+                    }
+                    Operation::AuthorizeIssued { slot, asked } => {
+                        if let Some(caller) = self.authorize_issued(asked, frame).await? {
+                            frame.set(*slot, Slot::Record(caller.record()));
+                        }
                     }
                     Operation::Limit { limiter, by } => {
                         let caller = self.counted_for(by, frame);
@@ -380,8 +404,7 @@ where
         Err(if presented.is_some() { Problem::InvalidCredentials } else { Problem::MissingCredentials }.into())
     }
 
-    /// The same of somebody who signs in, by whichever proof the scheme takes and the request brings: here alone a user becomes
-    /// who calls.
+    /// The same of somebody who signs in, by whichever proof the scheme takes and the request brings.
     async fn authorize_user(
         &mut self,
         scheme: Scheme,
@@ -409,12 +432,66 @@ where
                 return Err(problem.into());
             }
         };
+        self.becomes(&caller, role, failures)?;
+        Ok(caller)
+    }
+
+    /// Whoever another issuer proves: a user, where one must call. What cannot be checked counts for nobody.
+    async fn authorize_issued(&mut self, asked: &AskedOfToken, frame: &Frame) -> Result<Option<Arc<Caller>>, Failure> {
+        let AskedOfToken { issuer, users, role, grant, failures } = asked;
+        let (presented, arrived) = (bearer(self.headers), frame.facts.arrived);
+        let known = match (&presented, issuer) {
+            (None, _) => Err(Problem::MissingToken),
+            (Some(_), None) => return Err(Problem::IssuerUnavailable.into()),
+            (Some(token), Some(issuer)) => issuer.check(token, arrived).await.map(|issued| (issuer, issued)),
+        };
+        let metadata = || format!("{}{RESOURCE_PATH}", self.surroundings.site(self.headers));
+        let (issuer, issued) = match known {
+            Ok(known) => known,
+            Err(Problem::IssuerUnavailable) => return Err(Problem::IssuerUnavailable.into()),
+            Err(problem) => {
+                let refusal = Refusal::of_issued_token(problem, &metadata());
+                if let Some(limiter) = failures {
+                    self.limit(limiter, &by_address(frame))?;
+                }
+                return Err(refusal.into());
+            }
+        };
+        self.principal = format!("subject:{}", identity_hash(issuer.name(), &issued.subject));
+        if let Some(grant) = grant.as_ref().filter(|grant| !issued.grants.contains(grant.as_str())) {
+            let refusal = Refusal::insufficient_grant(grant, &metadata());
+            if let Some(limiter) = failures {
+                self.limit(limiter, &self.principal.clone())?;
+            }
+            return Err(refusal.into());
+        }
+        let Some(users) = users else { return Ok(None) };
+        let caller = match users.find(issuer.name(), &issued, arrived).await {
+            Ok(caller) => caller,
+            Err(failure) => {
+                if let Some(limiter) = failures {
+                    self.limit(limiter, &self.principal.clone())?;
+                }
+                return Err(failure);
+            }
+        };
+        self.becomes(&caller, role.as_ref(), failures.as_ref())?;
+        Ok(Some(caller))
+    }
+
+    /// Here alone a user becomes who calls, and is held against the role that is asked for.
+    fn becomes(
+        &mut self,
+        caller: &Caller,
+        role: Option<&RoleName>,
+        failures: Option<&Arc<Limiter>>,
+    ) -> Result<(), Refusal> {
         self.principal = format!("{USER}{}", caller.user_id);
-        let Some(role) = role.filter(|role| caller.role != role.as_str()) else { return Ok(caller) };
+        let Some(role) = role.filter(|role| caller.role != role.as_str()) else { return Ok(()) };
         if let Some(limiter) = failures {
             self.limit(limiter, &self.principal.clone())?;
         }
-        Err(Refusal::insufficient_role(role).into())
+        Err(Refusal::insufficient_role(role))
     }
 
     /// What fails counts for the address that was tried, whether anybody has it or not. What was found right a while ago is not kept
@@ -614,6 +691,7 @@ fn data_block<'b>(
                 }
                 Operation::Authorize { .. }
                 | Operation::AuthorizeUser { .. }
+                | Operation::AuthorizeIssued { .. }
                 | Operation::SameOrigin
                 | Operation::SetSession { .. }
                 | Operation::Limit { .. }
@@ -766,6 +844,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         }
         Operation::Authorize { .. }
         | Operation::AuthorizeUser { .. }
+        | Operation::AuthorizeIssued { .. }
         | Operation::SameOrigin
         | Operation::SetSession { .. }
         | Operation::Limit { .. }

@@ -8,6 +8,7 @@ use crate::at_work::AtWork;
 use crate::cors::{Cookies, Origins, preflight};
 use crate::counts::Counts;
 use crate::idempotency::{Claims, oldest_kept};
+use crate::issuer::Issuer;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
 use crate::program::{Limiters, Program, Shared, UnservablePlan, compile};
 use crate::rate_limit::Limiter;
@@ -15,19 +16,19 @@ use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
 use crate::response::{Asked, response};
 use crate::return_page;
-use crate::run::{Facts, Failure, Run, Surroundings};
+use crate::run::{Facts, Failure, Run, Surroundings, site};
 use crate::webhook::{Counterpart, Hook};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Body;
 use jiff::Timestamp;
-use plan::accounts::KEYS_PATH;
+use plan::accounts::{CASE_ISSUER, KEYS_PATH, RESOURCE_PATH};
 use plan::api::{ApiPlan, Cors, Endpoint};
 use plan::procedure::Trigger;
 use plan::{Cache, Plan, Problem, RateLimitPolicy, system};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -68,6 +69,8 @@ pub struct Settings {
     pub site: Option<String>,
     /// Rung when events were committed, for whoever brings them on.
     pub news: Arc<Notify>,
+    /// Who issues the tokens that endpoints take of another issuer; without it none can be checked.
+    pub issuer: Option<Arc<Issuer>>,
     /// What others have counted, as Prometheus text: it stands behind what the server counts.
     pub counted_by_others: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
@@ -89,6 +92,8 @@ pub struct Service {
     cors: Cors,
     /// Whether somebody is known by a cookie.
     cookies: Cookies,
+    /// What tokens of another issuer may have to be granted.
+    grants: BTreeSet<String>,
 }
 
 /// What a service counts and goes on counting when another takes its place.
@@ -118,6 +123,7 @@ enum Target {
     Metrics,
     OpenApi,
     SigningKeys,
+    ProtectedResource,
     ReferencePage,
     FileOfReferencePage,
     VisitorPage(return_page::File),
@@ -228,9 +234,10 @@ impl Service {
                 // Several services and APIs of a workspace may send people to the same page.
                 table.entry(path).or_insert_with(|| vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
             }
+            let shared =
+                Shared { accounts: accounts.as_ref(), issuer: settings.issuer.as_ref(), secret: secret.as_ref() };
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
-                let shared = Shared { accounts: accounts.as_ref(), secret: secret.as_ref() };
                 let program = compile(plan, &counterpart.account, shared, endpoint, &limiters)?;
                 let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
                 let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
@@ -257,6 +264,15 @@ impl Service {
             let target = Target::SigningKeys;
             table.insert(KEYS_PATH.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
         }
+        let grants: BTreeSet<String> = served
+            .iter()
+            .flat_map(|served| &served.plan.api.endpoints)
+            .filter_map(|endpoint| endpoint.grant().map(ToString::to_string))
+            .collect();
+        if served.iter().any(|served| served.plan.api.takes_issued_tokens()) {
+            let target = Target::ProtectedResource;
+            table.insert(RESOURCE_PATH.to_owned(), vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
+        }
         let mut routes = matchit::Router::new();
         for (path, targets) in table {
             let targets = targets
@@ -273,7 +289,7 @@ impl Service {
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
         let claims = Arc::clone(&known.claims);
         let counted = Counted { metrics, limiters: all_limiters, keys: all_keys, accounts: all_accounts, claims };
-        let openapi = openapi.into();
+        let openapi = named_issuer(openapi.into(), settings.issuer.as_deref());
         let reference_page = reference_page::page(&openapi);
         let cors = match served.iter().any(|served| served.plan.api.cors == Cors::On) {
             true => Cors::On,
@@ -298,6 +314,7 @@ impl Service {
             at_work,
             cors,
             cookies,
+            grants,
         })
     }
 
@@ -443,6 +460,7 @@ impl Service {
                     at_work: &self.at_work,
                     news: &self.settings.news,
                     origins,
+                    known_as: self.settings.site.as_deref(),
                 };
                 let request_id = facts.request_id.clone();
                 let mut run = Run::new(&surroundings, &parts.headers, body);
@@ -472,6 +490,7 @@ impl Service {
                     at_work: &self.at_work,
                     news: &self.settings.news,
                     origins,
+                    known_as: self.settings.site.as_deref(),
                 };
                 let request_id = facts.request_id.clone();
                 let hearing = hook.hear(parts, body, facts, &surroundings, self.settings.site.as_deref());
@@ -497,6 +516,7 @@ impl Service {
             }
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
             Target::SigningKeys => (self.signing_keys(&facts).await, Vec::new()),
+            Target::ProtectedResource => (self.protected_resource(&parts.headers), Vec::new()),
             Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
             Target::VisitorPage(file) => (file.answer(), Vec::new()),
             Target::FileOfReferencePage => {
@@ -519,6 +539,20 @@ impl Service {
         Answer::json(200, serde_json::json!({ "keys": keys }).to_string())
     }
 
+    /// RFC 9728: who issues the tokens that are taken here.
+    fn protected_resource(&self, headers: &HeaderMap) -> Answer {
+        let issuers: Vec<&str> = self.settings.issuer.iter().map(|issuer| issuer.name()).collect();
+        let mut told = serde_json::json!({
+            "resource": site(self.settings.site.as_deref(), headers),
+            "authorization_servers": issuers,
+            "bearer_methods_supported": ["header"],
+        });
+        if !self.grants.is_empty() {
+            told["scopes_supported"] = serde_json::json!(self.grants);
+        }
+        Answer::json(200, told.to_string())
+    }
+
     async fn ready(&self, request_id: &str) -> Answer {
         for store in &self.stores {
             if let Err(error) = store.ping().await {
@@ -537,6 +571,7 @@ impl Target {
             Self::Procedure { cache, .. } if answer.status == 200 => *cache,
             Self::SigningKeys if answer.status == 200 => Cache::Public(KEYS_KEPT),
             Self::SigningKeys
+            | Self::ProtectedResource
             | Self::Procedure { .. }
             | Self::Webhook(_)
             | Self::Preflight
@@ -574,6 +609,18 @@ impl Route {
     fn preflight(&self) -> Vec<(&'static str, String)> {
         let methods = self.targets.iter().map(|(method, ..)| method).filter(|method| **method != Method::OPTIONS);
         preflight(listed(methods), self.allow())
+    }
+}
+
+/// The document with who issues the tokens in the place of nobody.
+fn named_issuer(openapi: Bytes, issuer: Option<&Issuer>) -> Bytes {
+    let Some(issuer) = issuer else { return openapi };
+    match std::str::from_utf8(&openapi) {
+        Ok(text) if text.contains(CASE_ISSUER) => {
+            let name = serde_json::Value::from(issuer.name().trim_end_matches('/')).to_string();
+            text.replace(CASE_ISSUER, name.trim_matches('"')).into()
+        }
+        Ok(_) | Err(_) => openapi,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::source::Spanned;
 use crate::suggestion::closest;
 use crate::word::{Word, words};
 use serde_json::Value as Json;
+use vocab::ScopeToken;
 
 /// Who may call an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Access {
     Owner,
     /// `role:<name>`: only callers with this role.
     Role(RoleName),
+    /// `scope:<name>`: only callers whose token was granted this.
+    Scope(ScopeToken),
 }
 
 /// How long answers may be kept.
@@ -54,10 +57,13 @@ words! {
 }
 
 const ROLE: &str = "role:";
+const SCOPE: &str = "scope:";
 const CACHE_EXAMPLE: &str = "write `no_store`, or how long, like `60_seconds`";
 
 pub(crate) fn access_schema() -> Json {
-    schema::either([schema::word::<AccessWord>(), schema::pattern(&format!("{ROLE}{}", schema::IDENTIFIER))])
+    let role = schema::pattern(&format!("{ROLE}{}", schema::IDENTIFIER));
+    let scope = schema::pattern(&format!("{SCOPE}[!#-\\[\\]-~]{{1,200}}"));
+    schema::either([schema::word::<AccessWord>(), role, scope])
 }
 
 pub(crate) fn cache_schema() -> Json {
@@ -76,10 +82,13 @@ pub(crate) fn lower_access(lowering: &mut Lowering<'_>, node: &Node) -> Option<S
             return None;
         }
         (None, Some(role)) => Access::Role(lowering.parse_name(role, node.span, RoleName::parse)?.value),
+        (None, None) if text.starts_with(SCOPE) => {
+            Access::Scope(lowering.parse_name(&text[SCOPE.len()..], node.span, ScopeToken::parse)?.value)
+        }
         (None, None) => {
             let help = match closest(text, &AccessWord::words()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => "write `public`, `authenticated`, `owner`, or a role like `role:admin`".to_owned(),
+                None => "write `public`, `authenticated`, `owner`, a role like `role:admin`, or a scope like `scope:orders:read`".to_owned(),
             };
             lowering.error(NOT_AN_ACCESS, format!("`{text}` does not say who may call"), node.span, help);
             return None;

@@ -111,7 +111,11 @@ const FIELDS: &[Field] = &[
     optional("response_format", "The format of its answers; `json` when absent.", schema::word::<ResponseFormat>),
     optional("behavior", "What it does, where the producer would infer something else.", schema::identifier),
     optional("entity", "What it works on, where the producer would infer something else.", schema::identifier),
-    optional("access", "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`.", access::access_schema),
+    optional(
+        "access",
+        "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`, `scope:<name>`.",
+        access::access_schema,
+    ),
     optional("rate_limiting", "Its own limit, instead of that of the whole API.", rate_limit::schema),
     optional("cache", "How long its answers may be kept: `no_store`, `60_seconds`.", access::cache_schema),
     optional("filters", "By what its list may be filtered; each gets an index.", schema::list_of_identifiers),

@@ -195,8 +195,10 @@ pub struct Round {
     pub abandoned: Vec<String>,
     /// Whether leases that have run out are looked for.
     pub expires: bool,
-    /// What may be begun.
+    /// What may be begun. The places of those that are looked for are no more than `at_most` together.
     pub openings: Vec<Opening>,
+    /// How many deliveries may be begun of all integrations together.
+    pub at_most: u32,
     /// Whether new events are looked for.
     pub dispatches: bool,
 }

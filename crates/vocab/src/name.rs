@@ -19,6 +19,7 @@ pub struct InvalidName {
 }
 
 const IDENTIFIER_RULE: &str = "lower-case letters, digits and `_`, starting with a letter, at most 63";
+const SCOPE_TOKEN_RULE: &str = "visible ASCII characters but `\"` and `\\`, at most 200";
 const TASK_ID_RULE: &str = "letters, digits, `_` and `-`, at most 100";
 
 fn is_identifier(text: &str) -> bool {
@@ -31,6 +32,10 @@ fn is_identifier(text: &str) -> bool {
 fn is_task_id(text: &str) -> bool {
     (1..=100).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+fn is_scope_token(text: &str) -> bool {
+    (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
 macro_rules! names {
@@ -108,6 +113,8 @@ names! {
     BehaviorName, "a behavior name", is_identifier, IDENTIFIER_RULE;
     /// A provider's folder name in the catalogue.
     ProviderName, "a provider name", is_identifier, IDENTIFIER_RULE;
+    /// A scope of an access token (RFC 6749, 3.3).
+    ScopeToken, "a scope", is_scope_token, SCOPE_TOKEN_RULE;
     /// A task, unique in its workspace.
     TaskId, "a task id", is_task_id, TASK_ID_RULE;
 }

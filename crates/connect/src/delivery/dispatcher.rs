@@ -244,7 +244,9 @@ impl Dispatcher {
             self.lanes.values_mut().for_each(|lane| lane.looks = true);
         }
         let dispatches = self.awaits_events && !self.is_ending;
-        let openings = if self.is_ending { Vec::new() } else { self.openings(now, dispatches) };
+        let under_way = u32::try_from(self.under_way.len()).unwrap_or(u32::MAX);
+        let at_most = if self.is_ending { 0 } else { self.settings.at_once.saturating_sub(under_way) };
+        let openings = self.openings(now, dispatches, at_most);
         let expires = self.expires_at <= now;
         let extended: Vec<(String, String)> =
             self.ending_leases(now).map(|(id, one)| (id.clone(), one.lease.clone())).collect();
@@ -278,13 +280,16 @@ impl Dispatcher {
             abandoned: self.abandoned.clone(),
             expires,
             openings,
+            at_most,
             dispatches,
         })
     }
 
-    /// What may be begun, by lane: those of a lower number first, and among them beginning with another one each time.
-    fn openings(&mut self, now: i64, dispatches: bool) -> Vec<Opening> {
-        let mut left = self.settings.at_once.saturating_sub(u32::try_from(self.under_way.len()).unwrap_or(u32::MAX));
+    /// What may be begun, by lane: those of a lower number first, and among them beginning with another one each time. Lanes of which
+    /// something may wait share out what is left, and the last of them look in another round: of new events nobody knows yet whose
+    /// they are.
+    fn openings(&mut self, now: i64, dispatches: bool, at_most: u32) -> Vec<Opening> {
+        let mut left = at_most;
         let mut openings = Vec::new();
         self.turn = (self.turn + 1) % self.lanes.len().max(1);
         let mut lanes: Vec<(&String, &mut Lane)> = self.lanes.iter_mut().collect();
@@ -292,10 +297,11 @@ impl Dispatcher {
         lanes.rotate_left(turn);
         lanes.sort_by_key(|(_, lane)| lane.rules.priority);
         for (integration, lane) in lanes {
-            let looks = lane.wants_to_look(now);
-            let places = if looks || dispatches { lane.places(now).min(left) } else { 0 };
+            let looks = lane.wants_to_look(now) && left > 0;
+            let most = if looks { left } else { at_most };
+            let places = if looks || dispatches { lane.places(now).min(most) } else { 0 };
             if places > 0 {
-                left -= places;
+                left -= if looks { places } else { 0 };
                 openings.push(Opening { integration: integration.clone(), places, looks });
             }
         }

@@ -114,12 +114,30 @@ fn what_is_urgent_goes_first() {
     for turn in 0..4 {
         let now = START + turn * 60 * SECOND;
         let round = dispatcher.round(now, id(1)).unwrap();
-        let asked: Vec<&str> = round.openings.iter().map(|opening| opening.integration.as_str()).collect();
+        let asked = round.openings.iter().filter(|opening| opening.looks);
+        let asked: Vec<&str> = asked.map(|opening| opening.integration.as_str()).collect();
         assert_eq!((asked.len(), asked[0]), (2, "c"));
         seconds.insert(asked[1].to_owned());
         dispatcher.seen(now, &round, Some(RoundDone::default()));
     }
     assert_eq!(seconds, BTreeSet::from(["b".to_owned(), "d".to_owned()]));
+}
+
+/// Nobody knows yet whose new events are: each destination may have them, and all together no more than there is room for.
+#[test]
+fn new_events_find_a_place_at_each_of_many_destinations() {
+    let mut dispatcher = Dispatcher::new(Settings { at_once: 3, ..Settings::default() }, START);
+    let rules = LaneRules { at_once: 2, ..LaneRules::default() };
+    dispatcher.follow(["a", "b", "c", "d"].map(|name| (name.to_owned(), rules.clone())), START);
+    while let Some(round) = dispatcher.round(START, id(1)) {
+        let looks = round.openings.iter().filter(|opening| opening.looks);
+        assert!(looks.map(|opening| opening.places).sum::<u32>() <= round.at_most);
+        dispatcher.seen(START, &round, Some(RoundDone::default()));
+    }
+    dispatcher.wake();
+    let round = dispatcher.round(START, id(2)).unwrap();
+    let places: Vec<u32> = round.openings.iter().map(|opening| opening.places).collect();
+    assert_eq!((places, round.at_most), (vec![2; 4], 3));
 }
 
 /// While the database does not answer a lease may run out: whoever has it then, nothing more goes out from here, and that is said once.

@@ -16,7 +16,7 @@ use crate::form;
 use manifest::operation::{Body, Idempotency, Request as Asks};
 use manifest::outcome::{BodyTest, WaitForm};
 use manifest::pointer::PathStep;
-use manifest::simulator::{EVENT, Fault, FoundBy, Refusal, RouteAction, Sent, member};
+use manifest::simulator::{EVENT, Fault, FoundBy, Refusal, Route, RouteAction, Sent, member};
 use manifest::{Entries, Operation, Pointer, Template};
 use serde_json::{Map, Value};
 use vocab::Secret;
@@ -100,6 +100,7 @@ impl Simulator {
         if let Some(handled) = self.mishap_before(&request, now_ms, came) {
             return handled;
         }
+        let number = self.meant_route(number, &request, &gaps, now_ms);
         let answer = self.once(number, &request, &gaps, now_ms, came);
         let changes = !matches!(asked.method, "GET" | "HEAD");
         if changes && fault::happens(&mut self.mishaps, Fault::ReplyLost, &mut self.chance) {
@@ -181,6 +182,30 @@ impl Simulator {
             }
             Err(no) => self.no(no, request),
         }
+    }
+
+    /// Of the routes of that method and path the first whose needs the request meets, else the last.
+    fn meant_route(&self, number: usize, request: &Request, gaps: &[(String, String)], now_ms: i64) -> usize {
+        let given = Given {
+            setup: Some(&self.setup),
+            says: Some(&request.says),
+            headers: &request.headers,
+            path: gaps,
+            seconds: Some(now_ms / 1_000),
+            ..Given::default()
+        };
+        let same = |known: &Route| {
+            let first = &self.setup.routes[number].route;
+            known.method == first.method && known.path == first.path
+        };
+        let mut last = number;
+        for (at, known) in self.setup.routes.iter().enumerate().filter(|(_, known)| same(&known.route)) {
+            if matches!(first_failing(&known.route.needs, &request.says, &given), Ok(None)) {
+                return at;
+            }
+            last = at;
+        }
+        last
     }
 
     fn done(&mut self, number: usize, request: &Request, gaps: &[(String, String)], now_ms: i64) -> Result<Done, No> {

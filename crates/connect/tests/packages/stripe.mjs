@@ -60,6 +60,19 @@ for (const trial of [{ trial_period_days: 14 }, {}]) {
     once,
   );
 }
+await stripe.checkout.sessions.create(
+  {
+    mode: "subscription",
+    success_url: "https://shop.example/checkout/success?subscription_id=s-1",
+    cancel_url: "https://shop.example/checkout/cancelled?subscription_id=s-1",
+    client_reference_id: "s-1",
+    customer_email: "ada@example.org",
+    line_items: [{ price: "price_1", quantity: 3 }],
+    metadata: { subscription_id: "s-1" },
+    subscription_data: { metadata: { subscription_id: "s-1" } },
+  },
+  once,
+);
 await stripe.checkout.sessions.retrieve("cs_test_1");
 await stripe.refunds.create({ payment_intent: "pi_1", amount: 500, metadata: { order_id: "o-1" } }, once);
 await stripe.subscriptions.create(
@@ -67,6 +80,8 @@ await stripe.subscriptions.create(
   once,
 );
 await stripe.subscriptions.cancel("sub_1");
+await stripe.subscriptions.update("sub_1", { cancel_at_period_end: true }, once);
+await stripe.subscriptions.update("sub_1", { cancel_at_period_end: false }, once);
 await stripe.billingPortal.sessions.create({ customer: "cus_1", return_url: "https://shop.example/" }, once);
 await stripe.events.list({ limit: 100, created: { gte: 1769817600 }, starting_after: "evt_1" });
 await stripe.webhookEndpoints.create(

@@ -34,13 +34,13 @@ const problems = {
     status: 401,
     title: 'Authentication required',
     detail: () => 'send an access token in `Authorization: Bearer`',
-    headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api"' }),
+    headers: ({ metadata }) => ({ 'WWW-Authenticate': challenge(undefined, { metadata }) }),
   },
   invalid_token: {
     status: 401,
     title: 'Authentication failed',
     detail: () => 'the token is unknown or malformed, has expired, or its session has ended',
-    headers: () => ({ 'WWW-Authenticate': 'Bearer realm="api", error="invalid_token"' }),
+    headers: ({ metadata }) => ({ 'WWW-Authenticate': challenge('invalid_token', { metadata }) }),
   },
   missing_session: {
     status: 401,
@@ -79,13 +79,18 @@ const problems = {
   insufficient_scope: {
     status: 403,
     title: 'Insufficient scope',
-    detail: ({ scope }) => `the API key lacks the scope \`${scope}\``,
-    headers: ({ scope }) => ({ 'WWW-Authenticate': `Bearer realm="api", error="insufficient_scope", scope="${scope}"` }),
+    detail: ({ scope, grant }) => (grant ? `the token was not granted the scope \`${grant}\`` : `the API key lacks the scope \`${scope}\``),
+    headers: ({ scope, grant, metadata }) => ({ 'WWW-Authenticate': challenge('insufficient_scope', { scope: grant ?? scope, metadata }) }),
   },
   insufficient_role: {
     status: 403,
     title: 'Insufficient role',
     detail: ({ role }) => `the account has not the role \`${role}\``,
+  },
+  unknown_user: {
+    status: 403,
+    title: 'Unknown user',
+    detail: () => 'no user here belongs to the token, and none can be made for it',
   },
   cross_origin: {
     status: 403,
@@ -207,6 +212,12 @@ const problems = {
     detail: () => 'the database does not answer',
     headers: () => ({ 'Retry-After': '1' }),
   },
+  issuer_unavailable: {
+    status: 503,
+    title: 'Issuer unavailable',
+    detail: () => 'whoever issues the tokens does not answer, so this one cannot be checked now',
+    headers: () => ({ 'Retry-After': '5' }),
+  },
   overloaded: {
     status: 503,
     title: 'Service overloaded',
@@ -214,6 +225,13 @@ const problems = {
     headers: () => ({ 'Retry-After': '1' }),
   },
 };
+
+/** What a bearer is asked for (RFC 6750, 3), and where it is said who issues the tokens that are taken (RFC 9728, 5.1). */
+function challenge(error, { scope, metadata }) {
+  const said = { realm: 'api', error, scope, resource_metadata: metadata };
+  const parts = Object.entries(said).filter(([, value]) => value !== undefined);
+  return `Bearer ${parts.map(([name, value]) => `${name}="${value}"`).join(', ')}`;
+}
 
 export class Problem extends Error {
   /**

@@ -129,6 +129,12 @@ fn endpoint(plan: &Plan, outline: &Outline<'_>) -> Value {
     let access = match (outline.scheme, outline.endpoint.scope()) {
         (Some(Scheme::ApiKey), None) => " Asks for an API key.".to_owned(),
         (Some(Scheme::ApiKey), Some(scope)) => format!(" Asks for an API key with the scope `{scope}`."),
+        (Some(Scheme::Issued), _) => {
+            let granted = outline.endpoint.grant().map(|grant| format!(", granted `{grant}`"));
+            let role = outline.endpoint.role().map(|role| format!(", of an account with the role `{role}`"));
+            let more = granted.or(role).unwrap_or_default();
+            format!(" Asks for {}{more}.", asked_for(Scheme::Issued))
+        }
         (Some(scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic)), _) => {
             let whose = if scheme == Scheme::Basic { " of an account" } else { "" };
             let role = outline.endpoint.role().map(|role| format!(" of an account with the role `{role}`"));
@@ -159,6 +165,7 @@ fn asked_for(scheme: Scheme) -> &'static str {
         Scheme::AccessToken => "an access token",
         Scheme::Session => "the cookie of a session",
         Scheme::Basic => "the address and the password",
+        Scheme::Issued => "an access token of the issuer",
         Scheme::SignedIn => "an access token or the cookie of a session",
     }
 }

@@ -119,7 +119,7 @@ fn command(outline: &Outline<'_>, query: &str, more: &[&str]) -> String {
         Some(Scheme::ApiKey) => vec!["--header \"X-API-Key: $API_KEY\"".to_owned()],
         Some(Scheme::Basic) => vec!["--user \"$EMAIL:$PASSWORD\"".to_owned()],
         Some(Scheme::Session) => vec!["--cookie cookies.txt".to_owned()],
-        Some(Scheme::AccessToken | Scheme::SignedIn) => {
+        Some(Scheme::AccessToken | Scheme::SignedIn | Scheme::Issued) => {
             vec!["--header \"Authorization: Bearer $ACCESS_TOKEN\"".to_owned()]
         }
         None => Vec::new(),

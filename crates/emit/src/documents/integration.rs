@@ -12,6 +12,7 @@ use manifest::webhook::{ProviderEvent, Registration, Verification, Webhooks};
 use minijinja::{Value, context};
 use plan::Plan;
 use plan::service::{AccountValue, ServicePlan, ServicePoint, System, ValueSource};
+use plan::trouble::Trouble;
 
 pub fn view(whole: &Plan, plan: &ServicePlan) -> Value {
     let provider = &plan.manifest.provider;
@@ -34,8 +35,13 @@ pub fn view(whole: &Plan, plan: &ServicePlan) -> Value {
         attempts => provider.retry.attempts,
         hours => provider.retry.for_hours,
         longest_wait => provider.wait.most_seconds,
+        troubles => Trouble::ALL.into_iter().filter(|known| known.concerns(plan)).map(|known| trouble(plan, known)).collect::<Vec<_>>(),
         rates => provider.rates.iter().map(|(_, rate)| rate_words(rate, plan.system)).collect::<Vec<_>>(),
     }
+}
+
+fn trouble(plan: &ServicePlan, known: Trouble) -> Value {
+    context! { seen => known.seen(), cause => known.cause(plan), mend => known.mend(plan) }
 }
 
 fn account(provider: &Provider, value: &AccountValue) -> Value {

@@ -65,6 +65,9 @@ pub fn when(problem: Problem) -> &'static str {
         Problem::InsufficientRole => {
             "The account has not the role this endpoint asks for. Ask whoever runs the server for it."
         }
+        Problem::UnknownUser => {
+            "The token is good, and no user belongs to it. Ask whoever runs the server to make one, or to have its address proved."
+        }
         Problem::CrossOrigin => {
             "A browser says that a page of another origin sent the request. Call from the API's own pages, or have whoever runs the server list the origin in `CORS_ORIGINS`."
         }
@@ -107,6 +110,9 @@ pub fn when(problem: Problem) -> &'static str {
             "A service behind the API does not do what it was asked for. Nothing is left of the request; whoever runs the server finds the cause with `producer deliveries list`."
         }
         Problem::Unavailable => "The database does not answer. Try again after `Retry-After`.",
+        Problem::IssuerUnavailable => {
+            "Whoever issues the tokens does not answer. Keep the token, and try again after `Retry-After`."
+        }
         Problem::Overloaded => "The answer took longer than 15 seconds. Try again after `Retry-After`.",
     }
 }
@@ -126,6 +132,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         Problem::MethodNotAllowed => vec!["Allow"],
         Problem::RateLimited => vec!["Retry-After"],
         Problem::RequestInProgress | Problem::Unavailable | Problem::Overloaded => vec!["Retry-After: 1"],
+        Problem::IssuerUnavailable => vec!["Retry-After: 5"],
         Problem::MalformedRequest
         | Problem::RequestTimeout
         | Problem::BodyTooLarge
@@ -137,6 +144,7 @@ fn headers(problem: Problem) -> Vec<&'static str> {
         | Problem::WrongCredentials
         | Problem::AccountDisabled
         | Problem::InsufficientRole
+        | Problem::UnknownUser
         | Problem::CrossOrigin
         | Problem::NotFound
         | Problem::Conflict

@@ -2,9 +2,9 @@
 
 use super::fields::{answer_fields, body_fields, parameters};
 use super::problems::when;
-use crate::outline::{Body, Content, Outline};
+use crate::outline::{Body, Content, Outline, of_callers};
 use minijinja::{Value, context};
-use plan::procedure::RowsFormat;
+use plan::procedure::{RowsFormat, Scheme};
 use plan::{Plan, Problem};
 use std::collections::BTreeSet;
 
@@ -24,8 +24,10 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
             (!parameters.is_empty()).then(|| context! { title => title(outline), parameters })
         })
         .collect();
+    let given = of_callers(outlines);
     let problems: Vec<Value> = Problem::ALL
         .into_iter()
+        .filter(|problem| given.contains(problem))
         .map(|problem| {
             let (status, name, title) = (problem.status(), problem.name(), problem.title());
             context! { status, name, title, when => when(problem) }
@@ -40,7 +42,21 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         shapes => shapes(outlines),
         answers => answers(outlines),
         problems,
+        credentials => credentials(outlines),
     }
+}
+
+/// The headers that prove who calls, as far as an endpoint asks for them.
+fn credentials(outlines: &[Outline<'_>]) -> Vec<Value> {
+    let asks = |wanted: &[Scheme]| outlines.iter().any(|outline| outline.scheme.is_some_and(|it| wanted.contains(&it)));
+    let rows = [
+        (&[Scheme::ApiKey][..], "`X-API-Key`, `Authorization: Bearer`", "the API key"),
+        (&[Scheme::AccessToken, Scheme::SignedIn], "`Authorization: Bearer`", "the access token of a login"),
+        (&[Scheme::Issued], "`Authorization: Bearer`", "the access token of the issuer"),
+        (&[Scheme::Session, Scheme::SignedIn], "`Cookie`", "the session of a login"),
+        (&[Scheme::Basic], "`Authorization: Basic`", "address and password of an account"),
+    ];
+    rows.into_iter().filter(|(schemes, ..)| asks(schemes)).map(|(_, header, what)| context! { header, what }).collect()
 }
 
 fn title(outline: &Outline<'_>) -> String {

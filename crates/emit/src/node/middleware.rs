@@ -5,6 +5,7 @@ use super::names::camel_case;
 use super::script::{Expression, Script, quoted};
 use crate::error::EmitError;
 use plan::Plan;
+use plan::accounts::Newcomers;
 use plan::api::RateLimitPolicy;
 use plan::shape::{Presence, ShapeField};
 use vocab::{Datum, FieldFormat, FieldType};
@@ -22,6 +23,8 @@ pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, Em
             Shared::Keys => "import { ApiKeys } from '../../lib/api-keys.js';",
             Shared::Limits => "import { RateLimit } from '../../lib/rate-limit.js';",
             Shared::Idempotency => "import { Idempotency } from '../../lib/idempotency.js';",
+            Shared::Identities => "import { Identities } from '../../lib/identities.js';",
+            Shared::Issuer => "import { openIssuer } from '../../lib/issuer.js';",
             Shared::Outbox => "import { Outbox } from '../../lib/outbox.js';",
             Shared::Tokens => "import { Tokens } from '../../lib/successor.js';",
         })
@@ -58,6 +61,8 @@ fn opening(module: &EndpointModule<'_>) -> String {
             Shared::Keys => "its API keys",
             Shared::Limits => "its rate limits",
             Shared::Idempotency => "its idempotency keys",
+            Shared::Identities => "whom it knows by tokens of another issuer",
+            Shared::Issuer => "who issues those",
             Shared::Outbox => "its outbox",
             Shared::Tokens => "its tokens",
         })
@@ -101,6 +106,16 @@ fn create_middleware(script: &mut Script, plan: &Plan, module: &EndpointModule<'
                 script.close("},");
             }
             Shared::Idempotency => script.line("idempotency: new Idempotency(database),"),
+            Shared::Identities => {
+                let newcomers = plan.api.accounts.as_ref().and_then(|accounts| accounts.newcomers);
+                let newcomers = match newcomers {
+                    Some(Newcomers::Made) => "made",
+                    Some(Newcomers::MadeWithName) => "made_with_name",
+                    Some(Newcomers::Refused) | None => "refused",
+                };
+                script.line(&format!("identities: new Identities(database, {{ newcomers: {} }}),", quoted(newcomers)));
+            }
+            Shared::Issuer => script.line("issuer: openIssuer(),"),
             Shared::Outbox => {
                 script.line("outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),");
             }

@@ -8,7 +8,7 @@ use super::procedure::{Subject, Written, write_procedure};
 use super::script::{Expression, Script, quoted, template_literal};
 use crate::error::EmitError;
 use crate::outline::{Body, Outline, body, bound_slots, flattened};
-use plan::accounts::KEYS_PATH;
+use plan::accounts::{KEYS_PATH, RESOURCE_PATH};
 use plan::procedure::{Input, Item, Step};
 use plan::shape::Shape;
 use plan::{Cache, Plan, check};
@@ -40,6 +40,8 @@ pub enum Import {
     NumberOrNull,
     UuidOrNull,
     Uuidv7,
+    AuthorizeIssued,
+    RespondResource,
     ReadPage,
     ValidateListing,
     RespondCsv,
@@ -62,7 +64,7 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 35] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
@@ -77,6 +79,8 @@ impl Import {
         Self::NumberOrNull,
         Self::UuidOrNull,
         Self::Uuidv7,
+        Self::AuthorizeIssued,
+        Self::RespondResource,
         Self::ReadPage,
         Self::ValidateListing,
         Self::RespondCsv,
@@ -101,6 +105,8 @@ impl Import {
     fn symbol(self) -> &'static str {
         match self {
             Self::AuthorizeUser => "authorizeUser",
+            Self::AuthorizeIssued => "authorizeIssued",
+            Self::RespondResource => "respondResource",
             Self::DigestOf => "digestOf",
             Self::RandomToken => "randomToken",
             Self::RespondKeys => "respondKeys",
@@ -141,6 +147,7 @@ impl Import {
             Self::AuthorizeUser | Self::RandomToken | Self::RespondKeys => "accounts",
             Self::DigestOf => "successor",
             Self::Tried => "rate-limit",
+            Self::AuthorizeIssued | Self::RespondResource => "issuer",
             Self::HashPassword | Self::VerifyPassword => "passwords",
             Self::Authorize => "authorization",
             Self::Awaited => "delivery/awaited",
@@ -175,6 +182,10 @@ pub enum Shared {
     Limits,
     /// The answers it keeps for idempotency keys.
     Idempotency,
+    /// Whom it knows by tokens of another issuer.
+    Identities,
+    /// Who issues those.
+    Issuer,
     /// Its outbox.
     Outbox,
     /// What calculates its tokens.
@@ -188,6 +199,8 @@ impl Shared {
             Self::Keys => "keys",
             Self::Limits => "limits",
             Self::Idempotency => "idempotency",
+            Self::Identities => "identities",
+            Self::Issuer => "issuer",
             Self::Outbox => "outbox",
             Self::Tokens => "tokens",
         }
@@ -247,7 +260,10 @@ pub struct Module<'a> {
 impl<'a> Module<'a> {
     pub fn new(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<Self, EmitError> {
         let mut taken: Vec<&str> = Import::ALL.map(Import::symbol).to_vec();
-        taken.extend([Shared::Keys, Shared::Limits, Shared::Idempotency, Shared::Outbox].map(Shared::symbol));
+        taken.extend(
+            [Shared::Keys, Shared::Limits, Shared::Idempotency, Shared::Outbox, Shared::Identities, Shared::Issuer]
+                .map(Shared::symbol),
+        );
         taken.extend(["application", "counts", "createMiddleware", "database", "metrics", "registerEndpoints"]);
         taken.extend(["request", "transaction"]);
         let mut names = Names::new(&taken);
@@ -298,6 +314,9 @@ impl<'a> Module<'a> {
         if self.shared.contains(&Shared::Accounts) {
             self.imports.insert(Import::RespondKeys);
         }
+        if self.shared.contains(&Shared::Issuer) {
+            self.imports.insert(Import::RespondResource);
+        }
         self.import_lines(&mut script, "../../lib");
         let mut offered: Vec<&str> = self.shapes.iter().map(|constant| constant.name.as_str()).collect();
         offered.extend(self.listings.iter().map(|constant| constant.name.as_str()));
@@ -319,6 +338,18 @@ impl<'a> Module<'a> {
             script.line(&format!(
                 "application.route('GET', {}, (request) => respondKeys(request, accounts));",
                 quoted(KEYS_PATH)
+            ));
+            script.blank();
+        }
+        if self.shared.contains(&Shared::Issuer) {
+            let endpoints = self.plan.api.endpoints.iter();
+            let grants: BTreeSet<String> =
+                endpoints.filter_map(|endpoint| Some(quoted(endpoint.grant()?.as_str()))).collect();
+            let grants = grants.into_iter().collect::<Vec<_>>().join(", ");
+            script.comment("Who issues the tokens that it takes.");
+            script.line(&format!(
+                "application.route('GET', {}, (request) => respondResource(request, issuer, [{grants}]));",
+                quoted(RESOURCE_PATH)
             ));
             script.blank();
         }

@@ -25,7 +25,7 @@ use plan::shape::Shape;
 use plan::value::Value;
 use plan::{Problem, Scope, accounts, print};
 use std::collections::BTreeSet;
-use vocab::{ColumnName, FieldName, FieldType, PolicyName, RoleName, SlotName, TableName, TaskId};
+use vocab::{ColumnName, FieldName, FieldType, PolicyName, RoleName, ScopeToken, SlotName, TableName, TaskId};
 
 /// `BODY_LIMIT` of `lib/body.js`, in bytes; a test compares them.
 pub const DEFAULT_BODY_LIMIT: u64 = 65_536;
@@ -152,7 +152,9 @@ impl<'a> Writer<'_, 'a> {
             needed.extend(after.iter().cloned());
             match item {
                 Item::Let(slot, step) => {
-                    let slot = needed.contains(slot).then_some(slot);
+                    // Whether there is a slot says here who may call.
+                    let is_asked = matches!(step, Step::Authorize { scheme: Scheme::Issued, .. });
+                    let slot = (needed.contains(slot) || is_asked).then_some(slot);
                     self.step(script, slot, step, surroundings)?;
                 }
                 Item::Do(step) => self.step(script, None, step, surroundings)?,
@@ -180,15 +182,19 @@ impl<'a> Writer<'_, 'a> {
         surroundings: Surroundings,
     ) -> Result<(), EmitError> {
         match step {
-            Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, failures } => {
+            Step::Authorize { scheme: Scheme::ApiKey, scope, role: _, grant: _, failures } => {
                 self.authorize(script, slot, failures.as_ref(), scope.as_ref())?;
             }
             Step::Authorize {
                 scheme: scheme @ (Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic),
                 scope: _,
                 role,
+                grant: _,
                 failures,
             } => self.authorize_user(script, slot, *scheme, failures.as_ref(), role.as_ref())?,
+            Step::Authorize { scheme: Scheme::Issued, scope: _, role, grant, failures } => {
+                self.authorize_issued(script, slot, failures.as_ref(), role.as_ref(), grant.as_ref())?;
+            }
             Step::SameOrigin => {
                 self.module.shared.insert(Shared::Accounts);
                 script.line("accounts.refuseOtherOrigins(request);");
@@ -384,7 +390,7 @@ impl<'a> Writer<'_, 'a> {
         self.module.shared.insert(Shared::Accounts);
         let mut arguments = vec![Expression::text("request"), Expression::text("accounts")];
         let by = match scheme {
-            Scheme::ApiKey | Scheme::AccessToken => None,
+            Scheme::ApiKey | Scheme::AccessToken | Scheme::Issued => None,
             Scheme::Session => Some("['session']"),
             Scheme::SignedIn => Some("['token', 'session']"),
             Scheme::Basic => Some("['password']"),
@@ -405,14 +411,20 @@ impl<'a> Writer<'_, 'a> {
             arguments.push(Expression::Object(asked));
         }
         let call = self.awaited("authorizeUser", arguments);
+        self.bind_caller(script, slot, &call);
+        Ok(())
+    }
+
+    /// The call binds who calls, and from here on the database may be that user's.
+    fn bind_caller(&mut self, script: &mut Script, slot: Option<&SlotName>, call: &Expression) {
         match slot {
             Some(slot) => {
                 self.principal = Some(self.local(slot));
-                self.bind(script, Some(slot), &call);
+                self.bind(script, Some(slot), call);
             }
             None => {
                 let caller = self.names.take("caller");
-                script.statement(&format!("const {caller} = "), &call);
+                script.statement(&format!("const {caller} = "), call);
                 self.principal = Some(caller);
             }
         }
@@ -421,6 +433,36 @@ impl<'a> Writer<'_, 'a> {
             script.line(&format!("const {own} = database.of({principal}.user_id);"));
             self.database = own;
         }
+    }
+
+    /// A slot asks for a user; without one whoever the token is about may call.
+    fn authorize_issued(
+        &mut self,
+        script: &mut Script,
+        slot: Option<&SlotName>,
+        failures: Option<&PolicyName>,
+        role: Option<&RoleName>,
+        grant: Option<&ScopeToken>,
+    ) -> Result<(), EmitError> {
+        self.module.imports.insert(Import::AuthorizeIssued);
+        self.module.shared.insert(Shared::Issuer);
+        let mut asked = Vec::new();
+        if slot.is_some() {
+            self.module.shared.extend([Shared::Accounts, Shared::Identities]);
+            asked.push(("users".to_owned(), Expression::text("identities")));
+        }
+        asked.extend(role.map(|role| ("role".to_owned(), Expression::text(quoted(role.as_str())))));
+        asked.extend(grant.map(|grant| ("scope".to_owned(), Expression::text(quoted(grant.as_str())))));
+        let limit = match failures {
+            Some(policy) => self.limit(policy)?,
+            None => "undefined".to_owned(),
+        };
+        let mut arguments = vec![Expression::text("request"), Expression::text("issuer"), Expression::text(limit)];
+        if !asked.is_empty() {
+            arguments.push(Expression::Object(asked));
+        }
+        let call = self.awaited("authorizeIssued", arguments);
+        self.bind_caller(script, slot, &call);
         Ok(())
     }
 

@@ -28,6 +28,10 @@ impl Writer {
                 Some(Scheme::ApiKey) => json!([{"ApiKeyHeader": []}, {"Bearer": []}]),
                 Some(Scheme::AccessToken) => json!([{"AccessToken": []}]),
                 Some(Scheme::Basic) => json!([{"Password": []}]),
+                Some(Scheme::Issued) => {
+                    let grants: Vec<&str> = outline.endpoint.grant().iter().map(|grant| grant.as_str()).collect();
+                    json!([{"IssuedToken": []}, {"OpenIdConnect": grants}])
+                }
                 Some(Scheme::Session) => json!([{"SessionCookie": []}]),
                 Some(Scheme::SignedIn) => json!([{"AccessToken": []}, {"SessionCookie": []}]),
                 None => json!([]),

@@ -117,7 +117,12 @@ pub fn problem_response(kinds: &[(Problem, Value)], limited: bool) -> Value {
     let content = json!({"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples});
     let retry = match kinds[0].0.status() {
         401 | 403
-            if kinds.iter().all(|(kind, _)| !matches!(kind, Problem::InsufficientRole | Problem::CrossOrigin)) =>
+            if kinds.iter().all(|(kind, _)| {
+                !matches!(
+                    kind,
+                    Problem::InsufficientRole | Problem::CrossOrigin | Problem::UnknownUser | Problem::AccountDisabled
+                )
+            }) =>
         {
             &["WWW-Authenticate"][..]
         }
@@ -144,9 +149,11 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         Problem::MethodNotAllowed => format!("this path answers {}", outline.method),
         Problem::BodyTooLarge => format!("the body may have at most {} bytes", outline.endpoint.max_body_bytes),
         Problem::ValidationFailed => "1 field is wrong".to_owned(),
-        Problem::InsufficientScope => {
-            outline.endpoint.scope().map_or_else(String::new, |scope| format!("the API key lacks the scope `{scope}`"))
-        }
+        Problem::InsufficientScope => match (outline.endpoint.scope(), outline.endpoint.grant()) {
+            (Some(scope), _) => format!("the API key lacks the scope `{scope}`"),
+            (None, Some(grant)) => format!("the token was not granted the scope `{grant}`"),
+            (None, None) => String::new(),
+        },
         Problem::InsufficientRole => {
             outline.endpoint.role().map_or_else(String::new, |role| format!("the account has not the role `{role}`"))
         }
@@ -170,6 +177,8 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
         | Problem::MissingSession
         | Problem::InvalidSession
         | Problem::CrossOrigin
+        | Problem::UnknownUser
+        | Problem::IssuerUnavailable
         | Problem::InvalidToken
         | Problem::WrongCredentials
         | Problem::AccountDisabled

@@ -1,6 +1,6 @@
 //! Every problem that a procedure can end with, read off its steps. It never asks what a behaviour is called.
 
-use super::table_of;
+use super::{Outline, table_of};
 use plan::database::OnDelete;
 use plan::procedure::Scheme;
 use plan::procedure::{Input, Item, Response, Step};
@@ -16,7 +16,11 @@ pub fn problems(plan: &Plan, method: &str, items: &[&Item]) -> BTreeSet<Problem>
     let mut found = BTreeSet::from([Problem::MalformedRequest, Problem::InternalError, Problem::Overloaded]);
     for item in items {
         match item {
-            Item::Let(_, step) | Item::Do(step) => found.extend(problems_of_step(plan, items, changes, step)),
+            Item::Let(_, step) | Item::Do(step) => {
+                found.extend(problems_of_step(plan, items, changes, step));
+                let is_user = matches!(item, Item::Let(_, Step::Authorize { scheme: Scheme::Issued, .. }));
+                found.extend(is_user.then_some([Problem::UnknownUser, Problem::AccountDisabled]).into_iter().flatten());
+            }
             Item::Transaction(_) => {
                 found.insert(Problem::Unavailable);
             }
@@ -35,14 +39,31 @@ pub fn problems(plan: &Plan, method: &str, items: &[&Item]) -> BTreeSet<Problem>
     found
 }
 
+/// Every problem that a caller of these endpoints may be answered with: theirs, and those of requests that reach none.
+pub fn of_callers(outlines: &[Outline<'_>]) -> BTreeSet<Problem> {
+    let mut known: BTreeSet<Problem> = outlines.iter().flat_map(|outline| outline.problems.iter().copied()).collect();
+    known.extend([
+        Problem::MalformedRequest,
+        Problem::NotFound,
+        Problem::MethodNotAllowed,
+        Problem::UriTooLong,
+        Problem::HeaderFieldsTooLarge,
+        Problem::InternalError,
+        Problem::Unavailable,
+        Problem::Overloaded,
+    ]);
+    known
+}
+
 fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) -> Vec<Problem> {
     match step {
-        Step::Authorize { scheme, scope, role, failures } => {
+        Step::Authorize { scheme, scope, role, grant, failures } => {
             let mut found = match scheme {
                 Scheme::ApiKey => vec![Problem::MissingCredentials, Problem::InvalidCredentials],
                 Scheme::AccessToken => vec![Problem::MissingToken, Problem::InvalidToken],
                 Scheme::Session => vec![Problem::MissingSession, Problem::InvalidSession],
                 Scheme::SignedIn => vec![Problem::MissingSession, Problem::InvalidSession, Problem::InvalidToken],
+                Scheme::Issued => vec![Problem::MissingToken, Problem::InvalidToken, Problem::IssuerUnavailable],
                 Scheme::Basic => vec![
                     Problem::MissingPassword,
                     Problem::InvalidPassword,
@@ -52,6 +73,7 @@ fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) ->
             };
             found.push(Problem::Unavailable);
             found.extend((scheme.is_added_by_browsers() && changes).then_some(Problem::CrossOrigin));
+            found.extend(grant.is_some().then_some(Problem::InsufficientScope));
             found.extend(scope.is_some().then_some(Problem::InsufficientScope));
             found.extend(role.is_some().then_some(Problem::InsufficientRole));
             found.extend(failures.is_some().then_some(Problem::RateLimited));

@@ -121,7 +121,8 @@ fn held(plan: &Plan, step: &Step) -> Held {
     match step {
         Step::Authorize { scheme: Scheme::ApiKey, .. } => Held::Principal,
         Step::Authorize {
-            scheme: Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic, ..
+            scheme: Scheme::AccessToken | Scheme::Session | Scheme::SignedIn | Scheme::Basic | Scheme::Issued,
+            ..
         } => {
             let field = |name: &&str| HeldField {
                 name: FieldName::parse(name).expect("a literal that is a name"),

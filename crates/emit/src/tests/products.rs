@@ -122,7 +122,13 @@ fn shape() -> Shape {
 fn guards() -> Vec<Item> {
     let policy = PolicyName::parse("default").unwrap();
     vec![
-        Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope: None, role: None, failures: Some(policy.clone()) }),
+        Item::Do(Step::Authorize {
+            scheme: Scheme::ApiKey,
+            scope: None,
+            role: None,
+            grant: None,
+            failures: Some(policy.clone()),
+        }),
         Item::Do(Step::Limit { policy, by: LimitKey::Principal }),
     ]
 }

@@ -38,14 +38,17 @@ fn every_parameter(simulator: &Simulator) -> Vec<String> {
 }
 
 fn routes(manifest: &Manifest, at: &At, simulator: &Simulator, findings: &mut Findings) {
-    let mut seen: Vec<(Method, &str)> = Vec::new();
+    let mut whole: Vec<(Method, &str)> = Vec::new();
     for (number, route) in simulator.routes.iter().enumerate() {
         let place = at.to(number);
-        if seen.contains(&(route.method, route.path.as_str())) {
+        if whole.contains(&(route.method, route.path.as_str())) {
             let message = format!("`{} {}` stands twice", route.method.as_str(), route.path);
-            findings.add(&place.to("path"), Rule::Contradiction, message, "keep one of the two");
+            let help = "keep one of the two, or say in `needs` of the first which requests it is for";
+            findings.add(&place.to("path"), Rule::Contradiction, message, help);
         }
-        seen.push((route.method, &route.path));
+        if route.needs.is_empty() {
+            whole.push((route.method, &route.path));
+        }
         let names = parameters(&route.path);
         let scope = Scope::new(manifest, "on a route").simulated(names.clone());
         tests(&place.to("needs"), &route.needs, &scope, findings);

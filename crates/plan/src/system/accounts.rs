@@ -171,7 +171,38 @@ pub fn signing_keys() -> Table {
     }
 }
 
-/// All of them, in the order in which their keys lead to each other.
+/// Who is a user here by the tokens of another issuer.
+///
+/// # Panics
+/// Never: the names are literals and a test builds the table.
+#[must_use]
+pub fn identities() -> Table {
+    let longest = FieldType::Line { max: 255 };
+    Table {
+        name: table_name("auth_identities"),
+        comment: "who is a user here by the tokens of another issuer".to_owned(),
+        columns: vec![
+            required(
+                "hash",
+                FieldType::Line { max: 64 },
+                Sensitivity::Plain,
+                "SHA-256 of issuer and subject, lower-case hex",
+            ),
+            required("issuer", longest.clone(), Sensitivity::Plain, "`iss` of the tokens"),
+            required("subject", longest, Sensitivity::Personal, "`sub` of the tokens"),
+            required("user_id", FieldType::Uuid, Sensitivity::Plain, "the user"),
+            required("created_at", FieldType::Timestamp, Sensitivity::Plain, "when the first token came"),
+        ],
+        primary_key: vec![column_name("hash")],
+        unique: Vec::new(),
+        rules: Rules {
+            indexes: vec![index("auth_identities", &["user_id"], "by what a user is known")],
+            ..leading("auth_identities", "user_id", "users", "id", "an identity is nothing without its user")
+        },
+    }
+}
+
+/// Those of every API with accounts, in the order in which their keys lead to each other.
 #[must_use]
 pub fn of_accounts() -> [Table; 5] {
     [accounts(), sessions(), refresh_tokens(), mailed_tokens(), signing_keys()]

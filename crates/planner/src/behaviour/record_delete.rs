@@ -1,6 +1,6 @@
 //! The end of a record.
 
-use super::{Behaved, Given, field_name, slot};
+use super::{Behaved, Given, field_name, is_not_sent, slot};
 use plan::procedure::{Item, Response, Step};
 use plan::query::Write;
 use plan::value::Value;
@@ -13,6 +13,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     let payload = vec![(key.field(), Value::Field(slot("row"), key.field())), (field_name("deleted_at"), Value::Now)];
     let mut deletion = given.find_owned_parent();
     deletion.extend(given.find_current());
+    deletion.extend(given.puts_back(is_not_sent("row")));
     deletion.push(Item::Do(Step::Write(Write::Delete { table: table.name.clone(), filter: given.has_key() })));
     deletion.push(Item::Do(Step::Emit { id: None, event: event.clone(), payload }));
     let mut body = given.write_guards();

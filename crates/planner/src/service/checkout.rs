@@ -3,7 +3,7 @@
 //! shop and never believed; the provider is called behind the transaction, through the outbox, and never twice.
 
 use super::shop::{
-    Awaited, Brought, Buyer, column, described, endpoint, given_up, insert, is_needed, must, put_back, row, said, stock,
+    Awaited, Brought, Buyer, Shelves, column, described, endpoint, given_up, insert, is_needed, must, row, said, stock,
 };
 use crate::behaviour::{field_name, shape_field, slot};
 use crate::entity::held;
@@ -221,7 +221,8 @@ impl<'a> Selling<'a> {
             Item::Let(slot("id"), Step::Generate(Generated::Uuid)),
             Item::Transaction(made),
         ]);
-        let put_back = put_back(self.items, self.products, Value::Slot(slot("id")));
+        let shelves = Shelves { items: self.items, products: self.products };
+        let put_back = shelves.put_back(Value::Slot(slot("id")));
         body.extend(self.awaited.waited(given_up(self.orders, ("pending", "cancelled"), put_back), &answer));
         body
     }
@@ -268,7 +269,7 @@ impl<'a> Selling<'a> {
         let entry = |name: &str| Value::Field(slot("entry"), field_name(name));
         let product = |name: &str| Value::Field(slot("product"), field_name(name));
         let wanted = [key.column.as_str(), "name", "price", "sku", "currency", "status"];
-        let columns = wanted.iter().filter_map(|name| column(self.products, name));
+        let columns = wanted.iter().filter_map(|name| column(self.products, name)).chain(stock(self.products));
         let query = Query {
             from: self.products.name.clone(),
             outputs: columns
@@ -307,13 +308,19 @@ impl<'a> Selling<'a> {
         let cost = Value::Slot(slot("cost"));
         let detail = "must come to an amount that can be paid";
         body.extend(must("is_payable", Condition::Present(cost.clone()), wrong("quantity", Some(detail))));
+        // First of all: rows that lead to the product would hold it against others who take of it.
         body.extend(self.take(&key.column));
+        let taken = match stock(self.products) {
+            Some(_) => Value::Slot(slot("stock_taken")),
+            None => Value::Literal(Datum::Integer(0)),
+        };
         let line = row(self.items, |name| {
             Some(match name {
                 "id" => Value::Slot(slot("item_id")),
                 "order_id" => Value::Slot(slot("id")),
                 "product_id" => product(key.column.as_str()),
                 "quantity" => entry("quantity"),
+                "stock_taken" => taken.clone(),
                 "unit_price" => product("price"),
                 "total" => cost.clone(),
                 "product_name" => product("name"),
@@ -355,29 +362,34 @@ impl<'a> Selling<'a> {
         })
     }
 
-    /// What an entry asks for is taken from what is there, in one statement: whoever else asks at the same time waits for it.
+    /// What an entry asks for is taken from what is there, in one statement: whoever else asks at the same time waits for it. How much
+    /// that was is in slot `stock_taken` then.
     fn take(&self, key: &ColumnName) -> Vec<Item> {
         let Some(stock) = stock(self.products) else { return Vec::new() };
         let quantity = || Value::Field(slot("entry"), field_name("quantity"));
         let mut set = vec![(stock.name.clone(), Assigned::Less(quantity()))];
         set.extend(column(self.products, "updated_at").map(|at| (at.name.clone(), Assigned::Value(Value::Now))));
         set.extend(column(self.products, "row_version").map(|version| (version.name.clone(), Assigned::Plus(1))));
-        let enough = Predicate::Compare(stock.name.clone(), Comparison::AtLeast, quantity());
-        let is_uncounted = Predicate::Null(stock.name.clone());
-        let product = Value::Field(slot("product"), field_name(key.as_str()));
+        let product = |name: &ColumnName| Value::Field(slot("product"), field_name(name.as_str()));
         let filter = vec![
-            Predicate::Compare(key.clone(), Comparison::Equal, product),
-            if stock.nullability == Nullability::NotNull { enough } else { Predicate::Any(vec![is_uncounted, enough]) },
+            Predicate::Compare(key.clone(), Comparison::Equal, product(key)),
+            Predicate::Compare(stock.name.clone(), Comparison::AtLeast, quantity()),
         ];
         let write = Step::Write(Write::Update { table: self.products.name.clone(), set, filter });
         let short = Response::Short { list: field_name("items"), field: field_name("quantity") };
-        vec![
-            Item::Let(slot("taken"), write),
-            Item::Match(
-                slot("taken"),
-                vec![(Outcome::Changed, Vec::new()), (Outcome::Unchanged, vec![Item::Exit(short, Writes::Undo)])],
-            ),
-        ]
+        let short = Item::Exit(short, Writes::Undo);
+        let took = |value| Item::Let(slot("stock_taken"), Step::Evaluate(value));
+        let unchanged = match stock.nullability {
+            Nullability::NotNull => vec![short],
+            Nullability::Nullable => {
+                let is_counted = Condition::Present(product(&stock.name));
+                let mut uncounted: Vec<Item> = must("is_uncounted", Condition::Not(Box::new(is_counted)), short).into();
+                uncounted.push(took(Value::Literal(Datum::Integer(0))));
+                uncounted
+            }
+        };
+        let arms = vec![(Outcome::Changed, vec![took(quantity())]), (Outcome::Unchanged, unchanged)];
+        vec![Item::Let(slot("taken"), write), Item::Match(slot("taken"), arms)]
     }
 
     /// The order costs what its lines cost together.

@@ -1,7 +1,7 @@
 //! What becomes of a provider's calls: each kind of event that means something becomes a procedure, which keeps the event once, tells
 //! of it in the outbox and changes the record that it is about, all in one transaction.
 
-use super::shop::put_back;
+use super::shop::Shelves;
 use crate::behaviour::{field_name, slot};
 use crate::table::column_name;
 use catalog::{Catalog, Change};
@@ -13,7 +13,7 @@ use plan::query::{Assigned, OnConflict, Predicate, Write};
 use plan::service::{HEARD, Intake, field_type};
 use plan::value::{Comparison, Condition};
 use plan::{Decision, Phase, Table, Value, check, system};
-use vocab::{Datum, EntityName, FieldName, FieldType, ProcedureName, TaskId};
+use vocab::{Datum, FieldName, FieldType, ProcedureName, TaskId};
 
 /// The largest call that is taken in, in bytes.
 const MAX_CALL: u64 = 1024 * 1024;
@@ -168,15 +168,10 @@ impl Taken<'_> {
     }
 
     /// What the lines of an order had taken is there again, where it is counted.
-    fn put_back(&mut self, order: Value) -> Option<Step> {
-        let held = self.held;
-        let table = |name: &str| {
-            let entity = self.catalog.entity(&EntityName::parse(name).ok()?)?;
-            held.iter().find(|table| table.name == entity.table)
-        };
-        let (items, products) = (table("order_item")?, table("product")?);
-        let put_back = put_back(items, products, order)?;
-        [items, products].into_iter().for_each(|table| self.stand_on(table));
+    fn put_back(&mut self, order: Value) -> Option<Vec<Item>> {
+        let shelves = Shelves::of(self.catalog, self.held)?;
+        let put_back = shelves.put_back(order)?;
+        [shelves.items, shelves.products].into_iter().for_each(|table| self.stand_on(table));
         Some(put_back)
     }
 
@@ -205,7 +200,6 @@ impl Taken<'_> {
         set.extend(taken.map(|name| (column_name(name.as_str()), Assigned::Known(said(name)))));
         let mut filter = vec![Predicate::Compare(column_name("id"), Comparison::Equal, said(&change.found_by))];
         let as_of = change.as_of.as_ref().filter(|name| column(name.as_str()).is_some());
-        filter.push(was(change, words, as_of));
         if let Some(as_of) = as_of {
             filter.push(is_older(as_of, Comparison::AtMost));
             set.push((column_name(as_of.as_str()), Assigned::Value(happened())));
@@ -216,18 +210,23 @@ impl Taken<'_> {
         if column("row_version").is_some() {
             set.push((column_name("row_version"), Assigned::Plus(1)));
         }
-        let write = Step::Write(Write::Update { table: table.name.clone(), set, filter });
-        let put_back = if change.puts_back { self.put_back(said(&change.found_by)) } else { None };
+        let write = |change: &Change| {
+            let filter = filter.iter().cloned().chain([was(change, words, as_of)]).collect();
+            Step::Write(Write::Update { table: table.name.clone(), set: set.clone(), filter })
+        };
+        let is_back = |word: &String| change.puts_back_from.contains(word);
+        let (back, gone): (Vec<String>, _) = change.from.iter().cloned().partition(is_back);
+        let put_back = if back.is_empty() { None } else { self.put_back(said(&change.found_by)) };
         self.stand_on(table);
         let written = match put_back {
-            None => vec![Item::Do(write)],
-            Some(put_back) => vec![
-                Item::Let(slot("changed"), write),
-                Item::Match(
-                    slot("changed"),
-                    vec![(Outcome::Changed, vec![Item::Do(put_back)]), (Outcome::Unchanged, Vec::new())],
-                ),
-            ],
+            None => vec![Item::Do(write(change))],
+            Some(put_back) => {
+                let back = write(&Change { from: back, from_before: Vec::new(), ..change.clone() });
+                let has_others = !gone.is_empty() || !change.from_before.is_empty();
+                let others = has_others.then(|| Item::Do(write(&Change { from: gone, ..change.clone() })));
+                let arms = vec![(Outcome::Changed, put_back), (Outcome::Unchanged, others.into_iter().collect())];
+                vec![Item::Let(slot("changed"), back), Item::Match(slot("changed"), arms)]
+            }
         };
         Some(match &change.only_if {
             None => written,

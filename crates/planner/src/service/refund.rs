@@ -57,7 +57,7 @@ fn procedure(awaited: Awaited<'_>, orders: &Table, scale: u8, policy: &PolicyNam
     let id = || Value::Slot(slot("id"));
     let gives = |status, given: Vec<ResponseField>| answer(status, scale, given);
     vec![
-        Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope: Some(scope), role: None, failures }),
+        Item::Do(Step::Authorize { scheme: Scheme::ApiKey, scope: Some(scope), role: None, grant: None, failures }),
         Item::Do(Step::Limit { policy: policy.clone(), by: LimitKey::Principal }),
         Item::Let(slot("claim"), Step::Claim),
         Item::Let(slot("input"), Step::Validate(Input::Body(shape(scale)))),

@@ -5,7 +5,7 @@ use crate::behaviour::{caller, field_name, is_callers, slot};
 use crate::body_size::max_body_bytes;
 use crate::key::{Origin, RecordKey};
 use crate::table::column_name;
-use catalog::Entity;
+use catalog::{Catalog, Entity};
 use manifest::point::{Calls, Given};
 use plan::api::{Cache, Endpoint, EventDeclaration};
 use plan::database::{Column, Nullability};
@@ -309,16 +309,13 @@ pub(super) fn described(table: &Table, entity: &Entity, name: &str, value: Value
 }
 
 /// The row in slot `id` becomes something else, where it still is as it was made; where it does, that is done.
-pub(super) fn given_up(table: &Table, (from, to): (&str, &str), then: Option<Step>) -> Vec<Item> {
+pub(super) fn given_up(table: &Table, (from, to): (&str, &str), then: Option<Vec<Item>>) -> Vec<Item> {
     let Some(write) = becomes(table, from, to) else { return Vec::new() };
     match then {
         None => vec![Item::Do(write)],
         Some(then) => vec![
             Item::Let(slot("given_up"), write),
-            Item::Match(
-                slot("given_up"),
-                vec![(Outcome::Changed, vec![Item::Do(then)]), (Outcome::Unchanged, Vec::new())],
-            ),
+            Item::Match(slot("given_up"), vec![(Outcome::Changed, then), (Outcome::Unchanged, Vec::new())]),
         ],
     }
 }
@@ -333,18 +330,62 @@ pub(super) fn stock(products: &Table) -> Option<&Column> {
 const STOCK: [&str; 7] =
     ["stock", "stock_quantity", "quantity_in_stock", "stock_level", "quantity_available", "inventory", "quantity"];
 
-/// What the lines of an order had taken is there again.
-pub(super) fn put_back(items: &Table, products: &Table, order: Value) -> Option<Step> {
-    let key = RecordKey::of(products)?.column;
-    Some(Step::Write(Write::Add(Box::new(Add {
-        table: products.name.clone(),
-        column: stock(products)?.name.clone(),
-        key,
-        from: items.name.clone(),
-        leads: column(items, "product_id")?.name.clone(),
-        amount: column(items, "quantity")?.name.clone(),
-        filter: vec![Predicate::Compare(column(items, "order_id")?.name.clone(), Comparison::Equal, order)],
-    }))))
+/// What a line of an order has taken of its product and not put back: with it a line puts back once, whatever its order becomes.
+pub(super) fn stock_taken(items: &Table) -> Option<&Column> {
+    column(items, "id")?;
+    column(items, "stock_taken").filter(|column| column.field_type == FieldType::Integer)
+}
+
+/// The lines of orders, and the products of which they take.
+#[derive(Clone, Copy)]
+pub struct Shelves<'a> {
+    pub items: &'a Table,
+    pub products: &'a Table,
+}
+
+impl<'a> Shelves<'a> {
+    /// Those of the database, where it has both.
+    pub fn of(catalog: &Catalog, held: &'a [Table]) -> Option<Self> {
+        let table = |name: &str| {
+            let entity = catalog.entity(&EntityName::parse(name).ok()?)?;
+            held.iter().find(|table| table.name == entity.table)
+        };
+        Some(Self { items: table("order_item")?, products: table("product")? })
+    }
+
+    /// Those of which the records have taken, where they are orders of them: a line knows how much that was, and what is kept of the
+    /// order tells how far it is.
+    pub fn of_orders(catalog: &Catalog, held: &'a [Table], entity: &EntityName, orders: &Table) -> Option<Self> {
+        let is_order =
+            entity.as_str() == "order" && catalog.entity(entity).is_some_and(|known| known.table == orders.name);
+        let has_status = matches!(&column(orders, "status")?.field_type, FieldType::Choice { words } if words.iter().any(|word| word == "cancelled"));
+        let shelves = Self::of(catalog, held).filter(|_| is_order && has_status)?;
+        stock_taken(shelves.items).and(stock(shelves.products)).map(|_| shelves)
+    }
+
+    /// What the lines of the order had taken is there again; none where nothing is counted.
+    pub fn put_back(self, order: Value) -> Option<Vec<Item>> {
+        let Self { items, products } = self;
+        let taken = stock_taken(items);
+        let mut filter = vec![Predicate::Compare(column(items, "order_id")?.name.clone(), Comparison::Equal, order)];
+        let nothing = || Value::Literal(Datum::Integer(0));
+        filter.extend(taken.map(|taken| Predicate::Compare(taken.name.clone(), Comparison::Greater, nothing())));
+        let add = Add {
+            table: products.name.clone(),
+            column: stock(products)?.name.clone(),
+            key: RecordKey::of(products)?.column,
+            from: items.name.clone(),
+            leads: column(items, "product_id")?.name.clone(),
+            amount: taken.or_else(|| column(items, "quantity"))?.name.clone(),
+            filter: filter.clone(),
+        };
+        let mut put_back = vec![Item::Do(Step::Write(Write::Add(Box::new(add))))];
+        put_back.extend(taken.map(|taken| {
+            let set = vec![(taken.name.clone(), Assigned::Value(nothing()))];
+            Item::Do(Step::Write(Write::Update { table: items.name.clone(), set, filter }))
+        }));
+        Some(put_back)
+    }
 }
 
 fn becomes(table: &Table, from: &str, to: &str) -> Option<Step> {

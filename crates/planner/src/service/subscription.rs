@@ -1,6 +1,6 @@
-//! The subscriptions that a payment provider brings: the tables of plans and subscriptions and the provider's points come in, three
-//! endpoints go out. One makes a subscription and answers with where its first payment is made, one tells how it stands, one ends
-//! it. What a plan costs is read from the plans and never believed; how a subscription stands is said by the provider's calls alone.
+//! The subscriptions that a payment provider brings: the tables of plans and subscriptions and the provider's points come in, endpoints
+//! go out. One makes a subscription and answers with where its first payment is made, one tells how it stands, others end it, at once
+//! or with the period that is paid, or take that back. What a plan costs is read from the plans and never believed; how a subscription stands is said by the provider's calls alone.
 
 use super::shop::{
     Awaited, Brought, Buyer, WITHIN_MS, column, described, endpoint, find, given_up, insert, must, one, row, said,
@@ -21,11 +21,11 @@ use vocab::{Bounds, ColumnName, Datum, EntityName, FieldName, FieldType, PolicyN
 
 /// Where somebody subscribes.
 pub const PATH: &str = "/api/subscriptions/checkout";
-/// Where a subscription is ended.
-const CANCEL: &str = "/api/subscriptions/{id}/cancel";
-/// The events of both, and the points of the manifest that answer them.
+/// The events of subscriptions, and the points of the manifest that answer them.
 pub const BEGINS: &str = "subscription_start";
 pub const ENDS: &str = "subscription_end";
+pub const ENDS_LATER: &str = "subscription_end_at_period";
+pub const RESUMES: &str = "subscription_resume";
 /// What it is until it is paid for the first time, and what becomes of it where it never is.
 const UNPAID: &str = "incomplete";
 const GIVEN_UP: &str = "expired";
@@ -35,6 +35,10 @@ const RUNNING: [&str; 4] = ["trialing", "active", "past_due", "paused"];
 const MOST_SEATS: i64 = 100_000;
 /// What is told of a subscription.
 const TOLD: [&str; 7] = ["id", "status", "plan_id", "price", "currency", "interval", "quantity"];
+/// What the provider tells of it afterwards.
+const TOLD_LATER: [&str; 2] = ["current_period_ends_on", "cancel_at_period_end"];
+/// What names the price of a plan that was made at the provider.
+const PROVIDER_PRICE: &str = "provider_price_id";
 
 /// Somebody subscribes, or why nobody can.
 pub fn begin(awaited: Awaited<'_>, catalog: &Catalog, held: &[Table], policy: &PolicyName) -> Result<Brought, String> {
@@ -47,18 +51,47 @@ pub fn begin(awaited: Awaited<'_>, catalog: &Catalog, held: &[Table], policy: &P
     Ok(Brought { endpoints: vec![offer.sell()?, offer.tell()], event: offer.event(), tables })
 }
 
-/// A subscription is ended, or why none can be.
+/// A subscription is ended at once, or why none can be.
 pub fn end(awaited: Awaited<'_>, catalog: &Catalog, held: &[Table], policy: &PolicyName) -> Result<Brought, String> {
+    let summary = format!("ends a subscription at once; {} takes nothing for it from then on", awaited.title);
+    turn(awaited, catalog, held, policy, ("cancel", summary))
+}
+
+/// A subscription ends with the period that is paid, or why none can.
+pub fn end_later(
+    awaited: Awaited<'_>,
+    catalog: &Catalog,
+    held: &[Table],
+    policy: &PolicyName,
+) -> Result<Brought, String> {
+    let summary = format!("ends a subscription with the period that {} was paid for", awaited.title);
+    turn(awaited, catalog, held, policy, ("cancel-at-period-end", summary))
+}
+
+/// A subscription that would end with its period goes on, or why none can.
+pub fn resume(awaited: Awaited<'_>, catalog: &Catalog, held: &[Table], policy: &PolicyName) -> Result<Brought, String> {
+    let summary = "lets a subscription go on that would end with its period".to_owned();
+    turn(awaited, catalog, held, policy, ("resume", summary))
+}
+
+/// Something is asked of the provider for a subscription that runs; what becomes of it the provider's call says.
+fn turn(
+    awaited: Awaited<'_>,
+    catalog: &Catalog,
+    held: &[Table],
+    policy: &PolicyName,
+    (word, summary): (&str, String),
+) -> Result<Brought, String> {
     let (subscription, subscriptions) = known("subscription", catalog, held)?;
     is_named_by_us(subscriptions)?;
     column(subscriptions, "status").ok_or_else(|| format!("`{}` has no column `status`", subscriptions.name))?;
     let fields = vec![(field_name("subscription_id"), FieldType::Uuid)];
     let event = EventDeclaration { also: catalog.generalisations(awaited.event), fields, name: awaited.event.clone() };
-    let summary = format!("ends a subscription at once; {} takes nothing for it from then on", awaited.title);
-    let body = ended(awaited, subscriptions, policy);
+    let body = turned(awaited, subscriptions, policy);
     let said = (summary, serde_json::Value::Null);
-    let name = "post_api_subscriptions_by_id_cancel";
-    let endpoint = endpoint(name, ("POST", CANCEL), body, &subscription.entity, said);
+    let name = format!("post_api_subscriptions_by_id_{}", word.replace('-', "_"));
+    let path = format!("/api/subscriptions/{{id}}/{word}");
+    let endpoint = endpoint(&name, ("POST", &path), body, &subscription.entity, said);
     Ok(Brought { endpoints: vec![endpoint], event, tables: vec![subscriptions.clone()] })
 }
 
@@ -173,7 +206,7 @@ impl Offer<'_> {
 
     /// `GET`: how a subscription stands, for the page to which whoever pays comes back.
     fn tell(&self) -> Endpoint {
-        let names: Vec<&str> = TOLD.into_iter().chain(["current_period_ends_on"]).collect();
+        let names: Vec<&str> = TOLD.into_iter().chain(TOLD_LATER).collect();
         let field = |name: &&str| self.described(name, Value::Field(slot("row"), field_name(name)));
         let fields: Vec<ResponseField> = names.iter().filter_map(field).collect();
         let mut body = vec![self.guards()];
@@ -189,7 +222,8 @@ impl Offer<'_> {
     /// `let plan = ...`: the plan that is asked for, which must be on offer.
     fn find_plan(&self) -> Result<Vec<Item>, String> {
         let key = self.plan_key()?;
-        let wanted = [key.column.as_str(), "name", "price", "currency", "interval", "trial_days", "active"];
+        let wanted =
+            [key.column.as_str(), "name", "price", "currency", "interval", "trial_days", "active", PROVIDER_PRICE];
         let asked = Value::Field(slot("input"), field_name("plan_id"));
         let unknown = Item::Exit(Response::UnknownReference(field_name("plan_id")), Writes::Undo);
         let mut items: Vec<Item> = find("plan", one(self.plans, &wanted, key.column.as_str(), asked), unknown).into();
@@ -258,7 +292,8 @@ impl Offer<'_> {
             (field_name("interval"), of_plan("interval")),
             (field_name("quantity"), self.seats()),
         ];
-        payload.extend(column(self.plans, "trial_days").map(|_| (field_name("trial_days"), of_plan("trial_days"))));
+        let further = ["trial_days", PROVIDER_PRICE].into_iter().filter(|name| column(self.plans, name).is_some());
+        payload.extend(further.map(|name| (field_name(name), of_plan(name))));
         payload.extend(self.buyer.column.map(|column| (field_name(column.as_str()), self.buyer.id())));
         payload
     }
@@ -267,7 +302,7 @@ impl Offer<'_> {
         let fields = self.payload().into_iter().map(|(name, _)| {
             let field_type = match name.as_str() {
                 "email" => FieldType::Email,
-                "name" | "plan" => FieldType::Line { max: 200 },
+                "name" | "plan" | PROVIDER_PRICE => FieldType::Line { max: 200 },
                 "price" => self.price(),
                 "currency" => FieldType::Code { letters: 3 },
                 "interval" => FieldType::Line { max: 20 },
@@ -296,8 +331,8 @@ fn of_plan(name: &str) -> Value {
     Value::Field(slot("plan"), field_name(name))
 }
 
-/// The subscription is looked at and held, its end is told, and what the provider says of it is answered.
-fn ended(awaited: Awaited<'_>, subscriptions: &Table, policy: &PolicyName) -> Vec<Item> {
+/// The subscription is looked at and held, what is asked is told, and what the provider says of it is answered.
+fn turned(awaited: Awaited<'_>, subscriptions: &Table, policy: &PolicyName) -> Vec<Item> {
     let scope = Scope { collection: subscriptions.name.clone(), access: Access::Write };
     let id = || Value::Slot(slot("id"));
     let key = || Value::Request(RequestValue::Path(field_name("id")));
@@ -306,7 +341,7 @@ fn ended(awaited: Awaited<'_>, subscriptions: &Table, policy: &PolicyName) -> Ve
             name: field_name("subscription_id"),
             value: key(),
             field_type: FieldType::Uuid,
-            description: "The subscription that is ended.".to_owned(),
+            description: "The subscription that it is about.".to_owned(),
         };
         Response::Answer { status, body: [own].into_iter().chain(given).collect(), tag: None, location: None }
     };
@@ -330,6 +365,7 @@ fn ended(awaited: Awaited<'_>, subscriptions: &Table, policy: &PolicyName) -> Ve
             scheme: Scheme::ApiKey,
             scope: Some(scope),
             role: None,
+            grant: None,
             failures: Some(policy.clone()),
         }),
         Item::Do(Step::Limit { policy: policy.clone(), by: LimitKey::Principal }),

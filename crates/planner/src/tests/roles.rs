@@ -1,6 +1,6 @@
 //! Who may do what in a database: the roles that a task gets, and what they are called.
 
-use catalog::Catalog;
+use super::CATALOG;
 use expect_test::{Expect, expect};
 use plan::database::DatabasePlace;
 use plan::database::permission::{Login, Permissions};
@@ -21,7 +21,7 @@ fn planned(roles: &str, place: Option<(&str, &str)>) -> Permissions {
     });
     let observed = Observed { place, ..Observed::default() };
     let task_id = TaskId::parse("task").unwrap();
-    match crate::plan(&parsed.tasks[0], &task_id, &Catalog::built_in().unwrap(), &observed).unwrap() {
+    match crate::plan(&parsed.tasks[0], &task_id, &CATALOG, &observed).unwrap() {
         TaskPlan::Database(plan) => plan.permissions,
         TaskPlan::Api(_) => panic!("a database"),
     }

@@ -1,6 +1,7 @@
 //! Services: what a task and a manifest come to together.
 
-use catalog::{Catalog, built_in_providers};
+use super::CATALOG;
+use catalog::built_in_providers;
 use expect_test::expect;
 use manifest::Manifest;
 use plan::Decision;
@@ -21,7 +22,7 @@ fn decided(text: &str) -> Result<(ServicePlan, Vec<Decision>), Vec<Diagnostic>> 
     assert_eq!(parsed.diagnostics, []);
     let Specification::IntegrateService(integration) = &parsed.tasks[0].specification else { panic!("a service") };
     let manifest = provider(integration.provider.value.as_str());
-    crate::plan_service(integration, &TaskId::parse("task").unwrap(), &manifest, &Catalog::built_in().unwrap())
+    crate::plan_service(integration, &TaskId::parse("task").unwrap(), &manifest, &CATALOG)
 }
 
 fn task(more: &str) -> String {
@@ -193,7 +194,7 @@ fn a_plan_holds_everything_it_names() {
     }
 }
 
-/// `subscriptions` means what begins and what ends them; each is asked for once.
+/// `subscriptions` means what begins them, what ends them and what takes that back; each is asked for once.
 #[test]
 fn points_are_understood_as_people_write_them() {
     for asked in
@@ -201,6 +202,7 @@ fn points_are_understood_as_people_write_them() {
     {
         let plan = planned(&task(&format!("    integration_points: [{asked}]\n"))).unwrap();
         let points: Vec<&str> = plan.points.iter().map(|point| point.event.as_str()).collect();
-        assert_eq!(points, ["subscription_start", "subscription_end"], "{asked}");
+        let meant = ["subscription_start", "subscription_end", "subscription_end_at_period", "subscription_resume"];
+        assert_eq!(points, meant, "{asked}");
     }
 }

@@ -25,6 +25,7 @@ const FOREIGN: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000d";
 const RARE: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000000e";
 const TEAM: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001a";
 const WITHDRAWN: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001b";
+const PRICED: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001d";
 const TRIAL: &str = "019c0f3e-7b1a-7c3d-8e5f-00000000001c";
 
 /// As many of each product as anybody buys here.
@@ -64,7 +65,6 @@ impl Shop {
         let asked = task.replace("\"form_submission\"", "\"order_refund\", \"subscription\"");
         assert_ne!(asked, task);
         shop.workspace.run_text(&asked).must_end_with(0);
-        shop.before = shop.effects().0;
         for (id, name, price, status, currency) in [
             (ABACUS, "Abacus", "24.90", "active", "USD"),
             (SLATE, "Slate", "0.35", "active", "USD"),
@@ -80,6 +80,10 @@ impl Shop {
         ] {
             shop.offers(engine, id, name, price, is_offered, trial_days);
         }
+        shop.offers(engine, PRICED, "Priced", "1.00", true, 0);
+        let price = shop.price();
+        shop.write(format!("UPDATE plans SET provider_price_id = '{price}' WHERE id = '{PRICED}'"));
+        shop.before = shop.effects().0;
         Some(shop)
     }
 
@@ -169,6 +173,15 @@ impl Shop {
     fn effects(&self) -> (u64, u64) {
         let effects = read(&ask(self.stripe(), &get("/_simulator/effects"), "").unwrap());
         (effects["total"].as_u64().unwrap() - self.before, effects["most_of_one_key"].as_u64().unwrap_or_default())
+    }
+
+    /// A price that somebody makes at the provider.
+    fn price(&self) -> String {
+        let mut made = post("/v1/prices", None, "currency=eur&unit_amount=2100&recurring[interval]=month");
+        made.headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+        let key = self.stripe.as_ref().unwrap().told("secret_key");
+        made.headers.insert("authorization".to_owned(), format!("Bearer {key}"));
+        read(&ask(self.stripe(), &made, "").unwrap())["id"].as_str().unwrap().to_owned()
     }
 
     fn pay(&self, session: &Json) {
@@ -291,8 +304,9 @@ fn somebody_buys(engine: Engine) {
     }
     let orders = servers.into_iter().flatten().count();
     assert_eq!((shop.count("orders"), shop.count("users")), (orders, 1), "one buyer, whoever served him");
-    // A page for each order, and the money back in two parts; a page for each of two subscriptions, and the end of one.
-    assert_eq!(shop.effects(), (6 * orders as u64, 1));
+    // A page for each order, and the money back in two parts; a page for each of three subscriptions, the end of one, and what was
+    // thought of another one three times.
+    assert_eq!(shop.effects(), (10 * orders as u64, 1));
     let servers: Vec<SocketAddr> = servers.into_iter().flatten().collect();
     sells_out(&shop, engine, &servers, &server);
 }
@@ -319,18 +333,42 @@ fn sells_out(shop: &Shop, engine: Engine, servers: &[SocketAddr], server: &Serve
         assert_eq!((*status, &problem["type"]), (409, &"urn:problem-type:out-of-stock".into()), "{problem}");
         assert_eq!((&error["pointer"], &error["code"]), (&"/items/1/quantity".into(), &"out_of_stock".into()));
     }
-    // Nothing of what was not sold is gone: each of the five has taken one.
-    let slates = shop.rows(&format!("SELECT stock FROM products WHERE id = '{SLATE}'"));
-    let bought = 3 * servers.len() + 5;
-    assert_eq!(slates, [[(PILE as usize - bought).to_string()]]);
+    // Nothing of what was not sold is gone: each of the five has taken one. What was paid back whole is there again.
+    let slates = || shop.rows(&format!("SELECT stock FROM products WHERE id = '{SLATE}'"))[0][0].clone();
+    assert_eq!(slates(), (PILE - 5).to_string());
 
     // One is not paid in time. Whoever says so twice gives nothing back twice.
     shop.faults(&json!(["duplicate_webhook"]));
     shop.happens("expire", &sold[0]["session_id"]);
     within("nothing is there again", server, || (left() == "1").then_some(()));
-    shop.faults(&json!([]));
     assert_eq!(buy(0, both()).0, 201);
     assert_eq!(left(), "0");
+
+    // The payment of one fails days later, which is said twice, and before it is said that it had begun.
+    shop.faults(&json!(["duplicate_webhook", "reordered_webhooks"]));
+    shop.happens("decline", &sold[1]["session_id"]);
+    let status =
+        |order: &Json| shop.rows(&format!("SELECT status FROM orders WHERE id = '{}'", order["id"].as_str().unwrap()));
+    within("what was not paid is not there again", server, || (left() == "1").then_some(()));
+    let heard = || shop.rows("SELECT id FROM outbox_events WHERE name = 'payment_pending'").len();
+    within("the beginning is not heard", server, || (heard() == 1).then_some(()));
+    shop.faults(&json!([]));
+    assert_eq!(
+        (left(), slates(), status(sold[1])),
+        ("1".to_owned(), (PILE - 4).to_string(), vec![vec!["cancelled".to_owned()]])
+    );
+
+    // Nobody counts it: as many are sold as anybody wants, and what is counted later did not have it.
+    shop.write(format!("UPDATE products SET stock = NULL WHERE id = '{RARE}'"));
+    let (answer, many) = buy(1, json!([{ "product_id": RARE, "quantity": 40 }]));
+    assert_eq!(
+        (answer, shop.rows(&format!("SELECT stock FROM products WHERE stock IS NULL AND id = '{RARE}'")).len()),
+        (201, 1)
+    );
+    shop.write(format!("UPDATE products SET stock = 3 WHERE id = '{RARE}'"));
+    shop.happens("expire", &many["session_id"]);
+    within("it is not given up", server, || (status(&many) == [["cancelled"]]).then_some(()));
+    assert_eq!(left(), "3");
 }
 
 /// Somebody subscribes, falls behind, pays, and ends it; what comes late, twice, or in another order changes nothing of that.
@@ -394,10 +432,64 @@ fn subscribes(shop: &Shop, address: SocketAddr, server: &Server) {
     becomes("cancelled");
     assert_eq!(cancel(Some(&key)).status, 409);
 
+    is_of_a_price_of_the_provider(shop, address, server, &key);
+
     let tried = read(&subscribe(TRIAL));
     shop.happens("try_out", &tried["session_id"]);
     let row = format!("SELECT status FROM subscriptions WHERE id = '{}'", tried["id"].as_str().unwrap());
     within("it is not tried out", server, || (shop.rows(&row) == [["trialing"]]).then_some(()));
+}
+
+/// A plan may name a price that was made at the provider; what was begun with it ends with its period, unless somebody thinks better of
+/// it.
+fn is_of_a_price_of_the_provider(shop: &Shop, address: SocketAddr, server: &Server, key: &str) {
+    let ask = |request: &CaseRequest| ask(address, request, "").unwrap();
+    let body = json!({ "email": "ada@example.com", "plan_id": PRICED, "quantity": 2 });
+    let made = ask(&post("/api/subscriptions/checkout", None, &body.to_string()));
+    let told = read(&made);
+    assert_eq!(made.status, 201, "{told}\n{}", server.log());
+    let kept =
+        read(&crate::harness::client::ask(shop.stripe(), &get("/_simulator/objects/checkout_session"), "").unwrap());
+    let of = |session: &&Json| session["id"] == told["session_id"];
+    let session = kept["objects"].as_array().unwrap().iter().find(of).unwrap();
+    // What the price says, and not what the plan would.
+    assert_eq!((&session["amount_total"], &session["currency"]), (&4200.into(), &"eur".into()), "{session}");
+
+    let id = told["id"].as_str().unwrap();
+    let there = shop.happens("subscribe", &told["session_id"])["subscription"].clone();
+    let stands = || read(&ask(&get(&format!("/api/subscriptions/checkout/{id}"))));
+    let becomes = |status: &str, ends: bool| {
+        let is = || {
+            let row = format!("SELECT status, cancel_at_period_end FROM subscriptions WHERE id = '{id}'");
+            let row = shop.rows(&row).remove(0);
+            (row[0] == status && ["1", "true"].contains(&row[1].as_str()) == ends).then_some(())
+        };
+        within(&format!("it is not {status}, {ends}"), server, is);
+    };
+    becomes("active", false);
+    let turn = |word: &str, key: Option<&str>| ask(&post(&format!("/api/subscriptions/{id}/{word}"), key, ""));
+    assert_eq!(turn("cancel-at-period-end", None).status, 401);
+    let ends = turn("cancel-at-period-end", Some(key));
+    let said = read(&ends);
+    assert_eq!(
+        (ends.status, &said["state"], &said["ends_with_period"]),
+        (200, &"active".into(), &true.into()),
+        "{said}"
+    );
+    becomes("active", true);
+    assert_eq!((&stands()["cancel_at_period_end"], &stands()["status"]), (&true.into(), &"active".into()));
+    // A later second: of one second nobody could tell which came first.
+    std::thread::sleep(Duration::from_millis(1050));
+    assert_eq!(turn("resume", Some(key)).status, 200);
+    becomes("active", false);
+    std::thread::sleep(Duration::from_millis(1050));
+    shop.faults(&json!(["duplicate_webhook", "reordered_webhooks"]));
+    assert_eq!(turn("cancel-at-period-end", Some(key)).status, 200);
+    becomes("active", true);
+    shop.happens("end_period", &there);
+    becomes("cancelled", true);
+    shop.faults(&json!([]));
+    assert_eq!(turn("resume", Some(key)).status, 409);
 }
 
 /// What was paid is given back: a part, then the rest.
@@ -425,6 +517,35 @@ fn gives_back(shop: &Shop, address: SocketAddr, server: &Server, id: &str) {
     assert_eq!((again.status, read(&again)["type"].clone()), (409, "urn:problem-type:wrong-state".into()));
     let path = "/api/orders/019c0f3e-7b1a-7c3d-8e5f-0000000000ff/refunds";
     assert_eq!(ask(address, &post(path, Some(&key), "{}"), "").unwrap().status, 404);
+}
+
+/// A task may send people to a page of its own; only the page that it does not name is ours then.
+#[test]
+fn people_come_back_to_the_page_of_the_task() {
+    let shop = Shop::open(Engine::Sqlite, "own page").unwrap();
+    let task = fs::read_to_string(repository("tests/cases/tasks/stripe-payments.yaml")).unwrap();
+    let line = "    provider: \"stripe\"\n";
+    let own = "    credentials: { success_url: \"https://shop.example/thanks?from=shop\" }\n";
+    let task = task.replace(line, &format!("{line}{own}"));
+    assert!(task.contains(own));
+    shop.workspace.run_text(&task).must_end_with(0);
+    let (server, node) = (shop.serve(), shop.node());
+    for address in [Some(server.address), node.as_ref().map(|node| node.address)].into_iter().flatten() {
+        let status = |path: &str| ask(address, &get(path), "").unwrap().status;
+        assert_eq!((status("/checkout/success?order_id=x"), status("/checkout/cancelled?order_id=x")), (404, 200));
+        assert_eq!((status("/checkout/page.js"), status("/checkout/page.css")), (200, 200), "what our page needs");
+        let body = basket(&json!([{ "product_id": ABACUS, "quantity": 1 }]));
+        let order = read(&ask(address, &checkout(&body, None), "").unwrap());
+        let id = order["id"].as_str().unwrap_or_else(|| panic!("{order}"));
+        let kept = read(&ask(shop.stripe(), &get("/_simulator/objects/checkout_session"), "").unwrap());
+        let session =
+            kept["objects"].as_array().unwrap().iter().find(|kept| kept["id"] == order["session_id"]).unwrap();
+        let ours = format!("http://{}/checkout/cancelled?order_id={id}", shop.site);
+        assert_eq!(session["success_url"], format!("https://shop.example/thanks?from=shop&order_id={id}"));
+        assert_eq!(session["cancel_url"], ours);
+        // Where its button leads, whoever has paid is led.
+        shop.pay(&order["session_id"]);
+    }
 }
 
 /// The application needs no other server beside it.

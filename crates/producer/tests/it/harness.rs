@@ -95,7 +95,7 @@ impl Sample {
             | Self::Workshop
             | Self::Notes
             | Self::Sessions
-            | Self::Depot => 500,
+            | Self::Depot => 150,
         }
     }
 

@@ -8,7 +8,9 @@ use crate::harness::repository;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files, query};
 use plan::http_case::CaseRequest;
+use plan::trouble::Trouble;
 use std::fs;
+use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 use store::{Location, Store};
 
@@ -107,6 +109,112 @@ fn a_provider_that_does_not_answer_is_told_apart_from_one_that_refuses() {
         (&error["kind"], &error["code"]),
         (&"integration.service_unavailable".into(), &"service_unavailable".into())
     );
+}
+
+/// Every line of the guide's troubleshooting is brought about, and told in the words of that line.
+#[test]
+fn everything_the_guide_knows_to_go_wrong_does_and_says_so() {
+    let (workspace, played) = shop_with();
+    let guide =
+        workspace.path().join("output/integration/task_integration_2025_003/documentation/integration-guide.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    for trouble in Trouble::ALL {
+        assert!(guide.contains(&format!("\n| {} |", trouble.seen())), "{trouble:?}: {guide}");
+        let told = brought_about(trouble, &workspace, &played);
+        for word in [trouble.kind(), trouble.code()].into_iter().flatten() {
+            assert!(told.contains(word), "{trouble:?} is not called `{word}`: {told}");
+        }
+    }
+}
+
+/// What is told where that goes wrong.
+fn brought_about(trouble: Trouble, shop: &Workspace, played: &Played) -> String {
+    let failed = |(workspace, _played): (Workspace, Played)| integrate(&workspace, &[]).must_end_with(1).stdout;
+    let warned = |workspace: &Workspace| {
+        integrate(workspace, &["--sandbox"]).must_end_with(0).response()["warnings"].to_string()
+    };
+    match trouble {
+        Trouble::CredentialsMissing => integrate(&Workspace::new(), &[]).must_end_with(3).stdout,
+        Trouble::CredentialsRefused => {
+            let stripe = with_stripe(&[]);
+            set(&stripe.0, KEY);
+            failed(stripe)
+        }
+        Trouble::CheckRefused => {
+            let stripe = with_stripe(&[]);
+            let settings = format!("[simulated]\nstripe = \"http://{}\"\n", forbids());
+            fs::write(stripe.0.path().join("producer.toml"), settings).unwrap();
+            failed(stripe)
+        }
+        Trouble::RateLimited => failed(with_stripe(&["--fault", "rate_limit"])),
+        Trouble::ServiceUnavailable => failed(with_stripe(&["--fault", "server_error"])),
+        Trouble::NotTold => {
+            let stripe = with_stripe(&["--fault", "server_error:2"]);
+            let settings = fs::read_to_string(stripe.0.path().join("producer.toml")).unwrap();
+            let settings = format!("public_url = \"http://127.0.0.1:9\"\n{settings}");
+            fs::write(stripe.0.path().join("producer.toml"), settings).unwrap();
+            failed(stripe)
+        }
+        Trouble::CallUnproved => {
+            let server = Server::start(Kind::Native, shop);
+            let paid = session("evt_1", "checkout.session.completed", "019c0f3e-7b1a-7c3d-8e5f-000000000001");
+            let refused = ask(server.address, &call(&paid, "whsec_of_somebody_else"), "").unwrap();
+            assert_eq!(refused.status, 401);
+            assert!(server.log().contains("stripe"), "{}", server.log());
+            String::from_utf8(refused.body).unwrap()
+        }
+        Trouble::GivenUp => {
+            // The address is none, which the provider does not take.
+            let workspace = Workspace::new();
+            let settings = format!("[simulated]\nstripe = \"{}\"\n", played.told("address"));
+            fs::write(workspace.path().join("producer.toml"), settings).unwrap();
+            set(&workspace, played.told("secret_key"));
+            workspace.run_text(&MEMBERS.replace("email: email", "email: string")).must_end_with(0);
+            integrate(&workspace, &[]).must_end_with(0);
+            let server = Server::start(Kind::Native, &workspace);
+            let body = r#"{"user_id":"019c0f3e-7b1a-7c3d-8e5f-000000000001","email":"somebody","name":"Ada"}"#;
+            assert_eq!(ask(server.address, &post("/api/members", None, body), "").unwrap().status, 201);
+            let begun = std::time::Instant::now();
+            loop {
+                let listed = end(&mut workspace.command(&["deliveries", "list"])).must_end_with(0).stdout;
+                if listed.contains("dead") {
+                    break listed;
+                }
+                assert!(begun.elapsed().as_secs() < 30, "{listed}\n{}", server.log());
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        }
+        Trouble::NobodyEmits => {
+            let warnings = warned(&Workspace::new());
+            assert!(warnings.contains("nothing in this workspace emits `user_registration`"), "{warnings}");
+            warnings
+        }
+        Trouble::EventLacks => {
+            let workspace = Workspace::new();
+            let lacks = MEMBERS.replace("user_id: { required: true, type: uuid }, ", "");
+            assert_ne!(lacks, MEMBERS);
+            workspace.run_text(&lacks).must_end_with(0);
+            let warnings = warned(&workspace);
+            assert!(warnings.contains("`user_registration` does not say `user_id`"), "{warnings}");
+            warnings
+        }
+    }
+}
+
+/// The address of a provider that knows everybody and lets nobody do anything.
+fn forbids() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let mut lines = std::io::BufReader::new(&connection).lines();
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let body = r#"{"error":{"type":"invalid_request_error","message":"This key may not read the balance."}}"#;
+            let head = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nConnection: close\r\n";
+            let _ = write!(&connection, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    address
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod http;
 mod idempotency;
 mod integrations;
 mod interruptions;
+mod issuers;
 mod keys;
 mod lists;
 mod lookups;

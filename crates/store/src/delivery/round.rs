@@ -83,6 +83,7 @@ impl Store {
         let work = self.transaction(move |transaction| {
             Box::pin(async move {
                 let mut work = Work { transaction, words, round: &round, routes: &*routes, done: RoundDone::default() };
+                words.follow_indexes(&mut work.transaction).await?;
                 work.record().await?;
                 work.give_back().await?;
                 work.extend().await?;
@@ -281,7 +282,7 @@ impl Work<'_, '_> {
     async fn dispatch(&mut self, mut places: BTreeMap<&str, u32>) -> Result<(), StoreError> {
         let (round, words) = (self.round, self.words);
         let query = words.text(&format!(
-            "SELECT id, name, payload, occurred_at FROM outbox_events WHERE dispatched_at IS NULL ORDER BY id LIMIT {EVENTS_OF_ROUND}{}",
+            "SELECT id, name, payload, occurred_at FROM outbox_events WHERE dispatched_at IS NULL ORDER BY dispatched_at, id LIMIT {EVENTS_OF_ROUND}{}",
             words.locking()
         ));
         let rows = self.transaction.read(&query, &[]).await?;
@@ -296,17 +297,21 @@ impl Work<'_, '_> {
             .collect();
         let known = self.known(&wanted).await?;
         let mut new = Vec::new();
+        let mut free = (round.at_most as usize).saturating_sub(self.done.leased.len());
         for (event, delivery) in wanted {
             if known.contains(&(event.id.clone(), delivery.integration.clone())) {
                 continue;
             }
-            let left = places.get_mut(delivery.integration.as_str()).filter(|left| **left > 0);
+            let place = places.get_mut(delivery.integration.as_str()).filter(|left| **left > 0 && free > 0);
             // Whether something goes before it only a query can tell.
-            let is_leased = delivery.order_key.is_none() && left.map(|left| *left -= 1).is_some();
-            new.push(new_row(event, &delivery, is_leased, round, words));
-            match is_leased {
-                true => self.done.leased.push(first_leased(event, &delivery, round)),
-                false => drop(self.done.awakened.insert(delivery.integration)),
+            let place = place.filter(|_| delivery.order_key.is_none());
+            new.push(new_row(event, &delivery, place.is_some(), round, words));
+            match place {
+                Some(left) => {
+                    (*left, free) = (*left - 1, free - 1);
+                    self.done.leased.push(first_leased(event, &delivery, round));
+                }
+                None => drop(self.done.awakened.insert(delivery.integration)),
             }
         }
         words.change(&mut self.transaction, Change::Insert("outbox_deliveries"), NEW, &new).await?;

@@ -127,6 +127,18 @@ impl Words {
         }
     }
 
+    /// The same for PostgreSQL, read once, before a statement that names it `v`.
+    fn with(self, members: &[Member]) -> String {
+        format!("WITH v AS (SELECT * FROM {})", self.table(members))
+    }
+
+    /// The rows of `t` that PostgreSQL finds for the batch: by the index that begins with the member, whatever it believes of how many
+    /// rows there are. As a mere join a plan that was made of an empty table reads all of it until statistics are taken again.
+    fn found_by(self, member: Member) -> String {
+        let name = self.quote(member.name);
+        format!("t.{name} = v.{name} AND t.{name} = ANY (ARRAY (SELECT v.{name} FROM v))")
+    }
+
     /// A member as a value of its column.
     pub fn value(self, member: Member) -> String {
         let Member { name, kind } = member;
@@ -176,6 +188,18 @@ impl Words {
         }
     }
 
+    /// Has the transaction's statements follow indexes. Tables of a queue are never as their statistics say: what waited when they were
+    /// taken has gone, and PostgreSQL would read all that was ever delivered to find what is new.
+    pub async fn follow_indexes(self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        match self.0 {
+            Engine::PostgreSql => {
+                let text = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)";
+                transaction.execute(text, &[]).await.map(drop)
+            }
+            Engine::Sqlite | Engine::MySql => Ok(()),
+        }
+    }
+
     /// Does it with all of the rows.
     pub async fn change(
         self,
@@ -216,7 +240,8 @@ impl Words {
             return Ok(BTreeSet::new());
         }
         let table = "outbox_deliveries";
-        let good = format!("t.lease = {} AND t.state = 'working'", self.value(HELD_BY));
+        // Only what somebody works on has a lease.
+        let good = format!("t.lease = {}", self.value(HELD_BY));
         let with_lease: Vec<Member> = members.iter().copied().chain([HELD_BY]).collect();
         match self.0 {
             Engine::Sqlite => {
@@ -232,18 +257,17 @@ impl Words {
                 Ok(held)
             }
             Engine::PostgreSql => {
-                let set = self.set(members, "");
-                let rows_as_table = self.table(&with_lease);
-                let statement = format!(
-                    "UPDATE {table} AS t SET {set} FROM {rows_as_table} WHERE t.id = v.id AND {good} RETURNING t.id"
-                );
+                let (with, set, found) = (self.with(&with_lease), self.set(members, ""), self.found_by(ID));
+                let statement =
+                    format!("{with} UPDATE {table} AS t SET {set} FROM v WHERE {found} AND {good} RETURNING t.id");
                 let held = transaction.read(&self.text(&statement), &[batch(&rows)?]).await?;
                 held.iter().map(|row| text(row, 0)).collect()
             }
             Engine::MySql => {
                 let same = format!("t.id = {} AND {good}", self.value(ID));
                 // A batch has no rows that could be kept.
-                let query = format!("{} FOR UPDATE", self.joined("t.id", table, &[ID, HELD_BY], &same));
+                let batch_of = self.table(&[ID, HELD_BY]);
+                let query = format!("SELECT t.id FROM {batch_of} STRAIGHT_JOIN {table} AS t ON {same} FOR UPDATE");
                 let held = transaction.read(&self.text(&query), &[batch(&rows)?]).await?;
                 let held: BTreeSet<String> = held.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
                 let kept: Vec<BatchRow> =
@@ -273,9 +297,15 @@ impl Words {
                 }
                 Ok(found)
             }
-            Engine::PostgreSql | Engine::MySql => {
-                let query = self.text(&self.joined(outputs, table, &[of], &same));
+            Engine::PostgreSql => {
+                let (with, found) = (self.with(&[of]), self.found_by(of));
+                let query = self.text(&format!("{with} SELECT {outputs} FROM v JOIN {table} AS t ON {found}"));
                 transaction.read(&query, &[batch(rows)?]).await
+            }
+            Engine::MySql => {
+                let batch_of = self.table(&[of]);
+                let query = format!("SELECT {outputs} FROM {batch_of} STRAIGHT_JOIN {table} AS t ON {same}");
+                transaction.read(&self.text(&query), &[batch(rows)?]).await
             }
         }
     }
@@ -342,7 +372,8 @@ impl Words {
         match self.0 {
             Engine::Sqlite => format!("UPDATE {table} AS t SET {} WHERE {same}", self.set(members, "")),
             Engine::PostgreSql => {
-                format!("UPDATE {table} AS t SET {} FROM {} WHERE {same}", self.set(members, ""), self.table(members))
+                let (with, found) = (self.with(members), self.found_by(ID));
+                format!("{with} UPDATE {table} AS t SET {} FROM v WHERE {found}", self.set(members, ""))
             }
             Engine::MySql => format!(
                 "UPDATE {} STRAIGHT_JOIN {table} AS t ON {same} SET {}",
@@ -356,12 +387,6 @@ impl Words {
         let changed = members.iter().filter(|member| member.name != ID.name);
         let set = changed.map(|member| format!("{of}{} = {}", self.quote(member.name), self.value(*member)));
         set.collect::<Vec<_>>().join(", ")
-    }
-
-    /// Rows of a table, as `t`, that a batch names by its members.
-    fn joined(self, outputs: &str, table: &str, members: &[Member], on: &str) -> String {
-        let join = if self.0 == Engine::MySql { "STRAIGHT_JOIN" } else { "JOIN" };
-        format!("SELECT {outputs} FROM {} {join} {table} AS t ON {on}", self.table(members))
     }
 }
 

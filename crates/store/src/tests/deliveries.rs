@@ -107,6 +107,7 @@ fn round(second: u32, places: u32) -> Round {
         leased_until: at(second + 30),
         expires: true,
         openings: vec![Opening { integration: "shop".to_owned(), places, looks: true }],
+        at_most: places,
         dispatches: true,
         ..Round::default()
     }
@@ -279,6 +280,53 @@ async fn those_of_one_key_go_one_behind_the_other_whoever_works() {
         let ended = Round { recorded: vec![recorded(&leased, DeliveryState::Delivered, at(21))], ..round(21, 5) };
         let next = deliver(second, &ended).await.leased;
         assert_eq!(next.iter().map(|leased| &leased.event_id).collect::<Vec<_>>(), [&events[1]], "{}", place.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_new_ones_are_begun_than_there_is_room_for() {
+    for place in places("deliveries") {
+        let [store, _] = &place.workers;
+        for _ in 0..3 {
+            emit(store, "{}").await;
+        }
+        let done = deliver(store, &Round { at_most: 2, ..round(0, 5) }).await;
+        assert_eq!((done.leased.len(), done.awakened.len()), (2, 1), "{}", place.name);
+    }
+}
+
+async fn execute(store: &Store, text: &'static str) {
+    let work = store.transaction(move |mut transaction| {
+        Box::pin(async move { Ok(Ended::Commit(transaction.execute(text, &[]).await?)) })
+    });
+    work.await.unwrap();
+}
+
+/// Statistics say that all events are new, as they do behind a time in which nobody delivered.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_new_is_found_without_reading_what_was_delivered_whatever_statistics_say() {
+    for place in places("deliveries").iter().filter(|place| place.name == "PostgreSQL") {
+        let [store, _] = &place.workers;
+        for _ in 0..10 {
+            emit(store, "{}").await;
+        }
+        execute(store, "ANALYZE outbox_events").await;
+        assert_eq!(deliver(store, &round(0, 10)).await.leased.len(), 10);
+        execute(
+            store,
+            "INSERT INTO outbox_events (id, name, payload, occurred_at, dispatched_at) \
+             SELECT ('00000000-0000-6000-8000-' || lpad(n::text, 12, '0'))::uuid, 'a', '{}', now(), now() FROM generate_series(1, 5000) AS n",
+        )
+        .await;
+        emit(store, "{}").await;
+        assert_eq!(deliver(store, &round(1, 10)).await.leased.len(), 1);
+        // A session tells at most once a second what it has read, and with its next transaction.
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        deliver(store, &round(2, 10)).await;
+        let read = "SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::bigint FROM pg_stat_user_tables WHERE relname = 'outbox_events' AND schemaname = current_schema()";
+        let rows = store.read(read.into(), Vec::new()).await.unwrap();
+        let rows_read = crate::read_row::number(&rows[0], 0).unwrap();
+        assert!(rows_read < 1000, "{rows_read} rows were read");
     }
 }
 

@@ -31,6 +31,8 @@ const OPERATIONS: &str = r#"[
     ["get_checkout_session", { "id": "@create_checkout_session" }],
     ["create_refund", { "payment": "@payment", "amount": "5.00", "currency": "EUR", "order_id": "o1" }],
     ["create_subscription", { "customer": "@create_customer", "price": "price_1", "subscription_id": "s1" }],
+    ["end_subscription_with_period", { "subscription": "@create_subscription" }],
+    ["resume_subscription", { "subscription": "@create_subscription" }],
     ["cancel_subscription", { "subscription": "@create_subscription" }],
     ["create_portal_session", { "customer": "@create_customer" }],
     ["list_events", { "since": "2026-01-31T12:00:00Z" }],

@@ -28,7 +28,7 @@ const interrupt = `UPDATE outbox_deliveries SET state = 'waiting', attempts = ?,
 // Of those with one key only the first can be had, and only when nothing before it is under way.
 const listDue = `SELECT d.id, d.event_id, d.event, d.attempts, d.in_doubt, d.progress, d.tried_since, d.order_key, (SELECT e.payload FROM outbox_events AS e WHERE e.id = d.event_id) AS payload FROM outbox_deliveries AS d WHERE d.integration = ? AND d.state = 'waiting' AND d.due_at <= ? AND (d.order_key IS NULL OR NOT EXISTS (SELECT 1 FROM outbox_deliveries AS b WHERE b.order_key = d.order_key AND b.integration = d.integration AND b.state IN ('waiting', 'working') AND b.event_id < d.event_id)) ORDER BY d.priority, d.due_at, d.id`;
 const lease = `UPDATE outbox_deliveries SET state = 'working', lease = ?, leased_at = ?, leased_until = ? WHERE id = ?`;
-const listEvents = `SELECT id, name, payload, occurred_at FROM outbox_events WHERE dispatched_at IS NULL ORDER BY id LIMIT ${EVENTS_OF_ROUND}`;
+const listEvents = `SELECT id, name, payload, occurred_at FROM outbox_events WHERE dispatched_at IS NULL ORDER BY dispatched_at, id LIMIT ${EVENTS_OF_ROUND}`;
 // Those of some names of which this integration has no delivery yet, whoever else was told of them. Between the two halves stand as many `?` as names.
 const listOwnEvents = [
   `SELECT e.id, e.name, e.payload, e.occurred_at FROM outbox_events AS e WHERE e.id > ? AND e.name IN (`,

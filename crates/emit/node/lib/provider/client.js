@@ -34,6 +34,8 @@ const agents = {
   'http:': new http.Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, maxFreeSockets: MOST_IDLE, timeout: IDLE_FOR }),
   'https:': new https.Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, maxFreeSockets: MOST_IDLE, timeout: IDLE_FOR, lookup }),
 };
+// For whom an operator has named: that may be anywhere.
+const anywhere = new https.Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, maxFreeSockets: MOST_IDLE, timeout: IDLE_FOR });
 
 /** Whether the address is one of the public internet. */
 export function isPublic(address) {
@@ -44,7 +46,8 @@ export function isPublic(address) {
 
 /**
  * @param {{ method: string, url: string, headers: [string, string][], body: string }} request
- * @param {{ within: number, isOurs: boolean }} bounds milliseconds for everything; whether the address is a simulated provider's
+ * @param {{ within: number, isOurs: boolean }} bounds milliseconds for everything; whether it is called wherever it is: a
+ *   simulated provider, an issuer that an operator has named
  * @returns {Promise<{ neverConnected: string, isPermanent: boolean } | { broken: string }
  *   | { answer: { status: number, headers: [string, string][], body: Buffer, isCut: boolean } }>}
  */
@@ -55,7 +58,8 @@ export function send({ method, url, headers, body }, { within, isOurs }) {
   if (isClosed) return Promise.resolve({ neverConnected: `\`${host}\` is no address of the public internet`, isPermanent: true });
   return new Promise((resolve) => {
     let isConnected = false;
-    const options = { method, agent: agents[protocol], headers: headersOf(headers, body), setDefaultHeaders: true };
+    const agent = isOurs && protocol === 'https:' ? anywhere : agents[protocol];
+    const options = { method, agent, headers: headersOf(headers, body), setDefaultHeaders: true };
     const request = (protocol === 'https:' ? https : http).request(url, options);
     const end = (sent) => {
       clearTimeout(connecting);

@@ -3,7 +3,7 @@
 
 use super::*;
 
-const API: &str = "task_id: sales\ntask_type: setup_api\ndependencies: [integration_2025_002, integration_2025_003]\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - { path: /api/auth/login, method: POST, authentication: none }\n      - { path: /api/cart/checkout, method: POST, authentication: jwt_token, validation: [name], rate_limiting: 40_requests_per_minute }\n";
+const API: &str = "task_id: sales\ntask_type: setup_api\ndependencies: [integration_2025_002, integration_2025_003]\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - { path: /api/auth/login, method: POST, authentication: none }\n      - { path: /api/cart/checkout, method: POST, authentication: jwt_token, validation: [name], rate_limiting: 40_requests_per_minute }\n      - { path: \"/api/orders/{id}\", method: PATCH, authentication: api_key }\n      - { path: \"/api/orders/{id}\", method: PUT, authentication: api_key }\n      - { path: \"/api/orders/{id}\", method: DELETE, authentication: api_key }\n";
 
 fn with_token(mut request: CaseRequest, token: &str) -> CaseRequest {
     request.headers.insert("authorization".to_owned(), format!("Bearer {token}"));
@@ -90,6 +90,7 @@ fn sells_at_its_own_endpoint(engine: Engine) {
             let stands = read(&ask(address, &with_token(get(&told), &token), "").unwrap());
             (stands["status"] == "paid").then_some(())
         });
+        is_cancelled_by_hand(&shop, address, &token, id);
     }
 
     // Where the provider's task is carried out again, it brings no checkout of its own any more.
@@ -98,4 +99,53 @@ fn sells_at_its_own_endpoint(engine: Engine) {
     let endpoints =
         shop.workspace.path().join("output/integration/task_integration_2025_003/apis/stripe-api/endpoints.js");
     assert!(!endpoints.exists(), "it has endpoints");
+}
+
+/// Somebody of the shop cancels orders, or removes them: what they had taken is there again, once, and not where it was sent.
+fn is_cancelled_by_hand(shop: &Shop, address: SocketAddr, token: &str, paid: &str) {
+    let key = shop.workspace.create_key();
+    let left = || shop.rows(&format!("SELECT stock FROM products WHERE id = '{ABACUS}'"))[0][0].parse::<u32>().unwrap();
+    let buy = || {
+        let body = json!({ "name": "Ada", "items": [{ "product_id": ABACUS, "quantity": 2 }] }).to_string();
+        let made = read(&ask(address, &with_token(post("/api/cart/checkout", None, &body), token), "").unwrap());
+        made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+    };
+    let change = |method: &str, id: &str, body: &Json| {
+        let request = CaseRequest {
+            method: method.to_owned(),
+            ..post(&format!("/api/orders/{id}"), Some(&key), &body.to_string())
+        };
+        let answer = ask(address, &request, "").unwrap();
+        assert!(answer.status < 300, "{method}: {}", read(&answer));
+        read(&answer)
+    };
+    let all = left();
+    assert_eq!(change("PATCH", paid, &json!({ "notes": "Ring twice." }))["status"], "paid");
+    assert_eq!(left(), all, "nothing is cancelled");
+    for _ in 0..2 {
+        assert_eq!(change("PATCH", paid, &json!({ "status": "cancelled" }))["status"], "cancelled");
+        assert_eq!(left(), all + 2);
+    }
+    let id = buy();
+    assert_eq!(left(), all);
+    let buyer = change("PATCH", &id, &json!({}))["user_id"].clone();
+    let whole = json!({ "user_id": buyer, "total": "49.80", "status": "cancelled" });
+    assert_eq!(change("PUT", &id, &whole)["status"], "cancelled");
+    assert_eq!(left(), all + 2);
+
+    let [unsent, sent] = [buy(), buy()];
+    assert_eq!(change("PATCH", &sent, &json!({ "status": "shipped" }))["status"], "shipped");
+    change("DELETE", &sent, &Json::Null);
+    assert_eq!(left(), all - 2, "what was sent is gone");
+    change("DELETE", &unsent, &Json::Null);
+    assert_eq!(left(), all);
+    let [unsent, sent] = [buy(), buy()];
+    change("PATCH", &sent, &json!({ "status": "shipped" }));
+    change("PATCH", &sent, &json!({ "status": "refunded" }));
+    assert_eq!(left(), all - 4);
+    change("PATCH", &unsent, &json!({ "status": "refunded" }));
+    assert_eq!(left(), all - 2);
+    // It came back.
+    change("PATCH", &sent, &json!({ "status": "cancelled" }));
+    assert_eq!(left(), all);
 }

@@ -5,9 +5,11 @@ use plan::http_case::CaseKeys;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 use store::{Location, Store};
 use tempfile::TempDir;
@@ -64,10 +66,29 @@ impl Workspace {
         Self::completed_with(Sample::ContactNewsletter)
     }
 
-    /// One in which a sample task was completed.
+    /// One in which a sample task was completed: a copy of what this binary made of it when it was first asked for.
     pub fn completed_with(sample: Sample) -> Self {
+        static MAKING: Mutex<()> = Mutex::new(());
+        let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("completed");
+        let mut hasher = DefaultHasher::new();
+        fs::read(sample.task()).unwrap().hash(&mut hasher);
+        fs::metadata(env!("CARGO_BIN_EXE_producer")).unwrap().modified().unwrap().hash(&mut hasher);
+        let made = all.join(format!("{}-{:016x}", sample.id(), hasher.finish()));
+        let alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        if !made.is_dir() {
+            fs::create_dir_all(&all).unwrap();
+            for old in fs::read_dir(&all).unwrap().map(|entry| entry.unwrap()) {
+                if old.file_name().to_str().is_some_and(|name| name.starts_with(&format!("{}-", sample.id()))) {
+                    fs::remove_dir_all(old.path()).unwrap();
+                }
+            }
+            let workspace = Self::at(tempfile::tempdir_in(&all).unwrap(), sample);
+            workspace.run(&sample.task()).must_end_with(0);
+            fs::rename(workspace.folder.keep(), &made).unwrap();
+        }
+        drop(alone);
         let workspace = Self::of(sample);
-        workspace.run(&sample.task()).must_end_with(0);
+        copy_files(&made, workspace.path());
         workspace
     }
 
@@ -89,11 +110,7 @@ impl Workspace {
     /// Another one beside it with the same files, on the same server where it stands on one.
     pub fn copy(&self) -> Self {
         let mut copy = Self::at(tempfile::tempdir_in(self.path().parent().unwrap()).unwrap(), self.sample);
-        for (path, file) in walk(self.path()) {
-            let target = copy.path().join(path);
-            fs::create_dir_all(target.parent().unwrap()).unwrap();
-            fs::copy(file, target).unwrap();
-        }
+        copy_files(self.path(), copy.path());
         copy.url.clone_from(&self.url);
         copy
     }
@@ -296,6 +313,14 @@ pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 /// When every file of a folder was changed last.
 pub fn change_times(folder: &Path) -> BTreeMap<String, SystemTime> {
     walk(folder).into_iter().map(|(path, file)| (path, fs::metadata(file).unwrap().modified().unwrap())).collect()
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for (path, file) in walk(from) {
+        let target = to.join(path);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(file, target).unwrap();
+    }
 }
 
 fn walk(folder: &Path) -> BTreeMap<String, PathBuf> {

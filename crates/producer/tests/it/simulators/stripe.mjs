@@ -90,6 +90,9 @@ const refund = await stripe.refunds.create({ payment_intent: seen.payment_intent
 assert.deepEqual([refund.amount, refund.status], [998, "succeeded"]);
 const refunded = (await next()).data.object;
 assert.deepEqual([refunded.amount_refunded, refunded.refunded, refunded.metadata.order_id], [998, false, "order-1"]);
+// What Stripe says then has no code, only a parameter.
+const beyond = { type: "StripeInvalidRequestError", statusCode: 400, code: undefined, param: "amount" };
+await assert.rejects(stripe.refunds.create({ payment_intent: seen.payment_intent, amount: 999_999 }), beyond);
 await stripe.refunds.create({ payment_intent: seen.payment_intent });
 assert.equal((await next()).data.object.refunded, true);
 await assert.rejects(stripe.refunds.create({ payment_intent: seen.payment_intent }), { type: "StripeInvalidRequestError", code: "charge_already_refunded" });
@@ -98,6 +101,15 @@ await calm();
 // Subscriptions.
 const subscription = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: "price_1" }] });
 assert.deepEqual([subscription.status, subscription.items.data[0].price.id], ["active", "price_1"]);
+for (const isEnding of [true, false]) {
+  const changed = await stripe.subscriptions.update(subscription.id, { cancel_at_period_end: isEnding });
+  assert.deepEqual([changed.status, changed.cancel_at_period_end, changed.cancel_at !== null], ["active", isEnding, isEnding]);
+}
+const price = await stripe.prices.create({ currency: "gbp", unit_amount: 2900, recurring: { interval: "month" }, product_data: { name: "Team" } });
+const ofPrice = (id) => ({ mode: "subscription", success_url: "https://shop.example/ok", line_items: [{ price: id, quantity: 2 }] });
+const priced = await stripe.checkout.sessions.create(ofPrice(price.id));
+assert.deepEqual([priced.amount_total, priced.currency], [5800, "gbp"]);
+await assert.rejects(stripe.checkout.sessions.create(ofPrice("price_none")), { code: "resource_missing", param: "line_items[0][price]" });
 assert.equal((await stripe.subscriptions.cancel(subscription.id)).status, "canceled");
 assert.equal((await next()).type, "customer.subscription.deleted");
 assert.match((await stripe.billingPortal.sessions.create({ customer: customer.id, return_url: "https://shop.example/" })).url, /^http/);

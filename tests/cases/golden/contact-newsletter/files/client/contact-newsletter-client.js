@@ -27,17 +27,17 @@ export class ApiError extends Error {
 export class ContactNewsletterClient {
   #baseUrl;
   #fetch;
-  #apiKey;
+  #credentials;
 
   constructor({ baseUrl, apiKey, fetch = globalThis.fetch }) {
     this.#baseUrl = String(baseUrl).replace(/\/+$/, '');
     this.#fetch = fetch;
-    this.#apiKey = apiKey;
+    this.#credentials = { apiKey };
   }
 
   /** Stores a contact message. */
   submitContact(body, options) {
-    return this.#send('POST', '/api/contact', { body, withKey: true }, options);
+    return this.#send('POST', '/api/contact', { body, by: 'apiKey' }, options);
   }
 
   /** Subscribes an address to the newsletter once. */
@@ -45,11 +45,13 @@ export class ContactNewsletterClient {
     return this.#send('POST', '/api/newsletter', { body }, options);
   }
 
-  async #send(method, path, { body, withKey }, options = {}) {
+  async #send(method, path, { body, by }, options = {}) {
     const headers = new Headers(options.headers);
     const set = (name, value) => value !== undefined && headers.set(name, value);
     if (body !== undefined) set('Content-Type', 'application/json');
-    if (withKey) set('X-API-Key', typeof this.#apiKey === 'function' ? await this.#apiKey() : this.#apiKey);
+    const credential = this.#credentials[by];
+    const proof = typeof credential === 'function' ? await credential() : credential;
+    if (proof !== undefined) set(...proved[by](proof));
     set('Idempotency-Key', options.idempotencyKey);
     // Called without an object before it: browsers refuse `fetch` as a method of anything but the window.
     const send = this.#fetch;
@@ -64,6 +66,11 @@ export class ContactNewsletterClient {
     return { status: response.status, data, etag: response.headers.get('ETag') ?? undefined, headers: response.headers };
   }
 }
+
+/** The header by which a credential proves who calls. */
+const proved = {
+  apiKey: (key) => ['X-API-Key', key],
+};
 
 /** The document in an answer; `undefined` where there is none, or something else, as from a proxy in between. */
 async function contentOf(response) {

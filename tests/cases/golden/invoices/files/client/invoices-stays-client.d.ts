@@ -476,29 +476,11 @@ export type Problem =
   | ProblemOf<'malformed-request', 400>
   | ProblemOf<'malformed-body', 400>
   | ProblemOf<'malformed-idempotency-key', 400>
-  | ProblemOf<'missing-credentials', 401>
-  | ProblemOf<'invalid-credentials', 401>
-  | ProblemOf<'missing-token', 401>
-  | ProblemOf<'invalid-token', 401>
-  | ProblemOf<'missing-session', 401>
-  | ProblemOf<'invalid-session', 401>
-  | ProblemOf<'missing-password', 401>
-  | ProblemOf<'invalid-password', 401>
-  | ProblemOf<'wrong-credentials', 401>
-  | ProblemOf<'account-disabled', 403>
-  | ProblemOf<'insufficient-scope', 403>
-  | ProblemOf<'insufficient-role', 403>
-  | ProblemOf<'cross-origin', 403>
   | ProblemOf<'not-found', 404>
   | ProblemOf<'method-not-allowed', 405>
   | ProblemOf<'request-timeout', 408>
   | ProblemOf<'conflict', 409>
-  | ProblemOf<'overlap', 409>
-  | ProblemOf<'in-use', 409>
-  | ProblemOf<'out-of-stock', 409>
-  | ProblemOf<'wrong-state', 409>
   | ProblemOf<'request-in-progress', 409>
-  | ProblemOf<'link-expired', 410>
   | ProblemOf<'precondition-failed', 412>
   | ProblemOf<'body-too-large', 413>
   | ProblemOf<'uri-too-long', 414>
@@ -508,7 +490,6 @@ export type Problem =
   | ProblemOf<'rate-limited', 429>
   | ProblemOf<'header-fields-too-large', 431>
   | ProblemOf<'internal-error', 500>
-  | ProblemOf<'service-refused', 502>
   | ProblemOf<'unavailable', 503>
   | ProblemOf<'overloaded', 503>;
 

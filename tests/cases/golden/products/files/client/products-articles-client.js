@@ -27,17 +27,17 @@ export class ApiError extends Error {
 export class ProductsArticlesClient {
   #baseUrl;
   #fetch;
-  #apiKey;
+  #credentials;
 
   constructor({ baseUrl, apiKey, fetch = globalThis.fetch }) {
     this.#baseUrl = String(baseUrl).replace(/\/+$/, '');
     this.#fetch = fetch;
-    this.#apiKey = apiKey;
+    this.#credentials = { apiKey };
   }
 
   /** Creates a product. */
   createProduct(body, options) {
-    return this.#send('POST', '/api/products', { body, withKey: true }, options);
+    return this.#send('POST', '/api/products', { body, by: 'apiKey' }, options);
   }
 
   /** Lists the products. */
@@ -62,22 +62,22 @@ export class ProductsArticlesClient {
 
   /** Replaces one product. */
   replaceProduct(id, body, options) {
-    return this.#send('PUT', `/api/products/${segment(id)}`, { body, withKey: true }, options);
+    return this.#send('PUT', `/api/products/${segment(id)}`, { body, by: 'apiKey' }, options);
   }
 
   /** Changes one product. */
   updateProduct(id, changes, options) {
-    return this.#send('PATCH', `/api/products/${segment(id)}`, { body: changes, withKey: true }, options);
+    return this.#send('PATCH', `/api/products/${segment(id)}`, { body: changes, by: 'apiKey' }, options);
   }
 
   /** Deletes one product. */
   deleteProduct(id, options) {
-    return this.#send('DELETE', `/api/products/${segment(id)}`, { withKey: true }, options);
+    return this.#send('DELETE', `/api/products/${segment(id)}`, { by: 'apiKey' }, options);
   }
 
   /** Creates an article. */
   createArticle(body, options) {
-    return this.#send('POST', '/api/articles', { body, withKey: true }, options);
+    return this.#send('POST', '/api/articles', { body, by: 'apiKey' }, options);
   }
 
   /** Reads one article. */
@@ -85,11 +85,13 @@ export class ProductsArticlesClient {
     return this.#send('GET', `/api/articles/${segment(id)}`, {}, options);
   }
 
-  async #send(method, path, { body, query, withKey }, options = {}) {
+  async #send(method, path, { body, query, by }, options = {}) {
     const headers = new Headers(options.headers);
     const set = (name, value) => value !== undefined && headers.set(name, value);
     if (body !== undefined) set('Content-Type', 'application/json');
-    if (withKey) set('X-API-Key', typeof this.#apiKey === 'function' ? await this.#apiKey() : this.#apiKey);
+    const credential = this.#credentials[by];
+    const proof = typeof credential === 'function' ? await credential() : credential;
+    if (proof !== undefined) set(...proved[by](proof));
     set('Idempotency-Key', options.idempotencyKey);
     set('If-Match', options.ifMatch);
     set('If-None-Match', options.ifNoneMatch);
@@ -119,6 +121,11 @@ function search(query) {
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null);
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 }
+
+/** The header by which a credential proves who calls. */
+const proved = {
+  apiKey: (key) => ['X-API-Key', key],
+};
 
 /** The document in an answer; `undefined` where there is none, or something else, as from a proxy in between. */
 async function contentOf(response) {

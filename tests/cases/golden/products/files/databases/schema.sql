@@ -5,7 +5,7 @@
 -- products: a product that is sold
 --   id: made by the server; sorts by time
 --   name: What it is called.
---   stock: How many there are.
+--   stock: How many there are; empty where nobody counts them.
 --   active: 
 --   released_at: 
 --   notes: 

@@ -87,7 +87,7 @@ CREATE TABLE IF NOT EXISTS orders (
 --   price: What one costs.
 --   currency: The currency of the price, ISO 4217.
 --   category: What kind of product it is.
---   stock: How many there are.
+--   stock: How many there are; empty where nobody counts them.
 --   status: Whether it is sold.
 --   image_url: A picture of it.
 --   weight_kg: What one weighs, in kilograms.
@@ -103,7 +103,7 @@ CREATE TABLE IF NOT EXISTS products (
   price INTEGER NOT NULL,
   currency TEXT NOT NULL DEFAULT 'USD',
   category TEXT,
-  stock INTEGER NOT NULL DEFAULT 0,
+  stock INTEGER,
   status TEXT NOT NULL DEFAULT 'active',
   image_url TEXT,
   weight_kg INTEGER,
@@ -134,6 +134,7 @@ CREATE TABLE IF NOT EXISTS products (
 --   sku: The seller's own number of the product.
 --   quantity: How many.
 --   unit_price: What one costs.
+--   stock_taken: How many of them were taken from what there is and are not back there.
 --   created_at: when the row was made
 --   updated_at: when it was last changed
 --   row_version: raised by each change; the tag of the record
@@ -145,6 +146,7 @@ CREATE TABLE IF NOT EXISTS order_items (
   sku TEXT,
   quantity INTEGER NOT NULL,
   unit_price INTEGER NOT NULL,
+  stock_taken INTEGER NOT NULL DEFAULT 0,
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
@@ -155,7 +157,8 @@ CREATE TABLE IF NOT EXISTS order_items (
   CONSTRAINT order_items_product_name_length CHECK (length(product_name) <= 200),
   CONSTRAINT order_items_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT order_items_quantity_range CHECK (quantity >= 1),
-  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0)
+  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0),
+  CONSTRAINT order_items_stock_taken_range CHECK (stock_taken >= 0)
 ) STRICT;
 
 -- users: the database itself keeps `updated_at` and `row_version`, whoever writes

@@ -17,7 +17,7 @@ export function createMiddleware({ database, metrics, counts }) {
   return {
     keys: new ApiKeys(database),
     limits: {
-      default: new RateLimit({ name: 'default', quota: 600, window: 60, onRefused, counts }),
+      default: new RateLimit({ name: 'default', quota: 200, window: 60, onRefused, counts }),
     },
     idempotency: new Idempotency(database),
     outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),

@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS products (
   price INTEGER NOT NULL,
   currency TEXT NOT NULL DEFAULT 'USD',
   category TEXT,
-  stock INTEGER NOT NULL DEFAULT 0,
+  stock INTEGER,
   status TEXT NOT NULL DEFAULT 'active',
   image_url TEXT,
   weight_kg INTEGER,
@@ -96,6 +96,7 @@ CREATE TABLE IF NOT EXISTS order_items (
   sku TEXT,
   quantity INTEGER NOT NULL,
   unit_price INTEGER NOT NULL,
+  stock_taken INTEGER NOT NULL DEFAULT 0,
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   row_version INTEGER NOT NULL DEFAULT 1,
@@ -106,7 +107,8 @@ CREATE TABLE IF NOT EXISTS order_items (
   CONSTRAINT order_items_product_name_length CHECK (length(product_name) <= 200),
   CONSTRAINT order_items_sku_length CHECK (length(sku) <= 100),
   CONSTRAINT order_items_quantity_range CHECK (quantity >= 1),
-  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0)
+  CONSTRAINT order_items_unit_price_range CHECK (unit_price >= 0),
+  CONSTRAINT order_items_stock_taken_range CHECK (stock_taken >= 0)
 ) STRICT;
 
 -- users: the database itself keeps `updated_at` and `row_version`, whoever writes
