@@ -297,7 +297,7 @@ impl Designer<'_> {
         self.decide_scope(&subject, scope);
         let further = selling.iter().flat_map(Selling::tables);
         behaved.table.into_iter().chain(further).chain(consents.clone()).for_each(|table| self.add_table(table));
-        self.consents = self.consents.take().or(consents);
+        self.consents = self.consents.take().or_else(|| consents.clone());
         // What a checkout has to do with besides is nobody's own.
         let is_of_records = inferred.behaviour.works_on == WorksOn::Entity;
         let own_rows = is_of_records && owner.is_some() || parent.as_ref().is_some_and(|parent| parent.owner.is_some());
