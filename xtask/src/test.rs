@@ -26,15 +26,17 @@ const FURTHER_MANIFESTS: [&str; 6] = [
     "crates/emit/node/mysql/package.json",
 ];
 /// What the tests need beside the application's own packages: a compiler, providers' own packages for their simulators, a provider at
-/// which somebody agrees, and a mail server with somebody who reads mails.
-const TEST_PACKAGES: [(&str, &str); 5] = [
+/// which somebody agrees and a client of such, and a mail server with somebody who reads mails.
+const TEST_PACKAGES: [(&str, &str); 6] = [
     ("typescript", "5.9.3"),
     ("stripe", "23.1.0"),
     ("oidc-provider", "8.8.1"),
+    ("oauth4webapi", "3.8.8"),
     ("smtp-server", "3.21.6"),
     ("mailparser", "3.14.2"),
 ];
 const LIB: &str = "crates/emit/node/lib";
+const BREACHED: &str = "crates/vocab/src/password/breached.txt";
 const NODE_FOLDER: &str = "target/node";
 
 /// Runs everything; the last line on standard output is `N passed, M failed, K skipped`.
@@ -261,7 +263,9 @@ fn copy_lib(repository: &Repository, folder: &Path) -> Result<(), String> {
             .and_then(|()| fs::copy(repository.root.join(&path), &copy))
             .map_err(|error| format!("cannot copy `{path}`: {error}"))?;
     }
-    Ok(())
+    // It travels with the lib too, and is the native server's.
+    let copied = fs::copy(repository.root.join(BREACHED), target.join("breached-passwords.txt"));
+    copied.map(drop).map_err(|error| format!("cannot copy `{BREACHED}`: {error}"))
 }
 
 /// The test files, named one by one: what `node --test <folder>` means differs between versions.

@@ -7,6 +7,7 @@ mod chance;
 mod control;
 mod fault;
 mod given;
+mod granting;
 mod kept;
 mod listing;
 mod outbox;
@@ -34,6 +35,7 @@ use crate::fill::FillError;
 use crate::signature::PrivateKey;
 use authentication::Shown;
 use chance::Chance;
+use granting::Grants;
 use kept::Kept;
 use manifest::Manifest;
 use manifest::provider::AnswerFormat;
@@ -44,7 +46,7 @@ use request::segments;
 use serde_json::Value;
 use setup::Setup;
 use shelf::Shelves;
-use told::Log;
+use told::{Came, Log};
 use vocab::Secret;
 
 /// Where it is looked at and led by hand.
@@ -57,6 +59,7 @@ pub struct Simulator {
     shelves: Shelves,
     /// Credentials that callers have shown last: what is sent is signed with them.
     shown: Shown,
+    grants: Grants,
     kept: Kept,
     rates: Rates,
     mishaps: Vec<Mishap>,
@@ -118,6 +121,7 @@ impl Simulator {
             chance,
             shelves: Shelves::default(),
             shown: Shown::new(),
+            grants: Grants::default(),
             kept: Kept::default(),
             rates: Rates::default(),
             mishaps: Vec::new(),
@@ -153,6 +157,11 @@ impl Simulator {
         let path = asked.target.split('?').next().unwrap_or_default();
         if path == CONTROL || path.strip_prefix(CONTROL).is_some_and(|rest| rest.starts_with('/')) {
             return Handled::Answered(self.control(asked, now_ms));
+        }
+        if let Some(answer) = self.granting(asked, path, now_ms) {
+            let (method, path, status) = (asked.method.to_owned(), path.to_owned(), Some(answer.status));
+            self.log.came(Came { method, path, status, ..Came::default() });
+            return Handled::Answered(answer);
         }
         let steps = segments(path);
         let page =

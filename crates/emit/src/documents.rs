@@ -15,7 +15,7 @@ use crate::Files;
 use crate::outline::outlines;
 use crate::render::{Comment, capitalised, generated, generated_of, render};
 pub use fields::described_type;
-use plan::{DatabaseTaskPlan, Plan};
+use plan::{DatabaseTaskPlan, Plan, ServicePlan};
 use vocab::ColumnName;
 
 pub fn files(plan: &Plan) -> Files {
@@ -37,6 +37,17 @@ pub fn files(plan: &Plan) -> Files {
         .into_iter()
         .map(|(path, template, view)| (path, generated(plan, Comment::Markup, &render(template, &view))))
         .collect()
+}
+
+/// The guides to services that other tasks integrate.
+pub fn guides(beside: &[Plan]) -> Files {
+    let services = beside.iter().filter_map(|plan| Some((plan, plan.service.as_ref()?)));
+    let guide = |(plan, service): (&Plan, &ServicePlan)| {
+        let text = render("integration-guide.md", &integration::view(plan, service));
+        let path = format!("documentation/{}-integration-guide.md", service.manifest.provider.provider);
+        (path, generated(plan, Comment::Markup, &text))
+    };
+    services.map(guide).collect()
 }
 
 /// The documents of a database without an API.

@@ -24,22 +24,27 @@ use std::collections::BTreeMap;
 /// Path below the task's folder, with `/` -> content, one trailing line feed.
 pub type Files = BTreeMap<String, String>;
 
-/// Every file of the task's folder but the response.
+/// Every file of the task's folder but the response. `beside` are the plans of other tasks that integrate services and stand on the
+/// same database: the application speaks with those too.
 ///
 /// # Errors
 /// [`EmitError`] when a procedure asks for something the Node.js application cannot do.
-pub fn files(plan: &Plan) -> Result<Files, EmitError> {
+pub fn files(plan: &Plan, beside: &[Plan]) -> Result<Files, EmitError> {
     let mut files = documents::files(plan);
+    let services = node::service::integrated(plan, beside);
     // A service that brings no endpoints, and that the application cannot speak with, is no application.
-    if plan.api.endpoints.is_empty() && !node::has_service(plan) {
+    if plan.api.endpoints.is_empty() && !services.iter().any(|one| one.module.is_ok()) {
         return Ok(files);
     }
-    files.extend(node::files(plan)?);
+    files.extend(documents::guides(beside));
+    files.extend(node::files(plan, &services)?);
     if !plan.api.endpoints.is_empty() {
         files.extend(client::files(plan));
     }
     files.insert("monitoring/grafana-dashboard.json".to_owned(), dashboard::dashboard(plan));
-    files.insert("documentation/openapi.json".to_owned(), openapi(&[plan]));
+    let brought = beside.iter().filter(|plan| !plan.api.endpoints.is_empty());
+    let answered: Vec<&Plan> = std::iter::once(plan).chain(brought).collect();
+    files.insert("documentation/openapi.json".to_owned(), openapi(&answered));
     Ok(files)
 }
 

@@ -1,6 +1,7 @@
 //! The Node.js application: `lib/` as it is, endpoints and middleware from the procedures, and what starts, tests, packs and
 //! watches it.
 
+mod cases;
 pub mod driver;
 mod listing;
 mod middleware;
@@ -10,6 +11,7 @@ mod procedure;
 pub mod script;
 pub mod service;
 mod value;
+mod wiring;
 
 pub use listing::filter_parameter;
 pub use middleware::kind;
@@ -21,7 +23,6 @@ use crate::outline::outlines;
 use crate::render::{Comment, generated, render};
 use minijinja::context;
 use minijinja::value::Serde;
-use plan::Plan;
 use plan::accounts::{AccountPage, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, case_callers};
 use plan::accounts::{CASE_AUDIENCE, CASE_ISSUER};
 use plan::api::Cors;
@@ -29,8 +30,12 @@ use plan::database::{Connection, LocationPart};
 use plan::http_case::{ISSUED_TOKEN, OTHER_ISSUED_TOKEN, access_token_of, issued_token_of};
 use plan::mail::{Mail, MailText, Written};
 use plan::procedure::{Scheme, Trigger};
+use plan::{Migration, Plan};
 use serde_json::{Value, json};
+use service::Integrated;
 use std::collections::BTreeMap;
+use vocab::TaskId;
+use wiring::Wiring;
 
 /// The hand-written part that travels with every application.
 const LIB: &[(&str, &str)] = &[
@@ -98,11 +103,13 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
     ("lib/provider/answer.js", include_str!("../node/lib/provider/answer.js")),
     ("lib/provider/batch.js", include_str!("../node/lib/provider/batch.js")),
     ("lib/provider/call.js", include_str!("../node/lib/provider/call.js")),
+    ("lib/provider/certificate.js", include_str!("../node/lib/provider/certificate.js")),
     ("lib/provider/client.js", include_str!("../node/lib/provider/client.js")),
     ("lib/provider/encode.js", include_str!("../node/lib/provider/encode.js")),
     ("lib/provider/input.js", include_str!("../node/lib/provider/input.js")),
     ("lib/provider/paging.js", include_str!("../node/lib/provider/paging.js")),
     ("lib/provider/place.js", include_str!("../node/lib/provider/place.js")),
+    ("lib/provider/proof.js", include_str!("../node/lib/provider/proof.js")),
     ("lib/provider/record.js", include_str!("../node/lib/provider/record.js")),
     ("lib/provider/request.js", include_str!("../node/lib/provider/request.js")),
     ("lib/provider/signature.js", include_str!("../node/lib/provider/signature.js")),
@@ -116,6 +123,7 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
 const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[
     SUCCESSOR,
     ("lib/accounts.js", include_str!("../node/lib/accounts.js")),
+    ("lib/ended-accounts.js", include_str!("../node/lib/ended-accounts.js")),
     ("lib/session-cookie.js", include_str!("../node/lib/session-cookie.js")),
     ("lib/passwords.js", include_str!("../node/lib/passwords.js")),
     ("lib/weak-passwords.js", include_str!("../node/lib/weak-passwords.js")),
@@ -130,6 +138,7 @@ const ACCOUNT_PAGE_AS_IT_IS: &[(&str, &str)] = &[
     ("lib/account-page/page.html", include_str!("../node/lib/account-page/page.html")),
     ("lib/account-page/page.css", include_str!("../node/lib/account-page/page.css")),
 ];
+const ACCOUNTS_AS_THEY_ARE: &[(&str, &str)] = &[("lib/breached-passwords.txt", vocab::password::BREACHED)];
 /// What travels besides with one that takes tokens of another issuer, and the packages that it stands on.
 const LIB_OF_ISSUER: &[(&str, &str)] = &[
     ("lib/issuer.js", include_str!("../node/lib/issuer.js")),
@@ -153,6 +162,7 @@ const RETURN_PAGE_AS_IT_IS: &[(&str, &str)] = &[
 ];
 
 /// What starts the application, and its packages: the one place that names their versions.
+const SIGNATURES: &str = include_str!("../node/test/signatures.js");
 const SERVER: &str = include_str!("../node/server.js");
 const PACKAGE: &str = include_str!("../node/package.json");
 
@@ -161,12 +171,8 @@ pub fn default_body_limit() -> String {
     value::grouped(procedure::DEFAULT_BODY_LIMIT)
 }
 
-/// Whether the application speaks with the service that the plan integrates.
-pub fn has_service(plan: &Plan) -> bool {
-    plan.service.as_ref().is_some_and(|service| service::service_module(plan, service).is_ok())
-}
-
-pub fn files(plan: &Plan) -> Result<Files, EmitError> {
+/// `services` are those of the plan's database, its own first.
+pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitError> {
     refuse_other_triggers(plan)?;
     let mut files = Files::new();
     let mut script = |path: String, text: &str| files.insert(path, generated(plan, Comment::Slashes, text));
@@ -175,43 +181,38 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
         script((*path).to_owned(), text);
     }
     script("server.js".to_owned(), SERVER);
+    let mut with_endpoints = Vec::new();
     if !plan.api.endpoints.is_empty() {
-        let module = module::endpoint_module(plan, &outlines(plan))?;
-        let api = format!("apis/{}-api", plan.api.name);
-        script(format!("{api}/middleware.js"), &middleware::middleware(plan, &module)?);
-        if plan.api.accounts.is_some() {
-            for (path, text) in LIB_OF_ACCOUNTS {
-                script((*path).to_owned(), text);
-            }
-        }
-        if !plan.api.pages.is_empty() {
-            for (path, text) in ACCOUNT_PAGE {
-                script((*path).to_owned(), text);
-            }
-        }
-        if plan.api.takes_issued_tokens() {
-            for (path, text) in LIB_OF_ISSUER {
-                script((*path).to_owned(), text);
-            }
-        }
-        if plan.api.endpoints.iter().any(|endpoint| endpoint.awaits().is_some()) {
-            script(AWAITED.0.to_owned(), AWAITED.1);
-        }
-        script(format!("{api}/endpoints.js"), &module.text);
+        with_endpoints.push((plan, format!("{}-api", plan.api.name)));
+    }
+    let brought = wiring::beside_with_endpoints(plan, services);
+    with_endpoints.extend(brought.map(|one| (one.plan, wiring::folder(plan, one))));
+    for (of, folder) in &with_endpoints {
+        let module = module::endpoint_module(of, &outlines(of))?;
+        script(format!("apis/{folder}/middleware.js"), &middleware::middleware(of, &module)?);
+        script(format!("apis/{folder}/endpoints.js"), &module.text);
+    }
+    if with_endpoints.iter().any(|(of, _)| of.api.endpoints.iter().any(|endpoint| endpoint.awaits().is_some())) {
+        script(AWAITED.0.to_owned(), AWAITED.1);
     }
     let mails = mails(plan);
-    let of_mails = if mails.is_empty() { &[][..] } else { LIB_OF_MAILS };
-    let of_deliveries = if mails.is_empty() && !has_service(plan) { &[][..] } else { LIB_OF_DELIVERIES };
-    for (path, text) in of_mails.iter().chain(of_deliveries) {
-        script((*path).to_owned(), text);
-    }
-    let has_return_page = plan.service.as_ref().is_some_and(|service| !service.returns.is_empty());
-    if has_return_page {
-        for (path, text) in RETURN_PAGE {
+    let has_accounts = plan.api.accounts.is_some();
+    let speaks = services.iter().any(|one| one.module.is_ok());
+    let has_return_page = services.iter().any(|one| !one.service.returns.is_empty());
+    for (is_needed, part) in [
+        (has_accounts, LIB_OF_ACCOUNTS),
+        (!plan.api.pages.is_empty(), ACCOUNT_PAGE),
+        (plan.api.takes_issued_tokens(), LIB_OF_ISSUER),
+        (!mails.is_empty(), LIB_OF_MAILS),
+        (speaks || !mails.is_empty(), LIB_OF_DELIVERIES),
+        (speaks, LIB_OF_SERVICES),
+        (has_return_page, RETURN_PAGE),
+    ] {
+        for (path, text) in part.iter().filter(|_| is_needed) {
             script((*path).to_owned(), text);
         }
     }
-    for (path, text) in service_files(plan)? {
+    for (path, text) in service_files(services)? {
         script(path, &text);
     }
     if has_return_page {
@@ -220,33 +221,56 @@ pub fn files(plan: &Plan) -> Result<Files, EmitError> {
     if !plan.api.pages.is_empty() {
         files.extend(ACCOUNT_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
+    if has_accounts {
+        files.extend(ACCOUNTS_AS_THEY_ARE.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    }
     files.insert("package.json".to_owned(), package(plan));
     if !mails.is_empty() {
         files.insert("mails.json".to_owned(), pretty(&mails));
     }
-    files.insert("test/cases.json".to_owned(), pretty(&plan.cases));
+    let cases = cases::all(plan, services);
+    if let Some(signatures) = cases::signatures(services) {
+        files.insert("test/signatures.js".to_owned(), generated(plan, Comment::Slashes, SIGNATURES));
+        files.insert("test/signatures.json".to_owned(), pretty(&signatures));
+    }
+    files.insert("test/cases.json".to_owned(), pretty(&cases));
     if !plan.seed.is_empty() {
         files.insert("test/seed.json".to_owned(), pretty(&plan.seed.rows));
     }
-    rendered(plan, &application, &mut files);
+    rendered(plan, services, &application, &mut files);
     database::sql(&plan.task_id, &plan.database, &mut files);
     if let Some(base) = &plan.base {
         database::migrations("databases/base", &base.database.migrations, &mut files);
     }
+    for (scope, migrations) in migrations_beside(plan, services) {
+        database::migrations(&format!("databases/beside/{scope}"), migrations, &mut files);
+    }
     Ok(files)
 }
 
-/// What speaks with the service that the plan integrates, where the application can.
-fn service_files(plan: &Plan) -> Result<Files, EmitError> {
+/// What the services beside the plan need in the database and the plan itself does not make: the task and its migrations.
+fn migrations_beside<'a>(plan: &Plan, services: &[Integrated<'a>]) -> Vec<(&'a TaskId, &'a [Migration])> {
+    let own: Vec<&TaskId> = plan.migrations().map(|(scope, _)| scope).collect();
+    let mut beside: Vec<(&TaskId, &[Migration])> = Vec::new();
+    for (scope, migrations) in services.iter().flat_map(|one| one.plan.migrations()) {
+        if !own.contains(&scope) && !beside.iter().any(|(known, _)| *known == scope) {
+            beside.push((scope, migrations));
+        }
+    }
+    beside
+}
+
+/// What speaks with the services, where the application can.
+fn service_files(services: &[Integrated<'_>]) -> Result<Files, EmitError> {
     let mut files = Files::new();
-    let Some(service) = &plan.service else { return Ok(files) };
-    let Ok(module) = service::service_module(plan, service) else { return Ok(files) };
-    let provider = &service.manifest.provider;
-    files.extend(LIB_OF_SERVICES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
-    files.insert(format!("services/{}-integration.js", provider.provider), module.text);
-    if let (Some(intake), Some(webhooks)) = (plan.intake(), &service.manifest.webhooks) {
-        let text = service::intake(plan, &provider.title, webhooks, intake)?;
-        files.insert(format!("services/{}-events.js", provider.provider), text);
+    for Integrated { plan, service, module } in services {
+        let Ok(module) = module else { continue };
+        let provider = &service.manifest.provider;
+        files.insert(format!("services/{}-integration.js", provider.provider), module.text.clone());
+        if let (Some(intake), Some(webhooks)) = (plan.intake(), &service.manifest.webhooks) {
+            let text = service::intake(plan, &provider.title, webhooks, intake)?;
+            files.insert(format!("services/{}-events.js", provider.provider), text);
+        }
     }
     Ok(files)
 }
@@ -266,13 +290,14 @@ fn refuse_other_triggers(plan: &Plan) -> Result<(), EmitError> {
 }
 
 /// The files that have a template.
-fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
+fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Application, files: &mut Files) {
+    let wiring = Wiring::of(plan, services);
     let driver = driver::driver(plan.database.engine);
     let asks_for_keys = outlines(plan).iter().any(|outline| outline.scheme == Some(Scheme::ApiKey));
     let needed_scope = plan.api.endpoints.iter().find_map(|endpoint| endpoint.scope()).map(ToString::to_string);
     let view = context! {
         api => plan.api.name.as_str(),
-        module => module_name(plan),
+        module => wiring.module,
         scope => plan.task_id.as_str(),
         database_module => application.module,
         pool => application.server.as_ref().map(|_| Serde(&plan.database.pool)),
@@ -311,7 +336,14 @@ fn rendered(plan: &Plan, application: &driver::Application, files: &mut Files) {
             languages => languages(std::slice::from_ref(mail)),
             link => mail.link.as_ref().map_or_else(|| "-".to_owned(), |link| format!("`{}`", link.path)),
         }).collect::<Vec<_>>(),
-        service_of => service::view(plan),
+        services => wiring.services,
+        brought => wiring.brought,
+        returns => wiring.returns,
+        calls => cases::signatures(services).is_some(),
+        listens => services.iter().any(|one| one.module.is_ok() && one.listens()),
+        inner => if plan.api.cors == Cors::On { "closed" } else { "application" },
+        speaks => services.iter().any(|one| one.module.is_ok()),
+        beside => migrations_beside(plan, services).iter().map(|(scope, _)| scope.to_string()).collect::<Vec<_>>(),
     };
     let templates = [
         ("application.js", "application.js", Comment::Slashes),
@@ -424,27 +456,6 @@ fn package(plan: &Plan) -> String {
     package["name"] = plan.api.name.as_str().into();
     package["version"] = format!("{}.0.0", plan.api.version.trim_start_matches('v')).into();
     pretty(&package)
-}
-
-/// The variable that holds an API's module; it must not hide what `application.js` uses itself. An API that a service brings is called
-/// like the service.
-fn module_name(plan: &Plan) -> String {
-    if plan.service.is_some() {
-        return "endpoints".to_owned();
-    }
-    let own = [
-        "application",
-        "buildApplication",
-        "createApplication",
-        "createMetrics",
-        "database",
-        "mails",
-        "metrics",
-        "openapi",
-    ];
-    let mut names = names::Names::new(&own);
-    names.take("readFileSync");
-    names.take(&names::camel_case(&plan.api.name))
 }
 
 pub fn one_line(text: &str) -> String {

@@ -3,7 +3,7 @@
 
 mod products;
 
-use crate::{EmitError, files, openapi};
+use crate::{EmitError, Files, openapi};
 use expect_test::{Expect, expect};
 use plan::api::{Cache, DocumentationFormat, Endpoint};
 use plan::database::{Column, Nullability, Rules, Sensitivity, Table};
@@ -18,6 +18,11 @@ use vocab::{
     ColumnName, Datum, Decimal, EntityName, EventName, FieldName, FieldType, PolicyName, ProcedureName, SlotName,
     TableName,
 };
+
+/// Of a plan with no services beside it.
+fn files(plan: &Plan) -> Result<Files, EmitError> {
+    crate::files(plan, &[])
+}
 
 const ENDPOINTS: &str = "apis/contact-newsletter-api/endpoints.js";
 const MIDDLEWARE: &str = "apis/contact-newsletter-api/middleware.js";

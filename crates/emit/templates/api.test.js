@@ -20,6 +20,9 @@ import { ApiKeys } from '../lib/api-keys.js';
 import { createServer, listen } from '../lib/server.js';
 import { closeServer } from '../lib/shutdown.js';
 import { createScratchDatabase } from './scratch-database.js';
+{% if calls %}
+import { signed } from './signatures.js';
+{% endif %}
 
 /** In an expected header or body: anything, but present. */
 const ANYTHING = '${any}';
@@ -103,6 +106,9 @@ for (const { name, repeat = 1, parent, before = [], request: asked, expect: want
     }
     if (expect.text !== undefined) assert.equal(answer.text, expect.text);
     if (expect.body !== undefined) assertMatches(JSON.parse(answer.text), expect.body, 'body');
+{% if calls %}
+    if (expect.heard !== undefined) assert.equal(await application.heard(), expect.heard, 'events that were kept');
+{% endif %}
   });
 }
 
@@ -143,7 +149,12 @@ async function start(context) {
     // The runner keeps this function until its end; it need not keep an application with each.
     server = scratch = undefined;
   });
+{% if calls %}
+  const heard = async () => Number((await scratch.database.one('SELECT COUNT(*) AS count FROM inbox_events', [])).count);
+  return { url, keys, heard };
+{% else %}
   return { url, keys };
+{% endif %}
 }
 
 {% if issued %}
@@ -232,14 +243,18 @@ function distinct(body, number) {
 }
 
 // Not `fetch`: it adds headers, and refuses to send some.
-function send({ url, keys }, { method, path, headers = {}, body, text }) {
+function send({ url, keys }, { method, path, headers = {}, body, text{% if calls %}, signed: by{% endif %} }) {
   const payload = body === undefined ? text : distinct(JSON.stringify(body), (requests += 1));
   const all = body === undefined ? {} : { 'content-type': 'application/json' };
   // The client names no length of its own accord where a DELETE has a body.
   if (payload !== undefined) all['content-length'] = Buffer.byteLength(payload);
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = withKey(value, keys);
+{% if calls %}
+  const call = { origin: url.origin, method, path, headers: all, body: payload ?? '' };
+  const { path: target, headers: sent } = by ? signed(call, by) : call;
+{% endif %}
   return new Promise((resolve, reject) => {
-    const options = { host: url.hostname, port: url.port, method, path, headers: all, agent: false };
+    const options = { host: url.hostname, port: url.port, method, {% if calls %}path: target, headers: sent{% else %}path, headers: all{% endif %}, agent: false };
     const outgoing = http.request(options, async (incoming) => {
       const chunks = await incoming.toArray();
       resolve({ status: incoming.statusCode, headers: incoming.headers, text: Buffer.concat(chunks).toString() });

@@ -1,9 +1,12 @@
-// Puts the application together from its parts: the database it is given, {% if service_of and service_of.account %}{% if endpoints %}every API below `apis/`, {% endif %}the service below `services/`{% else %}and every API below `apis/`{% endif %}.
+// Puts the application together from its parts: the database it is given, {% if speaks %}{% if endpoints or brought %}every API below `apis/`, {% endif %}every service below `services/`{% else %}and every API below `apis/`{% endif %}.
 
 import { readFileSync } from 'node:fs';
 {% if endpoints %}
 import * as {{ module }} from './apis/{{ api }}-api/endpoints.js';
 {% endif %}
+{% for one in brought %}
+import * as {{ one.name }} from './apis/{{ one.folder }}/endpoints.js';
+{% endfor %}
 {% if account_pages %}
 import { addAccountPages } from './lib/account-page.js';
 {% endif %}
@@ -11,9 +14,9 @@ import { createApplication } from './lib/application.js';
 {% if cors %}
 import { allowedOrigins } from './lib/cors.js';
 {% endif %}
-{% if mails or service_of and service_of.account %}
+{% if mails or speaks %}
 import { addDeliveryMetrics } from './lib/delivery/metrics.js';
-{% if service_of and service_of.account %}
+{% if speaks %}
 import { carrierOf } from './lib/delivery/steps.js';
 {% endif %}
 import { Deliveries } from './lib/delivery/worker.js';
@@ -22,25 +25,29 @@ import { Deliveries } from './lib/delivery/worker.js';
 import { openMailer } from './lib/mail/mailer.js';
 {% endif %}
 import { createMetrics } from './lib/metrics.js';
-{% if service_of and service_of.returns %}
+{% if speaks %}
+import { openAccount } from './lib/provider/account.js';
+{% endif %}
+{% if returns %}
 import { addReturnPages } from './lib/return-page.js';
 {% endif %}
-{% if service_of and service_of.account %}
-import { openAccount } from './lib/provider/account.js';
-{% if service_of.intake %}
+{% if listens %}
 import { addWebhookRoutes } from './lib/webhooks.js';
-import { createIntake } from './services/{{ service_of.provider }}-events.js';
 {% endif %}
-import { {{ service_of.account }} } from './services/{{ service_of.provider }}-integration.js';
+{% for service in services if service.account %}
+{% if service.intake %}
+import { createIntake as {{ service.create_intake }} } from './services/{{ service.provider }}-events.js';
 {% endif %}
+import { {{ service.imported }} } from './services/{{ service.provider }}-integration.js';
+{% endfor %}
 
 /**
  * @param {import('./lib/database.js').Database} database migrated
-{% if endpoints %}
+{% if endpoints or brought %}
  * @param {import('./lib/counts.js').Counts} [counts] where rate limits outlive the process
 {% endif %}
  */
-export function buildApplication(database{% if endpoints %}, counts{% endif %}) {
+export function buildApplication(database{% if endpoints or brought %}, counts{% endif %}) {
   const metrics = createMetrics();
   const openapi = readFileSync(new URL('documentation/openapi.json', import.meta.url), 'utf8'){% if issued %}.replaceAll('{{ issued.issuer }}', () => process.env.OAUTH_ISSUER.replace(/\/+$/, '')){% endif %};
   const application = createApplication({ database, metrics, openapi{% if cors %}, origins: allowedOrigins(){% if cookies %}, cookies: true{% endif %}{% endif %} });
@@ -54,28 +61,38 @@ export function buildApplication(database{% if endpoints %}, counts{% endif %}) 
 {% endfor %}
   ]);
 {% endif %}
-{% if service_of and service_of.returns %}
-  addReturnPages(application, [
-{% for page in service_of.returns %}
+{% if cors and services %}
+  // Pages of other origins call the API, and nothing of a service.
+  const closed = application.closed();
+{% endif %}
+{% for one in brought %}
+  {{ one.name }}.registerEndpoints({{ inner }}, { database, metrics, counts: counts?.of('{{ one.task }}') });
+{% endfor %}
+{% if returns %}
+  addReturnPages({{ inner }}, [
+{% for page in returns %}
     { path: '{{ page.path }}', came: '{{ page.came }}', asks: '{{ page.asks }}' },
 {% endfor %}
   ]);
 {% endif %}
-{% if service_of and service_of.account %}
-  const account = openAccount({{ service_of.account }});
-{% if service_of.intake %}
-  addWebhookRoutes(application, { account, intake: createIntake({ database, metrics }) });
+{% for service in services if service.account %}
+  const {{ service.opened }} = openAccount({{ service.called }});
+{% if service.intake %}
+  addWebhookRoutes({{ inner }}, { account: {{ service.opened }}, intake: {{ service.create_intake }}({ database, metrics }) });
 {% endif %}
-{% endif %}
+{% endfor %}
 {% if mails %}
   const mails = JSON.parse(readFileSync(new URL('mails.json', import.meta.url), 'utf8'));
   const mailer = openMailer({ mails, task: '{{ scope }}', folder: new URL('data/mail/', import.meta.url) });
 {% endif %}
-{% if mails or service_of and service_of.account %}
+{% if mails or speaks %}
+{% if speaks %}
+  const accounts = [{% for service in services if service.account %}{% if not loop.first %}, {% endif %}{{ service.opened }}{% endfor %}];
+{% endif %}
   // They begin when somebody starts them: a test builds applications that send nothing.
   const deliveries = [
-{% if service_of and service_of.account %}
-    new Deliveries({ database, account, carrier: carrierOf(account) }),
+{% if speaks %}
+    ...accounts.map((account) => new Deliveries({ database, account, carrier: carrierOf(account, accounts) })),
 {% endif %}
 {% if mails %}
     new Deliveries({ database, account: mailer, carrier: mailer.carrier }),

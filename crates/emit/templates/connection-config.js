@@ -11,6 +11,14 @@ const migrations = new URL('migrations/', import.meta.url);
 /** The tables that another task has made, and that these build upon. */
 const base = { scope: '{{ base }}', folder: new URL('base/', import.meta.url) };
 {% endif %}
+{% if beside %}
+/** What services that other tasks integrate need in the database besides. */
+const beside = [
+{% for scope in beside %}
+  { scope: '{{ scope }}', folder: new URL('beside/{{ scope }}/', import.meta.url) },
+{% endfor %}
+];
+{% endif %}
 {% if pool %}
 
 /** Connections of this program, and how long things may take, in milliseconds. */
@@ -36,6 +44,9 @@ export async function connect(url = process.env.DATABASE_URL{% if default_url %}
     await migrate(database, base);
 {% endif %}
     await migrate(database, { scope, folder: migrations });
+{% if beside %}
+    for (const service of beside) await migrate(database, service);
+{% endif %}
   } catch (error) {
     await database.close();
     throw error;

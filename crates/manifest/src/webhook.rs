@@ -206,6 +206,17 @@ pub enum SignatureAlgorithm {
     RsaSha256,
 }
 
+impl SignatureAlgorithm {
+    /// Its name in a manifest.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EcdsaP256Sha256 => "ecdsa_p256_sha256",
+            Self::RsaSha256 => "rsa_sha256",
+        }
+    }
+}
+
 /// What the text of a key is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

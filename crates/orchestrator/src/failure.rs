@@ -226,7 +226,7 @@ impl Failure {
 
     /// Two tasks of a workspace want one route.
     pub(crate) fn route_taken(route: &str, other: &TaskId) -> Self {
-        let hint = "give the endpoint another path, or use another workspace";
+        let hint = "leave the endpoint out where that answer will do, give it another path, or use another workspace";
         let message = format!("`{route}` is served by task `{other}` already");
         Self {
             place: Some(route.to_owned()),

@@ -55,6 +55,8 @@ pub(crate) fn listen(plan: &mut TaskPlan, workspace: &Workspace, earlier: &[Task
             service.listens.push((declared.name, by));
         }
     }
+    // Whoever was planned first.
+    service.listens.sort();
     Ok(())
 }
 

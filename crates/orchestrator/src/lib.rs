@@ -4,6 +4,7 @@
 
 mod account;
 mod base;
+mod beside;
 mod change;
 mod consent;
 mod database;

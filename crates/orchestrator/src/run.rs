@@ -3,6 +3,7 @@
 //! run finishes the work.
 
 use crate::base::standing;
+use crate::beside;
 use crate::database;
 use crate::ending;
 use crate::failure::Failure;
@@ -386,6 +387,9 @@ async fn carry_out(
         workspace.activate(&task_id, version)?;
         done.note(true);
     }
+    if let TaskPlan::Api(plan) = plan {
+        done.note(beside::rewrite(plan, workspace, &mut warnings)?);
+    }
     // Now a server that runs has taken the plan over.
     let output = output(plan, options, &database, seen.version, &verification);
     let is_served_as_before = output.serving.as_ref().is_some_and(|serving| serving.status == "outdated");
@@ -439,7 +443,8 @@ pub(crate) fn files(plan: &TaskPlan, database: &Database, workspace: &Workspace)
         TaskPlan::Database(plan) => Ok(emit::database_files(plan, &granted::script(workspace, database, plan)?)),
         TaskPlan::Api(plan) => {
             check_routes(plan, workspace)?;
-            Ok(emit::files(plan).map_err(|error| Failure::application(&error))?)
+            let beside = beside::services(plan, workspace)?;
+            Ok(emit::files(plan, &beside).map_err(|error| Failure::application(&error))?)
         }
     }
 }
@@ -455,7 +460,12 @@ async fn prove(plan: &TaskPlan, database: &Database, files: &emit::Files, progre
             progress(Phase::CreateSchemaAndTables, "rehearsing on an empty scratch schema");
             // It may stand on another task's tables.
             let migrations = plan.migrations().flat_map(|(_, migrations)| migrations.to_vec()).collect();
-            database::on_scratch(&DatabasePlan { migrations, ..plan.database.clone() }, database)
+            let mut tried = database::on_scratch(&DatabasePlan { migrations, ..plan.database.clone() }, database);
+            if !plan.cases.is_empty() {
+                progress(Phase::ImplementIntegrationLogic, "trying calls of the provider on a scratch database");
+                tried.extend(verify::on_scratch(plan, database, openapi(files), &now()).await);
+            }
+            tried
         }
         TaskPlan::Api(plan) => {
             progress(Phase::ImplementEndpointLogic, "proving the plan on a scratch database");

@@ -3,11 +3,13 @@
 
 use crate::failure::FailureKind;
 use crate::response::{CheckOutcome, Verification};
+use connect::fill::Scope;
 use jiff::Timestamp;
+use manifest::reference::Reference;
 use plan::http_case::{ANY, CaseKeys, CaseRequest, Expectation, HttpCase, MAX_REPEAT};
 use plan::query::{OnConflict, Write};
-use plan::{Item, Phase, Plan, Step, Trigger};
-use serve::{CaseIssuer, NewApiKey, Served, Service, Settings, try_case};
+use plan::{Item, Phase, Plan, ServicePlan, Step, Trigger};
+use serve::{CaseIssuer, Counterpart, NewApiKey, Served, Service, Settings, try_case};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{ApiKeyRow, Database, Ended, Scratch, Store};
@@ -44,8 +46,13 @@ async fn try_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str)
         service.forget_callers();
         seed(plan, &store).await?;
         let before = written(plan, &store).await?;
+        let heard_before = heard(plan, &store).await?;
         let mut differences = try_case(&service, case, &keys).await.map_err(broken)?;
         let after = written(plan, &store).await?;
+        let heard = heard(plan, &store).await? - heard_before;
+        if let Some(wanted) = case.expect.heard.map(i64::from).filter(|wanted| *wanted != heard) {
+            differences.push(format!("{heard} events were kept instead of {wanted}"));
+        }
         let is_first = case.before.is_empty() && case.parent.is_none();
         if case.expect.status >= 400 && is_first && after != before {
             differences.push("a refused request was stored".to_owned());
@@ -56,6 +63,9 @@ async fn try_scratch(plan: &Plan, database: &Database, openapi: &str, now: &str)
             verification.detail = stored.unwrap_or_default();
         }
         verifications.push(verification);
+    }
+    if plan.api.endpoints.is_empty() {
+        return Ok(verifications);
     }
     verifications.extend(untried_limits(plan));
     verifications.push(twice(plan, &store, (openapi, &issuer), &keys).await?);
@@ -112,9 +122,31 @@ pub(crate) fn not_tried() -> Vec<Verification> {
 fn service(plan: &Plan, store: &Store, openapi: &str, issuer: &CaseIssuer) -> Result<Service, Broken> {
     // The keys of a scratch database are opened by nobody else.
     let secret = Secret::new(plan.task_id.to_string());
-    let served = [Served { plan, store: store.clone(), counterpart: serve::no_account(), secret: Some(secret) }];
+    let counterpart = match &plan.service {
+        Some(service) => Counterpart { account: Arc::new(OfCases(service.clone())), ..serve::no_account() },
+        None => serve::no_account(),
+    };
+    let served = [Served { plan, store: store.clone(), counterpart, secret: Some(secret) }];
     let settings = Settings { issuer: Some(Arc::clone(&issuer.issuer)), ..Settings::default() };
     Service::with_settings(&served, openapi.to_owned(), settings).map_err(broken)
+}
+
+/// An account at a provider that opens nothing.
+struct OfCases(ServicePlan);
+
+impl Scope for OfCases {
+    fn value(&self, name: &Reference) -> Option<serde_json::Value> {
+        self.0.case_value(name).map(serde_json::Value::String)
+    }
+}
+
+/// What was kept of calls of providers.
+async fn heard(plan: &Plan, store: &Store) -> Result<i64, Broken> {
+    let inbox = plan::system::inbox_events().name;
+    match plan.database.tables.iter().any(|table| table.name == inbox) {
+        true => store.count_rows(&[inbox]).await.map_err(broken),
+        false => Ok(0),
+    }
 }
 
 /// A key that is good, one that no longer is, and one that is good for nothing.
@@ -292,8 +324,9 @@ fn get(path: &str, body: Option<serde_json::Value>) -> HttpCase {
             headers: BTreeMap::new(),
             body: None,
             text: None,
+            signed: None,
         },
-        expect: Expectation { status: 200, headers: BTreeMap::new(), body, text: None },
+        expect: Expectation { status: 200, headers: BTreeMap::new(), body, text: None, heard: None },
     }
 }
 

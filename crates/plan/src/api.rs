@@ -2,7 +2,7 @@
 
 use crate::accounts::{AccountPage, Accounts};
 use crate::mail::Mail;
-use crate::procedure::{Item, Procedure, Scheme, Step, Trigger};
+use crate::procedure::{Item, Procedure, Roles, Scheme, Step, Trigger};
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -161,7 +161,7 @@ impl Endpoint {
 
     /// What the account of who calls must be.
     #[must_use]
-    pub fn role(&self) -> Option<&RoleName> {
+    pub fn role(&self) -> Option<&Roles> {
         self.first(|step| match step {
             Step::Authorize { role, .. } => role.as_ref(),
             _ => None,
@@ -250,6 +250,6 @@ impl ApiPlan {
     /// The roles that its endpoints ask for.
     #[must_use]
     pub fn roles(&self) -> BTreeSet<&RoleName> {
-        self.endpoints.iter().filter_map(Endpoint::role).collect()
+        self.endpoints.iter().filter_map(Endpoint::role).flat_map(Roles::names).collect()
     }
 }

@@ -147,6 +147,30 @@ pub struct CaseRequest {
     /// A body of any text instead of `body`; no `content-type` goes with it unless the headers name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// How it is signed, where it is a call of a provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signing>,
+}
+
+/// How a call of a provider is signed, as its manifest says, with what stands for its secrets in the cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// By whom.
+    pub by: Signer,
+    /// How long ago.
+    #[serde(default, skip_serializing_if = "is_now")]
+    pub seconds_ago: u32,
+}
+
+/// Who signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signer {
+    /// The provider.
+    Provider,
+    /// Somebody who does not know its secret.
+    Stranger,
 }
 
 /// What must come back.
@@ -164,6 +188,9 @@ pub struct Expectation {
     /// A body that is no JSON, whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// How many events of a provider were kept, with those of the requests before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<u32>,
 }
 
 /// A body with what is another thing in every request; `number` is the request's.
@@ -203,6 +230,11 @@ fn once() -> u32 {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
 fn is_once(repeat: &u32) -> bool {
     *repeat == 1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_now(seconds_ago: &u32) -> bool {
+    *seconds_ago == 0
 }
 
 impl HttpCase {
@@ -397,7 +429,7 @@ mod tests {
     }
 
     fn expectation(body: serde_json::Value) -> Expectation {
-        Expectation { status: 200, headers: BTreeMap::new(), body: Some(body), text: None }
+        Expectation { status: 200, headers: BTreeMap::new(), body: Some(body), text: None, heard: None }
     }
 
     #[test]

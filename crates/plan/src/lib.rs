@@ -15,6 +15,7 @@ pub mod procedure;
 pub mod query;
 pub mod scope;
 pub mod service;
+pub mod service_case;
 pub mod shape;
 pub mod system;
 pub mod trouble;

@@ -10,6 +10,7 @@ use manifest::Entries;
 use manifest::point::Given;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use vocab::{
     EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, RoleName, ScopeToken, SlotName, TaskId,
 };
@@ -183,7 +184,7 @@ pub enum Step {
         scope: Option<Scope>,
         /// What the caller's account must be; nothing where every account will do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        role: Option<RoleName>,
+        role: Option<Roles>,
         /// What a token of another issuer must have been granted; nothing where every token will do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         grant: Option<ScopeToken>,
@@ -303,6 +304,62 @@ pub enum Step {
 
 /// The fields of the record that stands for a user who calls: the user, the session, the role.
 pub const CALLER: [&str; 3] = ["user_id", "session_id", "role"];
+
+/// Roles of which an account must have one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Roles(Vec<RoleName>);
+
+impl Roles {
+    /// These; without any there is nothing to have.
+    #[must_use]
+    pub fn of(names: Vec<RoleName>) -> Option<Self> {
+        (!names.is_empty()).then_some(Self(names))
+    }
+
+    /// As they were named.
+    #[must_use]
+    pub fn names(&self) -> &[RoleName] {
+        &self.0
+    }
+
+    /// The one that was named first.
+    #[must_use]
+    pub fn first(&self) -> &RoleName {
+        &self.0[0]
+    }
+
+    /// Whether an account with that role will do.
+    #[must_use]
+    pub fn include(&self, role: &str) -> bool {
+        self.0.iter().any(|name| name.as_str() == role)
+    }
+
+    /// What whoever has none of them is told.
+    #[must_use]
+    pub fn lacked(&self) -> String {
+        match &self.0[..] {
+            [only] => format!("the account has not the role `{only}`"),
+            several => {
+                let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+                format!("the account has none of the roles {}", names.join(", "))
+            }
+        }
+    }
+
+    /// How they are named at an endpoint: `admin,editor`.
+    #[must_use]
+    pub fn listed(&self) -> String {
+        self.0.iter().map(RoleName::as_str).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// `admin`, `admin or editor`.
+impl fmt::Display for Roles {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(&self.0.iter().map(RoleName::as_str).collect::<Vec<_>>().join(" or "))
+    }
+}
 
 /// How callers prove who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

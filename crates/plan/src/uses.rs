@@ -121,7 +121,8 @@ impl Found<'_> {
         used.updates.extend(all().filter(|column| changes.contains(&column.as_str())));
     }
 
-    /// Whoever asks whether a token is good reads the session and the account; keys that sign are made when their time comes.
+    /// Whoever asks whether a token is good reads the session and the account; keys that sign are made when their time comes; what is over is
+    /// forgotten.
     fn accounts(&mut self) {
         for table in system::of_accounts() {
             let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
@@ -129,6 +130,8 @@ impl Found<'_> {
             used.reads.extend(all.clone());
             if table.name == system::signing_keys().name {
                 used.inserts.extend(all);
+            } else if table.name != system::accounts().name {
+                used.deletes = true;
             }
         }
     }

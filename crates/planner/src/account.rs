@@ -87,7 +87,7 @@ const ADMINISTRATOR: &str = "admin";
 
 /// The roles that accounts may have: those that endpoints ask for, and the two that every API has.
 pub fn roles(requirements: &ApiRequirements) -> Vec<RoleName> {
-    let asked = requirements.endpoints.iter().filter_map(overrides::role);
+    let asked = requirements.endpoints.iter().filter_map(overrides::role).flat_map(|roles| roles.names().to_vec());
     let own = [ROLE, ADMINISTRATOR].map(|name| RoleName::parse(name).expect("a literal that is a name"));
     let mut roles: Vec<RoleName> = own.into();
     roles.extend(asked);
@@ -179,7 +179,7 @@ pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (Ap
         let mut endpoint = companion(like, method, path, authentication, behavior);
         if FOR_ADMINISTRATORS.iter().any(|(known, ..)| *known == behaviour) {
             let role = spec::RoleName::parse(ADMINISTRATOR).expect("a literal that is a name");
-            endpoint.access = Some(Spanned { value: spec::Access::Role(role), place: like.place.clone() });
+            endpoint.access = Some(Spanned { value: spec::Access::Roles(vec![role]), place: like.place.clone() });
         }
         brought.push(subject_of(&endpoint));
         whole.endpoints.push(endpoint);
@@ -285,6 +285,8 @@ pub enum Ownership {
     Through(TableName),
     /// More than one user may be meant.
     Several(Vec<ColumnName>),
+    /// More than one other table leads to users: these columns, to those tables.
+    SeveralWays(Vec<(ColumnName, TableName)>),
     /// The rows are the users.
     Themselves,
     /// Nobody's.
@@ -311,8 +313,13 @@ pub fn ownership(table: &Table, tables: &[Table], users: &TableName) -> Ownershi
         }
     }
     // An order's lines are whose the order is; those that belong to none are nobody's to see.
-    let owned = keys().find(|key| leads_to(&key.table, tables, users, &mut vec![&table.name]));
-    owned.map_or(Ownership::Nobody, |key| Ownership::Through(key.table.clone()))
+    let ways = keys().filter(|key| leads_to(&key.table, tables, users, &mut vec![&table.name]));
+    let ways: Vec<(ColumnName, TableName)> = ways.map(|key| (key.columns[0].clone(), key.table.clone())).collect();
+    match &ways[..] {
+        [] => Ownership::Nobody,
+        [(_, table)] => Ownership::Through(table.clone()),
+        [..] => Ownership::SeveralWays(ways),
+    }
 }
 
 /// Whether the rows of the table lead to users, through whichever tables. `seen` are those that were looked at.

@@ -18,7 +18,7 @@ use catalog::{Catalog, Field, Presence, Sensitivity};
 use plan::accounts::Accounts;
 use plan::accounts::{FAILED_LOGINS, Newcomers};
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
-use plan::procedure::{LimitKey, Procedure, RowsFormat, Scheme, Trigger};
+use plan::procedure::{LimitKey, Procedure, Roles, RowsFormat, Scheme, Trigger};
 use plan::service::ServicePlan;
 use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, system, uses};
 use spec::{
@@ -60,6 +60,7 @@ pub fn design(
     catalog: &Catalog,
     held: &[Table],
     payments: Payments<'_>,
+    accounts_of: Option<&TaskId>,
 ) -> Result<Designed, Vec<Diagnostic>> {
     let mut designer = Designer {
         catalog,
@@ -78,7 +79,15 @@ pub fn design(
         owned: BTreeMap::new(),
     };
     designer.check_kind(&requirements.kind);
-    let (whole, brought) = account::with_companions(requirements, catalog);
+    let (mut whole, brought) = account::with_companions(requirements, catalog);
+    let brought = match accounts_of {
+        Some(other) if !brought.is_empty() => {
+            designer.leave_accounts(other);
+            whole = requirements.clone();
+            Vec::new()
+        }
+        Some(_) | None => brought,
+    };
     designer.decide_companions(brought);
     let (whole, brought) = newsletter::with_companions(whole, catalog);
     designer.decide_newsletter(brought);
@@ -458,6 +467,20 @@ impl Designer<'_> {
                 format!("it belongs to a user through `{other}`"),
                 &format!("nest it, as in `/api/{other}/{{id}}/{}`; or {open}", table.name),
             ),
+            // The path says which of them counts.
+            Ownership::SeveralWays(ways) if ways.iter().any(|(_, other)| of_parent.as_ref() == Some(other)) => Ok(None),
+            Ownership::SeveralWays(ways) => {
+                let through: Vec<String> =
+                    ways.iter().map(|(column, other)| format!("`{column}` through `{other}`")).collect();
+                let (_, first) = &ways[0];
+                refused(
+                    format!("{} lead to users", through.join(" and ")),
+                    &format!(
+                        "nest it under the one that counts, as in `/api/{first}/{{id}}/{}`; or {open}",
+                        table.name
+                    ),
+                )
+            }
             Ownership::Several(columns) => {
                 let names: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
                 refused(format!("{} lead to users", names.join(" and ")), open)
@@ -498,9 +521,12 @@ impl Designer<'_> {
                 ),
                 "that leads to users; `access: authenticated` would open all of them".to_owned(),
             ),
-            (None, None, Some(Spanned { value: spec::Access::Role(role), .. })) => (
+            (None, None, Some(Spanned { value: spec::Access::Roles(_), .. })) => (
                 "its callers have to do with all of its records".to_owned(),
-                format!("the task says `access: role:{role}`"),
+                format!(
+                    "the task says `access: role:{}`",
+                    overrides::role(endpoint).as_ref().map_or_else(String::new, Roles::listed)
+                ),
             ),
             (None, None, Some(Spanned { value: spec::Access::Scope(scope), .. })) => (
                 "everybody whose token was granted the scope has to do with all of its records".to_owned(),
@@ -540,9 +566,9 @@ impl Designer<'_> {
             (_, Some(grant)) => {
                 (format!("{decision}, granted `{grant}`"), format!("{reason} and `access: scope:{grant}`"))
             }
-            (Some(role), None) => (
-                format!("{decision} of an account with the role `{role}`"),
-                format!("{reason} and `access: role:{role}`"),
+            (Some(roles), None) => (
+                format!("{decision} of an account with the role `{roles}`"),
+                format!("{reason} and `access: role:{}`", roles.listed()),
             ),
             (None, None) => (decision.to_owned(), reason.to_owned()),
         };
@@ -666,6 +692,16 @@ impl Designer<'_> {
             });
         }
         name
+    }
+
+    /// Accounts are one for a database: what belongs to them is at the API that has them already.
+    fn leave_accounts(&mut self, to: &TaskId) {
+        self.decide(
+            Phase::DesignApiArchitecture,
+            "accounts",
+            format!("are those of task `{to}`: nothing is brought beside what this task names"),
+            "both stand on one database, and people register, sign in and leave there".to_owned(),
+        );
     }
 
     fn decide_companions(&mut self, brought: Vec<String>) {

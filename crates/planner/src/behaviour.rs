@@ -23,7 +23,9 @@ use crate::service::shop::Shelves;
 use crate::table::column_name;
 use catalog::{Compared, Entity, Field, PathKind};
 use plan::database::{Column, Sensitivity};
-use plan::procedure::{Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Scheme, Step, Writes};
+use plan::procedure::{
+    Generated, Input, Item, LimitKey, Outcome, Response, ResponseField, Roles, Scheme, Step, Writes,
+};
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::shape::{Presence, Shape, ShapeField};
 use plan::value::{Comparison, Condition, RequestValue};
@@ -38,7 +40,7 @@ use vocab::{
 pub struct Guarded {
     pub scheme: Option<Scheme>,
     /// What the account of who calls must be.
-    pub role: Option<RoleName>,
+    pub role: Option<Roles>,
     /// What the token of who calls must have been granted.
     pub grant: Option<ScopeToken>,
     pub policy: PolicyName,

@@ -2,6 +2,7 @@
 //! procedures, so a behaviour needs no list of its own.
 
 mod body;
+mod calls;
 
 use crate::account::{self, can_be_two};
 use crate::key::RecordKey;
@@ -9,6 +10,7 @@ use crate::seed::Seeded;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use body::{acceptable, can_repeat, marked, shape_of, taken, taking};
+pub use calls::for_calls;
 use plan::accounts::{
     CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CaseCaller, LOOPBACK_SESSION_COOKIE, case_callers, case_session_token,
 };
@@ -623,7 +625,7 @@ impl<'a> Asker<'a> {
             parent: self.parent.clone(),
             before: self.maker.iter().filter(|_| self.is_item()).map(Maker::any).collect(),
             request,
-            expect: Expectation { status, headers, body: None, text: None },
+            expect: Expectation { status, headers, body: None, text: None, heard: None },
         }
     }
 
@@ -912,11 +914,11 @@ impl<'a> Asker<'a> {
             request.headers.extend([self.proof(scheme, who)]);
             self.problem(&format!("refuses the role {role}"), request, Problem::InsufficientRole)
         };
-        let others = self.roles.iter().filter(|role| self.can_be_two() && **role != wanted);
+        let others = self.roles.iter().filter(|role| self.can_be_two() && !wanted.include(role.as_str()));
         let others = others.map(|role| (role.as_str(), Who::InRole(role)));
         let usual = (CASE_ROLE, Who::Caller);
         let wrong = std::iter::once(usual).chain(others.filter(|(role, _)| *role != CASE_ROLE));
-        wrong.filter(|(role, _)| *role != wanted.as_str()).map(|(role, who)| refused(role, who)).collect()
+        wrong.filter(|(role, _)| !wanted.include(role)).map(|(role, who)| refused(role, who)).collect()
     }
 
     /// The header that proves who calls.
@@ -1195,9 +1197,9 @@ enum Who<'a> {
 
 /// A request to the endpoint by somebody who may make it.
 fn request(method: &str, path: &str, endpoint: &Endpoint, callers: &[CaseCaller]) -> CaseRequest {
-    let who = endpoint.role().map_or(Who::Caller, Who::InRole);
+    let who = endpoint.role().map_or(Who::Caller, |roles| Who::InRole(roles.first()));
     let headers = scheme_of(endpoint).map(|scheme| proof(scheme, who, callers)).into_iter().collect();
-    CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None }
+    CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None, signed: None }
 }
 
 /// The header that proves who calls.

@@ -79,7 +79,11 @@ pub fn plan_allowing(
     let (mut designed, place, service) = match &task.specification {
         Specification::SetupApi(requirements) => {
             let payments = api::Payments { services: &observed.services, dependencies: &task.dependencies };
-            (api::design(requirements, catalog, held, payments)?, &requirements.place, None)
+            (
+                api::design(requirements, catalog, held, payments, observed.accounts_of.as_ref())?,
+                &requirements.place,
+                None,
+            )
         }
         Specification::ConfigureDatabase(config) => {
             return database::plan(config, task_id, catalog, observed, allowed)
@@ -126,7 +130,8 @@ pub fn plan_allowing(
     database.tables.extend(shared);
     let seeded = seed::with_caller(seeded, &designed.api, engine, &database.tables, catalog);
     let seeded = seed::with_reader(seeded, designed.consents.as_ref(), engine, &database.tables, catalog);
-    let cases = cases::for_api(&designed.api, &database.tables, &seeded);
+    let mut cases = cases::for_api(&designed.api, &database.tables, &seeded);
+    cases.extend(service.iter().flat_map(cases::for_calls));
     let (base, seed) = (base.cloned(), seeded.seed);
     let api = designed.api;
     let plan = Plan { task_id: task_id.clone(), api, database, base, service, decisions, cases, seed };

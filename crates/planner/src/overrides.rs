@@ -6,7 +6,7 @@ use crate::codes::{ACCESS_CONTRADICTS, OVERRIDE_WITHOUT_MEANING, UNKNOWN_COLUMN}
 use catalog::Catalog;
 use plan::Cache;
 use plan::database::Sensitivity;
-use plan::procedure::{Input, Item, Response, RowsFormat, Step};
+use plan::procedure::{Input, Item, Response, Roles, RowsFormat, Step};
 use spec::{Access, Authentication, Endpoint, Method, ResponseFormat, Spanned, closest};
 use vocab::{ColumnName, Diagnostic, EventName, FieldName, RoleName, ScopeToken};
 
@@ -28,7 +28,7 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
             "authenticated",
             "write `authentication: api_key`, or `access: public` where everybody may call",
         ),
-        (Access::Owner | Access::Role(_), _) if is_of_users(endpoint.authentication) => None,
+        (Access::Owner | Access::Roles(_), _) if is_of_users(endpoint.authentication) => None,
         (Access::Scope(_), _) if endpoint.authentication == Authentication::OAuth => None,
         (Access::Scope(scope), _) => contradiction(
             &format!("scope:{scope}"),
@@ -38,8 +38,8 @@ pub fn check_access(endpoint: &Endpoint) -> Option<Diagnostic> {
             "owner",
             "write `authentication: jwt_token` or `session`: only somebody who signs in has records",
         ),
-        (Access::Role(role), _) => contradiction(
-            &format!("role:{role}"),
+        (Access::Roles(roles), _) => contradiction(
+            &format!("role:{}", roles.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
             "write `authentication: jwt_token` or `session`: only the account of somebody who signs in has a role",
         ),
     }
@@ -54,9 +54,11 @@ fn is_of_users(authentication: Authentication) -> bool {
 }
 
 /// What the account of who calls must be, where the endpoint says so.
-pub fn role(endpoint: &Endpoint) -> Option<RoleName> {
+pub fn role(endpoint: &Endpoint) -> Option<Roles> {
     match &endpoint.access.as_ref()?.value {
-        Access::Role(role) => RoleName::parse(role.as_str()).ok(),
+        Access::Roles(roles) => {
+            Roles::of(roles.iter().filter_map(|role| RoleName::parse(role.as_str()).ok()).collect())
+        }
         Access::Public | Access::Authenticated | Access::Owner | Access::Scope(_) => None,
     }
 }
@@ -65,7 +67,7 @@ pub fn role(endpoint: &Endpoint) -> Option<RoleName> {
 pub fn grant(endpoint: &Endpoint) -> Option<ScopeToken> {
     match &endpoint.access.as_ref()?.value {
         Access::Scope(scope) => Some(scope.clone()),
-        Access::Public | Access::Authenticated | Access::Owner | Access::Role(_) => None,
+        Access::Public | Access::Authenticated | Access::Owner | Access::Roles(_) => None,
     }
 }
 

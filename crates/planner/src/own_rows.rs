@@ -43,7 +43,7 @@ fn owned_by(table: &Table, tables: &[Table], users: &TableName) -> Option<OwnedB
             let (column, target) = (key.columns.first()?.clone(), key.target.first()?.clone());
             Some(OwnedBy::Row { column, table: other, key: target })
         }
-        Ownership::Several(_) | Ownership::Themselves | Ownership::Nobody => None,
+        Ownership::Several(_) | Ownership::SeveralWays(_) | Ownership::Themselves | Ownership::Nobody => None,
     }
 }
 

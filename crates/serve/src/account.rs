@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use plan::accounts::{
     ACCESS_LIFETIME, CASE_OTHER, CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CASE_USER, CaseCaller, KEY_SETTLES,
-    KEY_SIGNS, NO_SESSION, case_callers,
+    KEY_SIGNS, NO_SESSION, SESSION_LIFETIME, case_callers,
 };
 use plan::query::{Holes, OnConflict, Output, Predicate, RowLock, Write};
 use plan::value::Comparison;
@@ -40,6 +40,8 @@ const REMEMBERED: usize = 10_000;
 const TOKEN_MAX: usize = 4096;
 /// `alg` of the tokens.
 const ALGORITHM: &str = "EdDSA";
+/// How long sessions and mailed tokens are kept behind their end, in seconds: nobody is at them any more then.
+const ENDED_KEPT: u32 = 86_400;
 /// A key signs for so long beside its successor, in which every server gets to know that one.
 const OVERLAP: u32 = 2 * KEY_SETTLES;
 
@@ -281,6 +283,14 @@ impl Accounts {
     /// Believes nothing any more that was said of sessions.
     pub fn forget(&self) {
         locked(&self.sessions).clear();
+    }
+
+    /// Forgets sessions and mailed tokens a day after their end, and used refresh tokens when no session of their time lives any more.
+    pub async fn forget_ended(&self, now: Timestamp) {
+        let before = |seconds: u32| timestamp(now - SignedDuration::from_secs(i64::from(seconds)));
+        if let Err(error) = self.store.forget_ended_accounts(&before(ENDED_KEPT), &before(SESSION_LIFETIME)).await {
+            tracing::warn!(error = %error, "sessions and tokens that are over were not forgotten");
+        }
     }
 
     /// A signed token.

@@ -2,9 +2,10 @@
 
 use crate::validation::{Spot, Wrong};
 use bytes::Bytes;
+use plan::procedure::Roles;
 use plan::{Problem, Scope};
 use serde_json::json;
-use vocab::{RoleName, ScopeToken};
+use vocab::ScopeToken;
 
 /// An answer before the headers that every response carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,8 +129,8 @@ impl Refusal {
         Self { errors: vec![wrong], ..Problem::OutOfStock.into() }
     }
 
-    pub fn insufficient_role(role: &RoleName) -> Self {
-        Self { detail: Some(format!("the account has not the role `{role}`")), ..Problem::InsufficientRole.into() }
+    pub fn insufficient_role(roles: &Roles) -> Self {
+        Self { detail: Some(roles.lacked()), ..Problem::InsufficientRole.into() }
     }
 
     pub fn body_too_large(limit: u64) -> Self {

@@ -43,6 +43,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// How often it is written when API keys were used last, which lists of keys are accurate to twice of, and how often answers
 /// that were kept long enough are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// How often sessions and tokens of accounts that are over are forgotten.
+const FORGETTING: Duration = Duration::from_secs(3600);
 /// How long to wait after the system refused a connection, so that a full table does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -56,6 +58,7 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut upkeep = tokio::time::interval(UPKEEP);
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+    let mut forgetting = tokio::time::interval(FORGETTING);
     tokio::pin!(end);
     loop {
         let accepted = tokio::select! {
@@ -72,6 +75,11 @@ pub async fn listen(listener: TcpListener, current: Current, end: impl Future<Ou
                     service.write_key_uses().await;
                     service.forget_answers().await;
                 });
+                continue;
+            }
+            _ = forgetting.tick() => {
+                let service = current.load_full();
+                tokio::spawn(async move { service.forget_ended_accounts().await });
                 continue;
             }
             accepted = accept(&listener, &places) => accepted,

@@ -14,7 +14,7 @@ use manifest::Entries;
 use manifest::point::Given;
 use plan::api::Endpoint;
 use plan::procedure::{
-    CALLER, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat,
+    CALLER, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Roles, RowsFormat,
     Scheme, Step, Writes,
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
@@ -23,7 +23,7 @@ use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, prin
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Datum, FieldName, FieldType, PolicyName, RoleName, ScopeToken, Secret, SlotName, TableName};
+use vocab::{Datum, FieldName, FieldType, PolicyName, ScopeToken, Secret, SlotName, TableName};
 
 /// A procedure that can be run.
 pub(crate) struct Program {
@@ -43,7 +43,7 @@ pub(crate) enum Operation {
         slot: Option<usize>,
         scheme: Scheme,
         accounts: Arc<Accounts>,
-        role: Option<RoleName>,
+        role: Option<Roles>,
         failures: Option<Arc<Limiter>>,
         /// What failed passwords count against.
         tries: Option<Arc<Limiter>>,
@@ -216,7 +216,7 @@ pub(crate) struct AskedOfToken {
     pub issuer: Option<Arc<Issuer>>,
     /// Where a user must call.
     pub users: Option<Arc<Identities>>,
-    pub role: Option<RoleName>,
+    pub role: Option<Roles>,
     pub grant: Option<ScopeToken>,
     pub failures: Option<Arc<Limiter>>,
 }

@@ -32,10 +32,30 @@ pub(crate) struct Limiter {
     shards: [Mutex<Shard>; SHARDS],
 }
 
+/// An attempt of which is not known yet whether it fails, and so counts; until this goes it takes a place among those that may.
+pub(crate) struct Attempt {
+    limiter: Arc<Limiter>,
+    caller: String,
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let mut shard = self.limiter.shard(&self.caller);
+        if let Some(attempts) = shard.attempts.get_mut(&self.caller) {
+            *attempts -= 1;
+            if *attempts == 0 {
+                shard.attempts.remove(&self.caller);
+            }
+        }
+    }
+}
+
 /// Some of the callers.
 #[derive(Default)]
 struct Shard {
     logs: HashMap<String, VecDeque<Duration>>,
+    /// Attempts under way; no more than requests are at work.
+    attempts: HashMap<String, u32>,
     /// When those who had not come for a window were last forgotten.
     swept: Duration,
 }
@@ -130,15 +150,24 @@ impl Limiter {
         self.take_at(caller, self.clock.now())
     }
 
-    /// Whether a request that arrives now would pass; it is not counted.
-    pub fn look(&self, caller: &str) -> Standing {
-        self.standing_at(caller, self.clock.now(), false)
+    /// Begins what counts only if it fails, where it would pass even if all that is under way failed too.
+    pub fn attempt(self: &Arc<Self>, caller: &str) -> Result<Attempt, Standing> {
+        let mut shard = self.shard(caller);
+        let standing = self.standing(&mut shard, caller, self.clock.now(), false);
+        let under_way = shard.attempts.get(caller).copied().unwrap_or_default();
+        if standing.verdict == Verdict::Refuse || under_way >= standing.remaining {
+            return Err(Standing { verdict: Verdict::Refuse, remaining: 0, ..standing });
+        }
+        shard.attempts.insert(caller.to_owned(), under_way + 1);
+        drop(shard);
+        Ok(Attempt { limiter: Arc::clone(self), caller: caller.to_owned() })
     }
 
     /// Forgets all callers, as if none had come.
     pub fn forget(&self) {
         for shard in &self.shards {
-            *shard.lock().unwrap_or_else(PoisonError::into_inner) = Shard::default();
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.logs.clear();
         }
     }
 
@@ -150,11 +179,10 @@ impl Limiter {
     /// The same at a moment that the caller names. A moment before the last one counts as the one after it: no two requests of
     /// one caller are counted at one time.
     fn take_at(&self, caller: &str, now: Duration) -> Standing {
-        self.standing_at(caller, now, true)
+        self.standing(&mut self.shard(caller), caller, now, true)
     }
 
-    fn standing_at(&self, caller: &str, now: Duration, counts: bool) -> Standing {
-        let mut shard = self.shard(caller);
+    fn standing(&self, shard: &mut Shard, caller: &str, now: Duration, counts: bool) -> Standing {
         let (name, log) = shard.log(caller, now, self.window);
         let now = log.back().map_or(now, |newest| now.max(*newest + Duration::from_nanos(1)));
         while log.front().is_some_and(|oldest| *oldest + self.window <= now) {
@@ -252,6 +280,22 @@ mod tests {
         assert_eq!(at(1500), Standing { verdict: Verdict::Pass, remaining: 0, reset_seconds: 59 });
         assert_eq!(at(59_999), Standing { verdict: Verdict::Refuse, remaining: 0, reset_seconds: 1 });
         assert_eq!(at(60_000), Standing { verdict: Verdict::Pass, remaining: 0, reset_seconds: 2 });
+    }
+
+    #[test]
+    fn attempts_under_way_count_as_if_they_failed() {
+        let limiter = limiter(3, 60);
+        assert_eq!(limiter.take("a").verdict, Verdict::Pass);
+        let (first, second) = (limiter.attempt("a"), limiter.attempt("a"));
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(limiter.attempt("a").err().map(|standing| standing.remaining), Some(0));
+        assert!(limiter.attempt("b").is_ok(), "others do not wait");
+        drop(first);
+        assert!(limiter.attempt("a").is_ok(), "one that came out well takes no place");
+        assert_eq!(limiter.take("a").verdict, Verdict::Pass);
+        assert_eq!(limiter.take("a").verdict, Verdict::Pass);
+        drop(second);
+        assert!(limiter.attempt("a").is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::password;
 use crate::program::{
     AnswerParts, AskedOfToken, Bound, CountedFor, Each, Expression, List, Operation, Program, Question, Waiting,
 };
-use crate::rate_limit::{Limiter, Standing, Verdict};
+use crate::rate_limit::{Attempt, Limiter, Standing, Verdict};
 use crate::request::header;
 use crate::session_cookie;
 use crate::validation::{Wrong, parameter_number};
@@ -33,7 +33,7 @@ use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_encode;
 use plan::accounts::{NOWHERE, RESOURCE_PATH, identity_hash};
-use plan::procedure::{IN_SEGMENT, Outcome, Scheme, Writes};
+use plan::procedure::{IN_SEGMENT, Outcome, Roles, Scheme, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
 use plan::{Problem, Scope};
@@ -42,7 +42,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction, Whose};
 use tokio::sync::Notify;
-use vocab::{ColumnName, Datum, Decimal, FieldType, RoleName, sha256_hex};
+use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex};
 
 /// Longest address of an account, in bytes.
 const EMAIL_MAX: usize = 254;
@@ -135,6 +135,8 @@ pub(crate) struct Run<'a, B> {
     own_rows: bool,
     pub limit: Option<(Arc<Limiter>, Standing)>,
     claim: Option<Claim>,
+    /// Something that counts if it fails, until the answer.
+    attempt: Option<Attempt>,
     /// What the answer says of the session's cookie.
     cookie: Option<String>,
     /// The body's bytes, once it was read.
@@ -204,6 +206,7 @@ where
             own_rows: false,
             limit: None,
             claim: None,
+            attempt: None,
             cookie: None,
             bytes,
             place: None,
@@ -266,11 +269,8 @@ where
                         self.limit(limiter, &caller)?;
                     }
                     Operation::Spare { limiter, by } => {
-                        let standing = limiter.look(&self.counted_for(by, frame));
-                        if standing.verdict == Verdict::Refuse {
-                            self.limit = Some((Arc::clone(limiter), standing));
-                            return Err(self.refused(limiter, standing).into());
-                        }
+                        let caller = self.counted_for(by, frame);
+                        self.attempt = Some(self.begun(limiter, &caller)?);
                     }
                     Operation::HashPassword { slot, value } => {
                         let hash = password::hash(text(&frame.value(value))).await?;
@@ -409,7 +409,7 @@ where
         &mut self,
         scheme: Scheme,
         accounts: &Accounts,
-        role: Option<&RoleName>,
+        role: Option<&Roles>,
         (failures, tries): (Option<&Arc<Limiter>>, Option<&Arc<Limiter>>),
         frame: &Frame,
     ) -> Result<Arc<Caller>, Failure> {
@@ -483,15 +483,15 @@ where
     fn becomes(
         &mut self,
         caller: &Caller,
-        role: Option<&RoleName>,
+        role: Option<&Roles>,
         failures: Option<&Arc<Limiter>>,
     ) -> Result<(), Refusal> {
         self.principal = format!("{USER}{}", caller.user_id);
-        let Some(role) = role.filter(|role| caller.role != role.as_str()) else { return Ok(()) };
+        let Some(roles) = role.filter(|roles| !roles.include(&caller.role)) else { return Ok(()) };
         if let Some(limiter) = failures {
             self.limit(limiter, &self.principal.clone())?;
         }
-        Err(Refusal::insufficient_role(role))
+        Err(Refusal::insufficient_role(roles))
     }
 
     /// What fails counts for the address that was tried, whether anybody has it or not. What was found right a while ago is not kept
@@ -503,13 +503,8 @@ where
         tries: Option<&Arc<Limiter>>,
     ) -> Result<Result<Arc<Caller>, Problem>, Failure> {
         let tried = format!("name:{}", email.to_lowercase());
-        if let Some(limiter) = tries.filter(|_| !accounts.remembers_password(email, password)) {
-            let standing = limiter.look(&tried);
-            if standing.verdict == Verdict::Refuse {
-                self.limit = Some((Arc::clone(limiter), standing));
-                return Err(self.refused(limiter, standing).into());
-            }
-        }
+        let asked = tries.filter(|_| !accounts.remembers_password(email, password));
+        let _attempt = asked.map(|limiter| self.begun(limiter, &tried)).transpose()?;
         if let Some(caller) = accounts.find_by_password(email, password).await? {
             return Ok(Ok(Arc::new(caller)));
         }
@@ -553,6 +548,14 @@ where
             Verdict::Pass => Ok(()),
             Verdict::Refuse => Err(self.refused(limiter, standing)),
         }
+    }
+
+    /// What counts only if it fails begins.
+    fn begun(&mut self, limiter: &Arc<Limiter>, caller: &str) -> Result<Attempt, Refusal> {
+        limiter.attempt(caller).map_err(|standing| {
+            self.limit = Some((Arc::clone(limiter), standing));
+            self.refused(limiter, standing)
+        })
     }
 
     fn refused(&self, limiter: &Limiter, standing: Standing) -> Refusal {

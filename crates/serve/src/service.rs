@@ -397,6 +397,13 @@ impl Service {
         }
     }
 
+    /// Forgets what of accounts is over; to be called every hour or so.
+    pub async fn forget_ended_accounts(&self) {
+        for accounts in &self.counted.accounts {
+            accounts.forget_ended(Timestamp::now()).await;
+        }
+    }
+
     /// Moves measurements into their buckets, and keeps the file of counts short; to be called every few seconds.
     pub fn upkeep(&self) {
         self.counted.metrics.upkeep();
@@ -408,6 +415,25 @@ impl Service {
         for keys in &self.counted.keys {
             keys.write_uses().await;
         }
+    }
+
+    /// What listens to a provider at a path.
+    pub(crate) fn hook(&self, path: &str) -> Option<&Hook> {
+        let route = self.routes.at(path).ok()?.value;
+        route.targets.iter().find_map(|(_, target, _)| match target {
+            Target::Webhook(hook) => Some(&**hook),
+            Target::Procedure { .. }
+            | Target::Preflight
+            | Target::Health
+            | Target::Ready
+            | Target::Metrics
+            | Target::OpenApi
+            | Target::SigningKeys
+            | Target::ReferencePage
+            | Target::FileOfReferencePage
+            | Target::ProtectedResource
+            | Target::VisitorPage(_) => None,
+        })
     }
 
     /// Whose pages may call, where pages of other origins may.

@@ -1,12 +1,25 @@
 //! Cases tried on a service without a socket: the same service, the same bytes, no network.
 
 use crate::service::Service;
+use crate::webhook::Hook;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use connect::fill;
+use connect::signature::{Call, Signed, sign_digest, sign_hmac};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use plan::http_case::{Answer, CaseKeys, CaseRequest, HttpCase, Known, distinct};
+use jiff::Timestamp;
+use manifest::Text;
+use manifest::reference::{Reference, WebhookValue};
+use manifest::webhook::Verification;
+use plan::http_case::{Answer, CaseKeys, CaseRequest, HttpCase, Known, Signer, Signing, distinct};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
+use vocab::Secret;
+
+/// By which name the service is called.
+const HOST: &str = "localhost";
 
 /// Sends the case as often as it says and returns every way in which the last answer differs; empty when it is as expected.
 /// `keys` stand for those that the case asks for.
@@ -19,7 +32,7 @@ pub async fn try_case(service: &Service, case: &HttpCase, keys: &CaseKeys) -> Re
     for (before, is_parent) in
         case.parent.iter().map(|parent| (parent, true)).chain(case.before.iter().map(|before| (before, false)))
     {
-        let answer = reduce(service.handle(request(before, &known, keys)?, address).await).await;
+        let answer = reduce(service.handle(request(service, before, &known, keys)?, address).await).await;
         if !(200..300).contains(&answer.status) {
             return Ok(vec![format!("the request before was answered {}", answer.status)]);
         }
@@ -30,28 +43,91 @@ pub async fn try_case(service: &Service, case: &HttpCase, keys: &CaseKeys) -> Re
     }
     let mut differences = Vec::new();
     for _ in 0..case.repeat {
-        let answer = service.handle(request(&case.request, &known, keys)?, address).await;
+        let answer = service.handle(request(service, &case.request, &known, keys)?, address).await;
         differences = case.expect.differences(&reduce(answer).await, &known);
     }
     Ok(differences)
 }
 
-fn request(sent: &CaseRequest, known: &Known, keys: &CaseKeys) -> Result<Request<Full<Bytes>>, http::Error> {
-    let mut request =
-        Request::builder().method(sent.method.as_str()).uri(known.filled(&sent.path)).header("host", "localhost");
-    let stated = sent.headers.contains_key("content-type");
-    if sent.body.is_some() && !stated {
-        request = request.header("content-type", "application/json");
-    }
-    for (name, value) in &sent.headers {
-        request = request.header(name, keys.filled(&known.filled(value)));
-    }
+fn request(
+    service: &Service,
+    sent: &CaseRequest,
+    known: &Known,
+    keys: &CaseKeys,
+) -> Result<Request<Full<Bytes>>, http::Error> {
     let body = match (&sent.body, &sent.text) {
         (Some(body), _) => distinct(&known.filled_body(body).to_string(), number()),
         (None, Some(text)) => text.clone(),
         (None, None) => String::new(),
     };
+    let stated = sent.headers.contains_key("content-type");
+    let json = (sent.body.is_some() && !stated).then(|| ("content-type".to_owned(), "application/json".to_owned()));
+    let named = sent.headers.iter().map(|(name, value)| (name.clone(), keys.filled(&known.filled(value))));
+    let mut path = known.filled(&sent.path);
+    let mut headers: Vec<(String, String)> = json.into_iter().chain(named).collect();
+    if let (Some(signing), Some(hook)) = (sent.signed, service.hook(&path)) {
+        (path, headers) = signed(hook, signing, &sent.method, path, headers, body.as_bytes());
+    }
+    let request = Request::builder().method(sent.method.as_str()).uri(path).header("host", HOST);
+    let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
     request.body(Full::new(Bytes::from(body)))
+}
+
+/// Where a request goes, and with which headers, when the provider has signed it, or somebody who does not know its secret.
+fn signed(
+    hook: &Hook,
+    signing: Signing,
+    method: &str,
+    mut path: String,
+    mut headers: Vec<(String, String)>,
+    body: &[u8],
+) -> (String, Vec<(String, String)>) {
+    let arrived_ms = Timestamp::now().as_millisecond() - i64::from(signing.seconds_ago) * 1000;
+    let known = |text: &Text| fill::text(text, &*hook.counterpart.account).ok().flatten();
+    let value = |text: &Text| match (known(text), signing.by) {
+        (Some(secret), Signer::Stranger) => Some(another(&secret)),
+        (secret, Signer::Provider | Signer::Stranger) => secret,
+    };
+    let values = |text: &Text| value(text).map(Secret::new);
+    for way in &hook.webhooks.verify {
+        let url = format!("http://{HOST}{path}");
+        let call = Call { method, url: &url, headers: &headers, body, arrived_ms };
+        let made = match way {
+            Verification::Hmac(way) => sign_hmac(way, &call, &values).ok(),
+            Verification::Digest(way) => sign_digest(way, &call, &values).ok(),
+            Verification::FixedHeader { name, value: text } => {
+                value(text).map(|text| Signed { url: url.clone(), headers: vec![(name.clone(), text)] })
+            }
+            Verification::Basic { user, password } => known(user).zip(value(password)).map(|(user, password)| {
+                let pair = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+                Signed { url: url.clone(), headers: vec![("authorization".to_owned(), pair)] }
+            }),
+            Verification::SecretPath(_) => {
+                let secret = hook.counterpart.account.value(&Reference::Webhook(WebhookValue::Secret));
+                let secret = secret.and_then(|secret| secret.as_str().map(str::to_owned));
+                let secret = secret.map(|secret| match signing.by {
+                    Signer::Provider => secret,
+                    Signer::Stranger => another(&secret),
+                });
+                secret.map(|secret| Signed { url: format!("{url}/{secret}"), headers: Vec::new() })
+            }
+            // No case has the first three; the last stands in the body.
+            Verification::PublicKey(_)
+            | Verification::Certificate(_)
+            | Verification::Ask { .. }
+            | Verification::BodyHolds { .. } => None,
+        };
+        let Some(made) = made else { continue };
+        path = made.url.trim_start_matches(&format!("http://{HOST}")).to_owned();
+        headers.extend(made.headers);
+    }
+    (path, headers)
+}
+
+/// Another secret of the same form.
+fn another(secret: &str) -> String {
+    let first = if secret.starts_with('b') { "a" } else { "b" };
+    secret.chars().next().map_or_else(String::new, |old| format!("{first}{}", &secret[old.len_utf8()..]))
 }
 
 fn number() -> u64 {

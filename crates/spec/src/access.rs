@@ -21,8 +21,8 @@ pub enum Access {
     Authenticated,
     /// `owner`: only whom the record belongs to.
     Owner,
-    /// `role:<name>`: only callers with this role.
-    Role(RoleName),
+    /// `role:<name>`, or several with commas between: only callers with one of these roles. At least one.
+    Roles(Vec<RoleName>),
     /// `scope:<name>`: only callers whose token was granted this.
     Scope(ScopeToken),
 }
@@ -61,7 +61,7 @@ const SCOPE: &str = "scope:";
 const CACHE_EXAMPLE: &str = "write `no_store`, or how long, like `60_seconds`";
 
 pub(crate) fn access_schema() -> Json {
-    let role = schema::pattern(&format!("{ROLE}{}", schema::IDENTIFIER));
+    let role = schema::pattern(&format!("{ROLE}{0}(, *{0})*", schema::IDENTIFIER));
     let scope = schema::pattern(&format!("{SCOPE}[!#-\\[\\]-~]{{1,200}}"));
     schema::either([schema::word::<AccessWord>(), role, scope])
 }
@@ -81,7 +81,10 @@ pub(crate) fn lower_access(lowering: &mut Lowering<'_>, node: &Node) -> Option<S
             lowering.error(NOT_AN_ACCESS, "`role:` names no role", node.span, "write a role like `role:admin`");
             return None;
         }
-        (None, Some(role)) => Access::Role(lowering.parse_name(role, node.span, RoleName::parse)?.value),
+        (None, Some(roles)) => {
+            let names = roles.split(',').map(|role| lowering.parse_name(role.trim(), node.span, RoleName::parse));
+            Access::Roles(names.map(|name| Some(name?.value)).collect::<Option<_>>()?)
+        }
         (None, None) if text.starts_with(SCOPE) => {
             Access::Scope(lowering.parse_name(&text[SCOPE.len()..], node.span, ScopeToken::parse)?.value)
         }

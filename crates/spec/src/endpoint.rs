@@ -113,7 +113,7 @@ const FIELDS: &[Field] = &[
     optional("entity", "What it works on, where the producer would infer something else.", schema::identifier),
     optional(
         "access",
-        "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`, `scope:<name>`.",
+        "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`, `role:<name>,<name>`, `scope:<name>`.",
         access::access_schema,
     ),
     optional("rate_limiting", "Its own limit, instead of that of the whole API.", rate_limit::schema),

@@ -318,8 +318,10 @@ fn access_and_cache_have_their_words() {
     };
     assert_eq!(endpoint("public", "no_store"), (Access::Public, Cache::NoStore));
     assert_eq!(endpoint("authenticated", "1_minute"), (Access::Authenticated, Cache::Seconds(60)));
-    let admin = RoleName::parse("admin").unwrap();
-    assert_eq!(endpoint("role:admin", "2_hours"), (Access::Role(admin), Cache::Seconds(7_200)));
+    let role = |name| RoleName::parse(name).unwrap();
+    assert_eq!(endpoint("role:admin", "2_hours"), (Access::Roles(vec![role("admin")]), Cache::Seconds(7_200)));
+    let several = Access::Roles(vec![role("admin"), role("editor")]);
+    assert_eq!(endpoint("\"role:admin, editor\"", "no_store"), (several, Cache::NoStore));
 }
 
 #[test]

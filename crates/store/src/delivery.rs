@@ -3,7 +3,7 @@
 
 mod read;
 mod round;
-mod words;
+pub(crate) mod words;
 
 pub use read::{AttemptRow, Backlog, DeliveryFilter, DeliveryRow, Replayed};
 

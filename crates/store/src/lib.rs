@@ -6,6 +6,7 @@ mod api_key;
 mod blocking;
 mod database;
 pub mod delivery;
+mod ended_accounts;
 mod error;
 mod mysql;
 mod patience;

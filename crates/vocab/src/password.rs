@@ -1,5 +1,8 @@
-//! Passwords that are guessed first: the words that leaks are full of, with what people put around them, runs, and rows of keys. The
-//! emitted application has the same rules in `lib/passwords.js`; a test compares the words.
+//! Passwords that are guessed first: the words that leaks are full of, with what people put around them, runs, rows of keys, and the
+//! passwords that leaks hold most often. The emitted application has the same rules in `lib/weak-passwords.js` over the same list; a test
+//! compares the words.
+
+use crate::sha256_hex;
 
 /// The words, in lower case, without digits or marks around them.
 pub const COMMON: &[&str] = &[
@@ -160,6 +163,11 @@ pub const COMMON: &[&str] = &[
 /// Keys that lie beside each other.
 const ROWS: [&str; 6] =
     ["qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "zxcvbnm", "qazwsxedcrfvtgbyhnujmikolp"];
+/// Passwords that leaks hold most often, by the first [`MARK`] digits of the SHA-256 of each in lower case: sorted, one a line. They are the
+/// 49,233 of zxcvbn-ts 4.1.3 (`NOTICE`) without those shorter than a password may be, and those that are weak without the list.
+pub const BREACHED: &str = include_str!("password/breached.txt");
+/// How many digits stand for a password: of other passwords one in 17,000 looks like one of the list.
+const MARK: usize = 7;
 /// Letters and digits that a password must have at least, each once.
 const DISTINCT: usize = 5;
 
@@ -171,7 +179,27 @@ pub fn is_weak(password: &str) -> bool {
     let mut distinct = letters.clone();
     distinct.sort_unstable();
     distinct.dedup();
-    distinct.len() < DISTINCT || runs(&letters) <= 2 || is_common(&lower)
+    distinct.len() < DISTINCT || runs(&letters) <= 2 || is_common(&lower) || is_breached(&lower)
+}
+
+/// One that leaks hold most often, whatever digits and marks stand around it.
+fn is_breached(lower: &str) -> bool {
+    let word = lower.trim_matches(|letter: char| !letter.is_ascii_lowercase());
+    let is_known = |text: &str| {
+        let mark = &sha256_hex(text.as_bytes())[..MARK];
+        let line = |number: usize| BREACHED.get(number * (MARK + 1)..).and_then(|from| from.get(..MARK));
+        let (mut from, mut to) = (0, BREACHED.len() / (MARK + 1));
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            if line(middle).is_some_and(|line| line < mark) {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        line(from) == Some(mark)
+    };
+    is_known(lower) || (word.len() < lower.len() && is_known(word))
 }
 
 /// In how many pieces it falls whose characters follow each other, or repeat.
@@ -217,7 +245,7 @@ fn plain(letter: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::is_weak;
+    use super::{BREACHED, MARK, is_weak};
 
     #[test]
     fn what_leaks_are_full_of_is_weak() {
@@ -240,6 +268,10 @@ mod tests {
             "00000000",
             "abcd1234",
             "letmein!!",
+            "1qaz2wsx",
+            "Elephant",
+            "elephant2026!",
+            "gbpltw147",
         ] {
             assert!(is_weak(weak), "{weak}");
         }
@@ -250,8 +282,17 @@ mod tests {
             "tr0mb0ne-quilt",
             "Zürich im Regen",
             "пароль от сейфа",
+            "elephants in trees",
         ] {
             assert!(!is_weak(good), "{good}");
         }
+    }
+
+    /// Else nothing would be found in it.
+    #[test]
+    fn what_is_breached_is_sorted_and_each_line_as_long() {
+        let lines: Vec<&str> = BREACHED.lines().collect();
+        assert!(lines.len() > 16_000 && lines.is_sorted());
+        assert!(lines.iter().all(|line| line.len() == MARK));
     }
 }

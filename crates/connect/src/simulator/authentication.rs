@@ -6,7 +6,7 @@ use super::setup::Setup;
 use crate::fill::as_text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use manifest::authentication::{Authentication, BodyAuthentication, BodyPlace};
+use manifest::authentication::{Authentication, BodyAuthentication, BodyPlace, Grant};
 use manifest::reference::Reference;
 use manifest::template::Part;
 use manifest::{Template, Text};
@@ -23,6 +23,8 @@ pub enum Stranger {
     Form,
     /// It shows a credential of the live system.
     Live,
+    /// Its token was not given out here, has ended, or was revoked.
+    Token,
 }
 
 impl Stranger {
@@ -33,6 +35,7 @@ impl Stranger {
             Self::Nothing => "it does not say who sends it",
             Self::Form => "its credential is not of the form that the manifest gives",
             Self::Live => "its credential is one of the live system",
+            Self::Token => "its token was not given out here, or holds no more",
         }
     }
 }
@@ -44,9 +47,12 @@ pub(super) type Shown = BTreeMap<String, Secret<String>>;
 pub(super) fn beyond(way: &Authentication) -> Option<&'static str> {
     match way {
         Authentication::Sigv4(_) => Some("its requests are signed, and the simulator does not check that"),
-        Authentication::Oauth2(_) => Some("it gives out tokens, and the simulator does not"),
+        Authentication::Oauth2(way) if way.grant == Grant::JwtBearer => {
+            Some("its tokens are got with something signed, and the simulator does not check that")
+        }
         Authentication::None(_)
         | Authentication::InAddress(_)
+        | Authentication::Oauth2(_)
         | Authentication::Bearer { .. }
         | Authentication::Basic { .. }
         | Authentication::Header { .. }
@@ -77,7 +83,7 @@ pub(super) fn known(setup: &Setup, way: Option<&Authentication>, request: &Reque
             }
         }
         Authentication::Body(way) => members(way, &request.says, &mut pairs)?,
-        // Refused before it is begun.
+        // Asked of what was given out; refused before it is begun.
         Authentication::Oauth2(_) | Authentication::Sigv4(_) => return Err(Stranger::Form),
     }
     for (text, told) in pairs {

@@ -99,7 +99,7 @@ impl Simulator {
     }
 }
 
-fn html(status: u16, title: &str, body: &str) -> Answer {
+pub(super) fn html(status: u16, title: &str, body: &str) -> Answer {
     let title = escaped(title);
     let page = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
@@ -114,7 +114,7 @@ fn html(status: u16, title: &str, body: &str) -> Answer {
     Answer { status, headers, body: page.into_bytes() }
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

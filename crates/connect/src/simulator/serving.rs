@@ -13,6 +13,7 @@ use super::told::Came;
 use super::{Answer, Asked, Handled, Simulator, place_of};
 use crate::fill::{self, FillError, as_text};
 use crate::form;
+use manifest::authentication::Authentication;
 use manifest::operation::{Body, Idempotency, Request as Asks};
 use manifest::outcome::{BodyTest, WaitForm};
 use manifest::pointer::PathStep;
@@ -81,7 +82,11 @@ impl Simulator {
             return Handled::Answered(self.refused(&refusals.invalid, None, "body"));
         };
         let way = self.setup.authentication(operation);
-        let shown = match authentication::known(&self.setup, way, &request) {
+        let known = match way {
+            Some(Authentication::Oauth2(_)) => self.grants.holder(request.header("authorization"), now_ms),
+            Some(_) | None => authentication::known(&self.setup, way, &request),
+        };
+        let shown = match known {
             Ok(shown) => shown,
             Err(why) => {
                 came.stranger(why);

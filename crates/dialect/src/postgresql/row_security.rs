@@ -41,7 +41,9 @@ fn wanted(permissions: &Permissions, table: &str) -> Vec<Policy> {
     };
     vec![
         policy(ALL_ROWS, vec!["public".to_owned()], "true".to_owned(), true),
-        policy(OWN_ROWS, roles, format!("(({said} = '{ALL_USERS}'::text) OR {is_own})"), false),
+        // Of an `OR` the server expects that it lets one row in two hundred through, and sorts all of a user's rows for a page of them; of a
+        // `CASE` one in two, and it goes on reading pages by their index.
+        policy(OWN_ROWS, roles, format!("CASE WHEN ({said} = '{ALL_USERS}'::text) THEN true ELSE {is_own} END"), false),
     ]
 }
 

@@ -180,7 +180,7 @@ fn an_application_is_kept_to_the_rows_of_one_user_and_nobody_else_is() {
     let made = of(&wanted, &found);
     expect![[r#"
         CREATE POLICY all_rows ON "order" AS PERMISSIVE FOR ALL TO PUBLIC USING (true)
-        CREATE POLICY own_rows ON "order" AS RESTRICTIVE FOR ALL TO shop_app USING (((current_setting('app.user_id'::text, true) = '*'::text) OR ((id)::text = current_setting('app.user_id'::text, true))))
+        CREATE POLICY own_rows ON "order" AS RESTRICTIVE FOR ALL TO shop_app USING (CASE WHEN (current_setting('app.user_id'::text, true) = '*'::text) THEN true ELSE ((id)::text = current_setting('app.user_id'::text, true)) END)
         ALTER TABLE "order" ENABLE ROW LEVEL SECURITY"#]]
     .assert_eq(&made.join("\n"));
 
@@ -193,7 +193,7 @@ fn an_application_is_kept_to_the_rows_of_one_user_and_nobody_else_is() {
         check: None,
         is_permissive,
     };
-    let own = "((current_setting('app.user_id'::text, true) = '*'::text) OR\n ((id)::text = current_setting('app.user_id'::text, true)))";
+    let own = "\nCASE\n    WHEN (current_setting('app.user_id'::text, true) = '*'::text) THEN true\n    ELSE ((id)::text = current_setting('app.user_id'::text, true))\nEND";
     let policies = vec![policy("all_rows", "public", "true", true), policy("own_rows", "shop_app", own, false)];
     found.row_security = vec![RowSecurity { table: "order".to_owned(), is_on: true, is_forced: false, policies }];
     assert_eq!(of(&wanted, &found), Vec::<String>::new());

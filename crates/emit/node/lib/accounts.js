@@ -4,6 +4,7 @@
 
 import { createCipheriv, createDecipheriv, createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
+import { forgetEnded } from './ended-accounts.js';
 import { uuidOrNull, uuidv7 } from './identifiers.js';
 import { logError } from './log.js';
 import { verifyPassword } from './passwords.js';
@@ -31,6 +32,8 @@ const ALGORITHM = 'EdDSA';
 const KEY_SIGNS = 7_776_000;
 const KEY_SETTLES = 3600;
 const KEYS_KEPT = 300;
+// What is over is looked for when somebody signs in or is mailed to, and no more often.
+const FORGET_INTERVAL = 3_600_000;
 
 const findSession = `SELECT id, user_id, expires_at, revoked_at FROM auth_sessions WHERE id = ?`;
 const findCookie = `SELECT id, user_id, expires_at, revoked_at FROM auth_sessions WHERE token_hash = ?`;
@@ -54,6 +57,7 @@ export class Accounts {
   #passwords = new Map();
   // Tokens whose signature was found right -> what they say.
   #tokens = new Map();
+  #forgetsAt = -Infinity;
 
   /**
    * @param {import('./database.js').Database} database
@@ -105,6 +109,7 @@ export class Accounts {
 
   /** Has the answer hand the browser the token of its session as a cookie; without one it takes the cookie away. */
   setSession(request, token) {
+    this.#forgetEnded();
     request.answerHeaders['Set-Cookie'] = sessionCookie(request, token);
   }
 
@@ -120,6 +125,7 @@ export class Accounts {
 
   /** A signed token. @param {object} said @param {number} lifetime in seconds @param {string} at UTC */
   async issue(said, lifetime, at) {
+    this.#forgetEnded();
     const key = signingAt(await this.#signing(at), at);
     const issued = Math.floor(Date.parse(at) / 1000);
     const standing = { iss: this.#issuer, aud: this.#issuer, iat: issued, exp: issued + lifetime, jti: uuidv7() };
@@ -131,6 +137,13 @@ export class Accounts {
   /** The public keys, RFC 7517. */
   async publicKeys(at) {
     return (await this.#signing(at)).map(({ id, x }) => ({ kty: 'OKP', crv: 'Ed25519', use: 'sig', alg: ALGORITHM, kid: id, x }));
+  }
+
+  /** Forgets what is over, behind the answer. */
+  #forgetEnded() {
+    if (this.#now() < this.#forgetsAt) return;
+    this.#forgetsAt = this.#now() + FORGET_INTERVAL;
+    setImmediate(() => forgetEnded(this.#database).catch((error) => logError('sessions and tokens that are over were not forgotten', error)));
   }
 
   /** What a token says whose signature is right. */
@@ -265,8 +278,8 @@ export class Accounts {
  * @param {import('./request.js').Request} request
  * @param {Accounts} accounts
  * @param {import('./rate-limit.js').RateLimit} [limit] without it, failed attempts count nowhere
- * @param {{ by?: ('token' | 'session' | 'password')[], role?: string, tries?: import('./rate-limit.js').RateLimit }} [asked] `by`: what proves it, where a header that is added on purpose
- *   wins over a cookie; `tries`: what failed passwords count against, for the address that was tried; `role`: what the account must be, or a 403 that counts for the caller
+ * @param {{ by?: ('token' | 'session' | 'password')[], role?: string | string[], tries?: import('./rate-limit.js').RateLimit }} [asked] `by`: what proves it, where a header that is added on purpose
+ *   wins over a cookie; `tries`: what failed passwords count against, for the address that was tried; `role`: what the account must be (one of several), or a 403 that counts for the caller
  */
 export async function authorizeUser(request, accounts, limit, { by = ['token'], role, tries } = {}) {
   // Should the lookup fail, its 503 carries the rate limit headers too.
@@ -276,7 +289,7 @@ export async function authorizeUser(request, accounts, limit, { by = ['token'], 
     limit?.take(request, anonymous(request));
     throw new Problem(problem);
   }
-  if (role !== undefined && caller.role !== role) {
+  if (role !== undefined && ![role].flat().includes(caller.role)) {
     limit?.take(request, caller);
     throw new Problem('insufficient_role', { role });
   }

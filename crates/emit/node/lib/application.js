@@ -33,6 +33,8 @@ const LINGER_MILLISECONDS = 1000;
 export function createApplication({ database, metrics, openapi, origins, cookies = false, answerTimeout = ANSWER_TIMEOUT, pressure = new Pressure() }) {
   // Path -> method -> procedure.
   const routes = new Map();
+  // Paths that pages of other origins may not read.
+  const closed = new Set();
 
   const application = {
     /**
@@ -45,9 +47,18 @@ export function createApplication({ database, metrics, openapi, origins, cookies
       routes.get(path).set(method, procedure);
     },
 
+    /** The same application, of whose routes pages of other origins may read none. */
+    closed() {
+      const route = (method, path, procedure) => {
+        closed.add(path);
+        application.route(method, path, procedure);
+      };
+      return { ...application, route };
+    },
+
     /** The listener for a server; the routes added so far are the ones it knows. */
     listener() {
-      const router = createRouter({ routes, operational, origins, answerTimeout, pressure, metrics });
+      const router = createRouter({ routes, operational, closed, origins, answerTimeout, pressure, metrics });
       const listen = (incoming, outgoing) => {
         const request = new Request(incoming, outgoing);
         incoming.request = request;
@@ -85,7 +96,7 @@ function isWellFormed({ httpVersion, headers, rawHeaders }) {
   return hasHost && ['1.0', '1.1'].includes(httpVersion);
 }
 
-function createRouter({ routes, operational, origins, answerTimeout, pressure, metrics }) {
+function createRouter({ routes, operational, closed, origins, answerTimeout, pressure, metrics }) {
   const router = express();
   router.disable('x-powered-by');
   router.enable('strict routing');
@@ -93,11 +104,12 @@ function createRouter({ routes, operational, origins, answerTimeout, pressure, m
   for (const path of [...routes.keys()].sort(literalsFirst)) {
     const procedures = routes.get(path);
     const isOperational = operational.has(path);
-    if (origins !== undefined && !isOperational) answerPreflights(procedures);
+    const isClosed = isOperational || closed.has(path);
+    if (origins !== undefined && !isClosed) answerPreflights(procedures);
     const allow = allowedMethods(procedures);
     router.route(path.replace(/\{([^}]+)\}/g, ':"$1"')).all(async (incoming) => {
       const { request } = incoming;
-      if (isOperational) request.origins = undefined;
+      if (isClosed) request.origins = undefined;
       const procedure = procedures.get(request.method) ?? (request.method === 'HEAD' ? procedures.get('GET') : undefined);
       if (!procedure) throw new Problem('method_not_allowed', { allow });
       request.route = path;

@@ -46,6 +46,13 @@ export class Counts {
   /** Milliseconds on a clock that runs on while no process looks at it. */
   now = () => this.#machine.uptime + performance.now() - this.#origin;
 
+  /** The counts of another task's policies, which may be called alike. */
+  of(task) {
+    const keep = (policy, limit) => this.keep(`${task}/${policy}`, limit);
+    const note = (policy, ...more) => this.note(`${task}/${policy}`, ...more);
+    return { now: this.now, keep, note };
+  }
+
   /** Gives a limit what is known of its policy, and remembers it for when the file is written anew. */
   keep(policy, limit) {
     this.#limits.set(policy, limit);

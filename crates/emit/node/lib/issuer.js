@@ -191,7 +191,7 @@ export async function authorizeIssued(request, issuer, limit, { users, role, sco
     limit?.take(request, subject);
     throw new Problem(problem);
   }
-  if (role !== undefined && caller.role !== role) {
+  if (role !== undefined && ![role].flat().includes(caller.role)) {
     limit?.take(request, caller);
     throw new Problem('insufficient_role', { role });
   }

@@ -85,7 +85,8 @@ const problems = {
   insufficient_role: {
     status: 403,
     title: 'Insufficient role',
-    detail: ({ role }) => `the account has not the role \`${role}\``,
+    detail: ({ role }) =>
+      Array.isArray(role) ? `the account has none of the roles ${role.map((name) => `\`${name}\``).join(', ')}` : `the account has not the role \`${role}\``,
   },
   unknown_user: {
     status: 403,

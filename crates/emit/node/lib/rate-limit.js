@@ -15,6 +15,8 @@ export class RateLimit {
   #counts;
   // Identity -> times of the counted requests, oldest first. The map is in the order of the last counted request.
   #callers = new Map();
+  // Identity -> attempts under way.
+  #attempts = new Map();
 
   /**
    * @param {{ name: string, quota: number, window: number, now?: () => number, callerLimit?: number,
@@ -47,11 +49,21 @@ export class RateLimit {
     this.#announce(request, times, now);
   }
 
-  /** Counts nothing, and throws `rate_limited` where nothing is left. What it allows says nothing of another policy's standing. */
+  /**
+   * Begins what counts only if it fails, or throws `rate_limited` where it would be too much if all that is under way failed too. Until the
+   * request is settled it takes a place. What it allows says nothing of another policy's standing.
+   */
   spare(request, caller) {
     const now = this.#now();
     const times = this.#timesOf(caller, now);
-    if (times.length >= this.#quota) this.#refuse(request, times, now);
+    const underWay = this.#attempts.get(caller.identity) ?? 0;
+    if (times.length + underWay >= this.#quota) this.#refuse(request, times, now);
+    this.#attempts.set(caller.identity, underWay + 1);
+    request.whenSettled(() => {
+      const others = this.#attempts.get(caller.identity) - 1;
+      if (others === 0) this.#attempts.delete(caller.identity);
+      else this.#attempts.set(caller.identity, others);
+    });
   }
 
   /** Says in the answer where the caller stands, and counts nothing. */

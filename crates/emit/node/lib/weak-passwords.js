@@ -1,4 +1,9 @@
-// Passwords that are guessed first: the words that leaks are full of, with what people put around them, runs, and rows of keys.
+// Passwords that are guessed first: the words that leaks are full of, with what people put around them, runs, and rows of keys; and the
+// passwords that leaks hold most often, which are those of zxcvbn-ts 4.1.3 (MIT; (c) 2012-2016 Dan Wheeler and Dropbox, Inc., (c) 2021
+// @zxcvbn-ts).
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 
 // In lower case, without digits or marks around them.
 export const COMMON = new Set([
@@ -20,6 +25,9 @@ export const COMMON = new Set([
 ]);
 // Keys that lie beside each other.
 const ROWS = ['qwertyuiop', 'qwertzuiop', 'azertyuiop', 'asdfghjkl', 'zxcvbnm', 'qazwsxedcrfvtgbyhnujmikolp'];
+// Passwords that leaks hold, by the first digits of the SHA-256 of each in lower case: sorted, one a line.
+const BREACHED = readFileSync(new URL('breached-passwords.txt', import.meta.url), 'latin1');
+const MARK = 7;
 // Letters and digits that a password must have at least, each once.
 const DISTINCT = 5;
 // The letter that a digit or a mark stands for.
@@ -29,7 +37,25 @@ const PLAIN = { 0: 'o', 1: 'i', '!': 'i', 3: 'e', 4: 'a', '@': 'a', 5: 's', $: '
 export function isWeak(password) {
   const lower = password.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   const letters = [...lower];
-  return new Set(letters).size < DISTINCT || runs(letters) <= 2 || isCommon(lower);
+  return new Set(letters).size < DISTINCT || runs(letters) <= 2 || isCommon(lower) || isBreached(lower);
+}
+
+/** One that leaks hold most often, whatever digits and marks stand around it. */
+function isBreached(lower) {
+  const word = lower.replace(/^[^a-z]+|[^a-z]+$/g, '');
+  return isListed(lower) || (word.length < lower.length && isListed(word));
+}
+
+function isListed(text) {
+  const mark = createHash('sha256').update(text).digest('hex').slice(0, MARK);
+  const line = (number) => BREACHED.slice(number * (MARK + 1), number * (MARK + 1) + MARK);
+  let [from, to] = [0, BREACHED.length / (MARK + 1)];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (line(middle) < mark) from = middle + 1;
+    else to = middle;
+  }
+  return line(from) === mark;
 }
 
 /** In how many pieces it falls whose characters follow each other, or repeat. */

@@ -4,17 +4,19 @@
 import { readRaw } from './body.js';
 import { logWarning } from './log.js';
 import { Problem } from './problem.js';
-import { NotTaken, Stranger, receive } from './provider/webhook.js';
+import { Prover } from './provider/proof.js';
+import { NotTaken, Stranger, Unproved, receive } from './provider/webhook.js';
 import { respond, respondText } from './response.js';
 
 /**
  * @param {ReturnType<import('./application.js').createApplication>} application
- * @param {{ account: object, intake: Record<string, (request: object, event: object) => Promise<void>> }} parts `account` as
- *   `provider/account.js` opens it; `intake` has what becomes of each event, and `aside` for those that nobody has described
+ * @param {{ account: object, intake: Record<string, (request: object, event: object) => Promise<void>>, prover?: Prover }} parts `account`
+ *   as `provider/account.js` opens it; `intake` has what becomes of each event, and `aside` for those that nobody has described; `prover`
+ *   brings what does not come with a call
  */
-export function addWebhookRoutes(application, { account, intake }) {
+export function addWebhookRoutes(application, { account, intake, prover = new Prover(account) }) {
   const { path, handshake = [] } = account.service.webhooks;
-  const hearing = (request) => hear(request, account, intake);
+  const hearing = (request) => hear(request, { account, intake, prover });
   const asks = handshake.map(({ answers }) => answers).filter((method) => method !== undefined);
   // The last segment is for providers that know nothing better than an address that nobody can guess.
   for (const at of [path, `${path}/{token}`]) {
@@ -22,10 +24,10 @@ export function addWebhookRoutes(application, { account, intake }) {
   }
 }
 
-async function hear(request, account, intake) {
+async function hear(request, { account, intake, prover }) {
   const { title, webhooks } = account.service;
   const body = await readRaw(request, { limit: webhooks.maxBodyBytes });
-  const { reply, events } = read(request, account, body);
+  const { reply, events } = await read(request, { account, prover }, body);
   for (const { entry, record } of events) {
     if (entry === undefined) logWarning('an event that nobody has described was put aside', { provider: title, kind: record.heard_kind });
     await intake[entry?.becomes ?? 'aside'](request, record);
@@ -33,19 +35,26 @@ async function hear(request, account, intake) {
   return answer(reply);
 }
 
-function read(request, account, body) {
+async function read(request, { account, prover }, body) {
   const { rawHeaders } = request.incoming;
   const headers = rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name, rawHeaders[index + 1]]] : []));
   const site = account.scope.site.url ?? `http://${request.header('host') ?? ''}`;
   const call = { method: request.method, url: `${site}${request.target}`, headers, body, arrived: Date.parse(request.receivedAt) };
   try {
-    return receive(account, call);
+    const isProvedElsewhere = account.service.webhooks.proofs !== undefined && call.method === 'POST';
+    return receive(account, call, isProvedElsewhere ? await prover.bring(call) : {});
   } catch (error) {
-    const name = error instanceof Stranger ? 'invalid_credentials' : 'malformed_body';
-    if (!(error instanceof Stranger) && !(error instanceof NotTaken)) throw error;
+    const name = problemOf(error);
+    if (name === undefined) throw error;
     logWarning('a call was not taken in', { request_id: request.id, provider: account.service.title, reason: error.message });
     throw new Problem(name);
   }
+}
+
+function problemOf(error) {
+  if (error instanceof Stranger) return 'invalid_credentials';
+  if (error instanceof Unproved) return 'unavailable';
+  return error instanceof NotTaken ? 'malformed_body' : undefined;
 }
 
 function answer({ status, mediaType, body }) {

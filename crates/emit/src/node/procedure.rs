@@ -17,15 +17,15 @@ use manifest::point::Given;
 use manifest::reference::Reference;
 use plan::accounts::NOWHERE;
 use plan::procedure::{
-    Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, RowsFormat, Scheme,
-    Step, Writes,
+    Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Roles, RowsFormat,
+    Scheme, Step, Writes,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::Shape;
 use plan::value::Value;
 use plan::{Problem, Scope, accounts, print};
 use std::collections::BTreeSet;
-use vocab::{ColumnName, FieldName, FieldType, PolicyName, RoleName, ScopeToken, SlotName, TableName, TaskId};
+use vocab::{ColumnName, FieldName, FieldType, PolicyName, ScopeToken, SlotName, TableName, TaskId};
 
 /// `BODY_LIMIT` of `lib/body.js`, in bytes; a test compares them.
 pub const DEFAULT_BODY_LIMIT: u64 = 65_536;
@@ -384,7 +384,7 @@ impl<'a> Writer<'_, 'a> {
         slot: Option<&SlotName>,
         scheme: Scheme,
         failures: Option<&PolicyName>,
-        role: Option<&RoleName>,
+        role: Option<&Roles>,
     ) -> Result<(), EmitError> {
         self.module.imports.insert(Import::AuthorizeUser);
         self.module.shared.insert(Shared::Accounts);
@@ -396,8 +396,7 @@ impl<'a> Writer<'_, 'a> {
             Scheme::Basic => Some("['password']"),
         };
         let by = by.map(|by| ("by".to_owned(), Expression::text(by)));
-        let role = role.map(|role| ("role".to_owned(), Expression::text(quoted(role.as_str()))));
-        let mut asked: Vec<_> = by.into_iter().chain(role).collect();
+        let mut asked: Vec<_> = by.into_iter().chain(role.map(asked_role)).collect();
         if scheme == Scheme::Basic {
             let policy = PolicyName::parse(accounts::FAILED_LOGINS).expect("a literal that is a name");
             asked.push(("tries".to_owned(), Expression::text(self.limit(&policy)?)));
@@ -441,7 +440,7 @@ impl<'a> Writer<'_, 'a> {
         script: &mut Script,
         slot: Option<&SlotName>,
         failures: Option<&PolicyName>,
-        role: Option<&RoleName>,
+        role: Option<&Roles>,
         grant: Option<&ScopeToken>,
     ) -> Result<(), EmitError> {
         self.module.imports.insert(Import::AuthorizeIssued);
@@ -451,7 +450,7 @@ impl<'a> Writer<'_, 'a> {
             self.module.shared.extend([Shared::Accounts, Shared::Identities]);
             asked.push(("users".to_owned(), Expression::text("identities")));
         }
-        asked.extend(role.map(|role| ("role".to_owned(), Expression::text(quoted(role.as_str())))));
+        asked.extend(role.map(asked_role));
         asked.extend(grant.map(|grant| ("scope".to_owned(), Expression::text(quoted(grant.as_str())))));
         let limit = match failures {
             Some(policy) => self.limit(policy)?,
@@ -1161,4 +1160,11 @@ fn returns(item: &Item) -> bool {
 /// The name in `lib/problem.js`.
 fn problem_name(problem: Problem) -> String {
     problem.name().replace('-', "_")
+}
+
+/// What the account of who calls must be, as an option of whoever asks.
+fn asked_role(roles: &Roles) -> (String, Expression) {
+    let names: Vec<String> = roles.names().iter().map(|name| quoted(name.as_str())).collect();
+    let asked = if let [only] = &names[..] { only.clone() } else { format!("[{}]", names.join(", ")) };
+    ("role".to_owned(), Expression::text(asked))
 }

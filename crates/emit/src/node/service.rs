@@ -14,11 +14,13 @@ pub use intake::intake;
 use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted};
 use expression::Writer;
+use manifest::reference::Reference;
 use manifest::{Entries, Manifest};
 use minijinja::{Value, context};
 use plan::Plan;
 use plan::service::{ServicePlan, System, ValueSource};
-use provider::{base_variable, webhook_variable};
+use plan::service_case::{ADDRESS, SIGNING};
+use provider::{base_variable, needs_webhook_id, webhook_id_variable, webhook_variable};
 use std::collections::BTreeMap;
 use vocab::FieldName;
 
@@ -32,33 +34,64 @@ fn beyond<T>(what: impl Into<String>) -> Written<T> {
     Err(Beyond(what.into()))
 }
 
-/// What documents and the application say of the service; nothing where the plan integrates none.
-pub fn view(plan: &Plan) -> Option<Value> {
-    let service = plan.service.as_ref()?;
+/// A service of the application's database, with its module or why there is none.
+pub struct Integrated<'a> {
+    /// The plan that integrates it.
+    pub plan: &'a Plan,
+    pub service: &'a ServicePlan,
+    pub module: Result<ServiceModule, Beyond>,
+}
+
+impl Integrated<'_> {
+    /// Whether it makes calls that the application takes in.
+    pub fn listens(&self) -> bool {
+        self.plan.intake().is_some() && self.service.manifest.webhooks.is_some()
+    }
+}
+
+/// The service of a plan, and those that its database has beside.
+pub fn integrated<'a>(plan: &'a Plan, beside: &'a [Plan]) -> Vec<Integrated<'a>> {
+    let plans = std::iter::once(plan).chain(beside);
+    let with_service = plans.filter_map(|plan| Some((plan, plan.service.as_ref()?)));
+    with_service.map(|(plan, service)| Integrated { plan, service, module: service_module(plan, service) }).collect()
+}
+
+/// What documents and the application say of a service; `guide` is where more is said of it.
+pub fn view(one: &Integrated<'_>, guide: &str) -> Value {
+    let Integrated { plan, service, module: made } = one;
     let provider = &service.manifest.provider;
     let name = provider.provider.as_str();
-    let made = service_module(plan, service);
     let variables = service.account.iter().filter_map(|value| match &value.from {
         ValueSource::Environment(variable) | ValueSource::Secret(variable) => Some(variable.clone()),
         ValueSource::Plain(_) | ValueSource::Default => None,
     });
-    Some(context! {
+    context! {
         provider => name,
         title => provider.title.as_str(),
+        guide,
         account => made.as_ref().ok().map(|module| module.name.as_str()),
         beyond => made.as_ref().err().map(|why| why.0.as_str()),
-        intake => plan.intake().is_some(),
+        intake => one.listens(),
         path => plan.intake().map(|intake| intake.path.as_str()),
         variables => variables.collect::<Vec<_>>(),
         webhook_variable => webhook_variable(name),
+        webhook_id_variable => needs_webhook_id(&service.manifest).then(|| webhook_id_variable(name)),
         base_variable => base_variable(name),
-        returns => service.returns.iter().map(|page| context! {
-            path => page.path.as_str(),
-            came => page.came(),
-            asks => page.asked(),
-        }).collect::<Vec<_>>(),
         simulated => service.system == System::Simulated,
-    })
+    }
+}
+
+/// What the environment says of the account in the cases.
+pub fn variables(service: &ServicePlan) -> Vec<(String, String)> {
+    let provider = service.manifest.provider.provider.as_str();
+    let values = service.account.iter().filter_map(|value| match &value.from {
+        ValueSource::Environment(variable) | ValueSource::Secret(variable) => {
+            Some((variable.clone(), service.case_value(&Reference::Credential(value.name.clone()))?))
+        }
+        ValueSource::Plain(_) | ValueSource::Default => None,
+    });
+    let of_address = [(webhook_variable(provider), SIGNING), (webhook_id_variable(provider), ADDRESS)];
+    values.chain(of_address.map(|(variable, value)| (variable, value.to_owned()))).collect()
 }
 
 /// The module of the plan's provider.

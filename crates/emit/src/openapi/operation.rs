@@ -10,6 +10,7 @@ use plan::api::DocumentationFormat;
 use plan::procedure::{RowsFormat, Scheme};
 use plan::{Cache, Plan, Problem};
 use serde_json::{Map, Value, json};
+use vocab::RoleName;
 
 /// Writes operations, and gathers the components that they refer to.
 pub struct Writer {
@@ -42,8 +43,9 @@ impl Writer {
             // Also read by the command of the Node.js application that makes keys.
             operation["x-required-scope"] = scope.to_string().into();
         }
-        if let Some(role) = outline.endpoint.role() {
-            operation["x-required-role"] = role.as_str().into();
+        if let Some(roles) = outline.endpoint.role() {
+            let names: Vec<&str> = roles.names().iter().map(RoleName::as_str).collect();
+            operation["x-required-role"] = if let [only] = names[..] { only.into() } else { names.into() };
         }
         if !description.is_empty() {
             operation["description"] = description.into();

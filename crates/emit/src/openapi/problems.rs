@@ -2,6 +2,7 @@
 
 use super::PROBLEM_JSON;
 use crate::outline::Outline;
+use plan::procedure::Roles;
 use plan::shape::Presence;
 use plan::{Plan, Problem};
 use serde_json::{Map, Value, json};
@@ -154,9 +155,7 @@ pub fn problem_example(plan: &Plan, outline: &Outline<'_>, problem: Problem) -> 
             (None, Some(grant)) => format!("the token was not granted the scope `{grant}`"),
             (None, None) => String::new(),
         },
-        Problem::InsufficientRole => {
-            outline.endpoint.role().map_or_else(String::new, |role| format!("the account has not the role `{role}`"))
-        }
+        Problem::InsufficientRole => outline.endpoint.role().map_or_else(String::new, Roles::lacked),
         Problem::RateLimited => {
             outline.limit.and_then(|(name, _)| plan.api.policy(name)).map_or_else(String::new, |policy| {
                 format!("at most {} requests per {} seconds", policy.quota, policy.window_seconds)

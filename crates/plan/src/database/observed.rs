@@ -32,6 +32,9 @@ pub struct Observed {
     /// What other APIs answer instead of the task's own service.
     #[serde(default)]
     pub taken_over: Vec<TakenOver>,
+    /// The other task on the same database whose API has what belongs to accounts: people sign in there.
+    #[serde(default)]
+    pub accounts_of: Option<TaskId>,
     /// What the database is called there, where an engine has a name for it and the server has said so.
     pub place: Option<DatabasePlace>,
 }

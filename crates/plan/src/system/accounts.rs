@@ -73,6 +73,7 @@ pub fn sessions() -> Table {
             indexes: vec![
                 index("auth_sessions", &["user_id", "id"], "the sessions of a user"),
                 index("auth_sessions", &["token_hash"], "the session of a cookie"),
+                index("auth_sessions", &["expires_at"], "those that are over"),
             ],
             ..rules
         },
@@ -99,7 +100,10 @@ pub fn refresh_tokens() -> Table {
         primary_key: vec![column_name("hash")],
         unique: Vec::new(),
         rules: Rules {
-            indexes: vec![index("auth_refresh_tokens", &["session_id"], "the tokens of a session")],
+            indexes: vec![
+                index("auth_refresh_tokens", &["session_id"], "the tokens of a session"),
+                index("auth_refresh_tokens", &["used_at"], "those that were used long ago"),
+            ],
             ..leading("auth_refresh_tokens", "session_id", "auth_sessions", "id", why)
         },
     }
@@ -136,6 +140,7 @@ pub fn mailed_tokens() -> Table {
             indexes: vec![
                 index("auth_mailed_tokens", &["user_id", "purpose"], "the tokens of a user"),
                 index("auth_mailed_tokens", &["email"], "those of an address"),
+                index("auth_mailed_tokens", &["expires_at"], "those that are over"),
             ],
             ..leading("auth_mailed_tokens", "user_id", "users", "id", "a token is nothing without its user")
         },

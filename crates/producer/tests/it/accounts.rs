@@ -9,6 +9,7 @@ use crate::harness::workspace::{self, Workspace};
 use plan::http_case::{Answer, CaseRequest};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -159,6 +160,18 @@ fn a_session_is_one_wherever_it_is_used(workspace: &Workspace) {
     let nobody = role(&["nobody@example.com", "admin"]).must_end_with(1);
     assert!(nobody.stderr.contains("nobody with the address `nobody@example.com` has an account"), "{}", nobody.stderr);
 
+    // A burst has no more tries than there are one after the other.
+    for place in &places {
+        let wrong = json!({ "email": "burst@example.com", "password": "some other words" });
+        let statuses: Vec<u16> = thread::scope(|scope| {
+            let burst: Vec<_> =
+                (0..16).map(|_| scope.spawn(|| send(*place, "/api/auth/login", &wrong).status)).collect();
+            burst.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let counted = |status| statuses.iter().filter(|found| **found == status).count();
+        assert_eq!((counted(401), counted(429)), (10, 6), "{statuses:?}");
+    }
+
     // Nothing of a password or a token is kept as it is.
     for (table, columns) in [("auth_accounts", "password_hash"), ("auth_refresh_tokens", "hash")] {
         for row in workspace.query(&format!("SELECT {columns} FROM {table}")) {
@@ -186,6 +199,38 @@ fn mailed_tokens_do_what_they_are_for_on_postgresql() {
 fn mailed_tokens_do_what_they_are_for_on_mysql() {
     let Some(place) = Schema::empty(Engine::MySql, "tokens of mails") else { return };
     mailed_tokens_do_what_they_are_for(&Workspace::completed_on(Sample::Accounts, place.url()));
+}
+
+/// Several tasks on one database have the same accounts: what belongs to them is at the first.
+#[test]
+fn what_belongs_to_accounts_is_at_the_first_of_several_tasks() {
+    let workspace = Workspace::new();
+    let task = |name: &str, endpoints: &str| {
+        format!(
+            "task_id: {name}\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n{endpoints}"
+        )
+    };
+    let first = task("first", "      - { path: /api/auth/login, method: POST, authentication: none }\n");
+    let second = task(
+        "second",
+        "      - { path: /api/members/me, method: GET, authentication: jwt_token, behavior: account_profile }\n      - { path: /api/notes, method: GET, authentication: jwt_token }\n",
+    );
+    workspace.run_text(&first).must_end_with(0);
+    let response = workspace.run_text(&second).must_end_with(0).response();
+    assert_eq!(response["status"], "completed", "{response}");
+    let decisions = fs::read_to_string(workspace.path().join("output/integration/task_second/plan.md")).unwrap();
+    assert!(decisions.contains("are those of task `first`"), "{decisions}");
+    assert_eq!(workspace.run_text(&first).must_end_with(0).response()["changed"], false, "the first stays the first");
+    let server = Server::start(Kind::Native, &workspace);
+    let (access, _) = sign_in(server.address);
+    for path in ["/api/members/me", "/api/notes", "/api/auth/profile"] {
+        assert_eq!(ask(server.address, &with_token(get(path), &access), "").unwrap().status, 200, "{path}");
+    }
+    let both = task("third", "      - { path: /api/auth/login, method: POST, authentication: none }\n");
+    let refused = workspace.run_text(&both).must_end_with(1).response();
+    let said = refused.to_string();
+    assert!(said.contains("`POST /api/auth/login` is served by task `first` already"), "{said}");
+    assert!(said.contains("leave the endpoint out where that answer will do"), "{said}");
 }
 
 /// The newest token for that, as if it had come by mail.
@@ -244,6 +289,16 @@ fn mailed_tokens_do_what_they_are_for(workspace: &Workspace) {
     let (access, _) = tokens(&login("ada@example.com", "difference engine no 2"));
     assert_eq!(emitted(workspace, "password_changed").len(), 1);
 
+    // Where nobody has the address as much is written, and what is kept is good for nothing.
+    assert_eq!(send(first, "/api/auth/forgot-password", &json!({ "email": "nobody@example.com" })).status, 202);
+    assert_eq!(emitted(workspace, "password_reset_unmatched"), [json!({})]);
+    let token = mailed(workspace, "nothing");
+    let reset = json!({ "token": token, "new_password": "difference engine no 3" });
+    for path in ["/api/auth/reset-password", "/api/auth/accept-invitation", "/api/auth/confirm-email"] {
+        let body = if path.ends_with("confirm-email") { json!({ "token": token }) } else { reset.clone() };
+        assert_eq!(send(last, path, &body).status, 410, "{path}");
+    }
+
     // A token whose time is over does nothing.
     assert_eq!(send(first, "/api/auth/forgot-password", &json!({ "email": "ada@example.com" })).status, 202);
     let token = mailed(workspace, "password_reset");
@@ -288,6 +343,28 @@ fn mailed_tokens_do_what_they_are_for(workspace: &Workspace) {
     // Neither the outbox nor the table of tokens lets anybody in.
     for row in workspace.query("SELECT payload FROM outbox_events") {
         assert!(!row[0].contains("engine"), "the outbox holds a secret: {}", row[0]);
+    }
+
+    // What is over goes by itself, at whichever server.
+    drop(servers);
+    for kind in Kind::all_here() {
+        let over = "'2020-01-01 00:00:00'";
+        workspace.query(&format!("UPDATE auth_mailed_tokens SET expires_at = {over}"));
+        workspace.query(&format!("UPDATE auth_sessions SET expires_at = {over}"));
+        let left = |table: &str, column: &str| {
+            let left = workspace.query(&format!("SELECT count(*) FROM {table} WHERE {column} = {over}"));
+            left[0][0].parse::<u32>().unwrap()
+        };
+        assert!(left("auth_mailed_tokens", "expires_at") > 0);
+        let server = Server::start(kind, workspace);
+        let asked = json!({ "email": "somebody@example.com" });
+        assert_eq!(send(server.address, "/api/auth/forgot-password", &asked).status, 202);
+        let begun = Instant::now();
+        while left("auth_mailed_tokens", "expires_at") + left("auth_sessions", "expires_at") > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(5), "what is over is still there");
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(workspace.count("auth_refresh_tokens"), 0, "its tokens went with each session");
     }
 }
 

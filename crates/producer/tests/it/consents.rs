@@ -1,11 +1,12 @@
 //! Somebody agrees at a provider, for the first time and anew: a certified server of OpenID Connect is the provider, and its own pages
 //! lead a browser back to `producer secrets connect`, or to what a person copies. Without its package this is skipped, loudly.
 
-use crate::harness::client::{ask, get};
+use crate::harness::client::{ask, get, post};
 use crate::harness::repository;
 use crate::harness::server::{Kind, Server, node_modules};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
 use crate::integrations::{MEMBERS, member};
+use crate::simulators::agreed;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -171,6 +172,36 @@ fn somebody_agrees_in_a_browser_and_the_task_goes_on() {
     assert!(listed.contains("token/crm/") && listed.contains("agreement/crm/"), "{listed}");
     let exported = end(&mut workspace.command(&["secrets", "export", "--stdout"])).must_end_with(0).stdout;
     assert!(exported.contains("our-password") && !exported.to_lowercase().contains("agreement"), "{exported}");
+}
+
+/// The same without any provider: one that is played asks, is agreed to, and its token is taken.
+#[test]
+fn somebody_agrees_at_a_provider_that_is_played() {
+    let (workspace, played) = agreed();
+    let address = played.told("address");
+    fs::write(workspace.path().join("producer.toml"), format!("[simulated]\nagreed = \"{address}\"\n")).unwrap();
+    for name in ["client_id", "client_secret"] {
+        let secret = format!("AGREED_{}", name.to_uppercase());
+        end_with_input(&mut workspace.command(&["secrets", "set", &secret]), played.told(name)).must_end_with(0);
+    }
+    let task = "task_id: people\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: agreed\n    integration_points: [user_registration]\n";
+    let asks = workspace.run_text(task).must_end_with(3).response();
+    assert_eq!(asks["error"]["code"], "credentials_missing");
+    let file = workspace.path().join("people.yaml");
+    fs::write(&file, task).unwrap();
+    let waiting = Waiting::begin(connect(&workspace, file.to_str().unwrap(), &["--listen", "127.0.0.1:0"]));
+    assert!(waiting.url.starts_with(address), "{}", waiting.url);
+    let (status, page) = browse(&waiting.url);
+    assert!(status == 200 && page.contains("read, write") && page.contains("Agree"), "{page}");
+    let host: SocketAddr = address.trim_start_matches("http://").parse().unwrap();
+    let mut pressed = post(waiting.url.strip_prefix(address).unwrap(), None, "button=agree");
+    pressed.headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+    let led = ask(host, &pressed, "").unwrap();
+    let (status, said) = browse(&led.headers["location"]);
+    assert_eq!(status, 200, "{said}");
+    waiting.end().must_end_with(0);
+    let ran = workspace.run_text(task).must_end_with(0).response();
+    assert_eq!(ran["output"]["integrations"][0]["status"], "simulated", "{ran}");
 }
 
 #[test]

@@ -297,7 +297,12 @@ impl Store {
     }
 
     /// Removes what a query finds, by the ids that it gives.
-    async fn forget(&self, found: &str, parameters: Vec<Datum>, removes: &[&str]) -> Result<u64, StoreError> {
+    pub(crate) async fn forget(
+        &self,
+        found: &str,
+        parameters: Vec<Datum>,
+        removes: &[&str],
+    ) -> Result<u64, StoreError> {
         let words = Words(self.engine());
         let found = words.text(found);
         let removes: Vec<String> = removes.iter().map(|remove| words.text(remove)).collect();

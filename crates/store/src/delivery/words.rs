@@ -11,14 +11,14 @@ use vocab::{Datum, Engine};
 
 /// A column of a batch.
 #[derive(Clone, Copy)]
-pub(super) struct Member {
+pub(crate) struct Member {
     pub name: &'static str,
     pub kind: Kind,
 }
 
 /// What a column of a batch holds.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Id,
     Text,
     Number,
@@ -29,20 +29,20 @@ pub(super) enum Kind {
 }
 
 /// A member of that name.
-pub(super) const fn member(name: &'static str, kind: Kind) -> Member {
+pub(crate) const fn member(name: &'static str, kind: Kind) -> Member {
     Member { name, kind }
 }
 
 /// What a row is named by.
-pub(super) const ID: Member = member("id", Kind::Id);
+pub(crate) const ID: Member = member("id", Kind::Id);
 /// The lease under which somebody has a delivery.
-pub(super) const HELD_BY: Member = member("held_by", Kind::Id);
+pub(crate) const HELD_BY: Member = member("held_by", Kind::Id);
 
 /// A row of a batch; what is null does not stand in it.
-pub(super) struct BatchRow(Vec<(&'static str, Value)>);
+pub(crate) struct BatchRow(Vec<(&'static str, Value)>);
 
 /// A row with these members.
-pub(super) fn row<const N: usize>(members: [(&'static str, Option<Value>); N]) -> BatchRow {
+pub(crate) fn row<const N: usize>(members: [(&'static str, Option<Value>); N]) -> BatchRow {
     BatchRow(members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
@@ -84,7 +84,7 @@ fn batch(rows: &[BatchRow]) -> Result<Datum, StoreError> {
 
 /// What is done with the rows of a batch.
 #[derive(Clone, Copy)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// They are new in the table.
     Insert(&'static str),
     /// Those of the table that they name by `id` are changed.
@@ -95,7 +95,7 @@ pub(super) enum Change {
 
 /// An engine's own words for statements over batches.
 #[derive(Clone, Copy)]
-pub(super) struct Words(pub Engine);
+pub(crate) struct Words(pub Engine);
 
 impl Words {
     /// The statement with the engine's placeholders.

@@ -38,9 +38,7 @@ const findDelivery = `SELECT id FROM outbox_deliveries WHERE event_id = ? AND in
 const insertDelivery = `INSERT INTO outbox_deliveries (id, event_id, event, integration, provider, priority, order_key, state, attempts, due_at, in_doubt, created_at, tried_since) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0, ?, ?, ?, ?)`;
 const markDispatched = `UPDATE outbox_events SET dispatched_at = ? WHERE id = ?`;
 const countBacklog = `SELECT state, COUNT(*) AS count, MIN(created_at) AS oldest FROM outbox_deliveries WHERE integration = ? AND state IN ('waiting', 'working', 'dead') GROUP BY state`;
-// Mails are looked for by themselves: whoever sends them minds nobody else's deliveries.
-const findBefore = `SELECT integration FROM outbox_deliveries WHERE integration < ? AND integration <> 'mail' ORDER BY integration LIMIT 1`;
-const findBehind = `SELECT integration FROM outbox_deliveries WHERE integration > ? AND integration <> 'mail' ORDER BY integration LIMIT 1`;
+const findNext = `SELECT integration FROM outbox_deliveries WHERE integration > ? ORDER BY integration LIMIT 1`;
 const findSince = `SELECT MIN(applied_at) AS since FROM schema_migrations WHERE scope = ?`;
 const listOld = `SELECT id FROM outbox_deliveries WHERE state = 'delivered' AND integration = ? AND ended_at < ? LIMIT ${FORGOTTEN_AT_ONCE}`;
 const forgetAttempts = `DELETE FROM outbox_attempts WHERE delivery_id = ?`;
@@ -97,10 +95,17 @@ export async function backlog(database, integration) {
   return (await database.many(countBacklog, [integration])).map((row) => ({ ...row, count: Number(row.count) }));
 }
 
-/** Another integration that events of this database are delivered to; `undefined` where there is none. */
-export async function anotherIntegration(database, integration) {
-  const found = (await database.optional(findBefore, [integration])) ?? (await database.optional(findBehind, [integration]));
-  return found?.integration;
+/**
+ * An integration that events of this database are delivered to and that is none of these; `undefined` where there is none. Mails are looked
+ * for by themselves: whoever sends them minds nobody else's deliveries.
+ */
+export async function anotherIntegration(database, known) {
+  // From one name to the next: what lies between is many deliveries.
+  for (let last = ''; ; ) {
+    const found = (await database.optional(findNext, [last]))?.integration;
+    if (found === undefined || !(found === 'mail' || known.includes(found))) return found;
+    last = found;
+  }
 }
 
 /** Since when the task is there: what happened before does not concern its service. @returns {Promise<Date>} */

@@ -6,10 +6,11 @@ import { Unfit } from '../provider/transformations.js';
 import { asSent, asText, isAbsent, sha256, written } from '../provider/values.js';
 import { LeaseLost, remembered as readRemembered } from './rounds.js';
 
-/** What the worker of deliveries carries those of an account by. */
-export function carrierOf(account) {
+/** What the worker of deliveries carries those of an account by. It makes those of all the application's accounts. */
+export function carrierOf(account, accounts = [account]) {
   return {
-    deliveriesOf: (since, event) => deliveriesOf(account, since, event),
+    tasks: accounts.map(({ name }) => name),
+    deliveriesOf: (since, event) => accounts.flatMap((one) => deliveriesOf(one, since[one.name], event)),
     carry: (delivery, hold, database) => carry(database, account, delivery, hold),
   };
 }

@@ -36,7 +36,7 @@ export class Deliveries {
   #after;
   #counts = { attempts: new Map(), backlog: [] };
   #since;
-  /** Whether another integration's events are in this database, of which this application knows nothing. */
+  /** Whether no integration is told of this database's events of which this application knows nothing. */
   #isAlone = true;
   /** Deliveries under way, by their ids. */
   #underWay = new Map();
@@ -58,7 +58,8 @@ export class Deliveries {
 
   /**
    * @param {{ database: import('../database.js').Database, account: object, carrier: object, random?: () => number }} parts `account` as
-   *   `../provider/account.js` or `../mail/mailer.js` opens it; `carrier` makes deliveries of events, and carries them: `steps.js`, `mailer.js`
+   *   `../provider/account.js` or `../mail/mailer.js` opens it; `carrier` makes deliveries of events, for the services of its `tasks`, and
+   *   carries those of the account: `steps.js`, `mailer.js`
    */
   constructor({ database, account, carrier, random = Math.random }) {
     this.#database = database;
@@ -158,7 +159,7 @@ export class Deliveries {
 
   async #do(round) {
     try {
-      this.#since ??= await integratedSince(this.#database, this.#account.task ?? this.#account.name);
+      this.#since ??= await this.#integratedSince();
       const deliveries = (event) => this.#carrier.deliveriesOf(this.#since, event);
       const done = await doRound(this.#database, { ...round, deliveriesOf: round.makesDeliveries ? deliveries : undefined });
       this.#failedRounds = 0;
@@ -166,6 +167,13 @@ export class Deliveries {
     } catch (error) {
       this.#failed(round, error);
     }
+  }
+
+  /** Since when each task is there for whose service deliveries are made. */
+  async #integratedSince() {
+    const since = {};
+    for (const task of this.#carrier.tasks) since[task] = await integratedSince(this.#database, task);
+    return since;
   }
 
   /** What was recorded, what has kept its lease, what is to be begun. */
@@ -320,12 +328,12 @@ export class Deliveries {
     while ((await forgetHeard(this.#database, name, before(service.webhooks.keepDays * DAY))) > 0);
   }
 
-  /** Who makes deliveries of an event makes them for everybody. This application knows one service only. */
+  /** Who makes deliveries of an event makes them for everybody: one that does not know everybody makes none. */
   async #lookForOthers() {
     if (this.#carrier.events !== undefined) return;
-    const other = await anotherIntegration(this.#database, this.#account.name);
+    const other = await anotherIntegration(this.#database, this.#carrier.tasks);
     if (other !== undefined && this.#isAlone) {
-      logWarning('another integration is told of the events of this database: `producer serve`, which knows them all, has to make the deliveries', { integration: other });
+      logWarning('an integration that this application does not know is told of the events of this database: `producer serve`, or an application written since, has to make the deliveries', { integration: other });
     }
     this.#isAlone = other === undefined;
   }

@@ -41,13 +41,13 @@ export function openMailer({ mails, task, folder, environment = process.env }) {
   const mailer = { mails, server, from, around, folder: fileURLToPath(folder) };
   return {
     name: INTEGRATION,
-    task,
     service: { title: 'the mail server', retry: RETRY, wait: { mostSeconds: 600 }, atOnce: AT_ONCE },
     problems,
     /** What the worker of deliveries carries them by. Deliveries of these events are made whoever else is told of them. */
     carrier: {
+      tasks: [task],
       events: { names: Object.keys(mails), within: NEWS },
-      deliveriesOf: (since, event) => deliveriesOf(mails, since, event),
+      deliveriesOf: (since, event) => deliveriesOf(mails, since[task], event),
       carry: (delivery) => carry(mailer, delivery),
     },
   };

@@ -25,7 +25,7 @@ export function openAccount(service, environment = process.env) {
     problems.push(`\`${service.baseVariable}\` is not set: ${service.title} is simulated, and this says where (\`producer simulate ${service.provider}\`)`);
   }
   const site = { url: said('PUBLIC_URL')?.replace(/\/+$/, '') };
-  const webhook = { url: site.url && service.webhooks && `${site.url}${service.webhooks.path}`, secret: said(service.webhookSecretVariable), kinds: [] };
+  const webhook = { url: site.url && service.webhooks && `${site.url}${service.webhooks.path}`, id: said(service.webhookIdVariable), secret: said(service.webhookSecretVariable), kinds: [] };
   // People are sent back to where it listens, until somebody says how it is reached.
   const { host, port } = listenAddress(environment);
   const own = { url: site.url ?? `http://${net.isIPv6(host) ? `[${host}]` : host}:${port}` };

@@ -46,12 +46,12 @@ export function isPublic(address) {
 
 /**
  * @param {{ method: string, url: string, headers: [string, string][], body: string }} request
- * @param {{ within: number, isOurs: boolean }} bounds milliseconds for everything; whether it is called wherever it is: a
- *   simulated provider, an issuer that an operator has named
+ * @param {{ within: number, isOurs: boolean, mostBytes?: number }} bounds milliseconds for everything; whether it is called wherever it is: a
+ *   simulated provider, an issuer that an operator has named; how much of the answer's body is read
  * @returns {Promise<{ neverConnected: string, isPermanent: boolean } | { broken: string }
  *   | { answer: { status: number, headers: [string, string][], body: Buffer, isCut: boolean } }>}
  */
-export function send({ method, url, headers, body }, { within, isOurs }) {
+export function send({ method, url, headers, body }, { within, isOurs, mostBytes = MOST_BYTES }) {
   const { protocol, hostname, host } = new URL(url);
   const address = hostname.replace(/^\[|\]$/g, '');
   const isClosed = !isOurs && (protocol !== 'https:' || (net.isIP(address) !== 0 && !isPublic(address)));
@@ -81,21 +81,21 @@ export function send({ method, url, headers, body }, { within, isOurs }) {
       if (!socket.connecting && request.reusedSocket) connected();
       else socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', connected);
     });
-    request.on('response', (response) => readAnswer(response).then((answer) => end({ answer }), fail));
+    request.on('response', (response) => readAnswer(response, mostBytes).then((answer) => end({ answer }), fail));
     request.end(body);
   });
 }
 
-async function readAnswer(response) {
+async function readAnswer(response, mostBytes) {
   const chunks = [];
   let size = 0;
   for await (const chunk of response) {
-    chunks.push(chunk.subarray(0, MOST_BYTES - size));
+    chunks.push(chunk.subarray(0, mostBytes - size));
     size += chunk.length;
-    if (size > MOST_BYTES) break;
+    if (size > mostBytes) break;
   }
   const headers = response.rawHeaders.flatMap((name, index, raw) => (index % 2 === 0 ? [[name, raw[index + 1]]] : []));
-  return { status: response.statusCode, headers, body: Buffer.concat(chunks), isCut: size > MOST_BYTES };
+  return { status: response.statusCode, headers, body: Buffer.concat(chunks), isCut: size > mostBytes };
 }
 
 function headersOf(pairs, body) {

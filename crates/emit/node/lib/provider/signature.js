@@ -7,6 +7,13 @@ import { crc32 } from 'node:zlib';
 /** A call that is not known to be the provider's. */
 export class Stranger extends Error {}
 
+/** What proves a call has to be brought from elsewhere, and could not be now. */
+export class Unproved extends Error {
+  constructor() {
+    super('what proves it could not be brought from elsewhere');
+  }
+}
+
 // While a secret is changed, a provider signs with both.
 const MOST_SIGNATURES = 10;
 // Milliseconds until the year 2286.
@@ -58,6 +65,11 @@ export function verifyHeader(call, name, expected) {
 /** What was told is what we expect, which takes as long whether it is or not. */
 export function mustBe(told, expected, what) {
   if (!isSame(Buffer.from(told), Buffer.from(needed(expected, what)))) throw new Stranger('the signature is wrong');
+}
+
+/** The provider itself has said that it is its own. */
+export function mustBeConfirmed(isConfirmed) {
+  if (!isConfirmed) throw new Unproved();
 }
 
 /** `Authorization: Basic` with what we told the provider, RFC 7617. */
@@ -118,7 +130,8 @@ function timeOf(call, way, found) {
   return text;
 }
 
-function signedBytes(call, parts, { timestamp = '', secret = '', url, withoutParameters }) {
+/** What is signed, put together. */
+export function signedBytes(call, parts, { timestamp = '', secret = '', url, withoutParameters }) {
   const bytes = parts.map((part) => {
     if (part.text !== undefined) return part.text;
     if (part.header !== undefined) return headerOf(call, part.header);
@@ -153,7 +166,8 @@ function sortedParameters(body) {
   return once.map(([name, value]) => `${name}${value}`).join('');
 }
 
-function decoded(text, encoding) {
+/** The bytes; `undefined` where the text is none in that encoding. */
+export function decoded(text, encoding) {
   if (encoding === 'hex') return /^(?:[0-9a-f]{2})*$/i.test(text) ? Buffer.from(text, 'hex') : undefined;
   return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) ? Buffer.from(text, 'base64') : undefined;
 }
@@ -167,7 +181,8 @@ function publicKey(text) {
   }
 }
 
-function isForm({ headers }) {
+/** Whether the body is a form, as its header says. */
+export function isForm({ headers }) {
   const type = headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '';
   return type.split(';')[0].trim().toLowerCase() === 'application/x-www-form-urlencoded';
 }

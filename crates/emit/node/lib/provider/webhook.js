@@ -2,7 +2,7 @@
 // told apart from those before by the provider's own key; nothing is kept or sent here.
 
 import { all, at, holds } from './place.js';
-import { Stranger, mustBe } from './signature.js';
+import { Stranger, Unproved, mustBe } from './signature.js';
 import { Unfit } from './transformations.js';
 import { asSent, asText, isAbsent, sha256, written } from './values.js';
 
@@ -16,32 +16,37 @@ const MOST_ITEMS = 10_000;
 /** A call that cannot be read, or is none that is taken in. */
 export class NotTaken extends Error {}
 
-export { Stranger };
+export { Stranger, Unproved };
 
 /**
  * @param {object} account see `account.js`
  * @param {import('./signature.js').Call} call
+ * @param {object} [proofs] what was brought of what does not come with it, see `proof.js`
  * @returns {{ reply: Reply, events: object[] }} `events` is empty where the call only wanted an answer
  * @typedef {{ status: number, mediaType?: string, body: string }} Reply
  */
-export function receive(account, call) {
+export function receive(account, call, proofs = {}) {
   const { service, scope } = account;
   const { webhooks } = service;
   const { handshake = [], acknowledge } = webhooks;
   if (handshake.some(({ answers }) => answers === call.method)) return { reply: { status: 200, body: '' }, events: [] };
   if (call.method !== 'POST') throw new NotTaken('it is none that is taken in');
-  verified(call, account);
+  verified(call, { ...account, proofs });
   const document = parsed(webhooks.body, call.body);
   for (const { at: where, value } of webhooks.bodyHolds ?? []) mustBe(asText(at(document, where) ?? ''), value({ ...scope, body: document }), 'what the body holds');
-  const told = (body) => ({ ...scope, body, header: (name) => call.headers.find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1] });
   const echo = handshake.find(({ when }) => when?.every((test) => holds(document, test)));
   if (echo) {
-    const body = written(echo.answer(told(document)), asSent) ?? '';
+    const body = written(echo.answer(told(scope, call, document)), asSent) ?? '';
     return { reply: { status: 200, body: asText(body), ...(typeof body !== 'string' && { mediaType: 'application/json' }) }, events: [] };
   }
   if (!(webhooks.acceptWhen ?? []).every((test) => holds(document, test))) throw new NotTaken('it is none that is taken in');
-  const events = eventsIn(webhooks, document).map((event) => heard(service, event, told(event))).filter((event) => event !== undefined);
-  return { reply: { ...acknowledge, body: acknowledge.body?.(told(document)) ?? '' }, events };
+  const events = eventsIn(webhooks, document).map((event) => heard(service, event, told(scope, call, event))).filter((event) => event !== undefined);
+  return { reply: { ...acknowledge, body: acknowledge.body?.(told(scope, call, document)) ?? '' }, events };
+}
+
+/** What names stand for in a call. */
+export function told(scope, call, body) {
+  return { ...scope, body, header: (name) => call.headers.find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1] };
 }
 
 /** Known by the secret, or by the one before where that is said. */
@@ -113,7 +118,8 @@ function timeOf(text) {
   return Number.isNaN(time) ? null : new Date(time).toISOString();
 }
 
-function parsed(form, bytes) {
+/** The body as its form says; throws a `NotTaken`. */
+export function parsed(form, bytes) {
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   if (form === 'form_nested') return nested(new URLSearchParams(text));
   if (form === 'form') return Object.fromEntries(new URLSearchParams(text));

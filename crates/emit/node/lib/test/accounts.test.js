@@ -28,10 +28,10 @@ test('more than can wait are refused', async () => {
 });
 
 test('what leaks are full of is weak', () => {
-  for (const weak of ['password', 'Password1', 'P@ssw0rd!', 'drowssap1', '12345678', 'aaaa1111', 'Qwerty123!', 'adminadmin', '1q1q1q1q', 'letmein!!']) {
+  for (const weak of ['password', 'Password1', 'P@ssw0rd!', 'drowssap1', '12345678', 'aaaa1111', 'Qwerty123!', 'adminadmin', '1q1q1q1q', 'letmein!!', '1qaz2wsx', 'Elephant', 'elephant2026!', 'gbpltw147']) {
     assert.equal(isWeak(weak), true, weak);
   }
-  for (const good of ['correct horse, battery & staple', 'k7#Lm2pQ', 'tr0mb0ne-quilt', 'Zürich im Regen', 'пароль от сейфа']) {
+  for (const good of ['correct horse, battery & staple', 'k7#Lm2pQ', 'tr0mb0ne-quilt', 'Zürich im Regen', 'пароль от сейфа', 'elephants in trees']) {
     assert.equal(isWeak(good), false, good);
   }
 });

@@ -40,6 +40,16 @@ test('literal segments win over parameters, and parameters are decoded', async (
   assert.equal(await (await fetch(`${url}/metrics`)).text().then((text) => text.includes('route="/orders/{order-id}",status="204"} 1')), true);
 });
 
+test('pages of other origins read nothing of what is closed', async (context) => {
+  const { url } = await serve(context, (application) => {
+    application.route('GET', '/open', () => respond(200, {}));
+    application.closed().route('GET', '/closed', () => respond(200, {}));
+  }, { origins: '*' });
+  const allowed = async (path, method = 'GET') => (await fetch(url + path, { method })).headers.get('access-control-allow-origin');
+  assert.deepEqual([await allowed('/open'), await allowed('/nowhere'), await allowed('/closed'), await allowed('/closed', 'PUT')], ['*', '*', null, null]);
+  assert.deepEqual([(await fetch(`${url}/open`, { method: 'OPTIONS' })).status, (await fetch(`${url}/closed`, { method: 'OPTIONS' })).status], [204, 405]);
+});
+
 test('an answer that takes too long is a 503, and what comes later is dropped', async (context) => {
   const logged = context.mock.method(console, 'error', () => {});
   const { url } = await serve(context, (application) => {

@@ -65,3 +65,11 @@ test('lines that are damaged or of another start of the machine harm nothing', (
   limit.take(request, caller);
   assert.match(request.answerHeaders.RateLimit, /^"default";r=0;t=(?:50|51|49)$/);
 });
+
+test('policies of several tasks may be called alike', (context) => {
+  const path = folder(context);
+  const counts = new Counts(path);
+  assert.deepEqual([passing(counts, 12), passing(counts.of('payments'), 12), passing(counts.of('crm'), 4)], [10, 10, 4]);
+  const { length } = readFileSync(`${path}rate-limits`, 'utf8').match(/ payments\/default /g);
+  assert.equal(length, 10);
+});

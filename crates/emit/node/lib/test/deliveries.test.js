@@ -167,14 +167,15 @@ testOnEach('those with one key go one behind the other', async (context, engine)
 testOnEach('what there is besides is seen', async (context, engine) => {
   const { database, emit } = await start(context, engine);
   assert.ok(Math.abs(Date.now() - 60_000 - (await integratedSince(database, 'shop')).getTime()) < 5000);
-  assert.equal(await anotherIntegration(database, 'shop'), undefined);
+  assert.equal(await anotherIntegration(database, ['shop']), undefined);
   await emit('sold', {});
   const to = (integration) => () => [{ integration, provider: 'p', priority: 1, orderKey: null }];
   await doRound(database, round({ deliveriesOf: to('mail') }));
-  assert.equal(await anotherIntegration(database, 'shop'), undefined, 'mails are minded by who sends them');
+  assert.equal(await anotherIntegration(database, ['shop']), undefined, 'mails are minded by who sends them');
   await emit('sold', {});
   await doRound(database, round({ deliveriesOf: to('crm') }));
-  assert.equal(await anotherIntegration(database, 'shop'), 'crm');
+  assert.equal(await anotherIntegration(database, ['shop']), 'crm');
+  assert.equal(await anotherIntegration(database, ['shop', 'crm']), undefined);
 });
 
 testOnEach('deliveries of its own events are made once, whoever else was told of them', async (context, engine) => {

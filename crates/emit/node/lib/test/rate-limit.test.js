@@ -65,3 +65,20 @@ test('the full length stays the full length at any time of day', () => {
     assert.equal(take(`caller ${step}`), '"p";r=1;t=10');
   }
 });
+
+test('attempts under way count as if they failed', () => {
+  const { limit, take } = createLimit();
+  const ends = [];
+  const attempt = () => {
+    const request = { answerHeaders: {}, whenSettled: (end) => ends.push(end) };
+    limit.spare(request, { identity: 'a' });
+  };
+  assert.equal(take(), '"p";r=1;t=10');
+  attempt();
+  assert.throws(attempt, { name: 'rate_limited' });
+  ends.pop()();
+  attempt();
+  assert.equal(take(), '"p";r=0;t=10');
+  ends.pop()();
+  assert.throws(attempt, { name: 'rate_limited' });
+});

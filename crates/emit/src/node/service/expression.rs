@@ -12,8 +12,9 @@ use manifest::{Manifest, Template, Text};
 use std::collections::BTreeSet;
 
 /// What a module may import, with the file of `lib/` it is from.
-const IMPORTS: [(&str, &str); 63] = [
+const IMPORTS: [(&str, &str); 65] = [
     ("operation", "call"),
+    ("verifyCertificate", "certificate"),
     ("formJson", "encode"),
     ("formNested", "encode"),
     ("formRepeated", "encode"),
@@ -22,6 +23,7 @@ const IMPORTS: [(&str, &str); 63] = [
     ("path", "encode"),
     ("at", "place"),
     ("basic", "request"),
+    ("mustBeConfirmed", "signature"),
     ("verifyBasic", "signature"),
     ("verifyDigest", "signature"),
     ("verifyHeader", "signature"),

@@ -6,8 +6,9 @@ use crate::node::script::Expression;
 use manifest::Manifest;
 use manifest::operation::IfReplyIsLost;
 use manifest::point::{Call, Calls, Point};
+use manifest::webhook::Verification;
 
-/// The operations that points call, and those that tell whether these have happened.
+/// The operations that points call, those that tell whether these have happened, and those that are asked about a call.
 pub(super) fn operations(manifest: &Manifest) -> Vec<&str> {
     let called = calls(manifest).flat_map(|(_, calls)| calls.steps.iter().map(|call| call.operation.as_str()));
     let mut names: Vec<&str> = called.collect();
@@ -17,6 +18,11 @@ pub(super) fn operations(manifest: &Manifest) -> Vec<&str> {
     };
     let asked: Vec<&str> = names.iter().filter_map(looks).collect();
     names.extend(asked);
+    let of_calls = manifest.webhooks.iter().flat_map(|webhooks| &webhooks.verify).filter_map(|way| match way {
+        Verification::Ask { operation, .. } => Some(operation.as_str()),
+        _ => None,
+    });
+    names.extend(of_calls);
     names
 }
 

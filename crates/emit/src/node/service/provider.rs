@@ -4,10 +4,12 @@ use super::expression::Place;
 use super::operation::{format_of, rules, when};
 use super::{Members, Module, Script, Written, beyond, member, number, text, texts};
 use crate::node::script::Expression;
+use manifest::Manifest;
 use manifest::authentication::{Authentication, BodyPlace};
 use manifest::outcome::{Errors, Retry, Wait, WaitForm};
 use manifest::point::Point;
 use manifest::provider::{Characters, Counted, Credential, Host, Setting};
+use manifest::webhook::{SignedPart, Verification};
 use plan::Plan;
 use plan::service::{Priority, System, ValueSource};
 
@@ -24,6 +26,27 @@ pub fn base_variable(provider: &str) -> String {
 /// The variable that holds what calls are signed with: the secret of the native server is called like it.
 pub fn webhook_variable(provider: &str) -> String {
     format!("{}_WEBHOOK_SECRET", prefix(provider))
+}
+
+/// The variable that holds what the provider calls our address, which some signatures cover.
+pub fn webhook_id_variable(provider: &str) -> String {
+    format!("{}_WEBHOOK_ID", prefix(provider))
+}
+
+/// Whether anything but the registration needs that: `producer run` enters the address.
+pub fn needs_webhook_id(manifest: &Manifest) -> bool {
+    let is_id = |part: &SignedPart| match part {
+        SignedPart::Value(value) => value.to_string().contains("${webhook.id}"),
+        _ => false,
+    };
+    let signed = |way: &Verification| match way {
+        Verification::Hmac(way) => way.signed.iter().any(is_id),
+        Verification::Digest(way) => way.signed.iter().any(is_id),
+        Verification::PublicKey(way) => way.signed.iter().any(is_id),
+        Verification::Certificate(way) => way.signed.iter().any(is_id),
+        _ => false,
+    };
+    manifest.webhooks.iter().flat_map(|webhooks| &webhooks.verify).any(signed)
 }
 
 impl Module<'_> {
@@ -47,6 +70,9 @@ impl Module<'_> {
         members.add("priority", Expression::text(priority));
         members.add("baseVariable", text(&base_variable(provider.provider.as_str())));
         members.add("webhookSecretVariable", text(&webhook_variable(provider.provider.as_str())));
+        if needs_webhook_id(self.manifest) {
+            members.add("webhookIdVariable", text(&webhook_id_variable(provider.provider.as_str())));
+        }
         members.add("credentials", self.credentials());
         members.add("settings", self.settings()?);
         members.add("hosts", self.hosts()?);

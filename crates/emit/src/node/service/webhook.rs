@@ -8,8 +8,8 @@ use crate::node::script::Expression;
 use manifest::Text;
 use manifest::kind::Kind;
 use manifest::webhook::{
-    Encoding, Handshake, HashAlgorithm, Hmac, KeyForm, Payload, ProviderEvent, SignatureForm, SignedPart, TimeUnit,
-    Timestamp, Verification, Webhooks,
+    Certificate, Encoding, Handshake, HashAlgorithm, Hmac, KeyForm, Payload, ProviderEvent, SignatureForm, SignedPart,
+    TimeUnit, Timestamp, Verification, Webhooks,
 };
 use plan::procedure::Procedure;
 use plan::service::Intake;
@@ -25,6 +25,9 @@ impl Module<'_> {
         members.add("maxBodyBytes", number(intake.max_body_bytes));
         members.add("body", payload(&webhooks.body)?);
         members.add("verify", Expression::text("verifyWebhook"));
+        let brought = webhooks.verify.iter().filter_map(|way| self.brought(way).transpose());
+        let brought: Vec<Expression> = brought.collect::<Written<_>>()?;
+        members.maybe("proofs", (!brought.is_empty()).then_some(Expression::Array(brought)));
         let held = webhooks.verify.iter().filter_map(|way| match way {
             Verification::BodyHolds { at, value } => Some(self.told(value).map(|value| {
                 Expression::Object(vec![("at".to_owned(), text(&at.to_string())), ("value".to_owned(), value)])
@@ -78,7 +81,11 @@ impl Module<'_> {
         ));
         script.line(" * @param {import('../lib/provider/signature.js').Call} call");
         script.line(" */");
-        let scope = if roots.is_empty() { String::new() } else { format!(", {{ scope: {{ {} }} }}", roots.join(", ")) };
+        let scope = (!roots.is_empty()).then(|| format!("scope: {{ {} }}", roots.join(", ")));
+        let is_brought = |way: &Verification| matches!(way, Verification::Certificate(_) | Verification::Ask { .. });
+        let proofs = webhooks.verify.iter().any(is_brought).then(|| "proofs".to_owned());
+        let given: Vec<String> = scope.into_iter().chain(proofs).collect();
+        let scope = if given.is_empty() { String::new() } else { format!(", {{ {} }}", given.join(", ")) };
         script.open(&format!("export function verifyWebhook(call{scope}) {{"));
         checks.iter().for_each(|check| script.statement("", check));
         script.close("}");
@@ -120,12 +127,49 @@ impl Module<'_> {
                 ("verifySecretPath", vec![call(), Expression::text(self.writer.reference(&secret)?)])
             }
             Verification::BodyHolds { .. } => return Ok(None),
-            Verification::Certificate(_) | Verification::Ask { .. } => {
-                return beyond("know a call by what would have to be fetched from elsewhere");
+            Verification::Certificate(way) => {
+                let mut members = Members::default();
+                members.add("algorithm", text(way.algorithm.as_str()));
+                members.add("header", text(&way.header));
+                certificate_url(way, &mut members);
+                members.add("signed", self.signed(&way.signed)?);
+                let brought = Expression::text("proofs.certificate");
+                ("verifyCertificate", vec![call(), brought, members.object()])
             }
+            Verification::Ask { .. } => ("mustBeConfirmed", vec![Expression::text("proofs.isConfirmed")]),
         };
         self.writer.import(function);
         Ok(Some(Expression::call(function, arguments)))
+    }
+
+    /// What has to be brought from elsewhere before the call is looked at.
+    fn brought(&mut self, way: &Verification) -> Written<Option<Expression>> {
+        let mut members = Members::default();
+        match way {
+            Verification::Certificate(way) => {
+                let mut url = Members::default();
+                certificate_url(way, &mut url);
+                members.add("certificate", url.object());
+            }
+            Verification::Ask { operation, input } => {
+                members.add("ask", Expression::text(&self.functions[operation.as_str()]));
+                let given = self.writer.function(|writer| {
+                    let fields = input.iter();
+                    let fields =
+                        fields.map(|(name, given)| Ok((name.to_string(), writer.document(given, Place::Plain)?)));
+                    Ok(Expression::Object(fields.collect::<Written<_>>()?))
+                });
+                members.add("input", given?);
+            }
+            Verification::Hmac(_)
+            | Verification::Digest(_)
+            | Verification::PublicKey(_)
+            | Verification::FixedHeader { .. }
+            | Verification::Basic { .. }
+            | Verification::BodyHolds { .. }
+            | Verification::SecretPath(_) => return Ok(None),
+        }
+        Ok(Some(members.object()))
     }
 
     fn hmac(&mut self, hmac: &Hmac) -> Written<Expression> {
@@ -228,6 +272,12 @@ impl Module<'_> {
         }
         Ok(Expression::Lines(members.0))
     }
+}
+
+/// Where the certificate is, and in whose domains it must lie.
+fn certificate_url(way: &Certificate, members: &mut Members) {
+    members.add("urlHeader", text(&way.certificate_url_header));
+    members.add("within", texts(&way.within));
 }
 
 fn payload(payload: &Payload) -> Written<Expression> {

@@ -30,7 +30,7 @@ pub fn ask(given: &Given<'_>) -> Behaved {
     items.extend(mailed::made());
     items.push(Item::Transaction(vec![
         Item::Let(slot("other"), one(&users, &["id"], vec![is("email", input("email"))], RowLock::None)),
-        Item::Match(slot("other"), vec![(Outcome::Found, vec![mailed::unmatched(TAKEN)]), (Outcome::Missing, mails)]),
+        Item::Match(slot("other"), vec![(Outcome::Found, mailed::unmatched(TAKEN)), (Outcome::Missing, mails)]),
         Item::Exit(accepted(), Writes::Keep),
     ]));
     Behaved {

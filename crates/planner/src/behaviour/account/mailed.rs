@@ -8,7 +8,7 @@ use plan::query::{Predicate, RowLock, Write};
 use plan::shape::ShapeField;
 use plan::value::Comparison;
 use plan::{Problem, Value, system};
-use vocab::{EventName, FieldName, FieldType, PolicyName};
+use vocab::{Datum, EventName, FieldName, FieldType, PolicyName};
 
 /// The policy under which mails to one address count.
 pub const MAILS: &str = "account_mails";
@@ -29,6 +29,8 @@ pub const EMAIL_CHANGE: Purpose = Purpose { word: "email_change", lifetime_secon
 
 /// An account for somebody who was invited.
 pub const INVITATION: Purpose = Purpose { word: "invitation", lifetime_seconds: 604_800 };
+/// Nothing at all: it is mailed to nobody, and no step looks for it.
+const NOTHING: Purpose = Purpose { word: "nothing", lifetime_seconds: 3_600 };
 
 /// An event with its name and what it holds.
 pub type Told = (EventName, Vec<(FieldName, FieldType)>);
@@ -84,9 +86,11 @@ pub fn noticed(event: &str, user: Value, email: Value) -> Item {
     Item::Do(Step::Emit { id: None, event: named(event), payload: payload.into() })
 }
 
-/// What stands in the outbox where nobody is mailed to, so that it takes as long.
-pub fn unmatched(event: &str) -> Item {
-    Item::Do(Step::Emit { id: None, event: named(event), payload: Vec::new() })
+/// What is written where nobody is mailed to, so that it takes as long: a token that is good for nothing, and an event that says nothing.
+pub fn unmatched(event: &str) -> Vec<Item> {
+    let mut items = kept(NOTHING, Value::Literal(Datum::Null), input("email"));
+    items.push(Item::Do(Step::Emit { id: None, event: named(event), payload: Vec::new() }));
+    items
 }
 
 pub fn told_by_mail(event: &str) -> Told {

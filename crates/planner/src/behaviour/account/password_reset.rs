@@ -28,7 +28,7 @@ pub fn ask(given: &Given<'_>) -> Behaved {
     items.extend(mailed::made());
     items.push(Item::Transaction(vec![
         Item::Let(slot("user"), one(&users, &["id", "email"], vec![is("email", input("email"))], RowLock::None)),
-        Item::Match(slot("user"), vec![(Outcome::Found, mails), (Outcome::Missing, vec![mailed::unmatched(NOBODY)])]),
+        Item::Match(slot("user"), vec![(Outcome::Found, mails), (Outcome::Missing, mailed::unmatched(NOBODY))]),
         Item::Exit(accepted(), Writes::Keep),
     ]));
     Behaved {

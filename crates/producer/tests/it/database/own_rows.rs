@@ -23,7 +23,7 @@ specifications:
     type: rest
     endpoints:
       - { path: /api/auth/login, method: POST, authentication: none }
-      - { path: /api/orders, method: GET, authentication: jwt_token }
+      - { path: /api/orders, method: GET, authentication: session }
       - { path: /api/orders, method: POST, authentication: jwt_token }
       - { path: \"/api/orders/{order_id}/order_items\", method: GET, authentication: jwt_token }
       - { path: \"/api/orders/{order_id}/order_items\", method: POST, authentication: jwt_token }
@@ -38,6 +38,8 @@ fn told(answer: &Answer) -> Json {
 /// Somebody who has signed in, at a server.
 struct Caller {
     token: String,
+    /// Some endpoints ask for the one, some for the other.
+    cookie: String,
 }
 
 impl Caller {
@@ -46,12 +48,16 @@ impl Caller {
         let send = |path| ask(place, &post(path, None, &who.to_string()), "").unwrap();
         assert_eq!(send("/api/auth/register").status, 202);
         let who = json!({ "email": format!("{name}@example.com"), "password": "engine of analysis" });
-        let signed_in = told(&ask(place, &post("/api/auth/login", None, &who.to_string()), "").unwrap());
-        Self { token: signed_in["access_token"].as_str().unwrap_or_else(|| panic!("{signed_in}")).to_owned() }
+        let answer = ask(place, &post("/api/auth/login", None, &who.to_string()), "").unwrap();
+        let signed_in = told(&answer);
+        let token = signed_in["access_token"].as_str().unwrap_or_else(|| panic!("{signed_in}")).to_owned();
+        let cookie = answer.headers["set-cookie"].split(';').next().unwrap().to_owned();
+        Self { token, cookie }
     }
 
     fn send(&self, place: SocketAddr, mut request: CaseRequest) -> Answer {
         request.headers.insert("authorization".to_owned(), format!("Bearer {}", self.token));
+        request.headers.insert("cookie".to_owned(), self.cookie.clone());
         ask(place, &request, "").unwrap()
     }
 

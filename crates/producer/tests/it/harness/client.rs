@@ -40,7 +40,14 @@ pub fn ask(address: SocketAddr, request: &CaseRequest, key: &str) -> io::Result<
 
 /// A request without headers of its own.
 pub fn get(path: &str) -> CaseRequest {
-    CaseRequest { method: "GET".to_owned(), path: path.to_owned(), headers: BTreeMap::new(), body: None, text: None }
+    CaseRequest {
+        method: "GET".to_owned(),
+        path: path.to_owned(),
+        headers: BTreeMap::new(),
+        body: None,
+        text: None,
+        signed: None,
+    }
 }
 
 /// A request with a JSON body; `key` goes into `X-API-Key`.

@@ -89,7 +89,7 @@ fn emitted(provider: &ProviderFolder) -> emit::Files {
     let catalog = Catalog::built_in().unwrap().with_provider(manifest);
     let observed = plan::Observed::default();
     let plan = planner::plan(&parsed.tasks[0], &vocab::TaskId::parse("task").unwrap(), &catalog, &observed).unwrap();
-    emit::files(&plan.into_api().unwrap()).unwrap()
+    emit::files(&plan.into_api().unwrap(), &[]).unwrap()
 }
 
 /// An application in the workspace's folder for it.

@@ -1,0 +1,59 @@
+//! The requests with which the application is tested: those of the plan, and calls of the providers of other services; and how calls are
+//! signed there, with values in it that open nothing.
+
+use super::service::Integrated;
+use super::service::variables;
+use manifest::Text;
+use manifest::webhook::Verification;
+use plan::http_case::HttpCase;
+use plan::service::ServicePlan;
+use plan::{Plan, service_case};
+use serde_json::{Map, Value, json};
+
+/// Of the plan, and calls for the services beside it.
+pub fn all<'a>(plan: &'a Plan, services: &[Integrated<'a>]) -> Vec<&'a HttpCase> {
+    let is_signed = |case: &&HttpCase| case.request.signed.is_some();
+    let own = plan.cases.iter().filter(|case| !is_signed(case));
+    own.chain(heard(services).flat_map(|one| one.plan.cases.iter().filter(is_signed))).collect()
+}
+
+/// How the providers sign, by the path that they call, and what the application is told of their accounts; none where nobody calls.
+pub fn signatures(services: &[Integrated<'_>]) -> Option<Value> {
+    let (mut ways, mut environment) = (Map::new(), Map::new());
+    for one in heard(services).filter(|one| one.plan.cases.iter().any(|case| case.request.signed.is_some())) {
+        let webhooks = one.service.manifest.webhooks.as_ref()?;
+        let signs = webhooks.verify.iter().map(|way| way_of(one.service, way)).collect::<Option<Vec<Value>>>()?;
+        ways.insert(one.plan.intake()?.path.clone(), signs.into());
+        environment.extend(variables(one.service).into_iter().map(|(name, value)| (name, value.into())));
+    }
+    (!ways.is_empty()).then(|| json!({ "environment": environment, "ways": ways }))
+}
+
+/// Those whose calls the application takes in.
+fn heard<'s, 'a>(services: &'s [Integrated<'a>]) -> impl Iterator<Item = &'s Integrated<'a>> {
+    services.iter().filter(|one| one.module.is_ok() && one.listens())
+}
+
+fn way_of(service: &ServicePlan, way: &Verification) -> Option<Value> {
+    if let Verification::SecretPath(_) = way {
+        return Some(json!({ "secret_path": service_case::SIGNING }));
+    }
+    let mut way = serde_json::to_value(way).ok()?;
+    fill(service, &mut way)?;
+    Some(way)
+}
+
+/// Puts the values in.
+fn fill(service: &ServicePlan, document: &mut Value) -> Option<()> {
+    match document {
+        Value::String(text) => {
+            if let Ok(of) = Text::parse(text) {
+                *text = service.case_text(&of)?;
+            }
+            Some(())
+        }
+        Value::Array(items) => items.iter_mut().try_for_each(|item| fill(service, item)),
+        Value::Object(members) => members.values_mut().try_for_each(|member| fill(service, member)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Some(()),
+    }
+}
