@@ -51,16 +51,6 @@ impl Newcomers {
     }
 }
 
-impl Accounts {
-    /// Whether everything that belongs to accounts is there, and not only what a task happened to name: there is a page for each mail.
-    #[must_use]
-    pub fn are_whole(&self) -> bool {
-        use AccountTask::{AcceptInvitation, ConfirmEmail, ResetPassword, Verify};
-        let has = |task: &AccountTask| self.pages.iter().any(|page| page.does == *task);
-        [Verify, ResetPassword, ConfirmEmail, AcceptInvitation].iter().all(has)
-    }
-}
-
 /// A page to which the link of a mail leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountPage {

@@ -1,6 +1,6 @@
 //! An API: its endpoints with their procedures, rate limits and events.
 
-use crate::accounts::{AccountPage, Accounts};
+use crate::accounts::{AccountPage, AccountTask, Accounts};
 use crate::mail::Mail;
 use crate::procedure::{Item, Procedure, Roles, Scheme, Step, Trigger};
 use crate::scope::Scope;
@@ -226,6 +226,14 @@ impl RateLimitPolicy {
 }
 
 impl ApiPlan {
+    /// Whether everything that belongs to accounts is there, and not only what a task happened to name: there is a page for each mail.
+    #[must_use]
+    pub fn has_whole_accounts(&self) -> bool {
+        use AccountTask::{AcceptInvitation, ConfirmEmail, ResetPassword, Verify};
+        let has = |task: &AccountTask| self.pages.iter().any(|page| page.does == *task);
+        self.accounts.is_some() && [Verify, ResetPassword, ConfirmEmail, AcceptInvitation].iter().all(has)
+    }
+
     /// Whether its servers share [`crate::accounts::SECRET`]: people sign in, or tokens are calculated.
     #[must_use]
     pub fn shares_secret(&self) -> bool {
