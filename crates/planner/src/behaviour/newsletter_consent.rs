@@ -32,16 +32,19 @@ const LANGUAGES: [&str; 3] = ["language", "locale", "preferred_language"];
 pub fn ask(given: &Given<'_>, consents: &Table) -> Behaved {
     let key = given.record_key();
     let email = || Value::Field(slot("input"), field_name("email"));
-    let mut values = vec![
-        ("consent_id", Value::Slot(slot("token_id"))),
-        ("consent_hash", Value::Slot(slot("token_hash"))),
-        ("leave_id", Value::Slot(slot("leave_id"))),
-        ("leave_hash", Value::Slot(slot("leave_hash"))),
-        ("asked_at", Value::Now),
-        ("expires_at", Value::After(LIFETIME)),
-    ];
     let own: Vec<ColumnName> = own_columns(given.table, &key).map(|column| column.name.clone()).collect();
-    values.extend(own.iter().map(|name| (name.as_str(), given.new_value(name.as_str()))));
+    let values = |expires_at| {
+        let mut values = vec![
+            ("consent_id", Value::Slot(slot("token_id"))),
+            ("consent_hash", Value::Slot(slot("token_hash"))),
+            ("leave_id", Value::Slot(slot("leave_id"))),
+            ("leave_hash", Value::Slot(slot("leave_hash"))),
+            ("asked_at", Value::Now),
+            ("expires_at", expires_at),
+        ];
+        values.extend(own.iter().map(|name| (name.as_str(), given.new_value(name.as_str()))));
+        values
+    };
     let over = vec![
         Predicate::Compare(column_name("expires_at"), Comparison::AtMost, Value::Now),
         Predicate::Null(column_name("consented_at")),
@@ -54,11 +57,16 @@ pub fn ask(given: &Given<'_>, consents: &Table) -> Behaved {
         let column = given.table.columns.iter().find(|column| column.name.as_str() == *name);
         held.extend(column.map(|column| (field_name(name), column.field_type.clone())));
     }
-    let mails = vec![
-        Item::Do(Step::Write(Write::Delete { table: consents.name.clone(), filter: over })),
-        insert(consents, values),
-        Item::Do(Step::Emit { id: None, event: named(ASKED), payload }),
-    ];
+    let kept = |expires_at, event: &str, payload| {
+        vec![
+            Item::Do(Step::Write(Write::Delete { table: consents.name.clone(), filter: over.clone() })),
+            insert(consents, values(expires_at)),
+            Item::Do(Step::Emit { id: None, event: named(event), payload }),
+        ]
+    };
+    let mails = kept(Value::After(LIFETIME), ASKED, payload);
+    // It takes as long: what is kept is good for nothing, and the event says nothing.
+    let known = kept(Value::Now, NOBODY, Vec::new());
     let table = given.table();
     let mut items = given.write_guards();
     items.push(Item::Let(slot("input"), Step::Validate(Input::Body(given.shape()))));
@@ -72,7 +80,7 @@ pub fn ask(given: &Given<'_>, consents: &Table) -> Behaved {
     ]);
     let changes = vec![
         Item::Let(slot("known"), one(&table, &["email"], vec![is("email", email())], RowLock::None)),
-        Item::Match(slot("known"), vec![(Outcome::Found, vec![mailed::unmatched(NOBODY)]), (Outcome::Missing, mails)]),
+        Item::Match(slot("known"), vec![(Outcome::Found, known), (Outcome::Missing, mails)]),
     ];
     items.push(given.once(changes, accepted()));
     Behaved {
