@@ -120,7 +120,7 @@ export class Issuer {
       const there = asked && find(asked.keys, header);
       if (there) return there;
     }
-    const fresh = this.#known?.began >= arrived ? this.#known : await this.#ask();
+    const fresh = await this.#ask();
     if (!fresh) throw new Problem('issuer_unavailable');
     const found = find(fresh.keys, header);
     if (!found && typeof header.kid === 'string' && header.kid.length <= SUBJECT_LIMIT && fresh.absent.size < KEYS_LIMIT) fresh.absent.add(header.kid);

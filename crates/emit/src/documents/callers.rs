@@ -10,6 +10,7 @@ use plan::accounts::{AccountPage, AccountTask};
 use plan::api::{Cors, RateLimitPolicy};
 use plan::procedure::{Item, LimitKey, RowsFormat, Scheme, Step};
 use plan::{Plan, Problem, accounts};
+use std::collections::BTreeSet;
 use vocab::PolicyName;
 
 pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
@@ -23,6 +24,7 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         authentication => authentication(plan, outlines),
         signing_in => signing_in(plan, outlines),
         mail_pages => plan.api.pages.iter().map(page).collect::<Vec<_>>(),
+        issued => issued(outlines),
         needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
         policies => plan.api.policies.iter().map(|known| policy(known, counted(outlines, known))).collect::<Vec<_>>(),
         conditional => commands::conditional(outlines),
@@ -42,6 +44,15 @@ fn authentication(plan: &Plan, outlines: &[Outline<'_>]) -> Option<Value> {
     let asked = outlines.iter().find(|outline| outline.scheme == Some(Scheme::ApiKey))?;
     let error = pretty(&problem_example(plan, asked, Problem::MissingCredentials));
     Some(context! { curl => commands::without_key(asked), error })
+}
+
+/// Whose tokens are taken, where another issuer's are, and what they may have to be granted.
+fn issued(outlines: &[Outline<'_>]) -> Option<Value> {
+    let mut takes = outlines.iter().filter(|outline| outline.scheme == Some(Scheme::Issued)).peekable();
+    takes.peek()?;
+    let grants: BTreeSet<&str> = takes.filter_map(|outline| Some(outline.endpoint.grant()?.as_str())).collect();
+    let grants = grants.into_iter().map(|grant| format!("`{grant}`")).collect::<Vec<_>>().join(", ");
+    Some(context! { path => accounts::RESOURCE_PATH, grants })
 }
 
 /// How people sign in, where they do.

@@ -172,6 +172,7 @@ fn tokens_of_another_issuer_are_taken_on_sqlite() {
         who_may_not_is_told_so(&issuer, &workspace, &server);
         keys_change_and_the_issuer_goes_away(&issuer, &workspace, kind);
     }
+    the_typed_client_sends_its_token(&issuer, &issuer.server(Kind::Native, &workspace), &workspace);
     if Kind::Node.is_here() {
         end(&mut node(&workspace, &["--test", "test/api.test.js"])).must_end_with(0);
     }
@@ -189,6 +190,22 @@ fn users_of_another_issuer_are_known_on_mysql() {
     let Some(place) = Schema::empty(Engine::MySql, "tokens of another issuer") else { return };
     let Some(issuer) = Issuer::start() else { return };
     users_are_known_at_every_server(&issuer, &issuer.workspace(Some(place.url())));
+}
+
+/// It asks for the token before each request.
+fn the_typed_client_sends_its_token(issuer: &Issuer, server: &Server, workspace: &Workspace) {
+    let script = format!(
+        "import {{ NotesRoomsUsersClient as Client }} from './client/notes-rooms-users-client.js';
+        const tokens = ['{}', '{}'];
+        const client = new Client({{ baseUrl: 'http://{}', accessToken: async () => tokens.shift() }});
+        await client.createNote({{ title: 'Mine', body: 'All of it' }});
+        console.log((await client.getUser()).data.name, await client.listNotes().catch((error) => error.problem.type));",
+        issuer.token("sub=of_client"),
+        issuer.token("sub=of_client"),
+        server.address
+    );
+    let used = end(&mut node(workspace, &["--input-type=module", "--eval", &script])).must_end_with(0);
+    assert_eq!(used.stdout, "of_client urn:problem-type:missing-token\n", "{}", used.stderr);
 }
 
 /// Changes rows of the embedded database beside the servers.

@@ -8,7 +8,7 @@ export interface ProductRecord {
   id: string;
   /** What it is called. Text, one line, at most 80 characters. */
   name: string;
-  /** How many there are. Whole number. */
+  /** How many there are; empty where nobody counts them. Whole number. */
   stock: number;
   /** True or false. */
   active: boolean | null;
@@ -26,7 +26,7 @@ export interface ProductRecord {
 export interface Product {
   /** What it is called. Text, one line, at most 80 characters. */
   name: string;
-  /** How many there are. Whole number from -9007199254740991 to 9007199254740991. */
+  /** How many there are; empty where nobody counts them. Whole number from -9007199254740991 to 9007199254740991. */
   stock: number;
   /** True or false. */
   active?: boolean | null;
@@ -104,7 +104,7 @@ export interface ListProductsQuery {
 export interface ProductChanges {
   /** What it is called. Text, one line, at most 80 characters. */
   name?: string;
-  /** How many there are. Whole number from -9007199254740991 to 9007199254740991. */
+  /** How many there are; empty where nobody counts them. Whole number from -9007199254740991 to 9007199254740991. */
   stock?: number;
   /** True or false. */
   active?: boolean | null;
