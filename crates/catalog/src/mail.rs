@@ -29,6 +29,8 @@ pub struct MailTemplate {
     pub to: Named,
     /// Where its button leads.
     pub link: Option<TemplateLink>,
+    /// The field of the event that holds the id of the token with which it can be told to stop; none where nobody can wish it away.
+    pub unsubscribe: Option<Named>,
     /// What it says, once for each language; the first where nobody says which.
     pub texts: Vec<TemplateText>,
     /// Every field of the event that its texts name.
@@ -68,6 +70,8 @@ pub struct TemplateText {
     pub button: Option<String>,
     /// What stands behind it.
     pub closing: Vec<Text>,
+    /// What the link is called that makes it stop.
+    pub unsubscribe: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +80,7 @@ struct MailFile {
     mail: Spanned<EventName>,
     to: Spanned<FieldName>,
     link: Option<LinkFile>,
+    unsubscribe: Option<Spanned<FieldName>>,
     texts: Spanned<Vec<TextFile>>,
 }
 
@@ -95,6 +100,7 @@ struct TextFile {
     button: Option<Spanned<String>>,
     #[serde(default)]
     closing: Vec<Spanned<Text>>,
+    unsubscribe: Option<Spanned<String>>,
 }
 
 impl MailTemplate {
@@ -108,7 +114,7 @@ impl MailTemplate {
 impl OwnFile {
     /// Reads a template; `is_own` where it is a file of the workspace.
     pub(crate) fn mail(&self, is_own: bool) -> Result<MailTemplate, Vec<Diagnostic>> {
-        let MailFile { mail, to, link, texts } = self.read(FORM).map_err(|problem| vec![problem])?;
+        let MailFile { mail, to, link, unsubscribe, texts } = self.read(FORM).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         let mut wrong = |at: Location, message: &str, help: &str| {
             problems.push(self.problem(FORM, at, message.to_owned(), help));
@@ -153,6 +159,22 @@ impl OwnFile {
                 }
                 (Some(_), Some(_)) | (None, None) => {}
             }
+            match (&text.unsubscribe, &unsubscribe) {
+                (Some(label), None) => wrong(
+                    label.referenced,
+                    "nothing says what this makes stop",
+                    "add `unsubscribe: FIELD` to the mail, the field of the event that holds the id of the token; or leave it out",
+                ),
+                (None, Some(_)) => wrong(
+                    text.language.referenced,
+                    "nothing says in this text that it can be told to stop",
+                    "add `unsubscribe: Unsubscribe` to the text: what the link is called",
+                ),
+                (Some(label), Some(_)) if label.value.trim().is_empty() || label.value.contains(char::is_control) => {
+                    wrong(label.referenced, "the link is called nothing, or more than a line", "");
+                }
+                (Some(_), Some(_)) | (None, None) => {}
+            }
             for (at, message, help) in text.problems() {
                 wrong(at, &message, help);
             }
@@ -169,6 +191,7 @@ impl OwnFile {
             event: mail.value,
             to: named(to),
             link,
+            unsubscribe: unsubscribe.map(named),
             names,
             texts: texts.value.into_iter().map(TextFile::text).collect(),
             file: is_own.then(|| self.name.clone()),
@@ -236,6 +259,7 @@ impl TextFile {
             paragraphs: plain(self.paragraphs.value),
             button: self.button.map(|button| button.value),
             closing: plain(self.closing),
+            unsubscribe: self.unsubscribe.map(|label| label.value),
         }
     }
 }

@@ -2,10 +2,11 @@
 //! a mail is logged nowhere, and no token is kept: it is calculated when the mail is written.
 
 mod conversation;
+mod kept_open;
 mod message;
 mod server;
 
-pub use message::{Rendered, Sender, rendered};
+pub use message::{Links, Rendered, Sender, rendered};
 pub use server::{Encryption, Server, WrongServer};
 
 use crate::call::AttemptRecord;
@@ -13,6 +14,7 @@ use crate::delivery::{Carried, Carrier, Carrying, Hold, LaneRules, Outcome, from
 use crate::request::hash;
 use conversation::Sent;
 use jiff::Timestamp;
+use kept_open::KeptOpen;
 use message::Surroundings;
 use plan::mail::{INTEGRATION, Mail};
 use serde_json::{Map, Value};
@@ -118,13 +120,14 @@ impl Sending {
 pub struct Mailer {
     mails: Arc<Mails>,
     sending: Sending,
+    kept_open: Arc<KeptOpen>,
 }
 
 impl Mailer {
     /// Sends those mails in this way.
     #[must_use]
     pub fn new(mails: Arc<Mails>, sending: Sending) -> Self {
-        Self { mails, sending }
+        Self { mails, sending, kept_open: Arc::default() }
     }
 
     async fn send(&self, delivery: &Leased) -> Carried {
@@ -145,7 +148,7 @@ impl Mailer {
         let sent = match &self.sending.way {
             Way::Wrong(why) => return failed(Outcome::Authentication, why),
             Way::Folder(folder) => kept(folder, &delivery.id, message.bytes.clone()).await,
-            Way::Server(server) => conversation::send(server, &message).await,
+            Way::Server(server) => conversation::send(server, &self.kept_open, &message).await,
         };
         let record = AttemptRecord {
             method: "SMTP".to_owned(),

@@ -127,14 +127,18 @@ const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[
     ("lib/session-cookie.js", include_str!("../node/lib/session-cookie.js")),
     ("lib/passwords.js", include_str!("../node/lib/passwords.js")),
     ("lib/weak-passwords.js", include_str!("../node/lib/weak-passwords.js")),
+];
+
+/// What travels besides with one to whose pages the links of mails lead.
+const ACCOUNT_PAGE: &[(&str, &str)] = &[
     ("lib/account-page.js", include_str!("../node/lib/account-page.js")),
     ("lib/account-page/page.js", include_str!("../node/lib/account-page/page.js")),
 ];
-const ACCOUNTS_AS_THEY_ARE: &[(&str, &str)] = &[
+const ACCOUNT_PAGE_AS_IT_IS: &[(&str, &str)] = &[
     ("lib/account-page/page.html", include_str!("../node/lib/account-page/page.html")),
     ("lib/account-page/page.css", include_str!("../node/lib/account-page/page.css")),
-    ("lib/breached-passwords.txt", vocab::password::BREACHED),
 ];
+const ACCOUNTS_AS_THEY_ARE: &[(&str, &str)] = &[("lib/breached-passwords.txt", vocab::password::BREACHED)];
 /// What travels besides with one that takes tokens of another issuer, and the packages that it stands on.
 const LIB_OF_ISSUER: &[(&str, &str)] = &[
     ("lib/issuer.js", include_str!("../node/lib/issuer.js")),
@@ -197,6 +201,7 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
     let has_return_page = services.iter().any(|one| !one.service.returns.is_empty());
     for (is_needed, part) in [
         (has_accounts, LIB_OF_ACCOUNTS),
+        (!plan.api.pages.is_empty(), ACCOUNT_PAGE),
         (plan.api.takes_issued_tokens(), LIB_OF_ISSUER),
         (!mails.is_empty(), LIB_OF_MAILS),
         (speaks || !mails.is_empty(), LIB_OF_DELIVERIES),
@@ -212,6 +217,9 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
     }
     if has_return_page {
         files.extend(RETURN_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    }
+    if !plan.api.pages.is_empty() {
+        files.extend(ACCOUNT_PAGE_AS_IT_IS.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     }
     if has_accounts {
         files.extend(ACCOUNTS_AS_THEY_ARE.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
@@ -320,7 +328,7 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
         mails => !plan.api.mails.is_empty(),
-        mail_tokens => plan.api.mails.iter().filter_map(|mail| mail.link.as_ref()).any(|link| link.token.is_some()),
+        shares_secret => plan.api.shares_secret(),
         mail_languages => languages(&plan.api.mails),
         mail_rows => plan.api.mails.iter().map(|mail| context! {
             event => mail.event.as_str(),
@@ -372,6 +380,9 @@ fn mails(plan: &Plan) -> BTreeMap<&str, Value> {
         if let Some(link) = &mail.link {
             told["link"] = json!(link);
         }
+        if let Some(unsubscribe) = &mail.unsubscribe {
+            told["unsubscribe"] = json!(unsubscribe);
+        }
         told["texts"] = json!(texts);
         told
     };
@@ -402,8 +413,9 @@ fn languages(mails: &[Mail]) -> String {
 
 /// The pages to which the links of mails lead.
 fn account_pages(plan: &Plan) -> Vec<minijinja::Value> {
-    let pages = plan.api.accounts.iter().flat_map(|accounts| &accounts.pages);
-    let page = |page: &AccountPage| context! { path => page.does.path(), does => page.does.as_str(), calls => page.calls.as_str() };
+    let pages = plan.api.pages.iter();
+    let page =
+        |page: &AccountPage| context! { path => page.path(), does => page.does.as_str(), calls => page.calls.as_str() };
     pages.map(page).collect()
 }
 

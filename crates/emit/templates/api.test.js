@@ -50,9 +50,11 @@ const UNIQUE = '${unique}';
 const DAY = '${day}';
 const NEXT_DAY = '${next_day}';
 
-{% if accounts %}
+{% if shares_secret %}
 // Opens what the tests seal, and nothing else.
 process.env.AUTH_SECRET = 'a secret of the tests';
+{% endif %}
+{% if accounts %}
 /** Who calls. */
 const CALLER = { sub: '{{ caller.sub }}', sid: '{{ caller.sid }}', role: '{{ caller.role }}' };
 {% if roles %}

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::workspace::Workspace;
 use connect::mail::{Sender, Sending, Server, Successor, Way};
 use plan::Plan;
+use plan::mail::Mail;
 use std::path::PathBuf;
 use std::sync::Arc;
 use vocab::Secret;
@@ -39,8 +40,8 @@ pub(crate) fn sending(workspace: &Workspace, plans: &[&Plan], site: &str) -> Res
         from: account::given_or_kept(workspace, FROM)?,
         language: account::given_or_kept(workspace, LANGUAGE)?,
     };
-    let links = plans.iter().flat_map(|plan| &plan.api.mails).filter_map(|mail| mail.link.as_ref());
-    let successor: Option<Successor> = match links.into_iter().any(|link| link.token.is_some()) {
+    let has_token = plans.iter().flat_map(|plan| &plan.api.mails).any(Mail::has_token);
+    let successor: Option<Successor> = match has_token {
         true => {
             let secret = account::shared_secret(workspace)?;
             Some(Arc::new(move |id: &str| serve::successor(&secret, id)))

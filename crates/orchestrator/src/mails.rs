@@ -5,7 +5,7 @@ use crate::run::Stop;
 use crate::settings::WorkspaceSettings;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use catalog::MailTemplate;
-use connect::mail::{Rendered, rendered};
+use connect::mail::{Links, Rendered, rendered};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use vocab::suggestion::{closest, list};
@@ -109,6 +109,7 @@ pub fn preview_mail(workspace: &Workspace, event: &str, language: Option<&str>) 
         .link
         .as_ref()
         .map(|link| format!("{site}{}{}", link.path, link.token.as_ref().map(|_| TOKEN).unwrap_or_default()));
+    let unsubscribe = template.unsubscribe.as_ref().map(|_| format!("{site}/api/newsletter/unsubscribe/..."));
     let made_up = |field: &str| match field {
         _ if field == template.to.field.as_str() => "ada@example.com".to_owned(),
         "name" => "Ada Lovelace".to_owned(),
@@ -119,5 +120,6 @@ pub fn preview_mail(workspace: &Workspace, event: &str, language: Option<&str>) 
         .iter()
         .map(|named| (named.field.to_string(), Value::String(made_up(named.field.as_str()))))
         .collect();
-    Ok(rendered(text, &payload, &site, &link.unwrap_or_default()))
+    let links = Links { link: link.unwrap_or_default(), unsubscribe: unsubscribe.unwrap_or_default() };
+    Ok(rendered(text, &payload, &site, &links))
 }

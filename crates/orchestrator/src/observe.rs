@@ -5,7 +5,6 @@ use crate::failure::Failure;
 use crate::located::{Located, locate};
 use crate::run::Stop;
 use crate::workspace::Workspace;
-use plan::accounts::Accounts;
 use plan::database::{Applied, Connection, DatabasePlan, Table};
 use plan::{Observed, PersistedPlan, Plan, TaskPlan};
 use store::{AppliedMigration, Seen, StoreError, Trouble};
@@ -46,12 +45,11 @@ pub(crate) fn observe(
     let apis = apis(workspace, task_id, earlier)?;
     let taken_over = Plan::taken_over(apis.iter(), task_id);
     let is_on = |plan: &Plan| (plan.database.engine, &plan.database.connection) == (engine, &connection);
-    let has_accounts = |plan: &Plan| plan.api.accounts.as_ref().is_some_and(Accounts::are_whole);
-    let of_accounts = apis.iter().find(|plan| is_on(plan) && has_accounts(plan));
+    let of_accounts = apis.iter().find(|plan| is_on(plan) && plan.api.has_whole_accounts());
     let own = workspace.active_plan(task_id).ok().flatten().and_then(|persisted| persisted.plan.into_api());
     // Whoever has brought them keeps them.
     let accounts_of =
-        of_accounts.filter(|_| !own.is_some_and(|plan| has_accounts(&plan))).map(|plan| plan.task_id.clone());
+        of_accounts.filter(|_| !own.is_some_and(|plan| plan.api.has_whole_accounts())).map(|plan| plan.task_id.clone());
     let services = apis.into_iter().filter(is_on).filter_map(|plan| plan.service).collect();
     Ok(Observed { tables, filled, active, applied, others, base, chosen, services, taken_over, accounts_of, place })
 }

@@ -149,11 +149,11 @@ pub fn export_secrets(
     write_out(&values, form, file)
 }
 
-/// What all servers of its database must have alike, where people sign in to the API of the task.
+/// What all servers of its database must have alike, where the API of the task calculates tokens.
 fn shared_by_servers(workspace: &Workspace, task: &str) -> Result<Option<(SecretName, SecretText)>, SecretsFailure> {
     let Ok(task_id) = TaskId::parse(task) else { return Ok(None) };
     let active = workspace.active_plan(&task_id)?;
-    if active.and_then(|active| active.plan.into_api()).is_none_or(|plan| plan.api.accounts.is_none()) {
+    if active.and_then(|active| active.plan.into_api()).is_none_or(|plan| !plan.api.shares_secret()) {
         return Ok(None);
     }
     let name = SecretName::parse(plan::accounts::SECRET).map_err(SecretFailure::from)?;

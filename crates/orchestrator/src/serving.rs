@@ -281,9 +281,9 @@ impl ActivePlans {
                 }
                 account = Some(known);
             }
-            let secret = match plan.api.accounts {
-                Some(_) => Some(account::shared_secret(workspace).map_err(ServeFailure::Account)?),
-                None => None,
+            let secret = match plan.api.shares_secret() {
+                true => Some(account::shared_secret(workspace).map_err(ServeFailure::Account)?),
+                false => None,
             };
             plans.push(Active { plan, store, account, before, prover, secret });
         }

@@ -17,9 +17,6 @@ pub struct Accounts {
     /// The tables that endpoints with [`crate::api::Endpoint::own_rows`] work on, and those by which it is told whose their rows are.
     #[serde(default, skip_serializing_if = "Owned::is_empty")]
     pub owned: Owned,
-    /// The pages to which the links of mails lead.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pages: Vec<AccountPage>,
     /// What becomes of those whom another issuer proves; none where no endpoint takes its tokens for a user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newcomers: Option<Newcomers>,
@@ -54,16 +51,6 @@ impl Newcomers {
     }
 }
 
-impl Accounts {
-    /// Whether everything that belongs to accounts is there, and not only what a task happened to name: there is a page for each mail.
-    #[must_use]
-    pub fn are_whole(&self) -> bool {
-        use AccountTask::{AcceptInvitation, ConfirmEmail, ResetPassword, Verify};
-        let has = |task: &AccountTask| self.pages.iter().any(|page| page.does == *task);
-        [Verify, ResetPassword, ConfirmEmail, AcceptInvitation].iter().all(has)
-    }
-}
-
 /// A page to which the link of a mail leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountPage {
@@ -85,6 +72,25 @@ pub enum AccountTask {
     ConfirmEmail,
     /// Somebody who was invited makes an account.
     AcceptInvitation,
+    /// A subscription to the newsletter is confirmed.
+    ConfirmSubscription,
+    /// It ends.
+    EndSubscription,
+}
+
+impl AccountPage {
+    /// Where the page is: where a mail program may end a subscription by itself, people who go there find the page that does it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self.does {
+            AccountTask::Verify => "/account/verify",
+            AccountTask::ResetPassword => "/account/reset-password",
+            AccountTask::ConfirmEmail => "/account/confirm-email",
+            AccountTask::AcceptInvitation => "/account/accept-invitation",
+            AccountTask::ConfirmSubscription => "/newsletter/confirm",
+            AccountTask::EndSubscription => &self.calls,
+        }
+    }
 }
 
 impl AccountTask {
@@ -96,17 +102,8 @@ impl AccountTask {
             Self::ResetPassword => "reset_password",
             Self::ConfirmEmail => "confirm_email",
             Self::AcceptInvitation => "accept_invitation",
-        }
-    }
-
-    /// Where its page is.
-    #[must_use]
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::Verify => "/account/verify",
-            Self::ResetPassword => "/account/reset-password",
-            Self::ConfirmEmail => "/account/confirm-email",
-            Self::AcceptInvitation => "/account/accept-invitation",
+            Self::ConfirmSubscription => "confirm_subscription",
+            Self::EndSubscription => "end_subscription",
         }
     }
 }

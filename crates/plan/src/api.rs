@@ -1,6 +1,6 @@
 //! An API: its endpoints with their procedures, rate limits and events.
 
-use crate::accounts::Accounts;
+use crate::accounts::{AccountPage, AccountTask, Accounts};
 use crate::mail::Mail;
 use crate::procedure::{Item, Procedure, Roles, Scheme, Step, Trigger};
 use crate::scope::Scope;
@@ -24,6 +24,9 @@ pub struct ApiPlan {
     /// The mails that some of them make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mails: Vec<Mail>,
+    /// The pages to which the links of mails lead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<AccountPage>,
     /// Who signs in here; none where nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Accounts>,
@@ -223,6 +226,23 @@ impl RateLimitPolicy {
 }
 
 impl ApiPlan {
+    /// Whether everything that belongs to accounts is there, and not only what a task happened to name: there is a page for each mail.
+    #[must_use]
+    pub fn has_whole_accounts(&self) -> bool {
+        use AccountTask::{AcceptInvitation, ConfirmEmail, ResetPassword, Verify};
+        let has = |task: &AccountTask| self.pages.iter().any(|page| page.does == *task);
+        self.accounts.is_some() && [Verify, ResetPassword, ConfirmEmail, AcceptInvitation].iter().all(has)
+    }
+
+    /// Whether its servers share [`crate::accounts::SECRET`]: people sign in, or tokens are calculated.
+    #[must_use]
+    pub fn shares_secret(&self) -> bool {
+        let calculates = |endpoint: &Endpoint| endpoint.first(|step| matches!(step, Step::Successor(_)).then_some(()));
+        self.accounts.is_some()
+            || self.mails.iter().any(Mail::has_token)
+            || self.endpoints.iter().any(|endpoint| calculates(endpoint).is_some())
+    }
+
     /// The policy of that name. The planner declares every policy that its procedures name.
     #[must_use]
     pub fn policy(&self, name: &PolicyName) -> Option<&RateLimitPolicy> {

@@ -23,8 +23,21 @@ pub struct Mail {
     /// Where its button leads; none where it has no button.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<MailLink>,
+    /// Where it can be told to stop: such a mail goes to people because they have asked for it, and to nobody who does not want it any
+    /// more. None: it tells of what somebody has just done, and nobody can wish it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsubscribe: Option<Unsubscribe>,
     /// What it says, once for each language; the first where nobody says which.
     pub texts: Vec<MailText>,
+}
+
+/// How somebody ends what a mail is a part of, with a click in the mail program (RFC 8058) or on a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsubscribe {
+    /// The path of the endpoint that takes the token, with its last slash; the token stands behind it.
+    pub path: String,
+    /// The field of the event that holds the id of the token.
+    pub token: FieldName,
 }
 
 /// Where the button of a mail leads: to a page of the site.
@@ -53,6 +66,9 @@ pub struct MailText {
     /// What stands behind it, small.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closing: Vec<Text>,
+    /// What the link is called that ends it all, where the mail has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsubscribe: Option<String>,
 }
 
 /// A piece of what is sent.
@@ -67,6 +83,8 @@ pub enum Piece {
     Site,
     /// Where the button leads.
     Link,
+    /// Where it can be told to stop.
+    Unsubscribe,
 }
 
 /// What is sent of a mail, in one language.
@@ -81,6 +99,12 @@ pub struct Written {
 }
 
 impl Mail {
+    /// Whether tokens stand in it.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.unsubscribe.is_some() || self.link.as_ref().is_some_and(|link| link.token.is_some())
+    }
+
     /// The text for a language, else the first.
     #[must_use]
     pub fn text_in(&self, language: &str) -> Option<&MailText> {
@@ -111,6 +135,10 @@ impl MailText {
         for closing in &self.closing {
             page.words(blank);
             page.pieces(pieces(closing, str::to_owned));
+        }
+        if let Some(unsubscribe) = &self.unsubscribe {
+            page.words(&format!("{blank}{unsubscribe}:\n"));
+            page.pieces(vec![Piece::Unsubscribe]);
         }
         page.words("\n");
         page.0
@@ -143,6 +171,11 @@ impl MailText {
             page.pieces(pieces(closing, escaped));
             page.words("</p>\n");
         }
+        if let Some(unsubscribe) = &self.unsubscribe {
+            page.words(&format!("<p style=\"{SMALL}\"><a href=\""));
+            page.pieces(vec![Piece::Unsubscribe]);
+            page.words(&format!("\" style=\"color:#5b6270\">{}</a></p>\n", escaped(unsubscribe)));
+        }
         page.words("</td></tr></table>\n</td></tr></table>\n</body>\n</html>\n");
         page.0
     }
@@ -172,7 +205,9 @@ impl Page {
         match self.0.last_mut() {
             _ if text.is_empty() => {}
             Some(Piece::Words(known)) => known.push_str(text),
-            Some(Piece::Field(_) | Piece::Site | Piece::Link) | None => self.0.push(Piece::Words(text.to_owned())),
+            Some(Piece::Field(_) | Piece::Site | Piece::Link | Piece::Unsubscribe) | None => {
+                self.0.push(Piece::Words(text.to_owned()))
+            }
         }
     }
 
@@ -180,7 +215,7 @@ impl Page {
         for piece in pieces {
             match piece {
                 Piece::Words(text) => self.words(&text),
-                Piece::Field(_) | Piece::Site | Piece::Link => self.0.push(piece),
+                Piece::Field(_) | Piece::Site | Piece::Link | Piece::Unsubscribe => self.0.push(piece),
             }
         }
     }
@@ -227,6 +262,7 @@ mod tests {
             Piece::Field(field) => format!("[{field}]"),
             Piece::Site => "[site]".to_owned(),
             Piece::Link => "[link]".to_owned(),
+            Piece::Unsubscribe => "[unsubscribe]".to_owned(),
         });
         shown.collect()
     }
@@ -243,6 +279,7 @@ mod tests {
             paragraphs: vec![text("Hello ${event.name},"), text("<1> hat at ${site.url}.")],
             button: Some("See \"it\"".to_owned()),
             closing: vec![text("Bye.")],
+            unsubscribe: Some("No <more>".to_owned()),
         };
         let written = mail.written();
         assert_eq!(shown(&written.subject), "Hats & [name]");
@@ -255,11 +292,20 @@ mod tests {
             [link]
 
             Bye.
+
+            No <more>:
+            [unsubscribe]
         "#]]
         .assert_eq(&shown(&written.text));
         let html = shown(&written.html);
-        for part in ["<title>Hats &amp; [name]</title>", "&lt;1&gt; hat", "href=\"[link]\"", ">See &quot;it&quot;</a>"]
-        {
+        for part in [
+            "<title>Hats &amp; [name]</title>",
+            "&lt;1&gt; hat",
+            "href=\"[link]\"",
+            ">See &quot;it&quot;</a>",
+            "<a href=\"[unsubscribe]\"",
+            "No &lt;more&gt;",
+        ] {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert_eq!(mail.fields().map(FieldName::as_str).collect::<Vec<_>>(), ["name", "name"]);
@@ -273,10 +319,11 @@ mod tests {
             paragraphs: Vec::new(),
             button: None,
             closing: Vec::new(),
+            unsubscribe: None,
         };
         let event = EventName::parse("e").unwrap();
         let to = FieldName::parse("email").unwrap();
-        let mail = Mail { event, to, language: None, link: None, texts: vec![of("en"), of("de")] };
+        let mail = Mail { event, to, language: None, link: None, unsubscribe: None, texts: vec![of("en"), of("de")] };
         let found = |asked: &str| mail.text_in(asked).unwrap().language.clone();
         assert_eq!(
             [found("de"), found("de-AT"), found("DE_ch"), found("fr"), found("")],

@@ -187,7 +187,7 @@ pub fn with_companions(requirements: &ApiRequirements, catalog: &Catalog) -> (Ap
     (whole, brought)
 }
 
-/// The pages to which the links of mails lead, each with the endpoint that it calls.
+/// The pages to which the links of its mails lead, each with the endpoint that it calls.
 pub fn pages(requirements: &ApiRequirements, catalog: &Catalog) -> Vec<AccountPage> {
     let page = |endpoint: &spec::Endpoint| {
         let does = match infer(endpoint, requirements, catalog).ok()?.behaviour.name {

@@ -7,6 +7,7 @@ use crate::codes;
 use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, is_version, target};
 use crate::lookup::{self, Lookup};
+use crate::newsletter;
 use crate::overrides;
 use crate::own_rows;
 use crate::selling;
@@ -39,6 +40,8 @@ pub struct Designed {
     pub tables: Vec<Table>,
     /// How its lists find their rows.
     pub lookups: Vec<Lookup>,
+    /// Where it is kept who has asked for a newsletter; none where nobody has to confirm that.
+    pub consents: Option<Table>,
     pub decisions: Vec<Decision>,
 }
 
@@ -67,9 +70,12 @@ pub fn design(
         policies: Vec::new(),
         tables: Vec::new(),
         lookups: Vec::new(),
+        consents: None,
         events: Vec::new(),
         brought: Vec::new(),
+        brought_by_newsletter: Vec::new(),
         known_by: KnownBy::of(requirements),
+        confirms: false,
         owned: BTreeMap::new(),
     };
     designer.check_kind(&requirements.kind);
@@ -83,7 +89,10 @@ pub fn design(
         Some(_) | None => brought,
     };
     designer.decide_companions(brought);
+    let (whole, brought) = newsletter::with_companions(whole, catalog);
+    designer.decide_newsletter(brought);
     let whole = selling::with_companions(whole, catalog);
+    designer.confirms = newsletter::is_confirmed(&whole, catalog);
     let requirements = &whole;
     let name = api_name(requirements);
     let version = api_version(requirements);
@@ -97,6 +106,9 @@ pub fn design(
     let mut endpoints: Vec<Endpoint> =
         requirements.endpoints.iter().filter_map(|endpoint| designer.endpoint(endpoint, &known)).collect();
     let accounts = designer.accounts(&mut endpoints, requirements, held, &name);
+    designer.further_policies(&endpoints);
+    let of_accounts = accounts.iter().flat_map(|_| account::pages(requirements, catalog));
+    let pages = of_accounts.chain(newsletter::pages(requirements, catalog)).collect();
     designer.system_tables(&endpoints);
     let documentation = designer.documentation(requirements.documentation_format);
     if !designer.problems.is_empty() {
@@ -110,11 +122,13 @@ pub fn design(
         policies: designer.policies,
         events: designer.events,
         mails: Vec::new(),
+        pages,
         accounts,
         cors,
         documentation,
     };
-    Ok(Designed { api, tables: designer.tables, lookups: designer.lookups, decisions: designer.decisions })
+    let Designer { tables, lookups, consents, decisions, .. } = designer;
+    Ok(Designed { api, tables, lookups, consents, decisions })
 }
 
 /// The policy of an API for which nobody names one.
@@ -131,10 +145,15 @@ struct Designer<'a> {
     policies: Vec<RateLimitPolicy>,
     tables: Vec<Table>,
     lookups: Vec<Lookup>,
+    consents: Option<Table>,
     events: Vec<EventDeclaration>,
     /// The endpoints that came with others.
     brought: Vec<String>,
+    /// Those that came with a newsletter.
+    brought_by_newsletter: Vec<String>,
     known_by: KnownBy,
+    /// Whether subscriptions to newsletters are confirmed.
+    confirms: bool,
     /// The tables of the endpoints that show callers their own rows alone.
     owned: BTreeMap<ProcedureName, TableName>,
 }
@@ -182,6 +201,9 @@ impl Designer<'_> {
             infer(endpoint, requirements, self.catalog).map_err(|problem| self.problems.push(problem)).ok()?;
         if self.brought.contains(&subject_of(endpoint)) {
             "it comes with the accounts".clone_into(&mut inferred.reason);
+        }
+        if self.brought_by_newsletter.contains(&subject_of(endpoint)) {
+            "it comes with the newsletter".clone_into(&mut inferred.reason);
         }
         let resolved = entity::resolve(endpoint, &inferred, known).map_err(|problems| self.refuse(problems)).ok()?;
         self.problems.extend(lacking(endpoint, &inferred, &resolved).or_else(|| secret_required(endpoint, &resolved)));
@@ -233,6 +255,8 @@ impl Designer<'_> {
         let roles = account::roles(known.requirements);
         let users = account::users_table(self.catalog, known.tables);
         let caller = users.as_ref().filter(|_| guarded.scheme.is_some_and(Scheme::is_user));
+        let is_of_newsletter = inferred.behaviour.name.starts_with("newsletter_");
+        let consents = newsletter::consents(&table).filter(|_| self.confirms && is_of_newsletter);
         let selling = (inferred.behaviour.works_on == WorksOn::Shop).then(|| {
             let sold = selling::Sold { endpoint, owner: owner.as_ref(), caller, held: known.tables };
             sold.by(self.payments, self.catalog)
@@ -258,6 +282,7 @@ impl Designer<'_> {
             selling: selling.as_ref(),
             shelves: Shelves::of_orders(self.catalog, known.tables, &entity.entity, &table),
             known_by: self.known_by,
+            consents: consents.as_ref(),
             needs_user: owner.is_some()
                 || parent.as_ref().is_some_and(|parent| parent.owner.is_some())
                 || guarded.role.is_some()
@@ -280,7 +305,8 @@ impl Designer<'_> {
         self.decide_guards(&subject, guarded);
         self.decide_scope(&subject, scope);
         let further = selling.iter().flat_map(Selling::tables);
-        behaved.table.into_iter().chain(further).for_each(|table| self.add_table(table));
+        behaved.table.into_iter().chain(further).chain(consents.clone()).for_each(|table| self.add_table(table));
+        self.consents = self.consents.take().or_else(|| consents.clone());
         // What a checkout has to do with besides is nobody's own.
         let is_of_records = inferred.behaviour.works_on == WorksOn::Entity;
         let own_rows = is_of_records && owner.is_some() || parent.as_ref().is_some_and(|parent| parent.owner.is_some());
@@ -702,6 +728,18 @@ impl Designer<'_> {
     ) -> Option<Accounts> {
         let users = account::users_table(self.catalog, held).filter(|_| account::has_accounts(endpoints))?;
         self.problems.extend(account::unfit(&users, &requirements.place));
+        let newcomers = account::newcomers(endpoints, &users);
+        self.decide_newcomers(newcomers, &users.name);
+        let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
+        self.add_table(users);
+        system::of_accounts().into_iter().for_each(|table| self.add_table(table));
+        newcomers.into_iter().for_each(|_| self.add_table(system::identities()));
+        let owned = own_rows::keep(endpoints, &self.owned, held, &users_name);
+        Some(Accounts { issuer, users: users_name, owned, newcomers })
+    }
+
+    /// What counts under a policy of its own: failures, and mails.
+    fn further_policies(&mut self, endpoints: &[Endpoint]) {
         for (policy, what, reason) in account::policies() {
             let counts = |item: &Item| match item {
                 Item::Let(_, Step::Authorize { scheme: Scheme::Basic, .. }) => policy.name.as_str() == FAILED_LOGINS,
@@ -717,15 +755,20 @@ impl Designer<'_> {
                 self.policies.push(policy);
             }
         }
-        let newcomers = account::newcomers(endpoints, &users);
-        self.decide_newcomers(newcomers, &users.name);
-        let (issuer, users_name) = (format!("{name}-api"), users.name.clone());
-        self.add_table(users);
-        system::of_accounts().into_iter().for_each(|table| self.add_table(table));
-        newcomers.into_iter().for_each(|_| self.add_table(system::identities()));
-        let owned = own_rows::keep(endpoints, &self.owned, held, &users_name);
-        let pages = account::pages(requirements, self.catalog);
-        Some(Accounts { issuer, users: users_name, owned, pages, newcomers })
+    }
+
+    fn decide_newsletter(&mut self, brought: Vec<String>) {
+        if brought.is_empty() {
+            return;
+        }
+        let names: Vec<String> = brought.iter().map(|subject| format!("`{subject}`")).collect();
+        self.decide(
+            Phase::DesignApiArchitecture,
+            "newsletter",
+            format!("brings {}", names.join(", ")),
+            "a subscription counts once the owner of the address has confirmed it, and ends with a click".to_owned(),
+        );
+        self.brought_by_newsletter = brought;
     }
 
     /// Which user a token of another issuer is about.

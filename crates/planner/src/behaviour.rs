@@ -5,6 +5,7 @@ mod checkout;
 mod file_metadata;
 mod form_submission;
 mod health;
+mod newsletter_consent;
 mod newsletter_subscribe;
 mod newsletter_unsubscribe;
 mod record_create;
@@ -94,6 +95,8 @@ pub struct Given<'a> {
     pub shelves: Option<Shelves<'a>>,
     /// How people who sign in are known afterwards.
     pub known_by: KnownBy,
+    /// Where it is kept who has asked for a newsletter and who has confirmed it; none where nobody has to.
+    pub consents: Option<&'a Table>,
     /// Whether it must know which user calls.
     pub needs_user: bool,
 }
@@ -227,7 +230,7 @@ const BEHAVIOURS: &[Behaviour] = &[
         ..PLAIN
     },
     Behaviour {
-        name: "newsletter_subscribe",
+        name: SUBSCRIBE_NEWSLETTER,
         does: "subscribes an address to a newsletter",
         ways: &[(Method::Post, PathKind::Collection)],
         in_parents: false,
@@ -245,6 +248,19 @@ const BEHAVIOURS: &[Behaviour] = &[
         works_on: WorksOn::EntityOfOthers,
         lower: newsletter_unsubscribe::lower,
         ..PLAIN
+    },
+    Behaviour {
+        name: CONFIRM_NEWSLETTER,
+        does: "confirms a subscription to a newsletter with a mailed token",
+        lower: newsletter_consent::confirm,
+        ..OF_NEWSLETTERS
+    },
+    Behaviour {
+        name: LEAVE_NEWSLETTER,
+        does: "ends a subscription with a click in a mail program",
+        ways: &[(Method::Post, PathKind::Item)],
+        lower: newsletter_consent::leave,
+        ..OF_NEWSLETTERS
     },
     Behaviour {
         name: "file_metadata",
@@ -461,6 +477,21 @@ const BEHAVIOURS: &[Behaviour] = &[
     },
 ];
 
+/// Subscribes to a newsletter.
+pub const SUBSCRIBE_NEWSLETTER: &str = "newsletter_subscribe";
+/// Confirms it with the token of a mail.
+pub const CONFIRM_NEWSLETTER: &str = "newsletter_confirm";
+/// Ends it with the token of a mail.
+pub const LEAVE_NEWSLETTER: &str = "newsletter_leave";
+/// What all behaviours have in common that take a token of a newsletter.
+const OF_NEWSLETTERS: Behaviour = Behaviour {
+    ways: &[(Method::Post, PathKind::Collection)],
+    in_parents: false,
+    needs: &["email"],
+    unique: Some("email"),
+    works_on: WorksOn::EntityOfOthers,
+    ..PLAIN
+};
 /// Sells.
 pub const CHECKOUT: &str = "checkout";
 /// Tells how what was bought stands.

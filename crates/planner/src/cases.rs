@@ -389,6 +389,9 @@ impl<'a> Asker<'a> {
         if let Some(other) = self.another(&once) {
             let shows = "refuses another request with the same key";
             let mut reused = self.problem_of_record(shows, keyed("other", &other), Problem::IdempotencyKeyReused);
+            // It is looked at behind every limit.
+            let policy = self.last_policy.map(|policy| ("ratelimit-policy".to_owned(), policy.header()));
+            reused.expect.headers.extend(policy);
             let text = settled(&self.right, "fffffff1", ["9990-02-01", "9990-02-02"]);
             reused.before = serde_json::from_str(&text).ok().map(|body| keyed("other", &body)).into_iter().collect();
             cases.push(reused);

@@ -1,6 +1,6 @@
 //! What an endpoint does: what the task says, or the first rule of the catalogue that fits, or an error that shows the way out.
 
-use crate::behaviour::{self, Behaviour, WorksOn};
+use crate::behaviour::{self, Behaviour, CONFIRM_NEWSLETTER, LEAVE_NEWSLETTER, WorksOn};
 use crate::codes::{BEHAVIOR_DOES_NOT_FIT, NOT_INFERRED, UNKNOWN_BEHAVIOR};
 use crate::entity::snake_case;
 use catalog::{Catalog, Intent, PathKind};
@@ -160,9 +160,10 @@ fn unknown(endpoint: &Endpoint, stated: &spec::Spanned<vocab::BehaviorName>) -> 
         .with_help(format!("{meant}known are {}{fitting}", list.join(", ")))
 }
 
-/// What is done with accounts, and what a shop does, has names of its own.
+/// What is done with accounts, what a shop does and what takes a mailed token has names of its own.
 fn is_proposed(behaviour: &Behaviour, endpoint: &Endpoint) -> bool {
-    let is_common = !matches!(behaviour.works_on, WorksOn::Account | WorksOn::Shop);
+    let takes_token = [CONFIRM_NEWSLETTER, LEAVE_NEWSLETTER].contains(&behaviour.name);
+    let is_common = !takes_token && !matches!(behaviour.works_on, WorksOn::Account | WorksOn::Shop);
     is_common && behaviour.fits(endpoint).is_ok()
 }
 

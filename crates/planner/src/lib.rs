@@ -14,6 +14,7 @@ mod intent;
 mod key;
 mod lookup;
 mod mail;
+mod newsletter;
 mod overrides;
 mod own_rows;
 mod schema;
@@ -128,6 +129,7 @@ pub fn plan_allowing(
     let seeded = base.map(|base| seed::of(&designed.api, base, &own, &shared, catalog)).unwrap_or_default();
     database.tables.extend(shared);
     let seeded = seed::with_caller(seeded, &designed.api, engine, &database.tables, catalog);
+    let seeded = seed::with_reader(seeded, designed.consents.as_ref(), engine, &database.tables, catalog);
     let mut cases = cases::for_api(&designed.api, &database.tables, &seeded);
     cases.extend(service.iter().flat_map(cases::for_calls));
     let (base, seed) = (base.cloned(), seeded.seed);

@@ -2,8 +2,9 @@
 
 use crate::api::Designed;
 use catalog::{Catalog, MAIL_FILE_WRONG, MailTemplate, Named, TemplateLink, TemplateText};
+use plan::accounts::{AccountPage, AccountTask};
 use plan::api::EventDeclaration;
-use plan::mail::{Mail, MailLink, MailText};
+use plan::mail::{Mail, MailLink, MailText, Unsubscribe};
 use plan::{Decision, Phase};
 use vocab::suggestion::{closest, list};
 use vocab::{Diagnostic, FieldName, FieldType};
@@ -17,12 +18,16 @@ const LANGUAGES: [&str; 3] = ["language", "locale", "preferred_language"];
 /// A template of the workspace names what the event has not.
 pub fn add(designed: &mut Designed, catalog: &Catalog) -> Result<(), Vec<Diagnostic>> {
     let mut problems = Vec::new();
+    // Where a token that ends a subscription is taken: the path, as far as the token.
+    let leaving = designed.api.pages.iter().find(|page| page.does == AccountTask::EndSubscription);
+    let leaving = leaving.and_then(|AccountPage { calls, .. }| Some(calls.split_once('{')?.0.to_owned()));
     for event in &designed.api.events {
         let Some(template) = catalog.mail(&event.name) else { continue };
-        let wrong = misfits(template, event);
+        let mut wrong = misfits(template, event);
+        wrong.extend(template.unsubscribe.as_ref().filter(|_| leaving.is_none()).map(nothing_to_leave));
         match (wrong.is_empty(), &template.file) {
             (true, _) => {
-                let mail = mail(template, event);
+                let mail = mail(template, event, leaving.as_deref());
                 designed.decisions.push(decision(&mail, template));
                 designed.api.mails.push(mail);
             }
@@ -38,7 +43,12 @@ pub fn add(designed: &mut Designed, catalog: &Catalog) -> Result<(), Vec<Diagnos
 fn misfits(template: &MailTemplate, event: &EventDeclaration) -> Vec<Diagnostic> {
     let token = template.link.as_ref().and_then(|link| link.token.as_ref());
     let asked = std::iter::once((&template.to, Some((FieldType::Email, "an e-mail address"))))
-        .chain(token.map(|token| (token, Some((FieldType::Uuid, "the id of a token")))))
+        .chain(
+            token
+                .into_iter()
+                .chain(&template.unsubscribe)
+                .map(|token| (token, Some((FieldType::Uuid, "the id of a token")))),
+        )
         .chain(template.names.iter().map(|name| (name, None)));
     let mut problems: Vec<Diagnostic> = Vec::new();
     for (Named { field, place }, wanted) in asked {
@@ -61,6 +71,12 @@ fn misfits(template: &MailTemplate, event: &EventDeclaration) -> Vec<Diagnostic>
     problems
 }
 
+fn nothing_to_leave(named: &Named) -> Diagnostic {
+    let message = "this API has no newsletter that is confirmed, so there is nothing to unsubscribe from".to_owned();
+    Diagnostic::error(MAIL_FILE_WRONG, message, &named.place)
+        .with_help("leave `unsubscribe` out, or name the endpoint that confirms: `POST /api/newsletter/confirm`")
+}
+
 fn meant(field: &FieldName, event: &EventDeclaration) -> String {
     let known: Vec<&str> = event.fields.iter().map(|(name, _)| name.as_str()).collect();
     match closest(field.as_str(), &known) {
@@ -78,11 +94,12 @@ pub fn mail_texts(template: &MailTemplate) -> Vec<MailText> {
         paragraphs: text.paragraphs.clone(),
         button: text.button.clone(),
         closing: text.closing.clone(),
+        unsubscribe: text.unsubscribe.clone(),
     };
     template.texts.iter().map(text).collect()
 }
 
-fn mail(template: &MailTemplate, event: &EventDeclaration) -> Mail {
+fn mail(template: &MailTemplate, event: &EventDeclaration, leaving: Option<&str>) -> Mail {
     let has = |name: &&str| event.fields.iter().any(|(field, _)| field.as_str() == *name);
     let link = |link: &TemplateLink| MailLink {
         path: link.path.clone(),
@@ -93,6 +110,11 @@ fn mail(template: &MailTemplate, event: &EventDeclaration) -> Mail {
         to: template.to.field.clone(),
         language: LANGUAGES.iter().find(|name| has(name)).and_then(|name| FieldName::parse(name).ok()),
         link: template.link.as_ref().map(link),
+        unsubscribe: template
+            .unsubscribe
+            .as_ref()
+            .zip(leaving)
+            .map(|(token, path)| Unsubscribe { path: path.to_owned(), token: token.field.clone() }),
         texts: mail_texts(template),
     }
 }

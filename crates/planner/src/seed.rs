@@ -4,6 +4,7 @@
 use crate::account;
 use crate::entity::held::{example, unique};
 use crate::key::RecordKey;
+use crate::newsletter;
 use catalog::Catalog;
 use plan::api::{ApiPlan, Seed};
 use plan::database::{Column, Nullability, OnDelete, Table};
@@ -189,6 +190,25 @@ pub fn with_caller(seeded: Seeded, api: &ApiPlan, engine: Engine, tables: &[Tabl
         }
     }
     Seeded { tables: known, keys, seed }
+}
+
+/// The same with somebody who has asked for the newsletter and not confirmed it yet, where that is kept.
+pub fn with_reader(
+    seeded: Seeded,
+    consents: Option<&Table>,
+    engine: Engine,
+    tables: &[Table],
+    catalog: &Catalog,
+) -> Seeded {
+    let Some(consents) = consents else { return seeded };
+    let mut seed = seeded.seed;
+    if seed.clear.is_empty() {
+        let is_system = |table: &&Table| catalog::OWN_TABLES.contains(&table.name.as_str());
+        let own: Vec<&Table> = ordered(tables).into_iter().filter(|table| !is_system(table)).collect();
+        seed.clear = clear(engine, &own);
+    }
+    seed.rows.push(row(engine, consents, &newsletter::seed(consents), tables, catalog));
+    Seeded { seed, ..seeded }
 }
 
 /// `said` is what stands in the row whatever the examples say.

@@ -97,11 +97,12 @@ pub fn design(
         policies,
         events,
         mails: Vec::new(),
+        pages: Vec::new(),
         accounts: None,
         cors: Cors::Off,
         documentation: DocumentationFormat::OpenApi31,
     };
-    Ok((Designed { api, tables, lookups: Vec::new(), decisions }, service))
+    Ok((Designed { api, tables, lookups: Vec::new(), decisions, consents: None }, service))
 }
 
 /// What tells how something stands, by the parameter that says which: each with the endpoint's path.

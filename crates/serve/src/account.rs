@@ -340,11 +340,6 @@ impl Accounts {
         Ok(CaseTokens { good, expired, other, of_roles })
     }
 
-    /// What follows a refresh token.
-    pub fn successor(&self, token: &str) -> String {
-        successor_under(self.secret.expose(), token)
-    }
-
     /// The public keys, RFC 7517.
     pub async fn public_keys(&self, now: Timestamp) -> Result<Vec<Json>, Failure> {
         let keys = self.signing(now).await?;
@@ -534,11 +529,8 @@ impl Accounts {
 /// What follows a token under the secret that the servers of a database share: what [`plan::procedure::Step::Successor`] gives.
 #[must_use]
 pub fn successor(secret: &Secret<String>, token: &str) -> String {
-    successor_under(secret.expose().as_bytes(), token)
-}
-
-fn successor_under(secret: &[u8], token: &str) -> String {
-    URL_SAFE_NO_PAD.encode(hmac::sign(&derived(secret, "refresh"), token.as_bytes()))
+    let key = derived(secret.expose().as_bytes(), "refresh");
+    URL_SAFE_NO_PAD.encode(hmac::sign(&key, token.as_bytes()))
 }
 
 fn derived(secret: &[u8], purpose: &str) -> hmac::Key {

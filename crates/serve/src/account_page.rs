@@ -10,7 +10,7 @@ const JAVASCRIPT: &str = include_str!("../../emit/node/lib/account-page/page.js"
 
 /// The page and its files, each with its path.
 pub(crate) fn files(page: &AccountPage) -> [(String, File); 3] {
-    let path = page.does.path();
+    let path = page.path();
     let html = HTML.replace("{path}", path).replace("{does}", page.does.as_str()).replace("{calls}", &page.calls);
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     [

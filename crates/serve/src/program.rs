@@ -23,7 +23,7 @@ use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, prin
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use vocab::{Datum, FieldName, FieldType, PolicyName, ScopeToken, SlotName, TableName};
+use vocab::{Datum, FieldName, FieldType, PolicyName, ScopeToken, Secret, SlotName, TableName};
 
 /// A procedure that can be run.
 pub(crate) struct Program {
@@ -104,7 +104,7 @@ pub(crate) enum Operation {
     },
     Successor {
         slot: Option<usize>,
-        accounts: Arc<Accounts>,
+        secret: Secret<String>,
         value: Expression,
     },
     HashPassword {
@@ -344,18 +344,25 @@ pub enum UnservablePlan {
 /// The limiters of an API by policy: endpoints of one policy share one.
 pub(crate) type Limiters = BTreeMap<PolicyName, Arc<Limiter>>;
 
-/// Who signs in, and who issues the tokens of others.
-pub(crate) type Callers<'a> = (Option<&'a Arc<Accounts>>, Option<&'a Arc<Issuer>>);
+/// What the servers of a database have in common.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Shared<'a> {
+    /// Who signs in.
+    pub accounts: Option<&'a Arc<Accounts>>,
+    /// Who issues the tokens of others.
+    pub issuer: Option<&'a Arc<Issuer>>,
+    /// What tokens are calculated with.
+    pub secret: Option<&'a Secret<String>>,
+}
 
 pub(crate) fn compile(
     plan: &Plan,
     account: &AccountScope,
-    (accounts, issuer): Callers<'_>,
+    shared: Shared<'_>,
     endpoint: &Endpoint,
     limiters: &Limiters,
 ) -> Result<Program, UnservablePlan> {
-    let (procedure, most) = (&endpoint.procedure, endpoint.max_body_bytes);
-    let program = compile_procedure(plan, account, (accounts, issuer), procedure, most, limiters)?;
+    let program = compile_procedure(plan, account, shared, &endpoint.procedure, endpoint.max_body_bytes, limiters)?;
     Ok(Program { own_rows: endpoint.own_rows, ..program })
 }
 
@@ -363,7 +370,7 @@ pub(crate) fn compile(
 pub(crate) fn compile_procedure(
     plan: &Plan,
     account: &AccountScope,
-    (accounts, issuer): Callers<'_>,
+    shared: Shared<'_>,
     procedure: &Procedure,
     max_body_bytes: u64,
     limiters: &Limiters,
@@ -371,8 +378,7 @@ pub(crate) fn compile_procedure(
     if let Some(why) = check::violations(procedure).into_iter().next() {
         return Err(UnservablePlan::Malformed { procedure: procedure.name.to_string(), why });
     }
-    let mut compiler =
-        Compiler { procedure, plan, account, accounts, issuer, max_body_bytes, limiters, slots: BTreeMap::new() };
+    let mut compiler = Compiler { procedure, plan, account, shared, max_body_bytes, limiters, slots: BTreeMap::new() };
     let operations = compiler.block(&procedure.body)?;
     Ok(Program { operations: operations.into(), slots: compiler.slots.len(), own_rows: false })
 }
@@ -381,8 +387,7 @@ struct Compiler<'a> {
     procedure: &'a Procedure,
     plan: &'a Plan,
     account: &'a AccountScope,
-    accounts: Option<&'a Arc<Accounts>>,
-    issuer: Option<&'a Arc<Issuer>>,
+    shared: Shared<'a>,
     max_body_bytes: u64,
     limiters: &'a Limiters,
     /// Each slot's number and the fields of the record it holds.
@@ -538,7 +543,7 @@ impl Compiler<'_> {
                     None => None,
                 };
                 let failures = failures.as_ref().map(|policy| self.limiter(policy)).transpose()?;
-                let (issuer, role, grant) = (self.issuer.cloned(), role.clone(), grant.clone());
+                let (issuer, role, grant) = (self.shared.issuer.cloned(), role.clone(), grant.clone());
                 let asked = Box::new(AskedOfToken { issuer, users, role, grant, failures });
                 Ok(Operation::AuthorizeIssued { slot, asked })
             }
@@ -578,7 +583,10 @@ impl Compiler<'_> {
             Step::Generate(Generated::Token { bytes }) => Ok(Operation::Token { slot, bytes: *bytes }),
             Step::Digest(value) => Ok(Operation::Digest { slot, value: self.value(value)? }),
             Step::Successor(value) => {
-                Ok(Operation::Successor { slot, accounts: self.accounts()?, value: self.value(value)? })
+                let secret = self.shared.secret.cloned();
+                let secret =
+                    secret.ok_or_else(|| self.malformed("it calculates tokens without a secret".to_owned()))?;
+                Ok(Operation::Successor { slot, secret, value: self.value(value)? })
             }
             Step::HashPassword(value) => Ok(Operation::HashPassword { slot, value: self.value(value)? }),
             Step::VerifyPassword { password, hash } => {
@@ -620,7 +628,7 @@ impl Compiler<'_> {
                 if let Write::Insert { made: Some(_), .. } = write {
                     return Ok(Operation::Insert { slot, statement });
                 }
-                let ends = self.accounts.filter(|_| accounts::ends_sessions(write)).cloned();
+                let ends = self.shared.accounts.filter(|_| accounts::ends_sessions(write)).cloned();
                 Ok(Operation::Write { slot, statement, outcomes: outcomes(write), ends })
             }
             Step::Emit { id, event, payload } => {
@@ -657,7 +665,7 @@ impl Compiler<'_> {
     }
 
     fn accounts(&self) -> Result<Arc<Accounts>, UnservablePlan> {
-        let accounts = self.accounts.cloned();
+        let accounts = self.shared.accounts.cloned();
         accounts.ok_or_else(|| self.malformed("it asks for accounts that its API has not".to_owned()))
     }
 

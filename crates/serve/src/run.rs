@@ -1,7 +1,7 @@
 //! Runs programs: one request, one frame of slots. Statements inside a transaction go to the writer's connection, others to
 //! a reader; everything else is the same for both.
 
-use crate::account::{Accounts, Caller};
+use crate::account::{Accounts, Caller, successor};
 use crate::answer::{Answer, Refusal};
 use crate::api_key::ApiKeys;
 use crate::at_work::{AtWork, Place};
@@ -788,8 +788,8 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let digest = sha256_hex(text(&frame.value(value)).as_bytes());
             frame.set(*slot, Slot::One(Datum::Text(digest)));
         }
-        Operation::Successor { slot, accounts, value } => {
-            let next = accounts.successor(&text(&frame.value(value)));
+        Operation::Successor { slot, secret, value } => {
+            let next = successor(secret, &text(&frame.value(value)));
             frame.set(*slot, Slot::One(Datum::Text(next)));
         }
         Operation::Evaluate { slot, value } => {

@@ -10,7 +10,7 @@ use crate::counts::Counts;
 use crate::idempotency::{Claims, oldest_kept};
 use crate::issuer::Issuer;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
-use crate::program::{Limiters, Program, UnservablePlan, compile};
+use crate::program::{Limiters, Program, Shared, UnservablePlan, compile};
 use crate::rate_limit::Limiter;
 use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
@@ -228,17 +228,17 @@ impl Service {
                 }
             }
             let returns = plan.service.iter().flat_map(|service| &service.returns).flat_map(return_page::files);
-            let of_accounts =
-                plan.api.accounts.iter().flat_map(|accounts| &accounts.pages).flat_map(account_page::files);
-            for (path, file) in returns.chain(of_accounts) {
+            let of_mails = plan.api.pages.iter().flat_map(account_page::files);
+            for (path, file) in returns.chain(of_mails) {
                 let target = Target::VisitorPage(file);
                 // Several services and APIs of a workspace may send people to the same page.
                 table.entry(path).or_insert_with(|| vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
             }
-            let callers = (accounts.as_ref(), settings.issuer.as_ref());
+            let shared =
+                Shared { accounts: accounts.as_ref(), issuer: settings.issuer.as_ref(), secret: secret.as_ref() };
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
-                let program = compile(plan, &counterpart.account, callers, endpoint, &limiters)?;
+                let program = compile(plan, &counterpart.account, shared, endpoint, &limiters)?;
                 let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
                 let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
                 let targets = table.entry(path.clone()).or_default();

@@ -4,7 +4,7 @@
 use crate::answer::Answer;
 use crate::api_key::ApiKeys;
 use crate::body::read_raw;
-use crate::program::{Limiters, Program, UnservablePlan, compile_procedure};
+use crate::program::{Limiters, Program, Shared, UnservablePlan, compile_procedure};
 use crate::run::{Facts, Failure, Run, Surroundings};
 use bytes::Bytes;
 use connect::fill::Scope;
@@ -68,7 +68,14 @@ impl Hook {
         let Some(webhooks) = &manifest.webhooks else { return Ok(None) };
         let limiters = Limiters::new();
         let compiled = |procedure| {
-            compile_procedure(plan, &counterpart.account, (None, None), procedure, intake.max_body_bytes, &limiters)
+            compile_procedure(
+                plan,
+                &counterpart.account,
+                Shared::default(),
+                procedure,
+                intake.max_body_bytes,
+                &limiters,
+            )
         };
         let asks = webhooks.handshake.iter().filter_map(|handshake| match handshake {
             Handshake::Answers(method) if *method != Method::Post => Some(*method),

@@ -1,6 +1,7 @@
 //! One conversation with a mail server: a mail comes in, what became of it goes out. It is known at each step whether the server can have
 //! the mail; a password is said over an encrypted connection, or where somebody has asked for a plain one.
 
+use super::kept_open::{KeptOpen, Open};
 use super::message::Outgoing;
 use super::server::{Encryption, Server};
 use crate::delivery::Outcome;
@@ -13,6 +14,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use lettre::transport::smtp::response::Response;
 use std::error::Error as _;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a server is waited for.
@@ -25,8 +27,6 @@ struct Patience {
 }
 
 const PATIENCE: Patience = Patience { answer: Duration::from_secs(30), mail: Duration::from_secs(120) };
-/// How long it may take to say good-bye; nothing depends on it.
-const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most characters that are kept of what a server says.
 const MAX_SAID: usize = 300;
 
@@ -67,14 +67,15 @@ enum Why {
     Other(String),
 }
 
-/// Says the mail to the server.
-pub(super) async fn send(server: &Server, mail: &Outgoing) -> Sent {
-    send_within(PATIENCE, server, mail).await
+/// Says the mail to the server, over a connection that is open already where there is one.
+pub(super) async fn send(server: &Server, kept: &Arc<KeptOpen>, mail: &Outgoing) -> Sent {
+    send_within(PATIENCE, server, kept, mail).await
 }
 
-async fn send_within(patience: Patience, server: &Server, mail: &Outgoing) -> Sent {
-    match conversation(patience, server, mail).await {
-        Ok(answer) => {
+async fn send_within(patience: Patience, server: &Server, kept: &Arc<KeptOpen>, mail: &Outgoing) -> Sent {
+    match conversation(patience, server, kept, mail).await {
+        Ok((answer, open)) => {
+            kept.put(open).await;
             let said = answer.message().collect::<Vec<_>>().join(" ");
             let said = scrubbed(&said, server, mail);
             let status = Some(answer.code().into());
@@ -84,7 +85,29 @@ async fn send_within(patience: Patience, server: &Server, mail: &Outgoing) -> Se
     }
 }
 
-async fn conversation(patience: Patience, server: &Server, mail: &Outgoing) -> Result<Response, Ended> {
+async fn conversation(
+    patience: Patience,
+    server: &Server,
+    kept: &KeptOpen,
+    mail: &Outgoing,
+) -> Result<(Response, Open), Ended> {
+    let mut open = match kept.take().await {
+        Some(open) => open,
+        None => Open { connection: connected(patience, server, mail).await?, mails: 0 },
+    };
+    let connection = &mut open.connection;
+    let options = options(connection, &mail.to)?;
+    patience.within(Step::Sender, connection.command(Mail::new(Some(mail.from.clone()), options))).await?;
+    patience.within(Step::Recipient, connection.command(Rcpt::new(mail.to.clone(), Vec::new()))).await?;
+    patience.within(Step::Begin, connection.command(Data)).await?;
+    let saying = tokio::time::timeout(patience.mail, connection.message(&mail.bytes)).await;
+    let ended = |why| Ended { step: Step::Mail, why };
+    let answer = saying.map_err(|_| ended(Why::TookTooLong))?.map_err(|error| ended(Why::Said(error)))?;
+    Ok((answer, open))
+}
+
+/// A new connection, encrypted and signed in as the server's address says.
+async fn connected(patience: Patience, server: &Server, mail: &Outgoing) -> Result<AsyncSmtpConnection, Ended> {
     let hello = ClientId::Domain(mail.from.domain().to_owned());
     let tls = || {
         TlsParameters::new(server.host.clone()).map_err(|error| Ended { step: Step::Encrypt, why: Why::Said(error) })
@@ -105,16 +128,7 @@ async fn conversation(patience: Patience, server: &Server, mail: &Outgoing) -> R
         let credentials = Credentials::new(user.clone(), password.expose().clone());
         patience.within(Step::SignIn, connection.auth(DEFAULT_MECHANISMS, &credentials)).await?;
     }
-    let options = options(&connection, &mail.to)?;
-    patience.within(Step::Sender, connection.command(Mail::new(Some(mail.from.clone()), options))).await?;
-    patience.within(Step::Recipient, connection.command(Rcpt::new(mail.to.clone(), Vec::new()))).await?;
-    patience.within(Step::Begin, connection.command(Data)).await?;
-    let saying = tokio::time::timeout(patience.mail, connection.message(&mail.bytes)).await;
-    let ended = |why| Ended { step: Step::Mail, why };
-    let answer = saying.map_err(|_| ended(Why::TookTooLong))?.map_err(|error| ended(Why::Said(error)))?;
-    // It has the mail, whatever it says now.
-    let _ = tokio::time::timeout(QUIT_TIMEOUT, connection.quit()).await;
-    Ok(answer)
+    Ok(connection)
 }
 
 /// RFC 6531: an address with other letters needs a server that knows them.
@@ -261,7 +275,7 @@ mod tests {
         let address = |text: &str| text.parse::<Address>().unwrap();
         let (from, to) = (address("shop@shop.example"), address("ada@guest.example"));
         let mail = Outgoing { id: "<1@shop.example>".to_owned(), from, to, bytes: b"Subject: x\r\n\r\nHello".to_vec() };
-        let sent = send_within(SHORT, &server, &mail).await;
+        let sent = send_within(SHORT, &server, &Arc::default(), &mail).await;
         playing.abort();
         (sent.outcome, sent.problem.unwrap_or_default())
     }

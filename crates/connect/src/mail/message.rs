@@ -6,7 +6,7 @@ use crate::fill::as_text;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
-use plan::mail::{Mail, MailText, Piece, escaped};
+use plan::mail::{Mail, MailLink, MailText, Piece, Unsubscribe, escaped};
 use serde_json::{Map, Value};
 use vocab::FieldName;
 
@@ -65,6 +65,15 @@ pub(super) struct Outgoing {
     pub bytes: Vec<u8>,
 }
 
+/// Where a mail leads; nothing stands where it leads nowhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Links {
+    /// Its button.
+    pub link: String,
+    /// What makes it stop.
+    pub unsubscribe: String,
+}
+
 /// What a mail says to somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
@@ -90,43 +99,66 @@ pub(super) fn written(
     let to = to.ok_or_else(|| format!("`{}` of the event is no address that can be written to", mail.to))?;
     let language = mail.language.as_ref().and_then(field).or_else(|| around.language.map(ToOwned::to_owned));
     let text = mail.text_in(&language.unwrap_or_default()).ok_or("the mail says nothing")?;
-    let link = link(mail, payload, around)?;
-    let said = rendered(text, payload, around.site, link.as_deref().unwrap_or_default());
+    let links = links(mail, payload, around)?;
+    let said = rendered(text, payload, around.site, &links);
     let id = format!("<{}@{}>", around.id, around.from.address().domain());
-    let built = Message::builder()
+    let mut builder = Message::builder()
         .message_id(Some(id.clone()))
         .date_now()
         .from(around.from.0.clone())
         .to(Mailbox::new(None, to.clone()))
         .subject(said.subject)
         // RFC 3834: whoever is away does not answer.
-        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
-        .multipart(MultiPart::alternative_plain_html(said.text, said.html));
+        .raw_header(header("Auto-Submitted", "auto-generated"));
+    if mail.unsubscribe.is_some() {
+        // RFC 8058: mail programs show a button, and post there when it is pressed.
+        builder = builder
+            .raw_header(header("List-Unsubscribe", &format!("<{}>", links.unsubscribe)))
+            .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+    }
+    let built = builder.multipart(MultiPart::alternative_plain_html(said.text, said.html));
     let message = built.map_err(|error| format!("the mail cannot be written: {error}"))?;
     Ok(Outgoing { id, from: around.from.address().clone(), to, bytes: message.formatted() })
 }
 
-/// Where the button leads. The token stands behind the `#`, which no browser sends to any server by itself.
-fn link(mail: &Mail, payload: &Map<String, Value>, around: &Surroundings<'_>) -> Result<Option<String>, String> {
-    let Some(link) = &mail.link else { return Ok(None) };
-    let page = format!("{}{}", around.site, link.path);
-    let Some(token) = &link.token else { return Ok(Some(page)) };
-    let id = payload.get(token.as_str()).and_then(Value::as_str);
-    let id = id.ok_or_else(|| format!("`{token}` of the event is no id of a token"))?;
-    let successor = around.successor.ok_or("tokens are made of `AUTH_SECRET`, and this server has none")?;
-    Ok(Some(format!("{page}#token={}", successor(id))))
+/// A name and a value of ours.
+fn header(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+/// Where a mail leads. The button's token stands behind the `#`, which no browser sends to any server by itself; the one that makes it
+/// stop stands in the path, since mail programs post there.
+fn links(mail: &Mail, payload: &Map<String, Value>, around: &Surroundings<'_>) -> Result<Links, String> {
+    let token = |field: &FieldName| {
+        let id = payload.get(field.as_str()).and_then(Value::as_str);
+        let id = id.ok_or_else(|| format!("`{field}` of the event is no id of a token"))?;
+        let successor = around.successor.ok_or("tokens are made of `AUTH_SECRET`, and this server has none")?;
+        Ok::<String, String>(successor(id))
+    };
+    let mut links = Links::default();
+    if let Some(MailLink { path, token: field }) = &mail.link {
+        links.link = format!("{}{path}", around.site);
+        if let Some(field) = field {
+            links.link.push_str(&format!("#token={}", token(field)?));
+        }
+    }
+    if let Some(Unsubscribe { path, token: field }) = &mail.unsubscribe {
+        links.unsubscribe = format!("{}{path}{}", around.site, token(field)?);
+    }
+    Ok(links)
 }
 
 /// What a mail says of an event.
 #[must_use]
-pub fn rendered(text: &MailText, payload: &Map<String, Value>, site: &str, link: &str) -> Rendered {
+pub fn rendered(text: &MailText, payload: &Map<String, Value>, site: &str, links: &Links) -> Rendered {
     let written = text.written();
     let filled = |pieces: &[Piece], becomes: fn(&str) -> String| {
         let piece = |piece: &Piece| match piece {
             Piece::Words(words) => words.clone(),
             Piece::Field(field) => payload.get(field.as_str()).map(|value| becomes(&shown(value))).unwrap_or_default(),
             Piece::Site => becomes(site),
-            Piece::Link => becomes(link),
+            Piece::Link => becomes(&links.link),
+            Piece::Unsubscribe => becomes(&links.unsubscribe),
         };
         pieces.iter().map(piece).collect::<String>()
     };

@@ -16,10 +16,11 @@ const [html, css, javascript] = ['page.html', 'page.css', 'page.js'].map(read);
  */
 export function addAccountPages(application, pages) {
   for (const { path, does, calls } of pages) {
+    const folder = path.slice(0, path.lastIndexOf('/'));
     const page = html.replace('{path}', path).replace('{does}', does).replace('{calls}', calls);
     const headers = { 'Content-Security-Policy': policy, 'X-Frame-Options': 'DENY' };
     application.route('GET', path, () => respondText(200, 'text/html; charset=utf-8', page, headers));
+    application.route('GET', `${folder}/page.js`, () => respondText(200, 'text/javascript; charset=utf-8', javascript));
+    application.route('GET', `${folder}/page.css`, () => respondText(200, 'text/css; charset=utf-8', css));
   }
-  application.route('GET', '/account/page.js', () => respondText(200, 'text/javascript; charset=utf-8', javascript));
-  application.route('GET', '/account/page.css', () => respondText(200, 'text/css; charset=utf-8', css));
 }

@@ -2,17 +2,18 @@
 // and the keys that sign them. What the database says of a session is believed for a second, and not at all once a session was ended
 // here.
 
-import { createCipheriv, createDecipheriv, createHash, createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { forgetEnded } from './ended-accounts.js';
 import { uuidOrNull, uuidv7 } from './identifiers.js';
 import { logError } from './log.js';
 import { verifyPassword } from './passwords.js';
 import { Problem } from './problem.js';
+import { tried } from './rate-limit.js';
 import { anonymous } from './request.js';
 import { respond } from './response.js';
 import { isForeign, presentedSession, sessionCookie } from './session-cookie.js';
-import { derivedKey, successorOf } from './successor.js';
+import { derivedKey, digestOf } from './successor.js';
 
 // A session that was ended elsewhere lives no longer than that.
 const MEMORY_MILLISECONDS = 1000;
@@ -131,12 +132,6 @@ export class Accounts {
     // RFC 9068.
     const header = { typ: 'at+jwt', alg: ALGORITHM, kid: key.id };
     return new SignJWT({ ...standing, ...said }).setProtectedHeader(header).sign(key.signs);
-  }
-
-  /** What follows a refresh token: the same whenever the same token is asked about. */
-  successor(token) {
-    this.#forgetEnded();
-    return successorOf(this.#secret, token);
   }
 
   /** The public keys, RFC 7517. */
@@ -327,19 +322,9 @@ async function provedByPassword(request, accounts, tries) {
   return { caller, problem: 'invalid_password' };
 }
 
-/** Who is tried, whether anybody has that name or not. */
-export function tried(name) {
-  return { identity: `name:${name.toLowerCase()}` };
-}
-
 /** A text that nobody can guess. @param {number} bytes */
 export function randomToken(bytes) {
   return randomBytes(bytes).toString('base64url');
-}
-
-/** SHA-256 of a text that is random already. */
-export function digestOf(token) {
-  return createHash('sha256').update(token).digest('hex');
 }
 
 export async function respondKeys(request, accounts) {

@@ -130,3 +130,8 @@ export class RateLimit {
     return now - time >= this.#window * 1000;
   }
 }
+
+/** Who is tried, whether anybody has that name or not. */
+export function tried(name) {
+  return { identity: `name:${name.toLowerCase()}` };
+}

@@ -23,6 +23,7 @@ pub fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         variables => commands::variables(outlines),
         authentication => authentication(plan, outlines),
         signing_in => signing_in(plan, outlines),
+        mail_pages => plan.api.pages.iter().map(page).collect::<Vec<_>>(),
         issued => issued(outlines),
         needed_scope => outlines.iter().find_map(|outline| outline.endpoint.scope()).map(ToString::to_string),
         policies => plan.api.policies.iter().map(|known| policy(known, counted(outlines, known))).collect::<Vec<_>>(),
@@ -80,7 +81,6 @@ fn signing_in(plan: &Plan, outlines: &[Outline<'_>]) -> Option<Value> {
         reuse => accounts::REUSE_WINDOW,
         keys => accounts::KEYS_PATH,
         issuer => accounts.issuer.as_str(),
-        pages => accounts.pages.iter().map(page).collect::<Vec<_>>(),
     })
 }
 
@@ -91,8 +91,10 @@ fn page(page: &AccountPage) -> Value {
         AccountTask::ResetPassword => "sets another password, and ends every session",
         AccountTask::ConfirmEmail => "makes another address the account's, and tells the old one",
         AccountTask::AcceptInvitation => "makes the account of somebody who was invited",
+        AccountTask::ConfirmSubscription => "confirms a subscription to the newsletter",
+        AccountTask::EndSubscription => "ends a subscription to the newsletter",
     };
-    context! { path => page.does.path(), does, calls => page.calls.as_str() }
+    context! { path => page.path(), does, calls => page.calls.as_str() }
 }
 
 /// What is counted under a policy of its own.

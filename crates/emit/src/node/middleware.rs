@@ -26,6 +26,7 @@ pub fn middleware(plan: &Plan, module: &EndpointModule<'_>) -> Result<String, Em
             Shared::Identities => "import { Identities } from '../../lib/identities.js';",
             Shared::Issuer => "import { openIssuer } from '../../lib/issuer.js';",
             Shared::Outbox => "import { Outbox } from '../../lib/outbox.js';",
+            Shared::Tokens => "import { Tokens } from '../../lib/successor.js';",
         })
         .collect();
     let sets_password = |constant: &ShapeConstant<'_>| {
@@ -63,6 +64,7 @@ fn opening(module: &EndpointModule<'_>) -> String {
             Shared::Identities => "whom it knows by tokens of another issuer",
             Shared::Issuer => "who issues those",
             Shared::Outbox => "its outbox",
+            Shared::Tokens => "its tokens",
         })
         .collect();
     if !module.shapes.is_empty() {
@@ -117,6 +119,7 @@ fn create_middleware(script: &mut Script, plan: &Plan, module: &EndpointModule<'
             Shared::Outbox => {
                 script.line("outbox: new Outbox({ onEmitted: (event) => metrics.outboxEvents.inc({ event }) }),");
             }
+            Shared::Tokens => script.line("tokens: new Tokens(),"),
         }
     }
     script.close("};");

@@ -27,10 +27,8 @@ pub const PARTS: [&str; 4] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Import {
     AuthorizeUser,
-    DigestOf,
     RandomToken,
     RespondKeys,
-    Tried,
     Authorize,
     Awaited,
     Undo,
@@ -52,8 +50,10 @@ pub enum Import {
     HashPassword,
     VerifyPassword,
     Problem,
+    Tried,
     Anonymous,
     Respond,
+    DigestOf,
     Inconsistent,
     UnknownReference,
     Validate,
@@ -66,10 +66,8 @@ pub enum Import {
 impl Import {
     const ALL: [Self; 35] = [
         Self::AuthorizeUser,
-        Self::DigestOf,
         Self::RandomToken,
         Self::RespondKeys,
-        Self::Tried,
         Self::Authorize,
         Self::Awaited,
         Self::Undo,
@@ -91,8 +89,10 @@ impl Import {
         Self::HashPassword,
         Self::VerifyPassword,
         Self::Problem,
+        Self::Tried,
         Self::Anonymous,
         Self::Respond,
+        Self::DigestOf,
         Self::Inconsistent,
         Self::UnknownReference,
         Self::Validate,
@@ -144,7 +144,9 @@ impl Import {
 
     fn file(self) -> &'static str {
         match self {
-            Self::AuthorizeUser | Self::DigestOf | Self::RandomToken | Self::RespondKeys | Self::Tried => "accounts",
+            Self::AuthorizeUser | Self::RandomToken | Self::RespondKeys => "accounts",
+            Self::DigestOf => "successor",
+            Self::Tried => "rate-limit",
             Self::AuthorizeIssued | Self::RespondResource => "issuer",
             Self::HashPassword | Self::VerifyPassword => "passwords",
             Self::Authorize => "authorization",
@@ -186,6 +188,8 @@ pub enum Shared {
     Issuer,
     /// Its outbox.
     Outbox,
+    /// What calculates its tokens.
+    Tokens,
 }
 
 impl Shared {
@@ -198,6 +202,7 @@ impl Shared {
             Self::Identities => "identities",
             Self::Issuer => "issuer",
             Self::Outbox => "outbox",
+            Self::Tokens => "tokens",
         }
     }
 }

@@ -269,9 +269,9 @@ impl<'a> Writer<'_, 'a> {
                 self.bind(script, slot, &Expression::call("digestOf", [value]));
             }
             Step::Successor(value) => {
-                self.module.shared.insert(Shared::Accounts);
+                self.module.shared.insert(Shared::Tokens);
                 let value = self.value(value)?;
-                self.bind(script, slot, &Expression::call("accounts.successor", [value]));
+                self.bind(script, slot, &Expression::call("tokens.successor", [value]));
             }
             Step::HashPassword(value) => {
                 self.module.imports.insert(Import::HashPassword);

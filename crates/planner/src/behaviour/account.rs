@@ -56,11 +56,11 @@ fn caller(field: &str) -> Value {
     Value::Field(slot("caller"), field_name(field))
 }
 
-fn input(field: &str) -> Value {
+pub(super) fn input(field: &str) -> Value {
     Value::Field(slot("input"), field_name(field))
 }
 
-fn row(of: &str, field: &str) -> Value {
+pub(super) fn row(of: &str, field: &str) -> Value {
     Value::Field(slot(of), field_name(field))
 }
 
@@ -69,18 +69,18 @@ fn text(word: &str) -> Value {
 }
 
 /// One row, as far as its columns are named.
-fn one(from: &Table, columns: &[&str], filter: Vec<Predicate>, lock: RowLock) -> Step {
+pub(super) fn one(from: &Table, columns: &[&str], filter: Vec<Predicate>, lock: RowLock) -> Step {
     let outputs =
         columns.iter().map(|name| Output::Column { column: column_name(name), field: field_name(name) }).collect();
     let query = Query { from: from.name.clone(), outputs, filter, order: Vec::new(), holes: Holes::default(), lock };
     Step::Read { query, cardinality: Cardinality::One, filled_by: None }
 }
 
-fn is(column: &str, value: Value) -> Predicate {
+pub(super) fn is(column: &str, value: Value) -> Predicate {
     Predicate::Compare(column_name(column), Comparison::Equal, value)
 }
 
-fn insert(table: &Table, values: Vec<(&str, Value)>) -> Item {
+pub(super) fn insert(table: &Table, values: Vec<(&str, Value)>) -> Item {
     let values: Vec<(ColumnName, Value)> = values.into_iter().map(|(name, value)| (column_name(name), value)).collect();
     Item::Do(Step::Write(Write::Insert {
         table: table.name.clone(),
@@ -90,16 +90,16 @@ fn insert(table: &Table, values: Vec<(&str, Value)>) -> Item {
     }))
 }
 
-fn update(table: &Table, set: Vec<(&str, Value)>, filter: Vec<Predicate>) -> Step {
+pub(super) fn update(table: &Table, set: Vec<(&str, Value)>, filter: Vec<Predicate>) -> Step {
     let assigned = |(name, value)| (column_name(name), plan::query::Assigned::Value(value));
     Step::Write(Write::Update { table: table.name.clone(), set: set.into_iter().map(assigned).collect(), filter })
 }
 
-fn refused(problem: Problem, writes: Writes) -> Item {
+pub(super) fn refused(problem: Problem, writes: Writes) -> Item {
     Item::Exit(Response::Problem(problem), writes)
 }
 
-fn nothing(writes: Writes) -> Item {
+pub(super) fn nothing(writes: Writes) -> Item {
     Item::Exit(Response::Answer { status: 204, body: Vec::new(), tag: None, location: None }, writes)
 }
 
@@ -137,7 +137,7 @@ fn address() -> ShapeField {
     said("email", FieldType::Email, None, 1, "The address of the account.")
 }
 
-fn body(shape: &str, fields: Vec<ShapeField>) -> Item {
+pub(super) fn body(shape: &str, fields: Vec<ShapeField>) -> Item {
     Item::Let(slot("input"), Step::Validate(Input::Body(Shape { name: shape.to_owned(), fields })))
 }
 

@@ -1,7 +1,7 @@
 //! A newsletter: one subscription an address. The answer is the same whether the address is new or not, so that nobody can
 //! find out who reads it.
 
-use super::{Behaved, Given, column_name, field_name, slot, unless_found};
+use super::{Behaved, Given, column_name, field_name, newsletter_consent, slot, unless_found};
 use crate::key::Origin;
 use plan::Problem;
 use plan::procedure::{Item, Outcome, Response, ResponseField, Step};
@@ -10,6 +10,9 @@ use plan::value::{Comparison, Value};
 use vocab::{Datum, EventName, FieldName, FieldType};
 
 pub fn lower(given: &Given<'_>) -> Behaved {
+    if let Some(consents) = given.consents {
+        return newsletter_consent::ask(given, consents);
+    }
     let table = given.table();
     let insert = Write::Insert {
         table: table.name.clone(),
@@ -38,8 +41,13 @@ pub fn lower(given: &Given<'_>) -> Behaved {
 
 /// Tells of a new subscription; a number that the database has made for it is read first.
 fn subscribed(given: &Given<'_>, event: &EventName) -> Vec<Item> {
+    let address = Value::Field(slot("input"), field_name("email"));
+    told_of_new(given, given.emit_new(event), address)
+}
+
+/// The same with what tells of it, of the subscription of that address.
+pub(super) fn told_of_new(given: &Given<'_>, emit: Item, address: Value) -> Vec<Item> {
     let key = given.record_key();
-    let emit = given.emit_new(event);
     if key.origin != Origin::Database {
         return vec![emit];
     }
@@ -47,11 +55,7 @@ fn subscribed(given: &Given<'_>, event: &EventName) -> Vec<Item> {
     let query = Query {
         from: given.entity.table.clone(),
         outputs: vec![Output::Column { column: key.column.clone(), field: key.field() }],
-        filter: vec![Predicate::Compare(
-            column_name("email"),
-            Comparison::Equal,
-            Value::Field(slot("input"), field_name("email")),
-        )],
+        filter: vec![Predicate::Compare(column_name("email"), Comparison::Equal, address)],
         order: Vec::new(),
         holes: Holes::default(),
         lock: RowLock::None,

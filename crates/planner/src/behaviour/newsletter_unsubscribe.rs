@@ -2,7 +2,7 @@
 //! again starts anew. The answer is the same whether the address was known or not, so that nobody can find out who reads it.
 
 use super::newsletter_subscribe::accepted;
-use super::{Behaved, Given, column_name, field_name, slot};
+use super::{Behaved, Given, column_name, field_name, newsletter_consent, slot};
 use plan::procedure::{Input, Item, Outcome, Step};
 use plan::query::{Predicate, Write};
 use plan::shape::Shape;
@@ -25,15 +25,17 @@ pub fn lower(given: &Given<'_>) -> Behaved {
     });
     let emit = Item::Do(Step::Emit { id: None, event: event.clone(), payload: payload.collect() });
     let address = Value::Field(slot("input"), field_name("email"));
-    let filter = vec![Predicate::Compare(column_name("email"), Comparison::Equal, address)];
+    let filter = vec![Predicate::Compare(column_name("email"), Comparison::Equal, address.clone())];
     let mut body = given.write_guards();
     let example = example(given, &shape);
     body.push(Item::Let(slot("input"), Step::Validate(Input::Body(shape))));
+    // A link that was mailed before would subscribe it again.
+    let over = given.consents.map(|consents| newsletter_consent::over(consents, address.clone()));
     let ended = vec![
         Item::Let(slot("subscription"), Step::Write(Write::Delete { table: table.name.clone(), filter })),
         Item::Match(slot("subscription"), vec![(Outcome::Changed, vec![emit]), (Outcome::Unchanged, Vec::new())]),
     ];
-    body.push(given.once(ended, accepted()));
+    body.push(given.once(ended.into_iter().chain(over).collect(), accepted()));
     Behaved {
         summary: "deletes the subscription of an address, so that nothing of it is kept".to_owned(),
         body,

@@ -72,3 +72,55 @@ fn a_mail_of_this_build_is_left_out_where_the_event_is_another_one() {
     assert_eq!(decided.decision, "makes no mail");
     assert!(decided.reason.ends_with("event `password_reset` has no field `token`"), "{}", decided.reason);
 }
+
+const NEWSLETTER: &str = "      - {path: /api/newsletter, method: POST, authentication: none}\n";
+const CONFIRMED: &str = "      - {path: /api/newsletter, method: POST, authentication: none, emits: [reader_won]}\n      - {path: /api/newsletter/confirm, method: POST, authentication: none}\n";
+
+/// Each endpoint with the events that it emits.
+fn emitting(plan: &Plan) -> Vec<String> {
+    let of = |subject: &str| {
+        let found = plan
+            .decisions
+            .iter()
+            .find(|decision| decision.subject == subject && decision.decision.contains(" and emits "));
+        found.and_then(|decision| Some(decision.decision.split_once(" and emits ")?.1.to_owned())).unwrap_or_default()
+    };
+    let routes = plan.api.endpoints.iter().filter_map(plan::api::Endpoint::route);
+    routes.map(|(method, path)| format!("{method} {path}: {}", of(&format!("{method} {path}")))).collect()
+}
+
+#[test]
+fn a_newsletter_is_confirmed_where_people_sign_in_or_a_task_names_what_confirms() {
+    let none = "mail: rsvp\nto: email\ntexts: [{ language: en, subject: s, paragraphs: [p] }]\n";
+    let plain = with_mail(none, NEWSLETTER).unwrap();
+    assert_eq!(emitting(&plain), ["POST /api/newsletter: `newsletter_signup`"]);
+    assert!(!plain.api.shares_secret() && plain.api.pages.is_empty() && plain.api.mails.is_empty());
+    let named = with_mail(none, CONFIRMED).unwrap();
+    assert_eq!(
+        emitting(&named),
+        [
+            "POST /api/newsletter: `newsletter_confirmation`",
+            "POST /api/newsletter/confirm: `newsletter_signup`, `reader_won`",
+            "POST /api/newsletter/unsubscribe/{token}: `newsletter_unsubscribed`"
+        ]
+    );
+    assert!(named.api.shares_secret() && named.api.accounts.is_none());
+    let mails: Vec<(&str, bool)> =
+        named.api.mails.iter().map(|mail| (mail.event.as_str(), mail.unsubscribe.is_some())).collect();
+    assert_eq!(mails, [("newsletter_confirmation", false), ("newsletter_welcome", true)]);
+    let login = "      - {path: /api/auth/login, method: POST, authentication: none}\n";
+    let with_login = with_mail(none, &format!("{login}{NEWSLETTER}")).unwrap();
+    assert!(emitting(&with_login).contains(&"POST /api/newsletter/confirm: `newsletter_signup`".to_owned()));
+}
+
+#[test]
+fn what_can_be_told_to_stop_needs_something_that_stops() {
+    let text = THANKS
+        .replace("to: email", "to: email\nunsubscribe: id")
+        .replace("button: Look", "button: Look, unsubscribe: No more");
+    let problems = with_mail(&text, CONTACT).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].message.contains("nothing to unsubscribe from"), "{problems:?}");
+    let unnamed = with_mail(&THANKS.replace("to: email", "to: email\nunsubscribe: id"), CONTACT).unwrap_err();
+    assert!(unnamed[0].message.contains("that it can be told to stop"), "{unnamed:?}");
+}

@@ -345,6 +345,7 @@ fn mailed_tokens_do_what_they_are_for(workspace: &Workspace) {
     assert_eq!(emitted(workspace, "user_registration").len(), 2, "it is a new account");
 
     administrators(workspace, first, last);
+    newsletter(workspace, first, last);
 
     // Neither the outbox nor the table of tokens lets anybody in.
     for row in workspace.query("SELECT payload FROM outbox_events") {
@@ -378,6 +379,43 @@ fn with_method(method: &str, path: &str, token: &str, body: &Json) -> CaseReques
     let mut request = with_token(post(path, None, &body.to_string()), token);
     method.clone_into(&mut request.method);
     request
+}
+
+/// A subscription counts once it was confirmed, at whichever server, and ends with a click in a mail program.
+fn newsletter(workspace: &Workspace, first: SocketAddr, last: SocketAddr) {
+    let ask_for =
+        |place, email: &str| send(place, "/api/newsletter", &json!({ "email": email, "name": "Grace" })).status;
+    let readers = || workspace.query("SELECT COUNT(*) FROM newsletter_subscribers")[0][0].clone();
+    let told = |event| emitted(workspace, event).len();
+    assert_eq!(ask_for(first, "reader@example.com"), 202);
+    let asked = emitted(workspace, "newsletter_confirmation");
+    assert_eq!((asked.len(), &asked[0]["email"]), (1, &json!("reader@example.com")));
+    assert_eq!((readers().as_str(), told("newsletter_signup")), ("0", 0), "nobody has confirmed it");
+    let (confirms, leaves) = ("the token that confirms", "the-token-that-ends-it");
+    workspace.query(&format!(
+        "UPDATE newsletter_subscribers_consents SET consent_hash = '{}', leave_hash = '{}'",
+        sha256_hex(confirms.as_bytes()),
+        sha256_hex(leaves.as_bytes())
+    ));
+    let confirm = |place| send(place, "/api/newsletter/confirm", &json!({ "token": confirms })).status;
+    assert_eq!([confirm(last), confirm(first)], [204, 204], "it confirms the same twice");
+    assert_eq!((readers().as_str(), told("newsletter_signup"), told("newsletter_welcome")), ("1", 1, 1));
+    assert_eq!(emitted(workspace, "newsletter_signup")[0]["name"], "Grace");
+
+    // Who has it is not written to again, and nobody learns of it.
+    assert_eq!(ask_for(last, "READER@example.com"), 202);
+    assert_eq!((told("newsletter_confirmation"), told("newsletter_confirmation_unmatched")), (1, 1));
+
+    // What a mail program posts by itself: RFC 8058.
+    let leave = |place, token: &str| {
+        let mut click = post(&format!("/api/newsletter/unsubscribe/{token}"), None, "List-Unsubscribe=One-Click");
+        click.headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+        ask(place, &click, "").unwrap().status
+    };
+    assert_eq!(leave(first, "another-token"), 404);
+    assert_eq!([leave(last, leaves), leave(first, leaves)], [204, 204], "it may be repeated");
+    assert_eq!((readers().as_str(), told("newsletter_unsubscribed")), ("0", 1));
+    assert_eq!(confirm(first), 410, "the link of before subscribes nobody again");
 }
 
 /// What people who run it do to accounts, and what their owners take away and end.

@@ -57,7 +57,7 @@ files!(behaviours: crate::harness::Sample::Behaviours, [
 files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, lists, reading, repetitions, replacement,
 ]);
-files!(accounts: crate::harness::Sample::Accounts, [accounts]);
+files!(accounts: crate::harness::Sample::Accounts, [accounts, newsletter]);
 files!(of_users: crate::harness::Sample::Notes, [owners]);
 files!(sessions: crate::harness::Sample::Sessions, [passwords, sessions]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);

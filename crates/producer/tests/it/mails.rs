@@ -2,9 +2,10 @@
 //! when the server does not take them, and where they are when there is none. Without its packages this is skipped, loudly.
 
 use crate::harness::client::{ask, post};
-use crate::harness::repository;
+use crate::harness::schema::Schema;
 use crate::harness::server::{AUTH_SECRET, Kind, Server, node_modules};
 use crate::harness::workspace::{Workspace, end, end_with_input};
+use crate::harness::{Sample, repository};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,10 +14,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use vocab::Secret;
+use vocab::{Engine, Secret};
 
 const PACKAGES: [&str; 2] = ["smtp-server", "mailparser"];
-const API: &str = "task_id: messages\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    rate_limiting: 1000_requests_per_minute\n    endpoints: [{ path: /api/contact, method: POST, authentication: none }]\n";
+const API: &str = "task_id: messages\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    rate_limiting: 1000_requests_per_minute\n    endpoints: [{ path: /api/contact, method: POST, authentication: none }, { path: /api/newsletter, method: POST, authentication: none }, { path: /api/newsletter/confirm, method: POST, authentication: none }]\n";
 const THANKS: &str = "mail: contact_form\nto: email\nlink: { path: /messages, token: id }\ntexts:\n  - language: en\n    subject: Danke schön, ${event.name}\n    paragraphs: ['Hello ${event.name},', 'you wrote: ${event.message}']\n    button: Look at it\n    closing: ['You wrote to us at ${site.url}.']\n";
 /// Where the server of the mails is known.
 const SITE: &str = "https://shop.example";
@@ -191,6 +192,36 @@ fn a_mail_arrives_whole(kind: Kind) {
     assert!(!server.log().contains("guest.example") && !server.log().contains("p@ss"), "{}", server.log());
     no_header_can_be_slipped_in(&workspace, &server, &mails);
     refusals_are_told_apart(&workspace, &server, &mails);
+    a_newsletter_begins_and_ends_with_a_mail(&workspace, &server, &mails, "reader@guest.example");
+}
+
+/// What the links of the mails lead to is called as the page, and a mail program, call it.
+fn a_newsletter_begins_and_ends_with_a_mail(workspace: &Workspace, server: &Server, mails: &MailServer, reader: &str) {
+    let readers = || workspace.query("SELECT email FROM newsletter_subscribers");
+    let send = |path: &str, media_type: &str, body: &str| {
+        let mut request = post(path, None, body);
+        request.headers.insert("content-type".to_owned(), media_type.to_owned());
+        ask(server.address, &request, "").unwrap().status
+    };
+    assert_eq!(send("/api/newsletter", "application/json", &json!({ "email": reader }).to_string()), 202);
+    wait_until(server, "nothing to confirm", || !mails.mails_to(reader).is_empty());
+    let mail = mails.mails_to(reader).remove(0);
+    let link = format!("{SITE}/newsletter/confirm#token=");
+    let (_, behind) = mail["text"].as_str().unwrap().split_once(&link).unwrap_or_else(|| panic!("no link: {mail}"));
+    let token = behind.split_whitespace().next().unwrap();
+    assert_eq!(mail["unsubscribe"], Value::Null, "nobody can wish away what they asked for just now");
+    assert!(readers().is_empty());
+    assert_eq!(send("/api/newsletter/confirm", "application/json", &json!({ "token": token }).to_string()), 204);
+    assert_eq!(readers(), [[reader]]);
+    wait_until(server, "no welcome", || mails.mails_to(reader).len() > 1);
+    let welcome = mails.mails_to(reader).remove(1);
+    let ends = welcome["unsubscribe"]["url"].as_str().unwrap_or_else(|| panic!("no way out: {welcome}"));
+    assert!(welcome["text"].as_str().unwrap().contains(ends) && welcome["html"].as_str().unwrap().contains(ends));
+    let lines = welcome["headers"].as_array().unwrap();
+    assert!(lines.contains(&json!("List-Unsubscribe-Post: List-Unsubscribe=One-Click")), "{lines:?}");
+    let path = ends.strip_prefix(SITE).unwrap();
+    assert_eq!(send(path, "application/x-www-form-urlencoded", "List-Unsubscribe=One-Click"), 204);
+    assert!(readers().is_empty());
 }
 
 /// What no request can bring may still come from somebody who writes events.
@@ -254,6 +285,32 @@ fn two_servers_of_one_database_send_each_mail_once() {
     std::thread::sleep(Duration::from_millis(1500));
     for address in &addresses {
         assert_eq!(mails.mails_to(address).len(), 1, "{address}");
+    }
+    // Four at once of each server, which stay open for the next mails.
+    let connections = mails.told("sign-in").len();
+    assert!((1..20).contains(&connections), "{connections} connections for 40 mails");
+}
+
+#[test]
+fn mails_leave_from_postgresql() {
+    mails_leave_from(Engine::PostgreSql);
+}
+
+#[test]
+fn mails_leave_from_mysql() {
+    mails_leave_from(Engine::MySql);
+}
+
+/// Both servers on one database: what the one was asked, either may write about.
+fn mails_leave_from(engine: Engine) {
+    let Some(mails) = MailServer::start(&json!({ "asks_who": true })) else { return };
+    let Some(place) = Schema::empty(engine, "mails") else { return };
+    let workspace = Workspace::completed_on(Sample::Accounts, place.url());
+    fs::write(workspace.path().join("producer.toml"), format!("public_url = \"{SITE}\"\n")).unwrap();
+    let servers = [Kind::Native, Kind::Node].map(|kind| sending(kind, &workspace, &mails, SECURE));
+    for (server, reader) in servers.iter().zip(["first@guest.example", "second@guest.example"]) {
+        a_newsletter_begins_and_ends_with_a_mail(&workspace, server, &mails, reader);
+        assert_eq!(mails.mails_to(reader).len(), 2, "one to confirm and one to welcome");
     }
 }
 

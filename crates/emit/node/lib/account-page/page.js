@@ -4,8 +4,10 @@
 (() => {
   const main = document.querySelector('main');
   const { path, does, calls } = main.dataset;
-  const root = location.pathname.slice(0, -path.length);
-  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  // Where a mail program ends a subscription, the token stands in the path, and what is called is the page's own address.
+  const isCalledHere = does === 'end_subscription';
+  const root = isCalledHere ? '' : location.pathname.slice(0, -path.length);
+  const token = isCalledHere || new URLSearchParams(location.hash.slice(1)).get('token');
   const form = main.querySelector('form');
   const [label, wrong, button] = ['label', '.wrong', 'button'].map((name) => form.querySelector(name));
   const input = label.querySelector('input');
@@ -29,6 +31,14 @@
       done: ['Welcome', 'Your account is made. Sign in with your address and this password.'],
       takesPassword: true,
     },
+    confirm_subscription: {
+      asks: ['Confirm your subscription', 'One more click, and the newsletter goes to your address.', 'Confirm the subscription'],
+      done: ['Thank you', 'You are subscribed. You can close this page.'],
+    },
+    end_subscription: {
+      asks: ['Unsubscribe', 'One click, and no newsletter goes to your address any more.', 'Unsubscribe'],
+      done: ['You are unsubscribed', 'No newsletter is sent to you any more. You can close this page.'],
+    },
   }[does];
 
   function show(mood, [title, text]) {
@@ -45,14 +55,12 @@
 
   async function send() {
     const body = words.takesPassword ? { token, new_password: input.value } : { token };
-    const answer = await fetch(`${root}${calls}`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify(body),
-    });
+    const request = { headers: { 'Content-Type': 'application/json', Accept: 'application/json' }, body: JSON.stringify(body) };
+    const answer = await fetch(isCalledHere ? location.pathname : `${root}${calls}`, { method: 'POST', ...(isCalledHere ? {} : request) });
     if (answer.ok) return end('good', words.done);
     const problem = await answer.json().catch(() => ({}));
     if (answer.status === 410) return end('bad', ['This link is over', 'It was used, or is too old. Ask for another one.']);
+    if (answer.status === 404 && isCalledHere) return end('bad', ['This link is not whole', 'Open it from the mail once more, or copy all of it.']);
     if (answer.status === 409) return end('bad', ['This cannot be done', 'Somebody else has this address by now.']);
     const entry = problem.errors?.find(({ pointer }) => pointer === '/new_password');
     wrong.textContent = entry ? `The password ${entry.detail}.` : problem.detail ?? 'It did not work. Please try again later.';
@@ -63,7 +71,7 @@
   addEventListener('hashchange', () => location.reload());
   if (!token) return show('bad', ['This link is not whole', 'Open it from the mail once more, or copy all of it.']);
   // It is in nobody's history, and in no page that is opened from here.
-  history.replaceState(null, '', location.pathname);
+  if (!isCalledHere) history.replaceState(null, '', location.pathname);
   show('waits', words.asks);
   button.textContent = words.asks[2];
   label.hidden = !words.takesPassword;

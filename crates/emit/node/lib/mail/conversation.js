@@ -9,6 +9,10 @@ const ANSWER_TIMEOUT = 30_000;
 const MAIL_TIMEOUT = 120_000;
 // Most characters that are kept of what a server says.
 const SAID_LIMIT = 300;
+// How long a connection is kept that nobody uses, and how many mails one carries: servers count connections, and end those that carry many.
+const KEPT = 15_000;
+const MAILS_LIMIT = 100;
+const ASKING_TIMEOUT = 2000;
 const NOT_OFFERED = 'the server does not offer STARTTLS: nothing was said to it; `?tls=none` in `SMTP_URL` speaks with it all the same, for everybody between to read';
 const places = {
   reach: 'the mail server was not reached',
@@ -26,19 +30,47 @@ const places = {
  * @returns {Promise<{ outcome: string, status?: number, code?: string, problem?: string, said: string }>}
  */
 export async function sendMail(server, mail, timeouts = { answer: ANSWER_TIMEOUT, mail: MAIL_TIMEOUT }) {
-  const conversation = new Conversation(server, mail, timeouts);
+  const conversation = (await keptOpen(server)) ?? new Conversation(server, mail, timeouts);
   try {
-    const response = await conversation.hold();
+    const response = await conversation.hold(mail);
+    keepOpen(server, conversation);
     return { outcome: 'delivered', status: statusOf(response), said: scrubbed(withoutStatus(response), server, mail) };
   } catch (error) {
+    conversation.end();
     return ended(conversation.step, error, server, mail);
-  } finally {
+  }
+}
+
+/** Conversations in which a server has just taken a mail. */
+const kept = new WeakMap();
+
+/** One that still lives, where there is any: the one that was used last. */
+async function keptOpen(server) {
+  for (let conversation = kept.get(server)?.pop(); conversation; conversation = kept.get(server).pop()) {
+    if (await conversation.isAlive()) return conversation;
     conversation.end();
   }
+  return undefined;
+}
+
+/** Keeps a conversation for the next mail, unless it has carried enough. */
+function keepOpen(server, conversation) {
+  if (conversation.mails >= MAILS_LIMIT) {
+    conversation.end();
+    return;
+  }
+  if (!kept.has(server)) kept.set(server, []);
+  kept.get(server).push(conversation);
+  conversation.rest(() => kept.set(server, kept.get(server).filter((other) => other !== conversation)));
 }
 
 class Conversation {
   step = 'reach';
+  /** The mails that it has carried. */
+  mails = 0;
+  #isConnected = false;
+  #hasEnded = false;
+  #resting;
   #connection;
   #server;
   #mail;
@@ -60,20 +92,57 @@ class Conversation {
       socketTimeout: timeouts.mail,
       logger: false,
     });
+    this.#connection.once('end', () => {
+      this.#hasEnded = true;
+    });
   }
 
-  /** @returns {Promise<string>} what the server says to the mail */
-  async hold() {
+  /** @param {{ from: string, to: string, bytes: Buffer }} mail @returns {Promise<string>} what the server says to the mail */
+  async hold(mail) {
+    this.#mail = mail;
+    if (!this.#isConnected) await this.#connect();
+    this.mails += 1;
+    this.step = 'sender';
+    const { from, to } = this.#mail;
+    const { response } = await this.#until((answer) => this.#connection.send({ from, to: [to] }, this.#said(), answer), this.#timeouts.mail);
+    return response;
+  }
+
+  async #connect() {
     await this.#until((answer) => this.#connection.connect(answer), this.#timeouts.answer);
     const { user, password: pass } = this.#server;
     if (user !== undefined) {
       this.step = 'signIn';
       await this.#until((answer) => this.#connection.login({ user, pass }, answer), this.#timeouts.answer);
     }
-    this.step = 'sender';
-    const { from, to } = this.#mail;
-    const { response } = await this.#until((answer) => this.#connection.send({ from, to: [to] }, this.#said(), answer), this.#timeouts.mail);
-    return response;
+    this.#isConnected = true;
+  }
+
+  /** Waits for another mail, for a while. @param {() => void} onOver */
+  rest(onOver) {
+    const over = () => {
+      onOver();
+      this.end();
+    };
+    this.#connection.once('error', over);
+    const timer = setTimeout(over, KEPT);
+    timer.unref();
+    this.#resting = () => {
+      clearTimeout(timer);
+      this.#connection.off('error', over);
+    };
+  }
+
+  /** Whether the server is still there for another mail. */
+  async isAlive() {
+    this.#resting?.();
+    if (this.#hasEnded) return false;
+    try {
+      await this.#until((answer) => this.#connection.reset(answer), ASKING_TIMEOUT);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Good-bye; nothing depends on it. */

@@ -110,9 +110,11 @@ async function carry(mailer, delivery) {
   return { outcome: sent.outcome, inDoubt, code: sent.code, problem: sent.problem, record: [record], remembered: [] };
 }
 
-function composed(from, { to, subject, text, html }, messageId) {
+function composed(from, { to, unsubscribe, subject, text, html }, messageId) {
   // RFC 3834: whoever is away does not answer.
   const headers = { 'Auto-Submitted': 'auto-generated' };
+  // RFC 8058: mail programs show a button, and post there when it is pressed.
+  if (unsubscribe) Object.assign(headers, { 'List-Unsubscribe': { prepared: true, value: `<${unsubscribe}>` }, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' });
   const composer = new MailComposer({ from, to: { name: '', address: to }, subject, text, html, messageId, date: new Date(), headers, disableFileAccess: true, disableUrlAccess: true });
   return new Promise((resolve, reject) => {
     composer.compile().build((error, bytes) => (error ? reject(error) : resolve(bytes)));

@@ -14,16 +14,18 @@ export class Unsendable extends Error {}
  * @param {object} mail of `mails.json`
  * @param {object} payload what is known of the event
  * @param {{ site: string, language?: string, secret?: string }} around
- * @returns {{ to: string, subject: string, text: string, html: string }}
+ * @returns {{ to: string, unsubscribe?: string, subject: string, text: string, html: string }}
  */
 export function writeMail(mail, payload, { site, language, secret }) {
   const to = typeof payload[mail.to] === 'string' ? payload[mail.to].trim() : '';
   if (!/^[^\s@<>"(),:;[\]\\]+@[^\s@<>"(),:;[\]\\]+$/.test(to)) throw new Unsendable(`\`${mail.to}\` of the event is no address that can be written to`);
   const { subject, text, html } = textIn(mail, payload[mail.language] ?? language);
   const link = linkOf(mail, payload, site, secret);
-  const filled = (pieces, becomes) => pieces.map((piece) => filledPiece(piece, { payload, site, link }, becomes)).join('');
+  const unsubscribe = unsubscribeOf(mail, payload, site, secret);
+  const filled = (pieces, becomes) => pieces.map((piece) => filledPiece(piece, { payload, site, link, unsubscribe }, becomes)).join('');
   return {
     to,
+    unsubscribe,
     subject: filled(subject, String).split(/\s+/).filter(Boolean).join(' '),
     text: filled(text, String),
     html: filled(html, (value) => escaped(value).replaceAll('\n', '<br>')),
@@ -41,15 +43,25 @@ function linkOf({ link }, payload, site, secret) {
   if (link === undefined) return '';
   const page = `${site}${link.path}`;
   if (link.token === undefined) return page;
-  const id = payload[link.token];
-  if (typeof id !== 'string') throw new Unsendable(`\`${link.token}\` of the event is no id of a token`);
-  if (!secret) throw new Unsendable('tokens are made of `AUTH_SECRET`, and this server has none');
-  return `${page}#token=${successorOf(secret, id)}`;
+  return `${page}#token=${tokenOf(link.token, payload, secret)}`;
 }
 
-function filledPiece(piece, { payload, site, link }, becomes) {
+/** Where it can be told to stop. The token stands in the path, since mail programs post there. */
+function unsubscribeOf({ unsubscribe }, payload, site, secret) {
+  return unsubscribe && `${site}${unsubscribe.path}${tokenOf(unsubscribe.token, payload, secret)}`;
+}
+
+function tokenOf(field, payload, secret) {
+  const id = payload[field];
+  if (typeof id !== 'string') throw new Unsendable(`\`${field}\` of the event is no id of a token`);
+  if (!secret) throw new Unsendable('tokens are made of `AUTH_SECRET`, and this server has none');
+  return successorOf(secret, id);
+}
+
+function filledPiece(piece, { payload, site, link, unsubscribe }, becomes) {
   if (piece === 'site') return becomes(site);
   if (piece === 'link') return becomes(link);
+  if (piece === 'unsubscribe') return becomes(unsubscribe);
   if (piece.words !== undefined) return piece.words;
   return becomes(shown(payload[piece.field]));
 }

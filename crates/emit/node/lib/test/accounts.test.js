@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digestOf, randomToken } from '../accounts.js';
+import { randomToken } from '../accounts.js';
 import { hashPassword, verifyPassword } from '../passwords.js';
+import { digestOf } from '../successor.js';
 import { isWeak } from '../weak-passwords.js';
 
 test('a password is known by its hash and no other is', async () => {
