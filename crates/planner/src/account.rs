@@ -202,7 +202,8 @@ pub fn pages(requirements: &ApiRequirements, catalog: &Catalog) -> Vec<AccountPa
     requirements.endpoints.iter().filter_map(page).collect()
 }
 
-fn companion(
+/// An endpoint that one of the task brings with it, beside nothing that the task says.
+pub fn companion(
     like: &spec::Endpoint,
     method: Method,
     path: PathPattern,

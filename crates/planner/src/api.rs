@@ -705,17 +705,17 @@ impl Designer<'_> {
     }
 
     fn decide_companions(&mut self, brought: Vec<String>) {
-        if brought.is_empty() {
-            return;
-        }
-        let names: Vec<String> = brought.iter().map(|subject| format!("`{subject}`")).collect();
-        self.decide(
-            Phase::DesignApiArchitecture,
-            "accounts",
-            format!("brings {}", names.join(", ")),
-            "whoever can sign in must also be able to register, to stay signed in, and to leave".to_owned(),
-        );
+        let reason = "whoever can sign in must also be able to register, to stay signed in, and to leave";
+        self.decide_brought("accounts", &brought, reason);
         self.brought = brought;
+    }
+
+    fn decide_brought(&mut self, subject: &str, brought: &[String], reason: &str) {
+        if !brought.is_empty() {
+            let names: Vec<String> = brought.iter().map(|endpoint| format!("`{endpoint}`")).collect();
+            let decision = format!("brings {}", names.join(", "));
+            self.decide(Phase::DesignApiArchitecture, subject, decision, reason.to_owned());
+        }
     }
 
     /// What belongs to an API that knows its callers.
@@ -758,16 +758,8 @@ impl Designer<'_> {
     }
 
     fn decide_newsletter(&mut self, brought: Vec<String>) {
-        if brought.is_empty() {
-            return;
-        }
-        let names: Vec<String> = brought.iter().map(|subject| format!("`{subject}`")).collect();
-        self.decide(
-            Phase::DesignApiArchitecture,
-            "newsletter",
-            format!("brings {}", names.join(", ")),
-            "a subscription counts once the owner of the address has confirmed it, and ends with a click".to_owned(),
-        );
+        let reason = "a subscription counts once the owner of the address has confirmed it, and ends with a click";
+        self.decide_brought("newsletter", &brought, reason);
         self.brought_by_newsletter = brought;
     }
 

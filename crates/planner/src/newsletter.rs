@@ -1,6 +1,7 @@
 //! Newsletters as a whole: where subscriptions are confirmed by mail, an API gets the endpoints that belong to that, the table of who has
 //! asked, and somebody who has asked for its cases. They are where people sign in, or where a task names what confirms.
 
+use crate::account;
 use crate::behaviour::{CONFIRM_NEWSLETTER, LEAVE_NEWSLETTER, SUBSCRIBE_NEWSLETTER};
 use crate::intent::infer;
 use crate::key::{Origin, RecordKey};
@@ -58,24 +59,10 @@ pub fn with_companions(mut requirements: ApiRequirements, catalog: &Catalog) -> 
 }
 
 fn companion(like: &Endpoint, entity: Option<&EntityName>, behaviour: &str, path: &str) -> Option<Endpoint> {
-    let at = |behavior| Spanned { value: behavior, place: like.place.clone() };
-    Some(Endpoint {
-        path: PathPattern::of(path)?,
-        method: Method::Post,
-        authentication: Authentication::None,
-        authentication_place: None,
-        validation: Vec::new(),
-        response_format: None,
-        behavior: Some(at(BehaviorName::parse(behaviour).ok()?)),
-        entity: like.entity.clone().or_else(|| Some(Spanned { value: entity?.clone(), place: like.place.clone() })),
-        rate_limiting: None,
-        emits: Vec::new(),
-        filters: None,
-        sorts: None,
-        access: None,
-        cache: None,
-        place: like.place.clone(),
-    })
+    let behaviour = BehaviorName::parse(behaviour).ok()?;
+    let brought = account::companion(like, Method::Post, PathPattern::of(path)?, Authentication::None, behaviour);
+    let entity = like.entity.clone().or_else(|| Some(Spanned { value: entity?.clone(), place: like.place.clone() }));
+    Some(Endpoint { entity, authentication_place: None, ..brought })
 }
 
 /// Whether subscriptions are confirmed.
