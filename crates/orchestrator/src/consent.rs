@@ -45,7 +45,7 @@ pub enum ConsentFailure {
     #[error("{0} asks for nobody's agreement: `producer providers NAME` lists what it needs")]
     NotAsked(String),
     /// It is played for this task alone.
-    #[error("{0} is only played for this task, and what plays it asks for nobody's agreement")]
+    #[error("{0} is only played for this task, and agrees by itself")]
     Played(String),
     /// The workspace cannot be used.
     #[error(transparent)]

@@ -5,8 +5,8 @@ use crate::account::{self, Given};
 use crate::failure::Failure;
 use crate::run::timestamp;
 use crate::settings::WorkspaceSettings;
-use crate::simulating::{SimulateOptions, Simulating};
-use crate::tokens::KeptTokens;
+use crate::simulating::{Person, SimulateOptions, Simulating};
+use crate::tokens::{KeptTokens, PlayedTokens};
 use crate::workspace::Workspace;
 use connect::account::Account;
 use connect::authentication::tokens::Tokens;
@@ -23,7 +23,7 @@ use plan::Plan;
 use plan::database::Connection;
 use plan::mail::INTEGRATION;
 use plan::service::{Priority, ServicePlan, System};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,6 +43,9 @@ pub(crate) struct Players {
     playing: BTreeMap<String, Playing>,
     /// Tasks whose provider was first played just now, and knows nothing.
     begun: Vec<TaskId>,
+    /// Tasks for which somebody has agreed.
+    agreed: BTreeSet<TaskId>,
+    tokens: PlayedTokens,
 }
 
 struct Playing {
@@ -50,6 +53,7 @@ struct Playing {
     address: SocketAddr,
     credentials: Vec<(String, Secret<String>)>,
     webhook_secret: Option<Secret<String>>,
+    person: Person,
     player: JoinHandle<()>,
 }
 
@@ -66,7 +70,14 @@ impl Players {
     }
 
     pub fn new(listens_at: SocketAddr) -> Self {
-        Self { site: format!("http://{listens_at}"), playing: BTreeMap::new(), begun: Vec::new() }
+        let site = format!("http://{listens_at}");
+        let (playing, begun, agreed) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        Self { site, playing, begun, agreed, tokens: PlayedTokens::default() }
+    }
+
+    /// The tokens of those that are played.
+    pub fn tokens(&self) -> PlayedTokens {
+        self.tokens.clone()
     }
 
     /// The account of a service, as far as it is there. What is missing of it by now is said in the log; what needs it is refused.
@@ -90,6 +101,7 @@ impl Players {
             let mut account = account::account(workspace, plan, given, Some(&site))?;
             account.instead = Some(format!("http://{}", playing.address));
             account.webhook.secret.clone_from(&playing.webhook_secret);
+            self.agree(plan, &account).await?;
             return Ok(account);
         }
         let given = account::given(workspace, plan).unwrap_or_else(|failure| {
@@ -98,6 +110,20 @@ impl Players {
         });
         let account = account::account(workspace, plan, given, Some(&site))?;
         Ok(Account { instead: settings.simulated.get(name).map(|instead| instead.url()), ..account })
+    }
+
+    /// Has somebody agree to what a task asks of the provider that is played for it.
+    async fn agree(&mut self, plan: &ServicePlan, account: &Account) -> Result<(), Box<Failure>> {
+        let Some(playing) = self.playing.get(plan.manifest.provider.provider.as_str()) else { return Ok(()) };
+        if self.agreed.contains(&plan.task_id) {
+            return Ok(());
+        }
+        let client = Client::new(vec![playing.address]).map_err(|why| Box::new(Failure::no_encryption(&why)))?;
+        let caller = Caller::new(client, Arc::new(self.tokens()), Arc::new(Timestamp::now));
+        let agreed = playing.person.agree(account, &caller).await;
+        agreed.map_err(|outcome| Box::new(Failure::provider(plan, &outcome)))?;
+        self.agreed.insert(plan.task_id.clone());
+        Ok(())
     }
 
     async fn playing(&mut self, workspace: &Workspace, plan: &ServicePlan) -> Result<&Playing, Box<Failure>> {
@@ -115,6 +141,7 @@ impl Players {
                 address: played.address,
                 credentials: played.credentials.clone(),
                 webhook_secret: played.webhooks.first().and_then(|(_, secret)| secret.clone()),
+                person: played.person(),
                 player: tokio::spawn(played.run(std::future::pending())),
             };
             self.playing.insert(name.clone(), playing);
@@ -178,7 +205,7 @@ impl Drop for Workers {
 
 impl Workers {
     /// None yet. All of them look for events when `news` rings, and share the tokens of the workspace.
-    pub fn new(workspace: &Workspace, news: Arc<Notify>, counts: Counts) -> Self {
+    pub fn new(kept: KeptTokens, news: Arc<Notify>, counts: Counts) -> Self {
         let bells: Arc<Mutex<Vec<Arc<Notify>>>> = Arc::default();
         let heard = Arc::clone(&bells);
         let ringer = tokio::spawn(async move {
@@ -188,7 +215,7 @@ impl Workers {
                 bells.iter().for_each(|bell| bell.notify_one());
             }
         });
-        let tokens = Tokens::new(Arc::new(KeptTokens(workspace.clone())));
+        let tokens = Tokens::new(Arc::new(kept));
         Self { running: Vec::new(), ending: Vec::new(), bells, counts, tokens, ringer, forgetter: None }
     }
 

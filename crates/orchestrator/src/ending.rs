@@ -1,7 +1,6 @@
 //! Credentials that end by themselves: the plan of a service comes in with what the workspace keeps, when each of them ends goes out,
 //! and what to do before. No value is part of it.
 
-use crate::tokens::KeptTokens;
 use crate::workspace::Workspace;
 use jiff::{SignedDuration, Timestamp};
 use manifest::authentication::{Authentication, Grant};
@@ -65,7 +64,7 @@ fn tokens(workspace: &Workspace, plan: &ServicePlan, listed: &[ListedSecret]) ->
     });
     let ending = |name: &str| {
         let last = crate::tokens::kept_last(listed, plan.task_id.as_str(), name)?;
-        let token = KeptTokens(workspace.clone()).read(&last).ok()??;
+        let token = crate::tokens::read(workspace, &last).ok()??;
         Some(Ending {
             integration: plan.task_id.to_string(),
             name: name.to_owned(),

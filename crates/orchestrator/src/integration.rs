@@ -8,7 +8,7 @@ use crate::response::{CheckOutcome, Integration, Verification};
 use crate::run::Stop;
 use crate::settings::{FILE, WorkspaceSettings};
 use crate::simulating::{SimulateOptions, Simulating};
-use crate::tokens::KeptTokens;
+use crate::tokens::{KeptTokens, PlayedTokens};
 use crate::trying::last_tried;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use connect::account::Account;
@@ -140,7 +140,7 @@ pub(crate) fn reached(
 ) -> Result<Speaking, Stop> {
     let provider = &plan.manifest.provider;
     let account = account::account(workspace, plan, given, settings.public_url.as_deref())?;
-    let keeper = Arc::new(KeptTokens(workspace.clone()));
+    let keeper = Arc::new(KeptTokens::new(workspace, PlayedTokens::default()));
     let Some(instead) = settings.simulated.get(provider.provider.as_str()) else {
         return Speaking::to(account, Vec::new(), None, keeper);
     };
@@ -207,8 +207,12 @@ async fn played(plan: &ServicePlan, workspace: &Workspace) -> Result<Option<Outc
     let account = account::account(workspace, plan, given, None)?;
     let account = Account { instead: Some(format!("http://{address}")), ..account };
     let speaking = Speaking::to(account, vec![address], None, Arc::new(KeepNothing))?;
+    let person = played.person();
     let playing = tokio::spawn(played.run(std::future::pending()));
-    let outcome = speaking.caller.check(&speaking.account).await;
+    let outcome = match person.agree(&speaking.account, &speaking.caller).await {
+        Ok(()) => speaking.caller.check(&speaking.account).await,
+        Err(refused) => Some(refused),
+    };
     playing.abort();
     Ok(outcome)
 }

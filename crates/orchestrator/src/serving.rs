@@ -147,7 +147,7 @@ impl Serving {
             })),
         };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
-        let mut workers = Workers::new(workspace, news, delivered);
+        let mut workers = Workers::new(KeptTokens::new(workspace, players.tokens()), news, delivered);
         active.deliver(workspace, &mut workers, &players).await?;
         active.tell(workspace, &endings);
         let routes = active.routes();
@@ -275,7 +275,7 @@ impl ActivePlans {
                 before = account::before(workspace, service, &known).map_err(ServeFailure::Account)?;
                 if service.manifest.webhooks.as_ref().is_some_and(Prover::is_needed) {
                     let client = Client::new(players.simulated(&settings)).map_err(ServeFailure::Sending)?;
-                    let keeper = Arc::new(KeptTokens(workspace.clone()));
+                    let keeper = Arc::new(KeptTokens::new(workspace, players.tokens()));
                     let caller = Caller::new(client.clone(), keeper, Arc::new(Timestamp::now));
                     prover = Some(Arc::new(Prover::new(client, caller, known.clone())));
                 }

@@ -1,14 +1,19 @@
-//! A provider played on this machine: its name comes in, a listener that answers as its manifest says goes out. No provider is
-//! spoken to, and nothing is written.
+//! A provider played on this machine: its name comes in, a listener that answers as its manifest says goes out, and somebody who agrees
+//! there to what an account asks for. No provider is spoken to, and nothing is written.
 
 use crate::providers::{ProvidersFailure, provider_manifest};
 use crate::workspace::Workspace;
+use connect::account::Account;
+use connect::answer::Outcome;
+use connect::authentication::consent::Consent;
+use connect::call::Caller;
 use connect::simulator::{NoMishap, NoSimulator, Simulator};
+use jiff::Timestamp;
 use serve::simulate;
 use std::future::Future;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use vocab::Secret;
 
@@ -28,7 +33,7 @@ pub struct SimulateOptions {
 /// A provider that is ready to be played.
 pub struct Simulating {
     listener: TcpListener,
-    simulator: Simulator,
+    simulator: Arc<Mutex<Simulator>>,
     /// Where it listens.
     pub address: SocketAddr,
     /// What chance began with: the same again with `--seed`.
@@ -83,12 +88,41 @@ impl Simulating {
         let credentials = simulator.credentials();
         let credentials = credentials.map(|(name, secret)| (name.to_owned(), secret.clone())).collect();
         let title = simulator.title().to_owned();
+        let simulator = Arc::new(Mutex::new(simulator));
         Ok(Self { listener, address, seed, title, credentials, webhooks, simulator })
+    }
+
+    /// Somebody who agrees to what it asks.
+    pub(crate) fn person(&self) -> Person {
+        Person(Arc::clone(&self.simulator))
     }
 
     /// Plays it until `end` is done.
     pub async fn run(self, end: impl Future<Output = ()>) {
-        simulate(self.listener, Arc::new(Mutex::new(self.simulator)), end).await;
+        simulate(self.listener, self.simulator, end).await;
+    }
+}
+
+/// Where that person is led back to. Nobody listens there: what stands in the address is all that is wanted.
+const BACK: &str = "http://127.0.0.1/oauth/callback";
+
+/// Somebody who agrees at once to whatever a provider asks that is played.
+pub(crate) struct Person(Arc<Mutex<Simulator>>);
+
+impl Person {
+    /// Agrees to what the account asks for, where its provider wants that; the token is kept by the caller.
+    ///
+    /// # Errors
+    /// Why there is no token.
+    pub async fn agree(&self, account: &Account, caller: &Caller) -> Result<(), Outcome> {
+        let Some((name, way)) = account.manifest.provider.consent() else { return Ok(()) };
+        let failed = |message: String| Outcome::Permanent { code: None, message };
+        let consent = Consent::ask(account, way, BACK).map_err(|why| failed(why.to_string()))?;
+        let now_ms = Timestamp::now().as_millisecond();
+        let led = self.0.lock().unwrap_or_else(PoisonError::into_inner).agree(&consent.url, now_ms);
+        let led = led.ok_or_else(|| failed("nothing can be agreed to where it asks for that".to_owned()))?;
+        let given = consent.came_back(&led).map_err(|why| failed(why.to_string()))?;
+        caller.exchange(account, name, way, &given).await.map(drop)
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use vocab::{Secret, sha256_hex};
@@ -24,8 +25,42 @@ const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
 /// How often it is looked whether the other one is done.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Keeps the tokens of a workspace.
-pub(crate) struct KeptTokens(pub Workspace);
+/// Keeps the tokens of a workspace; those of a provider that this process plays are not of the workspace.
+pub(crate) struct KeptTokens {
+    workspace: Workspace,
+    played: PlayedTokens,
+}
+
+/// Tokens of providers that this process plays: they are of no use to anybody else, and end with it.
+#[derive(Clone, Default)]
+pub(crate) struct PlayedTokens(Arc<Mutex<BTreeMap<String, Token>>>, Arc<tokio::sync::Mutex<()>>);
+
+impl PlayedTokens {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Token>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.all().contains_key(name)
+    }
+}
+
+impl TokenKeeper for PlayedTokens {
+    fn lock<'k>(&'k self, _: &'k str) -> Waiting<'k, Box<dyn Send>> {
+        Box::pin(async { Ok(Box::new(Arc::clone(&self.1).lock_owned().await) as Box<dyn Send>) })
+    }
+
+    fn load<'k>(&'k self, name: &'k str) -> Waiting<'k, Option<Token>> {
+        Box::pin(async { Ok(self.all().get(name).cloned()) })
+    }
+
+    fn save<'k>(&'k self, name: &'k str, token: &'k Token) -> Waiting<'k, ()> {
+        Box::pin(async {
+            self.all().insert(name.to_owned(), token.clone());
+            Ok(())
+        })
+    }
+}
 
 /// Whether a secret is a token that a provider has given.
 pub(crate) fn is_token(name: &SecretName) -> bool {
@@ -49,19 +84,23 @@ pub(crate) fn kept_last(listed: &[ListedSecret], task: &str, way: &str) -> Optio
     kept.max_by(|one, other| one.changed_at.cmp(&other.changed_at)).map(|listed| listed.name.clone())
 }
 
+/// The token that a workspace keeps under that name.
+pub(crate) fn read(workspace: &Workspace, name: &SecretName) -> Result<Option<Token>, String> {
+    let found = workspace.secrets().get(name).map_err(|error| error.to_string())?;
+    let Some(found) = found else { return Ok(None) };
+    let sealed: Sealed = serde_json::from_str(found.expose())
+        .map_err(|_| format!("what is kept as `{name}` is no token: `producer secrets remove {name}`"))?;
+    Ok(Some(Token {
+        access: Secret::new(sealed.access.to_string()),
+        ends_at: sealed.ends_at.and_then(|second| Timestamp::from_second(second).ok()),
+        refresh: sealed.refresh.map(|text| Secret::new(text.to_string())),
+        kept: sealed.kept,
+    }))
+}
+
 impl KeptTokens {
-    /// The token of that name.
-    pub fn read(&self, name: &SecretName) -> Result<Option<Token>, String> {
-        let found = self.0.secrets().get(name).map_err(|error| error.to_string())?;
-        let Some(found) = found else { return Ok(None) };
-        let sealed: Sealed = serde_json::from_str(found.expose())
-            .map_err(|_| format!("what is kept as `{name}` is no token: `producer secrets remove {name}`"))?;
-        Ok(Some(Token {
-            access: Secret::new(sealed.access.to_string()),
-            ends_at: sealed.ends_at.and_then(|second| Timestamp::from_second(second).ok()),
-            refresh: sealed.refresh.map(|text| Secret::new(text.to_string())),
-            kept: sealed.kept,
-        }))
+    pub fn new(workspace: &Workspace, played: PlayedTokens) -> Self {
+        Self { workspace: workspace.clone(), played }
     }
 }
 
@@ -80,8 +119,11 @@ struct Sealed {
 
 impl TokenKeeper for KeptTokens {
     fn lock<'k>(&'k self, name: &'k str) -> Waiting<'k, Box<dyn Send>> {
+        if self.played.has(name) {
+            return self.played.lock(name);
+        }
         Box::pin(async move {
-            let folder = self.0.locks_folder();
+            let folder = self.workspace.locks_folder();
             let path = folder.join(format!("token-{}", &sha256_hex(name.as_bytes())[..16]));
             let file = opened(&folder, &path).map_err(|error| format!("{}: {error}", path.display()))?;
             let end = Instant::now() + LONGEST_RENEWAL;
@@ -99,15 +141,21 @@ impl TokenKeeper for KeptTokens {
     }
 
     fn load<'k>(&'k self, name: &'k str) -> Waiting<'k, Option<Token>> {
+        if self.played.has(name) {
+            return self.played.load(name);
+        }
         Box::pin(async move {
-            let (kept, name) = (Self(self.0.clone()), secret(name)?);
-            done(tokio::task::spawn_blocking(move || kept.read(&name)).await)
+            let (workspace, name) = (self.workspace.clone(), secret(name)?);
+            done(tokio::task::spawn_blocking(move || read(&workspace, &name)).await)
         })
     }
 
     fn save<'k>(&'k self, name: &'k str, token: &'k Token) -> Waiting<'k, ()> {
+        if self.played.has(name) {
+            return self.played.save(name, token);
+        }
         Box::pin(async move {
-            let (workspace, name) = (self.0.clone(), secret(name)?);
+            let (workspace, name) = (self.workspace.clone(), secret(name)?);
             let sealed = Sealed {
                 access: Zeroizing::new(token.access.expose().clone()),
                 ends_at: token.ends_at.map(Timestamp::as_second),

@@ -6,7 +6,7 @@ use super::authentication::{self, Shown, Stranger};
 use super::page::{escaped, html};
 use super::serving::put;
 use super::setup::Setup;
-use super::{Answer, Asked, Simulator};
+use super::{Answer, Asked, Handled, Simulator};
 use crate::form;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -179,6 +179,14 @@ impl Simulator {
             (Door::Authorize, _) => not_allowed("GET, POST"),
             (Door::Token | Door::Revoke, _) => not_allowed("POST"),
         })
+    }
+
+    /// Has a person agree who opens that address: where it leads then; none where it asks for nothing that can be agreed to.
+    pub fn agree(&mut self, url: &str, now_ms: i64) -> Option<String> {
+        let target = url.strip_prefix(&*self.setup.site)?;
+        let asked = Asked { method: "POST", target, headers: &[], body: b"button=agree" };
+        let Handled::Answered(answer) = self.handle(&asked, now_ms) else { return None };
+        answer.headers.into_iter().find(|(name, _)| name == "Location").map(|(_, location)| location)
     }
 
     fn metadata(&self, way: &Oauth2) -> Answer {

@@ -6,7 +6,7 @@ use crate::harness::repository;
 use crate::harness::server::{Kind, Server, node_modules};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
 use crate::integrations::{MEMBERS, member};
-use crate::simulators::agreed;
+use crate::simulators::{agreed, with_agreed};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -17,6 +17,9 @@ const PACKAGE: &str = "oidc-provider";
 const CRM: &str = "task_id: crm\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: salesforce\n    integration_points: [user_registration]\n    credentials:\n      client_id: \"${secret:CRM_ID}\"\n      client_secret: \"${secret:CRM_SECRET}\"\n      domain: acme\n      external_id_field: Id__c\n      organization_id: 00D\n";
 /// What the draft's grant becomes.
 const GRANT: &str = "      grant: authorization_code\n      authorize_url: \"https://${setting.domain}.my.salesforce.com/services/oauth2/authorize\"\n      scopes: [api]\n      pkce: required\n";
+
+/// What is done at a provider that is agreed to.
+const PEOPLE: &str = "task_id: people\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: agreed\n    integration_points: [user_registration]\n";
 
 /// The provider, until this is dropped.
 struct Provider {
@@ -184,11 +187,10 @@ fn somebody_agrees_at_a_provider_that_is_played() {
         let secret = format!("AGREED_{}", name.to_uppercase());
         end_with_input(&mut workspace.command(&["secrets", "set", &secret]), played.told(name)).must_end_with(0);
     }
-    let task = "task_id: people\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: agreed\n    integration_points: [user_registration]\n";
-    let asks = workspace.run_text(task).must_end_with(3).response();
+    let asks = workspace.run_text(PEOPLE).must_end_with(3).response();
     assert_eq!(asks["error"]["code"], "credentials_missing");
     let file = workspace.path().join("people.yaml");
-    fs::write(&file, task).unwrap();
+    fs::write(&file, PEOPLE).unwrap();
     let waiting = Waiting::begin(connect(&workspace, file.to_str().unwrap(), &["--listen", "127.0.0.1:0"]));
     assert!(waiting.url.starts_with(address), "{}", waiting.url);
     let (status, page) = browse(&waiting.url);
@@ -200,8 +202,49 @@ fn somebody_agrees_at_a_provider_that_is_played() {
     let (status, said) = browse(&led.headers["location"]);
     assert_eq!(status, 200, "{said}");
     waiting.end().must_end_with(0);
-    let ran = workspace.run_text(task).must_end_with(0).response();
+    let ran = workspace.run_text(PEOPLE).must_end_with(0).response();
     assert_eq!(ran["output"]["integrations"][0]["status"], "simulated", "{ran}");
+}
+
+/// With `--sandbox` nobody has to: what plays the provider agrees by itself, its tokens are used and renewed, and none of it is kept.
+#[test]
+fn a_provider_that_is_played_for_a_task_is_agreed_to_by_itself() {
+    // Tokens there hold for an hour: each is renewed a second after it was got.
+    let workspace = with_agreed(3_599);
+    workspace.run_text(MEMBERS).must_end_with(0);
+    let file = workspace.path().join("people.yaml");
+    fs::write(&file, PEOPLE).unwrap();
+    let run = |more: &[&str]| end(workspace.command(&["run"]).arg(&file).args(more));
+    let ran = run(&["--sandbox"]).must_end_with(0).response();
+    assert_eq!(ran["output"]["integrations"][0]["status"], "simulated", "{ran}");
+    let takes = |check: &&serde_json::Value| check["check"] == "Agreed takes the credentials";
+    assert_eq!(ran["verification"].as_array().unwrap().iter().find(takes).unwrap()["outcome"], "simulated", "{ran}");
+    let nobody = end(&mut connect(&workspace, "people", &[])).must_end_with(1).stderr;
+    assert!(nobody.contains("Agreed is only played for this task, and agrees by itself"), "{nobody}");
+
+    let server = Server::start(Kind::Native, &workspace);
+    let delivered =
+        || workspace.query("SELECT count(*) FROM outbox_deliveries WHERE state = 'delivered'")[0][0].clone();
+    for number in 1..=3 {
+        assert_eq!(ask(server.address, &member(number), "").unwrap().status, 201);
+        wait_until(&server, || delivered() == number.to_string());
+        std::thread::sleep(Duration::from_millis(1_100));
+    }
+    let log = server.log();
+    let played = log.split_once("Agreed is played at http://").unwrap().1.split(';').next().unwrap();
+    let told = |path: &str| -> serde_json::Value {
+        serde_json::from_slice(&ask(played.parse().unwrap(), &get(path), "").unwrap().body).unwrap()
+    };
+    assert_eq!(told("/_simulator/objects/person")["objects"].as_array().unwrap().len(), 3);
+    let requests = told("/_simulator/requests")["requests"].clone();
+    let asked = |path: &str| requests.as_array().unwrap().iter().filter(|came| came["path"] == path).count();
+    assert_eq!((asked("/oauth/authorize"), asked("/oauth/v1/token")), (1, 3), "{requests}");
+    assert!(requests.as_array().unwrap().iter().all(|came| came["status"] != 401), "{requests}");
+    // Nothing of it counts where the provider itself is meant.
+    let listed = end(&mut workspace.command(&["secrets", "list"])).must_end_with(0).stdout;
+    assert!(!listed.contains("token/") && !listed.contains("agreement/"), "{listed}");
+    let asks = run(&[]).must_end_with(3).response();
+    assert!(asks["error"]["message"].as_str().unwrap().contains("somebody who agrees at Agreed"), "{asks}");
 }
 
 #[test]

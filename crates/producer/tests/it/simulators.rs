@@ -77,13 +77,18 @@ drift: { unseen: it has no version }
     ),
     (
         "operations.yaml",
-        "get_me:\n  does: tells whose token it is\n  effect: read\n  request: { http: { method: GET, path: \"/v1/me\" } }\n  answer: { name: { at: /name, type: text, privacy: plain, required: true } }\n",
+        "get_me:\n  does: tells whose token it is\n  effect: read\n  request: { http: { method: GET, path: \"/v1/me\" } }\n  answer: { name: { at: /name, type: text, privacy: plain, required: true } }\nput_person:\n  does: keeps somebody\n  effect: write\n  input: { email: { type: email, privacy: personal, required: true } }\n  request: { http: { method: POST, path: \"/v1/people\", headers: { Idempotency-Key: \"${delivery.key}\" }, body: { json: { email: \"${input.email}\" } } } }\n  answer: { id: { at: /id, type: text, privacy: plain, required: true } }\n  idempotency: { key: { max_length: 64, kept_hours: 24 } }\n  if_reply_is_lost: repeat\n",
     ),
-    ("points.yaml", "points: { user_registration: { nothing: it keeps nobody } }\n"),
+    (
+        "points.yaml",
+        "points:\n  user_registration:\n    calls:\n      takes: { email: { type: email, privacy: personal, required: true } }\n      in_order_of: \"${event.email}\"\n      steps: [{ operation: put_person, input: { email: \"${event.email}\" } }]\n",
+    ),
     (
         "simulator.yaml",
-        r#"objects: {}
-routes: [{ method: GET, path: /v1/me, does: { answers: { name: Ada } } }]
+        r#"objects: { person: { id_starts_with: p_, id_length: 8, holds: { id: "${made.id}", email: "${body/email}" } } }
+routes:
+  - { method: GET, path: /v1/me, does: { answers: { name: Ada } } }
+  - { method: POST, path: /v1/people, does: { makes: person } }
 refusals:
   unauthorized: { status: 401, body: { error: unauthorized } }
   not_found: { status: 404, body: { error: not_found } }
@@ -96,15 +101,22 @@ faults: [rate_limit]
     ),
 ];
 
-/// A workspace that describes it, and it, played.
-pub fn agreed() -> (Workspace, Played) {
+/// A workspace that describes it. Its tokens are renewed so long before they end.
+pub fn with_agreed(renewed_before_seconds: u32) -> Workspace {
     let workspace = Workspace::new();
     let folder = workspace.path().join("providers/agreed");
     fs::create_dir_all(&folder).unwrap();
     for (name, content) in AGREED {
-        fs::write(folder.join(name), content).unwrap();
+        let renewed = format!("before_seconds: {renewed_before_seconds}");
+        fs::write(folder.join(name), content.replace("before_seconds: 60", &renewed)).unwrap();
     }
     end(&mut workspace.command(&["providers", "lint"])).must_end_with(0);
+    workspace
+}
+
+/// The same, and it, played.
+pub fn agreed() -> (Workspace, Played) {
+    let workspace = with_agreed(60);
     let played = Played::start(&workspace, "agreed", &["--seed", "7"]);
     (workspace, played)
 }
