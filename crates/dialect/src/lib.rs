@@ -2,6 +2,7 @@
 //! One folder an engine; callers name the engine and never see which one it was.
 
 pub mod change;
+pub mod finding;
 pub mod migration;
 pub mod mysql;
 pub mod name;

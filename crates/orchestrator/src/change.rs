@@ -249,10 +249,16 @@ pub fn pending(task: &Task, options: &RunOptions) -> Result<Pending, Box<Respons
 /// # Errors
 /// [`ChangeFailure`] when it cannot be looked at.
 pub fn inspect(task: &Task, workspace: &Workspace) -> Result<Inspection, ChangeFailure> {
+    let (task_id, engine, connection) = place(task, workspace)?;
+    inspection(workspace, engine, &connection, &task_id)
+}
+
+/// Where the database of a task is.
+pub(crate) fn place(task: &Task, workspace: &Workspace) -> Result<(TaskId, Engine, Connection), ChangeFailure> {
     let task_id = identify(task, workspace)?;
     let standing = standing(task, &task_id, workspace, &[])?;
     let (engine, connection) = planner::database_of(task, standing.base.as_ref());
-    inspection(workspace, engine, &connection, &task_id)
+    Ok((task_id, engine, connection))
 }
 
 /// The id that a task has in a workspace.
@@ -299,7 +305,7 @@ fn look(
     Ok((database, seen))
 }
 
-fn known(id: &str, workspace: &Workspace) -> Result<(TaskId, PersistedPlan), ChangeFailure> {
+pub(crate) fn known(id: &str, workspace: &Workspace) -> Result<(TaskId, PersistedPlan), ChangeFailure> {
     let task_id = named(id, workspace)?;
     let active = workspace.active_plan(&task_id)?.ok_or_else(|| never_carried_out(&task_id))?;
     Ok((task_id, active))

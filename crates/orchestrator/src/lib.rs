@@ -23,6 +23,7 @@ mod located;
 mod mailing;
 mod mails;
 mod observe;
+mod optimize;
 pub mod order;
 mod people;
 mod probe;
@@ -57,10 +58,12 @@ pub use deliveries::{
     DeliveriesAsked, DeliveriesFailure, ListedDelivery, ReplayedDeliveries, ShownAttempt, ShownDelivery,
     list_deliveries, replay_deliveries, show_delivery,
 };
+pub use dialect::finding::{Finding, Mend};
 pub use failure::{Failure, FailureKind};
 pub use instances::{ServerFailure, ServerStatus, servers, start_servers, stop_servers};
 pub use keys::{KeyFailure, KeyStatus, ListedKey, RotatedKey, create_key, list_keys, revoke_key, rotate_key};
 pub use mails::{ListedMail, MailsFailure, list_mails, preview_mail};
+pub use optimize::{Optimization, optimize, optimize_known};
 pub use people::{PeopleFailure, set_role};
 pub use planner::{Allowed, Drift, Loss};
 pub use providers::{

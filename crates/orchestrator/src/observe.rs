@@ -97,8 +97,18 @@ pub(crate) fn others(
     engine: Engine,
     connection: &Connection,
 ) -> Result<Vec<Table>, Stop> {
+    wanted(workspace, Some(task_id), engine, connection)
+}
+
+/// The tables that tasks of the workspace want in a place, but for one task.
+pub(crate) fn wanted(
+    workspace: &Workspace,
+    but_for: Option<&TaskId>,
+    engine: Engine,
+    connection: &Connection,
+) -> Result<Vec<Table>, Stop> {
     let mut tables = Vec::new();
-    for other in workspace.task_ids()?.iter().filter(|other| *other != task_id) {
+    for other in workspace.task_ids()?.iter().filter(|other| Some(*other) != but_for) {
         let Some(active) = workspace.active_plan(other).ok().flatten() else { continue };
         let database = active.plan.database();
         if (database.engine, &database.connection) == (engine, connection) {

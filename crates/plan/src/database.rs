@@ -1,10 +1,12 @@
 //! A database: the tables wanted, the migrations that make them, and what a server was seen to hold.
 
+mod condition;
 mod migration;
 mod observed;
 pub mod permission;
 mod rules;
 
+pub use condition::{Condition, Measure, MeasuredIndex};
 pub use migration::{ColumnPresent, Execution, LockClass, Migration, Statement, Undo};
 pub use observed::{
     Applied, Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,

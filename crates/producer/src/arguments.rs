@@ -9,7 +9,7 @@ First steps:
   producer keys create --name me     make an API key for it
   producer status                    see how the tasks of this folder stand
 
-Exit status: 0 completed, 1 failed, 2 the task is wrong, 3 waiting for another task, 4 a database differs from its task.";
+Exit status: 0 completed, 1 failed, 2 the task is wrong, 3 waiting for another task, 4 a database differs from its task, 5 something in a database could be better.";
 
 /// Turns a short YAML task into a working, verified back end.
 #[derive(Debug, Parser)]
@@ -40,7 +40,7 @@ pub enum Command {
     /// Set, list, export and remove the secrets of the workspace.
     #[command(subcommand)]
     Secrets(SecretsCommand),
-    /// Compare a database with its task, change it, take the last change back, show what it holds; start and stop the servers that
+    /// Compare a database with its task, change it, take the last change back, show what it holds and what could be better; start and stop the servers that
     /// tasks with `provision: local` have made.
     #[command(subcommand)]
     Db(DbCommand),
@@ -162,6 +162,17 @@ pub enum DbCommand {
         /// Only if it is this one that is taken back; needed where the last run failed and has left nothing.
         #[arg(long, value_name = "NAME")]
         migration: Option<String>,
+    },
+    /// Show what could be better in the database of a task: indexes, keys, types, settings. It is looked at and not changed. Exit
+    /// status: 0 nothing was found, 5 something was.
+    Optimize {
+        /// A task of the workspace, or a task file.
+        task: String,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the findings.
+        #[arg(long, value_enum, default_value_t = FindingsForm::Text)]
+        format: FindingsForm,
     },
     /// Show what the database of a task holds.
     Inspect {
@@ -533,6 +544,17 @@ pub struct Listen {
     /// The address to serve at; port 0 takes any free one.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: String,
+}
+
+/// The form of what could be better in a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FindingsForm {
+    /// Lines for people.
+    Text,
+    /// JSON for programs.
+    Json,
+    /// The statements that mend what was found, for the engine's own client; the rest as comments.
+    Sql,
 }
 
 /// The form of a response.

@@ -1,20 +1,25 @@
 //! `producer db`: arguments come in; how a database differs from its task, what would be or was done to it, and what it holds go
 //! to standard output. What happens is decided by the orchestrator.
 
-use crate::arguments::{DbCommand, Format, Listing, Migrate, Place};
+use crate::arguments::{DbCommand, FindingsForm, Format, Listing, Migrate, Place};
 use crate::pipeline::{self, COMPLETED, Ended, answer, answer_task, options, read_task};
 use crate::show;
 use orchestrator::{
-    Allowed, DifferenceKind, Differences, Drift, Inspection, Loss, Pending, RunOptions, Undo, Undone, Workspace,
+    Allowed, DifferenceKind, Differences, Drift, Finding, Inspection, Loss, Mend, Optimization, Pending, RunOptions,
+    Undo, Undone, Workspace,
 };
+
 use plan::database::permission::{Grant, Granted, ObservedPermissions, RowSecurity};
 use plan::database::{Nullability, ObservedTable, Uniqueness};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::Path;
+use vocab::Severity;
 
 /// The database is not as its task wants it.
 const DIFFERS: u8 = 4;
+/// Something in the database could be better.
+const FOUND: u8 = 5;
 
 /// Does what was asked.
 pub async fn command(asked: &DbCommand) -> Ended {
@@ -33,6 +38,7 @@ pub async fn command(asked: &DbCommand) -> Ended {
             undo(task, &options, how, migration.as_deref())
         }
         DbCommand::Inspect { task, place, format } => inspect(task, place, *format),
+        DbCommand::Optimize { task, place, format } => optimize(task, place, *format),
     }
 }
 
@@ -178,6 +184,65 @@ fn inspect(task: &str, place: &Place, format: Listing) -> Ended {
         inspection(&orchestrator::inspect(task, &workspace)?, format)?;
     }
     Ok(COMPLETED)
+}
+
+fn optimize(task: &str, place: &Place, format: FindingsForm) -> Ended {
+    let workspace = Workspace::new(&place.workspace);
+    if !is_file(task) {
+        return Ok(optimization(&orchestrator::optimize_known(task, &workspace)?, format)?);
+    }
+    let (_, tasks) = match read_task(task, Format::Yaml)? {
+        Ok(read) => read,
+        Err(status) => return Ok(status),
+    };
+    let mut ended = COMPLETED;
+    for task in &tasks {
+        ended = ended.max(optimization(&orchestrator::optimize(task, &workspace)?, format)?);
+    }
+    Ok(ended)
+}
+
+fn optimization(found: &Optimization, format: FindingsForm) -> io::Result<u8> {
+    let mut out = io::stdout().lock();
+    match format {
+        FindingsForm::Json => writeln!(out, "{}", serde_json::to_string_pretty(found)?)?,
+        FindingsForm::Text => found.findings.iter().try_for_each(|finding| for_people(&mut out, finding))?,
+        FindingsForm::Sql => found.findings.iter().try_for_each(|finding| for_client(&mut out, finding))?,
+    }
+    let is_empty = found.findings.is_empty();
+    if is_empty && format == FindingsForm::Text {
+        writeln!(out, "nothing was found in {}", found.database)?;
+    }
+    Ok(if is_empty { COMPLETED } else { FOUND })
+}
+
+fn for_people(out: &mut impl io::Write, finding: &Finding) -> io::Result<()> {
+    writeln!(out, "{} {} {}: {}", finding.code, word(finding.severity), finding.place, finding.message)?;
+    writeln!(out, "  {}", finding.why)?;
+    match &finding.mend {
+        Mend::Statements(statements) => {
+            statements.iter().try_for_each(|statement| writeln!(out, "    {};", statement.replace('\n', "\n    ")))
+        }
+        Mend::ByHand(way) => writeln!(out, "  {way}"),
+    }
+}
+
+/// What is no statement is a comment, in a form that every engine's client knows.
+fn for_client(out: &mut impl io::Write, finding: &Finding) -> io::Result<()> {
+    let comment = |text: &str| text.replace(char::is_control, " ");
+    writeln!(out, "-- {} {}: {}", finding.code, comment(&finding.place), comment(&finding.message))?;
+    match &finding.mend {
+        Mend::Statements(statements) => statements.iter().try_for_each(|statement| writeln!(out, "{statement};")),
+        Mend::ByHand(way) => writeln!(out, "-- {}", comment(way)),
+    }
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Advice => "advice",
+    }
 }
 
 fn inspection(found: &Inspection, format: Listing) -> io::Result<()> {

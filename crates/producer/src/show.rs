@@ -36,6 +36,7 @@ pub fn diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
             match diagnostic.severity {
                 Severity::Error => miette::Severity::Error,
                 Severity::Warning => miette::Severity::Warning,
+                Severity::Advice => miette::Severity::Advice,
             },
         );
         if let Some(help) = &diagnostic.help {

@@ -25,6 +25,7 @@ fn render(diagnostics: &[Diagnostic]) -> String {
         let severity = match diagnostic.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Advice => "advice",
         };
         let help = diagnostic.help.as_ref().map(|help| format!(" (help: {help})")).unwrap_or_default();
         format!("{}:{} {} {severity} {}{help}\n", place.line, place.column, diagnostic.code, diagnostic.message)

@@ -9,7 +9,7 @@ use crate::sqlite::{self, SqliteStore};
 use crate::store::Open;
 use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
 use plan::Migration;
-use plan::database::{DatabasePlace, ObservedTable, Pool};
+use plan::database::{Condition, DatabasePlace, ObservedTable, Pool};
 use std::path::{Path, PathBuf};
 use vocab::{Engine, TableName};
 
@@ -117,6 +117,24 @@ impl Database {
                 match file.exists() {
                     true => SqliteStore::look(file, scope),
                     false => Ok(Seen { version: sqlite::version(), ..Seen::default() }),
+                }
+            }
+        }
+    }
+
+    /// How it stands: its indexes, how large it is, how it is used. Nothing is made or changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be connected to or does not answer.
+    pub fn condition(&self) -> Result<Condition, StoreError> {
+        match self {
+            Self::PostgreSql(server) => server.condition(),
+            Self::MySql(server) => server.condition(),
+            Self::Sqlite(file) => {
+                must_be_a_file(file)?;
+                match file.exists() {
+                    true => sqlite::condition(file),
+                    false => Ok(Condition::default()),
                 }
             }
         }

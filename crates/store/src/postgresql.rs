@@ -1,6 +1,7 @@
 //! PostgreSQL, for those who make schemas: a connection for each piece of work, which ends with it. The password is never shown.
 
 mod api_keys;
+mod condition;
 mod connect;
 mod inspect;
 mod locks;

@@ -4,12 +4,14 @@
 //! fast case: each runs in its own savepoint, so one that fails takes nothing of the others with it.
 
 mod api_keys;
+mod condition;
 mod inspect;
 mod log;
 mod migrate;
 mod readers;
 mod rehearsal;
 
+pub use condition::condition;
 pub use rehearsal::rehearse;
 
 use self::readers::Readers;

@@ -21,6 +21,8 @@ pub enum Severity {
     Error,
     /// The task is carried out; somebody should look.
     Warning,
+    /// Nothing is wrong; something could be better.
+    Advice,
 }
 
 /// Where in a source text something stands.

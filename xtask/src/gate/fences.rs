@@ -17,8 +17,13 @@ const ENGINE_ROOMS: &[&str] = &[
     "crates/bench_baseline/",
 ];
 /// Where diagnostics are made.
-const DIAGNOSTIC_ROOMS: &[&str] =
-    &["crates/catalog/src/", "crates/spec/src/", "crates/planner/src/", "crates/orchestrator/src/"];
+const DIAGNOSTIC_ROOMS: &[&str] = &[
+    "crates/catalog/src/",
+    "crates/spec/src/",
+    "crates/planner/src/",
+    "crates/orchestrator/src/",
+    "crates/dialect/src/",
+];
 /// A database engine is a provider too where it is one end of a sync, but its name is a word of ours.
 const ENGINES: &[&str] = &["postgresql", "mysql", "mariadb", "mongodb", "sqlite"];
 /// How a statement begins; `*` stands for one word.

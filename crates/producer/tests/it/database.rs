@@ -9,6 +9,7 @@ mod locks;
 mod mysql;
 mod mysql_locks;
 mod mysql_roles;
+mod optimize;
 mod own_rows;
 mod postgresql;
 mod provision;

@@ -65,7 +65,7 @@ files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
 
 /// The names of a sample's files, sorted.
-fn files_of(sample: Sample) -> Vec<String> {
+pub fn files_of(sample: Sample) -> Vec<String> {
     let mut found: Vec<String> = fs::read_dir(sample.cases())
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -127,7 +127,7 @@ fn check_on_server(engine: Engine, sample: Sample) {
 }
 
 /// Asks a server everything in a file, and fails with all differences at once.
-fn check(kind: Kind, sample: Sample, prepared: &Workspace, file: &str) {
+pub fn check(kind: Kind, sample: Sample, prepared: &Workspace, file: &str) {
     let keys = prepared.case_keys();
     let mut running: Option<Running> = None;
     let mut found = Vec::new();

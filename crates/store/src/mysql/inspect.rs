@@ -101,7 +101,7 @@ FROM information_schema.triggers WHERE trigger_schema = DATABASE()";
 /// The index of the primary key.
 const PRIMARY: &str = "PRIMARY";
 
-fn value(row: &Row, place: usize) -> Option<String> {
+pub(super) fn value(row: &Row, place: usize) -> Option<String> {
     match row.as_ref(place)? {
         Value::NULL => None,
         Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
@@ -109,7 +109,7 @@ fn value(row: &Row, place: usize) -> Option<String> {
     }
 }
 
-fn said(row: &Row, place: usize) -> String {
+pub(super) fn said(row: &Row, place: usize) -> String {
     value(row, place).unwrap_or_default()
 }
 

@@ -87,7 +87,8 @@ pub fn mysql(url: &str, statements: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
-fn client(url: &str) -> Command {
+/// The engine's own client.
+pub fn client(url: &str) -> Command {
     let (user, place) = url.trim_start_matches("mysql://").rsplit_once('@').unwrap();
     let ((user, password), (address, database)) = (user.split_once(':').unwrap(), place.split_once('/').unwrap());
     // Of what a URL writes in another way a generated password has these.

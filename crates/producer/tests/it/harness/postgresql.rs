@@ -175,12 +175,18 @@ fn programs() -> Option<PathBuf> {
 
 /// What the engine's own client says to statements, a row a line; what it complains of when it complains.
 pub fn psql(url: &str, statements: &str) -> Result<String, String> {
-    let program = programs().map(|folder| folder.join("psql")).filter(|program| program.is_file());
-    let mut command = Command::new(program.unwrap_or_else(|| "psql".into()));
-    command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statements]).stdin(Stdio::null());
-    let output = command.output().map_err(|error| error.to_string())?;
+    let output =
+        client(url).args(["-c", statements]).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+/// The engine's own client.
+pub fn client(url: &str) -> Command {
+    let program = programs().map(|folder| folder.join("psql")).filter(|program| program.is_file());
+    let mut command = Command::new(program.unwrap_or_else(|| "psql".into()));
+    command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url]);
+    command
 }
 
 fn free_port() -> u16 {

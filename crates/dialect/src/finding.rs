@@ -1,0 +1,156 @@
+//! What could be better in a database: how it stands comes in, with the tables that plans want in it; findings go out, each with what
+//! was measured and with the statement that mends it. Nothing is claimed that the facts do not show.
+
+mod index;
+mod mend;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use crate::relational;
+use plan::database::{Condition, Table, Uniqueness};
+use serde::Serialize;
+use vocab::{Code, Engine, Severity};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
+        $($(#[$doc])* pub const $name: Code = Code($code);)*
+
+        /// Every code of a finding, in order.
+        pub const ALL_CODES: &[Code] = &[$($name),*];
+    };
+}
+
+codes! {
+    /// Nothing finds the rows that lead to another one.
+    KEY_WITHOUT_INDEX = "IP350";
+    /// Nothing tells two rows of a table apart.
+    NO_PRIMARY_KEY = "IP351";
+    /// An index that a plan of the workspace wants is not there.
+    LOOKUP_WITHOUT_INDEX = "IP352";
+    /// Another index does what this one does.
+    INDEX_TWICE = "IP353";
+}
+
+/// Something that could be better.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which rule.
+    pub code: Code,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// Where: a table, a column of one, with the schema where there is one.
+    pub place: String,
+    /// What, in a sentence.
+    pub message: String,
+    /// Why that matters, with what was measured.
+    pub why: String,
+    /// What to do.
+    pub mend: Mend,
+}
+
+/// What makes a finding go away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mend {
+    /// Statements for the engine's own client, in order.
+    Statements(Vec<String>),
+    /// Something that no statement does, in words.
+    ByHand(String),
+}
+
+/// Everything that could be better, by code and place. `wanted` are the tables of every plan of the workspace on this database.
+#[must_use]
+pub fn findings(engine: Engine, condition: &Condition, wanted: &[Table]) -> Vec<Finding> {
+    let about = About { engine, condition, wanted };
+    let mut findings = index::keys(&about);
+    findings.extend(table::without_key(&about));
+    findings.extend(index::lookups(&about));
+    findings.extend(index::twice(&about));
+    findings.sort_by(|left, right| (left.code, &left.place).cmp(&(right.code, &right.place)));
+    findings
+}
+
+/// What is judged.
+struct About<'a> {
+    engine: Engine,
+    condition: &'a Condition,
+    wanted: &'a [Table],
+}
+
+impl About<'_> {
+    /// Where something is.
+    fn place(&self, table: &str, within: &[String]) -> String {
+        let within = within.join(",");
+        let parts = [self.condition.schema.as_str(), table, &within].into_iter().filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(".")
+    }
+
+    /// A table as it stands in a statement for somebody who may be in any schema.
+    fn table(&self, table: &str) -> String {
+        match self.condition.schema.as_str() {
+            "" => mend::quote(self.engine, table),
+            schema => format!("{}.{}", mend::quote(self.engine, schema), mend::quote(self.engine, table)),
+        }
+    }
+
+    fn rows(&self, table: &str) -> u64 {
+        self.condition.measure(table).map_or(0, |measure| measure.rows)
+    }
+
+    /// The indexes that plans want of a table, with the columns in the words of the engine's catalogue.
+    fn wanted_indexes(&self, table: &str) -> Vec<WantedIndex> {
+        let tables = self.wanted.iter().filter(|wanted| wanted.name.as_str() == table);
+        let mut indexes = Vec::new();
+        for wanted in tables {
+            let described = crate::described(self.engine, wanted).indexes;
+            for index in &wanted.rules.indexes {
+                if let Some(found) = described.iter().find(|found| found.name == index.name.as_str()) {
+                    indexes.push(WantedIndex {
+                        name: found.name.clone(),
+                        columns: found.columns.clone(),
+                        parts: relational::indexed(crate::words(self.engine), wanted, index),
+                        why: index.why.clone(),
+                        is_unique: index.uniqueness == Uniqueness::Unique,
+                    });
+                }
+            }
+        }
+        indexes.sort_by(|left, right| left.name.cmp(&right.name));
+        indexes.dedup_by(|left, right| left.name == right.name);
+        indexes
+    }
+}
+
+/// An index that a plan wants.
+struct WantedIndex {
+    name: String,
+    /// Its columns as the engine's catalogue shows them.
+    columns: Vec<String>,
+    /// The same as they stand in a statement.
+    parts: Vec<String>,
+    why: String,
+    is_unique: bool,
+}
+
+/// A number of rows as people read it.
+fn counted(rows: u64) -> String {
+    match rows {
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", digits(rows)),
+    }
+}
+
+/// A number with its thousands apart.
+fn digits(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,142 @@
+//! Indexes that are missing, and indexes that are there twice.
+
+use super::{About, Finding, INDEX_TWICE, KEY_WITHOUT_INDEX, LOOKUP_WITHOUT_INDEX, Mend, WantedIndex, counted, mend};
+use plan::database::{MeasuredIndex, ObservedForeignKey, ObservedTable};
+use vocab::{Engine, Severity};
+
+/// Keys whose rows nothing finds.
+pub fn keys(about: &About<'_>) -> Vec<Finding> {
+    let tables = about.condition.tables.iter();
+    tables.flat_map(|table| open_keys(about, table).map(|key| key_without_index(about, table, key))).collect()
+}
+
+fn open_keys<'a>(
+    about: &'a About<'_>,
+    table: &'a ObservedTable,
+) -> impl Iterator<Item = &'a ObservedForeignKey> + use<'a> {
+    table.foreign_keys.iter().filter(|key| {
+        !begins_with(&table.primary_key, &key.columns)
+            && !about.condition.indexes_of(&table.name).any(|index| finds(index, &key.columns))
+    })
+}
+
+/// Whether an index finds rows by the values of the columns: they come first in it, in whatever order.
+fn finds(index: &MeasuredIndex, columns: &[String]) -> bool {
+    // A key that leads nowhere has no row to be found.
+    let holds_all = index.rows.as_ref().is_none_or(|rows| match columns {
+        [column] => {
+            rows.trim_matches(['(', ')']).replace(['"', '`'], "").eq_ignore_ascii_case(&format!("{column} is not null"))
+        }
+        _ => false,
+    });
+    holds_all && index.is_whole && begins_with(&index.columns, columns)
+}
+
+fn begins_with(index: &[String], columns: &[String]) -> bool {
+    index.len() >= columns.len() && index[..columns.len()].iter().all(|first| columns.contains(first))
+}
+
+fn key_without_index(about: &About<'_>, table: &ObservedTable, key: &ObservedForeignKey) -> Finding {
+    let rows = counted(about.rows(&table.name));
+    let planned =
+        about.wanted_indexes(&table.name).into_iter().find(|index| leads_with(about.engine, index, &key.columns));
+    let words: Vec<&str> = [table.name.as_str()].into_iter().chain(key.columns.iter().map(String::as_str)).collect();
+    let parts: Vec<String> = key.columns.iter().map(|column| mend::part(about.engine, column)).collect();
+    let (name, parts, unique) = match planned {
+        Some(index) => (index.name, index.parts, unique(index.is_unique)),
+        None => (crate::name::joined(&words, "idx"), parts, ""),
+    };
+    Finding {
+        code: KEY_WITHOUT_INDEX,
+        severity: Severity::Warning,
+        place: about.place(&table.name, &key.columns),
+        message: format!("no index finds the rows of `{}` by their key to `{}`", table.name, key.table),
+        why: format!("whoever removes a row of `{}`, or asks for what belongs to one, has all {rows} read", key.table),
+        mend: Mend::Statements(vec![mend::create_index(about, &table.name, &name, &parts, unique)]),
+    }
+}
+
+fn leads_with(engine: Engine, index: &WantedIndex, columns: &[String]) -> bool {
+    let columns: Vec<String> = columns.iter().map(|column| crate::index_column(engine, column)).collect();
+    begins_with(&index.columns, &columns)
+}
+
+fn unique(is_unique: bool) -> &'static str {
+    if is_unique { "UNIQUE " } else { "" }
+}
+
+/// What endpoints and their lists look for, and what no index finds. What a key lacks is said by [`keys`].
+pub fn lookups(about: &About<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for table in &about.condition.tables {
+        let open: Vec<&ObservedForeignKey> = open_keys(about, table).collect();
+        for wanted in about.wanted_indexes(&table.name) {
+            let is_there = table.indexes.iter().any(|index| index.columns.starts_with(&wanted.columns));
+            let of_key = |key: &&ObservedForeignKey| leads_with(about.engine, &wanted, &key.columns);
+            if is_there || open.iter().any(of_key) {
+                continue;
+            }
+            let (name, parts) = (&wanted.name, &wanted.parts);
+            findings.push(Finding {
+                code: LOOKUP_WITHOUT_INDEX,
+                severity: Severity::Warning,
+                place: about.place(&table.name, &wanted.columns),
+                message: format!("the index `{name}` of a plan of the workspace is missing: {}", wanted.why),
+                why: format!("each such request reads all {}", counted(about.rows(&table.name))),
+                mend: Mend::Statements(vec![mend::create_index(
+                    about,
+                    &table.name,
+                    name,
+                    parts,
+                    unique(wanted.is_unique),
+                )]),
+            });
+        }
+    }
+    findings
+}
+
+/// Indexes that hold what another one holds. One that a plan wants stays: a run would make it again.
+pub fn twice(about: &About<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for table in &about.condition.tables {
+        let planned: Vec<String> = about.wanted_indexes(&table.name).into_iter().map(|index| index.name).collect();
+        for index in about.condition.indexes_of(&table.name) {
+            if index.is_needed || !index.is_whole || planned.contains(&index.name) {
+                continue;
+            }
+            let others = about.condition.indexes_of(&table.name).filter(|other| other.name != index.name);
+            let Some(other) = others.filter(|other| other.is_whole).find(|other| does_the_same(index, other)) else {
+                continue;
+            };
+            let how = if other.parts == index.parts { "holds the same" } else { "begins with the same" };
+            findings.push(Finding {
+                code: INDEX_TWICE,
+                severity: Severity::Advice,
+                place: about.place(&table.name, std::slice::from_ref(&index.name)),
+                message: format!("the index `{}` is there twice: `{}` {how}", index.name, other.name),
+                why: format!(
+                    "every write of `{}` ({}) keeps both, and nothing is found by it that the other does not find",
+                    table.name,
+                    counted(about.rows(&table.name))
+                ),
+                mend: Mend::Statements(vec![mend::drop_index(about, index)]),
+            });
+        }
+    }
+    findings
+}
+
+/// Whether `other` does everything that `index` does. Of two that are the same, the one that something needs stays, else the one
+/// whose name comes first.
+fn does_the_same(index: &MeasuredIndex, other: &MeasuredIndex) -> bool {
+    if (&index.kind, &index.rows) != (&other.kind, &other.rows) || !other.parts.starts_with(&index.parts) {
+        return false;
+    }
+    match (index.parts.len() == other.parts.len(), index.is_unique, other.is_unique) {
+        (true, false, true) => true,
+        (true, true, false) => false,
+        (true, ..) => other.is_needed || index.name > other.name,
+        (false, is_unique, _) => !is_unique,
+    }
+}

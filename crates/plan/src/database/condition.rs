@@ -1,0 +1,64 @@
+//! How a database stands, as its server counts and measures it: what is there beside what is wanted, and how it is used. Facts alone;
+//! what follows from them is judged elsewhere.
+
+use super::ObservedTable;
+
+/// What was seen of a database that somebody wants to run better. Nothing of it was changed to see it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Condition {
+    /// The schema of its tables, where the engine has such; empty where it has none.
+    pub schema: String,
+    /// Its tables, without the ledger.
+    pub tables: Vec<ObservedTable>,
+    /// Every index of them, also those of keys.
+    pub indexes: Vec<MeasuredIndex>,
+    /// How large the tables are, each by its name.
+    pub measures: Vec<Measure>,
+}
+
+impl Condition {
+    /// How large the table is; nothing is known of one that is not there.
+    #[must_use]
+    pub fn measure(&self, table: &str) -> Option<&Measure> {
+        self.measures.iter().find(|measure| measure.table == table)
+    }
+
+    /// The indexes of a table.
+    pub fn indexes_of<'c>(&'c self, table: &'c str) -> impl Iterator<Item = &'c MeasuredIndex> {
+        self.indexes.iter().filter(move |index| index.table == table)
+    }
+}
+
+/// How large a table is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Measure {
+    /// The table.
+    pub table: String,
+    /// Its rows, as far as the engine knows without counting them all.
+    pub rows: u64,
+    /// The statements that made it and what was put onto it since, in the engine's own words, where it keeps those.
+    pub made_by: Vec<String>,
+}
+
+/// An index with everything that tells it from another one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasuredIndex {
+    /// The table.
+    pub table: String,
+    /// Its name.
+    pub name: String,
+    /// Its columns in order; of an expression, nothing.
+    pub columns: Vec<String>,
+    /// The same with how they are compared and sorted, in the engine's words: two indexes whose parts agree hold the same.
+    pub parts: Vec<String>,
+    /// What kind of index it is, and what it has besides its parts: the method, the columns that it carries along.
+    pub kind: String,
+    /// Which rows it holds, in the engine's words; without it, all.
+    pub rows: Option<String>,
+    /// Whether no two rows may agree in it.
+    pub is_unique: bool,
+    /// Whether a key or a rule stands on it, so that it cannot go alone.
+    pub is_needed: bool,
+    /// Whether the engine reads from it: the making of it came to its end.
+    pub is_whole: bool,
+}

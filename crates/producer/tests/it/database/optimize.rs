@@ -1,0 +1,153 @@
+//! `producer db optimize` on each engine: nothing is said of a database just made, everything that was spoilt by hand is found, and what
+//! is printed for the engine's client mends it.
+
+use crate::harness::schema::Schema;
+use crate::harness::server::Kind;
+use crate::harness::workspace::{Ended, Workspace, end, end_with_input};
+use crate::harness::{Sample, mysql, postgresql, repository};
+use crate::http;
+use serde_json::Value as Json;
+use std::fs;
+use std::process::Command;
+use vocab::Engine;
+
+const ENGINES: [Engine; 3] = [Engine::Sqlite, Engine::PostgreSql, Engine::MySql];
+
+/// A workspace with an API on a database of its own.
+struct Shop {
+    engine: Engine,
+    workspace: Workspace,
+    place: Option<Schema>,
+}
+
+impl Shop {
+    /// None where there is no server, which is said.
+    fn made(engine: Engine, test: &str) -> Option<Self> {
+        let sample = Sample::Workshop;
+        if engine == Engine::Sqlite {
+            return Some(Self { engine, workspace: Workspace::completed_with(sample), place: None });
+        }
+        let place = Schema::empty(engine, test)?;
+        let workspace = Workspace::completed_on(sample, place.url());
+        Some(Self { engine, workspace, place: Some(place) })
+    }
+
+    fn optimize(&self, words: &[&str]) -> Ended {
+        end(self.workspace.command(&["db", "optimize", "workshop_2025_001"]).args(words))
+    }
+
+    fn found(&self) -> Json {
+        serde_json::from_str(&self.optimize(&["--format", "json"]).stdout).unwrap()
+    }
+
+    /// The code and the place of each finding, without the schema.
+    fn findings(&self) -> Vec<String> {
+        let found = self.found();
+        let finding = |finding: &Json| {
+            let place = finding["place"].as_str().unwrap();
+            let parts: Vec<&str> = place.split('.').skip(usize::from(self.engine == Engine::PostgreSql)).collect();
+            format!("{} {}", finding["code"].as_str().unwrap(), parts.join("."))
+        };
+        found["findings"].as_array().unwrap().iter().map(finding).collect()
+    }
+
+    /// Has the engine's own client run statements.
+    fn client(&self, statements: &str) {
+        let url = self.place.as_ref().map(Schema::url).unwrap_or_default();
+        let mut client = match self.engine {
+            Engine::Sqlite => {
+                let run = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.stdin.read())";
+                let mut client = Command::new("python3");
+                client.args(["-c", run]).arg(self.workspace.database_file());
+                client
+            }
+            Engine::PostgreSql => postgresql::client(&url),
+            Engine::MySql => mysql::client(&url),
+        };
+        end_with_input(&mut client, statements).must_end_with(0);
+    }
+}
+
+/// Statements that spoil something, with what is then found.
+struct Spoilt {
+    engines: &'static [Engine],
+    statements: &'static str,
+    found: &'static str,
+}
+
+const SPOILT: &[Spoilt] = &[
+    Spoilt {
+        // MySQL keeps an index behind every key.
+        engines: &[Engine::Sqlite, Engine::PostgreSql],
+        statements: "DROP INDEX benches_owner_id_idx;",
+        found: "IP350 benches.owner_id",
+    },
+    Spoilt { engines: &ENGINES, statements: "CREATE TABLE visits (note varchar(100));", found: "IP351 visits" },
+    Spoilt {
+        engines: &[Engine::Sqlite, Engine::PostgreSql],
+        statements: "DROP INDEX products_status_idx;",
+        found: "IP352 products.status,id",
+    },
+    Spoilt {
+        engines: &[Engine::MySql],
+        statements: "DROP INDEX products_status_idx ON products;",
+        found: "IP352 products.status,id",
+    },
+    Spoilt {
+        engines: &ENGINES,
+        statements: "CREATE INDEX benches_again ON benches (built_on);",
+        found: "IP353 benches.benches_again",
+    },
+];
+
+#[test]
+fn nothing_is_said_of_a_database_just_made() {
+    let tasks =
+        ["clinic", "crm", "school", "shop", "support_desk"].map(|name| format!("tests/cases/trades/{name}.yaml"));
+    for engine in ENGINES {
+        for task in &tasks {
+            let workspace = Workspace::new();
+            let place = match engine {
+                Engine::Sqlite => None,
+                Engine::PostgreSql | Engine::MySql => match Schema::empty(engine, "a database just made") {
+                    None => continue,
+                    place => place,
+                },
+            };
+            let text =
+                fs::read_to_string(repository(task)).unwrap().replace("type: postgresql", &format!("type: {engine}"));
+            let text = match &place {
+                Some(_) => text,
+                None => text.replace("    connection: ${env:TRADES_DATABASE_URL}\n", ""),
+            };
+            let url = place.as_ref().map(Schema::url).unwrap_or_default();
+            let run = |words: &[&str]| end_with_input(workspace.command(words).env("TRADES_DATABASE_URL", &url), &text);
+            run(&["run", "-"]).must_end_with(0);
+            let found: Json = serde_json::from_str(&run(&["db", "optimize", "-", "--format", "json"]).stdout).unwrap();
+            assert_eq!(found["findings"], Json::Array(Vec::new()), "{engine} {task}");
+        }
+    }
+}
+
+/// All at once, so that what mends one must leave the others alone.
+#[test]
+fn what_was_spoilt_is_found_and_mended() {
+    for engine in ENGINES {
+        let Some(shop) = Shop::made(engine, "what was spoilt") else { continue };
+        shop.optimize(&[]).must_end_with(0);
+        let spoilt: Vec<&Spoilt> = SPOILT.iter().filter(|spoilt| spoilt.engines.contains(&engine)).collect();
+        spoilt.iter().for_each(|spoilt| shop.client(spoilt.statements));
+        let mut expected: Vec<&str> = spoilt.iter().map(|spoilt| spoilt.found).collect();
+        expected.sort_unstable();
+        assert_eq!(shop.findings(), expected, "{engine}");
+        let told = shop.optimize(&[]).must_end_with(5).stdout;
+        for code in expected.iter().map(|found| found.split(' ').next().unwrap()) {
+            assert!(told.contains(code), "{engine}: no {code} in\n{told}");
+        }
+        shop.client(&shop.optimize(&["--format", "sql"]).must_end_with(5).stdout);
+        assert_eq!(shop.findings(), [""; 0], "{engine}");
+        for file in http::files_of(Sample::Workshop) {
+            http::check(Kind::Native, Sample::Workshop, &shop.workspace, &file);
+        }
+    }
+}

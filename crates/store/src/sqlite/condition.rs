@@ -1,0 +1,74 @@
+//! How a SQLite file stands. It is opened for reading alone, and of a table no more rows are counted than a bound.
+
+use super::{connect_to_look, inspect};
+use crate::StoreError;
+use plan::database::{Condition, Measure, MeasuredIndex};
+use rusqlite::Connection;
+use std::path::Path;
+
+/// Rows that are counted of one table; more are said to be so many.
+const COUNTED_ROWS: u32 = 1_000_000;
+
+/// How it stands.
+pub fn condition(file: &Path) -> Result<Condition, StoreError> {
+    let connection = connect_to_look(file)?;
+    let tables = inspect::tables(&connection)?;
+    let mut condition = Condition::default();
+    for table in &tables {
+        condition.indexes.extend(indexes(&connection, &table.name)?);
+        condition.measures.push(measure(&connection, &table.name)?);
+    }
+    condition.tables = tables;
+    Ok(condition)
+}
+
+fn measure(connection: &Connection, table: &str) -> Result<Measure, StoreError> {
+    let quoted = table.replace('"', "\"\"");
+    let count = format!("SELECT count(*) FROM (SELECT 1 FROM \"{quoted}\" LIMIT {COUNTED_ROWS})");
+    let rows: u32 = connection.query_row(&count, [], |row| row.get(0))?;
+    let mut statement = connection.prepare(
+        "SELECT sql FROM sqlite_schema WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type <> 'table', rowid",
+    )?;
+    let made_by = statement.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(Measure { table: table.to_owned(), rows: rows.into(), made_by })
+}
+
+fn indexes(connection: &Connection, table: &str) -> Result<Vec<MeasuredIndex>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT l.name, l.\"unique\", l.origin <> 'c', CASE WHEN l.partial THEN m.sql END
+         FROM pragma_index_list(?) l LEFT JOIN sqlite_schema m ON m.type = 'index' AND m.name = l.name ORDER BY l.name",
+    )?;
+    let found = statement.query_map([table], |row| {
+        Ok(MeasuredIndex {
+            table: table.to_owned(),
+            name: row.get(0)?,
+            columns: Vec::new(),
+            parts: Vec::new(),
+            kind: String::new(),
+            rows: row.get::<_, Option<String>>(3)?.map(|text| condition_of(&text)),
+            is_unique: row.get(1)?,
+            is_needed: row.get(2)?,
+            is_whole: true,
+        })
+    })?;
+    let mut indexes: Vec<MeasuredIndex> = found.collect::<Result<_, _>>()?;
+    for index in &mut indexes {
+        let mut statement =
+            connection.prepare("SELECT name, coll, \"desc\" FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno")?;
+        let mut rows = statement.query([&index.name])?;
+        while let Some(row) = rows.next()? {
+            let (column, collation): (Option<String>, String) = (row.get(0)?, row.get(1)?);
+            // Two expressions are not known to be the same one.
+            let what = column.clone().unwrap_or_else(|| format!("{} {}", index.name, index.parts.len()));
+            index.parts.push(format!("{what} {collation} {}", row.get::<_, i64>(2)?));
+            index.columns.push(column.unwrap_or_default());
+        }
+    }
+    Ok(indexes)
+}
+
+/// What stands behind the last `WHERE` of an index's statement.
+fn condition_of(text: &str) -> String {
+    let place = text.to_ascii_uppercase().rfind("WHERE").map_or(0, |place| place + "WHERE".len());
+    text[place..].trim().to_owned()
+}
