@@ -77,6 +77,7 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         cookies => outlines.iter().any(|outline| outline.cookie.is_some() || outline.scheme.is_some_and(Scheme::takes_cookies)),
         text_lists => outlines.iter().flat_map(|outline| &outline.answers).any(is_text),
         lists => outlines.iter().any(|outline| outline.listing.is_some()),
+        queries => outlines.iter().any(|outline| outline.listing.is_some() || outline.query.is_some()),
         spared => outlines.iter().any(Outline::is_spared),
         repeatable => outlines.iter().any(|outline| outline.repeatable == Repeatable::WithKey),
         guarded => outlines.iter().any(|outline| outline.guard == Guard::IfMatch),
@@ -175,6 +176,9 @@ fn parameters(outline: &Outline<'_>, types: &mut Types) -> (String, Vec<Value>) 
     if let Some(body) = outline.body {
         found.push(context! { name => local_of(body), of => types.body(body), example => "{ ... }" });
     }
+    if let Some(shape) = outline.query {
+        found.push(context! { name => "query", of => types.body(Body::Record(shape)), example => "{ ... }" });
+    }
     (path, found)
 }
 
@@ -191,7 +195,7 @@ fn sent(outline: &Outline<'_>) -> String {
         "body" => "body".to_owned(),
         local => format!("body: {local}"),
     });
-    let query = outline.listing.map(|_| "query".to_owned());
+    let query = (outline.listing.is_some() || outline.query.is_some()).then(|| "query".to_owned());
     let key = outline.scheme.and_then(credential).map(|by| format!("by: '{by}'"));
     let entries: Vec<String> = [body, query, key].into_iter().flatten().collect();
     if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }

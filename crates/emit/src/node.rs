@@ -30,7 +30,7 @@ use plan::database::{Connection, LocationPart};
 use plan::http_case::{ISSUED_TOKEN, OTHER_ISSUED_TOKEN, access_token_of, issued_token_of};
 use plan::mail::{Mail, MailText, Written};
 use plan::procedure::{Scheme, Trigger};
-use plan::{Migration, Plan};
+use plan::{Migration, Plan, question};
 use serde_json::{Value, json};
 use service::Integrated;
 use std::collections::BTreeMap;
@@ -187,8 +187,11 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
     }
     let brought = wiring::beside_with_endpoints(plan, services);
     with_endpoints.extend(brought.map(|one| (one.plan, wiring::folder(plan, one))));
+    let answers_questions = with_endpoints.iter().any(|(of, _)| of.api.answers_questions());
     for (of, folder) in &with_endpoints {
-        let module = module::endpoint_module(of, &outlines(of))?;
+        let asking = answers_questions.then(|| question::of_plan(of));
+        let questions = asking.as_ref().map_or_else(Vec::new, outlines);
+        let module = module::endpoint_module(of, &outlines(of), &questions)?;
         script(format!("apis/{folder}/middleware.js"), &middleware::middleware(of, &module)?);
         script(format!("apis/{folder}/endpoints.js"), &module.text);
     }

@@ -34,6 +34,8 @@ pub struct Outline<'a> {
     pub limit: Option<(&'a PolicyName, &'a LimitKey)>,
     pub body: Option<Body<'a>>,
     pub listing: Option<Listing<'a>>,
+    /// The parameters of its query string, where it is no list.
+    pub query: Option<&'a Shape>,
     /// The parameters of its path, with the type of the column that each is compared with.
     pub path_parameters: Vec<(&'a str, Option<&'a FieldType>)>,
     /// Whether `If-Match` decides over the change.
@@ -227,6 +229,10 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             }
             _ => None,
         }),
+        query: steps.iter().find_map(|step| match step {
+            Step::Validate(Input::Query(shape)) => Some(shape),
+            _ => None,
+        }),
         path_parameters: path_parameters(plan, path, &steps),
         guard: match steps.iter().any(|step| matches!(step, Step::Check(asked) if asks_for_version(asked))) {
             true => Guard::IfMatch,
@@ -363,17 +369,6 @@ pub fn flattened(items: &[Item]) -> Vec<&Item> {
         }
     }
     found
-}
-
-/// Whether every path through the items exits.
-pub fn always_exits(items: &[Item]) -> bool {
-    items.iter().any(|item| match item {
-        Item::Exit(..) => true,
-        Item::Transaction(body) => always_exits(body),
-        Item::Match(_, arms) => arms.iter().all(|(_, body)| always_exits(body)),
-        // A list may be gone through to its end.
-        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) => false,
-    })
 }
 
 fn step_of(item: &Item) -> Option<&Step> {

@@ -62,7 +62,7 @@ export class {{ class }} {
 {% endif %}
 {% endfor %}
 
-  async #send(method, path, { body{% if lists %}, query{% endif %}{% if credentials %}, by{% endif %} }, options = {}) {
+  async #send(method, path, { body{% if queries %}, query{% endif %}{% if credentials %}, by{% endif %} }, options = {}) {
     const headers = new Headers(options.headers);
     const set = (name, value) => value !== undefined && headers.set(name, value);
     if (body !== undefined) set('Content-Type', 'application/json');
@@ -82,7 +82,7 @@ export class {{ class }} {
 {% endif %}
     // Called without an object before it: browsers refuse `fetch` as a method of anything but the window.
     const send = this.#fetch;
-    const response = await send(`${this.#baseUrl}${path}{% if lists %}${search(query)}{% endif %}`, {
+    const response = await send(`${this.#baseUrl}${path}{% if queries %}${search(query)}{% endif %}`, {
       method,
       headers,
       body: JSON.stringify(body),
@@ -107,7 +107,7 @@ function segment(value) {
   return encodeURIComponent(text);
 }
 {% endif %}
-{% if lists %}
+{% if queries %}
 
 function search(query) {
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null);

@@ -255,6 +255,13 @@ impl ApiPlan {
         self.endpoints.iter().any(|endpoint| matches!(endpoint.authorization(), Some((Scheme::Issued, _))))
     }
 
+    /// Whether any of its endpoints tells callers what they may do.
+    #[must_use]
+    pub fn answers_questions(&self) -> bool {
+        let answers = |endpoint: &Endpoint| endpoint.first(|step| matches!(step, Step::May { .. }).then_some(()));
+        self.endpoints.iter().any(|endpoint| answers(endpoint).is_some())
+    }
+
     /// The roles that its endpoints ask for.
     #[must_use]
     pub fn roles(&self) -> BTreeSet<&RoleName> {

@@ -183,8 +183,17 @@ impl Checker {
             | Step::Received(_) => {}
             Step::Recall(claim) => self.slot(claim, slots),
             Step::Validate(
-                Input::Body(_) | Input::Changes(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_),
+                Input::Body(_)
+                | Input::Changes(_)
+                | Input::Parameters(_)
+                | Input::Query(_)
+                | Input::Listing(_)
+                | Input::Selection(_),
             ) => {}
+            Step::May { method, path } => {
+                self.value(method, slots);
+                self.value(path, slots);
+            }
             Step::Check(condition) => self.condition(condition, slots),
             Step::Evaluate(value)
             | Step::Digest(value)

@@ -13,6 +13,7 @@ pub mod print;
 pub mod problem;
 pub mod procedure;
 pub mod query;
+pub mod question;
 pub mod scope;
 pub mod service;
 pub mod service_case;

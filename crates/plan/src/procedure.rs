@@ -218,6 +218,14 @@ pub enum Step {
     SetSession(Option<Value>),
     /// Reads what the request brings and checks it, or ends with 4xx. Gives a record.
     Validate(Input),
+    /// Asks whether who sends this request might send another one: what that one's endpoint asks for before it does anything
+    /// ([`crate::question`]) is asked with the proofs of this one. Nothing is done. Gives the record [`MAY`].
+    May {
+        /// The other request's method.
+        method: Value,
+        /// Its path.
+        path: Value,
+    },
     /// Asks the database whether it answers, or ends with 503.
     Ping,
     /// A new value nobody can guess.
@@ -304,6 +312,10 @@ pub enum Step {
 
 /// The fields of the record that stands for a user who calls: the user, the session, the role.
 pub const CALLER: [&str; 3] = ["user_id", "session_id", "role"];
+
+/// The fields of the record that says whether a request might be sent: whether it would be let through, else the status, the type and
+/// the detail of the problem that it would end with.
+pub const MAY: [&str; 4] = ["allowed", "status", "type", "detail"];
 
 /// Roles of which an account must have one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -441,6 +453,8 @@ pub enum Input {
     Changes(Shape),
     /// The parameters of the path.
     Parameters(Shape),
+    /// The parameters of the query string: every one of them, once.
+    Query(Shape),
     /// The query string of a list: filters, order, page.
     Listing(Holes),
     /// The selection of a GraphQL field, with its arguments.
@@ -585,6 +599,18 @@ pub struct ResponseField {
     pub description: String,
 }
 
+/// Whether every path through the items exits.
+#[must_use]
+pub fn always_exits(items: &[Item]) -> bool {
+    items.iter().any(|item| match item {
+        Item::Exit(..) => true,
+        Item::Transaction(body) => always_exits(body),
+        Item::Match(_, arms) => arms.iter().all(|(_, body)| always_exits(body)),
+        // A list may be gone through to its end.
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) => false,
+    })
+}
+
 /// Where a step may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepPlace {
@@ -615,6 +641,7 @@ impl Step {
             | Self::SameOrigin
             | Self::SetSession(_)
             | Self::Validate(_)
+            | Self::May { .. }
             | Self::Ping
             | Self::Generate(_)
             | Self::Evaluate(_)
@@ -641,6 +668,7 @@ impl Step {
             | Self::SameOrigin
             | Self::SetSession(_)
             | Self::Validate(_)
+            | Self::May { .. }
             | Self::Ping
             | Self::HashPassword(_)
             | Self::VerifyPassword { .. }

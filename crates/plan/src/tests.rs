@@ -11,7 +11,7 @@ use crate::query::{
 };
 use crate::shape::{Presence, Shape, ShapeField};
 use crate::value::{Comparison, Condition, RequestValue, Value};
-use crate::{Problem, print};
+use crate::{Problem, print, question};
 use expect_test::{Expect, expect};
 use vocab::{
     ColumnName, Datum, EventName, FieldName, FieldType, PolicyName, ProcedureName, ProviderName, SlotName, TableName,
@@ -23,6 +23,14 @@ fn check(procedure: &Procedure, expected: &Expect) {
     let persisted = serde_json::to_string(procedure).unwrap();
     assert_eq!(&serde_json::from_str::<Procedure>(&persisted).unwrap(), procedure, "survives being persisted");
     expected.assert_eq(&print::procedure(procedure));
+    let question = question::of(procedure);
+    assert_eq!(violations(&question), Vec::<String>::new(), "what it asks is well formed");
+    assert_eq!(question::of(&question), question, "what a question asks is the question");
+    let said = print::procedure(&question);
+    for done in ["insert", "update", "delete", "emit", "transaction", "limit", "issue", "fetch"] {
+        let does = |line: &str| line.split(" = ").last().is_some_and(|step| step.trim().starts_with(done));
+        assert!(!said.lines().any(does), "a question does nothing: {said}");
+    }
 }
 
 fn column(name: &str) -> ColumnName {
@@ -741,6 +749,86 @@ fn graphql_operation() {
               respond 200 with the rows of rows
         "#]],
     );
+}
+
+/// What a change asks before it is made: who calls, and whose the record is. What the body brings is taken to be right.
+#[test]
+fn question() {
+    let missing = |writes| vec![problem(Problem::NotFound, writes)];
+    let path = |name: &str| Value::Request(RequestValue::Path(field(name)));
+    let authorize = Step::Authorize {
+        scheme: Scheme::AccessToken,
+        scope: None,
+        role: None,
+        grant: None,
+        failures: Some(policy("default")),
+    };
+    let own = || vec![equal("id", path("id")), equal("user_id", value("caller.user_id"))];
+    let procedure = request(
+        "share_note",
+        "POST",
+        "/notes/{id}/shares",
+        vec![
+            bind("caller", authorize),
+            Item::Do(Step::Limit { policy: policy("default"), by: LimitKey::Principal }),
+            bind("claim", Step::Claim),
+            bind("input", Step::Validate(Input::Body(shape("Share", &["with"])))),
+            Item::Transaction(vec![
+                Item::Do(Step::Recall(slot("claim"))),
+                bind("note", one("notes", &["id", "row_version"], own(), RowLock::ForUpdate)),
+                Item::Match(slot("note"), vec![(Outcome::Found, vec![]), (Outcome::Missing, missing(Writes::Undo))]),
+                bind("fresh", Step::Check(Condition::Current(value("note.row_version")))),
+                Item::Match(
+                    slot("fresh"),
+                    vec![
+                        (Outcome::Yes, vec![]),
+                        (Outcome::No, vec![problem(Problem::PreconditionFailed, Writes::Undo)]),
+                    ],
+                ),
+                bind("other", one("users", &["id"], vec![equal("id", value("input.with"))], RowLock::None)),
+                Item::Match(
+                    slot("other"),
+                    vec![
+                        (Outcome::Found, vec![]),
+                        (Outcome::Missing, vec![Item::Exit(Response::UnknownReference(field("with")), Writes::Undo)]),
+                    ],
+                ),
+                bind(
+                    "shared",
+                    Step::Write(Write::Update {
+                        table: table("notes"),
+                        set: vec![(column("shared_at"), Assigned::Value(Value::Now))],
+                        filter: [own(), vec![Predicate::Null(column("shared_at"))]].concat(),
+                    }),
+                ),
+                Item::Match(
+                    slot("shared"),
+                    vec![
+                        (Outcome::Changed, vec![]),
+                        (Outcome::Unchanged, vec![problem(Problem::WrongState, Writes::Undo)]),
+                    ],
+                ),
+                emit("note_shared", &[("id", value("note.id"))]),
+                answer(204, &[]),
+            ]),
+        ],
+    );
+    expect![[r#"
+        procedure share_note on POST /notes/{id}/shares
+          let caller = authorize by access token, failures count against default
+          let note = read one notes (id, row_version) where id = request.path.id and user_id = caller.user_id
+          match note
+            found: go on
+            missing:
+              respond 404 not-found
+          let shared = read one notes (id) where id = request.path.id and user_id = caller.user_id and shared_at is null
+          match shared
+            found:
+              respond 204 {}
+            missing:
+              respond 409 wrong-state
+    "#]]
+    .assert_eq(&print::procedure(&question::of(&procedure)));
 }
 
 /// What must not be accepted, each with the sentence that says so.

@@ -6,7 +6,7 @@ use crate::database::permission::{OwnedBy, TableUse, Uses};
 use crate::database::{Nullability, Table};
 use crate::procedure::{Item, Procedure, Step};
 use crate::query::{Assigned, OnConflict, Output, Predicate, Query, RowLock, Write};
-use crate::{Plan, system};
+use crate::{Plan, question, system};
 use std::collections::BTreeSet;
 use vocab::{ColumnName, TableName};
 
@@ -41,6 +41,9 @@ pub fn uses(plan: &Plan) -> Uses {
     }
     for endpoint in &plan.api.endpoints {
         found.items(&endpoint.procedure.body);
+        if plan.api.answers_questions() {
+            found.items(&question::of(&endpoint.procedure).body);
+        }
     }
     for procedure in plan.intake().iter().flat_map(|intake| intake.all()) {
         found.items(&procedure.body);
@@ -94,6 +97,7 @@ impl Found<'_> {
             | Step::SameOrigin
             | Step::SetSession(_)
             | Step::Validate(_)
+            | Step::May { .. }
             | Step::Ping
             | Step::Generate(_)
             | Step::Evaluate(_)

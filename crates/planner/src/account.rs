@@ -57,7 +57,7 @@ const MAILS_QUOTA: u32 = 5;
 const MAILS_WINDOW: u32 = 3_600;
 
 /// What comes with an account endpoint: what it does, its method, and the end of its path. Behind the path of the login.
-const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 16] = [
+const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 17] = [
     ("account_register", Method::Post, "register", Authentication::None),
     ("account_login", Method::Post, "login", Authentication::None),
     ("account_refresh", Method::Post, "refresh", Authentication::None),
@@ -72,6 +72,7 @@ const BESIDE_LOGIN: [(&str, Method, &str, Authentication); 16] = [
     ("account_delete", Method::Post, "delete-account", Authentication::Jwt),
     ("account_export", Method::Get, "export", Authentication::Jwt),
     ("account_invitation_accept", Method::Post, "accept-invitation", Authentication::None),
+    ("account_may", Method::Get, "can", Authentication::Jwt),
     ("account_sessions", Method::Get, "sessions", Authentication::Jwt),
     ("account_session_end", Method::Delete, "sessions/{id}", Authentication::Jwt),
 ];

@@ -467,6 +467,15 @@ const BEHAVIOURS: &[Behaviour] = &[
         ..OF_ACCOUNTS
     },
     Behaviour {
+        name: "account_may",
+        does: "tells callers what they may do",
+        ways: &[(Method::Get, PathKind::Collection)],
+        for_caller: true,
+        thing: Some("permission"),
+        lower: account::may::lower,
+        ..OF_ACCOUNTS
+    },
+    Behaviour {
         name: "account_session_end",
         does: "ends one of the caller's sessions",
         ways: &[(Method::Delete, PathKind::Item)],
@@ -923,7 +932,9 @@ impl Given<'_> {
         changes.extend(self.find_current());
         changes.extend(self.consistent(|name| match input {
             Input::Changes(_) => Value::Changed(slot("input"), name.clone(), slot("row")),
-            Input::Body(_) | Input::Parameters(_) | Input::Listing(_) | Input::Selection(_) => self.given(name),
+            Input::Body(_) | Input::Parameters(_) | Input::Query(_) | Input::Listing(_) | Input::Selection(_) => {
+                self.given(name)
+            }
         }));
         changes.extend(self.find_references());
         changes.push(Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter: self.has_key() })));

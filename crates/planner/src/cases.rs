@@ -3,6 +3,7 @@
 
 mod body;
 mod calls;
+mod permission;
 
 use crate::account::{self, can_be_two};
 use crate::key::RecordKey;
@@ -76,6 +77,10 @@ struct Asker<'a> {
     maker: Option<Maker<'a>>,
     /// The table of who signs in.
     users: Option<&'a TableName>,
+    /// What its query string must say, where it is no list.
+    query: Option<&'a Shape>,
+    /// Where callers are told what they may do.
+    told_at: Option<(&'a Endpoint, &'a str)>,
 }
 
 /// What stands for a key in a path.
@@ -179,6 +184,12 @@ impl<'a> Asker<'a> {
             .map(|maker| Maker { path: in_parent(&maker.path, parent_parameter, &parent_key.in_path()), ..maker });
         let right = acceptable(endpoint, tables);
         let scheme = scheme_of(endpoint);
+        let query = endpoint.procedure.body.iter().find_map(|item| match item {
+            Item::Let(_, Step::Validate(Input::Query(shape))) => Some(shape),
+            _ => None,
+        });
+        // What a request brings besides is no body.
+        let right = if query.is_some() { Json::Null } else { right };
         Some(Self {
             method,
             path,
@@ -198,6 +209,8 @@ impl<'a> Asker<'a> {
             parent_parameter,
             maker,
             users: api.accounts.as_ref().map(|accounts| &accounts.users),
+            query,
+            told_at: permission::told_at(api),
         })
     }
 
@@ -275,6 +288,7 @@ impl<'a> Asker<'a> {
                 Item::Let(_, Step::Validate(Input::Body(shape))) => cases.extend(self.wrong_bodies(shape)),
                 Item::Let(_, Step::Validate(Input::Changes(shape))) => cases.extend(self.wrong_changes(shape)),
                 Item::Let(_, Step::Validate(Input::Listing(holes))) => cases.extend(self.wrong_parameters(holes)),
+                Item::Let(_, Step::Validate(Input::Query(shape))) => cases.extend(self.wrong_query(shape)),
                 _ => {}
             }
         }
@@ -289,6 +303,7 @@ impl<'a> Asker<'a> {
             }
             None => {}
         }
+        cases.extend(self.permissions());
         cases.extend(self.wrong_passwords(body));
         cases.extend(self.taken());
         cases.extend(self.overlapping());
@@ -590,7 +605,13 @@ impl<'a> Asker<'a> {
     }
 
     fn path_with(&self, key: &str) -> String {
-        with_key(&in_parent(self.path, self.parent_parameter, &self.parent_key.in_path()), key)
+        let path = with_key(&in_parent(self.path, self.parent_parameter, &self.parent_key.in_path()), key);
+        let asked = self.query.iter().flat_map(|shape| &shape.fields).map(|field| {
+            let name = field.name.as_str();
+            form_urlencoded(name, self.endpoint.example[name].as_str().unwrap_or_default())
+        });
+        let asked: Vec<String> = asked.collect();
+        if asked.is_empty() { path } else { format!("{path}?{}", asked.join("&")) }
     }
 
     /// The path with the keys of nothing that is there.
@@ -779,6 +800,30 @@ impl<'a> Asker<'a> {
         if let (Some(sort), Some(format), true) = (holes.sorts.last(), format, self.can_be_right()) {
             let sorted = with(&format!("sort=-{sort}&limit=1"));
             cases.push(self.page("lists in another order", sorted, format));
+        }
+        cases
+    }
+
+    /// Each parameter must be there, once, and no other.
+    fn wrong_query(&self, shape: &Shape) -> Vec<HttpCase> {
+        let right = self.request();
+        let Some((path, query)) = right.path.split_once('?') else { return Vec::new() };
+        let with = |query: &str| CaseRequest { path: format!("{path}?{query}"), ..right.clone() };
+        let wrong = |name: &str, code: &str| vec![json!({"parameter": name, "code": code})];
+        let missing = shape.fields.iter().map(|field| json!({"parameter": field.name, "code": "required"})).collect();
+        let nothing = CaseRequest { path: path.to_owned(), ..right.clone() };
+        let mut cases = vec![
+            self.invalid("asks for its parameters", nothing, missing),
+            self.invalid(
+                "refuses a parameter it does not know",
+                with(&format!("{query}&no_such_parameter=1")),
+                wrong("no_such_parameter", "unknown_parameter"),
+            ),
+        ];
+        if let Some(field) = shape.fields.first() {
+            let name = field.name.as_str();
+            let twice = with(&format!("{query}&{name}=x"));
+            cases.push(self.invalid("refuses a parameter given twice", twice, wrong(name, "repeated")));
         }
         cases
     }

@@ -167,6 +167,11 @@ impl Refusal {
         }
     }
 
+    /// Whether it comes of who calls and of what is asked for; not of how much is asked, or of the server.
+    pub fn is_the_callers(&self) -> bool {
+        self.problem.status() < 500 && self.problem != Problem::RateLimited
+    }
+
     pub fn into_answer(self, request_id: &str) -> Answer {
         let problem = self.problem;
         let detail = self.detail.as_deref().or(problem.detail()).unwrap_or_default();

@@ -14,12 +14,12 @@ use manifest::Entries;
 use manifest::point::Given;
 use plan::api::Endpoint;
 use plan::procedure::{
-    CALLER, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Roles, RowsFormat,
-    Scheme, Step, Writes,
+    CALLER, Generated, Input, Item, LimitKey, Location, MAY, Outcome, Procedure, Response, ResponseField, Roles,
+    RowsFormat, Scheme, Step, Writes,
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, print};
+use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, print, question};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +83,15 @@ pub(crate) enum Operation {
     ValidateParameters {
         slot: Option<usize>,
         check: Arc<Check>,
+    },
+    ValidateQuery {
+        slot: Option<usize>,
+        check: Arc<Check>,
+    },
+    May {
+        slot: Option<usize>,
+        method: Expression,
+        path: Expression,
     },
     Received {
         slot: Option<usize>,
@@ -366,6 +375,19 @@ pub(crate) fn compile(
     Ok(Program { own_rows: endpoint.own_rows, ..program })
 }
 
+/// The same of what the endpoint asks before it does anything.
+pub(crate) fn compile_question(
+    plan: &Plan,
+    account: &AccountScope,
+    shared: Shared<'_>,
+    endpoint: &Endpoint,
+    limiters: &Limiters,
+) -> Result<Program, UnservablePlan> {
+    let procedure = question::of(&endpoint.procedure);
+    let program = compile_procedure(plan, account, shared, &procedure, endpoint.max_body_bytes, limiters)?;
+    Ok(Program { own_rows: endpoint.own_rows, ..program })
+}
+
 /// The same of a procedure that no request of a client starts.
 pub(crate) fn compile_procedure(
     plan: &Plan,
@@ -575,6 +597,12 @@ impl Compiler<'_> {
             }
             Step::Validate(Input::Parameters(shape)) => {
                 Ok(Operation::ValidateParameters { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
+            }
+            Step::Validate(Input::Query(shape)) => {
+                Ok(Operation::ValidateQuery { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
+            }
+            Step::May { method, path } => {
+                Ok(Operation::May { slot, method: self.value(method)?, path: self.value(path)? })
             }
             Step::Received(_) => Ok(Operation::Received { slot }),
             Step::Ping => Ok(Operation::Ping),
@@ -813,12 +841,11 @@ impl Compiler<'_> {
 /// The fields of the record that a step leaves in its slot.
 fn fields(step: &Step) -> Vec<FieldName> {
     match step {
-        Step::Validate(Input::Body(shape) | Input::Changes(shape) | Input::Parameters(shape)) => {
+        Step::Validate(Input::Body(shape) | Input::Changes(shape) | Input::Parameters(shape) | Input::Query(shape)) => {
             shape.fields.iter().map(|field| field.name.clone()).collect()
         }
-        Step::Authorize { scheme, .. } if scheme.is_user() => {
-            CALLER.iter().map(|name| FieldName::parse(name).expect("a literal that is a name")).collect()
-        }
+        Step::Authorize { scheme, .. } if scheme.is_user() => named(&CALLER),
+        Step::May { .. } => named(&MAY),
         Step::Received(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
         Step::Await { gives, .. } => gives.iter().map(|(name, _)| name.clone()).collect(),
         Step::Read { query: Query { outputs, .. }, .. } => outputs
@@ -829,6 +856,10 @@ fn fields(step: &Step) -> Vec<FieldName> {
             .collect(),
         _ => Vec::new(),
     }
+}
+
+fn named(fields: &[&str]) -> Vec<FieldName> {
+    fields.iter().map(|name| FieldName::parse(name).expect("a literal that is a name")).collect()
 }
 
 /// How many rows were changed tells which of the two it was.

@@ -19,6 +19,7 @@ use crate::program::{
 };
 use crate::rate_limit::{Attempt, Limiter, Standing, Verdict};
 use crate::request::header;
+use crate::service::Service;
 use crate::session_cookie;
 use crate::validation::{Wrong, parameter_number};
 use crate::webhook::datum;
@@ -66,6 +67,8 @@ pub(crate) struct Surroundings<'a> {
     pub origins: Option<&'a Origins>,
     /// The address by which others know the server, where it is not the one that a request names.
     pub known_as: Option<&'a str>,
+    /// Who knows what other requests would be told.
+    pub questions: &'a Service,
 }
 
 impl Surroundings<'_> {
@@ -243,6 +246,19 @@ where
         self.block(&program.operations, &mut frame).await.map(drop)
     }
 
+    /// Runs the program of a question to the answer that its endpoint would begin with. Fails where nobody can say.
+    pub async fn question(&mut self, program: &Program, facts: Facts) -> Result<Answer, Failure> {
+        let request_id = facts.request_id.clone();
+        let mut frame = Frame { slots: vec![Slot::Empty; program.slots], ..Frame::of(facts) };
+        self.own_rows = program.own_rows;
+        match self.block(&program.operations, &mut frame).await {
+            Ok(Flow::Exit(answer, _)) => Ok(answer),
+            Ok(Flow::Continue) => unreachable!("a checked procedure ends in an exit on every path"),
+            Err(Failure::Refusal(refusal)) if refusal.is_the_callers() => Ok(refusal.into_answer(&request_id)),
+            Err(failure) => Err(failure),
+        }
+    }
+
     fn block<'b>(
         &'b mut self,
         operations: &'b [Operation],
@@ -318,6 +334,17 @@ where
                     Operation::ValidateParameters { slot, check } => {
                         let record = check.parameters(&frame.facts.parameters).map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Record(record));
+                    }
+                    Operation::ValidateQuery { slot, check } => {
+                        let query = frame.facts.uri.query().unwrap_or_default();
+                        let record = check.query(query).map_err(Refusal::validation_failed)?;
+                        frame.set(*slot, Slot::Record(record));
+                    }
+                    Operation::May { slot, method, path } => {
+                        let (method, path) = (text(&frame.value(method)), text(&frame.value(path)));
+                        let questions = self.surroundings.questions;
+                        let told = questions.may(&method, &path, self.headers, &frame.facts).await?;
+                        frame.set(*slot, Slot::Record(told));
                     }
                     Operation::Received { slot } => {
                         let record = std::mem::take(&mut frame.received);
@@ -707,6 +734,8 @@ fn data_block<'b>(
                 | Operation::ValidateChanges { .. }
                 | Operation::ValidateListing { .. }
                 | Operation::ValidateParameters { .. }
+                | Operation::ValidateQuery { .. }
+                | Operation::May { .. }
                 | Operation::Received { .. }
                 | Operation::Ping
                 | Operation::Await(_)
@@ -861,6 +890,8 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::ValidateChanges { .. }
         | Operation::ValidateListing { .. }
         | Operation::ValidateParameters { .. }
+        | Operation::ValidateQuery { .. }
+        | Operation::May { .. }
         | Operation::Received { .. }
         | Operation::Ping
         | Operation::Await(_)

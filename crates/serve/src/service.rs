@@ -10,7 +10,7 @@ use crate::counts::Counts;
 use crate::idempotency::{Claims, oldest_kept};
 use crate::issuer::Issuer;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
-use crate::program::{Limiters, Program, Shared, UnservablePlan, compile};
+use crate::program::{Limiters, Program, Shared, UnservablePlan, compile, compile_question};
 use crate::rate_limit::Limiter;
 use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
@@ -21,7 +21,7 @@ use crate::webhook::{Counterpart, Hook};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
-use http_body_util::Full;
+use http_body_util::{Empty, Full};
 use hyper::body::Body;
 use jiff::Timestamp;
 use plan::accounts::{CASE_ISSUER, KEYS_PATH, RESOURCE_PATH};
@@ -115,7 +115,7 @@ struct Route {
 
 #[derive(Clone)]
 enum Target {
-    Procedure { program: Arc<Program>, keys: Arc<ApiKeys>, store: Store, cache: Cache },
+    Procedure(Arc<Procedure>),
     Webhook(Arc<Hook>),
     Preflight,
     Health,
@@ -127,6 +127,16 @@ enum Target {
     ReferencePage,
     FileOfReferencePage,
     VisitorPage(return_page::File),
+}
+
+/// What answers the requests of an endpoint.
+struct Procedure {
+    program: Program,
+    /// What it asks before it does anything, where callers are told what they may do.
+    question: Option<Program>,
+    keys: Arc<ApiKeys>,
+    store: Store,
+    cache: Cache,
 }
 
 /// What answers a request, who counts it, and the parameters of its path.
@@ -187,6 +197,7 @@ impl Service {
         let mut all_keys: Vec<Arc<ApiKeys>> = Vec::new();
         let mut all_accounts: Vec<Arc<Accounts>> = Vec::new();
         let mut answers = Vec::new();
+        let answers_questions = served.iter().any(|served| served.plan.api.answers_questions());
         for Served { plan, store, counterpart, secret } in served {
             let limiter = |policy: &RateLimitPolicy| {
                 let same = known.limiters.get(&plan.task_id).and_then(|limiters| limiters.get(&policy.name));
@@ -239,6 +250,10 @@ impl Service {
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
                 let program = compile(plan, &counterpart.account, shared, endpoint, &limiters)?;
+                let question = match answers_questions {
+                    true => Some(compile_question(plan, &counterpart.account, shared, endpoint, &limiters)?),
+                    false => None,
+                };
                 let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
                 let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
                 let targets = table.entry(path.clone()).or_default();
@@ -248,12 +263,13 @@ impl Service {
                 if targets.iter().any(|(known, _)| *known == method) {
                     return Err(taken());
                 }
-                let target = Target::Procedure {
-                    program: Arc::new(program),
+                let target = Target::Procedure(Arc::new(Procedure {
+                    program,
+                    question,
                     keys: Arc::clone(&keys),
                     store: store.clone(),
                     cache: endpoint.cache,
-                };
+                }));
                 if method == Method::GET {
                     targets.push((Method::HEAD, target.clone()));
                 }
@@ -422,7 +438,7 @@ impl Service {
         let route = self.routes.at(path).ok()?.value;
         route.targets.iter().find_map(|(_, target, _)| match target {
             Target::Webhook(hook) => Some(&**hook),
-            Target::Procedure { .. }
+            Target::Procedure(_)
             | Target::Preflight
             | Target::Health
             | Target::Ready
@@ -475,19 +491,9 @@ impl Service {
         B: Body<Data = Bytes, Error: Send> + Unpin + Send,
     {
         match target {
-            Target::Procedure { program, keys, store, .. } => {
-                let origins = self.origins(cors);
-                let Counted { metrics, claims, .. } = &self.counted;
-                let surroundings = Surroundings {
-                    store,
-                    keys,
-                    metrics,
-                    claims,
-                    at_work: &self.at_work,
-                    news: &self.settings.news,
-                    origins,
-                    known_as: self.settings.site.as_deref(),
-                };
+            Target::Procedure(procedure) => {
+                let Procedure { program, keys, store, .. } = &**procedure;
+                let surroundings = self.surroundings(store, keys, self.origins(cors));
                 let request_id = facts.request_id.clone();
                 let mut run = Run::new(&surroundings, &parts.headers, body);
                 let ended = tokio::time::timeout(ANSWER_TIMEOUT, run.program(program, facts)).await;
@@ -505,19 +511,7 @@ impl Service {
                 (answer, limit)
             }
             Target::Webhook(hook) => {
-                let origins = None;
-                let Counted { metrics, claims, .. } = &self.counted;
-                let Hook { store, keys, .. } = &**hook;
-                let surroundings = Surroundings {
-                    store,
-                    keys,
-                    metrics,
-                    claims,
-                    at_work: &self.at_work,
-                    news: &self.settings.news,
-                    origins,
-                    known_as: self.settings.site.as_deref(),
-                };
+                let surroundings = self.surroundings(&hook.store, &hook.keys, None);
                 let request_id = facts.request_id.clone();
                 let hearing = hook.hear(parts, body, facts, &surroundings, self.settings.site.as_deref());
                 let answer = match tokio::time::timeout(ANSWER_TIMEOUT, hearing).await {
@@ -551,6 +545,53 @@ impl Service {
                 (file.unwrap_or_else(missing), Vec::new())
             }
         }
+    }
+
+    /// What a request of that database is served with.
+    fn surroundings<'a>(
+        &'a self,
+        store: &'a Store,
+        keys: &'a ApiKeys,
+        origins: Option<&'a Origins>,
+    ) -> Surroundings<'a> {
+        let Counted { metrics, claims, .. } = &self.counted;
+        let (at_work, news) = (&self.at_work, &*self.settings.news);
+        let known_as = self.settings.site.as_deref();
+        Surroundings { store, keys, metrics, claims, at_work, news, origins, known_as, questions: self }
+    }
+
+    /// What whoever sends these headers would be told at an endpoint before it does anything: the record [`MAY`].
+    pub(crate) async fn may(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &HeaderMap,
+        asking: &Facts,
+    ) -> Result<Vec<Datum>, Failure> {
+        let refused = |refusal: Refusal| Ok(told(&refusal.into_answer(&asking.request_id)));
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let Ok(found) = self.routes.at(path) else { return refused(Problem::NotFound.into()) };
+        let parameters = found.params.iter().map(|(name, raw)| Some((name.to_owned(), decoded(raw)?)));
+        let Some(parameters) = parameters.collect::<Option<_>>() else { return refused(Problem::NotFound.into()) };
+        let procedures = found.value.targets.iter().filter_map(|(method, target, _)| match target {
+            Target::Procedure(procedure) => Some((method, procedure)),
+            _ => None,
+        });
+        let procedures: Vec<(&Method, &Arc<Procedure>)> = procedures.collect();
+        if procedures.is_empty() {
+            return refused(Problem::NotFound.into());
+        }
+        let Some((known, procedure)) = procedures.into_iter().find(|(known, _)| known.as_str() == method) else {
+            return refused(Refusal::method_not_allowed(&found.value.allow()));
+        };
+        let Procedure { question: Some(question), keys, store, .. } = &**procedure else {
+            return refused(Problem::NotFound.into());
+        };
+        let facts = Facts { method: known.clone(), parameters, if_match: None, ..asking.clone() };
+        let surroundings = self.surroundings(store, keys, self.origins(found.value.cors));
+        let mut no_body = Empty::<Bytes>::new();
+        let answer = Run::new(&surroundings, headers, &mut no_body).question(question, facts).await?;
+        Ok(told(&answer))
     }
 
     /// RFC 7517: what proves an access token.
@@ -594,11 +635,11 @@ impl Target {
     /// The answer with the headers that say how long it may be kept: only a success may be kept at all.
     fn kept(&self, mut answer: Answer) -> Answer {
         let cache = match self {
-            Self::Procedure { cache, .. } if answer.status == 200 => *cache,
+            Self::Procedure(procedure) if answer.status == 200 => procedure.cache,
             Self::SigningKeys if answer.status == 200 => Cache::Public(KEYS_KEPT),
             Self::SigningKeys
             | Self::ProtectedResource
-            | Self::Procedure { .. }
+            | Self::Procedure(_)
             | Self::Webhook(_)
             | Self::Preflight
             | Self::Health
@@ -636,6 +677,16 @@ impl Route {
         let methods = self.targets.iter().map(|(method, ..)| method).filter(|method| **method != Method::OPTIONS);
         preflight(listed(methods), self.allow())
     }
+}
+
+/// An answer as the record [`MAY`].
+fn told(answer: &Answer) -> Vec<Datum> {
+    if answer.status < 400 {
+        return vec![Datum::Boolean(true), Datum::Null, Datum::Null, Datum::Null];
+    }
+    let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let text = |name: &str| problem[name].as_str().map_or(Datum::Null, |text| Datum::Text(text.to_owned()));
+    vec![Datum::Boolean(false), Datum::Integer(answer.status.into()), text("type"), text("detail")]
 }
 
 /// The document with who issues the tokens in the place of nobody.

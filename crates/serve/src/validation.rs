@@ -133,6 +133,30 @@ impl Check {
         if wrong.is_empty() { Ok(record) } else { Err(wrong) }
     }
 
+    /// The parameters of a query string in the shape's order, or everything that is wrong.
+    pub fn query(&self, query_string: &str) -> Result<Vec<Datum>, Vec<Wrong>> {
+        let mut given: Vec<(String, String)> = Vec::new();
+        let mut wrong = Vec::new();
+        for (name, text) in form_urlencoded::parse(query_string.as_bytes()) {
+            if given.iter().any(|(known, _)| *known == name) {
+                wrong.push(Wrong::parameter(&name, Why::new("repeated", "must be given once")));
+            } else if self.shape.fields.iter().any(|field| field.name.as_str() == name) {
+                given.push((name.into_owned(), text.into_owned()));
+            } else {
+                wrong.push(Wrong::parameter(&name, Why::new("unknown_parameter", "is not a known parameter")));
+            }
+        }
+        let is_missing =
+            |field: &&ShapeField| !given.iter().any(|(name, text)| name == field.name.as_str() && !text.is_empty());
+        let required = |field: &ShapeField| Wrong::parameter(field.name.as_str(), Why::new("required", "is required"));
+        wrong.extend(self.shape.fields.iter().filter(is_missing).map(required));
+        if wrong.is_empty() {
+            return self.parameters(&given);
+        }
+        wrong.truncate(MAX_ENTRIES);
+        Err(wrong)
+    }
+
     fn fields<T>(
         &self,
         body: &Json,

@@ -33,6 +33,8 @@ const LINGER_MILLISECONDS = 1000;
 export function createApplication({ database, metrics, openapi, origins, cookies = false, answerTimeout = ANSWER_TIMEOUT, pressure = new Pressure() }) {
   // Path -> method -> procedure.
   const routes = new Map();
+  // Path -> method -> what is asked there before anything is done.
+  const questions = new Map();
   // Paths that pages of other origins may not read.
   const closed = new Set();
 
@@ -45,6 +47,25 @@ export function createApplication({ database, metrics, openapi, origins, cookies
     route(method, path, procedure) {
       if (!routes.has(path)) routes.set(path, new Map());
       routes.get(path).set(method, procedure);
+    },
+
+    /** What a route asks before it does anything: a procedure that changes nothing and is refused by the same problems. */
+    question(method, path, procedure) {
+      if (!questions.has(path)) questions.set(path, new Map());
+      questions.get(path).set(method, procedure);
+    },
+
+    /**
+     * Whether who sends this request might send that one.
+     * @returns {Promise<{ allowed: boolean, status: number | null, type: string | null, detail: string | null }>}
+     */
+    async may(request, method, path) {
+      const problem = await refusalOf({ routes, questions, request, method, path: path.split('?')[0] });
+      if (!problem) return { allowed: true, status: null, type: null, detail: null };
+      // Nobody can say.
+      if (problem.status >= 500 || problem.name === 'rate_limited') throw problem;
+      const { type, detail } = JSON.parse(problem.toResponse(request.id).text);
+      return { allowed: false, status: problem.status, type, detail };
     },
 
     /** The same application, of whose routes pages of other origins may read none. */
@@ -83,9 +104,45 @@ export function createApplication({ database, metrics, openapi, origins, cookies
 }
 
 function refusalOfMethod(routes, path) {
-  const fits = (pattern) => new RegExp(`^${pattern.replace(/[.+]/g, '\\$&').replace(/\{[^}]+\}/g, '[^/]+')}$`).test(path);
-  const pattern = [...routes.keys()].sort(literalsFirst).find(fits);
+  const { pattern } = routeOf(routes, path);
   return pattern ? new Problem('method_not_allowed', { allow: allowedMethods(routes.get(pattern)) }) : new Problem('not_found');
+}
+
+/** The problem that the question of a route ends with; `undefined` where it ends with none. */
+async function refusalOf({ routes, questions, request, method, path }) {
+  const { pattern, parameters } = routeOf(routes, path);
+  const asked = questions.get(pattern);
+  if (!asked || !parameters) return new Problem('not_found');
+  const question = asked.get(method) ?? (method === 'HEAD' ? asked.get('GET') : undefined);
+  if (!question) return new Problem('method_not_allowed', { allow: allowedMethods(routes.get(pattern)) });
+  // With the proofs of this request; what its answer carries is not the other's.
+  const other = Object.assign(Object.create(request), { method, route: pattern, parameters, answerHeaders: {} });
+  try {
+    const answer = await question(other);
+    return answer instanceof Problem ? answer : undefined;
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+}
+
+/** The route of a path, with its parameters; without them where they cannot be decoded. */
+function routeOf(routes, path) {
+  for (const pattern of [...routes.keys()].sort(literalsFirst)) {
+    const names = [...pattern.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name);
+    const shape = pattern.replace(/[.+]/g, '\\$&').replace(/\{[^}]+\}/g, '([^/]+)');
+    const found = new RegExp(`^${shape}$`).exec(path);
+    if (found) return { pattern, parameters: decoded(names, found.slice(1)) };
+  }
+  return {};
+}
+
+function decoded(names, values) {
+  try {
+    return Object.fromEntries(names.map((name, index) => [name, decodeURIComponent(values[index])]));
+  } catch {
+    return undefined;
+  }
 }
 
 // What the parser lets through and HTTP does not: RFC 9112, 3.2 (`Host`).

@@ -6,7 +6,7 @@
 
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
-import { checkParameter, cursorValue, ERROR_LIMIT } from './validation.js';
+import { checkParameter, cursorValue, ERROR_LIMIT, isRepeated, isUnknownParameter } from './validation.js';
 
 /** The usual unique column that every order ends with. */
 const KEY = 'id';
@@ -15,8 +15,6 @@ const CURSOR_LIMIT = 8192;
 
 const operators = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };
 
-const isRepeated = { code: 'repeated', detail: 'must be given once' };
-const isUnknown = { code: 'unknown_parameter', detail: 'is not a known parameter' };
 const isNoCursor = { code: 'format', detail: 'must be the `next` of a page with the same sort' };
 
 /**
@@ -64,7 +62,7 @@ function takeParameter(asked, parameter, text) {
   if (parameter === 'cursor') return undefined;
   const [, name, comparison = 'eq'] = /^(\w+)(?:\[(ne|lt|lte|gt|gte)\])?$/.exec(parameter) ?? [];
   const column = Object.hasOwn(asked.listing.columns, name) ? asked.listing.columns[name] : {};
-  if (!column.comparisons?.includes(comparison)) return isUnknown;
+  if (!column.comparisons?.includes(comparison)) return isUnknownParameter;
   const { value, ...wrong } = checkParameter(text, column);
   if (wrong.code) return wrong;
   asked.filters.push({ name, comparison, value });

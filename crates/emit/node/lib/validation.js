@@ -10,6 +10,8 @@ import { Decimal, decimalOf, parseDecimal } from './decimal.js';
 import { Problem } from './problem.js';
 
 export const ERROR_LIMIT = 100;
+export const isRepeated = { code: 'repeated', detail: 'must be given once' };
+export const isUnknownParameter = { code: 'unknown_parameter', detail: 'is not a known parameter' };
 /** RFC 5321 gives a path 256 octets with its brackets. */
 const EMAIL_LIMIT = 254;
 // 5 TiB, the largest object that the usual stores keep.
@@ -139,6 +141,22 @@ export function validateParameters(request, shape) {
   }
   if (errors.length > 0) throw new Problem('validation_failed', { errors });
   return input;
+}
+
+/** Checks the query string as the fields of a shape, each of which is given once. */
+export function validateQuery(request, shape) {
+  const given = new Map();
+  const errors = [];
+  for (const [parameter, text] of request.query) {
+    if (given.has(parameter)) errors.push({ parameter, ...isRepeated });
+    else if (shape.some((field) => field.name === parameter)) given.set(parameter, text);
+    else errors.push({ parameter, ...isUnknownParameter });
+  }
+  for (const { name } of shape) {
+    if (!given.get(name)) errors.push({ parameter: name, code: 'required', detail: 'is required' });
+  }
+  if (errors.length > 0) throw new Problem('validation_failed', { errors: errors.slice(0, ERROR_LIMIT) });
+  return validateParameters({ parameters: Object.fromEntries(given) }, shape);
 }
 
 /** @param {any} document what `parseJson` gave */

@@ -66,7 +66,15 @@ fn is_versioned(outline: &Outline<'_>) -> bool {
 
 /// A right request.
 pub fn right(outline: &Outline<'_>) -> String {
-    command(outline, "", &[])
+    let asked = outline.query.iter().flat_map(|shape| &shape.fields).map(|field| {
+        let name = field.name.as_str();
+        let value = outline.endpoint.example[name].as_str().unwrap_or_default();
+        format!("--data-urlencode {}", quoted(&format!("{name}={value}")))
+    });
+    let asked: Vec<String> = asked.collect();
+    let get = (!asked.is_empty()).then_some("--get");
+    let more: Vec<&str> = get.into_iter().chain(asked.iter().map(String::as_str)).collect();
+    command(outline, "", &more)
 }
 
 /// The same without a key.

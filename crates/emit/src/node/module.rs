@@ -59,12 +59,13 @@ pub enum Import {
     Validate,
     ValidateChanges,
     ValidateParameters,
+    ValidateQuery,
     OutOfStock,
     WrongEntry,
 }
 
 impl Import {
-    const ALL: [Self; 35] = [
+    const ALL: [Self; 36] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
@@ -98,6 +99,7 @@ impl Import {
         Self::Validate,
         Self::ValidateChanges,
         Self::ValidateParameters,
+        Self::ValidateQuery,
         Self::OutOfStock,
         Self::WrongEntry,
     ];
@@ -137,6 +139,7 @@ impl Import {
             Self::Validate => "validate",
             Self::ValidateChanges => "validateChanges",
             Self::ValidateParameters => "validateParameters",
+            Self::ValidateQuery => "validateQuery",
             Self::OutOfStock => "outOfStock",
             Self::WrongEntry => "wrongEntry",
         }
@@ -165,6 +168,7 @@ impl Import {
             | Self::Validate
             | Self::ValidateChanges
             | Self::ValidateParameters
+            | Self::ValidateQuery
             | Self::OutOfStock
             | Self::WrongEntry => "validation",
         }
@@ -232,13 +236,28 @@ pub struct EndpointModule<'a> {
     pub listings: Vec<ListingConstant>,
 }
 
-/// The endpoints of a plan as a module.
-pub fn endpoint_module<'a>(plan: &'a Plan, outlines: &[Outline<'a>]) -> Result<EndpointModule<'a>, EmitError> {
+/// The endpoints of a plan as a module, with what each asks before it does anything, where callers are told so.
+pub fn endpoint_module<'a>(
+    plan: &'a Plan,
+    outlines: &[Outline<'a>],
+    questions: &[Outline<'a>],
+) -> Result<EndpointModule<'a>, EmitError> {
     let mut module = Module::new(plan, outlines)?;
     let mut routes = Script::at(1);
     for outline in outlines {
         routes.blank();
-        module.route(outline, &mut routes)?;
+        routes.comment(&describe(outline));
+        module.route("route", outline, &mut routes)?;
+    }
+    if !questions.is_empty() {
+        routes.blank();
+        routes.comment(
+            "What the endpoints ask before they do anything: callers are told by it what they may do. Whatever the body \
+             brings is taken to be right.",
+        );
+        for question in questions {
+            module.route("question", question, &mut routes)?;
+        }
     }
     Ok(module.finish(&routes.into_text()))
 }
@@ -277,7 +296,7 @@ impl<'a> Module<'a> {
         Ok(Self { plan, application, names, locals, shapes, listings, statements, imports, shared })
     }
 
-    fn route(&mut self, outline: &Outline<'a>, routes: &mut Script) -> Result<(), EmitError> {
+    fn route(&mut self, kind: &str, outline: &Outline<'a>, routes: &mut Script) -> Result<(), EmitError> {
         let procedure = &outline.endpoint.procedure;
         if let Some(why) = check::violations(procedure).into_iter().next() {
             return Err(EmitError::Malformed { procedure: procedure.name.to_string(), why });
@@ -292,12 +311,11 @@ impl<'a> Module<'a> {
         };
         let Written { text, waits } = write_procedure(self, subject)?;
         let waits = if waits { "async " } else { "" };
-        let parameter =
-            if text.contains("request") || outline.endpoint.cache != Cache::NoStore { "(request)" } else { "()" };
-        routes.comment(&describe(outline));
+        let kept = kept(outline);
+        let parameter = if text.contains("request") || !kept.is_empty() { "(request)" } else { "()" };
         let (method, path) = (quoted(outline.method), quoted(outline.path));
-        routes.open(&format!("application.route({method}, {path}, {waits}{parameter} => {{"));
-        routes.append(&kept(outline));
+        routes.open(&format!("application.{kind}({method}, {path}, {waits}{parameter} => {{"));
+        routes.append(&kept);
         routes.append(&text);
         routes.close("});");
         Ok(())
@@ -434,7 +452,7 @@ fn shape_constants<'a>(outlines: &[Outline<'a>], names: &mut Names) -> Vec<Shape
         for item in flattened(&outline.endpoint.procedure.body) {
             let (Item::Let(_, step) | Item::Do(step)) = item else { continue };
             let checked = match step {
-                Step::Validate(Input::Parameters(shape)) => Some(Body::Record(shape)),
+                Step::Validate(Input::Parameters(shape) | Input::Query(shape)) => Some(Body::Record(shape)),
                 step => body(step),
             };
             bodies.extend(checked.map(|body| (body, takes(outline))));

@@ -9,16 +9,14 @@ use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted, template_literal};
 use super::value::grouped;
 use crate::error::EmitError;
-use crate::outline::{
-    Body, Held, Listing, Slots, always_exits, bound_slots, flattened, parameters_in, slots_of_value, used_slots,
-};
+use crate::outline::{Body, Held, Listing, Slots, bound_slots, flattened, parameters_in, slots_of_value, used_slots};
 use manifest::Entries;
 use manifest::point::Given;
 use manifest::reference::Reference;
 use plan::accounts::NOWHERE;
 use plan::procedure::{
     Each, Generated, Input, Item, LimitKey, Location, Outcome, Procedure, Response, ResponseField, Roles, RowsFormat,
-    Scheme, Step, Writes,
+    Scheme, Step, Writes, always_exits,
 };
 use plan::query::{Assigned, Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::shape::Shape;
@@ -245,6 +243,15 @@ impl<'a> Writer<'_, 'a> {
                 let call = self.parameter_validation(shape);
                 self.bind(script, slot, &call);
             }
+            Step::Validate(Input::Query(shape)) => {
+                let call = self.query_validation(shape);
+                self.bind(script, slot, &call);
+            }
+            Step::May { method, path } => {
+                let values = vec![Expression::text("request"), self.value(method)?, self.value(path)?];
+                let call = self.awaited("application.may", values);
+                self.bind(script, slot, &call);
+            }
             Step::Ping => {
                 let ping = self.awaited("database.ping", Vec::new());
                 script.statement("", &ping);
@@ -358,16 +365,12 @@ impl<'a> Writer<'_, 'a> {
         }
         arguments.extend(scope.map(|scope| Expression::text(quoted(&scope.to_string()))));
         let call = self.awaited("authorize", arguments);
-        let is_counted = flattened(&self.procedure.body).into_iter().any(|item| {
-            matches!(item, Item::Let(_, step) | Item::Do(step)
-                if matches!(step, Step::Claim | Step::Limit { by: LimitKey::Principal, .. }))
-        });
         match slot {
             Some(slot) => {
                 self.principal = Some(self.local(slot));
                 self.bind(script, Some(slot), &call);
             }
-            None if is_counted => {
+            None if self.counts_callers() => {
                 let caller = self.names.take("caller");
                 script.statement(&format!("const {caller} = "), &call);
                 self.principal = Some(caller);
@@ -414,6 +417,14 @@ impl<'a> Writer<'_, 'a> {
         Ok(())
     }
 
+    /// Whether something is counted for who calls.
+    fn counts_callers(&self) -> bool {
+        flattened(&self.procedure.body).into_iter().any(|item| {
+            matches!(item, Item::Let(_, step) | Item::Do(step)
+                if matches!(step, Step::Claim | Step::Limit { by: LimitKey::Principal, .. }))
+        })
+    }
+
     /// The call binds who calls, and from here on the database may be that user's.
     fn bind_caller(&mut self, script: &mut Script, slot: Option<&SlotName>, call: &Expression) {
         match slot {
@@ -421,11 +432,12 @@ impl<'a> Writer<'_, 'a> {
                 self.principal = Some(self.local(slot));
                 self.bind(script, Some(slot), call);
             }
-            None => {
+            None if self.own_rows || self.counts_callers() => {
                 let caller = self.names.take("caller");
                 script.statement(&format!("const {caller} = "), call);
                 self.principal = Some(caller);
             }
+            None => script.statement("", call),
         }
         if let Some(principal) = self.principal.as_ref().filter(|_| self.own_rows) {
             let own = self.names.take("ownRows");
@@ -520,6 +532,12 @@ impl<'a> Writer<'_, 'a> {
         self.module.imports.insert(Import::ValidateParameters);
         let arguments = [Expression::text("request"), Expression::text(self.constant(shape))];
         Expression::call("validateParameters", arguments)
+    }
+
+    fn query_validation(&mut self, shape: &Shape) -> Expression {
+        self.module.imports.insert(Import::ValidateQuery);
+        let arguments = [Expression::text("request"), Expression::text(self.constant(shape))];
+        Expression::call("validateQuery", arguments)
     }
 
     fn constant(&self, shape: &Shape) -> String {

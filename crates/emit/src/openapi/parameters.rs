@@ -4,6 +4,7 @@ use super::accepted::value_schema;
 use crate::node::filter_parameter;
 use crate::outline::{Guard, Listing, Outline, Repeatable};
 use plan::Plan;
+use plan::shape::Presence;
 use plan::value::Comparison;
 use serde_json::{Value, json};
 use vocab::FieldType;
@@ -13,6 +14,7 @@ pub struct Parameter {
     pub name: String,
     /// `path`, `query` or `header`.
     pub place: &'static str,
+    pub is_required: bool,
     pub schema: Value,
     /// Its type in words.
     pub word: String,
@@ -22,7 +24,7 @@ pub struct Parameter {
 pub fn parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Value> {
     let written = |parameter: Parameter| {
         let mut value = json!({"name": parameter.name, "in": parameter.place});
-        if parameter.place == "path" {
+        if parameter.is_required {
             value["required"] = true.into();
         }
         value["schema"] = parameter.schema;
@@ -40,6 +42,7 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
         found.push(Parameter {
             name: (*name).to_owned(),
             place: "path",
+            is_required: true,
             schema: match field_type {
                 Some(FieldType::Integer) => value_schema(&FieldType::Integer, 0),
                 Some(_) | None => json!({"type": "string"}),
@@ -48,12 +51,23 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
             description: format!("The `{name}` of the record."),
         });
     }
+    for field in outline.query.iter().flat_map(|shape| &shape.fields) {
+        found.push(Parameter {
+            name: field.name.to_string(),
+            place: "query",
+            is_required: field.presence == Presence::Required,
+            schema: value_schema(&field.field_type, field.min_length),
+            word: field.field_type.describe(),
+            description: field.description.clone(),
+        });
+    }
     if let Some(listing) = outline.listing {
         found.extend(list_parameters(plan, listing));
     }
     let header = |name: &str, description: &str| Parameter {
         name: name.to_owned(),
         place: "header",
+        is_required: false,
         schema: json!({"type": "string"}),
         word: "tag".to_owned(),
         description: description.to_owned(),
@@ -73,6 +87,7 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
         Repeatable::WithKey => found.push(Parameter {
             name: "Idempotency-Key".to_owned(),
             place: "header",
+            is_required: false,
             schema: json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}),
             word: "1 to 255 visible ASCII characters".to_owned(),
             description:
@@ -88,6 +103,7 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
     let query = |name: &str, schema: Value, word: String, description: String| Parameter {
         name: name.to_owned(),
         place: "query",
+        is_required: false,
         schema,
         word,
         description,

@@ -91,10 +91,10 @@ fn problems_of_step(plan: &Plan, items: &[&Item], changes: bool, step: &Step) ->
             Problem::UnsupportedMediaType,
             Problem::ValidationFailed,
         ],
-        Step::Validate(Input::Parameters(_) | Input::Listing(_) | Input::Selection(_)) => {
+        Step::Validate(Input::Parameters(_) | Input::Query(_) | Input::Listing(_) | Input::Selection(_)) => {
             vec![Problem::ValidationFailed]
         }
-        Step::Read { .. } | Step::Ping => vec![Problem::Unavailable],
+        Step::Read { .. } | Step::Ping | Step::May { .. } => vec![Problem::Unavailable],
         Step::Write(write) => {
             let conflict = may_conflict(plan, items, write).then_some(Problem::Conflict);
             let overlap = may_overlap(plan, write).then_some(Problem::Overlap);

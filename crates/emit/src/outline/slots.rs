@@ -4,7 +4,7 @@ use super::{flattened, table_of};
 use manifest::point::Given;
 use plan::Plan;
 use plan::database::Nullability;
-use plan::procedure::{CALLER, Each, Input, Item, Scheme, Step};
+use plan::procedure::{CALLER, Each, Input, Item, MAY, Scheme, Step};
 use plan::query::{Cardinality, Output, Query, Write};
 use plan::service::field_type;
 use plan::shape::{Entries, Presence, Shape, ShapeField};
@@ -131,7 +131,17 @@ fn held(plan: &Plan, step: &Step) -> Held {
             };
             Held::Record(CALLER.iter().map(field).collect())
         }
-        Step::Validate(Input::Body(shape) | Input::Parameters(shape)) => Held::Record(fields_of(shape)),
+        Step::Validate(Input::Body(shape) | Input::Parameters(shape) | Input::Query(shape)) => {
+            Held::Record(fields_of(shape))
+        }
+        Step::May { .. } => {
+            let field = |name: &&str| HeldField {
+                name: FieldName::parse(name).expect("a literal that is a name"),
+                nullability: Nullability::Nullable,
+                field_type: None,
+            };
+            Held::Record(MAY.iter().map(field).collect())
+        }
         Step::Validate(Input::Changes(shape)) => {
             let field = |declared: &ShapeField| HeldField {
                 name: declared.name.clone(),

@@ -113,6 +113,7 @@ fn values_of_step<'a>(step: &'a Step, values: &mut Vec<&'a Value>) {
         | Step::Fetch { input: fields, .. }
         | Step::IssueToken { claims: fields, .. } => values.extend(fields.iter().map(|(_, value)| value)),
         Step::VerifyPassword { password, hash } => values.extend([password, hash]),
+        Step::May { method, path } => values.extend([method, path]),
         Step::Evaluate(value)
         | Step::Digest(value)
         | Step::Successor(value)

@@ -8,6 +8,7 @@ pub mod login;
 pub mod logout;
 pub mod mailed;
 pub mod management;
+pub mod may;
 pub mod password_change;
 pub mod password_reset;
 pub mod profile;

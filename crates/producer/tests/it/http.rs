@@ -58,7 +58,7 @@ files!(products: crate::harness::Sample::Products, [
     articles, changes, codings, cors, creation, deletion, lists, reading, repetitions, replacement,
 ]);
 files!(accounts: crate::harness::Sample::Accounts, [accounts, newsletter]);
-files!(of_users: crate::harness::Sample::Notes, [owners]);
+files!(of_users: crate::harness::Sample::Notes, [owners, permissions]);
 files!(sessions: crate::harness::Sample::Sessions, [passwords, sessions]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
