@@ -1,7 +1,10 @@
 //! What could be better in a database: how it stands comes in, with the tables that plans want in it; findings go out, each with what
 //! was measured and with the statement that mends it. Nothing is claimed that the facts do not show.
 
+mod counter;
+mod guard;
 mod index;
+mod kind;
 mod mend;
 mod table;
 
@@ -31,6 +34,26 @@ codes! {
     LOOKUP_WITHOUT_INDEX = "IP352";
     /// Another index does what this one does.
     INDEX_TWICE = "IP353";
+    /// What is counted comes to its end.
+    COUNTER_ENDS = "IP355";
+    /// Money or a quantity as a number that is not exact.
+    NOT_EXACT = "IP358";
+    /// A time of which nobody knows the zone.
+    TIME_WITHOUT_ZONE = "IP359";
+    /// Texts that are filled up with blanks.
+    PADDED_TEXT = "IP360";
+    /// Texts that not every character fits into.
+    NOT_EVERY_CHARACTER = "IP362";
+    /// A key of 32 bits of which much is used.
+    SMALL_KEY = "IP363";
+    /// Policies that do not hold.
+    POLICIES_OFF = "IP365";
+    /// Policies that whoever is at work passes by.
+    OWNER_PASSES_BY = "IP366";
+    /// A rule that rows were not held against.
+    RULE_NOT_VALID = "IP367";
+    /// An index whose making was stopped.
+    INDEX_NOT_WHOLE = "IP368";
 }
 
 /// Something that could be better.
@@ -68,6 +91,11 @@ pub fn findings(engine: Engine, condition: &Condition, wanted: &[Table]) -> Vec<
     findings.extend(table::without_key(&about));
     findings.extend(index::lookups(&about));
     findings.extend(index::twice(&about));
+    findings.extend(index::not_whole(&about));
+    findings.extend(counter::ending(&about));
+    findings.extend(kind::lossy(&about));
+    findings.extend(guard::rows(&about));
+    findings.extend(guard::rules(&about));
     findings.sort_by(|left, right| (left.code, &left.place).cmp(&(right.code, &right.place)));
     findings
 }

@@ -1,6 +1,9 @@
 //! Indexes that are missing, and indexes that are there twice.
 
-use super::{About, Finding, INDEX_TWICE, KEY_WITHOUT_INDEX, LOOKUP_WITHOUT_INDEX, Mend, WantedIndex, counted, mend};
+use super::{
+    About, Finding, INDEX_NOT_WHOLE, INDEX_TWICE, KEY_WITHOUT_INDEX, LOOKUP_WITHOUT_INDEX, Mend, WantedIndex, counted,
+    mend,
+};
 use plan::database::{MeasuredIndex, ObservedForeignKey, ObservedTable};
 use vocab::{Engine, Severity};
 
@@ -20,7 +23,8 @@ fn open_keys<'a>(
     })
 }
 
-/// Whether an index finds rows by the values of the columns: they come first in it, in whatever order.
+/// Whether an index finds rows by the values of the columns: they come first in it, in whatever order. One that is not whole is said to
+/// be so by [`not_whole`].
 fn finds(index: &MeasuredIndex, columns: &[String]) -> bool {
     // A key that leads nowhere has no row to be found.
     let holds_all = index.rows.as_ref().is_none_or(|rows| match columns {
@@ -29,7 +33,7 @@ fn finds(index: &MeasuredIndex, columns: &[String]) -> bool {
         }
         _ => false,
     });
-    holds_all && index.is_whole && begins_with(&index.columns, columns)
+    holds_all && begins_with(&index.columns, columns)
 }
 
 fn begins_with(index: &[String], columns: &[String]) -> bool {
@@ -139,4 +143,25 @@ fn does_the_same(index: &MeasuredIndex, other: &MeasuredIndex) -> bool {
         (true, ..) => other.is_needed || index.name > other.name,
         (false, is_unique, _) => !is_unique,
     }
+}
+
+/// Indexes whose making was stopped: every write keeps them, and no reader uses them.
+pub fn not_whole(about: &About<'_>) -> Vec<Finding> {
+    let indexes = about.condition.indexes.iter().filter(|index| !index.is_whole);
+    let finding = |index: &MeasuredIndex| {
+        let rows = counted(about.rows(&index.table));
+        let (why, statement) = match index.is_unique {
+            true => ("rows may contradict it: make it again once they do not", mend::drop_index(about, index)),
+            false => ("it is made anew beside those at work", mend::remake_index(about, index)),
+        };
+        Finding {
+            code: INDEX_NOT_WHOLE,
+            severity: Severity::Warning,
+            place: about.place(&index.table, std::slice::from_ref(&index.name)),
+            message: format!("the making of index `{}` was stopped, and it is not read from", index.name),
+            why: format!("every write of `{}` ({rows}) keeps it for nothing; {why}", index.table),
+            mend: Mend::Statements(vec![statement]),
+        }
+    };
+    indexes.map(finding).collect()
 }

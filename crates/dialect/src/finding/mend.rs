@@ -3,7 +3,7 @@
 
 use super::About;
 use crate::{mysql, postgresql, sqlite};
-use plan::database::{MeasuredIndex, ObservedTable};
+use plan::database::{Counter, MeasuredIndex, Nullability, ObservedTable};
 use vocab::Engine;
 
 /// A name that nobody has checked, as it stands in a statement.
@@ -44,6 +44,121 @@ pub fn drop_index(about: &About<'_>, index: &MeasuredIndex) -> String {
         Engine::Sqlite => format!("DROP INDEX {name}"),
         Engine::MySql => format!("DROP INDEX {name} ON {}", about.table(&index.table)),
     }
+}
+
+/// The index is made anew in its place, beside those at work.
+pub fn remake_index(about: &About<'_>, index: &MeasuredIndex) -> String {
+    let schema = quote(about.engine, &about.condition.schema);
+    format!("REINDEX INDEX CONCURRENTLY {schema}.{}", quote(about.engine, &index.name))
+}
+
+/// The column becomes of another type, with everything else as it is; `using` is what its values become, where the engine does not
+/// know that. None where the engine has no statement for it.
+pub fn change_type(about: &About<'_>, table: &ObservedTable, name: &str, to: &str, using: &str) -> Option<String> {
+    let (on, column) = (about.table(&table.name), quote(about.engine, name));
+    match about.engine {
+        Engine::PostgreSql => {
+            let using = using.replace('?', &column);
+            let using = if using.is_empty() { using } else { format!(" USING {using}") };
+            Some(format!("ALTER TABLE {on} ALTER COLUMN {column} TYPE {to}{using}"))
+        }
+        Engine::MySql => {
+            let known = table.columns.iter().find(|column| column.name == name)?;
+            let required = if known.nullability == Nullability::NotNull { " NOT NULL" } else { " NULL" };
+            let default = match known.default.as_deref() {
+                None => String::new(),
+                Some(made) if made.eq_ignore_ascii_case("auto_increment") => " AUTO_INCREMENT".to_owned(),
+                // What the server calculates is in no words that a statement takes.
+                Some(made) if made.to_ascii_lowercase().ends_with(" generated") => return None,
+                Some(default) => format!(" DEFAULT {default}"),
+            };
+            let comment = known.comment.as_deref().filter(|comment| !comment.is_empty());
+            let comment = comment.map_or_else(String::new, |comment| format!(" COMMENT {}", mysql::text(comment)));
+            Some(format!("ALTER TABLE {on} MODIFY COLUMN {column} {to}{required}{default}{comment}"))
+        }
+        Engine::Sqlite => None,
+    }
+}
+
+/// Whether a column holds numbers that are not exact, and the type of those that are, with what a value becomes there.
+pub fn exact_type(engine: Engine, sql_type: &str) -> Option<(&'static str, &'static str)> {
+    let word = sql_type.split(['(', ' ']).next().unwrap_or_default().to_ascii_lowercase();
+    matches!(word.as_str(), "real" | "float" | "double").then_some(match engine {
+        Engine::PostgreSql => ("numeric", "?::numeric"),
+        Engine::MySql | Engine::Sqlite => ("decimal(30,10)", ""),
+    })
+}
+
+/// A type with a zone for one without, with what a value becomes there: it is taken to be UTC.
+pub fn zoned_type(engine: Engine, sql_type: &str) -> Option<(String, &'static str)> {
+    match engine {
+        Engine::PostgreSql => {
+            let before = sql_type.strip_suffix("without time zone").filter(|before| before.starts_with("timestamp"))?;
+            Some((format!("{before}with time zone"), "? AT TIME ZONE 'UTC'"))
+        }
+        // Whoever is at work with the producer's own connections has UTC there.
+        Engine::MySql | Engine::Sqlite => None,
+    }
+}
+
+/// A type that does not fill up with blanks for one that does.
+pub fn unpadded_type(engine: Engine, sql_type: &str) -> Option<String> {
+    match engine {
+        Engine::PostgreSql => {
+            let length = sql_type.strip_prefix("character(").filter(|length| *length != "1)")?;
+            Some(format!("character varying({length}"))
+        }
+        Engine::MySql | Engine::Sqlite => None,
+    }
+}
+
+/// The same type with room for every character, where the column's collation says that it has none.
+pub fn whole_unicode(engine: Engine, sql_type: &str, collation: &str) -> Option<String> {
+    let is_short = collation.starts_with("utf8mb3_") || collation.starts_with("utf8_");
+    (engine == Engine::MySql && is_short).then(|| format!("{sql_type} CHARACTER SET utf8mb4"))
+}
+
+/// Key and counter get 64 bits, with the keys that lead there.
+pub fn grow(about: &About<'_>, counter: &Counter) -> Option<Vec<String>> {
+    let tables = &about.condition.tables;
+    let own = tables.iter().find(|table| table.name == counter.table).filter(|_| counter.can_grow)?;
+    let type_of = |table: &ObservedTable, name: &str| {
+        let column = table.columns.iter().find(|column| column.name == name);
+        column.map(|column| if column.sql_type.contains("unsigned") { "bigint unsigned" } else { "bigint" })
+    };
+    let mut statements = vec![change_type(about, own, &counter.column, type_of(own, &counter.column)?, "")?];
+    for table in tables {
+        for key in table.foreign_keys.iter().filter(|key| key.table == counter.table) {
+            let pairs = key.columns.iter().zip(&key.target);
+            for (column, _) in pairs.filter(|(_, target)| **target == counter.column) {
+                statements.push(change_type(about, table, column, type_of(table, column)?, "")?);
+            }
+        }
+    }
+    match (about.engine, &counter.sequence) {
+        (Engine::PostgreSql, Some(sequence)) => {
+            statements.push(format!("ALTER SEQUENCE {} AS bigint NO MAXVALUE", about.table(sequence)));
+        }
+        // It changes no column that a key leads to, and what else the key says is not known here.
+        (Engine::MySql, _) if statements.len() > 1 => return None,
+        (Engine::PostgreSql | Engine::MySql | Engine::Sqlite, _) => {}
+    }
+    Some(statements)
+}
+
+/// Policies that are there hold.
+pub fn enable_policies(about: &About<'_>, table: &str) -> String {
+    format!("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", about.table(table))
+}
+
+/// Policies hold for the owner as well.
+pub fn force_policies(about: &About<'_>, table: &str) -> String {
+    format!("ALTER TABLE {} FORCE ROW LEVEL SECURITY", about.table(table))
+}
+
+/// The rows that are there are held against a rule.
+pub fn validate(about: &About<'_>, table: &str, rule: &str) -> String {
+    format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", about.table(table), quote(about.engine, rule))
 }
 
 /// Columns that tell rows apart already become the table's key; without such, every row gets a number.

@@ -1,7 +1,7 @@
 //! Facts in, findings out: what is claimed, and what is not.
 
 use super::*;
-use plan::database::{Measure, MeasuredIndex, Nullability, ObservedColumn, ObservedForeignKey, ObservedTable};
+use plan::database::{Counter, Measure, MeasuredIndex, Nullability, ObservedColumn, ObservedForeignKey, ObservedTable};
 
 fn column(name: &str, sql_type: &str) -> ObservedColumn {
     ObservedColumn {
@@ -78,7 +78,7 @@ fn a_key_is_found_by_an_index_that_begins_with_it() {
     condition.indexes = vec![index("other", &["note", "order_id"])];
     assert_eq!(codes_of(&condition), ["IP350"], "it stands second");
     condition.indexes = vec![MeasuredIndex { is_whole: false, ..index("stopped", &["order_id"]) }];
-    assert_eq!(codes_of(&condition), ["IP350"], "nobody reads from it");
+    assert_eq!(codes_of(&condition), ["IP368"], "once it is whole it finds them");
     condition.indexes = vec![MeasuredIndex { rows: Some("(note > '')".to_owned()), ..index("few", &["order_id"]) }];
     assert_eq!(codes_of(&condition), ["IP350"], "it does not hold all");
     condition.indexes =
@@ -148,4 +148,56 @@ fn of_two_indexes_that_do_the_same_one_goes() {
     assert_eq!(twice(index("a", &["order_id"]), hash), none);
     let few = MeasuredIndex { rows: Some("note > ''".to_owned()), ..index("b", &["order_id"]) };
     assert_eq!(twice(index("a", &["order_id"]), few), none);
+}
+
+#[test]
+fn a_counter_is_measured_by_what_key_and_counter_can_hold() {
+    let used = |last: u64, most: u64, can_grow| {
+        let mut condition = lines(&[]);
+        condition.tables[0].foreign_keys.clear();
+        let (table, column) = ("lines".to_owned(), "id".to_owned());
+        condition.counters =
+            vec![Counter { table, column, sequence: Some("lines_id_seq".to_owned()), last, most, can_grow }];
+        findings(Engine::PostgreSql, &condition, &[])
+    };
+    let int = u64::from(u32::MAX >> 1);
+    assert_eq!(used(int / 100 * 9, int, true), []);
+    assert_eq!(used(int / 100 * 74, int, true)[0].code, SMALL_KEY);
+    assert_eq!(used(int / 100 * 74, u64::MAX >> 1, false), []);
+    let ending = used(int / 100 * 76, int, true);
+    assert_eq!(ending[0].code, COUNTER_ENDS);
+    assert!(ending[0].why.starts_with("76 % are used: 1,632,087,536 of 2,147,483,647"), "{}", ending[0].why);
+    assert_eq!(
+        statements(&ending[0]),
+        [
+            "ALTER TABLE shop.lines ALTER COLUMN id TYPE bigint",
+            "ALTER SEQUENCE shop.lines_id_seq AS bigint NO MAXVALUE"
+        ]
+    );
+    assert!(matches!(used(u64::MAX / 2 - 7, u64::MAX >> 1, false)[0].mend, Mend::ByHand(_)));
+}
+
+#[test]
+fn a_type_is_lossy_only_where_the_name_says_what_counts() {
+    let of = |engine, name: &str, sql_type: &str, collation: &str| {
+        let mut condition = lines(&[]);
+        condition.tables[0].foreign_keys.clear();
+        condition.tables[0].columns =
+            vec![ObservedColumn { collation: collation.to_owned(), ..column(name, sql_type) }];
+        findings(engine, &condition, &[]).into_iter().map(|found| found.code.0).collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(of(Engine::PostgreSql, "unit_price", "real", ""), ["IP358"]);
+    assert_eq!(of(Engine::PostgreSql, "unit_price", "numeric(12,2)", ""), none);
+    assert_eq!(of(Engine::PostgreSql, "latitude", "double precision", ""), none);
+    assert_eq!(of(Engine::PostgreSql, "priceless", "double precision", ""), none);
+    assert_eq!(of(Engine::MySql, "total", "double(10,2) unsigned", ""), ["IP358"]);
+    assert_eq!(of(Engine::PostgreSql, "seen_at", "timestamp without time zone", ""), ["IP359"]);
+    assert_eq!(of(Engine::PostgreSql, "seen_at", "timestamp(3) with time zone", ""), none);
+    assert_eq!(of(Engine::PostgreSql, "opens", "time without time zone", ""), none);
+    assert_eq!(of(Engine::PostgreSql, "code", "character(3)", "C"), ["IP360"]);
+    assert_eq!(of(Engine::PostgreSql, "flag", "character(1)", "C"), none);
+    assert_eq!(of(Engine::MySql, "id", "char(36)", "ascii_general_ci"), none);
+    assert_eq!(of(Engine::MySql, "note", "varchar(9)", "utf8mb3_general_ci"), ["IP362"]);
+    assert_eq!(of(Engine::MySql, "note", "varchar(9)", "utf8mb4_general_ci"), none);
 }

@@ -14,6 +14,10 @@ pub struct Condition {
     pub indexes: Vec<MeasuredIndex>,
     /// How large the tables are, each by its name.
     pub measures: Vec<Measure>,
+    /// The columns for which the engine counts.
+    pub counters: Vec<Counter>,
+    /// The tables that say which of their rows are seen.
+    pub guards: Vec<RowGuard>,
 }
 
 impl Condition {
@@ -61,4 +65,38 @@ pub struct MeasuredIndex {
     pub is_needed: bool,
     /// Whether the engine reads from it: the making of it came to its end.
     pub is_whole: bool,
+}
+
+/// A column whose values the engine counts up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// What counts, where that is a thing of its own that can be changed apart from the column.
+    pub sequence: Option<String>,
+    /// The last value that was given.
+    pub last: u64,
+    /// The greatest that column and counter can take.
+    pub most: u64,
+    /// Whether the column could be of a type that takes more.
+    pub can_grow: bool,
+}
+
+/// A table with policies about its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowGuard {
+    /// The table.
+    pub table: String,
+    /// How many policies it has.
+    pub policies: u64,
+    /// Whether they hold.
+    pub is_on: bool,
+    /// Whether they hold for the owner as well.
+    pub is_forced: bool,
+    /// The owner.
+    pub owner: String,
+    /// Whether programs may be at work as the owner: the role logs in, and no policy is told to pass it by.
+    pub owner_is_at_work: bool,
 }

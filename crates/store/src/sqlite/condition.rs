@@ -2,8 +2,8 @@
 
 use super::{connect_to_look, inspect};
 use crate::StoreError;
-use plan::database::{Condition, Measure, MeasuredIndex};
-use rusqlite::Connection;
+use plan::database::{Condition, Counter, Measure, MeasuredIndex, ObservedTable};
+use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
 
 /// Rows that are counted of one table; more are said to be so many.
@@ -17,6 +17,7 @@ pub fn condition(file: &Path) -> Result<Condition, StoreError> {
     for table in &tables {
         condition.indexes.extend(indexes(&connection, &table.name)?);
         condition.measures.push(measure(&connection, &table.name)?);
+        condition.counters.extend(counter(&connection, table)?);
     }
     condition.tables = tables;
     Ok(condition)
@@ -31,6 +32,25 @@ fn measure(connection: &Connection, table: &str) -> Result<Measure, StoreError> 
     )?;
     let made_by = statement.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(Measure { table: table.to_owned(), rows: rows.into(), made_by })
+}
+
+/// SQLite counts where a key says `AUTOINCREMENT`; only there can it come to an end.
+fn counter(connection: &Connection, table: &ObservedTable) -> Result<Option<Counter>, StoreError> {
+    let [column] = &table.primary_key[..] else { return Ok(None) };
+    if !inspect::has_table(connection, "sqlite_sequence")? {
+        return Ok(None);
+    }
+    let last = connection
+        .query_row("SELECT seq FROM sqlite_sequence WHERE name = ?", [&table.name], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(last.map(|last| Counter {
+        table: table.name.clone(),
+        column: column.clone(),
+        sequence: None,
+        last: u64::try_from(last).unwrap_or_default(),
+        most: i64::MAX.unsigned_abs(),
+        can_grow: false,
+    }))
 }
 
 fn indexes(connection: &Connection, table: &str) -> Result<Vec<MeasuredIndex>, StoreError> {
