@@ -119,6 +119,10 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
     ("lib/webhooks.js", include_str!("../node/lib/webhooks.js")),
 ];
 
+/// What travels besides with one that gets tokens of a provider.
+const LIB_OF_TOKENS: &[(&str, &str)] =
+    &[SUCCESSOR, ("lib/provider/tokens.js", include_str!("../node/lib/provider/tokens.js"))];
+
 /// What travels besides with one that people sign in to, and the packages that it stands on.
 const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[
     SUCCESSOR,
@@ -209,6 +213,7 @@ pub fn files(plan: &Plan, services: &[Integrated<'_>]) -> Result<Files, EmitErro
         (!mails.is_empty(), LIB_OF_MAILS),
         (speaks || !mails.is_empty(), LIB_OF_DELIVERIES),
         (speaks, LIB_OF_SERVICES),
+        (services.iter().any(Integrated::gets_tokens), LIB_OF_TOKENS),
         (has_return_page, RETURN_PAGE),
     ] {
         for (path, text) in part.iter().filter(|_| is_needed) {
@@ -331,7 +336,7 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
         mails => !plan.api.mails.is_empty(),
-        shares_secret => plan.api.shares_secret(),
+        shares_secret => plan.shares_secret() || services.iter().any(|one| one.plan.keeps_tokens()),
         mail_languages => languages(&plan.api.mails),
         mail_rows => plan.api.mails.iter().map(|mail| context! {
             event => mail.event.as_str(),
@@ -346,6 +351,7 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         listens => services.iter().any(|one| one.module.is_ok() && one.listens()),
         inner => if plan.api.cors == Cors::On { "closed" } else { "application" },
         speaks => services.iter().any(|one| one.module.is_ok()),
+        tokens => services.iter().any(Integrated::gets_tokens),
         beside => migrations_beside(plan, services).iter().map(|(scope, _)| scope.to_string()).collect::<Vec<_>>(),
     };
     let templates = [

@@ -27,6 +27,9 @@ import { openMailer } from './lib/mail/mailer.js';
 import { createMetrics } from './lib/metrics.js';
 {% if speaks %}
 import { openAccount } from './lib/provider/account.js';
+{% if tokens %}
+import { Tokens } from './lib/provider/tokens.js';
+{% endif %}
 {% endif %}
 {% if returns %}
 import { addReturnPages } from './lib/return-page.js';
@@ -76,7 +79,7 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
   ]);
 {% endif %}
 {% for service in services if service.account %}
-  const {{ service.opened }} = openAccount({{ service.called }});
+  const {{ service.opened }} = openAccount({{ service.called }}{% if service.tokens %}, process.env, (account) => new Tokens(account, database){% endif %});
 {% if service.intake %}
   addWebhookRoutes({{ inner }}, { account: {{ service.opened }}, intake: {{ service.create_intake }}({ database, metrics }) });
 {% endif %}

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::run::timestamp;
 use crate::settings::WorkspaceSettings;
 use crate::simulating::{Person, SimulateOptions, Simulating};
-use crate::tokens::{KeptTokens, PlayedTokens};
+use crate::tokens::KeptTokens;
 use crate::workspace::Workspace;
 use connect::account::Account;
 use connect::authentication::tokens::Tokens;
@@ -45,7 +45,7 @@ pub(crate) struct Players {
     begun: Vec<TaskId>,
     /// Tasks for which somebody has agreed.
     agreed: BTreeSet<TaskId>,
-    tokens: PlayedTokens,
+    kept: KeptTokens,
 }
 
 struct Playing {
@@ -69,15 +69,15 @@ impl Players {
         settings.public_url.clone().unwrap_or_else(|| self.site.clone())
     }
 
-    pub fn new(listens_at: SocketAddr) -> Self {
+    pub fn new(listens_at: SocketAddr, kept: KeptTokens) -> Self {
         let site = format!("http://{listens_at}");
         let (playing, begun, agreed) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        Self { site, playing, begun, agreed, tokens: PlayedTokens::default() }
+        Self { site, playing, begun, agreed, kept }
     }
 
-    /// The tokens of those that are played.
-    pub fn tokens(&self) -> PlayedTokens {
-        self.tokens.clone()
+    /// What keeps the tokens of everybody.
+    pub fn kept(&self) -> KeptTokens {
+        self.kept.clone()
     }
 
     /// The account of a service, as far as it is there. What is missing of it by now is said in the log; what needs it is refused.
@@ -119,7 +119,7 @@ impl Players {
             return Ok(());
         }
         let client = Client::new(vec![playing.address]).map_err(|why| Box::new(Failure::no_encryption(&why)))?;
-        let caller = Caller::new(client, Arc::new(self.tokens()), Arc::new(Timestamp::now));
+        let caller = Caller::new(client, Arc::new(self.kept.played()), Arc::new(Timestamp::now));
         let agreed = playing.person.agree(account, &caller).await;
         agreed.map_err(|outcome| Box::new(Failure::provider(plan, &outcome)))?;
         self.agreed.insert(plan.task_id.clone());

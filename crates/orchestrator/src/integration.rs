@@ -3,12 +3,13 @@
 
 use crate::account::{self, Given};
 use crate::failure::Failure;
+use crate::located::Opened;
 use crate::providers::{cases, manifest, origins};
 use crate::response::{CheckOutcome, Integration, Verification};
 use crate::run::Stop;
 use crate::settings::{FILE, WorkspaceSettings};
 use crate::simulating::{SimulateOptions, Simulating};
-use crate::tokens::{KeptTokens, PlayedTokens};
+use crate::tokens::KeptTokens;
 use crate::trying::last_tried;
 use crate::workspace::{Workspace, WorkspaceFailure};
 use connect::account::Account;
@@ -140,7 +141,14 @@ pub(crate) fn reached(
 ) -> Result<Speaking, Stop> {
     let provider = &plan.manifest.provider;
     let account = account::account(workspace, plan, given, settings.public_url.as_deref())?;
-    let keeper = Arc::new(KeptTokens::new(workspace, PlayedTokens::default()));
+    let kept = KeptTokens::new(workspace);
+    // Servers that run have the tokens there.
+    if let Some(active) = workspace.active_plan(&plan.task_id)?.and_then(|active| active.plan.into_api())
+        && active.keeps_tokens()
+    {
+        kept.keep_in(&active, &Opened::default().store(workspace, &active.database)?)?;
+    }
+    let keeper = Arc::new(kept);
     let Some(instead) = settings.simulated.get(provider.provider.as_str()) else {
         return Speaking::to(account, Vec::new(), None, keeper);
     };

@@ -381,7 +381,7 @@ async fn carry_out(
         return Ok(response);
     }
     if let Some(version) = version {
-        if plan.api().is_some_and(|plan| plan.api.shares_secret()) {
+        if plan.api().is_some_and(Plan::shares_secret) {
             crate::account::shared_secret(workspace)?;
         }
         workspace.activate(&task_id, version)?;

@@ -152,8 +152,13 @@ pub fn export_secrets(
 /// What all servers of its database must have alike, where the API of the task calculates tokens.
 fn shared_by_servers(workspace: &Workspace, task: &str) -> Result<Option<(SecretName, SecretText)>, SecretsFailure> {
     let Ok(task_id) = TaskId::parse(task) else { return Ok(None) };
-    let active = workspace.active_plan(&task_id)?;
-    if active.and_then(|active| active.plan.into_api()).is_none_or(|plan| !plan.api.shares_secret()) {
+    let mut shares = false;
+    // Its application speaks with the services of other tasks too.
+    for of in workspace.task_ids()? {
+        let plan = workspace.active_plan(&of)?.and_then(|active| active.plan.into_api());
+        shares |= plan.is_some_and(|plan| plan.keeps_tokens() || (of == task_id && plan.shares_secret()));
+    }
+    if !shares {
         return Ok(None);
     }
     let name = SecretName::parse(plan::accounts::SECRET).map_err(SecretFailure::from)?;

@@ -119,7 +119,7 @@ impl Serving {
         let failure = |source| ServeFailure::Address { address: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(failure)?;
         let bound = listener.local_addr().map_err(failure)?;
-        let (mut opened, mut players) = (Opened::default(), Players::new(bound));
+        let (mut opened, mut players) = (Opened::default(), Players::new(bound, KeptTokens::new(workspace)));
         // Looked at before the plans are: what is set in between is seen as new.
         let secrets = secrets(workspace)?;
         let active = ActivePlans::load(workspace, &mut opened, &mut players).await?;
@@ -147,7 +147,7 @@ impl Serving {
             })),
         };
         let service = Service::with_settings(&active.served(), active.openapi(), settings)?;
-        let mut workers = Workers::new(KeptTokens::new(workspace, players.tokens()), news, delivered);
+        let mut workers = Workers::new(players.kept(), news, delivered);
         active.deliver(workspace, &mut workers, &players).await?;
         active.tell(workspace, &endings);
         let routes = active.routes();
@@ -264,6 +264,7 @@ impl ActivePlans {
             };
             let store = opened.store(workspace, &plan.database).map_err(ServeFailure::Database)?;
             let (mut account, mut before, mut prover) = (None, None, None);
+            players.kept().keep_in(&plan, &store).map_err(ServeFailure::Account)?;
             if let Some(service) = &plan.service {
                 let known = players.account(workspace, &settings, service).await.map_err(ServeFailure::Account)?;
                 // What was kept of the one that was played before means nothing to this one.
@@ -275,7 +276,7 @@ impl ActivePlans {
                 before = account::before(workspace, service, &known).map_err(ServeFailure::Account)?;
                 if service.manifest.webhooks.as_ref().is_some_and(Prover::is_needed) {
                     let client = Client::new(players.simulated(&settings)).map_err(ServeFailure::Sending)?;
-                    let keeper = Arc::new(KeptTokens::new(workspace, players.tokens()));
+                    let keeper = Arc::new(players.kept());
                     let caller = Caller::new(client.clone(), keeper, Arc::new(Timestamp::now));
                     prover = Some(Arc::new(Prover::new(client, caller, known.clone())));
                 }

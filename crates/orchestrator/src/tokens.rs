@@ -1,17 +1,23 @@
-//! Tokens of providers as the workspace keeps them: each is a sealed entry of the secret store, and a file of its own is locked while
-//! one is renewed. The operating system lets the lock go when its holder dies; no token is part of an error or a log.
+//! Tokens of providers: in the database of the task, sealed and leased by whoever renews one, so that every server of it has the same; and
+//! as sealed entries of the workspace's secret store, with a locked file, until there is a database. No token is part of an error or a log.
 
+use crate::account::shared_secret;
+use crate::failure::Failure;
+use crate::run::timestamp;
 use crate::workspace::Workspace;
 use connect::account::Token;
 use connect::authentication::tokens::{TokenKeeper, Waiting};
 use jiff::Timestamp;
+use plan::Plan;
 use secrets::{ListedSecret, SecretName};
 use serde::{Deserialize, Serialize};
+use serve::Sealing;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use store::Store;
 use tokio::time::Instant;
 use vocab::{Secret, sha256_hex};
 use zeroize::Zeroizing;
@@ -25,10 +31,20 @@ const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
 /// How often it is looked whether the other one is done.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Keeps the tokens of a workspace; those of a provider that this process plays are not of the workspace.
+/// Keeps the tokens of a workspace: in the databases of its tasks, where other servers find them too, and as its own. Those of a provider
+/// that this process plays are nobody else's.
+#[derive(Clone)]
 pub(crate) struct KeptTokens {
     workspace: Workspace,
     played: PlayedTokens,
+    databases: Arc<Mutex<BTreeMap<String, Shared>>>,
+}
+
+/// Where the servers of a database find the tokens of a task.
+#[derive(Clone)]
+struct Shared {
+    store: Store,
+    sealing: Sealing,
 }
 
 /// Tokens of providers that this process plays: they are of no use to anybody else, and end with it.
@@ -88,19 +104,116 @@ pub(crate) fn kept_last(listed: &[ListedSecret], task: &str, way: &str) -> Optio
 pub(crate) fn read(workspace: &Workspace, name: &SecretName) -> Result<Option<Token>, String> {
     let found = workspace.secrets().get(name).map_err(|error| error.to_string())?;
     let Some(found) = found else { return Ok(None) };
-    let sealed: Sealed = serde_json::from_str(found.expose())
-        .map_err(|_| format!("what is kept as `{name}` is no token: `producer secrets remove {name}`"))?;
-    Ok(Some(Token {
+    let token = opened_token(found.expose().as_bytes());
+    let wrong = || format!("what is kept as `{name}` is no token: `producer secrets remove {name}`");
+    token.map(Some).ok_or_else(wrong)
+}
+
+fn opened_token(text: &[u8]) -> Option<Token> {
+    let sealed: Sealed = serde_json::from_slice(text).ok()?;
+    Some(Token {
         access: Secret::new(sealed.access.to_string()),
         ends_at: sealed.ends_at.and_then(|second| Timestamp::from_second(second).ok()),
         refresh: sealed.refresh.map(|text| Secret::new(text.to_string())),
         kept: sealed.kept,
-    }))
+    })
+}
+
+/// As it is sealed.
+fn as_text(token: &Token) -> Result<Zeroizing<String>, String> {
+    let sealed = Sealed {
+        access: Zeroizing::new(token.access.expose().clone()),
+        ends_at: token.ends_at.map(Timestamp::as_second),
+        refresh: token.refresh.as_ref().map(|text| Zeroizing::new(text.expose().clone())),
+        kept: token.kept.clone(),
+    };
+    serde_json::to_string(&sealed).map(Zeroizing::new).map_err(|error| error.to_string())
 }
 
 impl KeptTokens {
-    pub fn new(workspace: &Workspace, played: PlayedTokens) -> Self {
-        Self { workspace: workspace.clone(), played }
+    pub fn new(workspace: &Workspace) -> Self {
+        Self { workspace: workspace.clone(), played: PlayedTokens::default(), databases: Arc::default() }
+    }
+
+    /// Those of providers that this process plays.
+    pub fn played(&self) -> PlayedTokens {
+        self.played.clone()
+    }
+
+    /// Has the tokens of a plan's service kept in its database.
+    ///
+    /// # Errors
+    /// Where the secret that seals them cannot be read.
+    pub fn keep_in(&self, plan: &Plan, store: &Store) -> Result<(), Box<Failure>> {
+        if plan.keeps_tokens() {
+            let sealing = Sealing::of_tokens(&shared_secret(&self.workspace)?);
+            self.all_shared().insert(plan.task_id.to_string(), Shared { store: store.clone(), sealing });
+        }
+        Ok(())
+    }
+
+    fn all_shared(&self) -> MutexGuard<'_, BTreeMap<String, Shared>> {
+        self.databases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shared(&self, name: &str) -> Option<Shared> {
+        self.all_shared().get(name.split('/').next()?).cloned()
+    }
+
+    async fn of_workspace(&self, name: &str) -> Result<Option<Token>, String> {
+        let (workspace, name) = (self.workspace.clone(), secret(name)?);
+        done(tokio::task::spawn_blocking(move || read(&workspace, &name)).await)
+    }
+}
+
+impl Shared {
+    /// Waits until nobody else renews the token.
+    async fn lease(self, name: &str) -> Result<Lease, String> {
+        let lease = Lease { shared: self, name: name.to_owned(), id: uuid::Uuid::now_v7().to_string() };
+        let end = Instant::now() + LONGEST_RENEWAL;
+        loop {
+            let now = Timestamp::now();
+            let (until, now) = (timestamp(now + LONGEST_RENEWAL), timestamp(now));
+            let taken = lease.shared.store.lease_token(&lease.name, &lease.id, &now, &until).await;
+            match taken.map_err(|error| error.to_string())? {
+                true => return Ok(lease),
+                false if Instant::now() < end => tokio::time::sleep(LOOK).await,
+                false => return Err(format!("another server has been renewing it for {LONGEST_RENEWAL:?}")),
+            }
+        }
+    }
+
+    async fn load(&self, name: &str) -> Result<Option<Token>, String> {
+        let sealed = self.store.kept_token(name).await.map_err(|error| error.to_string())?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let opened = self.sealing.open(name, &sealed).map(Zeroizing::new);
+        let opened = opened.ok_or_else(|| {
+            format!("it was sealed with another {}: give every server of the database the same", plan::accounts::SECRET)
+        })?;
+        opened_token(&opened).map(Some).ok_or_else(|| "what the database keeps of it is no token".to_owned())
+    }
+
+    async fn save(&self, name: &str, token: &Token) -> Result<(), String> {
+        let text = as_text(token)?;
+        let sealed = self.sealing.seal(name, text.as_bytes()).map_err(|_| "it cannot be sealed".to_owned())?;
+        self.store.keep_token(name, &sealed, &crate::run::now()).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Nobody else renews a token until this is dropped.
+struct Lease {
+    shared: Shared,
+    name: String,
+    id: String,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let (store, name, id) = (self.shared.store.clone(), self.name.clone(), self.id.clone());
+        // Where it cannot be given back it runs out.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { store.release_token(&name, &id).await });
+        }
     }
 }
 
@@ -121,6 +234,9 @@ impl TokenKeeper for KeptTokens {
     fn lock<'k>(&'k self, name: &'k str) -> Waiting<'k, Box<dyn Send>> {
         if self.played.has(name) {
             return self.played.lock(name);
+        }
+        if let Some(shared) = self.shared(name) {
+            return Box::pin(async move { Ok(Box::new(shared.lease(name).await?) as Box<dyn Send>) });
         }
         Box::pin(async move {
             let folder = self.workspace.locks_folder();
@@ -145,8 +261,15 @@ impl TokenKeeper for KeptTokens {
             return self.played.load(name);
         }
         Box::pin(async move {
-            let (workspace, name) = (self.workspace.clone(), secret(name)?);
-            done(tokio::task::spawn_blocking(move || read(&workspace, &name)).await)
+            let kept = match self.shared(name) {
+                Some(shared) => shared.load(name).await?,
+                None => None,
+            };
+            // It was agreed to before there was a database.
+            match kept {
+                Some(token) => Ok(Some(token)),
+                None => self.of_workspace(name).await,
+            }
         })
     }
 
@@ -155,15 +278,11 @@ impl TokenKeeper for KeptTokens {
             return self.played.save(name, token);
         }
         Box::pin(async move {
-            let (workspace, name) = (self.workspace.clone(), secret(name)?);
-            let sealed = Sealed {
-                access: Zeroizing::new(token.access.expose().clone()),
-                ends_at: token.ends_at.map(Timestamp::as_second),
-                refresh: token.refresh.as_ref().map(|text| Zeroizing::new(text.expose().clone())),
-                kept: token.kept.clone(),
-            };
+            if let Some(shared) = self.shared(name) {
+                shared.save(name, token).await?;
+            }
+            let (workspace, name, text) = (self.workspace.clone(), secret(name)?, as_text(token)?);
             let write = move || {
-                let text = Zeroizing::new(serde_json::to_string(&sealed).map_err(|error| error.to_string())?);
                 workspace.make_state().map_err(|error| error.to_string())?;
                 workspace.secrets().set(&name, &text, &crate::run::now()).map_err(|error| error.to_string())
             };

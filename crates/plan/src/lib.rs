@@ -164,6 +164,19 @@ impl Plan {
         self.database.tables.iter().any(|table| table.name == deliveries)
     }
 
+    /// Whether its database keeps tokens of a provider.
+    #[must_use]
+    pub fn keeps_tokens(&self) -> bool {
+        let tokens = system::kept_tokens().name;
+        self.service.is_some() && self.database.tables.iter().any(|table| table.name == tokens)
+    }
+
+    /// Whether its servers share [`accounts::SECRET`].
+    #[must_use]
+    pub fn shares_secret(&self) -> bool {
+        self.keeps_tokens() || self.api.shares_secret()
+    }
+
     /// What becomes of the calls of a provider.
     #[must_use]
     pub fn intake(&self) -> Option<&service::Intake> {

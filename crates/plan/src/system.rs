@@ -5,7 +5,7 @@ mod accounts;
 mod delivery;
 
 pub use accounts::{accounts, identities, mailed_tokens, of_accounts, refresh_tokens, sessions, signing_keys};
-pub use delivery::{deliveries, delivery_attempts, of_deliveries, remembered_values};
+pub use delivery::{deliveries, delivery_attempts, kept_tokens, of_deliveries, remembered_values};
 
 use crate::database::{Column, Compared, Index, Nullability, Rules, Sensitivity, Table, Uniqueness};
 use vocab::{ColumnName, FieldType, IndexName, TableName};
@@ -191,6 +191,7 @@ mod tests {
         assert_eq!(super::deliveries().columns.len(), 19);
         assert_eq!(super::delivery_attempts().columns.len(), 8);
         assert_eq!(super::remembered_values().columns.len(), 5);
+        assert_eq!(super::kept_tokens().columns.len(), 5);
         assert_eq!(super::api_keys().columns.len(), 11);
         assert_eq!(super::idempotency_answers().columns.len(), 6);
         assert_eq!(super::inbox_events().columns.len(), 7);

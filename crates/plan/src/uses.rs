@@ -39,6 +39,9 @@ pub fn uses(plan: &Plan) -> Uses {
     if plan.intake().is_some() {
         found.heard();
     }
+    if plan.keeps_tokens() {
+        found.tokens();
+    }
     for endpoint in &plan.api.endpoints {
         found.items(&endpoint.procedure.body);
         if plan.api.answers_questions() {
@@ -176,6 +179,16 @@ impl Found<'_> {
             let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
             *self.of(&table.name) = TableUse { reads: all.clone(), inserts: all.clone(), updates: all, deletes: true };
         }
+    }
+
+    /// Whoever renews a token leases it, and keeps another.
+    fn tokens(&mut self) {
+        let table = system::kept_tokens();
+        let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
+        let used = self.of(&table.name);
+        used.reads.extend(all.clone());
+        used.inserts.extend(all.clone());
+        used.updates.extend(all);
     }
 
     /// What was heard is forgotten when the provider does not say it again any more.

@@ -53,6 +53,9 @@ pub fn design(
     let (mut service, mut decisions) = plan_service(integration, task_id, manifest, catalog)?;
     let mut tables = vec![system::outbox_events(), system::api_keys()];
     tables.extend(system::of_deliveries());
+    if manifest.provider.consent().is_some() {
+        tables.push(system::kept_tokens());
+    }
     let mut events = Vec::new();
     if let Some(taken) = intake::intake(manifest, task_id, catalog, held) {
         tables.push(system::inbox_events());

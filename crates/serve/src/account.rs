@@ -5,7 +5,7 @@
 
 use crate::password;
 use crate::run::{Failure, timestamp};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use crate::sealing::{Sealing, derived};
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
@@ -277,7 +277,7 @@ impl Accounts {
     /// What a pair is remembered by: nobody reads the password from it.
     fn pair(&self, email: &str, password: &str) -> Vec<u8> {
         let pair = format!("{}\0{password}", email.to_lowercase());
-        hmac::sign(&self.derived("passwords"), pair.as_bytes()).as_ref().to_vec()
+        hmac::sign(&derived(self.secret.expose(), "passwords"), pair.as_bytes()).as_ref().to_vec()
     }
 
     /// Believes nothing any more that was said of sessions.
@@ -452,7 +452,7 @@ impl Accounts {
 
     fn key(&self, row: &Row) -> Option<Key> {
         let [Datum::Text(id), Datum::Text(public), Datum::Text(private), from, until] = &row[..] else { return None };
-        let signs = self.opened(id, private).map(|der| EncodingKey::from_ed_der(&der));
+        let signs = Sealing::of_keys(self.secret.expose()).open(id, private).map(|der| EncodingKey::from_ed_der(&der));
         if signs.is_none() {
             tracing::error!(
                 key = id,
@@ -475,7 +475,9 @@ impl Accounts {
             .map_err(|error| failed("a key was not made", &error))?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.as_ref())
             .map_err(|error| failed("a key was not made", &error))?;
-        let sealed = self.sealed(&id, der.as_ref()).map_err(|error| failed("a key was not sealed", &error))?;
+        let sealed = Sealing::of_keys(self.secret.expose())
+            .seal(&id, der.as_ref())
+            .map_err(|error| failed("a key was not sealed", &error))?;
         let ends = begins + SignedDuration::from_secs(i64::from(KEY_SIGNS));
         let row = vec![
             text(&id),
@@ -494,36 +496,6 @@ impl Accounts {
         tracing::info!(key = id, signs_from = timestamp(begins), "a key that signs access tokens was made");
         Ok(())
     }
-
-    fn derived(&self, purpose: &str) -> hmac::Key {
-        derived(self.secret.expose(), purpose)
-    }
-
-    fn sealing(&self) -> Result<LessSafeKey, aws_lc_rs::error::Unspecified> {
-        let key = hmac::sign(&self.derived("signing keys"), b"seal");
-        UnboundKey::new(&AES_256_GCM, key.as_ref()).map(LessSafeKey::new)
-    }
-
-    fn sealed(&self, id: &str, der: &[u8]) -> Result<String, aws_lc_rs::error::Unspecified> {
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| aws_lc_rs::error::Unspecified)?;
-        let mut bytes = der.to_vec();
-        self.sealing()?.seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(id.as_bytes()),
-            &mut bytes,
-        )?;
-        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &bytes].concat()))
-    }
-
-    fn opened(&self, id: &str, sealed: &str) -> Option<Vec<u8>> {
-        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (nonce, text) = bytes.split_at_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let mut text = text.to_vec();
-        let opened = self.sealing().ok()?.open_in_place(nonce, Aad::from(id.as_bytes()), &mut text).ok()?;
-        Some(opened.to_vec())
-    }
 }
 
 /// What follows a token under the secret that the servers of a database share: what [`plan::procedure::Step::Successor`] gives.
@@ -531,11 +503,6 @@ impl Accounts {
 pub fn successor(secret: &Secret<String>, token: &str) -> String {
     let key = derived(secret.expose().as_bytes(), "refresh");
     URL_SAFE_NO_PAD.encode(hmac::sign(&key, token.as_bytes()))
-}
-
-fn derived(secret: &[u8], purpose: &str) -> hmac::Key {
-    let shared = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&shared, purpose.as_bytes()).as_ref())
 }
 
 /// The newest that signs then.

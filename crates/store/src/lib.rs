@@ -8,6 +8,7 @@ mod database;
 pub mod delivery;
 mod ended_accounts;
 mod error;
+mod kept_tokens;
 mod mysql;
 mod patience;
 pub mod permission;

@@ -34,8 +34,9 @@ enum Detail {
 /// The diagrams, each with a title where there are several, and what their reader must know. What becomes of events leads nowhere and
 /// is the same in every API: it would only take room.
 pub fn view(tables: &[Table]) -> Value {
-    let left_out = system::of_deliveries().map(|table| table.name);
-    let tables: Vec<Table> = tables.iter().filter(|table| !left_out.contains(&table.name)).cloned().collect();
+    let left_out: Vec<Table> = system::of_deliveries().into_iter().chain([system::kept_tokens()]).collect();
+    let is_shown = |table: &&Table| !left_out.iter().any(|out| out.name == table.name);
+    let tables: Vec<Table> = tables.iter().filter(is_shown).cloned().collect();
     let Diagrams { note, drawn } = diagrams(&tables);
     let diagrams: Vec<Value> = drawn.into_iter().map(|(title, text)| context! { title, text }).collect();
     context! { note, diagrams }

@@ -14,6 +14,7 @@ pub use intake::intake;
 use super::names::{Names, camel_case};
 use super::script::{Expression, Script, quoted};
 use expression::Writer;
+use manifest::authentication::Authentication;
 use manifest::reference::Reference;
 use manifest::{Entries, Manifest};
 use minijinja::{Value, context};
@@ -47,6 +48,12 @@ impl Integrated<'_> {
     pub fn listens(&self) -> bool {
         self.plan.intake().is_some() && self.service.manifest.webhooks.is_some()
     }
+
+    /// Whether the application gets tokens of its provider.
+    pub fn gets_tokens(&self) -> bool {
+        let mut ways = self.service.manifest.provider.authentication.iter();
+        self.module.is_ok() && ways.any(|(_, way)| matches!(way, Authentication::Oauth2(_)))
+    }
 }
 
 /// The service of a plan, and those that its database has beside.
@@ -77,6 +84,7 @@ pub fn view(one: &Integrated<'_>, guide: &str) -> Value {
         webhook_variable => webhook_variable(name),
         webhook_id_variable => needs_webhook_id(&service.manifest).then(|| webhook_id_variable(name)),
         base_variable => base_variable(name),
+        tokens => one.gets_tokens(),
         simulated => service.system == System::Simulated,
     }
 }

@@ -94,6 +94,34 @@ pub fn delivery_attempts() -> Table {
     }
 }
 
+/// Tokens of providers at which somebody has agreed: every server of the database uses the same, and one renews them at a time.
+///
+/// # Panics
+/// Never: the names are literals and a test builds the table.
+#[must_use]
+pub fn kept_tokens() -> Table {
+    let plain = |name: &str, kind, comment: &str| required(name, kind, Sensitivity::Plain, comment);
+    Table {
+        name: table_name("outbox_tokens"),
+        comment: "tokens of providers at which somebody has agreed; sealed".to_owned(),
+        columns: vec![
+            plain("name", FieldType::Line { max: 255 }, "of which task, which way and which account"),
+            required(
+                "sealed",
+                FieldType::Text { max: 65_535 },
+                Sensitivity::Secret,
+                "AES-256-GCM under the servers' secret: nonce and text, base64url; empty: there is none yet",
+            ),
+            plain("changed_at", FieldType::Timestamp, "when it was kept"),
+            optional("lease", FieldType::Uuid, "who renews it; nobody else may"),
+            optional("leased_until", FieldType::Timestamp, "then somebody else may"),
+        ],
+        primary_key: vec![column_name("name")],
+        unique: Vec::new(),
+        rules: Rules::default(),
+    }
+}
+
 /// What points keep from one event to the next.
 ///
 /// # Panics

@@ -2,7 +2,9 @@
 //! lead a browser back to `producer secrets connect`, or to what a person copies. Without its package this is skipped, loudly.
 
 use crate::harness::client::{ask, get, post};
+use crate::harness::played::Played;
 use crate::harness::repository;
+use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server, node_modules};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
 use crate::integrations::{MEMBERS, member};
@@ -12,6 +14,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use vocab::Engine;
 
 const PACKAGE: &str = "oidc-provider";
 const CRM: &str = "task_id: crm\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: salesforce\n    integration_points: [user_registration]\n    credentials:\n      client_id: \"${secret:CRM_ID}\"\n      client_secret: \"${secret:CRM_SECRET}\"\n      domain: acme\n      external_id_field: Id__c\n      organization_id: 00D\n";
@@ -162,7 +165,7 @@ fn somebody_agrees_in_a_browser_and_the_task_goes_on() {
     workspace.run_text(MEMBERS).must_end_with(0);
     end(workspace.command(&["run"]).arg(&file)).must_end_with(0);
     // The agreement is taken back: what happens waits, the log says for what, and goes on by itself once somebody agrees anew.
-    let server = Server::start(Kind::Native, &workspace);
+    let server = Server::of(&mut Server::command(Kind::Native, &workspace));
     provider.asked("/_forget");
     assert_eq!(ask(server.address, &member(1), "").unwrap().status, 201);
     let delivery = || workspace.query("SELECT state, problem FROM outbox_deliveries");
@@ -175,6 +178,115 @@ fn somebody_agrees_in_a_browser_and_the_task_goes_on() {
     assert!(listed.contains("token/crm/") && listed.contains("agreement/crm/"), "{listed}");
     let exported = end(&mut workspace.command(&["secrets", "export", "--stdout"])).must_end_with(0).stdout;
     assert!(exported.contains("our-password") && !exported.to_lowercase().contains("agreement"), "{exported}");
+}
+
+/// Somebody presses the button of a provider that is played.
+fn agree(workspace: &Workspace, task: &str, address: &str) {
+    let waiting = Waiting::begin(connect(workspace, task, &["--listen", "127.0.0.1:0"]));
+    assert!(waiting.url.starts_with(address), "{}", waiting.url);
+    let (status, page) = browse(&waiting.url);
+    assert!(status == 200 && page.contains("read, write") && page.contains("Agree"), "{page}");
+    let host: SocketAddr = address.trim_start_matches("http://").parse().unwrap();
+    let mut pressed = post(waiting.url.strip_prefix(address).unwrap(), None, "button=agree");
+    pressed.headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+    let led = ask(host, &pressed, "").unwrap();
+    let (status, said) = browse(&led.headers["location"]);
+    assert_eq!(status, 200, "{said}");
+    waiting.end().must_end_with(0);
+}
+
+/// One agreement, whose refresh tokens are good once, is enough for both servers of a database: one renews at a time, and the other finds
+/// what came of it, also when one has begun anew, or somebody has agreed anew.
+#[test]
+fn both_servers_share_what_was_agreed_to() {
+    const BASE: &str = "task_id: base\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: ENGINE\n    connection: \"${env:DATABASE_OF_TEST}\"\n    schema_requirements: { tables: [{ name: rooms, columns: { number: integer } }] }\n";
+    if !Kind::Node.is_here() {
+        return;
+    }
+    for engine in [Engine::Sqlite, Engine::PostgreSql, Engine::MySql] {
+        // Tokens there hold for an hour: each is renewed a second after it was got.
+        let mut workspace = with_agreed(3_599);
+        let place = match engine {
+            Engine::Sqlite => None,
+            Engine::PostgreSql | Engine::MySql => match Schema::empty(engine, "tokens that both servers share") {
+                Some(place) => Some(place),
+                None => continue,
+            },
+        };
+        workspace.url = place.as_ref().map(Schema::url);
+        workspace.application = workspace.path().join("output/integration/task_members");
+        let played = Played::start(&workspace, "agreed", &["--seed", "7"]);
+        let address = played.told("address");
+        fs::write(workspace.path().join("producer.toml"), format!("[simulated]\nagreed = \"{address}\"\n")).unwrap();
+        let secrets = [("AGREED_CLIENT_ID", "client_id"), ("AGREED_CLIENT_SECRET", "client_secret")];
+        for (secret, name) in secrets {
+            end_with_input(&mut workspace.command(&["secrets", "set", secret]), played.told(name)).must_end_with(0);
+        }
+        if place.is_some() {
+            workspace.run_text(&BASE.replace("ENGINE", &engine.to_string())).must_end_with(0);
+        }
+        let api = MEMBERS.replace("type: rest", "type: rest\n    rate_limiting: 100000_requests_per_minute");
+        workspace.run_text(&api).must_end_with(0);
+        let file = workspace.path().join("people.yaml");
+        fs::write(&file, PEOPLE).unwrap();
+        agree(&workspace, file.to_str().unwrap(), address);
+        end(workspace.command(&["run"]).arg(&file)).must_end_with(0);
+        let shared =
+            end(&mut workspace.command(&["secrets", "export", "AUTH_SECRET", "--stdout"])).must_end_with(0).stdout;
+        let shared = shared.trim().split_once('=').unwrap().1.trim_matches('\'').to_owned();
+        let start = |kind: Kind| {
+            let mut command = Server::command(kind, &workspace);
+            if kind == Kind::Node {
+                command.env("AUTH_SECRET", &shared).env("AGREED_API_BASE", address);
+                command.envs(secrets.map(|(secret, name)| (secret, played.told(name))));
+            }
+            Server::of(&mut command)
+        };
+        let told = |path: &str| -> serde_json::Value {
+            let host = address.trim_start_matches("http://").parse().unwrap();
+            serde_json::from_slice(&ask(host, &get(path), "").unwrap().body).unwrap()
+        };
+        let mut number = 0;
+        let mut servers = vec![start(Kind::Native), start(Kind::Node)];
+        let mut happens = |servers: &[Server]| {
+            for _ in 0..25 {
+                for server in servers {
+                    number += 1;
+                    assert_eq!(ask(server.address, &member(number), "").unwrap().status, 201, "{}", server.log());
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            let delivered = "SELECT count(*) FROM outbox_deliveries WHERE state = 'delivered'";
+            wait_until(&servers[1], || workspace.query(delivered)[0][0] == number.to_string());
+            for server in servers {
+                let metrics = String::from_utf8(ask(server.address, &get("/metrics"), "").unwrap().body).unwrap();
+                let counted = "delivery_attempts_total{integration=\"people\",outcome=\"delivered\"}";
+                assert!(metrics.contains(counted), "{engine}: one of them does nothing: {metrics}");
+            }
+        };
+        happens(&servers);
+        servers = vec![start(Kind::Native), start(Kind::Node)];
+        agree(&workspace, "people", address);
+        happens(&servers);
+        // Also whoever only looks whether the provider takes the credentials, while they run.
+        end(workspace.command(&["run"]).arg(&file)).must_end_with(0);
+        happens(&servers);
+
+        let requests = told("/_simulator/requests")["requests"].as_array().unwrap().clone();
+        let tokens: Vec<&serde_json::Value> =
+            requests.iter().filter(|came| came["path"] == "/oauth/v1/token").collect();
+        assert!(tokens.len() >= 6 && tokens.iter().all(|came| came["status"] == 200), "{engine}: {tokens:?}");
+        let effects = told("/_simulator/effects");
+        assert_eq!(
+            (&effects["total"], &effects["most_of_one_key"]),
+            (&number.into(), &1.into()),
+            "{engine}: {effects}"
+        );
+        // Neither token can be read by whoever only has the database.
+        let kept = workspace.query("SELECT name, sealed FROM outbox_tokens");
+        assert!(kept.len() == 1 && kept[0][0].starts_with("people/consent/Live/"), "{kept:?}");
+        assert!(!kept[0][1].contains("access") && kept[0][1].len() > 100, "{kept:?}");
+    }
 }
 
 /// The same without any provider: one that is played asks, is agreed to, and its token is taken.
@@ -191,17 +303,7 @@ fn somebody_agrees_at_a_provider_that_is_played() {
     assert_eq!(asks["error"]["code"], "credentials_missing");
     let file = workspace.path().join("people.yaml");
     fs::write(&file, PEOPLE).unwrap();
-    let waiting = Waiting::begin(connect(&workspace, file.to_str().unwrap(), &["--listen", "127.0.0.1:0"]));
-    assert!(waiting.url.starts_with(address), "{}", waiting.url);
-    let (status, page) = browse(&waiting.url);
-    assert!(status == 200 && page.contains("read, write") && page.contains("Agree"), "{page}");
-    let host: SocketAddr = address.trim_start_matches("http://").parse().unwrap();
-    let mut pressed = post(waiting.url.strip_prefix(address).unwrap(), None, "button=agree");
-    pressed.headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
-    let led = ask(host, &pressed, "").unwrap();
-    let (status, said) = browse(&led.headers["location"]);
-    assert_eq!(status, 200, "{said}");
-    waiting.end().must_end_with(0);
+    agree(&workspace, file.to_str().unwrap(), address);
     let ran = workspace.run_text(PEOPLE).must_end_with(0).response();
     assert_eq!(ran["output"]["integrations"][0]["status"], "simulated", "{ran}");
 }

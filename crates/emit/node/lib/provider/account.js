@@ -9,8 +9,9 @@ import { asSent, isAbsent, written } from './values.js';
 /**
  * @param {object} service what a module of `services/` exports
  * @param {NodeJS.ProcessEnv} [environment]
+ * @param {(account: object) => import('./tokens.js').Tokens} [openTokens] for a provider that gives out tokens
  */
-export function openAccount(service, environment = process.env) {
+export function openAccount(service, environment = process.env, openTokens = undefined) {
   const said = (variable) => environment[variable]?.trim() || undefined;
   const problems = [];
   const credential = {};
@@ -36,7 +37,10 @@ export function openAccount(service, environment = process.env) {
   // While it is replaced, calls are signed with the one before as well.
   const webhookBefore = said(`${service.webhookSecretVariable}_BEFORE`);
   if (webhookBefore !== undefined) secrets.push(webhookBefore);
-  return { service, name: service.name, scope, secrets, webhookBefore, instead, problems, base: (host) => base(service, host, scope, instead) };
+  const account = { service, name: service.name, scope, secrets, webhookBefore, instead, problems, base: (host, told = scope) => base(service, host, told, instead) };
+  const isShared = Object.values(service.authentication).some(({ oauth2 }) => oauth2?.isShared);
+  if (isShared && !said('AUTH_SECRET')) problems.push('`AUTH_SECRET` is not set: `producer secrets export` tells what the servers of this database share');
+  return openTokens ? Object.assign(account, { tokens: openTokens(account) }) : account;
 }
 
 const made = {

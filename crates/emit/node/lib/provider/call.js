@@ -72,7 +72,28 @@ async function look({ lookUp, answer: declared = {} }, account, given) {
   }
 }
 
+/** With a token where its way has such; one that the provider refuses is renewed once. */
 async function ask(description, account, given, lead = {}) {
+  const { authentication } = account.service;
+  const name = description.authentication ?? Object.keys(authentication)[0];
+  const way = authentication[name]?.oauth2;
+  if (way === undefined) return askWith(description, account, given, lead);
+  for (let refused; ; ) {
+    let token;
+    try {
+      token = await account.tokens.token(name, refused);
+    } catch (error) {
+      if (error.outcome === undefined) throw error;
+      return { outcome: error.outcome, record: emptyRecord() };
+    }
+    const asked = await askWith(description, account, { ...given, token }, lead);
+    const isRefused = asked.outcome.means === 'authentication' || (asked.seen !== undefined && fits({ status: way.renew.onStatus ?? [] }, asked.seen));
+    if (!isRefused || refused !== undefined) return asked;
+    refused = token;
+  }
+}
+
+async function askWith(description, account, given, lead) {
   let rendered;
   try {
     rendered = render(description, account, { ...given, page: { next: lead.value } });

@@ -9,17 +9,18 @@ import { asSent, asShown, asText, HIDDEN, secret, text, written } from './values
 /**
  * @param {object} operation as a module of `services/` describes it
  * @param {object} account see `account.js`
- * @param {{ input: object, delivery?: { id: string, key: string, time: string }, page?: { next?: any } }} given
+ * @param {{ input: object, delivery?: { id: string, key: string, time: string }, page?: { next?: any }, token?: import('./tokens.js').Token }} given
  * @returns {{ sent: object, shown: object, hides: { value: string, standsFor: string }[] }}
  */
-export function render(operation, account, { input, delivery = {}, page = {} }) {
+export function render(operation, account, { input, delivery = {}, page = {}, token }) {
   check(input, operation.input);
   const longest = operation.idempotency?.keyMaxLength;
   if (longest !== undefined && [...(delivery.key ?? '')].length > longest) throw new Unfit(`the key of the delivery has more than ${longest} characters`);
-  const scope = { ...account.scope, input, delivery, page };
+  const scope = { ...account.scope, input, delivery, page, token: token?.kept ?? {} };
+  const bearer = token && text`Bearer ${secret(token.access)}`;
   const hides = [];
-  const sent = request(operation, account, scope, asSent);
-  const shown = shownPlainly(request(operation, account, scope, asShown(hides)));
+  const sent = request(operation, account, { scope, bearer }, asSent);
+  const shown = shownPlainly(request(operation, account, { scope, bearer }, asShown(hides)));
   return { sent, shown, hides };
 }
 
@@ -30,7 +31,7 @@ export function basic(user, password) {
   return isWhole ? text`Basic ${secret(Buffer.from(`${user}:${password}`).toString('base64'))}` : undefined;
 }
 
-function request(operation, account, scope, write) {
+function request(operation, account, { scope, bearer }, write) {
   const { service } = account;
   const host = operation.host ?? Object.keys(service.hosts)[0];
   const way = service.authentication[operation.authentication ?? Object.keys(service.authentication)[0]];
@@ -43,13 +44,13 @@ function request(operation, account, scope, write) {
   all.add(service.hosts[host].headers?.(scope) ?? {});
   all.add(headers);
   if (body !== undefined && !all.has('Content-Type')) all.add({ 'Content-Type': body.mediaType });
-  const proof = way.headers?.(scope) ?? {};
+  const proof = bearer ? { Authorization: bearer } : (way.headers?.(scope) ?? {});
   Object.entries(proof).forEach(([name, value]) => mustBe(value, name));
   all.add(proof);
   const mark = parameters.length > 0 ? '?' : '';
   return {
     method: operation.method,
-    url: `${account.base(host)}${path.write(write)}${mark}${parameters.join('&')}`,
+    url: `${account.base(host, scope)}${path.write(write)}${mark}${parameters.join('&')}`,
     headers: all.pairs,
     body: body?.write(write, (document) => proved(way.body, document, scope, write)) ?? '',
   };

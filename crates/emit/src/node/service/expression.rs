@@ -187,8 +187,8 @@ impl<'a> Writer<'a> {
                 self.roots.insert("header");
                 Ok(format!("header({})", quoted(name)))
             }
+            Reference::Token(name) => of("token", name.as_str()),
             Reference::Host(_)
-            | Reference::Token(_)
             | Reference::Made(_)
             | Reference::MadeObject(_)
             | Reference::Path(_)

@@ -142,6 +142,14 @@ pub(super) fn format_of(format: AnswerFormat) -> Written<Expression> {
     }
 }
 
+pub(super) fn statuses(list: &[Status]) -> Expression {
+    let status = |status: &Status| match status {
+        Status::Exactly(number) => Expression::text(number.to_string()),
+        Status::Hundred(_) => text(&status.to_string()),
+    };
+    Expression::Array(list.iter().map(status).collect())
+}
+
 /// What is written for a text of a test.
 type Filled<'f> = &'f mut dyn FnMut(&Text) -> Written<Expression>;
 
@@ -151,12 +159,7 @@ pub(super) fn when(when: &When) -> Written<Expression> {
 
 fn when_filled(when: &When, filled: Filled<'_>) -> Written<Expression> {
     let mut members = Members::default();
-    let status = |status: &Status| match status {
-        Status::Exactly(number) => Expression::text(number.to_string()),
-        Status::Hundred(_) => text(&status.to_string()),
-    };
-    let statuses = || Expression::Array(when.status.iter().map(status).collect());
-    members.maybe("status", (!when.status.is_empty()).then(statuses));
+    members.maybe("status", (!when.status.is_empty()).then(|| statuses(&when.status)));
     members.maybe("code", (!when.code.is_empty()).then(|| texts(&when.code)));
     let headers = || Expression::Object(when.header.iter().map(|(name, values)| member(name, texts(values))).collect());
     members.maybe("header", (!when.header.is_empty()).then(headers));

@@ -1,15 +1,15 @@
 //! The provider itself: its account, its hosts, how it knows us, what its answers mean, how much it takes.
 
 use super::expression::Place;
-use super::operation::{format_of, rules, when};
-use super::{Members, Module, Script, Written, beyond, member, number, text, texts};
+use super::operation::{format_of, rules, statuses, when};
+use super::{Members, Module, Script, Written, beyond, each, member, number, text, texts};
 use crate::node::script::Expression;
-use manifest::Manifest;
-use manifest::authentication::{Authentication, BodyPlace};
+use manifest::authentication::{Authentication, BodyPlace, ClientAuthentication, Grant, Oauth2, Repeated};
 use manifest::outcome::{Errors, Retry, Wait, WaitForm};
 use manifest::point::Point;
 use manifest::provider::{Characters, Counted, Credential, Host, Setting};
 use manifest::webhook::{SignedPart, Verification};
+use manifest::{Manifest, Pointer, Text};
 use plan::Plan;
 use plan::service::{Priority, System, ValueSource};
 
@@ -240,10 +240,56 @@ impl Module<'_> {
                 let members = vec![("into".to_owned(), text(into)), ("fields".to_owned(), fields?)];
                 ("body", Expression::Object(members))
             }
-            Authentication::Oauth2(_) => return beyond("get and renew tokens of OAuth 2.0"),
+            Authentication::Oauth2(way) => ("oauth2", self.oauth2(way)?),
             Authentication::Sigv4(_) => return beyond("sign requests as AWS has it"),
         };
         Ok(Expression::Object(vec![(kind.to_owned(), made)]))
+    }
+
+    /// How a token is got and renewed, and what its answer holds.
+    fn oauth2(&mut self, way: &Oauth2) -> Written<Expression> {
+        let mut members = Members::default();
+        match way.grant {
+            Grant::ClientCredentials => {
+                members.maybe("scopes", (!way.scopes.is_empty()).then(|| texts(&way.scopes)));
+            }
+            Grant::AuthorizationCode => members.add("isShared", Expression::text("true")),
+            Grant::JwtBearer => return beyond("get tokens of OAuth 2.0 with something signed"),
+        }
+        let mut text_of = |text: &Text| self.writer.function(|writer| writer.text(text, Place::Plain));
+        members.add("tokenUrl", text_of(&way.token_url)?);
+        members.maybe("tokenWithin", (!way.token_within.is_empty()).then(|| texts(&way.token_within)));
+        let client = match way.client {
+            ClientAuthentication::Basic => "basic",
+            ClientAuthentication::Post => "post",
+            ClientAuthentication::None => "none",
+        };
+        members.add("client", text(client));
+        members.add("clientId", text_of(&way.client_id)?);
+        members.maybe("clientSecret", way.client_secret.as_ref().map(&mut text_of).transpose()?);
+        members.maybe("refreshToken", way.refresh_token.as_ref().map(&mut text_of).transpose()?);
+        if !way.parameters.is_empty() {
+            let parameters = self.writer.function(|writer| {
+                let all = way.parameters.iter();
+                let all = all.map(|(name, value)| Ok(member(name, writer.text(value, Place::Plain)?)));
+                Ok(Expression::Object(all.collect::<Written<_>>()?))
+            });
+            members.add("parameters", parameters?);
+        }
+        let pointer = |pointer: &Pointer| text(&pointer.to_string());
+        let mut token = Members::default();
+        token.add("accessToken", pointer(&way.token.access_token));
+        token.maybe("expiresIn", way.token.expires_in.as_ref().map(pointer));
+        token.maybe("lifetimeSeconds", way.token.lifetime_seconds.map(number));
+        token.maybe("refreshToken", way.token.refresh_token.as_ref().map(pointer));
+        token.maybe("keep", (!way.token.keep.is_empty()).then(|| each(&way.token.keep, pointer)));
+        members.add("token", token.object());
+        let mut renew = Members::default();
+        renew.maybe("beforeSeconds", way.renew.before_seconds.map(number));
+        renew.maybe("onStatus", (!way.renew.on_status.is_empty()).then(|| statuses(&way.renew.on_status)));
+        renew.maybe("repeated", (way.renew.repeated == Some(Repeated::Refused)).then(|| text("refused")));
+        members.add("renew", renew.object());
+        Ok(Expression::Lines(members.0))
     }
 
     /// Of several rates for everything the one that lets the least through counts; a delivery makes as many requests as its longest point.
