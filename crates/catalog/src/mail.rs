@@ -31,6 +31,8 @@ pub struct MailTemplate {
     pub link: Option<TemplateLink>,
     /// The field of the event that holds the id of the token with which it can be told to stop; none where nobody can wish it away.
     pub unsubscribe: Option<Named>,
+    /// Whether it goes to who has complained of mails too.
+    pub essential: bool,
     /// What it says, once for each language; the first where nobody says which.
     pub texts: Vec<TemplateText>,
     /// Every field of the event that its texts name.
@@ -81,6 +83,7 @@ struct MailFile {
     to: Spanned<FieldName>,
     link: Option<LinkFile>,
     unsubscribe: Option<Spanned<FieldName>>,
+    essential: Option<Spanned<bool>>,
     texts: Spanned<Vec<TextFile>>,
 }
 
@@ -114,7 +117,8 @@ impl MailTemplate {
 impl OwnFile {
     /// Reads a template; `is_own` where it is a file of the workspace.
     pub(crate) fn mail(&self, is_own: bool) -> Result<MailTemplate, Vec<Diagnostic>> {
-        let MailFile { mail, to, link, unsubscribe, texts } = self.read(FORM).map_err(|problem| vec![problem])?;
+        let MailFile { mail, to, link, unsubscribe, essential, texts } =
+            self.read(FORM).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         let mut wrong = |at: Location, message: &str, help: &str| {
             problems.push(self.problem(FORM, at, message.to_owned(), help));
@@ -130,6 +134,14 @@ impl OwnFile {
             && !is_path(&path.value)
         {
             wrong(path.referenced, "this is no path of a page of the site", "write it as `/account/verify`");
+        }
+        let is_essential = essential.as_ref().is_some_and(|essential| essential.value);
+        if let Some(essential) = essential.filter(|_| is_essential && unsubscribe.is_some()) {
+            wrong(
+                essential.referenced,
+                "what can be told to stop does not have to be known",
+                "leave out `essential` or `unsubscribe`",
+            );
         }
         let mut languages: Vec<&str> = Vec::new();
         for text in &texts.value {
@@ -192,6 +204,7 @@ impl OwnFile {
             to: named(to),
             link,
             unsubscribe: unsubscribe.map(named),
+            essential: is_essential,
             names,
             texts: texts.value.into_iter().map(TextFile::text).collect(),
             file: is_own.then(|| self.name.clone()),

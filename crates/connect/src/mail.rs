@@ -6,15 +6,16 @@ mod kept_open;
 mod message;
 mod server;
 
-pub use message::{Links, Rendered, Sender, rendered};
+pub use message::{Links, Rendered, Sender, is_address, rendered};
 pub use server::{Encryption, Server, WrongServer};
 
 use crate::call::AttemptRecord;
-use crate::delivery::{Carried, Carrier, Carrying, Hold, LaneRules, Outcome, from_text};
+use crate::delivery::{Carried, Carrier, Carrying, Hold, LaneRules, Outcome, from_text, to_text};
 use crate::request::hash;
 use conversation::Sent;
 use jiff::Timestamp;
 use kept_open::KeptOpen;
+use lettre::Address;
 use message::Surroundings;
 use plan::mail::{INTEGRATION, Mail};
 use serde_json::{Map, Value};
@@ -25,8 +26,11 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use store::Store;
 use store::delivery::{Leased, NewDelivery, OutboxEvent, Routes};
+use store::mail_suppression::MailSuppression;
 use uuid::Uuid;
+use vocab::SuppressionReason;
 
 /// Mails on their way at once. Mail servers shut out who opens many connections.
 const AT_ONCE: u32 = 4;
@@ -34,6 +38,8 @@ const AT_ONCE: u32 = 4;
 const NEWS_MS: i64 = 72 * 3_600_000;
 /// What the attempts' records call the way.
 const PROVIDER: &str = "smtp";
+/// What their code says of a mail that was not sent because its address is not written to.
+const SUPPRESSED: &str = "suppressed";
 
 /// The mails that events of a database make.
 #[derive(Debug, Clone, Default)]
@@ -121,13 +127,15 @@ pub struct Mailer {
     mails: Arc<Mails>,
     sending: Sending,
     kept_open: Arc<KeptOpen>,
+    /// The database with the addresses that are not written to; none where it has no such table yet.
+    suppressions: Option<Store>,
 }
 
 impl Mailer {
-    /// Sends those mails in this way.
+    /// Sends those mails in this way, and none to whom that database says not to write.
     #[must_use]
-    pub fn new(mails: Arc<Mails>, sending: Sending) -> Self {
-        Self { mails, sending, kept_open: Arc::default() }
+    pub fn new(mails: Arc<Mails>, sending: Sending, suppressions: Option<Store>) -> Self {
+        Self { mails, sending, kept_open: Arc::default(), suppressions }
     }
 
     async fn send(&self, delivery: &Leased) -> Carried {
@@ -144,6 +152,9 @@ impl Mailer {
             Ok(message) => message,
             Err(why) => return failed(Outcome::Permanent, &why),
         };
+        if let Some(stopped) = self.stopped(mail, &message.to).await {
+            return stopped;
+        }
         let started = Instant::now();
         let sent = match &self.sending.way {
             Way::Wrong(why) => return failed(Outcome::Authentication, why),
@@ -166,7 +177,42 @@ impl Mailer {
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             ..AttemptRecord::default()
         };
+        if sent.is_nobodys {
+            self.suppress(&message.to, &sent).await;
+        }
         carried(sent, delivery.in_doubt, &record)
+    }
+
+    /// What becomes of a mail to an address that is not written to.
+    async fn stopped(&self, mail: &Mail, to: &Address) -> Option<Carried> {
+        let known = match self.suppressions.as_ref()?.mail_suppressions_of(to.as_ref()).await {
+            Ok(known) => known,
+            Err(error) => {
+                let why = format!("whether the address may be written to was not read: {error}");
+                return Some(failed(Outcome::Transient, &why));
+            }
+        };
+        let MailSuppression { reason, suppressed_at, .. } =
+            known.into_iter().find(|known| known.reason.stops(mail.essential))?;
+        let why = format!(
+            "it was not sent: the address is suppressed since {suppressed_at} (`{}`); `producer mail suppressed list` says why",
+            reason.as_str()
+        );
+        Some(Carried { code: Some(SUPPRESSED.to_owned()), ..failed(Outcome::Permanent, &why) })
+    }
+
+    /// Keeps that nobody has the address. Where that fails the next mail to it is told the same.
+    async fn suppress(&self, address: &Address, sent: &Sent) {
+        let Some(store) = &self.suppressions else { return };
+        let suppression = MailSuppression {
+            address: address.to_string(),
+            reason: SuppressionReason::Bounce,
+            suppressed_at: to_text(Timestamp::now().as_millisecond()),
+            said: sent.status.map(|status| format!("{status} {}", sent.said)),
+        };
+        if let Err(error) = store.suppress_mail(&suppression).await {
+            tracing::warn!(error = %error, "that nobody has an address was not kept");
+        }
     }
 }
 
@@ -201,12 +247,16 @@ async fn kept(folder: &Path, id: &str, bytes: Vec<u8>) -> Sent {
     let problem = match writing.await {
         Ok(Ok(())) => {
             let problem = Some(format!("no mail leaves this machine: it is in `{shown}`"));
-            return Sent { outcome: Outcome::Delivered, status: None, code: None, problem, said: String::new() };
+            return kept_with(Outcome::Delivered, problem);
         }
         Ok(Err(error)) => format!("`{shown}` cannot be written: {error}"),
         Err(error) => format!("`{shown}` was not written: {error}"),
     };
-    Sent { outcome: Outcome::Transient, status: None, code: None, problem: Some(problem), said: String::new() }
+    kept_with(Outcome::Transient, Some(problem))
+}
+
+fn kept_with(outcome: Outcome, problem: Option<String>) -> Sent {
+    Sent { outcome, is_nobodys: false, status: None, code: None, problem, said: String::new() }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

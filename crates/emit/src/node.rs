@@ -89,6 +89,7 @@ const LIB_OF_MAILS: &[(&str, &str)] = &[
     ("lib/mail/mailer.js", include_str!("../node/lib/mail/mailer.js")),
     ("lib/mail/message.js", include_str!("../node/lib/mail/message.js")),
     ("lib/mail/server.js", include_str!("../node/lib/mail/server.js")),
+    ("lib/mail/suppressions.js", include_str!("../node/lib/mail/suppressions.js")),
     SUCCESSOR,
 ];
 const MAIL_PACKAGE: &str = include_str!("../node/mail/package.json");
@@ -336,6 +337,7 @@ fn rendered(plan: &Plan, services: &[Integrated<'_>], application: &driver::Appl
         other => context! { sub => CASE_OTHER, sid => CASE_OTHER_SESSION, role => CASE_ROLE },
         endpoints => !plan.api.endpoints.is_empty(),
         mails => !plan.api.mails.is_empty(),
+        suppresses => plan.has_suppressions(),
         shares_secret => plan.shares_secret() || services.iter().any(|one| one.plan.keeps_tokens()),
         mail_languages => languages(&plan.api.mails),
         mail_rows => plan.api.mails.iter().map(|mail| context! {
@@ -391,6 +393,9 @@ fn mails(plan: &Plan) -> BTreeMap<&str, Value> {
         }
         if let Some(unsubscribe) = &mail.unsubscribe {
             told["unsubscribe"] = json!(unsubscribe);
+        }
+        if mail.essential {
+            told["essential"] = json!(true);
         }
         told["texts"] = json!(texts);
         told

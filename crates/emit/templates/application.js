@@ -86,7 +86,7 @@ export function buildApplication(database{% if endpoints or brought %}, counts{%
 {% endfor %}
 {% if mails %}
   const mails = JSON.parse(readFileSync(new URL('mails.json', import.meta.url), 'utf8'));
-  const mailer = openMailer({ mails, task: '{{ scope }}', folder: new URL('data/mail/', import.meta.url) });
+  const mailer = openMailer({ mails, task: '{{ scope }}', folder: new URL('data/mail/', import.meta.url){% if not suppresses %}, suppresses: false{% endif %} });
 {% endif %}
 {% if mails or speaks %}
 {% if speaks %}

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::located::Opened;
 use crate::run::now;
 use crate::workspace::{Workspace, WorkspaceFailure};
+use plan::Plan;
 use plan::database::Connection;
 use serde::Serialize;
 use store::Store;
@@ -120,7 +121,7 @@ pub async fn list_deliveries(
 ) -> Result<Vec<ListedDelivery>, DeliveriesFailure> {
     let filter = filter(asked)?;
     let mut found = Vec::new();
-    for store in stores(workspace)? {
+    for store in stores(workspace, Plan::has_deliveries)? {
         let rows = store.deliveries(&filter, LISTED).await.map_err(|error| unanswered(&error))?;
         found.extend(rows.into_iter().map(listed));
     }
@@ -134,7 +135,7 @@ pub async fn list_deliveries(
 /// [`DeliveriesFailure`] when there is none of that id, or a database does not answer.
 pub async fn show_delivery(workspace: &Workspace, id: &str) -> Result<ShownDelivery, DeliveriesFailure> {
     let filter = DeliveryFilter { id: Some(id.to_owned()), ..DeliveryFilter::default() };
-    for store in stores(workspace)? {
+    for store in stores(workspace, Plan::has_deliveries)? {
         let found = store.deliveries(&filter, 1).await.map_err(|error| unanswered(&error))?.pop();
         if let Some(delivery) = found {
             let attempts = store.delivery_attempts(id).await.map_err(|error| unanswered(&error))?;
@@ -164,7 +165,7 @@ pub async fn replay_deliveries(
         (None, false) => return Err(DeliveriesFailure::Nothing),
     };
     let mut total = ReplayedDeliveries::default();
-    for store in stores(workspace)? {
+    for store in stores(workspace, Plan::has_deliveries)? {
         let replayed = store.replay_deliveries(&filter, force, &now()).await.map_err(|error| unanswered(&error))?;
         total.replayed += replayed.replayed;
         total.in_doubt += replayed.in_doubt;
@@ -189,14 +190,17 @@ fn filter(asked: &DeliveriesAsked) -> Result<DeliveryFilter, DeliveriesFailure> 
     })
 }
 
-/// The databases of the workspace that hold deliveries, each once.
-fn stores(workspace: &Workspace) -> Result<Vec<Store>, DeliveriesFailure> {
+/// The databases of those plans of the workspace that are wanted, each once.
+pub(crate) fn stores(
+    workspace: &Workspace,
+    is_wanted: impl Fn(&Plan) -> bool,
+) -> Result<Vec<Store>, DeliveriesFailure> {
     let (mut opened, mut stores) = (Opened::default(), Vec::new());
     let mut places: Vec<(Engine, Connection)> = Vec::new();
     for task_id in workspace.task_ids()? {
         let Some(plan) = workspace.active_plan(&task_id)?.and_then(|active| active.plan.into_api()) else { continue };
         let place = (plan.database.engine, plan.database.connection.clone());
-        if plan.has_deliveries() && !places.contains(&place) {
+        if is_wanted(&plan) && !places.contains(&place) {
             stores.push(opened.store(workspace, &plan.database).map_err(DeliveriesFailure::Database)?);
             places.push(place);
         }

@@ -354,8 +354,10 @@ fn wiring(
         since_ms,
     });
     let services = Arc::new(Services::new(told, also));
+    let has_suppressions = here.iter().any(|one| one.plan.has_suppressions());
+    let suppressions = has_suppressions.then(|| store.clone());
     let steps = Steps::new(Arc::clone(&services), caller, store);
-    let mailer = sending.map(|sending| Mailer::new(Arc::clone(&mails), sending.clone()));
+    let mailer = sending.map(|sending| Mailer::new(Arc::clone(&mails), sending.clone(), suppressions));
     let carrier = Arc::new(Carriers { steps, mailer });
     Wiring { lanes, routes: Arc::new(Listeners { services, mails }), carrier }
 }

@@ -419,6 +419,20 @@ impl Failure {
         }
     }
 
+    /// The database that says to whom no mail goes does not answer.
+    pub(crate) fn suppressions(error: &StoreError) -> Self {
+        Self {
+            cause: Some(error.to_string()),
+            retryable: error.is_retryable(),
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "suppressions_unread",
+                "to whom no mail goes cannot be read or changed",
+                "`producer status` says how the databases are",
+            )
+        }
+    }
+
     /// An environment variable that the task names is not set.
     pub(crate) fn no_variable(name: &str) -> Self {
         let message = format!("the environment variable `{name}` is not set");

@@ -41,6 +41,7 @@ mod serving;
 mod settings;
 mod simulating;
 mod status;
+mod suppressions;
 mod tokens;
 mod trying;
 mod verify;
@@ -81,6 +82,7 @@ pub use serving::{ServeFailure, Serving};
 pub use settings::{WorkspaceSettings, WrongSettings};
 pub use simulating::{SimulateFailure, SimulateOptions, Simulating};
 pub use status::{StatusFailure, TaskStatus, status, statuses};
+pub use suppressions::{SuppressedAddress, SuppressionsFailure, add_suppressed, list_suppressed, remove_suppressed};
 pub use trying::{TriedOperation, TriedProvider, TryFailure, TryOptions, try_provider};
 pub use workspace::{Workspace, WorkspaceFailure};
 
@@ -88,5 +90,6 @@ pub use connect::simulator::CONTROL as SIMULATOR_CONTROL;
 pub use secrets::export::ExportForm;
 pub use secrets::{ListedSecret, SecretText, secret};
 pub use serve::NewApiKey;
+pub use vocab::SuppressionReason;
 
 pub use spec::{Parsed, Task, json_schema};

@@ -25,6 +25,8 @@ pub struct ListedMail {
     pub languages: Vec<String>,
     /// The page that its button leads to.
     pub link: Option<String>,
+    /// Whether it goes to who has complained of mails too.
+    pub essential: bool,
     /// The file of the workspace that says it; none where this build brings it.
     pub file: Option<String>,
 }
@@ -78,6 +80,7 @@ pub fn list_mails(workspace: &Workspace) -> Result<Vec<ListedMail>, MailsFailure
         event: mail.event.to_string(),
         languages: mail.texts.iter().map(|text| text.language.clone()).collect(),
         link: mail.link.as_ref().map(|link| link.path.clone()),
+        essential: mail.essential,
         file: mail.file.clone(),
     };
     Ok(catalog.mails().map(listed).collect())

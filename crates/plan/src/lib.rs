@@ -177,6 +177,13 @@ impl Plan {
         self.keeps_tokens() || self.api.shares_secret()
     }
 
+    /// Whether its database says to whom no mail goes: one of a plan that an earlier version made may not.
+    #[must_use]
+    pub fn has_suppressions(&self) -> bool {
+        let suppressions = system::mail_suppressions().name;
+        self.database.tables.iter().any(|table| table.name == suppressions)
+    }
+
     /// What becomes of the calls of a provider.
     #[must_use]
     pub fn intake(&self) -> Option<&service::Intake> {

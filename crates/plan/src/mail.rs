@@ -27,6 +27,9 @@ pub struct Mail {
     /// more. None: it tells of what somebody has just done, and nobody can wish it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsubscribe: Option<Unsubscribe>,
+    /// Whether it goes to who has complained of mails too: what the owner of an account has to know of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub essential: bool,
     /// What it says, once for each language; the first where nobody says which.
     pub texts: Vec<MailText>,
 }
@@ -323,7 +326,8 @@ mod tests {
         };
         let event = EventName::parse("e").unwrap();
         let to = FieldName::parse("email").unwrap();
-        let mail = Mail { event, to, language: None, link: None, unsubscribe: None, texts: vec![of("en"), of("de")] };
+        let texts = vec![of("en"), of("de")];
+        let mail = Mail { event, to, language: None, link: None, unsubscribe: None, essential: false, texts };
         let found = |asked: &str| mail.text_in(asked).unwrap().language.clone();
         assert_eq!(
             [found("de"), found("de-AT"), found("DE_ch"), found("fr"), found("")],

@@ -1,11 +1,13 @@
-//! The tables that APIs and services bring with them: the outbox and what becomes of its events, the inbox, the API keys and the answers
-//! kept for idempotency keys.
+//! The tables that APIs and services bring with them: the outbox and what becomes of its events, to whom no mail goes, the inbox, the API
+//! keys and the answers kept for idempotency keys.
 
 mod accounts;
 mod delivery;
+mod mail;
 
 pub use accounts::{accounts, identities, mailed_tokens, of_accounts, refresh_tokens, sessions, signing_keys};
 pub use delivery::{deliveries, delivery_attempts, kept_tokens, of_deliveries, remembered_values};
+pub use mail::mail_suppressions;
 
 use crate::database::{Column, Compared, Index, Nullability, Rules, Sensitivity, Table, Uniqueness};
 use vocab::{ColumnName, FieldType, IndexName, TableName};
@@ -192,6 +194,7 @@ mod tests {
         assert_eq!(super::delivery_attempts().columns.len(), 8);
         assert_eq!(super::remembered_values().columns.len(), 5);
         assert_eq!(super::kept_tokens().columns.len(), 5);
+        assert_eq!(super::mail_suppressions().columns.len(), 4);
         assert_eq!(super::api_keys().columns.len(), 11);
         assert_eq!(super::idempotency_answers().columns.len(), 6);
         assert_eq!(super::inbox_events().columns.len(), 7);

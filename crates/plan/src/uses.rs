@@ -36,6 +36,9 @@ pub fn uses(plan: &Plan) -> Uses {
     if plan.has_deliveries() {
         found.deliveries();
     }
+    if plan.has_suppressions() {
+        found.suppressions();
+    }
     if plan.intake().is_some() {
         found.heard();
     }
@@ -189,6 +192,17 @@ impl Found<'_> {
         used.reads.extend(all.clone());
         used.inserts.extend(all.clone());
         used.updates.extend(all);
+    }
+
+    /// The worker asks for an address before it writes to it, and keeps those that are nobody's; the commands for them, which connect as the
+    /// server, keep and remove others.
+    fn suppressions(&mut self) {
+        let table = system::mail_suppressions();
+        let all: BTreeSet<ColumnName> = table.columns.iter().map(|column| column.name.clone()).collect();
+        let used = self.of(&table.name);
+        used.reads.extend(all.clone());
+        used.inserts.extend(all);
+        used.deletes = true;
     }
 
     /// What was heard is forgotten when the provider does not say it again any more.

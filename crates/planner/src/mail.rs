@@ -5,7 +5,7 @@ use catalog::{Catalog, MAIL_FILE_WRONG, MailTemplate, Named, TemplateLink, Templ
 use plan::accounts::{AccountPage, AccountTask};
 use plan::api::EventDeclaration;
 use plan::mail::{Mail, MailLink, MailText, Unsubscribe};
-use plan::{Decision, Phase};
+use plan::{Decision, Phase, system};
 use vocab::suggestion::{closest, list};
 use vocab::{Diagnostic, FieldName, FieldType};
 
@@ -36,7 +36,21 @@ pub fn add(designed: &mut Designed, catalog: &Catalog) -> Result<(), Vec<Diagnos
             (false, None) => designed.decisions.push(left_out(event, &wrong)),
         }
     }
+    if !designed.api.mails.is_empty() {
+        designed.tables.push(system::mail_suppressions());
+        designed.decisions.push(asks_first());
+    }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// That not everybody is written to.
+fn asks_first() -> Decision {
+    Decision {
+        phase: Phase::ImplementEndpointLogic,
+        subject: "mails".to_owned(),
+        decision: "go to no address of `mail_suppressions`: one that nobody has, that has complained, or that was put there by hand".to_owned(),
+        reason: "who writes to them all the same is soon not let through to anybody".to_owned(),
+    }
 }
 
 /// What the template names and the event has not, once for each place.
@@ -115,6 +129,7 @@ fn mail(template: &MailTemplate, event: &EventDeclaration, leaving: Option<&str>
             .as_ref()
             .zip(leaving)
             .map(|(token, path)| Unsubscribe { path: path.to_owned(), token: token.field.clone() }),
+        essential: template.essential,
         texts: mail_texts(template),
     }
 }
@@ -122,10 +137,11 @@ fn mail(template: &MailTemplate, event: &EventDeclaration, leaving: Option<&str>
 fn decision(mail: &Mail, template: &MailTemplate) -> Decision {
     let languages: Vec<String> = mail.texts.iter().map(|text| format!("`{}`", text.language)).collect();
     let link = mail.link.as_ref().map(|link| format!(", with a link to `{}`", link.path)).unwrap_or_default();
+    let essential = if mail.essential { "; also to who has complained" } else { "" };
     Decision {
         phase: Phase::ImplementEndpointLogic,
         subject: format!("event `{}`", mail.event),
-        decision: format!("a mail goes to its `{}`, in {}{link}", mail.to, languages.join(" and ")),
+        decision: format!("a mail goes to its `{}`, in {}{link}{essential}", mail.to, languages.join(" and ")),
         reason: match &template.file {
             Some(file) => format!("as `{file}` says"),
             None => "this build has a mail for it; a file in `mails` of the workspace would take its place".to_owned(),

@@ -432,6 +432,57 @@ pub enum MailCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// The addresses to which no mail goes: list, add, remove.
+    #[command(subcommand)]
+    Suppressed(SuppressedCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SuppressedCommand {
+    /// List the addresses to which no mail goes, the newest first.
+    List {
+        /// Only those: `bounce`, `complaint`, `manual`.
+        #[arg(long, value_enum)]
+        reason: Option<Reason>,
+        #[command(flatten)]
+        place: Place,
+        /// The form of the list.
+        #[arg(long, value_enum, default_value_t = Listing::Text)]
+        format: Listing,
+    },
+    /// Have no mail go to addresses.
+    Add {
+        /// The addresses.
+        #[arg(required = true, value_name = "ADDRESS")]
+        addresses: Vec<String>,
+        /// Why: `bounce` and `complaint` where another service has said so.
+        #[arg(long, value_enum, default_value_t = Reason::Manual)]
+        reason: Reason,
+        /// What was said of them.
+        #[arg(long, value_name = "TEXT")]
+        said: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Have mails go to addresses again, whatever kept them from there.
+    Remove {
+        /// The addresses.
+        #[arg(required = true, value_name = "ADDRESS")]
+        addresses: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Why no mail goes to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Reason {
+    /// Nobody has it.
+    Bounce,
+    /// Whoever has it has called a mail unwanted.
+    Complaint,
+    /// Somebody who runs the server has said so.
+    Manual,
 }
 
 /// The form of a mail.

@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
         Command::Db(asked) => db::command(&asked).await,
         Command::Providers(asked) => providers::command(&asked).await,
         Command::Deliveries(asked) => deliveries::command(&asked).await,
-        Command::Mail(asked) => mail::command(&asked),
+        Command::Mail(asked) => mail::command(&asked).await,
         Command::Simulate(asked) => simulate::command(&asked).await,
         Command::Explain { code } => explain::explain(&code),
     };

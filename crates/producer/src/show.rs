@@ -4,7 +4,7 @@ use crate::arguments::{Format, Listing};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use orchestrator::{
     Agreed, ListedDelivery, ListedKey, ListedMail, ListedProvider, ListedSecret, ProviderState, Response, ServerStatus,
-    Serving, ShownDelivery, Simulating, Source, TaskStatus, TriedOperation, TriedProvider,
+    Serving, ShownDelivery, Simulating, Source, SuppressedAddress, TaskStatus, TriedOperation, TriedProvider,
 };
 use plan::TaskPlan;
 use std::error::Error;
@@ -468,6 +468,24 @@ pub fn mails(mails: &[ListedMail], format: Listing) -> Result<(), Box<dyn Error>
             let rows = mails
                 .iter()
                 .map(|mail| [mail.event.clone(), mail.languages.join(","), or_none(&mail.link), or_none(&mail.file)]);
+            out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// Addresses to which no mail goes, as a table.
+pub fn suppressed(addresses: &[SuppressedAddress], format: Listing) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    match format {
+        Listing::Json => writeln!(out, "{}", serde_json::to_string_pretty(addresses)?)?,
+        Listing::Text if addresses.is_empty() => writeln!(out, "mails go to every address")?,
+        Listing::Text => {
+            let head = ["ADDRESS", "REASON", "SINCE", "SAID"].map(ToOwned::to_owned);
+            let rows = addresses.iter().map(|one| {
+                let reason = one.reason.as_str().to_owned();
+                [one.address.clone(), reason, one.suppressed_at.clone(), one.said.clone().unwrap_or_default()]
+            });
             out.write_all(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()).as_bytes())?;
         }
     }

@@ -9,6 +9,7 @@ pub mod delivery;
 mod ended_accounts;
 mod error;
 mod kept_tokens;
+pub mod mail_suppression;
 mod mysql;
 mod patience;
 pub mod permission;

@@ -14,6 +14,7 @@ pub mod name;
 pub mod password;
 pub mod secret;
 pub mod suggestion;
+pub mod suppression;
 
 pub use bounds::Bounds;
 pub use comparator::Comparator;
@@ -27,3 +28,4 @@ pub use field_type::FieldType;
 pub use name::*;
 pub use secret::Secret;
 pub use suggestion::closest;
+pub use suppression::SuppressionReason;

@@ -30,9 +30,15 @@ const PATIENCE: Patience = Patience { answer: Duration::from_secs(30), mail: Dur
 /// Most characters that are kept of what a server says.
 const MAX_SAID: usize = 300;
 
+/// The statuses of RFC 3463 (5.1.10: RFC 7505) that say of a recipient that nobody has the address, and nothing of us. Not 5.1.0, which Postfix
+/// says of a sender too, nor 5.2.1, which Gmail says of who gets too many mails as well: https://support.google.com/a/answer/3726730
+const NOBODY: [&str; 5] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"];
+
 /// What became of a mail.
 pub(super) struct Sent {
     pub outcome: Outcome,
+    /// Whether the server says that nobody has the address.
+    pub is_nobodys: bool,
     /// The server's last status.
     pub status: Option<u16>,
     /// The same with the enhanced status, where it has one: `550 5.1.1`.
@@ -79,7 +85,7 @@ async fn send_within(patience: Patience, server: &Server, kept: &Arc<KeptOpen>, 
             let said = answer.message().collect::<Vec<_>>().join(" ");
             let said = scrubbed(&said, server, mail);
             let status = Some(answer.code().into());
-            Sent { outcome: Outcome::Delivered, status, code: None, problem: None, said }
+            Sent { outcome: Outcome::Delivered, is_nobodys: false, status, code: None, problem: None, said }
         }
         Err(ended) => ended.sent(server, mail),
     }
@@ -206,11 +212,16 @@ impl Ended {
             Why::Other(why) => (why.clone(), String::new()),
         };
         let status = self.status();
-        let code = status.map(|status| match enhanced(&said) {
+        let enhanced = enhanced(&said);
+        let code = status.map(|status| match enhanced {
             Some(enhanced) => format!("{status} {enhanced}"),
             None => status.to_string(),
         });
-        Sent { outcome: self.outcome(), status, code, problem: Some(format!("{at}: {why}")), said }
+        let outcome = self.outcome();
+        let is_nobodys = self.step == Step::Recipient
+            && outcome == Outcome::Permanent
+            && enhanced.is_some_and(|enhanced| NOBODY.contains(&enhanced));
+        Sent { outcome, is_nobodys, status, code, problem: Some(format!("{at}: {why}")), said }
     }
 }
 
@@ -246,7 +257,7 @@ mod tests {
 
     /// What becomes of a mail at a server that answers each line so, and nothing where the answers have ended. An answer to the mail itself is
     /// the last one; `drop` hangs up instead.
-    async fn sent(answers: &'static [&'static str]) -> (Outcome, String) {
+    async fn sent(answers: &'static [&'static str]) -> Sent {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let playing = tokio::spawn(async move {
@@ -277,7 +288,7 @@ mod tests {
         let mail = Outgoing { id: "<1@shop.example>".to_owned(), from, to, bytes: b"Subject: x\r\n\r\nHello".to_vec() };
         let sent = send_within(SHORT, &server, &Arc::default(), &mail).await;
         playing.abort();
-        (sent.outcome, sent.problem.unwrap_or_default())
+        sent
     }
 
     const HELLO: &str = "250 AUTH PLAIN";
@@ -313,9 +324,32 @@ mod tests {
             (&["220 hi", HELLO, "235 ok", "250 ok", "250 ok", "354 go", "250 ok"], Delivered, ""),
         ];
         for (answers, outcome, says) in cases {
-            let (found, problem) = sent(answers).await;
-            assert_eq!(found, outcome, "{answers:?}: {problem}");
+            let found = sent(answers).await;
+            let problem = found.problem.unwrap_or_default();
+            assert_eq!(found.outcome, outcome, "{answers:?}: {problem}");
             assert!(problem.contains(says) && !problem.contains("geheim"), "{answers:?}: {problem}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_is_nobodys_where_the_server_says_that_of_the_recipient() {
+        const SENDER: &str = "250 ok";
+        let cases: [(&'static [&'static str], bool); 12] = [
+            (&["220 hi", HELLO, "235 ok", SENDER, "550 5.1.1 nobody here"], true),
+            (&["220 hi", HELLO, "235 ok", SENDER, "550-5.1.1 nobody here\r\n550 5.1.1 really"], true),
+            (&["220 hi", HELLO, "235 ok", SENDER, "550 5.1.2 no such domain"], true),
+            (&["220 hi", HELLO, "235 ok", SENDER, "556 5.1.10 null MX"], true),
+            (&["220 hi", HELLO, "235 ok", SENDER, "550 No such user here"], false),
+            (&["220 hi", HELLO, "235 ok", SENDER, "550 5.1.0 sender rejected"], false),
+            (&["220 hi", HELLO, "235 ok", SENDER, "550 5.2.1 gets too many mails"], false),
+            (&["220 hi", HELLO, "235 ok", SENDER, "552 5.2.2 mailbox full"], false),
+            (&["220 hi", HELLO, "235 ok", SENDER, "550 5.7.1 not from there"], false),
+            (&["220 hi", HELLO, "235 ok", SENDER, "450 4.1.1 not now"], false),
+            (&["220 hi", HELLO, "235 ok", "550 5.1.1 who are you"], false),
+            (&["220 hi", HELLO, "235 ok", SENDER, "250 ok", "354 go", "550 5.1.1 not this one"], false),
+        ];
+        for (answers, is_nobodys) in cases {
+            assert_eq!(sent(answers).await.is_nobodys, is_nobodys, "{answers:?}");
         }
     }
 }

@@ -46,6 +46,12 @@ impl Sender {
     }
 }
 
+/// Whether that can be written to.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    text.parse::<Address>().is_ok()
+}
+
 /// What is known where a mail is written.
 pub(super) struct Surroundings<'s> {
     pub site: &'s str,

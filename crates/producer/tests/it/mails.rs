@@ -247,6 +247,7 @@ fn refusals_are_told_apart(workspace: &Workspace, server: &Server, mails: &MailS
         workspace.query("SELECT outcome, code FROM outbox_attempts ORDER BY id DESC LIMIT 1")[0],
         ["permanent", "550 5.1.1"]
     );
+    nobody_is_written_to_twice(workspace, server, mails);
     write(server, "later-1@guest.example");
     assert_eq!(wait_for(server, workspace, "later-1", "delivered")[1], "1", "one attempt was in vain");
     assert_eq!(mails.mails_to("later-1@guest.example").len(), 1);
@@ -257,6 +258,47 @@ fn refusals_are_told_apart(workspace: &Workspace, server: &Server, mails: &MailS
     assert_eq!((twice.len(), &twice[0]["id"]), (2, &twice[1]["id"]));
     let outcomes = workspace.query("SELECT outcome FROM outbox_attempts ORDER BY id DESC LIMIT 2").concat();
     assert_eq!(outcomes, ["delivered", "unknown_effect"]);
+}
+
+/// The server has said that nobody has the address: it is not asked again, until somebody says so.
+fn nobody_is_written_to_twice(workspace: &Workspace, server: &Server, mails: &MailServer) {
+    let suppressed = |words: &[&str]| end(&mut workspace.command(&[&["mail", "suppressed"], words].concat()));
+    let listed = suppressed(&["list", "--reason", "bounce", "--format", "json"]).must_end_with(0).stdout;
+    let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
+    let [known] = &listed[..] else { panic!("{listed:?}") };
+    let said = "550 5.1.1 <[recipient]> is nobody here";
+    assert_eq!(
+        (&known["address"], &known["reason"], &known["said"]),
+        (&json!("never-1@guest.example"), &json!("bounce"), &json!(said))
+    );
+    let refused = mails.told("refused").len();
+    write(server, "Never-1@Guest.example");
+    let given_up = || {
+        workspace.query(
+            "SELECT d.state, d.attempts, d.problem, d.id FROM outbox_deliveries d JOIN outbox_attempts a ON a.delivery_id = d.id WHERE a.code = 'suppressed'",
+        )
+    };
+    wait_until(server, "not given up", || !given_up().is_empty());
+    let given_up = given_up().remove(0);
+    let since = known["suppressed_at"].as_str().unwrap();
+    let problem = format!(
+        "it was not sent: the address is suppressed since {since} (`bounce`); `producer mail suppressed list` says why"
+    );
+    assert_eq!(given_up[..3], ["dead", "1", &problem]);
+    let shown = end(&mut workspace.command(&["deliveries", "show", &given_up[3]])).must_end_with(0).stdout;
+    assert!(shown.contains("suppressed") && shown.contains("it was not sent"), "{shown}");
+    assert_eq!(mails.told("refused").len(), refused, "the mail server was asked again");
+    // By hand, and back again.
+    suppressed(&["add", "eva@guest.example", "--said", "she has asked for it"]).must_end_with(0);
+    write(server, "eva@guest.example");
+    assert!(wait_for(server, workspace, "eva@guest.example", "dead")[2].contains("(`manual`)"));
+    let removed = suppressed(&["remove", "EVA@guest.example", "never-2@guest.example"]).must_end_with(1);
+    assert!(removed.stderr.contains("nothing keeps mails from `never-2@guest.example`"), "{}", removed.stderr);
+    let again = end(&mut workspace.command(&["deliveries", "replay", &delivery_to(workspace, "eva@guest.example")[3]]));
+    again.must_end_with(0);
+    wait_until(server, "nothing to Eva", || mails.mails_to("eva@guest.example").len() == 1);
+    let wrong = suppressed(&["add", "nobody"]).must_end_with(1);
+    assert!(wrong.stderr.contains("`nobody` is no address"), "{}", wrong.stderr);
 }
 
 #[test]
@@ -312,6 +354,76 @@ fn mails_leave_from(engine: Engine) {
         a_newsletter_begins_and_ends_with_a_mail(&workspace, server, &mails, reader);
         assert_eq!(mails.mails_to(reader).len(), 2, "one to confirm and one to welcome");
     }
+    for (server, name) in servers.iter().zip(["first", "second"]) {
+        who_has_complained_is_told_what_they_must_know(
+            &workspace,
+            server,
+            &mails,
+            &format!("{name}-ada@guest.example"),
+        );
+        who_asks_does_not_learn_that_nobody_is_written_to(
+            &workspace,
+            server,
+            &mails,
+            &format!("never-{name}@guest.example"),
+        );
+    }
+}
+
+/// Deliveries of the event that were given up for a reason.
+fn given_up(workspace: &Workspace, event: &str, reason: &str) -> usize {
+    let words = ["deliveries", "list", "--state", "dead", "--event", event, "--format", "json"];
+    let listed: Vec<Value> =
+        serde_json::from_str(&end(&mut workspace.command(&words)).must_end_with(0).stdout).unwrap();
+    listed.iter().filter(|one| one["problem"].as_str().is_some_and(|problem| problem.contains(reason))).count()
+}
+
+#[track_caller]
+fn send(server: &Server, path: &str, body: &Value) -> Vec<u8> {
+    let answer = ask(server.address, &post(path, None, &body.to_string()), "").unwrap();
+    assert_eq!(answer.status, 202, "{}", String::from_utf8_lossy(&answer.body));
+    answer.body
+}
+
+/// A password can be had anew; a newsletter cannot be begun.
+fn who_has_complained_is_told_what_they_must_know(
+    workspace: &Workspace,
+    server: &Server,
+    mails: &MailServer,
+    address: &str,
+) {
+    let account = json!({ "email": address, "name": "Ada", "password": "engine of analysis" });
+    send(server, "/api/auth/register", &account);
+    wait_until(server, "no mail to prove the address", || mails.mails_to(address).len() == 1);
+    end(&mut workspace.command(&["mail", "suppressed", "add", address, "--reason", "complaint"])).must_end_with(0);
+    let before = given_up(workspace, "newsletter_confirmation", "(`complaint`)");
+    send(server, "/api/newsletter", &json!({ "email": address }));
+    send(server, "/api/auth/forgot-password", &json!({ "email": address }));
+    wait_until(server, "no way to another password", || mails.mails_to(address).len() == 2);
+    wait_until(server, "the newsletter was not given up", || {
+        given_up(workspace, "newsletter_confirmation", "(`complaint`)") == before + 1
+    });
+    assert!(mails.mails_to(address)[1]["text"].as_str().unwrap().contains("/account/reset-password#token="));
+}
+
+/// What is known of an address is asked by the worker, and answers are alike.
+fn who_asks_does_not_learn_that_nobody_is_written_to(
+    workspace: &Workspace,
+    server: &Server,
+    mails: &MailServer,
+    address: &str,
+) {
+    let refused = || mails.told("refused").into_iter().filter(|told| told["address"] == address).count();
+    let before = given_up(workspace, "newsletter_confirmation", "(`bounce`)");
+    let first = send(server, "/api/newsletter", &json!({ "email": address }));
+    wait_until(server, "not tried", || refused() == 1);
+    wait_until(server, "not kept", || {
+        let words = ["mail", "suppressed", "list", "--format", "json"];
+        end(&mut workspace.command(&words)).must_end_with(0).stdout.contains(address)
+    });
+    assert_eq!(send(server, "/api/newsletter", &json!({ "email": address })), first);
+    wait_until(server, "not given up", || given_up(workspace, "newsletter_confirmation", "(`bounce`)") == before + 1);
+    assert_eq!(refused(), 1, "the mail server was asked again");
 }
 
 fn nothing_is_said_in_the_clear(kind: Kind) {

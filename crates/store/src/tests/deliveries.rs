@@ -5,6 +5,7 @@ use crate::delivery::{
     Attempted, Backlog, DeliveryFilter, DeliveryState, Leased, NewDelivery, Opening, OutboxEvent, Recorded, Remembered,
     Round, RoundDone, Routes,
 };
+use crate::mail_suppression::MailSuppression;
 use crate::{Database, Ended, Location, MySqlServer, Scratch, Server, Store};
 use plan::database::Migration;
 use plan::system;
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use vocab::{Datum, Engine};
+use vocab::{Datum, Engine, SuppressionReason};
 
 /// Two workers' ways to one database, and what goes with it.
 struct Place {
@@ -53,8 +54,8 @@ fn places(application: &str) -> Vec<Place> {
     }
     for place in &places {
         let [store, _] = &place.workers;
-        let tables =
-            [system::outbox_events(), system::deliveries(), system::delivery_attempts(), system::remembered_values()];
+        let mut tables = vec![system::outbox_events(), system::mail_suppressions()];
+        tables.extend(system::of_deliveries());
         let statements = dialect::create_tables(store.engine(), &tables);
         store
             .migrate("task", &[Migration { name: "0001_initial".into(), statements }], "2026-01-01T00:00:00.000Z")
@@ -477,5 +478,39 @@ async fn a_round_whose_connection_ends_leaves_nothing_and_can_be_repeated() {
         assert_eq!(store.deliveries(&DeliveryFilter::default(), 5).await.unwrap(), [], "{}", place.name);
         let leased = deliver(store, &round(1, 5)).await.leased;
         assert_eq!(leased.iter().map(|leased| &leased.event_id).collect::<Vec<_>>(), [&event], "{}", place.name);
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_suppressed_once_for_each_reason_however_it_is_written() {
+    for place in places("suppressed") {
+        let [store, other] = &place.workers;
+        let suppression = |address: &str, reason, second| MailSuppression {
+            address: address.to_owned(),
+            reason,
+            suppressed_at: at(second),
+            said: Some(format!("said at {second}")),
+        };
+        let kept = |address: &'static str, reason, second| {
+            let suppression = suppression(address, reason, second);
+            async move { other.suppress_mail(&suppression).await.unwrap() }
+        };
+        assert!(kept("Ada@Shop.example", SuppressionReason::Bounce, 1).await, "{}", place.name);
+        assert!(!kept("ada@shop.example", SuppressionReason::Bounce, 2).await, "{}", place.name);
+        assert!(kept("ada@shop.example", SuppressionReason::Complaint, 3).await, "{}", place.name);
+        assert!(kept("bob@shop.example", SuppressionReason::Manual, 4).await, "{}", place.name);
+        let known = store.mail_suppressions_of("ADA@shop.example").await.unwrap();
+        let expected = [
+            suppression("ada@shop.example", SuppressionReason::Bounce, 1),
+            suppression("ada@shop.example", SuppressionReason::Complaint, 3),
+        ];
+        assert_eq!(known, expected, "{}", place.name);
+        let listed = store.mail_suppressions(None, 2).await.unwrap();
+        let listed: Vec<&str> = listed.iter().map(|one| one.address.as_str()).collect();
+        assert_eq!(listed, ["bob@shop.example", "ada@shop.example"], "{}", place.name);
+        let bounced = store.mail_suppressions(Some(SuppressionReason::Bounce), 9).await.unwrap();
+        assert_eq!(bounced, expected[..1], "{}", place.name);
+        assert_eq!(store.unsuppress_mail("Ada@shop.example").await.unwrap(), 2, "{}", place.name);
+        assert_eq!(store.mail_suppressions_of("ada@shop.example").await.unwrap(), [], "{}", place.name);
     }
 }

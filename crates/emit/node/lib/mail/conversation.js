@@ -13,6 +13,9 @@ const SAID_LIMIT = 300;
 const KEPT = 15_000;
 const MAILS_LIMIT = 100;
 const ASKING_TIMEOUT = 2000;
+// The statuses of RFC 3463 (5.1.10: RFC 7505) that say of a recipient that nobody has the address, and nothing of us. Not 5.1.0, which Postfix
+// says of a sender too, nor 5.2.1, which Gmail says of who gets too many mails as well: https://support.google.com/a/answer/3726730
+const NOBODY = ['5.1.1', '5.1.2', '5.1.3', '5.1.6', '5.1.10'];
 const NOT_OFFERED = 'the server does not offer STARTTLS: nothing was said to it; `?tls=none` in `SMTP_URL` speaks with it all the same, for everybody between to read';
 const places = {
   reach: 'the mail server was not reached',
@@ -27,7 +30,8 @@ const places = {
 /**
  * @param {object} server as `server.js` reads it
  * @param {{ from: string, to: string, bytes: Buffer }} mail
- * @returns {Promise<{ outcome: string, status?: number, code?: string, problem?: string, said: string }>}
+ * @returns {Promise<{ outcome: string, isNobodys?: boolean, status?: number, code?: string, problem?: string, said: string }>} `isNobodys`
+ *   where the server says that nobody has the address
  */
 export async function sendMail(server, mail, timeouts = { answer: ANSWER_TIMEOUT, mail: MAIL_TIMEOUT }) {
   const conversation = (await keptOpen(server)) ?? new Conversation(server, mail, timeouts);
@@ -186,7 +190,9 @@ function ended(at, error, server, mail) {
   const words = said || scrubbed(error.message ?? '', server, mail);
   const [enhanced] = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(said) ?? [];
   const code = status && [status, enhanced].filter(Boolean).join(' ');
-  return { outcome: outcomeOf(step, status, error), status, code, problem: `${places[step]}: ${status ? `${status} ` : ''}${words}`, said };
+  const outcome = outcomeOf(step, status, error);
+  const isNobodys = step === 'recipient' && outcome === 'permanent' && NOBODY.includes(enhanced);
+  return { outcome, isNobodys, status, code, problem: `${places[step]}: ${status ? `${status} ` : ''}${words}`, said };
 }
 
 function stepOf(at, { code, command = '' }) {

@@ -9,10 +9,11 @@ import { fileURLToPath } from 'node:url';
 import addressParser from 'nodemailer/lib/addressparser';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { listenAddress } from '../environment.js';
-import { logWarning } from '../log.js';
+import { logError, logWarning } from '../log.js';
 import { sendMail } from './conversation.js';
 import { Unsendable, writeMail } from './message.js';
 import { readServer, shownServer } from './server.js';
+import { suppressBounced, suppressionOf } from './suppressions.js';
 
 // Mails on their way at once. Mail servers shut out who opens many connections.
 const AT_ONCE = 4;
@@ -24,11 +25,12 @@ export const NEWS = 72 * 3_600_000;
 
 /**
  * How mails leave, as the environment says it.
- * @param {{ mails: object, task: string, folder: URL, environment?: NodeJS.ProcessEnv }} parts `mails` as `mails.json` has them; `task`
- *   is whose they are; `folder` is where they are kept without a mail server
+ * @param {{ mails: object, task: string, folder: URL, suppresses?: boolean, environment?: NodeJS.ProcessEnv }} parts `mails` as `mails.json`
+ *   has them; `task` is whose they are; `folder` is where they are kept without a mail server; `suppresses` says whether the database
+ *   knows to whom no mail goes
  * @returns what the worker of deliveries takes as an account
  */
-export function openMailer({ mails, task, folder, environment = process.env }) {
+export function openMailer({ mails, task, folder, suppresses = true, environment = process.env }) {
   const said = (name) => environment[name]?.trim() || undefined;
   const problems = [];
   const server = said('SMTP_URL') && readServer(said('SMTP_URL'));
@@ -38,7 +40,7 @@ export function openMailer({ mails, task, folder, environment = process.env }) {
   if (server === undefined && problems.length === 0) {
     logWarning(`no mail leaves this machine: \`SMTP_URL\` is not set, so each becomes a file in ${fileURLToPath(folder)}`);
   }
-  const mailer = { mails, server, from, around, folder: fileURLToPath(folder) };
+  const mailer = { mails, server, from, around, suppresses, folder: fileURLToPath(folder) };
   return {
     name: INTEGRATION,
     service: { title: 'the mail server', retry: RETRY, wait: { mostSeconds: 600 }, atOnce: AT_ONCE },
@@ -48,7 +50,7 @@ export function openMailer({ mails, task, folder, environment = process.env }) {
       tasks: [task],
       events: { names: Object.keys(mails), within: NEWS },
       deliveriesOf: (since, event) => deliveriesOf(mails, since[task], event),
-      carry: (delivery) => carry(mailer, delivery),
+      carry: (delivery, _hold, database) => carry(mailer, delivery, database),
     },
   };
 }
@@ -79,7 +81,7 @@ function deliveriesOf(mails, since, { name, payload, occurred_at: occurredAt }) 
   return [{ integration: INTEGRATION, provider: 'smtp', priority: 0, orderKey: null }];
 }
 
-async function carry(mailer, delivery) {
+async function carry(mailer, delivery, database) {
   const mail = mailer.mails[delivery.event];
   if (mail === undefined) return failed('no mail is sent at this event any more');
   if (typeof delivery.payload !== 'object' || delivery.payload === null) return failed('what is known of the event cannot be read');
@@ -90,10 +92,13 @@ async function carry(mailer, delivery) {
     if (!(error instanceof Unsendable)) throw error;
     return failed(error.message);
   }
+  const stopped = mailer.suppresses && (await stoppedFor(database, written.to, mail));
+  if (stopped) return stopped;
   const messageId = `<${delivery.id}@${mailer.from.address.split('@').at(-1)}>`;
   const bytes = await composed(mailer.from, written, messageId);
   const startedAt = performance.now();
   const sent = await (mailer.server ? sendMail(mailer.server, { from: mailer.from.address, to: written.to, bytes }) : keep(mailer.folder, delivery.id, bytes));
+  if (mailer.suppresses && sent.isNobodys) await suppress(database, written.to, sent);
   const record = {
     method: 'SMTP',
     url: mailer.server ? shownServer(mailer.server) : mailer.folder,
@@ -108,6 +113,28 @@ async function carry(mailer, delivery) {
   // One that may have gone out is sent again: its `Message-ID` is that of the delivery, so who gets both sees one.
   const inDoubt = sent.outcome !== 'delivered' && (delivery.inDoubt || sent.outcome === 'unknown_effect');
   return { outcome: sent.outcome, inDoubt, code: sent.code, problem: sent.problem, record: [record], remembered: [] };
+}
+
+/** What becomes of a mail to an address that is not written to; `undefined` where it is. */
+async function stoppedFor(database, to, { essential = false }) {
+  try {
+    const suppression = await suppressionOf(database, to, essential);
+    if (suppression === undefined) return undefined;
+    const { reason, since } = suppression;
+    const problem = `it was not sent: the address is suppressed since ${since} (\`${reason}\`); \`producer mail suppressed list\` says why`;
+    return { ...failed(problem), code: 'suppressed' };
+  } catch (error) {
+    return { ...failed(`whether the address may be written to was not read: ${error.message}`), outcome: 'transient' };
+  }
+}
+
+/** Keeps that nobody has the address. Where that fails the next mail to it is told the same. */
+async function suppress(database, address, { status, said }) {
+  try {
+    await suppressBounced(database, address, `${status} ${said}`);
+  } catch (error) {
+    logError('that nobody has an address was not kept', error);
+  }
 }
 
 function composed(from, { to, unsubscribe, subject, text, html }, messageId) {
