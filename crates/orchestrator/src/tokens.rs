@@ -28,6 +28,9 @@ const PREFIX: &str = "token/";
 const AGREEMENTS: &str = "agreement/";
 /// How long another process may take to renew a token: longer than it waits for an answer.
 const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
+/// For how long a token of a database is leased: longer than the provider's answer is waited for, and who is killed meanwhile has others
+/// wait no longer than that.
+const LEASE: Duration = Duration::from_secs(40);
 /// How often it is looked whether the other one is done.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -173,7 +176,7 @@ impl Shared {
         let end = Instant::now() + LONGEST_RENEWAL;
         loop {
             let now = Timestamp::now();
-            let (until, now) = (timestamp(now + LONGEST_RENEWAL), timestamp(now));
+            let (until, now) = (timestamp(now + LEASE), timestamp(now));
             let taken = lease.shared.store.lease_token(&lease.name, &lease.id, &now, &until).await;
             match taken.map_err(|error| error.to_string())? {
                 true => return Ok(lease),

@@ -49,6 +49,11 @@ fn run(workspace: &Workspace) -> Ended {
     workspace.run_text(CRM)
 }
 
+/// Under the workspace's own secret, as its commands are: the servers of a database share it with them.
+fn serve(workspace: &Workspace) -> Server {
+    Server::of(&mut Server::command(Kind::Native, workspace))
+}
+
 fn register(server: &Server, numbers: std::ops::Range<u32>) {
     for number in numbers {
         let body = format!(
@@ -75,7 +80,7 @@ fn processes_ask_for_one_token_and_none_is_lost() {
     run(&workspace).must_end_with(0);
     let asked = || granting.look(|granted| granted.asked_with.clone());
     assert_eq!(asked(), ["r0"]);
-    let (one, other) = (Server::start(Kind::Native, &workspace), Server::start(Kind::Native, &workspace));
+    let (one, other) = (serve(&workspace), serve(&workspace));
     // Each time the token ends while both servers have much to tell, and somebody runs the task.
     for round in 1..=3_u32 {
         granting.revoke();
@@ -111,7 +116,7 @@ fn a_process_that_is_killed_before_it_keeps_a_token_loses_none() {
     let granting = Granting::start();
     let workspace = workspace(&granting, "accepted");
     run(&workspace).must_end_with(0);
-    let server = Server::start(Kind::Native, &workspace);
+    let server = serve(&workspace);
     granting.revoke();
     granting.hold("token");
     register(&server, 0..5);
@@ -119,7 +124,7 @@ fn a_process_that_is_killed_before_it_keeps_a_token_loses_none() {
     // `kill -9`.
     drop(server);
     granting.let_go();
-    let server = Server::start(Kind::Native, &workspace);
+    let server = serve(&workspace);
     wait_until_delivered(&workspace, 5, &[&server]);
     granting.look(|granted| assert_eq!(granted.asked_with, ["r0", "r1", "r1"]));
 }
@@ -130,14 +135,14 @@ fn a_token_is_kept_before_it_is_used() {
     let granting = Granting::start();
     let workspace = workspace(&granting, "accepted");
     run(&workspace).must_end_with(0);
-    let server = Server::start(Kind::Native, &workspace);
+    let server = serve(&workspace);
     granting.revoke();
     granting.hold("call");
     register(&server, 0..5);
     granting.wait_for_held();
     drop(server);
     granting.let_go();
-    let server = Server::start(Kind::Native, &workspace);
+    let server = serve(&workspace);
     wait_until_delivered(&workspace, 5, &[&server]);
     granting.look(|granted| assert_eq!(granted.asked_with, ["r0", "r1"], "nothing is asked for twice"));
 }
@@ -148,7 +153,7 @@ fn another_password_needs_no_new_agreement() {
     let granting = Granting::start();
     let workspace = workspace(&granting, "accepted");
     run(&workspace).must_end_with(0);
-    let server = Server::start(Kind::Native, &workspace);
+    let server = serve(&workspace);
     granting.revoke();
     granting.look(|granted| granted.has_new_password = true);
     register(&server, 0..5);
@@ -181,7 +186,7 @@ fn a_credential_that_ends_soon_is_said() {
     let (warnings, status) = says(10);
     assert!(warnings.contains(server_says) && warnings.contains("`producer secrets set CRM_SECRET`"), "{warnings}");
     assert!(status.contains(server_says), "{status}");
-    let server = Server::start(Kind::Native, &workspace);
+    let server = serve(&workspace);
     assert!(server.log().contains(server_says), "{}", server.log());
     let metrics = String::from_utf8(ask(server.address, &get("/metrics"), "").unwrap().body).unwrap();
     let ends = metrics.lines().find_map(|line| {

@@ -12,9 +12,11 @@ import { at } from './place.js';
 import { Unfit } from './transformations.js';
 import { asSent, asText, isAbsent, sha256, written } from './values.js';
 
-// Milliseconds: for an answer with a token; how long another server may take to renew one, and how often it is looked whether it is done.
+// Milliseconds: for an answer with a token; for how long one is leased, how long others are waited for, and how often it is looked whether
+// they are done.
 const WITHIN = 30_000;
-const LEASE = 60_000;
+const LEASE = 40_000;
+const LONGEST_RENEWAL = 60_000;
 const LOOK = 20;
 // How long a failure is believed, so that who waits behind it does not ask the same again.
 const FAILURE_HOLDS = 1000;
@@ -104,7 +106,7 @@ export class Tokens {
   }
 
   async #lease(name) {
-    const [lease, end] = [uuidv7(), Date.now() + LEASE];
+    const [lease, end] = [uuidv7(), Date.now() + LONGEST_RENEWAL];
     for (;;) {
       const [now, until] = [new Date(), new Date(Date.now() + LEASE)];
       if ((await this.#database.run(leaseToken, [lease, until, name, now]).catch(notKept)) > 0) return lease;
