@@ -6,6 +6,9 @@ mod guard;
 mod index;
 mod kind;
 mod mend;
+mod room;
+mod server;
+mod statement;
 mod table;
 
 #[cfg(test)]
@@ -34,14 +37,22 @@ codes! {
     LOOKUP_WITHOUT_INDEX = "IP352";
     /// Another index does what this one does.
     INDEX_TWICE = "IP353";
+    /// Nothing is found by an index.
+    INDEX_UNUSED = "IP354";
     /// What is counted comes to its end.
     COUNTER_ENDS = "IP355";
+    /// Room that is taken by what is gone.
+    ROOM_WASTED = "IP356";
+    /// Statements are planned by what was never looked at, or long ago.
+    STATISTICS_OLD = "IP357";
     /// Money or a quantity as a number that is not exact.
     NOT_EXACT = "IP358";
     /// A time of which nobody knows the zone.
     TIME_WITHOUT_ZONE = "IP359";
     /// Texts that are filled up with blanks.
     PADDED_TEXT = "IP360";
+    /// Values that do not fit are cut without a word.
+    CUT_SILENTLY = "IP361";
     /// Texts that not every character fits into.
     NOT_EVERY_CHARACTER = "IP362";
     /// A key of 32 bits of which much is used.
@@ -54,6 +65,16 @@ codes! {
     RULE_NOT_VALID = "IP367";
     /// An index whose making was stopped.
     INDEX_NOT_WHOLE = "IP368";
+    /// A statement that takes long.
+    STATEMENT_SLOW = "IP369";
+    /// Memory that does not go with the machine or with what is kept.
+    MEMORY_SET_WRONG = "IP370";
+    /// What was committed may be lost, or be damaged.
+    NOT_DURABLE = "IP371";
+    /// Readers wait for the one who writes.
+    READERS_WAIT = "IP372";
+    /// Nobody clears what is gone.
+    NOBODY_CLEARS = "IP373";
 }
 
 /// Something that could be better.
@@ -79,23 +100,38 @@ pub struct Finding {
 pub enum Mend {
     /// Statements for the engine's own client, in order.
     Statements(Vec<String>),
+    /// A setting of the server, as its file has it.
+    Setting(String),
     /// Something that no statement does, in words.
     ByHand(String),
 }
 
-/// Everything that could be better, by code and place. `wanted` are the tables of every plan of the workspace on this database.
+/// Everything that could be better in a database, by code and place. `wanted` are the tables of every plan of the workspace on it; an
+/// index is unused once that was counted for `unused_after` seconds.
 #[must_use]
-pub fn findings(engine: Engine, condition: &Condition, wanted: &[Table]) -> Vec<Finding> {
+pub fn findings(engine: Engine, condition: &Condition, wanted: &[Table], unused_after: u64) -> Vec<Finding> {
     let about = About { engine, condition, wanted };
     let mut findings = index::keys(&about);
     findings.extend(table::without_key(&about));
     findings.extend(index::lookups(&about));
     findings.extend(index::twice(&about));
     findings.extend(index::not_whole(&about));
+    findings.extend(index::unused(&about, unused_after));
     findings.extend(counter::ending(&about));
+    findings.extend(room::wasted(&about));
+    findings.extend(room::statistics(&about));
+    findings.extend(statement::slow(&about));
     findings.extend(kind::lossy(&about));
     findings.extend(guard::rows(&about));
     findings.extend(guard::rules(&about));
+    findings.sort_by(|left, right| (left.code, &left.place).cmp(&(right.code, &right.place)));
+    findings
+}
+
+/// Everything that could be better in the settings of its server. `memory` is that of the machine, in bytes, where it is this one.
+#[must_use]
+pub fn of_server(engine: Engine, condition: &Condition, memory: Option<u64>) -> Vec<Finding> {
+    let mut findings = server::findings(engine, condition, memory);
     findings.sort_by(|left, right| (left.code, &left.place).cmp(&(right.code, &right.place)));
     findings
 }
@@ -181,4 +217,13 @@ fn digits(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A size as people read it.
+fn sized(bytes: u64) -> String {
+    match bytes {
+        0..1_048_576 => format!("{} kB", bytes / 1024),
+        1_048_576..10_737_418_240 => format!("{} MB", digits(bytes >> 20)),
+        _ => format!("{} GB", digits(bytes >> 30)),
+    }
 }

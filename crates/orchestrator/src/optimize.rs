@@ -7,7 +7,7 @@ use crate::located::{Located, locate};
 use crate::observe::wanted;
 use crate::run::Stop;
 use crate::workspace::Workspace;
-use dialect::finding::{Finding, findings};
+use dialect::finding::{Finding, findings, of_server};
 use plan::database::Connection;
 use serde::Serialize;
 use spec::Task;
@@ -20,33 +20,74 @@ pub struct Optimization {
     pub database: String,
     /// What was found in it.
     pub findings: Vec<Finding>,
+    /// What was found in the settings of its server, or of its file.
+    pub server: Vec<Finding>,
+    /// What could not be looked at, with the reason.
+    pub unseen: Vec<String>,
 }
 
-/// What could be better in the database of a task.
+impl Optimization {
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.server.is_empty()
+    }
+}
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
+/// What could be better in the database of a task. An index counts as unused after so many days.
 ///
 /// # Errors
 /// [`ChangeFailure`] when it cannot be looked at.
-pub fn optimize(task: &Task, workspace: &Workspace) -> Result<Optimization, ChangeFailure> {
+pub fn optimize(task: &Task, workspace: &Workspace, unused_after: u32) -> Result<Optimization, ChangeFailure> {
     let (_, engine, connection) = place(task, workspace)?;
-    optimization(workspace, engine, &connection)
+    optimization(workspace, engine, &connection, unused_after)
 }
 
 /// What could be better in the database of a task that was carried out.
 ///
 /// # Errors
 /// [`ChangeFailure`] when there is no such task, or the database cannot be looked at.
-pub fn optimize_known(id: &str, workspace: &Workspace) -> Result<Optimization, ChangeFailure> {
+pub fn optimize_known(id: &str, workspace: &Workspace, unused_after: u32) -> Result<Optimization, ChangeFailure> {
     let (_, active) = known(id, workspace)?;
     let database = active.plan.database();
-    optimization(workspace, database.engine, &database.connection)
+    optimization(workspace, database.engine, &database.connection, unused_after)
 }
 
-fn optimization(workspace: &Workspace, engine: Engine, connection: &Connection) -> Result<Optimization, ChangeFailure> {
+fn optimization(
+    workspace: &Workspace,
+    engine: Engine,
+    connection: &Connection,
+    unused_after: u32,
+) -> Result<Optimization, ChangeFailure> {
     let database = match locate(workspace, engine, connection).map_err(Stop::from)? {
         Located::At(database) => database,
         Located::Asks(failure) => return Err(ChangeFailure::Failed(failure)),
     };
     let condition = database.condition().map_err(|error| Stop::from(Failure::database(&error, &database)))?;
     let wanted = wanted(workspace, None, engine, connection)?;
-    Ok(Optimization { database: database.place(), findings: findings(engine, &condition, &wanted) })
+    let unused_after = u64::from(unused_after) * DAY;
+    let mut unseen = condition.unseen.clone();
+    if let Some(seconds) = condition.counted_for.filter(|seconds| *seconds < unused_after) {
+        let (days, after) = (seconds / DAY, unused_after / DAY);
+        unseen.push(format!("unused indexes: their uses have been counted for {days} days, and {after} are asked for"));
+    }
+    let memory = if database.is_on_this_machine() { memory() } else { None };
+    Ok(Optimization {
+        database: database.place(),
+        findings: findings(engine, &condition, &wanted, unused_after),
+        server: of_server(engine, &condition, memory),
+        unseen,
+    })
+}
+
+/// The memory of this machine, in bytes, or of the part of it that this program may have; none where it does not say.
+fn memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let total: u64 = total.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    let bound = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    Some(bound.map_or(total * 1024, |bound: u64| bound.min(total * 1024)))
 }

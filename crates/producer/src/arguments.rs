@@ -168,6 +168,9 @@ pub enum DbCommand {
     Optimize {
         /// A task of the workspace, or a task file.
         task: String,
+        /// For how many days the uses of an index must have been counted before it is called unused.
+        #[arg(long, value_name = "DAYS", default_value_t = 7)]
+        unused_after: u32,
         #[command(flatten)]
         place: Place,
         /// The form of the findings.

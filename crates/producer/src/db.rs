@@ -38,7 +38,7 @@ pub async fn command(asked: &DbCommand) -> Ended {
             undo(task, &options, how, migration.as_deref())
         }
         DbCommand::Inspect { task, place, format } => inspect(task, place, *format),
-        DbCommand::Optimize { task, place, format } => optimize(task, place, *format),
+        DbCommand::Optimize { task, unused_after, place, format } => optimize(task, *unused_after, place, *format),
     }
 }
 
@@ -186,10 +186,10 @@ fn inspect(task: &str, place: &Place, format: Listing) -> Ended {
     Ok(COMPLETED)
 }
 
-fn optimize(task: &str, place: &Place, format: FindingsForm) -> Ended {
+fn optimize(task: &str, unused_after: u32, place: &Place, format: FindingsForm) -> Ended {
     let workspace = Workspace::new(&place.workspace);
     if !is_file(task) {
-        return Ok(optimization(&orchestrator::optimize_known(task, &workspace)?, format)?);
+        return Ok(optimization(&orchestrator::optimize_known(task, &workspace, unused_after)?, format)?);
     }
     let (_, tasks) = match read_task(task, Format::Yaml)? {
         Ok(read) => read,
@@ -197,23 +197,32 @@ fn optimize(task: &str, place: &Place, format: FindingsForm) -> Ended {
     };
     let mut ended = COMPLETED;
     for task in &tasks {
-        ended = ended.max(optimization(&orchestrator::optimize(task, &workspace)?, format)?);
+        ended = ended.max(optimization(&orchestrator::optimize(task, &workspace, unused_after)?, format)?);
     }
     Ok(ended)
 }
 
 fn optimization(found: &Optimization, format: FindingsForm) -> io::Result<u8> {
     let mut out = io::stdout().lock();
+    let mut all = found.findings.iter().chain(&found.server);
     match format {
         FindingsForm::Json => writeln!(out, "{}", serde_json::to_string_pretty(found)?)?,
-        FindingsForm::Text => found.findings.iter().try_for_each(|finding| for_people(&mut out, finding))?,
-        FindingsForm::Sql => found.findings.iter().try_for_each(|finding| for_client(&mut out, finding))?,
+        FindingsForm::Text => {
+            found.findings.iter().try_for_each(|finding| for_people(&mut out, finding))?;
+            if !found.server.is_empty() {
+                writeln!(out, "settings:")?;
+            }
+            found.server.iter().try_for_each(|finding| for_people(&mut out, finding))?;
+        }
+        FindingsForm::Sql => all.try_for_each(|finding| for_client(&mut out, finding))?,
     }
-    let is_empty = found.findings.is_empty();
-    if is_empty && format == FindingsForm::Text {
-        writeln!(out, "nothing was found in {}", found.database)?;
+    if format == FindingsForm::Text {
+        if found.is_empty() {
+            writeln!(out, "nothing was found in {}", found.database)?;
+        }
+        found.unseen.iter().for_each(|unseen| eprintln!("not looked at: {unseen}"));
     }
-    Ok(if is_empty { COMPLETED } else { FOUND })
+    Ok(if found.is_empty() { COMPLETED } else { FOUND })
 }
 
 fn for_people(out: &mut impl io::Write, finding: &Finding) -> io::Result<()> {
@@ -223,6 +232,7 @@ fn for_people(out: &mut impl io::Write, finding: &Finding) -> io::Result<()> {
         Mend::Statements(statements) => {
             statements.iter().try_for_each(|statement| writeln!(out, "    {};", statement.replace('\n', "\n    ")))
         }
+        Mend::Setting(setting) => writeln!(out, "    {setting}"),
         Mend::ByHand(way) => writeln!(out, "  {way}"),
     }
 }
@@ -233,7 +243,7 @@ fn for_client(out: &mut impl io::Write, finding: &Finding) -> io::Result<()> {
     writeln!(out, "-- {} {}: {}", finding.code, comment(&finding.place), comment(&finding.message))?;
     match &finding.mend {
         Mend::Statements(statements) => statements.iter().try_for_each(|statement| writeln!(out, "{statement};")),
-        Mend::ByHand(way) => writeln!(out, "-- {}", comment(way)),
+        Mend::Setting(way) | Mend::ByHand(way) => writeln!(out, "-- {}", comment(way)),
     }
 }
 

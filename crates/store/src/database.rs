@@ -225,6 +225,20 @@ impl Database {
         }
     }
 
+    /// Whether the server is on this machine, as far as its address tells.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        let host = self.host();
+        let name = host.trim_start_matches('[').split([':', ']']).next().unwrap_or_default();
+        let is_loopback = |text: &str| text.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        match self {
+            Self::Sqlite(_) => true,
+            Self::PostgreSql(_) | Self::MySql(_) => {
+                host.starts_with('/') || name == "localhost" || is_loopback(name) || is_loopback(&host)
+            }
+        }
+    }
+
     /// Both together, for messages.
     #[must_use]
     pub fn place(&self) -> String {

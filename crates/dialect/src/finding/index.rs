@@ -1,8 +1,8 @@
 //! Indexes that are missing, and indexes that are there twice.
 
 use super::{
-    About, Finding, INDEX_NOT_WHOLE, INDEX_TWICE, KEY_WITHOUT_INDEX, LOOKUP_WITHOUT_INDEX, Mend, WantedIndex, counted,
-    mend,
+    About, Finding, INDEX_NOT_WHOLE, INDEX_TWICE, INDEX_UNUSED, KEY_WITHOUT_INDEX, LOOKUP_WITHOUT_INDEX, Mend,
+    WantedIndex, counted, mend, sized,
 };
 use plan::database::{MeasuredIndex, ObservedForeignKey, ObservedTable};
 use vocab::{Engine, Severity};
@@ -164,4 +164,43 @@ pub fn not_whole(about: &About<'_>) -> Vec<Finding> {
         }
     };
     indexes.map(finding).collect()
+}
+
+/// Rows below which an index that nobody uses costs nothing that could be measured.
+const ROWS_WORTH_AN_INDEX: u64 = 1000;
+
+/// Indexes by which nothing was found, as far as that was counted for long enough. One that finds the rows of a key stays: it is
+/// needed when a row goes, however seldom. So does one that a plan wants, and one that keeps values unique.
+pub fn unused(about: &About<'_>, unused_after: u64) -> Vec<Finding> {
+    let Some(counted_for) = about.condition.counted_for.filter(|seconds| *seconds >= unused_after) else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
+    for table in &about.condition.tables {
+        let planned = about.wanted_indexes(&table.name);
+        let rows = about.rows(&table.name);
+        for index in about.condition.indexes_of(&table.name) {
+            let serves_key = table.foreign_keys.iter().any(|key| finds(index, &key.columns));
+            let is_planned = planned.iter().any(|wanted| wanted.name == index.name);
+            let is_kept = index.is_unique || index.is_needed || !index.is_whole || serves_key || is_planned;
+            if is_kept || index.uses != Some(0) || rows < ROWS_WORTH_AN_INDEX {
+                continue;
+            }
+            findings.push(Finding {
+                code: INDEX_UNUSED,
+                severity: Severity::Advice,
+                place: about.place(&table.name, std::slice::from_ref(&index.name)),
+                message: format!("nothing was found by the index `{}`", index.name),
+                why: format!(
+                    "in {} days of counting, on this server, since it was made; every write of `{}` ({}) keeps it{}",
+                    counted_for / 86_400,
+                    table.name,
+                    counted(rows),
+                    if index.bytes > 0 { format!(", and it takes {}", sized(index.bytes)) } else { String::new() }
+                ),
+                mend: Mend::Statements(vec![mend::drop_index(about, index)]),
+            });
+        }
+    }
+    findings
 }

@@ -146,6 +146,23 @@ pub fn grow(about: &About<'_>, counter: &Counter) -> Option<Vec<String>> {
     Some(statements)
 }
 
+/// Room is given back; of one table, or of the whole file where the engine keeps it there.
+pub fn give_back(about: &About<'_>, table: &str) -> String {
+    match about.engine {
+        Engine::PostgreSql => format!("VACUUM (ANALYZE) {}", about.table(table)),
+        Engine::MySql => format!("OPTIMIZE TABLE {}", about.table(table)),
+        Engine::Sqlite => "VACUUM".to_owned(),
+    }
+}
+
+/// What statements are planned by is looked at anew.
+pub fn analyze(about: &About<'_>, table: &str) -> String {
+    match about.engine {
+        Engine::PostgreSql | Engine::Sqlite => format!("ANALYZE {}", about.table(table)),
+        Engine::MySql => format!("ANALYZE TABLE {}", about.table(table)),
+    }
+}
+
 /// Policies that are there hold.
 pub fn enable_policies(about: &About<'_>, table: &str) -> String {
     format!("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", about.table(table))

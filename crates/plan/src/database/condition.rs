@@ -2,6 +2,7 @@
 //! what follows from them is judged elsewhere.
 
 use super::ObservedTable;
+use std::collections::BTreeMap;
 
 /// What was seen of a database that somebody wants to run better. Nothing of it was changed to see it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,6 +19,18 @@ pub struct Condition {
     pub counters: Vec<Counter>,
     /// The tables that say which of their rows are seen.
     pub guards: Vec<RowGuard>,
+    /// Statements that took long, the one that took most of all first.
+    pub statements: Vec<MeasuredStatement>,
+    /// For how many seconds at least the uses of indexes have been counted; none where nobody counts them.
+    pub counted_for: Option<u64>,
+    /// Settings of the server, in its own words; sizes in bytes.
+    pub settings: BTreeMap<String, String>,
+    /// What the whole database takes, in bytes.
+    pub bytes: u64,
+    /// How much of that is free, in bytes, where the engine frees it for all tables together.
+    pub free_bytes: u64,
+    /// What could not be seen, with the reason.
+    pub unseen: Vec<String>,
 }
 
 impl Condition {
@@ -40,8 +53,36 @@ pub struct Measure {
     pub table: String,
     /// Its rows, as far as the engine knows without counting them all.
     pub rows: u64,
+    /// Its rows that are gone and still take room, where the engine counts them.
+    pub dead_rows: u64,
+    /// What it takes with its indexes, in bytes, where the engine says it of one table.
+    pub bytes: u64,
+    /// How much of that is free for it alone, in bytes.
+    pub free_bytes: u64,
+    /// What the engine plans by; none where it looks after that by itself.
+    pub statistics: Option<Statistics>,
     /// The statements that made it and what was put onto it since, in the engine's own words, where it keeps those.
     pub made_by: Vec<String>,
+}
+
+/// What an engine knows of a table's rows to plan by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Whether anybody has ever looked.
+    pub is_known: bool,
+    /// Rows that were written since.
+    pub changed: u64,
+}
+
+/// A statement with how long it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasuredStatement {
+    /// The statement without its values.
+    pub text: String,
+    /// How often it ran.
+    pub calls: u64,
+    /// How long it takes on the average, in milliseconds.
+    pub milliseconds: u64,
 }
 
 /// An index with everything that tells it from another one.
@@ -65,6 +106,10 @@ pub struct MeasuredIndex {
     pub is_needed: bool,
     /// Whether the engine reads from it: the making of it came to its end.
     pub is_whole: bool,
+    /// How often something was found by it, as long as that has been counted.
+    pub uses: Option<u64>,
+    /// What it takes, in bytes, where the engine says it.
+    pub bytes: u64,
 }
 
 /// A column whose values the engine counts up.

@@ -5,9 +5,9 @@ use super::connect::Maker;
 use super::inspect::{said, tables, value};
 use crate::StoreError;
 use crate::blocking::blocking;
-use mysql_async::Row;
 use mysql_async::prelude::Queryable;
-use plan::database::{Condition, Counter, Measure, MeasuredIndex};
+use mysql_async::{Conn, Row};
+use plan::database::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement};
 
 impl Server {
     /// How it stands.
@@ -29,6 +29,7 @@ impl Server {
             for row in connection.query::<Row, _>(COUNTERS).await? {
                 condition.counters.push(counter(&row));
             }
+            settings(&mut connection, &mut condition).await?;
             connection.disconnect().await?;
             Ok(condition)
         })
@@ -39,7 +40,9 @@ const INDEXES: &str = "SELECT table_name, index_name, column_name, sub_part, col
 FROM information_schema.statistics WHERE table_schema = DATABASE()
 ORDER BY table_name, index_name, seq_in_index";
 
-const MEASURES: &str = "SELECT table_name, table_rows
+/// What is free of a table is its own only where each table has a file of its own.
+const MEASURES: &str =
+    "SELECT table_name, table_rows, data_length + index_length, IF(@@innodb_file_per_table, data_free, 0)
 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
 ORDER BY table_name";
 
@@ -60,7 +63,7 @@ fn counter(row: &Row) -> Counter {
         _ => 64,
     };
     let signs = u32::from(!sql_type.contains("unsigned"));
-    let next: u64 = said(row, 3).parse().unwrap_or_default();
+    let next = number(row, 3);
     Counter {
         table: said(row, 0),
         column: said(row, 1),
@@ -85,6 +88,8 @@ fn index(row: &Row, indexes: &mut Vec<MeasuredIndex>) {
             rows: None,
             is_unique,
             is_whole: true,
+            uses: None,
+            bytes: 0,
         });
     }
     let Some(index) = indexes.last_mut() else { return };
@@ -96,5 +101,61 @@ fn index(row: &Row, indexes: &mut Vec<MeasuredIndex>) {
 }
 
 fn measure(row: &Row) -> Measure {
-    Measure { table: said(row, 0), rows: said(row, 1).parse().unwrap_or_default(), made_by: Vec::new() }
+    Measure {
+        table: said(row, 0),
+        rows: number(row, 1),
+        bytes: number(row, 2),
+        free_bytes: number(row, 3),
+        ..Measure::default()
+    }
+}
+
+const SETTINGS: &str =
+    "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.innodb_doublewrite, @@GLOBAL.innodb_buffer_pool_size,
+  @@GLOBAL.sql_mode, @@GLOBAL.performance_schema,
+  (SELECT SUM(data_length + index_length) FROM information_schema.tables WHERE table_schema = DATABASE())";
+
+/// Since the server was started.
+const UPTIME: &str = "SHOW GLOBAL STATUS LIKE 'Uptime'";
+
+const USES: &str =
+    "SELECT object_name, index_name, count_star FROM performance_schema.table_io_waits_summary_by_index_usage
+WHERE object_schema = DATABASE() AND index_name IS NOT NULL";
+
+/// Times are in picoseconds.
+const STATEMENTS: &str = "SELECT digest_text, count_star, avg_timer_wait DIV 1000000000
+FROM performance_schema.events_statements_summary_by_digest
+WHERE schema_name = DATABASE() AND count_star >= 10 AND avg_timer_wait >= 100000000000
+  AND digest_text REGEXP '^(SELECT|INSERT|UPDATE|DELETE|WITH|REPLACE) '
+ORDER BY sum_timer_wait DESC LIMIT 5";
+
+/// The settings, and what is counted where the server counts.
+async fn settings(connection: &mut Conn, condition: &mut Condition) -> Result<(), StoreError> {
+    let Some(row) = connection.query_first::<Row, _>(SETTINGS).await? else { return Ok(()) };
+    let names = ["innodb_flush_log_at_trx_commit", "innodb_doublewrite", "innodb_buffer_pool_size", "sql_mode"];
+    condition.settings = names.iter().enumerate().map(|(at, name)| ((*name).to_owned(), said(&row, at))).collect();
+    condition.bytes = number(&row, 5);
+    if said(&row, 4) != "1" {
+        let unseen = ["slow statements", "unused indexes"].map(|what| format!("{what}: `performance_schema` is off"));
+        condition.unseen.extend(unseen);
+        return Ok(());
+    }
+    condition.counted_for = connection.query_first::<Row, _>(UPTIME).await?.map(|row| number(&row, 1));
+    for row in connection.query::<Row, _>(USES).await? {
+        let (table, name) = (said(&row, 0), said(&row, 1));
+        if let Some(index) = condition.indexes.iter_mut().find(|index| (&index.table, &index.name) == (&table, &name)) {
+            index.uses = Some(number(&row, 2));
+        }
+    }
+    let statements = connection.query::<Row, _>(STATEMENTS).await?;
+    condition.statements = statements
+        .iter()
+        .map(|row| MeasuredStatement { text: said(row, 0), calls: number(row, 1), milliseconds: number(row, 2) })
+        .collect();
+    Ok(())
+}
+
+/// A number that is never less than nothing.
+fn number(row: &Row, place: usize) -> u64 {
+    said(row, place).parse().unwrap_or_default()
 }

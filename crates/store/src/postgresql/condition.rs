@@ -4,7 +4,7 @@
 use super::{Server, inspect, place};
 use crate::StoreError;
 use crate::blocking::blocking;
-use plan::database::{Condition, Counter, Measure, MeasuredIndex, RowGuard};
+use plan::database::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, RowGuard, Statistics};
 use tokio_postgres::Row;
 
 impl Server {
@@ -17,14 +17,32 @@ impl Server {
             let measures = client.query(MEASURES, &[]).await?;
             let counters = client.query(COUNTERS, &[]).await?;
             let guards = client.query(GUARDS, &[]).await?;
-            Ok(Condition {
+            let whole = client.query_one(WHOLE, &[]).await?;
+            let mut condition = Condition {
                 schema: place(&client).await?.schema,
                 tables: inspect::tables(&client).await?,
                 indexes: indexes.iter().map(index).collect::<Result<_, _>>()?,
                 measures: measures.iter().map(measure).collect::<Result<_, _>>()?,
                 counters: counters.iter().map(counter).collect::<Result<_, _>>()?,
                 guards: guards.iter().map(guard).collect::<Result<_, _>>()?,
-            })
+                counted_for: Some(number(&whole, 0)?),
+                bytes: number(&whole, 1)?,
+                ..Condition::default()
+            };
+            for row in client.query(SETTINGS, &[]).await? {
+                condition.settings.insert(row.try_get(0)?, row.try_get(1)?);
+            }
+            match client.query_opt(STATEMENTS_AT, &[]).await? {
+                Some(row) => {
+                    let statements = STATEMENTS.replace("AT", &row.try_get::<_, String>(0)?);
+                    let statements = client.query(&statements, &[]).await?;
+                    condition.statements = statements.iter().map(statement).collect::<Result<_, _>>()?;
+                }
+                None => {
+                    condition.unseen.push("slow statements: `pg_stat_statements` is not there to count them".to_owned())
+                }
+            }
+            Ok(condition)
         })
     }
 }
@@ -38,13 +56,16 @@ const INDEXES: &str = "SELECT t.relname::text, i.relname::text,
   format('%s %s', (SELECT m.amname FROM pg_am m WHERE m.oid = i.relam), x.indkey[x.indnkeyatts]),
   pg_get_expr(x.indpred, x.indrelid), x.indisunique,
   x.indisreplident OR EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid),
-  x.indisvalid OR EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = x.indexrelid)
+  x.indisvalid OR EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = x.indexrelid),
+  pg_stat_get_numscans(x.indexrelid), pg_relation_size(x.indexrelid)
 FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 WHERE t.relnamespace = current_schema()::regnamespace AND t.relkind IN ('r', 'p')
 ORDER BY t.relname, i.relname";
 
 /// Of a table that nobody has analysed the rows are known from what was written.
-const MEASURES: &str = "SELECT c.relname::text, GREATEST(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid), 0)
+const MEASURES: &str = "SELECT c.relname::text, GREATEST(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid), 0),
+  COALESCE(pg_stat_get_dead_tuples(c.oid), 0), pg_total_relation_size(c.oid),
+  c.reltuples >= 0, COALESCE(pg_stat_get_mod_since_analyze(c.oid), 0)
 FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
 ORDER BY c.relname";
@@ -67,6 +88,32 @@ FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
   AND (c.relrowsecurity OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid))
 ORDER BY c.relname";
+
+/// Nobody says since when a server that was never told to begin anew has counted: since it was started at least.
+const WHOLE: &str = "SELECT extract(epoch FROM now() - COALESCE(d.stats_reset, pg_postmaster_start_time()))::bigint,
+  pg_database_size(d.datid)
+FROM pg_stat_database d WHERE d.datname = current_database()";
+
+const SETTINGS: &str = "SELECT name, CASE unit WHEN '8kB' THEN (setting::bigint * 8192)::text WHEN 'kB' THEN (setting::bigint * 1024)::text
+  ELSE setting END
+FROM pg_settings WHERE name IN ('shared_buffers', 'effective_cache_size', 'work_mem', 'max_connections', 'fsync',
+  'full_page_writes', 'synchronous_commit', 'autovacuum')";
+
+/// It is in the schema that somebody has put it into, and answers only where the server has loaded it.
+const STATEMENTS_AT: &str = "SELECT format('%I.pg_stat_statements', n.nspname)
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = 'pg_stat_statements' AND current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%'";
+
+/// Those that read and write rows: others may have a password in them.
+const STATEMENTS: &str = "SELECT query, calls, mean_exec_time::bigint FROM AT
+WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND query ~* '^\\s*(select|insert|update|delete|with)\\M' AND query NOT LIKE '%pg_catalog%'
+  AND calls >= 10 AND mean_exec_time >= 100
+ORDER BY total_exec_time DESC LIMIT 5";
+
+fn statement(row: &Row) -> Result<MeasuredStatement, StoreError> {
+    Ok(MeasuredStatement { text: row.try_get(0)?, calls: number(row, 1)?, milliseconds: number(row, 2)? })
+}
 
 fn counter(row: &Row) -> Result<Counter, StoreError> {
     Ok(Counter {
@@ -106,9 +153,18 @@ fn index(row: &Row) -> Result<MeasuredIndex, StoreError> {
         is_unique: row.try_get(6)?,
         is_needed: row.try_get(7)?,
         is_whole: row.try_get(8)?,
+        uses: Some(number(row, 9)?),
+        bytes: number(row, 10)?,
     })
 }
 
 fn measure(row: &Row) -> Result<Measure, StoreError> {
-    Ok(Measure { table: row.try_get(0)?, rows: number(row, 1)?, made_by: Vec::new() })
+    Ok(Measure {
+        table: row.try_get(0)?,
+        rows: number(row, 1)?,
+        dead_rows: number(row, 2)?,
+        bytes: number(row, 3)?,
+        statistics: Some(Statistics { is_known: row.try_get(4)?, changed: number(row, 5)? }),
+        ..Measure::default()
+    })
 }

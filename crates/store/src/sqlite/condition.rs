@@ -2,8 +2,9 @@
 
 use super::{connect_to_look, inspect};
 use crate::StoreError;
-use plan::database::{Condition, Counter, Measure, MeasuredIndex, ObservedTable};
+use plan::database::{Condition, Counter, Measure, MeasuredIndex, ObservedTable, Statistics};
 use rusqlite::{Connection, OptionalExtension};
+use std::io::Read as _;
 use std::path::Path;
 
 /// Rows that are counted of one table; more are said to be so many.
@@ -20,7 +21,30 @@ pub fn condition(file: &Path) -> Result<Condition, StoreError> {
         condition.counters.extend(counter(&connection, table)?);
     }
     condition.tables = tables;
+    let pragma = |name: &str| -> Result<u64, StoreError> {
+        let number: i64 = connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?;
+        Ok(u64::try_from(number).unwrap_or_default())
+    };
+    let page = pragma("page_size")?;
+    condition.bytes = page * pragma("page_count")?;
+    condition.free_bytes = page * pragma("freelist_count")?;
+    if let Some(mode) = journal_mode(file) {
+        condition.settings.insert("journal_mode".to_owned(), mode.to_owned());
+    }
+    condition.unseen.push("unused indexes: SQLite does not count their uses".to_owned());
     Ok(condition)
+}
+
+/// What the file itself says, in its header (<https://www.sqlite.org/fileformat.html#file_format_version_numbers>): who only looks at
+/// it is told otherwise.
+fn journal_mode(file: &Path) -> Option<&'static str> {
+    let mut header = [0; 20];
+    std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut header)).ok()?;
+    match header[18..] {
+        [2, 2] => Some("wal"),
+        [1, 1] => Some("delete"),
+        _ => None,
+    }
 }
 
 fn measure(connection: &Connection, table: &str) -> Result<Measure, StoreError> {
@@ -31,7 +55,19 @@ fn measure(connection: &Connection, table: &str) -> Result<Measure, StoreError> 
         "SELECT sql FROM sqlite_schema WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type <> 'table', rowid",
     )?;
     let made_by = statement.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(Measure { table: table.to_owned(), rows: rows.into(), made_by })
+    let mut known: u64 = 0;
+    if inspect::has_table(connection, "sqlite_stat1")? {
+        // The first number of an index is how many rows the table had.
+        let mut statement = connection.prepare("SELECT stat FROM sqlite_stat1 WHERE tbl = ?")?;
+        let mut found = statement.query([table])?;
+        while let Some(row) = found.next()? {
+            let numbers: String = row.get(0)?;
+            known = known.max(numbers.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or_default());
+        }
+    }
+    let rows = u64::from(rows);
+    let statistics = Statistics { is_known: known > 0, changed: rows.abs_diff(known) };
+    Ok(Measure { table: table.to_owned(), rows, made_by, statistics: Some(statistics), ..Measure::default() })
 }
 
 /// SQLite counts where a key says `AUTOINCREMENT`; only there can it come to an end.
@@ -69,6 +105,8 @@ fn indexes(connection: &Connection, table: &str) -> Result<Vec<MeasuredIndex>, S
             is_unique: row.get(1)?,
             is_needed: row.get(2)?,
             is_whole: true,
+            uses: None,
+            bytes: 0,
         })
     })?;
     let mut indexes: Vec<MeasuredIndex> = found.collect::<Result<_, _>>()?;
