@@ -75,6 +75,10 @@ impl Routes for Mails {
         (is_ours && is_addressed).then(made).into_iter().collect()
     }
 
+    fn overlooked(&self) -> Option<(&str, Vec<&str>)> {
+        (!self.is_empty()).then(|| (INTEGRATION, self.0.keys().map(String::as_str).collect()))
+    }
+
     fn new_id(&self) -> String {
         Uuid::now_v7().to_string()
     }

@@ -46,6 +46,11 @@ pub struct NewDelivery {
 pub trait Routes: Send + Sync {
     /// The deliveries of an event, at most one for an integration.
     fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery>;
+    /// An integration of which somebody else who makes deliveries may know nothing, and the events that it is told of; none where there is
+    /// no such.
+    fn overlooked(&self) -> Option<(&str, Vec<&str>)> {
+        None
+    }
     /// A new id, later than those before.
     fn new_id(&self) -> String;
 }
@@ -201,6 +206,17 @@ pub struct Round {
     pub at_most: u32,
     /// Whether new events are looked for.
     pub dispatches: bool,
+    /// From where on those are looked for of which somebody else has made the deliveries; none where they are not.
+    pub looks_back: Option<Dispatched>,
+}
+
+/// A place among the events of which the deliveries were made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatched {
+    /// When.
+    pub at: String,
+    /// The event, of those that were at the same time; nothing: before all of them.
+    pub id: String,
 }
 
 /// What came of a round.
@@ -214,6 +230,8 @@ pub struct RoundDone {
     pub more_of: BTreeSet<String>,
     /// Whether there may be more new events.
     pub more_events: bool,
+    /// Where to look back further, where there may be more that others have overlooked.
+    pub looked_back_to: Option<Dispatched>,
     /// Integrations that have got something to wait for.
     pub awakened: BTreeSet<String>,
 }

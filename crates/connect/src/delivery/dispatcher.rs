@@ -6,7 +6,7 @@ use super::lane::{Lane, LaneRules};
 use super::moment::{from_text, to_text};
 use manifest::outcome::Retry;
 use std::collections::BTreeMap;
-use store::delivery::{Attempted, DeliveryState, Leased, Opening, Recorded, Remembered, Round, RoundDone};
+use store::delivery::{Attempted, DeliveryState, Dispatched, Leased, Opening, Recorded, Remembered, Round, RoundDone};
 
 /// Results that one round records at most.
 const RECORDED_OF_ROUND: usize = 500;
@@ -14,6 +14,9 @@ const RECORDED_OF_ROUND: usize = 500;
 const FIRST_PAUSE: i64 = 50;
 const LONGEST_PAUSE: i64 = 5_000;
 const HOUR: i64 = 3_600_000;
+/// How far is looked back first for what others have overlooked, and from then on: clocks differ, and what is committed late is seen late.
+const FIRST_LOOK_BACK: i64 = 72 * HOUR;
+const LOOK_BACK: i64 = 60_000;
 
 /// How a worker works. Times are in milliseconds.
 #[derive(Debug, Clone)]
@@ -161,6 +164,8 @@ pub struct Dispatcher {
     abandoned: Vec<String>,
     /// Whether there may be new events.
     awaits_events: bool,
+    /// From where on it is looked for what others have overlooked.
+    looks_back: Dispatched,
     polls_at: i64,
     expires_at: i64,
     /// After rounds that failed.
@@ -184,6 +189,7 @@ impl Dispatcher {
             pending: Vec::new(),
             abandoned: Vec::new(),
             awaits_events: true,
+            looks_back: Dispatched { at: to_text(now - FIRST_LOOK_BACK), id: String::new() },
             polls_at: now,
             expires_at: now,
             resumes_at: now,
@@ -204,6 +210,7 @@ impl Dispatcher {
             }
         }
         self.lanes.retain(|_, lane| !lane.is_closing || lane.under_way > 0);
+        self.looks_back = Dispatched { at: to_text(now - FIRST_LOOK_BACK), id: String::new() };
     }
 
     /// There may be new events.
@@ -238,7 +245,8 @@ impl Dispatcher {
         if self.is_in_round || now < self.resumes_at {
             return None;
         }
-        if self.polls_at <= now {
+        let polls = self.polls_at <= now;
+        if polls {
             self.polls_at = now + self.settings.poll_ms;
             self.awaits_events = true;
             self.lanes.values_mut().for_each(|lane| lane.looks = true);
@@ -282,6 +290,7 @@ impl Dispatcher {
             openings,
             at_most,
             dispatches,
+            looks_back: (polls && !self.is_ending).then(|| self.looks_back.clone()),
         })
     }
 
@@ -325,6 +334,10 @@ impl Dispatcher {
         self.abandoned.clear();
         let mut actions = self.settle(round, &done);
         self.awaits_events |= done.more_events;
+        if round.looks_back.is_some() {
+            let newest = || Dispatched { at: to_text(now - LOOK_BACK), id: String::new() };
+            self.looks_back = done.looked_back_to.clone().unwrap_or_else(newest);
+        }
         for integration in done.more_of.iter().chain(&done.awakened) {
             if let Some(lane) = self.lanes.get_mut(integration) {
                 lane.looks = true;

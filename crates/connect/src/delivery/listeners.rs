@@ -23,6 +23,10 @@ impl Routes for Listeners {
         deliveries
     }
 
+    fn overlooked(&self) -> Option<(&str, Vec<&str>)> {
+        self.mails.overlooked()
+    }
+
     fn new_id(&self) -> String {
         self.services.new_id()
     }

@@ -6,6 +6,7 @@ use crate::harness::schema::Schema;
 use crate::harness::server::{AUTH_SECRET, Kind, Server, node_modules};
 use crate::harness::workspace::{Workspace, end, end_with_input};
 use crate::harness::{Sample, repository};
+use crate::integrations::{MEMBERS, SIGNING, integrate, with_stripe};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -331,6 +332,50 @@ fn two_servers_of_one_database_send_each_mail_once() {
     // Four at once of each server, which stay open for the next mails.
     let connections = mails.told("sign-in").len();
     assert!((1..20).contains(&connections), "{connections} connections for 40 mails");
+}
+
+/// The application of a service makes the deliveries of an event and knows nothing of the API's mails: they are sent all the same, each once.
+#[test]
+fn mails_of_what_the_application_of_a_service_has_dispatched_are_sent_once() {
+    let Some(mails) = MailServer::start(&json!({ "asks_who": true })) else { return };
+    let (mut workspace, played) = with_stripe(&[]);
+    fs::create_dir(workspace.path().join("mails")).unwrap();
+    let welcome =
+        THANKS.replace("contact_form", "user_registration").replace("link: { path: /messages, token: id }\n", "");
+    let welcome = welcome.replace("    button: Look at it\n", "").replace("${event.message}", "-");
+    fs::write(workspace.path().join("mails/user_registration.yaml"), welcome).unwrap();
+    workspace.run_text(MEMBERS).must_end_with(0);
+    integrate(&workspace, &[]).must_end_with(0);
+    workspace.application = workspace.path().join("output/integration/task_integration_2025_003");
+    let happens = |number: u32| {
+        let id = format!("01900000-0000-7000-8000-{number:012}");
+        let payload = json!({ "user_id": id, "email": format!("guest-{number}@guest.example"), "name": "Ada" });
+        workspace.query(&format!(
+            "INSERT INTO outbox_events (id, name, payload, occurred_at) VALUES ('{id}', 'user_registration', '{payload}', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
+        ));
+    };
+    happens(0);
+    let database = workspace.path().join(".producer/data/embedded.sqlite");
+    let mut service = Server::command(Kind::Node, &workspace);
+    service
+        .env("DATABASE_URL", format!("file:{}", database.display()))
+        .env("STRIPE_SECRET_KEY", played.told("secret_key"))
+        .env("STRIPE_API_BASE", played.told("address"))
+        .env("STRIPE_WEBHOOK_SECRET", SIGNING);
+    let service = Server::of(&mut service);
+    wait_until(&service, "not told to the service", || {
+        delivery_to(&workspace, "guest-0@").first().is_some_and(|state| state == "delivered")
+    });
+    let of_mails =
+        || workspace.query("SELECT COUNT(*) FROM outbox_deliveries WHERE integration = 'mail'")[0][0].clone();
+    assert_eq!(of_mails(), "0", "the application of the service sends no mails");
+    let server = sending(Kind::Native, &workspace, &mails, SECURE);
+    (1..20).for_each(happens);
+    let has_mail = |number: u32| mails.mails_to(&format!("guest-{number}@guest.example")).len();
+    wait_until(&server, "not all were sent", || (0..20).all(|number| has_mail(number) > 0));
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!((0..20).all(|number| has_mail(number) == 1), "a mail was sent twice");
+    assert_eq!(of_mails(), "20");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 
 use super::words::{BatchRow, Change, HELD_BY, ID, Kind, Member, Words, member, row};
 use super::{
-    DeliveryState, EVENTS_OF_ROUND, EXPIRED_OF_ROUND, Leased, NewDelivery, Opening, OutboxEvent, Recorded, Round,
-    RoundDone, Routes,
+    DeliveryState, Dispatched, EVENTS_OF_ROUND, EXPIRED_OF_ROUND, Leased, NewDelivery, Opening, OutboxEvent, Recorded,
+    Round, RoundDone, Routes,
 };
 use crate::read_row::{flag, number, optional_text, text};
 use crate::{Ended, Row, Store, StoreError, Transaction};
@@ -69,6 +69,8 @@ const NEW: &[Member] = &[
 ];
 const DISPATCHED: &[Member] = &[ID, member("dispatched_at", Kind::Time)];
 
+/// Before every id.
+const NO_ID: &str = "00000000-0000-0000-0000-000000000000";
 /// What is said of an attempt whose worker has gone.
 const GONE: &str = "whoever worked on it has gone, and nobody knows how far it came";
 
@@ -88,6 +90,7 @@ impl Store {
                 work.give_back().await?;
                 work.extend().await?;
                 work.expire().await?;
+                work.look_back().await?;
                 work.lease().await?;
                 Ok(Ended::Commit(work.done))
             })
@@ -222,6 +225,45 @@ impl Work<'_, '_> {
         }
         words.change(&mut self.transaction, Change::Update("outbox_deliveries"), INTERRUPTED, &waiting).await?;
         words.change(&mut self.transaction, Change::Insert("outbox_attempts"), ATTEMPT, &attempts).await
+    }
+
+    /// Whoever makes the deliveries of an event may know nothing of one integration: its own are made behind it. They wait, and are leased
+    /// like all others.
+    async fn look_back(&mut self) -> Result<(), StoreError> {
+        let (round, words, routes) = (self.round, self.words, self.routes);
+        let (Some(from), Some((integration, names))) = (&round.looks_back, routes.overlooked()) else { return Ok(()) };
+        let time = words.time();
+        let query = words.text(&format!(
+            "SELECT e.id, e.name, e.payload, e.occurred_at, e.dispatched_at FROM outbox_events AS e WHERE e.dispatched_at >= {time} AND (e.dispatched_at > {time} OR e.id > ?) \
+             AND e.name IN ({}) AND NOT EXISTS (SELECT 1 FROM outbox_deliveries AS d WHERE d.event_id = e.id AND d.integration = ?) ORDER BY e.dispatched_at, e.id LIMIT {EVENTS_OF_ROUND}",
+            vec!["?"; names.len()].join(", ")
+        ));
+        let first = if from.id.is_empty() { NO_ID } else { &from.id };
+        let given = [&from.at, &from.at, first].into_iter().chain(names).chain([integration]);
+        let given: Vec<Datum> = given.map(|text| Datum::Text(text.to_owned())).collect();
+        let rows = self.transaction.read(&query, &given).await?;
+        if let Some(last) = rows.last().filter(|_| rows.len() == EVENTS_OF_ROUND as usize) {
+            self.done.looked_back_to = Some(Dispatched { at: text(last, 4)?, id: text(last, 0)? });
+        }
+        let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+        let wanted: Vec<(&OutboxEvent, NewDelivery)> = events
+            .iter()
+            .filter_map(|event| {
+                Some((event, routes.deliveries(event).into_iter().find(|one| one.integration == integration)?))
+            })
+            .collect();
+        // Others may look back at the same time.
+        let lock = words.text(&format!("SELECT id FROM outbox_events WHERE id = ?{}", words.locking()));
+        for (event, _) in &wanted {
+            self.transaction.read(&lock, &[Datum::Text(event.id.clone())]).await?;
+        }
+        let known = self.known(&wanted).await?;
+        let new = wanted.iter().filter(|(event, one)| !known.contains(&(event.id.clone(), one.integration.clone())));
+        let new: Vec<BatchRow> = new.map(|(event, delivery)| new_row(event, delivery, false, round, words)).collect();
+        if !new.is_empty() {
+            self.done.awakened.insert(integration.to_owned());
+        }
+        words.change(&mut self.transaction, Change::Insert("outbox_deliveries"), NEW, &new).await
     }
 
     /// First what waits, then new events.

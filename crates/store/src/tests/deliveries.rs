@@ -2,8 +2,8 @@
 //! servers. Two workers are two connections to one database.
 
 use crate::delivery::{
-    Attempted, Backlog, DeliveryFilter, DeliveryState, Leased, NewDelivery, Opening, OutboxEvent, Recorded, Remembered,
-    Round, RoundDone, Routes,
+    Attempted, Backlog, DeliveryFilter, DeliveryState, Dispatched, EVENTS_OF_ROUND, Leased, NewDelivery, Opening,
+    OutboxEvent, Recorded, Remembered, Round, RoundDone, Routes,
 };
 use crate::mail_suppression::MailSuppression;
 use crate::{Database, Ended, Location, MySqlServer, Scratch, Server, Store};
@@ -512,5 +512,66 @@ async fn an_address_is_suppressed_once_for_each_reason_however_it_is_written() {
         assert_eq!(bounced, expected[..1], "{}", place.name);
         assert_eq!(store.unsuppress_mail("Ada@shop.example").await.unwrap(), 2, "{}", place.name);
         assert_eq!(store.mail_suppressions_of("ada@shop.example").await.unwrap(), [], "{}", place.name);
+    }
+}
+
+/// The same, of which whoever makes other deliveries may know nothing.
+struct Overlooked;
+
+impl Routes for Overlooked {
+    fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
+        ToShop.deliveries(event)
+    }
+
+    fn overlooked(&self) -> Option<(&str, Vec<&str>)> {
+        Some(("shop", vec!["order_cancelled", "order_created"]))
+    }
+
+    fn new_id(&self) -> String {
+        id()
+    }
+}
+
+#[tokio::test]
+async fn what_whoever_dispatched_an_event_has_overlooked_is_made_behind_it() {
+    for place in places("overlooked") {
+        let [store, other] = &place.workers;
+        let older = emit(store, "{}").await;
+        let dispatched = async |event: Option<&str>, second| {
+            let time = crate::delivery::words::Words(store.engine());
+            let (condition, id) = event.map_or(("1 = 1", None), |event| ("id = ?", Some(event)));
+            let text = format!(
+                "UPDATE outbox_events SET dispatched_at = {} WHERE dispatched_at IS NULL AND {condition}",
+                time.time()
+            );
+            let values: Vec<Datum> = [Some(at(second).as_str()), id]
+                .into_iter()
+                .flatten()
+                .map(|text| Datum::Text(text.to_owned()))
+                .collect();
+            let text = time.text(&text);
+            let work = store.transaction(move |mut transaction| {
+                Box::pin(async move { Ok(Ended::Commit(transaction.execute(&text, &values).await?)) })
+            });
+            work.await.unwrap();
+        };
+        dispatched(Some(&older), 1).await;
+        for _ in 0..=EVENTS_OF_ROUND {
+            emit(store, "{}").await;
+        }
+        dispatched(None, 20).await;
+        let look = async |store: &Store, from: Option<Dispatched>| {
+            let round = Round { looks_back: from, dispatches: false, ..round(30, 0) };
+            store.deliver(Arc::new(round), Arc::new(Overlooked)).await.unwrap()
+        };
+        assert_eq!(look(store, None).await.awakened, BTreeSet::new(), "{}", place.name);
+        let from = Dispatched { at: at(10), id: String::new() };
+        let (left, right) = tokio::join!(look(store, Some(from.clone())), look(other, Some(from)));
+        let further = left.looked_back_to.or(right.looked_back_to).expect("more than a round looks for");
+        assert_eq!(further.at, at(20), "{}", place.name);
+        assert_eq!(look(store, Some(further)).await.looked_back_to, None, "{}", place.name);
+        let waits = store.deliveries(&DeliveryFilter::default(), 1000).await.unwrap();
+        assert_eq!(waits.len(), EVENTS_OF_ROUND as usize + 1, "{}", place.name);
+        assert!(waits.iter().all(|one| one.event_id != older), "{}", place.name);
     }
 }
