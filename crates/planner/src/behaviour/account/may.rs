@@ -35,6 +35,9 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         body: items,
         table: Some(given.table()),
         events: Vec::new(),
-        example: json!({ "method": "GET", "path": given.path }),
+        // What is asked, and what is told of it.
+        example: json!({
+            "method": "GET", "path": given.path, "allowed": true, "status": null, "type": null, "detail": null,
+        }),
     }
 }
