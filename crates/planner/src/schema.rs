@@ -342,7 +342,12 @@ impl<'c> Design<'c> {
                     "leave it in the task, or allow the loss with `--allow-destructive`".to_owned(),
                 ),
             };
-            self.problems.push(Diagnostic::error(code, message, place).with_help(help));
+            // Whoever adds to a table of the catalogue and says `columns` says all of them.
+            let adds = match comparison.losses.len() > 2 {
+                true => "; to add to the columns that the catalogue knows, write `more_columns` instead of `columns`",
+                false => "",
+            };
+            self.problems.push(Diagnostic::error(code, message, place).with_help(format!("{help}{adds}")));
         }
         let narrowed = wanted.columns.iter().find(|column| {
             let before = known.and_then(|known| known.columns.iter().find(|other| other.name == column.name));

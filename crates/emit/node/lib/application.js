@@ -115,10 +115,8 @@ async function refusalOf({ routes, questions, request, method, path }) {
   if (!asked || !parameters) return new Problem('not_found');
   const question = asked.get(method) ?? (method === 'HEAD' ? asked.get('GET') : undefined);
   if (!question) return new Problem('method_not_allowed', { allow: allowedMethods(routes.get(pattern)) });
-  // With the proofs of this request; what its answer carries is not the other's.
-  const other = Object.assign(Object.create(request), { method, route: pattern, parameters, answerHeaders: {} });
   try {
-    const answer = await question(other);
+    const answer = await question(request.as({ method, route: pattern, parameters }));
     return answer instanceof Problem ? answer : undefined;
   } catch (error) {
     if (error instanceof Problem) return error;

@@ -60,6 +60,12 @@ export class Request {
     for (const callback of this.#callbacks.splice(0)) callback();
   }
 
+  /** Another request by the same caller, with the same proofs. What it carries in its answer is its own. */
+  as({ method, route, parameters }) {
+    const whenSettled = (callback) => this.whenSettled(callback);
+    return Object.assign(Object.create(this), { method, route, parameters, answerHeaders: {}, whenSettled });
+  }
+
   /** The query string's names and values in the order they were sent, decoded. */
   get query() {
     const start = this.target.indexOf('?');

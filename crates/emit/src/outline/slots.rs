@@ -137,7 +137,7 @@ fn held(plan: &Plan, step: &Step) -> Held {
         Step::May { .. } => {
             let field = |name: &&str| HeldField {
                 name: FieldName::parse(name).expect("a literal that is a name"),
-                nullability: if **name == MAY[0] { Nullability::NotNull } else { Nullability::Nullable },
+                nullability: if *name == MAY[0] { Nullability::NotNull } else { Nullability::Nullable },
                 field_type: None,
             };
             Held::Record(MAY.iter().map(field).collect())

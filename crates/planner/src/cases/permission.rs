@@ -28,8 +28,12 @@ impl Asker<'_> {
         };
         let told = |whom: &str, who, refused| self.told((teller_scheme, path), whom, who, Some(scheme), refused);
         if scheme == Scheme::ApiKey {
-            let without =
-                self.told((teller_scheme, path), "nobody", Who::Caller, None, Some(Problem::MissingCredentials));
+            // A token is taken for a key that nobody has.
+            let problem = match teller_scheme.takes_tokens() {
+                true => Problem::InvalidCredentials,
+                false => Problem::MissingCredentials,
+            };
+            let without = self.told((teller_scheme, path), "who has no key", Who::Caller, None, Some(problem));
             return told("who has a key", Who::Caller, None).into_iter().chain(without).collect();
         }
         let wanted = self.endpoint.role();

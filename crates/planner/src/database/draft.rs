@@ -22,6 +22,8 @@ pub struct DraftTable {
     pub entity: Option<EntityName>,
     /// Columns that the task states; whether they may be null is not changed.
     pub stated: Vec<ColumnName>,
+    /// Whether the task states them all, so that the catalogue knows nothing of them.
+    pub is_all_stated: bool,
     /// Keys of which each must be there where it is the only one.
     pub alone: Vec<ColumnName>,
     /// Where it stands.
@@ -53,7 +55,14 @@ impl Draft {
             return false;
         }
         let entity = entity.map(|entity| entity.entity.clone());
-        self.tables.push(DraftTable { table, entity, stated: Vec::new(), alone: Vec::new(), place: place.clone() });
+        self.tables.push(DraftTable {
+            table,
+            entity,
+            stated: Vec::new(),
+            is_all_stated: false,
+            alone: Vec::new(),
+            place: place.clone(),
+        });
         true
     }
 }

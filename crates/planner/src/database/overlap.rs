@@ -30,7 +30,7 @@ pub fn keepable(tables: &mut [Table], engine: Engine, observed: &Observed) {
 /// What the catalogue knows of the tables.
 pub fn of_catalogue(draft: &mut Draft, catalog: &Catalog, engine: Engine, observed: &Observed) {
     let mut rules: Vec<(TableName, NoOverlap)> = Vec::new();
-    for table in draft.tables.iter().filter(|table| table.stated.is_empty()) {
+    for table in draft.tables.iter().filter(|table| !table.is_all_stated) {
         let Some(entity) = table.entity.as_ref().and_then(|entity| catalog.table_entity(entity)) else { continue };
         rules.extend(overlaps(&table.table, entity).into_iter().map(|rule| (table.table.name.clone(), rule)));
     }

@@ -48,7 +48,7 @@ pub fn design(draft: &mut Draft, relationship: &Relationship, catalog: &Catalog)
 /// Columns of the catalogue that are called after another table of the task lead there, also where no relationship says so: a
 /// `customer_id` beside a table of customers that could name nobody would be a mere text.
 pub fn implied(draft: &mut Draft, catalog: &Catalog) {
-    let of_catalog = draft.tables.iter().filter(|table| table.stated.is_empty() && table.entity.is_some());
+    let of_catalog = draft.tables.iter().filter(|table| !table.is_all_stated && table.entity.is_some());
     let columns: Vec<(TableName, ColumnName, Place)> = of_catalog
         .flat_map(|table| {
             let leads = |name: &ColumnName| table.table.rules.foreign_keys.iter().any(|key| key.columns.contains(name));

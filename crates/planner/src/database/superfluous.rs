@@ -13,7 +13,7 @@ pub fn leave_out(draft: &mut Draft, config: &DatabaseConfig, catalog: &Catalog) 
     let open: Vec<(TableName, &Entity)> = draft
         .tables
         .iter()
-        .filter(|table| table.stated.is_empty())
+        .filter(|table| !table.is_all_stated)
         .filter_map(|table| Some((table.table.name.clone(), catalog.table_entity(table.entity.as_ref()?)?)))
         .collect();
     for (name, entity) in open {

@@ -20,11 +20,15 @@ const SCALE: u8 = 2;
 
 pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
     let entity = catalog.entity_of_table(&stated.name.value);
-    let (mut table, decision, reason) = match (stated.columns.is_empty(), entity) {
+    let (mut table, mut decision, reason) = match (stated.columns.is_empty() || stated.adds, entity) {
         (true, Some(entity)) => of_entity(stated, entity, catalog),
         (true, None) => of_name(stated),
         (false, _) => of_columns(draft, stated, catalog),
     };
+    if stated.adds {
+        let names = add_columns(draft, &mut table, stated, catalog);
+        decision = format!("{decision}, and of the task {names}");
+    }
     let key = stated.constraints.iter().find_map(|constraint| match &constraint.rule {
         ConstraintRule::PrimaryKey(columns) => Some(columns),
         ConstraintRule::Unique(_)
@@ -54,6 +58,7 @@ pub fn design(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) {
     key_is_there(draft, stated);
     if let Some(table) = draft.find_mut(&stated.name.value) {
         table.stated = stated.columns.iter().map(|column| column.name.value.clone()).collect();
+        table.is_all_stated = !stated.columns.is_empty() && !stated.adds;
     }
 }
 
@@ -131,12 +136,38 @@ fn of_columns(draft: &mut Draft, stated: &spec::Table, catalog: &Catalog) -> (Ta
     let columns = stated.columns.iter().map(|said| column(draft, said, catalog)).collect();
     let comment = format!("one of the {}", stated.name.value.as_str().replace('_', " "));
     let mut table = assembled(stated, comment, columns);
+    keep_stated_rules(&mut table, stated);
+    (table, "those of the task".to_owned(), "the task says them, which wins over the catalogue".to_owned())
+}
+
+/// Puts columns beside those that are known, before the times. One that is known under that name gives way, with what was known of it.
+fn add_columns(draft: &mut Draft, table: &mut Table, stated: &spec::Table, catalog: &Catalog) -> String {
+    for said in &stated.columns {
+        let column = column(draft, said, catalog);
+        table.unique.retain(|unique| !unique.contains(&column.name));
+        table.rules.checks.retain(|check| !check.columns().any(|known| *known == column.name));
+        match table.columns.iter_mut().find(|known| known.name == column.name) {
+            Some(known) => *known = column,
+            None => {
+                let times = table::times();
+                let is_time = |known: &Column| times.iter().any(|time| time.name == known.name);
+                let at = table.columns.iter().position(is_time).unwrap_or(table.columns.len());
+                table.columns.insert(at, column);
+            }
+        }
+    }
+    keep_stated_rules(table, stated);
+    let names: Vec<String> = stated.columns.iter().map(|said| format!("`{}`", said.name.value)).collect();
+    names.join(", ")
+}
+
+/// What the task says at its columns: whether values are unique, and how long they may be.
+fn keep_stated_rules(table: &mut Table, stated: &spec::Table) {
     for said in stated.columns.iter().filter(|said| said.unique) {
         table.unique.push(vec![said.name.value.clone()]);
     }
-    let lengths: Vec<Check> = stated.columns.iter().filter_map(|said| length(&table, said)).collect();
+    let lengths: Vec<Check> = stated.columns.iter().filter_map(|said| length(table, said)).collect();
     table.rules.checks.extend(lengths);
-    (table, "those of the task".to_owned(), "the task says them, which wins over the catalogue".to_owned())
 }
 
 /// A length that the task states and the column's type does not carry.

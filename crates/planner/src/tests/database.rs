@@ -295,6 +295,28 @@ fn columns_of_the_task_win_and_its_keys_are_used() {
     );
 }
 
+/// Those of the same name give way with what was known of them; keys and links are those of the catalogue.
+#[test]
+fn more_columns_stand_beside_those_of_the_catalogue() {
+    let schema = "tables: [users, orders, { name: products, more_columns: { shelf: { type: line, max_length: 20, unique: true }, stock: decimal } }], relationships: [users_to_orders, orders_to_products]";
+    let (tables, decisions) = planned(schema).unwrap();
+    let products = tables.iter().find(|table| table.name.as_str() == "products").unwrap();
+    let names: Vec<&str> = products.columns.iter().map(|column| column.name.as_str()).collect();
+    let checks: Vec<&str> = products.rules.checks.iter().map(|check| check.name.as_str()).collect();
+    let said = decisions.iter().find(|decision| decision.subject == "columns of `products`").unwrap();
+    expect![[r#"
+        id name sku description price currency category stock status image_url weight_kg tags shelf created_at updated_at row_version
+        products_name_length products_name_not_blank products_sku_length products_description_length products_price_range products_currency_letters products_category_length products_status_words products_image_url_length products_weight_kg_range products_shelf_length
+        unique ["sku", "shelf"]
+        those of the entity `product`, and of the task `shelf`, `stock`"#]].assert_eq(&format!(
+        "{}\n{}\nunique {:?}\n{}",
+        names.join(" "),
+        checks.join(" "),
+        products.unique.iter().map(|set| set[0].as_str()).collect::<Vec<_>>(),
+        said.decision
+    ));
+}
+
 #[test]
 fn names_that_are_too_long_are_shortened_and_stay_apart() {
     let (one, other) = ("a".repeat(63), format!("{}b", "a".repeat(62)));

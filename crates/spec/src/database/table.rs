@@ -24,6 +24,8 @@ pub struct Table {
     pub renamed_from: Option<Spanned<TableName>>,
     /// Its columns, in the task's order. Empty for a bare name, whose columns the planner knows.
     pub columns: Vec<Column>,
+    /// Whether these stand beside the columns that the planner knows of a table of that name.
+    pub adds: bool,
     /// Its indexes besides those of keys. The planner checks their columns, because it adds columns itself.
     pub indexes: Vec<Index>,
     /// What must hold for its rows, those rules first that stand at columns. The planner checks their columns.
@@ -34,12 +36,19 @@ const FIELDS: &[Field] = &[
     required("name", "The table's name.", schema::identifier),
     optional("renamed_from", "What the table was called until now; its rows are kept.", schema::identifier),
     optional("columns", "Each column with its type, or with its rules.", column::schema),
+    optional(
+        "more_columns",
+        "Columns beside those of a table of that name; a column of the same name is as it is here.",
+        column::schema,
+    ),
     optional("indexes", "Columns to find rows by: a name, a list of names, or a block.", constraint::indexes_schema),
     optional("constraints", "What must hold for rows.", constraint::schema),
 ];
 
 pub(crate) fn schema() -> Json {
-    schema::some(schema::either([schema::identifier(), schema::block(FIELDS)]))
+    let mut block = schema::block(FIELDS);
+    schema::not_both(&mut block, ["columns", "more_columns"]);
+    schema::some(schema::either([schema::identifier(), block]))
 }
 
 /// Checks the value of `tables`; absent when the list itself is wrong.
@@ -72,6 +81,7 @@ fn table(lowering: &mut Lowering<'_>, node: &Node) -> Option<Table> {
             name,
             renamed_from: None,
             columns: Vec::new(),
+            adds: false,
             indexes: Vec::new(),
             constraints: Vec::new(),
         });
@@ -80,13 +90,17 @@ fn table(lowering: &mut Lowering<'_>, node: &Node) -> Option<Table> {
     let name = lowering
         .required(&block, "name", "add `name: \"users\"`")
         .and_then(|entry| lowering.name(Label::Field("name"), &entry.node, TableName::parse));
-    let (columns, mut constraints) =
-        block.node("columns").map(|node| column::lower(lowering, node)).unwrap_or_default();
+    let help =
+        "keep `columns` where these are all of them, `more_columns` where they stand beside those of the catalogue";
+    lowering.exclude(&block, ["columns", "more_columns"], help);
+    let adds = block.node("more_columns");
+    let said = block.node("columns").or(adds);
+    let (columns, mut constraints) = said.map(|node| column::lower(lowering, node)).unwrap_or_default();
     let indexes = block.node("indexes").map_or_else(Vec::new, |node| constraint::lower_indexes(lowering, node));
     constraints.extend(block.node("constraints").into_iter().flat_map(|node| constraint::lower(lowering, node)));
     let renamed_from =
         block.node("renamed_from").and_then(|node| lowering.name(Label::Field("renamed_from"), node, TableName::parse));
-    Some(Table { name: name?, renamed_from, columns, indexes, constraints })
+    Some(Table { name: name?, renamed_from, columns, adds: adds.is_some(), indexes, constraints })
 }
 
 /// What was renamed is not there under its old name as well, and nothing becomes two.
