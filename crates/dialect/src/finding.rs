@@ -15,7 +15,7 @@ mod table;
 mod tests;
 
 use crate::relational;
-use plan::database::{Condition, Table, Uniqueness};
+use plan::database::{Compared, Condition, Table, Trial, Uniqueness};
 use serde::Serialize;
 use vocab::{Code, Engine, Severity};
 
@@ -92,6 +92,9 @@ pub struct Finding {
     pub why: String,
     /// What to do.
     pub mend: Mend,
+    /// A statement that the mending serves, for the engine to explain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
 }
 
 /// What makes a finding go away.
@@ -176,6 +179,7 @@ impl About<'_> {
                         columns: found.columns.clone(),
                         parts: relational::indexed(crate::words(self.engine), wanted, index),
                         why: index.why.clone(),
+                        is_ordered: index.compared == Compared::Order,
                         is_unique: index.uniqueness == Uniqueness::Unique,
                     });
                 }
@@ -195,6 +199,8 @@ struct WantedIndex {
     /// The same as they stand in a statement.
     parts: Vec<String>,
     why: String,
+    /// Whether rows are found by their order in it, and not by values.
+    is_ordered: bool,
     is_unique: bool,
 }
 

@@ -8,7 +8,7 @@ use crate::observe::wanted;
 use crate::run::Stop;
 use crate::workspace::Workspace;
 use dialect::finding::{Finding, findings, of_server};
-use plan::database::Connection;
+use plan::database::{Connection, Trial};
 use serde::Serialize;
 use spec::Task;
 use vocab::Engine;
@@ -74,13 +74,13 @@ fn optimization(
         let (days, after) = (seconds / DAY, unused_after / DAY);
         unseen.push(format!("unused indexes: their uses have been counted for {days} days, and {after} are asked for"));
     }
+    let mut findings = findings(engine, &condition, &wanted, unused_after);
+    let mut trials: Vec<&mut Trial> = findings.iter_mut().filter_map(|finding| finding.trial.as_mut()).collect();
+    if !trials.is_empty() {
+        database.explain(&mut trials).map_err(|error| Stop::from(Failure::database(&error, &database)))?;
+    }
     let memory = if database.is_on_this_machine() { memory() } else { None };
-    Ok(Optimization {
-        database: database.place(),
-        findings: findings(engine, &condition, &wanted, unused_after),
-        server: of_server(engine, &condition, memory),
-        unseen,
-    })
+    Ok(Optimization { database: database.place(), findings, server: of_server(engine, &condition, memory), unseen })
 }
 
 /// The memory of this machine, in bytes, or of the part of it that this program may have; none where it does not say.

@@ -228,6 +228,15 @@ fn optimization(found: &Optimization, format: FindingsForm) -> io::Result<u8> {
 fn for_people(out: &mut impl io::Write, finding: &Finding) -> io::Result<()> {
     writeln!(out, "{} {} {}: {}", finding.code, word(finding.severity), finding.place, finding.message)?;
     writeln!(out, "  {}", finding.why)?;
+    if let Some(trial) = &finding.trial {
+        let how = match (trial.cost, trial.cost_with_index) {
+            (Some(cost), Some(with_index)) => format!("costs {cost}, and {with_index} with the index (hypopg)"),
+            (Some(cost), None) => format!("costs {cost}"),
+            (None, _) if trial.reads_all => "reads the whole table".to_owned(),
+            (None, _) => "is served by another index".to_owned(),
+        };
+        writeln!(out, "  EXPLAIN {}: it {how}", trial.statement)?;
+    }
     match &finding.mend {
         Mend::Statements(statements) => {
             statements.iter().try_for_each(|statement| writeln!(out, "    {};", statement.replace('\n', "\n    ")))

@@ -9,7 +9,7 @@ use crate::sqlite::{self, SqliteStore};
 use crate::store::Open;
 use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
 use plan::Migration;
-use plan::database::{Condition, DatabasePlace, ObservedTable, Pool};
+use plan::database::{Condition, DatabasePlace, ObservedTable, Pool, Trial};
 use std::path::{Path, PathBuf};
 use vocab::{Engine, TableName};
 
@@ -137,6 +137,18 @@ impl Database {
                     false => Ok(Condition::default()),
                 }
             }
+        }
+    }
+
+    /// Has the engine explain the statements of trials, with their indexes where it can plan with what is not there. Nothing is left.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be connected to or does not answer.
+    pub fn explain(&self, trials: &mut [&mut Trial]) -> Result<(), StoreError> {
+        match self {
+            Self::PostgreSql(server) => server.explain(trials),
+            Self::MySql(server) => server.explain(trials),
+            Self::Sqlite(file) => sqlite::explain(file, trials),
         }
     }
 

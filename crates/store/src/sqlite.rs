@@ -11,7 +11,7 @@ mod migrate;
 mod readers;
 mod rehearsal;
 
-pub use condition::condition;
+pub use condition::{condition, explain};
 pub use rehearsal::rehearse;
 
 use self::readers::Readers;

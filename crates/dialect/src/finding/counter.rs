@@ -33,6 +33,7 @@ pub fn ending(about: &About<'_>) -> Vec<Finding> {
                 digits(counter.most)
             ),
             mend: mend::grow(about, counter).map_or_else(|| Mend::ByHand(by_hand.to_owned()), Mend::Statements),
+            trial: None,
         })
     };
     about.condition.counters.iter().filter_map(finding).collect()

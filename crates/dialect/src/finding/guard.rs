@@ -26,7 +26,7 @@ pub fn rows(about: &About<'_>) -> Vec<Finding> {
         };
         let place = about.place(&guard.table, &[]);
         let mend = Mend::Statements(vec![statement]);
-        Some(Finding { code, severity: Severity::Warning, place, message, why, mend })
+        Some(Finding { code, severity: Severity::Warning, place, message, why, mend, trial: None })
     };
     about.condition.guards.iter().filter_map(finding).collect()
 }
@@ -48,6 +48,7 @@ pub fn rules(about: &About<'_>) -> Vec<Finding> {
                     counted(about.rows(&table.name))
                 ),
                 mend: Mend::Statements(vec![mend::validate(about, &table.name, name)]),
+                trial: None,
             });
         }
     }

@@ -56,6 +56,7 @@ fn key_without_index(about: &About<'_>, table: &ObservedTable, key: &ObservedFor
         place: about.place(&table.name, &key.columns),
         message: format!("no index finds the rows of `{}` by their key to `{}`", table.name, key.table),
         why: format!("whoever removes a row of `{}`, or asks for what belongs to one, has all {rows} read", key.table),
+        trial: Some(mend::trial(about, &table.name, &parts, false)),
         mend: Mend::Statements(vec![mend::create_index(about, &table.name, &name, &parts, unique)]),
     }
 }
@@ -87,6 +88,7 @@ pub fn lookups(about: &About<'_>) -> Vec<Finding> {
                 place: about.place(&table.name, &wanted.columns),
                 message: format!("the index `{name}` of a plan of the workspace is missing: {}", wanted.why),
                 why: format!("each such request reads all {}", counted(about.rows(&table.name))),
+                trial: Some(mend::trial(about, &table.name, parts, wanted.is_ordered)),
                 mend: Mend::Statements(vec![mend::create_index(
                     about,
                     &table.name,
@@ -125,6 +127,7 @@ pub fn twice(about: &About<'_>) -> Vec<Finding> {
                     counted(about.rows(&table.name))
                 ),
                 mend: Mend::Statements(vec![mend::drop_index(about, index)]),
+                trial: None,
             });
         }
     }
@@ -161,6 +164,7 @@ pub fn not_whole(about: &About<'_>) -> Vec<Finding> {
             message: format!("the making of index `{}` was stopped, and it is not read from", index.name),
             why: format!("every write of `{}` ({rows}) keeps it for nothing; {why}", index.table),
             mend: Mend::Statements(vec![statement]),
+            trial: None,
         }
     };
     indexes.map(finding).collect()
@@ -199,6 +203,7 @@ pub fn unused(about: &About<'_>, unused_after: u64) -> Vec<Finding> {
                     if index.bytes > 0 { format!(", and it takes {}", sized(index.bytes)) } else { String::new() }
                 ),
                 mend: Mend::Statements(vec![mend::drop_index(about, index)]),
+                trial: None,
             });
         }
     }

@@ -27,6 +27,7 @@ fn of_column(about: &About<'_>, table: &ObservedTable, column: &ObservedColumn) 
             message,
             why: format!("{why}; {} hold it", counted(about.rows(&table.name))),
             mend: statement.map_or_else(|| Mend::ByHand(way.to_owned()), |statement| Mend::Statements(vec![statement])),
+            trial: None,
         };
     let change = |to: &str, using: &str| mend::change_type(about, table, &column.name, to, using);
     let mut findings = Vec::new();

@@ -3,7 +3,7 @@
 
 use super::About;
 use crate::{mysql, postgresql, sqlite};
-use plan::database::{Counter, MeasuredIndex, Nullability, ObservedTable};
+use plan::database::{Counter, MeasuredIndex, Nullability, ObservedTable, Trial};
 use vocab::Engine;
 
 /// A name that nobody has checked, as it stands in a statement.
@@ -32,6 +32,17 @@ pub fn create_index(about: &About<'_>, table: &str, name: &str, parts: &[String]
 /// A column as [`create_index`] wants it.
 pub fn part(engine: Engine, column: &str) -> String {
     quote(engine, column)
+}
+
+/// A statement that such an index serves: rows with one value of the first part, or the first page in its order.
+pub fn trial(about: &About<'_>, table: &str, parts: &[String], is_ordered: bool) -> Trial {
+    let (on, all) = (about.table(table), parts.join(", "));
+    let first = parts.first().map_or("", String::as_str);
+    let statement = match is_ordered {
+        true => format!("SELECT * FROM {on} ORDER BY {all} LIMIT 20"),
+        false => format!("SELECT * FROM {on} WHERE {first} = (SELECT {first} FROM {on} LIMIT 1)"),
+    };
+    Trial { statement, index: format!("CREATE INDEX ON {on} ({all})"), ..Trial::default() }
 }
 
 /// The index goes.

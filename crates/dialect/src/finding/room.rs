@@ -25,6 +25,7 @@ pub fn wasted(about: &About<'_>) -> Vec<Finding> {
         message,
         why,
         mend: Mend::Statements(vec![mend::give_back(about, table)]),
+        trial: None,
     };
     let is_worth = |free: u64, of: u64| free >= FREE_BYTES && free >= of / 100 * FREE_PERCENT;
     let mut findings = Vec::new();
@@ -67,6 +68,7 @@ pub fn statistics(about: &About<'_>) -> Vec<Finding> {
             message: format!("statements on `{}` are planned by what is not so", measure.table),
             why: format!("{how} at its {}, so that what finds them is guessed", counted(measure.rows)),
             mend: Mend::Statements(vec![mend::analyze(about, &measure.table)]),
+            trial: None,
         })
     };
     about.condition.measures.iter().filter_map(finding).collect()

@@ -23,7 +23,7 @@ pub fn findings(engine: Engine, condition: &Condition, memory: Option<u64>) -> V
 
 fn finding(code: Code, severity: Severity, place: &str, message: String, why: String, wanted: &str) -> Finding {
     let mend = Mend::Setting(format!("{place} = {wanted}"));
-    Finding { code, severity, place: place.to_owned(), message, why, mend }
+    Finding { code, severity, place: place.to_owned(), message, why, mend, trial: None }
 }
 
 fn setting<'c>(condition: &'c Condition, name: &str) -> Option<&'c str> {
@@ -91,6 +91,7 @@ fn sqlite(condition: &Condition) -> Vec<Finding> {
         message: "readers and writers of the file wait for each other".to_owned(),
         why,
         mend: Mend::Statements(vec!["PRAGMA journal_mode = WAL".to_owned()]),
+        trial: None,
     };
     is_open.then(finding).into_iter().collect()
 }

@@ -19,6 +19,7 @@ pub fn slow(about: &About<'_>) -> Vec<Finding> {
             message: format!("a statement takes long: `{text}`"),
             why: format!("{} ms on the average of {} calls", digits(statement.milliseconds), digits(statement.calls)),
             mend: Mend::ByHand("`EXPLAIN` before it shows what it reads".to_owned()),
+            trial: None,
         }
     };
     statements.map(finding).collect()

@@ -23,6 +23,7 @@ pub fn without_key(about: &About<'_>) -> Vec<Finding> {
                 false => Mend::Statements(statements),
                 true => Mend::ByHand("make the table anew with a primary key".to_owned()),
             },
+            trial: None,
         }
     };
     tables.map(finding).collect()

@@ -2,6 +2,7 @@
 //! what follows from them is judged elsewhere.
 
 use super::ObservedTable;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What was seen of a database that somebody wants to run better. Nothing of it was changed to see it.
@@ -144,4 +145,22 @@ pub struct RowGuard {
     pub owner: String,
     /// Whether programs may be at work as the owner: the role logs in, and no policy is told to pass it by.
     pub owner_is_at_work: bool,
+}
+
+/// A statement that an index would serve, and what the engine says of it. It is explained, and not run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Trial {
+    /// The statement.
+    pub statement: String,
+    /// The index, for an engine that can plan with one that is not there.
+    #[serde(skip)]
+    pub index: String,
+    /// Whether it reads the whole table as it is.
+    pub reads_all: bool,
+    /// What it costs as it is, in the engine's own units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<u64>,
+    /// What it would cost with the index, where the engine would use that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_with_index: Option<u64>,
 }

@@ -7,7 +7,7 @@ use crate::StoreError;
 use crate::blocking::blocking;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
-use plan::database::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement};
+use plan::database::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, Trial};
 
 impl Server {
     /// How it stands.
@@ -32,6 +32,22 @@ impl Server {
             settings(&mut connection, &mut condition).await?;
             connection.disconnect().await?;
             Ok(condition)
+        })
+    }
+}
+
+impl Server {
+    /// What the statements of trials read.
+    pub fn explain(&self, trials: &mut [&mut Trial]) -> Result<(), StoreError> {
+        blocking(async {
+            let (mut connection, _) = self.connect().await?;
+            for trial in trials {
+                let explained = connection.query_first::<Row, _>(format!("EXPLAIN {}", trial.statement)).await?;
+                let how = explained.and_then(|row| row.get::<Option<String>, _>("type")).flatten();
+                trial.reads_all = how.as_deref() == Some("ALL");
+            }
+            connection.disconnect().await?;
+            Ok(())
         })
     }
 }

@@ -4,8 +4,8 @@
 use super::{Server, inspect, place};
 use crate::StoreError;
 use crate::blocking::blocking;
-use plan::database::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, RowGuard, Statistics};
-use tokio_postgres::Row;
+use plan::database::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, RowGuard, Statistics, Trial};
+use tokio_postgres::{Client, Row, SimpleQueryMessage};
 
 impl Server {
     /// How it stands.
@@ -46,6 +46,62 @@ impl Server {
         })
     }
 }
+
+impl Server {
+    /// What the statements of trials cost, with `hypopg` also with indexes that are not there. Where that is not in the database it is made
+    /// for this transaction alone, which is undone.
+    pub fn explain(&self, trials: &mut [&mut Trial]) -> Result<(), StoreError> {
+        blocking(async {
+            let client = self.connect().await?;
+            client.batch_execute("BEGIN; SET LOCAL lock_timeout = '1s'; SAVEPOINT without").await?;
+            let can_try = match client.query_opt(HYPOTHETICAL_AT, &[]).await? {
+                Some(_) => true,
+                None => client.batch_execute("CREATE EXTENSION hypopg").await.is_ok(),
+            };
+            let at = match can_try {
+                true => {
+                    client.query_opt(HYPOTHETICAL_AT, &[]).await?.map(|row| row.try_get::<_, String>(0)).transpose()?
+                }
+                false => {
+                    client.batch_execute("ROLLBACK TO without").await?;
+                    None
+                }
+            };
+            for trial in trials {
+                let plan = explained(&client, &trial.statement).await?;
+                trial.reads_all = plan.contains("\"Seq Scan\"");
+                trial.cost = cost(&plan);
+                let Some(at) = &at else { continue };
+                client.execute(&format!("SELECT {at}.hypopg_create_index($1)"), &[&trial.index]).await?;
+                let plan = explained(&client, &trial.statement).await?;
+                client.execute(&format!("SELECT {at}.hypopg_reset()"), &[]).await?;
+                // It names what is not there by a number in such brackets.
+                trial.cost_with_index = cost(&plan).filter(|_| plan.contains("\"Index Name\": \"<"));
+            }
+            client.batch_execute("ROLLBACK").await?;
+            Ok(())
+        })
+    }
+}
+
+async fn explained(client: &Client, statement: &str) -> Result<String, StoreError> {
+    let messages = client.simple_query(&format!("EXPLAIN (FORMAT JSON) {statement}")).await?;
+    let text = |message: &SimpleQueryMessage| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(ToOwned::to_owned),
+        _ => None,
+    };
+    Ok(messages.iter().filter_map(text).collect())
+}
+
+fn cost(plan: &str) -> Option<u64> {
+    let plan: serde_json::Value = serde_json::from_str(plan).ok()?;
+    let cost = plan[0]["Plan"]["Total Cost"].as_f64()?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a cost is no less than nothing
+    Some(cost.round() as u64)
+}
+
+const HYPOTHETICAL_AT: &str = "SELECT quote_ident(n.nspname) FROM pg_extension e
+JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'";
 
 /// Parts have what tells them apart from others behind them: operators, collation, direction. An index that is being made counts as whole: it is about to be.
 const INDEXES: &str = "SELECT t.relname::text, i.relname::text,

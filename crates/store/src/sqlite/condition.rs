@@ -2,7 +2,7 @@
 
 use super::{connect_to_look, inspect};
 use crate::StoreError;
-use plan::database::{Condition, Counter, Measure, MeasuredIndex, ObservedTable, Statistics};
+use plan::database::{Condition, Counter, Measure, MeasuredIndex, ObservedTable, Statistics, Trial};
 use rusqlite::{Connection, OptionalExtension};
 use std::io::Read as _;
 use std::path::Path;
@@ -33,6 +33,17 @@ pub fn condition(file: &Path) -> Result<Condition, StoreError> {
     }
     condition.unseen.push("unused indexes: SQLite does not count their uses".to_owned());
     Ok(condition)
+}
+
+/// What the statements of trials read.
+pub fn explain(file: &Path, trials: &mut [&mut Trial]) -> Result<(), StoreError> {
+    let connection = connect_to_look(file)?;
+    for trial in trials {
+        let explain = format!("EXPLAIN QUERY PLAN {}", trial.statement);
+        let detail: String = connection.query_row(&explain, [], |row| row.get("detail"))?;
+        trial.reads_all = detail.starts_with("SCAN") && !detail.contains(" INDEX ");
+    }
+    Ok(())
 }
 
 /// What the file itself says, in its header (<https://www.sqlite.org/fileformat.html#file_format_version_numbers>): who only looks at

@@ -401,3 +401,46 @@ fn a_file_whose_readers_wait_is_judged_apart() {
     shop.client(&shop.optimize(&["--format", "sql"]).must_end_with(5).stdout);
     shop.optimize(&[]).must_end_with(0);
 }
+
+/// What an index is good for is shown by the engine's own plan, on PostgreSQL with an index that is not there.
+#[test]
+fn the_engine_itself_shows_what_an_index_is_good_for() {
+    for engine in ENGINES {
+        let Some(shop) = Shop::made(engine, "what an index is good for") else { continue };
+        let (drop, fill) = match engine {
+            Engine::Sqlite => (
+                "DROP INDEX benches_built_on_idx",
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+                 INSERT INTO benches (number, built_on) SELECT i, date('2020-01-01', '+' || (i % 1000) || ' days') FROM n; ANALYZE",
+            ),
+            Engine::PostgreSql => (
+                "ANALYZE benches; DROP INDEX benches_built_on_idx",
+                "INSERT INTO benches (number, built_on) SELECT i, date '2020-01-01' + i % 1000 FROM generate_series(1, 20000) i",
+            ),
+            Engine::MySql => (
+                "DROP INDEX benches_built_on_idx ON benches",
+                "INSERT INTO benches (number, built_on)
+                 SELECT seq, DATE_ADD('2020-01-01', INTERVAL seq % 1000 DAY) FROM seq_1_to_20000; ANALYZE TABLE benches",
+            ),
+        };
+        // What a session has written is counted at its end.
+        shop.client(&format!("{fill};"));
+        shop.client(&format!("{drop};"));
+        let found = shop.found();
+        assert_eq!(shop.listed(&found["findings"]), ["IP352 benches.built_on,id"], "{engine}");
+        let trial = &found["findings"][0]["trial"];
+        assert_eq!(trial["reads_all"], true, "{engine} {trial}");
+        if engine == Engine::PostgreSql {
+            let url = shop.workspace.url.clone().unwrap();
+            let asked = |what: &str| postgresql::psql(&url, what).unwrap().trim().to_owned();
+            assert_eq!(asked("SELECT count(*) FROM pg_extension WHERE extname = 'hypopg'"), "0", "it is left");
+            if asked("SELECT count(*) FROM pg_available_extensions WHERE name = 'hypopg'") == "0" {
+                let _ = std::io::stderr().write_all(b"SKIPPED indexes that are not there: no `hypopg` is installed\n");
+                continue;
+            }
+            let (cost, with_index) = (trial["cost"].as_u64().unwrap(), trial["cost_with_index"].as_u64().unwrap());
+            assert!(cost > 3 * with_index, "{trial}");
+            assert!(shop.optimize(&[]).stdout.contains("with the index (hypopg)"));
+        }
+    }
+}
