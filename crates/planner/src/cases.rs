@@ -2,35 +2,31 @@
 //! procedures, so a behaviour needs no list of its own.
 
 mod body;
+mod caller;
 mod calls;
+mod input;
 mod permission;
 
-use crate::account::{self, can_be_two};
+use crate::account::can_be_two;
 use crate::key::RecordKey;
 use crate::seed::Seeded;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use body::{acceptable, can_repeat, marked, shape_of, taken, taking};
+use caller::request;
 pub use calls::for_calls;
-use plan::accounts::{
-    CASE_OTHER_SESSION, CASE_ROLE, CASE_SESSION, CaseCaller, LOOPBACK_SESSION_COOKIE, case_callers, case_session_token,
-};
+use plan::accounts::{CaseCaller, case_callers};
 use plan::api::{ApiPlan, Endpoint, RateLimitPolicy};
 use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
-    ACCESS_TOKEN, ANY, API_KEY, CaseRequest, DAY, ELSEWHERE_ISSUED_TOKEN, EXPIRED_ACCESS_TOKEN, EXPIRED_API_KEY,
-    EXPIRED_ISSUED_TOKEN, Expectation, HttpCase, ID, ISSUED_TOKEN, MAX_REPEAT, NEXT, NEXT_DAY, OTHER_ACCESS_TOKEN,
-    OTHER_ISSUED_TOKEN, PARENT, POWERLESS_API_KEY, POWERLESS_ISSUED_TOKEN, TAG, UNIQUE, UNKNOWN_API_KEY,
-    access_token_of, in_path, issued_token_of,
+    ANY, CaseRequest, DAY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, NEXT_DAY, PARENT, TAG, UNIQUE, in_path,
 };
 use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
-use plan::query::{Holes, Predicate, Query};
-use plan::shape::{Presence, Shape, ShapeField};
+use plan::query::{Predicate, Query};
+use plan::shape::Shape;
 use plan::value::{Comparison, Condition, Value};
 use plan::{Problem, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use vocab::{ColumnName, Datum, Decimal, FieldFormat, FieldName, FieldType, RoleName, TableName};
+use vocab::{ColumnName, Datum, FieldName, FieldType, RoleName, TableName};
 
 /// A key that no record has, where keys are no numbers.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -320,10 +316,7 @@ impl<'a> Asker<'a> {
         if !self.can_be_right() {
             return vec![self.missing()];
         }
-        let request = || match &self.right {
-            Json::Null => self.request(),
-            example => self.request().with_body(example),
-        };
+        let request = || self.right_request();
         let body = fields.map(|name| (name.to_owned(), Json::from(ANY))).collect::<serde_json::Map<_, _>>();
         let mut right = self.case("answers a right request", request(), status);
         if !body.is_empty() {
@@ -429,10 +422,7 @@ impl<'a> Asker<'a> {
     }
 
     fn missing(&self) -> HttpCase {
-        let mut request = match &self.right {
-            Json::Null => self.request(),
-            example => self.request().with_body(example),
-        };
+        let mut request = self.right_request();
         request.path = self.unmade_path();
         let shows =
             if self.is_item() { "knows no record of another key" } else { "knows nothing else it could belong to" };
@@ -624,6 +614,14 @@ impl<'a> Asker<'a> {
         request(self.method, &self.path_with(&self.record().in_path()), self.endpoint, &self.callers)
     }
 
+    /// The same with the body that is accepted, where there is one.
+    fn right_request(&self) -> CaseRequest {
+        match &self.right {
+            Json::Null => self.request(),
+            example => self.request().with_body(example),
+        }
+    }
+
     fn page(&self, shows: &str, request: CaseRequest, format: RowsFormat) -> HttpCase {
         let mut case = self.case(shows, request, 200);
         case.expect.headers.insert("content-type".to_owned(), format.content_type().to_owned());
@@ -671,306 +669,6 @@ impl<'a> Asker<'a> {
         as_problem(self.case(shows, request, problem.status()), problem)
     }
 
-    fn wrong_bodies(&self, shape: &Shape) -> Vec<HttpCase> {
-        let missing: Vec<Json> = shape
-            .fields
-            .iter()
-            .filter(|field| field.presence == Presence::Required)
-            .map(|field| entry(field.name.as_str(), "required"))
-            .collect();
-        let mut cases = vec![self.problem(
-            "refuses a body that is not JSON",
-            self.request().with_text("{"),
-            Problem::MalformedBody,
-        )];
-        if !missing.is_empty() {
-            cases.push(self.invalid("refuses an empty object", self.request().with_body(&json!({})), missing));
-        }
-        cases.extend(self.wrong_fields(shape, &self.right));
-        cases
-    }
-
-    /// Changes may leave everything out, so one field alone is enough to be wrong.
-    fn wrong_changes(&self, shape: &Shape) -> Vec<HttpCase> {
-        let mut cases = self.wrong_fields(shape, &json!({}));
-        if let Some(field) = shape.fields.iter().find(|field| field.presence == Presence::Required) {
-            let name = field.name.as_str();
-            let emptied = self.request().with_body(&json!({ (name): null }));
-            cases.push(self.invalid(&format!("does not empty `{name}`"), emptied, vec![entry(name, "required")]));
-        }
-        cases
-    }
-
-    fn wrong_fields(&self, shape: &Shape, example: &Json) -> Vec<HttpCase> {
-        let with = |name: &str, value: Json| {
-            let mut body = example.clone();
-            body[name] = value;
-            self.request().with_body(&body)
-        };
-        let mut cases = Vec::new();
-        for field in &shape.fields {
-            let name = field.name.as_str();
-            if let Some(format) = field.format {
-                let (value, code): (Json, &str) = match format {
-                    FieldFormat::FileName => ("../secrets".into(), "format"),
-                    FieldFormat::MediaType => ("pdf".into(), "format"),
-                    FieldFormat::Sha256 => ("ABC".into(), "format"),
-                    FieldFormat::ByteCount => ((-1).into(), "range"),
-                    FieldFormat::NewPassword => ("password1".into(), "weak"),
-                    // Any text may be one.
-                    FieldFormat::Password => (1.into(), "type"),
-                };
-                let shows = format!("refuses a value of `{name}` that is not {}", format.describe());
-                cases.push(self.invalid(&shows, with(name, value), vec![entry(name, code)]));
-            }
-            let (shows, value, code): (&str, Json, &str) = match &field.field_type {
-                FieldType::Email => ("that is no e-mail address", "nobody".into(), "format"),
-                FieldType::Phone => ("that is no telephone number", "none".into(), "format"),
-                FieldType::Url => ("that is no URL", "nowhere".into(), "format"),
-                FieldType::Timestamp => ("that is no time", "yesterday".into(), "format"),
-                FieldType::Uuid => ("that is no UUID", "one".into(), "format"),
-                FieldType::Line { max } | FieldType::Text { max } => {
-                    ("that is too long", "x".repeat(*max as usize + 1).into(), "too_long")
-                }
-                FieldType::Integer => ("that is no whole number", "many".into(), "type"),
-                FieldType::Boolean => ("that is neither true nor false", "perhaps".into(), "type"),
-                FieldType::Choice { .. } => ("that is none of the words", "no such word".into(), "format"),
-                FieldType::Code { .. } => ("that is no code", "?".into(), "format"),
-                FieldType::Decimal { .. } => ("that is no decimal number", "many".into(), "format"),
-                FieldType::Date => ("that is no day", "2026-02-30".into(), "format"),
-                FieldType::Json => ("that is no document", "text".into(), "type"),
-            };
-            let shows = format!("refuses a value of `{name}` {shows}");
-            cases.push(self.invalid(&shows, with(name, value), vec![entry(name, code)]));
-            if let Some(value) = below(field) {
-                let shows = format!("refuses a value of `{name}` that is too small");
-                cases.push(self.invalid(&shows, with(name, value), vec![entry(name, "range")]));
-            }
-        }
-        cases.extend(shape.fields.iter().flat_map(|field| self.wrong_entries(field, example)));
-        let unknown = with("no_such_field", "x".into());
-        cases.push(self.invalid(
-            "refuses a field it does not know",
-            unknown,
-            vec![entry("no_such_field", "unknown_field")],
-        ));
-        cases
-    }
-
-    /// A list without an entry, and an entry without its fields.
-    fn wrong_entries(&self, field: &ShapeField, example: &Json) -> Vec<HttpCase> {
-        let Some(entries) = &field.entries else { return Vec::new() };
-        let name = field.name.as_str();
-        let with = |list: Json| {
-            let mut body = example.clone();
-            body[name] = list;
-            self.request().with_body(&body)
-        };
-        let must = entries.shape.fields.iter().filter(|field| field.presence == Presence::Required);
-        let missing: Vec<Json> = must.map(|field| entry(&format!("{name}/0/{}", field.name), "required")).collect();
-        vec![
-            self.invalid(&format!("refuses no `{name}` at all"), with(json!([])), vec![entry(name, "range")]),
-            self.invalid(&format!("refuses one of `{name}` that says nothing"), with(json!([{}])), missing),
-        ]
-    }
-
-    fn wrong_parameters(&self, holes: &Holes) -> Vec<HttpCase> {
-        let with = |query: &str| {
-            let mut request = self.request();
-            request.path = format!("{}?{query}", request.path);
-            request
-        };
-        let wrong = |name: &str, code: &str| vec![json!({"parameter": name, "code": code})];
-        let mut cases = vec![
-            self.invalid("refuses a page of no rows", with("limit=0"), wrong("limit", "range")),
-            self.invalid("refuses a limit that is no number", with("limit=all"), wrong("limit", "type")),
-            self.invalid("refuses an order it does not know", with("sort=no_such_column"), wrong("sort", "format")),
-            self.invalid("refuses a cursor it did not make", with("cursor=00"), wrong("cursor", "format")),
-            self.invalid(
-                "refuses a parameter it does not know",
-                with("no_such_parameter=1"),
-                wrong("no_such_parameter", "unknown_parameter"),
-            ),
-            self.invalid("refuses a parameter given twice", with("limit=1&limit=2"), wrong("limit", "repeated")),
-        ];
-        let format = match final_response(&self.endpoint.procedure.body) {
-            Some(Response::Rows { format, .. }) => Some(*format),
-            _ => None,
-        };
-        if let (Some(sort), Some(format), true) = (holes.sorts.last(), format, self.can_be_right()) {
-            let sorted = with(&format!("sort=-{sort}&limit=1"));
-            cases.push(self.page("lists in another order", sorted, format));
-        }
-        cases
-    }
-
-    /// Each parameter must be there, once, and no other.
-    fn wrong_query(&self, shape: &Shape) -> Vec<HttpCase> {
-        let right = self.request();
-        let Some((path, query)) = right.path.split_once('?') else { return Vec::new() };
-        let with = |query: &str| CaseRequest { path: format!("{path}?{query}"), ..right.clone() };
-        let wrong = |name: &str, code: &str| vec![json!({"parameter": name, "code": code})];
-        let missing = shape.fields.iter().map(|field| json!({"parameter": field.name, "code": "required"})).collect();
-        let nothing = CaseRequest { path: path.to_owned(), ..right.clone() };
-        let mut cases = vec![
-            self.invalid("asks for its parameters", nothing, missing),
-            self.invalid(
-                "refuses a parameter it does not know",
-                with(&format!("{query}&no_such_parameter=1")),
-                wrong("no_such_parameter", "unknown_parameter"),
-            ),
-        ];
-        if let Some(field) = shape.fields.first() {
-            let name = field.name.as_str();
-            let twice = with(&format!("{query}&{name}=x"));
-            cases.push(self.invalid("refuses a parameter given twice", twice, wrong(name, "repeated")));
-        }
-        cases
-    }
-
-    fn invalid(&self, shows: &str, request: CaseRequest, errors: Vec<Json>) -> HttpCase {
-        self.problem(shows, request, Problem::ValidationFailed).with_body(&json!({ "errors": errors }))
-    }
-
-    fn wrong_keys(&self) -> Vec<HttpCase> {
-        let request = |key: Option<&str>| {
-            let mut request = match &self.right {
-                Json::Null => self.request(),
-                example => self.request().with_body(example),
-            };
-            request.headers = key.map(|key| ("x-api-key".to_owned(), key.to_owned())).into_iter().collect();
-            request
-        };
-        let mut cases = vec![
-            self.problem("asks for a key", request(None), Problem::MissingCredentials),
-            self.problem("refuses a text that is no key", request(Some("wrong")), Problem::InvalidCredentials),
-            self.problem("refuses an unknown key", request(Some(UNKNOWN_API_KEY)), Problem::InvalidCredentials),
-            self.problem("refuses a key that has expired", request(Some(EXPIRED_API_KEY)), Problem::InvalidCredentials),
-        ];
-        if let Some(scope) = self.endpoint.scope() {
-            let shows = format!("refuses a key without the scope {scope}");
-            cases.push(self.problem(&shows, request(Some(POWERLESS_API_KEY)), Problem::InsufficientScope));
-        }
-        cases
-    }
-
-    /// Whoever proves nothing, or not what is asked for.
-    fn wrong_proofs(&self, scheme: Scheme) -> Vec<HttpCase> {
-        let request = |headers: &[(&str, &str)]| {
-            let mut request = match &self.right {
-                Json::Null => self.request(),
-                example => self.request().with_body(example),
-            };
-            request.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            request
-        };
-        if scheme == Scheme::Basic {
-            return self.wrong_logins(request);
-        }
-        if scheme == Scheme::Issued {
-            return self.wrong_issued_tokens(request);
-        }
-        let bearer = |token: &str| request(&[("authorization", &format!("Bearer {token}"))]);
-        let missing = if scheme.takes_cookies() { Problem::MissingSession } else { Problem::MissingToken };
-        let shows = if scheme.takes_cookies() { "asks for a session" } else { "asks for a token" };
-        let mut cases = vec![self.problem(shows, request(&[]), missing)];
-        if scheme.takes_tokens() {
-            cases.extend([
-                self.problem("refuses a text that is no token", bearer("a.b.c"), Problem::InvalidToken),
-                self.problem("refuses a token that has expired", bearer(EXPIRED_ACCESS_TOKEN), Problem::InvalidToken),
-                self.problem("refuses an API key", bearer(API_KEY), Problem::InvalidToken),
-            ]);
-        } else {
-            cases.push(self.problem("refuses an access token", bearer(ACCESS_TOKEN), missing));
-        }
-        if scheme.takes_cookies() {
-            let unknown = request(&[("cookie", &cookie("nobody has begun it"))]);
-            cases.push(self.problem("refuses an unknown session", unknown, Problem::InvalidSession));
-            let own = cookie(&case_session_token(CASE_SESSION));
-            let sent = |name: &str, value: &str| request(&[("cookie", &own), (name, value)]);
-            if self.method != "GET" {
-                let elsewhere = sent("origin", "https://elsewhere.example.com");
-                let foreign = sent("sec-fetch-site", "cross-site");
-                cases.push(self.problem("refuses a page of another origin", elsewhere, Problem::CrossOrigin));
-                cases.push(self.problem(
-                    "refuses what a browser says comes from elsewhere",
-                    foreign,
-                    Problem::CrossOrigin,
-                ));
-            }
-        }
-        cases
-    }
-
-    /// Whoever sends no token of the issuer, or one that will not do.
-    fn wrong_issued_tokens(&self, request: impl Fn(&[(&str, &str)]) -> CaseRequest) -> Vec<HttpCase> {
-        let bearer = |token: &str| request(&[("authorization", &format!("Bearer {token}"))]);
-        let refused = |shows: &str, token: &str| self.problem(shows, bearer(token), Problem::InvalidToken);
-        let mut cases = vec![
-            self.problem("asks for a token", request(&[]), Problem::MissingToken),
-            refused("refuses a text that is no token", "a.b.c"),
-            refused("refuses a token that has expired", EXPIRED_ISSUED_TOKEN),
-            refused("refuses a token for another API", ELSEWHERE_ISSUED_TOKEN),
-            refused("refuses an API key", API_KEY),
-        ];
-        if let Some(grant) = self.endpoint.grant() {
-            let shows = format!("refuses a token without the scope {grant}");
-            cases.push(self.problem(&shows, bearer(POWERLESS_ISSUED_TOKEN), Problem::InsufficientScope));
-        }
-        cases
-    }
-
-    /// Whoever sends no address and password, or wrong ones.
-    fn wrong_logins(&self, request: impl Fn(&[(&str, &str)]) -> CaseRequest) -> Vec<HttpCase> {
-        let with = |email: &str, password: &str| request(&[("authorization", &basic(email, password))]);
-        let right = basic(account::SEED_EMAIL, account::SEED_PASSWORD);
-        let mut cases = vec![
-            self.problem("asks for address and password", request(&[]), Problem::MissingPassword),
-            self.problem(
-                "refuses what is no pair",
-                request(&[("authorization", "Basic YQ==")]),
-                Problem::InvalidPassword,
-            ),
-        ];
-        for (shows, email, password) in [
-            ("refuses another password", account::SEED_EMAIL, "some other password"),
-            ("says the same to an address without an account", "nobody@example.com", account::SEED_PASSWORD),
-        ] {
-            let mut case = self.problem(shows, with(email, password), Problem::InvalidPassword);
-            // The failure counts for the address that was tried, and for where it came from.
-            case.expect.headers.retain(|name, _| name != "ratelimit-policy");
-            cases.push(case);
-        }
-        if self.method != "GET" {
-            let foreign = request(&[("authorization", &right), ("sec-fetch-site", "cross-site")]);
-            cases.push(self.problem("refuses what a browser says comes from elsewhere", foreign, Problem::CrossOrigin));
-        }
-        cases
-    }
-
-    /// Everybody who calls in a role that is not the one asked for.
-    fn wrong_roles(&self, scheme: Scheme) -> Vec<HttpCase> {
-        let Some(wanted) = self.endpoint.role() else { return Vec::new() };
-        let refused = |role: &str, who: Who<'_>| {
-            let mut request = match &self.right {
-                Json::Null => self.request(),
-                example => self.request().with_body(example),
-            };
-            request.headers.extend([self.proof(scheme, who)]);
-            self.problem(&format!("refuses the role {role}"), request, Problem::InsufficientRole)
-        };
-        let others = self.roles.iter().filter(|role| self.can_be_two() && !wanted.include(role.as_str()));
-        let others = others.map(|role| (role.as_str(), Who::InRole(role)));
-        let usual = (CASE_ROLE, Who::Caller);
-        let wrong = std::iter::once(usual).chain(others.filter(|(role, _)| *role != CASE_ROLE));
-        wrong.filter(|(role, _)| !wanted.include(role)).map(|(role, who)| refused(role, who)).collect()
-    }
-
-    /// The header that proves who calls.
-    fn proof(&self, scheme: Scheme, who: Who<'_>) -> (String, String) {
-        proof(scheme, who, &self.callers)
-    }
-
     /// The table of the people, where the seed may hold more than one of them.
     fn people(&self) -> Option<&Table> {
         self.tables.iter().find(|table| Some(&table.name) == self.users).filter(|users| can_be_two(users))
@@ -978,53 +676,6 @@ impl<'a> Asker<'a> {
 
     fn can_be_two(&self) -> bool {
         self.people().is_some()
-    }
-
-    /// A record of the caller's, asked for by somebody else.
-    fn anothers(&self, scheme: Scheme) -> Option<HttpCase> {
-        let users = self.people()?;
-        if !is_owned(&self.endpoint.procedure.body, users, self.tables) || !self.can_be_right() {
-            return None;
-        }
-        let mut request = match &self.right {
-            Json::Null => self.request(),
-            example => self.request().with_body(example),
-        };
-        request.headers.extend([self.proof(scheme, Who::Other)]);
-        let is_of_parent = asks_for_parent(&self.endpoint.procedure.body);
-        match final_response(&self.endpoint.procedure.body) {
-            Some(Response::Rows { format: RowsFormat::Json, .. }) if !is_of_parent => {
-                let mut case = self.page("shows nothing of somebody else's", request, RowsFormat::Json);
-                case.before = self.maker.iter().map(Maker::any).collect();
-                Some(case.with_body(&json!({ "items": [], "next": null })))
-            }
-            Some(_) if self.is_item() || is_of_parent => {
-                Some(self.problem_of_record("knows nothing of somebody else's", request, Problem::NotFound))
-            }
-            Some(_) | None => None,
-        }
-    }
-
-    /// What proves somebody and does not: each password by another one, and the address by one that nobody has.
-    fn wrong_passwords(&self, items: &[Item]) -> Vec<HttpCase> {
-        let compares = |item: &Item| matches!(item, Item::Let(_, Step::VerifyPassword { .. }));
-        let Some(shape) = shape_of(self.endpoint).filter(|_| items.iter().any(compares)) else { return Vec::new() };
-        let case = |field: &ShapeField| {
-            let (shows, other) = match (&field.field_type, field.format) {
-                (_, Some(FieldFormat::Password)) => ("refuses another password", "some other password"),
-                (FieldType::Email, _) if self.scheme.is_none() => {
-                    ("says the same to an address without an account", "nobody@example.com")
-                }
-                _ => return None,
-            };
-            let mut body = self.right.clone();
-            body[field.name.as_str()] = other.into();
-            let mut case = self.problem_of_record(shows, self.request().with_body(&body), Problem::WrongCredentials);
-            // The answer says how many more attempts there are.
-            case.expect.headers.insert("ratelimit-policy".to_owned(), account::failed_logins().header());
-            Some(case)
-        };
-        shape.fields.iter().filter_map(case).collect()
     }
 
     /// The requests up to the limit are cheap ones: a counted request need not be a right one.
@@ -1045,16 +696,6 @@ impl<'a> Asker<'a> {
         case.repeat = repeat;
         Some(case)
     }
-}
-
-/// The number next below the least one.
-fn below(field: &ShapeField) -> Option<Json> {
-    let below = match field.bounds.minimum.as_ref()? {
-        Datum::Integer(least) => Datum::Integer(least.checked_sub(1)?),
-        Datum::Decimal(least) => Datum::Decimal(Decimal::new(least.units().checked_sub(1)?, least.scale())),
-        Datum::Null | Datum::Boolean(_) | Datum::Text(_) | Datum::Json(_) => return None,
-    };
-    Some(below.to_json())
 }
 
 /// The path with the id of what was made for it to belong to, or with the key of nothing that anybody knows.
@@ -1227,69 +868,6 @@ fn scheme_of(endpoint: &Endpoint) -> Option<Scheme> {
         Item::Do(Step::Authorize { scheme, .. }) | Item::Let(_, Step::Authorize { scheme, .. }) => Some(*scheme),
         _ => None,
     })
-}
-
-/// Who calls in a case.
-#[derive(Clone, Copy)]
-enum Who<'a> {
-    /// The user of the seed.
-    Caller,
-    /// Somebody else.
-    Other,
-    /// Somebody whose account has that role.
-    InRole(&'a RoleName),
-}
-
-/// A request to the endpoint by somebody who may make it.
-fn request(method: &str, path: &str, endpoint: &Endpoint, callers: &[CaseCaller]) -> CaseRequest {
-    let who = endpoint.role().map_or(Who::Caller, |roles| Who::InRole(roles.first()));
-    let headers = scheme_of(endpoint).map(|scheme| proof(scheme, who, callers)).into_iter().collect();
-    CaseRequest { method: method.to_owned(), path: path.to_owned(), headers, body: None, text: None, signed: None }
-}
-
-/// The header that proves who calls.
-fn proof(scheme: Scheme, who: Who<'_>, callers: &[CaseCaller]) -> (String, String) {
-    let session = match who {
-        Who::Caller => CASE_SESSION,
-        Who::Other => CASE_OTHER_SESSION,
-        Who::InRole(role) => callers.iter().find(|caller| caller.role == *role).map_or("", |caller| &caller.session),
-    };
-    let token = match who {
-        Who::Caller => ACCESS_TOKEN.to_owned(),
-        Who::Other => OTHER_ACCESS_TOKEN.to_owned(),
-        Who::InRole(role) => access_token_of(role.as_str()),
-    };
-    let (name, value) = match scheme {
-        Scheme::ApiKey => ("x-api-key", API_KEY.to_owned()),
-        Scheme::AccessToken | Scheme::SignedIn => ("authorization", format!("Bearer {token}")),
-        Scheme::Session => ("cookie", cookie(&case_session_token(session))),
-        Scheme::Issued => {
-            let token = match who {
-                Who::Caller => ISSUED_TOKEN.to_owned(),
-                Who::Other => OTHER_ISSUED_TOKEN.to_owned(),
-                Who::InRole(role) => issued_token_of(role.as_str()),
-            };
-            ("authorization", format!("Bearer {token}"))
-        }
-        Scheme::Basic => {
-            let email = match who {
-                Who::Caller => account::SEED_EMAIL.to_owned(),
-                Who::Other => account::OTHER_EMAIL.to_owned(),
-                Who::InRole(role) => account::role_email(role),
-            };
-            ("authorization", basic(&email, account::SEED_PASSWORD))
-        }
-    };
-    (name.to_owned(), value)
-}
-
-fn basic(email: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{email}:{password}")))
-}
-
-/// Cases are asked on this machine itself.
-fn cookie(token: &str) -> String {
-    format!("{LOOPBACK_SESSION_COOKIE}={}", token.replace(' ', "-"))
 }
 
 /// What the answer of the case must say to be that problem.

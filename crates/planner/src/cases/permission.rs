@@ -1,8 +1,10 @@
 //! Who may do what, asked and not tried: callers by role and by whose the record is, at each endpoint, where an API tells them.
 //! What it tells must be what the request itself would be answered with, which other cases show.
 
-use super::{Asker, CASE_ROLE, Who, asks_for_parent, form_urlencoded, is_owned, proof, request_of};
+use super::caller::{Who, proof};
+use super::{Asker, asks_for_parent, form_urlencoded, is_owned, request_of};
 use plan::Problem;
+use plan::accounts::CASE_ROLE;
 use plan::api::{ApiPlan, Endpoint};
 use plan::http_case::{CaseRequest, HttpCase};
 use plan::procedure::{Item, Scheme, Step};
