@@ -183,25 +183,26 @@ impl Issuer {
     /// The keys, with the wanted one among them; nothing where the issuer has no such key.
     async fn keys_with(self: &Arc<Self>, wanted: Named<'_>) -> Result<Option<Arc<Known>>, Problem> {
         let arrived = Instant::now();
-        if let Some(known) = self.known() {
-            if known.keys.find(wanted).is_some() && known.began.elapsed() < KEPT {
-                self.renew(&known);
-                return Ok(Some(known));
-            }
-            if known.lacks(wanted) {
-                return Ok(None);
-            }
+        if let Some(known) = self.usable(wanted) {
+            self.renew(&known);
+            return Ok(Some(known));
+        }
+        if self.known().is_some_and(|known| known.lacks(wanted)) {
+            return Ok(None);
         }
         let mut asked = self.asking.lock().await;
         // Somebody may have asked meanwhile. That a key is not there counts where it was asked for after the token came.
-        if let Some(known) = self.known() {
-            let is_there = known.keys.find(wanted).is_some() && known.began.elapsed() < KEPT;
-            if is_there || known.began > arrived {
-                return Ok(known.with(wanted));
-            }
+        let known = self.usable(wanted).or_else(|| self.known().filter(|known| known.began > arrived));
+        if let Some(known) = known {
+            return Ok(known.with(wanted));
         }
         let known = self.ask(&mut asked).await.ok_or(Problem::IssuerUnavailable)?;
         Ok(known.with(wanted))
+    }
+
+    /// The keys, where the wanted one is among them and they are young enough.
+    fn usable(&self, wanted: Named<'_>) -> Option<Arc<Known>> {
+        self.known().filter(|known| known.keys.find(wanted).is_some() && known.began.elapsed() < KEPT)
     }
 
     /// Has keys that are known for long asked for again, once, while those that are known are used.

@@ -4,7 +4,9 @@
 use crate::answer::Answer;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
+use plan::accounts::CASE_ISSUER;
+use serde_json::Value as Json;
 use std::io::Read as _;
 use std::sync::LazyLock;
 
@@ -15,9 +17,9 @@ pub(crate) const FILES: &str = "/docs/{file}";
 
 /// Of Swagger UI, see `assets/swagger-ui/README.md`.
 const VERSION: &str = include_str!("../assets/swagger-ui/VERSION").trim_ascii_end();
-/// Only what comes from this server. The style sheet of Swagger UI holds pictures.
+/// Only what comes from this server, and what an issuer says of itself. The style sheet of Swagger UI holds pictures.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      connect-src 'self'{issuer}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// A year: the name of such a file holds its version.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
@@ -61,18 +63,38 @@ static ASSETS: [Asset; 3] = [
     },
 ];
 
-/// The page about the API with this document.
-pub(crate) fn page(openapi: &[u8]) -> Bytes {
-    let document: serde_json::Value = serde_json::from_slice(openapi).unwrap_or_default();
-    let title = document.pointer("/info/title").and_then(serde_json::Value::as_str).unwrap_or("API");
-    let title = title.replace('&', "&amp;").replace('<', "&lt;");
-    include_str!("../assets/page.html").replace("{version}", VERSION).replace("{title}", &title).into()
+/// The page about an API.
+pub(crate) struct Page {
+    body: Bytes,
+    policy: String,
 }
 
-/// The answer with the page.
-pub(crate) fn page_answer(page: Bytes) -> Answer {
-    let headers = vec![("content-security-policy", POLICY.to_owned()), ("x-frame-options", "DENY".to_owned())];
-    Answer { status: 200, content_type: "text/html; charset=utf-8", headers, body: page }
+impl Page {
+    /// About the API with this document.
+    pub fn about(openapi: &[u8]) -> Self {
+        let document: Json = serde_json::from_slice(openapi).unwrap_or_default();
+        let title = document.pointer("/info/title").and_then(Json::as_str).unwrap_or("API");
+        let title = title.replace('&', "&amp;").replace('<', "&lt;");
+        let body = include_str!("../assets/page.html").replace("{version}", VERSION).replace("{title}", &title);
+        let issuer = issuer(&document).map(|origin| format!(" {origin}")).unwrap_or_default();
+        Self { body: body.into(), policy: POLICY.replace("{issuer}", &issuer) }
+    }
+
+    /// The answer with the page.
+    pub fn answer(&self) -> Answer {
+        let headers = vec![("content-security-policy", self.policy.clone()), ("x-frame-options", "DENY".to_owned())];
+        Answer { status: 200, content_type: "text/html; charset=utf-8", headers, body: self.body.clone() }
+    }
+}
+
+/// Where the page asks who issues the API's tokens: nowhere, where the document names nobody.
+fn issuer(document: &Json) -> Option<String> {
+    let schemes = document.pointer("/components/securitySchemes")?.as_object()?;
+    let url = schemes.values().find_map(|scheme| scheme["openIdConnectUrl"].as_str())?;
+    let url: Uri = url.strip_prefix(CASE_ISSUER).is_none().then(|| url.parse().ok())??;
+    let (scheme, authority) = (url.scheme_str()?, url.authority()?.as_str());
+    let is_plain = authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+    is_plain.then(|| format!("{scheme}://{authority}"))
 }
 
 /// The file of that name, in the encoding that the request accepts; `None` where there is none.
@@ -161,8 +183,28 @@ mod tests {
     }
 
     #[test]
+    fn the_page_may_ask_the_issuer_and_nobody_else() {
+        for (url, allowed) in [
+            (
+                "https://login.example/realms/a/.well-known/openid-configuration",
+                "connect-src 'self' https://login.example;",
+            ),
+            ("http://127.0.0.1:8080/.well-known/openid-configuration", "connect-src 'self' http://127.0.0.1:8080;"),
+            ("https://issuer.invalid/.well-known/openid-configuration", "connect-src 'self';"),
+            ("https://a.example;script-src/x", "connect-src 'self';"),
+            ("nothing", "connect-src 'self';"),
+        ] {
+            let scheme = serde_json::json!({ "type": "openIdConnect", "openIdConnectUrl": url });
+            let document = serde_json::json!({ "components": { "securitySchemes": { "issued": scheme } } });
+            let policy = Page::about(document.to_string().as_bytes()).policy;
+            assert!(policy.contains(allowed) && policy.matches("script-src").count() == 1, "{url}: {policy}");
+        }
+    }
+
+    #[test]
     fn every_file_of_the_page_unpacks() {
-        let page = String::from_utf8(page(br#"{"info":{"title":"a<b"}}"#).to_vec()).expect("UTF-8");
+        let page = Page::about(br#"{"info":{"title":"a<b"}}"#);
+        let page = String::from_utf8(page.body.to_vec()).expect("UTF-8");
         assert!(page.contains("<title>a&lt;b</title>"), "{page}");
         let names: Vec<&str> = page.split("\"docs/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(names.len(), 5);

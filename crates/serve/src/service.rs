@@ -85,7 +85,7 @@ pub struct Service {
     /// The databases that keep answers, with the statement that forgets the old ones.
     answers: Vec<(Store, String)>,
     openapi: Bytes,
-    reference_page: Bytes,
+    reference_page: reference_page::Page,
     settings: Settings,
     at_work: AtWork,
     /// Whether pages of other origins may read that nobody has a path.
@@ -306,7 +306,7 @@ impl Service {
         let claims = Arc::clone(&known.claims);
         let counted = Counted { metrics, limiters: all_limiters, keys: all_keys, accounts: all_accounts, claims };
         let openapi = named_issuer(openapi.into(), settings.issuer.as_deref());
-        let reference_page = reference_page::page(&openapi);
+        let reference_page = reference_page::Page::about(&openapi);
         let cors = match served.iter().any(|served| served.plan.api.cors == Cors::On) {
             true => Cors::On,
             false => Cors::Off,
@@ -537,7 +537,7 @@ impl Service {
             Target::OpenApi => (Answer::json(200, self.openapi.clone()), Vec::new()),
             Target::SigningKeys => (self.signing_keys(&facts).await, Vec::new()),
             Target::ProtectedResource => (self.protected_resource(&parts.headers), Vec::new()),
-            Target::ReferencePage => (reference_page::page_answer(self.reference_page.clone()), Vec::new()),
+            Target::ReferencePage => (self.reference_page.answer(), Vec::new()),
             Target::VisitorPage(file) => (file.answer(), Vec::new()),
             Target::FileOfReferencePage => {
                 let file = facts.parameters.iter().find_map(|(_, name)| reference_page::file(name, &parts.headers));

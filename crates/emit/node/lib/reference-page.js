@@ -11,17 +11,18 @@ import { respondText } from './response.js';
 const packaged = createRequire(import.meta.url);
 const { version } = packaged('swagger-ui-dist/package.json');
 
-// Only what comes from this server. The style sheet of Swagger UI holds pictures.
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+// Only what comes from this server, and what an issuer says of itself. The style sheet of Swagger UI holds pictures.
+const policy = (issuer) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    ["connect-src 'self'", ...issuer].join(' '),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
 
 // A year: the name of such a file holds its version.
 const forever = 'public, max-age=31536000, immutable';
@@ -49,8 +50,9 @@ noscript {
 
 /** @param {string} openapi the document's text */
 export function addReferencePage(application, openapi) {
-  const page = pageAbout(JSON.parse(openapi).info?.title ?? 'API');
-  const pageHeaders = { 'Content-Security-Policy': policy, 'X-Frame-Options': 'DENY' };
+  const { info, components } = JSON.parse(openapi);
+  const page = pageAbout(info?.title ?? 'API');
+  const pageHeaders = { 'Content-Security-Policy': policy(issuers(components?.securitySchemes)), 'X-Frame-Options': 'DENY' };
   application.route('GET', '/docs', () => respondText(200, 'text/html; charset=utf-8', page, pageHeaders));
 
   const files = new Map([
@@ -65,6 +67,12 @@ export function addReferencePage(application, openapi) {
     if (!answer) throw new Problem('not_found');
     return answer(request);
   });
+}
+
+/** Where the page asks who issues the API's tokens: nowhere, where the document names nobody. */
+function issuers(schemes = {}) {
+  const urls = Object.values(schemes).flatMap(({ openIdConnectUrl: url }) => (URL.canParse(url ?? '') ? new URL(url) : []));
+  return urls.filter(({ host, hostname }) => /^[\w.:[\]-]+$/.test(host) && hostname !== 'issuer.invalid').map(({ origin }) => origin);
 }
 
 function pageAbout(title) {

@@ -5,7 +5,8 @@ use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::repository;
 use crate::harness::schema::Schema;
-use crate::harness::server::{Kind, Server, node_modules};
+use crate::harness::script::Script;
+use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Ended, Workspace, end, end_with_input, files};
 use crate::integrations::{MEMBERS, member};
 use crate::simulators::{agreed, with_agreed};
@@ -16,7 +17,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use vocab::Engine;
 
-const PACKAGE: &str = "oidc-provider";
 const CRM: &str = "task_id: crm\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: salesforce\n    integration_points: [user_registration]\n    credentials:\n      client_id: \"${secret:CRM_ID}\"\n      client_secret: \"${secret:CRM_SECRET}\"\n      domain: acme\n      external_id_field: Id__c\n      organization_id: 00D\n";
 /// What the draft's grant becomes.
 const GRANT: &str = "      grant: authorization_code\n      authorize_url: \"https://${setting.domain}.my.salesforce.com/services/oauth2/authorize\"\n      scopes: [api]\n      pkce: required\n";
@@ -25,36 +25,15 @@ const GRANT: &str = "      grant: authorization_code\n      authorize_url: \"htt
 const PEOPLE: &str = "task_id: people\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: agreed\n    integration_points: [user_registration]\n";
 
 /// The provider, until this is dropped.
-struct Provider {
-    child: Child,
-    address: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+struct Provider(Script);
 
 impl Provider {
     fn start() -> Option<Self> {
-        let Some(modules) = node_modules().filter(|modules| modules.join(PACKAGE).is_dir()) else {
-            let line = format!("SKIPPED somebody's agreement: NODE_MODULES names no folder with `{PACKAGE}`\n");
-            let _ = std::io::stderr().write_all(line.as_bytes());
-            return None;
-        };
-        // Packages are found from where a script really is.
-        let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(modules, folder.path().join("node_modules")).unwrap();
-        let script = folder.path().join("provider.mjs");
-        fs::copy(repository("crates/producer/tests/it/consents/provider.mjs"), &script).unwrap();
-        let mut node = Command::new("node");
-        let mut child = node.arg(script).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Some(Self { child, address: address.trim().to_owned(), _folder: folder })
+        Script::start("consents/provider.mjs", "oidc-provider", "somebody's agreement").map(Self)
+    }
+
+    fn address(&self) -> &str {
+        &self.0.told
     }
 
     /// Where a person is led who opens that address, and agrees or does not.
@@ -64,7 +43,7 @@ impl Provider {
     }
 
     fn asked(&self, path: &str) -> String {
-        let address = self.address.trim_start_matches("http://").parse().unwrap();
+        let address = self.address().trim_start_matches("http://").parse().unwrap();
         let answer = ask(address, &get(path), "").unwrap();
         let led = String::from_utf8(answer.body).unwrap();
         assert_eq!(answer.status, 200, "{led}");
@@ -85,7 +64,7 @@ fn workspace(provider: &Provider) -> Workspace {
         fs::write(folder.join(name), text).unwrap();
     }
     end(&mut workspace.command(&["providers", "lint"])).must_end_with(0);
-    let settings = format!("[simulated]\nsalesforce = \"{}\"\n", provider.address);
+    let settings = format!("[simulated]\nsalesforce = \"{}\"\n", provider.address());
     fs::write(workspace.path().join("producer.toml"), settings).unwrap();
     fs::write(workspace.path().join("crm.yaml"), CRM).unwrap();
     for (name, value) in [("CRM_ID", "our-id"), ("CRM_SECRET", "our-password")] {
@@ -147,7 +126,7 @@ fn somebody_agrees_in_a_browser_and_the_task_goes_on() {
     assert!(asks["hint"].as_str().unwrap().contains("`producer secrets connect crm`"), "{asks}");
 
     let waiting = Waiting::begin(connect(&workspace, file.to_str().unwrap(), &["--listen", "127.0.0.1:0"]));
-    assert!(waiting.url.starts_with(&provider.address) && waiting.url.contains("code_challenge_method=S256"));
+    assert!(waiting.url.starts_with(provider.address()) && waiting.url.contains("code_challenge_method=S256"));
     let back = provider.leads(&waiting.url, "");
     // Somebody else's answer is refused, and it is waited on.
     let (at, _) = back.split_once('?').unwrap();

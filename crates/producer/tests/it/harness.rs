@@ -6,6 +6,7 @@ pub mod mysql;
 pub mod played;
 pub mod postgresql;
 pub mod schema;
+pub mod script;
 pub mod server;
 pub mod workspace;
 

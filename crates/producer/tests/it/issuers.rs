@@ -2,9 +2,9 @@
 //! and goes away. Without its package this is skipped, loudly.
 
 use crate::harness::client::{ask, get, post};
-use crate::harness::repository;
 use crate::harness::schema::Schema;
-use crate::harness::server::{Kind, Server, node, node_modules};
+use crate::harness::script::Script;
+use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Workspace, end};
 use plan::http_case::{Answer, CaseRequest};
 use serde_json::Value as Json;
@@ -17,7 +17,6 @@ use std::time::Duration;
 use store::{Ended, Location, Store};
 use vocab::Engine;
 
-const PACKAGE: &str = "oidc-provider";
 const AUDIENCE: &str = "https://notes.example";
 const DATABASE: &str = "task_id: base
 task_type: configure_database
@@ -46,41 +45,17 @@ specifications:
 
 /// The issuer, until this is dropped.
 struct Issuer {
-    child: Child,
     name: String,
     control: SocketAddr,
-    /// Where it goes on writing.
-    _output: BufReader<ChildStdout>,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Issuer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    _script: Script,
 }
 
 impl Issuer {
     fn start() -> Option<Self> {
-        let Some(modules) = node_modules().filter(|modules| modules.join(PACKAGE).is_dir()) else {
-            let line = format!("SKIPPED tokens of another issuer: NODE_MODULES names no folder with `{PACKAGE}`\n");
-            let _ = std::io::stderr().write_all(line.as_bytes());
-            return None;
-        };
-        // Packages are found from where a script really is.
-        let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(modules, folder.path().join("node_modules")).unwrap();
-        let script = folder.path().join("provider.mjs");
-        fs::copy(repository("crates/producer/tests/it/issuers/provider.mjs"), &script).unwrap();
-        let mut node = Command::new("node");
-        let mut child = node.arg(script).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
-        let (name, port) = line.trim().split_once(' ').unwrap();
+        let script = Script::start("issuers/provider.mjs", "oidc-provider", "tokens of another issuer")?;
+        let (name, port) = script.told.split_once(' ').unwrap();
         let control = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
-        Some(Self { child, name: name.to_owned(), control, _output: output, _folder: folder })
+        Some(Self { name: name.to_owned(), control, _script: script })
     }
 
     fn told(&self, path: &str) -> String {
@@ -155,6 +130,13 @@ fn kind_of(answer: &Answer) -> String {
     format!("{} {}", answer.status, told["type"].as_str().unwrap_or_default().trim_start_matches("urn:problem-type:"))
 }
 
+/// The reference page may ask the issuer what it says of itself, and nobody else.
+fn the_reference_page_may_ask_the_issuer(issuer: &Issuer, server: &Server) {
+    let page = ask(server.address, &get("/docs"), "").unwrap();
+    let policy = &page.headers["content-security-policy"];
+    assert!(policy.contains(&format!("; connect-src 'self' {};", issuer.name)), "{policy}");
+}
+
 fn listed(server: &Server, token: &str) -> usize {
     let answer = send(server, get("/api/notes"), token);
     let told = told(&answer);
@@ -168,6 +150,7 @@ fn tokens_of_another_issuer_are_taken_on_sqlite() {
     users_are_known_at_every_server(&issuer, &workspace);
     for kind in Kind::all_here() {
         let server = issuer.server(kind, &workspace);
+        the_reference_page_may_ask_the_issuer(&issuer, &server);
         what_will_not_do_is_refused(&issuer, &server);
         who_may_not_is_told_so(&issuer, &workspace, &server);
         keys_change_and_the_issuer_goes_away(&issuer, &workspace, kind);
