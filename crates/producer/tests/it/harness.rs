@@ -35,6 +35,8 @@ pub enum Sample {
     Workshop,
     /// Records that belong to whoever signs in.
     Notes,
+    /// Orders that belong to whoever signs in.
+    Orders,
     /// People who are known by the cookie of their session.
     Sessions,
     /// The same where keys are of many kinds.
@@ -51,6 +53,7 @@ impl Sample {
             Self::Accounts => "tests/cases/tasks/accounts-api.yaml",
             Self::Workshop => "tests/cases/tasks/together/workshop-on-tables.yaml",
             Self::Notes => "tests/cases/tasks/together/notes-of-users.yaml",
+            Self::Orders => "tests/cases/tasks/together/orders-of-users.yaml",
             Self::Sessions => "tests/cases/tasks/sessions-api.yaml",
             Self::Depot => "tests/cases/tasks/together/keys-on-tables.yaml",
         })
@@ -65,6 +68,7 @@ impl Sample {
             Self::Accounts => "accounts_2025_001",
             Self::Workshop => "workshop_api_2025_001",
             Self::Notes => "notes_api_2025_001",
+            Self::Orders => "orders_api_2025_001",
             Self::Sessions => "sessions_2025_001",
             Self::Depot => "depot_api_2025_001",
         }
@@ -80,6 +84,7 @@ impl Sample {
             Self::Accounts => "tests/cases/http/accounts",
             Self::Workshop => "tests/cases/http/on_tables",
             Self::Notes => "tests/cases/http/of_users",
+            Self::Orders => "tests/cases/http/of_orders",
             Self::Sessions => "tests/cases/http/sessions",
             Self::Depot => "tests/cases/http/on_keys",
         })
@@ -95,6 +100,7 @@ impl Sample {
             | Self::Accounts
             | Self::Workshop
             | Self::Notes
+            | Self::Orders
             | Self::Sessions
             | Self::Depot => 150,
         }
@@ -111,6 +117,7 @@ impl Sample {
             | Self::Sessions => "embedded",
             Self::Workshop => "workshop",
             Self::Notes => "notes",
+            Self::Orders => "orders",
             Self::Depot => "depot",
         }
     }
@@ -125,6 +132,7 @@ impl Sample {
             Self::Accounts => "tests/cases/golden/accounts",
             Self::Workshop => "tests/cases/golden/workshop-on-tables",
             Self::Notes => "tests/cases/golden/notes-of-users",
+            Self::Orders => "tests/cases/golden/orders-of-users",
             Self::Sessions => "tests/cases/golden/sessions",
             Self::Depot => "tests/cases/golden/keys-on-tables",
         }

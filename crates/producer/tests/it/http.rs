@@ -59,6 +59,7 @@ files!(products: crate::harness::Sample::Products, [
 ]);
 files!(accounts: crate::harness::Sample::Accounts, [accounts, newsletter]);
 files!(of_users: crate::harness::Sample::Notes, [owners, permissions]);
+files!(of_orders: crate::harness::Sample::Orders, [cancelling]);
 files!(sessions: crate::harness::Sample::Sessions, [passwords, sessions]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);

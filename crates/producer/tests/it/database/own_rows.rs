@@ -25,6 +25,7 @@ specifications:
       - { path: /api/auth/login, method: POST, authentication: none }
       - { path: /api/orders, method: GET, authentication: session }
       - { path: /api/orders, method: POST, authentication: jwt_token }
+      - { path: \"/api/orders/{id}\", method: PATCH, authentication: jwt_token }
       - { path: \"/api/orders/{order_id}/order_items\", method: GET, authentication: jwt_token }
       - { path: \"/api/orders/{order_id}/order_items\", method: POST, authentication: jwt_token }
       - { path: /api/all/orders, method: GET, authentication: api_key }
@@ -116,6 +117,27 @@ fn an_application_sees_the_rows_of_the_user_alone_for_whom_it_asks() {
     ada.make(places[0], &lines(&of_ada), &line);
     let of_another = ada.send(places[0], post(&lines(&of_grace), None, &line.to_string()));
     assert_eq!(of_another.status, 404);
+
+    // Whoever cancels an order of theirs gives back what it holds, once; of another's nothing changes.
+    let stock = || home.superuser(&home.name, "SELECT stock FROM products").unwrap().trim_end().parse::<u32>().unwrap();
+    home.execute("UPDATE products SET stock = 5");
+    for (number, place) in (1..).zip(&places) {
+        home.execute("UPDATE order_items SET stock_taken = 2");
+        home.execute("UPDATE orders SET status = 'paid'");
+        let cancel = |caller: &Caller, order: &str| {
+            let body = json!({ "status": "cancelled" }).to_string();
+            let request =
+                CaseRequest { method: "PATCH".to_owned(), ..post(&format!("/api/orders/{order}"), None, &body) };
+            caller.send(*place, request)
+        };
+        assert_eq!((cancel(&grace, &of_ada).status, stock()), (404, 3 + 2 * number), "{place}");
+        for _ in 0..2 {
+            let cancelled = cancel(&ada, &of_ada);
+            assert_eq!((cancelled.status, &told(&cancelled)["status"]), (200, &"cancelled".into()), "{place}");
+            assert_eq!(stock(), 5 + 2 * number, "{place}: what was taken is there again, once");
+        }
+        assert_eq!(cancel(&ada, &of_grace).status, 404, "{place}");
+    }
 
     // Whatever a statement says.
     let as_app = |statement: &str| home.as_role(&workspace, "app", statement);
