@@ -18,7 +18,7 @@ pub use digest::verify_digest;
 pub use fixed::{verify_basic, verify_fixed_header, verify_secret_path};
 pub use hmac::verify_hmac;
 pub use public_key::verify_public_key;
-pub use sign::{PrivateKey, Signed, sign_digest, sign_hmac, sign_with_key};
+pub use sign::{PrivateKey, Signed, case_key, sign_digest, sign_hmac, sign_with_key};
 
 use manifest::Text;
 use vocab::Secret;

@@ -4,6 +4,7 @@
 use crate::failure::FailureKind;
 use crate::response::{CheckOutcome, Verification};
 use connect::fill::Scope;
+use connect::signature::{PrivateKey, case_key};
 use jiff::Timestamp;
 use manifest::reference::Reference;
 use plan::http_case::{ANY, CaseKeys, CaseRequest, Expectation, HttpCase, MAX_REPEAT};
@@ -136,7 +137,12 @@ struct OfCases(ServicePlan);
 
 impl Scope for OfCases {
     fn value(&self, name: &Reference) -> Option<serde_json::Value> {
-        self.0.case_value(name).map(serde_json::Value::String)
+        let key = self.0.case_key().filter(|(_, of, _)| *name == Reference::Credential((*of).clone()));
+        let value = match key {
+            Some((way, ..)) => case_key(way.algorithm).and_then(PrivateKey::public),
+            None => self.0.case_value(name),
+        };
+        value.map(serde_json::Value::String)
     }
 }
 

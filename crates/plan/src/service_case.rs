@@ -6,6 +6,7 @@ use manifest::Text;
 use manifest::provider::{Characters, Credential};
 use manifest::reference::{Reference, WebhookValue};
 use manifest::template::Part;
+use manifest::webhook::{PublicKey, Verification};
 use vocab::FieldName;
 
 /// What calls are signed with; it is Base64 too.
@@ -38,6 +39,23 @@ impl ServicePlan {
             Part::Value(_) => None,
         };
         text.parts().iter().map(piece).collect()
+    }
+
+    /// The public key by which calls of the provider are proved, where the application is told it: nobody can name one beforehand, so a pair is
+    /// made where the cases are tried. With it comes from where the application has it.
+    #[must_use]
+    pub fn case_key(&self) -> Option<(&PublicKey, &FieldName, &str)> {
+        let verify = self.manifest.webhooks.iter().flat_map(|webhooks| &webhooks.verify);
+        verify.into_iter().find_map(|way| {
+            let Verification::PublicKey(way) = way else { return None };
+            let alone = way.key.as_expression().filter(|alone| alone.through.is_empty())?;
+            let Reference::Credential(name) = &alone.from else { return None };
+            let given = self.account.iter().find(|value| value.name == *name).map(|value| &value.from)?;
+            match given {
+                ValueSource::Environment(variable) | ValueSource::Secret(variable) => Some((way, name, &variable[..])),
+                ValueSource::Plain(_) | ValueSource::Default => None,
+            }
+        })
     }
 
     fn case_credential(&self, name: &FieldName) -> Option<String> {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use connect::fill;
-use connect::signature::{Call, Signed, sign_digest, sign_hmac};
+use connect::signature::{Call, PrivateKey, Signed, case_key, sign_digest, sign_hmac, sign_with_key};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use jiff::Timestamp;
@@ -111,11 +111,16 @@ fn signed(
                 });
                 secret.map(|secret| Signed { url: format!("{url}/{secret}"), headers: Vec::new() })
             }
-            // No case has the first three; the last stands in the body.
-            Verification::PublicKey(_)
-            | Verification::Certificate(_)
-            | Verification::Ask { .. }
-            | Verification::BodyHolds { .. } => None,
+            Verification::PublicKey(way) => {
+                let another = PrivateKey::make(way.algorithm);
+                let key = match signing.by {
+                    Signer::Provider => case_key(way.algorithm),
+                    Signer::Stranger => another.as_ref(),
+                };
+                key.and_then(|key| sign_with_key(way, key, &call, &values).ok())
+            }
+            // No case has the first two; the last stands in the body.
+            Verification::Certificate(_) | Verification::Ask { .. } | Verification::BodyHolds { .. } => None,
         };
         let Some(made) = made else { continue };
         path = made.url.trim_start_matches(&format!("http://{HOST}")).to_owned();

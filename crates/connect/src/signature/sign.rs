@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use manifest::webhook::{
     Digest, Encoding, HashAlgorithm, Hmac, KeyForm, PublicKey, SignatureAlgorithm, SignatureForm, TimeUnit, Timestamp,
 };
+use std::sync::OnceLock;
 
 /// A call that was signed: it is sent to this address with these headers beside its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,18 @@ pub struct Signed {
     pub url: String,
     /// The headers.
     pub headers: Vec<(String, String)>,
+}
+
+/// The pair that stands for the provider's in the cases of plans: made when it is asked for first, and known to this process alone.
+#[must_use]
+pub fn case_key(algorithm: SignatureAlgorithm) -> Option<&'static PrivateKey> {
+    static ECDSA: OnceLock<Option<PrivateKey>> = OnceLock::new();
+    static RSA: OnceLock<Option<PrivateKey>> = OnceLock::new();
+    let made = match algorithm {
+        SignatureAlgorithm::EcdsaP256Sha256 => &ECDSA,
+        SignatureAlgorithm::RsaSha256 => &RSA,
+    };
+    made.get_or_init(|| PrivateKey::make(algorithm)).as_ref()
 }
 
 /// The private half of a key that was made for a provider that is simulated.

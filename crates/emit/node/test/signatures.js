@@ -1,7 +1,7 @@
 // Signs calls as their provider would, with the secrets of the cases: a request comes in, the same goes out with what proves it. Whoever
 // imports it has the application know those secrets too.
 
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isForm, signedBytes } from '../lib/provider/signature.js';
 
@@ -10,6 +10,21 @@ const { environment, ways } = JSON.parse(readFileSync(new URL('signatures.json',
 Object.assign(process.env, environment);
 // Some signatures are over the address: that by which the tests call.
 delete process.env.PUBLIC_URL;
+
+/** A pair of keys for a way of signing. */
+const pairOf = ({ algorithm }) =>
+  algorithm === 'rsa_sha256' ? generateKeyPairSync('rsa', { modulusLength: 2048 }) : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+// Where the provider keeps what it signs with, the application is told the public half of a pair that nobody else has.
+const pairs = new Map();
+for (const { public_key: rule } of Object.values(ways).flat()) {
+  if (rule === undefined) continue;
+  const pair = pairOf(rule);
+  pairs.set(rule, pair);
+  const spki = { type: 'spki', format: rule.is_pem ? 'pem' : 'der' };
+  const told = pair.publicKey.export(spki);
+  process.env[rule.variable] = rule.is_pem ? told : told.toString('base64');
+}
 
 /** Another secret of the same form. */
 const another = (secret) => (secret.startsWith('b') ? 'a' : 'b') + secret.slice(1);
@@ -24,7 +39,7 @@ export function signed(call, { by, seconds_ago: ago = 0 }) {
   const knows = by === 'stranger' ? another : (secret) => secret;
   for (const way of ways[call.path]) {
     const [[kind, rule]] = Object.entries(way);
-    makers[kind](made, rule, knows, Date.now() - ago * 1000);
+    makers[kind](made, rule, knows, Date.now() - ago * 1000, by);
   }
   return made;
 }
@@ -42,6 +57,13 @@ const makers = {
   },
   digest(call, { algorithm, secret, header, encoding, signed: parts }, knows) {
     call.headers[header.toLowerCase()] = createHash(algorithm).update(bytesOf(call, parts, { secret: knows(secret) })).digest(encoding);
+  },
+  public_key(call, rule, knows, time, by) {
+    const { header, signed: parts, timestamp } = rule;
+    const stamp = timestamp && String(timestamp.unit === 'seconds' ? Math.floor(time / 1000) : time);
+    if (timestamp?.header) call.headers[timestamp.header.toLowerCase()] = stamp;
+    const { privateKey } = by === 'stranger' ? pairOf(rule) : pairs.get(rule);
+    call.headers[header.toLowerCase()] = sign('sha256', bytesOf(call, parts, { timestamp: stamp }), privateKey).toString('base64');
   },
   fixed_header(call, { name, value }, knows) {
     call.headers[name.toLowerCase()] = knows(value);

@@ -4,6 +4,7 @@
 use super::service::Integrated;
 use super::service::variables;
 use manifest::Text;
+use manifest::provider::Characters;
 use manifest::webhook::Verification;
 use plan::http_case::HttpCase;
 use plan::service::ServicePlan;
@@ -38,7 +39,17 @@ fn way_of(service: &ServicePlan, way: &Verification) -> Option<Value> {
     if let Verification::SecretPath(_) = way {
         return Some(json!({ "secret_path": service_case::SIGNING }));
     }
+    let is_key = matches!(way, Verification::PublicKey(_));
     let mut way = serde_json::to_value(way).ok()?;
+    if is_key {
+        // The application is told the public half of a pair that is made there.
+        let (_, name, variable) = service.case_key()?;
+        let credential = service.manifest.provider.credentials.get(name.as_str())?;
+        let rule = way["public_key"].as_object_mut()?;
+        rule.remove("key");
+        rule.insert("variable".to_owned(), variable.into());
+        rule.insert("is_pem".to_owned(), (credential.form.characters == Some(Characters::Pem)).into());
+    }
     fill(service, &mut way)?;
     Some(way)
 }

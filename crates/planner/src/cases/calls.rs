@@ -53,7 +53,12 @@ impl Proof {
                     service.case_text(password)?;
                 }
                 Verification::SecretPath(_) => {}
-                Verification::PublicKey(_) | Verification::Certificate(_) | Verification::Ask { .. } => return None,
+                Verification::PublicKey(way) => {
+                    service.case_key().filter(|(known, ..)| *known == way)?;
+                    signable(service, &way.signed)?;
+                    past = way.timestamp.as_ref().and_then(|rule| rule.past_seconds);
+                }
+                Verification::Certificate(_) | Verification::Ask { .. } => return None,
             }
         }
         Some(Self { past })
@@ -152,7 +157,10 @@ impl Calls<'_> {
                 let pair = |(name, value): (&String, &Json)| Some(format!("{name}={}", value.as_str()?));
                 ("application/x-www-form-urlencoded", fields.map(pair).collect::<Option<Vec<_>>>()?.join("&"))
             }
-            Payload::FormJson(_) | Payload::Xml => return None,
+            Payload::FormJson(name) => {
+                ("application/x-www-form-urlencoded", format!("{}={}", percent(name), percent(&document.to_string())))
+            }
+            Payload::Xml => ("application/xml", xml(&document)?),
         };
         headers.insert("content-type".to_owned(), content_type.to_owned());
         Some(CaseRequest {
@@ -222,6 +230,35 @@ fn put(document: &mut Json, at: &Pointer, says: &str) -> Option<bool> {
     }
     *place = Json::String(says.to_owned());
     Some(true)
+}
+
+/// As forms write it.
+fn percent(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+/// The document as one element; none where it is several.
+fn xml(document: &Json) -> Option<String> {
+    document.as_object().filter(|members| members.len() == 1)?;
+    elements(document)
+}
+
+fn elements(of: &Json) -> Option<String> {
+    let element = |(name, inside): (&String, &Json)| {
+        let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        let inside = elements(inside).filter(|_| is_name)?;
+        Some(format!("<{name}>{inside}</{name}>"))
+    };
+    match of {
+        Json::Object(members) => members.iter().map(element).collect(),
+        Json::String(text) => Some(text.replace('&', "&amp;").replace('<', "&lt;")),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => None,
+    }
 }
 
 /// A document in which the event stands there, alone.

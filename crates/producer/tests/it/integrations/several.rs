@@ -5,12 +5,14 @@ use super::{MEMBERS, SIGNING, call, hmac, integrate, member, session, set};
 use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;
 use crate::harness::repository;
+use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server, node};
 use crate::harness::workspace::{Workspace, end, end_with_input};
 use serde_json::Value;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use vocab::Engine;
 
 const ACME: &str = "task_id: crm\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: acme\n    integration_points: [user_registration, newsletter_signup]\n    credentials: { api_key: \"${secret:ACME_API_KEY}\" }\n";
 const ACME_KEY: &str = "ak_test_private";
@@ -43,12 +45,20 @@ struct Both {
     workspace: Workspace,
     stripe: Played,
     acme: Played,
+    _place: Option<Schema>,
 }
 
-/// An API that tells of members, and two services that are told of them.
-fn both() -> Both {
+/// The database of a server, on which everything stands then.
+const BASE: &str = "task_id: base\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: ENGINE\n    connection: \"${env:DATABASE_OF_TEST}\"\n    schema_requirements: { tables: [{ name: rooms, columns: { number: integer } }] }\n";
+
+/// An API that tells of members, and two services that are told of them; in that place, or in the workspace's own database.
+fn both(place: Option<(Engine, Schema)>) -> Both {
     let mut workspace = Workspace::new();
     put_acme_into(&workspace);
+    if let Some((engine, place)) = &place {
+        workspace.url = Some(place.url());
+        workspace.run_text(&BASE.replace("ENGINE", &engine.to_string())).must_end_with(0);
+    }
     let (stripe, acme) = (Played::start(&workspace, "stripe", &[]), Played::start(&workspace, "acme", &[]));
     let settings =
         format!("[simulated]\nstripe = \"{}\"\nacme = \"{}\"\n", stripe.told("address"), acme.told("address"));
@@ -66,7 +76,7 @@ fn both() -> Both {
     assert_eq!(workspace.run_text(&api).must_end_with(0).response()["changed"], false);
     assert_eq!(integrate(&workspace, &[]).must_end_with(0).response()["changed"], false);
     assert_eq!(workspace.run_text(ACME).must_end_with(0).response()["changed"], false);
-    Both { workspace, stripe, acme }
+    Both { workspace, stripe, acme, _place: place.map(|(_, place)| place) }
 }
 
 impl Both {
@@ -128,46 +138,12 @@ fn register(server: &Server, numbers: std::ops::Range<u32>) {
 
 #[test]
 fn one_event_goes_to_two_services_and_one_that_fails_keeps_nothing_from_the_other() {
-    let both = both();
+    let both = both(None);
     let mut told = 0;
     for kind in Kind::all_here() {
-        let server = Server::of(&mut both.command(kind));
-        register(&server, told..told + 10);
-        told += 10;
-        both.wait_for(&server, told.into(), told.into(), 20);
-
-        // One that never answers, and then one that fails: the other is told as fast as ever.
-        faults(&both.acme, r#""hang""#);
-        let healthy = both.delivered("crm");
-        register(&server, told..told + 40);
-        told += 40;
-        both.wait_for(&server, told.into(), healthy, 5);
-        faults(&both.acme, "");
-        both.wait_for(&server, told.into(), told.into(), 90);
-        let metrics = String::from_utf8(ask(server.address, &get("/metrics"), "").unwrap().body).unwrap();
-        for integration in ["integration_2025_003", "crm"] {
-            let counted = format!("delivery_attempts_total{{integration=\"{integration}\",outcome=\"delivered\"}}");
-            assert!(metrics.contains(&counted), "{kind:?}: {metrics}");
-        }
-        assert_eq!(ask(server.address, &get("/readyz"), "").unwrap().status, 200);
-
-        // Each has its own way in.
-        let tell = |request| ask(server.address, &request, "").unwrap().status;
-        let event = format!(r#"{{"id":"{told}","type":"contact.left","contact":{{"email":"ada@example.com"}}}}"#);
-        let signed = |key: &str| {
-            let mut request = post("/webhooks/acme", None, &event);
-            request.headers.insert("Acme-Signature".to_owned(), hmac(key, &event));
-            request
-        };
-        assert_eq!((tell(signed("ak_test_other")), tell(signed(ACME_KEY)), tell(signed(ACME_KEY))), (401, 200, 200));
-        let paid = session(&format!("evt_{told}"), "checkout.session.completed", "order");
-        assert_eq!(tell(call(&paid, SIGNING)), 200);
+        told = tell_both(&both, &[Server::of(&mut both.command(kind))], told);
     }
-    let heard = both.workspace.query("SELECT integration, count(*) FROM inbox_events GROUP BY integration ORDER BY 1");
-    let each = Kind::all_here().len().to_string();
-    assert_eq!(heard, [["crm", &each], ["integration_2025_003", &each]]);
-    both.must_be_single(told.into(), told.into());
-
+    must_have_heard(&both, Kind::all_here().len());
     // Both at once, on one database.
     let servers: Vec<Server> = Kind::all_here().into_iter().map(|kind| Server::of(&mut both.command(kind))).collect();
     for server in &servers {
@@ -178,10 +154,78 @@ fn one_event_goes_to_two_services_and_one_that_fails_keeps_nothing_from_the_othe
     both.must_be_single(told.into(), told.into());
 }
 
+#[test]
+fn both_servers_tell_two_services_of_one_database_on_postgresql() {
+    both_at_once(Engine::PostgreSql);
+}
+
+#[test]
+fn both_servers_tell_two_services_of_one_database_on_mysql() {
+    both_at_once(Engine::MySql);
+}
+
+/// The whole of it, with both servers at once from the beginning.
+fn both_at_once(engine: Engine) {
+    let Some(place) = Schema::empty(engine, "two services of one database") else { return };
+    let both = both(Some((engine, place)));
+    let servers: Vec<Server> = Kind::all_here().into_iter().map(|kind| Server::of(&mut both.command(kind))).collect();
+    tell_both(&both, &servers, 0);
+    must_have_heard(&both, servers.len());
+}
+
+/// Tells of members from the one with that number on, until each service knows them once, whatever happens to the other; how many are
+/// told of then.
+fn tell_both(both: &Both, servers: &[Server], mut told: u32) -> u32 {
+    for server in servers {
+        register(server, told..told + 10);
+        told += 10;
+    }
+    both.wait_for(&servers[0], told.into(), told.into(), 20);
+
+    // One that never answers, and then one that fails: the other is told as fast as ever.
+    faults(&both.acme, r#""hang""#);
+    let healthy = both.delivered("crm");
+    register(&servers[0], told..told + 40);
+    told += 40;
+    both.wait_for(&servers[0], told.into(), healthy, 5);
+    faults(&both.acme, "");
+    both.wait_for(&servers[0], told.into(), told.into(), 90);
+    for integration in ["integration_2025_003", "crm"] {
+        let counted = format!("delivery_attempts_total{{integration=\"{integration}\",outcome=\"delivered\"}}");
+        let metrics = servers.iter().map(|server| ask(server.address, &get("/metrics"), "").unwrap().body);
+        assert!(metrics.into_iter().any(|text| String::from_utf8(text).unwrap().contains(&counted)), "{counted}");
+    }
+
+    // Each has its own way in, at every server.
+    for (number, server) in (told..).zip(servers) {
+        assert_eq!(ask(server.address, &get("/readyz"), "").unwrap().status, 200);
+        let tell = |request| ask(server.address, &request, "").unwrap().status;
+        let event = format!(r#"{{"id":"{number}","type":"contact.left","contact":{{"email":"ada@example.com"}}}}"#);
+        let signed = |key: &str| {
+            let mut request = post("/webhooks/acme", None, &event);
+            request.headers.insert("Acme-Signature".to_owned(), hmac(key, &event));
+            request
+        };
+        assert_eq!((tell(signed("ak_test_other")), tell(signed(ACME_KEY)), tell(signed(ACME_KEY))), (401, 200, 200));
+        let paid = session(&format!("evt_{number}"), "checkout.session.completed", "order");
+        assert_eq!(tell(call(&paid, SIGNING)), 200);
+    }
+    both.must_be_single(told.into(), told.into());
+    told
+}
+
+/// So many calls of each provider were kept, each once.
+#[track_caller]
+fn must_have_heard(both: &Both, calls: usize) {
+    let heard = both.workspace.query("SELECT integration, count(*) FROM inbox_events GROUP BY integration ORDER BY 1");
+    let each = calls.to_string();
+    assert_eq!(heard, [["crm", &each], ["integration_2025_003", &each]]);
+}
+
 /// What is integrated later is in the application that was there before, and the other way round.
 #[test]
 fn every_application_of_a_database_knows_its_services() {
-    let mut both = both();
+    let mut both = both(None);
     let output = both.workspace.path().join("output/integration");
     let folder = |task: &str| output.join(format!("task_{task}"));
     for task in ["members", "integration_2025_003", "crm"] {
@@ -224,15 +268,80 @@ fn every_application_of_a_database_knows_its_services() {
     }
 }
 
+fn change_acme(workspace: &Workspace, name: &str, change: &dyn Fn(String) -> String) {
+    let file = workspace.path().join("providers/acme").join(name);
+    let before = fs::read_to_string(&file).unwrap();
+    let after = change(before.clone());
+    assert_ne!(before, after, "{name}");
+    fs::write(file, after).unwrap();
+}
+
+/// Where the provider keeps what it signs with, the cases sign with a pair of their own, whatever the calls are written in.
+#[test]
+fn calls_that_a_public_key_proves_are_tried_too() {
+    const KEY: &str = "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----";
+    let other = Workspace::new();
+    put_acme_into(&other);
+    let acme = Played::start(&other, "acme", &[]);
+    for (algorithm, body, has_module) in [
+        ("ecdsa_p256_sha256", "json", true),
+        ("rsa_sha256", "{ form_json: event }", true),
+        ("ecdsa_p256_sha256", "xml", false),
+    ] {
+        let mut workspace = Workspace::new();
+        put_acme_into(&workspace);
+        change_acme(&workspace, "provider.yaml", &|text| {
+            let key =
+                "  webhook_key: { title: Key of calls, secret: false, find: Settings, form: { characters: pem } }\n";
+            text.replace("settings:\n", &format!("{key}settings:\n"))
+        });
+        change_acme(&workspace, "webhooks.yaml", &|text| {
+            let (before, rest) = text.split_once("verify:").unwrap();
+            let (_, after) = rest.split_once("registration:").unwrap();
+            let before = before.replace("body: json", &format!("body: {body}"));
+            let way = format!(
+                "algorithm: {algorithm}, key: \"${{credential.webhook_key}}\", header: Acme-Signature, signed: [timestamp, body], timestamp: {{ header: Acme-Time, unit: seconds, past_seconds: 300 }}"
+            );
+            let text = format!("{before}verify: [{{ public_key: {{ {way} }} }}]\nregistration:{after}");
+            // A document of XML is one element.
+            if has_module { text } else { text.replace("${body/", "${body/event/") }
+        });
+        end(&mut workspace.command(&["providers", "lint"])).must_end_with(0);
+        fs::write(
+            workspace.path().join("producer.toml"),
+            format!("[simulated]\nacme = \"{}\"\n", acme.told("address")),
+        )
+        .unwrap();
+        for (name, value) in [("ACME_API_KEY", ACME_KEY), ("ACME_WEBHOOK_KEY", KEY)] {
+            end_with_input(&mut workspace.command(&["secrets", "set", name]), value).must_end_with(0);
+        }
+        let task = ACME.replace(
+            "\"${secret:ACME_API_KEY}\"",
+            "\"${secret:ACME_API_KEY}\", webhook_key: \"${secret:ACME_WEBHOOK_KEY}\"",
+        );
+        let response = workspace.run_text(&task).must_end_with(0).response();
+        let tried = response["verification"].as_array().unwrap();
+        let of_calls =
+            tried.iter().filter(|check| check["check"].as_str().unwrap().starts_with("POST /webhooks/acme "));
+        let outcomes: Vec<&str> = of_calls.map(|check| check["outcome"].as_str().unwrap()).collect();
+        assert_eq!(outcomes, ["passed"; 5], "{algorithm} {body}: {tried:?}");
+        if has_module && Kind::Node.is_here() {
+            workspace.application = workspace.path().join("output/integration/task_crm");
+            let words = ["--test", "--test-reporter=tap", "test/api.test.js"];
+            let told = end(&mut node(&workspace, &words)).must_end_with(0).stdout;
+            for shows in ["takes a call of Acme Contacts in", "refuses a call that somebody else has signed"] {
+                assert!(told.contains(&format!("/webhooks/acme {shows}")), "{body}: {told}");
+            }
+        }
+    }
+}
+
 /// A provider that signs nothing says itself what is its own; while it does not answer nobody can tell.
 #[test]
 fn a_provider_is_asked_whether_a_call_is_its_own() {
     let mut workspace = Workspace::new();
     put_acme_into(&workspace);
-    let file = |name: &str| workspace.path().join("providers/acme").join(name);
-    let change = |name: &str, change: &dyn Fn(String) -> String| {
-        fs::write(file(name), change(fs::read_to_string(file(name)).unwrap())).unwrap();
-    };
+    let change = |name: &str, change: &dyn Fn(String) -> String| change_acme(&workspace, name, change);
     change("operations.yaml", &|text| {
         text + "verify_call:\n  does: tells whether a call is its own\n  effect: read\n  input: { event: { type: text, privacy: plain, required: true } }\n  request: { http: { method: POST, path: \"/${value.version}/calls/verify\", body: { json: { event: \"${input.event}\" } } } }\n"
     });
