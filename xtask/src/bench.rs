@@ -7,6 +7,7 @@ mod comparison;
 pub mod database;
 pub mod deliver;
 mod load;
+mod mails;
 pub mod overload;
 
 use std::fs;

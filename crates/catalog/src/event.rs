@@ -1,7 +1,7 @@
 //! Events: something that happened, and what it also counts as.
 
 use serde::Deserialize;
-use vocab::{EntityName, EventName, FieldName};
+use vocab::{EntityName, EventName, FieldName, SuppressionReason};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Event {
     /// What it makes of a record, where the database has such records.
     #[serde(default)]
     pub changes: Option<Change>,
+    /// Why no mail goes any more to the address in its field `email`.
+    #[serde(default)]
+    pub suppresses: Option<SuppressionReason>,
 }
 
 /// What an event makes of a record.

@@ -31,7 +31,7 @@ use guard::Guard;
 use manifest::Manifest;
 use segment::spelled;
 use std::collections::BTreeMap;
-use vocab::{BehaviorName, EntityName, EventName, FieldName, FieldType, ProviderName, TableName};
+use vocab::{BehaviorName, EntityName, EventName, FieldName, FieldType, ProviderName, SuppressionReason, TableName};
 
 // ENTITY_FILES, INTENT_FILES, MAIL_FILES and TABLE_FILES: each file's name and text. The build script makes them from the folders.
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
@@ -263,6 +263,12 @@ impl Catalog {
     #[must_use]
     pub fn change_of(&self, event: &EventName) -> Option<&Change> {
         self.events.get(event)?.changes.as_ref()
+    }
+
+    /// Why no mail goes any more to the address that an event is about; nothing where it says nothing of that.
+    #[must_use]
+    pub fn suppression_of(&self, event: &EventName) -> Option<SuppressionReason> {
+        self.events.get(event)?.suppresses
     }
 
     /// Every behaviour that a rule names, without repetition.

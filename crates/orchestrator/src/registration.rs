@@ -42,8 +42,15 @@ pub(crate) async fn register(
     let api = match &webhooks.registration {
         Registration::ThroughApi(api) => api,
         Registration::ByHand { page, steps } => {
-            let secret = webhook_secret(plan);
-            return Some(untried(format!("enter it by hand at {page}: {steps}; then `producer secrets set {secret}`")));
+            // Every other secret is a credential, and asked for as such.
+            let has_path =
+                webhooks.verify.iter().any(|way| matches!(way, manifest::webhook::Verification::SecretPath(_)));
+            let then = if has_path {
+                format!("; then `producer secrets set {}`", webhook_secret(plan))
+            } else {
+                String::new()
+            };
+            return Some(untried(format!("enter it by hand at {page}: {steps}{then}")));
         }
         Registration::WithEachRequest(why) => return Some(untried(why.clone())),
     };

@@ -1,8 +1,8 @@
 //! `cargo xtask bench accounts`: people who sign in, on SQLite. Goes out: logins per second beside the bare hash, what asking a token costs,
-//! whether the time of an answer tells if an address has an account, and refreshes that race. A wrong answer and there is no figure.
+//! whether the time of an answer tells if an address has an account, refreshes that race, mails per second. A wrong answer and there is no figure.
 
 use super::load::{Load, Round, read_whole};
-use super::{Programs, Scratch, build, median, said, write};
+use super::{Programs, Scratch, build, mails, median, said, write};
 use crate::repository::Repository;
 use crate::server::Server;
 use std::io::Write as _;
@@ -47,6 +47,7 @@ pub fn run(repository: &Repository, options: &[&str]) -> Result<ExitCode, String
     timing(&bench)?;
     races(&bench)?;
     server.stop()?;
+    mails::run(&programs, &scratch)?;
     Ok(ExitCode::SUCCESS)
 }
 

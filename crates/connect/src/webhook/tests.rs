@@ -160,3 +160,32 @@ fn what_the_manifest_does_not_take_in_is_refused() {
     let known = webhooks(json!({ "accept_when": [{ "at": "/object", "is": ["event"] }] }));
     assert_eq!(told(&known, PAID, &signed(PAID, NOW)), Err(NotReceived::NotTaken));
 }
+
+/// https://github.com/sendgrid/sendgrid-python, test/unit/test_eventwebhook.py, and in the vendor's other packages: key, time, signature and body.
+#[test]
+fn what_the_vendor_of_a_mail_service_signs_is_a_bounce() {
+    const KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==";
+    const TIME: i64 = 1_600_112_502;
+    let account = crate::testbed::account("sendgrid", &[("verification_key", KEY)]);
+    let signature = "MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=";
+    let body = "[{\"email\":\"hello@world.com\",\"event\":\"dropped\",\"reason\":\"Bounced Address\",\"sg_event_id\":\"ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA\",\"sg_message_id\":\"LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0\",\"smtp-id\":\"<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>\",\"timestamp\":1600112492}]\r\n";
+    let webhooks = account.manifest.webhooks.as_ref().unwrap();
+    let called = |body: &str, seconds_later: i64| {
+        let headers = [("signature", signature.to_owned()), ("timestamp", TIME.to_string())];
+        let headers = headers.map(|(name, value)| (format!("x-twilio-email-event-webhook-{name}"), value));
+        let url = "https://shop.example/webhooks/sendgrid";
+        let arrived_ms = (TIME + seconds_later) * 1000;
+        let call = Call { method: "POST", url, headers: &headers, body: body.as_bytes(), arrived_ms };
+        receive(webhooks, &Entries::default(), &account, &call, &Proofs::default())
+    };
+    let Ok(Received::Events(heard, _)) = called(body, 5) else { panic!("{:?}", called(body, 5)) };
+    let [Heard { entry: Some(entry), fields, time, .. }] = &heard[..] else { panic!("{heard:?}") };
+    let emits = webhooks.events[*entry].emits.as_ref().map(ToString::to_string);
+    assert_eq!(emits.as_deref(), Some("mail_bounced"));
+    let said: Vec<&str> = fields.iter().filter_map(|(_, value)| value.as_str()).collect();
+    assert_eq!(said, ["hello@world.com", "Bounced Address"]);
+    assert_eq!(time.as_deref(), Some("2020-09-14T19:41:32.000Z"));
+    for wrong in [called(body.trim_end(), 5), called(body, 2 * 24 * 3600)] {
+        assert!(matches!(wrong, Err(NotReceived::Stranger(_))), "{wrong:?}");
+    }
+}

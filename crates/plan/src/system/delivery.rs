@@ -11,7 +11,7 @@ const DIGEST: u32 = 64;
 /// Longest word of a state or an outcome.
 const WORD: u32 = 20;
 /// Longest sentence about what went wrong.
-pub(super) const PROBLEM: u32 = 1000;
+const PROBLEM: u32 = 1000;
 
 /// All of them.
 #[must_use]

@@ -13,7 +13,7 @@ use plan::query::{Assigned, OnConflict, Predicate, Write};
 use plan::service::{HEARD, Intake, field_type};
 use plan::value::{Comparison, Condition};
 use plan::{Decision, Phase, Table, Value, check, system};
-use vocab::{Datum, FieldName, FieldType, ProcedureName, TaskId};
+use vocab::{Datum, FieldName, FieldType, ProcedureName, SuppressionReason, TaskId};
 
 /// The largest call that is taken in, in bytes.
 const MAX_CALL: u64 = 1024 * 1024;
@@ -78,9 +78,12 @@ impl Taken<'_> {
             (Some(_) | None, _) => String::new(),
         };
         body.extend(changed.into_iter().flatten());
+        let suppressed = self.catalog.suppression_of(name).and_then(|reason| self.suppress(reason, &fields));
+        let stops = if suppressed.is_some() { "; no mail goes to its `email` any more" } else { "" };
+        body.extend(suppressed.into_iter().flatten());
         let names: Vec<&FieldName> = event.remember.iter().map(|(name, _)| name).collect();
         body.extend(names.iter().flat_map(|name| self.remember(name)));
-        self.decide(event, format!("becomes `{name}`{what}"));
+        self.decide(event, format!("becomes `{name}`{what}{stops}"));
         let number = self.decisions.len();
         Some(self.kept(&format!("{name}_{number}"), trigger, fields, &names, body, None))
     }
@@ -165,6 +168,28 @@ impl Taken<'_> {
             Item::Let(given.clone(), Step::Check(Condition::Present(said("kept")))),
             Item::Match(given, vec![(Outcome::Yes, vec![Item::Do(write)]), (Outcome::No, Vec::new())]),
         ]
+    }
+
+    /// The address that the event is about is not written to any more; what was known of it before stays.
+    fn suppress(&mut self, reason: SuppressionReason, fields: &[(FieldName, FieldType)]) -> Option<[Item; 2]> {
+        let said = |name: &str| {
+            fields
+                .iter()
+                .find(|(known, _)| known.as_str() == name)
+                .map(|(name, _)| Value::Field(slot("event"), name.clone()))
+        };
+        let table = system::mail_suppressions();
+        let mut values = vec![
+            (column_name("address"), said("email")?),
+            (column_name("reason"), Value::Literal(Datum::Text(reason.as_str().to_owned()))),
+            (column_name("suppressed_at"), happened()),
+        ];
+        values.extend(said("reason").map(|reason| (column_name("said"), reason)));
+        let on_conflict = OnConflict::Keep { unique: table.primary_key.clone() };
+        self.stand_on(&table);
+        let write = Step::Write(Write::Insert { table: table.name, values, on_conflict, made: None });
+        let arms = [Outcome::Inserted, Outcome::Present].map(|outcome| (outcome, Vec::new()));
+        Some([Item::Let(slot("suppressed"), write), Item::Match(slot("suppressed"), arms.to_vec())])
     }
 
     /// What the lines of an order had taken is there again, where it is counted.

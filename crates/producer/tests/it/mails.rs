@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use vocab::{Engine, Secret};
 
+mod bounces;
+
 const PACKAGES: [&str; 2] = ["smtp-server", "mailparser"];
 const API: &str = "task_id: messages\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    rate_limiting: 1000_requests_per_minute\n    endpoints: [{ path: /api/contact, method: POST, authentication: none }, { path: /api/newsletter, method: POST, authentication: none }, { path: /api/newsletter/confirm, method: POST, authentication: none }]\n";
 const THANKS: &str = "mail: contact_form\nto: email\nlink: { path: /messages, token: id }\ntexts:\n  - language: en\n    subject: Danke schön, ${event.name}\n    paragraphs: ['Hello ${event.name},', 'you wrote: ${event.message}']\n    button: Look at it\n    closing: ['You wrote to us at ${site.url}.']\n";
@@ -101,6 +103,11 @@ fn workspace() -> Workspace {
 
 /// A server of the workspace that sends by that mail server.
 fn sending(kind: Kind, workspace: &Workspace, mails: &MailServer, url: &str) -> Server {
+    sending_with(kind, workspace, mails, url, &[])
+}
+
+/// The same with more in its environment.
+fn sending_with(kind: Kind, workspace: &Workspace, mails: &MailServer, url: &str, more: &[(&str, &str)]) -> Server {
     let url = url.replace("PORT", &mails.port.to_string());
     let mut command = Server::command(kind, workspace);
     command
@@ -109,7 +116,8 @@ fn sending(kind: Kind, workspace: &Workspace, mails: &MailServer, url: &str) -> 
         .env("MAIL_FROM", "Der Müller <shop@shop.example>")
         .env("PUBLIC_URL", SITE)
         .env("SSL_CERT_FILE", mails.certificate())
-        .env("NODE_EXTRA_CA_CERTS", mails.certificate());
+        .env("NODE_EXTRA_CA_CERTS", mails.certificate())
+        .envs(more.iter().copied());
     Server::of(&mut command)
 }
 
