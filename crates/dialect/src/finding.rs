@@ -15,6 +15,9 @@ mod table;
 mod tests;
 
 use crate::relational;
+pub use kind::columns_to_look_at;
+pub use mend::quote as quoted;
+
 use plan::database::{Compared, Condition, Table, Trial, Uniqueness};
 use serde::Serialize;
 use vocab::{Code, Engine, Severity};
@@ -57,6 +60,8 @@ codes! {
     NOT_EVERY_CHARACTER = "IP362";
     /// A key of 32 bits of which much is used.
     SMALL_KEY = "IP363";
+    /// Numbers that are kept as texts.
+    NUMBER_AS_TEXT = "IP364";
     /// Policies that do not hold.
     POLICIES_OFF = "IP365";
     /// Policies that whoever is at work passes by.
@@ -125,6 +130,7 @@ pub fn findings(engine: Engine, condition: &Condition, wanted: &[Table], unused_
     findings.extend(room::statistics(&about));
     findings.extend(statement::slow(&about));
     findings.extend(kind::lossy(&about));
+    findings.extend(kind::numbers_as_text(&about));
     findings.extend(guard::rows(&about));
     findings.extend(guard::rules(&about));
     findings.sort_by(|left, right| (left.code, &left.place).cmp(&(right.code, &right.place)));

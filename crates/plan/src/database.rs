@@ -6,7 +6,9 @@ mod observed;
 pub mod permission;
 mod rules;
 
-pub use condition::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, RowGuard, Statistics, Trial};
+pub use condition::{
+    Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, NumbersAsText, RowGuard, Statistics, Trial,
+};
 pub use migration::{ColumnPresent, Execution, LockClass, Migration, Statement, Undo};
 pub use observed::{
     Applied, Base, Chosen, DatabasePlace, Observed, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,

@@ -94,10 +94,15 @@ pub fn change_type(about: &About<'_>, table: &ObservedTable, name: &str, to: &st
 /// Whether a column holds numbers that are not exact, and the type of those that are, with what a value becomes there.
 pub fn exact_type(engine: Engine, sql_type: &str) -> Option<(&'static str, &'static str)> {
     let word = sql_type.split(['(', ' ']).next().unwrap_or_default().to_ascii_lowercase();
-    matches!(word.as_str(), "real" | "float" | "double").then_some(match engine {
+    matches!(word.as_str(), "real" | "float" | "double").then(|| number_type(engine))
+}
+
+/// The type of exact numbers, with what a value becomes there.
+pub fn number_type(engine: Engine) -> (&'static str, &'static str) {
+    match engine {
         Engine::PostgreSql => ("numeric", "?::numeric"),
         Engine::MySql | Engine::Sqlite => ("decimal(30,10)", ""),
-    })
+    }
 }
 
 /// A type with a zone for one without, with what a value becomes there: it is taken to be UTC.

@@ -2,7 +2,8 @@
 
 use super::*;
 use plan::database::{
-    Counter, Measure, MeasuredIndex, Nullability, ObservedColumn, ObservedForeignKey, ObservedTable, Statistics,
+    Counter, Measure, MeasuredIndex, Nullability, NumbersAsText, ObservedColumn, ObservedForeignKey, ObservedTable,
+    Statistics,
 };
 
 fn column(name: &str, sql_type: &str) -> ObservedColumn {
@@ -274,4 +275,20 @@ fn memory_is_held_against_the_machine_and_what_is_kept() {
     assert_eq!(of(Engine::MySql, &pool(GB / 8), GB), ["innodb_buffer_pool_size = 4294967296"]);
     assert_eq!(of(Engine::MySql, &pool(4 * GB), 100 * GB), none);
     assert_eq!(of(Engine::MySql, &pool(15 * GB), GB), ["innodb_buffer_pool_size = 8589934592"]);
+}
+
+#[test]
+fn texts_are_looked_at_where_the_name_ends_with_what_counts() {
+    let mut condition = lines(&[]);
+    let names = ["total", "unit_price", "tax_id", "payment_method", "note"];
+    condition.tables[0].columns = names.iter().map(|name| column(name, "text")).collect();
+    condition.tables[0].columns.push(column("amount", "bigint"));
+    let looked_at: Vec<String> = columns_to_look_at(&condition.tables).into_iter().map(|(_, name)| name).collect();
+    assert_eq!(looked_at, ["total", "unit_price"]);
+    condition.tables[0].foreign_keys.clear();
+    let numbers = |values| NumbersAsText { table: "lines".to_owned(), column: "total".to_owned(), values };
+    condition.numbers_as_text = vec![numbers(99)];
+    assert_eq!(codes_of(&condition), [""; 0]);
+    condition.numbers_as_text = vec![numbers(100)];
+    assert_eq!(codes_of(&condition), ["IP364"]);
 }

@@ -20,6 +20,8 @@ pub struct Condition {
     pub counters: Vec<Counter>,
     /// The tables that say which of their rows are seen.
     pub guards: Vec<RowGuard>,
+    /// Columns of texts that hold nothing but numbers, as far as rows were looked at.
+    pub numbers_as_text: Vec<NumbersAsText>,
     /// Statements that took long, the one that took most of all first.
     pub statements: Vec<MeasuredStatement>,
     /// For how many seconds at least the uses of indexes have been counted; none where nobody counts them.
@@ -128,6 +130,17 @@ pub struct Counter {
     pub most: u64,
     /// Whether the column could be of a type that takes more.
     pub can_grow: bool,
+}
+
+/// A column of texts of which each that was looked at is a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumbersAsText {
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// How many values were looked at.
+    pub values: u64,
 }
 
 /// A table with policies about its rows.

@@ -5,9 +5,11 @@ use super::connect::Maker;
 use super::inspect::{said, tables, value};
 use crate::StoreError;
 use crate::blocking::blocking;
+use dialect::finding::quoted;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
-use plan::database::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, Trial};
+use plan::database::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, NumbersAsText, Trial};
+use vocab::Engine;
 
 impl Server {
     /// How it stands.
@@ -28,6 +30,17 @@ impl Server {
             }
             for row in connection.query::<Row, _>(COUNTERS).await? {
                 condition.counters.push(counter(&row));
+            }
+            for (table, column) in dialect::finding::columns_to_look_at(&condition.tables) {
+                let (name, at) = (quoted(Engine::MySql, &column), quoted(Engine::MySql, &table));
+                let look = format!(
+                    "SELECT COUNT({name}), COALESCE(SUM({name} NOT REGEXP '{NUMBER}'), 0) FROM (SELECT {name} FROM {at} LIMIT {LOOKED_AT}) looked_at"
+                );
+                // Who may not read the table says nothing of it.
+                let row = connection.query_first::<Row, _>(look).await.ok().flatten();
+                if let Some(row) = row.filter(|row| number(row, 1) == 0) {
+                    condition.numbers_as_text.push(NumbersAsText { table, column, values: number(&row, 0) });
+                }
             }
             settings(&mut connection, &mut condition).await?;
             connection.disconnect().await?;
@@ -51,6 +64,10 @@ impl Server {
         })
     }
 }
+
+/// Rows that are looked at of one table.
+const LOOKED_AT: u32 = 10_000;
+const NUMBER: &str = "^-?[0-9]+([.][0-9]+)?$";
 
 const INDEXES: &str = "SELECT table_name, index_name, column_name, sub_part, collation, index_type, non_unique
 FROM information_schema.statistics WHERE table_schema = DATABASE()

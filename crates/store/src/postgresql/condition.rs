@@ -4,8 +4,12 @@
 use super::{Server, inspect, place};
 use crate::StoreError;
 use crate::blocking::blocking;
-use plan::database::{Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, RowGuard, Statistics, Trial};
+use dialect::finding::quoted;
+use plan::database::{
+    Condition, Counter, Measure, MeasuredIndex, MeasuredStatement, NumbersAsText, RowGuard, Statistics, Trial,
+};
 use tokio_postgres::{Client, Row, SimpleQueryMessage};
+use vocab::Engine;
 
 impl Server {
     /// How it stands.
@@ -31,6 +35,20 @@ impl Server {
             };
             for row in client.query(SETTINGS, &[]).await? {
                 condition.settings.insert(row.try_get(0)?, row.try_get(1)?);
+            }
+            for (table, column) in dialect::finding::columns_to_look_at(&condition.tables) {
+                let (name, at) = (quoted(Engine::PostgreSql, &column), quoted(Engine::PostgreSql, &table));
+                let may = "SELECT has_column_privilege($1::text, $2::text, 'SELECT')";
+                if !client.query_one(may, &[&at, &column]).await?.try_get::<_, bool>(0)? {
+                    continue;
+                }
+                let look = format!(
+                    "SELECT count({name}), count(*) FILTER (WHERE {name} !~ '{NUMBER}') FROM (SELECT {name} FROM {at} LIMIT {LOOKED_AT}) looked_at"
+                );
+                let row = client.query_one(&look, &[]).await?;
+                if number(&row, 1)? == 0 {
+                    condition.numbers_as_text.push(NumbersAsText { table, column, values: number(&row, 0)? });
+                }
             }
             match client.query_opt(STATEMENTS_AT, &[]).await? {
                 Some(row) => {
@@ -99,6 +117,10 @@ fn cost(plan: &str) -> Option<u64> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a cost is no less than nothing
     Some(cost.round() as u64)
 }
+
+/// Rows that are looked at of one table.
+const LOOKED_AT: u32 = 10_000;
+const NUMBER: &str = "^-?[0-9]+([.][0-9]+)?$";
 
 const HYPOTHETICAL_AT: &str = "SELECT quote_ident(n.nspname) FROM pg_extension e
 JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'";

@@ -2,13 +2,18 @@
 
 use super::{connect_to_look, inspect};
 use crate::StoreError;
-use plan::database::{Condition, Counter, Measure, MeasuredIndex, ObservedTable, Statistics, Trial};
+use dialect::finding::quoted;
+use plan::database::{Condition, Counter, Measure, MeasuredIndex, NumbersAsText, ObservedTable, Statistics, Trial};
 use rusqlite::{Connection, OptionalExtension};
 use std::io::Read as _;
 use std::path::Path;
+use vocab::Engine;
 
 /// Rows that are counted of one table; more are said to be so many.
 const COUNTED_ROWS: u32 = 1_000_000;
+
+/// Rows whose texts are looked at, of one table.
+const LOOKED_AT: u32 = 10_000;
 
 /// How it stands.
 pub fn condition(file: &Path) -> Result<Condition, StoreError> {
@@ -19,6 +24,18 @@ pub fn condition(file: &Path) -> Result<Condition, StoreError> {
         condition.indexes.extend(indexes(&connection, &table.name)?);
         condition.measures.push(measure(&connection, &table.name)?);
         condition.counters.extend(counter(&connection, table)?);
+    }
+    for (table, column) in dialect::finding::columns_to_look_at(&tables) {
+        let (name, at) = (quoted(Engine::Sqlite, &column), quoted(Engine::Sqlite, &table));
+        // Digits, a point between, a sign before: SQLite has no regular expressions of its own.
+        let look = format!(
+            "SELECT count({name}), count(*) FILTER (WHERE {name} GLOB '*[^0-9.-]*' OR {name} NOT GLOB '*[0-9]' OR {name} GLOB '*.*.*' OR {name} GLOB '?*-*')
+             FROM (SELECT {name} FROM {at} LIMIT {LOOKED_AT})"
+        );
+        let (values, others): (u32, u32) = connection.query_row(&look, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if others == 0 {
+            condition.numbers_as_text.push(NumbersAsText { table, column, values: values.into() });
+        }
     }
     condition.tables = tables;
     let pragma = |name: &str| -> Result<u64, StoreError> {

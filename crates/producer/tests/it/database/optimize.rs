@@ -43,7 +43,8 @@ impl Shop {
     }
 
     fn found(&self) -> Json {
-        serde_json::from_str(&self.optimize(&["--format", "json"]).stdout).unwrap()
+        let ended = self.optimize(&["--format", "json"]);
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stderr))
     }
 
     /// The code and the place of each finding, without the schema.
@@ -149,6 +150,18 @@ const SPOILT: &[Spoilt] = &[
         engines: &[Engine::MySql],
         statements: "CREATE TABLE badges (id int unsigned AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT = 500000000;",
         found: "IP363 badges.id",
+    },
+    Spoilt {
+        engines: &[Engine::PostgreSql],
+        statements: "CREATE TABLE sales (id bigint PRIMARY KEY, total text, fee varchar(9));
+            INSERT INTO sales SELECT n, n || '.50', CASE n WHEN 7 THEN 'none' ELSE n::text END FROM generate_series(1, 150) n;",
+        found: "IP364 sales.total",
+    },
+    Spoilt {
+        engines: &[Engine::MySql],
+        statements: "CREATE TABLE sales (id bigint PRIMARY KEY, total varchar(20), fee varchar(9));
+            INSERT INTO sales SELECT seq, CONCAT(seq, '.50'), IF(seq = 7, 'none', seq) FROM seq_1_to_150;",
+        found: "IP364 sales.total",
     },
     Spoilt {
         engines: &[Engine::PostgreSql],
@@ -296,11 +309,14 @@ fn check(engine: Engine) {
 fn what_no_statement_mends_is_said() {
     let Some(shop) = Shop::made(Engine::Sqlite, "what no statement mends") else { return };
     shop.client(
-        "CREATE TABLE tickets (id INTEGER PRIMARY KEY AUTOINCREMENT, fee REAL); INSERT INTO tickets VALUES (8000000000000000000, 0.1);",
+        "CREATE TABLE tickets (id INTEGER PRIMARY KEY AUTOINCREMENT, fee REAL); INSERT INTO tickets VALUES (8000000000000000000, 0.1);
+         CREATE TABLE sales (id INTEGER PRIMARY KEY, total TEXT, fee TEXT);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150)
+           INSERT INTO sales SELECT i, i || '.50', CASE i WHEN 7 THEN '2-3' ELSE i END FROM n;",
     );
-    assert_eq!(shop.findings(), ["IP355 tickets.id", "IP358 tickets.fee"]);
+    assert_eq!(shop.findings(), ["IP355 tickets.id", "IP358 tickets.fee", "IP364 sales.total"]);
     let printed = shop.optimize(&["--format", "sql"]).must_end_with(5).stdout;
-    assert_eq!(printed.lines().count(), 4, "{printed}");
+    assert_eq!(printed.lines().count(), 6, "{printed}");
     assert!(printed.lines().all(|line| line.starts_with("-- ")), "{printed}");
 }
 
