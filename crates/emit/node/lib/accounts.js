@@ -2,7 +2,7 @@
 // and the keys that sign them. What the database says of a session is believed for a second, and not at all once a session was ended
 // here.
 
-import { createCipheriv, createDecipheriv, createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { forgetEnded } from './ended-accounts.js';
 import { uuidOrNull, uuidv7 } from './identifiers.js';
@@ -13,7 +13,7 @@ import { tried } from './rate-limit.js';
 import { anonymous } from './request.js';
 import { respond } from './response.js';
 import { isForeign, presentedSession, sessionCookie } from './session-cookie.js';
-import { derivedKey, digestOf } from './successor.js';
+import { derivedKey, digestOf, opened, sealed } from './successor.js';
 
 // A session that was ended elsewhere lives no longer than that.
 const MEMORY_MILLISECONDS = 1000;
@@ -25,8 +25,8 @@ const EMAIL_LIMIT = 254;
 const NO_SESSION = '00000000-0000-0000-0000-000000000000';
 const MEMORY_LIMIT = 10_000;
 const TOKEN_LIMIT = 4096;
-const NONCE_LENGTH = 12;
-const TAG_LENGTH = 16;
+/** What the key is derived for that seals private keys. */
+const SEALS_KEYS = 'signing keys';
 const ALGORITHM = 'EdDSA';
 // In seconds: how long a key signs, and how long it is public before, so that everybody knows it when it does.
 const KEY_SIGNS = 7_776_000;
@@ -237,10 +237,10 @@ export class Accounts {
   async #makeKey(now, begins) {
     const id = uuidv7();
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-    const sealed = this.#sealed(id, privateKey.export({ format: 'der', type: 'pkcs8' }));
+    const kept = sealed(this.#secret, SEALS_KEYS, id, privateKey.export({ format: 'der', type: 'pkcs8' }));
     const times = [now, begins, begins + KEY_SIGNS * 1000].map((time) => new Date(time));
     await this.#database.transaction((transaction) =>
-      transaction.run(insertKey, [id, ALGORITHM, publicKey.export({ format: 'jwk' }).x, sealed, ...times]),
+      transaction.run(insertKey, [id, ALGORITHM, publicKey.export({ format: 'jwk' }).x, kept, ...times]),
     );
   }
 
@@ -248,23 +248,10 @@ export class Accounts {
     return derivedKey(this.#secret, purpose);
   }
 
-  #sealing() {
-    return createHmac('sha256', this.#derived('signing keys')).update('seal').digest();
-  }
-
-  #sealed(id, der) {
-    const nonce = randomBytes(NONCE_LENGTH);
-    const cipher = createCipheriv('aes-256-gcm', this.#sealing(), nonce).setAAD(Buffer.from(id));
-    return Buffer.concat([nonce, cipher.update(der), cipher.final(), cipher.getAuthTag()]).toString('base64url');
-  }
-
   /** Nothing where the secret of this server did not seal it. */
-  #opened(id, sealed) {
-    const bytes = Buffer.from(sealed, 'base64url');
-    const [nonce, text, tag] = [bytes.subarray(0, NONCE_LENGTH), bytes.subarray(NONCE_LENGTH, -TAG_LENGTH), bytes.subarray(-TAG_LENGTH)];
+  #opened(id, kept) {
     try {
-      const cipher = createDecipheriv('aes-256-gcm', this.#sealing(), nonce).setAAD(Buffer.from(id)).setAuthTag(tag);
-      const der = Buffer.concat([cipher.update(text), cipher.final()]);
+      const der = opened(this.#secret, SEALS_KEYS, id, kept);
       return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     } catch (error) {
       logError('a key that signs was sealed with another AUTH_SECRET: give every server the same', error, { key: id });

@@ -1,11 +1,34 @@
-// What follows a token under the secret that the servers of a database share. It is as random as the token, and the same whenever the
-// same token is asked about; the native server calculates it alike.
+// What the secret that the servers of a database share is good for: what follows a token, as random as the token and the same whenever
+// the same token is asked about, and what is kept sealed in the database. The native server does it alike.
 
-import { createHash, createHmac } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
+
+// Of AES-256-GCM, in bytes.
+const NONCE_LENGTH = 12;
+const TAG_LENGTH = 16;
 
 /** A key for one purpose alone. @returns {Buffer} */
 export function derivedKey(secret, purpose) {
   return createHmac('sha256', secret).update(purpose).digest();
+}
+
+/** Bytes as only the secret's holders open them, bound to a name. @param {string} purpose of the key @returns {string} URL-safe text */
+export function sealed(secret, purpose, name, bytes) {
+  const nonce = randomBytes(NONCE_LENGTH);
+  const cipher = createCipheriv('aes-256-gcm', sealingKey(secret, purpose), nonce).setAAD(Buffer.from(name));
+  return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]).toString('base64url');
+}
+
+/** The bytes that were sealed; throws where another secret, or another name, has sealed them. @returns {Buffer} */
+export function opened(secret, purpose, name, text) {
+  const bytes = Buffer.from(text, 'base64url');
+  const [nonce, inner, tag] = [bytes.subarray(0, NONCE_LENGTH), bytes.subarray(NONCE_LENGTH, -TAG_LENGTH), bytes.subarray(-TAG_LENGTH)];
+  const cipher = createDecipheriv('aes-256-gcm', sealingKey(secret, purpose), nonce).setAAD(Buffer.from(name)).setAuthTag(tag);
+  return Buffer.concat([cipher.update(inner), cipher.final()]);
+}
+
+function sealingKey(secret, purpose) {
+  return createHmac('sha256', derivedKey(secret, purpose)).update('seal').digest();
 }
 
 /** @param {string} secret `AUTH_SECRET` @param {string} token @returns {string} URL-safe text */

@@ -2,10 +2,9 @@
 // where the native server keeps it too: whoever renews it has leased it, and the new one is there before anybody uses it. No token is ever
 // part of what is said.
 
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from '../identifiers.js';
-import { derivedKey } from '../successor.js';
+import { opened, sealed } from '../successor.js';
 import { send } from './client.js';
 import { percent } from './encode.js';
 import { at } from './place.js';
@@ -23,7 +22,8 @@ const FAILURE_HOLDS = 1000;
 const MOST_BYTES = 256 * 1024;
 // Longest time for which a token is believed, whatever its answer says, in seconds: a year.
 const LONGEST_LIFETIME = 366 * 24 * 3600;
-const [NONCE_LENGTH, TAG_LENGTH] = [12, 16];
+/** What the key is derived for that seals them. */
+const PURPOSE = 'provider tokens';
 
 const findToken = `SELECT sealed FROM outbox_tokens WHERE name = ?`;
 const leaseToken = `UPDATE outbox_tokens SET lease = ?, leased_until = ? WHERE name = ? AND (leased_until IS NULL OR leased_until < ?)`;
@@ -131,11 +131,8 @@ export class Tokens {
   async #load(name) {
     const row = await this.#database.optional(findToken, [name]).catch(notKept);
     if (!row?.sealed) return undefined;
-    const bytes = Buffer.from(row.sealed, 'base64url');
-    const [nonce, text, tag] = [bytes.subarray(0, NONCE_LENGTH), bytes.subarray(NONCE_LENGTH, -TAG_LENGTH), bytes.subarray(-TAG_LENGTH)];
     try {
-      const cipher = createDecipheriv('aes-256-gcm', this.#sealing(), nonce).setAAD(Buffer.from(name)).setAuthTag(tag);
-      const { access, ends_at: endsAt, refresh, kept } = JSON.parse(Buffer.concat([cipher.update(text), cipher.final()]));
+      const { access, ends_at: endsAt, refresh, kept } = JSON.parse(opened(this.#secret, PURPOSE, name, row.sealed));
       return { access, endsAt: endsAt ?? undefined, refresh: refresh ?? undefined, kept: kept ?? {} };
     } catch {
       throw new NoToken(transient('the token was sealed with another AUTH_SECRET: give every server of the database the same'));
@@ -143,14 +140,8 @@ export class Tokens {
   }
 
   #sealed(name, { access, endsAt, refresh, kept }) {
-    const nonce = randomBytes(NONCE_LENGTH);
-    const cipher = createCipheriv('aes-256-gcm', this.#sealing(), nonce).setAAD(Buffer.from(name));
     const text = JSON.stringify({ access, ends_at: endsAt ?? null, refresh: refresh ?? null, kept });
-    return Buffer.concat([nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()]).toString('base64url');
-  }
-
-  #sealing() {
-    return createHmac('sha256', derivedKey(this.#secret, 'provider tokens')).update('seal').digest();
+    return sealed(this.#secret, PURPOSE, name, text);
   }
 
   /** Of the task, the way and what proves who we are; what a person has agreed to is not lost with a new password. */
