@@ -221,6 +221,8 @@ fn an_index_is_unused_only_once_that_was_counted_for_long_enough() {
     condition.counted_for = Some(604_800);
     condition.indexes = vec![index("a", &["note"])];
     assert_eq!(week(&condition, 0), 0, "of this one nobody does");
+    condition.indexes = vec![MeasuredIndex { uses: Some(1), ..index("a", &["note"]) }];
+    assert_eq!(week(&condition, 0), 0, "somebody has used it");
     condition.indexes = vec![MeasuredIndex { is_unique: true, ..unused(index("a", &["note"])) }];
     assert_eq!(week(&condition, 0), 0, "it keeps a rule");
     condition.indexes = vec![unused(index("a", &["order_id"]))];
