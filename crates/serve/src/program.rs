@@ -19,7 +19,7 @@ use plan::procedure::{
 };
 use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
-use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, print, question};
+use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, print};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -372,19 +372,6 @@ pub(crate) fn compile(
     limiters: &Limiters,
 ) -> Result<Program, UnservablePlan> {
     let program = compile_procedure(plan, account, shared, &endpoint.procedure, endpoint.max_body_bytes, limiters)?;
-    Ok(Program { own_rows: endpoint.own_rows, ..program })
-}
-
-/// The same of what the endpoint asks before it does anything.
-pub(crate) fn compile_question(
-    plan: &Plan,
-    account: &AccountScope,
-    shared: Shared<'_>,
-    endpoint: &Endpoint,
-    limiters: &Limiters,
-) -> Result<Program, UnservablePlan> {
-    let procedure = question::of(&endpoint.procedure);
-    let program = compile_procedure(plan, account, shared, &procedure, endpoint.max_body_bytes, limiters)?;
     Ok(Program { own_rows: endpoint.own_rows, ..program })
 }
 

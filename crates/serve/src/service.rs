@@ -10,7 +10,7 @@ use crate::counts::Counts;
 use crate::idempotency::{Claims, oldest_kept};
 use crate::issuer::Issuer;
 use crate::metrics::{Metrics, RouteMetrics, UNMATCHED};
-use crate::program::{Limiters, Program, Shared, UnservablePlan, compile, compile_question};
+use crate::program::{Limiters, Program, Shared, UnservablePlan, compile};
 use crate::rate_limit::Limiter;
 use crate::reference_page;
 use crate::request::{decoded, header, is_well_formed, request_id};
@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use plan::accounts::{CASE_ISSUER, KEYS_PATH, RESOURCE_PATH};
 use plan::api::{ApiPlan, Cors, Endpoint};
 use plan::procedure::Trigger;
-use plan::{Cache, Plan, Problem, RateLimitPolicy, system};
+use plan::{Cache, Plan, Problem, RateLimitPolicy, question, system};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -250,10 +250,11 @@ impl Service {
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
                 let program = compile(plan, &counterpart.account, shared, endpoint, &limiters)?;
-                let question = match answers_questions {
-                    true => Some(compile_question(plan, &counterpart.account, shared, endpoint, &limiters)?),
-                    false => None,
+                let asking = || {
+                    let asking = Endpoint { procedure: question::of(&endpoint.procedure), ..endpoint.clone() };
+                    compile(plan, &counterpart.account, shared, &asking, &limiters)
                 };
+                let question = answers_questions.then(asking).transpose()?;
                 let taken = || UnservablePlan::RouteTaken { method: method.clone(), path: path.clone() };
                 let method = Method::from_bytes(method.as_bytes()).map_err(|_| taken())?;
                 let targets = table.entry(path.clone()).or_default();
