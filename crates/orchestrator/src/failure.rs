@@ -638,6 +638,19 @@ impl Failure {
                 ..Self::new(FailureKind::DatabasePerformance, "locked", "somebody else keeps the database waiting", way)
             };
         }
+        if let StoreError::Late(late, _) = error {
+            return Self {
+                cause: Some(error.to_string()),
+                place: Some(database.place()),
+                retryable: true,
+                ..Self::new(
+                    FailureKind::DatabasePerformance,
+                    late.code(),
+                    "the database does not answer in time",
+                    "see who keeps it busy, let that end, and run again",
+                )
+            };
+        }
         let is_file = matches!(database, Database::Sqlite(_));
         let (code, message, hint) = match error {
             StoreError::NotConnected(trouble, _) => {
@@ -649,7 +662,11 @@ impl Failure {
                 "the database does not answer",
                 "see that its folder is writable and has space, and that no other program holds the file, then run again",
             ),
-            StoreError::Unavailable(_) | StoreError::Contended(_) => (
+            StoreError::Unavailable(_)
+            | StoreError::Contended(_)
+            | StoreError::Lost(_)
+            | StoreError::Uncertain(_)
+            | StoreError::Late(..) => (
                 "unavailable",
                 "the database does not answer",
                 "see that its server runs, has space and is not kept busy by others, then run again; its log says more",
@@ -692,7 +709,12 @@ impl Failure {
                 )
             }
             StoreError::Locked { way, .. } => ("locked", way.as_str()),
-            StoreError::Unavailable(_) | StoreError::Contended(_) | StoreError::NotConnected(..) => {
+            StoreError::Unavailable(_)
+            | StoreError::Contended(_)
+            | StoreError::Lost(_)
+            | StoreError::Uncertain(_)
+            | StoreError::Late(..)
+            | StoreError::NotConnected(..) => {
                 message = "the database was not migrated to the end";
                 (
                     "unavailable",

@@ -21,6 +21,7 @@ pub use rules::{
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 use vocab::{ColumnName, Engine, FieldType, TableName};
 
 /// A database as the plan wants it.
@@ -61,6 +62,17 @@ pub struct Pool {
     pub acquire_timeout: u32,
     /// How long one statement may take.
     pub statement_timeout: u32,
+}
+
+/// Nobody waits longer than that for somebody else's lock: everybody else would wait behind it.
+const LONGEST_LOCK: Duration = Duration::from_secs(5);
+
+impl Pool {
+    /// How long a statement may wait for somebody else's lock: less than it may take at all, or that would be said instead.
+    #[must_use]
+    pub fn lock_timeout(&self) -> Duration {
+        (Duration::from_secs(self.statement_timeout.into()) / 2).min(LONGEST_LOCK)
+    }
 }
 
 impl Default for Pool {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use plan::procedure::Roles;
 use plan::{Problem, Scope};
 use serde_json::json;
+use store::Late;
 use vocab::ScopeToken;
 
 /// An answer before the headers that every response carries.
@@ -123,6 +124,22 @@ impl Refusal {
             headers: vec![("www-authenticate", challenge)],
             ..Problem::InsufficientScope.into()
         }
+    }
+
+    /// The database answers, and not in time; nothing was done.
+    pub fn late(late: Late) -> Self {
+        let detail = match late {
+            Late::Statement => "the database took too long for this request",
+            Late::Pool => "all connections to the database are at work",
+            Late::Lock => "others kept what this request needs for too long",
+        };
+        Self { detail: Some(detail.to_owned()), ..Problem::Unavailable.into() }
+    }
+
+    /// Nobody knows whether it was done.
+    pub fn uncertain() -> Self {
+        let detail = "the database was lost while this was stored, so it may be stored or not";
+        Self { detail: Some(detail.to_owned()), ..Problem::Unavailable.into() }
     }
 
     pub fn out_of_stock(wrong: Wrong) -> Self {

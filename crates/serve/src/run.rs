@@ -610,15 +610,15 @@ where
         Ok(())
     }
 
-    /// A copy of the frame goes into the transaction's work and comes back with its answer. Where others were at the same rows
-    /// nothing was done, and it is tried again.
+    /// A copy of the frame goes into the transaction's work and comes back with its answer. Where others were at the same rows, or the
+    /// connection ended before the commit, nothing was done, and it is tried again.
     async fn transaction(&mut self, operations: Arc<[Operation]>, frame: &mut Frame) -> Result<Flow, Failure> {
         frame.pledge = self.claim.as_ref().map(|claim| claim.pledge(&self.bytes));
         let (store, whose) = (self.surroundings.store, self.whose());
         let mut tries = 1;
         let (returned, flow) = loop {
             match try_transaction(store, &whose, Arc::clone(&operations), frame.clone()).await {
-                Err(StoreError::Contended(why)) if tries < MOST_TRIES => {
+                Err(StoreError::Contended(why) | StoreError::Lost(why)) if tries < MOST_TRIES => {
                     tracing::debug!(request_id = frame.facts.request_id, why, "a transaction is tried again");
                     tries += 1;
                 }

@@ -720,6 +720,14 @@ fn refusal(failure: Failure, request_id: &str) -> Refusal {
         Failure::Store(StoreError::Conflict) => Problem::Conflict.into(),
         Failure::Store(StoreError::Overlap) => Problem::Overlap.into(),
         Failure::Store(StoreError::Reference) => Problem::InUse.into(),
+        Failure::Store(error) if let Some(late) = error.late() => {
+            tracing::error!(request_id, kind = "database.performance", code = late.code(), error = %error, "a request failed");
+            Refusal::late(late)
+        }
+        Failure::Store(error @ StoreError::Uncertain(_)) => {
+            tracing::error!(request_id, error = %error, "a request failed");
+            Refusal::uncertain()
+        }
         Failure::Store(error) => {
             tracing::error!(request_id, error = %error, "a request failed");
             if error.is_retryable() { Problem::Unavailable } else { Problem::InternalError }.into()

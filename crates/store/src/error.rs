@@ -1,5 +1,7 @@
 //! How a database fails, sorted by what a caller can do about it.
 
+use std::fmt;
+
 /// A failure of the database.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -21,6 +23,15 @@ pub enum StoreError {
     /// It does not answer now: trying again may help.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// The connection ended before the work did: of a transaction nothing is left, and the same work may succeed at once.
+    #[error("the connection to the database ended: {0}")]
+    Lost(String),
+    /// The connection ended while work was committed: it may be there, and it may not.
+    #[error("the connection to the database ended while work was committed, and nobody knows whether it was: {0}")]
+    Uncertain(String),
+    /// Something took longer than it may, and nothing was done: trying again may help.
+    #[error("{0}: {1}")]
+    Late(Late, String),
     /// Somebody else keeps what is needed: trying again may help.
     #[error("{who}")]
     Locked {
@@ -50,6 +61,39 @@ pub enum StoreError {
     /// The statement or the data is wrong: trying again will not help.
     #[error("the database refused: {0}")]
     Refused(String),
+}
+
+/// What took longer than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    /// A statement.
+    Statement,
+    /// Waiting for a connection of the pool.
+    Pool,
+    /// Waiting for what another transaction has locked.
+    Lock,
+}
+
+impl Late {
+    /// Its name in logs and responses.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Statement => "statement_timeout",
+            Self::Pool => "pool_exhausted",
+            Self::Lock => "lock_timeout",
+        }
+    }
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Statement => "a statement took too long",
+            Self::Pool => "all connections of the pool were at work",
+            Self::Lock => "others kept rows locked for too long",
+        })
+    }
 }
 
 /// What keeps a server from letting us in.
@@ -145,11 +189,32 @@ impl StoreError {
         }
     }
 
+    /// Whether it is a server that restarts, or has a connection again in a moment.
+    pub(crate) fn passes_soon(&self) -> bool {
+        matches!(self, Self::NotConnected(Trouble::Refused | Trouble::Starting | Trouble::Busy, _))
+    }
+
+    /// What took too long, where that is what failed.
+    #[must_use]
+    pub fn late(&self) -> Option<Late> {
+        match self {
+            Self::Late(late, _) => Some(*late),
+            Self::Locked { .. } => Some(Late::Lock),
+            _ => None,
+        }
+    }
+
     /// Whether trying again may help.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Contended(_) | Self::Locked { .. } | Self::HalfDone { .. } => true,
+            Self::Unavailable(_)
+            | Self::Contended(_)
+            | Self::Lost(_)
+            | Self::Uncertain(_)
+            | Self::Late(..)
+            | Self::Locked { .. }
+            | Self::HalfDone { .. } => true,
             Self::NotConnected(trouble, _) => trouble.may_pass(),
             Self::Conflict | Self::Overlap | Self::Reference | Self::MigrationChanged { .. } | Self::Refused(_) => {
                 false

@@ -23,7 +23,7 @@ mod way_in;
 
 pub use api_key::ApiKeyRow;
 pub use database::{Database, Seen};
-pub use error::{StoreError, Trouble};
+pub use error::{Late, StoreError, Trouble};
 pub use mysql::Server as MySqlServer;
 pub use postgresql::Server;
 pub use rehearsal::{Attempt, Rehearsal};

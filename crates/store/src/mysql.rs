@@ -15,7 +15,7 @@ mod value;
 use crate::StoreError;
 use crate::blocking::blocking;
 use crate::database::Seen;
-use crate::error::Trouble;
+use crate::error::{Late, Trouble};
 use dialect::mysql::quote;
 use migrate::Part;
 use mysql_async::Error;
@@ -98,17 +98,18 @@ impl From<Error> for StoreError {
                 1290 | 1792 | 1836 => Self::NotConnected(Trouble::ReadOnly, why),
                 // Another transaction was in the way, or a statement was prepared before its table changed.
                 1213 | 1412 | 1615 => Self::Contended(why),
-                // Locks that were waited for in vain; a statement or a server that was stopped; no room.
-                1021 | 1037 | 1038 | 1040 | 1053 | 1114 | 1205 | 1317 | 1927 | 1969 | 3024 | 4031 => {
-                    Self::Unavailable(why)
-                }
+                1205 => Self::Late(Late::Lock, why),
+                1969 | 3024 => Self::Late(Late::Statement, why),
+                // The server ends, or somebody has ended the connection.
+                1053 | 1158 | 1927 | 4031 => Self::Lost(why),
+                // A statement that somebody has stopped; no room.
+                1021 | 1037 | 1038 | 1040 | 1114 | 1317 => Self::Unavailable(why),
                 1419 => Self::Refused(format!(
                     "{why}. Set `log_bin_trust_function_creators = 1` on the server, or connect as a user that may make triggers"
                 )),
                 _ => Self::Refused(why),
             },
-            Error::Io(_) => Self::Unavailable(why),
-            Error::Driver(mysql_async::DriverError::ConnectionClosed) => Self::Unavailable(why),
+            Error::Io(_) | Error::Driver(mysql_async::DriverError::ConnectionClosed) => Self::Lost(why),
             Error::Driver(_) | Error::Url(_) | Error::Other(_) => Self::Refused(why),
         }
     }

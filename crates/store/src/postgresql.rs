@@ -17,7 +17,7 @@ mod value;
 use crate::StoreError;
 use crate::blocking::blocking;
 use crate::database::Seen;
-use crate::error::Trouble;
+use crate::error::{Late, Trouble};
 use crate::patience::Patience;
 use connect::server_version;
 use plan::database::DatabasePlace;
@@ -113,12 +113,13 @@ impl From<tokio_postgres::Error> for StoreError {
                     .to_owned(),
             },
             Some(&SqlState::FEATURE_NOT_SUPPORTED) if said.contains("cached plan") => Self::Contended(said),
+            Some(&SqlState::QUERY_CANCELED) => Self::Late(Late::Statement, said),
+            // The server ends, or somebody has ended the connection.
+            Some(&(SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW)) => {
+                Self::Lost(said)
+            }
             Some(
-                &(SqlState::QUERY_CANCELED
-                | SqlState::ADMIN_SHUTDOWN
-                | SqlState::CRASH_SHUTDOWN
-                | SqlState::CANNOT_CONNECT_NOW
-                | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+                &(SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
                 | SqlState::TOO_MANY_CONNECTIONS
                 | SqlState::DISK_FULL
                 | SqlState::OUT_OF_MEMORY),
@@ -129,7 +130,7 @@ impl From<tokio_postgres::Error> for StoreError {
                 Self::Refused(format!("{said}: {}", detail.replace('\n', "; ")))
             }
             Some(_) => Self::Refused(said),
-            None if error.is_closed() || is_of_network(&error) => Self::Unavailable(said),
+            None if error.is_closed() || is_of_network(&error) => Self::Lost(said),
             None => Self::Refused(said),
         }
     }

@@ -16,7 +16,7 @@ pub use rehearsal::rehearse;
 
 use self::readers::Readers;
 use crate::database::Seen;
-use crate::error::Trouble;
+use crate::error::{Late, Trouble};
 use crate::store::Begun;
 use crate::{Ended, Location, Row, StoreError, Transaction, TransactionFuture};
 use plan::database::{Migration, ObservedTable};
@@ -457,9 +457,8 @@ impl From<rusqlite::Error> for StoreError {
             {
                 Self::Conflict
             }
-            Some(
-                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull | ErrorCode::SystemIoFailure,
-            ) => Self::Unavailable(error.to_string()),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Late(Late::Lock, error.to_string()),
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Self::Unavailable(error.to_string()),
             Some(ErrorCode::CannotOpen) => Self::NotConnected(Trouble::NoFolder, error.to_string()),
             Some(_) | None => Self::Refused(error.to_string()),
         }

@@ -220,7 +220,8 @@ function fail(request, error, metrics) {
   if (error instanceof ClientGone) return;
   const problem = toProblem(request, error);
   if (problem.status >= 500) {
-    logError(problem.name, error, { request_id: request.id, method: request.method, route: request.route });
+    const late = problem.late && { kind: 'database.performance', code: problem.late };
+    logError(problem.name, error, { request_id: request.id, method: request.method, route: request.route, ...late });
   }
   send(request, problem.toResponse(request.id), metrics).catch((failure) => {
     logError('an answer could not be sent', failure, { request_id: request.id });

@@ -2,7 +2,7 @@
 // values, which are bound. What an engine reports becomes a Problem where the caller can act on it.
 //
 // An engine is one module of `database/`. What it opens is a connection with `transaction(work, options)`, `migrating(work)`,
-// `hasLedger()` and `close()`, and with `of(user)` where it can keep whoever asks to the rows of one user. A connection, which is also what its transactions give, has `read(sql, values, columns)`,
+// `hasLedger()` and `close()`, with `ping(sql)` where a server would be waited for, and with `of(user)` where it can keep whoever asks to the rows of one user. A connection, which is also what its transactions give, has `read(sql, values, columns)`,
 // `write(sql, values)`, `insert(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction; one
 // whose definitions are no part of transactions has `applySteps(migration, statements, isSuperfluous)`. Times are given as `Date`.
 
@@ -180,7 +180,7 @@ export class Database extends Statements {
   /** Fails as `unavailable` where the database does not answer. */
   async ping() {
     try {
-      await this.optional(readLedger);
+      await (this.#engine.ping?.(readLedger) ?? this.optional(readLedger));
     } catch (error) {
       throw new Problem('unavailable', {}, { cause: error });
     }

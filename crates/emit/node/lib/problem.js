@@ -1,6 +1,13 @@
 // Every error a caller can see, by name. A Problem is thrown anywhere in a procedure and becomes an RFC 9457 document in
 // one place (application.js). Its detail never repeats what the caller sent.
 
+/** Of a database that answers, and not in time. Nothing was done then. */
+const lateDetails = {
+  statement_timeout: 'the database took too long for this request',
+  pool_exhausted: 'all connections to the database are at work',
+  lock_timeout: 'others kept what this request needs for too long',
+};
+
 const problems = {
   malformed_request: {
     status: 400,
@@ -210,7 +217,10 @@ const problems = {
   unavailable: {
     status: 503,
     title: 'Service unavailable',
-    detail: () => 'the database does not answer',
+    detail: ({ late, uncertain }) => {
+      if (uncertain) return 'the database was lost while this was stored, so it may be stored or not';
+      return lateDetails[late] ?? 'the database does not answer';
+    },
     headers: () => ({ 'Retry-After': '1' }),
   },
   issuer_unavailable: {
@@ -249,6 +259,9 @@ export class Problem extends Error {
     this.detail = problem.detail(facts);
     this.headers = problem.headers?.(facts) ?? {};
     this.errors = facts.errors;
+    this.late = facts.late;
+    /** Whether the connection to the database ended before anything was done. */
+    this.isLost = facts.isLost ?? false;
   }
 
   /** The response of this problem, in the shape that `respond` gives. */

@@ -64,6 +64,9 @@ pub struct DatabaseServer {
     pub scratch: (&'static str, &'static str),
 }
 
+/// What the engines share that are servers.
+const PATIENCE: (&str, &str) = ("lib/database/patience.js", include_str!("../../node/lib/database/patience.js"));
+
 /// The versions of drivers stand in manifests that are installed and tried.
 const SQLITE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/sqlite/package.json"));
 
@@ -117,7 +120,7 @@ pub fn application(engine: Engine) -> Application {
             server: None,
         },
         Engine::PostgreSql => Application {
-            lib: &[("lib/database/postgresql.js", include_str!("../../node/lib/database/postgresql.js"))],
+            lib: &[("lib/database/postgresql.js", include_str!("../../node/lib/database/postgresql.js")), PATIENCE],
             module: "postgresql",
             types: Types::All,
             ids: Ids::Uuids,
@@ -131,7 +134,7 @@ pub fn application(engine: Engine) -> Application {
             }),
         },
         Engine::MySql => Application {
-            lib: &[("lib/database/mysql.js", include_str!("../../node/lib/database/mysql.js"))],
+            lib: &[("lib/database/mysql.js", include_str!("../../node/lib/database/mysql.js")), PATIENCE],
             module: "mysql",
             types: Types::Few,
             ids: Ids::Uuids,

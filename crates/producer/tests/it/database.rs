@@ -11,8 +11,10 @@ mod mysql_locks;
 mod mysql_roles;
 mod optimize;
 mod own_rows;
+mod performance;
 mod postgresql;
 mod provision;
+mod restarts;
 mod roles;
 
 use crate::harness::repository;

@@ -272,8 +272,10 @@ fn a_database_that_does_not_answer_is_a_503(kind: Kind) {
     let (workspace, server) = started(kind);
     let request = post("/api/newsletter", None, SUBSCRIPTION);
     let answer = while_locked(&workspace, || asked(&server, &request));
-    must_be_problem(&answer, 503, "unavailable", "the database does not answer");
+    must_be_problem(&answer, 503, "unavailable", "others kept what this request needs for too long");
     assert_eq!(answer.headers["retry-after"], "1");
+    let log = wait_for_log(&server, &answer.headers["x-request-id"]);
+    assert!(log.contains("database.performance") && log.contains("lock_timeout"), "{log}");
     assert_eq!(asked(&server, &request).status, 202, "once it answers again");
 }
 

@@ -3,6 +3,7 @@
 
 use super::connect::Server;
 use super::value::{parameters, row};
+use crate::error::Late;
 use crate::renewing::{Renewal, Renewing};
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, store};
 use dialect::mysql::{HOLD_NAME, LET_NAMES_GO, quote};
@@ -23,6 +24,8 @@ const READERS_OF: u32 = 3;
 const SWEEPS: u32 = 2;
 /// How long the database may take to say that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// In this time a connection that has ended is found out, and another one made.
+const AT_ONCE: Duration = Duration::from_millis(50);
 /// How much later than the server a statement is given up: MySQL ends none that writes. In seconds, like the next.
 const ANSWER_GRACE: u32 = 2;
 /// How much longer than a statement a transaction may do nothing, where the server looks after that.
@@ -71,25 +74,34 @@ impl MySqlStore {
             answer_timeout: self.shared.answer_timeout(),
         };
         match work(Transaction(store::Begun::MySql(transaction))).await {
-            Ok(Ended::Commit(value)) => begun.end("COMMIT").await.map(|()| value),
-            Ok(Ended::Undo(value)) => begun.end("ROLLBACK").await.map(|()| value),
+            Ok(Ended::Commit(value)) => begun.commit().await.map(|()| value),
+            Ok(Ended::Undo(value)) => begun.undo().await.map(|()| value),
             // A connection that fails is not used again; what it began ends with it.
-            Err(error @ (StoreError::Unavailable(_) | StoreError::NotConnected(..))) => Err(error),
-            Err(error) => begun.end("ROLLBACK").await.and(Err(error)),
+            Err(
+                error @ (StoreError::Unavailable(_)
+                | StoreError::NotConnected(..)
+                | StoreError::Lost(_)
+                | StoreError::Late(..)),
+            ) => Err(error),
+            Err(error) => begun.undo().await.and(Err(error)),
         }
     }
 
     /// Reads rows outside a transaction. What a connection that has ended could not answer is asked of another one.
     pub async fn read(&self, text: Arc<str>, values: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
+        self.read_by(self.patience(), &text, &values).await
+    }
+
+    async fn read_by(&self, until: Instant, text: &str, values: &[Datum]) -> Result<Vec<Row>, StoreError> {
         let _place = self.shared.place(&self.shared.readers).await?;
         loop {
-            let (mut connection, is_known) = self.connection().await?;
-            match read(&mut connection, &text, &values, self.shared.answer_timeout()).await {
+            let (mut connection, is_known) = self.connection(until).await?;
+            match read(&mut connection, text, values, self.shared.answer_timeout()).await {
                 Ok(rows) => {
                     self.shared.give_back(connection);
                     return Ok(rows);
                 }
-                Err(Failed::Lost(_)) if is_known => {}
+                Err(Failed::Lost(_)) if is_known || Instant::now() < until => {}
                 // The table has changed, and the statement with it.
                 Err(Failed::Refused(StoreError::Contended(_))) if is_known => {}
                 Err(failed) => return Err(failed.into()),
@@ -97,8 +109,12 @@ impl MySqlStore {
         }
     }
 
+    /// Nobody is waited for but a connection that has ended meanwhile.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let asked = self.read("SELECT 1 FROM schema_migrations LIMIT 1".into(), Vec::new());
+        if let Some(error) = self.shared.server.is_away() {
+            return Err(error);
+        }
+        let asked = self.read_by(Instant::now() + AT_ONCE, "SELECT 1 FROM schema_migrations LIMIT 1", &[]);
         let late = |_| StoreError::Unavailable("no answer in time".to_owned());
         tokio::time::timeout(PING_TIMEOUT, asked).await.map_err(late)?.map(drop)
     }
@@ -126,27 +142,34 @@ impl MySqlStore {
         self.shared.server.server()
     }
 
+    /// Until when a server is waited for that is away.
+    fn patience(&self) -> Instant {
+        Instant::now() + Duration::from_secs(self.shared.pool.acquire_timeout.into())
+    }
+
     /// A transaction on a connection of its own. A connection that ended while nobody looked is passed over.
     async fn begin(&self) -> Result<Begun<'_>, StoreError> {
+        let until = self.patience();
         let place = self.shared.place(&self.shared.writers).await?;
         loop {
-            let (mut connection, is_known) = self.connection().await?;
+            let (mut connection, is_known) = self.connection(until).await?;
             match answered(connection.query_drop("START TRANSACTION"), self.shared.answer_timeout()).await {
                 Ok(()) => return Ok(Begun { connection, holds: false, shared: &self.shared, _place: place }),
                 // Nothing was asked of it yet, and there are at most as many of them as places.
                 Err(_) if is_known => {}
+                Err(Failed::Lost(_)) if Instant::now() < until => {}
                 Err(failed) => return Err(failed.into()),
             }
         }
     }
 
     /// One that nobody uses, which may have ended meanwhile, or a new one; and whether it is known.
-    async fn connection(&self) -> Result<(Conn, bool), StoreError> {
+    async fn connection(&self, until: Instant) -> Result<(Conn, bool), StoreError> {
         let known = self.shared.idle().pop();
         if let Some((connection, _)) = known {
             return Ok((connection, true));
         }
-        let mut connection = self.shared.server.enter().await.map_err(StoreError::passing)?;
+        let mut connection = self.shared.server.enter_by(until).await?;
         connection.query_drop(settings(&self.shared.pool)).await?;
         if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(Arc::downgrade(&self.shared)));
@@ -160,8 +183,10 @@ impl MySqlStore {
 fn settings(pool: &Pool) -> String {
     let statement = pool.statement_timeout;
     let (idle, milliseconds) = (statement + IDLE_IN_TRANSACTION, u64::from(statement) * 1000);
+    let lock = pool.lock_timeout().as_secs().max(1);
     format!(
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION \
+         lock_wait_timeout = {lock}, innodb_lock_wait_timeout = {lock}; SET SESSION \
          /*M! max_statement_time = {statement}, idle_transaction_timeout = {idle} */ \
          /*!80000 max_execution_time = {milliseconds} */"
     )
@@ -181,7 +206,7 @@ impl Shared {
     /// One of the places, in the time that somebody may wait for it.
     async fn place<'s>(&self, places: &'s Semaphore) -> Result<SemaphorePermit<'s>, StoreError> {
         let seconds = self.pool.acquire_timeout;
-        let late = |_| StoreError::Unavailable(format!("no connection of the pool was free for {seconds} s"));
+        let late = |_| StoreError::Late(Late::Pool, format!("none was free for {seconds} s"));
         let closed = |_| StoreError::Unavailable("the database was closed".to_owned());
         let free = tokio::time::timeout(Duration::from_secs(seconds.into()), places.acquire());
         free.await.map_err(late)?.map_err(closed)
@@ -219,6 +244,22 @@ struct Begun<'s> {
 }
 
 impl Begun<'_> {
+    async fn commit(self) -> Result<(), StoreError> {
+        match self.end("COMMIT").await {
+            // A server that says nothing may have committed it as well.
+            Err(StoreError::Lost(why) | StoreError::Late(_, why)) => Err(StoreError::Uncertain(why)),
+            ended => ended,
+        }
+    }
+
+    async fn undo(self) -> Result<(), StoreError> {
+        match self.end("ROLLBACK").await {
+            // The server has undone it.
+            Err(StoreError::Lost(_)) => Ok(()),
+            ended => ended,
+        }
+    }
+
     async fn end(mut self, how: &str) -> Result<(), StoreError> {
         let limit = self.shared.answer_timeout();
         answered(self.connection.query_drop(how), limit).await?;
@@ -264,7 +305,7 @@ impl MySqlTransaction<'_> {
         let rows = read(self.connection, text, values, self.answer_timeout).await?;
         match (asks_for_name, rows.first().map(Vec::as_slice)) {
             (false, _) | (true, Some([Datum::Integer(1)])) => Ok(rows),
-            (true, _) => Err(StoreError::Unavailable("somebody else has held a name for too long".to_owned())),
+            (true, _) => Err(StoreError::Late(Late::Lock, "somebody else has held a name".to_owned())),
         }
     }
 }
@@ -298,6 +339,6 @@ async fn answered<T>(statement: impl Future<Output = Result<T, Error>>, limit: D
         Ok(Ok(value)) => Ok(value),
         Ok(Err(Error::Server(said))) if !ENDED.contains(&said.code) => Err(Failed::Refused(Error::Server(said).into())),
         Ok(Err(error)) => Err(Failed::Lost(error.into())),
-        Err(_) => Err(Failed::Refused(StoreError::Unavailable("no answer in time".to_owned()))),
+        Err(_) => Err(Failed::Refused(StoreError::Late(Late::Statement, "no answer in time".to_owned()))),
     }
 }

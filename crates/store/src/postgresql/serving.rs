@@ -1,8 +1,9 @@
 //! PostgreSQL, for those who serve from it: reads share a few connections, each transaction has one of its own. Statements are
-//! prepared once a connection. A server that restarts costs the requests that are under way, and no others.
+//! prepared once a connection. Of a server that restarts those hear alone whose work was being committed.
 
 use super::connect::Server;
 use super::value::{Cell, Text};
+use crate::error::Late;
 use crate::renewing::{Renewal, Renewing};
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, Whose, store};
 use dialect::permission::WHOSE_ROWS;
@@ -33,9 +34,9 @@ const SWEEPS: u32 = 2;
 const PREPARED_STATEMENTS: usize = 256;
 /// How long the database may take to say that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a statement may wait for a lock, where it may take that long at all.
-const LOCK_TIMEOUT: u32 = 5;
-/// How much longer than a statement a transaction may do nothing. All in seconds.
+/// In this time a connection that has ended is found out, and another one made.
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// How much longer than a statement a transaction may do nothing, in seconds.
 const IDLE_IN_TRANSACTION: u32 = 5;
 /// Nobody misses what a scratch loses when the machine stops.
 const HASTE: &str = "SET synchronous_commit = off";
@@ -73,6 +74,8 @@ struct Connection {
     tell: OnceCell<Statement>,
     statements: Mutex<BTreeMap<Arc<str>, Statement>>,
     used: Mutex<Instant>,
+    /// The server has said that it ends it.
+    is_lost: AtomicBool,
 }
 
 impl PostgreSqlStore {
@@ -114,36 +117,60 @@ impl PostgreSqlStore {
         let begun = self.begin(whose).await?;
         let transaction = PostgreSqlTransaction { connection: &begun.connection };
         match work(Transaction(store::Begun::PostgreSql(transaction))).await {
-            Ok(Ended::Commit(value)) => begun.end("COMMIT").await.map(|()| value),
-            Ok(Ended::Undo(value)) => begun.end("ROLLBACK").await.map(|()| value),
+            Ok(Ended::Commit(value)) => begun.commit().await.map(|()| value),
+            Ok(Ended::Undo(value)) => begun.undo().await.map(|()| value),
             // A connection that fails, or knows statements that are no longer right, is not used again.
-            Err(error @ (StoreError::Unavailable(_) | StoreError::NotConnected(..))) => Err(error),
+            Err(
+                error @ (StoreError::Unavailable(_)
+                | StoreError::NotConnected(..)
+                | StoreError::Lost(_)
+                | StoreError::Late(..)),
+            ) => Err(error),
             Err(StoreError::Contended(why)) => {
                 self.shared.idle().clear();
                 Err(StoreError::Contended(why))
             }
-            Err(error) => begun.end("ROLLBACK").await.and(Err(error)),
+            Err(error) => begun.undo().await.and(Err(error)),
         }
     }
 
     /// Reads rows outside a transaction. What a connection that has ended could not answer is asked of a new one.
     pub async fn read(&self, whose: &Whose, text: Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
-        let reader = self.reader().await?;
-        match reader.read_about(whose, &text, &parameters).await {
-            Err(StoreError::Contended(_)) => {
-                reader.forget();
-                reader.read_about(whose, &text, &parameters).await
+        self.read_by(self.patience(), whose, &text, &parameters).await
+    }
+
+    async fn read_by(
+        &self,
+        until: Instant,
+        whose: &Whose,
+        text: &str,
+        parameters: &[Datum],
+    ) -> Result<Vec<Row>, StoreError> {
+        loop {
+            let reader = self.reader(until).await?;
+            match reader.read_about(whose, text, parameters).await {
+                Err(StoreError::Contended(_)) => {
+                    reader.forget();
+                    return reader.read_about(whose, text, parameters).await;
+                }
+                Err(StoreError::Lost(why)) => {
+                    reader.is_lost.store(true, Ordering::Relaxed);
+                    if Instant::now() >= until {
+                        return Err(StoreError::Lost(why));
+                    }
+                }
+                answered => return answered,
             }
-            Err(StoreError::Unavailable(_)) if reader.client.is_closed() => {
-                self.reader().await?.read_about(whose, &text, &parameters).await
-            }
-            answered => answered,
         }
     }
 
+    /// Nobody is waited for but a connection that has ended meanwhile.
     pub async fn ping(&self) -> Result<(), StoreError> {
+        if let Some(error) = self.shared.server.is_away() {
+            return Err(error);
+        }
         let ledger = "SELECT 1 FROM schema_migrations LIMIT 1";
-        let asked = self.read(&Whose::Everybodys, ledger.into(), Vec::new());
+        let asked = self.read_by(Instant::now() + AT_ONCE, &Whose::Everybodys, ledger, &[]);
         let late = |_| StoreError::Unavailable("no answer in time".to_owned());
         tokio::time::timeout(PING_TIMEOUT, asked).await.map_err(late)?.map(drop)
     }
@@ -171,15 +198,20 @@ impl PostgreSqlStore {
         self.shared.server.server()
     }
 
+    /// Until when a server is waited for that is away.
+    fn patience(&self) -> Instant {
+        Instant::now() + Duration::from_secs(self.shared.pool.acquire_timeout.into())
+    }
+
     /// One of the shared connections, in turn.
-    async fn reader(&self) -> Result<Arc<Connection>, StoreError> {
+    async fn reader(&self, until: Instant) -> Result<Arc<Connection>, StoreError> {
         let turn = self.shared.turn.fetch_add(1, Ordering::Relaxed) % self.shared.readers.len();
         let mut reader = self.shared.readers[turn].lock().await;
-        if let Some(connection) = reader.as_ref().filter(|connection| !connection.client.is_closed()) {
+        if let Some(connection) = reader.as_ref().filter(|connection| connection.is_open()) {
             connection.is_used();
             return Ok(Arc::clone(connection));
         }
-        let made = Arc::new(self.connect().await?);
+        let made = Arc::new(self.connect(until).await?);
         *reader = Some(Arc::clone(&made));
         Ok(made)
     }
@@ -188,7 +220,8 @@ impl PostgreSqlStore {
     async fn begin(&self, whose: &Whose) -> Result<Begun<'_>, StoreError> {
         let words = begin(whose);
         let seconds = self.shared.pool.acquire_timeout;
-        let late = |_| StoreError::Unavailable(format!("no connection of the pool was free for {seconds} s"));
+        let until = self.patience();
+        let late = |_| StoreError::Late(Late::Pool, format!("none was free for {seconds} s"));
         let closed = |_| StoreError::Unavailable("the database was closed".to_owned());
         let free = tokio::time::timeout(Duration::from_secs(seconds.into()), self.shared.places.acquire());
         let place = free.await.map_err(late)?.map_err(closed)?;
@@ -197,19 +230,20 @@ impl PostgreSqlStore {
             let is_known = known.is_some();
             let connection = match known {
                 Some(connection) => connection,
-                None => self.connect().await?,
+                None => self.connect(until).await?,
             };
-            match connection.client.batch_execute(&words).await {
+            match connection.client.batch_execute(&words).await.map_err(StoreError::from) {
                 Ok(()) => return Ok(Begun { connection, shared: &self.shared, _place: place }),
                 // Nothing was asked of it yet, and there are at most as many of them as places.
                 Err(_) if is_known => {}
-                Err(error) => return Err(error.into()),
+                Err(StoreError::Lost(_)) if Instant::now() < until => {}
+                Err(error) => return Err(error),
             }
         }
     }
 
-    async fn connect(&self) -> Result<Connection, StoreError> {
-        let client = self.shared.server.enter().await.map_err(StoreError::passing)?;
+    async fn connect(&self, until: Instant) -> Result<Connection, StoreError> {
+        let client = self.shared.server.enter_by(until).await?;
         client.batch_execute(&self.shared.settings).await?;
         if !self.shared.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(Arc::downgrade(&self.shared)));
@@ -221,6 +255,7 @@ impl PostgreSqlStore {
             tell: OnceCell::new(),
             statements: Mutex::default(),
             used: Mutex::new(Instant::now()),
+            is_lost: AtomicBool::new(false),
         })
     }
 }
@@ -236,9 +271,9 @@ fn begin(whose: &Whose) -> Cow<'static, str> {
 /// What keeps a request from holding others up for longer than anybody listens.
 fn limits(pool: &Pool) -> String {
     let statement = pool.statement_timeout;
-    let (lock, idle) = (statement.min(LOCK_TIMEOUT), statement + IDLE_IN_TRANSACTION);
+    let (lock, idle) = (pool.lock_timeout().as_millis(), statement + IDLE_IN_TRANSACTION);
     format!(
-        "SET statement_timeout = '{statement}s'; SET lock_timeout = '{lock}s'; SET idle_in_transaction_session_timeout = '{idle}s'; SET {WHOSE_ROWS} = '{}'",
+        "SET statement_timeout = '{statement}s'; SET lock_timeout = '{lock}ms'; SET idle_in_transaction_session_timeout = '{idle}s'; SET {WHOSE_ROWS} = '{}'",
         Whose::Everybodys.said()
     )
 }
@@ -286,6 +321,21 @@ struct Begun<'s> {
 }
 
 impl Begun<'_> {
+    async fn commit(self) -> Result<(), StoreError> {
+        match self.end("COMMIT").await {
+            Err(StoreError::Lost(why)) => Err(StoreError::Uncertain(why)),
+            ended => ended,
+        }
+    }
+
+    async fn undo(self) -> Result<(), StoreError> {
+        match self.end("ROLLBACK").await {
+            // The server has undone it.
+            Err(StoreError::Lost(_)) => Ok(()),
+            ended => ended,
+        }
+    }
+
     async fn end(self, how: &str) -> Result<(), StoreError> {
         self.connection.client.batch_execute(how).await?;
         self.connection.is_used();
@@ -368,6 +418,10 @@ impl Connection {
         }
         statements.insert(Arc::from(text), made.clone());
         Ok(made)
+    }
+
+    fn is_open(&self) -> bool {
+        !self.client.is_closed() && !self.is_lost.load(Ordering::Relaxed)
     }
 
     fn is_used(&self) {

@@ -1,7 +1,7 @@
 //! What those see who serve from a real MySQL or MariaDB server, which `TEST_MYSQL_URL` names: transactions that stay or are undone,
 //! names that are held, connections that end while nobody looks, and scratch databases of which nothing is left.
 
-use crate::{Database, Ended, MySqlServer, Scratch, Store, StoreError};
+use crate::{Database, Ended, Late, MySqlServer, Scratch, Store, StoreError};
 use dialect::mysql::HOLD_NAME;
 use plan::database::Pool;
 use std::io::Write as _;
@@ -194,7 +194,7 @@ async fn a_pool_keeps_its_bounds() {
     let pool = Pool { max: 2, acquire_timeout: 1, statement_timeout: 1, idle_timeout: 1, ..Pool::default() };
     let store = database.open(pool).unwrap();
     let slow = store.read("SELECT SLEEP(5) FROM information_schema.tables LIMIT 1".into(), Vec::new()).await;
-    assert!(matches!(slow, Err(StoreError::Unavailable(_))), "{slow:?}");
+    assert!(matches!(slow, Err(StoreError::Late(Late::Statement, _))), "{slow:?}");
     let (begun, wait_begun) = tokio::sync::oneshot::channel();
     let other = store.clone();
     let held = tokio::spawn(async move {
@@ -210,7 +210,7 @@ async fn a_pool_keeps_its_bounds() {
     });
     wait_begun.await.unwrap();
     let late = store.transaction(|_transaction| Box::pin(async { Ok(Ended::Commit(())) })).await;
-    assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
+    assert!(matches!(late, Err(StoreError::Late(Late::Pool, _))), "{late:?}");
     held.await.unwrap().unwrap();
 }
 

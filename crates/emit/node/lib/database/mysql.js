@@ -9,6 +9,7 @@ import mysql from 'mysql2/promise';
 import { Database, Undone } from '../database.js';
 import { Decimal, parseDecimal } from '../decimal.js';
 import { Problem } from '../problem.js';
+import { Patience } from './patience.js';
 
 /**
  * The connections of a program; those of all programs together stay below the server's `max_connections`. Times are in
@@ -17,8 +18,9 @@ import { Problem } from '../problem.js';
 const usualPool = { min: 0, max: 10, idleTimeout: 30_000, acquireTimeout: 5000, statementTimeout: 10_000 };
 // Milliseconds. MariaDB gives a statement up in its time, MySQL one that reads; the application does so later, whatever it is.
 const ANSWER_GRACE = 2000;
-// Seconds. Nobody waits longer than that for somebody else's lock: everybody else would wait behind it.
-const LOCK_TIMEOUT = 5;
+// Nobody waits longer than that for somebody else's lock: everybody else would wait behind it.
+const LOCK_TIMEOUT = 5000;
+// Seconds.
 const MIGRATION_LOCK_TIMEOUT = 30;
 // How long a server that is about to start is waited for, and how often it is asked.
 const START_TIMEOUT = 30_000;
@@ -33,8 +35,8 @@ const RETRY_PAUSE = 50;
 
 // Whatever the server's own settings are: wrong values are refused, times are UTC, others see what was committed. Each server reads
 // its own word for the time limit: to the other it is a comment.
-const sessionSettings = ({ statementTimeout }) =>
-  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', lock_wait_timeout = ${LOCK_TIMEOUT}, innodb_lock_wait_timeout = ${LOCK_TIMEOUT}; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION /*M! max_statement_time = ${statementTimeout / 1000}, idle_transaction_timeout = ${Math.ceil(statementTimeout / 1000)} */ /*!80000 max_execution_time = ${statementTimeout} */`;
+const sessionSettings = ({ statementTimeout }, lockTimeout = lockSeconds(statementTimeout)) =>
+  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', lock_wait_timeout = ${lockTimeout}, innodb_lock_wait_timeout = ${lockTimeout}; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION /*M! max_statement_time = ${statementTimeout / 1000}, idle_transaction_timeout = ${Math.ceil(statementTimeout / 1000)} */ /*!80000 max_execution_time = ${statementTimeout} */`;
 // A statement that runs alone keeps nobody waiting, and may wait itself.
 const migrationSettings = `SET SESSION /*M! max_statement_time = 0 */ /*!80000 max_execution_time = 0 */`;
 const lockMigrations = `SELECT GET_LOCK(?, ?) AS held`;
@@ -76,10 +78,20 @@ const collisions = new Set([1213, 1412, 1615]);
 // Locks that were waited for in vain; a statement, a connection or a server that was stopped; no room; no changes taken.
 const unavailable = new Set([...collisions, 1021, 1037, 1038, 1040, 1053, 1114, 1203, 1205, 1226, 1290, 1317, 1792, 1836, 1927, 1969, 3024, 4031]);
 /** After these nobody else listens on the connection. */
-const endings = new Set([1053, 1927, 4031]);
+const endings = new Set([1053, 1158, 1927, 4031]);
+// The server has no connection left, for anybody or for this user.
+const crowded = new Set([1040, 1203, 1226]);
+const late = new Map([
+  [1205, 'lock_timeout'],
+  [1969, 'statement_timeout'],
+  [3024, 'statement_timeout'],
+]);
 // What is answered to a definition that was made before: a table, a column, an index, a trigger, a constraint that is there, or one
 // that is gone.
 const isSoAlready = new Set([1050, 1051, 1060, 1061, 1091, 1176, 1359, 1360, 1826, 3821, 3822, 3940]);
+
+// Of the driver: the server has not answered in time.
+const SILENCE = 'PROTOCOL_SEQUENCE_TIMEOUT';
 
 // https://mariadb.com/kb/en/result-set-packets/#field-types
 const LONGLONG = 8;
@@ -146,7 +158,7 @@ class Connection {
     let result;
     try {
       result = await work(this);
-      await this.command(result instanceof Undone ? 'ROLLBACK' : 'COMMIT');
+      await (result instanceof Undone ? this.command('ROLLBACK') : this.#commit());
     } catch (error) {
       // Where it fails the connection is lost, and with it the transaction.
       await this.command('ROLLBACK').catch(() => {});
@@ -157,10 +169,19 @@ class Connection {
     return result;
   }
 
+  async #commit() {
+    try {
+      await this.command('COMMIT');
+    } catch (error) {
+      // A server that says nothing may have committed it as well.
+      throw error.isLost || error.late ? new Problem('unavailable', { uncertain: true }, { cause: error.cause }) : error;
+    }
+  }
+
   async hold(name) {
     this.#holdsNames = true;
     const [{ held }] = await this.read(holdName, [name]);
-    if (held !== 1) throw new Problem('unavailable', {}, { cause: new Error('a name was held by somebody else for too long') });
+    if (held !== 1) throw new Problem('unavailable', { late: 'lock_timeout' }, { cause: new Error('a name was held by somebody else for too long') });
   }
 
   /** Names end with the connection where they cannot be let go. */
@@ -238,9 +259,13 @@ class Connection {
 class MySql {
   #pool;
   #bounds;
+  #patience;
+  /** Connections that somebody works with. */
+  #taken = 0;
 
   constructor(url, bounds) {
     this.#bounds = bounds;
+    this.#patience = new Patience(bounds.acquireTimeout, isAway);
     this.#pool = mysql.createPool({
       ...place(url),
       connectionLimit: bounds.max,
@@ -262,7 +287,12 @@ class MySql {
   }
 
   read(sql, values, columns) {
-    return this.#connected((connection) => connection.read(sql, values, columns));
+    return this.#patience.read(() => this.#connected((connection) => connection.read(sql, values, columns)));
+  }
+
+  /** A server that is away is not waited for. */
+  ping(sql) {
+    return this.#connected((connection) => connection.read(sql, []), { patience: 0 });
   }
 
   write(sql, values) {
@@ -278,7 +308,7 @@ class MySql {
       try {
         return await this.#connected((connection) => connection.transaction(work));
       } catch (error) {
-        if (attempt === ATTEMPTS || !collisions.has(error.cause?.errno)) throw error;
+        if (attempt === ATTEMPTS || !(error.isLost || collisions.has(error.cause?.errno))) throw error;
       }
       await sleep(Math.random() * RETRY_PAUSE * attempt);
     }
@@ -298,7 +328,7 @@ class MySql {
       if (held !== 1) throw new Error('another program has been migrating the database for a while');
       await connection.script(`${createLedger}; ${createFound}`);
       return work(connection);
-    }, 'once');
+    }, { isLast: true });
   }
 
   /** Makes the first connection, or says what keeps it from being made. */
@@ -306,7 +336,7 @@ class MySql {
     const deadline = performance.now() + timeout;
     for (;;) {
       try {
-        await this.read('SELECT 1', []);
+        await this.ping('SELECT 1');
         return;
       } catch ({ cause, message }) {
         if (!isStarting(cause) || performance.now() + START_INTERVAL > deadline) {
@@ -321,16 +351,18 @@ class MySql {
     await this.#pool.end();
   }
 
-  /** @param {'once'} [use] where the connection is no good for others afterwards */
-  async #connected(work, use) {
-    const client = await this.#connect();
-    let isLost = use === 'once';
+  /** @param {{ isLast?: boolean, patience?: number }} [how] whether the connection is no good for others afterwards */
+  async #connected(work, { isLast = false, patience } = {}) {
+    const client = await this.#patience.connection(() => this.#connect(), patience);
+    this.#taken += 1;
+    let isLost = isLast;
     try {
       return await work(new Connection(client, this.#bounds.statementTimeout + ANSWER_GRACE));
     } catch (error) {
       isLost ||= isEnd(error);
       throw error;
     } finally {
+      this.#taken -= 1;
       if (isLost) client.destroy();
       else client.release();
     }
@@ -339,17 +371,23 @@ class MySql {
   /** One that comes when nobody waits for it any more is given back. */
   async #connect() {
     const coming = this.#pool.getConnection();
-    const late = new AbortController();
+    const patience = new AbortController();
     try {
-      return await Promise.race([coming, sleep(this.#bounds.acquireTimeout, undefined, { signal: late.signal }).then(tooLate)]);
+      return await Promise.race([coming, sleep(this.#bounds.acquireTimeout, undefined, { signal: patience.signal }).then(tooLate)]);
     } catch (error) {
       coming.then((client) => client.release(), () => {});
       if (error.message === 'Queue limit reached.') throw new Problem('overloaded', { busy: true });
-      throw new Problem('unavailable', {}, { cause: error });
+      const reason = this.#taken >= this.#bounds.max ? 'pool_exhausted' : undefined;
+      throw new Problem('unavailable', { late: reason }, { cause: error });
     } finally {
-      late.abort();
+      patience.abort();
     }
   }
+}
+
+// Less than a statement may take, or that would be said instead. The server counts whole seconds.
+function lockSeconds(statementTimeout) {
+  return Math.max(1, Math.floor(Math.min(statementTimeout / 2, LOCK_TIMEOUT) / 1000));
 }
 
 function tooLate() {
@@ -451,19 +489,29 @@ function translated(error) {
   if (conflicts.has(errno)) return new Problem('conflict', {}, { cause: error });
   if (errno === RAISED && error.message.endsWith(overlaps)) return new Problem('overlap', {}, { cause: error });
   if (references.has(errno)) return new Problem('in_use', {}, { cause: error });
-  const isOfServer = typeof sqlState === 'string' && !error.fatal;
-  return isOfServer && !unavailable.has(errno) ? error : new Problem('unavailable', {}, { cause: error });
+  if (error.code === SILENCE) return new Problem('unavailable', { late: 'statement_timeout' }, { cause: error });
+  if (hasEnded(error)) return new Problem('unavailable', { isLost: true }, { cause: error });
+  return unavailable.has(errno) ? new Problem('unavailable', { late: late.get(errno) }, { cause: error }) : error;
+}
+
+function hasEnded({ sqlState, fatal, errno }) {
+  return typeof sqlState !== 'string' || fatal === true || endings.has(errno);
 }
 
 /** Whether the connection is of no more use. */
 function isEnd(error) {
   const { cause } = error;
   if (!(error instanceof Problem) || cause === undefined) return false;
-  return typeof cause.sqlState !== 'string' || cause.fatal === true || endings.has(cause.errno);
+  return hasEnded(cause);
 }
 
 // A server that does not listen yet, is not known by its name yet, or is ending.
 function isStarting(error) {
   const codes = [error, ...(error?.errors ?? [])].map((one) => one?.code);
   return ['ECONNREFUSED', 'ENOENT', 'EAI_AGAIN', 'ENOTFOUND', 'ECONNRESET', 'PROTOCOL_CONNECTION_LOST'].some((code) => codes.includes(code));
+}
+
+/** The same, or it has no connection left for the moment. */
+function isAway(error) {
+  return isStarting(error) || crowded.has(error?.errno);
 }

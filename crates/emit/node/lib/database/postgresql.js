@@ -9,6 +9,7 @@ import { Database, Undone } from '../database.js';
 import { Decimal, parseDecimal } from '../decimal.js';
 import { logError } from '../log.js';
 import { Problem } from '../problem.js';
+import { Patience } from './patience.js';
 
 /**
  * The connections of a program; those of all programs together stay below the server's `max_connections`. Times are in
@@ -17,7 +18,7 @@ import { Problem } from '../problem.js';
 const usualPool = { min: 0, max: 10, idleTimeout: 30_000, acquireTimeout: 5000, statementTimeout: 10_000 };
 // Milliseconds. The server gives a statement up in its time; where it does not answer at all, the application does so later.
 const ANSWER_GRACE = 2000;
-// A migration waits no longer than that for somebody else's lock: everybody else would wait behind it.
+// Nobody waits longer than that for somebody else's lock: everybody else would wait behind it.
 const LOCK_TIMEOUT = 5000;
 // How often somebody else's migrating is waited for. Asked again and again: who waits in a statement would be waited for by an
 // index that is made meanwhile.
@@ -41,7 +42,7 @@ const ALL_USERS = '*';
 const tellWhose = `SELECT set_config('app.user_id', ?, false) AS whose`;
 
 const sessionSettings = ({ statementTimeout }) =>
-  `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET app.user_id = '${ALL_USERS}'; SET statement_timeout = ${statementTimeout}; SET idle_in_transaction_session_timeout = ${statementTimeout}`;
+  `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET app.user_id = '${ALL_USERS}'; SET statement_timeout = ${statementTimeout}; SET lock_timeout = ${Math.min(statementTimeout / 2, LOCK_TIMEOUT)}; SET idle_in_transaction_session_timeout = ${statementTimeout}`;
 // A statement that runs alone keeps nobody waiting, and may wait itself.
 const migrationSettings = `SET lock_timeout = ${LOCK_TIMEOUT}; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0`;
 const lockMigrations = `SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS held`;
@@ -61,10 +62,16 @@ const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK = '40P01';
 const LOCK_NOT_AVAILABLE = '55P03';
 const READ_ONLY = '25006';
+const QUERY_CANCELED = '57014';
+const TOO_MANY_CONNECTIONS = '53300';
 // Connections, resources, whoever operates the server, the system beneath it.
 const unavailableClasses = new Set(['08', '53', '57', '58']);
 const unavailable = new Set([SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE, READ_ONLY]);
 const collisions = new Set([SERIALIZATION_FAILURE, DEADLOCK]);
+const late = new Map([
+  [QUERY_CANCELED, 'statement_timeout'],
+  [LOCK_NOT_AVAILABLE, 'lock_timeout'],
+]);
 
 /**
  * Connects, and waits for a server that is about to start.
@@ -164,10 +171,18 @@ class Connection {
       await this.command('ROLLBACK').catch(() => {});
       throw error;
     }
-    const { command } = await this.command(result instanceof Undone ? 'ROLLBACK' : 'COMMIT');
+    const { command } = await (result instanceof Undone ? this.command('ROLLBACK') : this.#commit());
     // What PostgreSQL does where a statement failed and nobody heard of it.
     if (command === 'ROLLBACK' && !(result instanceof Undone)) throw new Error('a statement of the transaction had failed');
     return result;
+  }
+
+  async #commit() {
+    try {
+      return await this.command('COMMIT');
+    } catch (error) {
+      throw error.isLost ? new Problem('unavailable', { uncertain: true }, { cause: error.cause }) : error;
+    }
   }
 
   async hasLedger() {
@@ -220,6 +235,9 @@ class PostgreSql {
   #url;
   #bounds;
   #pool;
+  #patience;
+  /** Connections that somebody works with. */
+  #taken = 0;
   /** Statement -> its text and its name, the same on every connection. */
   #prepared = new Map();
 
@@ -227,11 +245,21 @@ class PostgreSql {
     if (!/^postgres(?:ql)?:\/\//.test(url)) throw new Error('`DATABASE_URL` must be `postgresql://user:password@host:port/database`');
     this.#url = url;
     this.#bounds = bounds;
+    this.#patience = new Patience(bounds.acquireTimeout, isAway);
     this.#pool = createPool(url, this.#prefersTls() ? '&sslmode=prefer' : '', bounds);
   }
 
   read(sql, values) {
-    return this.#about(ALL_USERS, (connection) => connection.read(sql, values));
+    return this.#read(ALL_USERS, sql, values);
+  }
+
+  #read(user, sql, values) {
+    return this.#patience.read(() => this.#about(user, (connection) => connection.read(sql, values)));
+  }
+
+  /** A server that is away is not waited for. */
+  ping(sql) {
+    return this.#connected((connection) => connection.read(sql, []), { patience: 0 });
   }
 
   write(sql, values) {
@@ -241,7 +269,7 @@ class PostgreSql {
   /** What reads, and what its transactions do, is about the rows of this user alone. */
   of(user) {
     return {
-      read: (sql, values) => this.#about(user, (connection) => connection.read(sql, values)),
+      read: (sql, values) => this.#read(user, sql, values),
       transaction: (work) => this.#transaction(work, user),
     };
   }
@@ -259,7 +287,7 @@ class PostgreSql {
       try {
         return await this.#connected((connection) => connection.transaction(work, user));
       } catch (error) {
-        if (attempt === ATTEMPTS || !collisions.has(error.cause?.code)) throw error;
+        if (attempt === ATTEMPTS || !(error.isLost || collisions.has(error.cause?.code))) throw error;
       }
       await sleep(Math.random() * RETRY_PAUSE * attempt);
     }
@@ -279,7 +307,7 @@ class PostgreSql {
       }
       await connection.script(createLedger);
       return work(connection);
-    }, 'once');
+    }, { isLast: true });
   }
 
   /** Makes the first connection, or says what keeps it from being made. */
@@ -287,7 +315,7 @@ class PostgreSql {
     const deadline = performance.now() + timeout;
     for (;;) {
       try {
-        await this.read('SELECT 1', []);
+        await this.ping('SELECT 1');
         return;
       } catch ({ cause, message }) {
         if (this.#prefersTls() && /does not support SSL/.test(cause?.message)) {
@@ -318,9 +346,10 @@ class PostgreSql {
     });
   }
 
-  /** @param {'once'} [use] where the connection is no good for others afterwards */
-  async #connected(work, use) {
-    const client = await this.#connect();
+  /** @param {{ isLast?: boolean, patience?: number }} [how] whether the connection is no good for others afterwards */
+  async #connected(work, { isLast = false, patience } = {}) {
+    const client = await this.#patience.connection(() => this.#connect(), patience);
+    this.#taken += 1;
     // One that breaks while it is used says so to whoever uses it, and besides as an event, which must be heard.
     let broken;
     const onError = (error) => {
@@ -334,7 +363,8 @@ class PostgreSql {
       throw error;
     } finally {
       client.off('error', onError);
-      client.release(broken ?? use === 'once');
+      this.#taken -= 1;
+      client.release(broken ?? isLast);
     }
   }
 
@@ -343,7 +373,8 @@ class PostgreSql {
     try {
       return await this.#pool.connect();
     } catch (error) {
-      throw new Problem('unavailable', {}, { cause: error });
+      const late = this.#taken >= this.#bounds.max ? 'pool_exhausted' : undefined;
+      throw new Problem('unavailable', { late }, { cause: error });
     }
   }
 }
@@ -403,25 +434,35 @@ function translated(error) {
   const { code = '' } = error;
   // Of a parser below.
   if (error instanceof RangeError) return error;
-  if (!(error instanceof pg.DatabaseError)) return new Problem('unavailable', {}, { cause: error });
+  if (error.message === 'Query read timeout') return new Problem('unavailable', { late: 'statement_timeout' }, { cause: error });
+  if (!(error instanceof pg.DatabaseError) || isEnd(error)) return new Problem('unavailable', { isLost: true }, { cause: error });
   if (code === UNIQUE_VIOLATION) return new Problem('conflict', {}, { cause: error });
   if (code === EXCLUSION_VIOLATION) return new Problem('overlap', {}, { cause: error });
   if (code === FOREIGN_KEY_VIOLATION || code === RESTRICT_VIOLATION) return new Problem('in_use', {}, { cause: error });
   const isUnavailable = unavailable.has(code) || unavailableClasses.has(code.slice(0, 2));
-  return isUnavailable ? new Problem('unavailable', {}, { cause: error }) : error;
+  return isUnavailable ? new Problem('unavailable', { late: late.get(code) }, { cause: error }) : error;
+}
+
+function isEnd({ severity }) {
+  return severity === 'FATAL' || severity === 'PANIC';
 }
 
 /** Whether the connection is of no more use. */
 function isLost(error) {
   const { cause } = error;
   if (!(error instanceof Problem) || cause === undefined) return false;
-  return !(cause instanceof pg.DatabaseError) || cause.severity === 'FATAL' || cause.severity === 'PANIC';
+  return !(cause instanceof pg.DatabaseError) || isEnd(cause);
 }
 
 // A server that does not listen yet, is not known by its name yet, or says that it is starting up.
 function isStarting(error) {
   const codes = [error, ...(error?.errors ?? [])].map((one) => one?.code);
   return ['ECONNREFUSED', 'ENOENT', 'EAI_AGAIN', 'ENOTFOUND', 'ECONNRESET', '57P03'].some((code) => codes.includes(code));
+}
+
+/** The same, or it has no connection left for the moment, or hung up while it let us in. */
+function isAway(error) {
+  return isStarting(error) || error?.code === TOO_MANY_CONNECTIONS || error?.message === 'Connection terminated unexpectedly';
 }
 
 function reasonOf(error) {

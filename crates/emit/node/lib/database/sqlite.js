@@ -35,7 +35,8 @@ const CONSTRAINT_PRIMARY_KEY = 1555;
 const CONSTRAINT_TRIGGER = 1811; // how RESTRICT is carried out, and what a trigger of ours raises
 const CONSTRAINT_UNIQUE = 2067;
 
-const unavailable = new Set([BUSY, LOCKED, INPUT_OUTPUT, FULL, CANNOT_OPEN]);
+const locked = new Set([BUSY, LOCKED]);
+const unavailable = new Set([INPUT_OUTPUT, FULL, CANNOT_OPEN]);
 // Of a read that fails the driver says no code, only SQLite's words for it.
 const said = new Map([
   ['database is locked', BUSY],
@@ -279,6 +280,7 @@ function translated(action) {
     return action();
   } catch (error) {
     const code = error.errcode ?? said.get(error.message.split(':')[0]);
+    if (locked.has(code & 0xff)) throw new Problem('unavailable', { late: 'lock_timeout' }, { cause: error });
     if (unavailable.has(code & 0xff)) throw new Problem('unavailable', {}, { cause: error });
     if (conflicts.has(error.errcode)) throw new Problem('conflict', {}, { cause: error });
     if (error.errcode === CONSTRAINT_TRIGGER && error.message.endsWith(overlaps)) throw new Problem('overlap', {}, { cause: error });

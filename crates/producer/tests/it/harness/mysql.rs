@@ -61,6 +61,14 @@ impl PrivateServer {
         self.wait();
     }
 
+    /// Ends it in order, and starts it again.
+    pub fn restart(&mut self) {
+        must(Command::new("kill").args(["-TERM", &self.process.id().to_string()]));
+        self.process.wait().unwrap();
+        self.process = self.run.spawn().unwrap();
+        self.wait();
+    }
+
     fn wait(&self) {
         for _ in 0..600 {
             if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {

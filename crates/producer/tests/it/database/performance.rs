@@ -1,0 +1,125 @@
+//! What takes too long on a database that answers, on both servers over PostgreSQL and MariaDB: rows that others keep, a pool whose
+//! connections are all at work, a statement that does not end. The caller hears which it was, and so does the log.
+
+use crate::harness::client::{ask, get, post};
+use crate::harness::schema::Schema;
+use crate::harness::server::{Kind, Server};
+use crate::harness::workspace::Workspace;
+use crate::harness::{mysql, postgresql};
+use plan::http_case::{Answer, CaseRequest};
+use std::thread;
+use std::time::{Duration, Instant};
+use vocab::Engine;
+
+const TASKS: &str = r#"task_id: base
+task_type: configure_database
+specifications:
+  database_config:
+    type: ENGINE
+    connection: "${env:DATABASE_OF_TEST}"
+    pool: { max: 2, acquire_timeout: 1_seconds, statement_timeout: 4_seconds }
+    schema_requirements: { tables: [{ name: rooms, columns: { number: { type: integer, required: true } } }] }
+---
+task_id: integration_2025_001
+task_type: setup_api
+dependencies: [base]
+specifications:
+  api_requirements:
+    type: rest
+    rate_limiting: 100000_requests_per_minute
+    endpoints:
+      - { path: /api/rooms, method: POST, authentication: none }
+      - { path: /api/rooms, method: GET, authentication: none }
+      - { path: "/api/rooms/{id}", method: PATCH, authentication: none }
+"#;
+
+/// Longer than a statement may take.
+const SLOW: &str = "ALTER TABLE rooms RENAME TO slow_rooms; CREATE VIEW rooms AS SELECT slow_rooms.* FROM slow_rooms";
+
+fn detail(answer: &Answer) -> String {
+    assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (503, "1"));
+    let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(problem["type"], "urn:problem-type:unavailable");
+    problem["detail"].as_str().unwrap().to_owned()
+}
+
+/// What becomes of as many changes of a row at once.
+fn at_once(server: &Server, path: &str, count: usize) -> Vec<Answer> {
+    let change = CaseRequest { method: "PATCH".to_owned(), ..post(path, None, r#"{"number":2}"#) };
+    thread::scope(|scope| {
+        let asked: Vec<_> = (0..count).map(|_| scope.spawn(|| ask(server.address, &change, "").unwrap())).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+    })
+}
+
+fn must_log(server: &Server, code: &str) {
+    let begun = Instant::now();
+    let is_said = |log: String| log.lines().any(|line| line.contains("database.performance") && line.contains(code));
+    while !is_said(server.log()) {
+        assert!(begun.elapsed() < Duration::from_secs(2), "{code}: {}", server.log());
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn what_takes_too_long_is_said(engine: Engine) {
+    let Some(place) = Schema::empty(engine, "what takes too long") else { return };
+    let mut workspace = Workspace::new();
+    workspace.url = Some(place.url());
+    workspace.run_text(&TASKS.replace("ENGINE", &engine.to_string())).must_end_with(0);
+    let servers: Vec<Server> = Kind::all_here().into_iter().map(|kind| Server::start(kind, &workspace)).collect();
+    let made = ask(servers[0].address, &post("/api/rooms", None, r#"{"number":1}"#), "").unwrap();
+    assert_eq!(made.status, 201);
+    let path = &made.headers["location"];
+    let everywhere = |asked: &(dyn Fn(&Server) + Sync)| {
+        thread::scope(|scope| servers.iter().for_each(|server| drop(scope.spawn(move || asked(server)))));
+    };
+
+    // A pool of two: what waits for the row keeps the connections from the others.
+    let locked = |asked: &(dyn Fn(&Server) + Sync)| {
+        let change = "UPDATE rooms SET number = 3";
+        match engine {
+            Engine::MySql => {
+                let session = mysql::Session::holding(&place.url(), &format!("BEGIN; {change}"));
+                everywhere(asked);
+                session.end();
+            }
+            Engine::PostgreSql | Engine::Sqlite => {
+                let session = postgresql::Session::holding(&place.url(), change);
+                everywhere(asked);
+                session.end();
+            }
+        }
+    };
+    locked(&|server| {
+        let details: Vec<String> = at_once(server, path, 3).iter().map(detail).collect();
+        let is_said = |wanted: &str| details.iter().any(|detail| detail == wanted);
+        assert!(is_said("others kept what this request needs for too long"), "{details:?}");
+        assert!(is_said("all connections to the database are at work"), "{details:?}");
+        must_log(server, "lock_timeout");
+        must_log(server, "pool_exhausted");
+    });
+    everywhere(&|server| assert_eq!(at_once(server, path, 1)[0].status, 200));
+
+    match engine {
+        Engine::MySql => drop(mysql::mysql(&place.url(), &format!("{SLOW} WHERE SLEEP(8) = 0")).unwrap()),
+        Engine::PostgreSql | Engine::Sqlite => {
+            let view = format!("{SLOW}, pg_sleep(8); GRANT SELECT ON rooms TO PUBLIC");
+            drop(postgresql::psql(&place.url(), &view).unwrap());
+        }
+    }
+    everywhere(&|server| {
+        let answer = ask(server.address, &get("/api/rooms"), "").unwrap();
+        assert_eq!(detail(&answer), "the database took too long for this request");
+        must_log(server, "statement_timeout");
+    });
+}
+
+#[test]
+fn what_takes_too_long_is_said_on_postgresql() {
+    what_takes_too_long_is_said(Engine::PostgreSql);
+}
+
+#[test]
+fn what_takes_too_long_is_said_on_mysql() {
+    what_takes_too_long_is_said(Engine::MySql);
+}

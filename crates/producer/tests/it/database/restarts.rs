@@ -1,0 +1,143 @@
+//! A database server that is restarted under load, with both servers over it: reads are answered, and of writes no other is refused
+//! than one whose connection ended while it was being committed, which is said.
+
+use crate::harness::client::{ask, get, post};
+use crate::harness::server::{Kind, Server};
+use crate::harness::workspace::Workspace;
+use crate::harness::{mysql, postgresql};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+use vocab::Engine;
+
+const TASKS: &str = r#"task_id: base
+task_type: configure_database
+specifications:
+  database_config:
+    type: ENGINE
+    connection: "${env:DATABASE_OF_TEST}"
+    schema_requirements: { tables: [{ name: rooms, columns: { number: { type: integer, required: true } } }] }
+---
+task_id: integration_2025_001
+task_type: setup_api
+dependencies: [base]
+specifications:
+  api_requirements:
+    type: rest
+    rate_limiting: 1000000_requests_per_minute
+    endpoints:
+      - { path: /api/rooms, method: POST, authentication: none }
+      - { path: /api/rooms, method: GET, authentication: none }
+"#;
+
+const RESTARTS: usize = 3;
+/// Who reads, and who writes, of each server.
+const CALLERS: u32 = 4;
+const UNCERTAIN: &str = "the database was lost while this was stored, so it may be stored or not";
+
+/// What came of requests to one server.
+#[derive(Debug, Default)]
+struct Tally {
+    read: u32,
+    /// Numbers that were stored, and those of which nobody knows.
+    stored: BTreeSet<u32>,
+    uncertain: BTreeSet<u32>,
+    refused: Vec<String>,
+}
+
+/// Asks until it is over.
+fn load(server: &Server, next: &AtomicU32, is_over: &AtomicBool) -> Tally {
+    let read = || {
+        let mut tally = Tally::default();
+        while !is_over.load(Ordering::Relaxed) {
+            let answer = ask(server.address, &get("/api/rooms?limit=1"), "").unwrap();
+            match answer.status {
+                200 => tally.read += 1,
+                _ => tally.refused.push(String::from_utf8_lossy(&answer.body).into_owned()),
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        tally
+    };
+    let write = || {
+        let mut tally = Tally::default();
+        while !is_over.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let answer =
+                ask(server.address, &post("/api/rooms", None, &format!("{{\"number\":{number}}}")), "").unwrap();
+            let body = String::from_utf8_lossy(&answer.body).into_owned();
+            match answer.status {
+                201 => drop(tally.stored.insert(number)),
+                503 if body.contains(UNCERTAIN) => drop(tally.uncertain.insert(number)),
+                _ => tally.refused.push(body),
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        tally
+    };
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(read)).collect();
+        let writers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(write)).collect();
+        readers.into_iter().chain(writers).fold(Tally::default(), |mut all, one| {
+            let one = one.join().unwrap();
+            all.read += one.read;
+            all.stored.extend(one.stored);
+            all.uncertain.extend(one.uncertain);
+            all.refused.extend(one.refused);
+            all
+        })
+    })
+}
+
+fn restarted_under_load(engine: Engine, url: String, mut restart: impl FnMut()) {
+    let mut workspace = Workspace::new();
+    workspace.url = Some(url);
+    workspace.run_text(&TASKS.replace("ENGINE", &engine.to_string())).must_end_with(0);
+    let servers: Vec<_> = Kind::all_here().into_iter().map(|kind| (kind, Server::start(kind, &workspace))).collect();
+    let (next, is_over) = (&AtomicU32::new(1), &AtomicBool::new(false));
+    let tallies: Vec<(Kind, Tally)> = thread::scope(|scope| {
+        let loads: Vec<_> =
+            servers.iter().map(|(kind, server)| (*kind, scope.spawn(move || load(server, next, is_over)))).collect();
+        for _ in 0..RESTARTS {
+            thread::sleep(Duration::from_millis(400));
+            restart();
+        }
+        thread::sleep(Duration::from_millis(400));
+        is_over.store(true, Ordering::Relaxed);
+        loads.into_iter().map(|(kind, load)| (kind, load.join().unwrap())).collect()
+    });
+    let kept: Vec<u32> =
+        workspace.query("SELECT number FROM rooms").into_iter().map(|row| row[0].parse().unwrap()).collect();
+    let single: BTreeSet<u32> = kept.iter().copied().collect();
+    assert_eq!(kept.len(), single.len(), "nothing is stored twice");
+    for (kind, tally) in tallies {
+        let Tally { read, stored, uncertain, refused } = &tally;
+        println!(
+            "{engine} {kind:?}: {RESTARTS} restarts, {read} read, {} stored, {} uncertain, {} refused",
+            stored.len(),
+            uncertain.len(),
+            refused.len()
+        );
+        assert!(refused.is_empty(), "{kind:?}: {refused:?}");
+        assert!(*read > 20 && stored.len() > 20, "{kind:?}: too slow to show anything");
+        assert!(uncertain.len() <= RESTARTS * CALLERS as usize, "{kind:?}: {uncertain:?}");
+        assert!(stored.is_subset(&single), "{kind:?}: what was answered is there");
+    }
+}
+
+#[test]
+fn a_postgresql_that_restarts_refuses_no_request() {
+    let Some(server) = postgresql::PrivateServer::start("restarts", postgresql::PASSWORD_ONLY, "") else { return };
+    restarted_under_load(Engine::PostgreSql, server.url(), || {
+        server.stop();
+        server.launch("");
+    });
+}
+
+#[test]
+fn a_mysql_that_restarts_refuses_no_request() {
+    let (port, password) = (mysql::free_port(), "private-to-this-test");
+    let Some(mut server) = mysql::PrivateServer::start(port, "shop", password, &[]) else { return };
+    restarted_under_load(Engine::MySql, format!("mysql://root:{password}@127.0.0.1:{port}/shop"), || server.restart());
+}
