@@ -1,11 +1,12 @@
-//! `cargo xtask bench`: the native server against a hand-written one and the Node.js application in the same run, and how long commands
-//! take. Goes out: figures and their ratios, each beside its aim. A run with one wrong answer gives no figure.
+//! `cargo xtask bench`: how long commands take, and with `serve` the native server against hand-written ones and the Node.js application
+//! in the same run. Goes out: figures and their ratios, each beside its aim. A run with one wrong answer gives no figure.
 
 pub mod accounts;
 mod commands;
 mod comparison;
 pub mod database;
 pub mod deliver;
+mod ground;
 mod load;
 mod mails;
 pub mod overload;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use self::ground::Ground;
 use crate::repository::Repository;
 use crate::test::install_application_packages;
 
@@ -40,6 +42,8 @@ specifications:
     rate_limiting: "50000000_requests_per_minute"
 "#;
 
+const ENGINES: [&str; 3] = ["sqlite", "postgresql", "mysql"];
+
 /// What may be chosen on the command line.
 struct Options {
     connections: usize,
@@ -57,13 +61,33 @@ struct Programs {
 /// A folder that goes away with this value.
 struct Scratch(PathBuf);
 
-/// Builds the servers, measures, prints.
-pub fn run(repository: &Repository, options: &[&str]) -> Result<ExitCode, String> {
+/// Builds the producer, measures commands, prints.
+pub fn run(repository: &Repository) -> Result<ExitCode, String> {
+    let (programs, target) = build(repository)?;
+    commands::measure(&programs, &Scratch::new(&target)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the servers, measures them on each engine, on the one that is named, or beside those of others, prints.
+pub fn serve(repository: &Repository, options: &[&str]) -> Result<ExitCode, String> {
+    let (engines, options) = match options {
+        ["--peers", options @ ..] => {
+            let options = Options::parse(options)?;
+            let (programs, target) = build(repository)?;
+            let peers = install_peers(&target)?;
+            let (scratch, ground) = (Scratch::new(&target)?, Ground::of("postgresql")?);
+            comparison::measure_peers(&programs, &scratch, &peers, &ground, &options)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        ["--engine", engine, options @ ..] => (std::slice::from_ref(engine), options),
+        options => (&ENGINES[..], options),
+    };
     let options = Options::parse(options)?;
     let (programs, target) = build(repository)?;
-    let scratch = Scratch::new(&target)?;
-    commands::measure(&programs, &scratch)?;
-    comparison::measure(&programs, &scratch, &options)?;
+    for engine in engines {
+        let scratch = Scratch::new(&target)?;
+        comparison::measure(&programs, &scratch, &Ground::of(engine)?, &options)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -158,6 +182,21 @@ fn build(repository: &Repository) -> Result<(Programs, PathBuf), String> {
         node_modules: node_modules.ok(),
     };
     Ok((programs, target))
+}
+
+/// The folder with the servers of others and their packages.
+fn install_peers(target: &Path) -> Result<PathBuf, String> {
+    let folder = target.join("peers");
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
+    for (file, text) in [
+        ("package.json", include_str!("bench/peers/package.json")),
+        ("fastify.js", include_str!("bench/peers/fastify.js")),
+        ("postgraphile.js", include_str!("bench/peers/postgraphile.js")),
+    ] {
+        write(&folder.join(file), text)?;
+    }
+    said(Command::new("npm").args(["install", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    Ok(folder)
 }
 
 fn write(path: &Path, text: &str) -> Result<PathBuf, String> {

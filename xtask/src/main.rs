@@ -35,7 +35,9 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   test                  get what the tests need, run every test
   gate [--fast]         formatting, lints and fences, then the tests (--fast: without the tests)
-  bench                 the native server against a hand-written one and the Node.js application, and the time of commands
+  bench                 the time of commands
+  bench serve           the native server against hand-written ones and the Node.js application, on SQLite, PostgreSQL and MariaDB
+        [--engine sqlite|postgresql|mysql | --peers]
         [--connections 32] [--seconds 2] [--rounds 5]
   bench accounts        logins beside the bare hash, what a token costs, what the time of an answer tells, refreshes that race
   bench database        planning 1,000 tables, and applying 200 on a durable PostgreSQL beside psql
@@ -64,7 +66,8 @@ fn main() -> ExitCode {
         ["bench", "database"] => bench::database::run(&repository),
         ["bench", "deliver", options @ ..] => bench::deliver::run(&repository, options),
         ["bench", "overload", options @ ..] => bench::overload::run(&repository, options),
-        ["bench", options @ ..] => bench::run(&repository, options),
+        ["bench", "serve", options @ ..] => bench::serve(&repository, options),
+        ["bench"] => bench::run(&repository),
         ["schemathesis"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Bounded)),
         ["schemathesis", "--full"] => Ok(schemathesis::run(&repository, schemathesis::Extent::Full)),
         ["roundtrip", options @ ..] => roundtrip::run(&repository, options),

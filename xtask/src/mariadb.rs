@@ -38,16 +38,27 @@ impl Server {
         if let Ok(url) = std::env::var(VARIABLE) {
             return Ok(Self { url, origin: format!("`{VARIABLE}`"), own: None });
         }
-        let program = match program("mariadbd") {
-            Some(program) => program,
-            None => {
-                let otherwise = "install MariaDB 10.11 or newer, or name a server in `TEST_MYSQL_URL`";
-                install("mariadb-server", "mariadbd", otherwise)?;
-                program("mariadbd").ok_or("`mariadbd` is not there even after the package was installed")?
-            }
-        };
-        start(&program)
+        start(&installed_program()?, "0")
     }
+
+    /// A private one that waits for the disk as servers do: what is measured on it is what users get.
+    pub fn durable() -> Result<Self, String> {
+        start(&installed_program()?, "1")
+    }
+
+    /// The same server, another database.
+    pub fn database(&self, name: &str) -> String {
+        self.url.rsplit_once('/').map_or_else(|| self.url.clone(), |(server, _)| format!("{server}/{name}"))
+    }
+}
+
+fn installed_program() -> Result<PathBuf, String> {
+    if let Some(program) = program("mariadbd") {
+        return Ok(program);
+    }
+    let otherwise = "install MariaDB 10.11 or newer, or name a server in `TEST_MYSQL_URL`";
+    install("mariadb-server", "mariadbd", otherwise)?;
+    program("mariadbd").ok_or_else(|| "`mariadbd` is not there even after the package was installed".to_owned())
 }
 
 impl Drop for Server {
@@ -70,7 +81,7 @@ fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-fn start(program: &Path) -> Result<Server, String> {
+fn start(program: &Path, flush: &str) -> Result<Server, String> {
     let failed = |what: &str| format!("MariaDB, `{}`: {what} failed", program.display());
     let folder = std::env::temp_dir().join(format!("producer-mariadb-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
@@ -107,7 +118,7 @@ fn start(program: &Path) -> Result<Server, String> {
     run.args([
         "--no-defaults",
         "--bind-address=127.0.0.1",
-        "--innodb-flush-log-at-trx-commit=0",
+        &format!("--innodb-flush-log-at-trx-commit={flush}"),
         "--skip-name-resolve",
     ]);
     run.args(user);

@@ -31,7 +31,7 @@ async fn authorize(service: &Service, headers: &HeaderMap) -> Result<i64, Proble
     let key = sent.filter(|key| !key.is_empty()).ok_or(Problem::MissingCredentials)?;
     match service.keys.find(key).await {
         Ok(found) => found.ok_or(Problem::InvalidCredentials),
-        Err(error) => Err(internal(&error)),
+        Err(error) => Err(internal(&*error)),
     }
 }
 

@@ -49,13 +49,7 @@ pub async fn submit(
 async fn store(service: &Service, request: Request) -> Result<Stored, Problem> {
     let body = read(request).await?;
     let message = validation::check(&body)?;
-    let database = Arc::clone(&service.database);
-    let stored = tokio::task::spawn_blocking(move || database.store(&message)).await;
-    match stored {
-        Ok(Ok(stored)) => Ok(stored),
-        Ok(Err(error)) => Err(internal(&error)),
-        Err(error) => Err(internal(&error)),
-    }
+    service.database.store(message).await.map_err(|error| internal(&*error))
 }
 
 async fn read(request: Request) -> Result<Bytes, Problem> {

@@ -1,65 +1,62 @@
-//! The database file: one writing connection behind a lock, a few for readers, statements prepared once, one transaction per message.
+//! The database of the hand-written server, by what its URL says: a file of SQLite, or a server by its driver. Records come out as the
+//! bytes of answers.
 
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod mysql;
+mod postgresql;
+mod sqlite;
+mod sqlx;
+
+use std::error::Error;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::validation::Message;
 
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS api_keys (
-        id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, revoked_at TEXT
-    );
-    CREATE TABLE IF NOT EXISTS contact_messages (
-        id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL, phone TEXT, company TEXT, subject TEXT,
-        message TEXT NOT NULL, created_at TEXT NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS products (
-        id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, stock INTEGER NOT NULL, active INTEGER, released_at TEXT, notes TEXT,
-        created_at TEXT NOT NULL, updated_at TEXT NOT NULL, row_version INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE IF NOT EXISTS outbox_events (
-        id TEXT PRIMARY KEY, name TEXT NOT NULL, payload TEXT NOT NULL, occurred_at TEXT NOT NULL
-    ) WITHOUT ROWID;
-";
-const INSERT_MESSAGE: &str = "INSERT INTO contact_messages
-    (id, name, email, phone, company, subject, message, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-const INSERT_EVENT: &str =
-    "INSERT INTO outbox_events (id, name, payload, occurred_at) VALUES (?1, 'contact_form', ?2, ?3)";
+/// Why the database gave nothing; the log hears it.
+pub type Failure = Box<dyn Error + Send + Sync>;
 
-const INSERT_PRODUCT: &str = "INSERT INTO products
-    (id, name, stock, active, released_at, notes, created_at, updated_at, row_version) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?4, ?4, 1)";
-const PRODUCT: &str =
-    "SELECT id, name, stock, active, released_at, notes, created_at, updated_at, row_version FROM products";
+/// Connections to a server: those that readers share, and those for transactions.
+const SHARED: usize = 2;
+const WRITERS: usize = 8;
 const NOTES: &str = "A short description of what this is, who needs it and how it is packed.";
-/// Reading connections.
-pub const READERS: usize = 4;
 
 /// An open database.
-pub struct Database {
-    connection: Mutex<Connection>,
-    readers: [Mutex<Connection>; READERS],
+pub enum Database {
+    Sqlite(sqlite::Sqlite),
+    PostgreSql(postgresql::PostgreSql),
+    Sqlx(sqlx::Sqlx),
+    MySql(mysql::MySql),
 }
 
 /// A record as it is answered.
 #[derive(Debug, Serialize)]
-pub struct Product {
+struct Product<T, I, A> {
     /// UUIDv7.
-    pub id: String,
-    name: String,
+    id: I,
+    name: T,
     stock: i64,
     active: Option<bool>,
-    released_at: Option<String>,
-    notes: Option<String>,
-    created_at: String,
-    updated_at: String,
+    released_at: Option<A>,
+    notes: Option<T>,
+    created_at: A,
+    updated_at: A,
     /// Grows with every change.
     #[serde(skip)]
-    pub row_version: i64,
+    row_version: i64,
+}
+
+#[derive(Serialize)]
+struct Page<'a, P> {
+    items: &'a [P],
+    next: Option<String>,
+}
+
+/// A record as bytes, and its version.
+pub struct Found {
+    pub version: i64,
+    pub body: Vec<u8>,
 }
 
 /// What storing a message made.
@@ -79,105 +76,126 @@ struct Event<'a> {
     created_at: &'a str,
 }
 
+/// A message with what is stored beside it.
+struct Submission {
+    id: String,
+    event: String,
+    at: String,
+    payload: String,
+}
+
 impl Database {
-    /// Opens or makes the file; a commit is on the disk before it is answered.
-    pub fn open(path: &Path) -> rusqlite::Result<Self> {
-        let connection = Connection::open(path)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.execute_batch(SCHEMA)?;
-        let reader = || Connection::open(path).map(Mutex::new);
-        Ok(Self { connection: Mutex::new(connection), readers: [reader()?, reader()?, reader()?, reader()?] })
+    /// Opens it: `postgresql://`, `sqlx+postgresql://`, `mysql://`, or the path of a file.
+    pub async fn open(url: &str) -> Result<Self, Failure> {
+        if let Some(rest) = url.strip_prefix("sqlx+") {
+            return Ok(Self::Sqlx(sqlx::Sqlx::open(rest).await?));
+        }
+        Ok(match url.split_once("://").map(|(scheme, _)| scheme) {
+            Some("mysql") => Self::MySql(mysql::MySql::open(url).await?),
+            Some("postgresql") => Self::PostgreSql(postgresql::PostgreSql::open(url).await?),
+            _ => Self::Sqlite(sqlite::Sqlite::open(url.as_ref())?),
+        })
     }
 
     /// Puts in products whose ids tell their number.
-    pub fn fill(&self, rows: u32) -> rusqlite::Result<()> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        for number in 0..rows {
-            let id = format!("01900000-0000-7000-8000-{number:012}");
-            transaction.prepare_cached(INSERT_PRODUCT)?.execute(params![
-                id,
-                format!("Product {number}"),
-                number,
-                now(),
-                NOTES
-            ])?;
+    pub async fn fill(&self, rows: u32) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(database) => database.fill(rows),
+            Self::PostgreSql(database) => database.fill(rows).await,
+            Self::MySql(database) => database.fill(rows).await,
+            Self::Sqlx(_) => Err("rows are put in by the other driver".into()),
         }
-        transaction.commit()
     }
 
     /// One product.
-    pub fn product(&self, id: &str) -> rusqlite::Result<Option<Product>> {
-        let reader = self.reader();
-        let mut statement = reader.prepare_cached(&format!("{PRODUCT} WHERE id = ?1"))?;
-        statement.query_row([id], product).optional()
+    pub async fn product(&self, id: String) -> Result<Option<Found>, Failure> {
+        match self {
+            Self::Sqlite(database) => database.product(id).await,
+            Self::PostgreSql(database) => database.product(&id).await,
+            Self::Sqlx(database) => database.product(&id).await,
+            Self::MySql(database) => database.product(&id).await,
+        }
     }
 
-    /// Products, newest first, of those with a smaller id than that.
-    pub fn products(&self, limit: u32, before: Option<&str>) -> rusqlite::Result<Vec<Product>> {
-        let reader = self.reader();
-        let mut statement =
-            reader.prepare_cached(&format!("{PRODUCT} WHERE ?2 IS NULL OR id < ?2 ORDER BY id DESC LIMIT ?1"))?;
-        statement.query_map(params![limit, before], product)?.collect()
-    }
-
-    /// A reader that nobody uses; the first one where all are in use.
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        let idle = self.readers.iter().find_map(|reader| reader.try_lock().ok());
-        idle.unwrap_or_else(|| self.readers[0].lock().unwrap_or_else(PoisonError::into_inner))
+    /// A page of products, newest first, of those with a smaller id than that.
+    pub async fn products(&self, limit: u32, before: Option<String>) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::Sqlite(database) => database.products(limit, before).await,
+            Self::PostgreSql(database) => database.products(limit, before.as_deref()).await,
+            Self::Sqlx(database) => database.products(limit, before.as_deref()).await,
+            Self::MySql(database) => database.products(limit, before.as_deref()).await,
+        }
     }
 
     /// Makes a key with this hash work; a key that is there stays as it is.
-    pub fn add_key(&self, hash: &str) -> rusqlite::Result<()> {
-        let statement = "INSERT INTO api_keys (hash, created_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        self.lock().execute(statement, params![hash, now()])?;
-        Ok(())
+    pub async fn add_key(&self, hash: &str) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(database) => database.add_key(hash),
+            Self::PostgreSql(database) => database.add_key(hash).await,
+            Self::Sqlx(database) => database.add_key(hash).await,
+            Self::MySql(database) => database.add_key(hash).await,
+        }
     }
 
     /// The row of the working key with this hash.
-    pub fn find_key(&self, hash: &str) -> rusqlite::Result<Option<i64>> {
-        let connection = self.lock();
-        let mut statement =
-            connection.prepare_cached("SELECT id FROM api_keys WHERE hash = ?1 AND revoked_at IS NULL")?;
-        statement.query_row([hash], |row| row.get(0)).optional()
+    pub async fn find_key(&self, hash: String) -> Result<Option<i64>, Failure> {
+        match self {
+            Self::Sqlite(database) => database.find_key(hash).await,
+            Self::PostgreSql(database) => database.find_key(&hash).await,
+            Self::Sqlx(database) => database.find_key(&hash).await,
+            Self::MySql(database) => database.find_key(&hash).await,
+        }
     }
 
     /// Stores the message and its event in one transaction.
-    pub fn store(&self, message: &Message) -> rusqlite::Result<Stored> {
-        let (id, event) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
-        let at = now();
-        let payload = serde_json::to_string(&Event { id: &id, message, created_at: &at })
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        let Message { name, email, phone, company, subject, message } = message;
-        transaction
-            .prepare_cached(INSERT_MESSAGE)?
-            .execute(params![id, name, email, phone, company, subject, message, at])?;
-        transaction.prepare_cached(INSERT_EVENT)?.execute(params![event, payload, at])?;
-        transaction.commit()?;
-        Ok(Stored { id, at })
-    }
-
-    /// A panic in another thread rolled its transaction back; the connection is sound.
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    pub async fn store(&self, message: Message) -> Result<Stored, Failure> {
+        match self {
+            Self::Sqlite(database) => database.store(message).await,
+            Self::PostgreSql(database) => database.store(&message).await,
+            Self::Sqlx(database) => database.store(&message).await,
+            Self::MySql(database) => database.store(&message).await,
+        }
     }
 }
 
-fn product(row: &rusqlite::Row<'_>) -> rusqlite::Result<Product> {
-    Ok(Product {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        stock: row.get(2)?,
-        active: row.get(3)?,
-        released_at: row.get(4)?,
-        notes: row.get(5)?,
-        created_at: row.get(6)?,
-        updated_at: row.get(7)?,
-        row_version: row.get(8)?,
-    })
+impl Submission {
+    fn of(message: &Message) -> Result<Self, Failure> {
+        let (id, event) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
+        let at = now();
+        let payload = serde_json::to_string(&Event { id: &id, message, created_at: &at })?;
+        Ok(Self { id, event, at, payload })
+    }
+
+    fn stored(self) -> Stored {
+        Stored { id: self.id, at: self.at }
+    }
+}
+
+impl<T: Serialize, I: Serialize, A: Serialize> Product<T, I, A> {
+    fn found(&self) -> Result<Found, Failure> {
+        Ok(Found { version: self.row_version, body: serde_json::to_vec(self)? })
+    }
+}
+
+/// The page of rows of which there is one more than asked for, where there is another page.
+fn page<T: Serialize, I: Serialize + ToString, A: Serialize>(
+    mut rows: Vec<Product<T, I, A>>,
+    limit: u32,
+) -> Result<Vec<u8>, Failure> {
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|last| cursor(&last.id.to_string()));
+    Ok(serde_json::to_vec(&Page { items: &rows, next })?)
+}
+
+/// Hex of the JSON array `["-id","<id>"]`.
+fn cursor(id: &str) -> String {
+    crate::keys::hex(format!("[\"-id\",\"{id}\"]").as_bytes())
+}
+
+/// The id of a product that is put in.
+fn id_of(number: u32) -> String {
+    format!("01900000-0000-7000-8000-{number:012}")
 }
 
 fn now() -> String {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::database::Database;
+use crate::database::{Database, Failure};
 
 const REMEMBERED: Duration = Duration::from_secs(1);
 /// Only keys that work are remembered, so guessing does not fill this.
@@ -26,19 +26,12 @@ impl Keys {
     }
 
     /// The row of a key that works.
-    pub async fn find(&self, key: &str) -> rusqlite::Result<Option<i64>> {
+    pub async fn find(&self, key: &str) -> Result<Option<i64>, Failure> {
         let hash = hash(key);
         if let Some(row) = self.recent(&hash) {
             return Ok(Some(row));
         }
-        let database = Arc::clone(&self.database);
-        let (hash, found) = tokio::task::spawn_blocking(move || {
-            let found = database.find_key(&hash);
-            (hash, found)
-        })
-        .await
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        let found = found?;
+        let found = self.database.find_key(hash.clone()).await?;
         if let Some(row) = found {
             self.remember(hash, row);
         }

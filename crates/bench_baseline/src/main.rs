@@ -1,5 +1,5 @@
 //! The hand-written server that the native one is measured against: a contact form and the reading of products, and the same work
-//! for each request. Comes in: `--database FILE --key KEY`; goes out: HTTP as `docs/http-manners.md` describes it. With `--fill ROWS` it
+//! for each request. Comes in: `--database URL --key KEY`; goes out: HTTP as `docs/http-manners.md` describes it. With `--fill ROWS` it
 //! puts products into the database instead, its own or the native server's, and ends; with `--hashes SECONDS` it tells how many passwords
 //! it can hash.
 //! No part of the product: it shares no code with it, so that the comparison means something.
@@ -20,9 +20,7 @@ mod metrics;
 mod products;
 mod validation;
 
-use std::error::Error;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,20 +30,18 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 
 use answer::{Problem, RequestId, add_limit};
-use database::{Database, READERS};
+use database::{Database, Failure};
 use keys::Keys;
 use limit::{Count, Limiter};
 use metrics::Metrics;
 
-const USAGE: &str = "usage: bench_baseline --database FILE --key KEY [--listen 127.0.0.1:0] [--limit 50000000] [--fill ROWS]\n       bench_baseline --hashes SECONDS";
+const USAGE: &str = "usage: bench_baseline --database FILE|URL --key KEY [--listen 127.0.0.1:0] [--limit 50000000] [--fill ROWS]\n       bench_baseline --hashes SECONDS";
 
 /// What every request shares.
 struct Service {
     database: Arc<Database>,
-    readers: Semaphore,
     keys: Keys,
     limiter: Limiter,
     metrics: Metrics,
@@ -53,7 +49,7 @@ struct Service {
 
 /// The command line.
 struct Options {
-    database: PathBuf,
+    database: String,
     key: String,
     listen: SocketAddr,
     limit: usize,
@@ -70,7 +66,7 @@ impl Service {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let [first, seconds] = &words[..]
         && first == "--hashes"
@@ -79,15 +75,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let options = Options::parse(words.into_iter())?;
-    let database = Arc::new(Database::open(&options.database)?);
+    let database = Arc::new(Database::open(&options.database).await?);
     if let Some(rows) = options.fill {
-        return Ok(database.fill(rows)?);
+        return database.fill(rows).await;
     }
-    database.add_key(&keys::hash(&options.key))?;
+    database.add_key(&keys::hash(&options.key)).await?;
     let service = Arc::new(Service {
         keys: Keys::new(Arc::clone(&database)),
         database,
-        readers: Semaphore::new(READERS),
         limiter: Limiter::new(options.limit, Duration::from_secs(60)),
         metrics: Metrics::default(),
     });
@@ -130,7 +125,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 impl Options {
-    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let (mut database, mut key) = (None, None);
         let mut listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut limit = 50_000_000;
@@ -138,7 +133,7 @@ impl Options {
         while let Some(word) = words.next() {
             let value = words.next().ok_or(USAGE)?;
             match word.as_str() {
-                "--database" => database = Some(PathBuf::from(value)),
+                "--database" => database = Some(value),
                 "--key" => key = Some(value),
                 "--listen" => listen = value.parse()?,
                 "--limit" => limit = value.parse()?,

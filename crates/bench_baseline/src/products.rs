@@ -8,24 +8,16 @@ use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::Service;
 use crate::admission::{admit, internal};
 use crate::answer::{Problem, RequestId};
-use crate::database::Product;
 use crate::validation::{FieldProblem, wrong_parameter};
 
 const DEFAULT_PAGE: u32 = 20;
 const LARGEST_PAGE: u32 = 100;
 const TAG_LENGTH: usize = 32;
-
-#[derive(Serialize)]
-struct Page<'a> {
-    items: &'a [Product],
-    next: Option<String>,
-}
 
 /// What a list is asked for: rows a page, and the id that the page before ended with.
 struct Asked {
@@ -44,13 +36,13 @@ pub async fn read(
     let start = Instant::now();
     let (count, admitted) = admit(&service, &headers, address).await;
     let found = match admitted {
-        Ok(()) => with_reader(&service, move |database| database.product(&product)).await,
+        Ok(()) => service.database.product(product).await.map_err(|error| internal(&*error)),
         Err(problem) => Err(problem),
     };
     let response = match found {
         Ok(Some(found)) => {
-            let tag = format!("\"{}\"", found.row_version);
-            tagged(&headers, tag, &id, || id.json(StatusCode::OK, &found))
+            let tag = format!("\"{}\"", found.version);
+            tagged(&headers, tag, &id, || id.json_bytes(StatusCode::OK, found.body))
         }
         Ok(None) => id.problem(&Problem::NotFound),
         Err(problem) => id.problem(&problem),
@@ -71,8 +63,7 @@ pub async fn list(
     let asked = admitted.and_then(|()| asked(&query.unwrap_or_default()).map_err(Problem::ValidationFailed));
     let outcome = match asked {
         Ok(Asked { limit, before }) => {
-            let rows = with_reader(&service, move |database| database.products(limit + 1, before.as_deref())).await;
-            rows.and_then(|rows| page(rows, limit))
+            service.database.products(limit, before).await.map_err(|error| internal(&*error))
         }
         Err(problem) => Err(problem),
     };
@@ -84,32 +75,6 @@ pub async fn list(
         Err(problem) => id.problem(&problem),
     };
     service.finish(response, &count, start)
-}
-
-async fn with_reader<T: Send + 'static>(
-    service: &Service,
-    work: impl FnOnce(&crate::database::Database) -> rusqlite::Result<T> + Send + 'static,
-) -> Result<T, Problem> {
-    // As many at once as there are connections to read with: more threads would only wait for each other.
-    let _place = service.readers.acquire().await.map_err(|error| internal(&error))?;
-    let database = Arc::clone(&service.database);
-    match tokio::task::spawn_blocking(move || work(&database)).await {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(internal(&error)),
-        Err(error) => Err(internal(&error)),
-    }
-}
-
-fn page(mut rows: Vec<Product>, limit: u32) -> Result<Vec<u8>, Problem> {
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|last| cursor(&last.id));
-    serde_json::to_vec(&Page { items: &rows, next }).map_err(|error| internal(&error))
-}
-
-/// Hex of the JSON array `["-id","<id>"]`.
-fn cursor(id: &str) -> String {
-    crate::keys::hex(format!("[\"-id\",\"{id}\"]").as_bytes())
 }
 
 fn id_in(cursor: &str) -> Option<String> {

@@ -3,29 +3,51 @@
 
 use vocab::Datum;
 
-/// An object of these fields.
-pub(crate) fn object<'a>(out: &mut Vec<u8>, fields: impl Iterator<Item = (&'a str, &'a Datum)>) {
-    out.push(b'{');
-    for (index, (name, datum)) in fields.enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        text(out, name);
-        out.push(b':');
-        value(out, datum);
+/// A field's name as it stands in an object, with the colon behind it.
+pub(crate) struct Key(Box<[u8]>);
+
+impl Key {
+    pub fn new(name: &str) -> Self {
+        let mut key = Vec::with_capacity(name.len() + 3);
+        text(&mut key, name);
+        key.push(b':');
+        Self(key.into())
+    }
+}
+
+/// An object of these fields, each written by its own.
+pub(crate) fn object<'k, V>(
+    out: &mut Vec<u8>,
+    fields: impl Iterator<Item = (&'k Key, V)>,
+    mut written: impl FnMut(&mut Vec<u8>, V),
+) {
+    let mut before = b'{';
+    for (key, of) in fields {
+        out.push(before);
+        out.extend_from_slice(&key.0);
+        written(out, of);
+        before = b',';
+    }
+    if before == b'{' {
+        out.push(b'{');
     }
     out.push(b'}');
 }
 
+/// An object of a row.
+pub(crate) fn row(out: &mut Vec<u8>, keys: &[Key], row: &[Datum]) {
+    object(out, keys.iter().zip(row), value);
+}
+
 /// A page of a list.
-pub(crate) fn page<R: AsRef<[Datum]>, N: AsRef<str>>(fields: &[N], rows: &[R], next: Option<&str>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + rows.len() * fields.len() * 32);
+pub(crate) fn page<R: AsRef<[Datum]>>(keys: &[Key], rows: &[R], next: Option<&str>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + rows.len() * keys.len() * 32);
     out.extend_from_slice(b"{\"items\":[");
-    for (index, row) in rows.iter().enumerate() {
+    for (index, of) in rows.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        object(&mut out, fields.iter().map(AsRef::as_ref).zip(row.as_ref()));
+        row(&mut out, keys, of.as_ref());
     }
     out.extend_from_slice(b"],\"next\":");
     match next {
@@ -36,13 +58,14 @@ pub(crate) fn page<R: AsRef<[Datum]>, N: AsRef<str>>(fields: &[N], rows: &[R], n
     out
 }
 
-fn value(out: &mut Vec<u8>, datum: &Datum) {
+pub(crate) fn value(out: &mut Vec<u8>, datum: &Datum) {
     match datum {
         Datum::Text(value) => text(out, value),
-        // Small, or a document that is a tree already.
-        Datum::Null | Datum::Boolean(_) | Datum::Integer(_) | Datum::Decimal(_) => {
-            out.extend_from_slice(datum.to_json().to_string().as_bytes());
-        }
+        Datum::Null => out.extend_from_slice(b"null"),
+        Datum::Boolean(value) => write(out, value),
+        Datum::Integer(value) => write(out, value),
+        Datum::Decimal(_) => write(out, &datum.to_json()),
+        // A tree already.
         Datum::Json(value) => write(out, value),
     }
 }
@@ -58,7 +81,7 @@ fn write(out: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
 
 #[cfg(test)]
 mod tests {
-    use super::page;
+    use super::{Key, page};
     use serde_json::json;
     use vocab::Datum;
 
@@ -78,7 +101,7 @@ mod tests {
             [(vec![], json!([]), None), (vec![row.clone(), row], json!([item, item]), Some("ab"))]
         {
             let expected = json!({"items": items, "next": next}).to_string();
-            assert_eq!(String::from_utf8(page(&fields, &rows, next)).unwrap(), expected);
+            assert_eq!(String::from_utf8(page(&fields.map(Key::new), &rows, next)).unwrap(), expected);
         }
     }
 }

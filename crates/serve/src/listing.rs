@@ -5,8 +5,7 @@ use dialect::Listing;
 use plan::query::{Direction, Holes, Order, Page};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Query};
-use std::fmt::Write as _;
-use vocab::{ColumnName, Datum, FieldType};
+use vocab::{ColumnName, Datum, FieldType, hex};
 
 /// Longest cursor that is looked at.
 const MAX_CURSOR: usize = 8192;
@@ -159,11 +158,7 @@ impl ListingCheck {
 pub(crate) fn cursor(sort: &str, values: &[Datum]) -> String {
     let mut parts = vec![serde_json::Value::from(sort)];
     parts.extend(values.iter().map(Datum::to_json));
-    let text = serde_json::Value::from(parts).to_string();
-    text.bytes().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(serde_json::Value::from(parts).to_string().as_bytes())
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

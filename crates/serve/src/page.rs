@@ -1,7 +1,7 @@
 //! A page of rows as an answer: JSON, CSV or NDJSON, with its tag and the link to the page behind it. Rows come in, bytes go out.
 
 use crate::answer::Answer;
-use crate::encode;
+use crate::encode::{self, Key};
 use plan::procedure::RowsFormat;
 use std::sync::Arc;
 use store::Row;
@@ -20,13 +20,14 @@ pub(crate) struct Page {
 /// What a row is made of.
 pub(crate) struct Columns {
     pub names: Vec<Arc<str>>,
+    pub keys: Vec<Key>,
     pub types: Vec<FieldType>,
 }
 
 /// The answer with a page. `query` is the query string that asked for it.
 pub(crate) fn answer(page: &Page, columns: &Columns, format: RowsFormat, query: &str) -> Answer {
     let body = match format {
-        RowsFormat::Json => encode::page(&columns.names, &page.rows, page.next.as_deref()),
+        RowsFormat::Json => encode::page(&columns.keys, &page.rows, page.next.as_deref()),
         RowsFormat::Csv => csv(page, columns).into_bytes(),
         RowsFormat::Ndjson => ndjson(page, columns),
     };
@@ -46,7 +47,7 @@ pub(crate) fn answer(page: &Page, columns: &Columns, format: RowsFormat, query: 
 fn ndjson(page: &Page, columns: &Columns) -> Vec<u8> {
     let mut lines = Vec::new();
     for row in &page.rows {
-        encode::object(&mut lines, columns.names.iter().map(AsRef::as_ref).zip(row));
+        encode::row(&mut lines, &columns.keys, row);
         lines.push(b'\n');
     }
     lines

@@ -2,6 +2,7 @@
 //! Done once when a plan is loaded; what this server cannot run is refused here and never at request time.
 
 use crate::account::Accounts;
+use crate::encode::Key;
 use crate::identity::Identities;
 use crate::issuer::Issuer;
 use crate::listing::ListingCheck;
@@ -264,7 +265,7 @@ pub(crate) struct Waiting {
 /// What an answer is made of.
 pub(crate) struct AnswerParts {
     pub status: u16,
-    pub body: Vec<(Arc<str>, Expression)>,
+    pub body: Vec<(Key, Expression)>,
     pub tag: Option<Expression>,
     pub location: Option<(String, Expression)>,
 }
@@ -452,7 +453,7 @@ impl Compiler<'_> {
                 let types = self.types(query.ok_or_else(|| self.unsupported("rows that no read gives"))?)?;
                 Ok(Operation::Rows {
                     slot: number,
-                    columns: Columns { names, types },
+                    columns: Columns { keys: names.iter().map(|name| Key::new(name)).collect(), names, types },
                     format: *format,
                     writes: *writes,
                 })
@@ -489,7 +490,7 @@ impl Compiler<'_> {
     ) -> Result<AnswerParts, UnservablePlan> {
         let body = body
             .iter()
-            .map(|field| Ok((Arc::from(field.name.as_str()), self.value(&field.value)?)))
+            .map(|field| Ok((Key::new(field.name.as_str()), self.value(&field.value)?)))
             .collect::<Result<_, UnservablePlan>>()?;
         let tag = tag.map(|tag| self.value(tag)).transpose()?;
         let location = match location {

@@ -7,7 +7,7 @@ use crate::api_key::ApiKeys;
 use crate::at_work::{AtWork, Place};
 use crate::body::read_json;
 use crate::cors::Origins;
-use crate::encode;
+use crate::encode::{self, Key};
 use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
@@ -43,7 +43,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use store::{Ended, Row, Store, StoreError, Transaction, Whose};
 use tokio::sync::Notify;
-use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex};
+use vocab::{ColumnName, Datum, Decimal, FieldType, sha256_hex, utc_text};
 
 /// Longest address of an account, in bytes.
 const EMAIL_MAX: usize = 254;
@@ -259,6 +259,7 @@ where
         }
     }
 
+    /// What few requests do waits on the heap, for none of the others to carry room for it.
     fn block<'b>(
         &'b mut self,
         operations: &'b [Operation],
@@ -272,11 +273,12 @@ where
                     }
                     Operation::AuthorizeUser { slot, scheme, accounts, role, failures, tries } => {
                         let counted = (failures.as_ref(), tries.as_ref());
-                        let caller = self.authorize_user(*scheme, accounts, role.as_ref(), counted, frame).await?;
+                        let caller =
+                            Box::pin(self.authorize_user(*scheme, accounts, role.as_ref(), counted, frame)).await?;
                         frame.set(*slot, Slot::Record(caller.record()));
                     }
                     Operation::AuthorizeIssued { slot, asked } => {
-                        if let Some(caller) = self.authorize_issued(asked, frame).await? {
+                        if let Some(caller) = Box::pin(self.authorize_issued(asked, frame)).await? {
                             frame.set(*slot, Slot::Record(caller.record()));
                         }
                     }
@@ -302,7 +304,8 @@ where
                     }
                     Operation::IssueToken { slot, accounts, claims, lifetime_seconds } => {
                         let said = claims.iter().map(|(name, value)| (name.to_string(), frame.value(value).to_json()));
-                        let token = accounts.issue(said.collect(), *lifetime_seconds, frame.facts.arrived).await?;
+                        let token =
+                            Box::pin(accounts.issue(said.collect(), *lifetime_seconds, frame.facts.arrived)).await?;
                         frame.set(*slot, Slot::One(Datum::Text(token)));
                     }
                     Operation::SameOrigin => self.same_origin(frame)?,
@@ -343,7 +346,7 @@ where
                     Operation::May { slot, method, path } => {
                         let (method, path) = (text(&frame.value(method)), text(&frame.value(path)));
                         let questions = self.surroundings.questions;
-                        let told = questions.may(&method, &path, self.headers, &frame.facts).await?;
+                        let told = Box::pin(questions.may(&method, &path, self.headers, &frame.facts)).await?;
                         frame.set(*slot, Slot::Record(told));
                     }
                     Operation::Received { slot } => {
@@ -356,9 +359,9 @@ where
                             return Err(Problem::Unavailable.into());
                         }
                     }
-                    Operation::Await(waiting) => self.wait(waiting, frame).await?,
+                    Operation::Await(waiting) => Box::pin(self.wait(waiting, frame)).await?,
                     Operation::Transaction(operations) => {
-                        let flow = self.transaction(Arc::clone(operations), frame).await?;
+                        let flow = Box::pin(self.transaction(Arc::clone(operations), frame)).await?;
                         if let Flow::Exit(..) = flow {
                             return Ok(flow);
                         }
@@ -651,7 +654,7 @@ async fn try_transaction(
             if let (Ok(Flow::Exit(answer, Writes::Keep)), Some(answers), Some(pledge)) =
                 (&ended, &frame.keeps, &frame.pledge)
             {
-                executor.execute(&answers.keep, &pledge.keep(answer)).await?;
+                executor.send(&answers.keep, pledge.keep(answer)).await?;
             }
             match ended {
                 Ok(flow @ Flow::Exit(_, Writes::Undo)) => Ok(Ended::Undo(Ok((frame, flow)))),
@@ -688,7 +691,7 @@ fn data_block<'b>(
                 Operation::Promise(parts) => {
                     let promised = frame.answer(parts);
                     if let (Some(answers), Some(pledge)) = (&frame.keeps, &frame.pledge) {
-                        executor.execute(&answers.keep, &pledge.keep(&promised)).await?;
+                        executor.send(&answers.keep, pledge.keep(&promised)).await?;
                     }
                 }
                 Operation::Answer { .. }
@@ -851,7 +854,11 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             frame.set(*slot, Slot::Page(Box::new(page)));
         }
         Operation::Write { slot, statement, outcomes, ends } => {
-            let changed = executor.execute(&statement.text, &frame.binds(statement)).await?;
+            let values = frame.binds(statement);
+            if outcomes.is_none() && ends.is_none() {
+                return Ok(executor.send(&statement.text, values).await?);
+            }
+            let changed = executor.execute(&statement.text, &values).await?;
             frame.ended.extend(ends.iter().filter(|_| changed > 0).cloned());
             if let Some([some, none]) = outcomes {
                 frame.set(*slot, Slot::Outcome(if changed > 0 { *some } else { *none }));
@@ -862,7 +869,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             frame.set(*slot, Slot::One(key));
         }
         Operation::Emit { id, event, payload, text } => {
-            let parameters = [
+            let parameters = vec![
                 match id {
                     Some(id) => frame.value(&Expression::Slot(*id)),
                     None => Datum::Text(uuid::Uuid::now_v7().to_string()),
@@ -871,7 +878,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
                 Datum::Json(frame.object(payload)),
                 Datum::Text(timestamp(frame.facts.arrived)),
             ];
-            executor.execute(text, &parameters).await?;
+            executor.send(text, parameters).await?;
             frame.emitted.push(Arc::clone(event));
         }
         Operation::Authorize { .. }
@@ -923,6 +930,14 @@ impl Executor<'_> {
         match self {
             Self::Store(..) => unreachable!("a checked procedure writes in transactions only"),
             Self::Transaction(transaction) => transaction.execute(text, parameters).await,
+        }
+    }
+
+    /// The same where nobody asks what it changes.
+    async fn send(&mut self, text: &str, parameters: Vec<Datum>) -> Result<(), StoreError> {
+        match self {
+            Self::Store(..) => unreachable!("a checked procedure writes in transactions only"),
+            Self::Transaction(transaction) => transaction.send(text, parameters).await,
         }
     }
 
@@ -1030,15 +1045,31 @@ impl Frame {
         statement.binds.iter().map(|expression| self.value(expression)).collect()
     }
 
-    fn encoded(&self, fields: &[(Arc<str>, Expression)]) -> Vec<u8> {
-        let values: Vec<Datum> = fields.iter().map(|(_, expression)| self.value(expression)).collect();
+    fn encoded(&self, fields: &[(Key, Expression)]) -> Vec<u8> {
         let mut body = Vec::with_capacity(64 + fields.len() * 32);
-        encode::object(&mut body, fields.iter().map(|(name, _)| &**name).zip(&values));
+        encode::object(&mut body, fields.iter().map(|(key, expression)| (key, expression)), |body, expression| {
+            match self.held(expression) {
+                Some(datum) => encode::value(body, datum),
+                None => encode::value(body, &self.value(expression)),
+            }
+        });
         body
     }
 
     fn object(&self, fields: &[(Arc<str>, Expression)]) -> serde_json::Value {
         fields.iter().map(|(name, expression)| (name.to_string(), self.value(expression).to_json())).collect()
+    }
+
+    /// The value where it lies, if it lies anywhere.
+    fn held<'a>(&'a self, expression: &'a Expression) -> Option<&'a Datum> {
+        match expression {
+            Expression::Literal(datum) => Some(datum),
+            Expression::Field(slot, position) => match &self.slots[*slot] {
+                Slot::Record(row) | Slot::Found(row) | Slot::Answered(row) => Some(&row[*position]),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn value(&self, expression: &Expression) -> Datum {
@@ -1261,5 +1292,5 @@ fn credentials(headers: &HeaderMap, wanted: &str) -> Option<String> {
 
 /// UTC with milliseconds: `2026-01-02T03:04:05.678Z`.
 pub(crate) fn timestamp(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    utc_text(time.as_microsecond()).unwrap_or_else(|| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }

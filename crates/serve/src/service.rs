@@ -514,7 +514,7 @@ impl Service {
             Target::Webhook(hook) => {
                 let surroundings = self.surroundings(&hook.store, &hook.keys, None);
                 let request_id = facts.request_id.clone();
-                let hearing = hook.hear(parts, body, facts, &surroundings, self.settings.site.as_deref());
+                let hearing = Box::pin(hook.hear(parts, body, facts, &surroundings, self.settings.site.as_deref()));
                 let answer = match tokio::time::timeout(ANSWER_TIMEOUT, hearing).await {
                     Ok(Ok(answer)) => answer,
                     Ok(Err(failure)) => refusal(failure, &request_id).into_answer(&request_id),

@@ -9,6 +9,9 @@ use plan::database::{DatabasePlan, Migration, ObservedTable, Pool};
 use std::sync::Arc;
 use vocab::{Datum, Engine, TableName};
 
+/// Tables whose rows one statement counts: engines bound how deep a sum may be.
+const COUNTED_AT_ONCE: usize = 200;
+
 /// An open database. Clones share it.
 #[derive(Clone)]
 pub struct Store(pub(crate) Open);
@@ -222,11 +225,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when there is no such table or the database does not answer.
     pub async fn count_rows(&self, tables: &[TableName]) -> Result<i64, StoreError> {
-        match &self.0 {
-            Open::Sqlite(store) => store.count_rows(tables).await,
-            Open::PostgreSql(store) => store.count_rows(tables).await,
-            Open::MySql(store) => store.count_rows(tables).await,
+        let mut rows = 0;
+        for tables in tables.chunks(COUNTED_AT_ONCE) {
+            rows += match &self.0 {
+                Open::Sqlite(store) => store.count_rows(tables).await,
+                Open::PostgreSql(store) => store.count_rows(tables).await,
+                Open::MySql(store) => store.count_rows(tables).await,
+            }?;
         }
+        Ok(rows)
     }
 
     /// Keeps a new API key.
@@ -314,6 +321,17 @@ impl Transaction<'_> {
             Begun::Sqlite(transaction) => transaction.execute(text, parameters),
             Begun::PostgreSql(transaction) => transaction.execute(text, parameters).await,
             Begun::MySql(transaction) => transaction.execute(text, parameters).await,
+        }
+    }
+
+    /// Runs a statement whose answer nobody needs. Where it is refused that is told now, by a statement behind it, or at the end.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it, or one before it, is refused.
+    pub async fn send(&mut self, text: &str, parameters: Vec<Datum>) -> Result<(), StoreError> {
+        match &mut self.0 {
+            Begun::PostgreSql(transaction) => transaction.send(text, parameters).await,
+            Begun::Sqlite(_) | Begun::MySql(_) => self.execute(text, &parameters).await.map(drop),
         }
     }
 

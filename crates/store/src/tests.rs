@@ -51,6 +51,7 @@ async fn a_failing_transaction_takes_nothing_of_its_group_with_it() {
     }
     assert_eq!((stored, conflicts), (100, 100));
     assert_eq!(store.count_rows(&[system::outbox_events().name]).await.unwrap(), 100);
+    assert_eq!(store.count_rows(&vec![system::outbox_events().name; 1_100]).await.unwrap(), 110_000);
 }
 
 /// 50 MB are written without a pause: they do not stay in the log.

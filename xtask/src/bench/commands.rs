@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::load::Load;
 use super::{Programs, Scratch, max, median, min, said, write};
 use crate::server::Server;
 
@@ -13,7 +15,12 @@ const TIMES: usize = 10;
 const RUN_AIM: f64 = 0.5;
 const CHECK_AIM: f64 = 0.2;
 const START_AIM: f64 = 0.15;
-const MEMORY_AIM_KIB: u64 = 20 * 1024;
+const TABLES_START_AIM: f64 = 1.0;
+const MEMORY_AIM_MIB: u64 = 20;
+const BUSY_MEMORY_AIM_MIB: u64 = 60;
+const CONNECTIONS: usize = 100;
+/// Tables of the large API, each with two endpoints.
+const TABLES: usize = 1000;
 /// Kinds of records in the large task, with five endpoints each.
 const KINDS: usize = 200;
 const IDLE: Duration = Duration::from_secs(1);
@@ -39,29 +46,61 @@ pub fn measure(programs: &Programs, scratch: &Scratch) -> Result<(), String> {
     print(&format!("producer check, {} endpoints", KINDS * 5), &seconds, CHECK_AIM);
 
     let workspace = scratch.workspace("start", programs)?;
-    let mut seconds = Vec::new();
+    let key = said(&mut programs.producer(&["keys", "create", "--name", "bench"], &workspace))?;
     let mut resident = None;
+    let mut peak = None;
+    let seconds = starts(programs, &workspace, |server| {
+        thread::sleep(IDLE);
+        resident = server.resident();
+        let request = format!("GET /api/products HTTP/1.1\r\nHost: bench\r\nX-API-Key: {key}\r\n\r\n").into_bytes();
+        Load::new(server.address, vec![request], 200, CONNECTIONS).run(Duration::ZERO, IDLE)?;
+        peak = server.peak();
+        Ok(())
+    })?;
+    print("producer serve, start to first answer", &seconds, START_AIM);
+    for (what, kibibytes, aim) in [
+        ("idle, resident memory", resident, MEMORY_AIM_MIB),
+        ("peak memory with 100 connections", peak, BUSY_MEMORY_AIM_MIB),
+    ] {
+        if let Some(kibibytes) = kibibytes {
+            println!("producer serve, {what}\n  {:.1} MiB   aim {aim} MiB or less", mebibytes(kibibytes));
+        }
+    }
+
+    let workspace = scratch.folder("tables")?;
+    let task = write(&workspace.join("tables.yaml"), &task_of_tables())?;
+    said(programs.producer(&["run"], &workspace).arg(task))?;
+    let mut resident = None;
+    let seconds = starts(programs, &workspace, |server| {
+        resident = server.resident();
+        Ok(())
+    })?;
+    print(&format!("producer serve of {TABLES} tables, start to first answer"), &seconds, TABLES_START_AIM);
+    if let Some(resident) = resident {
+        println!("  then {:.1} MiB of resident memory", mebibytes(resident));
+    }
+    Ok(())
+}
+
+/// Starts it some times; the first one is looked at.
+fn starts(
+    programs: &Programs,
+    workspace: &Path,
+    mut look: impl FnMut(&Server) -> Result<(), String>,
+) -> Result<Vec<f64>, String> {
+    let mut seconds = Vec::new();
     for time in 0..TIMES {
         let start = Instant::now();
         let server =
-            Server::start("native server", &mut programs.producer(&["serve", "--listen", "127.0.0.1:0"], &workspace))?;
+            Server::start("native server", &mut programs.producer(&["serve", "--listen", "127.0.0.1:0"], workspace))?;
         first_answer(&server)?;
         seconds.push(start.elapsed().as_secs_f64());
         if time == 0 {
-            thread::sleep(IDLE);
-            resident = server.resident();
+            look(&server)?;
         }
         server.stop()?;
     }
-    print("producer serve, start to first answer", &seconds, START_AIM);
-    if let Some(resident) = resident {
-        println!(
-            "producer serve, idle, resident memory\n  {:.1} MiB   aim {} MiB or less",
-            mebibytes(resident),
-            MEMORY_AIM_KIB / 1024
-        );
-    }
-    Ok(())
+    Ok(seconds)
 }
 
 fn mebibytes(kibibytes: u64) -> f64 {
@@ -106,6 +145,20 @@ fn large_task() -> String {
             // Writing to a string cannot fail.
             let _ = writeln!(task, "      - {{ path: \"{path}\", method: {method}, authentication: api_key{more} }}");
         }
+    }
+    task
+}
+
+fn task_of_tables() -> String {
+    let mut task =
+        "task_id: tables\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n"
+            .to_owned();
+    for table in 0..TABLES {
+        let path = format!("/api/things{table:03}");
+        let validation = "validation: { name: { type: line, required: true }, stock: { type: integer } }";
+        // Writing to a string cannot fail.
+        let _ = writeln!(task, "      - {{ path: \"{path}\", method: POST, authentication: api_key, {validation} }}");
+        let _ = writeln!(task, "      - {{ path: \"{path}/:id\", method: GET, authentication: api_key }}");
     }
     task
 }

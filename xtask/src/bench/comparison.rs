@@ -1,18 +1,20 @@
 //! Servers side by side: the same requests, the same rows, in turns; what comes out are requests per second, processor time per
 //! request, and their ratios.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::ground::{Ground, Held};
 use super::load::{Load, Round};
 use super::{Options, Programs, Scratch, max, median, min, said};
 use crate::server::Server;
 
 /// The native server is to reach this share of the hand-written one.
 const RATIO_AIM: f64 = 0.9;
+/// The same of what is written with sqlx, for one record and for a list.
+const SQLX_AIMS: (f64, f64) = (1.5, 1.65);
 pub const WARM_UP: Duration = Duration::from_millis(500);
 /// Products in each database, and how many of them are asked for by id.
 const ROWS: usize = 1000;
@@ -38,7 +40,10 @@ impl Work {
         }
     }
 
-    fn load(self, address: SocketAddr, key: &str, connections: usize) -> Load {
+    fn load(self, words: Words, address: SocketAddr, key: &str, connections: usize) -> Load {
+        if words == Words::GraphQl {
+            return self.load_of_graphql(address, connections);
+        }
         let head = |line: &str| format!("{line} HTTP/1.1\r\nHost: {address}\r\nX-API-Key: {key}\r\n");
         let (requests, status): (Vec<String>, u16) = match self {
             Self::Post => {
@@ -46,21 +51,63 @@ impl Work {
                 let length = BODY.len();
                 (vec![format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{BODY}")], 201)
             }
-            Self::Get => {
-                let id = |number: usize| format!("01900000-0000-7000-8000-{:012}", number * ROWS / ASKED);
-                ((0..ASKED).map(|number| head(&format!("GET /api/products/{}", id(number))) + "\r\n").collect(), 200)
-            }
+            Self::Get => (ids().map(|id| head(&format!("GET /api/products/{id}")) + "\r\n").collect(), 200),
             Self::List => (vec![head("GET /api/products?limit=20") + "\r\n"], 200),
         };
         Load::new(address, requests.into_iter().map(String::into_bytes).collect(), status, connections)
     }
+
+    /// The same in the words that a server makes of the tables.
+    fn load_of_graphql(self, address: SocketAddr, connections: usize) -> Load {
+        const FIELDS: &str = "id name stock active releasedAt notes createdAt updatedAt";
+        let request = |query: String, variables: serde_json::Value| {
+            let body = serde_json::json!({"query": query, "variables": variables}).to_string();
+            let length = body.len();
+            format!(
+                "POST /graphql HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+            )
+        };
+        let requests: Vec<String> = match self {
+            Self::Post => {
+                let mut message: serde_json::Value = serde_json::from_str(BODY).unwrap_or_default();
+                message["createdAt"] = "2026-01-02T03:04:05.678Z".into();
+                let mutation = "mutation($m: ContactMessageInput!) { createContactMessage(input: {contactMessage: $m}) { contactMessage { id createdAt } } }";
+                vec![request(mutation.to_owned(), serde_json::json!({ "m": message }))]
+            }
+            Self::Get => {
+                let query = format!("query($id: UUID!) {{ productById(id: $id) {{ {FIELDS} }} }}");
+                ids().map(|id| request(query.clone(), serde_json::json!({ "id": id }))).collect()
+            }
+            Self::List => {
+                let query = format!(
+                    "{{ allProducts(first: 20, orderBy: ID_DESC) {{ nodes {{ {FIELDS} }} pageInfo {{ hasNextPage endCursor }} }} }}"
+                );
+                vec![request(query, serde_json::Value::Null)]
+            }
+        };
+        Load::new(address, requests.into_iter().map(String::into_bytes).collect(), 200, connections)
+    }
+}
+
+/// How a server is asked.
+#[derive(Clone, Copy, PartialEq)]
+enum Words {
+    /// By the task's paths.
+    Paths,
+    GraphQl,
+}
+
+/// Ids of products that are there.
+fn ids() -> impl Iterator<Item = String> {
+    (0..ASKED).map(|number| format!("01900000-0000-7000-8000-{:012}", number * ROWS / ASKED))
 }
 
 /// One server under load.
 struct Side {
     name: &'static str,
     server: Server,
-    folder: PathBuf,
+    held: Held,
+    words: Words,
     key: String,
     /// Answers of 201 so far.
     stored: u64,
@@ -74,12 +121,44 @@ struct Figures {
     costs: Vec<f64>,
 }
 
-/// Measures and prints.
-pub fn measure(programs: &Programs, scratch: &Scratch, options: &Options) -> Result<(), String> {
-    let mut sides = vec![native(programs, scratch)?, baseline(programs, scratch)?];
-    if let Some(modules) = &programs.node_modules {
-        sides.push(node(programs, scratch, modules)?);
+/// Measures on one engine, and prints.
+pub fn measure(programs: &Programs, scratch: &Scratch, ground: &Ground, options: &Options) -> Result<(), String> {
+    println!("{ground}");
+    let mut sides = vec![native(programs, scratch, ground)?, baseline(programs, scratch, ground, HAND_WRITTEN)?];
+    if ground.has_sqlx() {
+        sides.push(baseline(programs, scratch, ground, SQLX)?);
     }
+    if let Some(modules) = &programs.node_modules {
+        sides.push(node(programs, scratch, ground, modules)?);
+    }
+    compare_all(sides, options)
+}
+
+/// The same beside servers that others have written, on PostgreSQL.
+pub fn measure_peers(
+    programs: &Programs,
+    scratch: &Scratch,
+    peers: &Path,
+    ground: &Ground,
+    options: &Options,
+) -> Result<(), String> {
+    println!("{ground}");
+    let mut sides = vec![native(programs, scratch, ground)?, baseline(programs, scratch, ground, HAND_WRITTEN)?];
+    for (name, file, words) in
+        [("Fastify and pg", "fastify", Words::Paths), ("PostGraphile", "postgraphile", Words::GraphQl)]
+    {
+        let held = ground.make(scratch, file)?;
+        fill(programs, &held)?;
+        held.make_keys()?;
+        let mut command = Command::new("node");
+        command.arg(format!("{file}.js")).current_dir(peers);
+        command.env("DATABASE_URL", held.url()).env("KEY", KEY).env("NODE_ENV", "production");
+        sides.push(Side { words, ..Side::start(name, &mut command, held, KEY.to_owned())? });
+    }
+    compare_all(sides, options)
+}
+
+fn compare_all(mut sides: Vec<Side>, options: &Options) -> Result<(), String> {
     for work in Work::ALL {
         for connections in [options.connections, 1] {
             compare(&mut sides, work, connections, options)?;
@@ -119,71 +198,84 @@ fn compare(sides: &mut [Side], work: Work, connections: usize, options: &Options
             true => String::new(),
             false => format!(", processor time {:.2}", median(&native.costs) / median(&other.costs)),
         };
-        let aim = if side.name == HAND_WRITTEN { format!("   aim {RATIO_AIM} or more") } else { String::new() };
+        let aim = match (side.name, work) {
+            (HAND_WRITTEN, _) => format!("   aim {RATIO_AIM} or more"),
+            (SQLX, Work::Get) => format!("   aim {} or more", SQLX_AIMS.0),
+            (SQLX, Work::List) => format!("   aim {} or more", SQLX_AIMS.1),
+            _ => String::new(),
+        };
         println!("  native / {}: requests/s {rate:.2}{aim}{cost}", side.name);
     }
     Ok(())
 }
 
 const HAND_WRITTEN: &str = "hand-written";
+/// Of servers that take any.
+const KEY: &str = "a key of the hand-written server";
+const SQLX: &str = "hand-written, sqlx";
 
-/// The native server, and the load of forms for it.
+/// The native server on SQLite, and the load of forms for it.
 pub fn native_with_forms(programs: &Programs, scratch: &Scratch, connections: usize) -> Result<(Server, Load), String> {
-    let Side { server, key, .. } = native(programs, scratch)?;
-    let load = Work::Post.load(server.address, &key, connections);
+    let Side { server, key, .. } = native(programs, scratch, &Ground::Sqlite)?;
+    let load = Work::Post.load(Words::Paths, server.address, &key, connections);
     Ok((server, load))
 }
 
-fn native(programs: &Programs, scratch: &Scratch) -> Result<Side, String> {
-    let (workspace, key) = completed(programs, scratch, "native")?;
+fn native(programs: &Programs, scratch: &Scratch, ground: &Ground) -> Result<Side, String> {
+    let (workspace, held, key) = completed(programs, scratch, ground, "native")?;
     let mut serve = programs.producer(&["serve", "--listen", "127.0.0.1:0"], &workspace);
-    Side::start("native", &mut serve, workspace, key)
+    ground.tell(&mut serve, &held);
+    Side::start("native", &mut serve, held, key)
 }
 
-fn node(programs: &Programs, scratch: &Scratch, modules: &Path) -> Result<Side, String> {
-    let (workspace, key) = completed(programs, scratch, "node")?;
+fn node(programs: &Programs, scratch: &Scratch, ground: &Ground, modules: &Path) -> Result<Side, String> {
+    let (workspace, held, key) = completed(programs, scratch, ground, "node")?;
     let application = workspace.join("output/integration/task_bench");
     #[cfg(unix)]
     std::os::unix::fs::symlink(modules, application.join("node_modules"))
         .map_err(|error| format!("cannot link the packages: {error}"))?;
-    let database = format!("file:{}", database(&workspace).display());
     let mut command = Command::new("node");
     command.arg("server.js").current_dir(&application);
-    command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", database).env("NODE_ENV", "production");
-    Side::start("Node.js application", &mut command, workspace, key)
+    command.env("HOST", "127.0.0.1").env("PORT", "0").env("DATABASE_URL", held.url()).env("NODE_ENV", "production");
+    Side::start("Node.js application", &mut command, held, key)
 }
 
-fn baseline(programs: &Programs, scratch: &Scratch) -> Result<Side, String> {
-    let folder = scratch.folder("baseline")?;
-    let key = "a key of the hand-written server".to_owned();
-    let file = folder.join("baseline.db");
-    fill(programs, &file)?;
+fn baseline(programs: &Programs, scratch: &Scratch, ground: &Ground, name: &'static str) -> Result<Side, String> {
+    let held = match name {
+        SQLX => ground.make(scratch, "sqlx")?,
+        _ => ground.make(scratch, "baseline")?,
+    };
+    fill(programs, &held)?;
     let mut command = Command::new(&programs.baseline);
-    command.arg("--database").arg(file).arg("--key").arg(&key);
-    Side::start(HAND_WRITTEN, &mut command, folder, key)
+    let driver = if name == SQLX { "sqlx+" } else { "" };
+    command.arg("--database").arg(format!("{driver}{}", held.place())).args(["--key", KEY]);
+    Side::start(name, &mut command, held, KEY.to_owned())
 }
 
 /// A workspace with rows and a key.
-fn completed(programs: &Programs, scratch: &Scratch, name: &str) -> Result<(PathBuf, String), String> {
-    let workspace = scratch.workspace(name, programs)?;
-    fill(programs, &database(&workspace))?;
-    let key = said(&mut programs.producer(&["keys", "create", "--name", "bench"], &workspace))?;
-    Ok((workspace, key))
+fn completed(
+    programs: &Programs,
+    scratch: &Scratch,
+    ground: &Ground,
+    name: &str,
+) -> Result<(PathBuf, Held, String), String> {
+    let (workspace, held) = ground.workspace(programs, scratch, name)?;
+    fill(programs, &held)?;
+    let mut create = programs.producer(&["keys", "create", "--name", "bench"], &workspace);
+    ground.tell(&mut create, &held);
+    let key = said(&mut create)?;
+    Ok((workspace, held, key))
 }
 
-fn database(workspace: &Path) -> PathBuf {
-    workspace.join(".producer/data/embedded.sqlite")
-}
-
-fn fill(programs: &Programs, database: &Path) -> Result<(), String> {
+fn fill(programs: &Programs, held: &Held) -> Result<(), String> {
     let mut command = Command::new(&programs.baseline);
-    command.arg("--database").arg(database).args(["--key", "none", "--fill", &ROWS.to_string()]);
+    command.arg("--database").arg(held.place()).args(["--key", "none", "--fill", &ROWS.to_string()]);
     said(&mut command).map(|_| ())
 }
 
 impl Side {
-    fn start(name: &'static str, command: &mut Command, folder: PathBuf, key: String) -> Result<Self, String> {
-        Ok(Self { name, server: Server::start(name, command)?, folder, key, stored: 0 })
+    fn start(name: &'static str, command: &mut Command, held: Held, key: String) -> Result<Self, String> {
+        Ok(Self { name, server: Server::start(name, command)?, held, words: Words::Paths, key, stored: 0 })
     }
 
     fn round(
@@ -193,7 +285,7 @@ impl Side {
         options: &Options,
         figures: &mut Figures,
     ) -> Result<(), String> {
-        let load = work.load(self.server.address, &self.key, connections);
+        let load = work.load(self.words, self.server.address, &self.key, connections);
         let before = self.server.processor_time();
         let Round { counted, answered } = load
             .run(WARM_UP, Duration::from_secs(options.seconds))
@@ -211,42 +303,10 @@ impl Side {
     /// Stops the server and compares the rows in its database with the answers it gave.
     fn finish(self) -> Result<String, String> {
         self.server.stop()?;
-        match stored_rows(&self.folder) {
-            Some(rows) if rows == self.stored => {
-                Ok(format!("{}: {rows} answers of 201, as many rows stored", self.name))
-            }
-            Some(rows) => Err(format!("{}: {} answers of 201 but {rows} rows stored", self.name, self.stored)),
-            None => Ok(format!(
-                "{}: {} answers of 201; rows not checked (no `sqlite3` command, or no table found)",
-                self.name, self.stored
-            )),
+        match self.held.messages() {
+            Ok(rows) if rows == self.stored => Ok(format!("{}: {rows} answers of 201, as many rows stored", self.name)),
+            Ok(rows) => Err(format!("{}: {} answers of 201 but {rows} rows stored", self.name, self.stored)),
+            Err(why) => Ok(format!("{}: {} answers of 201; rows not counted: {why}", self.name, self.stored)),
         }
     }
-}
-
-/// Rows in the first database under `folder` that has the table.
-fn stored_rows(folder: &Path) -> Option<u64> {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())) {
-            if path.is_symlink() {
-                continue;
-            }
-            if path.is_dir() {
-                folders.push(path);
-            } else if let Some(rows) = rows_in(&path) {
-                return Some(rows);
-            }
-        }
-    }
-    None
-}
-
-fn rows_in(path: &Path) -> Option<u64> {
-    if !fs::read(path).ok()?.starts_with(b"SQLite format 3\0") {
-        return None;
-    }
-    let mut command = Command::new("sqlite3");
-    command.arg(path).arg("SELECT count(*) FROM contact_messages");
-    said(&mut command).ok()?.parse().ok()
 }

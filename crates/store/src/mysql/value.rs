@@ -4,7 +4,7 @@
 use crate::StoreError;
 use mysql_async::consts::ColumnType;
 use mysql_async::{Params, Row, Value};
-use vocab::{Datum, Decimal};
+use vocab::{Datum, Decimal, moment};
 
 /// The values of a statement's placeholders.
 pub fn parameters(values: &[Datum]) -> Params {
@@ -49,9 +49,9 @@ fn datum(value: Value, of: ColumnType) -> Result<Datum, StoreError> {
         Value::Date(year, month, day, ..) if of == ColumnType::MYSQL_TYPE_DATE => {
             Ok(Datum::Text(format!("{year:04}-{month:02}-{day:02}")))
         }
-        Value::Date(year, month, day, hour, minute, second, micros) => Ok(Datum::Text(format!(
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-            micros / 1000
+        Value::Date(year, month, day, hour, minute, second, micros) => Ok(Datum::Text(moment::written(
+            [year.into(), month.into(), day.into()],
+            [hour.into(), minute.into(), second.into(), (micros / 1000).into()],
         ))),
         Value::Float(_) | Value::Double(_) => Err(unreadable("a number that is not exact")),
         Value::Time(..) => Err(unreadable("a time of no day")),

@@ -7,12 +7,12 @@ use crate::error::Late;
 use crate::renewing::{Renewal, Renewing};
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, Whose, store};
 use dialect::permission::WHOSE_ROWS;
-use futures_util::future::join;
+use futures_util::future::{BoxFuture, join, ready};
 use plan::Migration;
 use plan::database::{ObservedTable, Pool};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -30,6 +30,8 @@ const READERS: u32 = 2;
 const ENOUGH: u32 = 4;
 /// How often it is looked, in the time after which a connection without work is closed.
 const SWEEPS: u32 = 2;
+/// So long a connection that was used is taken for one that is there: what begins a transaction on it goes out with the first statement.
+const SURELY_THERE: Duration = Duration::from_secs(1);
 /// Statements a connection keeps prepared.
 const PREPARED_STATEMENTS: usize = 256;
 /// How long the database may take to say that it is there.
@@ -59,7 +61,7 @@ struct Shared {
     /// Transactions that may begin.
     places: Semaphore,
     /// Their connections, the one used last at the end.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Arc<Connection>>>,
     /// Whether somebody closes connections that have no work.
     is_swept: AtomicBool,
 }
@@ -114,24 +116,20 @@ impl PostgreSqlStore {
         T: Send + 'static,
         F: for<'a> FnOnce(Transaction<'a>) -> TransactionFuture<'a, T> + Send + 'static,
     {
-        let begun = self.begin(whose).await?;
-        let transaction = PostgreSqlTransaction { connection: &begun.connection };
-        match work(Transaction(store::Begun::PostgreSql(transaction))).await {
+        let mut begun = self.begin(whose).await?;
+        let transaction = PostgreSqlTransaction { connection: &begun.connection, under_way: &mut begun.under_way };
+        let ended = match work(Transaction(store::Begun::PostgreSql(transaction))).await {
             Ok(Ended::Commit(value)) => begun.commit().await.map(|()| value),
             Ok(Ended::Undo(value)) => begun.undo().await.map(|()| value),
-            // A connection that fails, or knows statements that are no longer right, is not used again.
-            Err(
-                error @ (StoreError::Unavailable(_)
-                | StoreError::NotConnected(..)
-                | StoreError::Lost(_)
-                | StoreError::Late(..)),
-            ) => Err(error),
-            Err(StoreError::Contended(why)) => {
-                self.shared.idle().clear();
-                Err(StoreError::Contended(why))
-            }
+            // A connection that fails is not used again.
+            Err(error) if is_of_connection(&error) => Err(error),
             Err(error) => begun.undo().await.and(Err(error)),
+        };
+        if let Err(StoreError::Contended(_)) = &ended {
+            // Perhaps they know statements that are no longer right.
+            self.shared.idle().clear();
         }
+        ended
     }
 
     /// Reads rows outside a transaction. What a connection that has ended could not answer is asked of a new one.
@@ -230,10 +228,14 @@ impl PostgreSqlStore {
             let is_known = known.is_some();
             let connection = match known {
                 Some(connection) => connection,
-                None => self.connect(until).await?,
+                None => Arc::new(self.connect(until).await?),
             };
-            match connection.client.batch_execute(&words).await.map_err(StoreError::from) {
-                Ok(()) => return Ok(Begun { connection, shared: &self.shared, _place: place }),
+            let is_there = is_known && connection.idle_for() < SURELY_THERE && connection.is_open();
+            let mut under_way = UnderWay::default();
+            under_way.send(connection.batch(words.clone())).await;
+            let begun = if is_there { Ok(()) } else { under_way.heard().await };
+            match begun.map_err(StoreError::from) {
+                Ok(()) => return Ok(Begun { connection, under_way, shared: &self.shared, _place: place }),
                 // Nothing was asked of it yet, and there are at most as many of them as places.
                 Err(_) if is_known => {}
                 Err(StoreError::Lost(_)) if Instant::now() < until => {}
@@ -308,59 +310,143 @@ impl Shared {
         idle.drain(..old);
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Connection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A transaction that was begun. When it is dropped before its end its connection goes with it, and the server undoes it.
 struct Begun<'s> {
-    connection: Connection,
+    connection: Arc<Connection>,
+    under_way: UnderWay,
     shared: &'s Shared,
     _place: SemaphorePermit<'s>,
 }
 
 impl Begun<'_> {
-    async fn commit(self) -> Result<(), StoreError> {
-        match self.end("COMMIT").await {
-            Err(StoreError::Lost(why)) => Err(StoreError::Uncertain(why)),
-            ended => ended,
-        }
+    /// The commit goes out behind what is under way. Where that has failed PostgreSQL makes an undoing of it.
+    async fn commit(mut self) -> Result<(), StoreError> {
+        let mut commit = UnderWay::default();
+        commit.send(self.connection.batch("COMMIT".into())).await;
+        let (before, committed) = (self.under_way.heard().await, commit.heard().await);
+        let ended = match before {
+            // The server did not come to the commit.
+            Err(error) if error.as_db_error().is_some() => Err(error.into()),
+            ended => match ended.and(committed).map_err(StoreError::from) {
+                Err(StoreError::Lost(why)) => Err(StoreError::Uncertain(why)),
+                ended => ended,
+            },
+        };
+        self.over(ended)
     }
 
-    async fn undo(self) -> Result<(), StoreError> {
-        match self.end("ROLLBACK").await {
+    async fn undo(mut self) -> Result<(), StoreError> {
+        self.under_way.send(self.connection.batch("ROLLBACK".into())).await;
+        match self.under_way.heard().await.map_err(StoreError::from) {
             // The server has undone it.
             Err(StoreError::Lost(_)) => Ok(()),
-            ended => ended,
+            ended => self.over(ended),
         }
     }
 
-    async fn end(self, how: &str) -> Result<(), StoreError> {
-        self.connection.client.batch_execute(how).await?;
-        self.connection.is_used();
-        self.shared.idle().push(self.connection);
-        Ok(())
+    /// The connection may be used again, unless it is what failed.
+    fn over(self, ended: Result<(), StoreError>) -> Result<(), StoreError> {
+        if !ended.as_ref().is_err_and(is_of_connection) {
+            self.connection.is_used();
+            self.shared.idle().push(self.connection);
+        }
+        ended
+    }
+}
+
+/// Whether the connection is no more, or is better not used again.
+fn is_of_connection(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Unavailable(_)
+            | StoreError::NotConnected(..)
+            | StoreError::Lost(_)
+            | StoreError::Uncertain(_)
+            | StoreError::Late(..)
+    )
+}
+
+/// Statements that were sent and that nobody has listened to yet, in their order.
+#[derive(Default)]
+struct UnderWay(Vec<BoxFuture<'static, Result<u64, tokio_postgres::Error>>>);
+
+impl UnderWay {
+    async fn send(&mut self, statement: impl Future<Output = Result<u64, tokio_postgres::Error>> + Send + 'static) {
+        let mut statement: BoxFuture<'static, _> = Box::pin(statement);
+        // It goes out when it is looked at first.
+        let looked = poll_fn(|context| Poll::Ready(statement.as_mut().poll(context))).await;
+        self.0.push(match looked {
+            Poll::Ready(ended) => Box::pin(ready(ended)),
+            Poll::Pending => statement,
+        });
+    }
+
+    /// Waits for all of them; the first failure is why the others fail.
+    async fn heard(&mut self) -> Result<(), tokio_postgres::Error> {
+        let mut failure = None;
+        for statement in self.0.drain(..) {
+            failure = failure.or(statement.await.err());
+        }
+        failure.map_or(Ok(()), Err)
     }
 }
 
 /// A transaction, for its work.
 pub struct PostgreSqlTransaction<'c> {
-    connection: &'c Connection,
+    connection: &'c Arc<Connection>,
+    under_way: &'c mut UnderWay,
 }
 
 impl PostgreSqlTransaction<'_> {
     pub async fn execute(&mut self, text: &str, parameters: &[Datum]) -> Result<u64, StoreError> {
-        let statement = self.connection.statement(text).await?;
-        Ok(self.connection.client.execute_raw(&statement, texts(parameters)).await?)
+        let executed = self.connection.execute(text, parameters).await;
+        self.explained(executed).await
+    }
+
+    /// The same where nobody asks how many rows it changes: a refusal is heard by whoever listens next.
+    pub async fn send(&mut self, text: &str, parameters: Vec<Datum>) -> Result<(), StoreError> {
+        let prepared = self.connection.statement(text).await;
+        let statement = self.explained(prepared).await?;
+        let connection = Arc::clone(self.connection);
+        let sent = async move { connection.client.execute_raw(&statement, texts(&parameters)).await };
+        self.under_way.send(sent).await;
+        Ok(())
     }
 
     pub async fn read(&mut self, text: &str, parameters: &[Datum]) -> Result<Vec<Row>, StoreError> {
-        self.connection.read(text, parameters).await
+        let rows = self.connection.read(text, parameters).await;
+        self.explained(rows).await
+    }
+
+    /// What has failed before is why this failed.
+    async fn explained<T>(&mut self, ended: Result<T, StoreError>) -> Result<T, StoreError> {
+        if ended.is_err() {
+            self.under_way.heard().await?;
+        }
+        ended
     }
 }
 
 impl Connection {
+    /// Statements without values, to be sent.
+    fn batch(
+        self: &Arc<Self>,
+        words: Cow<'static, str>,
+    ) -> impl Future<Output = Result<u64, tokio_postgres::Error>> + use<> {
+        let connection = Arc::clone(self);
+        async move { connection.client.batch_execute(&words).await.map(|()| 0) }
+    }
+
+    async fn execute(&self, text: &str, parameters: &[Datum]) -> Result<u64, StoreError> {
+        let statement = self.statement(text).await?;
+        Ok(self.client.execute_raw(&statement, texts(parameters)).await?)
+    }
+
     async fn read(&self, text: &str, parameters: &[Datum]) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(text).await?;
         let parameters = texts(parameters);

@@ -4,9 +4,10 @@
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use std::error::Error;
+use std::fmt::Write as _;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type};
-use vocab::{Datum, Decimal};
+use vocab::{Datum, Decimal, hex, utc_text};
 
 /// A datum as a parameter.
 #[derive(Debug)]
@@ -14,19 +15,18 @@ pub struct Text<'a>(pub &'a Datum);
 
 impl ToSql for Text<'_> {
     fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        let text = match self.0 {
+        match self.0 {
             Datum::Null => return Ok(IsNull::Yes),
-            Datum::Boolean(value) => value.to_string(),
-            Datum::Integer(value) => value.to_string(),
-            Datum::Decimal(value) => value.to_string(),
+            Datum::Boolean(value) => write!(out, "{value}")?,
+            Datum::Integer(value) => write!(out, "{value}")?,
+            Datum::Decimal(value) => write!(out, "{value}")?,
             // No row has it: a path may hold anything, and is answered as on engines whose ids are texts.
             Datum::Text(value) if *of == Type::UUID && !is_uuid(value) => return Ok(IsNull::Yes),
             // No text that is kept has it, so none is found.
             Datum::Text(value) if value.contains('\0') => return Ok(IsNull::Yes),
-            Datum::Text(value) => value.clone(),
-            Datum::Json(value) => value.to_string(),
-        };
-        out.extend_from_slice(text.as_bytes());
+            Datum::Text(value) => out.extend_from_slice(value.as_bytes()),
+            Datum::Json(value) => write!(out, "{value}")?,
+        }
         Ok(IsNull::No)
     }
 
@@ -72,8 +72,11 @@ impl<'a> FromSql<'a> for Cell {
             Type::UUID => Datum::Text(uuid(raw)),
             Type::TIMESTAMPTZ => {
                 let micros = i64::from_be_bytes(raw.try_into()?).checked_add(EPOCH * 1_000_000);
-                let time = Timestamp::from_microsecond(micros.ok_or("a time without end")?)?;
-                Datum::Text(time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+                let micros = micros.ok_or("a time without end")?;
+                Datum::Text(match utc_text(micros) {
+                    Some(text) => text,
+                    None => Timestamp::from_microsecond(micros)?.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+                })
             }
             Type::DATE => {
                 let days = i32::from_be_bytes(raw.try_into()?);
@@ -94,12 +97,10 @@ impl<'a> FromSql<'a> for Cell {
 }
 
 fn uuid(raw: &[u8]) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in raw.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
+    let mut text = hex(raw);
+    text.reserve_exact(4);
+    for place in [8, 13, 18, 23] {
+        text.insert(place, '-');
     }
     text
 }

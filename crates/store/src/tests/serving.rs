@@ -68,6 +68,44 @@ async fn a_transaction_stays_or_leaves_nothing() {
     assert_eq!(numbers(store).await, [1, 4]);
 }
 
+/// Statements whose answers nobody needs are heard at the end, or by whatever stands behind them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_without_listening_counts_as_what_was_asked() {
+    let Some(url) = server() else { return };
+    let scratch = Scratch::beside(&database(&url)).unwrap();
+    table(&scratch).await;
+    let store = &scratch.store;
+    let send = async |sent: &'static [i64], then: &'static str, ended: fn(()) -> Ended<()>| {
+        let work = store.transaction(move |mut transaction| {
+            Box::pin(async move {
+                for number in sent {
+                    transaction.send("INSERT INTO numbers VALUES ($1)", vec![Datum::Integer(*number)]).await?;
+                }
+                if !then.is_empty() {
+                    transaction.read(then, &[]).await?;
+                }
+                Ok(ended(()))
+            })
+        });
+        work.await
+    };
+    send(&[1, 2], "", Ended::Commit).await.unwrap();
+    send(&[3], "SELECT 1 / (count(*) - 2) FROM numbers", Ended::Commit).await.unwrap();
+    send(&[4], "", Ended::Undo).await.unwrap();
+    for (sent, then, ended) in [
+        (&[5, 1][..], "", Ended::Commit as fn(()) -> _),
+        (&[1, 5], "", Ended::Commit),
+        (&[5, 1], "", Ended::Undo),
+        // The statement behind is refused as well; why, that in front says. This one is new to the connection.
+        (&[5, 1], "SELECT number FROM numbers LIMIT 1", Ended::Commit),
+        (&[5, 1], "SELECT number FROM numbers LIMIT 1", Ended::Commit),
+    ] {
+        let refused = send(sent, then, ended).await;
+        assert!(matches!(refused, Err(StoreError::Conflict)), "{sent:?}, {then}: {refused:?}");
+    }
+    assert_eq!(numbers(store).await, [1, 2, 3]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_ended_meanwhile_are_made_anew() {
     let Some(url) = server() else { return };
