@@ -26,6 +26,7 @@ mod observe;
 mod optimize;
 pub mod order;
 mod people;
+mod pool_proof;
 mod probe;
 mod providers;
 mod provisioning;

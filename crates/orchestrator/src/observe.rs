@@ -18,10 +18,12 @@ pub(crate) fn observe(
     standing: Standing,
     earlier: &[TaskPlan],
 ) -> Result<Observed, Stop> {
-    let Seen { tables, applied, filled, place, .. } = match locate(workspace, engine, &connection)? {
+    let Seen { tables, applied, filled, place, most_connections, .. } = match locate(workspace, engine, &connection)? {
         Located::At(database) => match database.look(task_id.as_str()) {
             // It is made when the plan is carried out.
-            Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => Seen::default(),
+            Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => {
+                Seen { most_connections: database.most_connections().ok().flatten(), ..Seen::default() }
+            }
             // So may be whoever listens there.
             Err(StoreError::NotConnected(Trouble::Refused, _)) if is_container(&connection) => Seen::default(),
             seen => seen.map_err(|error| Failure::database(&error, &database))?,
@@ -51,7 +53,20 @@ pub(crate) fn observe(
     let accounts_of =
         of_accounts.filter(|_| !own.is_some_and(|plan| plan.api.has_whole_accounts())).map(|plan| plan.task_id.clone());
     let services = apis.into_iter().filter(is_on).filter_map(|plan| plan.service).collect();
-    Ok(Observed { tables, filled, active, applied, others, base, chosen, services, taken_over, accounts_of, place })
+    Ok(Observed {
+        tables,
+        filled,
+        active,
+        applied,
+        others,
+        base,
+        chosen,
+        services,
+        taken_over,
+        accounts_of,
+        place,
+        most_connections,
+    })
 }
 
 /// The plans of the other APIs of the workspace, with those that the same command made before.

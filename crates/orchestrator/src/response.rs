@@ -101,6 +101,18 @@ pub struct DatabaseState {
     pub name: String,
     /// `connected` when it answered, `simulated` when a stand-in did.
     pub status: &'static str,
+    /// What went through the pool in a short load, where one was tried; by its size, half and twice as many connections too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pool: Vec<PoolFigures>,
+}
+
+/// What went through a pool of that size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PoolFigures {
+    /// Most connections.
+    pub connections: u32,
+    /// Transactions that read, a second.
+    pub transactions_per_second: u64,
 }
 
 /// A service that it is connected with.

@@ -16,6 +16,7 @@ use crate::knowledge;
 use crate::located::{Located, locate};
 use crate::mailing;
 use crate::observe::observe;
+use crate::pool_proof;
 use crate::provisioning::{Provisioned, provision};
 use crate::registration;
 use crate::response::{CheckOutcome, DatabaseState, Metadata, Output, Response, ServingState, Status, Verification};
@@ -365,6 +366,20 @@ async fn carry_out(
     let seen = database.look(task_id.as_str()).map_err(|error| Failure::database(&error, &database))?;
     let served = roles::as_application(workspace, &database, plan.database())?;
     verification.extend(read_back(plan, &served, &seen, &files).await);
+    let mut pool = Vec::new();
+    if let TaskPlan::Database(plan) = plan
+        && pool_proof::is_due(plan)
+    {
+        progress(Phase::ProvisionDatabaseInstance, "trying the pool under a short load");
+        let check = "a short load went through the pool";
+        match pool_proof::prove(plan, &served).await {
+            Ok(proved) => {
+                pool = proved.figures;
+                verification.push(Verification::passed(Phase::ProvisionDatabaseInstance, check, proved.said));
+            }
+            Err(why) => warnings.push(format!("the pool was tried under no load: {why}")),
+        }
+    }
     if let Some(service) = plan.service() {
         let speaking = integration::speaking(service, workspace)?;
         if let Some(registered) = registration::register(service, speaking.as_ref(), workspace).await {
@@ -391,7 +406,8 @@ async fn carry_out(
         done.note(beside::rewrite(plan, workspace, &mut warnings)?);
     }
     // Now a server that runs has taken the plan over.
-    let output = output(plan, options, &database, seen.version, &verification);
+    let mut output = output(plan, options, &database, seen.version, &verification);
+    output.database.pool = pool;
     let is_served_as_before = output.serving.as_ref().is_some_and(|serving| serving.status == "outdated");
     if is_new_plan
         && !is_served_as_before
@@ -652,6 +668,7 @@ fn output(
                 true => "connected",
                 false => "not_connected",
             },
+            pool: Vec::new(),
         },
         integrations: plan
             .service()

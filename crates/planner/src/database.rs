@@ -27,7 +27,7 @@ use vocab::{Diagnostic, Engine, TaskId};
 
 /// The engine and the place of the database.
 pub fn place(config: &DatabaseConfig) -> (Engine, Connection) {
-    let target = connection::target(config, &mut Draft::default());
+    let target = connection::target(config, &mut Draft::default(), None);
     (target.engine, target.connection)
 }
 
@@ -53,7 +53,7 @@ pub fn plan(
 ) -> Result<DatabaseTaskPlan, Vec<Diagnostic>> {
     unbuilt::check(config)?;
     let mut draft = Draft::default();
-    let target = connection::target(config, &mut draft);
+    let target = connection::target(config, &mut draft, observed.most_connections);
     for table in &config.tables {
         table::design(&mut draft, table, catalog);
     }

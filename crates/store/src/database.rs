@@ -35,6 +35,8 @@ pub struct Seen {
     pub begun: Vec<AppliedMigration>,
     /// What it is called there, where the engine has a name for it.
     pub place: Option<DatabasePlace>,
+    /// The most connections that one may have at a time, where somebody counts them.
+    pub most_connections: Option<u32>,
     /// Those of the tables that may hold rows, by name.
     pub filled: Vec<String>,
     /// The engine's version, as responses show it: `sqlite_3.50`.
@@ -102,6 +104,19 @@ impl Database {
             Self::PostgreSql(server) => server.most_connections().map(Some),
             Self::MySql(server) => server.most_connections().map(Some),
         }
+    }
+
+    /// How many of them nobody has now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not let us in.
+    pub fn free_connections(&self) -> Result<Option<u32>, StoreError> {
+        let taken = match self {
+            Self::Sqlite(_) => return Ok(None),
+            Self::PostgreSql(server) => server.taken_connections()?,
+            Self::MySql(server) => server.taken_connections()?,
+        };
+        Ok(self.most_connections()?.map(|most| most.saturating_sub(taken)))
     }
 
     /// What is there now; nothing is made or changed. `scope` is the task's id in the ledger.

@@ -9,6 +9,7 @@ pub mod delivery;
 mod ended_accounts;
 mod error;
 mod kept_tokens;
+mod load;
 pub mod mail_suppression;
 mod mysql;
 mod patience;

@@ -40,6 +40,7 @@ impl Server {
                 applied: migrate::recorded(&mut connection, scope, Part::Whole).await?,
                 begun: migrate::recorded(&mut connection, scope, Part::Begun).await?,
                 filled: inspect::filled(&mut connection).await?,
+                most_connections: connection.query_first("SELECT @@max_connections").await?,
                 version: version.to_string(),
             };
             connection.disconnect().await?;

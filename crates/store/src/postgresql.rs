@@ -72,6 +72,7 @@ async fn look(client: &Client, scope: &str) -> Result<Seen, StoreError> {
         begun: migrate::begun(client, scope).await?,
         place: Some(place(client).await?),
         filled: inspect::filled(client).await?,
+        most_connections: Some(connect::most_connections(client).await?),
         version: format!("postgresql_{}", server_version(client).await?),
     })
 }

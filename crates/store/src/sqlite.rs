@@ -163,6 +163,7 @@ impl SqliteStore {
         let tables = inspect::tables(&connection)?;
         let applied = migrate::applied(&connection, scope)?;
         Ok(Seen {
+            most_connections: None,
             filled: inspect::filled(&connection, &tables)?,
             tables,
             applied,

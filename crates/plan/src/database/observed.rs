@@ -37,6 +37,9 @@ pub struct Observed {
     pub accounts_of: Option<TaskId>,
     /// What the database is called there, where an engine has a name for it and the server has said so.
     pub place: Option<DatabasePlace>,
+    /// The most connections that the server gives whoever connects, where it counts them.
+    #[serde(default)]
+    pub most_connections: Option<u32>,
 }
 
 /// What a database is called on its server.

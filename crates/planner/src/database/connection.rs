@@ -23,7 +23,7 @@ pub fn engine(kind: DatabaseType) -> Option<Engine> {
     }
 }
 
-pub fn target(config: &DatabaseConfig, draft: &mut Draft) -> Target {
+pub fn target(config: &DatabaseConfig, draft: &mut Draft, most_connections: Option<u32>) -> Target {
     let engine = engine(config.kind.value).unwrap_or(Engine::Sqlite);
     let name = match &config.name {
         Some(name) => name.value.to_string(),
@@ -80,13 +80,27 @@ pub fn target(config: &DatabaseConfig, draft: &mut Draft) -> Target {
         decision,
         reason,
     });
-    Target { engine, connection, pool: pool(config, engine, draft) }
+    Target { engine, connection, pool: pool(config, engine, most_connections, draft) }
 }
 
-/// What the task leaves open is what a program with some dozen requests at a time needs.
-fn pool(config: &DatabaseConfig, engine: Engine, draft: &mut Draft) -> Pool {
+/// Of the connections that a server gives so many programs shall find their pool: two that serve, one that takes over from one of them,
+/// and somebody who looks.
+const PROGRAMS: u32 = 4;
+/// One for reads, one for a transaction.
+const LEAST: u32 = 2;
+
+/// What the task leaves open is what a program with some dozen requests at a time needs, and no more than the server has for it.
+fn pool(config: &DatabaseConfig, engine: Engine, most_connections: Option<u32>, draft: &mut Draft) -> Pool {
     let usual = Pool::default();
-    let Some(asked) = &config.pool else { return usual };
+    let share = most_connections.map_or(usual.max, |most| (most / PROGRAMS).max(LEAST));
+    let usual = Pool { max: usual.max.min(share), ..usual };
+    let Some(asked) = &config.pool else {
+        if let Some(most) = most_connections.filter(|_| usual.max < Pool::default().max) {
+            let reason = format!("the server gives {most}, and {PROGRAMS} programs shall find room");
+            decide(usual, reason, draft);
+        }
+        return usual;
+    };
     let min = asked.min.unwrap_or(usual.min);
     let pool = Pool {
         min,
@@ -102,6 +116,11 @@ fn pool(config: &DatabaseConfig, engine: Engine, draft: &mut Draft) -> Pool {
         ),
         false => "the task says so; what it leaves open is the usual".to_owned(),
     };
+    decide(pool, reason, draft);
+    pool
+}
+
+fn decide(pool: Pool, reason: String, draft: &mut Draft) {
     draft.decisions.push(Decision {
         phase: Phase::ProvisionDatabaseInstance,
         subject: "pool".to_owned(),
@@ -111,7 +130,6 @@ fn pool(config: &DatabaseConfig, engine: Engine, draft: &mut Draft) -> Pool {
         ),
         reason,
     });
-    pool
 }
 
 /// The same for the same name, below the ports that systems give away by themselves and beside those of private servers.

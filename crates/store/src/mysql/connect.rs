@@ -182,10 +182,23 @@ impl Server {
     /// The most connections that the server lets in.
     pub fn most_connections(&self) -> Result<u32, StoreError> {
         blocking(async {
-            let (mut connection, _) = self.connect().await?;
+            // The database need not be there yet.
+            let options = OptsBuilder::from_opts(self.options()?).db_name(None::<String>);
+            let mut connection = Conn::new(options).await.map_err(|error| not_connected(&error))?;
             let most = connection.query_first("SELECT @@max_connections").await?.unwrap_or_default();
             connection.disconnect().await?;
             Ok(most)
+        })
+    }
+
+    /// The connections that somebody has, without the one that asks.
+    pub(crate) fn taken_connections(&self) -> Result<u32, StoreError> {
+        blocking(async {
+            let (mut connection, _) = self.connect().await?;
+            let taken: Option<(String, u32)> =
+                connection.query_first("SHOW GLOBAL STATUS LIKE 'Threads_connected'").await?;
+            connection.disconnect().await?;
+            Ok(taken.map_or(0, |(_, taken)| taken.saturating_sub(1)))
         })
     }
 

@@ -168,13 +168,22 @@ impl Server {
     /// [`StoreError`] when the server does not let us in.
     pub fn most_connections(&self) -> Result<u32, StoreError> {
         blocking(async {
-            let look = "SELECT current_setting('max_connections')::integer \
-                - CASE WHEN rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::integer END, \
-                rolconnlimit FROM pg_roles WHERE rolname = current_user";
-            let row = self.connect().await?.query_one(look, &[]).await?;
-            let (server, role): (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
-            let most = if role < 0 { server } else { server.min(role) };
-            Ok(u32::try_from(most).unwrap_or(0))
+            match self.connect().await {
+                Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => {
+                    most_connections(&self.connect_beside().await?).await
+                }
+                client => most_connections(&client?).await,
+            }
+        })
+    }
+
+    /// The connections that somebody has, without the one that asks.
+    pub(crate) fn taken_connections(&self) -> Result<u32, StoreError> {
+        blocking(async {
+            // Of sessions of others not everybody is told what they are.
+            let look = "SELECT COALESCE(sum(numbackends), 1)::integer - 1 FROM pg_stat_database";
+            let taken: i32 = self.connect().await?.query_one(look, &[]).await?.try_get(0)?;
+            Ok(u32::try_from(taken).unwrap_or(0))
         })
     }
 
@@ -268,6 +277,16 @@ fn mark_statement(name: &str) -> String {
 
 fn unreadable_url() -> StoreError {
     StoreError::NotConnected(Trouble::Other, "the URL cannot be read".to_owned())
+}
+
+pub(super) async fn most_connections(client: &Client) -> Result<u32, StoreError> {
+    let look = "SELECT current_setting('max_connections')::integer \
+        - CASE WHEN rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::integer END, \
+        rolconnlimit FROM pg_roles WHERE rolname = current_user";
+    let row = client.query_one(look, &[]).await?;
+    let (server, role): (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
+    let most = if role < 0 { server } else { server.min(role) };
+    Ok(u32::try_from(most).unwrap_or(0))
 }
 
 /// The server's major version.

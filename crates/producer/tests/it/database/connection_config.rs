@@ -101,18 +101,36 @@ fn the_file_for_nodejs_waits_for_a_server_and_takes_one_without_tls() {
 fn a_pool_that_the_server_has_no_connections_for_is_refused() {
     let Some(server) = PrivateServer::start("pool", PASSWORD_ONLY, "-c max_connections=9") else { return };
     let workspace = Workspace::new();
-    let task = |most: u32| {
+    let task = |most: &str| {
         format!(
-            "task_id: rooms\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: postgresql\n    connection: ${{env:ROOMS_URL}}\n    pool: {{ max: {most} }}\n    schema_requirements:\n      tables: [{{ name: rooms, columns: {{ number: integer }} }}]\n"
+            "task_id: rooms\ntask_type: configure_database\nspecifications:\n  database_config:\n    type: postgresql\n    connection: ${{env:ROOMS_URL}}\n{most}    schema_requirements:\n      tables: [{{ name: rooms, columns: {{ number: integer }} }}]\n"
         )
     };
-    let run = |most: u32| {
+    let run = |most: &str| {
         let mut run = workspace.command(&["run", "-"]);
         end_with_input(run.env("ROOMS_URL", server.url()), &task(most))
     };
-    let error = run(10).must_end_with(1).response()["error"].clone();
+    let error = run("    pool: { max: 10 }\n").must_end_with(1).response()["error"].clone();
     assert_eq!((error["kind"].as_str(), error["code"].as_str()), (Some("database.connection"), Some("pool_too_large")));
     assert!(!workspace.path().join("output").exists());
-    let ended = run(9).must_end_with(0);
+    let ended = run("    pool: { max: 9 }\n").must_end_with(0);
     assert!(super::verified(&ended).contains(&"the server has connections for the pool: passed".to_owned()));
+    let warnings = ended.response()["warnings"].to_string();
+    assert!(warnings.contains("the pool was tried under no load: of 9 connections"), "{warnings}");
+
+    // A load goes through half, all and twice of it, where the server has room for that.
+    let response = run("    pool: { max: 3 }\n").must_end_with(0).response();
+    let figures = response["output"]["database"]["pool"].as_array().unwrap();
+    let sizes: Vec<_> = figures.iter().map(|one| one["connections"].as_u64().unwrap()).collect();
+    assert!(sizes.len() == 3 && sizes[..2] == [2, 3] && (4..=6).contains(&sizes[2]), "{sizes:?}");
+    assert!(figures.iter().all(|one| one["transactions_per_second"].as_u64() > Some(0)), "{figures:?}");
+
+    // Who names no size gets what leaves room for others, and a development database is not kept busy for that.
+    let response = run("    environment: development\n").must_end_with(0).response();
+    let has = response["verification"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|check| check["check"].as_str().unwrap().ends_with("for the pool"));
+    assert_eq!(has.unwrap()["detail"], "2 of 9");
 }

@@ -65,7 +65,8 @@ fn what_takes_too_long_is_said(engine: Engine) {
     let Some(place) = Schema::empty(engine, "what takes too long") else { return };
     let mut workspace = Workspace::new();
     workspace.url = Some(place.url());
-    workspace.run_text(&TASKS.replace("ENGINE", &engine.to_string())).must_end_with(0);
+    let told = workspace.run_text(&TASKS.replace("ENGINE", &engine.to_string())).must_end_with(0).stdout;
+    assert!(told.contains("a short load went through the pool") && told.contains("transactions_per_second"), "{told}");
     let servers: Vec<Server> = Kind::all_here().into_iter().map(|kind| Server::start(kind, &workspace)).collect();
     let made = ask(servers[0].address, &post("/api/rooms", None, r#"{"number":1}"#), "").unwrap();
     assert_eq!(made.status, 201);
