@@ -24,6 +24,9 @@ pub fn files(plan: &DatabaseTaskPlan, granted: &[PermissionStatement]) -> Files 
     files.insert("databases/connection-config.js".to_owned(), made(Comment::Slashes, driver.stand_alone));
     files.insert(".env.example".to_owned(), made(Comment::Hash, "database.env.example"));
     files.insert("package.json".to_owned(), package(plan));
+    if let Some((file, template)) = driver.pooler {
+        files.insert(file.to_owned(), made(Comment::Hash, template));
+    }
     if let Connection::Container { name, port } = &plan.database.connection
         && let Some(template) = driver.container
     {

@@ -14,6 +14,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("postgresql-connection.js", include_str!("../templates/postgresql-connection.js")),
     ("mysql.compose.yaml", include_str!("../templates/mysql.compose.yaml")),
     ("postgresql.compose.yaml", include_str!("../templates/postgresql.compose.yaml")),
+    ("pgbouncer.ini", include_str!("../templates/pgbouncer.ini")),
     ("database.env.example", include_str!("../templates/database.env.example")),
     ("connection-config.js", include_str!("../templates/connection-config.js")),
     ("api.test.js", include_str!("../templates/api.test.js")),

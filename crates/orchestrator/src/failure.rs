@@ -515,6 +515,21 @@ impl Failure {
         }
     }
 
+    /// A pooler between mixes what programs say of their sessions, such as whose rows they are about.
+    pub(crate) fn sessions_shared(database: &Database) -> Self {
+        let hint = "have the pooler keep sessions (`pool_mode = session` of PgBouncer; `databases/pgbouncer.ini` of a database task is made so), or connect \
+                    to the server itself";
+        Self {
+            place: Some(database.place()),
+            ..Self::new(
+                FailureKind::DatabaseConnection,
+                "sessions_shared",
+                "a pooler gives each transaction another session, and programs would get the settings of others",
+                hint,
+            )
+        }
+    }
+
     /// The pool asks for more connections than there are.
     pub(crate) fn pool_too_large(wanted: u32, most: u32, database: &Database) -> Self {
         let message = format!("the pool may open {wanted} connections, and the server gives this role at most {most}");

@@ -84,6 +84,9 @@ pub(crate) fn provision(
         check.detail = format!("`{}`: {made}", database.name());
         verification.push(check);
     }
+    if !database.keeps_sessions().map_err(told)? {
+        return Err(Failure::sessions_shared(&database).into());
+    }
     if let Some(most) = database.most_connections().map_err(told)? {
         let wanted = plan.database().pool.max;
         if wanted > most {

@@ -106,6 +106,18 @@ impl Database {
         }
     }
 
+    /// Whether who connects has a session of its own, or a pooler between gives each transaction any of them: then what one says of
+    /// its session is heard by others.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not let us in.
+    pub fn keeps_sessions(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) | Self::MySql(_) => Ok(true),
+            Self::PostgreSql(server) => server.keeps_sessions(),
+        }
+    }
+
     /// How many of them nobody has now.
     ///
     /// # Errors

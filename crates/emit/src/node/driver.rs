@@ -12,6 +12,8 @@ pub struct Driver {
     pub stand_alone: &'static str,
     /// The template of what describes a server in a container; none where there is no server.
     pub container: Option<&'static str>,
+    /// The template of what shares the server's connections among programs, and its file; none where there is nothing of the kind.
+    pub pooler: Option<(&'static str, &'static str)>,
     /// The package of the driver, and what tells its version.
     pub package: (&'static str, fn() -> String),
 }
@@ -67,6 +69,8 @@ pub struct DatabaseServer {
 /// What the engines share that are servers.
 const PATIENCE: (&str, &str) = ("lib/database/patience.js", include_str!("../../node/lib/database/patience.js"));
 
+const PLACES: (&str, &str) = ("lib/database/places.js", include_str!("../../node/lib/database/places.js"));
+
 /// The versions of drivers stand in manifests that are installed and tried.
 const SQLITE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/sqlite/package.json"));
 
@@ -87,6 +91,7 @@ pub fn driver(engine: Engine) -> Driver {
             url_form: "`file:` and a path; a relative one starts at this folder",
             stand_alone: "sqlite-connection.js",
             container: None,
+            pooler: None,
             package: ("@photostructure/sqlite", || version(SQLITE, "@photostructure/sqlite")),
         },
         Engine::PostgreSql => Driver {
@@ -94,6 +99,7 @@ pub fn driver(engine: Engine) -> Driver {
             url_form: "`postgresql://user:password@host:port/database`; outside of development with `?sslmode=verify-full`",
             stand_alone: "postgresql-connection.js",
             container: Some("postgresql.compose.yaml"),
+            pooler: Some(("databases/pgbouncer.ini", "pgbouncer.ini")),
             package: ("pg", || version(POSTGRESQL, "pg")),
         },
         Engine::MySql => Driver {
@@ -101,6 +107,7 @@ pub fn driver(engine: Engine) -> Driver {
             url_form: "`mysql://user:password@host:port/database`; outside of development with `?ssl-mode=VERIFY_IDENTITY`",
             stand_alone: "mysql-connection.js",
             container: Some("mysql.compose.yaml"),
+            pooler: None,
             package: ("mysql2", || version(MYSQL, "mysql2")),
         },
     }
@@ -120,7 +127,11 @@ pub fn application(engine: Engine) -> Application {
             server: None,
         },
         Engine::PostgreSql => Application {
-            lib: &[("lib/database/postgresql.js", include_str!("../../node/lib/database/postgresql.js")), PATIENCE],
+            lib: &[
+                ("lib/database/postgresql.js", include_str!("../../node/lib/database/postgresql.js")),
+                PATIENCE,
+                PLACES,
+            ],
             module: "postgresql",
             types: Types::All,
             ids: Ids::Uuids,
@@ -134,7 +145,7 @@ pub fn application(engine: Engine) -> Application {
             }),
         },
         Engine::MySql => Application {
-            lib: &[("lib/database/mysql.js", include_str!("../../node/lib/database/mysql.js")), PATIENCE],
+            lib: &[("lib/database/mysql.js", include_str!("../../node/lib/database/mysql.js")), PATIENCE, PLACES],
             module: "mysql",
             types: Types::Few,
             ids: Ids::Uuids,

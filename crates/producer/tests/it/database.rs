@@ -12,6 +12,7 @@ mod mysql_roles;
 mod optimize;
 mod own_rows;
 mod performance;
+mod pooler;
 mod postgresql;
 mod provision;
 mod restarts;

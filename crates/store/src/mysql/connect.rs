@@ -42,6 +42,8 @@ const SETUP: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_Z
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     url: Secret<String>,
+    /// The URLs of the others, where several are named: one of them takes changes at a time.
+    others: Vec<Secret<String>>,
     encryption: Encryption,
     /// Whoever connects in the place of the one whom the URL names.
     user: Option<(String, Secret<Zeroizing<String>>)>,
@@ -98,7 +100,12 @@ impl Server {
     pub fn parse(url: &str) -> Result<Self, String> {
         let rest = url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://")).ok_or(FORM)?;
         let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-        let url = format!("mysql://{place}");
+        let mut urls = one_host_each(place).into_iter().map(|place| format!("mysql://{place}"));
+        let url = urls.next().unwrap_or_default();
+        let others: Vec<_> = urls.map(Secret::new).collect();
+        if others.iter().any(|other| Opts::from_url(other.expose()).is_err()) {
+            return Err(FORM.to_owned());
+        }
         let options = Opts::from_url(&url).map_err(|_| FORM.to_owned())?;
         let host = options.ip_or_hostname();
         let authority = place.split('/').next().unwrap_or_default();
@@ -111,7 +118,7 @@ impl Server {
         };
         let name = options.db_name().filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| format!("{FORM}; the database is missing"))?.to_owned();
-        Ok(Self { url: Secret::new(url), encryption: encryption(parameters)?, user: None, host, name })
+        Ok(Self { url: Secret::new(url), others, encryption: encryption(parameters)?, user: None, host, name })
     }
 
     /// The same database, as somebody else.
@@ -126,11 +133,13 @@ impl Server {
 
     /// Whether what is said may leave the machine without encryption.
     pub(crate) fn may_be_overheard(&self) -> bool {
-        let host = Opts::from_url(self.url.expose()).map(|options| options.ip_or_hostname().to_owned());
         let address = |host: &str| host.trim_matches(['[', ']']).parse::<IpAddr>();
-        let stays_here =
-            host.is_ok_and(|host| host == "localhost" || address(&host).is_ok_and(|address| address.is_loopback()));
-        !stays_here && self.encryption == Encryption::None
+        let stays_here = |url: &Secret<String>| {
+            let host = Opts::from_url(url.expose()).map(|options| options.ip_or_hostname().to_owned());
+            host.is_ok_and(|host| host == "localhost" || address(&host).is_ok_and(|address| address.is_loopback()))
+        };
+        let all_stay_here = std::iter::once(&self.url).chain(&self.others).all(stays_here);
+        !all_stay_here && self.encryption == Encryption::None
     }
 
     /// Waits, within a bound, for a server that is starting or about to be started.
@@ -182,9 +191,13 @@ impl Server {
     /// The most connections that the server lets in.
     pub fn most_connections(&self) -> Result<u32, StoreError> {
         blocking(async {
-            // The database need not be there yet.
-            let options = OptsBuilder::from_opts(self.options()?).db_name(None::<String>);
-            let mut connection = Conn::new(options).await.map_err(|error| not_connected(&error))?;
+            let mut connection = match self.connect().await {
+                Err(StoreError::NotConnected(Trouble::DatabaseMissing, _)) => {
+                    let options = OptsBuilder::from_opts(self.options()?).db_name(None::<String>);
+                    Conn::new(options).await.map_err(|error| not_connected(&error))?
+                }
+                connected => connected?.0,
+            };
             let most = connection.query_first("SELECT @@max_connections").await?.unwrap_or_default();
             connection.disconnect().await?;
             Ok(most)
@@ -204,6 +217,28 @@ impl Server {
 
     /// A connection of its own, to a server that will do: new enough, and one that takes changes.
     pub(super) async fn connect(&self) -> Result<(Conn, Version), StoreError> {
+        let mut failed = match self.connect_first().await {
+            Err(error) if !self.others.is_empty() => error,
+            ended => return ended,
+        };
+        for url in &self.others {
+            let other = Self { url: url.clone(), ..self.clone() };
+            match other.connect_first().await {
+                Ok(connected) => return Ok(connected),
+                Err(error) => failed = error,
+            }
+        }
+        Err(match failed {
+            // One of them becomes the primary.
+            StoreError::NotConnected(Trouble::ReadOnly, _) => {
+                let why = "of the servers none takes changes now".to_owned();
+                StoreError::NotConnected(Trouble::Starting, why)
+            }
+            other => other,
+        })
+    }
+
+    async fn connect_first(&self) -> Result<(Conn, Version), StoreError> {
         let options = self.options()?;
         let (host, port) = (options.ip_or_hostname().to_owned(), options.tcp_port());
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT, Conn::new(options));
@@ -258,6 +293,14 @@ impl Server {
         };
         Ok(builder.prefer_socket(false).setup(vec!["SET NAMES utf8mb4", SETUP]).ssl_opts(ssl).into())
     }
+}
+
+/// `user:password@first:3306,second:3307/database` with a host each.
+fn one_host_each(place: &str) -> Vec<String> {
+    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
+    let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
+    let sign = if user.is_empty() { "" } else { "@" };
+    hosts.split(',').map(|host| format!("{user}{sign}{host}/{path}")).collect()
 }
 
 /// Ends where somebody takes connections and waits to be spoken to, as PostgreSQL and most others do. It is only looked at when the
@@ -394,7 +437,12 @@ mod tests {
         let server = Server::parse("mysql://ada:p%40ss@[::1]:3307/shop?ssl-ca=%2Fetc%2Fca.pem").unwrap();
         assert_eq!(server.host, "[::1]:3307");
         assert_eq!(server.encryption, Encryption::Verified { authority: Some("/etc/ca.pem".into()) });
+        let several = Server::parse("mysql://ada:p%40ss@first,second.example.com:3307/shop").unwrap();
+        let urls = several.others.iter().map(|url| url.expose().as_str()).collect::<Vec<_>>();
+        assert_eq!((several.host.as_str(), urls), ("first", vec!["mysql://ada:p%40ss@second.example.com:3307/shop"]));
+        assert!(several.may_be_overheard());
         for wrong in [
+            "mysql://ada:hunter2@h,i:port/shop",
             "postgresql://ada:hunter2@h/shop",
             "mysql://ada:hunter2@/shop",
             "mysql://ada:hunter2@h",

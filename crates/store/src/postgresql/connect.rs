@@ -11,7 +11,7 @@ use crate::renewing::Entrance;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
 use vocab::{RoleName, Secret};
@@ -177,6 +177,18 @@ impl Server {
         })
     }
 
+    /// A session that is idle is given to whoever comes next, with its settings.
+    pub(crate) fn keeps_sessions(&self) -> Result<bool, StoreError> {
+        blocking(async {
+            let (one, other) = (self.connect().await?, self.connect().await?);
+            one.batch_execute("SET app.session_of = 'one'").await?;
+            let look = "SELECT COALESCE(current_setting('app.session_of', true), '') <> 'one'";
+            let is_own = other.query_one(look, &[]).await?.try_get(0)?;
+            one.batch_execute("RESET app.session_of").await?;
+            Ok(is_own)
+        })
+    }
+
     /// The connections that somebody has, without the one that asks.
     pub(crate) fn taken_connections(&self) -> Result<u32, StoreError> {
         blocking(async {
@@ -221,6 +233,9 @@ impl Server {
         }
         let timeout = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
         config.connect_timeout(timeout);
+        if config.get_hosts().len() > 1 {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         // As libpq: nothing is encrypted that does not leave the machine.
         let is_socket = config.get_hosts().iter().all(|host| match host {
             Host::Tcp(_) => false,
@@ -234,10 +249,18 @@ impl Server {
     /// A connection as the configuration says, to a server that is new enough.
     async fn open(&self, config: &Config) -> Result<Client, StoreError> {
         let timeout = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
-        let (client, connection) = tokio::time::timeout(timeout * 2, config.connect(self.tls.connector()?))
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+        let (client, connection) = tokio::time::timeout(timeout * 2 * hosts, config.connect(self.tls.connector()?))
             .await
             .map_err(|_| StoreError::NotConnected(Trouble::TimedOut, "the server did not answer in time".to_owned()))?
-            .map_err(|error| not_connected(&error))?;
+            .map_err(|error| match not_connected(&error) {
+                // One of them becomes the primary.
+                StoreError::NotConnected(Trouble::ReadOnly, _) if hosts > 1 => {
+                    let why = "of the servers none takes changes now".to_owned();
+                    StoreError::NotConnected(Trouble::Starting, why)
+                }
+                other => other,
+            })?;
         let version = connection.parameter("server_version").and_then(major);
         // Ends when the client is dropped.
         tokio::spawn(async move {

@@ -10,6 +10,7 @@ import { Database, Undone } from '../database.js';
 import { Decimal, parseDecimal } from '../decimal.js';
 import { Problem } from '../problem.js';
 import { Patience } from './patience.js';
+import { oneHostEach, Places } from './places.js';
 
 /**
  * The connections of a program; those of all programs together stay below the server's `max_connections`. Times are in
@@ -57,6 +58,7 @@ const createFound = `CREATE TABLE IF NOT EXISTS schema_migration_steps (
   PRIMARY KEY (scope, name, step)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin`;
 const noteFound = `INSERT INTO schema_migration_steps (scope, name, step) VALUES (?, ?, ?)`;
+const findStanding = 'SELECT @@global.read_only AS is_replica';
 const findTable = `SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?`;
 const findColumn = `SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?`;
 const findProgress = `SELECT begun, done FROM schema_migrations WHERE scope = ? AND name = ?`;
@@ -79,7 +81,8 @@ const collisions = new Set([1213, 1412, 1615]);
 const unavailable = new Set([...collisions, 1021, 1037, 1038, 1040, 1053, 1114, 1203, 1205, 1226, 1290, 1317, 1792, 1836, 1927, 1969, 3024, 4031]);
 /** After these nobody else listens on the connection. */
 const endings = new Set([1053, 1158, 1927, 4031]);
-// The server has no connection left, for anybody or for this user.
+// The server takes no changes; it has no connection left, for anybody or for this user.
+const READ_ONLY = 1290;
 const crowded = new Set([1040, 1203, 1226]);
 const late = new Map([
   [1205, 'lock_timeout'],
@@ -99,7 +102,7 @@ const DATETIME = 12;
 
 /**
  * Connects, and waits for a server that is about to start.
- * @param {string} url `mysql://user:password@host:port/database`; `ssl-mode` and `ssl-ca` say how TLS is used
+ * @param {string} url `mysql://user:password@host:port/database`, of several hosts (`first,second`) the one that takes changes; `ssl-mode` and `ssl-ca` say how TLS is used
  * @param {URL} [folder] for engines whose databases are files
  * @param {Partial<typeof usualPool> & { startTimeout?: number }} [options]
  */
@@ -256,8 +259,30 @@ class Connection {
   }
 }
 
+function createPool(url, bounds) {
+  const pool = mysql.createPool({
+    ...place(url),
+    connectionLimit: bounds.max,
+    maxIdle: Math.min(bounds.min, bounds.max - 1),
+    queueLimit: QUEUE_LIMIT,
+    idleTimeout: bounds.idleTimeout,
+    connectTimeout: bounds.acquireTimeout,
+    enableKeepAlive: true,
+    charset: 'utf8mb4',
+    dateStrings: true,
+    jsonStrings: true,
+    supportBigNumbers: true,
+    maxPreparedStatements: STATEMENT_LIMIT,
+    multipleStatements: true,
+  });
+  const settings = sessionSettings(bounds);
+  // Is answered before the first statement, on the same connection; one that could not be set up is not used.
+  pool.on('connection', (client) => client.query(settings, (error) => error && client.destroy()));
+  return pool;
+}
+
 class MySql {
-  #pool;
+  #places;
   #bounds;
   #patience;
   /** Connections that somebody works with. */
@@ -266,24 +291,7 @@ class MySql {
   constructor(url, bounds) {
     this.#bounds = bounds;
     this.#patience = new Patience(bounds.acquireTimeout, isAway);
-    this.#pool = mysql.createPool({
-      ...place(url),
-      connectionLimit: bounds.max,
-      maxIdle: Math.min(bounds.min, bounds.max - 1),
-      queueLimit: QUEUE_LIMIT,
-      idleTimeout: bounds.idleTimeout,
-      connectTimeout: bounds.acquireTimeout,
-      enableKeepAlive: true,
-      charset: 'utf8mb4',
-      dateStrings: true,
-      jsonStrings: true,
-      supportBigNumbers: true,
-      maxPreparedStatements: STATEMENT_LIMIT,
-      multipleStatements: true,
-    });
-    const settings = sessionSettings(bounds);
-    // Is answered before the first statement, on the same connection; one that could not be set up is not used.
-    this.#pool.on('connection', (client) => client.query(settings, (error) => error && client.destroy()));
+    this.#places = new Places(oneHostEach(url).map((one) => createPool(one, bounds)));
   }
 
   read(sql, values, columns) {
@@ -339,7 +347,7 @@ class MySql {
         await this.ping('SELECT 1');
         return;
       } catch ({ cause, message }) {
-        if (!isStarting(cause) || performance.now() + START_INTERVAL > deadline) {
+        if (!isAway(cause) || performance.now() + START_INTERVAL > deadline) {
           throw new Error(`the database cannot be reached: ${cause?.message || cause?.code || message}`, { cause });
         }
         await sleep(START_INTERVAL);
@@ -348,7 +356,7 @@ class MySql {
   }
 
   async close() {
-    await this.#pool.end();
+    await this.#places.end();
   }
 
   /** @param {{ isLast?: boolean, patience?: number }} [how] whether the connection is no good for others afterwards */
@@ -370,7 +378,26 @@ class MySql {
 
   /** One that comes when nobody waits for it any more is given back. */
   async #connect() {
-    const coming = this.#pool.getConnection();
+    const { pool } = this.#places;
+    const client = await this.#free(pool);
+    if (this.#places.mustLook(client.connection)) await this.#mustTakeChanges(client, pool);
+    return client;
+  }
+
+  async #mustTakeChanges(client, pool) {
+    try {
+      const [[{ is_replica: isReplica }]] = await client.query(findStanding);
+      if (isReplica) throw Object.assign(new Error('it is a replica, which takes no changes'), { errno: READ_ONLY });
+    } catch (error) {
+      client.destroy();
+      this.#places.passOver(pool);
+      throw new Problem('unavailable', {}, { cause: error });
+    }
+    this.#places.isPrimary(client.connection);
+  }
+
+  async #free(pool) {
+    const coming = pool.getConnection();
     const patience = new AbortController();
     try {
       return await Promise.race([coming, sleep(this.#bounds.acquireTimeout, undefined, { signal: patience.signal }).then(tooLate)]);
@@ -378,6 +405,7 @@ class MySql {
       coming.then((client) => client.release(), () => {});
       if (error.message === 'Queue limit reached.') throw new Problem('overloaded', { busy: true });
       const reason = this.#taken >= this.#bounds.max ? 'pool_exhausted' : undefined;
+      if (!reason) this.#places.passOver(pool);
       throw new Problem('unavailable', { late: reason }, { cause: error });
     } finally {
       patience.abort();
@@ -511,7 +539,7 @@ function isStarting(error) {
   return ['ECONNREFUSED', 'ENOENT', 'EAI_AGAIN', 'ENOTFOUND', 'ECONNRESET', 'PROTOCOL_CONNECTION_LOST'].some((code) => codes.includes(code));
 }
 
-/** The same, or it has no connection left for the moment. */
+/** The same, or it has no connection left for the moment, or becomes the primary soon. */
 function isAway(error) {
-  return isStarting(error) || crowded.has(error?.errno);
+  return isStarting(error) || crowded.has(error?.errno) || error?.errno === READ_ONLY;
 }

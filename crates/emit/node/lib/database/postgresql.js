@@ -10,6 +10,7 @@ import { Decimal, parseDecimal } from '../decimal.js';
 import { logError } from '../log.js';
 import { Problem } from '../problem.js';
 import { Patience } from './patience.js';
+import { oneHostEach, Places } from './places.js';
 
 /**
  * The connections of a program; those of all programs together stay below the server's `max_connections`. Times are in
@@ -48,6 +49,7 @@ const migrationSettings = `SET lock_timeout = ${LOCK_TIMEOUT}; SET statement_tim
 const lockMigrations = `SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS held`;
 const createLedger = `CREATE TABLE IF NOT EXISTS schema_migrations (scope text NOT NULL, name text NOT NULL, checksum text NOT NULL, applied_at timestamp with time zone NOT NULL, PRIMARY KEY (scope, name))`;
 const createSteps = `CREATE TABLE IF NOT EXISTS schema_migration_steps (entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, scope text NOT NULL, name text NOT NULL, checksum text NOT NULL, step integer NOT NULL, event text NOT NULL, at timestamp with time zone NOT NULL)`;
+const findStanding = 'SELECT pg_is_in_recovery() AS is_replica';
 const findLedger = `SELECT to_regclass('schema_migrations') AS name`;
 const findColumn = `SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = ? AND NOT attisdropped`;
 // The native server takes the same lock for the same name.
@@ -75,7 +77,7 @@ const late = new Map([
 
 /**
  * Connects, and waits for a server that is about to start.
- * @param {string} url `postgresql://user:password@host:port/database`; `sslmode` and `sslrootcert` say how TLS is used
+ * @param {string} url `postgresql://user:password@host:port/database`, of several hosts (`first,second`) the one that takes changes; `sslmode` and `sslrootcert` say how TLS is used
  * @param {URL} [folder] for engines whose databases are files
  * @param {Partial<typeof usualPool> & { startTimeout?: number }} [options]
  */
@@ -234,7 +236,7 @@ class Connection {
 class PostgreSql {
   #url;
   #bounds;
-  #pool;
+  #places;
   #patience;
   /** Connections that somebody works with. */
   #taken = 0;
@@ -246,7 +248,11 @@ class PostgreSql {
     this.#url = url;
     this.#bounds = bounds;
     this.#patience = new Patience(bounds.acquireTimeout, isAway);
-    this.#pool = createPool(url, this.#prefersTls() ? '&sslmode=prefer' : '', bounds);
+    this.#places = this.#open(this.#prefersTls() ? '&sslmode=prefer' : '');
+  }
+
+  #open(parameters) {
+    return new Places(oneHostEach(this.#url).map((url) => createPool(url, parameters, this.#bounds)));
   }
 
   read(sql, values) {
@@ -319,9 +325,9 @@ class PostgreSql {
         return;
       } catch ({ cause, message }) {
         if (this.#prefersTls() && /does not support SSL/.test(cause?.message)) {
-          await this.#pool.end();
-          this.#pool = createPool(this.#url, '&sslmode=disable', this.#bounds);
-        } else if (!isStarting(cause) || performance.now() + START_INTERVAL > deadline) {
+          await this.#places.end();
+          this.#places = this.#open('&sslmode=disable');
+        } else if (!isAway(cause) || performance.now() + START_INTERVAL > deadline) {
           throw new Error(`the database cannot be reached: ${reasonOf(cause) ?? message}`, { cause });
         } else {
           await sleep(START_INTERVAL);
@@ -336,7 +342,7 @@ class PostgreSql {
   }
 
   async close() {
-    await this.#pool.end();
+    await this.#places.end();
   }
 
   #about(user, work) {
@@ -369,13 +375,28 @@ class PostgreSql {
   }
 
   async #connect() {
-    if (this.#pool.waitingCount >= QUEUE_LIMIT) throw new Problem('overloaded', { busy: true });
+    const { pool } = this.#places;
+    if (pool.waitingCount >= QUEUE_LIMIT) throw new Problem('overloaded', { busy: true });
     try {
-      return await this.#pool.connect();
+      const client = await pool.connect();
+      if (this.#places.mustLook(client)) await this.#mustTakeChanges(client);
+      return client;
     } catch (error) {
       const late = this.#taken >= this.#bounds.max ? 'pool_exhausted' : undefined;
+      if (!late) this.#places.passOver(pool);
       throw new Problem('unavailable', { late }, { cause: error });
     }
+  }
+
+  async #mustTakeChanges(client) {
+    try {
+      const { rows } = await client.query(findStanding);
+      if (rows[0].is_replica) throw Object.assign(new Error('it is a replica, which takes no changes'), { code: READ_ONLY });
+    } catch (error) {
+      client.release(error);
+      throw error;
+    }
+    this.#places.isPrimary(client);
   }
 }
 
@@ -460,9 +481,9 @@ function isStarting(error) {
   return ['ECONNREFUSED', 'ENOENT', 'EAI_AGAIN', 'ENOTFOUND', 'ECONNRESET', '57P03'].some((code) => codes.includes(code));
 }
 
-/** The same, or it has no connection left for the moment, or hung up while it let us in. */
+/** The same, or it has no connection left for the moment, becomes the primary soon, or hung up while it let us in. */
 function isAway(error) {
-  return isStarting(error) || error?.code === TOO_MANY_CONNECTIONS || error?.message === 'Connection terminated unexpectedly';
+  return isStarting(error) || [TOO_MANY_CONNECTIONS, READ_ONLY].includes(error?.code) || error?.message === 'Connection terminated unexpectedly';
 }
 
 function reasonOf(error) {

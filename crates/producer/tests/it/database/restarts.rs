@@ -2,10 +2,12 @@
 //! than one whose connection ended while it was being committed, which is said.
 
 use crate::harness::client::{ask, get, post};
+use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::Workspace;
 use crate::harness::{mysql, postgresql};
 use std::collections::BTreeSet;
+use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -133,6 +135,51 @@ fn a_postgresql_that_restarts_refuses_no_request() {
         server.stop();
         server.launch("");
     });
+}
+
+/// The second server takes over from the first, which is a replica's place until then.
+#[test]
+fn of_several_hosts_the_one_that_takes_changes_is_asked() {
+    let Some(first) = postgresql::PrivateServer::start("several hosts", postgresql::PASSWORD_ONLY, "") else { return };
+    let mut workspace = Workspace::new();
+    workspace.url = Some(first.url());
+    workspace.run_text(&TASKS.replace("ENGINE", "postgresql")).must_end_with(0);
+    first.stop();
+    let second = first.copy();
+    fs::write(second.path("data/standby.signal"), "").unwrap();
+    first.launch("");
+    second.launch("");
+    let place = |server: &postgresql::PrivateServer| server.url().split(['@', '/']).nth(3).unwrap().to_owned();
+    workspace.url = Some(first.url().replace(&place(&first), &format!("{},{}", place(&second), place(&first))));
+    let servers: Vec<_> = Kind::all_here().into_iter().map(|kind| Server::start(kind, &workspace)).collect();
+    let must_take = |number: u32| {
+        for server in &servers {
+            let made = ask(server.address, &post("/api/rooms", None, &format!("{{\"number\":{number}}}")), "").unwrap();
+            assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
+            assert_eq!(ask(server.address, &get("/api/rooms"), "").unwrap().status, 200);
+        }
+    };
+    let rooms =
+        |server: &postgresql::PrivateServer| postgresql::psql(&server.url(), "SELECT count(*) FROM rooms").unwrap();
+    let count = u32::try_from(servers.len()).unwrap();
+    must_take(1);
+    assert_eq!((rooms(&first), rooms(&second)), (format!("{count}\n"), "0\n".to_owned()));
+    first.stop();
+    second.promote();
+    must_take(2);
+    assert_eq!(rooms(&second), format!("{count}\n"));
+}
+
+#[test]
+fn of_several_hosts_of_mysql_one_that_is_away_is_passed_over() {
+    let Some(place) = Schema::empty(Engine::MySql, "several hosts") else { return };
+    let mut workspace = Workspace::new();
+    workspace.url = Some(place.url().replace('@', "@127.0.0.1:1,"));
+    workspace.run_text(&TASKS.replace("ENGINE", "mysql")).must_end_with(0);
+    for kind in Kind::all_here() {
+        let server = Server::start(kind, &workspace);
+        assert_eq!(ask(server.address, &post("/api/rooms", None, r#"{"number":1}"#), "").unwrap().status, 201);
+    }
 }
 
 #[test]
