@@ -36,6 +36,9 @@ use vocab::SuppressionReason;
 const AT_ONCE: u32 = 4;
 /// What happened longer ago is not written about any more, in milliseconds: three days, as long as a mail is tried.
 const NEWS_MS: i64 = 72 * 3_600_000;
+/// A mail leaves at some moment within that time behind its event, in milliseconds: what is done for it slows other answers, and at once it
+/// would tell whoever asks again and again that an address is written to.
+const SPREAD_MS: u32 = 500;
 /// What the attempts' records call the way.
 const PROVIDER: &str = "smtp";
 /// What their code says of a mail that was not sent because its address is not written to.
@@ -71,7 +74,13 @@ impl Routes for Mails {
         let payload: Map<String, Value> = serde_json::from_str(&event.payload).unwrap_or_default();
         let is_addressed = payload.get(mail.to.as_str()).is_some_and(Value::is_string);
         let (integration, provider) = (INTEGRATION.to_owned(), PROVIDER.to_owned());
-        let made = || NewDelivery { id: self.new_id(), integration, provider, priority: 0, order_key: None };
+        let made = || {
+            let id = self.new_id();
+            // The id's own chance.
+            let waits = Uuid::parse_str(&id).map_or(0, |id| id.as_u128() % u128::from(SPREAD_MS));
+            let due_at = Some(to_text(Timestamp::now().as_millisecond() + i64::try_from(waits).unwrap_or_default()));
+            NewDelivery { id, integration, provider, priority: 0, order_key: None, due_at }
+        };
         (is_ours && is_addressed).then(made).into_iter().collect()
     }
 

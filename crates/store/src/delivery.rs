@@ -40,6 +40,8 @@ pub struct NewDelivery {
     pub priority: i64,
     /// Deliveries of an integration with the same text go one behind the other.
     pub order_key: Option<String>,
+    /// Before that it is not begun; none: at once.
+    pub due_at: Option<String>,
 }
 
 /// Who listens to which event.
@@ -234,4 +236,6 @@ pub struct RoundDone {
     pub looked_back_to: Option<Dispatched>,
     /// Integrations that have got something to wait for.
     pub awakened: BTreeSet<String>,
+    /// Those of which a new delivery is not due before a time.
+    pub awaited: Vec<(String, String)>,
 }

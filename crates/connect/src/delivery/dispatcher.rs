@@ -274,8 +274,7 @@ impl Dispatcher {
         }
         for opening in openings.iter().filter(|opening| opening.looks) {
             if let Some(lane) = self.lanes.get_mut(&opening.integration) {
-                lane.looks = false;
-                lane.due_at = lane.due_at.filter(|due| *due > now);
+                lane.looked(now);
             }
         }
         self.is_in_round = true;
@@ -341,6 +340,11 @@ impl Dispatcher {
         for integration in done.more_of.iter().chain(&done.awakened) {
             if let Some(lane) = self.lanes.get_mut(integration) {
                 lane.looks = true;
+            }
+        }
+        for (integration, due) in &done.awaited {
+            if let Some(lane) = self.lanes.get_mut(integration) {
+                lane.awaits(from_text(due).unwrap_or(now));
             }
         }
         let leased_until = from_text(&round.leased_until).unwrap_or(now);

@@ -42,6 +42,22 @@ fn a_wait_that_is_asked_for_is_kept_and_bounded() {
     }
 }
 
+/// Each of those that are due later is looked for when it is due, not only the first of them.
+#[test]
+fn every_time_that_is_known_is_kept() {
+    let mut dispatcher = Dispatcher::new(Settings { poll_ms: HOUR, ..Settings::default() }, START);
+    dispatcher.follow([("mail".to_owned(), LaneRules::default())], START);
+    let round = dispatcher.round(START, id(1)).unwrap();
+    let awaited = [400, 100, 250].map(|wait| ("mail".to_owned(), to_text(START + wait))).to_vec();
+    dispatcher.seen(START, &round, Some(RoundDone { awaited, ..RoundDone::default() }));
+    for (number, wait) in [(2, 100), (3, 260), (4, 400)] {
+        assert_eq!(dispatcher.wakes_at(START + wait - 1), START + wait);
+        let round = dispatcher.round(START + wait, id(number)).unwrap();
+        assert_eq!(round.openings.len(), 1, "{wait}");
+        dispatcher.seen(START + wait, &round, Some(RoundDone::default()));
+    }
+}
+
 /// A delivery to the shop that was tried nineteen times.
 fn leased(number: u64, now: i64) -> Leased {
     Leased {

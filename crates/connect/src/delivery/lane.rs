@@ -4,9 +4,13 @@ use super::breaker::{Breaker, BreakerState};
 use super::budget::Budget;
 use manifest::outcome::Retry;
 use manifest::provider::{Counted, Provider};
+use std::collections::BTreeSet;
 
 /// Deliveries to one destination that are under way at once.
 const AT_ONCE: u32 = 32;
+/// Into what parts of a second the times are put at which something is due, in milliseconds, and how many are known.
+const DUE_PART: i64 = 20;
+const DUE_KNOWN: usize = 1_000;
 
 /// How a destination is treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +82,8 @@ pub(super) struct Lane {
     pub paused_until: i64,
     /// Whether deliveries may wait that are due.
     pub looks: bool,
-    /// When the next one is due of those that are known.
-    pub due_at: Option<i64>,
+    /// When those are due that are known: times that are full parts of a second, so that few rounds look for many deliveries.
+    due: BTreeSet<i64>,
     /// Whether it is no longer wanted; it goes when nothing is under way.
     pub is_closing: bool,
 }
@@ -94,7 +98,7 @@ impl Lane {
             under_way: 0,
             paused_until: now,
             looks: true,
-            due_at: None,
+            due: BTreeSet::new(),
             is_closing: false,
         }
     }
@@ -102,7 +106,7 @@ impl Lane {
     /// Goes on by other rules. Who is known by something else is not spared for what became of the one before.
     pub fn follow(&mut self, rules: LaneRules, now: i64) {
         if rules.known_as != self.rules.known_as {
-            (self.breaker, self.due_at) = (Breaker::default(), Some(now));
+            (self.breaker, self.due) = (Breaker::default(), BTreeSet::from([now]));
         }
         if rules.budget.is_none_or(|of| !self.budget.as_ref().is_some_and(|known| known.is_of(of))) {
             self.budget = rules.budget.map(|of| Budget::new(of, now));
@@ -122,7 +126,7 @@ impl Lane {
 
     /// Whether it is to be asked what waits.
     pub fn wants_to_look(&self, now: i64) -> bool {
-        self.looks || self.due_at.is_some_and(|due| due <= now)
+        self.looks || self.due.first().is_some_and(|due| *due <= now)
     }
 
     pub fn begun(&mut self, now: i64) {
@@ -139,12 +143,22 @@ impl Lane {
 
     /// A delivery is due at that time.
     pub fn awaits(&mut self, due: i64) {
-        self.due_at = Some(self.due_at.map_or(due, |known| known.min(due)));
+        self.due.insert((due + DUE_PART - 1).div_euclid(DUE_PART) * DUE_PART);
+        // What is due last is found without it, a while later.
+        if self.due.len() > DUE_KNOWN {
+            self.due.pop_last();
+        }
+    }
+
+    /// What is due is looked for.
+    pub fn looked(&mut self, now: i64) {
+        self.looks = false;
+        self.due = self.due.split_off(&(now + 1));
     }
 
     /// When it is worth looking again; none where that depends on something that happens.
     pub fn wakes_at(&mut self, now: i64) -> Option<i64> {
-        let wanted = if self.looks { Some(now) } else { self.due_at }?;
+        let wanted = if self.looks { Some(now) } else { self.due.first().copied() }?;
         if self.is_closing || self.under_way >= self.rules.at_once {
             return None;
         }

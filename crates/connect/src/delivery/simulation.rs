@@ -79,6 +79,7 @@ impl Routes for Everybody {
             provider: "acme".to_owned(),
             priority: 0,
             order_key: is_ordered.then(|| key.clone()),
+            due_at: None,
         };
         // One of a thousand integrations listens to every event; the others share them.
         let number: usize = event.id[24..].parse().unwrap();

@@ -107,6 +107,7 @@ impl Routes for Services {
                 provider: told.account.manifest.provider.provider.to_string(),
                 priority: told.priority,
                 order_key: order.map(|text| sha256_hex(text.as_bytes())),
+                due_at: None,
             })
         };
         self.listening(&event.name).filter_map(made).collect()

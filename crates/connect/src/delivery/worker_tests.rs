@@ -15,7 +15,7 @@ struct ToShop;
 impl Routes for ToShop {
     fn deliveries(&self, _: &OutboxEvent) -> Vec<NewDelivery> {
         let (integration, provider) = ("shop".to_owned(), "acme".to_owned());
-        vec![NewDelivery { id: self.new_id(), integration, provider, priority: 0, order_key: None }]
+        vec![NewDelivery { id: self.new_id(), integration, provider, priority: 0, order_key: None, due_at: None }]
     }
 
     fn new_id(&self) -> String {

@@ -263,6 +263,7 @@ impl Work<'_, '_> {
         if !new.is_empty() {
             self.done.awakened.insert(integration.to_owned());
         }
+        self.done.awaited.extend(wanted.into_iter().filter_map(|(_, one)| Some((one.integration, one.due_at?))));
         words.change(&mut self.transaction, Change::Insert("outbox_deliveries"), NEW, &new).await
     }
 
@@ -346,14 +347,17 @@ impl Work<'_, '_> {
             }
             let place = places.get_mut(delivery.integration.as_str()).filter(|left| **left > 0 && free > 0);
             // Whether something goes before it only a query can tell.
-            let place = place.filter(|_| delivery.order_key.is_none());
+            let place = place.filter(|_| delivery.order_key.is_none() && delivery.due_at.is_none());
             new.push(new_row(event, &delivery, place.is_some(), round, words));
             match place {
                 Some(left) => {
                     (*left, free) = (*left - 1, free - 1);
                     self.done.leased.push(first_leased(event, &delivery, round));
                 }
-                None => drop(self.done.awakened.insert(delivery.integration)),
+                None => match delivery.due_at {
+                    Some(due) => self.done.awaited.push((delivery.integration, due)),
+                    None => drop(self.done.awakened.insert(delivery.integration)),
+                },
             }
         }
         words.change(&mut self.transaction, Change::Insert("outbox_deliveries"), NEW, &new).await?;
@@ -405,7 +409,7 @@ fn new_row(event: &OutboxEvent, delivery: &NewDelivery, is_leased: bool, round: 
         ("order_key", delivery.order_key.as_deref().map(Value::from)),
         ("state", given(state.as_str())),
         ("attempts", Some(0.into())),
-        ("due_at", given(&round.now)),
+        ("due_at", given(delivery.due_at.as_ref().unwrap_or(&round.now))),
         ("lease", leased(&round.lease)),
         ("leased_at", leased(&round.now)),
         ("leased_until", leased(&round.leased_until)),

@@ -82,7 +82,7 @@ impl Routes for ToShop {
     fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
         let order_key = serde_json::from_str::<String>(&event.payload).ok();
         let (integration, provider) = ("shop".to_owned(), "acme".to_owned());
-        vec![NewDelivery { id: id(), integration, provider, priority: 0, order_key }]
+        vec![NewDelivery { id: id(), integration, provider, priority: 0, order_key, due_at: None }]
     }
 
     fn new_id(&self) -> String {
@@ -293,6 +293,33 @@ async fn no_more_new_ones_are_begun_than_there_is_room_for() {
         }
         let done = deliver(store, &Round { at_most: 2, ..round(0, 5) }).await;
         assert_eq!((done.leased.len(), done.awakened.len()), (2, 1), "{}", place.name);
+    }
+}
+
+/// Everything goes to `shop`, and not before ten seconds after noon.
+struct LaterToShop;
+
+impl Routes for LaterToShop {
+    fn deliveries(&self, event: &OutboxEvent) -> Vec<NewDelivery> {
+        ToShop.deliveries(event).into_iter().map(|one| NewDelivery { due_at: Some(at(10)), ..one }).collect()
+    }
+
+    fn new_id(&self) -> String {
+        id()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_later_waits_and_is_told() {
+    for place in places("deliveries") {
+        let [store, _] = &place.workers;
+        emit(store, "{}").await;
+        let made = store.deliver(Arc::new(round(0, 5)), Arc::new(LaterToShop)).await.unwrap();
+        assert_eq!((made.leased, made.awaited), (vec![], vec![("shop".to_owned(), at(10))]), "{}", place.name);
+        for (second, had) in [(9, 0), (10, 1)] {
+            let done = deliver(store, &round(second, 5)).await;
+            assert_eq!(done.leased.len(), had, "{} at {second}", place.name);
+        }
     }
 }
 

@@ -70,7 +70,8 @@ const ofRemembered = { value: { kind: 'json' } };
  * @param {(event: object) => object[]} [round.deliveriesOf] makes deliveries of an event; absent: not asked for
  * @param {{ names: string[], after: string }} [round.events] the events that the integration makes deliveries of for itself alone, and
  *   the id behind which they are looked for; absent: it makes those of every new event, for everybody
- * @returns {Promise<{ held: Set<string>, leased: object[], isMore: boolean, areMoreEvents: boolean, lastEvent?: string }>}
+ * @returns {Promise<{ held: Set<string>, leased: object[], isMore: boolean, areMoreEvents: boolean, lastEvent?: string, awaited: Date[] }>} `awaited`: when new
+ *   deliveries are due that are not yet
  */
 export function doRound(database, round) {
   return database.transaction(async (transaction) => {
@@ -79,7 +80,7 @@ export function doRound(database, round) {
     for (const abandoned of round.abandoned) await transaction.run(giveBack, [abandoned]);
     await extend(transaction, round, held);
     if (round.expires) await expire(transaction, round);
-    const made = round.deliveriesOf ? await makeDeliveries(transaction, round) : { areMoreEvents: false };
+    const made = round.deliveriesOf ? await makeDeliveries(transaction, round) : { areMoreEvents: false, awaited: [] };
     const leased = round.places > 0 ? await leaseDue(transaction, round) : [];
     return { held, leased, isMore: leased.length === round.places && leased.length > 0, ...made };
   });
@@ -224,16 +225,19 @@ async function leaseDue(transaction, round) {
 async function makeDeliveries(transaction, round) {
   const { now, deliveriesOf } = round;
   const events = await newEvents(transaction, round);
+  const awaited = [];
   for (const event of events) {
     for (const made of deliveriesOf(event)) {
       // It may be there already where somebody has made the event new again.
       if ((await transaction.optional(findDelivery, [event.id, made.integration])) !== null) continue;
-      const values = [uuidv7(), event.id, event.name, made.integration, made.provider, made.priority, made.orderKey, now, false, now, now];
+      const dueAt = made.dueAt ?? now;
+      const values = [uuidv7(), event.id, event.name, made.integration, made.provider, made.priority, made.orderKey, dueAt, false, now, now];
       await transaction.run(insertDelivery, values);
+      if (dueAt > now) awaited.push(dueAt);
     }
     if (!round.events) await transaction.run(markDispatched, [now, event.id]);
   }
-  return { areMoreEvents: events.length === EVENTS_OF_ROUND, lastEvent: events.at(-1)?.id };
+  return { areMoreEvents: events.length === EVENTS_OF_ROUND, lastEvent: events.at(-1)?.id, awaited };
 }
 
 function newEvents(transaction, { events, integration }) {

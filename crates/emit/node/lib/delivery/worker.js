@@ -26,6 +26,9 @@ const KEPT = 30 * DAY;
 const OVERLAP = 600_000;
 // Results that one round records at most.
 const RECORDED_OF_ROUND = 200;
+// Into what parts of a second the times are put at which something is due, in milliseconds, and how many are known.
+const DUE_PART = 20;
+const DUES = 1000;
 
 export class Deliveries {
   #database;
@@ -44,7 +47,8 @@ export class Deliveries {
   #abandoned = [];
   #awaitsEvents = true;
   #looks = true;
-  #dueAt = Infinity;
+  // When deliveries are due that are known.
+  #dues = new Set();
   #pollsAt = 0;
   #expiresAt = 0;
   #resumesAt = 0;
@@ -126,7 +130,7 @@ export class Deliveries {
       this.#looks = true;
     }
     const makesDeliveries = this.#awaitsEvents && !this.#isEnding && (this.#isAlone || this.#carrier.events !== undefined);
-    const looks = !this.#isEnding && (this.#looks || this.#dueAt <= now || makesDeliveries);
+    const looks = !this.#isEnding && (this.#looks || this.#dueAt() <= now || makesDeliveries);
     const places = looks ? this.#lane.places(now) : 0;
     const expires = this.#expiresAt <= now;
     const soon = now + (LEASE * 2) / 3;
@@ -134,7 +138,10 @@ export class Deliveries {
     const isIdle = !makesDeliveries && !expires && places === 0 && extended.length + this.#pending.length + this.#abandoned.length === 0;
     if (isIdle) return undefined;
     if (expires) this.#expiresAt = now + LEASE / 6;
-    if (places > 0) [this.#looks, this.#dueAt] = [false, Infinity];
+    if (places > 0) {
+      this.#looks = false;
+      for (const due of this.#dues) if (due <= now) this.#dues.delete(due);
+    }
     this.#awaitsEvents = false;
     return {
       integration: this.#account.name,
@@ -177,7 +184,7 @@ export class Deliveries {
   }
 
   /** What was recorded, what has kept its lease, what is to be begun. */
-  #settle(round, { held, leased, isMore, areMoreEvents, lastEvent }) {
+  #settle(round, { held, leased, isMore, areMoreEvents, lastEvent, awaited }) {
     this.#abandoned.splice(0, round.abandoned.length);
     for (const recorded of this.#pending.splice(0, round.recorded.length)) {
       if (recorded.state !== 'working') {
@@ -195,6 +202,7 @@ export class Deliveries {
     this.#awaitsEvents ||= areMoreEvents;
     if (round.makesDeliveries && round.events) this.#after = areMoreEvents ? lastEvent : firstIdOf(round.now.getTime() - OVERLAP);
     this.#looks ||= isMore;
+    for (const due of awaited) this.#awaits(due.getTime());
     for (const delivery of leased) this.#begin(delivery, round.leasedUntil.getTime());
   }
 
@@ -253,7 +261,7 @@ export class Deliveries {
     const { attempts: counted } = this.#counts;
     counted.set(carried.outcome, (counted.get(carried.outcome) ?? 0) + 1);
     const { state, attempts, due } = this.#lane.ended(Date.now(), one, carried.outcome, carried);
-    if (state === 'waiting') this.#dueAt = Math.min(this.#dueAt, due);
+    if (state === 'waiting') this.#awaits(due);
     else if (one.isOrdered) this.#looks = true;
     this.#pending.push({
       id: one.id,
@@ -286,11 +294,21 @@ export class Deliveries {
     }
   }
 
+  /** Something is due at that time, which becomes a full part of a second: few rounds look for many deliveries. */
+  #awaits(due) {
+    // What is not known is found a while later.
+    if (this.#dues.size < DUES) this.#dues.add(Math.ceil(due / DUE_PART) * DUE_PART);
+  }
+
+  #dueAt() {
+    return Math.min(...this.#dues);
+  }
+
   #wakesAt(now) {
     let at = Math.min(this.#pollsAt, this.#expiresAt);
     if (this.#pending.length > 0 || this.#abandoned.length > 0) at = now;
     if (!this.#isEnding && (this.#awaitsEvents || this.#looks)) at = Math.min(at, this.#lane.wakesAt(now + POLL / 10));
-    if (!this.#isEnding && this.#dueAt < Infinity) at = Math.min(at, this.#lane.wakesAt(this.#dueAt));
+    if (!this.#isEnding && this.#dues.size > 0) at = Math.min(at, this.#lane.wakesAt(this.#dueAt()));
     for (const one of this.#underWay.values()) at = Math.min(at, one.leasedUntil - (LEASE * 2) / 3);
     return Math.max(at, this.#resumesAt, now + 1);
   }

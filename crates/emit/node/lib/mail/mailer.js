@@ -1,7 +1,7 @@
 // Mails: an event comes in, what it says goes to a mail server, or into a folder where there is none. What the environment says comes in
 // once. Who is written to and what stands in a mail is logged nowhere.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
@@ -17,6 +17,9 @@ import { suppressBounced, suppressionOf } from './suppressions.js';
 
 // Mails on their way at once. Mail servers shut out who opens many connections.
 const AT_ONCE = 4;
+// A mail leaves at some moment within that time behind its event, in milliseconds: what is done for it slows other answers, and at once it
+// would tell whoever asks again and again that an address is written to.
+const SPREAD = 500;
 const RETRY = { attempts: 20, forHours: 72, firstWait: 500, mostWaitSeconds: 14_400 };
 /** What deliveries of mails are called among those of integrations. */
 export const INTEGRATION = 'mail';
@@ -78,7 +81,8 @@ function deliveriesOf(mails, since, { name, payload, occurred_at: occurredAt }) 
   const happened = Date.parse(occurredAt);
   const isNews = happened >= since.getTime() && happened >= Date.now() - NEWS;
   if (!isNews || typeof payload?.[mails[name]?.to] !== 'string') return [];
-  return [{ integration: INTEGRATION, provider: 'smtp', priority: 0, orderKey: null }];
+  const dueAt = new Date(Date.now() + randomInt(SPREAD));
+  return [{ integration: INTEGRATION, provider: 'smtp', priority: 0, orderKey: null, dueAt }];
 }
 
 async function carry(mailer, delivery, database) {

@@ -42,6 +42,17 @@ testOnEach('an event becomes one delivery, which one worker has', async (context
   assert.deepEqual((await backlog(database, 'shop')).map(({ state, count }) => [state, count]), [['working', 1]]);
 });
 
+testOnEach('what is due later waits, and is told', async (context, engine) => {
+  const { database, emit } = await start(context, engine);
+  await emit('sold', { id: 1 });
+  const [now, dueAt] = [new Date(), new Date(Date.now() + 10_000)];
+  const later = (event) => deliveriesOf(event).map((one) => ({ ...one, dueAt }));
+  const made = await doRound(database, round({ now, places: 5, deliveriesOf: later }));
+  assert.deepEqual([made.leased, made.awaited], [[], [dueAt]]);
+  assert.deepEqual((await doRound(database, round({ now: new Date(dueAt.getTime() - 1), places: 5 }))).leased, []);
+  assert.equal((await doRound(database, round({ now: dueAt, places: 5 }))).leased.length, 1);
+});
+
 testOnEach('whoever waits is told how a delivery came out', async (context, engine) => {
   const { database } = await start(context, engine);
   const event = uuidv7();
