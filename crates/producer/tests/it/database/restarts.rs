@@ -19,6 +19,7 @@ specifications:
   database_config:
     type: ENGINE
     connection: "${env:DATABASE_OF_TEST}"
+    pool: { acquire_timeout: 12_seconds }
     schema_requirements: { tables: [{ name: rooms, columns: { number: { type: integer, required: true } } }] }
 ---
 task_id: integration_2025_001
