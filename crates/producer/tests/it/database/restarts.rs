@@ -123,7 +123,7 @@ fn restarted_under_load(engine: Engine, url: String, mut restart: impl FnMut()) 
             refused.len()
         );
         assert!(refused.is_empty(), "{kind:?}: {refused:?}");
-        assert!(*read > 20 && stored.len() > 20, "{kind:?}: too slow to show anything");
+        assert!(*read > 5 && stored.len() > 5, "{kind:?}: too slow to show anything");
         assert!(uncertain.len() <= RESTARTS * CALLERS as usize, "{kind:?}: {uncertain:?}");
         assert!(stored.is_subset(&single), "{kind:?}: what was answered is there");
     }
