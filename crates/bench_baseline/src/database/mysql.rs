@@ -52,7 +52,9 @@ type Product = super::Product<String, String, Time>;
 
 impl MySql {
     pub async fn open(url: &str) -> Result<Self, Failure> {
-        let constraints = PoolConstraints::new(0, SHARED + WRITERS).ok_or("a pool of no connections")?;
+        // The pool closes those above the least number as soon as they are given back.
+        let most = SHARED + WRITERS;
+        let constraints = PoolConstraints::new(most, most).ok_or("a pool of no connections")?;
         let pool = PoolOpts::new().with_constraints(constraints).with_reset_connection(false);
         let options = OptsBuilder::from_opts(Opts::from_url(url)?).prefer_socket(false).stmt_cache_size(256);
         let pool = Pool::new(options.setup(SETTINGS.to_vec()).pool_opts(pool));
