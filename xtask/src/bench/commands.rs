@@ -15,12 +15,9 @@ const TIMES: usize = 10;
 const RUN_AIM: f64 = 0.5;
 const CHECK_AIM: f64 = 0.2;
 const START_AIM: f64 = 0.15;
-const TABLES_START_AIM: f64 = 1.0;
 const MEMORY_AIM_MIB: u64 = 20;
 const BUSY_MEMORY_AIM_MIB: u64 = 60;
 const CONNECTIONS: usize = 100;
-/// Tables of the large API, each with two endpoints.
-const TABLES: usize = 1000;
 /// Kinds of records in the large task, with five endpoints each.
 const KINDS: usize = 200;
 const IDLE: Duration = Duration::from_secs(1);
@@ -65,19 +62,6 @@ pub fn measure(programs: &Programs, scratch: &Scratch) -> Result<(), String> {
         if let Some(kibibytes) = kibibytes {
             println!("producer serve, {what}\n  {:.1} MiB   aim {aim} MiB or less", mebibytes(kibibytes));
         }
-    }
-
-    let workspace = scratch.folder("tables")?;
-    let task = write(&workspace.join("tables.yaml"), &task_of_tables())?;
-    said(programs.producer(&["run"], &workspace).arg(task))?;
-    let mut resident = None;
-    let seconds = starts(programs, &workspace, |server| {
-        resident = server.resident();
-        Ok(())
-    })?;
-    print(&format!("producer serve of {TABLES} tables, start to first answer"), &seconds, TABLES_START_AIM);
-    if let Some(resident) = resident {
-        println!("  then {:.1} MiB of resident memory", mebibytes(resident));
     }
     Ok(())
 }
@@ -145,20 +129,6 @@ fn large_task() -> String {
             // Writing to a string cannot fail.
             let _ = writeln!(task, "      - {{ path: \"{path}\", method: {method}, authentication: api_key{more} }}");
         }
-    }
-    task
-}
-
-fn task_of_tables() -> String {
-    let mut task =
-        "task_id: tables\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n"
-            .to_owned();
-    for table in 0..TABLES {
-        let path = format!("/api/things{table:03}");
-        let validation = "validation: { name: { type: line, required: true }, stock: { type: integer } }";
-        // Writing to a string cannot fail.
-        let _ = writeln!(task, "      - {{ path: \"{path}\", method: POST, authentication: api_key, {validation} }}");
-        let _ = writeln!(task, "      - {{ path: \"{path}/:id\", method: GET, authentication: api_key }}");
     }
     task
 }
