@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
 use crate::schemathesis::{self, Extent};
-use crate::{mariadb, postgresql, squawk, stripe_mock};
+use crate::{installed, mariadb, postgresql, squawk, stripe_mock};
 
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
@@ -45,6 +45,9 @@ pub fn run(repository: &Repository) -> ExitCode {
     tally.print();
     if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+/// What stands between applications and PostgreSQL where somebody puts it there.
+const POOLER: &str = "pgbouncer";
 
 /// Runs everything and hands the sums back unprinted.
 pub fn tally(repository: &Repository) -> Tally {
@@ -215,7 +218,12 @@ fn test_crates(repository: &Repository, node: &Node, servers: &[Server<'_>], tal
         Node::Missing(_) | Node::Broken(_) => command.env_remove("NODE_MODULES"),
     };
     hand_over(servers, &mut command);
-    // Without it the test that asks for it says that it is skipped.
+    // Without these the tests that ask for them say that they are skipped.
+    if program(POOLER).is_none()
+        && let Err(why) = installed::install(POOLER, POOLER, "install PgBouncer")
+    {
+        println!("{why}");
+    }
     match stripe_mock::obtain(repository) {
         Ok(program) => command.env(stripe_mock::VARIABLE, program),
         Err(why) => {

@@ -195,7 +195,7 @@ const SPOILT: &[Spoilt] = &[
     },
     Spoilt {
         engines: &[Engine::PostgreSql],
-        statements: "CREATE TABLE leaves (id bigint PRIMARY KEY); INSERT INTO leaves SELECT generate_series(1, 30000);
+        statements: "CREATE TABLE leaves (id bigint PRIMARY KEY) WITH (autovacuum_enabled = off); INSERT INTO leaves SELECT generate_series(1, 30000);
             SELECT pg_stat_force_next_flush(); ANALYZE leaves; DELETE FROM leaves WHERE id > 17000;",
         found: "IP356 leaves",
     },
@@ -215,7 +215,7 @@ const SPOILT: &[Spoilt] = &[
     },
     Spoilt {
         engines: &[Engine::PostgreSql],
-        statements: "CREATE TABLE guests (id bigint PRIMARY KEY); INSERT INTO guests SELECT generate_series(1, 12000);",
+        statements: "CREATE TABLE guests (id bigint PRIMARY KEY) WITH (autovacuum_enabled = off); INSERT INTO guests SELECT generate_series(1, 12000);",
         found: "IP357 guests",
     },
     Spoilt {
