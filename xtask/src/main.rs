@@ -12,6 +12,7 @@ mod browse;
 mod gate;
 mod installed;
 mod mariadb;
+mod mongodb;
 mod postgresql;
 mod promtool;
 mod python;

@@ -11,19 +11,20 @@ use serde_json::{Map, Value, json};
 use crate::repository::Repository;
 use crate::runner::{Runner, Tally};
 use crate::schemathesis::{self, Extent};
-use crate::{installed, mariadb, postgresql, squawk, stripe_mock};
+use crate::{installed, mariadb, mongodb, postgresql, squawk, stripe_mock};
 
 const OLDEST_NODE: u32 = 20;
 /// Names the packages of the emitted application.
 pub const MANIFEST: &str = "crates/emit/node/package.json";
 /// Each names the driver of one database engine, or what an application of accounts or mails stands on; the tests get them all.
-const FURTHER_MANIFESTS: [&str; 6] = [
+const FURTHER_MANIFESTS: [&str; 7] = [
     "crates/emit/node/accounts/package.json",
     "crates/emit/node/issuer/package.json",
     "crates/emit/node/mail/package.json",
     "crates/emit/node/sqlite/package.json",
     "crates/emit/node/postgresql/package.json",
     "crates/emit/node/mysql/package.json",
+    "crates/emit/node/mongodb/package.json",
 ];
 /// What the tests need beside the application's own packages: a compiler, providers' own packages for their simulators, a provider at
 /// which somebody agrees and a client of such, and a mail server with somebody who reads mails.
@@ -58,6 +59,7 @@ pub fn tally(repository: &Repository) -> Tally {
         _ => tally.fail("`cargo build -p producer` failed"),
     }
     let (postgresql, mariadb) = (postgresql::Server::obtain(), mariadb::Server::obtain());
+    let mongodb = mongodb::Server::obtain(repository);
     let servers = [
         Server {
             name: "PostgreSQL",
@@ -68,6 +70,11 @@ pub fn tally(repository: &Repository) -> Tally {
             name: "MariaDB",
             variable: mariadb::VARIABLE,
             found: mariadb.as_ref().map(|server| (&*server.url, &*server.origin)).map_err(|why| &**why),
+        },
+        Server {
+            name: "MongoDB",
+            variable: mongodb::VARIABLE,
+            found: mongodb.as_ref().map(|server| (&*server.url, &*server.origin)).map_err(|why| &**why),
         },
     ];
     test_crates(repository, &node, &servers, &mut tally);

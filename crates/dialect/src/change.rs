@@ -1,7 +1,7 @@
 //! What must change in a table so that it is as wanted: typed changes come in, each engine turns them into statements, each with
 //! the stage of a migration it belongs to. What is there is described in the server's own words; nothing is parsed.
 
-use crate::{mysql, postgresql, sqlite};
+use crate::{mongodb, mysql, postgresql, sqlite};
 use plan::database::{
     ColumnDefault, ColumnPresent, ForeignKey, Index, ObservedColumn, ObservedForeignKey, ObservedIndex, ObservedRule,
     ObservedTable, Statement, Table,
@@ -174,6 +174,7 @@ pub fn change_table(engine: Engine, change: &TableChange<'_>) -> Vec<Staged> {
         Engine::Sqlite => sqlite::change::change_table(change),
         Engine::PostgreSql => postgresql::change::change_table(change),
         Engine::MySql => mysql::change::change_table(change),
+        Engine::MongoDb => mongodb::change::change_table(change),
     }
 }
 
@@ -182,7 +183,7 @@ pub fn change_table(engine: Engine, change: &TableChange<'_>) -> Vec<Staged> {
 pub fn makes_anew(engine: Engine, change: &TableChange<'_>) -> bool {
     match engine {
         Engine::Sqlite => sqlite::change::makes_anew(change),
-        Engine::PostgreSql | Engine::MySql => false,
+        Engine::PostgreSql | Engine::MySql | Engine::MongoDb => false,
     }
 }
 
@@ -192,6 +193,8 @@ pub fn renames_to(engine: Engine, column: &ColumnName) -> bool {
     match engine {
         Engine::Sqlite => !["oid", "rowid", "_rowid_"].contains(&column.as_str()),
         Engine::PostgreSql | Engine::MySql => true,
+        // The key of a document is called `_id` whatever its column is called.
+        Engine::MongoDb => true,
     }
 }
 
@@ -202,6 +205,7 @@ pub fn drop_tables(engine: Engine, tables: &[&str]) -> Statement {
         Engine::Sqlite => sqlite::change::drop_tables(tables),
         Engine::PostgreSql => postgresql::change::drop_tables(tables),
         Engine::MySql => mysql::change::drop_tables(tables),
+        Engine::MongoDb => mongodb::change::drop_tables(tables),
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod change;
 pub mod finding;
 pub mod migration;
+pub mod mongodb;
 pub mod mysql;
 pub mod name;
 pub mod permission;
@@ -52,6 +53,7 @@ pub fn quoted(engine: Engine, name: &str) -> String {
         Engine::Sqlite => (sqlite::WORDS.quote)(name),
         Engine::PostgreSql => postgresql::quote(name),
         Engine::MySql => mysql::quote(name),
+        Engine::MongoDb => name.to_owned(),
     }
 }
 
@@ -62,6 +64,7 @@ pub fn create_tables(engine: Engine, tables: &[Table]) -> Vec<Statement> {
         Engine::Sqlite => sqlite::definition::create_tables(tables),
         Engine::PostgreSql => postgresql::definition::create_tables(tables),
         Engine::MySql => mysql::definition::create_tables(tables),
+        Engine::MongoDb => mongodb::definition::create_tables(tables),
     }
 }
 
@@ -72,6 +75,7 @@ pub fn create_index(engine: Engine, table: &Table, index: &Index) -> Statement {
         Engine::Sqlite => sqlite::definition::create_index(table, index),
         Engine::PostgreSql => postgresql::definition::create_index(table, index),
         Engine::MySql => mysql::definition::create_index(table, index),
+        Engine::MongoDb => mongodb::definition::create_index(table, index),
     }
 }
 
@@ -82,6 +86,7 @@ pub fn create_table(engine: Engine, table: &Table) -> Statement {
         Engine::Sqlite => sqlite::definition::create_table(table),
         Engine::PostgreSql => postgresql::definition::create_table(table),
         Engine::MySql => mysql::definition::create_table(table),
+        Engine::MongoDb => mongodb::definition::create_table(table),
     }
 }
 
@@ -92,6 +97,7 @@ pub fn add_column(engine: Engine, table: &Table, column: &Column) -> Vec<Stateme
         Engine::Sqlite => sqlite::definition::add_column(table, column),
         Engine::PostgreSql => postgresql::definition::add_column(table, column),
         Engine::MySql => mysql::definition::add_column(table, column),
+        Engine::MongoDb => mongodb::change::add_column(table, column),
     }
 }
 
@@ -100,7 +106,11 @@ pub fn add_column(engine: Engine, table: &Table, column: &Column) -> Vec<Stateme
 /// E-mail addresses are sorted as if their letters were capitals, byte by byte, which is how MySQL compares them.
 #[must_use]
 pub fn sorted_by(engine: Engine, field_type: &FieldType) -> Option<&'static str> {
-    (words(engine).sorted_by)(field_type)
+    match engine {
+        // Another field of the document holds what is sorted by.
+        Engine::MongoDb => None,
+        Engine::Sqlite | Engine::PostgreSql | Engine::MySql => (words(engine).sorted_by)(field_type),
+    }
 }
 
 /// A column as the engine's own catalogue names it among those of an index.
@@ -108,7 +118,7 @@ pub fn sorted_by(engine: Engine, field_type: &FieldType) -> Option<&'static str>
 pub fn index_column(engine: Engine, name: &str) -> String {
     match engine {
         Engine::PostgreSql => postgresql::quote(name),
-        Engine::Sqlite | Engine::MySql => name.to_owned(),
+        Engine::Sqlite | Engine::MySql | Engine::MongoDb => name.to_owned(),
     }
 }
 
@@ -119,6 +129,7 @@ pub fn described(engine: Engine, table: &Table) -> ObservedTable {
         Engine::Sqlite => sqlite::definition::described(table),
         Engine::PostgreSql => postgresql::definition::described(table),
         Engine::MySql => mysql::definition::described(table),
+        Engine::MongoDb => mongodb::definition::described(table),
     }
 }
 
@@ -153,6 +164,10 @@ pub fn overlap_limit(
             "MySQL keeps the times of two who come at once apart by a lock on the row that they take, and there is none",
             "name a column in `within` that leads to the row of another table, or leave the rule out",
         )),
+        Engine::MongoDb => Some((
+            "MongoDB holds no rule over several documents but that a value is there once",
+            "leave the rule out, or keep what is booked in a PostgreSQL, MySQL or SQLite database",
+        )),
     }
 }
 
@@ -162,6 +177,7 @@ pub fn limits(engine: Engine, table: &Table) -> Vec<String> {
     match engine {
         Engine::Sqlite | Engine::PostgreSql => Vec::new(),
         Engine::MySql => mysql::limits(table),
+        Engine::MongoDb => mongodb::limits(table),
     }
 }
 
@@ -174,6 +190,9 @@ pub fn lower_query(database: &DatabasePlan, query: &Query) -> Result<Lowered, Un
 }
 
 fn query_over(engine: Engine, tables: &[Table], query: &Query) -> Result<Lowered, Unsupported> {
+    if engine == Engine::MongoDb {
+        return mongodb::lowering::query(mongodb::lowering::Lowering::new(tables, &query.from)?, query);
+    }
     let lowered = relational::query(Lowering::new(words(engine), tables, &query.from), query)?;
     Ok(finished(engine, lowered))
 }
@@ -182,7 +201,8 @@ fn words(engine: Engine) -> Words {
     match engine {
         Engine::Sqlite => sqlite::WORDS,
         Engine::PostgreSql => postgresql::WORDS,
-        Engine::MySql => mysql::WORDS,
+        // It has a lowering of its own; nothing of it comes here.
+        Engine::MySql | Engine::MongoDb => mysql::WORDS,
     }
 }
 
@@ -190,7 +210,7 @@ fn words(engine: Engine) -> Words {
 #[must_use]
 pub fn placeholders(engine: Engine, text: &str) -> String {
     match engine {
-        Engine::Sqlite | Engine::MySql => text.to_owned(),
+        Engine::Sqlite | Engine::MySql | Engine::MongoDb => text.to_owned(),
         Engine::PostgreSql => postgresql::number(text),
     }
 }
@@ -198,7 +218,7 @@ pub fn placeholders(engine: Engine, text: &str) -> String {
 /// The statement with the engine's own placeholders.
 fn finished(engine: Engine, lowered: Lowered) -> Lowered {
     match engine {
-        Engine::Sqlite | Engine::MySql => lowered,
+        Engine::Sqlite | Engine::MySql | Engine::MongoDb => lowered,
         Engine::PostgreSql => Lowered { text: postgresql::number(&lowered.text), binds: lowered.binds },
     }
 }
@@ -221,6 +241,12 @@ pub struct Listing {
 /// # Errors
 /// [`Unsupported`] where the engine's lowering has no words for it.
 pub fn lower_listing_base(database: &DatabasePlan, query: &Query) -> Result<Lowered, Unsupported> {
+    if database.engine == Engine::MongoDb {
+        return mongodb::lowering::listing_base(
+            mongodb::lowering::Lowering::new(&database.tables, &query.from)?,
+            query,
+        );
+    }
     // Placeholders become the engine's own when the request has added its part.
     relational::listing_base(Lowering::new(words(database.engine), &database.tables, &query.from), query)
 }
@@ -229,6 +255,11 @@ pub fn lower_listing_base(database: &DatabasePlan, query: &Query) -> Result<Lowe
 /// follow those of the base.
 #[must_use]
 pub fn lower_listing(database: &DatabasePlan, query: &Query, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
+    if database.engine == Engine::MongoDb
+        && let Ok(lowering) = mongodb::lowering::Lowering::new(&database.tables, &query.from)
+    {
+        return mongodb::lowering::listing(lowering, base, asked);
+    }
     let lowering = Lowering::new(words(database.engine), &database.tables, &query.from);
     let (text, binds) = relational::listing(lowering, base, !query.filter.is_empty(), asked);
     let lowered = finished(database.engine, Lowered { text, binds: Vec::new() });
@@ -236,18 +267,23 @@ pub fn lower_listing(database: &DatabasePlan, query: &Query, base: &str, asked: 
 }
 
 /// A write as a statement.
-#[must_use]
-pub fn lower_write(database: &DatabasePlan, write: &Write) -> Lowered {
+///
+/// # Errors
+/// [`Unsupported`] where the engine's lowering has no words for it.
+pub fn lower_write(database: &DatabasePlan, write: &Write) -> Result<Lowered, Unsupported> {
     write_over(database.engine, &database.tables, write)
 }
 
-fn write_over(engine: Engine, tables: &[Table], write: &Write) -> Lowered {
+fn write_over(engine: Engine, tables: &[Table], write: &Write) -> Result<Lowered, Unsupported> {
+    if engine == Engine::MongoDb {
+        return mongodb::lowering::write(mongodb::lowering::Lowering::new(tables, write.table())?, write);
+    }
     // The columns that values are compared with and stored in.
     let table = match write {
         Write::Insert { table, .. } | Write::Update { table, .. } | Write::Delete { table, .. } => table,
         Write::Add(add) => &add.from,
     };
-    finished(engine, relational::write(Lowering::new(words(engine), tables, table), write))
+    Ok(finished(engine, relational::write(Lowering::new(words(engine), tables, table), write)))
 }
 
 /// The statement behind [`plan::Step::Emit`]. Its four placeholders are the columns of [`system::outbox_events`] that always hold
@@ -258,7 +294,7 @@ pub fn lower_emit(engine: Engine) -> String {
     let given = outbox.columns.iter().filter(|column| column.nullability == Nullability::NotNull);
     let values = given.map(|column| (column.name.clone(), Value::Literal(Datum::Null))).collect();
     let insert = Write::Insert { table: outbox.name.clone(), values, on_conflict: OnConflict::Fail, made: None };
-    write_over(engine, &[outbox], &insert).text
+    write_over(engine, &[outbox], &insert).expect("every engine stores one row").text
 }
 
 /// The statements behind [`plan::Step::Recall`], over [`system::idempotency_answers`].
@@ -317,9 +353,10 @@ pub fn lower_answers(engine: Engine) -> Result<AnswerStatements, Unsupported> {
             Engine::Sqlite => None,
             Engine::PostgreSql => Some(postgresql::HOLD_NAME.to_owned()),
             Engine::MySql => Some(mysql::HOLD_NAME.to_owned()),
+            Engine::MongoDb => Some(mongodb::lowering::HOLD_NAME.to_owned()),
         },
         find: query_over(engine, &tables, &find)?.text,
-        keep: write_over(engine, &tables, &keep).text,
-        forget: write_over(engine, &tables, &forget).text,
+        keep: write_over(engine, &tables, &keep)?.text,
+        forget: write_over(engine, &tables, &forget)?.text,
     })
 }

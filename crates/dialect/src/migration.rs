@@ -1,6 +1,6 @@
 //! Migrations as files: the text that is printed is the text that is executed, and its checksum stands in the ledger.
 
-use crate::mysql;
+use crate::{mongodb, mysql};
 use plan::database::{Execution, Migration, Statement};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -14,8 +14,9 @@ pub fn text(migration: &Migration) -> String {
         if index > 0 {
             text.push('\n');
         }
-        let undo = statement.undo.to_string().replace('\n', "\n--   ");
-        let _ = writeln!(text, "-- {}\n-- locks: {}; undo: {undo}", statement.why, statement.lock);
+        let dashes = if mongodb::is_statement(&statement.sql) { "//" } else { "--" };
+        let undo = statement.undo.to_string().replace('\n', &format!("\n{dashes}   "));
+        let _ = writeln!(text, "{dashes} {}\n{dashes} locks: {}; undo: {undo}", statement.why, statement.lock);
         // Whoever runs the file reads these lines: `lib/migrations.js` of the emitted application.
         if let Some(there) = &statement.unless {
             let _ = writeln!(text, "-- unless {there}");
@@ -50,6 +51,12 @@ pub fn rehearsed(statement: &Statement) -> Cow<'_, str> {
         Execution::Together | Execution::KeysChecked => Cow::Borrowed(&statement.sql),
         Execution::Alone => Cow::Owned(statement.sql.replace(" CONCURRENTLY", "")),
     }
+}
+
+/// Whether the statement is a script of MongoDB's shell, and not SQL.
+#[must_use]
+pub fn is_script(statement: &str) -> bool {
+    mongodb::is_statement(statement)
 }
 
 /// SHA-256 of [`text`], lower-case hex.

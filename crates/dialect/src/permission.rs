@@ -19,7 +19,7 @@ pub const ALL_USERS: &str = "*";
 #[must_use]
 pub fn has_owners(engine: Engine) -> bool {
     match engine {
-        Engine::Sqlite | Engine::MySql => false,
+        Engine::Sqlite | Engine::MySql | Engine::MongoDb => false,
         Engine::PostgreSql => true,
     }
 }
@@ -28,7 +28,7 @@ pub fn has_owners(engine: Engine) -> bool {
 #[must_use]
 pub fn role_name(engine: Engine, prefix: &str, end: &str) -> String {
     let longest = match engine {
-        Engine::Sqlite | Engine::PostgreSql => MAX_IDENTIFIER_LENGTH,
+        Engine::Sqlite | Engine::PostgreSql | Engine::MongoDb => MAX_IDENTIFIER_LENGTH,
         Engine::MySql => mysql::permission::MAX_ROLE_NAME,
     };
     name::joined_within(longest, &[prefix], end)
@@ -54,7 +54,7 @@ pub fn wanted(
     found: &ObservedPermissions,
 ) -> Vec<ObservedRole> {
     match engine {
-        Engine::Sqlite => Vec::new(),
+        Engine::Sqlite | Engine::MongoDb => Vec::new(),
         Engine::PostgreSql => postgresql::permission::wanted(permissions, tables, found),
         Engine::MySql => mysql::permission::wanted(permissions, tables, found),
     }
@@ -69,7 +69,7 @@ pub fn statements(
     found: &ObservedPermissions,
 ) -> Vec<PermissionStatement> {
     match engine {
-        Engine::Sqlite => Vec::new(),
+        Engine::Sqlite | Engine::MongoDb => Vec::new(),
         Engine::PostgreSql => postgresql::permission::statements(permissions, tables, found),
         Engine::MySql => mysql::permission::statements(permissions, tables, found),
     }
@@ -80,7 +80,7 @@ pub fn statements(
 #[must_use]
 pub fn first_user(engine: Engine, name: &str, password: &str) -> String {
     match engine {
-        Engine::Sqlite | Engine::PostgreSql => String::new(),
+        Engine::Sqlite | Engine::PostgreSql | Engine::MongoDb => String::new(),
         Engine::MySql => mysql::permission::first_user(name, password),
     }
 }
@@ -102,7 +102,7 @@ pub fn script(
         owners: there.map(|table| (table, found.user.clone())).collect(),
         sequences: tables.iter().filter_map(sequence).chain([LEDGER_SEQUENCE.to_owned()]).collect(),
         everybody: match engine {
-            Engine::Sqlite | Engine::MySql => BTreeSet::new(),
+            Engine::Sqlite | Engine::MySql | Engine::MongoDb => BTreeSet::new(),
             Engine::PostgreSql => postgresql::permission::everybody(permissions),
         },
         ..ObservedPermissions::default()
@@ -131,7 +131,7 @@ pub fn differences(
     found: &ObservedPermissions,
 ) -> Vec<String> {
     match engine {
-        Engine::Sqlite => Vec::new(),
+        Engine::Sqlite | Engine::MongoDb => Vec::new(),
         Engine::PostgreSql => postgresql::permission::differences(permissions, tables, found),
         Engine::MySql => mysql::permission::differences(permissions, tables, found),
     }
@@ -148,7 +148,7 @@ pub fn barriers(
 ) -> Vec<(String, PermissionStatement)> {
     match engine {
         // Who may read a table there sees all of it.
-        Engine::Sqlite | Engine::MySql => Vec::new(),
+        Engine::Sqlite | Engine::MySql | Engine::MongoDb => Vec::new(),
         Engine::PostgreSql => postgresql::row_security::barriers(permissions, tables, found),
     }
 }
@@ -158,7 +158,7 @@ pub fn barriers(
 pub fn adopt(engine: Engine, role: &str, mark: &str) -> String {
     match engine {
         // Nobody says there for whom a user was made.
-        Engine::Sqlite | Engine::MySql => String::new(),
+        Engine::Sqlite | Engine::MySql | Engine::MongoDb => String::new(),
         Engine::PostgreSql => postgresql::permission::adopt(role, mark),
     }
 }
@@ -167,7 +167,7 @@ pub fn adopt(engine: Engine, role: &str, mark: &str) -> String {
 #[must_use]
 pub fn probes(engine: Engine, permissions: &Permissions, tables: &[Table], role: &Role) -> Vec<PermissionProbe> {
     match engine {
-        Engine::Sqlite => Vec::new(),
+        Engine::Sqlite | Engine::MongoDb => Vec::new(),
         Engine::PostgreSql => postgresql::permission::probes(permissions, tables, role),
         Engine::MySql => mysql::permission::probes(tables, role),
     }

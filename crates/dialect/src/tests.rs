@@ -55,7 +55,7 @@ fn literal(text: &str) -> Value {
 }
 
 fn check_write(write: &Write, expected: &Expect) {
-    let lowered = lower_write(&database(), write);
+    let lowered = lower_write(&database(), write).unwrap();
     assert_eq!(lowered.text.matches('?').count(), lowered.binds.len());
     expected.assert_eq(&lowered.text);
 }

@@ -7,7 +7,7 @@ use crate::render::{Comment, generated_of, render};
 use minijinja::context;
 use plan::database::Connection;
 use plan::database::permission::{Login, PermissionStatement};
-use plan::{DatabasePlan, DatabaseTaskPlan, Migration};
+use plan::{DatabasePlan, DatabaseTaskPlan, Migration, Statement};
 use vocab::TaskId;
 
 pub fn files(plan: &DatabaseTaskPlan, granted: &[PermissionStatement]) -> Files {
@@ -82,27 +82,38 @@ fn package(plan: &DatabaseTaskPlan) -> String {
     }))
 }
 
+/// What files of such statements are called at the end: those of MongoDB are scripts of its own shell.
+fn ending(statements: &[Statement]) -> &'static str {
+    if statements.iter().any(|statement| dialect::migration::is_script(&statement.sql)) { "js" } else { "sql" }
+}
+
 /// Byte for byte as they are executed: the ledger knows them by their checksum, so they carry no header.
 pub fn migrations(folder: &str, migrations: &[Migration], files: &mut Files) {
     for migration in migrations {
-        files.insert(format!("{folder}/{}.sql", migration.name), dialect::migration::text(migration));
+        files.insert(
+            format!("{folder}/{}.{}", migration.name, ending(&migration.statements)),
+            dialect::migration::text(migration),
+        );
     }
 }
 
 /// The migrations; and the whole schema, which is for reading, and makes the same tables in an empty database.
 pub fn sql(task_id: &TaskId, database: &DatabasePlan, files: &mut Files) {
     migrations("databases/migrations", &database.migrations, files);
-    let statements = dialect::create_tables(database.engine, &database.tables).into_iter().map(|statement| {
+    let statements = dialect::create_tables(database.engine, &database.tables);
+    let ending = ending(&statements);
+    let (dashes, comment) = if ending == "js" { ("//", Comment::Slashes) } else { ("--", Comment::Dashes) };
+    let statements = statements.into_iter().map(|statement| {
         let table = database.tables.iter().find(|table| statement.why == format!("{}: {}", table.name, table.comment));
         let columns = table.map_or_else(String::new, |table| {
             let columns = table.columns.iter();
-            columns.map(|column| format!("--   {}: {}\n", column.name, one_line(&column.comment))).collect()
+            columns.map(|column| format!("{dashes}   {}: {}\n", column.name, one_line(&column.comment))).collect()
         });
-        format!("-- {}\n{columns}{}\n", one_line(&statement.why), dialect::migration::ended(&statement.sql))
+        format!("{dashes} {}\n{columns}{}\n", one_line(&statement.why), dialect::migration::ended(&statement.sql))
     });
     let text = format!(
-        "-- The whole schema, for reading. What is executed are the files in `migrations/`.\n\n{}",
+        "{dashes} The whole schema, for reading. What is executed are the files in `migrations/`.\n\n{}",
         statements.collect::<Vec<_>>().join("\n")
     );
-    files.insert("databases/schema.sql".to_owned(), generated_of(task_id, Comment::Dashes, &text));
+    files.insert(format!("databases/schema.{ending}"), generated_of(task_id, comment, &text));
 }

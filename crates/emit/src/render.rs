@@ -9,6 +9,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("application.js", include_str!("../templates/application.js")),
     ("sqlite-connection.js", include_str!("../templates/sqlite-connection.js")),
     ("mysql-connection.js", include_str!("../templates/mysql-connection.js")),
+    ("mongodb-connection.js", include_str!("../templates/mongodb-connection.js")),
     ("mysql-scratch-database.js", include_str!("../templates/mysql-scratch-database.js")),
     ("mysql-service.yaml", include_str!("../templates/mysql-service.yaml")),
     ("postgresql-connection.js", include_str!("../templates/postgresql-connection.js")),

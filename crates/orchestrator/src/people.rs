@@ -109,7 +109,7 @@ async fn set_role_in(plan: &Plan, store: &Store, email: &str, role: &str) -> Res
         set: vec![(column("role"), Assigned::Value(asked()))],
         filter: is("user_id"),
     };
-    let text = dialect::lower_write(&plan.database, &write).text;
+    let text = dialect::lower_write(&plan.database, &write).expect("every engine adds one row").text;
     let values = vec![Datum::Text(role.to_owned()), user.clone()];
     let changed = store.transaction(move |mut transaction| {
         Box::pin(async move { Ok(Ended::Commit(transaction.execute(&text, &values).await?)) })

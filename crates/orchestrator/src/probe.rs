@@ -193,7 +193,7 @@ impl<'p> Prober<'p> {
     }
 
     fn push(&mut self, table: &Table, write: &Write, expected: Expected, promise: Promise, what: &str) {
-        let lowered = dialect::lower_write(self.plan, write);
+        let Ok(lowered) = dialect::lower_write(self.plan, write) else { return };
         let literal = |value: &Value| match value {
             Value::Literal(datum) => datum.clone(),
             _ => unreachable!("a probe binds literals only"),

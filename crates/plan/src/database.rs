@@ -15,8 +15,8 @@ pub use observed::{
     ObservedTable,
 };
 pub use rules::{
-    Check, CheckRule, ColumnDefault, Compared, ForeignKey, Index, NoOverlap, OnDelete, Released, Rules, Times,
-    Uniqueness,
+    Check, CheckRule, ColumnDefault, Compared, Embedded, ForeignKey, Index, NoOverlap, OnDelete, Released, Rules,
+    Times, Uniqueness,
 };
 
 use serde::{Deserialize, Serialize};

@@ -76,4 +76,6 @@ codes! {
     OWNER_UNSAID = "IP292";
     /// An endpoint works on accounts of others, and everybody may call it.
     ACCOUNTS_OPEN = "IP296";
+    /// Endpoints or a service would stand on documents, which is not built.
+    STANDS_ON_DOCUMENTS = "IP380";
 }

@@ -3,6 +3,7 @@
 
 mod connection;
 mod cycle;
+mod document;
 mod draft;
 mod names;
 mod overlap;
@@ -77,6 +78,9 @@ pub fn plan(
         table::make_keys(&mut draft, table);
     }
     rules::complete(&mut draft);
+    if target.engine.keeps_documents() {
+        document::embed(&mut draft);
+    }
     limits(&mut draft, target.engine);
     let permissions = role::permissions(&mut draft, config, target.engine, task_id, observed);
     let Draft { tables, mut decisions, problems, .. } = draft;
@@ -85,11 +89,12 @@ pub fn plan(
     }
     let tables: Vec<plan::Table> = tables.into_iter().map(|table| table.table).collect();
     let renames = renames(config);
+    let target_engine = target.engine;
     let circumstances =
         Circumstances { target, unnamed: Unnamed::Goes, observed, renames: &renames, allowed, place: &config.place };
     let database = schema::design(&tables, Vec::new(), circumstances)?;
     decisions.extend(schema::decisions(&tables));
-    decisions.extend(rules::decisions(&tables));
+    decisions.extend(rules::decisions(target_engine, &tables));
     decisions.sort_by_key(|decision| decision.phase);
     Ok(DatabaseTaskPlan {
         task_id: task_id.clone(),

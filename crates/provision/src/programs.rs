@@ -33,7 +33,7 @@ pub fn superuser(engine: Engine) -> &'static str {
     match engine {
         Engine::PostgreSql => postgresql::SUPERUSER,
         Engine::MySql => mysql::SUPERUSER,
-        Engine::Sqlite => "",
+        Engine::Sqlite | Engine::MongoDb => "",
     }
 }
 
@@ -47,6 +47,7 @@ pub fn way_to_install(engine: Engine) -> &'static str {
         Engine::MySql => {
             "Debian: `apt-get install mariadb-server`, Red Hat: `dnf install mariadb-server`, macOS: `brew install mysql`"
         }
+        Engine::MongoDb => "`mongod`",
         Engine::Sqlite => "none are needed",
     }
 }
@@ -65,7 +66,7 @@ impl Programs {
         let found = match engine {
             Engine::PostgreSql => postgresql::Programs::find().map(Self::PostgreSql),
             Engine::MySql => mysql::Programs::find().map(Self::MySql),
-            Engine::Sqlite => None,
+            Engine::Sqlite | Engine::MongoDb => None,
         };
         found.ok_or(ProvisionFailure::NotInstalled(engine))
     }

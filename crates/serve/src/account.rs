@@ -548,7 +548,7 @@ impl Statements {
             proved: one(&system::accounts().name, &["email_verified_at"], Some("user_id"))?,
             identity: one(&system::identities().name, &["user_id"], Some("hash"))?,
             keys: one(&keys.name, &["id", "public_key", "private_key", "signs_from", "signs_until"], None)?,
-            add_key: Arc::from(dialect::lower_write(database, &add).text),
+            add_key: Arc::from(dialect::lower_write(database, &add)?.text),
         })
     }
 }

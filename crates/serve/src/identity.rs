@@ -33,11 +33,11 @@ impl Identities {
         newcomers: Newcomers,
         accounts: &Arc<Accounts>,
     ) -> Result<Self, Unsupported> {
-        let insert = |table: &TableName, columns: &[ColumnName]| {
+        let insert = |table: &TableName, columns: &[ColumnName]| -> Result<Arc<str>, Unsupported> {
             let said = Value::Slot(SlotName::parse("said").expect("a literal that is a name"));
             let values = columns.iter().map(|column| (column.clone(), said.clone())).collect();
             let write = Write::Insert { table: table.clone(), values, on_conflict: OnConflict::Fail, made: None };
-            Arc::from(dialect::lower_write(database, &write).text)
+            Ok(Arc::from(dialect::lower_write(database, &write)?.text))
         };
         let columns = Some(newcomers.columns()).filter(|columns| !columns.is_empty());
         let named = |names: [&str; 5]| names.map(|name| ColumnName::parse(name).expect("a literal that is a name"));
@@ -46,10 +46,10 @@ impl Identities {
         Ok(Self {
             accounts: Arc::clone(accounts),
             store,
-            add_user: columns.as_ref().map(|columns| insert(users, columns)),
+            add_user: columns.as_ref().map(|columns| insert(users, columns)).transpose()?,
             newcomer: columns,
-            add_account: insert(&system::accounts().name, &of_account),
-            add_identity: insert(&system::identities().name, &of_identity),
+            add_account: insert(&system::accounts().name, &of_account)?,
+            add_identity: insert(&system::identities().name, &of_identity)?,
         })
     }
 

@@ -640,7 +640,7 @@ impl Compiler<'_> {
             }
             Step::Write(write) => {
                 let (table, filter) = write.filter();
-                let statement = self.bound(dialect::lower_write(&self.plan.database, write), table, filter)?;
+                let statement = self.bound(dialect::lower_write(&self.plan.database, write)?, table, filter)?;
                 if let Write::Insert { made: Some(_), .. } = write {
                     return Ok(Operation::Insert { slot, statement });
                 }

@@ -1,13 +1,14 @@
 //! A database as those see it who make its schema: looked at, migrated, rehearsed on. One value for every engine.
 
 use crate::error::Trouble;
+use crate::mongodb::MongoStore;
 use crate::mysql::MySqlStore;
 use crate::postgresql::PostgreSqlStore;
 use crate::rehearsal::{Attempt, Rehearsal};
 use crate::renewing::Renewal;
 use crate::sqlite::{self, SqliteStore};
 use crate::store::Open;
-use crate::{AppliedMigration, Location, MySqlServer, Server, Store, StoreError};
+use crate::{AppliedMigration, Location, MongoServer, MySqlServer, Server, Store, StoreError};
 use plan::Migration;
 use plan::database::{Condition, DatabasePlace, ObservedTable, Pool, Trial};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub enum Database {
     PostgreSql(Server),
     /// A MySQL or MariaDB database that exists.
     MySql(MySqlServer),
+    /// A MongoDB database.
+    MongoDb(MongoServer),
 }
 
 /// What a database was seen to hold.
@@ -52,6 +55,7 @@ impl Database {
         match engine {
             Engine::PostgreSql => Server::parse(text).map(Self::PostgreSql),
             Engine::MySql => MySqlServer::parse(text).map(Self::MySql),
+            Engine::MongoDb => MongoServer::parse(text).map(Self::MongoDb),
             Engine::Sqlite => {
                 let path = text.strip_prefix("sqlite:").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
                 let path = path.strip_prefix("//").unwrap_or(path);
@@ -78,6 +82,7 @@ impl Database {
             Self::Sqlite(_) => Ok(()),
             Self::PostgreSql(server) => server.wait(waiting),
             Self::MySql(server) => server.wait(waiting),
+            Self::MongoDb(server) => server.wait(waiting),
         }
     }
 
@@ -91,6 +96,8 @@ impl Database {
             Self::Sqlite(_) => Ok(None),
             Self::PostgreSql(server) => server.create(),
             Self::MySql(server) => server.create(),
+            // Its first collection makes it.
+            Self::MongoDb(_) => Ok(None),
         }
     }
 
@@ -103,6 +110,7 @@ impl Database {
             Self::Sqlite(_) => Ok(None),
             Self::PostgreSql(server) => server.most_connections().map(Some),
             Self::MySql(server) => server.most_connections().map(Some),
+            Self::MongoDb(_) => Ok(None),
         }
     }
 
@@ -113,7 +121,7 @@ impl Database {
     /// [`StoreError`] when it does not let us in.
     pub fn keeps_sessions(&self) -> Result<bool, StoreError> {
         match self {
-            Self::Sqlite(_) | Self::MySql(_) => Ok(true),
+            Self::Sqlite(_) | Self::MySql(_) | Self::MongoDb(_) => Ok(true),
             Self::PostgreSql(server) => server.keeps_sessions(),
         }
     }
@@ -124,7 +132,7 @@ impl Database {
     /// [`StoreError`] when it does not let us in.
     pub fn free_connections(&self) -> Result<Option<u32>, StoreError> {
         let taken = match self {
-            Self::Sqlite(_) => return Ok(None),
+            Self::Sqlite(_) | Self::MongoDb(_) => return Ok(None),
             Self::PostgreSql(server) => server.taken_connections()?,
             Self::MySql(server) => server.taken_connections()?,
         };
@@ -139,6 +147,7 @@ impl Database {
         match self {
             Self::PostgreSql(server) => server.look(scope),
             Self::MySql(server) => server.look(scope),
+            Self::MongoDb(server) => server.look(scope),
             Self::Sqlite(file) => {
                 must_be_a_file(file)?;
                 match file.exists() {
@@ -157,6 +166,9 @@ impl Database {
         match self {
             Self::PostgreSql(server) => server.condition(),
             Self::MySql(server) => server.condition(),
+            Self::MongoDb(_) => {
+                Err(StoreError::Refused("what could be better is not looked for in MongoDB yet".to_owned()))
+            }
             Self::Sqlite(file) => {
                 must_be_a_file(file)?;
                 match file.exists() {
@@ -175,6 +187,9 @@ impl Database {
         match self {
             Self::PostgreSql(server) => server.explain(trials),
             Self::MySql(server) => server.explain(trials),
+            Self::MongoDb(_) => {
+                Err(StoreError::Refused("what could be better is not looked for in MongoDB yet".to_owned()))
+            }
             Self::Sqlite(file) => sqlite::explain(file, trials),
         }
     }
@@ -187,6 +202,7 @@ impl Database {
         match self {
             Self::PostgreSql(server) => server.migrate(scope, migrations, now),
             Self::MySql(server) => server.migrate(scope, migrations, now),
+            Self::MongoDb(server) => server.migrate(scope, migrations, now),
             Self::Sqlite(file) => open_file(file)?.migrate(scope, migrations, now),
         }
     }
@@ -209,6 +225,7 @@ impl Database {
             Self::Sqlite(file) => Open::Sqlite(open_file(file)?),
             Self::PostgreSql(server) => Open::PostgreSql(PostgreSqlStore::new(server.clone(), pool, renewal)),
             Self::MySql(server) => Open::MySql(MySqlStore::new(server.clone(), pool, renewal)),
+            Self::MongoDb(server) => Open::MongoDb(MongoStore::new(server.clone(), pool, renewal)),
         };
         Ok(Store(open))
     }
@@ -222,6 +239,7 @@ impl Database {
         match self {
             Self::PostgreSql(server) => server.undo(scope, migrations, now),
             Self::MySql(server) => server.undo(scope, migrations, now),
+            Self::MongoDb(server) => server.undo(scope, migrations, now),
             Self::Sqlite(file) => SqliteStore::open(&Location::File(file.clone()))?.undo(scope, migrations, now),
         }
     }
@@ -234,6 +252,7 @@ impl Database {
         match self {
             Self::PostgreSql(server) => server.count_rows(tables),
             Self::MySql(server) => server.count_rows(tables),
+            Self::MongoDb(server) => server.count_rows(tables),
             Self::Sqlite(file) => match file.exists() {
                 true => SqliteStore::count_rows_of_file(file, tables),
                 false => Ok(0),
@@ -251,6 +270,7 @@ impl Database {
             Self::Sqlite(_) => sqlite::rehearse(&statements, attempts),
             Self::PostgreSql(server) => server.rehearse(&statements, attempts),
             Self::MySql(server) => server.rehearse(&statements, attempts),
+            Self::MongoDb(server) => server.rehearse(&statements, attempts),
         }
     }
 
@@ -261,6 +281,7 @@ impl Database {
             Self::Sqlite(_) => "embedded".to_owned(),
             Self::PostgreSql(server) => server.host.clone(),
             Self::MySql(server) => server.host.clone(),
+            Self::MongoDb(server) => server.host.clone(),
         }
     }
 
@@ -272,7 +293,7 @@ impl Database {
         let is_loopback = |text: &str| text.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
         match self {
             Self::Sqlite(_) => true,
-            Self::PostgreSql(_) | Self::MySql(_) => {
+            Self::PostgreSql(_) | Self::MySql(_) | Self::MongoDb(_) => {
                 host.starts_with('/') || name == "localhost" || is_loopback(name) || is_loopback(&host)
             }
         }
@@ -285,6 +306,7 @@ impl Database {
             Self::Sqlite(_) => self.name(),
             Self::PostgreSql(server) => format!("{}/{}", server.host, server.name),
             Self::MySql(server) => format!("{}/{}", server.host, server.name),
+            Self::MongoDb(server) => format!("{}/{}", server.host, server.name),
         }
     }
 
@@ -295,6 +317,7 @@ impl Database {
             Self::Sqlite(file) => file.display().to_string(),
             Self::PostgreSql(server) => server.name.clone(),
             Self::MySql(server) => server.name.clone(),
+            Self::MongoDb(server) => server.name.clone(),
         }
     }
 }

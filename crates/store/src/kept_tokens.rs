@@ -30,7 +30,7 @@ impl Store {
         ));
         let (insert, otherwise) = match self.engine() {
             Engine::Sqlite | Engine::PostgreSql => ("INSERT", " ON CONFLICT (name) DO NOTHING"),
-            Engine::MySql => ("INSERT IGNORE", ""),
+            Engine::MySql | Engine::MongoDb => ("INSERT IGNORE", ""),
         };
         let add = words.text(&format!(
             "{insert} INTO outbox_tokens (name, sealed, changed_at, lease, leased_until) VALUES (?, '', {time}, ?, {time}){otherwise}"

@@ -24,7 +24,7 @@ impl Database {
     /// [`StoreError`] when it cannot be connected to or does not answer.
     pub fn permissions(&self, roles: &[RoleName]) -> Result<Option<ObservedPermissions>, StoreError> {
         match self {
-            Self::Sqlite(_) => Ok(None),
+            Self::Sqlite(_) | Self::MongoDb(_) => Ok(None),
             Self::PostgreSql(server) => server.permissions(roles).map(Some),
             Self::MySql(server) => server.permissions(roles).map(Some),
         }
@@ -36,7 +36,7 @@ impl Database {
     /// [`StoreError`] when it cannot be connected to or does not answer.
     pub fn everybodys_permissions(&self) -> Result<Option<ObservedPermissions>, StoreError> {
         match self {
-            Self::Sqlite(_) => Ok(None),
+            Self::Sqlite(_) | Self::MongoDb(_) => Ok(None),
             Self::PostgreSql(server) => server.everybodys_permissions().map(Some),
             Self::MySql(server) => server.everybodys_permissions().map(Some),
         }
@@ -52,7 +52,7 @@ impl Database {
         passwords: &[(RoleName, Secret<Zeroizing<String>>)],
     ) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(_) => Ok(()),
+            Self::Sqlite(_) | Self::MongoDb(_) => Ok(()),
             Self::PostgreSql(server) => server.permit(statements, passwords),
             Self::MySql(server) => server.permit(statements, passwords),
         }
@@ -69,7 +69,7 @@ impl Database {
         probes: &[PermissionProbe],
     ) -> Result<Vec<Tried>, StoreError> {
         match self {
-            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Sqlite(_) | Self::MongoDb(_) => Ok(Vec::new()),
             Self::PostgreSql(server) => server.try_as(role, password, probes),
             Self::MySql(server) => server.try_as(role, password, probes),
         }
@@ -82,6 +82,7 @@ impl Database {
             Self::Sqlite(file) => Self::Sqlite(file.clone()),
             Self::PostgreSql(server) => Self::PostgreSql(server.as_role(role, password)),
             Self::MySql(server) => Self::MySql(server.as_user(role, password)),
+            Self::MongoDb(server) => Self::MongoDb(server.as_user(role, password)),
         }
     }
 
@@ -92,6 +93,7 @@ impl Database {
             Self::Sqlite(_) => false,
             Self::PostgreSql(server) => server.may_be_overheard(),
             Self::MySql(server) => server.may_be_overheard(),
+            Self::MongoDb(server) => server.may_be_overheard(),
         }
     }
 
@@ -100,7 +102,7 @@ impl Database {
     pub fn is_open_to_others(&self) -> Option<bool> {
         match self {
             Self::Sqlite(file) => Some(is_open(file)),
-            Self::PostgreSql(_) | Self::MySql(_) => None,
+            Self::PostgreSql(_) | Self::MySql(_) | Self::MongoDb(_) => None,
         }
     }
 }

@@ -20,4 +20,15 @@ pub struct Rehearsal {
     pub tables: Vec<ObservedTable>,
     /// For each attempt the rows it changed, or why it was refused; one that was refused changed nothing.
     pub outcomes: Vec<Result<u64, StoreError>>,
+    /// What the server was seen not to do, so that it proves nothing that stands on it.
+    pub lacks: Vec<Lack>,
+}
+
+/// Something that a server of an engine may not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// It holds no document to its collection's validator.
+    Validators,
+    /// It takes the changes of several documents back one by one or not at all.
+    Transactions,
 }

@@ -1,5 +1,6 @@
 //! A database as those see it who serve from it: read, written in transactions, asked for its keys. One value for every engine.
 
+use crate::mongodb::{MongoStore, MongoTransaction, ScratchCollections};
 use crate::mysql::{MySqlStore, MySqlTransaction, ScratchDatabase};
 use crate::postgresql::{PostgreSqlStore, PostgreSqlTransaction, ScratchSchema};
 use crate::sqlite::{SqliteStore, SqliteTransaction};
@@ -21,6 +22,7 @@ pub(crate) enum Open {
     Sqlite(SqliteStore),
     PostgreSql(PostgreSqlStore),
     MySql(MySqlStore),
+    MongoDb(MongoStore),
 }
 
 /// Whose rows a statement is about, where the database can keep to that; elsewhere the statement alone says it.
@@ -50,6 +52,7 @@ pub(crate) enum Begun<'c> {
     Sqlite(SqliteTransaction<'c>),
     PostgreSql(PostgreSqlTransaction<'c>),
     MySql(MySqlTransaction<'c>),
+    MongoDb(MongoTransaction<'c>),
 }
 
 /// An empty database of an engine on which something is tried. It is gone when this is dropped.
@@ -64,6 +67,7 @@ enum Place {
     Memory,
     Schema { _dropped: ScratchSchema },
     Database { _dropped: ScratchDatabase },
+    Collections { _dropped: ScratchCollections },
 }
 
 impl Scratch {
@@ -85,6 +89,11 @@ impl Scratch {
                 let store = Store(Open::MySql(MySqlStore::new(made.server.clone(), Pool::default(), None)));
                 Ok(Self { store, _place: Place::Database { _dropped: made } })
             }
+            Database::MongoDb(server) => {
+                let made = ScratchCollections::make(server)?;
+                let store = Store(Open::MongoDb(MongoStore::new(made.server.clone(), Pool::default(), None)));
+                Ok(Self { store, _place: Place::Collections { _dropped: made } })
+            }
         }
     }
 }
@@ -105,6 +114,7 @@ impl Store {
             Open::Sqlite(_) => Engine::Sqlite,
             Open::PostgreSql(_) => Engine::PostgreSql,
             Open::MySql(_) => Engine::MySql,
+            Open::MongoDb(_) => Engine::MongoDb,
         }
     }
 
@@ -115,9 +125,8 @@ impl Store {
             (Open::Sqlite(left), Open::Sqlite(right)) => left.is(right),
             (Open::PostgreSql(left), Open::PostgreSql(right)) => left.is(right),
             (Open::MySql(left), Open::MySql(right)) => left.is(right),
-            (Open::Sqlite(_), Open::PostgreSql(_) | Open::MySql(_))
-            | (Open::PostgreSql(_), Open::Sqlite(_) | Open::MySql(_))
-            | (Open::MySql(_), Open::Sqlite(_) | Open::PostgreSql(_)) => false,
+            (Open::MongoDb(left), Open::MongoDb(right)) => left.is(right),
+            (Open::Sqlite(_) | Open::PostgreSql(_) | Open::MySql(_) | Open::MongoDb(_), _) => false,
         }
     }
 
@@ -147,6 +156,7 @@ impl Store {
             Open::Sqlite(store) => store.transaction(work).await,
             Open::PostgreSql(store) => store.transaction(whose, work).await,
             Open::MySql(store) => store.transaction(work).await,
+            Open::MongoDb(store) => store.transaction(work).await,
         }
     }
 
@@ -172,6 +182,7 @@ impl Store {
             Open::Sqlite(store) => store.read(text, parameters).await,
             Open::PostgreSql(store) => store.read(whose, text, parameters).await,
             Open::MySql(store) => store.read(text, parameters).await,
+            Open::MongoDb(store) => store.read(text, parameters).await,
         }
     }
 
@@ -184,6 +195,7 @@ impl Store {
             Open::Sqlite(store) => store.ping().await,
             Open::PostgreSql(store) => store.ping().await,
             Open::MySql(store) => store.ping().await,
+            Open::MongoDb(store) => store.ping().await,
         }
     }
 
@@ -196,6 +208,7 @@ impl Store {
             Open::Sqlite(store) => store.inspect(),
             Open::PostgreSql(store) => store.inspect(),
             Open::MySql(store) => store.inspect(),
+            Open::MongoDb(store) => store.inspect(),
         }
     }
 
@@ -217,6 +230,7 @@ impl Store {
             Open::Sqlite(store) => store.migrate(scope, migrations, now),
             Open::PostgreSql(store) => store.migrate(scope, migrations, now),
             Open::MySql(store) => store.migrate(scope, migrations, now),
+            Open::MongoDb(store) => store.migrate(scope, migrations, now),
         }
     }
 
@@ -231,6 +245,7 @@ impl Store {
                 Open::Sqlite(store) => store.count_rows(tables).await,
                 Open::PostgreSql(store) => store.count_rows(tables).await,
                 Open::MySql(store) => store.count_rows(tables).await,
+                Open::MongoDb(store) => store.count_rows(tables).await,
             }?;
         }
         Ok(rows)
@@ -245,6 +260,7 @@ impl Store {
             Open::Sqlite(store) => store.insert_api_key(key),
             Open::PostgreSql(store) => store.insert_api_key(key),
             Open::MySql(store) => store.insert_api_key(key),
+            Open::MongoDb(store) => store.insert_api_key(key),
         }
     }
 
@@ -258,6 +274,7 @@ impl Store {
             Open::Sqlite(store) => store.replace_api_key(old, end, new),
             Open::PostgreSql(store) => store.replace_api_key(old, end, new),
             Open::MySql(store) => store.replace_api_key(old, end, new),
+            Open::MongoDb(store) => store.replace_api_key(old, end, new),
         }
     }
 
@@ -270,6 +287,7 @@ impl Store {
             Open::Sqlite(store) => store.api_keys(),
             Open::PostgreSql(store) => store.api_keys(),
             Open::MySql(store) => store.api_keys(),
+            Open::MongoDb(store) => store.api_keys(),
         }
     }
 
@@ -282,6 +300,7 @@ impl Store {
             Open::Sqlite(store) => store.revoke_api_key(id, now),
             Open::PostgreSql(store) => store.revoke_api_key(id, now),
             Open::MySql(store) => store.revoke_api_key(id, now),
+            Open::MongoDb(store) => store.revoke_api_key(id, now),
         }
     }
 
@@ -294,6 +313,7 @@ impl Store {
             Open::Sqlite(store) => store.find_api_key(hash).await,
             Open::PostgreSql(store) => store.find_api_key(hash).await,
             Open::MySql(store) => store.find_api_key(hash).await,
+            Open::MongoDb(store) => store.find_api_key(hash).await,
         }
     }
 
@@ -307,6 +327,7 @@ impl Store {
             Open::Sqlite(store) => store.note_api_key_uses(uses).await,
             Open::PostgreSql(store) => store.note_api_key_uses(uses).await,
             Open::MySql(store) => store.note_api_key_uses(uses).await,
+            Open::MongoDb(store) => store.note_api_key_uses(uses).await,
         }
     }
 }
@@ -321,6 +342,7 @@ impl Transaction<'_> {
             Begun::Sqlite(transaction) => transaction.execute(text, parameters),
             Begun::PostgreSql(transaction) => transaction.execute(text, parameters).await,
             Begun::MySql(transaction) => transaction.execute(text, parameters).await,
+            Begun::MongoDb(transaction) => transaction.execute(text, parameters).await,
         }
     }
 
@@ -331,7 +353,7 @@ impl Transaction<'_> {
     pub async fn send(&mut self, text: &str, parameters: Vec<Datum>) -> Result<(), StoreError> {
         match &mut self.0 {
             Begun::PostgreSql(transaction) => transaction.send(text, parameters).await,
-            Begun::Sqlite(_) | Begun::MySql(_) => self.execute(text, &parameters).await.map(drop),
+            Begun::Sqlite(_) | Begun::MySql(_) | Begun::MongoDb(_) => self.execute(text, &parameters).await.map(drop),
         }
     }
 
@@ -344,6 +366,7 @@ impl Transaction<'_> {
             Begun::Sqlite(transaction) => transaction.read(text, parameters)?,
             Begun::PostgreSql(transaction) => transaction.read(text, parameters).await?,
             Begun::MySql(transaction) => return transaction.insert(text, parameters).await,
+            Begun::MongoDb(transaction) => return transaction.insert(text, parameters).await,
         };
         let key = rows.into_iter().next().and_then(|row| row.into_iter().next());
         key.ok_or_else(|| StoreError::Refused("the database tells no key of a new row".to_owned()))
@@ -358,6 +381,7 @@ impl Transaction<'_> {
             Begun::Sqlite(transaction) => transaction.read(text, parameters),
             Begun::PostgreSql(transaction) => transaction.read(text, parameters).await,
             Begun::MySql(transaction) => transaction.read(text, parameters).await,
+            Begun::MongoDb(transaction) => transaction.read(text, parameters).await,
         }
     }
 }

@@ -282,7 +282,9 @@ fn rehearsed(database: &Database) {
     );
     let insert = match database {
         Database::PostgreSql(_) => "INSERT INTO stones (name, weight) VALUES ($1, $2)",
-        Database::Sqlite(_) | Database::MySql(_) => "INSERT INTO stones (name, weight) VALUES (?1, ?2)",
+        Database::Sqlite(_) | Database::MySql(_) | Database::MongoDb(_) => {
+            "INSERT INTO stones (name, weight) VALUES (?1, ?2)"
+        }
     };
     let stone = |number: i64, weight: i64| Attempt {
         text: insert.to_owned(),

@@ -10,6 +10,7 @@ impl Database {
             Self::Sqlite(_) => Engine::Sqlite,
             Self::PostgreSql(_) => Engine::PostgreSql,
             Self::MySql(_) => Engine::MySql,
+            Self::MongoDb(_) => Engine::MongoDb,
         }
     }
 
@@ -25,6 +26,7 @@ impl Database {
         match self.engine() {
             Engine::PostgreSql | Engine::Sqlite => "the server's `max_connections` or the role's `CONNECTION LIMIT`",
             Engine::MySql => "the server's `max_connections` or the user's `MAX_USER_CONNECTIONS`",
+            Engine::MongoDb => "the server's `net.maxIncomingConnections`",
         }
     }
 
@@ -40,6 +42,7 @@ impl Database {
                 "add `?ssl-mode=VERIFY_IDENTITY` to `connection`, with `ssl-ca=FILE` where the authority is your own, or at the least \
                  `?ssl-mode=REQUIRED`"
             }
+            Engine::MongoDb => "add `?tls=true` to `connection`, with `tlsCAFile=FILE` where the authority is your own",
         }
     }
 }
@@ -157,7 +160,7 @@ fn own_hint(engine: Engine, trouble: Trouble) -> Option<&'static str> {
             "let the user make databases (`GRANT ALL ON name.* TO user`), have it made (`CREATE DATABASE name`), or name one that exists at the end of `connection`"
         }
         (Engine::MySql, Trouble::ReadOnly) => "connect to the server that takes changes: `SELECT @@read_only` tells",
-        (Engine::Sqlite | Engine::PostgreSql | Engine::MySql, _) => return None,
+        (Engine::Sqlite | Engine::PostgreSql | Engine::MySql | Engine::MongoDb, _) => return None,
     };
     Some(said)
 }

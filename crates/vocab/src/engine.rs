@@ -15,6 +15,9 @@ pub enum Engine {
     /// MySQL from version 8.0.29, MariaDB from 10.11.
     #[serde(rename = "mysql")]
     MySql,
+    /// MongoDB: collections of documents.
+    #[serde(rename = "mongodb")]
+    MongoDb,
 }
 
 impl Engine {
@@ -23,7 +26,7 @@ impl Engine {
     pub fn keeps_files(self) -> bool {
         match self {
             Self::Sqlite => true,
-            Self::PostgreSql | Self::MySql => false,
+            Self::PostgreSql | Self::MySql | Self::MongoDb => false,
         }
     }
 
@@ -32,7 +35,16 @@ impl Engine {
     pub fn defines_in_transactions(self) -> bool {
         match self {
             Self::Sqlite | Self::PostgreSql => true,
-            Self::MySql => false,
+            Self::MySql | Self::MongoDb => false,
+        }
+    }
+
+    /// Whether it keeps documents in collections, and not rows in tables.
+    #[must_use]
+    pub fn keeps_documents(self) -> bool {
+        match self {
+            Self::Sqlite | Self::PostgreSql | Self::MySql => false,
+            Self::MongoDb => true,
         }
     }
 
@@ -40,7 +52,7 @@ impl Engine {
     #[must_use]
     pub fn has_roles(self) -> bool {
         match self {
-            Self::Sqlite => false,
+            Self::Sqlite | Self::MongoDb => false,
             Self::PostgreSql | Self::MySql => true,
         }
     }
@@ -52,6 +64,7 @@ impl Engine {
             Self::Sqlite => "sqlite",
             Self::PostgreSql => "postgresql",
             Self::MySql => "mysql",
+            Self::MongoDb => "mongodb",
         }
     }
 }

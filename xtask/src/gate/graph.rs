@@ -69,6 +69,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("tokio-postgres", &["store"]),
     ("postgres-protocol", &["store"]),
+    ("mongodb", &["store"]),
     ("mysql_async", &["store"]),
     ("sha1", &["store"]),
     ("tokio-postgres-rustls", &["store"]),

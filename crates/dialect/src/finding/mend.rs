@@ -11,7 +11,7 @@ pub fn quote(engine: Engine, name: &str) -> String {
     match engine {
         Engine::PostgreSql => postgresql::permission::quote_any(name),
         Engine::MySql => mysql::quote(&name.replace('`', "``")),
-        Engine::Sqlite => {
+        Engine::Sqlite | Engine::MongoDb => {
             let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
             if is_plain && begins { sqlite::quote(name) } else { format!("\"{}\"", name.replace('"', "\"\"")) }
@@ -24,7 +24,7 @@ pub fn create_index(about: &About<'_>, table: &str, name: &str, parts: &[String]
     let (name, on, parts) = (quote(about.engine, name), about.table(table), parts.join(", "));
     match about.engine {
         Engine::PostgreSql => format!("CREATE {unique}INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on} ({parts})"),
-        Engine::Sqlite => format!("CREATE {unique}INDEX IF NOT EXISTS {name} ON {on} ({parts})"),
+        Engine::Sqlite | Engine::MongoDb => format!("CREATE {unique}INDEX IF NOT EXISTS {name} ON {on} ({parts})"),
         Engine::MySql => format!("CREATE {unique}INDEX {name} ON {on} ({parts})"),
     }
 }
@@ -52,7 +52,7 @@ pub fn drop_index(about: &About<'_>, index: &MeasuredIndex) -> String {
         Engine::PostgreSql => {
             format!("DROP INDEX CONCURRENTLY {}.{name}", quote(about.engine, &about.condition.schema))
         }
-        Engine::Sqlite => format!("DROP INDEX {name}"),
+        Engine::Sqlite | Engine::MongoDb => format!("DROP INDEX {name}"),
         Engine::MySql => format!("DROP INDEX {name} ON {}", about.table(&index.table)),
     }
 }
@@ -87,7 +87,7 @@ pub fn change_type(about: &About<'_>, table: &ObservedTable, name: &str, to: &st
             let comment = comment.map_or_else(String::new, |comment| format!(" COMMENT {}", mysql::text(comment)));
             Some(format!("ALTER TABLE {on} MODIFY COLUMN {column} {to}{required}{default}{comment}"))
         }
-        Engine::Sqlite => None,
+        Engine::Sqlite | Engine::MongoDb => None,
     }
 }
 
@@ -101,7 +101,7 @@ pub fn exact_type(engine: Engine, sql_type: &str) -> Option<(&'static str, &'sta
 pub fn number_type(engine: Engine) -> (&'static str, &'static str) {
     match engine {
         Engine::PostgreSql => ("numeric", "?::numeric"),
-        Engine::MySql | Engine::Sqlite => ("decimal(30,10)", ""),
+        Engine::MySql | Engine::Sqlite | Engine::MongoDb => ("decimal(30,10)", ""),
     }
 }
 
@@ -113,7 +113,7 @@ pub fn zoned_type(engine: Engine, sql_type: &str) -> Option<(String, &'static st
             Some((format!("{before}with time zone"), "? AT TIME ZONE 'UTC'"))
         }
         // Whoever is at work with the producer's own connections has UTC there.
-        Engine::MySql | Engine::Sqlite => None,
+        Engine::MySql | Engine::Sqlite | Engine::MongoDb => None,
     }
 }
 
@@ -124,7 +124,7 @@ pub fn unpadded_type(engine: Engine, sql_type: &str) -> Option<String> {
             let length = sql_type.strip_prefix("character(").filter(|length| *length != "1)")?;
             Some(format!("character varying({length}"))
         }
-        Engine::MySql | Engine::Sqlite => None,
+        Engine::MySql | Engine::Sqlite | Engine::MongoDb => None,
     }
 }
 
@@ -157,7 +157,7 @@ pub fn grow(about: &About<'_>, counter: &Counter) -> Option<Vec<String>> {
         }
         // It changes no column that a key leads to, and what else the key says is not known here.
         (Engine::MySql, _) if statements.len() > 1 => return None,
-        (Engine::PostgreSql | Engine::MySql | Engine::Sqlite, _) => {}
+        (Engine::PostgreSql | Engine::MySql | Engine::Sqlite | Engine::MongoDb, _) => {}
     }
     Some(statements)
 }
@@ -167,14 +167,14 @@ pub fn give_back(about: &About<'_>, table: &str) -> String {
     match about.engine {
         Engine::PostgreSql => format!("VACUUM (ANALYZE) {}", about.table(table)),
         Engine::MySql => format!("OPTIMIZE TABLE {}", about.table(table)),
-        Engine::Sqlite => "VACUUM".to_owned(),
+        Engine::Sqlite | Engine::MongoDb => "VACUUM".to_owned(),
     }
 }
 
 /// What statements are planned by is looked at anew.
 pub fn analyze(about: &About<'_>, table: &str) -> String {
     match about.engine {
-        Engine::PostgreSql | Engine::Sqlite => format!("ANALYZE {}", about.table(table)),
+        Engine::PostgreSql | Engine::Sqlite | Engine::MongoDb => format!("ANALYZE {}", about.table(table)),
         Engine::MySql => format!("ANALYZE TABLE {}", about.table(table)),
     }
 }
@@ -210,7 +210,7 @@ pub fn add_primary_key(about: &About<'_>, table: &ObservedTable, known: Option<&
         (Engine::MySql, None) => {
             vec![format!("ALTER TABLE {name} ADD COLUMN {number} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST")]
         }
-        (Engine::Sqlite, known) => {
+        (Engine::Sqlite | Engine::MongoDb, known) => {
             let made_by = about.condition.measure(&table.name).map_or(&[][..], |measure| &measure.made_by);
             let (column, rule) = match known {
                 Some(columns) => (String::new(), format!(", PRIMARY KEY ({})", columns.join(", "))),

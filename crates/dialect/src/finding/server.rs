@@ -9,13 +9,13 @@ pub fn findings(engine: Engine, condition: &Condition, memory: Option<u64>) -> V
     let mut findings = match engine {
         Engine::PostgreSql => postgresql(condition),
         Engine::MySql => mysql(condition),
-        Engine::Sqlite => sqlite(condition),
+        Engine::Sqlite | Engine::MongoDb => sqlite(condition),
     };
     if let Some(memory) = memory {
         findings.extend(match engine {
             Engine::PostgreSql => memory_of_postgresql(condition, memory),
             Engine::MySql => memory_of_mysql(condition, memory),
-            Engine::Sqlite => Vec::new(),
+            Engine::Sqlite | Engine::MongoDb => Vec::new(),
         });
     }
     findings

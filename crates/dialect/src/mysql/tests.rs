@@ -69,6 +69,7 @@ fn circle() -> Vec<Table> {
     first.unique = vec![vec![name("email")]];
     first.rules = Rules {
         overlaps: Vec::new(),
+        embedded: Vec::new(),
         foreign_keys: vec![key("first_other_id_fkey", "second")],
         checks: vec![
             check("first_email_length", "email", CheckRule::Length { at_most: 254 }),
@@ -181,7 +182,7 @@ fn values_become_their_columns_types_and_conflicts_of_other_keys_stay_errors() {
         .assert_eq(&lower_query(&database, &query).unwrap().text);
     let values = vec![(name("id"), given("1")), (name("email"), given("a@b.c"))];
     let on_conflict = OnConflict::Keep { unique: vec![name("email")] };
-    let kept = lower_write(&database, &Write::Insert { table: from, values, on_conflict, made: None });
+    let kept = lower_write(&database, &Write::Insert { table: from, values, on_conflict, made: None }).unwrap();
     expect!["INSERT INTO `first` (`id`, `email`) SELECT ?, ? FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM `first` WHERE `email` = ?)"]
         .assert_eq(&kept.text);
     assert_eq!(kept.binds, [given("1"), given("a@b.c"), given("a@b.c")]);
@@ -189,7 +190,7 @@ fn values_become_their_columns_types_and_conflicts_of_other_keys_stay_errors() {
     let values = vec![(name("id"), given("1")), (name("email"), given("a@b.c"))];
     let on_conflict = OnConflict::Replace { unique, columns };
     let from = TableName::parse("first").unwrap();
-    let replaced = lower_write(&database, &Write::Insert { table: from, values, on_conflict, made: None });
+    let replaced = lower_write(&database, &Write::Insert { table: from, values, on_conflict, made: None }).unwrap();
     expect!["INSERT INTO `first` (`id`, `email`) VALUES (?, ?) ON DUPLICATE KEY UPDATE `email` = IF(`email` = VALUES(`email`), `email`, (SELECT 1 UNION ALL SELECT 2)), `id` = VALUES(`id`), `email` = VALUES(`email`)"]
         .assert_eq(&replaced.text);
 }

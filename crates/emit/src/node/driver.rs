@@ -78,6 +78,8 @@ const POSTGRESQL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node
 
 const MYSQL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/mysql/package.json"));
 
+const MONGODB: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/node/mongodb/package.json"));
+
 fn version(manifest: &str, package: &str) -> String {
     let manifest: serde_json::Value = serde_json::from_str(manifest).expect("a manifest is JSON");
     manifest["dependencies"][package].as_str().expect("a dependency with its version").to_owned()
@@ -109,6 +111,14 @@ pub fn driver(engine: Engine) -> Driver {
             container: Some("mysql.compose.yaml"),
             pooler: None,
             package: ("mysql2", || version(MYSQL, "mysql2")),
+        },
+        Engine::MongoDb => Driver {
+            default_url: "",
+            url_form: "`mongodb://user:password@host:port/database`; outside of development with `?tls=true`",
+            stand_alone: "mongodb-connection.js",
+            container: None,
+            pooler: None,
+            package: ("mongodb", || version(MONGODB, "mongodb")),
         },
     }
 }
@@ -144,7 +154,8 @@ pub fn application(engine: Engine) -> Application {
                 scratch: ("schema", "in the database"),
             }),
         },
-        Engine::MySql => Application {
+        // No application stands on documents: the planner has refused it by then.
+        Engine::MySql | Engine::MongoDb => Application {
             lib: &[("lib/database/mysql.js", include_str!("../../node/lib/database/mysql.js")), PATIENCE, PLACES],
             module: "mysql",
             types: Types::Few,

@@ -619,7 +619,7 @@ impl<'a> Writer<'_, 'a> {
         write: &Write,
         surroundings: Surroundings,
     ) -> Result<(), EmitError> {
-        let lowered = dialect::lower_write(&self.module.plan.database, write);
+        let lowered = dialect::lower_write(&self.module.plan.database, write)?;
         let (verb, table, method) = match write {
             Write::Insert { table, on_conflict: OnConflict::Keep { .. }, .. } if slot.is_some() => {
                 ("insert", table, "insert")

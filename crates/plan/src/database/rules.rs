@@ -1,6 +1,7 @@
 //! What a database itself holds its rows to: keys to other tables, checks, indexes, times that it keeps. Typed, never a piece
 //! of SQL, so that every engine says it in its own words and reads it back.
 
+use super::Table;
 use serde::{Deserialize, Serialize};
 use vocab::{ColumnName, Comparator, ConstraintName, Datum, IndexName, TableName};
 
@@ -16,8 +17,32 @@ pub struct Rules {
     /// Times that no two rows may share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlaps: Vec<NoOverlap>,
+    /// Documents that each row holds, where the engine keeps documents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub embedded: Vec<Embedded>,
     /// Who keeps `updated_at` and `row_version`.
     pub times: Times,
+}
+
+/// Rows of another table, kept inside of the row that they belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Embedded {
+    /// What they are called there.
+    pub field: ColumnName,
+    /// What each of them is.
+    pub table: Table,
+    /// The column of it that would lead to the row that holds it.
+    pub by: ColumnName,
+    /// Why they are there.
+    pub why: String,
+}
+
+impl Embedded {
+    /// Whether a row holds at most one.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        self.table.unique.contains(&vec![self.by.clone()])
+    }
 }
 
 /// No two rows that agree in some columns may share any time: a room is booked once. The end of one may be the beginning of

@@ -13,18 +13,17 @@ use vocab::Engine;
 const FIRST_PORT: u16 = 30_000;
 const PORTS: u16 = 2_000;
 
-/// The engine of a task that [`super::unbuilt`] let through.
-pub fn engine(kind: DatabaseType) -> Option<Engine> {
+fn engine(kind: DatabaseType) -> Engine {
     match kind {
-        DatabaseType::Sqlite => Some(Engine::Sqlite),
-        DatabaseType::PostgreSql => Some(Engine::PostgreSql),
-        DatabaseType::MySql => Some(Engine::MySql),
-        DatabaseType::MongoDb => None,
+        DatabaseType::Sqlite => Engine::Sqlite,
+        DatabaseType::PostgreSql => Engine::PostgreSql,
+        DatabaseType::MySql => Engine::MySql,
+        DatabaseType::MongoDb => Engine::MongoDb,
     }
 }
 
 pub fn target(config: &DatabaseConfig, draft: &mut Draft, most_connections: Option<u32>) -> Target {
-    let engine = engine(config.kind.value).unwrap_or(Engine::Sqlite);
+    let engine = engine(config.kind.value);
     let name = match &config.name {
         Some(name) => name.value.to_string(),
         None => format!("{}_db", config.environment.as_str()),

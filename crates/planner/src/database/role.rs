@@ -35,8 +35,16 @@ pub fn permissions(
 ) -> Permissions {
     if !engine.has_roles() {
         if let Some(role) = config.roles.first() {
-            let message = format!("{engine} knows no roles");
-            let help = "remove `roles`: whoever can open the file can read it, so its mode is the permission";
+            let (message, help) = match engine.keeps_files() {
+                true => (
+                    format!("{engine} knows no roles"),
+                    "remove `roles`: whoever can open the file can read it, so its mode is the permission",
+                ),
+                false => (
+                    format!("this producer makes no roles on {engine} yet"),
+                    "remove `roles`, and make the users of the database yourself",
+                ),
+            };
             draft.refuse(ROLE_CANNOT_BE, message, &role.name.place, help);
         }
         return Permissions::default();

@@ -9,7 +9,7 @@ use plan::database::{
 use plan::{Decision, Phase};
 use spec::{Bound, ConstraintRule, DatabaseConfig, Spanned};
 use std::iter;
-use vocab::{ColumnName, Comparator, ConstraintName, Datum, Decimal, FieldType, IndexName, TableName};
+use vocab::{ColumnName, Comparator, ConstraintName, Datum, Decimal, Engine, FieldType, IndexName, TableName};
 
 /// What the task states for the table.
 pub fn stated(draft: &mut Draft, stated: &spec::Table) {
@@ -438,23 +438,32 @@ pub fn describe(on_delete: OnDelete) -> &'static str {
 }
 
 /// What holds for every table, and what each index is for.
-pub fn decisions(tables: &[Table]) -> Vec<Decision> {
+pub fn decisions(engine: Engine, tables: &[Table]) -> Vec<Decision> {
     let decide = |subject: String, decision: String, reason: &str| Decision {
         phase: Phase::CreateSchemaAndTables,
         subject,
         decision,
         reason: reason.to_owned(),
     };
+    let (made, kept) = match engine.keeps_documents() {
+        true => {
+            ("made by whoever writes the document", "whoever writes a document, the servers and the application alike")
+        }
+        false => ("made by whoever writes the row, else by the database", "the database"),
+    };
     let mut decisions = vec![decide(
         "primary keys".to_owned(),
-        "UUIDs of version 7, made by whoever writes the row, else by the database".to_owned(),
+        format!("UUIDs of version 7, {made}"),
         "they sort by time, so new rows stand together; they can be known before the row is stored; they tell nobody how many there are",
     )];
     if tables.iter().any(|table| table.rules.times == Times::KeptByDatabase) {
         decisions.push(decide(
             "times".to_owned(),
-            "`created_at`, `updated_at` and `row_version` are kept by the database".to_owned(),
-            "whoever changes a row, also by hand, cannot forget them; an API uses the version as the record's tag",
+            format!("`created_at`, `updated_at` and `row_version` are kept by {kept}"),
+            match engine.keeps_documents() {
+                true => "MongoDB has no triggers; an API uses the version as the record's tag",
+                false => "whoever changes a row, also by hand, cannot forget them; an API uses the version as the record's tag",
+            },
         ));
     }
     for index in tables.iter().flat_map(|table| &table.rules.indexes) {

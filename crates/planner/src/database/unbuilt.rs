@@ -1,8 +1,7 @@
 //! What the language of tasks has and this build has not: each is refused in a sentence, none is passed over.
 
-use super::connection::engine;
 use crate::codes::DATABASE_PART_NOT_BUILT;
-use spec::{ColumnType, DatabaseConfig};
+use spec::{ColumnType, DatabaseConfig, DatabaseType, Spanned};
 use vocab::{Diagnostic, Place};
 
 pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
@@ -11,8 +10,11 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
         let message = format!("this producer does not build {what} yet");
         problems.push(Diagnostic::error(DATABASE_PART_NOT_BUILT, message, place).with_help(help));
     };
-    if engine(config.kind.value).is_none() {
-        refuse(format!("`{}` databases", config.kind.value), &config.kind.place, BUILT_ENGINES);
+    if config.kind.value == DatabaseType::MongoDb
+        && let Some(Spanned { place, .. }) = &config.provision
+    {
+        let help = "start a server yourself, and name it: `connection: \"${env:DATABASE_URL}\"`";
+        refuse("MongoDB servers of its own".to_owned(), place, help);
     }
     for (is_there, word) in [(config.backup.is_some(), "backup"), (config.data != spec::Data::default(), "data")] {
         if is_there {
@@ -30,5 +32,3 @@ pub fn check(config: &DatabaseConfig) -> Result<(), Vec<Diagnostic>> {
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
-
-const BUILT_ENGINES: &str = "use `type: \"postgresql\"`, `\"mysql\"` or `\"sqlite\"`";

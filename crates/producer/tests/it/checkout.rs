@@ -47,12 +47,12 @@ impl Shop {
         let mut workspace = Workspace::of(Sample::ContactNewsletter);
         let place = match engine {
             Engine::Sqlite => None,
-            Engine::PostgreSql | Engine::MySql => Some(Schema::empty(engine, test)?),
+            Engine::PostgreSql | Engine::MySql | Engine::MongoDb => Some(Schema::empty(engine, test)?),
         };
         workspace.url = place.as_ref().map(Schema::url);
         let shop = match engine {
             Engine::Sqlite => SHOP.to_owned(),
-            Engine::PostgreSql | Engine::MySql => {
+            Engine::PostgreSql | Engine::MySql | Engine::MongoDb => {
                 SHOP.replace("type: sqlite", &format!("type: {engine}\n    connection: \"${{env:DATABASE_OF_TEST}}\""))
             }
         };
@@ -207,7 +207,7 @@ fn kept(engine: Engine, price: &str) -> String {
     match engine {
         // In units.
         Engine::Sqlite => vocab::Decimal::parse(price, 2).unwrap().units().to_string(),
-        Engine::PostgreSql | Engine::MySql => price.to_owned(),
+        Engine::PostgreSql | Engine::MySql | Engine::MongoDb => price.to_owned(),
     }
 }
 

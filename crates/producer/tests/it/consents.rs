@@ -187,10 +187,12 @@ fn both_servers_share_what_was_agreed_to() {
         let mut workspace = with_agreed(3_599);
         let place = match engine {
             Engine::Sqlite => None,
-            Engine::PostgreSql | Engine::MySql => match Schema::empty(engine, "tokens that both servers share") {
-                Some(place) => Some(place),
-                None => continue,
-            },
+            Engine::PostgreSql | Engine::MySql | Engine::MongoDb => {
+                match Schema::empty(engine, "tokens that both servers share") {
+                    Some(place) => Some(place),
+                    None => continue,
+                }
+            }
         };
         workspace.url = place.as_ref().map(Schema::url);
         workspace.application = workspace.path().join("output/integration/task_members");

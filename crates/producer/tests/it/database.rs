@@ -6,6 +6,7 @@ mod connections;
 mod interruptions;
 mod killed_files;
 mod locks;
+mod mongodb;
 mod mysql;
 mod mysql_locks;
 mod mysql_roles;

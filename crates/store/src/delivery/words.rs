@@ -118,7 +118,7 @@ impl Words {
                     .map(|member| format!("{} {}", self.quote(member.name), postgresql_type(member.kind)));
                 format!("json_to_recordset(?) AS v ({})", columns.collect::<Vec<_>>().join(", "))
             }
-            Engine::MySql => {
+            Engine::MySql | Engine::MongoDb => {
                 let columns = members.iter().map(|member| {
                     format!("{} {} PATH '$.{}'", self.quote(member.name), mysql_type(member.kind), member.name)
                 });
@@ -147,7 +147,7 @@ impl Words {
             Engine::Sqlite => "?".to_owned(),
             Engine::PostgreSql if kind == Kind::Document => format!("{named}::jsonb"),
             Engine::PostgreSql => named,
-            Engine::MySql => match kind {
+            Engine::MySql | Engine::MongoDb => match kind {
                 // The column's own character set, or its index would not be used.
                 Kind::Id => format!("CONVERT({named} USING ascii)"),
                 Kind::Time => format!("CAST(LEFT({named}, 23) AS DATETIME(3))"),
@@ -160,7 +160,7 @@ impl Words {
     pub fn time(self) -> &'static str {
         match self.0 {
             Engine::Sqlite | Engine::PostgreSql => "?",
-            Engine::MySql => "CAST(LEFT(?, 23) AS DATETIME(3))",
+            Engine::MySql | Engine::MongoDb => "CAST(LEFT(?, 23) AS DATETIME(3))",
         }
     }
 
@@ -168,7 +168,7 @@ impl Words {
     pub fn locking(self) -> &'static str {
         match self.0 {
             Engine::Sqlite => "",
-            Engine::PostgreSql | Engine::MySql => " FOR UPDATE",
+            Engine::PostgreSql | Engine::MySql | Engine::MongoDb => " FOR UPDATE",
         }
     }
 
@@ -176,14 +176,14 @@ impl Words {
     pub fn locking_free(self) -> &'static str {
         match self.0 {
             Engine::Sqlite => "",
-            Engine::PostgreSql | Engine::MySql => " FOR UPDATE SKIP LOCKED",
+            Engine::PostgreSql | Engine::MySql | Engine::MongoDb => " FOR UPDATE SKIP LOCKED",
         }
     }
 
     /// A member as it stands in a batch.
     pub fn flag(self, value: bool) -> Value {
         match self.0 {
-            Engine::Sqlite | Engine::MySql => i64::from(value).into(),
+            Engine::Sqlite | Engine::MySql | Engine::MongoDb => i64::from(value).into(),
             Engine::PostgreSql => value.into(),
         }
     }
@@ -196,7 +196,7 @@ impl Words {
                 let text = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)";
                 transaction.execute(text, &[]).await.map(drop)
             }
-            Engine::Sqlite | Engine::MySql => Ok(()),
+            Engine::Sqlite | Engine::MySql | Engine::MongoDb => Ok(()),
         }
     }
 
@@ -223,7 +223,9 @@ impl Words {
                     transaction.execute(&statement, &row.values(&members)).await?;
                 }
             }
-            Engine::PostgreSql | Engine::MySql => drop(transaction.execute(&statement, &[batch(rows)?]).await?),
+            Engine::PostgreSql | Engine::MySql | Engine::MongoDb => {
+                transaction.execute(&statement, &[batch(rows)?]).await?;
+            }
         }
         Ok(())
     }
@@ -263,7 +265,7 @@ impl Words {
                 let held = transaction.read(&self.text(&statement), &[batch(&rows)?]).await?;
                 held.iter().map(|row| text(row, 0)).collect()
             }
-            Engine::MySql => {
+            Engine::MySql | Engine::MongoDb => {
                 let same = format!("t.id = {} AND {good}", self.value(ID));
                 // A batch has no rows that could be kept.
                 let batch_of = self.table(&[ID, HELD_BY]);
@@ -302,7 +304,7 @@ impl Words {
                 let query = self.text(&format!("{with} SELECT {outputs} FROM v JOIN {table} AS t ON {found}"));
                 transaction.read(&query, &[batch(rows)?]).await
             }
-            Engine::MySql => {
+            Engine::MySql | Engine::MongoDb => {
                 let batch_of = self.table(&[of]);
                 let query = format!("SELECT {outputs} FROM {batch_of} STRAIGHT_JOIN {table} AS t ON {same}");
                 transaction.read(&self.text(&query), &[batch(rows)?]).await
@@ -329,7 +331,7 @@ impl Words {
                 let statement = format!("SELECT f.* FROM {} CROSS JOIN LATERAL ({query}) AS f", self.table(members));
                 found = transaction.read(&self.text(&statement), &[batch(rows)?, between.clone()]).await?;
             }
-            Engine::PostgreSql | Engine::Sqlite | Engine::MySql => {
+            Engine::PostgreSql | Engine::Sqlite | Engine::MySql | Engine::MongoDb => {
                 let statement = query("?", "?");
                 for row in rows {
                     let mut values = row.values(members);
@@ -347,7 +349,7 @@ impl Words {
         let (columns, values) = (columns.join(", "), values.join(", "));
         match self.0 {
             Engine::Sqlite => format!("INSERT INTO {table} ({columns}) VALUES ({values})"),
-            Engine::PostgreSql | Engine::MySql => {
+            Engine::PostgreSql | Engine::MySql | Engine::MongoDb => {
                 format!("INSERT INTO {table} ({columns}) SELECT {values} FROM {}", self.table(members))
             }
         }
@@ -361,7 +363,7 @@ impl Words {
             Engine::Sqlite | Engine::PostgreSql => format!(
                 "{insert} ON CONFLICT (integration, name, whose) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"
             ),
-            Engine::MySql => {
+            Engine::MySql | Engine::MongoDb => {
                 format!("{insert} ON DUPLICATE KEY UPDATE {value} = VALUES({value}), updated_at = VALUES(updated_at)")
             }
         }
@@ -375,7 +377,7 @@ impl Words {
                 let (with, found) = (self.with(members), self.found_by(ID));
                 format!("{with} UPDATE {table} AS t SET {} FROM v WHERE {found}", self.set(members, ""))
             }
-            Engine::MySql => format!(
+            Engine::MySql | Engine::MongoDb => format!(
                 "UPDATE {} STRAIGHT_JOIN {table} AS t ON {same} SET {}",
                 self.table(members),
                 self.set(members, "t.")

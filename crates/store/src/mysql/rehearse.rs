@@ -73,7 +73,7 @@ async fn on_scratch(
         let outcome = connection.exec_drop(&attempt.text, parameters(&attempt.parameters)).await;
         outcomes.push(outcome.map(|()| connection.affected_rows()).map_err(StoreError::from));
     }
-    Ok(Rehearsal { tables, outcomes })
+    Ok(Rehearsal { tables, outcomes, lacks: Vec::new() })
 }
 
 /// Why there is no database to rehearse in; what helps is a right that the user lacks.

@@ -35,7 +35,7 @@ impl Server {
                 }
             }
             transaction.rollback().await?;
-            Ok(Rehearsal { tables, outcomes })
+            Ok(Rehearsal { tables, outcomes, lacks: Vec::new() })
         })
     }
 }

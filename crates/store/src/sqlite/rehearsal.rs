@@ -24,5 +24,5 @@ pub fn rehearse(statements: &[&Statement], attempts: &[Attempt]) -> Result<Rehea
             Ok(changed as u64)
         })
         .collect();
-    Ok(Rehearsal { tables, outcomes })
+    Ok(Rehearsal { tables, outcomes, lacks: Vec::new() })
 }

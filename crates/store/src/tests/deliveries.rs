@@ -469,7 +469,7 @@ async fn end_connections(url: &str, scratch: &str) {
     let database = database(url);
     let store = database.open(plan::database::Pool::default()).unwrap();
     match store.engine() {
-        Engine::MySql => {
+        Engine::MySql | Engine::MongoDb => {
             let query = format!("SELECT id FROM information_schema.processlist WHERE db = '{scratch}'");
             for row in store.read(query.into(), Vec::new()).await.unwrap() {
                 let Datum::Integer(thread) = row[0] else { panic!("{row:?}") };
@@ -493,10 +493,12 @@ async fn a_round_whose_connection_ends_leaves_nothing_and_can_be_repeated() {
         let [store, _] = &place.workers;
         let event = emit(store, "{}").await;
         let database = match store.engine() {
-            Engine::MySql => match &store.read("SELECT DATABASE()".into(), Vec::new()).await.unwrap()[0][0] {
-                Datum::Text(name) => name.clone(),
-                other => panic!("{other:?}"),
-            },
+            Engine::MySql | Engine::MongoDb => {
+                match &store.read("SELECT DATABASE()".into(), Vec::new()).await.unwrap()[0][0] {
+                    Datum::Text(name) => name.clone(),
+                    other => panic!("{other:?}"),
+                }
+            }
             Engine::PostgreSql | Engine::Sqlite => "deliveries_end".to_owned(),
         };
         let ends = Ends { url: url.clone(), database, is_done: AtomicBool::new(false) };

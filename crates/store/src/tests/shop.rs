@@ -79,6 +79,7 @@ pub fn shop() -> Vec<Table> {
     people.rules.indexes.push(Index { compared: Compared::Order, ..by_address });
     orders.rules = Rules {
         overlaps: Vec::new(),
+        embedded: Vec::new(),
         foreign_keys: vec![
             key("order_person_id_fkey", "person_id", &people, OnDelete::Restrict),
             key("order_parent_id_fkey", "parent_id", &orders, OnDelete::SetNull),

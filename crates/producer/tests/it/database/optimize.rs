@@ -73,7 +73,7 @@ impl Shop {
                 client
             }
             Engine::PostgreSql => postgresql::client(&url),
-            Engine::MySql => mysql::client(&url),
+            Engine::MySql | Engine::MongoDb => mysql::client(&url),
         };
         end_with_input(&mut client, statements).must_end_with(0);
     }
@@ -239,10 +239,12 @@ fn nothing_is_said_of_a_database_just_made() {
             let workspace = Workspace::new();
             let place = match engine {
                 Engine::Sqlite => None,
-                Engine::PostgreSql | Engine::MySql => match Schema::empty(engine, "a database just made") {
-                    None => continue,
-                    place => place,
-                },
+                Engine::PostgreSql | Engine::MySql | Engine::MongoDb => {
+                    match Schema::empty(engine, "a database just made") {
+                        None => continue,
+                        place => place,
+                    }
+                }
             };
             let text = fs::read_to_string(repository(task))
                 .unwrap()
@@ -433,7 +435,7 @@ fn the_engine_itself_shows_what_an_index_is_good_for() {
                 "ANALYZE benches; DROP INDEX benches_built_on_idx",
                 "INSERT INTO benches (number, built_on) SELECT i, date '2020-01-01' + i % 1000 FROM generate_series(1, 20000) i",
             ),
-            Engine::MySql => (
+            Engine::MySql | Engine::MongoDb => (
                 "DROP INDEX benches_built_on_idx ON benches",
                 "INSERT INTO benches (number, built_on)
                  SELECT seq, DATE_ADD('2020-01-01', INTERVAL seq % 1000 DAY) FROM seq_1_to_20000; ANALYZE TABLE benches",

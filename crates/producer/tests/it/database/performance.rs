@@ -84,7 +84,7 @@ fn what_takes_too_long_is_said(engine: Engine) {
                 everywhere(asked);
                 session.end();
             }
-            Engine::PostgreSql | Engine::Sqlite => {
+            Engine::PostgreSql | Engine::Sqlite | Engine::MongoDb => {
                 let session = postgresql::Session::holding(&place.url(), change);
                 everywhere(asked);
                 session.end();
@@ -103,7 +103,7 @@ fn what_takes_too_long_is_said(engine: Engine) {
 
     match engine {
         Engine::MySql => drop(mysql::mysql(&place.url(), &format!("{SLOW} WHERE SLEEP(8) = 0")).unwrap()),
-        Engine::PostgreSql | Engine::Sqlite => {
+        Engine::PostgreSql | Engine::Sqlite | Engine::MongoDb => {
             let view = format!("{SLOW}, pg_sleep(8); GRANT SELECT ON rooms TO PUBLIC");
             drop(postgresql::psql(&place.url(), &view).unwrap());
         }

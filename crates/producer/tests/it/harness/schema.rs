@@ -33,7 +33,7 @@ impl Schema {
             place.share_extension();
         }
         match engine {
-            Engine::MySql => ask(&place.server, &format!("CREATE DATABASE {}", place.name)),
+            Engine::MySql | Engine::MongoDb => ask(&place.server, &format!("CREATE DATABASE {}", place.name)),
             Engine::PostgreSql | Engine::Sqlite => ask(&place.server, &format!("CREATE SCHEMA {}", place.name)),
         };
         Some(place)
@@ -50,7 +50,7 @@ impl Schema {
     /// Leads into it.
     pub fn url(&self) -> String {
         match self.engine {
-            Engine::MySql => format!("{}/{}", self.server.rsplit_once('/').unwrap().0, self.name),
+            Engine::MySql | Engine::MongoDb => format!("{}/{}", self.server.rsplit_once('/').unwrap().0, self.name),
             Engine::PostgreSql | Engine::Sqlite => {
                 let sign = if self.server.contains('?') { '&' } else { '?' };
                 format!("{}{sign}options=-csearch_path%3D{}", self.server, self.name)
@@ -60,7 +60,7 @@ impl Schema {
 
     fn remove(&self) {
         match self.engine {
-            Engine::MySql => {
+            Engine::MySql | Engine::MongoDb => {
                 ask(&self.server, &format!("DROP DATABASE IF EXISTS {}", self.name));
                 let users = format!("SELECT user FROM mysql.user WHERE user LIKE '{}\\_%'", self.name);
                 for user in ask(&self.server, &users) {
@@ -115,7 +115,7 @@ pub fn clear(url: &str) {
         .map(|name| format!("{quote}{name}{quote}"))
         .collect();
     let statements: Vec<String> = match engine_of(url) {
-        Engine::MySql => {
+        Engine::MySql | Engine::MongoDb => {
             let delete = names.iter().map(|name| format!("DELETE FROM {name}"));
             ["SET FOREIGN_KEY_CHECKS = 0".to_owned()].into_iter().chain(delete).collect()
         }
