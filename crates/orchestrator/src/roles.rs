@@ -282,14 +282,15 @@ pub(crate) fn narrow(workspace: &Workspace, database: &Database, plan: &TaskPlan
 /// An engine without roles: whoever can read the file can read the database.
 fn without_roles(database: &Database) -> Settled {
     let check = "nobody else on this machine can open the database's file";
-    let verification = match database.is_open_to_others() {
-        Some(true) => {
+    // A server has no file that would be ours to look at.
+    let verification = database.is_open_to_others().map(|is_open| match is_open {
+        true => {
             let why = format!("others can open `{}`: `chmod 600` it, unless they are meant to", database.name());
             Verification::not_verified(PHASE, check, why)
         }
-        Some(false) | None => Verification::of(PHASE, check, &[]),
-    };
-    Settled { verification: vec![verification], warning: None, changed: false }
+        false => Verification::of(PHASE, check, &[]),
+    });
+    Settled { verification: verification.into_iter().collect(), warning: None, changed: false }
 }
 
 /// A role that nobody of this workspace has made is not taken over.

@@ -460,14 +460,13 @@ impl Connection {
         let statement = self.statement(text).await?;
         let parameters = texts(parameters);
         let parameters = borrowed(&parameters);
-        let tell = match whose {
-            // Whoever made it another's has prepared that.
-            Whose::Everybodys => self.tell.get(),
-            Whose::Of(_) => Some(self.tell.get_or_try_init(|| self.client.prepare(TELL)).await?),
-        };
+        if let Whose::Of(_) = whose {
+            self.tell.get_or_try_init(|| self.client.prepare(TELL)).await?;
+        }
         let telling = async {
             let before = self.about().replace(whose.clone());
-            match tell.filter(|_| before.as_ref() != Some(whose)) {
+            // Whoever made it another's has prepared that, perhaps a moment ago: it is looked for in turn, not before.
+            match self.tell.get().filter(|_| before.as_ref() != Some(whose)) {
                 Some(tell) => self.client.execute(tell, &[&whose.said()]).await.map(drop),
                 None => Ok(()),
             }
