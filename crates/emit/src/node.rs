@@ -106,6 +106,7 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
     ("lib/provider/call.js", include_str!("../node/lib/provider/call.js")),
     ("lib/provider/certificate.js", include_str!("../node/lib/provider/certificate.js")),
     ("lib/provider/client.js", include_str!("../node/lib/provider/client.js")),
+    ("lib/provider/document.js", include_str!("../node/lib/provider/document.js")),
     ("lib/provider/encode.js", include_str!("../node/lib/provider/encode.js")),
     ("lib/provider/input.js", include_str!("../node/lib/provider/input.js")),
     ("lib/provider/paging.js", include_str!("../node/lib/provider/paging.js")),
@@ -121,8 +122,11 @@ const LIB_OF_SERVICES: &[(&str, &str)] = &[
 ];
 
 /// What travels besides with one that gets tokens of a provider.
-const LIB_OF_TOKENS: &[(&str, &str)] =
-    &[SUCCESSOR, ("lib/provider/tokens.js", include_str!("../node/lib/provider/tokens.js"))];
+const LIB_OF_TOKENS: &[(&str, &str)] = &[
+    SUCCESSOR,
+    ("lib/provider/assertion.js", include_str!("../node/lib/provider/assertion.js")),
+    ("lib/provider/tokens.js", include_str!("../node/lib/provider/tokens.js")),
+];
 
 /// What travels besides with one that people sign in to, and the packages that it stands on.
 const LIB_OF_ACCOUNTS: &[(&str, &str)] = &[

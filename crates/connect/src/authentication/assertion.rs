@@ -43,3 +43,25 @@ pub(super) fn signed(statement: &Statement<'_>, pem: &str, now: Timestamp) -> Re
     pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).map_err(|_| no_key())?;
     Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Statement, signed};
+    use serde_json::Value;
+
+    /// Made by OpenSSL; the Node.js application makes it in its own tests.
+    #[test]
+    fn a_statement_is_signed_byte_for_byte() {
+        let vector = include_str!("../../../emit/node/lib/test/vectors/assertion.json");
+        let vector: Value = serde_json::from_str(vector).unwrap();
+        let text = |name: &str| vector[name].as_str().unwrap();
+        let statement = Statement {
+            issuer: text("issuer"),
+            subject: text("subject"),
+            audience: text("audience"),
+            lifetime_seconds: vector["lifetime_seconds"].as_u64().unwrap().try_into().unwrap(),
+        };
+        let now = jiff::Timestamp::from_second(vector["now"].as_i64().unwrap()).unwrap();
+        assert_eq!(signed(&statement, text("key"), now).unwrap(), text("statement"));
+    }
+}

@@ -2,6 +2,7 @@
 
 mod node;
 mod several;
+mod wire;
 
 use crate::harness::client::{ask, get, post};
 use crate::harness::played::Played;

@@ -32,6 +32,7 @@ export function openAccount(service, environment = process.env, openTokens = und
   const own = { url: site.url ?? `http://${net.isIPv6(host) ? `[${host}]` : host}:${port}` };
   const setting = settings(service, { credential, site: own }, said);
   const scope = { credential, setting, site, webhook };
+  scope.host = new Proxy(service.hosts, { get: (hosts, name) => hosts[name] && addressOf(service, name, scope, instead) });
   const secrets = Object.entries(credential).filter(([name, value]) => value !== undefined && service.credentials[name].secret).map(([, value]) => value);
   if (webhook.secret !== undefined) secrets.push(webhook.secret);
   // While it is replaced, calls are signed with the one before as well.
@@ -89,12 +90,19 @@ function ofKind(text, type) {
   return text;
 }
 
+/** What is said of a host's address; nothing where what is simulated has none. */
+function addressOf(service, host, scope, instead) {
+  if (instead !== undefined || service.system === 'simulated') return instead;
+  const { live, sandbox } = service.hosts[host];
+  return written((service.system === 'test' && sandbox ? sandbox : live)(scope), asSent);
+}
+
 /** The beginning of every address at a host, which lies where it may. */
 function base(service, host, scope, instead) {
   if (instead !== undefined) return instead;
   if (service.system === 'simulated') throw new Unfit(`${service.title} is simulated, and nothing says where`);
-  const { live, sandbox, within } = service.hosts[host];
-  const address = written((service.system === 'test' && sandbox ? sandbox : live)(scope), asSent)?.replace(/\/+$/, '');
+  const { within } = service.hosts[host];
+  const address = addressOf(service, host, scope)?.replace(/\/+$/, '');
   const isPlain = URL.canParse(address ?? '') && /^https:\/\/[^?#@\\\s]+$/.test(address);
   const name = isPlain ? new URL(address).hostname.toLowerCase() : '';
   const liesWithin = within === undefined || within.some((domain) => name === domain || name.endsWith(`.${domain}`));

@@ -1,6 +1,7 @@
 // What an answer means: a call and its answer come in, the outcome goes out with the declared fields and no others. Rules are asked in the
 // order in which they stand there. Nothing is sent here.
 
+import { Unreadable, read as readDocument } from './document.js';
 import { all, at, holds } from './place.js';
 import { asText, isAbsent } from './values.js';
 
@@ -48,13 +49,12 @@ export function fits({ status, code, header: headers = {}, body = [] }, { answer
 }
 
 function parsed(format, { body, isCut }) {
-  const text = body.toString('utf8').replace(/^\ufeff/, '');
-  if (format === 'text') return text;
-  if (isCut) return undefined;
-  if (format === 'form') return Object.fromEntries(new URLSearchParams(text));
+  // A beginning is no document, but as text it says something.
+  if (isCut && format !== 'text') return undefined;
   try {
-    return JSON.parse(text);
-  } catch {
+    return readDocument(format, body);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
     return undefined;
   }
 }

@@ -2,7 +2,7 @@
 // written when it is known whether they are sent or only shown.
 
 import { Unfit } from './transformations.js';
-import { asText, isAbsent, written } from './values.js';
+import { asText, isAbsent, text, written } from './values.js';
 
 const FORM = 'application/x-www-form-urlencoded';
 
@@ -46,6 +46,18 @@ export function jsonLines(document) {
   return bodyOf('application/x-ndjson', document, (value) => [value].flat().map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
+/** XML as a template literal: no value holds markup. */
+export function xml(strings, ...values) {
+  const document = text(strings, ...values);
+  return { mediaType: 'application/xml; charset=utf-8', write: (write) => needed(written(document, write, (value) => inXml(asText(value)))) };
+}
+
+/** Text as it is. */
+export function bytes(document, mediaType) {
+  if (isAbsent(mediaType)) throw new Unfit('the media type has no value');
+  return { mediaType, write: (write) => asText(needed(written(document, write))) };
+}
+
 /** A path as a template literal: each value stays the one step that it stands for. */
 export function path(strings, ...values) {
   return {
@@ -68,11 +80,20 @@ function bodyOf(mediaType, document, encode) {
     mediaType,
     /** @param {(document: any) => any} [amend] what becomes of the document before it is encoded */
     write(write, amend = (value) => value) {
-      const value = written(document, write);
-      if (value === undefined) throw new Unfit('the body has no value');
-      return encode(amend(value));
+      return encode(amend(needed(written(document, write))));
     },
   };
+}
+
+function needed(value) {
+  if (value === undefined) throw new Unfit('the body has no value');
+  return value;
+}
+
+/** Text inside of an element or an attribute. What XML cannot hold at all is left out. */
+function inXml(value) {
+  const marks = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;', '\r': '&#13;' };
+  return value.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g, '').replace(/[&<>"'\r]/g, (mark) => marks[mark]);
 }
 
 function nestedPairs(name, value) {

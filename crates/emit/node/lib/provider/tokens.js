@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from '../identifiers.js';
 import { opened, sealed } from '../successor.js';
+import { signed } from './assertion.js';
 import { send } from './client.js';
 import { percent } from './encode.js';
 import { at } from './place.js';
@@ -181,7 +182,7 @@ export class Tokens {
   }
 
   #request(way, refresh) {
-    const form = refresh === undefined ? [['grant_type', 'client_credentials']] : [['grant_type', 'refresh_token'], ['refresh_token', refresh]];
+    const form = refresh === undefined ? this.#ours(way) : [['grant_type', 'refresh_token'], ['refresh_token', refresh]];
     if (refresh === undefined && way.scopes) form.push(['scope', way.scopes.join(' ')]);
     const headers = [['Content-Type', 'application/x-www-form-urlencoded'], ['Accept', 'application/json']];
     const [id, password] = [this.#needed(way.clientId, 'the client id'), this.#filled(way.clientSecret)];
@@ -194,6 +195,15 @@ export class Tokens {
     }
     const body = form.map(([name, value]) => `${percent(name)}=${percent(value)}`).join('&');
     return { method: 'POST', url: this.#url(way), headers, body };
+  }
+
+  /** What we have ourselves: our name and password, or what we sign. */
+  #ours({ assertion }) {
+    if (assertion === undefined) return [['grant_type', 'client_credentials']];
+    const { issuer, subject, audience, key, lifetimeSeconds } = assertion;
+    const parts = { issuer: this.#needed(issuer, 'who signs'), subject: this.#needed(subject, 'of whom it is signed'), audience: this.#needed(audience, 'for whom it is signed'), lifetimeSeconds };
+    const statement = signed(parts, this.#needed(key, 'the key that signs'), Math.floor(Date.now() / 1000));
+    return [['grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer'], ['assertion', statement]];
   }
 
   #url({ tokenUrl, tokenWithin }) {

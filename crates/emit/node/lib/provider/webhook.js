@@ -1,6 +1,7 @@
 // What providers tell us: a call comes in with its bytes, events in our words go out, or the answer that the call only wanted. Every event is
 // told apart from those before by the provider's own key; nothing is kept or sent here.
 
+import { Unreadable, read } from './document.js';
 import { all, at, holds } from './place.js';
 import { Stranger, Unproved, mustBe } from './signature.js';
 import { Unfit } from './transformations.js';
@@ -120,15 +121,15 @@ function timeOf(text) {
 
 /** The body as its form says; throws a `NotTaken`. */
 export function parsed(form, bytes) {
-  const text = bytes.toString('utf8').replace(/^\ufeff/, '');
-  if (form === 'form_nested') return nested(new URLSearchParams(text));
-  if (form === 'form') return Object.fromEntries(new URLSearchParams(text));
-  const json = form.formJson === undefined ? text : new URLSearchParams(text).get(form.formJson);
-  if (json === null) throw new NotTaken(`its body cannot be read: it has no \`${form.formJson}\``);
+  if (form === 'form_nested') return nested(new URLSearchParams(bytes.toString('utf8').replace(/^\ufeff/, '')));
   try {
-    return JSON.parse(json);
-  } catch {
-    throw new NotTaken('its body cannot be read');
+    if (form.formJson === undefined) return read(form, bytes);
+    const json = read('form', bytes)?.[form.formJson];
+    if (typeof json !== 'string') throw new Unreadable(`it has no \`${form.formJson}\``);
+    return read('json', Buffer.from(json));
+  } catch (error) {
+    if (error instanceof Unreadable) throw new NotTaken(`its body cannot be read: ${error.message}`);
+    throw error;
   }
 }
 

@@ -12,15 +12,17 @@ use manifest::{Manifest, Template, Text};
 use std::collections::BTreeSet;
 
 /// What a module may import, with the file of `lib/` it is from.
-const IMPORTS: [(&str, &str); 65] = [
+const IMPORTS: [(&str, &str); 67] = [
     ("operation", "call"),
     ("verifyCertificate", "certificate"),
+    ("bytes", "encode"),
     ("formJson", "encode"),
     ("formNested", "encode"),
     ("formRepeated", "encode"),
     ("json", "encode"),
     ("jsonLines", "encode"),
     ("path", "encode"),
+    ("xml", "encode"),
     ("at", "place"),
     ("basic", "request"),
     ("mustBeConfirmed", "signature"),
@@ -188,8 +190,8 @@ impl<'a> Writer<'a> {
                 Ok(format!("header({})", quoted(name)))
             }
             Reference::Token(name) => of("token", name.as_str()),
-            Reference::Host(_)
-            | Reference::Made(_)
+            Reference::Host(name) => of("host", name.as_str()),
+            Reference::Made(_)
             | Reference::MadeObject(_)
             | Reference::Path(_)
             | Reference::Object(_)

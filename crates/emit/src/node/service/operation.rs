@@ -99,7 +99,17 @@ impl Module<'_> {
                     members.add("body", Expression::call("formJson", arguments));
                     return Ok(members.object());
                 }
-                Body::Xml(_) | Body::Bytes { .. } => return beyond("write a body of XML or of bytes"),
+                Body::Xml(document) => {
+                    writer.import("xml");
+                    members.add("body", writer.tagged("xml", document, place)?);
+                    return Ok(members.object());
+                }
+                Body::Bytes { of, media_type } => {
+                    writer.import("bytes");
+                    let arguments = [writer.text(of, place)?, writer.text(media_type, place)?];
+                    members.add("body", Expression::call("bytes", arguments));
+                    return Ok(members.object());
+                }
             };
             writer.import(encoding);
             members.add("body", Expression::call(encoding, [writer.document(template, place)?]));
@@ -138,7 +148,8 @@ pub(super) fn format_of(format: AnswerFormat) -> Written<Expression> {
         AnswerFormat::Json => Ok(text("json")),
         AnswerFormat::Form => Ok(text("form")),
         AnswerFormat::Text => Ok(text("text")),
-        AnswerFormat::Xml | AnswerFormat::Rows => beyond("read an answer of XML or of rows"),
+        AnswerFormat::Xml => Ok(text("xml")),
+        AnswerFormat::Rows => beyond("read an answer of rows"),
     }
 }
 

@@ -250,13 +250,21 @@ impl Module<'_> {
     fn oauth2(&mut self, way: &Oauth2) -> Written<Expression> {
         let mut members = Members::default();
         match way.grant {
-            Grant::ClientCredentials => {
+            Grant::ClientCredentials | Grant::JwtBearer => {
                 members.maybe("scopes", (!way.scopes.is_empty()).then(|| texts(&way.scopes)));
             }
             Grant::AuthorizationCode => members.add("isShared", Expression::text("true")),
-            Grant::JwtBearer => return beyond("get tokens of OAuth 2.0 with something signed"),
         }
         let mut text_of = |text: &Text| self.writer.function(|writer| writer.text(text, Place::Plain));
+        if let Some(parts) = way.assertion.as_ref().filter(|_| way.grant == Grant::JwtBearer) {
+            let mut assertion = Members::default();
+            assertion.add("issuer", text_of(&parts.issuer)?);
+            assertion.add("subject", text_of(&parts.subject)?);
+            assertion.add("audience", text_of(&parts.audience)?);
+            assertion.add("key", text_of(&parts.key)?);
+            assertion.add("lifetimeSeconds", number(parts.lifetime_seconds));
+            members.add("assertion", assertion.object());
+        }
         members.add("tokenUrl", text_of(&way.token_url)?);
         members.maybe("tokenWithin", (!way.token_within.is_empty()).then(|| texts(&way.token_within)));
         let client = match way.client {

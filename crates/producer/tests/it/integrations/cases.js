@@ -2,7 +2,9 @@
 // case says. The differences go out on standard output.
 
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { openAccount } from './lib/provider/account.js';
+import { read } from './lib/provider/answer.js';
 import { render } from './lib/provider/request.js';
 
 const [, , provider] = process.argv;
@@ -16,22 +18,30 @@ const delivery = { id: 'd-1', key: 'd-1:0', time: '2026-01-31T12:00:00Z' };
 const operations = Object.values(module).filter((exported) => exported.description !== undefined);
 
 const told = { compared: 0, unknown: [], differences: [] };
-for (const { operation: name, input = {}, page, sends } of cases.filter((one) => one.sends !== undefined)) {
+for (const { operation: name, input = {}, page, sends, answers = [] } of cases) {
   const description = operations.find((operation) => operation.description.name === name)?.description;
   if (description === undefined) {
     told.unknown.push(name);
     continue;
   }
-  const { sent } = render(description, account, { input, delivery, page: { next: page } });
   const compare = (what, is, should) => {
     told.compared += 1;
-    if (is !== should) told.differences.push({ name, what, is, should });
+    if (!isDeepStrictEqual(is, should)) told.differences.push({ name, what, is, should });
   };
-  compare('method', sent.method, sends.method);
-  compare('url', sent.url, sends.url);
-  compare('body', sent.body, sends.body ?? '');
-  for (const [header, value] of Object.entries(sends.headers ?? {})) {
-    compare(header, sent.headers.find(([known]) => known.toLowerCase() === header.toLowerCase())?.[1], value);
+  if (sends !== undefined) {
+    const { sent } = render(description, account, { input, delivery, page: { next: page } });
+    compare('method', sent.method, sends.method);
+    compare('url', sent.url, sends.url);
+    compare('body', sent.body, sends.body ?? '');
+    for (const [header, value] of Object.entries(sends.headers ?? {})) {
+      compare(header, sent.headers.find(([known]) => known.toLowerCase() === header.toLowerCase())?.[1], value);
+    }
+  }
+  for (const { status, headers = {}, body = '', means, code, answer } of answers) {
+    const { outcome } = read(description, service, { status, headers: Object.entries(headers), body: Buffer.from(body), isCut: false });
+    compare('means', outcome.means, means);
+    if (code !== undefined) compare('code', outcome.code, code);
+    if (answer !== undefined) compare('answer', outcome.answer, answer);
   }
 }
 console.log(JSON.stringify(told));

@@ -132,6 +132,7 @@ fn requests_are_those_of_the_cases() {
             json!(["get_checkout_session", "create_subscription", "create_portal_session"]),
         ),
         ("crates/catalog/tests/manifests/twilio", 3, json!(["start_verification"])),
+        ("crates/producer/tests/it/integrations/acme", 4, json!([])),
     ];
     for (path, least, unknown) in providers {
         let provider = folder(path);
@@ -163,7 +164,18 @@ fn every_provider_has_a_module_or_a_reason() {
     with_module.sort();
     assert_eq!(
         with_module,
-        ["authorize_net", "github", "google_analytics", "hotjar", "hubspot", "mailchimp", "twilio"]
+        [
+            "auth0",
+            "authorize_net",
+            "github",
+            "google_analytics",
+            "hotjar",
+            "hubspot",
+            "mailchimp",
+            "paypal",
+            "salesforce",
+            "twilio"
+        ]
     );
 }
 
