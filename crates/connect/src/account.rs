@@ -145,6 +145,16 @@ impl Account {
         })
     }
 
+    /// An address of the provider's, where something is simulated in its place the same there.
+    pub(crate) fn stood_in(&self, url: String) -> String {
+        let Some(instead) = self.instead.as_ref().filter(|instead| !url.starts_with(instead.as_str())) else {
+            return url;
+        };
+        let behind = url.split_once("://").map_or("", |(_, rest)| rest);
+        let path = behind.find('/').map_or("", |slash| &behind[slash..]);
+        format!("{instead}{path}")
+    }
+
     /// The beginning of every address at a host; what is simulated stands in for all of them.
     pub(crate) fn base(&self, host: &Host, scope: &dyn Scope) -> Option<String> {
         if let Some(instead) = &self.instead {

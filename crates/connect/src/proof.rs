@@ -86,8 +86,9 @@ impl Prover {
     /// One that fetches with a client, asks with a caller, and trusts whom this machine trusts.
     #[must_use]
     pub fn new(client: Client, caller: Caller, account: Account) -> Self {
+        let of = account.clone();
         let fetch: Fetch = Arc::new(move |url| {
-            let client = client.clone();
+            let (client, url) = (client.clone(), of.stood_in(url));
             Box::pin(async move { fetched(&client, url).await })
         });
         Self::trusting(fetch, rustls_native_certs::load_native_certs().certs, caller, account)

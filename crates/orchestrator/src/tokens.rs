@@ -28,9 +28,10 @@ const PREFIX: &str = "token/";
 const AGREEMENTS: &str = "agreement/";
 /// How long another process may take to renew a token: longer than it waits for an answer.
 const LONGEST_RENEWAL: Duration = Duration::from_secs(60);
-/// For how long a token of a database is leased: longer than the provider's answer is waited for, and who is killed meanwhile has others
-/// wait no longer than that.
-const LEASE: Duration = Duration::from_secs(40);
+/// For how long a token of a database is leased, and how often that is said again while the provider is asked: whoever is killed meanwhile has
+/// others wait no longer than that, and clocks may be eight seconds apart.
+const LEASE: Duration = Duration::from_secs(10);
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How often it is looked whether the other one is done.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -172,14 +173,13 @@ impl KeptTokens {
 impl Shared {
     /// Waits until nobody else renews the token.
     async fn lease(self, name: &str) -> Result<Lease, String> {
-        let lease = Lease { shared: self, name: name.to_owned(), id: uuid::Uuid::now_v7().to_string() };
+        let id = uuid::Uuid::now_v7().to_string();
         let end = Instant::now() + LONGEST_RENEWAL;
         loop {
             let now = Timestamp::now();
             let (until, now) = (timestamp(now + LEASE), timestamp(now));
-            let taken = lease.shared.store.lease_token(&lease.name, &lease.id, &now, &until).await;
-            match taken.map_err(|error| error.to_string())? {
-                true => return Ok(lease),
+            match self.store.lease_token(name, &id, &now, &until).await.map_err(|error| error.to_string())? {
+                true => return Ok(Lease::held(self.store, name.to_owned(), id)),
                 false if Instant::now() < end => tokio::time::sleep(LOOK).await,
                 false => return Err(format!("another server has been renewing it for {LONGEST_RENEWAL:?}")),
             }
@@ -205,14 +205,30 @@ impl Shared {
 
 /// Nobody else renews a token until this is dropped.
 struct Lease {
-    shared: Shared,
+    store: Store,
     name: String,
     id: String,
+    beating: tokio::task::JoinHandle<()>,
+}
+
+impl Lease {
+    fn held(store: Store, name: String, id: String) -> Self {
+        let (beats, of, by) = (store.clone(), name.clone(), id.clone());
+        let beating = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                // The next one may be in time.
+                let _ = beats.extend_token(&of, &by, &timestamp(Timestamp::now() + LEASE)).await;
+            }
+        });
+        Self { store, name, id, beating }
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let (store, name, id) = (self.shared.store.clone(), self.name.clone(), self.id.clone());
+        self.beating.abort();
+        let (store, name, id) = (self.store.clone(), self.name.clone(), self.id.clone());
         // Where it cannot be given back it runs out.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { store.release_token(&name, &id).await });

@@ -61,6 +61,18 @@ impl Store {
         self.execute_one(keep, [sealed, now, name].map(|text| Datum::Text(text.to_owned())).to_vec()).await
     }
 
+    /// Has a lease last until then.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn extend_token(&self, name: &str, lease: &str, until: &str) -> Result<(), StoreError> {
+        let words = Words(self.engine());
+        let time = words.time();
+        let extend =
+            words.text(&format!("UPDATE outbox_tokens SET leased_until = {time} WHERE name = ? AND lease = ?"));
+        self.execute_one(extend, [until, name, lease].map(|text| Datum::Text(text.to_owned())).to_vec()).await
+    }
+
     /// Gives a lease back without another token.
     ///
     /// # Errors

@@ -109,12 +109,7 @@ pub fn token_request(
 fn token_url(account: &Account, way: &Oauth2) -> Result<String, RequestError> {
     let url = needed(&way.token_url, account)?;
     match &account.instead {
-        Some(instead) if url.starts_with(instead.as_str()) => Ok(url),
-        Some(instead) => {
-            let behind = url.split_once("://").map_or("", |(_, rest)| rest);
-            let path = behind.find('/').map_or("", |slash| &behind[slash..]);
-            Ok(format!("{instead}{path}"))
-        }
+        Some(_) => Ok(account.stood_in(url)),
         None => checked_address(&url, "token_url", &way.token_within),
     }
 }

@@ -1,6 +1,7 @@
 //! Tasks that integrate a service: what is asked for, what is tried, what a response says of it, and that no credential is shown.
 
 mod node;
+mod proofs;
 mod several;
 mod wire;
 

@@ -35,7 +35,7 @@ export class Prover {
   #asked = 0;
 
   /** @param {{ fetch?: (url: string) => Promise<Buffer>, trusted?: import('node:crypto').X509Certificate[] }} [parts] for tests */
-  constructor(account, { fetch = fetched, trusted } = {}) {
+  constructor(account, { fetch = (url) => fetched(url, account.instead), trusted } = {}) {
     this.#account = account;
     this.#fetch = fetch;
     this.#trusted = trusted;
@@ -103,8 +103,11 @@ function contentOf({ content }) {
   return content;
 }
 
-async function fetched(url) {
-  const { answer, neverConnected, broken } = await send({ method: 'GET', url, headers: [], body: '' }, { within: WITHIN, isOurs: false, mostBytes: MOST_BYTES });
+/** What is simulated stands in for every address of the provider. */
+async function fetched(address, instead) {
+  const { pathname, search } = new URL(address);
+  const url = instead === undefined ? address : `${instead}${pathname}${search}`;
+  const { answer, neverConnected, broken } = await send({ method: 'GET', url, headers: [], body: '' }, { within: WITHIN, isOurs: instead !== undefined, mostBytes: MOST_BYTES });
   if (answer === undefined) throw new Error(neverConnected ?? broken);
   if (answer.isCut) throw new Error('its file is longer than a certificate');
   if (answer.status !== 200) throw new Error(`its address answers with ${answer.status}`);

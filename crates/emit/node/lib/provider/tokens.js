@@ -12,10 +12,12 @@ import { at } from './place.js';
 import { Unfit } from './transformations.js';
 import { asSent, asText, isAbsent, sha256, written } from './values.js';
 
-// Milliseconds: for an answer with a token; for how long one is leased, how long others are waited for, and how often it is looked whether
-// they are done.
+// Milliseconds: for an answer with a token; for how long one is leased, and how often that is said again while the provider is asked: whoever is
+// killed meanwhile has others wait no longer than that, and clocks may be eight seconds apart; how long others are waited for, and how often it is
+// looked whether they are done.
 const WITHIN = 30_000;
-const LEASE = 40_000;
+const LEASE = 10_000;
+const HEARTBEAT = 2000;
 const LONGEST_RENEWAL = 60_000;
 const LOOK = 20;
 // How long a failure is believed, so that who waits behind it does not ask the same again.
@@ -30,6 +32,7 @@ const findToken = `SELECT sealed FROM outbox_tokens WHERE name = ?`;
 const leaseToken = `UPDATE outbox_tokens SET lease = ?, leased_until = ? WHERE name = ? AND (leased_until IS NULL OR leased_until < ?)`;
 const insertToken = `INSERT INTO outbox_tokens (name, sealed, changed_at, lease, leased_until) VALUES (?, '', ?, ?, ?)`;
 const keepToken = `UPDATE outbox_tokens SET sealed = ?, changed_at = ?, lease = NULL, leased_until = NULL WHERE name = ?`;
+const extendToken = `UPDATE outbox_tokens SET leased_until = ? WHERE name = ? AND lease = ?`;
 const releaseToken = `UPDATE outbox_tokens SET lease = NULL, leased_until = NULL WHERE name = ? AND lease = ?`;
 
 /** Why there is no token, as a call says how it came out. */
@@ -91,6 +94,8 @@ export class Tokens {
   async #shared(name, way, refused) {
     const kept = this.#keptAs(name, way);
     const lease = await this.#lease(kept);
+    // Where one beat fails the next one may be in time.
+    const beating = setInterval(() => this.#database.run(extendToken, [new Date(Date.now() + LEASE), kept, lease]).catch(() => {}), HEARTBEAT);
     try {
       const known = await this.#load(kept);
       if (holds(known, way, refused)) return known;
@@ -101,6 +106,7 @@ export class Tokens {
       await this.#database.run(keepToken, [this.#sealed(kept, token), new Date(), kept]).catch(notKept);
       return token;
     } finally {
+      clearInterval(beating);
       // Where it cannot be given back it runs out.
       await this.#database.run(releaseToken, [kept, lease]).catch(() => {});
     }

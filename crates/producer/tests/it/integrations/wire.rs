@@ -12,11 +12,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const MEMBERS: &str = "task_id: members\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - { path: /api/members, method: POST, authentication: none, validation: { email: string, name: string }, emits: [user_registration] }\n";
-const CRM: &str = "task_id: crm\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: acme\n    integration_points: [user_registration]\n    credentials:\n      client_id: our-id\n      private_key: \"${secret:ACME_PRIVATE_KEY}\"\n      signing_key: \"${secret:ACME_SIGNING_KEY}\"\n";
+pub const MEMBERS: &str = "task_id: members\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n      - { path: /api/members, method: POST, authentication: none, validation: { email: string, name: string }, emits: [user_registration] }\n";
+pub const CRM: &str = "task_id: crm\ntask_type: integrate_service\nspecifications:\n  service_integration:\n    service_type: crm\n    provider: acme\n    integration_points: [user_registration]\n    credentials:\n      client_id: our-id\n      private_key: \"${secret:ACME_PRIVATE_KEY}\"\n      signing_key: \"${secret:ACME_SIGNING_KEY}\"\n";
 const SIGNING: &str = "what-calls-are-signed-with";
 
 /// The line, the media type and the body of what tells of the first member.
@@ -28,28 +29,36 @@ const WRITTEN: (&str, &str, &str) = (
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Came {
-    line: String,
+pub struct Came {
+    pub line: String,
     /// By their names in small letters.
-    headers: BTreeMap<String, String>,
-    body: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
 }
 
-/// The provider: it gives tokens, keeps members, and takes nobody whose name is `Eve`.
-fn provider() -> (SocketAddr, Arc<Mutex<Vec<Came>>>) {
+/// A key that statements are signed with.
+pub fn private_key() -> String {
+    rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap().serialize_pem()
+}
+
+/// What a provider answers to a line and a body: a status, a media type and a body.
+pub type Answers = fn(&str, &str) -> (u16, &'static str, String);
+
+/// A provider that gives tokens, and else answers so; what came to it.
+pub fn provider(answers: Answers) -> (SocketAddr, Arc<Mutex<Vec<Came>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, all) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
     let kept = Arc::clone(&all);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let (stream, kept) = (stream.unwrap(), Arc::clone(&kept));
-            std::thread::spawn(move || drop(serve(&stream, &kept)));
+            std::thread::spawn(move || drop(serve(&stream, &kept, answers)));
         }
     });
     (address, all)
 }
 
-fn serve(stream: &TcpStream, kept: &Mutex<Vec<Came>>) -> std::io::Result<()> {
+fn serve(stream: &TcpStream, kept: &Mutex<Vec<Came>>, answers: Answers) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -66,25 +75,64 @@ fn serve(stream: &TcpStream, kept: &Mutex<Vec<Came>>) -> std::io::Result<()> {
         let mut body = vec![0; headers.get("content-length").map_or(0, |length| length.parse().unwrap())];
         reader.read_exact(&mut body)?;
         let body = String::from_utf8(body).unwrap();
-        let (status, kind, answer) = if line.contains("/oauth/token") {
-            (200, "application/json", r#"{"access_token":"a token","expires_in":3600}"#)
-        } else if body.contains("<Name>Eve</Name>") {
-            (
-                400,
-                "application/xml",
-                "<e:Error xmlns:e='urn:acme'><Code>E7</Code><Message>it is &lt;taken&gt;</Message></e:Error>",
-            )
-        } else {
-            (
-                200,
-                "application/xml",
-                "<?xml version='1.0'?><r:MemberKept xmlns:r='urn:acme'>\n <Id>m&#45;<![CDATA[1]]></Id></r:MemberKept>",
-            )
+        let (status, kind, answer) = match line.contains("/oauth/token") {
+            true => (200, "application/json", r#"{"access_token":"a token","expires_in":3600}"#.to_owned()),
+            false => answers(&line, &body),
         };
         kept.lock().unwrap().push(Came { line: line.trim_end().to_owned(), headers, body });
         let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", answer.len());
         (&mut &*stream).write_all(format!("{head}{answer}").as_bytes())?;
     }
+}
+
+/// It keeps members, and takes nobody whose name is `Eve`.
+fn members(_: &str, body: &str) -> (u16, &'static str, String) {
+    match body.contains("<Name>Eve</Name>") {
+        true => (
+            400,
+            "application/xml",
+            "<e:Error xmlns:e='urn:acme'><Code>E7</Code><Message>it is &lt;taken&gt;</Message></e:Error>".to_owned(),
+        ),
+        false => (
+            200,
+            "application/xml",
+            "<?xml version='1.0'?><r:MemberKept xmlns:r='urn:acme'>\n <Id>m&#45;<![CDATA[1]]></Id></r:MemberKept>"
+                .to_owned(),
+        ),
+    }
+}
+
+/// A workspace that knows the provider of the tests, at that address, with its files changed so.
+pub fn acme(address: SocketAddr, key: &str, changed: impl Fn(&str, String) -> String) -> Workspace {
+    let workspace = Workspace::new();
+    let folder = workspace.path().join("providers/acme");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, content) in files(&repository("crates/producer/tests/it/integrations/acme")) {
+        std::fs::write(folder.join(&name), changed(&name, String::from_utf8(content).unwrap())).unwrap();
+    }
+    std::fs::write(workspace.path().join("producer.toml"), format!("[simulated]\nacme = \"http://{address}\"\n"))
+        .unwrap();
+    for (name, value) in [("ACME_PRIVATE_KEY", key), ("ACME_SIGNING_KEY", SIGNING)] {
+        end_with_input(&mut workspace.command(&["secrets", "set", name]), value).must_end_with(0);
+    }
+    // The manifest's own cases say the same of both: here by the native server, elsewhere for the application.
+    end(&mut workspace.command(&["providers", "lint"])).must_end_with(0);
+    workspace
+}
+
+/// What starts a server of the workspace, with the account of the provider of the tests.
+pub fn with_account(kind: Kind, workspace: &mut Workspace, folder: &str, address: SocketAddr, key: &str) -> Command {
+    workspace.application = workspace.path().join(folder);
+    let database = workspace.path().join(".producer/data/embedded.sqlite");
+    let mut command = Server::command(kind, workspace);
+    if kind == Kind::Node {
+        command
+            .env("DATABASE_URL", format!("file:{}", database.display()))
+            .env("ACME_PRIVATE_KEY", key)
+            .env("ACME_SIGNING_KEY", SIGNING)
+            .env("ACME_API_BASE", format!("http://{address}"));
+    }
+    command
 }
 
 /// A request for a token without what is signed, and that.
@@ -115,40 +163,17 @@ fn comparable(mut came: Came) -> Came {
 
 #[test]
 fn both_servers_send_the_same_bytes_and_read_the_same_answers() {
-    let (address, all) = provider();
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap().serialize_pem();
+    let (address, all) = provider(members);
+    let key = private_key();
     let told = Kind::all_here().into_iter().map(|kind| {
-        let mut workspace = Workspace::new();
-        let folder = workspace.path().join("providers/acme");
-        std::fs::create_dir_all(&folder).unwrap();
-        for (name, content) in files(&repository("crates/producer/tests/it/integrations/acme")) {
-            std::fs::write(folder.join(name), content).unwrap();
-        }
-        std::fs::write(workspace.path().join("producer.toml"), format!("[simulated]\nacme = \"http://{address}\"\n")).unwrap();
-        for (name, value) in [("ACME_PRIVATE_KEY", key.as_str()), ("ACME_SIGNING_KEY", SIGNING)] {
-            end_with_input(&mut workspace.command(&["secrets", "set", name]), value).must_end_with(0);
-        }
-        // The manifest's own cases say the same of both: here by the native server, for the application below.
-        end(&mut workspace.command(&["providers", "lint"])).must_end_with(0);
+        let mut workspace = acme(address, &key, |_, text| text);
         workspace.run_text(MEMBERS).must_end_with(0);
         workspace.run_text(CRM).must_end_with(0);
         if kind == Kind::Node {
             // The native server goes on with the token that the run has got.
             all.lock().unwrap().clear();
         }
-        let database = workspace.path().join(".producer/data/embedded.sqlite");
-        let mut start = |folder: &str| {
-            workspace.application = workspace.path().join(folder);
-            let mut command = Server::command(kind, &workspace);
-            if kind == Kind::Node {
-                command
-                    .env("DATABASE_URL", format!("file:{}", database.display()))
-                    .env("ACME_PRIVATE_KEY", &key)
-                    .env("ACME_SIGNING_KEY", SIGNING)
-                    .env("ACME_API_BASE", format!("http://{address}"));
-            }
-            Server::of(&mut command)
-        };
+        let mut start = |folder: &str| Server::of(&mut with_account(kind, &mut workspace, folder, address, &key));
         let server = start("output/integration/task_crm");
         let api = (kind == Kind::Node).then(|| start("output/integration/task_members"));
         for body in [r#"{"email":"Ada@example.org","name":"<Ada> & 'K\"'"}"#, r#"{"email":"eve@example.org","name":"Eve"}"#] {
