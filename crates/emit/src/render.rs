@@ -10,6 +10,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("sqlite-connection.js", include_str!("../templates/sqlite-connection.js")),
     ("mysql-connection.js", include_str!("../templates/mysql-connection.js")),
     ("mongodb-connection.js", include_str!("../templates/mongodb-connection.js")),
+    ("mongodb-scratch-database.js", include_str!("../templates/mongodb-scratch-database.js")),
+    ("mongodb-service.yaml", include_str!("../templates/mongodb-service.yaml")),
     ("mysql-scratch-database.js", include_str!("../templates/mysql-scratch-database.js")),
     ("mysql-service.yaml", include_str!("../templates/mysql-service.yaml")),
     ("postgresql-connection.js", include_str!("../templates/postgresql-connection.js")),

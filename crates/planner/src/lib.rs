@@ -9,6 +9,7 @@ mod body_size;
 mod cases;
 mod codes;
 mod database;
+mod documents;
 mod entity;
 mod intent;
 mod key;
@@ -64,22 +65,6 @@ pub fn plan(
     plan_allowing(task, task_id, catalog, observed, Allowed::default())
 }
 
-/// Endpoints and services keep rows; what they would be in documents is not built.
-fn must_stand_on_tables(task: &Task, observed: &Observed) -> Result<(), Vec<Diagnostic>> {
-    let (what, place) = match &task.specification {
-        Specification::ConfigureDatabase(_) => return Ok(()),
-        Specification::SetupApi(requirements) => ("an API", &requirements.place),
-        Specification::IntegrateService(integration) => ("a service", &integration.place),
-    };
-    let Some(base) = observed.base.as_ref().filter(|base| base.database.engine.keeps_documents()) else {
-        return Ok(());
-    };
-    let message =
-        format!("this producer puts {what} on no {} database yet, and `{}` is one", base.database.engine, base.task_id);
-    let help = "name a PostgreSQL, MySQL or SQLite database among its `dependencies`, or carry the task out in another workspace";
-    Err(vec![Diagnostic::error(codes::STANDS_ON_DOCUMENTS, message, place).with_help(help)])
-}
-
 /// Plans a task that may do to its database what is allowed besides adding to it.
 ///
 /// # Errors
@@ -91,7 +76,7 @@ pub fn plan_allowing(
     observed: &Observed,
     allowed: Allowed,
 ) -> Result<TaskPlan, Vec<Diagnostic>> {
-    must_stand_on_tables(task, observed)?;
+    documents::hold_no_service(task, observed)?;
     let held = observed.base.as_ref().map_or(&[][..], |base| &base.database.tables);
     let (mut designed, place, service) = match &task.specification {
         Specification::SetupApi(requirements) => {
@@ -152,6 +137,7 @@ pub fn plan_allowing(
     let (base, seed) = (base.cloned(), seeded.seed);
     let api = designed.api;
     let plan = Plan { task_id: task_id.clone(), api, database, base, service, decisions, cases, seed };
+    documents::hold(&plan, place)?;
     Ok(TaskPlan::Api(Box::new(plan)))
 }
 

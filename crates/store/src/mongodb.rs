@@ -9,6 +9,7 @@ mod inspect;
 mod migrate;
 mod rehearse;
 mod serving;
+mod turn;
 mod value;
 
 use crate::StoreError;
@@ -30,7 +31,7 @@ const LEDGER: &str = "schema_migrations";
 const VALIDATORS: &str = "producer_validators";
 const COUNTERS: &str = "producer_counters";
 const HOLDS: &str = "producer_holds";
-const OWN: [&str; 4] = [LEDGER, VALIDATORS, COUNTERS, HOLDS];
+const OWN: [&str; 5] = [LEDGER, VALIDATORS, COUNTERS, HOLDS, turn::TURNS];
 
 impl Server {
     /// What is there now.

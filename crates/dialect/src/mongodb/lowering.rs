@@ -46,6 +46,9 @@ impl<'t> Lowering<'t> {
         if self.is(name, &FieldType::Timestamp) {
             holder["as"] = json!("date");
         }
+        if self.is(name, &FieldType::Json) {
+            holder["as"] = json!("json");
+        }
         match way {
             Way::Stored => {}
             Way::Folded => holder["as"] = json!("folded"),
@@ -101,7 +104,16 @@ pub fn listing_base(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Un
         return Err(unsupported("outputs that a request chooses"));
     }
     let mut binds = Binds::default();
-    let find = find(lowering, query, &mut binds)?;
+    let mut find = find(lowering, query, &mut binds)?;
+    // Who has no plan at hand when a request comes finds here by what a column is asked for.
+    let filters = query.holes.filters.iter().map(|(column, _)| column);
+    let order = query.order.iter().map(|level| &level.column);
+    let asked = filters.chain(&query.holes.sorts).chain(order).chain(&lowering.table.primary_key);
+    let asked = asked.map(|column| {
+        let place = lowering.compared(column, 0);
+        (column.to_string(), json!([compared_field(lowering.table, column), place["as"]]))
+    });
+    find["asked"] = Value::Object(asked.collect());
     Ok(Lowered { text: find.to_string(), binds: binds.0 })
 }
 
@@ -125,6 +137,7 @@ fn find(lowering: Lowering<'_>, query: &Query, binds: &mut Binds) -> Result<Valu
 /// What a request adds: to the filter, the order, how many.
 pub fn listing(lowering: Lowering<'_>, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
     let mut find: Value = serde_json::from_str(base).unwrap_or_default();
+    find.as_object_mut().map(|find| find.remove("asked"));
     let first = base.matches("\"$bind\":").count();
     let mut values = Vec::new();
     let mut bind = |value: &Datum| {
@@ -270,6 +283,14 @@ fn insert(
             "counts": "upserted",
             "references": keys,
         }),
+        // The key of a document cannot change: another one takes its place.
+        OnConflict::Replace { unique, columns } if columns.iter().any(|column| field(table, column) == super::ID) => {
+            json!({
+                "command": { "insert": table.name, "documents": [document] },
+                "replaces": same(unique),
+                "references": keys,
+            })
+        }
         OnConflict::Replace { unique, columns } => {
             let fields: Vec<String> =
                 columns.iter().flat_map(|column| [field(table, column), compared_field(table, column)]).collect();

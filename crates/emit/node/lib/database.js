@@ -1,6 +1,9 @@
 // The application's database, whatever its engine: reads, writes, transactions. SQL is a constant of the program with `?` for
 // values, which are bound. What an engine reports becomes a Problem where the caller can act on it.
 //
+// An engine that does not speak SQL takes its own statements from `database/`, composes pages by `lists`, and says the `ending` of the files of
+// its migrations.
+//
 // An engine is one module of `database/`. What it opens is a connection with `transaction(work, options)`, `migrating(work)`,
 // `hasLedger()` and `close()`, with `ping(sql)` where a server would be waited for, and with `of(user)` where it can keep whoever asks to the rows of one user. A connection, which is also what its transactions give, has `read(sql, values, columns)`,
 // `write(sql, values)`, `insert(sql, values)`, `script(sql)`, `hold(name)` and `hasColumn(table, column)`, some of them only inside a transaction; one
@@ -16,6 +19,11 @@ class Statements {
 
   constructor(connection) {
     this.#connection = connection;
+  }
+
+  /** What composes the statement of a page; nothing where SQL does. */
+  get lists() {
+    return this.#connection.lists;
   }
 
   /** @returns {Promise<number>} how many rows were written */
@@ -155,6 +163,10 @@ export class Database extends Statements {
    */
   migrating(work) {
     return this.#engine.migrating((engine) => work(new Database(engine)));
+  }
+
+  get endingOfMigrations() {
+    return this.#engine.ending ?? '.sql';
   }
 
   /** Whether the engine runs every migration step by step, by `applySteps`. */

@@ -49,7 +49,8 @@ export function validateListing(request, listing) {
  * @param {any[]} [conditionValues] the values of that condition; without them it has none
  */
 export async function readPage(database, asked, select, conditionValues) {
-  const { sql, values } = compose(select, conditionValues ? 'AND' : 'WHERE', asked);
+  const lists = database.lists ?? compose;
+  const { sql, values } = lists(select, conditionValues ? 'AND' : 'WHERE', asked, conditionValues?.length ?? 0);
   const rows = await database.many(sql, [...(conditionValues ?? []), ...values], asked.listing.columns);
   const items = rows.slice(0, asked.limit);
   return { items, next: rows.length > asked.limit ? writeCursor(asked, items.at(-1)) : null };
@@ -84,7 +85,7 @@ function takeSort(asked, text) {
 }
 
 /** The columns that a sort means: the key decides among rows of one value. */
-function orderOf(sort, { key = KEY }) {
+export function orderOf(sort, { key = KEY }) {
   const name = sort.replace(/^-/, '');
   return name === key ? [key] : [name, key];
 }

@@ -1,4 +1,4 @@
-// Brings the database to the application's schema: every `*.sql` of a folder once, in the order of their names, each in
+// Brings the database to the application's schema: every `*.sql` of a folder (`*.js` of MongoDB's shell) once, in the order of their names, each in
 // one transaction with its line in the ledger. A file that changed after it ran is refused, never run again. One with a statement
 // that cannot be part of a transaction is run step by step, and goes on where it was when somebody ended it; so is every one where
 // definitions are no part of transactions. The native server keeps the same notes.
@@ -13,7 +13,7 @@ const findEvent = `SELECT event FROM schema_migration_steps WHERE scope = ? AND 
 const insertEvent = `INSERT INTO schema_migration_steps (scope, name, checksum, step, event, at) VALUES (?, ?, ?, ?, ?, ?)`;
 
 // Every statement of a file stands behind comments that say why it is there, and how it is run and taken back.
-const betweenStatements = /\n\n(?=-- )/;
+const betweenStatements = /\n\n(?=(?:--|\/\/) )/;
 const undoLine = /^-- locks: .*; undo: (?!none, |nothing, )(.*(?:\n--   .*)*)$/m;
 
 // Not every engine has `ADD COLUMN IF NOT EXISTS`. A statement behind a line `-- unless <table> has <column>` is left out where that is
@@ -38,11 +38,12 @@ const runsAlone = /^-- runs alone$/m;
  * @returns {Promise<string[]>} the names of those that ran now
  */
 export async function migrate(database, { scope, folder }) {
-  const files = readdirSync(folder).filter((file) => file.endsWith('.sql')).sort();
+  const ending = database.endingOfMigrations;
+  const files = readdirSync(folder).filter((file) => file.endsWith(ending)).sort();
   const known = await entries(database, scope);
   const ran = [];
-  for (const name of files.map((file) => file.slice(0, -'.sql'.length))) {
-    const bytes = readFileSync(new URL(`${name}.sql`, folder));
+  for (const name of files.map((file) => file.slice(0, -ending.length))) {
+    const bytes = readFileSync(new URL(`${name}${ending}`, folder));
     const text = bytes.toString('utf8').replace(delimited, '$1;');
     const migration = { scope, name, checksum: createHash('sha256').update(bytes).digest('hex'), text };
     if (known.has(name)) mustBeSame(migration, known.get(name));

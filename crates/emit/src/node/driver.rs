@@ -154,8 +154,26 @@ pub fn application(engine: Engine) -> Application {
                 scratch: ("schema", "in the database"),
             }),
         },
-        // No application stands on documents: the planner has refused it by then.
-        Engine::MySql | Engine::MongoDb => Application {
+        Engine::MongoDb => Application {
+            lib: &[
+                ("lib/database/mongodb.js", include_str!("../../node/lib/database/mongodb.js")),
+                ("lib/database/mongodb-commands.js", include_str!("../../node/lib/database/mongodb-commands.js")),
+                ("lib/database/mongodb-turn.js", include_str!("../../node/lib/database/mongodb-turn.js")),
+                PATIENCE,
+            ],
+            module: "mongodb",
+            types: Types::Few,
+            ids: Ids::Texts,
+            keeps_rows: false,
+            scratch: "mongodb-scratch-database.js",
+            server: Some(DatabaseServer {
+                name: "MongoDB 6 or newer",
+                service: "mongodb-service.yaml",
+                service_url: "mongodb://app:${DATABASE_PASSWORD}@db:27017/app?authSource=admin",
+                scratch: ("database", "on the server"),
+            }),
+        },
+        Engine::MySql => Application {
             lib: &[("lib/database/mysql.js", include_str!("../../node/lib/database/mysql.js")), PATIENCE, PLACES],
             module: "mysql",
             types: Types::Few,

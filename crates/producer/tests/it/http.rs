@@ -1,4 +1,5 @@
-//! Every case of `tests/cases/http`, asked of both servers, on SQLite, PostgreSQL and MySQL or MariaDB. The cases are `docs/http-manners.md` as
+//! Every case of `tests/cases/http`, asked of both servers, on SQLite, PostgreSQL and MySQL or MariaDB, and on MongoDB where it holds what they
+//! are about. The cases are `docs/http-manners.md` as
 //! examples: those of the folder itself about the API of the first sample task, those of its folders about those of the others.
 //!
 //! Beside the placeholders of [`plan::http_case`] a case may use `${repeat:<text>:<number>}` anywhere, and in expected headers
@@ -64,6 +65,43 @@ files!(sessions: crate::harness::Sample::Sessions, [passwords, sessions]);
 files!(on_tables: crate::harness::Sample::Workshop, [order, overlaps, references, rules]);
 files!(on_keys: crate::harness::Sample::Depot, [counted, given, leading]);
 files!(invoices: crate::harness::Sample::Invoices, [choices, dates, decimals, queries]);
+
+/// What documents hold of it.
+mod on_mongodb {
+    use super::check_on_server;
+    use crate::harness::Sample;
+    use vocab::Engine::MongoDb;
+
+    #[test]
+    fn contact_newsletter() {
+        check_on_server(MongoDb, Sample::ContactNewsletter);
+    }
+
+    #[test]
+    fn behaviours() {
+        check_on_server(MongoDb, Sample::Behaviours);
+    }
+
+    #[test]
+    fn products() {
+        check_on_server(MongoDb, Sample::Products);
+    }
+
+    #[test]
+    fn on_tables() {
+        check_on_server(MongoDb, Sample::Workshop);
+    }
+
+    #[test]
+    fn on_keys() {
+        check_on_server(MongoDb, Sample::Depot);
+    }
+
+    #[test]
+    fn invoices() {
+        check_on_server(MongoDb, Sample::Invoices);
+    }
+}
 
 /// The names of a sample's files, sorted.
 pub fn files_of(sample: Sample) -> Vec<String> {

@@ -4,8 +4,8 @@
 use super::connect::Server;
 use super::rehearse::scratch_name;
 use crate::StoreError;
-use ::mongodb::Client;
 use ::mongodb::bson::doc;
+use ::mongodb::{Client, Database};
 use plan::database::Pool;
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -36,7 +36,7 @@ pub async fn of(server: &Server, client: &Client) -> Result<Abilities, StoreErro
     database.run_command(doc! { "create": "plain" }).await?;
     let abilities = Abilities {
         validators: validators(client, &name).await,
-        transactions: transactions(client, &name).await,
+        transactions: transactions(&database, "plain").await,
         users: users(server, client, &name).await,
     };
     database.drop().await?;
@@ -54,15 +54,16 @@ async fn validators(client: &Client, name: &str) -> bool {
     held.insert_one(doc! { "_id": 1 }).await.is_err() && held.insert_one(doc! { "_id": 2, "wanted": 1 }).await.is_ok()
 }
 
-async fn transactions(client: &Client, name: &str) -> bool {
-    let Ok(mut session) = client.start_session().await else { return false };
+/// Tried in a collection of the database, in which it leaves nothing.
+pub async fn transactions(database: &Database, collection: &str) -> bool {
+    let Ok(mut session) = database.client().start_session().await else { return false };
     if session.start_transaction().await.is_err() {
         return false;
     }
-    let plain = client.database(name).collection("plain");
-    let written = plain.insert_one(doc! { "_id": "undone" }).session(&mut session).await;
+    let (key, collection) = (doc! { "_id": uuid::Uuid::now_v7().to_string() }, database.collection(collection));
+    let written = collection.insert_one(key.clone()).session(&mut session).await;
     let undone = session.abort_transaction().await;
-    let left = plain.find_one(doc! { "_id": "undone" }).await;
+    let left = collection.find_one_and_delete(key).await;
     written.is_ok() && undone.is_ok() && matches!(left, Ok(None))
 }
 

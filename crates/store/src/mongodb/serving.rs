@@ -1,12 +1,14 @@
-//! MongoDB, for those who serve from it. Where the server runs transactions each is one of its sessions; where it does not, transactions
-//! of this program run one after the other, and what one has written is taken back document by document.
+//! MongoDB, for those who serve from it. Where the server runs transactions each is one of its sessions; where it does not, those of all
+//! programs run one after the other, and what one has written is taken back document by document (`turn`).
 
 use super::command::Values;
 use super::connect::Server;
 use super::inspect::text;
 use super::migrate::written;
+use super::turn::{Back, STEP_TIMEOUT, TURNS, Turn, Watched};
 use super::value::datum;
 use super::{COUNTERS, abilities, inspect};
+use crate::error::Late;
 use crate::renewing::Renewal;
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, store};
 use ::mongodb::bson::{Bson, Document, doc, oid::ObjectId};
@@ -18,7 +20,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Mutex as Turn, OnceCell};
+use tokio::sync::{Mutex as Queue, OnceCell};
 use vocab::{Datum, TableName};
 
 /// Texts that are kept read.
@@ -27,6 +29,8 @@ const KEPT_TEXTS: usize = 512;
 const BATCH: i32 = 1000;
 /// How long the database may take to say that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// How much later than its time a statement is given up, in seconds.
+const ANSWER_GRACE: u32 = 2;
 
 /// A database on a server. Clones share its connections, which are made when they are needed.
 #[derive(Clone)]
@@ -38,8 +42,8 @@ struct Shared {
     server: Server,
     pool: Pool,
     opened: OnceCell<Opened>,
-    /// Whoever writes where the server runs no transactions.
-    turn: Turn<()>,
+    /// Those of this program who write where the server runs no transactions, and what they know of others.
+    queue: Queue<Watched>,
     texts: Mutex<BTreeMap<String, Arc<Map<String, Value>>>>,
 }
 
@@ -51,8 +55,8 @@ struct Opened {
 impl MongoStore {
     /// Of a password that is renewed nobody hears here: a server has users of its own alone where it has been seen to.
     pub fn new(server: Server, pool: Pool, _renewal: Option<Renewal>) -> Self {
-        let (opened, turn, texts) = (OnceCell::new(), Turn::new(()), Mutex::default());
-        Self { shared: Arc::new(Shared { server, pool, opened, turn, texts }) }
+        let (opened, queue, texts) = (OnceCell::new(), Queue::default(), Mutex::default());
+        Self { shared: Arc::new(Shared { server, pool, opened, queue, texts }) }
     }
 
     pub fn is(&self, other: &Self) -> bool {
@@ -66,8 +70,12 @@ impl MongoStore {
     async fn opened(&self) -> Result<&Opened, StoreError> {
         let open = async || {
             let client = self.shared.server.client(self.shared.pool).await?;
-            let has_transactions = abilities::of(&self.shared.server, &client).await?.transactions;
-            Ok(Opened { database: client.database(&self.shared.server.name), has_transactions })
+            let database = client.database(&self.shared.server.name);
+            // One that is away would seem to have none.
+            database.run_command(doc! { "ping": 1 }).await?;
+            // Who serves may be let into this database alone.
+            let has_transactions = abilities::transactions(&database, TURNS).await;
+            Ok(Opened { database, has_transactions })
         };
         self.shared.opened.get_or_try_init(open).await
     }
@@ -78,17 +86,23 @@ impl MongoStore {
         F: for<'a> FnOnce(Transaction<'a>) -> TransactionFuture<'a, T> + Send + 'static,
     {
         let Opened { database, has_transactions } = self.opened().await?;
-        let mut session = None;
-        let mut _turn = None;
-        match has_transactions {
+        let mut _queue = None;
+        let way = match has_transactions {
             true => {
-                let mut begun = database.client().start_session().await?;
-                begun.start_transaction().await?;
-                session = Some(begun);
+                let mut session = database.client().start_session().await?;
+                session.start_transaction().await?;
+                Way::Session(Box::new(session))
             }
-            false => _turn = Some(self.shared.turn.lock().await),
-        }
-        let mut runner = self.runner(database, session);
+            false => {
+                let patience = Duration::from_secs(self.shared.pool.acquire_timeout.into());
+                let late = |_| StoreError::Late(Late::Lock, "others of this program write all the time".to_owned());
+                let mut queue = tokio::time::timeout(patience, self.shared.queue.lock()).await.map_err(late)?;
+                let turn = Turn::take(database, &mut queue, patience).await?;
+                _queue = Some(queue);
+                Way::Turn(turn)
+            }
+        };
+        let mut runner = self.runner(database, way);
         let ended = work(Transaction(store::Begun::MongoDb(MongoTransaction { runner: &mut runner }))).await;
         match ended {
             Ok(Ended::Commit(value)) => runner.commit().await.map(|()| value),
@@ -106,11 +120,11 @@ impl MongoStore {
     /// Reads rows outside a transaction.
     pub async fn read(&self, text: Arc<str>, values: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
         let database = &self.opened().await?.database;
-        self.runner(database, None).read(&text, &values).await
+        self.runner(database, Way::Alone).read(&text, &values).await
     }
 
-    fn runner(&self, database: &Database, session: Option<ClientSession>) -> Runner {
-        Runner { shared: Arc::clone(&self.shared), database: database.clone(), session, written: Vec::new() }
+    fn runner(&self, database: &Database, way: Way) -> Runner {
+        Runner { shared: Arc::clone(&self.shared), database: database.clone(), way }
     }
 
     pub async fn ping(&self) -> Result<(), StoreError> {
@@ -154,52 +168,61 @@ impl MongoTransaction<'_> {
     }
 }
 
-/// What takes a write back where the server does not.
-enum Back {
-    Remove(String, Bson),
-    Restore(String, Document),
+/// In what a command is run.
+enum Way {
+    /// In nothing.
+    Alone,
+    /// In a transaction of the server.
+    Session(Box<ClientSession>),
+    /// While nobody else writes.
+    Turn(Turn),
 }
 
 struct Runner {
     shared: Arc<Shared>,
     database: Database,
-    session: Option<ClientSession>,
-    written: Vec<Back>,
+    way: Way,
 }
 
 impl Runner {
-    async fn commit(mut self) -> Result<(), StoreError> {
-        match &mut self.session {
-            Some(session) => Ok(session.commit_transaction().await?),
-            None => Ok(()),
+    async fn commit(self) -> Result<(), StoreError> {
+        match self.way {
+            Way::Alone => Ok(()),
+            Way::Turn(turn) => turn.keep().await,
+            Way::Session(mut session) => {
+                // A server that says nothing may have committed it as well.
+                session.commit_transaction().await.map_err(|error| match StoreError::from(error) {
+                    StoreError::Unavailable(why) | StoreError::NotConnected(_, why) => StoreError::Uncertain(why),
+                    error => error,
+                })
+            }
         }
     }
 
-    async fn undo(mut self) -> Result<(), StoreError> {
-        if let Some(session) = &mut self.session {
-            return Ok(session.abort_transaction().await?);
+    async fn undo(self) -> Result<(), StoreError> {
+        match self.way {
+            Way::Alone => Ok(()),
+            Way::Turn(turn) => turn.undo().await,
+            Way::Session(mut session) => Ok(session.abort_transaction().await?),
         }
-        for back in std::mem::take(&mut self.written).into_iter().rev() {
-            match back {
-                Back::Remove(collection, key) => {
-                    self.database.collection::<Document>(&collection).delete_one(doc! { ID: key }).await?;
-                }
-                Back::Restore(collection, document) => {
-                    let key = doc! { ID: document.get(ID).cloned().unwrap_or(Bson::Null) };
-                    let collection = self.database.collection::<Document>(&collection);
-                    collection.replace_one(key, document).upsert(true).await?;
-                }
-            }
-        }
-        Ok(())
+    }
+
+    fn is_session(&self) -> bool {
+        matches!(self.way, Way::Session(_))
     }
 
     async fn run(&mut self, command: Document) -> Result<Document, StoreError> {
+        let usual = Duration::from_secs((self.shared.pool.statement_timeout + ANSWER_GRACE).into());
+        let limit = if matches!(self.way, Way::Turn(_)) { STEP_TIMEOUT } else { usual };
         let asked = self.database.run_command(command);
-        let said = match &mut self.session {
-            Some(session) => asked.session(session).await?,
-            None => asked.await?,
+        let answered = async {
+            match &mut self.way {
+                Way::Session(session) => asked.session(session.as_mut()).await,
+                Way::Alone | Way::Turn(_) => asked.await,
+            }
         };
+        let late = |_| StoreError::Late(Late::Statement, "no answer in time".to_owned());
+        let said = tokio::time::timeout(limit, answered).await.map_err(late)??;
         written(&said)?;
         Ok(said)
     }
@@ -234,7 +257,7 @@ impl Runner {
             return self.execute(text, values).await.map(|_| Vec::new());
         };
         let command = Values { bound: values, counted: None }.document(object(&template, "command")?)?;
-        if template.contains_key("hold") && self.session.is_some() {
+        if template.contains_key("hold") && self.is_session() {
             // Of two transactions that write one document the second is told to try again.
             let held = doc! { "q": command.get_document("filter").cloned().unwrap_or_default(), "u": { "$set": { "_held": ObjectId::new() } }, "multi": true };
             self.run(doc! { "update": command.get_str("find").unwrap_or_default(), "updates": [held] }).await?;
@@ -260,45 +283,51 @@ impl Runner {
         for reference in template.get("references").and_then(Value::as_array).into_iter().flatten() {
             self.must_be_there(reference, &values).await?;
         }
-        let command = values.document(object(&template, "command")?)?;
+        let mut command = values.document(object(&template, "command")?)?;
         let (word, collection) = match command.iter().next() {
             Some((word, Bson::String(collection))) => (word.clone(), collection.clone()),
             _ => return Err(StoreError::Refused("a command without a collection".to_owned())),
         };
-        let inserted = command.get_array("documents").ok().and_then(|documents| documents.first().cloned());
+        let new = new_key(&mut command);
+        if let Some(replaced) = template.get("replaces").and_then(Value::as_object) {
+            let wanted = values.document(replaced)?;
+            let found = self.find(doc! { "find": &collection, "filter": wanted.clone() }).await?;
+            self.note(found.into_iter().map(|one| Back::Restore(collection.clone(), one)).collect()).await?;
+            self.run(doc! { "delete": &collection, "deletes": [{ "q": wanted, "limit": 0 }] }).await?;
+        }
         let first = |list: &str| command.get_array(list).ok().and_then(|list| list.first()?.as_document().cloned());
         let filter =
             first("updates").or_else(|| first("deletes")).and_then(|change| change.get_document("q").ok().cloned());
-        if let (Some(filter), true) = (&filter, self.session.is_none() || word == "delete") {
+        if let (Some(filter), true) = (&filter, !self.is_session() || word == "delete") {
             let found = self.find(doc! { "find": &collection, "filter": filter.clone() }).await?;
             if let Some(followers) = template.get("followers").and_then(Value::as_array) {
                 Box::pin(self.follow(followers, &found)).await?;
             }
-            self.note(found.into_iter().map(|document| Back::Restore(collection.clone(), document)));
+            let made = new.iter().filter(|_| found.is_empty()).cloned();
+            let made: Vec<_> = made.map(|key| Back::Remove(collection.clone(), key)).collect();
+            let before = found.into_iter().map(|document| Back::Restore(collection.clone(), document));
+            self.note(before.chain(made).collect()).await?;
+        }
+        if let (None, Some(key), false) = (&filter, &new, self.is_session()) {
+            // What takes it back must not take what is there already.
+            let same = doc! { "find": &collection, "filter": { ID: key }, "limit": 1, "projection": { ID: 1 } };
+            if !self.find(same).await?.is_empty() {
+                return Err(StoreError::Conflict);
+            }
+            self.note(vec![Back::Remove(collection.clone(), key.clone())]).await?;
         }
         let said = self.run(command).await?;
-        let key = match inserted {
-            Some(Bson::Document(document)) => document.get(ID).cloned(),
-            _ => None,
-        };
-        let upserted: Vec<Bson> = said
-            .get_array("upserted")
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one.as_document().and_then(|one| one.get(ID)).cloned())
-            .collect();
-        let new = key.iter().chain(&upserted).cloned().map(|key| Back::Remove(collection.clone(), key));
-        self.note(new.collect::<Vec<_>>().into_iter());
         let count = match template.get("counts").and_then(Value::as_str) {
-            Some("upserted") => upserted.len() as u64,
+            Some("upserted") => said.get_array("upserted").map_or(0, |upserted| upserted.len() as u64),
             _ => number(&said, "n"),
         };
-        Ok((count, key))
+        Ok((count, new))
     }
 
-    fn note(&mut self, backs: impl Iterator<Item = Back>) {
-        if self.session.is_none() {
-            self.written.extend(backs);
+    async fn note(&mut self, backs: Vec<Back>) -> Result<(), StoreError> {
+        match &mut self.way {
+            Way::Turn(turn) => turn.note(backs).await,
+            Way::Alone | Way::Session(_) => Ok(()),
         }
     }
 
@@ -335,11 +364,11 @@ impl Runner {
                 "cascade" => {
                     let further = follower["followers"].as_array().cloned().unwrap_or_default();
                     Box::pin(self.follow(&further, &found)).await?;
-                    self.note(found.into_iter().map(|one| Back::Restore(collection.clone(), one)));
+                    self.note(found.into_iter().map(|one| Back::Restore(collection.clone(), one)).collect()).await?;
                     self.run(doc! { "delete": &collection, "deletes": [{ "q": filter, "limit": 0 }] }).await?;
                 }
                 "set_null" => {
-                    self.note(found.into_iter().map(|one| Back::Restore(collection.clone(), one)));
+                    self.note(found.into_iter().map(|one| Back::Restore(collection.clone(), one)).collect()).await?;
                     let change = doc! { "q": filter, "u": { "$unset": { &field: "" } }, "multi": true };
                     self.run(doc! { "update": &collection, "updates": [change] }).await?;
                 }
@@ -359,6 +388,27 @@ impl Runner {
         let said = self.database.run_command(counter).await?;
         Ok(said.get_document("value").map_or(0, |value| i64::try_from(number(value, "last")).unwrap_or_default()))
     }
+}
+
+/// The key of the document that a command may make; it gets one where it has none.
+fn new_key(command: &mut Document) -> Option<Bson> {
+    let document = match command.contains_key("documents") {
+        true => command.get_array_mut("documents").ok()?.first_mut()?.as_document_mut()?,
+        false => {
+            let change = command.get_array_mut("updates").ok()?.first_mut()?.as_document_mut()?;
+            if !change.get_bool("upsert").unwrap_or_default() {
+                return None;
+            }
+            // A filter that names the key decides about it.
+            if let Some(key) = change.get_document("q").ok().and_then(|filter| filter.get(ID)) {
+                let named = key.as_document().and_then(|compared| compared.get("$eq"));
+                return Some(named.unwrap_or(key).clone());
+            }
+            let change = change.get_document_mut("u").ok()?;
+            change.entry("$setOnInsert".to_owned()).or_insert(Bson::Document(Document::new())).as_document_mut()?
+        }
+    };
+    Some(document.entry(ID.to_owned()).or_insert(Bson::ObjectId(ObjectId::new())).clone())
 }
 
 impl Shared {

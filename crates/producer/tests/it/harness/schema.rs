@@ -1,5 +1,5 @@
 //! A place of a test's own on a real server: a schema on PostgreSQL, which `TEST_POSTGRESQL_URL` names, a database on MySQL or MariaDB,
-//! which `TEST_MYSQL_URL` names. It is gone with the test.
+//! which `TEST_MYSQL_URL` names, or on MongoDB (`TEST_MONGODB_URL`). It is gone with the test.
 
 use plan::database::Pool;
 use std::io::Write as _;
@@ -20,7 +20,11 @@ impl Schema {
     /// An empty one; none where there is no server, which is said.
     pub fn empty(engine: Engine, test: &str) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let variable = if engine == Engine::MySql { "TEST_MYSQL_URL" } else { "TEST_POSTGRESQL_URL" };
+        let variable = match engine {
+            Engine::MySql => "TEST_MYSQL_URL",
+            Engine::MongoDb => "TEST_MONGODB_URL",
+            Engine::PostgreSql | Engine::Sqlite => "TEST_POSTGRESQL_URL",
+        };
         let Ok(server) = std::env::var(variable) else {
             let _ = writeln!(std::io::stderr(), "SKIPPED {test} on {engine}: `{variable}` is not set");
             return None;
@@ -33,7 +37,9 @@ impl Schema {
             place.share_extension();
         }
         match engine {
-            Engine::MySql | Engine::MongoDb => ask(&place.server, &format!("CREATE DATABASE {}", place.name)),
+            Engine::MySql => ask(&place.server, &format!("CREATE DATABASE {}", place.name)),
+            // What is written first makes it.
+            Engine::MongoDb => Vec::new(),
             Engine::PostgreSql | Engine::Sqlite => ask(&place.server, &format!("CREATE SCHEMA {}", place.name)),
         };
         Some(place)
@@ -60,7 +66,8 @@ impl Schema {
 
     fn remove(&self) {
         match self.engine {
-            Engine::MySql | Engine::MongoDb => {
+            Engine::MongoDb => drop(ask(&self.url(), r#"{"command":{"dropDatabase":"all of it"}}"#)),
+            Engine::MySql => {
                 ask(&self.server, &format!("DROP DATABASE IF EXISTS {}", self.name));
                 let users = format!("SELECT user FROM mysql.user WHERE user LIKE '{}\\_%'", self.name);
                 for user in ask(&self.server, &users) {
@@ -91,7 +98,11 @@ impl Drop for Schema {
 
 /// The engine of the server at a URL.
 pub fn engine_of(url: &str) -> Engine {
-    if url.starts_with("mysql") { Engine::MySql } else { Engine::PostgreSql }
+    match url.split_once("://") {
+        Some(("mysql", _)) => Engine::MySql,
+        Some(("mongodb", _)) => Engine::MongoDb,
+        Some(_) | None => Engine::PostgreSql,
+    }
 }
 
 /// The database at a URL.
@@ -105,23 +116,9 @@ pub fn ask(url: &str, statement: &str) -> Vec<store::Row> {
     tokio::runtime::Runtime::new().unwrap().block_on(store.read(statement.into(), Vec::new())).unwrap()
 }
 
-/// Empties every table but that of the keys and what is known of migrations.
-pub fn clear(url: &str) {
-    let store = open(url);
-    let quote = if engine_of(url) == Engine::MySql { '`' } else { '"' };
-    let names = store.inspect().unwrap().into_iter().map(|table| table.name);
-    let names: Vec<String> = names
-        .filter(|name| !["api_keys", "schema_migrations", "schema_migration_steps"].contains(&name.as_str()))
-        .map(|name| format!("{quote}{name}{quote}"))
-        .collect();
-    let statements: Vec<String> = match engine_of(url) {
-        Engine::MySql | Engine::MongoDb => {
-            let delete = names.iter().map(|name| format!("DELETE FROM {name}"));
-            ["SET FOREIGN_KEY_CHECKS = 0".to_owned()].into_iter().chain(delete).collect()
-        }
-        Engine::PostgreSql | Engine::Sqlite => vec![format!("TRUNCATE {}", names.join(", "))],
-    };
-    let emptied = store.transaction(move |mut transaction| {
+/// Runs statements, all of them or none.
+fn write(store: &Store, statements: Vec<String>) {
+    let written = store.transaction(move |mut transaction| {
         Box::pin(async move {
             for statement in &statements {
                 transaction.execute(statement, &[]).await?;
@@ -129,5 +126,27 @@ pub fn clear(url: &str) {
             Ok(Ended::Commit(()))
         })
     });
-    tokio::runtime::Runtime::new().unwrap().block_on(emptied).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(written).unwrap();
+}
+
+/// Empties every table but that of the keys and what is known of migrations.
+pub fn clear(url: &str) {
+    let store = open(url);
+    let quote = if engine_of(url) == Engine::MySql { '`' } else { '"' };
+    let names = store.inspect().unwrap().into_iter().map(|table| table.name);
+    let names =
+        names.filter(|name| !["api_keys", "schema_migrations", "schema_migration_steps"].contains(&name.as_str()));
+    if engine_of(url) == Engine::MongoDb {
+        let emptied = |name| format!(r#"{{"command":{{"delete":"{name}","deletes":[{{"q":{{}},"limit":0}}]}}}}"#);
+        return write(&store, names.map(emptied).collect());
+    }
+    let names: Vec<String> = names.map(|name| format!("{quote}{name}{quote}")).collect();
+    let statements: Vec<String> = match engine_of(url) {
+        Engine::MySql => {
+            let delete = names.iter().map(|name| format!("DELETE FROM {name}"));
+            ["SET FOREIGN_KEY_CHECKS = 0".to_owned()].into_iter().chain(delete).collect()
+        }
+        Engine::PostgreSql | Engine::Sqlite | Engine::MongoDb => vec![format!("TRUNCATE {}", names.join(", "))],
+    };
+    write(&store, statements);
 }
