@@ -89,8 +89,12 @@ impl From<Error> for StoreError {
     }
 }
 
+/// What FerretDB passes on of the database under it, where an update meets a unique value, as if it were a failure of its own.
+const UNIQUE_BELOW: [&str; 2] = ["UNIQUE constraint failed", "duplicate key value violates unique constraint"];
+
 fn of_code(code: i32, message: &str) -> StoreError {
     match code {
+        1 if UNIQUE_BELOW.iter().any(|words| message.contains(words)) => StoreError::Conflict,
         11000 | 11001 => StoreError::Conflict,
         112 | 251 => StoreError::Contended(message.to_owned()),
         18 => StoreError::NotConnected(Trouble::Authentication, message.to_owned()),

@@ -88,11 +88,6 @@ mod on_mongodb {
     }
 
     #[test]
-    fn on_tables() {
-        check_on_server(MongoDb, Sample::Workshop);
-    }
-
-    #[test]
     fn on_keys() {
         check_on_server(MongoDb, Sample::Depot);
     }

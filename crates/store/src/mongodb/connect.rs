@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use vocab::{RoleName, Secret};
 use zeroize::Zeroizing;
 
-/// How long a server may take to let us in, and to be found.
+/// How long a server may take to let us in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one is looked for: of a server that is away that is said soon.
+const SELECTION_TIMEOUT: Duration = Duration::from_millis(2500);
 /// How long one is waited for that nobody sees.
 const WAIT_FOR_NOBODY: Duration = Duration::from_secs(2);
 const WAIT_PAUSE: Duration = Duration::from_millis(250);
@@ -119,7 +121,7 @@ impl Server {
     pub(super) async fn client(&self, pool: Pool) -> Result<Client, StoreError> {
         let mut options = ClientOptions::parse(self.url.expose().as_str()).await?;
         options.connect_timeout = Some(CONNECT_TIMEOUT);
-        options.server_selection_timeout = Some(CONNECT_TIMEOUT);
+        options.server_selection_timeout = Some(SELECTION_TIMEOUT);
         options.app_name = Some("Integration Producer".to_owned());
         options.max_pool_size = Some(pool.max);
         options.min_pool_size = Some(pool.min);

@@ -381,12 +381,21 @@ impl Runner {
     /// The next number of a collection; one that was given out is not given out again, whatever comes of it.
     async fn count(&mut self, command: &Map<String, Value>) -> Result<i64, StoreError> {
         let collection = command.values().next().and_then(Value::as_str).unwrap_or_default();
-        let counter = doc! {
-            "findAndModify": COUNTERS, "query": { ID: collection }, "update": { "$inc": { "last": 1_i64 } },
-            "new": true, "upsert": true,
-        };
-        let said = self.database.run_command(counter).await?;
-        Ok(said.get_document("value").map_or(0, |value| i64::try_from(number(value, "last")).unwrap_or_default()))
+        let counter = |update: Document| doc! { "findAndModify": COUNTERS, "query": { ID: collection }, "update": update, "new": true, "upsert": true };
+        let documents = self.database.collection::<Document>(collection);
+        loop {
+            let said = self.database.run_command(counter(doc! { "$inc": { "last": 1_i64 } })).await?;
+            let next = said.get_document("value").map_or(0, |value| number(value, "last"));
+            let next = i64::try_from(next).unwrap_or_default();
+            if documents.find_one(doc! { ID: next }).await?.is_none() {
+                return Ok(next);
+            }
+            // Somebody has given documents numbers of their own.
+            let last = documents.find_one(doc! {}).sort(doc! { ID: -1 }).await?;
+            let last = last.map_or(0, |document| number(&document, ID));
+            let last = i64::try_from(last).unwrap_or(i64::MAX);
+            self.database.run_command(counter(doc! { "$max": { "last": last } })).await?;
+        }
     }
 }
 

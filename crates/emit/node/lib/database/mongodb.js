@@ -16,7 +16,7 @@ import { Patience } from './patience.js';
  */
 const usualPool = { min: 0, max: 10, idleTimeout: 30_000, acquireTimeout: 5000, statementTimeout: 10_000 };
 // Milliseconds. How long a server is looked for, and how long one that is about to start is waited for, and how often it is asked.
-const SELECTION_TIMEOUT = 2000;
+const SELECTION_TIMEOUT = 2500;
 const START_TIMEOUT = 30_000;
 const START_INTERVAL = 500;
 // A write in a turn may take less than it takes until others think that nobody writes any more.
@@ -283,9 +283,18 @@ class Connection {
 
   /** The next number of a collection; one that was given out is not given out again, whatever comes of it. */
   async #count(collection) {
-    const command = { findAndModify: COUNTERS, query: { _id: collection }, update: { $inc: { last: Long.ONE } }, new: true, upsert: true };
-    const { value } = await translated(() => inTime(this.#database.command(command), this.#timeout));
-    return Long.fromValue(value.last);
+    const counter = (update) => inTime(this.#database.command({ findAndModify: COUNTERS, query: { _id: collection }, update, new: true, upsert: true }), this.#timeout);
+    const documents = this.#database.collection(collection);
+    return translated(async () => {
+      for (;;) {
+        const { value } = await counter({ $inc: { last: Long.ONE } });
+        const next = Long.fromValue(value.last);
+        if ((await documents.findOne({ _id: next })) === null) return next;
+        // Somebody has given documents numbers of their own.
+        const [{ _id: last }] = await documents.find().sort({ _id: -1 }).limit(1).toArray();
+        await counter({ $max: { last: Long.fromValue(last) } });
+      }
+    });
   }
 }
 
@@ -506,12 +515,17 @@ async function ended(end) {
 function problemOf(error) {
   if (error instanceof Problem || error instanceof RangeError || error instanceof TypeError) return error;
   const { code } = error;
-  if (conflicts.has(code)) return new Problem('conflict', {}, { cause: error });
+  if (conflicts.has(code) || isUniqueBelow(error)) return new Problem('conflict', {}, { cause: error });
   if (isCollision(error)) return new Problem('unavailable', {}, { cause: error });
   if (error.name === 'MongoWaitQueueTimeoutError') return new Problem('unavailable', { late: 'pool_exhausted' }, { cause: error });
   if (code === TIME_LIMIT) return new Problem('unavailable', { late: 'statement_timeout' }, { cause: error });
   if (isAway(error)) return new Problem('unavailable', { isLost: true }, { cause: error });
   return unavailable.has(code) ? new Problem('unavailable', {}, { cause: error }) : error;
+}
+
+/** What FerretDB passes on of the database under it, where an update meets a unique value, as if it were a failure of its own. */
+function isUniqueBelow({ code, message }) {
+  return code === 1 && /UNIQUE constraint failed|duplicate key value violates unique constraint/.test(message);
 }
 
 /** Another transaction was in the way, or somebody has taken the turn away. The same work may succeed at once. */
