@@ -136,7 +136,7 @@ fn the_emitted_application_passes_its_own_tests() {
 /// Each case in a schema or a database of its own.
 #[test]
 fn the_emitted_application_passes_its_own_tests_on_servers() {
-    for engine in [Engine::PostgreSql, Engine::MySql] {
+    for engine in [Engine::PostgreSql, Engine::MySql, Engine::MongoDb] {
         let Some(place) = Schema::empty(engine, "the application's own tests").filter(|_| Kind::Node.is_here()) else {
             continue;
         };

@@ -144,7 +144,7 @@ fn servers_that_share_a_database_know_each_others_answers() {
 
 #[test]
 fn of_two_servers_that_get_a_request_at_once_one_does_it() {
-    for engine in [Engine::PostgreSql, Engine::MySql] {
+    for engine in [Engine::PostgreSql, Engine::MySql, Engine::MongoDb] {
         if let Some(schema) = Schema::empty(engine, "two servers at one request").filter(|_| Kind::Node.is_here()) {
             must_do_it_once(&schema);
         }

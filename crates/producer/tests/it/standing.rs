@@ -64,7 +64,7 @@ fn it_serves_the_tables_of_the_task_that_it_depends_on() {
 
 #[test]
 fn on_a_server_a_second_run_changes_nothing() {
-    for engine in [Engine::PostgreSql, Engine::MySql] {
+    for engine in [Engine::PostgreSql, Engine::MySql, Engine::MongoDb] {
         let Some(place) = Schema::empty(engine, "a second run") else { continue };
         let workspace = Workspace::completed_on(Sample::ContactNewsletter, place.url());
         let again = workspace.run(&Sample::ContactNewsletter.task()).must_end_with(0);

@@ -137,3 +137,53 @@ fn a_transaction_that_fails_leaves_nothing() {
     run([update, insert], false).unwrap_err();
     assert_eq!(counts(), [vec![vocab::Datum::Integer(6)]]);
 }
+
+/// What somebody has begun to write who is gone is taken back by whoever writes next; on a server with transactions the server does it.
+#[test]
+fn whoever_dies_in_between_leaves_nothing() {
+    let Some(place) = Place::empty("died") else { return };
+    if place.server().abilities().unwrap().transactions {
+        return;
+    }
+    let open = || Database::MongoDb(place.server()).open(plan::database::Pool::default()).unwrap();
+    let execute = |texts: &'static [&'static str], dies: bool| {
+        let store = open();
+        let (began, beginning) = std::sync::mpsc::channel();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let work = async move {
+            let work = store.transaction(move |mut transaction| {
+                Box::pin(async move {
+                    for text in texts {
+                        transaction.execute(text, &[]).await?;
+                    }
+                    began.send(()).unwrap();
+                    if dies {
+                        std::future::pending::<()>().await;
+                    }
+                    Ok(store::Ended::Commit(()))
+                })
+            });
+            work.await
+        };
+        let work = runtime.spawn(work);
+        beginning.recv().unwrap();
+        if !dies {
+            runtime.block_on(work).unwrap().unwrap();
+        }
+        runtime.shutdown_background();
+    };
+    let things = || {
+        let find = r#"{"command":{"find":"things","filter":{},"sort":{"_id":1}},"columns":[["_id",""],["count",""]]}"#;
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let rows = runtime.block_on(open().read(find.into(), Vec::new())).unwrap();
+        rows.into_iter().map(|row| (row[0].plain(), row[1].clone())).collect::<Vec<_>>()
+    };
+    let number = |id: &str, number| (id.to_owned(), vocab::Datum::Integer(number));
+    execute(&[r#"{"command":{"insert":"things","documents":[{"_id":"a","count":1}]}}"#], false);
+    let raise = r#"{"command":{"update":"things","updates":[{"q":{"_id":"a"},"u":{"$inc":{"count":5}}}]}}"#;
+    let insert = r#"{"command":{"insert":"things","documents":[{"_id":"b","count":2}]}}"#;
+    execute(&[raise, insert], true);
+    assert_eq!(things(), [number("a", 6), number("b", 2)], "what is under way can be seen");
+    execute(&[r#"{"command":{"insert":"things","documents":[{"_id":"c","count":3}]}}"#], false);
+    assert_eq!(things(), [number("a", 1), number("c", 3)]);
+}

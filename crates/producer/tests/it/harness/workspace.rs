@@ -152,18 +152,29 @@ impl Workspace {
 
     /// The keys of the cases. No command makes a key that has expired, or one that may do nothing.
     pub fn case_keys(&self) -> CaseKeys {
+        let engine = self.url.as_deref().map_or(Engine::Sqlite, schema::engine_of);
         let changed = |change: &str| {
             let key = self.create_key();
+            if engine == Engine::MongoDb {
+                let newest = r#"{"command":{"find":"api_keys","sort":{"_id":-1},"limit":1},"columns":[["_id",""]]}"#;
+                let newest = self.query(newest)[0][0].clone();
+                let update = format!(r#"{{"q":{{"_id":"{newest}"}},"u":{{"$set":{{{change}}}}}}}"#);
+                self.query(&format!(r#"{{"command":{{"update":"api_keys","updates":[{update}]}}}}"#));
+                return key;
+            }
             let newest = self.query("SELECT id FROM api_keys ORDER BY id DESC LIMIT 1")[0][0].clone();
             self.query(&format!("UPDATE api_keys SET {change} WHERE id = '{newest}'"));
             key
         };
-        let is_mysql = self.url.as_deref().is_some_and(|url| schema::engine_of(url) == Engine::MySql);
-        let past = if is_mysql { "2026-01-02 03:04:05.678" } else { "2026-01-02T03:04:05.678Z" };
+        let (past, powerless) = match engine {
+            Engine::Sqlite | Engine::PostgreSql => ("expires_at = '2026-01-02T03:04:05.678Z'", "scopes = ''"),
+            Engine::MySql => ("expires_at = '2026-01-02 03:04:05.678'", "scopes = ''"),
+            Engine::MongoDb => (r#""expires_at":{"$date":"2026-01-02T03:04:05.678Z"}"#, r#""scopes":"""#),
+        };
         CaseKeys {
             good: self.create_key(),
-            expired: changed(&format!("expires_at = '{past}'")),
-            powerless: changed("scopes = ''"),
+            expired: changed(past),
+            powerless: changed(powerless),
             ..CaseKeys::default()
         }
     }
@@ -180,6 +191,10 @@ impl Workspace {
 
     /// How many rows a table holds.
     pub fn count(&self, table: &str) -> u32 {
+        if let Some(url) = self.url.as_deref().filter(|url| schema::engine_of(url) == Engine::MongoDb) {
+            let all = format!(r#"{{"command":{{"find":"{table}","filter":{{}}}},"columns":[]}}"#);
+            return schema::ask(url, &all).len().try_into().unwrap();
+        }
         self.query(&format!("SELECT count(*) FROM {table}"))[0][0].parse().unwrap()
     }
 
