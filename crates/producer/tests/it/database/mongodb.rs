@@ -146,7 +146,7 @@ fn whoever_dies_in_between_leaves_nothing() {
         return;
     }
     let open = || Database::MongoDb(place.server()).open(plan::database::Pool::default()).unwrap();
-    let execute = |texts: &'static [&'static str], dies: bool| {
+    let execute = |texts: Vec<&'static str>, dies: bool| {
         let store = open();
         let (began, beginning) = std::sync::mpsc::channel();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -179,11 +179,11 @@ fn whoever_dies_in_between_leaves_nothing() {
         rows.into_iter().map(|row| (row[0].plain(), row[1].clone())).collect::<Vec<_>>()
     };
     let number = |id: &str, number| (id.to_owned(), vocab::Datum::Integer(number));
-    execute(&[r#"{"command":{"insert":"things","documents":[{"_id":"a","count":1}]}}"#], false);
+    execute(vec![r#"{"command":{"insert":"things","documents":[{"_id":"a","count":1}]}}"#], false);
     let raise = r#"{"command":{"update":"things","updates":[{"q":{"_id":"a"},"u":{"$inc":{"count":5}}}]}}"#;
     let insert = r#"{"command":{"insert":"things","documents":[{"_id":"b","count":2}]}}"#;
-    execute(&[raise, insert], true);
+    execute(vec![raise, insert], true);
     assert_eq!(things(), [number("a", 6), number("b", 2)], "what is under way can be seen");
-    execute(&[r#"{"command":{"insert":"things","documents":[{"_id":"c","count":3}]}}"#], false);
+    execute(vec![r#"{"command":{"insert":"things","documents":[{"_id":"c","count":3}]}}"#], false);
     assert_eq!(things(), [number("a", 1), number("c", 3)]);
 }
