@@ -231,7 +231,10 @@ impl Workers {
         sending: Option<&Sending>,
     ) -> Result<(), String> {
         let mut databases: Vec<(Engine, Connection)> = Vec::new();
-        for one in delivered.iter().filter(|one| one.plan.has_deliveries()) {
+        // On documents nothing is there that could be delivered: the planner refuses services and mails.
+        let may_deliver =
+            |one: &&Delivered<'_>| one.plan.has_deliveries() && !one.plan.database.engine.keeps_documents();
+        for one in delivered.iter().filter(may_deliver) {
             let place = place(one.plan);
             if !databases.contains(&place) {
                 databases.push(place);

@@ -41,11 +41,12 @@ pub fn hold(plan: &Plan, place: &Place) -> Result<(), Vec<Diagnostic>> {
             found.insert(format!("{} (`{}`)", unsupported.what, procedure.name));
         }
     }
-    let refuse = |what: String| {
-        let message = format!("this producer does not put on {} yet: {what}", plan.database.engine);
-        Diagnostic::error(STANDS_ON_DOCUMENTS, message, place).with_help(HELP)
-    };
-    if found.is_empty() { Ok(()) } else { Err(found.into_iter().map(refuse).collect()) }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let found: Vec<String> = found.into_iter().collect();
+    let message = format!("this producer does not put on {} yet: {}", plan.database.engine, found.join(", "));
+    Err(vec![Diagnostic::error(STANDS_ON_DOCUMENTS, message, place).with_help(HELP)])
 }
 
 fn unsupported(plan: &Plan, items: &[Item]) -> Vec<Unsupported> {

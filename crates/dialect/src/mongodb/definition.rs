@@ -89,9 +89,12 @@ fn index_command(table: &Table, name: &str, columns: &[ColumnName], unique: bool
     json!({ "createIndexes": table.name, "indexes": [index] })
 }
 
-/// What is unique besides the key of a document: the key itself where it is of several columns.
+/// What is unique besides the key of a document: the key itself where it is of several columns, or an address, which is the same in
+/// capitals.
 fn sets(table: &Table) -> Vec<Vec<ColumnName>> {
-    let key = (table.primary_key.len() > 1).then(|| table.primary_key.clone());
+    let is_one = |column: &ColumnName| compared_field(table, column) == ID;
+    let key = (!matches!(&table.primary_key[..], [only] if is_one(only))).then(|| table.primary_key.clone());
+    let key = key.filter(|key| !key.is_empty());
     key.into_iter().chain(table.unique.iter().cloned()).collect()
 }
 
@@ -264,7 +267,9 @@ pub fn described(table: &Table) -> ObservedTable {
         }));
     }
     indexes.sort_by(|left, right| left.name.cmp(&right.name));
-    let mut unique: Vec<Vec<String>> = table.unique.iter().map(|columns| texts(columns)).collect();
+    // A key of several columns is known by its index.
+    let kept = sets(table).into_iter().filter(|columns| columns.len() == 1 || *columns != table.primary_key);
+    let mut unique: Vec<Vec<String>> = kept.map(|columns| texts(&columns)).collect();
     unique.sort();
     ObservedTable { primary_key: texts(&table.primary_key), unique, indexes, ..described }
 }

@@ -51,14 +51,22 @@ pub fn json(value: &Bson) -> Value {
 
 /// `2026-01-02T03:04:05.678Z`.
 fn moment(value: DateTime) -> String {
-    let time = jiff::Timestamp::from_millisecond(value.timestamp_millis()).unwrap_or_default();
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    let micros = value.timestamp_millis().checked_mul(1000);
+    micros.and_then(vocab::utc_text).unwrap_or_default()
 }
 
 /// A text as a time; none where it is no time.
 pub fn date(text: &str) -> Option<Bson> {
-    let time: jiff::Timestamp = text.parse().ok()?;
-    Some(Bson::DateTime(DateTime::from_millis(time.as_millisecond())))
+    let millis = match text.parse::<jiff::Timestamp>() {
+        Ok(time) => time.as_millisecond(),
+        // The last hours of all are beyond what an offset could be taken from.
+        Err(_) => {
+            let time: jiff::civil::DateTime = text.strip_suffix('Z')?.parse().ok()?;
+            let since = time.duration_since(jiff::civil::DateTime::new(1970, 1, 1, 0, 0, 0, 0).ok()?);
+            i64::try_from(since.as_millis()).ok()?
+        }
+    };
+    Some(Bson::DateTime(DateTime::from_millis(millis)))
 }
 
 /// A datum as it is stored.
