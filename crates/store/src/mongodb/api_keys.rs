@@ -30,17 +30,11 @@ impl MongoStore {
             let database = self.server().connect().await?.0;
             let keys = keys(&database);
             let wanted = doc! { "_id": old, "revoked_at": { "$exists": false }, "replaced": { "$exists": false } };
+            let change =
+                doc! { "$set": { "replaced": &new.id }, "$min": { "expires_at": date(end).unwrap_or(Bson::Null) } };
             // Of two at once one finds it: what says so is of the same document.
-            let Some(found) = keys.find_one_and_update(wanted, doc! { "$set": { "replaced": &new.id } }).await? else {
+            if keys.find_one_and_update(wanted, change).await?.is_none() {
                 return Ok(false);
-            };
-            let end = date(end).unwrap_or(Bson::Null);
-            let is_sooner = match (found.get("expires_at"), &end) {
-                (Some(Bson::DateTime(before)), Bson::DateTime(end)) => before < end,
-                _ => false,
-            };
-            if !is_sooner {
-                keys.update_one(doc! { "_id": old }, doc! { "$set": { "expires_at": end } }).await?;
             }
             keys.insert_one(document(new)).await?;
             Ok(true)
