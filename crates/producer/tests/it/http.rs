@@ -78,11 +78,6 @@ mod on_mongodb {
     }
 
     #[test]
-    fn behaviours() {
-        check_on_server(MongoDb, Sample::Behaviours);
-    }
-
-    #[test]
     fn products() {
         check_on_server(MongoDb, Sample::Products);
     }
@@ -90,11 +85,6 @@ mod on_mongodb {
     #[test]
     fn on_keys() {
         check_on_server(MongoDb, Sample::Depot);
-    }
-
-    #[test]
-    fn invoices() {
-        check_on_server(MongoDb, Sample::Invoices);
     }
 }
 

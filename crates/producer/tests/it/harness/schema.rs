@@ -138,7 +138,10 @@ pub fn clear(url: &str) {
         names.filter(|name| !["api_keys", "schema_migrations", "schema_migration_steps"].contains(&name.as_str()));
     if engine_of(url) == Engine::MongoDb {
         let emptied = |name| format!(r#"{{"command":{{"delete":"{name}","deletes":[{{"q":{{}},"limit":0}}]}}}}"#);
-        return write(&store, names.map(emptied).collect());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        return names
+            .map(emptied)
+            .for_each(|text| drop(runtime.block_on(store.read(text.into(), Vec::new())).unwrap()));
     }
     let names: Vec<String> = names.map(|name| format!("{quote}{name}{quote}")).collect();
     let statements: Vec<String> = match engine_of(url) {
