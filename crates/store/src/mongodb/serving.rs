@@ -5,7 +5,7 @@ use super::command::Values;
 use super::connect::Server;
 use super::inspect::text;
 use super::migrate::written;
-use super::turn::{Back, STEP_TIMEOUT, TURNS, Turn, Watched};
+use super::turn::{self, Back, STEP_TIMEOUT, TURNS, Turn, Watched};
 use super::value::datum;
 use super::{COUNTERS, abilities, inspect};
 use crate::error::Late;
@@ -94,12 +94,12 @@ impl MongoStore {
                 Way::Session(Box::new(session))
             }
             false => {
-                let patience = Duration::from_secs(self.shared.pool.acquire_timeout.into());
+                let patience = turn::patience(Duration::from_secs(self.shared.pool.acquire_timeout.into()));
                 let late = |_| StoreError::Late(Late::Lock, "others of this program write all the time".to_owned());
                 let mut queue = tokio::time::timeout(patience, self.shared.queue.lock()).await.map_err(late)?;
-                let turn = Turn::take(database, &mut queue, patience).await?;
+                let taken = Turn::take(database, &mut queue, patience).await?;
                 _queue = Some(queue);
-                Way::Turn(turn)
+                Way::Turn(taken)
             }
         };
         let mut runner = self.runner(database, way);

@@ -19,6 +19,11 @@ const SILENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a turn is waited for by whoever waits so long for anything: long enough to find somebody dead first.
+pub fn patience(usual: Duration) -> Duration {
+    usual.max(2 * SILENCE)
+}
+
 /// What takes a write back.
 pub enum Back {
     Remove(String, Bson),
@@ -39,11 +44,10 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Waits for it so long, or longer where somebody must be found dead first.
     pub async fn take(database: &Database, watched: &mut Watched, patience: Duration) -> Result<Self, StoreError> {
         let turns: Collection<Document> = database.collection(TURNS);
         let holder = uuid::Uuid::now_v7().to_string();
-        let (until, mut pause) = (Instant::now() + patience.max(2 * SILENCE), FIRST_PAUSE);
+        let (until, mut pause) = (Instant::now() + patience, FIRST_PAUSE);
         loop {
             let mine = doc! { ID: TURN, "holder": &holder, "step": 0_i64 };
             match turns.insert_one(mine).await.map_err(StoreError::from) {
