@@ -52,8 +52,8 @@ impl Intent {
     /// The reason, when the rule is for such an endpoint. `segment` is the last name of the path.
     #[must_use]
     pub fn reason(&self, method: &str, path: PathKind, segment: &str) -> Option<String> {
-        let for_segment = self.last_segment.is_empty() || self.claims(segment);
-        let fits = self.method == method && self.path == path && for_segment;
+        let fits = self.method == method && self.path == path;
+        let fits = fits && (self.last_segment.is_empty() || self.claims(segment));
         fits.then(|| self.because.replace("{segment}", segment))
     }
 

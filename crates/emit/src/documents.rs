@@ -39,15 +39,11 @@ pub fn files(plan: &Plan) -> Files {
         .collect()
 }
 
-/// The guides to services that other tasks integrate.
-pub fn guides(beside: &[Plan]) -> Files {
-    let services = beside.iter().filter_map(|plan| Some((plan, plan.service.as_ref()?)));
-    let guide = |(plan, service): (&Plan, &ServicePlan)| {
-        let text = render("integration-guide.md", &integration::view(plan, service));
-        let path = format!("documentation/{}-integration-guide.md", service.manifest.provider.provider);
-        (path, generated(plan, Comment::Markup, &text))
-    };
-    services.map(guide).collect()
+/// The guide to the service that the plan integrates: its path and text.
+pub fn guide(plan: &Plan, service: &ServicePlan) -> (String, String) {
+    let text = render("integration-guide.md", &integration::view(plan, service));
+    let path = format!("documentation/{}-integration-guide.md", service.manifest.provider.provider);
+    (path, generated(plan, Comment::Markup, &text))
 }
 
 /// The documents of a database without an API.

@@ -17,6 +17,7 @@ mod tests;
 
 pub use error::EmitError;
 
+use node::service::Integrated;
 use plan::database::permission::PermissionStatement;
 use plan::{DatabaseTaskPlan, Plan};
 use std::collections::BTreeMap;
@@ -24,25 +25,48 @@ use std::collections::BTreeMap;
 /// Path below the task's folder, with `/` -> content, one trailing line feed.
 pub type Files = BTreeMap<String, String>;
 
-/// Every file of the task's folder but the response. `beside` are the plans of other tasks that integrate services and stand on the
-/// same database: the application speaks with those too.
+/// A service that a task integrates, with what every application on its database has of it: made once for all of them.
+pub struct Beside<'p> {
+    integrated: Integrated<'p>,
+    guide: (String, String),
+}
+
+impl<'p> Beside<'p> {
+    /// Of that task; nothing where it integrates none.
+    #[must_use]
+    pub fn of(plan: &'p Plan) -> Option<Self> {
+        let integrated = Integrated::of(plan)?;
+        let guide = documents::guide(plan, integrated.service);
+        Some(Self { integrated, guide })
+    }
+
+    /// The task's plan.
+    #[must_use]
+    pub fn plan(&self) -> &'p Plan {
+        self.integrated.plan
+    }
+}
+
+/// Every file of the task's folder but the response. `beside` are the services of other tasks on the same database: the application
+/// speaks with those too.
 ///
 /// # Errors
 /// [`EmitError`] when a procedure asks for something the Node.js application cannot do.
-pub fn files(plan: &Plan, beside: &[Plan]) -> Result<Files, EmitError> {
+pub fn files(plan: &Plan, beside: &[&Beside<'_>]) -> Result<Files, EmitError> {
     let mut files = documents::files(plan);
-    let services = node::service::integrated(plan, beside);
+    let others = beside.iter().map(|other| other.integrated.clone());
+    let services: Vec<Integrated<'_>> = Integrated::of(plan).into_iter().chain(others).collect();
     // A service that brings no endpoints, and that the application cannot speak with, is no application.
     if plan.api.endpoints.is_empty() && !services.iter().any(|one| one.module.is_ok()) {
         return Ok(files);
     }
-    files.extend(documents::guides(beside));
+    files.extend(beside.iter().map(|other| other.guide.clone()));
     files.extend(node::files(plan, &services)?);
     if !plan.api.endpoints.is_empty() {
         files.extend(client::files(plan));
     }
     files.insert("monitoring/grafana-dashboard.json".to_owned(), dashboard::dashboard(plan));
-    let brought = beside.iter().filter(|plan| !plan.api.endpoints.is_empty());
+    let brought = beside.iter().map(|other| other.plan()).filter(|plan| !plan.api.endpoints.is_empty());
     let answered: Vec<&Plan> = std::iter::once(plan).chain(brought).collect();
     files.insert("documentation/openapi.json".to_owned(), openapi(&answered));
     Ok(files)

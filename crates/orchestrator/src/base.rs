@@ -91,14 +91,14 @@ fn several(task: &Task, bases: &[Base]) -> Stop {
 
 /// The database tasks that were completed, by id.
 fn databases(workspace: &Workspace, earlier: &[TaskPlan]) -> Result<Vec<Base>, Stop> {
-    let base = |plan: TaskPlan| match plan {
-        TaskPlan::Database(plan) => Some(Base { task_id: plan.task_id, database: plan.database }),
+    let base = |plan: &TaskPlan| match plan {
+        TaskPlan::Database(plan) => Some(Base { task_id: plan.task_id.clone(), database: plan.database.clone() }),
         TaskPlan::Api(_) => None,
     };
-    let mut bases: Vec<Base> = earlier.iter().cloned().filter_map(base).collect();
+    let mut bases: Vec<Base> = earlier.iter().filter_map(base).collect();
     for task_id in workspace.task_ids()? {
         if !bases.iter().any(|base| base.task_id == task_id) {
-            bases.extend(workspace.active_plan(&task_id).ok().flatten().and_then(|persisted| base(persisted.plan)));
+            bases.extend(workspace.seen_plan(&task_id).ok().flatten().and_then(|persisted| base(&persisted.plan)));
         }
     }
     bases.sort_by(|left, right| left.task_id.cmp(&right.task_id));

@@ -30,7 +30,7 @@ use vocab::{EventName, FieldName};
 pub(crate) fn emitted(workspace: &Workspace, own: &TaskPlan) -> Result<Vec<EventDeclaration>, WorkspaceFailure> {
     let mut events: Vec<EventDeclaration> = own.api().map(|plan| plan.api.events.clone()).unwrap_or_default();
     for task_id in workspace.task_ids()? {
-        if let Some(active) = workspace.active_plan(&task_id)?.filter(|active| active.plan.task_id() != own.task_id()) {
+        if let Some(active) = workspace.seen_plan(&task_id)?.filter(|active| active.plan.task_id() != own.task_id()) {
             events.extend(active.plan.api().map(|plan| plan.api.events.clone()).unwrap_or_default());
         }
     }
@@ -45,7 +45,14 @@ pub(crate) fn listen(plan: &mut TaskPlan, workspace: &Workspace, earlier: &[Task
     let mut events = emitted(workspace, plan)?;
     events.extend(earlier.iter().filter_map(TaskPlan::api).flat_map(|plan| plan.api.events.clone()));
     let TaskPlan::Api(plan) = plan else { return Ok(()) };
-    let Some(service) = &mut plan.service else { return Ok(()) };
+    if let Some(service) = &mut plan.service {
+        hear(service, events.iter());
+    }
+    Ok(())
+}
+
+/// Notes which of the events of the workspace's tasks count as one that the service is told of; its own come first.
+pub(crate) fn hear<'e>(service: &mut ServicePlan, events: impl Iterator<Item = &'e EventDeclaration>) {
     for declared in events {
         let is_known = service.listens.iter().any(|(event, _)| *event == declared.name);
         let mut names = std::iter::once(&declared.name).chain(&declared.also);
@@ -53,12 +60,11 @@ pub(crate) fn listen(plan: &mut TaskPlan, workspace: &Workspace, earlier: &[Task
         let answered =
             asked.and_then(|point| point.answered_by.clone()).filter(|by| calls(service, Some(by)).is_some());
         if let (false, Some(by)) = (is_known, answered) {
-            service.listens.push((declared.name, by));
+            service.listens.push((declared.name.clone(), by));
         }
     }
     // Whoever was planned first.
     service.listens.sort();
-    Ok(())
 }
 
 /// What somebody should know who expects the service to be told.

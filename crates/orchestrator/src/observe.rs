@@ -7,6 +7,7 @@ use crate::run::Stop;
 use crate::workspace::Workspace;
 use plan::database::{Applied, Connection, DatabasePlan, Table};
 use plan::{Observed, PersistedPlan, Plan, TaskPlan};
+use std::sync::Arc;
 use store::{AppliedMigration, Seen, StoreError, Trouble};
 use vocab::{Engine, TaskId};
 
@@ -39,20 +40,24 @@ pub(crate) fn observe(
     let (active, applied) = match made {
         Some((plan, applied)) => (Some(plan), applied),
         None => {
-            let active = workspace.active_plan(task_id).ok().flatten();
+            let active = workspace.seen_plan(task_id).ok().flatten();
             (active.map(|persisted| persisted.plan.database().clone()).filter(is_here), Applied::Not)
         }
     };
     let Standing { base, chosen, .. } = standing;
-    let apis = apis(workspace, task_id, earlier)?;
-    let taken_over = Plan::taken_over(apis.iter(), task_id);
+    let others_of_workspace = active_but_for(task_id, workspace, earlier)?;
+    let made_before = earlier.iter().filter(|plan| plan.task_id() != task_id);
+    let apis: Vec<&Plan> =
+        made_before.chain(others_of_workspace.iter().map(|other| &other.plan)).filter_map(TaskPlan::api).collect();
+    let taken_over = Plan::taken_over(apis.iter().copied(), task_id);
     let is_on = |plan: &Plan| (plan.database.engine, &plan.database.connection) == (engine, &connection);
     let of_accounts = apis.iter().find(|plan| is_on(plan) && plan.api.has_whole_accounts());
-    let own = workspace.active_plan(task_id).ok().flatten().and_then(|persisted| persisted.plan.into_api());
+    let own = workspace.seen_plan(task_id).ok().flatten();
+    let own = own.as_ref().and_then(|persisted| persisted.plan.api());
     // Whoever has brought them keeps them.
     let accounts_of =
         of_accounts.filter(|_| !own.is_some_and(|plan| plan.api.has_whole_accounts())).map(|plan| plan.task_id.clone());
-    let services = apis.into_iter().filter(is_on).filter_map(|plan| plan.service).collect();
+    let services = apis.iter().filter(|plan| is_on(plan)).filter_map(|plan| plan.service.clone()).collect();
     Ok(Observed {
         tables,
         filled,
@@ -69,17 +74,18 @@ pub(crate) fn observe(
     })
 }
 
-/// The plans of the other APIs of the workspace, with those that the same command made before.
-fn apis(workspace: &Workspace, task_id: &TaskId, earlier: &[TaskPlan]) -> Result<Vec<Plan>, Stop> {
-    let mut plans: Vec<Plan> = earlier.iter().cloned().filter_map(TaskPlan::into_api).collect();
-    for other in workspace.task_ids()? {
-        if !plans.iter().any(|plan| plan.task_id == other) {
-            let active = workspace.active_plan(&other).ok().flatten();
-            plans.extend(active.and_then(|persisted| persisted.plan.into_api()));
-        }
-    }
-    plans.retain(|plan| plan.task_id != *task_id);
-    Ok(plans)
+/// The active plans of the other tasks of the workspace, but for those that the same command planned anew before.
+fn active_but_for(
+    task_id: &TaskId,
+    workspace: &Workspace,
+    earlier: &[TaskPlan],
+) -> Result<Vec<Arc<PersistedPlan>>, Stop> {
+    let ids = workspace.task_ids()?;
+    let others = ids.iter().filter(|other| {
+        let is_planned = |plan: &TaskPlan| plan.api().is_some() && plan.task_id() == *other;
+        *other != task_id && !earlier.iter().any(is_planned)
+    });
+    Ok(others.filter_map(|other| workspace.seen_plan(other).ok().flatten()).collect())
 }
 
 /// A run that was stopped after it migrated left a database that no active plan describes: of the persisted plans, newest
@@ -124,7 +130,7 @@ pub(crate) fn wanted(
 ) -> Result<Vec<Table>, Stop> {
     let mut tables = Vec::new();
     for other in workspace.task_ids()?.iter().filter(|other| Some(*other) != but_for) {
-        let Some(active) = workspace.active_plan(other).ok().flatten() else { continue };
+        let Some(active) = workspace.seen_plan(other).ok().flatten() else { continue };
         let database = active.plan.database();
         if (database.engine, &database.connection) == (engine, connection) {
             tables.extend(database.tables.clone());

@@ -522,8 +522,8 @@ fn application_of(
 ) -> Result<Option<(TaskId, RoleName, SecretText)>, Box<Failure>> {
     let failed = |failure| Box::new(Failure::workspace(&failure));
     for task_id in workspace.task_ids().map_err(failed)? {
-        let active = workspace.active_plan(&task_id).map_err(failed)?;
-        let Some(TaskPlan::Database(task)) = active.map(|active| active.plan) else { continue };
+        let active = workspace.seen_plan(&task_id).map_err(failed)?;
+        let Some(TaskPlan::Database(task)) = active.as_ref().map(|active| &active.plan) else { continue };
         if (task.database.engine, &task.database.connection) != (plan.engine, &plan.connection) {
             continue;
         }

@@ -287,7 +287,7 @@ fn standing_places(task: &Task, workspace: &Workspace) -> Result<Vec<(Engine, Co
         Specification::ConfigureDatabase(_) => return Ok(Vec::new()),
     }
     let ids = workspace.task_ids().map_err(|failure| Failure::workspace(&failure))?;
-    let plans = ids.iter().filter_map(|id| workspace.active_plan(id).ok().flatten());
+    let plans = ids.iter().filter_map(|id| workspace.seen_plan(id).ok().flatten());
     Ok(plans
         .map(|persisted| (persisted.plan.database().engine, persisted.plan.database().connection.clone()))
         .collect())
@@ -459,8 +459,7 @@ pub(crate) fn files(plan: &TaskPlan, database: &Database, workspace: &Workspace)
         TaskPlan::Database(plan) => Ok(emit::database_files(plan, &granted::script(workspace, database, plan)?)),
         TaskPlan::Api(plan) => {
             check_routes(plan, workspace)?;
-            let beside = beside::services(plan, workspace)?;
-            Ok(emit::files(plan, &beside).map_err(|error| Failure::application(&error))?)
+            beside::files(plan, workspace)
         }
     }
 }
@@ -573,8 +572,12 @@ fn waiting(task_id: &TaskId, on: &TaskId, warnings: Vec<String>) -> Response {
 fn check_routes(plan: &Plan, workspace: &Workspace) -> Result<(), Stop> {
     let wanted = routes(plan);
     for other in workspace.task_ids()?.iter().filter(|id| **id != plan.task_id) {
-        let active = workspace.active_plan(other)?.and_then(|active| active.plan.into_api());
-        let Some(mut other_plan) = active else { continue };
+        let active = workspace.seen_plan(other)?;
+        let Some(other_plan) = active.as_ref().and_then(|active| active.plan.api()) else { continue };
+        if !routes(other_plan).iter().any(|route| wanted.contains(route)) {
+            continue;
+        }
+        let mut other_plan = other_plan.clone();
         other_plan.give_way(&Plan::taken_over(std::iter::once(plan), other));
         if let Some(route) = routes(&other_plan).into_iter().find(|route| wanted.contains(route)) {
             return Err(Failure::route_taken(&route, other).into());

@@ -6,16 +6,22 @@ use plan::PersistedPlan;
 use plan::persisted::UnreadablePlan;
 use secrets::SecretStore;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use vocab::{ProviderName, TaskId};
 
 /// A workspace. Cheap to clone; holds no lock.
 #[derive(Debug, Clone)]
 pub struct Workspace {
     root: PathBuf,
+    read: Option<ReadPlans>,
 }
+
+/// Active plans that were read, with their numbers: a plan that is persisted never changes.
+type ReadPlans = Arc<Mutex<BTreeMap<TaskId, (String, Arc<PersistedPlan>)>>>;
 
 /// Why a workspace cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +87,13 @@ impl Workspace {
     /// The workspace in that folder. Nothing is made before the first write.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), read: None }
+    }
+
+    /// The same workspace for a command that looks at the plans of all tasks again and again: it keeps those that it has read.
+    #[must_use]
+    pub fn remembering(&self) -> Self {
+        Self { root: self.root.clone(), read: Some(ReadPlans::default()) }
     }
 
     /// Its folder.
@@ -288,14 +300,33 @@ impl Workspace {
     /// # Errors
     /// [`WorkspaceFailure::Damaged`] when it cannot be read by this program.
     pub fn active_plan(&self, task_id: &TaskId) -> Result<Option<PersistedPlan>, WorkspaceFailure> {
-        let folder = self.task_folder(task_id);
-        let Some(version) = read(&folder.join("active"))? else { return Ok(None) };
-        let path = folder.join("plans").join(format!("{}.json", version.trim()));
+        Ok(self.seen_plan(task_id)?.map(Arc::unwrap_or_clone))
+    }
+
+    /// The same for whoever only looks at it.
+    ///
+    /// # Errors
+    /// As [`Self::active_plan`].
+    pub fn seen_plan(&self, task_id: &TaskId) -> Result<Option<Arc<PersistedPlan>>, WorkspaceFailure> {
+        let Some(version) = self.active_version(task_id)? else { return Ok(None) };
+        let mut known = self.read.as_ref().map(|read| read.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some((_, plan)) = known.as_ref().and_then(|known| known.get(task_id)).filter(|(of, _)| *of == version) {
+            return Ok(Some(Arc::clone(plan)));
+        }
+        let plan = Arc::new(self.plan(task_id, &version)?);
+        if let Some(known) = &mut known {
+            known.insert(task_id.clone(), (version, Arc::clone(&plan)));
+        }
+        Ok(Some(plan))
+    }
+
+    fn plan(&self, task_id: &TaskId, version: &str) -> Result<PersistedPlan, WorkspaceFailure> {
+        let path = self.task_folder(task_id).join("plans").join(format!("{version}.json"));
         let text = read(&path)?.ok_or_else(|| WorkspaceFailure::Damaged {
             path: path.clone(),
             why: "the active plan is missing".to_owned(),
         })?;
-        PersistedPlan::from_text(&text).map(Some).map_err(|error: UnreadablePlan| WorkspaceFailure::Damaged {
+        PersistedPlan::from_text(&text).map_err(|error: UnreadablePlan| WorkspaceFailure::Damaged {
             path,
             why: format!("{error}; run the task again to plan it anew"),
         })

@@ -14,6 +14,7 @@ pub mod problem;
 pub mod procedure;
 pub mod query;
 pub mod question;
+mod read;
 pub mod scope;
 pub mod service;
 pub mod service_case;
@@ -70,7 +71,7 @@ pub fn give_way(endpoints: &mut Vec<Endpoint>, pages: &mut [ReturnPage], taken: 
 
 /// What one task comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "read::Fields")]
 pub enum TaskPlan {
     /// Of `setup_api`.
     Api(Box<Plan>),

@@ -50,10 +50,15 @@ impl PersistedPlan {
     /// # Errors
     /// [`UnreadablePlan`] when the format is another one or the text is damaged.
     pub fn from_text(text: &str) -> Result<Self, UnreadablePlan> {
-        let tree: serde_json::Value = serde_json::from_str(text)?;
-        match tree.get("format").and_then(serde_json::Value::as_u64) {
+        /// What is read of a plan of any format.
+        #[derive(Deserialize)]
+        struct Head {
+            format: Option<serde_json::Value>,
+        }
+        let head: Head = serde_json::from_str(text)?;
+        match head.format.as_ref().and_then(serde_json::Value::as_u64) {
             Some(found) if found != u64::from(FORMAT) => Err(UnreadablePlan::Format { found }),
-            _ => Ok(serde_json::from_value(tree)?),
+            _ => Ok(serde_json::from_str(text)?),
         }
     }
 }

@@ -39,8 +39,33 @@ const FIRST_VERSION: &str = "\"1\"";
 
 /// `seeded` are rows that are there before each case.
 pub fn for_api(api: &ApiPlan, tables: &[Table], seeded: &Seeded) -> Vec<HttpCase> {
-    let askers = api.endpoints.iter().filter_map(|endpoint| Asker::of(api, tables, seeded, endpoint));
+    let whole = Whole::of(api, tables);
+    let askers = api.endpoints.iter().filter_map(|endpoint| Asker::of(&whole, seeded, endpoint));
     askers.flat_map(|asker| asker.cases()).collect()
+}
+
+/// What the cases of all endpoints ask of the API, looked up once.
+struct Whole<'a> {
+    api: &'a ApiPlan,
+    tables: &'a [Table],
+    /// By the path that they are asked at.
+    makers: BTreeMap<&'a str, &'a Endpoint>,
+    roles: Vec<&'a RoleName>,
+    callers: Vec<CaseCaller>,
+    told_at: Option<(&'a Endpoint, &'a str)>,
+}
+
+impl<'a> Whole<'a> {
+    fn of(api: &'a ApiPlan, tables: &'a [Table]) -> Self {
+        let mut makers = BTreeMap::new();
+        for endpoint in api.endpoints.iter().filter(|endpoint| tells_key(endpoint)) {
+            if let Some(("POST", path)) = request_of(endpoint) {
+                makers.entry(path).or_insert(endpoint);
+            }
+        }
+        let (roles, callers) = (api.roles().into_iter().collect(), case_callers(api));
+        Self { api, tables, makers, roles, callers, told_at: permission::told_at(api) }
+    }
 }
 
 /// What the cases of one endpoint are made from.
@@ -130,10 +155,9 @@ struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    fn of(api: &'a ApiPlan, tables: &'a [Table], collection: &str) -> Option<Self> {
-        let creates = |other: &&Endpoint| request_of(other) == Some(("POST", collection)) && tells_key(other);
-        let endpoint = api.endpoints.iter().find(creates)?;
-        Some(Self { endpoint, path: collection.to_owned(), tables, callers: case_callers(api) })
+    fn of(whole: &Whole<'a>, collection: &str) -> Option<Self> {
+        let (endpoint, callers) = (*whole.makers.get(collection)?, whole.callers.clone());
+        Some(Self { endpoint, path: collection.to_owned(), tables: whole.tables, callers })
     }
 
     /// A request that makes a record, however often it is sent.
@@ -152,7 +176,8 @@ impl<'a> Maker<'a> {
 }
 
 impl<'a> Asker<'a> {
-    fn of(api: &'a ApiPlan, tables: &'a [Table], seeded: &'a Seeded, endpoint: &'a Endpoint) -> Option<Self> {
+    fn of(whole: &Whole<'a>, seeded: &'a Seeded, endpoint: &'a Endpoint) -> Option<Self> {
+        let Whole { api, tables, .. } = *whole;
         let (method, path) = request_of(endpoint)?;
         let mut counted = endpoint.procedure.body.iter().filter_map(|item| match item {
             Item::Do(Step::Limit { policy, .. }) => api.policy(policy),
@@ -165,7 +190,7 @@ impl<'a> Asker<'a> {
             None => path,
         };
         let nested = collection.split_once("/{").and_then(|(outer, rest)| Some((outer, rest.split_once('}')?.0)));
-        let parent = nested.and_then(|(outer, _)| Maker::of(api, tables, outer)).map(|maker| maker.any());
+        let parent = nested.and_then(|(outer, _)| Maker::of(whole, outer)).map(|maker| maker.any());
         let parent_parameter = nested.map(|(_, parameter)| parameter);
         let key_of = |name: &TableName| RecordKey::of(tables.iter().find(|table| table.name == *name)?);
         let of_parent = parent_table(&endpoint.procedure.body);
@@ -176,7 +201,7 @@ impl<'a> Asker<'a> {
             (None, None) => Stand::Nobody(no_parent.clone()),
         };
         let key = worked_on(&endpoint.procedure.body).and_then(key_of);
-        let maker = Maker::of(api, tables, collection)
+        let maker = Maker::of(whole, collection)
             .map(|maker| Maker { path: in_parent(&maker.path, parent_parameter, &parent_key.in_path()), ..maker });
         let right = acceptable(endpoint, tables);
         let scheme = scheme_of(endpoint);
@@ -191,8 +216,8 @@ impl<'a> Asker<'a> {
             path,
             endpoint,
             scheme,
-            roles: api.roles().into_iter().collect(),
-            callers: case_callers(api),
+            roles: whole.roles.clone(),
+            callers: whole.callers.clone(),
             policy,
             last_policy,
             right,
@@ -206,7 +231,7 @@ impl<'a> Asker<'a> {
             maker,
             users: api.accounts.as_ref().map(|accounts| &accounts.users),
             query,
-            told_at: permission::told_at(api),
+            told_at: whole.told_at,
         })
     }
 

@@ -17,9 +17,9 @@ use vocab::{BehaviorName, Diagnostic, EventName, FieldName};
 
 /// The requirements with the endpoint that a checkout needs beside it, guarded as it is: one sells, one tells how it stands.
 pub fn with_companions(mut requirements: ApiRequirements, catalog: &Catalog) -> ApiRequirements {
-    let does =
-        |endpoint: &Endpoint| infer(endpoint, &requirements, catalog).ok().map(|inferred| inferred.behaviour.name);
-    let find = |name| requirements.endpoints.iter().find(|endpoint| does(endpoint) == Some(name));
+    let does = |endpoint| infer(endpoint, &requirements, catalog).ok().map(|inferred| inferred.behaviour.name);
+    let done: Vec<_> = requirements.endpoints.iter().map(does).collect();
+    let find = |name| requirements.endpoints.iter().zip(&done).find(|(_, does)| **does == Some(name)).map(|(of, _)| of);
     let brought = match (find(CHECKOUT), find(CHECKOUT_STATUS)) {
         (Some(sells), None) => {
             companion(sells, Method::Get, format!("{}/{{id}}", sells.path.as_str()), CHECKOUT_STATUS)

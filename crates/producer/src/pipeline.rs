@@ -233,7 +233,7 @@ pub async fn set_role(place: &Place, email: &str, role: &str) -> Ended {
 }
 
 pub fn options(place: &Place, output: Option<&std::path::Path>, listen: &str) -> RunOptions {
-    let workspace = Workspace::new(&place.workspace);
+    let workspace = Workspace::new(&place.workspace).remembering();
     let output = output.map_or_else(|| workspace.default_output(), ToOwned::to_owned);
     let unknown_dependencies = UnknownDependencies::TakenToBeDone;
     let allowed = Allowed::default();

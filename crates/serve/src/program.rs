@@ -272,7 +272,7 @@ pub(crate) struct AnswerParts {
 
 /// A query that a request completes.
 pub(crate) struct List {
-    pub database: DatabasePlan,
+    pub database: Arc<DatabasePlan>,
     pub query: Query,
     pub base: Bound,
     pub types: Vec<FieldType>,
@@ -355,8 +355,10 @@ pub enum UnservablePlan {
 pub(crate) type Limiters = BTreeMap<PolicyName, Arc<Limiter>>;
 
 /// What the servers of a database have in common.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Shared<'a> {
+    /// The plan's database, for all lists of it.
+    pub database: &'a Arc<DatabasePlan>,
     /// Who signs in.
     pub accounts: Option<&'a Arc<Accounts>>,
     /// Who issues the tokens of others.
@@ -631,7 +633,7 @@ impl Compiler<'_> {
                 let lowered = dialect::lower_listing_base(&self.plan.database, query)?;
                 let base = self.bound(lowered, &query.from, &query.filter)?;
                 let list = List {
-                    database: self.plan.database.clone(),
+                    database: Arc::clone(self.shared.database),
                     query: query.clone(),
                     base,
                     types: self.types(query)?,

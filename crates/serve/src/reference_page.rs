@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{HeaderMap, Uri};
 use plan::accounts::CASE_ISSUER;
+use serde::Deserialize;
 use serde_json::Value as Json;
 use std::io::Read as _;
 use std::sync::LazyLock;
@@ -63,6 +64,20 @@ static ASSETS: [Asset; 3] = [
     },
 ];
 
+/// What the page says of the document, of which there may be megabytes.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Document {
+    info: Json,
+    components: Components,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Components {
+    security_schemes: Json,
+}
+
 /// The page about an API.
 pub(crate) struct Page {
     body: Bytes,
@@ -72,11 +87,12 @@ pub(crate) struct Page {
 impl Page {
     /// About the API with this document.
     pub fn about(openapi: &[u8]) -> Self {
-        let document: Json = serde_json::from_slice(openapi).unwrap_or_default();
-        let title = document.pointer("/info/title").and_then(Json::as_str).unwrap_or("API");
+        let document: Document = serde_json::from_slice(openapi).unwrap_or_default();
+        let title = document.info["title"].as_str().unwrap_or("API");
         let title = title.replace('&', "&amp;").replace('<', "&lt;");
         let body = include_str!("../assets/page.html").replace("{version}", VERSION).replace("{title}", &title);
-        let issuer = issuer(&document).map(|origin| format!(" {origin}")).unwrap_or_default();
+        let issuer =
+            issuer(&document.components.security_schemes).map(|origin| format!(" {origin}")).unwrap_or_default();
         Self { body: body.into(), policy: POLICY.replace("{issuer}", &issuer) }
     }
 
@@ -88,9 +104,8 @@ impl Page {
 }
 
 /// Where the page asks who issues the API's tokens: nowhere, where the document names nobody.
-fn issuer(document: &Json) -> Option<String> {
-    let schemes = document.pointer("/components/securitySchemes")?.as_object()?;
-    let url = schemes.values().find_map(|scheme| scheme["openIdConnectUrl"].as_str())?;
+fn issuer(schemes: &Json) -> Option<String> {
+    let url = schemes.as_object()?.values().find_map(|scheme| scheme["openIdConnectUrl"].as_str())?;
     let url: Uri = url.strip_prefix(CASE_ISSUER).is_none().then(|| url.parse().ok())??;
     let (scheme, authority) = (url.scheme_str()?, url.authority()?.as_str());
     let is_plain = authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));

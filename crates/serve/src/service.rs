@@ -109,6 +109,8 @@ struct Counted {
 
 /// The methods that a path answers.
 struct Route {
+    /// As the plan has it.
+    path: Box<str>,
     cors: Cors,
     targets: Vec<(Method, Target, RouteMetrics)>,
 }
@@ -245,8 +247,9 @@ impl Service {
                 // Several services and APIs of a workspace may send people to the same page.
                 table.entry(path).or_insert_with(|| vec![(Method::GET, target.clone()), (Method::HEAD, target)]);
             }
-            let shared =
-                Shared { accounts: accounts.as_ref(), issuer: settings.issuer.as_ref(), secret: secret.as_ref() };
+            let database = Arc::new(plan.database.clone());
+            let (accounts, issuer, secret) = (accounts.as_ref(), settings.issuer.as_ref(), secret.as_ref());
+            let shared = Shared { database: &database, accounts, issuer, secret };
             for endpoint in &plan.api.endpoints {
                 let Trigger::Request { method, path } = &endpoint.procedure.trigger else { continue };
                 let program = compile(plan, &counterpart.account, shared, endpoint, &limiters)?;
@@ -300,7 +303,8 @@ impl Service {
                 })
                 .collect();
             let taken = UnservablePlan::RouteTaken { method: "any method".to_owned(), path: path.clone() };
-            routes.insert(path, Route::new(targets)).map_err(|_| taken)?;
+            let route = Route::new(path.as_str().into(), targets);
+            routes.insert(path, route).map_err(|_| taken)?;
         }
         let stores = served.iter().map(|served| served.store.clone()).collect();
         let unmatched = UNMATCHED_METHODS.iter().map(|method| metrics.route(method, UNMATCHED)).collect();
@@ -432,6 +436,12 @@ impl Service {
         for keys in &self.counted.keys {
             keys.write_uses().await;
         }
+    }
+
+    /// The path of a request as the plan has it: with the names of its parameters.
+    #[must_use]
+    pub fn route(&self, path: &str) -> Option<&str> {
+        self.routes.at(path).ok().map(|found| &*found.value.path)
     }
 
     /// What listens to a provider at a path.
@@ -660,12 +670,12 @@ impl Target {
 }
 
 impl Route {
-    fn new(targets: Vec<(Method, Target, RouteMetrics)>) -> Self {
+    fn new(path: Box<str>, targets: Vec<(Method, Target, RouteMetrics)>) -> Self {
         let cors = match targets.iter().any(|(_, target, _)| matches!(target, Target::Preflight)) {
             true => Cors::On,
             false => Cors::Off,
         };
-        Self { cors, targets }
+        Self { path, cors, targets }
     }
 
     /// The methods, sorted, as in the `Allow` header.

@@ -67,15 +67,10 @@ impl Hook {
         let Some(ServicePlan { intake: Some(intake), manifest, .. }) = &plan.service else { return Ok(None) };
         let Some(webhooks) = &manifest.webhooks else { return Ok(None) };
         let limiters = Limiters::new();
+        let database = Arc::new(plan.database.clone());
+        let shared = Shared { database: &database, accounts: None, issuer: None, secret: None };
         let compiled = |procedure| {
-            compile_procedure(
-                plan,
-                &counterpart.account,
-                Shared::default(),
-                procedure,
-                intake.max_body_bytes,
-                &limiters,
-            )
+            compile_procedure(plan, &counterpart.account, shared, procedure, intake.max_body_bytes, &limiters)
         };
         let asks = webhooks.handshake.iter().filter_map(|handshake| match handshake {
             Handshake::Answers(method) if *method != Method::Post => Some(*method),

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::deliver::Workspace;
 use super::load::Load;
 use super::{Programs, Scratch, max, median, min, said, write};
 use crate::server::Server;
@@ -18,8 +19,15 @@ const START_AIM: f64 = 0.15;
 const MEMORY_AIM_MIB: u64 = 20;
 const BUSY_MEMORY_AIM_MIB: u64 = 60;
 const CONNECTIONS: usize = 100;
-/// Kinds of records in the large task, with five endpoints each.
+/// Kinds of records in the task that is checked, with five endpoints each.
 const KINDS: usize = 200;
+/// Those of the task that is carried out, each a table with two endpoints.
+const TABLES: usize = 1_000;
+const LARGE_RUN_AIM: f64 = 60.0;
+const LARGE_START_AIM: f64 = 1.0;
+/// Services that tasks of a workspace integrate before another one does.
+const SERVICES: usize = 100;
+const ANOTHER_SERVICE_AIM: f64 = 1.0;
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Measures and prints.
@@ -33,7 +41,7 @@ pub fn measure(programs: &Programs, scratch: &Scratch) -> Result<(), String> {
     print("producer run, start to response, empty workspace", &seconds, RUN_AIM);
 
     let workspace = scratch.folder("check")?;
-    let task = write(&workspace.join("large.yaml"), &large_task())?;
+    let task = write(&workspace.join("large.yaml"), &large_task(KINDS, EndpointsOfKind::All))?;
     let mut seconds = Vec::new();
     for _ in 0..TIMES {
         let start = Instant::now();
@@ -63,6 +71,40 @@ pub fn measure(programs: &Programs, scratch: &Scratch) -> Result<(), String> {
             println!("producer serve, {what}\n  {:.1} MiB   aim {aim} MiB or less", mebibytes(kibibytes));
         }
     }
+    large(programs, scratch)?;
+    services(programs, scratch)
+}
+
+/// A task of many tables.
+fn large(programs: &Programs, scratch: &Scratch) -> Result<(), String> {
+    let workspace = scratch.folder("large")?;
+    let task = write(&workspace.join("task.yaml"), &large_task(TABLES, EndpointsOfKind::MakeAndList))?;
+    let start = Instant::now();
+    said(programs.producer(&["run"], &workspace).arg(&task))?;
+    let what = format!("producer run, {TABLES} tables and {} endpoints", TABLES * 2);
+    print(&what, &[start.elapsed().as_secs_f64()], LARGE_RUN_AIM);
+    let mut resident = None;
+    let seconds = starts(programs, &workspace, |server| {
+        thread::sleep(IDLE);
+        resident = server.resident();
+        Ok(())
+    })?;
+    print(&format!("producer serve of {TABLES} tables, start to first answer"), &seconds, LARGE_START_AIM);
+    if let Some(kibibytes) = resident {
+        println!("producer serve of {TABLES} tables, idle, resident memory\n  {:.1} MiB", mebibytes(kibibytes));
+    }
+    Ok(())
+}
+
+/// A service more, where there are many.
+fn services(programs: &Programs, scratch: &Scratch) -> Result<(), String> {
+    // Nobody listens there: nothing is sent when a task is carried out.
+    let addresses = vec![SocketAddr::from(([127, 0, 0, 1], 1)); SERVICES + 1];
+    let start = Instant::now();
+    let workspace = Workspace::make(&programs.producer, scratch, ("sqlite", None), &addresses)?;
+    let all = start.elapsed().as_secs_f64();
+    let what = format!("producer run of a service, {SERVICES} before it (all of them: {all:.1} s)");
+    print(&what, &[workspace.last_run.as_secs_f64()], ANOTHER_SERVICE_AIM);
     Ok(())
 }
 
@@ -112,11 +154,21 @@ fn first_answer(server: &Server) -> Result<(), String> {
     }
 }
 
-fn large_task() -> String {
+enum EndpointsOfKind {
+    MakeAndList,
+    All,
+}
+
+fn large_task(kinds: usize, of_kind: EndpointsOfKind) -> String {
+    let endpoints = match of_kind {
+        EndpointsOfKind::MakeAndList => 2,
+        EndpointsOfKind::All => 5,
+    };
+
     let mut task =
         "task_id: large\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    endpoints:\n"
             .to_owned();
-    for kind in 0..KINDS {
+    for kind in 0..kinds {
         let path = format!("/api/things{kind:03}");
         let validation = "validation: { name: { type: line, required: true }, stock: { type: integer } }";
         for (path, method, more) in [
@@ -125,7 +177,10 @@ fn large_task() -> String {
             (format!("{path}/:id"), "GET", String::new()),
             (format!("{path}/:id"), "PATCH", String::new()),
             (format!("{path}/:id"), "DELETE", String::new()),
-        ] {
+        ]
+        .into_iter()
+        .take(endpoints)
+        {
             // Writing to a string cannot fail.
             let _ = writeln!(task, "      - {{ path: \"{path}\", method: {method}, authentication: api_key{more} }}");
         }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use traffic::Traffic;
-use workspace::Workspace;
+pub(super) use workspace::Workspace;
 
 const DESTINATIONS: usize = 100;
 /// Those that are bad for a while, and how.

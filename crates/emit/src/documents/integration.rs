@@ -17,7 +17,7 @@ use plan::trouble::Trouble;
 pub fn view(whole: &Plan, plan: &ServicePlan) -> Value {
     let provider = &plan.manifest.provider;
     context! {
-        node => node::service::integrated(whole, &[]).iter().map(|own| node::service::view(own, "")).next(),
+        node => node::service::Integrated::of(whole).map(|own| node::service::view(&own, "")),
         title => provider.title.as_str(),
         about => provider.about.as_str(),
         system => match plan.system {

@@ -36,6 +36,7 @@ fn beyond<T>(what: impl Into<String>) -> Written<T> {
 }
 
 /// A service of the application's database, with its module or why there is none.
+#[derive(Clone)]
 pub struct Integrated<'a> {
     /// The plan that integrates it.
     pub plan: &'a Plan,
@@ -43,7 +44,13 @@ pub struct Integrated<'a> {
     pub module: Result<ServiceModule, Beyond>,
 }
 
-impl Integrated<'_> {
+impl<'a> Integrated<'a> {
+    /// That of a plan, where it integrates one.
+    pub fn of(plan: &'a Plan) -> Option<Self> {
+        let service = plan.service.as_ref()?;
+        Some(Self { plan, service, module: service_module(plan, service) })
+    }
+
     /// Whether it makes calls that the application takes in.
     pub fn listens(&self) -> bool {
         self.plan.intake().is_some() && self.service.manifest.webhooks.is_some()
@@ -54,13 +61,6 @@ impl Integrated<'_> {
         let mut ways = self.service.manifest.provider.authentication.iter();
         self.module.is_ok() && ways.any(|(_, way)| matches!(way, Authentication::Oauth2(_)))
     }
-}
-
-/// The service of a plan, and those that its database has beside.
-pub fn integrated<'a>(plan: &'a Plan, beside: &'a [Plan]) -> Vec<Integrated<'a>> {
-    let plans = std::iter::once(plan).chain(beside);
-    let with_service = plans.filter_map(|plan| Some((plan, plan.service.as_ref()?)));
-    with_service.map(|(plan, service)| Integrated { plan, service, module: service_module(plan, service) }).collect()
 }
 
 /// What documents and the application say of a service; `guide` is where more is said of it.
@@ -103,6 +103,7 @@ pub fn variables(service: &ServicePlan) -> Vec<(String, String)> {
 }
 
 /// The module of the plan's provider.
+#[derive(Clone)]
 pub struct ServiceModule {
     /// Its text.
     pub text: String,

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// The variables that tasks take their values from.
 const KEY_VARIABLE: &str = "BENCH_KEY";
@@ -100,6 +101,8 @@ pub struct Workspace {
     producer: PathBuf,
     /// None for the embedded database.
     database: Option<String>,
+    /// How long the last of its tasks took.
+    pub last_run: Duration,
 }
 
 impl Workspace {
@@ -110,7 +113,8 @@ impl Workspace {
         (engine, database): (&str, Option<String>),
         destinations: &[SocketAddr],
     ) -> Result<Self, String> {
-        let workspace = Self { path: scratch.folder(engine)?, producer: producer.to_owned(), database };
+        let mut workspace =
+            Self { path: scratch.folder(engine)?, producer: producer.to_owned(), database, last_run: Duration::ZERO };
         let mut settings = "[simulated]\n".to_owned();
         let mut api = "task_id: parcels\ntask_type: setup_api\nspecifications:\n  api_requirements:\n    type: rest\n    rate_limiting: 50000000_requests_per_minute\n    endpoints:\n".to_owned();
         for (destination, address) in destinations.iter().enumerate() {
@@ -142,9 +146,12 @@ impl Workspace {
         Ok(workspace)
     }
 
-    fn run(&self, task: &str, text: &str) -> Result<(), String> {
+    fn run(&mut self, task: &str, text: &str) -> Result<(), String> {
         let file = write(&self.path.join(format!("{task}.yaml")), text)?;
-        said(self.command(&["run"]).arg(file)).map(drop)
+        let start = Instant::now();
+        said(self.command(&["run"]).arg(file))?;
+        self.last_run = start.elapsed();
+        Ok(())
     }
 
     /// A command of the producer in it.
