@@ -5,6 +5,7 @@ pub mod granting;
 pub mod mysql;
 pub mod played;
 pub mod postgresql;
+pub mod rooms;
 pub mod schema;
 pub mod script;
 pub mod server;

@@ -2,6 +2,7 @@
 //! connections are all at work, a statement that does not end. The caller hears which it was, and so does the log.
 
 use crate::harness::client::{ask, get, post};
+use crate::harness::rooms::{self, room};
 use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::Workspace;
@@ -11,27 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use vocab::Engine;
 
-const TASKS: &str = r#"task_id: base
-task_type: configure_database
-specifications:
-  database_config:
-    type: ENGINE
-    connection: "${env:DATABASE_OF_TEST}"
-    pool: { max: 2, acquire_timeout: 1_seconds, statement_timeout: 4_seconds }
-    schema_requirements: { tables: [{ name: rooms, columns: { number: { type: integer, required: true } } }] }
----
-task_id: integration_2025_001
-task_type: setup_api
-dependencies: [base]
-specifications:
-  api_requirements:
-    type: rest
-    rate_limiting: 100000_requests_per_minute
-    endpoints:
-      - { path: /api/rooms, method: POST, authentication: none }
-      - { path: /api/rooms, method: GET, authentication: none }
-      - { path: "/api/rooms/{id}", method: PATCH, authentication: none }
-"#;
+const POOL: &str = "{ max: 2, acquire_timeout: 1_seconds, statement_timeout: 4_seconds }";
 
 /// Longer than a statement may take.
 const SLOW: &str = "ALTER TABLE rooms RENAME TO slow_rooms; CREATE VIEW rooms AS SELECT slow_rooms.* FROM slow_rooms";
@@ -65,10 +46,10 @@ fn what_takes_too_long_is_said(engine: Engine) {
     let Some(place) = Schema::empty(engine, "what takes too long") else { return };
     let mut workspace = Workspace::new();
     workspace.url = Some(place.url());
-    let told = workspace.run_text(&TASKS.replace("ENGINE", &engine.to_string())).must_end_with(0).stdout;
+    let told = workspace.run_text(&rooms::tasks(engine, POOL)).must_end_with(0).stdout;
     assert!(told.contains("a short load went through the pool") && told.contains("transactions_per_second"), "{told}");
     let servers: Vec<Server> = Kind::all_here().into_iter().map(|kind| Server::start(kind, &workspace)).collect();
-    let made = ask(servers[0].address, &post("/api/rooms", None, r#"{"number":1}"#), "").unwrap();
+    let made = ask(servers[0].address, &room(1), "").unwrap();
     assert_eq!(made.status, 201);
     let path = &made.headers["location"];
     let everywhere = |asked: &(dyn Fn(&Server) + Sync)| {

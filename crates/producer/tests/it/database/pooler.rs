@@ -1,7 +1,8 @@
 //! PgBouncer as a task emits it, between both servers and PostgreSQL; and one that is told to mix sessions.
 
-use crate::harness::client::{ask, get, post};
+use crate::harness::client::{ask, get};
 use crate::harness::postgresql::{PASSWORD_ONLY, PrivateServer, is_root, psql};
+use crate::harness::rooms::{self, room};
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::Workspace;
 use std::fs;
@@ -11,26 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
-
-const BASE: &str = r#"task_id: base
-task_type: configure_database
-specifications:
-  database_config:
-    type: postgresql
-    connection: "${env:DATABASE_OF_TEST}"
-    pool: { max: 3 }
-    schema_requirements: { tables: [{ name: rooms, columns: { number: { type: integer, required: true } } }] }
-"#;
-const API: &str = r#"task_id: integration_2025_001
-task_type: setup_api
-dependencies: [base]
-specifications:
-  api_requirements:
-    type: rest
-    endpoints:
-      - { path: /api/rooms, method: POST, authentication: none }
-      - { path: /api/rooms, method: GET, authentication: none }
-"#;
+use vocab::Engine;
 
 struct Bouncer(Child);
 
@@ -70,10 +52,11 @@ fn what_is_emitted_for_pgbouncer_carries_both_servers() {
         return;
     }
     let Some(server) = PrivateServer::start("pooler", PASSWORD_ONLY, "") else { return };
+    let base = rooms::database(Engine::PostgreSql, "{ max: 3 }");
     let mut workspace = Workspace::new();
     workspace.url = Some(server.url());
-    workspace.run_text(BASE).must_end_with(0);
-    workspace.run_text(API).must_end_with(0);
+    workspace.run_text(&base).must_end_with(0);
+    workspace.run_text(rooms::API).must_end_with(0);
 
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = server.url().split(['@', '/']).nth(3).unwrap().to_owned();
@@ -94,8 +77,7 @@ fn what_is_emitted_for_pgbouncer_carries_both_servers() {
             for number in 0..8 {
                 let address = server.address;
                 scope.spawn(move || {
-                    let room = post("/api/rooms", None, &format!("{{\"number\":{number}}}"));
-                    assert_eq!(ask(address, &room, "").unwrap().status, 201);
+                    assert_eq!(ask(address, &room(number), "").unwrap().status, 201);
                     assert_eq!(ask(address, &get("/api/rooms"), "").unwrap().status, 200);
                 });
             }
@@ -103,13 +85,13 @@ fn what_is_emitted_for_pgbouncer_carries_both_servers() {
     }
     let through = psql(workspace.url.as_deref().unwrap(), "SELECT count(*) > 0 FROM rooms").unwrap();
     assert_eq!(through, "t\n");
-    workspace.run_text(BASE).must_end_with(0);
+    workspace.run_text(&base).must_end_with(0);
 
     // One that gives each transaction another session would show people each other's rows.
     drop(bouncer);
     fs::write(folder.path().join("pgbouncer.ini"), ini.replace("pool_mode = session", "pool_mode = transaction"))
         .unwrap();
     let _bouncer = Bouncer::start(folder.path(), port);
-    let error = workspace.run_text(BASE).must_end_with(1).response()["error"].clone();
+    let error = workspace.run_text(&base).must_end_with(1).response()["error"].clone();
     assert_eq!((&error["kind"], &error["code"]), (&"database.connection".into(), &"sessions_shared".into()), "{error}");
 }

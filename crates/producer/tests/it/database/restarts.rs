@@ -1,7 +1,8 @@
 //! A database server that is restarted under load, with both servers over it: reads are answered, and of writes no other is refused
 //! than one whose connection ended while it was being committed, which is said.
 
-use crate::harness::client::{ask, get, post};
+use crate::harness::client::{ask, get};
+use crate::harness::rooms::{self, room};
 use crate::harness::schema::Schema;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::Workspace;
@@ -13,26 +14,7 @@ use std::thread;
 use std::time::Duration;
 use vocab::Engine;
 
-const TASKS: &str = r#"task_id: base
-task_type: configure_database
-specifications:
-  database_config:
-    type: ENGINE
-    connection: "${env:DATABASE_OF_TEST}"
-    pool: { acquire_timeout: 12_seconds }
-    schema_requirements: { tables: [{ name: rooms, columns: { number: { type: integer, required: true } } }] }
----
-task_id: integration_2025_001
-task_type: setup_api
-dependencies: [base]
-specifications:
-  api_requirements:
-    type: rest
-    rate_limiting: 1000000_requests_per_minute
-    endpoints:
-      - { path: /api/rooms, method: POST, authentication: none }
-      - { path: /api/rooms, method: GET, authentication: none }
-"#;
+const POOL: &str = "{ acquire_timeout: 12_seconds }";
 
 const RESTARTS: usize = 3;
 /// Who reads, and who writes, of each server.
@@ -67,8 +49,7 @@ fn load(server: &Server, next: &AtomicU32, is_over: &AtomicBool) -> Tally {
         let mut tally = Tally::default();
         while !is_over.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let answer =
-                ask(server.address, &post("/api/rooms", None, &format!("{{\"number\":{number}}}")), "").unwrap();
+            let answer = ask(server.address, &room(number), "").unwrap();
             let body = String::from_utf8_lossy(&answer.body).into_owned();
             match answer.status {
                 201 => drop(tally.stored.insert(number)),
@@ -96,7 +77,7 @@ fn load(server: &Server, next: &AtomicU32, is_over: &AtomicBool) -> Tally {
 fn restarted_under_load(engine: Engine, url: String, mut restart: impl FnMut()) {
     let mut workspace = Workspace::new();
     workspace.url = Some(url);
-    workspace.run_text(&TASKS.replace("ENGINE", &engine.to_string())).must_end_with(0);
+    workspace.run_text(&rooms::tasks(engine, POOL)).must_end_with(0);
     let servers: Vec<_> = Kind::all_here().into_iter().map(|kind| (kind, Server::start(kind, &workspace))).collect();
     let (next, is_over) = (&AtomicU32::new(1), &AtomicBool::new(false));
     let tallies: Vec<(Kind, Tally)> = thread::scope(|scope| {
@@ -144,7 +125,7 @@ fn of_several_hosts_the_one_that_takes_changes_is_asked() {
     let Some(first) = postgresql::PrivateServer::start("several hosts", postgresql::PASSWORD_ONLY, "") else { return };
     let mut workspace = Workspace::new();
     workspace.url = Some(first.url());
-    workspace.run_text(&TASKS.replace("ENGINE", "postgresql")).must_end_with(0);
+    workspace.run_text(&rooms::tasks(Engine::PostgreSql, POOL)).must_end_with(0);
     first.stop();
     let second = first.copy();
     fs::write(second.path("data/standby.signal"), "").unwrap();
@@ -155,7 +136,7 @@ fn of_several_hosts_the_one_that_takes_changes_is_asked() {
     let servers: Vec<_> = Kind::all_here().into_iter().map(|kind| Server::start(kind, &workspace)).collect();
     let must_take = |number: u32| {
         for server in &servers {
-            let made = ask(server.address, &post("/api/rooms", None, &format!("{{\"number\":{number}}}")), "").unwrap();
+            let made = ask(server.address, &room(number), "").unwrap();
             assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
             assert_eq!(ask(server.address, &get("/api/rooms"), "").unwrap().status, 200);
         }
@@ -176,10 +157,10 @@ fn of_several_hosts_of_mysql_one_that_is_away_is_passed_over() {
     let Some(place) = Schema::empty(Engine::MySql, "several hosts") else { return };
     let mut workspace = Workspace::new();
     workspace.url = Some(place.url().replace('@', "@127.0.0.1:1,"));
-    workspace.run_text(&TASKS.replace("ENGINE", "mysql")).must_end_with(0);
+    workspace.run_text(&rooms::tasks(Engine::MySql, POOL)).must_end_with(0);
     for kind in Kind::all_here() {
         let server = Server::start(kind, &workspace);
-        assert_eq!(ask(server.address, &post("/api/rooms", None, r#"{"number":1}"#), "").unwrap().status, 201);
+        assert_eq!(ask(server.address, &room(1), "").unwrap().status, 201);
     }
 }
 
