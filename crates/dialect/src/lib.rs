@@ -226,14 +226,53 @@ fn finished(engine: Engine, lowered: Lowered) -> Lowered {
 /// What a request asks of a listing, checked against the query's holes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
-    /// What rows must hold, besides what the query always asks for.
-    pub filters: Vec<(ColumnName, Comparison, Datum)>,
+    /// What rows must hold, besides what the query always asks for; joined by AND.
+    pub filters: Vec<Wanted>,
     /// The order; its last column is unique.
     pub order: Vec<Order>,
     /// The values of the order's columns in the row behind which the page begins.
     pub after: Option<Vec<Datum>>,
     /// Rows at most.
     pub limit: u32,
+}
+
+/// What a request wants of the rows of a list. What is compared with null is neither true nor false, and neither is its `Not`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wanted {
+    /// The comparison holds.
+    Compare(ColumnName, Comparison, Datum),
+    /// The column is one of these, of which there is at least one.
+    OneOf(ColumnName, Vec<Datum>),
+    /// The column is null.
+    Null(ColumnName),
+    /// The text is somewhere in the column, or at its beginning; A to Z without regard to their case.
+    Holds(ColumnName, Place, Datum),
+    /// Every one of them.
+    All(Vec<Wanted>),
+    /// At least one of them.
+    Any(Vec<Wanted>),
+    /// Not that.
+    Not(Box<Wanted>),
+}
+
+/// Where a text is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Wherever it is.
+    Anywhere,
+    /// Where the column begins.
+    Beginning,
+}
+
+/// At which character of a column a text begins, 1 being the first and 0 saying that it is nowhere: an expression in which `#` stands
+/// for the column and `?` for the text. A to Z are compared without regard to their case, and other letters as the engine folds
+/// them. None where an engine has no expressions of SQL.
+#[must_use]
+pub fn position(engine: Engine) -> Option<&'static str> {
+    match engine {
+        Engine::Sqlite | Engine::PostgreSql | Engine::MySql => Some(words(engine).position),
+        Engine::MongoDb => None,
+    }
 }
 
 /// The part of a listing that no request changes: outputs and the filter that always holds.

@@ -27,6 +27,7 @@ pub(crate) const WORDS: Words = Words {
     conflicts: Conflicts::AnyKey,
     made_keys: MadeKeys::Remembered,
     sorted_by: |_| None,
+    position: "LOCATE(LOWER(?), LOWER(#))",
 };
 
 /// Holds a name, in this database alone, until it is let go by [`LET_NAMES_GO`] or the connection ends; 1 where it is held.

@@ -20,6 +20,7 @@ pub const WORDS: Words = Words {
     conflicts: Conflicts::Named,
     made_keys: MadeKeys::Returned,
     sorted_by,
+    position: "strpos(lower(#), lower(?))",
 };
 
 /// Holds a name until the transaction ends; `lib/database/postgresql.js` of the emitted application holds it in the same way.

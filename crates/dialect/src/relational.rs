@@ -1,6 +1,6 @@
 //! Queries and writes as statements of the engines that speak SQL, with `?` placeholders; what differs comes in as [`Words`].
 
-use crate::{Listing, Lowered, Unsupported};
+use crate::{Listing, Lowered, Place, Unsupported, Wanted};
 use plan::Table;
 use plan::database::{Column, Compared, ForeignKey, Index, NoOverlap, OnDelete, Sensitivity};
 use plan::query::{
@@ -77,6 +77,8 @@ pub struct Words {
     pub made_keys: MadeKeys,
     /// By what lists are sorted, with `?` for a column or a value of that type, where it is not the value as the column holds it.
     pub sorted_by: fn(&FieldType) -> Option<&'static str>,
+    /// Where a text begins in a column: see [`crate::position`].
+    pub position: &'static str,
 }
 
 /// How an engine tells the key that it has made.
@@ -197,10 +199,8 @@ pub fn listing_base(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Un
 pub fn listing(lowering: Lowering<'_>, base: &str, has_filter: bool, asked: &Listing) -> (String, Vec<Datum>) {
     let mut conditions = Vec::new();
     let mut binds = Vec::new();
-    for (column, comparison, value) in &asked.filters {
-        let holder = lowering.holder(column);
-        conditions.push(format!("{} {} {holder}", lowering.quote(column.as_str()), comparison.as_str()));
-        binds.push(value.clone());
+    for filter in &asked.filters {
+        conditions.push(wanted(lowering, filter, &mut binds));
     }
     if let Some(after) = &asked.after {
         // (a, b) behind (x, y): a > x, or a = x and b > y; each column in its own direction.
@@ -228,6 +228,36 @@ pub fn listing(lowering: Lowering<'_>, base: &str, has_filter: bool, asked: &Lis
     }
     text.push_str(&format!(" ORDER BY {} LIMIT {}", order(lowering, &asked.order), asked.limit));
     (text, binds)
+}
+
+fn wanted(lowering: Lowering<'_>, filter: &Wanted, binds: &mut Vec<Datum>) -> String {
+    let quoted = |column: &ColumnName| lowering.quote(column.as_str());
+    let joined = |inner: &[Wanted], word: &str, binds: &mut Vec<Datum>| {
+        let parts: Vec<String> = inner.iter().map(|filter| wanted(lowering, filter, binds)).collect();
+        format!("({})", parts.join(word))
+    };
+    match filter {
+        Wanted::Compare(column, comparison, value) => {
+            binds.push(value.clone());
+            format!("{} {} {}", quoted(column), comparison.as_str(), lowering.holder(column))
+        }
+        Wanted::OneOf(column, values) => {
+            binds.extend(values.iter().cloned());
+            format!("{} IN ({})", quoted(column), vec![lowering.holder(column); values.len()].join(", "))
+        }
+        Wanted::Null(column) => format!("{} IS NULL", quoted(column)),
+        Wanted::Holds(column, place, text) => {
+            binds.push(text.clone());
+            let position = lowering.words.position.replacen('#', &quoted(column), 1);
+            match place {
+                Place::Anywhere => format!("{position} > 0"),
+                Place::Beginning => format!("{position} = 1"),
+            }
+        }
+        Wanted::All(inner) => joined(inner, " AND ", binds),
+        Wanted::Any(inner) => joined(inner, " OR ", binds),
+        Wanted::Not(inner) => format!("NOT ({})", wanted(lowering, inner, binds)),
+    }
 }
 
 fn order(lowering: Lowering<'_>, levels: &[Order]) -> String {

@@ -20,6 +20,7 @@ pub(crate) const WORDS: Words = Words {
     conflicts: Conflicts::Named,
     made_keys: MadeKeys::Returned,
     sorted_by,
+    position: "instr(lower(#), lower(?))",
 };
 
 /// The identifier as it stands in a statement. The only place that writes one: names are checked when they are parsed, so

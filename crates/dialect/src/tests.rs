@@ -3,7 +3,7 @@
 mod permission;
 
 use crate::{
-    Listing, add_column, create_table, lower_listing, lower_listing_base, lower_query, lower_write, migration,
+    Listing, Wanted, add_column, create_table, lower_listing, lower_listing_base, lower_query, lower_write, migration,
 };
 use expect_test::{Expect, expect};
 use plan::DatabasePlan;
@@ -141,7 +141,7 @@ fn queries() {
     expect![[r#"SELECT id, note AS remark FROM "order" WHERE email = ? ORDER BY id DESC"#]]
         .assert_eq(&lower_query(&database(), &query).unwrap().text);
     let asked = Listing {
-        filters: vec![(name("note"), Comparison::AtLeast, Datum::Text("m".into()))],
+        filters: vec![Wanted::Compare(name("note"), Comparison::AtLeast, Datum::Text("m".into()))],
         order: vec![
             Order { column: name("note"), direction: Direction::Descending },
             Order { column: name("id"), direction: Direction::Ascending },

@@ -305,8 +305,11 @@ impl Types {
         if !listing.holes.sorts.is_empty() {
             let sorts = listing.holes.sorts.iter().flat_map(|column| [format!("'{column}'"), format!("'-{column}'")]);
             let usual = listing.usual_order();
-            let says = format!("What to sort by, with `-` for the reverse; {usual} where it is not given.");
-            fields.push(field("sort", &sorts.collect::<Vec<_>>().join(" | "), says));
+            let says = format!(
+                "What to sort by, the first one first, with `-` for the reverse; {usual} where it is not given."
+            );
+            let one = sorts.collect::<Vec<_>>().join(" | ");
+            fields.push(field("sort", &format!("{one} | readonly ({one})[]"), says));
         }
         fields.push(field("cursor", "string", "The `next` of the page before, with the same `sort`.".to_owned()));
         for (column, comparisons) in &listing.holes.filters {
@@ -316,6 +319,11 @@ impl Types {
                 let name = filter_parameter(column, *comparison);
                 fields.push(field(&name, &script_type(&declared.field_type), says));
             }
+        }
+        if !listing.holes.filters.is_empty() {
+            let says =
+                "Only rows of which this holds: `stock > 0 and (name contains \"lamp\" or not category in (a, b))`.";
+            fields.push(field("filter", "string", says.to_owned()));
         }
         self.declare(&format!("{}Query", pascal_case(method)), "Which rows, in which order.", fields)
     }

@@ -50,6 +50,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/decimal.js", include_str!("../node/lib/decimal.js")),
     ("lib/environment.js", include_str!("../node/lib/environment.js")),
     ("lib/etag.js", include_str!("../node/lib/etag.js")),
+    ("lib/filter.js", include_str!("../node/lib/filter.js")),
     ("lib/idempotency.js", include_str!("../node/lib/idempotency.js")),
     ("lib/identifiers.js", include_str!("../node/lib/identifiers.js")),
     ("lib/json.js", include_str!("../node/lib/json.js")),

@@ -592,19 +592,26 @@ impl<'a> Asker<'a> {
             let row = if grows { json!({ (self.key_name()): ID }) } else { ANY.into() };
             cases.push(second.with_body(&json!({"items": [row], "next": ANY})));
         }
-        if let Some((parameter, value)) = self.filter(maker) {
-            let query = form_urlencoded(&parameter, &value);
-            let mut found = self.case(&format!("keeps the rows of one `{parameter}`"), with(&query), 200);
+        let found = |name: &str, value: String, shows: &str, query: &str| {
+            let mut found = self.case(shows, with(query), 200);
             let mut body = acceptable(maker.endpoint, maker.tables);
-            body[parameter] = value.into();
+            body[name] = value.into();
             found.before = vec![maker.with(&body)];
-            cases.push(found.with_body(&json!({"items": [{ (self.key_name()): ID }], "next": null})));
+            found.with_body(&json!({"items": [{ (self.key_name()): ID }], "next": null}))
+        };
+        if let Some((name, value)) = self.filter(maker, "found-by-filter") {
+            let query = form_urlencoded(&name, &value);
+            cases.push(found(&name, value, &format!("keeps the rows of one `{name}`"), &query));
+        }
+        if let Some((name, value)) = self.filter(maker, "by-expression") {
+            let query = form_urlencoded("filter", &format!("{name} in ('{value}') and not {name} = null"));
+            cases.push(found(&name, value, &format!("keeps the rows of an expression about `{name}`"), &query));
         }
         cases
     }
 
     /// A column that may be asked for a value, and a value that no other case gives it.
-    fn filter(&self, maker: &Maker<'_>) -> Option<(String, String)> {
+    fn filter(&self, maker: &Maker<'_>, mark: &str) -> Option<(String, String)> {
         let fields = &shape_of(maker.endpoint)?.fields;
         let holes = self.endpoint.procedure.body.iter().find_map(|item| match item {
             Item::Let(_, Step::Validate(Input::Listing(holes))) => Some(holes),
@@ -613,7 +620,7 @@ impl<'a> Asker<'a> {
         holes.filters.iter().filter(|(_, comparisons)| comparisons.contains(&Comparison::Equal)).find_map(
             |(column, _)| {
                 let field = fields.iter().find(|field| field.name.as_str() == column.as_str())?;
-                let value = marked(field, "found-by-filter")?;
+                let value = marked(field, mark)?;
                 Some((column.to_string(), value.as_str()?.to_owned()))
             },
         )
@@ -903,7 +910,7 @@ fn as_problem(mut case: HttpCase, problem: Problem) -> HttpCase {
 
 /// The parameter as it stands in a query string. Marks are made of letters that need no escaping but `@`, `:` and `/`.
 fn form_urlencoded(parameter: &str, value: &str) -> String {
-    let value = value.replace('@', "%40").replace(':', "%3A").replace('/', "%2F");
+    let value = value.replace('@', "%40").replace(':', "%3A").replace('/', "%2F").replace(' ', "%20");
     format!("{parameter}={value}")
 }
 

@@ -14,6 +14,7 @@ mod cors;
 mod counts;
 mod encode;
 mod etag;
+mod filter;
 mod idempotency;
 mod identity;
 mod issuer;

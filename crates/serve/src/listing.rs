@@ -1,7 +1,8 @@
 //! Lists: what the query string asks for, checked against what the plan allows, and the cursors that lead from page to page.
 
+use crate::filter::{self, Offer};
 use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
-use dialect::Listing;
+use dialect::{Listing, Wanted};
 use plan::query::{Direction, Holes, Order, Page};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Query};
@@ -12,21 +13,14 @@ const MAX_CURSOR: usize = 8192;
 
 /// What a request may ask of one list.
 pub(crate) struct ListingCheck {
-    /// Each parameter that filters.
-    filters: Vec<Filter>,
+    /// What may be asked of columns, one by one or in a `filter`.
+    offers: Vec<Offer>,
     sorts: Vec<(ColumnName, FieldType)>,
     page: Page,
     /// The unique column that every order ends with, and what it holds.
     key: (ColumnName, FieldType),
     /// The order where none is asked for.
     usual: String,
-}
-
-struct Filter {
-    parameter: String,
-    column: ColumnName,
-    comparison: Comparison,
-    field_type: FieldType,
 }
 
 /// What one request asks.
@@ -43,17 +37,10 @@ impl ListingCheck {
     /// `None` when the plan does not say what is needed: a page, columns that exist, a key.
     pub fn new(query: &Query, holes: &Holes, database: &DatabasePlan) -> Option<Self> {
         let field_type = |column: &ColumnName| Some(database.column(&query.from, column)?.field_type.clone());
-        let mut filters = Vec::new();
-        for (column, comparisons) in &holes.filters {
-            for comparison in comparisons {
-                filters.push(Filter {
-                    parameter: format!("{column}{}", suffix(*comparison)),
-                    column: column.clone(),
-                    comparison: *comparison,
-                    field_type: field_type(column)?,
-                });
-            }
-        }
+        let offer = |(column, comparisons): &(ColumnName, Vec<Comparison>)| {
+            Some(Offer { column: column.clone(), field_type: field_type(column)?, comparisons: comparisons.clone() })
+        };
+        let offers = holes.filters.iter().map(offer).collect::<Option<_>>()?;
         let sorts =
             holes.sorts.iter().map(|column| Some((column.clone(), field_type(column)?))).collect::<Option<_>>()?;
         let (first, key) = (query.order.first()?, &query.order.last()?.column);
@@ -62,7 +49,7 @@ impl ListingCheck {
             Direction::Descending => "-",
         };
         let usual = format!("{sign}{}", first.column);
-        Some(Self { filters, sorts, page: holes.page?, key: (key.clone(), field_type(key)?), usual })
+        Some(Self { offers, sorts, page: holes.page?, key: (key.clone(), field_type(key)?), usual })
     }
 
     /// What the query string asks, or everything that is wrong with it.
@@ -89,13 +76,18 @@ impl ListingCheck {
                 "sort" if self.order(&text).is_some() => sort = text.into_owned(),
                 "sort" => {
                     let names: Vec<&str> = self.sorts.iter().map(|(column, _)| column.as_str()).collect();
-                    refuse(Why::new("format", format!("must be one of {}", names.join(", "))));
+                    let names = names.join(", ");
+                    refuse(Why::new("format", format!("must be one of {names}, or several with commas between")));
                 }
                 "cursor" => cursor = Some((wrong.len(), text.into_owned())),
-                name => match self.filters.iter().find(|filter| filter.parameter == name) {
+                "filter" if !self.offers.is_empty() => match filter::read(&text, &self.offers) {
+                    Ok(wanted) => filters.push(wanted),
+                    Err(why) => refuse(why),
+                },
+                name => match self.offered(name) {
                     None => refuse(Why::new("unknown_parameter", "is not a known parameter")),
-                    Some(filter) => match parameter_value(&filter.field_type, &text) {
-                        Ok(value) => filters.push((filter.column.clone(), filter.comparison, value)),
+                    Some((offer, comparison)) => match parameter_value(&offer.field_type, &text) {
+                        Ok(value) => filters.push(Wanted::Compare(offer.column.clone(), comparison, value)),
                         Err(why) => refuse(why),
                     },
                 },
@@ -118,19 +110,38 @@ impl ListingCheck {
         Ok(Asked { listing: Listing { filters, order, after, limit: limit + 1 }, sort, page: limit })
     }
 
-    /// The order that a sort means; the key decides among equals, in the same direction.
+    /// The column and the comparison that a parameter is about: `stock[gte]`.
+    fn offered(&self, parameter: &str) -> Option<(&Offer, Comparison)> {
+        self.offers.iter().find_map(|offer| {
+            let ending = parameter.strip_prefix(offer.column.as_str())?;
+            let comparison = offer.comparisons.iter().find(|comparison| suffix(**comparison) == ending)?;
+            Some((offer, *comparison))
+        })
+    }
+
+    /// The order that a sort means: its columns, and the key, which decides among equals in the direction of the last one. A column
+    /// that comes again, and what comes behind the key, decides nothing.
     fn order(&self, sort: &str) -> Option<Vec<Order>> {
-        let (name, direction) = match sort.strip_prefix('-') {
-            Some(name) => (name, Direction::Descending),
-            None => (sort, Direction::Ascending),
-        };
-        let level = |column: &ColumnName| Order { column: column.clone(), direction };
         let (key, _) = &self.key;
-        if name == key.as_str() {
-            return Some(vec![level(key)]);
+        let mut order: Vec<Order> = Vec::new();
+        for level in sort.split(',') {
+            let (name, direction) = match level.strip_prefix('-') {
+                Some(name) => (name, Direction::Descending),
+                None => (level, Direction::Ascending),
+            };
+            let column = match self.sorts.iter().find(|(column, _)| column.as_str() == name) {
+                Some((column, _)) => column,
+                None if name == key.as_str() => key,
+                None => return None,
+            };
+            let is_decided = order.iter().any(|known| known.column == *column || known.column == *key);
+            if !is_decided {
+                order.push(Order { column: column.clone(), direction });
+            }
         }
-        let (column, _) = self.sorts.iter().find(|(column, _)| column.as_str() == name)?;
-        Some(vec![level(column), level(key)])
+        let last = order.last().filter(|last| last.column != *key).map(|last| last.direction);
+        order.extend(last.map(|direction| Order { column: key.clone(), direction }));
+        Some(order)
     }
 
     /// The values in a cursor that was made for the same sort.

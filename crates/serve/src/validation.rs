@@ -92,6 +92,11 @@ impl Why {
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into() }
     }
+
+    /// The same with its place in a text of several values: the character, 0 being the first, which people count as 1.
+    pub fn at(self, character: usize) -> Self {
+        Self { detail: format!("{} at character {}", self.detail, character + 1), ..self }
+    }
 }
 
 impl Check {

@@ -3,7 +3,7 @@
 
 use super::definition::{default, keeps_times};
 use super::{compared_field, field, is_folded, literal};
-use crate::{Listing, Lowered, Unsupported};
+use crate::{Listing, Lowered, Place, Unsupported, Wanted};
 use plan::Table;
 use plan::database::{Column, OnDelete};
 use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
@@ -148,9 +148,8 @@ pub fn listing(lowering: Lowering<'_>, base: &str, asked: &Listing) -> (String, 
     if find["command"]["filter"].as_object().is_some_and(|filter| !filter.is_empty()) {
         conditions.push(find["command"]["filter"].take());
     }
-    for (column, comparison, value) in &asked.filters {
-        let index = bind(value);
-        conditions.push(comparison_of(lowering, column, *comparison, index));
+    for filter in &asked.filters {
+        conditions.push(wanted(lowering, filter, Truth::Holds, &mut bind));
     }
     if let Some(after) = &asked.after {
         let mut ways = Vec::new();
@@ -172,6 +171,62 @@ pub fn listing(lowering: Lowering<'_>, base: &str, asked: &Listing) -> (String, 
     find["command"]["sort"] = sort(lowering, &asked.order);
     find["command"]["limit"] = json!(asked.limit);
     (find.to_string(), values)
+}
+
+/// Whether a condition is to hold, or to be false.
+#[derive(Clone, Copy, PartialEq)]
+enum Truth {
+    Holds,
+    Fails,
+}
+
+/// `$nor` would take documents without a value: what is compared with nothing is neither true nor false, so each `Not` is brought
+/// to the comparisons themselves.
+fn wanted(lowering: Lowering<'_>, filter: &Wanted, truth: Truth, bind: &mut impl FnMut(&Datum) -> usize) -> Value {
+    let is_held = truth == Truth::Holds;
+    let condition =
+        |column: &ColumnName, condition: Value| json!({ compared_field(lowering.table, column): condition });
+    match filter {
+        Wanted::Compare(column, comparison, value) => {
+            let comparison = if is_held { *comparison } else { opposite(*comparison) };
+            comparison_of(lowering, column, comparison, bind(value))
+        }
+        Wanted::OneOf(column, values) => {
+            let values: Vec<Value> = values.iter().map(|value| lowering.compared(column, bind(value))).collect();
+            condition(
+                column,
+                if is_held { json!({ "$in": values }) } else { json!({ "$nin": values, "$exists": true }) },
+            )
+        }
+        Wanted::Null(column) => condition(column, if is_held { Value::Null } else { json!({ "$ne": null }) }),
+        Wanted::Holds(column, place, text) => {
+            let way = match place {
+                Place::Anywhere => "pattern",
+                Place::Beginning => "beginning",
+            };
+            let found = json!({ "$regex": { "$bind": bind(text), "as": way }, "$options": "i" });
+            condition(column, if is_held { found } else { json!({ "$not": found, "$exists": true }) })
+        }
+        Wanted::All(inner) | Wanted::Any(inner) => {
+            let parts: Vec<Value> = inner.iter().map(|filter| wanted(lowering, filter, truth, bind)).collect();
+            match (matches!(filter, Wanted::All(_)), is_held) {
+                (true, true) | (false, false) => json!({ "$and": parts }),
+                (true, false) | (false, true) => json!({ "$or": parts }),
+            }
+        }
+        Wanted::Not(inner) => wanted(lowering, inner, if is_held { Truth::Fails } else { Truth::Holds }, bind),
+    }
+}
+
+fn opposite(comparison: Comparison) -> Comparison {
+    match comparison {
+        Comparison::Equal => Comparison::NotEqual,
+        Comparison::NotEqual => Comparison::Equal,
+        Comparison::Less => Comparison::AtLeast,
+        Comparison::AtLeast => Comparison::Less,
+        Comparison::Greater => Comparison::AtMost,
+        Comparison::AtMost => Comparison::Greater,
+    }
 }
 
 fn sort(lowering: Lowering<'_>, levels: &[Order]) -> Value {

@@ -1,6 +1,6 @@
 //! What a collection, a query and a write become, and what is said where there are no words.
 
-use crate::{Listing, lower_listing, lower_listing_base, lower_query, lower_write};
+use crate::{Listing, Wanted, lower_listing, lower_listing_base, lower_query, lower_write};
 use expect_test::expect;
 use plan::DatabasePlan;
 use plan::database::{Column, Connection, Nullability, Pool, Rules, Sensitivity, Table, Times};
@@ -73,7 +73,7 @@ fn a_key_is_the_id_of_its_document_and_addresses_are_compared_without_case() {
     let base = lower_listing_base(&database(), &query(Holes::default())).unwrap();
     let level = |column: &str, direction| Order { column: name(column), direction };
     let asked = Listing {
-        filters: vec![(name("seen_at"), Comparison::AtLeast, Datum::Null)],
+        filters: vec![Wanted::Compare(name("seen_at"), Comparison::AtLeast, Datum::Null)],
         order: vec![level("email", Direction::Descending), level("id", Direction::Ascending)],
         after: Some(vec![Datum::Null, Datum::Null]),
         limit: 3,

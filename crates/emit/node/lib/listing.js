@@ -1,9 +1,11 @@
 // Lists: checks a query string against what an endpoint allows, and reads one page of rows by keyset.
-// What an endpoint allows is { columns, sorts, order, key, page }: every column with its kind and the comparisons that may be
-// asked of it, the columns to sort by, the order where none is asked for (`-id`), the unique column that every order ends with
-// where that is not `id`, and { default, maximum } rows a page. A column that the engine would sort in another order than others do
-// says by what it is `sorted`, with `?` for the column.
+// What an endpoint allows is { columns, sorts, order, key, page, position }: every column with its kind and the comparisons that may
+// be asked of it, the columns to sort by, the order where none is asked for (`-id`), the unique column that every order ends with
+// where that is not `id`, { default, maximum } rows a page, and where a text begins in a column (0: nowhere), with `#` for the
+// column and `?` for the text. A column that the engine would sort in another order than others do says by what it is `sorted`,
+// with `?` for the column.
 
+import { readFilter } from './filter.js';
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
 import { checkParameter, cursorValue, ERROR_LIMIT, isRepeated, isUnknownParameter } from './validation.js';
@@ -61,6 +63,12 @@ function takeParameter(asked, parameter, text) {
   if (parameter === 'limit') return takeLimit(asked, text);
   if (parameter === 'sort') return takeSort(asked, text);
   if (parameter === 'cursor') return undefined;
+  if (parameter === 'filter' && Object.values(asked.listing.columns).some(({ comparisons }) => comparisons)) {
+    const { filter, ...wrong } = readFilter(text, asked.listing.columns);
+    if (wrong.code) return wrong;
+    asked.filters.push(filter);
+    return undefined;
+  }
   const [, name, comparison = 'eq'] = /^(\w+)(?:\[(ne|lt|lte|gt|gte)\])?$/.exec(parameter) ?? [];
   const column = Object.hasOwn(asked.listing.columns, name) ? asked.listing.columns[name] : {};
   if (!column.comparisons?.includes(comparison)) return isUnknownParameter;
@@ -79,39 +87,69 @@ function takeLimit(asked, text) {
 
 function takeSort(asked, text) {
   const { sorts, key = KEY } = asked.listing;
-  const [name] = orderOf(text, asked.listing);
-  if (name !== key && !sorts.includes(name)) return { code: 'format', detail: `must be one of ${sorts.join(', ')}` };
+  if (levelsOf(text).some(({ name }) => name !== key && !sorts.includes(name))) {
+    return { code: 'format', detail: `must be one of ${sorts.join(', ')}, or several with commas between` };
+  }
   asked.sort = text;
 }
 
-/** The columns that a sort means: the key decides among rows of one value. */
+function levelsOf(sort) {
+  return sort.split(',').map((level) => ({ name: level.replace(/^-/, ''), isReverse: level.startsWith('-') }));
+}
+
+/**
+ * What a sort means: its columns, and the key, which decides among equals in the direction of the last one. A column that comes
+ * again, and what comes behind the key, decides nothing.
+ */
 export function orderOf(sort, { key = KEY }) {
-  const name = sort.replace(/^-/, '');
-  return name === key ? [key] : [name, key];
+  const order = [];
+  for (const level of levelsOf(sort)) {
+    if (!order.some(({ name }) => name === level.name || name === key)) order.push(level);
+  }
+  const last = order.at(-1);
+  return last.name === key ? order : [...order, { name: key, isReverse: last.isReverse }];
 }
 
 // Names are columns of the description, never what the caller sent; quotes are for those that are words of SQL.
 function compose(select, firstWord, { listing, filters, sort, after, limit }) {
   const { columns } = listing;
   const order = orderOf(sort, listing);
-  const [sign, direction] = sort.startsWith('-') ? ['<', ' DESC'] : ['>', ''];
-  const conditions = filters.map(({ name, comparison }) => `"${name}" ${operators[comparison]} ?`);
-  const values = filters.map(({ name, value }) => toColumn(value, columns[name]));
+  const values = [];
+  const conditions = filters.map((filter) => condition(filter, listing, values));
   if (after) {
     // (a, b) behind (x, y): a > x, or a = x and b > y.
     const compared = (name, how) => `${sorted(`"${name}"`, columns[name])} ${how} ${sorted('?', columns[name])}`;
-    const ways = order.map((name, last) => [
-      ...order.slice(0, last).map((equal) => compared(equal, '=')),
-      compared(name, sign),
+    const ways = order.map(({ name, isReverse }, last) => [
+      ...order.slice(0, last).map((equal) => compared(equal.name, '=')),
+      compared(name, isReverse ? '<' : '>'),
     ].join(' AND '));
     conditions.push(`(${ways.join(' OR ')})`);
-    const placed = after.map((value, level) => toColumn(value, columns[order[level]]));
+    const placed = after.map((value, level) => toColumn(value, columns[order[level].name]));
     values.push(...order.flatMap((_, last) => placed.slice(0, last + 1)));
   }
-  const condition = conditions.length > 0 ? ` ${firstWord} ${conditions.join(' AND ')}` : '';
-  const levels = order.map((name) => `${sorted(`"${name}"`, columns[name])}${direction}`).join(', ');
+  const where = conditions.length > 0 ? ` ${firstWord} ${conditions.join(' AND ')}` : '';
+  const levels = order.map(({ name, isReverse }) => `${sorted(`"${name}"`, columns[name])}${isReverse ? ' DESC' : ''}`).join(', ');
   // One row more than asked for tells that there is another page.
-  return { sql: `${select}${condition} ORDER BY ${levels} LIMIT ${limit + 1}`, values };
+  return { sql: `${select}${where} ORDER BY ${levels} LIMIT ${limit + 1}`, values };
+}
+
+/** What must hold of a row, in SQL; its values go behind those that are there. */
+function condition(filter, listing, values) {
+  const { columns, position } = listing;
+  const joined = (parts, word) => `(${parts.map((part) => condition(part, listing, values)).join(word)})`;
+  const column = `"${filter.name}"`;
+  if (filter.all) return joined(filter.all, ' AND ');
+  if (filter.any) return joined(filter.any, ' OR ');
+  if (filter.not) return `NOT (${condition(filter.not, listing, values)})`;
+  if (filter.isNull) return `${column} IS NULL`;
+  if (filter.place) {
+    values.push(filter.holds);
+    return `${position.replace('#', column)} ${filter.place === 'starts' ? '= 1' : '> 0'}`;
+  }
+  const given = filter.values ?? [filter.value];
+  values.push(...given.map((value) => toColumn(value, columns[filter.name])));
+  if (filter.values) return `${column} IN (${given.map(() => '?').join(', ')})`;
+  return `${column} ${operators[filter.comparison]} ?`;
 }
 
 /** A column, or the placeholder of a value of it, as it is sorted by: engines do not agree about the order of every column. */
@@ -125,7 +163,7 @@ function toColumn(value, { kind }) {
 }
 
 function writeCursor({ listing, sort }, row) {
-  return Buffer.from(JSON.stringify([sort, ...orderOf(sort, listing).map((name) => row[name])])).toString('hex');
+  return Buffer.from(JSON.stringify([sort, ...orderOf(sort, listing).map(({ name }) => row[name])])).toString('hex');
 }
 
 /** The values in a cursor that was made for this sort; `null` where it is none. */
@@ -135,7 +173,7 @@ function readCursor({ listing, sort }, text) {
   if (!Array.isArray(parts) || parts[0] !== sort) return null;
   const order = orderOf(sort, listing);
   if (parts.length - 1 !== order.length) return null;
-  const values = order.map((name, index) => cursorValue(parts[index + 1], listing.columns[name]));
+  const values = order.map(({ name }, index) => cursorValue(parts[index + 1], listing.columns[name]));
   return values.includes(undefined) ? null : values;
 }
 

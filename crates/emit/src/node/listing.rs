@@ -32,7 +32,10 @@ pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>)
         ("sorts".to_owned(), Expression::Array(sorts)),
         ("order".to_owned(), Expression::text(quoted(&reader.order()?))),
     ];
-    Ok(Expression::Object(parts.into_iter().chain(key).chain([("page".to_owned(), page)]).collect()))
+    let is_asked = !listing.holes.filters.is_empty();
+    let position = dialect::position(plan.database.engine).filter(|_| is_asked);
+    let position = position.map(|by| ("position".to_owned(), Expression::text(quoted(by))));
+    Ok(Expression::Object(parts.into_iter().chain(key).chain([("page".to_owned(), page)]).chain(position).collect()))
 }
 
 struct Reader<'a> {

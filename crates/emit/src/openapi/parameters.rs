@@ -7,7 +7,7 @@ use plan::Plan;
 use plan::shape::Presence;
 use plan::value::Comparison;
 use serde_json::{Value, json};
-use vocab::FieldType;
+use vocab::{ColumnName, FieldType};
 
 /// One parameter of an operation, for the document and for people.
 pub struct Parameter {
@@ -115,12 +115,15 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
         found.push(query("limit", schema, word, format!("Rows a page; {} where it is not given.", page.default)));
     }
     if !listing.holes.sorts.is_empty() {
-        let sorts = listing.holes.sorts.iter().flat_map(|column| [column.to_string(), format!("-{column}")]);
-        let names: Vec<String> = listing.holes.sorts.iter().map(|column| format!("`{column}`")).collect();
+        let names: Vec<&str> = listing.holes.sorts.iter().map(ColumnName::as_str).collect();
+        let words: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let usual = listing.usual_order();
-        let description = format!("The column to sort by, with `-` before it for the reverse. Without it: {usual}.");
-        let schema = json!({"type": "string", "enum": sorts.collect::<Vec<_>>()});
-        found.push(query("sort", schema, names.join(", "), description));
+        let description = format!(
+            "The column to sort by, with `-` before it for the reverse; several with commas between, the first one first. Without it: {usual}."
+        );
+        let level = format!("-?({})", names.join("|"));
+        let schema = json!({"type": "string", "pattern": format!("^{level}(,{level})*$")});
+        found.push(query("sort", schema, words.join(", "), description));
     }
     let description = "The `next` of the page before, asked for with the same `sort`.";
     found.push(query("cursor", json!({"type": "string"}), "text".to_owned(), description.to_owned()));
@@ -132,6 +135,18 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
             let name = filter_parameter(column, *comparison);
             found.push(query(&name, schema, declared.field_type.describe(), description));
         }
+    }
+    if !listing.holes.filters.is_empty() {
+        let names: Vec<String> = listing.holes.filters.iter().map(|(column, _)| format!("`{column}`")).collect();
+        let description = format!(
+            "Only rows of which this holds: comparisons that `and`, `or`, `not` and parentheses join. A column is one of {}; it stands \
+             before `=`, `!=`, `<`, `<=`, `>`, `>=` and a value, `= null`, `in (a, b)`, or, where it is a text, `contains \"part\"` or \
+             `starts \"part\"`. A value with other characters than letters, digits and `_.:+-` stands in quotes.",
+            names.join(", ")
+        );
+        let example = format!("{} != null", listing.holes.filters[0].0);
+        let schema = json!({"type": "string", "minLength": 1, "maxLength": 4096, "example": example});
+        found.push(query("filter", schema, "an expression".to_owned(), description));
     }
     found
 }

@@ -1,6 +1,7 @@
 //! The five operations on the records of one entity, from the plan to the files.
 
 use super::*;
+use dialect::{Place, Wanted};
 use plan::api::EventDeclaration;
 use plan::procedure::{Location, RowsFormat, Scheme};
 use plan::query::{Choice, Direction, Order, Page};
@@ -489,6 +490,7 @@ fn the_middleware_of_records() {
               sorts: ['id', 'name', 'created_at'],
               order: '-id',
               page: { default: 20, maximum: 100 },
+              position: 'instr(lower(#), lower(?))',
             };
         "#]],
     );
@@ -587,14 +589,24 @@ fn lists_are_asked_for_as_the_dialect_does() {
     expected(false, listing(filters.clone(), order(&["id"], Direction::Descending), None, 21));
     expected(false, listing(filters, order(&["id"], Direction::Descending), Some(vec![text("7")]), 4));
     let filters = vec![
-        (column("order"), Comparison::Equal, Datum::Integer(1)),
-        (column("stock"), Comparison::NotEqual, Datum::Integer(2)),
+        Wanted::Compare(column("order"), Comparison::Equal, Datum::Integer(1)),
+        Wanted::Compare(column("stock"), Comparison::NotEqual, Datum::Integer(2)),
     ];
     let after = Some(vec![text("x"), text("7")]);
     expected(false, listing(filters, order(&["name", "id"], Direction::Ascending), after, 21));
-    let filters = vec![(column("stock"), Comparison::Less, Datum::Integer(9))];
+    let filters = vec![Wanted::Compare(column("stock"), Comparison::Less, Datum::Integer(9))];
     let after = Some(vec![Datum::Integer(5), text("7")]);
     expected(true, listing(filters, order(&["stock", "id"], Direction::Descending), after, 21));
+    let is_long = Wanted::Holds(column("name"), Place::Anywhere, text("lamp"));
+    let begins = Wanted::Holds(column("name"), Place::Beginning, text("a"));
+    let filters = vec![Wanted::Any(vec![
+        Wanted::All(vec![Wanted::OneOf(column("stock"), vec![Datum::Integer(1), Datum::Integer(2)]), is_long]),
+        Wanted::Not(Box::new(Wanted::Any(vec![Wanted::Null(column("active")), begins]))),
+    ])];
+    let mut levels = order(&["stock"], Direction::Descending);
+    levels.extend(order(&["name", "id"], Direction::Ascending));
+    let after = Some(vec![Datum::Integer(5), text("x"), text("7")]);
+    expected(false, listing(filters, levels, after, 21));
 }
 
 #[test]
@@ -668,7 +680,7 @@ fn records_in_the_openapi_document() {
     assert_eq!(parameters(ITEM, "patch"), ["id", "If-Match"]);
     assert_eq!(
         parameters("/api/products", "get").join(" "),
-        "limit sort cursor name name[ne] active stock stock[ne] stock[lt] stock[lte] stock[gt] stock[gte] created_at[gt] If-None-Match"
+        "limit sort cursor name name[ne] active stock stock[ne] stock[lt] stock[lte] stock[gt] stock[gte] created_at[gt] filter If-None-Match"
     );
     let names: Vec<&String> = document31["components"]["schemas"].as_object().unwrap().keys().collect();
     assert_eq!(names, ["Problem", "Product", "ProductRecord", "ProductChanges"]);

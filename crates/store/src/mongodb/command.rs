@@ -117,6 +117,9 @@ impl Values<'_> {
                 None => return Err(refused("a text that is no time")),
             },
             (Some("folded"), Datum::Text(text)) => Bson::String(text.to_ascii_uppercase()),
+            // A text is looked for as it stands: nothing in it is a sign of a pattern.
+            (Some("pattern"), Datum::Text(text)) => Bson::String(as_pattern(text)),
+            (Some("beginning"), Datum::Text(text)) => Bson::String(format!("^{}", as_pattern(text))),
             (Some("negated"), Datum::Integer(number)) => Bson::Int64(-number),
             (Some("negated"), Datum::Decimal(number)) => Bson::Int64(-number.units()),
             (_, datum) => stored(datum),
@@ -142,4 +145,16 @@ impl Values<'_> {
 
 fn refused(why: &str) -> StoreError {
     StoreError::Refused(why.to_owned())
+}
+
+/// The regular expression that finds the text itself.
+fn as_pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_ascii() && !letter.is_ascii_alphanumeric() {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern
 }

@@ -66,6 +66,11 @@ function bound({ $bind: index, as, if: asked, known }, values) {
       return value instanceof Date ? value : new Date(value);
     case 'folded':
       return String(value).replace(/[a-z]/g, (letter) => letter.toUpperCase());
+    // A text is looked for as it stands: nothing in it is a sign of a pattern.
+    case 'pattern':
+      return asPattern(value);
+    case 'beginning':
+      return `^${asPattern(value)}`;
     case 'negated':
       return Long.fromNumber(value instanceof Decimal ? -value.units : -value);
     case 'json':
@@ -73,6 +78,10 @@ function bound({ $bind: index, as, if: asked, known }, values) {
     default:
       return stored(value);
   }
+}
+
+function asPattern(text) {
+  return text.replace(/[\0-\x7f]/g, (letter) => (/[A-Za-z0-9]/.test(letter) ? letter : `\\${letter}`));
 }
 
 /** Decimal numbers are kept in units of their last digit: exact, and in order. */
@@ -122,32 +131,54 @@ function read(value, kind, { kind: type, scale } = {}) {
   return value?._bsontype === 'ObjectId' ? value.toHexString() : value;
 }
 
+const opposites = { eq: 'ne', ne: 'eq', lt: 'gte', gte: 'lt', gt: 'lte', lte: 'gt' };
+
 /** A page of a list: what a request asks is added to the command that always holds. */
 export function composeList(text, firstWord, { filters, sort, after, limit, listing }, first) {
   const { asked, ...find } = JSON.parse(text);
   const values = [];
-  const condition = (name, comparison, value) => {
-    const [field, as] = asked[name];
+  const holder = (value, as) => {
     values.push(value);
-    const holder = as === null ? { $bind: first + values.length - 1 } : { $bind: first + values.length - 1, as };
-    return { [field]: comparison === 'ne' ? { $ne: holder, $exists: true } : { [`$${comparison}`]: holder } };
+    return as === null ? { $bind: first + values.length - 1 } : { $bind: first + values.length - 1, as };
+  };
+  const compared = (name, comparison, value) => {
+    const [field, as] = asked[name];
+    const given = holder(value, as);
+    return { [field]: comparison === 'ne' ? { $ne: given, $exists: true } : { [`$${comparison}`]: given } };
+  };
+  // `$nor` would take documents without a value: what is compared with nothing is neither true nor false, so each `not` is brought
+  // to the comparisons themselves.
+  const wanted = (filter, isHeld) => {
+    const inner = filter.all ?? filter.any;
+    if (inner) return { [Boolean(filter.all) === isHeld ? '$and' : '$or']: inner.map((part) => wanted(part, isHeld)) };
+    if (filter.not) return wanted(filter.not, !isHeld);
+    const [field, as] = asked[filter.name];
+    if (filter.isNull) return { [field]: isHeld ? null : { $ne: null } };
+    if (filter.values) {
+      const given = filter.values.map((value) => holder(value, as));
+      return { [field]: isHeld ? { $in: given } : { $nin: given, $exists: true } };
+    }
+    if (filter.place) {
+      const part = { $regex: holder(filter.holds, filter.place === 'starts' ? 'beginning' : 'pattern'), $options: 'i' };
+      return { [field]: isHeld ? part : { $not: part, $exists: true } };
+    }
+    return compared(filter.name, isHeld ? filter.comparison : opposites[filter.comparison], filter.value);
   };
   const conditions = Object.keys(find.command.filter).length > 0 ? [find.command.filter] : [];
-  conditions.push(...filters.map(({ name, comparison, value }) => condition(name, comparison, value)));
+  conditions.push(...filters.map((filter) => wanted(filter, true)));
   const order = orderOf(sort, listing);
-  const [behind, direction] = sort.startsWith('-') ? ['lt', -1] : ['gt', 1];
   if (after) {
     // (a, b) behind (x, y): a > x, or a = x and b > y.
-    const way = (name, last) => ({
+    const way = ({ name, isReverse }, last) => ({
       $and: [
-        ...order.slice(0, last).map((equal, level) => condition(equal, 'eq', after[level])),
-        condition(name, behind, after[last]),
+        ...order.slice(0, last).map((equal, level) => compared(equal.name, 'eq', after[level])),
+        compared(name, isReverse ? 'lt' : 'gt', after[last]),
       ],
     });
     conditions.push({ $or: order.map(way) });
   }
   find.command.filter = conditions.length > 0 ? { $and: conditions } : {};
-  find.command.sort = Object.fromEntries(order.map((name) => [asked[name][0], direction]));
+  find.command.sort = Object.fromEntries(order.map(({ name, isReverse }) => [asked[name][0], isReverse ? -1 : 1]));
   // One row more than asked for tells that there is another page.
   find.command.limit = limit + 1;
   return { sql: JSON.stringify(find), values };

@@ -21,6 +21,7 @@ const products = {
   sorts: ['name', 'stock', 'active'],
   order: '-id',
   page: { default: 20, maximum: 100 },
+  position: 'instr(lower(#), lower(?))',
 };
 
 function ask(query) {
@@ -60,9 +61,9 @@ test('limits', () => {
 });
 
 test('sorts', () => {
-  for (const sort of ['name', '-name', 'id', '-id']) assert.equal(ask(`?sort=${sort}`).sort, sort);
-  for (const sort of ['', '-', '--name', 'made_at', 'name,stock', 'Name', 'constructor']) {
-    assert.deepEqual(refusal(`?sort=${sort}`), [{ parameter: 'sort', code: 'format', detail: 'must be one of name, stock, active' }], sort);
+  for (const sort of ['name', '-name', 'id', '-id', 'name,-stock', '-stock,name,-stock,id,name']) assert.equal(ask(`?sort=${sort}`).sort, sort);
+  for (const sort of ['', '-', '--name', 'made_at', 'name,', 'name,made_at', 'name, stock', 'Name', 'constructor']) {
+    assert.deepEqual(refusal(`?sort=${sort}`), [{ parameter: 'sort', code: 'format', detail: 'must be one of name, stock, active, or several with commas between' }], sort);
   }
 });
 
@@ -81,6 +82,28 @@ test('filters are checked as their columns are', () => {
   assert.deepEqual(wrong('?active=1'), ['active type: must be true or false']);
   assert.deepEqual(wrong('?stock='), ['stock type: must be a whole number']);
   assert.deepEqual(wrong('?made_at[gt]=now'), ['made_at[gt] format: must be a time such as 2026-01-02T03:04:05Z']);
+});
+
+test('an expression is a tree', () => {
+  const tree = (text) => ask(`?filter=${encodeURIComponent(text)}`).filters[0];
+  const is = (name, value) => ({ name, comparison: 'eq', value });
+  assert.deepEqual(tree('stock=1 or stock=2 and not name = "a ""b"""'), {
+    any: [is('stock', 1), { all: [is('stock', 2), { not: is('name', 'a "b"') }] }],
+  });
+  assert.deepEqual(tree("((stock>=-1))and(name in(a,'null'))"), {
+    all: [{ name: 'stock', comparison: 'gte', value: -1 }, { name: 'name', values: ['a', 'null'] }],
+  });
+  assert.deepEqual(tree('name starts A and stock!=null and active=null'), {
+    all: [{ name: 'name', place: 'starts', holds: 'A' }, { not: { name: 'stock', isNull: true } }, { name: 'active', isNull: true }],
+  });
+  const wrong = (text) => refusal(`?filter=${encodeURIComponent(text)}`)[0];
+  assert.deepEqual(wrong('id=1'), { parameter: 'filter', code: 'format', detail: 'must have one of name, active, stock, order, made_at at character 1' });
+  assert.equal(wrong('constructor=1').code, 'format');
+  assert.equal(wrong('stock=1 stock=2').detail, 'must have `and`, `or` or the end at character 9');
+  assert.equal(wrong(`name=${'a'.repeat(4092)}`).code, 'too_long');
+  assert.equal(wrong(`stock in (${Array(101).fill(1)})`).detail, 'must have at most 100 values in one `in`');
+  assert.equal(wrong(Array(33).fill('stock=1').join(' or ')).detail, 'must have at most 32 comparisons');
+  assert.equal(wrong(`${'not '.repeat(9)}stock=1`).detail, 'must have `not` and `(` at most 8 deep');
 });
 
 test('unknown and repeated parameters, in the order they were sent', () => {
@@ -143,6 +166,11 @@ test('statements', () => {
   assert.deepEqual(composed(`?stock[lt]=9&sort=-stock&cursor=${hex(['-stock', 5, '7'])}`, ['here']), {
     sql: 'SELECT id, name, active, stock FROM products WHERE shop = ? AND "stock" < ? AND ("stock" < ? OR "stock" = ? AND "id" < ?) ORDER BY "stock" DESC, "id" DESC LIMIT 21',
     values: ['here', 9, 5, 5, '7'],
+  });
+  const filter = encodeURIComponent('stock in (1, 2) and name contains lamp or not (active = null or name starts a)');
+  assert.deepEqual(composed(`?filter=${filter}&sort=-stock,name&cursor=${hex(['-stock,name', 5, 'x', '7'])}`), {
+    sql: 'SELECT id, name, active, stock FROM products WHERE (("stock" IN (?, ?) AND instr(lower("name"), lower(?)) > 0) OR NOT (("active" IS NULL OR instr(lower("name"), lower(?)) = 1))) AND ("stock" < ? OR "stock" = ? AND "name" > ? OR "stock" = ? AND "name" = ? AND "id" > ?) ORDER BY "stock" DESC, "name", "id" LIMIT 21',
+    values: [1, 2, 'lamp', 'a', 5, 5, 'x', 5, 'x', '7'],
   });
 });
 

@@ -84,8 +84,8 @@ export interface Invoice {
 export interface ListInvoicesQuery {
   /** Rows a page: 1 to 100, or 20. */
   limit?: number;
-  /** What to sort by, with `-` for the reverse; newest first where it is not given. */
-  sort?: 'id' | '-id' | 'invoice_number' | '-invoice_number' | 'customer_name' | '-customer_name' | 'status' | '-status' | 'issued_on' | '-issued_on' | 'total' | '-total' | 'currency' | '-currency' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at';
+  /** What to sort by, the first one first, with `-` for the reverse; newest first where it is not given. */
+  sort?: 'id' | '-id' | 'invoice_number' | '-invoice_number' | 'customer_name' | '-customer_name' | 'status' | '-status' | 'issued_on' | '-issued_on' | 'total' | '-total' | 'currency' | '-currency' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | readonly ('id' | '-id' | 'invoice_number' | '-invoice_number' | 'customer_name' | '-customer_name' | 'status' | '-status' | 'issued_on' | '-issued_on' | 'total' | '-total' | 'currency' | '-currency' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at')[];
   /** The `next` of the page before, with the same `sort`. */
   cursor?: string;
   /** Only rows whose `invoice_number` is this. */
@@ -218,6 +218,8 @@ export interface ListInvoicesQuery {
   'updated_at[gt]'?: string;
   /** Only rows whose `updated_at` is at least this. */
   'updated_at[gte]'?: string;
+  /** Only rows of which this holds: `stock > 0 and (name contains "lamp" or not category in (a, b))`. */
+  filter?: string;
 }
 
 /** Changes: a field that is absent stays as it is, one that is null is emptied. */
@@ -318,8 +320,8 @@ export interface Stay {
 export interface ListStaysQuery {
   /** Rows a page: 1 to 100, or 20. */
   limit?: number;
-  /** What to sort by, with `-` for the reverse; newest first where it is not given. */
-  sort?: 'id' | '-id' | 'guest_name' | '-guest_name' | 'arrived_on' | '-arrived_on' | 'price_per_night' | '-price_per_night' | 'board' | '-board' | 'nights' | '-nights' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at';
+  /** What to sort by, the first one first, with `-` for the reverse; newest first where it is not given. */
+  sort?: 'id' | '-id' | 'guest_name' | '-guest_name' | 'arrived_on' | '-arrived_on' | 'price_per_night' | '-price_per_night' | 'board' | '-board' | 'nights' | '-nights' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | readonly ('id' | '-id' | 'guest_name' | '-guest_name' | 'arrived_on' | '-arrived_on' | 'price_per_night' | '-price_per_night' | 'board' | '-board' | 'nights' | '-nights' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at')[];
   /** The `next` of the page before, with the same `sort`. */
   cursor?: string;
   /** Only rows whose `guest_name` is this. */
@@ -440,6 +442,8 @@ export interface ListStaysQuery {
   'updated_at[gt]'?: string;
   /** Only rows whose `updated_at` is at least this. */
   'updated_at[gte]'?: string;
+  /** Only rows of which this holds: `stock > 0 and (name contains "lamp" or not category in (a, b))`. */
+  filter?: string;
 }
 
 /** A page of a list. */

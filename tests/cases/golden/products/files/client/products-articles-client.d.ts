@@ -40,8 +40,8 @@ export interface Product {
 export interface ListProductsQuery {
   /** Rows a page: 1 to 100, or 20. */
   limit?: number;
-  /** What to sort by, with `-` for the reverse; newest first where it is not given. */
-  sort?: 'id' | '-id' | 'name' | '-name' | 'stock' | '-stock' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at';
+  /** What to sort by, the first one first, with `-` for the reverse; newest first where it is not given. */
+  sort?: 'id' | '-id' | 'name' | '-name' | 'stock' | '-stock' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | readonly ('id' | '-id' | 'name' | '-name' | 'stock' | '-stock' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at')[];
   /** The `next` of the page before, with the same `sort`. */
   cursor?: string;
   /** Only rows whose `name` is this. */
@@ -98,6 +98,8 @@ export interface ListProductsQuery {
   'updated_at[gt]'?: string;
   /** Only rows whose `updated_at` is at least this. */
   'updated_at[gte]'?: string;
+  /** Only rows of which this holds: `stock > 0 and (name contains "lamp" or not category in (a, b))`. */
+  filter?: string;
 }
 
 /** Changes: a field that is absent stays as it is, one that is null is emptied. */

@@ -93,6 +93,7 @@ export const invoiceList = {
   ],
   order: '-id',
   page: { default: 20, maximum: 100 },
+  position: 'instr(lower(#), lower(?))',
 };
 
 /** What GET /api/stays may be asked. */
@@ -116,4 +117,5 @@ export const stayList = {
   sorts: ['id', 'guest_name', 'arrived_on', 'price_per_night', 'board', 'nights', 'created_at', 'updated_at'],
   order: '-id',
   page: { default: 20, maximum: 100 },
+  position: 'instr(lower(#), lower(?))',
 };

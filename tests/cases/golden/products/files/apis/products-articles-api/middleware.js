@@ -62,4 +62,5 @@ export const productList = {
   sorts: ['id', 'name', 'stock', 'created_at', 'updated_at'],
   order: '-id',
   page: { default: 20, maximum: 100 },
+  position: 'instr(lower(#), lower(?))',
 };
