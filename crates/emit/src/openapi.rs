@@ -12,7 +12,7 @@ pub use parameters::{comparison_text, operation_parameters};
 pub use problems::problem_example;
 
 use crate::outline::{Outline, answer_formats, outlines};
-use operation::Writer;
+use operation::{Components, Writer};
 use operational::operational_paths;
 use plan::Plan;
 use plan::accounts::SESSION_COOKIE;
@@ -29,8 +29,8 @@ const OPERATIONS: &str = "operations";
 const NOT_MODIFIED: u16 = 304;
 
 pub fn document(plans: &[&Plan]) -> String {
-    let mut writer = Writer { format: format(plans), schemas: Map::new(), responses: Map::new() };
-    writer.schemas.insert("Problem".to_owned(), problem_schema());
+    let mut writer = Writer { format: format(plans), schemas: Components::default(), responses: Components::default() };
+    writer.schemas.all.insert("Problem".to_owned(), problem_schema());
     let mut paths = Map::new();
     let mut schemes = BTreeSet::new();
     for plan in plans {
@@ -51,8 +51,8 @@ pub fn document(plans: &[&Plan]) -> String {
     }
     operational_paths(&mut paths, &mut writer);
     let mut components = Map::new();
-    components.insert("schemas".to_owned(), Value::Object(writer.schemas));
-    components.insert("responses".to_owned(), Value::Object(writer.responses));
+    components.insert("schemas".to_owned(), Value::Object(writer.schemas.all));
+    components.insert("responses".to_owned(), Value::Object(writer.responses.all));
     let mut known_headers = headers(plans);
     if schemes.contains("SessionCookie") {
         known_headers["Set-Cookie"] = json!({

@@ -10,13 +10,45 @@ use plan::api::DocumentationFormat;
 use plan::procedure::{RowsFormat, Scheme};
 use plan::{Cache, Plan, Problem};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use vocab::RoleName;
 
 /// Writes operations, and gathers the components that they refer to.
 pub struct Writer {
     pub format: DocumentationFormat,
-    pub schemas: Map<String, Value>,
-    pub responses: Map<String, Value>,
+    pub schemas: Components,
+    pub responses: Components,
+}
+
+/// Components of one kind by their names. Many endpoints want the same name for what they say differently.
+#[derive(Default)]
+pub struct Components {
+    pub all: Map<String, Value>,
+    /// The names that were given, by the name that was wanted and the component as text.
+    given: BTreeMap<(String, String), String>,
+    /// The first number of a wanted name that was not looked at.
+    next: BTreeMap<String, usize>,
+}
+
+impl Components {
+    /// The name under which the component is kept: the one that is wanted, with a number where something else has it.
+    fn keep(&mut self, name: &str, component: Value) -> String {
+        let wanted = (name.to_owned(), component.to_string());
+        if let Some(given) = self.given.get(&wanted) {
+            return given.clone();
+        }
+        let next = self.next.entry(name.to_owned()).or_insert(1);
+        let free = loop {
+            let free = if *next == 1 { name.to_owned() } else { format!("{name}{next}") };
+            *next += 1;
+            if self.all.get(&free).is_none_or(|known| *known == component) {
+                break free;
+            }
+        };
+        self.given.insert(wanted, free.clone());
+        self.all.insert(free.clone(), component);
+        free
+    }
 }
 
 impl Writer {
@@ -160,7 +192,7 @@ impl Writer {
         if !limited {
             return response;
         }
-        self.responses.entry("NotModified").or_insert(response);
+        self.responses.all.entry("NotModified").or_insert(response);
         json!({"$ref": "#/components/responses/NotModified"})
     }
 
@@ -175,30 +207,13 @@ impl Writer {
             [(kind, _)] => pascal_case(&kind.title().to_ascii_lowercase().replace(' ', "_")),
             _ => kinds.iter().map(|(kind, _)| pascal_case(kind.name())).collect::<Vec<_>>().join("Or"),
         };
-        let free = free_name(&self.responses, &name, &response);
-        let reference = json!({"$ref": format!("#/components/responses/{free}")});
-        self.responses.insert(free, response);
-        reference
+        json!({"$ref": format!("#/components/responses/{}", self.responses.keep(&name, response))})
     }
 
     /// A reference to the schema under that name; another schema of the same name gets a number.
     pub(super) fn component(&mut self, name: &str, schema: Value) -> Value {
-        let free = free_name(&self.schemas, name, &schema);
-        let reference = json!({"$ref": format!("#/components/schemas/{free}")});
-        self.schemas.insert(free, schema);
-        reference
+        json!({"$ref": format!("#/components/schemas/{}", self.schemas.keep(name, schema))})
     }
-}
-
-/// The name, with a number where something else has it.
-fn free_name(known: &Map<String, Value>, name: &str, wanted: &Value) -> String {
-    let mut free = name.to_owned();
-    let mut number = 2;
-    while known.get(&free).is_some_and(|known| known != wanted) {
-        free = format!("{name}{number}");
-        number += 1;
-    }
-    free
 }
 
 /// Who may call, how often, how much, and what it tells others.
