@@ -62,6 +62,9 @@ pub struct Pool {
     pub acquire_timeout: u32,
     /// How long one statement may take.
     pub statement_timeout: u32,
+    /// Most that PostgreSQL may estimate for one read, the cost of its plan; as much as it likes where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_budget: Option<u64>,
 }
 
 /// Nobody waits longer than that for somebody else's lock: everybody else would wait behind it.
@@ -77,7 +80,7 @@ impl Pool {
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { min: 0, max: 10, idle_timeout: 30, acquire_timeout: 5, statement_timeout: 10 }
+        Self { min: 0, max: 10, idle_timeout: 30, acquire_timeout: 5, statement_timeout: 10, plan_budget: None }
     }
 }
 

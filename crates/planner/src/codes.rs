@@ -64,6 +64,8 @@ codes! {
     KIND_UNSAID = "IP251";
     /// `provision` asks for a server, and the engine has none.
     NO_SERVER_TO_PROVISION = "IP252";
+    /// A budget of plans on an engine that is not asked for estimates.
+    NOTHING_ESTIMATED = "IP310";
     /// Nobody takes the payments of a checkout, or it is open who does.
     NOBODY_TAKES_PAYMENTS = "IP275";
     /// A checkout has nothing to sell, or is asked for what it does not take.

@@ -132,6 +132,7 @@ impl Refusal {
             Late::Statement => "the database took too long for this request",
             Late::Pool => "all connections to the database are at work",
             Late::Lock => "others kept what this request needs for too long",
+            Late::Plan => "the database would have to look at too much for this request",
         };
         Self { detail: Some(detail.to_owned()), ..Problem::Unavailable.into() }
     }

@@ -72,6 +72,8 @@ pub enum Late {
     Pool,
     /// Waiting for what another transaction has locked.
     Lock,
+    /// A read, as the engine estimates it: it was not begun.
+    Plan,
 }
 
 impl Late {
@@ -82,7 +84,19 @@ impl Late {
             Self::Statement => "statement_timeout",
             Self::Pool => "pool_exhausted",
             Self::Lock => "lock_timeout",
+            Self::Plan => "plan_over_budget",
         }
+    }
+}
+
+/// Whether a read may be begun; where nobody knows what it comes to it may.
+#[allow(clippy::cast_precision_loss, reason = "an estimate has no digits that matter")]
+pub(crate) fn within(budget: u64, estimate: Option<f64>) -> Result<(), StoreError> {
+    match estimate.filter(|estimate| *estimate > budget as f64) {
+        Some(estimate) => {
+            Err(StoreError::Late(Late::Plan, format!("it is estimated at {estimate:.0}, and the budget is {budget}")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -92,6 +106,7 @@ impl fmt::Display for Late {
             Self::Statement => "a statement took too long",
             Self::Pool => "all connections of the pool were at work",
             Self::Lock => "others kept rows locked for too long",
+            Self::Plan => "a read would take more than its budget",
         })
     }
 }

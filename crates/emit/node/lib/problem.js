@@ -5,6 +5,7 @@
 const lateDetails = {
   statement_timeout: 'the database took too long for this request',
   pool_exhausted: 'all connections to the database are at work',
+  plan_over_budget: 'the database would have to look at too much for this request',
   lock_timeout: 'others kept what this request needs for too long',
 };
 

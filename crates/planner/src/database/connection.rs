@@ -2,7 +2,7 @@
 //! is never looked up here.
 
 use super::draft::Draft;
-use crate::codes::NO_SERVER_TO_PROVISION;
+use crate::codes::{NO_SERVER_TO_PROVISION, NOTHING_ESTIMATED};
 use crate::schema::Target;
 use plan::database::{Connection, LocationPart, Pool};
 use plan::{Decision, Phase};
@@ -101,12 +101,23 @@ fn pool(config: &DatabaseConfig, engine: Engine, most_connections: Option<u32>, 
         return usual;
     };
     let min = asked.min.unwrap_or(usual.min);
+    if let Some(budget) = asked.plan_budget.as_ref().filter(|_| engine != Engine::PostgreSql) {
+        let message =
+            format!("what a read costs is known beforehand on PostgreSQL alone, and the database is {engine}");
+        draft.refuse(
+            NOTHING_ESTIMATED,
+            message,
+            &budget.place,
+            "remove it; `statement_timeout` bounds a read on a server",
+        );
+    }
     let pool = Pool {
         min,
         max: asked.max.unwrap_or(usual.max.max(min)),
         idle_timeout: asked.idle_timeout.unwrap_or(usual.idle_timeout),
         acquire_timeout: asked.acquire_timeout.unwrap_or(usual.acquire_timeout),
         statement_timeout: asked.statement_timeout.unwrap_or(usual.statement_timeout),
+        plan_budget: asked.plan_budget.as_ref().map(|budget| budget.value),
     };
     let pool = Pool { min: pool.min.min(pool.max), ..pool };
     let reason = match engine.keeps_files() {
@@ -120,12 +131,18 @@ fn pool(config: &DatabaseConfig, engine: Engine, most_connections: Option<u32>, 
 }
 
 fn decide(pool: Pool, reason: String, draft: &mut Draft) {
+    let budget = pool.plan_budget.map(|budget| format!("; no read is begun that the engine estimates above {budget}"));
     draft.decisions.push(Decision {
         phase: Phase::ProvisionDatabaseInstance,
         subject: "pool".to_owned(),
         decision: format!(
-            "{} to {} connections a program, closed after {} s without work; waits {} s for one; a statement may take {} s",
-            pool.min, pool.max, pool.idle_timeout, pool.acquire_timeout, pool.statement_timeout
+            "{} to {} connections a program, closed after {} s without work; waits {} s for one; a statement may take {} s{}",
+            pool.min,
+            pool.max,
+            pool.idle_timeout,
+            pool.acquire_timeout,
+            pool.statement_timeout,
+            budget.unwrap_or_default()
         ),
         reason,
     });

@@ -6,6 +6,7 @@ use crate::duration;
 use crate::field::{Field, optional};
 use crate::lower::{Label, Lowering};
 use crate::schema;
+use crate::source::Spanned;
 use serde_json::Value as Json;
 
 /// The fewest that a pool may have at most: one for reads, one for a transaction.
@@ -13,8 +14,11 @@ const LEAST_CONNECTIONS: u32 = 2;
 /// The most connections of one pool.
 pub const MAX_CONNECTIONS: u32 = 10_000;
 
+/// The largest budget of a plan.
+const MAX_BUDGET: u64 = 1_000_000_000_000;
+
 /// How many connections are kept; what is absent is left to the planner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
     /// Connections that stay open without work, at most `max`.
     pub min: Option<u32>,
@@ -26,6 +30,8 @@ pub struct Pool {
     pub acquire_timeout: Option<u32>,
     /// Seconds that one statement may take.
     pub statement_timeout: Option<u32>,
+    /// Most that the plan of one read may cost, and where that stands.
+    pub plan_budget: Option<Spanned<u64>>,
 }
 
 const FIELDS: &[Field] = &[
@@ -34,6 +40,9 @@ const FIELDS: &[Field] = &[
     optional("idle_timeout", "After how long a connection without work is closed.", duration::schema),
     optional("acquire_timeout", "How long a request waits for a connection.", duration::schema),
     optional("statement_timeout", "How long one statement may take.", duration::schema),
+    optional("plan_budget", "Most that the plan of one read may cost, on PostgreSQL only.", || {
+        schema::whole_number(1..=MAX_BUDGET)
+    }),
 ];
 
 pub(crate) fn schema() -> Json {
@@ -55,6 +64,10 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Pool> 
         let message = format!("`max` {most} is less than `min` {least}");
         lowering.error(NOT_A_RULE, message, entry.node.span, "exchange the two");
     }
+    let plan_budget = block.entry("plan_budget").and_then(|entry| {
+        let value = lowering.number_in(Label::Field("plan_budget"), &entry.node, 1..=MAX_BUDGET)?;
+        Some(Spanned { value, place: lowering.source.place(entry.node.span) })
+    });
     let mut seconds =
         |name: &str| block.node(name).and_then(|node| duration::lower(lowering, name, node)).map(|time| time.value);
     Some(Pool {
@@ -63,5 +76,6 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Pool> 
         idle_timeout: seconds("idle_timeout"),
         acquire_timeout: seconds("acquire_timeout"),
         statement_timeout: seconds("statement_timeout"),
+        plan_budget,
     })
 }

@@ -3,7 +3,7 @@
 
 use super::connect::Server;
 use super::value::{Cell, Text};
-use crate::error::Late;
+use crate::error::{Late, within};
 use crate::renewing::{Renewal, Renewing};
 use crate::{Ended, Row, StoreError, Transaction, TransactionFuture, Whose, store};
 use dialect::permission::WHOSE_ROWS;
@@ -134,7 +134,12 @@ impl PostgreSqlStore {
 
     /// Reads rows outside a transaction. What a connection that has ended could not answer is asked of a new one.
     pub async fn read(&self, whose: &Whose, text: Arc<str>, parameters: Vec<Datum>) -> Result<Vec<Row>, StoreError> {
-        self.read_by(self.patience(), whose, &text, &parameters).await
+        let until = self.patience();
+        if let Some(budget) = self.shared.pool.plan_budget {
+            let plan = self.read_by(until, whose, &format!("EXPLAIN {text}"), &parameters).await?;
+            within(budget, cost(&plan))?;
+        }
+        self.read_by(until, whose, &text, &parameters).await
     }
 
     async fn read_by(
@@ -176,7 +181,7 @@ impl PostgreSqlStore {
     pub async fn count_rows(&self, tables: &[TableName]) -> Result<i64, StoreError> {
         let counts: Vec<String> = tables.iter().map(|table| format!("(SELECT count(*) FROM \"{table}\")")).collect();
         let sum = format!("SELECT (0 + {})::bigint", counts.join(" + "));
-        let rows = self.read(&Whose::Everybodys, sum.into(), Vec::new()).await?;
+        let rows = self.read_by(self.patience(), &Whose::Everybodys, &sum, &[]).await?;
         match rows.first().map(Vec::as_slice) {
             Some([Datum::Integer(count)]) => Ok(*count),
             _ => Err(StoreError::Refused("rows cannot be counted".to_owned())),
@@ -260,6 +265,13 @@ impl PostgreSqlStore {
             is_lost: AtomicBool::new(false),
         })
     }
+}
+
+/// What the whole of a plan costs: `Limit  (cost=0.15..3.98 rows=51 width=24)`.
+fn cost(plan: &[Row]) -> Option<f64> {
+    let Some(Datum::Text(whole)) = plan.first().and_then(|row| row.first()) else { return None };
+    let (_, behind) = whole.split_once("cost=")?.1.split_once("..")?;
+    behind.split(' ').next()?.parse().ok()
 }
 
 /// What begins a transaction about those rows. A session is about everybody's.

@@ -7,14 +7,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Database, Undone } from '../database.js';
 import { Decimal, parseDecimal } from '../decimal.js';
-import { logError } from '../log.js';
+import { logError, logWarning } from '../log.js';
 import { Problem } from '../problem.js';
 import { Patience } from './patience.js';
 import { oneHostEach, Places } from './places.js';
 
 /**
  * The connections of a program; those of all programs together stay below the server's `max_connections`. Times are in
- * milliseconds: how long a connection stays open without work, how long somebody waits for one, how long a statement may take.
+ * milliseconds: how long a connection stays open without work, how long somebody waits for one, how long a statement may take. A `planBudget` is the
+ * most that the plan of a read may cost.
  */
 const usualPool = { min: 0, max: 10, idleTimeout: 30_000, acquireTimeout: 5000, statementTimeout: 10_000 };
 // Milliseconds. The server gives a statement up in its time; where it does not answer at all, the application does so later.
@@ -131,6 +132,12 @@ class Connection {
 
   async read(sql, values) {
     return (await this.#query(this.#statement(sql, values))).rows;
+  }
+
+  /** What the whole of a plan costs: `Limit  (cost=0.15..3.98 rows=51 width=24)`. */
+  async cost(sql, values) {
+    const [whole] = await this.read(`EXPLAIN ${sql}`, values);
+    return Number(/cost=[\d.]+\.\.(\d+(?:\.\d+)?)/.exec(whole['QUERY PLAN'])?.[1] ?? 0);
   }
 
   async write(sql, values) {
@@ -260,7 +267,10 @@ class PostgreSql {
   }
 
   #read(user, sql, values) {
-    return this.#patience.read(() => this.#about(user, (connection) => connection.read(sql, values)));
+    return this.#patience.read(() => this.#about(user, async (connection) => {
+      if (this.#bounds.planBudget !== undefined) mustBeWithin(this.#bounds.planBudget, await connection.cost(sql, values));
+      return connection.read(sql, values);
+    }));
   }
 
   /** A server that is away is not waited for. */
@@ -462,6 +472,13 @@ function translated(error) {
   if (code === FOREIGN_KEY_VIOLATION || code === RESTRICT_VIOLATION) return new Problem('in_use', {}, { cause: error });
   const isUnavailable = unavailable.has(code) || unavailableClasses.has(code.slice(0, 2));
   return isUnavailable ? new Problem('unavailable', { late: late.get(code) }, { cause: error }) : error;
+}
+
+/** Whether a read may be begun that the plan of it is estimated to cost so much. */
+function mustBeWithin(budget, estimate) {
+  if (estimate <= budget) return;
+  logWarning('a read is over its budget', { estimate: Math.round(estimate), budget });
+  throw new Problem('unavailable', { late: 'plan_over_budget' });
 }
 
 function isEnd({ severity }) {

@@ -1,5 +1,6 @@
 //! What takes too long on a database that answers, on both servers over PostgreSQL and MariaDB: rows that others keep, a pool whose
-//! connections are all at work, a statement that does not end. The caller hears which it was, and so does the log.
+//! connections are all at work, a statement that does not end, and on PostgreSQL a read that would look at too much. The caller
+//! hears which it was, and so does the log.
 
 use crate::harness::client::{ask, get, post};
 use crate::harness::rooms::{self, room};
@@ -12,10 +13,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 use vocab::Engine;
 
-const POOL: &str = "{ max: 2, acquire_timeout: 1_seconds, statement_timeout: 4_seconds }";
+fn pool(engine: Engine) -> &'static str {
+    match engine {
+        Engine::PostgreSql => {
+            "{ max: 2, acquire_timeout: 1_seconds, statement_timeout: 4_seconds, plan_budget: 1000000 }"
+        }
+        Engine::MySql | Engine::Sqlite | Engine::MongoDb => {
+            "{ max: 2, acquire_timeout: 1_seconds, statement_timeout: 4_seconds }"
+        }
+    }
+}
 
 /// Longer than a statement may take.
 const SLOW: &str = "ALTER TABLE rooms RENAME TO slow_rooms; CREATE VIEW rooms AS SELECT slow_rooms.* FROM slow_rooms";
+
+/// A list that counts a thousand million rows first.
+const OVER_BUDGET: &str = "CREATE OR REPLACE VIEW rooms AS SELECT slow_rooms.* FROM slow_rooms WHERE (SELECT count(*) FROM generate_series(1, 1000000000)) > 0";
 
 fn detail(answer: &Answer) -> String {
     assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (503, "1"));
@@ -46,7 +59,7 @@ fn what_takes_too_long_is_said(engine: Engine) {
     let Some(place) = Schema::empty(engine, "what takes too long") else { return };
     let mut workspace = Workspace::new();
     workspace.url = Some(place.url());
-    let told = workspace.run_text(&rooms::tasks(engine, POOL)).must_end_with(0).stdout;
+    let told = workspace.run_text(&rooms::tasks(engine, pool(engine))).must_end_with(0).stdout;
     assert!(told.contains("a short load went through the pool") && told.contains("transactions_per_second"), "{told}");
     let servers: Vec<Server> = Kind::all_here().into_iter().map(|kind| Server::start(kind, &workspace)).collect();
     let made = ask(servers[0].address, &room(1), "").unwrap();
@@ -93,6 +106,19 @@ fn what_takes_too_long_is_said(engine: Engine) {
         let answer = ask(server.address, &get("/api/rooms"), "").unwrap();
         assert_eq!(detail(&answer), "the database took too long for this request");
         must_log(server, "statement_timeout");
+    });
+
+    // Never begun, so that nobody waits for it.
+    if engine != Engine::PostgreSql {
+        return;
+    }
+    postgresql::psql(&place.url(), OVER_BUDGET).unwrap();
+    everywhere(&|server| {
+        let begun = Instant::now();
+        let answer = ask(server.address, &get("/api/rooms"), "").unwrap();
+        assert_eq!(detail(&answer), "the database would have to look at too much for this request");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        must_log(server, "plan_over_budget");
     });
 }
 
