@@ -28,6 +28,9 @@ const pool = {
   idleTimeout: {{ pool.idle_timeout }}_000,
   acquireTimeout: {{ pool.acquire_timeout }}_000,
   statementTimeout: {{ pool.statement_timeout }}_000,
+{% if pool.read_replicas is defined %}
+  readReplicas: true,
+{% endif %}
 {% if pool.plan_budget is defined %}
   planBudget: {{ pool.plan_budget }},
 {% endif %}

@@ -65,6 +65,9 @@ pub struct Pool {
     /// Most that PostgreSQL may estimate for one read, the cost of its plan; as much as it likes where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_budget: Option<u64>,
+    /// Whether reads go to the replicas among the hosts of the URL.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_replicas: bool,
 }
 
 /// Nobody waits longer than that for somebody else's lock: everybody else would wait behind it.
@@ -80,7 +83,15 @@ impl Pool {
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { min: 0, max: 10, idle_timeout: 30, acquire_timeout: 5, statement_timeout: 10, plan_budget: None }
+        Self {
+            min: 0,
+            max: 10,
+            idle_timeout: 30,
+            acquire_timeout: 5,
+            statement_timeout: 10,
+            plan_budget: None,
+            read_replicas: false,
+        }
     }
 }
 

@@ -66,6 +66,8 @@ codes! {
     NO_SERVER_TO_PROVISION = "IP252";
     /// A budget of plans on an engine that is not asked for estimates.
     NOTHING_ESTIMATED = "IP310";
+    /// Reads are to go to replicas of an engine where they do not.
+    NO_REPLICAS = "IP311";
     /// Nobody takes the payments of a checkout, or it is open who does.
     NOBODY_TAKES_PAYMENTS = "IP275";
     /// A checkout has nothing to sell, or is asked for what it does not take.

@@ -7,6 +7,7 @@ mod inspect;
 mod locks;
 mod migrate;
 mod rehearse;
+mod replicas;
 mod roles;
 mod scratch;
 mod serving;

@@ -69,6 +69,8 @@ pub struct DatabaseServer {
 /// What the engines share that are servers.
 const PATIENCE: (&str, &str) = ("lib/database/patience.js", include_str!("../../node/lib/database/patience.js"));
 
+const REPLICAS: (&str, &str) = ("lib/database/replicas.js", include_str!("../../node/lib/database/replicas.js"));
+
 const PLACES: (&str, &str) = ("lib/database/places.js", include_str!("../../node/lib/database/places.js"));
 
 /// The versions of drivers stand in manifests that are installed and tried.
@@ -141,6 +143,7 @@ pub fn application(engine: Engine) -> Application {
                 ("lib/database/postgresql.js", include_str!("../../node/lib/database/postgresql.js")),
                 PATIENCE,
                 PLACES,
+                REPLICAS,
             ],
             module: "postgresql",
             types: Types::All,

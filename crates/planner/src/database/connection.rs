@@ -2,7 +2,7 @@
 //! is never looked up here.
 
 use super::draft::Draft;
-use crate::codes::{NO_SERVER_TO_PROVISION, NOTHING_ESTIMATED};
+use crate::codes::{NO_REPLICAS, NO_SERVER_TO_PROVISION, NOTHING_ESTIMATED};
 use crate::schema::Target;
 use plan::database::{Connection, LocationPart, Pool};
 use plan::{Decision, Phase};
@@ -111,6 +111,15 @@ fn pool(config: &DatabaseConfig, engine: Engine, most_connections: Option<u32>, 
             "remove it; `statement_timeout` bounds a read on a server",
         );
     }
+    if let Some(wanted) = asked.read_replicas.as_ref().filter(|wanted| wanted.value && engine != Engine::PostgreSql) {
+        let message = format!("reads are sent to replicas of PostgreSQL alone, and the database is {engine}");
+        draft.refuse(
+            NO_REPLICAS,
+            message,
+            &wanted.place,
+            "remove it: every read goes to the server that takes changes",
+        );
+    }
     let pool = Pool {
         min,
         max: asked.max.unwrap_or(usual.max.max(min)),
@@ -118,6 +127,7 @@ fn pool(config: &DatabaseConfig, engine: Engine, most_connections: Option<u32>, 
         acquire_timeout: asked.acquire_timeout.unwrap_or(usual.acquire_timeout),
         statement_timeout: asked.statement_timeout.unwrap_or(usual.statement_timeout),
         plan_budget: asked.plan_budget.as_ref().map(|budget| budget.value),
+        read_replicas: asked.read_replicas.as_ref().is_some_and(|asked| asked.value),
     };
     let pool = Pool { min: pool.min.min(pool.max), ..pool };
     let reason = match engine.keeps_files() {
@@ -131,12 +141,13 @@ fn pool(config: &DatabaseConfig, engine: Engine, most_connections: Option<u32>, 
 }
 
 fn decide(pool: Pool, reason: String, draft: &mut Draft) {
+    let replicas = if pool.read_replicas { "; reads go to replicas that know what was committed" } else { "" };
     let budget = pool.plan_budget.map(|budget| format!("; no read is begun that the engine estimates above {budget}"));
     draft.decisions.push(Decision {
         phase: Phase::ProvisionDatabaseInstance,
         subject: "pool".to_owned(),
         decision: format!(
-            "{} to {} connections a program, closed after {} s without work; waits {} s for one; a statement may take {} s{}",
+            "{} to {} connections a program, closed after {} s without work; waits {} s for one; a statement may take {} s{}{replicas}",
             pool.min,
             pool.max,
             pool.idle_timeout,

@@ -16,6 +16,7 @@ mod performance;
 mod pooler;
 mod postgresql;
 mod provision;
+mod replicas;
 mod restarts;
 mod roles;
 

@@ -32,6 +32,8 @@ pub struct Pool {
     pub statement_timeout: Option<u32>,
     /// Most that the plan of one read may cost, and where that stands.
     pub plan_budget: Option<Spanned<u64>>,
+    /// Whether reads go to the replicas among the hosts of the URL, and where that stands.
+    pub read_replicas: Option<Spanned<bool>>,
 }
 
 const FIELDS: &[Field] = &[
@@ -43,6 +45,7 @@ const FIELDS: &[Field] = &[
     optional("plan_budget", "Most that the plan of one read may cost, on PostgreSQL only.", || {
         schema::whole_number(1..=MAX_BUDGET)
     }),
+    optional("read_replicas", "Whether reads go to the replicas among the hosts of the URL.", schema::boolean),
 ];
 
 pub(crate) fn schema() -> Json {
@@ -68,6 +71,10 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Pool> 
         let value = lowering.number_in(Label::Field("plan_budget"), &entry.node, 1..=MAX_BUDGET)?;
         Some(Spanned { value, place: lowering.source.place(entry.node.span) })
     });
+    let read_replicas = block.entry("read_replicas").and_then(|entry| {
+        let value = lowering.boolean(Label::Field("read_replicas"), &entry.node)?;
+        Some(Spanned { value, place: lowering.source.place(entry.node.span) })
+    });
     let mut seconds =
         |name: &str| block.node(name).and_then(|node| duration::lower(lowering, name, node)).map(|time| time.value);
     Some(Pool {
@@ -77,5 +84,6 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, entry: &Entry) -> Option<Pool> 
         acquire_timeout: seconds("acquire_timeout"),
         statement_timeout: seconds("statement_timeout"),
         plan_budget,
+        read_replicas,
     })
 }

@@ -41,6 +41,8 @@ pub struct Server {
     pub name: String,
     /// The schema, where it is not the one that the URL leads to.
     schema: Option<String>,
+    /// Whether of several hosts one is asked that takes no changes.
+    is_replica: bool,
 }
 
 impl Server {
@@ -67,7 +69,15 @@ impl Server {
         };
         let name =
             config.get_dbname().or(config.get_user()).ok_or_else(|| format!("{form}; the database is missing"))?;
-        Ok(Self { host, name: name.to_owned(), url: Secret::new(url), role: None, schema: None, tls })
+        Ok(Self {
+            host,
+            name: name.to_owned(),
+            url: Secret::new(url),
+            role: None,
+            schema: None,
+            tls,
+            is_replica: false,
+        })
     }
 
     /// The same database, for somebody else.
@@ -199,12 +209,15 @@ impl Server {
         })
     }
 
-    /// A connection of its own, to a server that will do: new enough, and one that takes changes.
+    /// A connection of its own, to a server that will do: new enough, and one that takes changes where no replica is asked for.
     pub(super) async fn connect(&self) -> Result<Client, StoreError> {
         let client = self.open(&self.config()?).await?;
         client.batch_execute(IMPATIENT).await?;
         if let Some(schema) = &self.schema {
             client.batch_execute(&format!("SET search_path TO {schema}")).await?;
+        }
+        if self.is_replica {
+            return Ok(client);
         }
         let look = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
         let row = client.query_one(look, &[]).await?;
@@ -216,6 +229,12 @@ impl Server {
             }
         };
         Err(StoreError::NotConnected(Trouble::ReadOnly, why.to_owned()))
+    }
+
+    /// Its replicas, where the URL names several hosts.
+    pub(super) fn replicas(&self) -> Option<Self> {
+        let hosts = self.config().map_or(0, |config| config.get_hosts().len());
+        (hosts > 1).then(|| Self { is_replica: true, ..self.clone() })
     }
 
     /// The same, in a schema of that name.
@@ -234,7 +253,10 @@ impl Server {
         let timeout = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
         config.connect_timeout(timeout);
         if config.get_hosts().len() > 1 {
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+            config.target_session_attrs(match self.is_replica {
+                true => TargetSessionAttrs::ReadOnly,
+                false => TargetSessionAttrs::ReadWrite,
+            });
         }
         // As libpq: nothing is encrypted that does not leave the machine.
         let is_socket = config.get_hosts().iter().all(|host| match host {

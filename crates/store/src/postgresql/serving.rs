@@ -2,6 +2,7 @@
 //! prepared once a connection. Of a server that restarts those hear alone whose work was being committed.
 
 use super::connect::Server;
+use super::replicas::Replicas;
 use super::value::{Cell, Text};
 use crate::error::{Late, within};
 use crate::renewing::{Renewal, Renewing};
@@ -64,6 +65,8 @@ struct Shared {
     idle: Mutex<Vec<Arc<Connection>>>,
     /// Whether somebody closes connections that have no work.
     is_swept: AtomicBool,
+    /// Those that are asked first, where the task has reads go there.
+    replicas: Option<Replicas>,
 }
 
 struct Connection {
@@ -82,16 +85,20 @@ struct Connection {
 
 impl PostgreSqlStore {
     pub fn new(server: Server, pool: Pool, renewal: Option<Renewal>) -> Self {
-        Self::with(Renewing::new(server, renewal), pool, limits(&pool))
+        let replicas = server.replicas().filter(|_| pool.read_replicas).map(|replicas| {
+            let server = Renewing::new(replicas, renewal.clone());
+            Replicas::new(Self::with(server, pool, limits(&pool), None))
+        });
+        Self::with(Renewing::new(server, renewal), pool, limits(&pool), replicas)
     }
 
     /// One whose writes need not outlive the machine.
     pub fn hasty(server: Server) -> Self {
         let pool = Pool::default();
-        Self::with(Renewing::new(server, None), pool, format!("{}; {HASTE}", limits(&pool)))
+        Self::with(Renewing::new(server, None), pool, format!("{}; {HASTE}", limits(&pool)), None)
     }
 
-    fn with(server: Renewing<Server>, pool: Pool, settings: String) -> Self {
+    fn with(server: Renewing<Server>, pool: Pool, settings: String, replicas: Option<Replicas>) -> Self {
         let readers = if pool.max < ENOUGH { 1 } else { READERS };
         let writers = pool.max.saturating_sub(readers).max(1);
         let shared = Shared {
@@ -103,6 +110,7 @@ impl PostgreSqlStore {
             places: Semaphore::new(writers as usize),
             idle: Mutex::default(),
             is_swept: AtomicBool::new(false),
+            replicas,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -139,10 +147,15 @@ impl PostgreSqlStore {
             let plan = self.read_by(until, whose, &format!("EXPLAIN {text}"), &parameters).await?;
             within(budget, cost(&plan))?;
         }
+        if let Some(replicas) = &self.shared.replicas
+            && let Some(read) = replicas.read(self, whose, &text, &parameters).await
+        {
+            return read;
+        }
         self.read_by(until, whose, &text, &parameters).await
     }
 
-    async fn read_by(
+    pub(super) async fn read_by(
         &self,
         until: Instant,
         whose: &Whose,

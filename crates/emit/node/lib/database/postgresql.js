@@ -11,11 +11,12 @@ import { logError, logWarning } from '../log.js';
 import { Problem } from '../problem.js';
 import { Patience } from './patience.js';
 import { oneHostEach, Places } from './places.js';
+import { connectWithin, findWritten, Replicas } from './replicas.js';
 
 /**
  * The connections of a program; those of all programs together stay below the server's `max_connections`. Times are in
  * milliseconds: how long a connection stays open without work, how long somebody waits for one, how long a statement may take. A `planBudget` is the
- * most that the plan of a read may cost.
+ * most that the plan of a read may cost; with `readReplicas` reads go to the replicas among the hosts.
  */
 const usualPool = { min: 0, max: 10, idleTimeout: 30_000, acquireTimeout: 5000, statementTimeout: 10_000 };
 // Milliseconds. The server gives a statement up in its time; where it does not answer at all, the application does so later.
@@ -244,6 +245,7 @@ class PostgreSql {
   #url;
   #bounds;
   #places;
+  #replicas;
   #patience;
   /** Connections that somebody works with. */
   #taken = 0;
@@ -259,6 +261,10 @@ class PostgreSql {
   }
 
   #open(parameters) {
+    if (this.#bounds.readReplicas && oneHostEach(this.#url).length > 1) {
+      const bounds = { ...this.#bounds, acquireTimeout: connectWithin };
+      this.#replicas = new Replicas(oneHostEach(this.#url).map((url) => createPool(url, parameters, bounds)));
+    }
     return new Places(oneHostEach(this.#url).map((url) => createPool(url, parameters, this.#bounds)));
   }
 
@@ -266,11 +272,33 @@ class PostgreSql {
     return this.#read(ALL_USERS, sql, values);
   }
 
-  #read(user, sql, values) {
-    return this.#patience.read(() => this.#about(user, async (connection) => {
-      if (this.#bounds.planBudget !== undefined) mustBeWithin(this.#bounds.planBudget, await connection.cost(sql, values));
-      return connection.read(sql, values);
-    }));
+  async #read(user, sql, values) {
+    const { planBudget } = this.#bounds;
+    const asked = (work) => this.#patience.read(() => this.#about(user, work));
+    if (planBudget !== undefined) mustBeWithin(planBudget, await asked((connection) => connection.cost(sql, values)));
+    return (await this.#fromReplica(user, sql, values)) ?? asked((connection) => connection.read(sql, values));
+  }
+
+  /** The rows as a replica has them that knows all that was committed before; `undefined` where none does. */
+  async #fromReplica(user, sql, values) {
+    if (this.#replicas === undefined || this.#replicas.rests) return undefined;
+    let client;
+    let broken;
+    try {
+      const [{ written }] = await this.#about(ALL_USERS, (connection) => connection.read(findWritten, []));
+      client = await this.#replicas.knowing(written);
+      if (client === undefined) return undefined;
+      const connection = new Connection(client, this.#prepared, this.#bounds.statementTimeout + ANSWER_GRACE);
+      await connection.about(user);
+      return await connection.read(sql, values);
+    } catch (error) {
+      broken = isLost(error) ? error : undefined;
+      // It went away, or had to give the read up for what came from the server that takes changes.
+      if (error instanceof Problem && !error.late) return undefined;
+      throw error;
+    } finally {
+      client?.release(broken);
+    }
   }
 
   /** A server that is away is not waited for. */
@@ -335,7 +363,7 @@ class PostgreSql {
         return;
       } catch ({ cause, message }) {
         if (this.#prefersTls() && /does not support SSL/.test(cause?.message)) {
-          await this.#places.end();
+          await this.close();
           this.#places = this.#open('&sslmode=disable');
         } else if (!isAway(cause) || performance.now() + START_INTERVAL > deadline) {
           throw new Error(`the database cannot be reached: ${reasonOf(cause) ?? message}`, { cause });
@@ -352,6 +380,7 @@ class PostgreSql {
   }
 
   async close() {
+    await this.#replicas?.end();
     await this.#places.end();
   }
 
