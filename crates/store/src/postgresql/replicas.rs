@@ -1,9 +1,9 @@
 //! Reads from replicas: a read comes in beside the server that takes changes; the rows come out as a replica has them that knows all that was
 //! committed before, or nothing where none does, and the read is for that server.
 
-use super::serving::PostgreSqlStore;
+use super::serving::{Connection, PostgreSqlStore};
 use crate::{Row, StoreError, Whose};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use vocab::Datum;
 
@@ -43,32 +43,41 @@ impl Replicas {
             return None;
         }
         let written = primary.read_by(now + ANSWERS, &Whose::Everybodys, WRITTEN, &[]).await.ok()?.pop()?;
-        if !matches!(tokio::time::timeout(ANSWERS, self.knows(&written)).await, Ok(Ok(true))) {
+        let Ok(Some(replica)) = tokio::time::timeout(ANSWERS, self.knowing(now, &written)).await else {
             *self.rest() = Some(Instant::now() + REST);
             return None;
-        }
-        match self.store.read_by(now + ANSWERS, whose, text, parameters).await {
+        };
+        match replica.read_about(whose, text, parameters).await {
             // It went away, or had to give the read up for what came from the primary.
             Err(
                 StoreError::Lost(_)
                 | StoreError::Contended(_)
                 | StoreError::Unavailable(_)
                 | StoreError::NotConnected(..),
-            ) => None,
+            ) => {
+                replica.give_up();
+                None
+            }
             read => Some(read),
         }
     }
 
-    /// Whether it knows what was written until there, soon.
-    async fn knows(&self, written: &[Datum]) -> Result<bool, StoreError> {
+    /// A connection to one that knows what was written until there, soon. The rows are read on that very connection: another one may
+    /// lead to another replica.
+    async fn knowing(&self, now: Instant, written: &[Datum]) -> Option<Arc<Connection>> {
+        let replica = self.store.reader(now + ANSWERS).await.ok()?;
         let until = Instant::now() + CATCHES_UP;
         loop {
-            let rows = self.store.read_by(until, &Whose::Everybodys, KNOWN, written).await?;
-            match matches!(rows.first().map(Vec::as_slice), Some([Datum::Boolean(true)])) {
-                true => return Ok(true),
-                false if Instant::now() >= until => return Ok(false),
-                false => tokio::time::sleep(LOOK).await,
+            let rows = replica.read_about(&Whose::Everybodys, KNOWN, written).await;
+            if rows.as_ref().is_ok_and(|rows| matches!(rows.first().map(Vec::as_slice), Some([Datum::Boolean(true)]))) {
+                return Some(replica);
             }
+            if rows.is_err() || Instant::now() >= until {
+                // The next one may lead elsewhere: this one is away, behind, or takes changes by now.
+                replica.give_up();
+                return None;
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 

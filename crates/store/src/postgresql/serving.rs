@@ -69,7 +69,7 @@ struct Shared {
     replicas: Option<Replicas>,
 }
 
-struct Connection {
+pub(super) struct Connection {
     client: Client,
     /// Held while statements are sent that belong together.
     order: Mutex<()>,
@@ -170,7 +170,7 @@ impl PostgreSqlStore {
                     return reader.read_about(whose, text, parameters).await;
                 }
                 Err(StoreError::Lost(why)) => {
-                    reader.is_lost.store(true, Ordering::Relaxed);
+                    reader.give_up();
                     if Instant::now() >= until {
                         return Err(StoreError::Lost(why));
                     }
@@ -220,7 +220,7 @@ impl PostgreSqlStore {
     }
 
     /// One of the shared connections, in turn.
-    async fn reader(&self, until: Instant) -> Result<Arc<Connection>, StoreError> {
+    pub(super) async fn reader(&self, until: Instant) -> Result<Arc<Connection>, StoreError> {
         let turn = self.shared.turn.fetch_add(1, Ordering::Relaxed) % self.shared.readers.len();
         let mut reader = self.shared.readers[turn].lock().await;
         if let Some(connection) = reader.as_ref().filter(|connection| connection.is_open()) {
@@ -481,7 +481,12 @@ impl Connection {
 
     /// The same on a connection that others share: where the one before asked for another's rows, the session hears first whose are
     /// meant. Both go out together, and nothing of anybody else comes between.
-    async fn read_about(&self, whose: &Whose, text: &str, parameters: &[Datum]) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn read_about(
+        &self,
+        whose: &Whose,
+        text: &str,
+        parameters: &[Datum],
+    ) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(text).await?;
         let parameters = texts(parameters);
         let parameters = borrowed(&parameters);
@@ -540,6 +545,11 @@ impl Connection {
 
     fn idle_for(&self) -> Duration {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// Nobody begins anything on it any more.
+    pub(super) fn give_up(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
     }
 
     /// The tables have changed, and so have the statements.

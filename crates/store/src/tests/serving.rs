@@ -137,7 +137,7 @@ async fn a_pool_keeps_its_bounds() {
     let Some(url) = server() else { return };
     let name = format!("pool_{}", std::process::id());
     let sign = if url.contains('?') { '&' } else { '?' };
-    let pool = Pool { min: 1, max: 3, idle_timeout: 1, acquire_timeout: 1, statement_timeout: 1 };
+    let pool = Pool { min: 1, max: 3, idle_timeout: 1, acquire_timeout: 1, statement_timeout: 1, ..Pool::default() };
     let store = database(&format!("{url}{sign}application_name={name}")).open(pool).unwrap();
     let watcher = database(&url).open(Pool::default()).unwrap();
     let connections = async || {
