@@ -93,6 +93,9 @@ pub enum Direction {
     Descending,
 }
 
+/// Most characters of an expression by which a request filters a list.
+pub const MAX_FILTER_LENGTH: usize = 4096;
+
 /// What a request may add to a query. Empty: nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holes {

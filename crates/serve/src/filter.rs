@@ -3,11 +3,10 @@
 
 use crate::validation::{Why, parameter_value};
 use dialect::{Place, Wanted};
+use plan::query::MAX_FILTER_LENGTH;
 use plan::value::Comparison;
 use vocab::{ColumnName, Datum, FieldType};
 
-/// Most characters of a filter.
-const MAX_LENGTH: usize = 4096;
 /// Most comparisons in one filter.
 const MAX_COMPARISONS: usize = 32;
 /// How deep parentheses and `not` may stand in each other.
@@ -39,8 +38,8 @@ impl Offer {
 /// What a filter asks, or the first thing that is wrong with it.
 pub(crate) fn read(text: &str, offers: &[Offer]) -> Result<Wanted, Why> {
     let letters: Vec<char> = text.chars().collect();
-    if letters.len() > MAX_LENGTH {
-        return Err(Why::new("too_long", format!("must have at most {MAX_LENGTH} characters")));
+    if letters.len() > MAX_FILTER_LENGTH {
+        return Err(Why::new("too_long", format!("must have at most {MAX_FILTER_LENGTH} characters")));
     }
     let mut reader = Reader { letters, at: 0, offers, comparisons: 0, depth: 0 };
     let wanted = reader.any()?;

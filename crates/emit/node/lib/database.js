@@ -115,6 +115,17 @@ class Transaction extends Statements {
   }
 }
 
+/** The database of an engine that is a server, once it answers; where it does not, nothing stays open. */
+export async function started(engine, startTimeout) {
+  try {
+    await engine.start(startTimeout);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return new Database(engine);
+}
+
 export class Database extends Statements {
   #engine;
   #endings = [];

@@ -4,6 +4,7 @@ use super::accepted::value_schema;
 use crate::node::filter_parameter;
 use crate::outline::{Guard, Listing, Outline, Repeatable};
 use plan::Plan;
+use plan::query::MAX_FILTER_LENGTH;
 use plan::shape::Presence;
 use plan::value::Comparison;
 use serde_json::{Value, json};
@@ -145,7 +146,7 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
             names.join(", ")
         );
         let example = format!("{} != null", listing.holes.filters[0].0);
-        let schema = json!({"type": "string", "minLength": 1, "maxLength": 4096, "example": example});
+        let schema = json!({"type": "string", "minLength": 1, "maxLength": MAX_FILTER_LENGTH, "example": example});
         found.push(query("filter", schema, "an expression".to_owned(), description));
     }
     found

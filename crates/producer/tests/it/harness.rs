@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod granting;
+pub mod listener;
 pub mod mysql;
 pub mod played;
 pub mod postgresql;

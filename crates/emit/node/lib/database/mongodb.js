@@ -4,7 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Long, MongoClient, MongoServerError, ObjectId } from 'mongodb';
-import { Database, Undone } from '../database.js';
+import { Undone, started } from '../database.js';
 import { Problem } from '../problem.js';
 import { composeList, filled, ownStatements, rowOf } from './mongodb-commands.js';
 import { TURN_LOST, TURNS, Turns } from './mongodb-turn.js';
@@ -49,14 +49,7 @@ const HOLDS = 'producer_holds';
  * @param {Partial<typeof usualPool> & { startTimeout?: number }} [options]
  */
 export async function openDatabase(url, folder, { startTimeout = START_TIMEOUT, ...bounds } = {}) {
-  const engine = new MongoDb(url, { ...usualPool, ...bounds });
-  try {
-    await engine.start(startTimeout);
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
-  return new Database(engine);
+  return started(new MongoDb(url, { ...usualPool, ...bounds }), startTimeout);
 }
 
 /** Removes a database with all that is in it. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import mysql from 'mysql2/promise';
-import { Database, Undone } from '../database.js';
+import { Undone, started } from '../database.js';
 import { Decimal, parseDecimal } from '../decimal.js';
 import { Problem } from '../problem.js';
 import { Patience } from './patience.js';
@@ -107,14 +107,7 @@ const DATETIME = 12;
  * @param {Partial<typeof usualPool> & { startTimeout?: number }} [options]
  */
 export async function openDatabase(url, folder, { startTimeout = START_TIMEOUT, ...bounds } = {}) {
-  const engine = new MySql(url, { ...usualPool, ...bounds });
-  try {
-    await engine.start(startTimeout);
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
-  return new Database(engine);
+  return started(new MySql(url, { ...usualPool, ...bounds }), startTimeout);
 }
 
 /** The statements of one connection. */

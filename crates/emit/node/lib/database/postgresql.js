@@ -5,7 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { Database, Undone } from '../database.js';
+import { Undone, started } from '../database.js';
 import { Decimal, parseDecimal } from '../decimal.js';
 import { logError, logWarning } from '../log.js';
 import { Problem } from '../problem.js';
@@ -84,14 +84,7 @@ const late = new Map([
  * @param {Partial<typeof usualPool> & { startTimeout?: number }} [options]
  */
 export async function openDatabase(url, folder, { startTimeout = START_TIMEOUT, ...bounds } = {}) {
-  const engine = new PostgreSql(url, { ...usualPool, ...bounds });
-  try {
-    await engine.start(startTimeout);
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
-  return new Database(engine);
+  return started(new PostgreSql(url, { ...usualPool, ...bounds }), startTimeout);
 }
 
 function createPool(url, parameters, bounds) {

@@ -1,9 +1,9 @@
 //! A provider that gives tokens which rotate, as a server on this machine: each refresh token is good once, or brings the same answer
 //! again. What was asked of it comes out; what it holds back is let go by who tests.
 
+use super::listener::listen;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -33,23 +33,27 @@ pub struct Granted {
 #[derive(Clone)]
 pub struct Granting {
     pub address: SocketAddr,
-    state: Arc<(Mutex<Granted>, Condvar)>,
+    state: Arc<State>,
 }
+
+#[derive(Default)]
+struct State(Mutex<Granted>, Condvar);
 
 impl Granting {
     /// Starts it; the first refresh token is `r0`.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let granting = Self { address: listener.local_addr().unwrap(), state: Arc::default() };
-        let serving = granting.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (stream, serving) = (stream.unwrap(), serving.clone());
-                // A process that is killed ends in the middle of it.
-                thread::spawn(move || drop(serving.serve(&stream)));
-            }
+        let state = Arc::<State>::default();
+        let playing = Arc::clone(&state);
+        let address = listen(move |came| {
+            let path = came.line.split(' ').nth(1).unwrap_or_default();
+            let bearer = came.headers.get("authorization").map_or("", |value| value.trim_start_matches("Bearer "));
+            let (status, answer) = match path.ends_with("/token") {
+                true => playing.token(&came.body),
+                false => playing.call(path, bearer),
+            };
+            (status, "application/json", answer)
         });
-        granting
+        Self { address, state }
     }
 
     pub fn look<T>(&self, at: impl FnOnce(&mut Granted) -> T) -> T {
@@ -78,47 +82,16 @@ impl Granting {
         self.look(|granted| granted.holds = None);
         self.state.1.notify_all();
     }
+}
 
-    fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
-        let mut reader = BufReader::new(stream);
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-            let (mut length, mut bearer) = (0, String::new());
-            loop {
-                let mut header = String::new();
-                reader.read_line(&mut header)?;
-                let Some((name, value)) = header.split_once(": ") else { break };
-                match name.to_ascii_lowercase().as_str() {
-                    "content-length" => length = value.trim().parse().unwrap(),
-                    "authorization" => bearer = value.trim().trim_start_matches("Bearer ").to_owned(),
-                    _ => {}
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body)?;
-            let (status, answer) = match path.ends_with("/token") {
-                true => self.token(&String::from_utf8(body).unwrap()),
-                false => self.call(&path, &bearer),
-            };
-            let head = format!(
-                "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-                answer.len()
-            );
-            (&mut &*stream).write_all(format!("{head}{answer}").as_bytes())?;
-        }
-    }
-
+impl State {
     fn token(&self, form: &str) -> (u16, String) {
         let value = |name: &str| {
             form.split('&')
                 .find_map(|pair| pair.split_once('=').filter(|(known, _)| *known == name))
                 .map_or("", |(_, value)| value)
         };
-        let mut granted = self.state.0.lock().unwrap();
+        let mut granted = self.0.lock().unwrap();
         let (refresh, password) = (value("refresh_token").to_owned(), value("client_secret"));
         if granted.has_new_password && password != "another" {
             return (401, r#"{"error":"invalid_client"}"#.to_owned());
@@ -151,7 +124,7 @@ impl Granting {
     }
 
     fn call(&self, path: &str, bearer: &str) -> (u16, String) {
-        let mut granted = self.state.0.lock().unwrap();
+        let mut granted = self.0.lock().unwrap();
         if granted.is_revoked || bearer != format!("a{}", granted.given) {
             granted.refused += 1;
             return (401, r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#.to_owned());
@@ -169,8 +142,8 @@ impl Granting {
     ) -> std::sync::MutexGuard<'g, Granted> {
         if granted.holds == Some(what) {
             granted.held += 1;
-            self.state.1.notify_all();
-            granted = self.state.1.wait_while(granted, |granted| granted.holds.is_some()).unwrap();
+            self.1.notify_all();
+            granted = self.1.wait_while(granted, |granted| granted.holds.is_some()).unwrap();
         }
         granted
     }

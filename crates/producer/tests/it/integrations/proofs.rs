@@ -3,6 +3,7 @@
 
 use super::wire::{CRM, MEMBERS, acme, private_key, provider, with_account};
 use crate::harness::client::{ask, post};
+use crate::harness::listener::Answered;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::end_with_input;
 use base64::Engine as _;
@@ -89,7 +90,7 @@ fn signers() -> &'static Signers {
 }
 
 /// Certificates by their names, and the provider's word by the id of a call.
-fn answers(line: &str, _: &str) -> (u16, &'static str, String) {
+fn answers(line: &str, _: &str) -> Answered {
     let path = line.split(' ').nth(1).unwrap_or_default();
     let signers = signers();
     let file = |signer: &Signer| (200, "application/x-pem-file", signer.file.clone());

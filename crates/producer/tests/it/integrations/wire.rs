@@ -3,15 +3,14 @@
 
 use super::hmac;
 use crate::harness::client::{ask, post};
+use crate::harness::listener::{Answered, Came, listen};
 use crate::harness::repository;
 use crate::harness::server::{Kind, Server};
 use crate::harness::workspace::{Workspace, end, end_with_input, files};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -27,66 +26,31 @@ const WRITTEN: (&str, &str, &str) = (
     r#"<?xml version="1.0"?><a:Member xmlns:a="urn:acme" kind="new &amp; kept"><Email>Ada@example.org</Email><Name>&lt;Ada&gt; &amp; &apos;K&quot;&apos;</Name></a:Member>"#,
 );
 
-/// A request as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Came {
-    pub line: String,
-    /// By their names in small letters.
-    pub headers: BTreeMap<String, String>,
-    pub body: String,
-}
-
 /// A key that statements are signed with.
 pub fn private_key() -> String {
     rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap().serialize_pem()
 }
 
-/// What a provider answers to a line and a body: a status, a media type and a body.
-pub type Answers = fn(&str, &str) -> (u16, &'static str, String);
+/// What a provider answers to a line and a body.
+pub type Answers = fn(&str, &str) -> Answered;
 
 /// A provider that gives tokens, and else answers so; what came to it.
 pub fn provider(answers: Answers) -> (SocketAddr, Arc<Mutex<Vec<Came>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, all) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
+    let all = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&all);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (stream, kept) = (stream.unwrap(), Arc::clone(&kept));
-            std::thread::spawn(move || drop(serve(&stream, &kept, answers)));
-        }
+    let address = listen(move |came| {
+        let answered = match came.line.contains("/oauth/token") {
+            true => (200, "application/json", r#"{"access_token":"a token","expires_in":3600}"#.to_owned()),
+            false => answers(&came.line, &came.body),
+        };
+        kept.lock().unwrap().push(came.clone());
+        answered
     });
     (address, all)
 }
 
-fn serve(stream: &TcpStream, kept: &Mutex<Vec<Came>>, answers: Answers) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-        let mut headers = BTreeMap::new();
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header)?;
-            let Some((name, value)) = header.trim_end().split_once(": ") else { break };
-            headers.insert(name.to_ascii_lowercase(), value.to_owned());
-        }
-        let mut body = vec![0; headers.get("content-length").map_or(0, |length| length.parse().unwrap())];
-        reader.read_exact(&mut body)?;
-        let body = String::from_utf8(body).unwrap();
-        let (status, kind, answer) = match line.contains("/oauth/token") {
-            true => (200, "application/json", r#"{"access_token":"a token","expires_in":3600}"#.to_owned()),
-            false => answers(&line, &body),
-        };
-        kept.lock().unwrap().push(Came { line: line.trim_end().to_owned(), headers, body });
-        let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", answer.len());
-        (&mut &*stream).write_all(format!("{head}{answer}").as_bytes())?;
-    }
-}
-
 /// It keeps members, and takes nobody whose name is `Eve`.
-fn members(_: &str, body: &str) -> (u16, &'static str, String) {
+fn members(_: &str, body: &str) -> Answered {
     match body.contains("<Name>Eve</Name>") {
         true => (
             400,
