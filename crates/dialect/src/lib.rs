@@ -275,6 +275,16 @@ pub fn position(engine: Engine) -> Option<&'static str> {
     }
 }
 
+/// The query that gives these fields of its rows, and what it is in the order of.
+#[must_use]
+pub fn narrowed(query: &Query, fields: &[FieldName], order: &[Order]) -> Query {
+    let is_kept = |output: &Output| match output {
+        Output::Column { column, field } => fields.contains(field) || order.iter().any(|level| level.column == *column),
+        Output::Related { field, .. } => fields.contains(field),
+    };
+    Query { outputs: query.outputs.iter().filter(|output| is_kept(output)).cloned().collect(), ..query.clone() }
+}
+
 /// The part of a listing that no request changes: outputs and the filter that always holds.
 ///
 /// # Errors

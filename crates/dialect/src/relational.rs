@@ -3,9 +3,7 @@
 use crate::{Listing, Lowered, Place, Unsupported, Wanted};
 use plan::Table;
 use plan::database::{Column, Compared, ForeignKey, Index, NoOverlap, OnDelete, Sensitivity};
-use plan::query::{
-    Add, Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write,
-};
+use plan::query::{Add, Assigned, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value};
 use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
 
@@ -163,7 +161,8 @@ pub fn plain(_: &FieldType) -> String {
 }
 
 pub fn query(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
-    if query.holes != Holes::default() {
+    // Whoever asks for some of the outputs picks them out of the row.
+    if query.holes != (Holes { selection: query.holes.selection, ..Holes::default() }) {
         return Err(Unsupported {
             engine: lowering.words.engine,
             what: "a query that a request completes, in one piece",
@@ -184,12 +183,6 @@ pub fn query(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupport
 
 /// The part of a listing that no request changes.
 pub fn listing_base(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
-    match query.holes.selection {
-        Choice::Fixed => {}
-        Choice::Open => {
-            return Err(Unsupported { engine: lowering.words.engine, what: "outputs that a request chooses" });
-        }
-    }
     let mut lowered = select(lowering, query)?;
     filter(lowering, &query.filter, &mut lowered);
     Ok(lowered)

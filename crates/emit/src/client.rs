@@ -19,7 +19,7 @@ use plan::{Plan, Problem};
 use vocab::FieldType;
 
 /// What the templates declare, and what types are made of.
-const OWN_TYPES: [&str; 18] = [
+const OWN_TYPES: [&str; 20] = [
     "AbortSignal",
     "Answer",
     "ApiError",
@@ -28,10 +28,12 @@ const OWN_TYPES: [&str; 18] = [
     "ChangeOptions",
     "ClientOptions",
     "Error",
+    "Field",
     "FieldError",
     "Headers",
     "NotModified",
     "PageOf",
+    "Picked",
     "Problem",
     "ProblemOf",
     "Promise",
@@ -77,7 +79,8 @@ fn view(plan: &Plan, outlines: &[Outline<'_>]) -> Value {
         cookies => outlines.iter().any(|outline| outline.cookie.is_some() || outline.scheme.is_some_and(Scheme::takes_cookies)),
         text_lists => outlines.iter().flat_map(|outline| &outline.answers).any(is_text),
         lists => outlines.iter().any(|outline| outline.listing.is_some()),
-        queries => outlines.iter().any(|outline| outline.listing.is_some() || outline.query.is_some()),
+        queries => outlines.iter().any(|outline| outline.listing.is_some() || outline.query.is_some() || picks_of_one(outline)),
+        picks => outlines.iter().any(|outline| picks(outline)),
         spared => outlines.iter().any(Outline::is_spared),
         repeatable => outlines.iter().any(|outline| outline.repeatable == Repeatable::WithKey),
         guarded => outlines.iter().any(|outline| outline.guard == Guard::IfMatch),
@@ -122,6 +125,16 @@ fn credentials(outlines: &[Outline<'_>]) -> Vec<Value> {
     known.map(|(name, of, example, says)| context! { name, of, example, says }).collect()
 }
 
+/// Whether a caller may pick fields and is answered with records of them.
+fn picks(outline: &Outline<'_>) -> bool {
+    !outline.fields.is_empty() && !outline.answers.iter().any(is_text)
+}
+
+/// The same of one record.
+fn picks_of_one(outline: &Outline<'_>) -> bool {
+    picks(outline) && outline.listing.is_none()
+}
+
 fn is_text(answer: &Success<'_>) -> bool {
     matches!(answer.content, Content::Page(_, RowsFormat::Csv | RowsFormat::Ndjson))
 }
@@ -131,11 +144,15 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
     let answers: Vec<(u16, String)> =
         outline.answers.iter().map(|answer| (answer.status, types.answer(&name, outline, answer))).collect();
     let results: Vec<String> = answers.iter().map(|(status, of)| format!("Answer<{status}, {of}>")).collect();
+    let picked = answers.iter().find_map(|(_, of)| {
+        let (_, rest) = of.split_once("Pick<")?;
+        rest.split_once(',').map(|(record, _)| record.to_owned())
+    });
     let (path, parameters) = parameters(outline, types);
     let list = outline.listing.map(|listing| {
         let rows = answers.iter().find_map(|(_, of)| of.strip_prefix("PageOf<")?.strip_suffix('>'));
         let all = rows.map(|_| names.take(&format!("all{}", collection(outline))));
-        context! { query => types.query(&name, plan, listing), all, item => rows }
+        context! { query => types.query(&name, plan, listing, outline), all, item => rows }
     });
     let options = match (outline.guard, outline.repeatable) {
         (Guard::IfMatch, Repeatable::WithKey) => "ChangeOptions & WriteOptions",
@@ -153,6 +170,7 @@ fn method_view(plan: &Plan, outline: &Outline<'_>, names: &mut Names, types: &mu
         options,
         result => results.join(" | "),
         spared => outline.is_spared(),
+        picked,
         list,
         problems,
     }
@@ -195,7 +213,10 @@ fn sent(outline: &Outline<'_>) -> String {
         "body" => "body".to_owned(),
         local => format!("body: {local}"),
     });
-    let query = (outline.listing.is_some() || outline.query.is_some()).then(|| "query".to_owned());
+    let query = match picks_of_one(outline) {
+        true => Some("query: { fields: options?.fields }".to_owned()),
+        false => (outline.listing.is_some() || outline.query.is_some()).then(|| "query".to_owned()),
+    };
     let key = outline.scheme.and_then(credential).map(|by| format!("by: '{by}'"));
     let entries: Vec<String> = [body, query, key].into_iter().flatten().collect();
     if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
@@ -280,7 +301,7 @@ impl Types {
                     property(field.name.as_str(), &Typed::of(&field.field_type, null), false, &field.description)
                 });
                 match answer.tagged {
-                    Tagged::Yes => self.declare(&record, RECORD, fields.collect()),
+                    Tagged::Yes => picked(outline, self.declare(&record, RECORD, fields.collect())),
                     Tagged::No => self.declare(&format!("{}Answer", pascal_case(method)), ANSWER, fields.collect()),
                 }
             }
@@ -291,12 +312,13 @@ impl Types {
                     let null = field.column.nullability == Nullability::Nullable;
                     property(field.name.as_str(), &Typed::of(&field.column.field_type, null), false, field.description)
                 };
-                format!("PageOf<{}>", self.declare(&record, RECORD, fields.iter().map(row).collect()))
+                let record = self.declare(&record, RECORD, fields.iter().map(row).collect());
+                format!("PageOf<{}>", picked(outline, record))
             }
         }
     }
 
-    fn query(&mut self, method: &str, plan: &Plan, listing: Listing<'_>) -> String {
+    fn query(&mut self, method: &str, plan: &Plan, listing: Listing<'_>, outline: &Outline<'_>) -> String {
         let field = |name: &str, of: &str, says: String| context! { name => key(name), of, optional => true, says };
         let mut fields = Vec::new();
         if let Some(page) = listing.holes.page {
@@ -325,8 +347,19 @@ impl Types {
                 "Only rows of which this holds: `stock > 0 and (name contains \"lamp\" or not category in (a, b))`.";
             fields.push(field("filter", "string", says.to_owned()));
         }
+        // What is answered as text is of one type, whatever is in it.
+        if !outline.fields.is_empty() && !picks(outline) {
+            let names: Vec<String> = outline.fields.iter().map(|field| quoted(field.as_str())).collect();
+            let says = "The fields that are wanted, in this order; all of them where it is not given.";
+            fields.push(field("fields", &format!("readonly ({})[]", names.join(" | ")), says.to_owned()));
+        }
         self.declare(&format!("{}Query", pascal_case(method)), "Which rows, in which order.", fields)
     }
+}
+
+/// A record, or those of its fields that the caller picks.
+fn picked(outline: &Outline<'_>, record: String) -> String {
+    if picks(outline) { format!("Pick<{record}, Field>") } else { record }
 }
 
 const RECORD: &str = "A record as it is stored.";

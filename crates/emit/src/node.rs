@@ -51,6 +51,7 @@ const LIB: &[(&str, &str)] = &[
     ("lib/environment.js", include_str!("../node/lib/environment.js")),
     ("lib/etag.js", include_str!("../node/lib/etag.js")),
     ("lib/filter.js", include_str!("../node/lib/filter.js")),
+    ("lib/selection.js", include_str!("../node/lib/selection.js")),
     ("lib/idempotency.js", include_str!("../node/lib/idempotency.js")),
     ("lib/identifiers.js", include_str!("../node/lib/identifiers.js")),
     ("lib/json.js", include_str!("../node/lib/json.js")),

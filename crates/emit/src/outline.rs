@@ -14,7 +14,7 @@ pub use uses::{bound_slots, slots_of_value, used_slots};
 use plan::api::Endpoint;
 use plan::database::Column;
 use plan::procedure::{Input, Item, LimitKey, Location, Response, ResponseField, RowsFormat, Scheme, Step, Trigger};
-use plan::query::{Direction, Holes, Order, Output, Predicate, Query, Write};
+use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Predicate, Query, Write};
 use plan::shape::Shape;
 use plan::value::{Condition, RequestValue, Value};
 use plan::{Plan, Problem, Table};
@@ -34,6 +34,8 @@ pub struct Outline<'a> {
     pub limit: Option<(&'a PolicyName, &'a LimitKey)>,
     pub body: Option<Body<'a>>,
     pub listing: Option<Listing<'a>>,
+    /// The fields that may be picked of its records; none where they are always whole.
+    pub fields: Vec<&'a FieldName>,
     /// The parameters of its query string, where it is no list.
     pub query: Option<&'a Shape>,
     /// The parameters of its path, with the type of the column that each is compared with.
@@ -229,6 +231,7 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
             }
             _ => None,
         }),
+        fields: fields(&items),
         query: steps.iter().find_map(|step| match step {
             Step::Validate(Input::Query(shape)) => Some(shape),
             _ => None,
@@ -247,6 +250,20 @@ fn outline<'a>(plan: &'a Plan, endpoint: &'a Endpoint) -> Option<Outline<'a>> {
         events,
         slots: Slots::of(plan, &endpoint.procedure.body),
     })
+}
+
+/// What may be picked of the rows of a list, or of a record.
+fn fields<'a>(items: &[&'a Item]) -> Vec<&'a FieldName> {
+    let picked = items.iter().find_map(|item| match item {
+        Item::Let(_, Step::Read { query, filled_by: Some(_), cardinality: Cardinality::Many })
+            if query.holes.selection == Choice::Open =>
+        {
+            Some(query.outputs.iter().map(Output::field).collect())
+        }
+        Item::Exit(Response::Record { body, .. }, _) => Some(body.iter().map(|field| &field.name).collect()),
+        _ => None,
+    });
+    picked.unwrap_or_default()
 }
 
 /// The body that the step checks, if it does.
@@ -286,6 +303,9 @@ fn success<'a>(
             tagged: if tag.is_some() { Tagged::Yes } else { Tagged::No },
             location: location.as_ref(),
         }),
+        Response::Record { body, .. } => {
+            Some(Success { status: 200, content: Content::Record(body), tagged: Tagged::Yes, location: None })
+        }
         Response::Rows { slot, format } => {
             let query = items.iter().find_map(|item| match item {
                 Item::Let(bound, Step::Read { query, .. }) if bound == slot => Some(query),
@@ -317,7 +337,7 @@ fn described<'a>(plan: &'a Plan, endpoint: &Endpoint, name: &FieldName) -> Optio
     let same = plan.api.endpoints.iter().filter(|other| other.entity == endpoint.entity);
     let items = same.flat_map(|other| flattened(&other.procedure.body));
     let bodies = items.filter_map(|item| match item {
-        Item::Exit(Response::Answer { body, tag: Some(_), .. }, _) => Some(body),
+        Item::Exit(Response::Answer { body, tag: Some(_), .. } | Response::Record { body, .. }, _) => Some(body),
         _ => None,
     });
     bodies.flatten().find(|field| field.name == *name).map(|field| field.description.as_str())

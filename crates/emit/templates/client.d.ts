@@ -27,6 +27,13 @@ export interface Answer<Status extends number, Data> {
   etag: string | undefined;
   headers: Headers;
 }
+{% if picks %}
+
+/** Which fields of records are wanted; all of them where it is not said. */
+export interface Picked<Field> {
+  fields?: readonly Field[] | undefined;
+}
+{% endif %}
 {% if spared %}
 
 /** What a read gives that named the version it has, where that is still the newest. */
@@ -113,15 +120,18 @@ export class {{ class }} {
    * @throws {ApiError} {{ method.problems | join(", ") }}
    */
 {% set own %}{% for parameter in method.parameters %}{{ parameter.name }}: {{ parameter.of }}, {% endfor %}{% endset %}
-{% set all %}{{ own }}{% if method.list %}query?: {{ method.list.query }}, {% endif %}{% endset %}
+{% set of %}{% if method.picked %}<Field extends keyof {{ method.picked }} = keyof {{ method.picked }}>{% endif %}{% endset %}
+{% set query %}{% if method.list %}{{ method.list.query }}{% if method.picked %} & Picked<Field>{% endif %}{% endif %}{% endset %}
+{% set options %}{{ method.options }}{% if method.picked and not method.list %} & Picked<Field>{% endif %}{% endset %}
+{% set all %}{{ own }}{% if method.list %}query?: {{ query }}, {% endif %}{% endset %}
 {% if method.spared %}
-  {{ method.name }}({{ own }}{% if method.list %}query: {{ method.list.query }} | undefined, {% endif %}options: {{ method.options }} & { ifNoneMatch: string }): Promise<{{ method.result }} | NotModified>;
+  {{ method.name }}{{ of }}({{ own }}{% if method.list %}query: ({{ query }}) | undefined, {% endif %}options: {{ options }} & { ifNoneMatch: string }): Promise<{{ method.result }} | NotModified>;
 {% endif %}
-  {{ method.name }}({{ all }}options?: {{ method.options }}): Promise<{{ method.result }}>;
+  {{ method.name }}{{ of }}({{ all }}options?: {{ options }}): Promise<{{ method.result }}>;
 {% if method.list and method.list.all %}
 
   /** Every row of `{{ method.name }}`, page after page. */
-  {{ method.list.all }}({{ all }}options?: {{ method.options }}): AsyncGenerator<{{ method.list.item }}, void, undefined>;
+  {{ method.list.all }}{{ of }}({{ all }}options?: {{ options }}): AsyncGenerator<{{ method.list.item }}, void, undefined>;
 {% endif %}
 {% endfor %}
 }

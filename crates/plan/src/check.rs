@@ -286,6 +286,11 @@ impl Checker {
                 tag.iter().for_each(|tag| self.value(tag, slots));
                 location.iter().for_each(|location| self.value(&location.key, slots));
             }
+            Response::Record { asked, body, tag } => {
+                self.slot(asked, slots);
+                body.iter().for_each(|field| self.value(&field.value, slots));
+                self.value(tag, slots);
+            }
             Response::Rows { slot, .. } => self.slot(slot, slots),
             Response::Redirect(value) => self.value(value, slots),
             Response::Problem(_)

@@ -493,6 +493,11 @@ fn response(response: &Response) -> String {
                 .map_or_else(String::new, |location| format!(" at {}{{{}}}", location.path, value(&location.key)));
             format!("respond {status} {}{tag}{location}", record(&fields))
         }
+        Response::Record { asked, body, tag } => {
+            let fields: Vec<(FieldName, Value)> =
+                body.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
+            format!("respond 200 with what {asked} says of {} tagged {}", record(&fields), value(tag))
+        }
         Response::Rows { slot, format } => {
             let format = match format {
                 RowsFormat::Json => "",

@@ -457,7 +457,7 @@ pub enum Input {
     Query(Shape),
     /// The query string of a list: filters, order, page.
     Listing(Holes),
-    /// The selection of a GraphQL field, with its arguments.
+    /// The selection of a GraphQL field with its arguments, or the query string of one record: which of its fields are wanted.
     Selection(Holes),
 }
 
@@ -499,6 +499,15 @@ pub enum Response {
         tag: Option<Value>,
         /// Where the new record can be read: the `Location` header.
         location: Option<Location>,
+    },
+    /// An answer with one record (200), or with those of its fields that were asked for.
+    Record {
+        /// The slot that says which.
+        asked: SlotName,
+        /// The record's fields in order.
+        body: Vec<ResponseField>,
+        /// What tells this version of it from others, whichever fields are shown.
+        tag: Value,
     },
     /// An answer with a page of rows. Its tag is made from its bytes; `Link` leads to the page behind it.
     Rows {

@@ -48,6 +48,16 @@ pub enum Output {
     },
 }
 
+impl Output {
+    /// What the answer calls it.
+    #[must_use]
+    pub fn field(&self) -> &FieldName {
+        match self {
+            Self::Column { field, .. } | Self::Related { field, .. } => field,
+        }
+    }
+}
+
 /// How many rows are expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -145,8 +145,9 @@ impl Asker {
     fn kept(&self, step: &Step) -> Option<Step> {
         match step {
             Step::Authorize { .. } | Step::Validate(Input::Parameters(_)) => Some(step.clone()),
-            Step::Read { query, cardinality: Cardinality::One, filled_by: None } => {
-                let query = Query { lock: RowLock::None, ..query.clone() };
+            // Which of its fields are wanted says nothing of whether it is there.
+            Step::Read { query, cardinality: Cardinality::One, filled_by: _ } => {
+                let query = Query { lock: RowLock::None, holes: Holes::default(), ..query.clone() };
                 let is_known = self.know_predicates(&query.filter);
                 is_known.then_some(Step::Read { query, cardinality: Cardinality::One, filled_by: None })
             }

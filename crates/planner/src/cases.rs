@@ -19,7 +19,7 @@ use plan::database::{Nullability, OnDelete};
 use plan::http_case::{
     ANY, CaseRequest, DAY, Expectation, HttpCase, ID, MAX_REPEAT, NEXT, NEXT_DAY, PARENT, TAG, UNIQUE, in_path,
 };
-use plan::procedure::{Input, Item, Response, RowsFormat, Scheme, Step, Trigger};
+use plan::procedure::{Input, Item, Response, ResponseField, RowsFormat, Scheme, Step, Trigger};
 use plan::query::{Predicate, Query};
 use plan::shape::Shape;
 use plan::value::{Comparison, Condition, Value};
@@ -285,6 +285,10 @@ impl<'a> Asker<'a> {
             Some(Response::Answer { status, body, tag, .. }) => {
                 cases.extend(self.answers(*status, body.iter().map(|field| field.name.as_str()), tag.as_ref()));
             }
+            Some(Response::Record { body, tag, .. }) => {
+                cases.extend(self.answers(200, body.iter().map(|field| field.name.as_str()), Some(tag)));
+                cases.extend(self.parts(body));
+            }
             Some(Response::Rows { format, .. }) => {
                 if self.can_be_right() {
                     cases.push(self.page("lists", self.request(), *format));
@@ -309,6 +313,7 @@ impl<'a> Asker<'a> {
                 Item::Let(_, Step::Validate(Input::Body(shape))) => cases.extend(self.wrong_bodies(shape)),
                 Item::Let(_, Step::Validate(Input::Changes(shape))) => cases.extend(self.wrong_changes(shape)),
                 Item::Let(_, Step::Validate(Input::Listing(holes))) => cases.extend(self.wrong_parameters(holes)),
+                Item::Let(_, Step::Validate(Input::Selection(_))) => cases.extend(self.wrong_selection()),
                 Item::Let(_, Step::Validate(Input::Query(shape))) => cases.extend(self.wrong_query(shape)),
                 _ => {}
             }
@@ -388,6 +393,16 @@ impl<'a> Asker<'a> {
             cases.push(self.problem("refuses another version", stale, Problem::PreconditionFailed));
         }
         cases
+    }
+
+    /// Some fields of a record, under the tag of the whole.
+    fn parts(&self, body: &[ResponseField]) -> Option<HttpCase> {
+        let field = body.last().filter(|_| self.can_be_right())?.name.as_str();
+        let mut request = self.request();
+        request.path = format!("{}?fields={field}", request.path);
+        let mut case = self.case("gives the fields that are wanted", request, 200);
+        case.expect.headers.insert("etag".to_owned(), ANY.to_owned());
+        Some(case.with_body(&json!({ (field): ANY })))
     }
 
     /// A request that makes something is sent again with its idempotency key: as it was, and otherwise.
@@ -866,7 +881,8 @@ fn tells_key(endpoint: &Endpoint) -> bool {
             location.is_some() || body.iter().any(|field| field.name.as_str() == "id")
         }
         Some(
-            Response::Rows { .. }
+            Response::Record { .. }
+            | Response::Rows { .. }
             | Response::Problem(_)
             | Response::UnknownReference(_)
             | Response::Inconsistent { .. }

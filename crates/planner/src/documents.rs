@@ -3,6 +3,7 @@
 use crate::codes::STANDS_ON_DOCUMENTS;
 use dialect::Unsupported;
 use plan::procedure::{Item, Step};
+use plan::query::Cardinality;
 use plan::{Observed, Plan};
 use spec::{Specification, Task};
 use std::collections::BTreeSet;
@@ -52,8 +53,10 @@ pub fn hold(plan: &Plan, place: &Place) -> Result<(), Vec<Diagnostic>> {
 fn unsupported(plan: &Plan, items: &[Item]) -> Vec<Unsupported> {
     let database = &plan.database;
     let step = |step: &Step| match step {
-        Step::Read { query, filled_by: Some(_), .. } => dialect::lower_listing_base(database, query).err(),
-        Step::Read { query, filled_by: None, .. } => dialect::lower_query(database, query).err(),
+        Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(_) } => {
+            dialect::lower_listing_base(database, query).err()
+        }
+        Step::Read { query, .. } => dialect::lower_query(database, query).err(),
         Step::Write(write) => dialect::lower_write(database, write).err(),
         _ => None,
     };

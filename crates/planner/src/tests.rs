@@ -373,7 +373,10 @@ fn records_belong_to_what_their_path_names() {
     let decisions = decided(&plan, "POST /api/posts/{id}/comments");
     assert!(decisions[1].1.contains("is not checked"), "{decisions:?}");
     let printed = plan::print::procedure(&plan.api.endpoints[1].procedure);
-    assert!(printed.contains("where id = request.path.id and post_id = request.path.post\n"), "{printed}");
+    assert!(
+        printed.contains("where id = request.path.id and post_id = request.path.post filled by asked\n"),
+        "{printed}"
+    );
 
     // With the posts in the same task they must be there.
     let posts = "      - {path: /api/posts, method: GET, authentication: none}";

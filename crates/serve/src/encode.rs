@@ -1,10 +1,12 @@
 //! Values as the bytes of a JSON answer, written straight: no tree is built on the way. The bytes are those that
 //! `Datum::to_json` would give.
 
+use std::sync::Arc;
 use vocab::Datum;
 
 /// A field's name as it stands in an object, with the colon behind it.
-pub(crate) struct Key(Box<[u8]>);
+#[derive(Clone)]
+pub(crate) struct Key(Arc<[u8]>);
 
 impl Key {
     pub fn new(name: &str) -> Self {

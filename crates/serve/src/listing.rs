@@ -3,10 +3,10 @@
 use crate::filter::{self, Offer};
 use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
 use dialect::{Listing, Wanted};
-use plan::query::{Direction, Holes, Order, Page};
+use plan::query::{Choice, Direction, Holes, Order, Page};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Query};
-use vocab::{ColumnName, Datum, FieldType, hex};
+use vocab::{ColumnName, Datum, FieldName, FieldType, hex};
 
 /// Longest cursor that is looked at.
 const MAX_CURSOR: usize = 8192;
@@ -21,6 +21,13 @@ pub(crate) struct ListingCheck {
     key: (ColumnName, FieldType),
     /// The order where none is asked for.
     usual: String,
+    /// What may be picked of a row; none where it is always the whole.
+    selection: Option<SelectionCheck>,
+}
+
+/// Which fields of a record a request may pick.
+pub(crate) struct SelectionCheck {
+    names: Vec<FieldName>,
 }
 
 /// What one request asks.
@@ -29,6 +36,8 @@ pub(crate) struct Asked {
     pub listing: Listing,
     /// As it stands in cursors: `-name`.
     pub sort: String,
+    /// The fields that are wanted, by their places, in this order; none where it is all of them.
+    pub fields: Option<Vec<usize>>,
     /// Rows a page; the listing asks for one more, to know whether there is another page.
     pub page: u32,
 }
@@ -49,7 +58,11 @@ impl ListingCheck {
             Direction::Descending => "-",
         };
         let usual = format!("{sign}{}", first.column);
-        Some(Self { offers, sorts, page: holes.page?, key: (key.clone(), field_type(key)?), usual })
+        let selection = match holes.selection {
+            Choice::Fixed => None,
+            Choice::Open => Some(SelectionCheck::new(query.outputs.iter().map(|output| output.field().clone()))),
+        };
+        Some(Self { offers, sorts, page: holes.page?, key: (key.clone(), field_type(key)?), usual, selection })
     }
 
     /// What the query string asks, or everything that is wrong with it.
@@ -60,6 +73,7 @@ impl ListingCheck {
         let mut sort = self.usual.clone();
         let mut cursor = None;
         let mut filters = Vec::new();
+        let mut fields = None;
         for (name, text) in form_urlencoded::parse(query_string.as_bytes()) {
             let mut refuse = |why| wrong.push(Wrong::parameter(&name, why));
             if seen.iter().any(|known| *known == name) {
@@ -80,6 +94,12 @@ impl ListingCheck {
                     refuse(Why::new("format", format!("must be one of {names}, or several with commas between")));
                 }
                 "cursor" => cursor = Some((wrong.len(), text.into_owned())),
+                "fields" if self.selection.is_some() => {
+                    match self.selection.iter().find_map(|selection| selection.picked(&text)) {
+                        Some(picked) => fields = Some(picked),
+                        None => self.selection.iter().for_each(|selection| refuse(selection.why())),
+                    }
+                }
                 "filter" if !self.offers.is_empty() => match filter::read(&text, &self.offers) {
                     Ok(wanted) => filters.push(wanted),
                     Err(why) => refuse(why),
@@ -107,7 +127,7 @@ impl ListingCheck {
             return Err(wrong);
         }
         let order = self.order(&sort).unwrap_or_default();
-        Ok(Asked { listing: Listing { filters, order, after, limit: limit + 1 }, sort, page: limit })
+        Ok(Asked { listing: Listing { filters, order, after, limit: limit + 1 }, sort, fields, page: limit })
     }
 
     /// The column and the comparison that a parameter is about: `stock[gte]`.
@@ -162,6 +182,51 @@ impl ListingCheck {
                 cursor_value(field_type, value)
             })
             .collect()
+    }
+}
+
+impl SelectionCheck {
+    pub fn new(names: impl Iterator<Item = FieldName>) -> Self {
+        Self { names: names.collect() }
+    }
+
+    /// The fields that the query string of a record picks; none where it is all of them.
+    pub fn asked(&self, query_string: &str) -> Result<Option<Vec<usize>>, Vec<Wrong>> {
+        let mut wrong = Vec::new();
+        let mut seen: Vec<String> = Vec::new();
+        let mut fields = None;
+        for (name, text) in form_urlencoded::parse(query_string.as_bytes()) {
+            let why = match (name.as_ref(), self.picked(&text)) {
+                _ if seen.iter().any(|known| *known == name) => Some(Why::new("repeated", "must be given once")),
+                ("fields", Some(picked)) => {
+                    fields = Some(picked);
+                    None
+                }
+                ("fields", None) => Some(self.why()),
+                _ => Some(Why::new("unknown_parameter", "is not a known parameter")),
+            };
+            wrong.extend(why.map(|why| Wrong::parameter(&name, why)));
+            seen.push(name.into_owned());
+        }
+        wrong.truncate(MAX_ENTRIES);
+        if wrong.is_empty() { Ok(fields) } else { Err(wrong) }
+    }
+
+    /// The places of these fields; one that is named again is there once.
+    fn picked(&self, text: &str) -> Option<Vec<usize>> {
+        let mut picked = Vec::new();
+        for name in text.split(',') {
+            let place = self.names.iter().position(|known| known.as_str() == name)?;
+            if !picked.contains(&place) {
+                picked.push(place);
+            }
+        }
+        Some(picked)
+    }
+
+    fn why(&self) -> Why {
+        let names: Vec<&str> = self.names.iter().map(FieldName::as_str).collect();
+        Why::new("format", format!("must be one of {}, or several with commas between", names.join(", ")))
     }
 }
 

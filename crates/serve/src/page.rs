@@ -15,17 +15,33 @@ const TAG_LENGTH: usize = 32;
 pub(crate) struct Page {
     pub rows: Vec<Row>,
     pub next: Option<String>,
+    /// Which of the list's fields the rows hold, in this order; none where it is all of them.
+    pub fields: Option<Vec<usize>>,
 }
 
 /// What a row is made of.
+#[derive(Clone)]
 pub(crate) struct Columns {
     pub names: Vec<Arc<str>>,
     pub keys: Vec<Key>,
     pub types: Vec<FieldType>,
 }
 
-/// The answer with a page. `query` is the query string that asked for it.
+impl Columns {
+    /// Those alone, in that order.
+    fn picked(&self, fields: &[usize]) -> Self {
+        Self {
+            names: fields.iter().map(|field| Arc::clone(&self.names[*field])).collect(),
+            keys: fields.iter().map(|field| self.keys[*field].clone()).collect(),
+            types: fields.iter().map(|field| self.types[*field].clone()).collect(),
+        }
+    }
+}
+
+/// The answer with a page of a list with these columns. `query` is the query string that asked for it.
 pub(crate) fn answer(page: &Page, columns: &Columns, format: RowsFormat, query: &str) -> Answer {
+    let picked = page.fields.as_ref().map(|fields| columns.picked(fields));
+    let columns = picked.as_ref().unwrap_or(columns);
     let body = match format {
         RowsFormat::Json => encode::page(&columns.keys, &page.rows, page.next.as_deref()),
         RowsFormat::Csv => csv(page, columns).into_bytes(),

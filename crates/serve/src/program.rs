@@ -5,7 +5,7 @@ use crate::account::Accounts;
 use crate::encode::Key;
 use crate::identity::Identities;
 use crate::issuer::Issuer;
-use crate::listing::ListingCheck;
+use crate::listing::{ListingCheck, SelectionCheck};
 use crate::page::Columns;
 use crate::rate_limit::Limiter;
 use crate::validation::Check;
@@ -18,7 +18,7 @@ use plan::procedure::{
     CALLER, Generated, Input, Item, LimitKey, Location, MAY, Outcome, Procedure, Response, ResponseField, Roles,
     RowsFormat, Scheme, Step, Writes,
 };
-use plan::query::{Cardinality, Holes, OnConflict, Output, Predicate, Query, Write};
+use plan::query::{Cardinality, Holes, OnConflict, Order, Output, Predicate, Query, Write};
 use plan::value::{Comparison, Condition, RequestValue, Value};
 use plan::{DatabasePlan, Plan, Problem, Scope, ShapeField, accounts, check, print};
 use std::collections::BTreeMap;
@@ -80,6 +80,10 @@ pub(crate) enum Operation {
     ValidateListing {
         slot: Option<usize>,
         check: Arc<ListingCheck>,
+    },
+    ValidateSelection {
+        slot: Option<usize>,
+        check: Arc<SelectionCheck>,
     },
     ValidateParameters {
         slot: Option<usize>,
@@ -268,6 +272,8 @@ pub(crate) struct AnswerParts {
     pub body: Vec<(Key, Expression)>,
     pub tag: Option<Expression>,
     pub location: Option<(String, Expression)>,
+    /// The slot that says which fields of the body are wanted; none where it is all of them.
+    pub asked: Option<usize>,
 }
 
 /// A query that a request completes.
@@ -276,6 +282,16 @@ pub(crate) struct List {
     pub query: Query,
     pub base: Bound,
     pub types: Vec<FieldType>,
+}
+
+impl List {
+    /// The query that gives these fields and what it is in the order of, with its statement.
+    pub fn narrowed(&self, fields: &[usize], order: &[Order]) -> Result<(Query, String), Unsupported> {
+        let names: Vec<FieldName> = fields.iter().map(|field| self.query.outputs[*field].field().clone()).collect();
+        let query = dialect::narrowed(&self.query, &names, order);
+        let base = dialect::lower_listing_base(&self.database, &query)?.text;
+        Ok((query, base))
+    }
 }
 
 /// A statement with the expressions behind its placeholders.
@@ -443,6 +459,11 @@ impl Compiler<'_> {
                 let answer = Box::new(self.answer(*status, body, tag.as_ref(), location.as_ref())?);
                 Ok(Operation::Answer { answer, writes: *writes })
             }
+            Item::Exit(Response::Record { asked, body, tag }, writes) => {
+                let answer = self.answer(200, body, Some(tag), None)?;
+                let answer = Box::new(AnswerParts { asked: Some(self.slot(asked)?), ..answer });
+                Ok(Operation::Answer { answer, writes: *writes })
+            }
             Item::Exit(Response::Rows { slot, format }, writes) => {
                 let number = self.slot(slot)?;
                 let names = self.slots.get(slot).map_or_else(Vec::new, |(_, fields)| {
@@ -499,7 +520,7 @@ impl Compiler<'_> {
             Some(location) => Some((location.path.clone(), self.value(&location.key)?)),
             None => None,
         };
-        Ok(AnswerParts { status, body, tag, location })
+        Ok(AnswerParts { status, body, tag, location, asked: None })
     }
 
     fn each(&mut self, each: &plan::procedure::Each) -> Result<Operation, UnservablePlan> {
@@ -585,6 +606,15 @@ impl Compiler<'_> {
                     .ok_or_else(|| self.malformed("a list names columns that its table does not have".to_owned()))?;
                 Ok(Operation::ValidateListing { slot, check: Arc::new(check) })
             }
+            Step::Validate(Input::Selection(_)) => {
+                let body = self.procedure.body.iter().find_map(|item| match item {
+                    Item::Exit(Response::Record { body, .. }, _) => Some(body),
+                    _ => None,
+                });
+                let body = body.ok_or_else(|| self.unsupported(print::step_name(step)))?;
+                let check = SelectionCheck::new(body.iter().map(|field| field.name.clone()));
+                Ok(Operation::ValidateSelection { slot, check: Arc::new(check) })
+            }
             Step::Validate(Input::Parameters(shape)) => {
                 Ok(Operation::ValidateParameters { slot, check: Arc::new(Check::new(shape, self.max_body_bytes)) })
             }
@@ -618,7 +648,7 @@ impl Compiler<'_> {
             }),
             Step::Evaluate(value) => Ok(Operation::Evaluate { slot, value: self.value(value)? }),
             Step::Check(condition) => Ok(Operation::Ask { slot, condition: self.condition(condition)? }),
-            Step::Read { query, cardinality: Cardinality::One, filled_by: None } => {
+            Step::Read { query, cardinality: Cardinality::One, filled_by: _ } => {
                 let lowered = dialect::lower_query(&self.plan.database, query)?;
                 let statement = self.bound(lowered, &query.from, &query.filter)?;
                 Ok(Operation::ReadOne { slot, statement, types: self.types(query)? })
@@ -667,9 +697,7 @@ impl Compiler<'_> {
                 account: Arc::clone(self.account),
                 within: Duration::from_millis(u64::from(*within_ms)),
             }))),
-            Step::Validate(Input::Selection(_)) | Step::Read { .. } | Step::Fetch { .. } | Step::Presign { .. } => {
-                Err(self.unsupported(print::step_name(step)))
-            }
+            Step::Fetch { .. } | Step::Presign { .. } => Err(self.unsupported(print::step_name(step))),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::api_key::ApiKeys;
 use crate::at_work::{AtWork, Place};
 use crate::body::read_json;
 use crate::cors::Origins;
-use crate::encode::{self, Key};
+use crate::encode;
 use crate::etag::{Weak, names_tag, quoted};
 use crate::idempotency::{Claim, Claims, Pledge};
 use crate::listing::{Asked, cursor};
@@ -37,7 +37,7 @@ use plan::accounts::{NOWHERE, RESOURCE_PATH, identity_hash};
 use plan::procedure::{IN_SEGMENT, Outcome, Roles, Scheme, Writes};
 use plan::query::Output;
 use plan::value::Comparison;
-use plan::{Problem, Scope};
+use plan::{Problem, Query, Scope};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -162,6 +162,8 @@ enum Slot {
     /// Records with these fields.
     List(Vec<Row>, Arc<[Arc<str>]>),
     Asked(Box<Asked>),
+    /// Which fields of a record are wanted; none where it is all of them.
+    Picked(Option<Vec<usize>>),
     Page(Box<Page>),
 }
 
@@ -333,6 +335,12 @@ where
                             .asked(frame.facts.uri.query().unwrap_or_default())
                             .map_err(Refusal::validation_failed)?;
                         frame.set(*slot, Slot::Asked(Box::new(asked)));
+                    }
+                    Operation::ValidateSelection { slot, check } => {
+                        let asked = check
+                            .asked(frame.facts.uri.query().unwrap_or_default())
+                            .map_err(Refusal::validation_failed)?;
+                        frame.set(*slot, Slot::Picked(asked));
                     }
                     Operation::ValidateParameters { slot, check } => {
                         let record = check.parameters(&frame.facts.parameters).map_err(Refusal::validation_failed)?;
@@ -736,6 +744,7 @@ fn data_block<'b>(
                 | Operation::Validate { .. }
                 | Operation::ValidateChanges { .. }
                 | Operation::ValidateListing { .. }
+                | Operation::ValidateSelection { .. }
                 | Operation::ValidateParameters { .. }
                 | Operation::ValidateQuery { .. }
                 | Operation::May { .. }
@@ -846,11 +855,17 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
             let Slot::Asked(asked) = &frame.slots[*asked] else {
                 unreachable!("a checked procedure fills a list by what was asked of it")
             };
-            let (text, binds) = dialect::lower_listing(&list.database, &list.query, &list.base.text, &asked.listing);
+            let narrowed = asked.fields.as_ref().map(|fields| list.narrowed(fields, &asked.listing.order)).transpose();
+            let narrowed = narrowed.map_err(|_| Problem::InternalError)?;
+            let (query, base) = match &narrowed {
+                Some((query, base)) => (query, base.as_str()),
+                None => (&list.query, &*list.base.text),
+            };
+            let (text, binds) = dialect::lower_listing(&list.database, query, base, &asked.listing);
             let mut parameters = frame.binds(&list.base);
             parameters.extend(binds);
             let rows = executor.read(&Arc::from(text), parameters).await?;
-            let page = page(list, asked, rows);
+            let page = page(list, query, asked, rows);
             frame.set(*slot, Slot::Page(Box::new(page)));
         }
         Operation::Write { slot, statement, outcomes, ends } => {
@@ -896,6 +911,7 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
         | Operation::Validate { .. }
         | Operation::ValidateChanges { .. }
         | Operation::ValidateListing { .. }
+        | Operation::ValidateSelection { .. }
         | Operation::ValidateParameters { .. }
         | Operation::ValidateQuery { .. }
         | Operation::May { .. }
@@ -973,6 +989,7 @@ impl Frame {
             | Slot::List(..)
             | Slot::Changes(_)
             | Slot::Asked(_)
+            | Slot::Picked(_)
             | Slot::Page(_) => {
                 unreachable!("a checked procedure matches outcomes only")
             }
@@ -1021,7 +1038,7 @@ impl Frame {
     fn answer(&self, parts: &AnswerParts) -> Answer {
         let mut answer = match parts.body.is_empty() {
             true => Answer::empty(parts.status),
-            false => Answer::json(parts.status, self.encoded(&parts.body)),
+            false => Answer::json(parts.status, self.encoded(parts)),
         };
         if let Some(tag) = &parts.tag {
             answer.headers.push(("etag", quoted(&text(&self.value(tag)))));
@@ -1045,9 +1062,16 @@ impl Frame {
         statement.binds.iter().map(|expression| self.value(expression)).collect()
     }
 
-    fn encoded(&self, fields: &[(Key, Expression)]) -> Vec<u8> {
-        let mut body = Vec::with_capacity(64 + fields.len() * 32);
-        encode::object(&mut body, fields.iter().map(|(key, expression)| (key, expression)), |body, expression| {
+    /// The body, or what the request has picked of it.
+    fn encoded(&self, parts: &AnswerParts) -> Vec<u8> {
+        let picked = match parts.asked.map(|asked| &self.slots[asked]) {
+            Some(Slot::Picked(picked)) => picked.clone(),
+            _ => None,
+        };
+        let places = picked.unwrap_or_else(|| (0..parts.body.len()).collect());
+        let fields = places.iter().map(|place| &parts.body[*place]);
+        let mut body = Vec::with_capacity(64 + parts.body.len() * 32);
+        encode::object(&mut body, fields.map(|(key, expression)| (key, expression)), |body, expression| {
             match self.held(expression) {
                 Some(datum) => encode::value(body, datum),
                 None => encode::value(body, &self.value(expression)),
@@ -1085,12 +1109,19 @@ impl Frame {
                 | Slot::Outcome(_)
                 | Slot::Found(_)
                 | Slot::Asked(_)
+                | Slot::Picked(_)
                 | Slot::Page(_) => unreachable!("a checked procedure uses whole slots of one value only"),
             },
             Expression::Field(slot, position) => match &self.slots[*slot] {
                 Slot::Record(row) | Slot::Found(row) | Slot::Answered(row) => row[*position].clone(),
                 Slot::Changes(changes) => changes[*position].clone().unwrap_or(Datum::Null),
-                Slot::Empty | Slot::One(_) | Slot::List(..) | Slot::Outcome(_) | Slot::Asked(_) | Slot::Page(_) => {
+                Slot::Empty
+                | Slot::One(_)
+                | Slot::List(..)
+                | Slot::Outcome(_)
+                | Slot::Asked(_)
+                | Slot::Picked(_)
+                | Slot::Page(_) => {
                     unreachable!("a checked procedure uses fields of records only")
                 }
             },
@@ -1192,15 +1223,17 @@ fn typed(row: Row, types: &[FieldType]) -> Row {
         .collect()
 }
 
-/// The rows of a page, of which one more than asked for tells that there is another.
-fn page(list: &List, asked: &Asked, rows: Vec<Row>) -> Page {
+/// The rows of a page, of which one more than asked for tells that there is another. `query` is what gave them.
+fn page(list: &List, query: &Query, asked: &Asked, rows: Vec<Row>) -> Page {
     let more = rows.len() > asked.page as usize;
-    let rows: Vec<Row> = rows.into_iter().take(asked.page as usize).map(|row| typed(row, &list.types)).collect();
+    let place = |output: &Output| list.query.outputs.iter().position(|known| known == output);
+    let places: Vec<usize> = query.outputs.iter().filter_map(place).collect();
+    let types: Vec<FieldType> = places.iter().map(|place| list.types[*place].clone()).collect();
+    let rows = rows.into_iter().take(asked.page as usize).map(|row| typed(row, &types));
+    let rows: Vec<Row> = rows.collect();
     let position = |column: &ColumnName| {
-        list.query
-            .outputs
-            .iter()
-            .position(|output| matches!(output, Output::Column { column: known, .. } if known == column))
+        let is_it = |output: &Output| matches!(output, Output::Column { column: known, .. } if known == column);
+        query.outputs.iter().position(is_it)
     };
     let next = rows.last().filter(|_| more).map(|row| {
         let values: Vec<Datum> = asked
@@ -1211,7 +1244,11 @@ fn page(list: &List, asked: &Asked, rows: Vec<Row>) -> Page {
             .collect();
         cursor(&asked.sort, &values)
     });
-    Page { rows, next }
+    let Some(fields) = &asked.fields else { return Page { rows, next, fields: None } };
+    let positions: Vec<usize> =
+        fields.iter().filter_map(|field| places.iter().position(|place| place == field)).collect();
+    let picked = |row: Row| positions.iter().map(|position| row[*position].clone()).collect();
+    Page { rows: rows.into_iter().map(picked).collect(), next, fields: Some(fields.clone()) }
 }
 
 fn text(datum: &Datum) -> String {

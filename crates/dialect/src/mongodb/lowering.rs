@@ -6,7 +6,7 @@ use super::{compared_field, field, is_folded, literal};
 use crate::{Listing, Lowered, Place, Unsupported, Wanted};
 use plan::Table;
 use plan::database::{Column, OnDelete};
-use plan::query::{Assigned, Choice, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
+use plan::query::{Assigned, Direction, Holes, OnConflict, Order, Output, Predicate, Query, RowLock, Write};
 use plan::value::{Comparison, Value as Source};
 use serde_json::{Map, Value, json};
 use vocab::{ColumnName, Datum, Engine, FieldType, TableName};
@@ -85,7 +85,8 @@ impl Binds {
 }
 
 pub fn query(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
-    if query.holes != Holes::default() {
+    // Whoever asks for some of the outputs picks them out of the row.
+    if query.holes != (Holes { selection: query.holes.selection, ..Holes::default() }) {
         return Err(unsupported("a query that a request completes, in one piece"));
     }
     let mut binds = Binds::default();
@@ -100,9 +101,6 @@ pub fn query(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupport
 }
 
 pub fn listing_base(lowering: Lowering<'_>, query: &Query) -> Result<Lowered, Unsupported> {
-    if query.holes.selection == Choice::Open {
-        return Err(unsupported("outputs that a request chooses"));
-    }
     let mut binds = Binds::default();
     let mut find = find(lowering, query, &mut binds)?;
     // Who has no plan at hand when a request comes finds here by what a column is asked for.

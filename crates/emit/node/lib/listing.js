@@ -1,13 +1,14 @@
 // Lists: checks a query string against what an endpoint allows, and reads one page of rows by keyset.
 // What an endpoint allows is { columns, sorts, order, key, page, position }: every column with its kind and the comparisons that may
 // be asked of it, the columns to sort by, the order where none is asked for (`-id`), the unique column that every order ends with
-// where that is not `id`, { default, maximum } rows a page, and where a text begins in a column (0: nowhere), with `#` for the
+// where that is not `id`, { default, maximum } rows a page, the `fields` that may be picked of a row, where any may, and where a text begins in a column (0: nowhere), with `#` for the
 // column and `?` for the text. A column that the engine would sort in another order than others do says by what it is `sorted`,
 // with `?` for the column.
 
 import { readFilter } from './filter.js';
 import { parseJson } from './json.js';
 import { Problem } from './problem.js';
+import { picked, readFields } from './selection.js';
 import { checkParameter, cursorValue, ERROR_LIMIT, isRepeated, isUnknownParameter } from './validation.js';
 
 /** The usual unique column that every order ends with. */
@@ -44,7 +45,7 @@ export function validateListing(request, listing) {
 }
 
 /**
- * The page that was asked for: { items, next }.
+ * The page that was asked for: { items, next }, with the names of the `fields` where not all of them were asked for.
  * @param {import('./database.js').Database} database or a transaction
  * @param {ReturnType<typeof validateListing>} asked
  * @param {string} select the statement up to its own condition
@@ -54,8 +55,9 @@ export async function readPage(database, asked, select, conditionValues) {
   const lists = database.lists ?? compose;
   const { sql, values } = lists(select, conditionValues ? 'AND' : 'WHERE', asked, conditionValues?.length ?? 0);
   const rows = await database.many(sql, [...(conditionValues ?? []), ...values], asked.listing.columns);
-  const items = rows.slice(0, asked.limit);
-  return { items, next: rows.length > asked.limit ? writeCursor(asked, items.at(-1)) : null };
+  const page = rows.slice(0, asked.limit);
+  const next = rows.length > asked.limit ? writeCursor(asked, page.at(-1)) : null;
+  return { items: page.map((row) => picked(row, asked.fields)), next, fields: asked.fields };
 }
 
 /** Notes what one parameter asks; gives what is wrong with it, if anything is. */
@@ -63,6 +65,12 @@ function takeParameter(asked, parameter, text) {
   if (parameter === 'limit') return takeLimit(asked, text);
   if (parameter === 'sort') return takeSort(asked, text);
   if (parameter === 'cursor') return undefined;
+  if (parameter === 'fields' && asked.listing.fields) {
+    const { fields, ...wrong } = readFields(text, asked.listing.fields);
+    if (!fields) return wrong;
+    asked.fields = fields;
+    return undefined;
+  }
   if (parameter === 'filter' && Object.values(asked.listing.columns).some(({ comparisons }) => comparisons)) {
     const { filter, ...wrong } = readFilter(text, asked.listing.columns);
     if (wrong.code) return wrong;
@@ -110,10 +118,18 @@ export function orderOf(sort, { key = KEY }) {
   return last.name === key ? order : [...order, { name: key, isReverse: last.isReverse }];
 }
 
+/** The columns of a page where not all are asked for, in the order of the list's own: those, and what it is in the order of. */
+export function columnsOf({ listing, fields, sort }) {
+  const wanted = new Set([...fields, ...orderOf(sort, listing).map(({ name }) => name)]);
+  return listing.fields.filter((name) => wanted.has(name));
+}
+
 // Names are columns of the description, never what the caller sent; quotes are for those that are words of SQL.
-function compose(select, firstWord, { listing, filters, sort, after, limit }) {
+function compose(whole, firstWord, asked) {
+  const { listing, filters, sort, after, limit } = asked;
   const { columns } = listing;
   const order = orderOf(sort, listing);
+  const select = asked.fields ? whole.replace(/^SELECT .+? FROM /, `SELECT ${columnsOf(asked).map((name) => `"${name}"`).join(', ')} FROM `) : whole;
   const values = [];
   const conditions = filters.map((filter) => condition(filter, listing, values));
   if (after) {

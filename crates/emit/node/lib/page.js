@@ -18,8 +18,8 @@ export function respondPage(request, { items, next }) {
  * A header row, then a row for each item. Parameters as for `respondPage`.
  * @param {{ columns: Record<string, { kind: string }> }} listing what `readPage` was asked for
  */
-export function respondCsv(request, { items, next }, { columns }) {
-  const names = Object.keys(columns);
+export function respondCsv(request, { items, next, fields }, { columns }) {
+  const names = fields ?? Object.keys(columns);
   const rows = items.map((item) => names.map((name) => cell(item[name], columns[name].kind)));
   const text = [names, ...rows].map((cells) => `${cells.join(',')}\r\n`).join('');
   return respondRows(request, 'text/csv; charset=utf-8; header=present', text, next);

@@ -7,9 +7,9 @@ use crate::error::EmitError;
 use crate::outline::Listing;
 use plan::Plan;
 use plan::database::{Column, Nullability};
-use plan::query::{Direction, Order, Output};
+use plan::query::{Choice, Direction, Order, Output};
 use plan::value::Comparison;
-use vocab::{ColumnName, FieldType, ProcedureName};
+use vocab::{ColumnName, FieldName, FieldType, ProcedureName};
 
 /// The usual unique column that every order ends with; `KEY` of `lib/listing.js`.
 pub const KEY: &str = "id";
@@ -25,6 +25,10 @@ pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>)
         None => return reader.cannot("list without pages".to_owned()),
     };
     let sorts = listing.holes.sorts.iter().map(|column| reader.sort(column)).collect::<Result<_, _>>()?;
+    let fields = match listing.holes.selection {
+        Choice::Fixed => None,
+        Choice::Open => Some(("fields".to_owned(), fields(listing.query.outputs.iter().map(Output::field)))),
+    };
     let key = reader.key()?;
     let key = (key.as_str() != KEY).then(|| ("key".to_owned(), Expression::text(quoted(key.as_str()))));
     let parts = [
@@ -35,7 +39,14 @@ pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>)
     let is_asked = !listing.holes.filters.is_empty();
     let position = dialect::position(plan.database.engine).filter(|_| is_asked);
     let position = position.map(|by| ("position".to_owned(), Expression::text(quoted(by))));
-    Ok(Expression::Object(parts.into_iter().chain(key).chain([("page".to_owned(), page)]).chain(position).collect()))
+    Ok(Expression::Object(
+        parts.into_iter().chain(key).chain([("page".to_owned(), page)]).chain(fields).chain(position).collect(),
+    ))
+}
+
+/// The names of what may be picked of a record.
+pub fn fields<'f>(names: impl Iterator<Item = &'f FieldName>) -> Expression {
+    Expression::Array(names.map(|name| Expression::text(quoted(name.as_str()))).collect())
 }
 
 struct Reader<'a> {

@@ -53,6 +53,8 @@ pub enum Import {
     Tried,
     Anonymous,
     Respond,
+    Picked,
+    ValidateSelection,
     DigestOf,
     Inconsistent,
     UnknownReference,
@@ -65,7 +67,7 @@ pub enum Import {
 }
 
 impl Import {
-    const ALL: [Self; 36] = [
+    const ALL: [Self; 38] = [
         Self::AuthorizeUser,
         Self::RandomToken,
         Self::RespondKeys,
@@ -93,6 +95,8 @@ impl Import {
         Self::Tried,
         Self::Anonymous,
         Self::Respond,
+        Self::Picked,
+        Self::ValidateSelection,
         Self::DigestOf,
         Self::Inconsistent,
         Self::UnknownReference,
@@ -136,6 +140,8 @@ impl Import {
             Self::Problem => "Problem",
             Self::Anonymous => "anonymous",
             Self::Respond => "respond",
+            Self::Picked => "picked",
+            Self::ValidateSelection => "validateSelection",
             Self::Validate => "validate",
             Self::ValidateChanges => "validateChanges",
             Self::ValidateParameters => "validateParameters",
@@ -163,6 +169,7 @@ impl Import {
             Self::Problem => "problem",
             Self::Anonymous => "request",
             Self::Respond => "response",
+            Self::Picked | Self::ValidateSelection => "selection",
             Self::Inconsistent
             | Self::UnknownReference
             | Self::Validate

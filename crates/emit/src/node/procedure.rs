@@ -2,7 +2,7 @@
 //! It decides nothing: a step that it has no words for is an error.
 
 use super::driver::{Ids, Types};
-use super::listing::description;
+use super::listing::{description, fields};
 use super::middleware::type_rules;
 use super::module::{Import, Module, Shared};
 use super::names::{Names, camel_case};
@@ -239,6 +239,17 @@ impl<'a> Writer<'_, 'a> {
                 let call = self.listing_validation(holes)?;
                 self.bind(script, slot, &call);
             }
+            Step::Validate(Input::Selection(_)) => {
+                self.module.imports.insert(Import::ValidateSelection);
+                let body = flattened(&self.procedure.body).into_iter().find_map(|item| match item {
+                    Item::Exit(Response::Record { body, .. }, _) => Some(body),
+                    _ => None,
+                });
+                let Some(body) = body else { return self.cannot(print::step_name(step)) };
+                let names = fields(body.iter().map(|field| &field.name));
+                let call = Expression::call("validateSelection", [Expression::text("request"), names]);
+                self.bind(script, slot, &call);
+            }
             Step::Validate(Input::Parameters(shape)) => {
                 let call = self.parameter_validation(shape);
                 self.bind(script, slot, &call);
@@ -311,7 +322,7 @@ impl<'a> Writer<'_, 'a> {
                     self.bind(script, slot, &asked);
                 }
             }
-            Step::Read { query, cardinality, filled_by: None } => {
+            Step::Read { query, cardinality, filled_by } if filled_by.is_none() || *cardinality == Cardinality::One => {
                 let lowered = dialect::lower_query(&self.module.plan.database, query)?;
                 let (verb, method) = match cardinality {
                     Cardinality::One => ("find", "optional"),
@@ -323,7 +334,7 @@ impl<'a> Writer<'_, 'a> {
                 let read = self.execution(surroundings, method, constant, asked, kinds)?;
                 self.bind(script, slot, &read);
             }
-            Step::Read { query, cardinality: Cardinality::Many, filled_by: Some(asked) } => {
+            Step::Read { query, filled_by: Some(asked), .. } => {
                 let read = self.page(query, asked, surroundings)?;
                 self.bind(script, slot, &read);
             }
@@ -340,10 +351,9 @@ impl<'a> Writer<'_, 'a> {
                 let call = self.wait(id, by, gives, *within_ms)?;
                 self.bind(script, slot, &call);
             }
-            Step::Validate(Input::Selection(_))
-            | Step::Read { cardinality: Cardinality::One, filled_by: Some(_), .. }
-            | Step::Fetch { .. }
-            | Step::Presign { .. } => return self.cannot(print::step_name(step)),
+            Step::Read { filled_by: None, .. } | Step::Fetch { .. } | Step::Presign { .. } => {
+                return self.cannot(print::step_name(step));
+            }
         }
         Ok(())
     }
@@ -971,6 +981,13 @@ impl<'a> Writer<'_, 'a> {
                 let answer = self.answer(*status, body, tag.as_ref(), location.as_ref())?;
                 self.return_answer(script, answer, writes, surroundings);
             }
+            Response::Record { asked, body, tag } => {
+                self.module.imports.insert(Import::Picked);
+                let whole = self.fields_of(body)?;
+                let part = Expression::call("picked", [whole, Expression::text(self.local(asked))]);
+                let answer = self.answer_with(200, Some(part), Some(tag), None)?;
+                self.return_answer(script, answer, writes, surroundings);
+            }
             Response::Rows { slot, format } => {
                 let rows = self.local(slot);
                 let page = match self.slots.get(slot) {
@@ -1079,6 +1096,22 @@ impl<'a> Writer<'_, 'a> {
         tag: Option<&Value>,
         location: Option<&Location>,
     ) -> Result<Expression, EmitError> {
+        let body = if body.is_empty() { None } else { Some(self.fields_of(body)?) };
+        self.answer_with(status, body, tag, location)
+    }
+
+    fn fields_of(&mut self, body: &[ResponseField]) -> Result<Expression, EmitError> {
+        let fields = body.iter().map(|field| Ok((field.name.to_string(), self.value(&field.value)?)));
+        Ok(Expression::Object(fields.collect::<Result<_, EmitError>>()?))
+    }
+
+    fn answer_with(
+        &mut self,
+        status: u16,
+        body: Option<Expression>,
+        tag: Option<&Value>,
+        location: Option<&Location>,
+    ) -> Result<Expression, EmitError> {
         self.module.imports.insert(Import::Respond);
         let mut headers = Vec::new();
         if let Some(tag) = tag {
@@ -1097,9 +1130,8 @@ impl<'a> Writer<'_, 'a> {
             headers.push(("Location".to_owned(), Expression::text(format!("{path}${{{key}}}`"))));
         }
         let mut arguments = vec![Expression::text(status.to_string())];
-        if !body.is_empty() {
-            let fields = body.iter().map(|field| Ok((field.name.to_string(), self.value(&field.value)?)));
-            arguments.push(Expression::Object(fields.collect::<Result<_, EmitError>>()?));
+        if let Some(body) = body {
+            arguments.push(body);
         } else if !headers.is_empty() {
             arguments.push(Expression::text("undefined"));
         }

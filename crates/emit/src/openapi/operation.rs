@@ -161,7 +161,10 @@ impl Writer {
                 let name = format!("{}Answer", pascal_case(outline.endpoint.procedure.name.as_str()));
                 Some(self.component(&name, self.answer_schema(outline, body)))
             }
-            (Content::Record(body), Tagged::Yes) => Some(self.component(&record, self.answer_schema(outline, body))),
+            (Content::Record(body), Tagged::Yes) => {
+                let schema = self.answer_schema(outline, body);
+                Some(self.picked(outline, &record, schema))
+            }
             (Content::Page(_, RowsFormat::Csv), _) => {
                 let description =
                     "RFC 4180 with a header row. A text that a spreadsheet would run gets a `'` before it.";
@@ -171,7 +174,7 @@ impl Writer {
                 Some(json!({"type": "string", "description": "One JSON object a line."}))
             }
             (Content::Page(fields, RowsFormat::Json), _) => {
-                let item = self.component(&record, self.row_schema(fields));
+                let item = self.picked(outline, &record, self.row_schema(fields));
                 let mut next =
                     json!({"type": "string", "description": "The `cursor` of the next page; null on the last."});
                 self.nullable(&mut next);
@@ -183,6 +186,22 @@ impl Writer {
                 }))
             }
         }
+    }
+
+    /// A record, or where the request may say so some of its fields.
+    fn picked(&mut self, outline: &Outline<'_>, name: &str, whole: Value) -> Value {
+        let mut part = whole.clone();
+        let record = self.component(name, whole);
+        if outline.fields.is_empty() {
+            return record;
+        }
+        if let Some(part) = part.as_object_mut() {
+            part.remove("required");
+            part.insert("minProperties".to_owned(), 1.into());
+            part.insert("description".to_owned(), "The fields that `fields` names.".into());
+        }
+        let part = self.component(&format!("{name}Part"), part);
+        json!({"anyOf": [record, part]})
     }
 
     /// What a caller is answered who has it already.

@@ -65,6 +65,20 @@ pub fn operation_parameters(plan: &Plan, outline: &Outline<'_>) -> Vec<Parameter
     if let Some(listing) = outline.listing {
         found.extend(list_parameters(plan, listing));
     }
+    if !outline.fields.is_empty() {
+        let names: Vec<&str> = outline.fields.iter().map(|field| field.as_str()).collect();
+        let words: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let one = format!("({})", names.join("|"));
+        found.push(Parameter {
+            name: "fields".to_owned(),
+            place: "query",
+            is_required: false,
+            schema: json!({"type": "string", "pattern": format!("^{one}(,{one})*$")}),
+            word: words.join(", "),
+            description: "The fields that are wanted, with commas between, in this order. Without it: all of them."
+                .to_owned(),
+        });
+    }
     let header = |name: &str, description: &str| Parameter {
         name: name.to_owned(),
         place: "header",

@@ -32,6 +32,11 @@ pub fn used_slots(items: &[Item]) -> BTreeSet<SlotName> {
                 values.extend(tag);
                 values.extend(location.as_ref().map(|location| &location.key));
             }
+            Item::Exit(Response::Record { asked, body, tag }, _) => {
+                found.insert(asked.clone());
+                values.extend(body.iter().map(|field| &field.value));
+                values.push(tag);
+            }
             Item::Exit(Response::Redirect(value), _) => values.push(value),
             Item::Match(slot, _) | Item::Exit(Response::Rows { slot, .. }, _) => {
                 found.insert(slot.clone());

@@ -2,22 +2,24 @@
 
 use super::{Behaved, Given, field_name, slot, unless_found};
 use plan::Problem;
-use plan::procedure::{Item, Response, Step, Writes};
-use plan::query::{Cardinality, RowLock};
+use plan::procedure::{Input, Item, Response, Step, Writes};
+use plan::query::{Cardinality, Choice, RowLock};
 use plan::value::Value;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
-    let query = given.find(|_| true, RowLock::None);
+    let mut query = given.find(|_| true, RowLock::None);
+    query.holes.selection = Choice::Open;
     let mut body = given.guards();
+    body.push(Item::Let(slot("asked"), Step::Validate(Input::Selection(query.holes.clone()))));
     body.extend(given.find_owned_parent());
-    body.push(Item::Let(slot("row"), Step::Read { query, cardinality: Cardinality::One, filled_by: None }));
+    let filled_by = Some(slot("asked"));
+    body.push(Item::Let(slot("row"), Step::Read { query, cardinality: Cardinality::One, filled_by }));
     body.push(unless_found("row", Problem::NotFound));
     body.push(Item::Exit(
-        Response::Answer {
-            status: 200,
+        Response::Record {
+            asked: slot("asked"),
             body: given.answer(|name| Value::Field(slot("row"), name.clone())),
-            tag: Some(Value::Field(slot("row"), field_name("row_version"))),
-            location: None,
+            tag: Value::Field(slot("row"), field_name("row_version")),
         },
         Writes::Keep,
     ));

@@ -43,7 +43,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             direction: if key.grows() { Direction::Descending } else { Direction::Ascending },
             column: key.column,
         }],
-        holes: Holes { filters, sorts, selection: Choice::Fixed, page: Some(PAGE) },
+        holes: Holes { filters, sorts, selection: Choice::Open, page: Some(PAGE) },
         lock: RowLock::None,
     };
     let mut body = given.guards();

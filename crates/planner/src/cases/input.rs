@@ -4,7 +4,7 @@ use super::{Asker, entry, final_response};
 use plan::Problem;
 use plan::http_case::{CaseRequest, HttpCase};
 use plan::procedure::Response;
-use plan::query::Holes;
+use plan::query::{Choice, Holes};
 use plan::shape::{Presence, Shape, ShapeField};
 use serde_json::{Value as Json, json};
 use vocab::{Datum, Decimal, FieldFormat, FieldType};
@@ -132,6 +132,13 @@ impl Asker<'_> {
             ),
             self.invalid("refuses a parameter given twice", with("limit=1&limit=2"), wrong("limit", "repeated")),
         ];
+        if holes.selection == Choice::Open {
+            cases.push(self.invalid(
+                "refuses a field it does not know",
+                with("fields=no_such_field"),
+                wrong("fields", "format"),
+            ));
+        }
         let format = match final_response(&self.endpoint.procedure.body) {
             Some(Response::Rows { format, .. }) => Some(*format),
             _ => None,
@@ -141,6 +148,23 @@ impl Asker<'_> {
             cases.push(self.page("lists in another order", sorted, format));
         }
         cases
+    }
+
+    pub fn wrong_selection(&self) -> Vec<HttpCase> {
+        let with = |query: &str| {
+            let mut request = self.request();
+            request.path = format!("{}?{query}", request.path);
+            request
+        };
+        let wrong = |name: &str, code: &str| vec![json!({"parameter": name, "code": code})];
+        vec![
+            self.invalid("refuses a field it does not know", with("fields=no_such_field"), wrong("fields", "format")),
+            self.invalid(
+                "refuses a parameter it does not know",
+                with("no_such_parameter=1"),
+                wrong("no_such_parameter", "unknown_parameter"),
+            ),
+        ]
     }
 
     /// Each parameter must be there, once, and no other.

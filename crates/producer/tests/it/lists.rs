@@ -163,6 +163,25 @@ fn filters_keep(servers: &Servers) {
         let sort = if query.starts_with("sort=") { "" } else { "sort=name&" };
         assert_eq!(servers.names(&format!("{sort}{query}")), names, "{query}");
     }
+    fields_are_picked(servers);
+}
+
+/// A row holds what was asked for, in that order, also where the page behind it is found by what was not.
+fn fields_are_picked(servers: &Servers) {
+    let mut query = "fields=active,name,active&sort=-stock,name&limit=3".to_owned();
+    let mut rows = String::new();
+    loop {
+        let next = servers.page(&query)["next"].as_str().map(str::to_owned);
+        let answer = servers.answer(0, &get(&format!("{PRODUCTS}?{query}")));
+        let text = String::from_utf8(answer.body).unwrap();
+        rows.push_str(text.split_once('[').and_then(|(_, rest)| rest.split_once(']')).unwrap().0);
+        let Some(next) = next else { break };
+        query = format!("fields=active,name,active&sort=-stock,name&limit=3&cursor={next}");
+    }
+    assert_eq!(
+        rows,
+        r#"{"active":true,"name":"D"},{"active":false,"name":"B"},{"active":null,"name":"C"}{"active":null,"name":"é & +%"},{"active":true,"name":"A"}"#
+    );
 }
 
 #[test]

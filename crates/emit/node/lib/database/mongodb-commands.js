@@ -5,7 +5,7 @@
 import { Long } from 'mongodb';
 import { Decimal } from '../decimal.js';
 import { uuidv7 } from '../identifiers.js';
-import { orderOf } from '../listing.js';
+import { columnsOf, orderOf } from '../listing.js';
 
 const COMPARED = new Set(['$eq', '$ne', '$lt', '$lte', '$gt', '$gte']);
 /** In the place of a value that is none, and of one that leaves its field as it is. */
@@ -134,8 +134,15 @@ function read(value, kind, { kind: type, scale } = {}) {
 const opposites = { eq: 'ne', ne: 'eq', lt: 'gte', gte: 'lt', gt: 'lte', lte: 'gt' };
 
 /** A page of a list: what a request asks is added to the command that always holds. */
-export function composeList(text, firstWord, { filters, sort, after, limit, listing }, first) {
+export function composeList(text, firstWord, page, first) {
+  const { filters, sort, after, limit, listing } = page;
   const { asked, ...find } = JSON.parse(text);
+  if (page.fields) {
+    const wanted = columnsOf(page);
+    find.columns = find.columns.filter(([field, , name = field]) => wanted.includes(name));
+    const { _id } = find.command.projection;
+    find.command.projection = { _id, ...Object.fromEntries(find.columns.map(([field]) => [field, 1])) };
+  }
   const values = [];
   const holder = (value, as) => {
     values.push(value);

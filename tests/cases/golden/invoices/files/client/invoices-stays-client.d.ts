@@ -462,6 +462,11 @@ export interface Answer<Status extends number, Data> {
   headers: Headers;
 }
 
+/** Which fields of records are wanted; all of them where it is not said. */
+export interface Picked<Field> {
+  fields?: readonly Field[] | undefined;
+}
+
 /** What a read gives that named the version it has, where that is still the newest. */
 export type NotModified = Answer<304, undefined>;
 
@@ -557,19 +562,19 @@ export class InvoicesStaysClient {
    *
    * @throws {ApiError} malformed-request, validation-failed, rate-limited, internal-error, unavailable, overloaded
    */
-  listInvoices(query: ListInvoicesQuery | undefined, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, PageOf<InvoiceRecord>> | NotModified>;
-  listInvoices(query?: ListInvoicesQuery, options?: CallOptions): Promise<Answer<200, PageOf<InvoiceRecord>>>;
+  listInvoices<Field extends keyof InvoiceRecord = keyof InvoiceRecord>(query: (ListInvoicesQuery & Picked<Field>) | undefined, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, PageOf<Pick<InvoiceRecord, Field>>> | NotModified>;
+  listInvoices<Field extends keyof InvoiceRecord = keyof InvoiceRecord>(query?: ListInvoicesQuery & Picked<Field>, options?: CallOptions): Promise<Answer<200, PageOf<Pick<InvoiceRecord, Field>>>>;
 
   /** Every row of `listInvoices`, page after page. */
-  allInvoices(query?: ListInvoicesQuery, options?: CallOptions): AsyncGenerator<InvoiceRecord, void, undefined>;
+  allInvoices<Field extends keyof InvoiceRecord = keyof InvoiceRecord>(query?: ListInvoicesQuery & Picked<Field>, options?: CallOptions): AsyncGenerator<Pick<InvoiceRecord, Field>, void, undefined>;
 
   /**
    * Reads one invoice: `GET /api/invoices/{id}`.
    *
-   * @throws {ApiError} malformed-request, not-found, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, not-found, validation-failed, rate-limited, internal-error, unavailable, overloaded
    */
-  getInvoice(id: string, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, InvoiceRecord> | NotModified>;
-  getInvoice(id: string, options?: CallOptions): Promise<Answer<200, InvoiceRecord>>;
+  getInvoice<Field extends keyof InvoiceRecord = keyof InvoiceRecord>(id: string, options: CallOptions & Picked<Field> & { ifNoneMatch: string }): Promise<Answer<200, Pick<InvoiceRecord, Field>> | NotModified>;
+  getInvoice<Field extends keyof InvoiceRecord = keyof InvoiceRecord>(id: string, options?: CallOptions & Picked<Field>): Promise<Answer<200, Pick<InvoiceRecord, Field>>>;
 
   /**
    * Replaces one invoice: `PUT /api/invoices/{id}`.
@@ -597,9 +602,9 @@ export class InvoicesStaysClient {
    *
    * @throws {ApiError} malformed-request, validation-failed, rate-limited, internal-error, unavailable, overloaded
    */
-  listStays(query: ListStaysQuery | undefined, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, PageOf<StayRecord>> | NotModified>;
-  listStays(query?: ListStaysQuery, options?: CallOptions): Promise<Answer<200, PageOf<StayRecord>>>;
+  listStays<Field extends keyof StayRecord = keyof StayRecord>(query: (ListStaysQuery & Picked<Field>) | undefined, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, PageOf<Pick<StayRecord, Field>>> | NotModified>;
+  listStays<Field extends keyof StayRecord = keyof StayRecord>(query?: ListStaysQuery & Picked<Field>, options?: CallOptions): Promise<Answer<200, PageOf<Pick<StayRecord, Field>>>>;
 
   /** Every row of `listStays`, page after page. */
-  allStays(query?: ListStaysQuery, options?: CallOptions): AsyncGenerator<StayRecord, void, undefined>;
+  allStays<Field extends keyof StayRecord = keyof StayRecord>(query?: ListStaysQuery & Picked<Field>, options?: CallOptions): AsyncGenerator<Pick<StayRecord, Field>, void, undefined>;
 }

@@ -55,7 +55,7 @@ export class InvoicesStaysClient {
 
   /** Reads one invoice. */
   getInvoice(id, options) {
-    return this.#send('GET', `/api/invoices/${segment(id)}`, {}, options);
+    return this.#send('GET', `/api/invoices/${segment(id)}`, { query: { fields: options?.fields } }, options);
   }
 
   /** Replaces one invoice. */

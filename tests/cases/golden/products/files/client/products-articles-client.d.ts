@@ -186,6 +186,11 @@ export interface Answer<Status extends number, Data> {
   headers: Headers;
 }
 
+/** Which fields of records are wanted; all of them where it is not said. */
+export interface Picked<Field> {
+  fields?: readonly Field[] | undefined;
+}
+
 /** What a read gives that named the version it has, where that is still the newest. */
 export type NotModified = Answer<304, undefined>;
 
@@ -286,19 +291,19 @@ export class ProductsArticlesClient {
    *
    * @throws {ApiError} malformed-request, validation-failed, rate-limited, internal-error, unavailable, overloaded
    */
-  listProducts(query: ListProductsQuery | undefined, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, PageOf<ProductRecord>> | NotModified>;
-  listProducts(query?: ListProductsQuery, options?: CallOptions): Promise<Answer<200, PageOf<ProductRecord>>>;
+  listProducts<Field extends keyof ProductRecord = keyof ProductRecord>(query: (ListProductsQuery & Picked<Field>) | undefined, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, PageOf<Pick<ProductRecord, Field>>> | NotModified>;
+  listProducts<Field extends keyof ProductRecord = keyof ProductRecord>(query?: ListProductsQuery & Picked<Field>, options?: CallOptions): Promise<Answer<200, PageOf<Pick<ProductRecord, Field>>>>;
 
   /** Every row of `listProducts`, page after page. */
-  allProducts(query?: ListProductsQuery, options?: CallOptions): AsyncGenerator<ProductRecord, void, undefined>;
+  allProducts<Field extends keyof ProductRecord = keyof ProductRecord>(query?: ListProductsQuery & Picked<Field>, options?: CallOptions): AsyncGenerator<Pick<ProductRecord, Field>, void, undefined>;
 
   /**
    * Reads one product: `GET /api/products/{id}`.
    *
-   * @throws {ApiError} malformed-request, not-found, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, not-found, validation-failed, rate-limited, internal-error, unavailable, overloaded
    */
-  getProduct(id: string, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, ProductRecord> | NotModified>;
-  getProduct(id: string, options?: CallOptions): Promise<Answer<200, ProductRecord>>;
+  getProduct<Field extends keyof ProductRecord = keyof ProductRecord>(id: string, options: CallOptions & Picked<Field> & { ifNoneMatch: string }): Promise<Answer<200, Pick<ProductRecord, Field>> | NotModified>;
+  getProduct<Field extends keyof ProductRecord = keyof ProductRecord>(id: string, options?: CallOptions & Picked<Field>): Promise<Answer<200, Pick<ProductRecord, Field>>>;
 
   /**
    * Replaces one product: `PUT /api/products/{id}`.
@@ -331,8 +336,8 @@ export class ProductsArticlesClient {
   /**
    * Reads one article: `GET /api/articles/{id}`.
    *
-   * @throws {ApiError} malformed-request, not-found, rate-limited, internal-error, unavailable, overloaded
+   * @throws {ApiError} malformed-request, not-found, validation-failed, rate-limited, internal-error, unavailable, overloaded
    */
-  getArticle(id: string, options: CallOptions & { ifNoneMatch: string }): Promise<Answer<200, ArticleRecord> | NotModified>;
-  getArticle(id: string, options?: CallOptions): Promise<Answer<200, ArticleRecord>>;
+  getArticle<Field extends keyof ArticleRecord = keyof ArticleRecord>(id: string, options: CallOptions & Picked<Field> & { ifNoneMatch: string }): Promise<Answer<200, Pick<ArticleRecord, Field>> | NotModified>;
+  getArticle<Field extends keyof ArticleRecord = keyof ArticleRecord>(id: string, options?: CallOptions & Picked<Field>): Promise<Answer<200, Pick<ArticleRecord, Field>>>;
 }

@@ -57,7 +57,7 @@ export class ProductsArticlesClient {
 
   /** Reads one product. */
   getProduct(id, options) {
-    return this.#send('GET', `/api/products/${segment(id)}`, {}, options);
+    return this.#send('GET', `/api/products/${segment(id)}`, { query: { fields: options?.fields } }, options);
   }
 
   /** Replaces one product. */
@@ -82,7 +82,7 @@ export class ProductsArticlesClient {
 
   /** Reads one article. */
   getArticle(id, options) {
-    return this.#send('GET', `/api/articles/${segment(id)}`, {}, options);
+    return this.#send('GET', `/api/articles/${segment(id)}`, { query: { fields: options?.fields } }, options);
   }
 
   async #send(method, path, { body, query, by }, options = {}) {

@@ -10,6 +10,7 @@ import { respondPage } from '../../lib/page.js';
 import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
+import { picked, validateSelection } from '../../lib/selection.js';
 import { inconsistent, validate, validateChanges } from '../../lib/validation.js';
 import { createMiddleware, invoice, invoiceList, stay, stayList } from './middleware.js';
 
@@ -132,6 +133,27 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // GET /api/invoices/{id}: reads one invoice.
   application.route('GET', '/api/invoices/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
+    const asked = validateSelection(request, [
+      'id',
+      'invoice_number',
+      'customer_id',
+      'customer_name',
+      'customer_email',
+      'billing_address',
+      'status',
+      'issued_on',
+      'due_on',
+      'subtotal',
+      'tax_rate',
+      'tax',
+      'total',
+      'currency',
+      'line_items',
+      'paid_at',
+      'notes',
+      'created_at',
+      'updated_at',
+    ]);
     const row = await database.optional(findInvoice, [request.parameters.id], {
       subtotal: { kind: 'decimal', scale: 2 },
       tax_rate: { kind: 'decimal', scale: 4 },
@@ -142,27 +164,30 @@ export function registerEndpoints(application, { database, metrics, counts }) {
     if (!row) throw new Problem('not_found');
     return respond(
       200,
-      {
-        id: row.id,
-        invoice_number: row.invoice_number,
-        customer_id: row.customer_id,
-        customer_name: row.customer_name,
-        customer_email: row.customer_email,
-        billing_address: row.billing_address,
-        status: row.status,
-        issued_on: row.issued_on,
-        due_on: row.due_on,
-        subtotal: row.subtotal,
-        tax_rate: row.tax_rate,
-        tax: row.tax,
-        total: row.total,
-        currency: row.currency,
-        line_items: row.line_items,
-        paid_at: row.paid_at,
-        notes: row.notes,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-      },
+      picked(
+        {
+          id: row.id,
+          invoice_number: row.invoice_number,
+          customer_id: row.customer_id,
+          customer_name: row.customer_name,
+          customer_email: row.customer_email,
+          billing_address: row.billing_address,
+          status: row.status,
+          issued_on: row.issued_on,
+          due_on: row.due_on,
+          subtotal: row.subtotal,
+          tax_rate: row.tax_rate,
+          tax: row.tax,
+          total: row.total,
+          currency: row.currency,
+          line_items: row.line_items,
+          paid_at: row.paid_at,
+          notes: row.notes,
+          created_at: row.created_at,
+          updated_at: row.updated_at,
+        },
+        asked,
+      ),
       { ETag: etag(row.row_version) },
     );
   });

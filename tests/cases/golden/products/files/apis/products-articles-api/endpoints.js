@@ -11,6 +11,7 @@ import { respondPage } from '../../lib/page.js';
 import { Problem } from '../../lib/problem.js';
 import { anonymous } from '../../lib/request.js';
 import { respond } from '../../lib/response.js';
+import { picked, validateSelection } from '../../lib/selection.js';
 import { validate, validateChanges } from '../../lib/validation.js';
 import { article, createMiddleware, product, productList } from './middleware.js';
 
@@ -99,20 +100,33 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // GET /api/products/{id}: reads one product.
   application.route('GET', '/api/products/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
+    const asked = validateSelection(request, [
+      'id',
+      'name',
+      'stock',
+      'active',
+      'released_at',
+      'notes',
+      'created_at',
+      'updated_at',
+    ]);
     const row = await database.optional(findProduct, [request.parameters.id], { active: { kind: 'boolean' } });
     if (!row) throw new Problem('not_found');
     return respond(
       200,
-      {
-        id: row.id,
-        name: row.name,
-        stock: row.stock,
-        active: row.active,
-        released_at: row.released_at,
-        notes: row.notes,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-      },
+      picked(
+        {
+          id: row.id,
+          name: row.name,
+          stock: row.stock,
+          active: row.active,
+          released_at: row.released_at,
+          notes: row.notes,
+          created_at: row.created_at,
+          updated_at: row.updated_at,
+        },
+        asked,
+      ),
       { ETag: etag(row.row_version) },
     );
   });
@@ -315,25 +329,43 @@ export function registerEndpoints(application, { database, metrics, counts }) {
   // GET /api/articles/{id}: reads one article.
   application.route('GET', '/api/articles/{id}', async (request) => {
     limits.default.take(request, anonymous(request));
+    const asked = validateSelection(request, [
+      'id',
+      'title',
+      'slug',
+      'summary',
+      'body',
+      'author_name',
+      'category',
+      'tags',
+      'image_url',
+      'language',
+      'published_at',
+      'created_at',
+      'updated_at',
+    ]);
     const row = await database.optional(findArticle, [request.parameters.id], { tags: { kind: 'json' } });
     if (!row) throw new Problem('not_found');
     return respond(
       200,
-      {
-        id: row.id,
-        title: row.title,
-        slug: row.slug,
-        summary: row.summary,
-        body: row.body,
-        author_name: row.author_name,
-        category: row.category,
-        tags: row.tags,
-        image_url: row.image_url,
-        language: row.language,
-        published_at: row.published_at,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-      },
+      picked(
+        {
+          id: row.id,
+          title: row.title,
+          slug: row.slug,
+          summary: row.summary,
+          body: row.body,
+          author_name: row.author_name,
+          category: row.category,
+          tags: row.tags,
+          image_url: row.image_url,
+          language: row.language,
+          published_at: row.published_at,
+          created_at: row.created_at,
+          updated_at: row.updated_at,
+        },
+        asked,
+      ),
       { ETag: etag(row.row_version) },
     );
   });

@@ -62,5 +62,6 @@ export const productList = {
   sorts: ['id', 'name', 'stock', 'created_at', 'updated_at'],
   order: '-id',
   page: { default: 20, maximum: 100 },
+  fields: ['id', 'name', 'stock', 'active', 'released_at', 'notes', 'created_at', 'updated_at'],
   position: 'instr(lower(#), lower(?))',
 };
