@@ -232,6 +232,8 @@ pub struct Listing {
     pub order: Vec<Order>,
     /// The values of the order's columns in the row behind which the page begins.
     pub after: Option<Vec<Datum>>,
+    /// Rows that are passed over.
+    pub offset: u32,
     /// Rows at most.
     pub limit: u32,
 }
@@ -311,6 +313,21 @@ pub fn lower_listing(database: &DatabasePlan, query: &Query, base: &str, asked: 
     }
     let lowering = Lowering::new(words(database.engine), &database.tables, &query.from);
     let (text, binds) = relational::listing(lowering, base, !query.filter.is_empty(), asked);
+    let lowered = finished(database.engine, Lowered { text, binds: Vec::new() });
+    (lowered.text, binds)
+}
+
+/// How many rows a listing has on all its pages together, as a statement that gives no row or one with that number. The values follow those
+/// of the base, which come first.
+#[must_use]
+pub fn lower_count(database: &DatabasePlan, query: &Query, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
+    if database.engine == Engine::MongoDb
+        && let Ok(lowering) = mongodb::lowering::Lowering::new(&database.tables, &query.from)
+    {
+        return mongodb::lowering::count(lowering, base, asked);
+    }
+    let lowering = Lowering::new(words(database.engine), &database.tables, &query.from);
+    let (text, binds) = relational::count(lowering, query, asked);
     let lowered = finished(database.engine, Lowered { text, binds: Vec::new() });
     (lowered.text, binds)
 }

@@ -220,7 +220,24 @@ pub fn listing(lowering: Lowering<'_>, base: &str, has_filter: bool, asked: &Lis
         text.push_str(&conditions.join(" AND "));
     }
     text.push_str(&format!(" ORDER BY {} LIMIT {}", order(lowering, &asked.order), asked.limit));
+    if asked.offset > 0 {
+        text.push_str(&format!(" OFFSET {}", asked.offset));
+    }
     (text, binds)
+}
+
+/// How many rows there are, wherever the page begins.
+pub fn count(lowering: Lowering<'_>, query: &Query, asked: &Listing) -> (String, Vec<Datum>) {
+    let text = format!("SELECT COUNT(*) AS total FROM {}", lowering.quote(query.from.as_str()));
+    let mut counted = Lowered { text, binds: Vec::new() };
+    filter(lowering, &query.filter, &mut counted);
+    let mut binds = Vec::new();
+    let conditions: Vec<String> = asked.filters.iter().map(|filter| wanted(lowering, filter, &mut binds)).collect();
+    if !conditions.is_empty() {
+        counted.text.push_str(if query.filter.is_empty() { " WHERE " } else { " AND " });
+        counted.text.push_str(&conditions.join(" AND "));
+    }
+    (counted.text, binds)
 }
 
 fn wanted(lowering: Lowering<'_>, filter: &Wanted, binds: &mut Vec<Datum>) -> String {

@@ -147,12 +147,18 @@ fn queries() {
             Order { column: name("id"), direction: Direction::Ascending },
         ],
         after: Some(vec![Datum::Text("x".into()), Datum::Text("7".into())]),
+        offset: 0,
         limit: 21,
     };
     let base = lower_listing_base(&database(), &query).unwrap();
     let (text, binds) = lower_listing(&database(), &query, &base.text, &asked);
     assert_eq!(text.matches('?').count(), base.binds.len() + binds.len());
     expect![[r#"SELECT id, note AS remark FROM "order" WHERE email = ? AND note >= ? AND (note < ? OR note = ? AND id > ?) ORDER BY note DESC, id LIMIT 21"#]].assert_eq(&text);
+    let passed = lower_listing(&database(), &query, &base.text, &Listing { after: None, offset: 40, ..asked.clone() });
+    assert!(passed.0.ends_with(" LIMIT 21 OFFSET 40"), "{}", passed.0);
+    let (count, binds) = crate::lower_count(&database(), &query, &base.text, &asked);
+    expect![[r#"SELECT COUNT(*) AS total FROM "order" WHERE email = ? AND note >= ?"#]].assert_eq(&count);
+    assert_eq!(binds.len(), 1, "where a page begins says nothing of how many rows there are");
     query.holes.page = Some(Page { default: 1, max: 2 });
     assert!(lower_query(&database(), &query).is_err(), "a hole is not lowered quietly");
 }

@@ -14,6 +14,7 @@ use crate::render::{Comment, capitalised, generated, render};
 use minijinja::{Value, context};
 use plan::database::Nullability;
 use plan::procedure::{RowsFormat, Scheme};
+use plan::query::Total;
 use plan::shape::Presence;
 use plan::{Plan, Problem};
 use vocab::FieldType;
@@ -334,6 +335,16 @@ impl Types {
             fields.push(field("sort", &format!("{one} | readonly ({one})[]"), says));
         }
         fields.push(field("cursor", "string", "The `next` of the page before, with the same `sort`.".to_owned()));
+        if listing.holes.offset.is_some() {
+            fields.push(field("offset", "number", "Rows that are passed over, instead of a `cursor`.".to_owned()));
+        }
+        if listing.holes.total == Total::Asked {
+            fields.push(field(
+                "count",
+                "'exact'",
+                "Has the page say how many rows there are on all together, as `total`.".to_owned(),
+            ));
+        }
         for (column, comparisons) in &listing.holes.filters {
             let Some(declared) = plan.database.column(&listing.query.from, column) else { continue };
             for comparison in comparisons {

@@ -16,6 +16,8 @@ export interface PageOf<Item> {
   items: Item[];
   /** The `cursor` of the next page; null on the last. */
   next: string | null;
+  /** How many rows there are on all pages together, where `count` asked. */
+  total?: number;
 }
 {% endif %}
 

@@ -47,12 +47,12 @@ export class {{ class }} {
 
   /** Every row, page after page. */
   async *{{ method.list.all }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}query, options) {
-    let cursor = query?.cursor;
+    let asked = query;
     do {
-      const { data } = await this.{{ method.name }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}{ ...query, cursor }, options);
+      const { data } = await this.{{ method.name }}({% for parameter in method.parameters %}{{ parameter.name }}, {% endfor %}asked, options);
       yield* data.items;
-      cursor = data.next;
-    } while (cursor !== null);
+      asked = { ...query, cursor: data.next, offset: undefined };
+    } while (asked.cursor !== null);
   }
 {% endif %}
 {% else %}

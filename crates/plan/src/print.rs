@@ -11,7 +11,7 @@ use crate::procedure::{
     Trigger, Writes,
 };
 use crate::query::{
-    Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Output, Predicate, Query, RowLock, Write,
+    Assigned, Cardinality, Choice, Direction, Holes, OnConflict, Output, Predicate, Query, RowLock, Total, Write,
 };
 use crate::shape::{Presence, Shape};
 use crate::value::{Condition, RequestValue, Value};
@@ -367,6 +367,13 @@ fn holes(holes: &Holes) -> String {
     }
     if let Some(page) = holes.page {
         let _ = write!(text, " page (default {}, at most {})", page.default, page.max);
+    }
+    if let Some(most) = holes.offset {
+        let _ = write!(text, " offset (at most {most})");
+    }
+    match holes.total {
+        Total::Untold => {}
+        Total::Asked => text.push_str(" total"),
     }
     text
 }

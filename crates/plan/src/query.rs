@@ -117,6 +117,29 @@ pub struct Holes {
     pub selection: Choice,
     /// Rows per page.
     pub page: Option<Page>,
+    /// How many rows it may pass over; none where it goes from page to page alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u32>,
+    /// Whether it may ask how many rows there are.
+    #[serde(default, skip_serializing_if = "Total::is_untold")]
+    pub total: Total,
+}
+
+/// Whether a request may ask how many rows there are on all pages together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Total {
+    /// Nobody counts them.
+    #[default]
+    Untold,
+    /// They are counted where it asks.
+    Asked,
+}
+
+impl Total {
+    fn is_untold(&self) -> bool {
+        *self == Self::Untold
+    }
 }
 
 /// Whether a request may choose among the outputs.
@@ -130,7 +153,7 @@ pub enum Choice {
     Open,
 }
 
-/// Rows per page, read by keyset and never by offset.
+/// Rows per page, read by keyset; by offset only where a request asks for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// Where the request asks for no number.

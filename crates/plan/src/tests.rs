@@ -656,6 +656,7 @@ fn order_holes(selection: Choice) -> Holes {
         sorts: vec![column("created_at"), column("total")],
         selection,
         page: Some(Page { default: 20, max: 100 }),
+        ..Holes::default()
     }
 }
 

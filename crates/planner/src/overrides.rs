@@ -7,6 +7,7 @@ use catalog::Catalog;
 use plan::Cache;
 use plan::database::Sensitivity;
 use plan::procedure::{Input, Item, Response, Roles, RowsFormat, Step};
+use plan::query::Total;
 use spec::{Access, Authentication, Endpoint, Method, ResponseFormat, Spanned, closest};
 use vocab::{ColumnName, Diagnostic, EventName, FieldName, RoleName, ScopeToken};
 
@@ -101,6 +102,14 @@ pub fn write_rows(endpoint: &Endpoint, behaved: &mut Behaved) -> Result<RowsForm
     match behaved.body.last_mut() {
         Some(Item::Exit(Response::Rows { format, .. }, _)) => {
             *format = wanted;
+            // Rows alone have no place for how many there are.
+            for item in &mut behaved.body {
+                match item {
+                    Item::Let(_, Step::Validate(Input::Listing(holes))) => holes.total = Total::Untold,
+                    Item::Let(_, Step::Read { query, filled_by: Some(_), .. }) => query.holes.total = Total::Untold,
+                    _ => {}
+                }
+            }
             Ok(wanted)
         }
         _ => {

@@ -353,6 +353,21 @@ fn answers_are_kept_by_those_who_may_see_them() {
 }
 
 #[test]
+fn a_column_is_asked_for_by_its_name_whatever_lists_take_besides() {
+    let list = |fields: &str| {
+        let plan = planned(&format!(
+            "      - {{path: /api/gadgets, method: POST, authentication: none, validation: [{fields}]}}\n      - {{path: /api/gadgets, method: GET, authentication: none}}"
+        ));
+        plan::print::procedure(&plan.api.endpoints[1].procedure)
+    };
+    let usual = list("name");
+    assert!(usual.contains(" selection page (default 20, at most 100) offset (at most 10000) total\n"), "{usual}");
+    let named = list("name, count, offset, fields");
+    assert!(named.contains("count =") && named.contains(" page (default 20, at most 100)\n"), "{named}");
+    assert!(!named.contains(" selection "), "{named}");
+}
+
+#[test]
 fn records_belong_to_what_their_path_names() {
     let nested = "      - {path: \"/api/posts/{id}/comments\", method: POST, authentication: none, validation: [text]}\n      - {path: \"/api/posts/{post}/comments/{id}\", method: GET, authentication: none}";
     let plan = planned(nested);

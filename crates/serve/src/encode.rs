@@ -42,7 +42,7 @@ pub(crate) fn row(out: &mut Vec<u8>, keys: &[Key], row: &[Datum]) {
 }
 
 /// A page of a list.
-pub(crate) fn page<R: AsRef<[Datum]>>(keys: &[Key], rows: &[R], next: Option<&str>) -> Vec<u8> {
+pub(crate) fn page<R: AsRef<[Datum]>>(keys: &[Key], rows: &[R], next: Option<&str>, total: Option<i64>) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + rows.len() * keys.len() * 32);
     out.extend_from_slice(b"{\"items\":[");
     for (index, of) in rows.iter().enumerate() {
@@ -55,6 +55,10 @@ pub(crate) fn page<R: AsRef<[Datum]>>(keys: &[Key], rows: &[R], next: Option<&st
     match next {
         Some(next) => text(&mut out, next),
         None => out.extend_from_slice(b"null"),
+    }
+    if let Some(total) = total {
+        out.extend_from_slice(b",\"total\":");
+        write(&mut out, &total);
     }
     out.push(b'}');
     out
@@ -103,7 +107,9 @@ mod tests {
             [(vec![], json!([]), None), (vec![row.clone(), row], json!([item, item]), Some("ab"))]
         {
             let expected = json!({"items": items, "next": next}).to_string();
-            assert_eq!(String::from_utf8(page(&fields.map(Key::new), &rows, next)).unwrap(), expected);
+            assert_eq!(String::from_utf8(page(&fields.map(Key::new), &rows, next, None)).unwrap(), expected);
+            let counted = json!({"items": items, "next": next, "total": 12}).to_string();
+            assert_eq!(String::from_utf8(page(&fields.map(Key::new), &rows, next, Some(12))).unwrap(), counted);
         }
     }
 }

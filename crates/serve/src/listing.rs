@@ -3,7 +3,7 @@
 use crate::filter::{self, Offer};
 use crate::validation::{MAX_ENTRIES, Why, Wrong, cursor_value, parameter_number, parameter_value};
 use dialect::{Listing, Wanted};
-use plan::query::{Choice, Direction, Holes, Order, Page};
+use plan::query::{Choice, Direction, Holes, Order, Page, Total};
 use plan::value::Comparison;
 use plan::{DatabasePlan, Query};
 use vocab::{ColumnName, Datum, FieldName, FieldType, hex};
@@ -21,6 +21,9 @@ pub(crate) struct ListingCheck {
     key: (ColumnName, FieldType),
     /// The order where none is asked for.
     usual: String,
+    /// Rows that may be passed over.
+    offset: Option<u32>,
+    total: Total,
     /// What may be picked of a row; none where it is always the whole.
     selection: Option<SelectionCheck>,
 }
@@ -38,6 +41,8 @@ pub(crate) struct Asked {
     pub sort: String,
     /// The fields that are wanted, by their places, in this order; none where it is all of them.
     pub fields: Option<Vec<usize>>,
+    /// Whether it is said how many rows there are.
+    pub counts: bool,
     /// Rows a page; the listing asks for one more, to know whether there is another page.
     pub page: u32,
 }
@@ -62,20 +67,32 @@ impl ListingCheck {
             Choice::Fixed => None,
             Choice::Open => Some(SelectionCheck::new(query.outputs.iter().map(|output| output.field().clone()))),
         };
-        Some(Self { offers, sorts, page: holes.page?, key: (key.clone(), field_type(key)?), usual, selection })
+        Some(Self {
+            offers,
+            sorts,
+            page: holes.page?,
+            key: (key.clone(), field_type(key)?),
+            usual,
+            offset: holes.offset,
+            total: holes.total,
+            selection,
+        })
     }
 
     /// What the query string asks, or everything that is wrong with it.
     pub fn asked(&self, query_string: &str) -> Result<Asked, Vec<Wrong>> {
-        let mut wrong = Vec::new();
+        // Each with the place of its parameter.
+        let mut wrong: Vec<(usize, Wrong)> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
         let mut limit = self.page.default;
         let mut sort = self.usual.clone();
         let mut cursor = None;
         let mut filters = Vec::new();
         let mut fields = None;
-        for (name, text) in form_urlencoded::parse(query_string.as_bytes()) {
-            let mut refuse = |why| wrong.push(Wrong::parameter(&name, why));
+        let mut offset = None;
+        let mut counts = false;
+        for (place, (name, text)) in form_urlencoded::parse(query_string.as_bytes()).enumerate() {
+            let mut refuse = |why| wrong.push((place, Wrong::parameter(&name, why)));
             if seen.iter().any(|known| *known == name) {
                 refuse(Why::new("repeated", "must be given once"));
                 continue;
@@ -93,7 +110,17 @@ impl ListingCheck {
                     let names = names.join(", ");
                     refuse(Why::new("format", format!("must be one of {names}, or several with commas between")));
                 }
-                "cursor" => cursor = Some((wrong.len(), text.into_owned())),
+                "offset" if self.offset.is_some() => {
+                    let most = self.offset.unwrap_or_default();
+                    match parameter_number(&text).map(u32::try_from) {
+                        None => refuse(Why::new("type", "must be a whole number")),
+                        Some(Ok(number)) if number <= most => offset = Some((place, number)),
+                        Some(_) => refuse(Why::new("range", format!("must be between 0 and {most}"))),
+                    }
+                }
+                "count" if self.total == Total::Asked && text == "exact" => counts = true,
+                "count" if self.total == Total::Asked => refuse(Why::new("format", "must be one of exact")),
+                "cursor" => cursor = Some((place, text.into_owned())),
                 "fields" if self.selection.is_some() => {
                     match self.selection.iter().find_map(|selection| selection.picked(&text)) {
                         Some(picked) => fields = Some(picked),
@@ -113,21 +140,29 @@ impl ListingCheck {
                 },
             }
         }
+        // Where a page begins is said once.
+        if let (Some((place, _)), Some(_)) = (offset, &cursor) {
+            let why = Why::new("inconsistent", "must not be given together with `cursor`");
+            wrong.push((place, Wrong::parameter("offset", why)));
+        }
         // A cursor can be read only once the sort is known, wherever it stood.
         let mut after = None;
-        if let Some((position, text)) = cursor {
+        if let Some((place, text)) = cursor {
             after = self.after(&text, &sort);
             if after.is_none() {
                 let why = Why::new("format", "must be the `next` of a page with the same sort");
-                wrong.insert(position, Wrong::parameter("cursor", why));
+                wrong.push((place, Wrong::parameter("cursor", why)));
             }
         }
-        wrong.truncate(MAX_ENTRIES);
         if !wrong.is_empty() {
-            return Err(wrong);
+            wrong.sort_by_key(|(place, _)| *place);
+            wrong.truncate(MAX_ENTRIES);
+            return Err(wrong.into_iter().map(|(_, wrong)| wrong).collect());
         }
         let order = self.order(&sort).unwrap_or_default();
-        Ok(Asked { listing: Listing { filters, order, after, limit: limit + 1 }, sort, fields, page: limit })
+        let offset = offset.map_or(0, |(_, offset)| offset);
+        let listing = Listing { filters, order, after, offset, limit: limit + 1 };
+        Ok(Asked { listing, sort, fields, counts, page: limit })
     }
 
     /// The column and the comparison that a parameter is about: `stock[gte]`.

@@ -17,6 +17,8 @@ pub(crate) struct Page {
     pub next: Option<String>,
     /// Which of the list's fields the rows hold, in this order; none where it is all of them.
     pub fields: Option<Vec<usize>>,
+    /// How many there are on all pages together, where that was asked.
+    pub total: Option<i64>,
 }
 
 /// What a row is made of.
@@ -43,7 +45,7 @@ pub(crate) fn answer(page: &Page, columns: &Columns, format: RowsFormat, query: 
     let picked = page.fields.as_ref().map(|fields| columns.picked(fields));
     let columns = picked.as_ref().unwrap_or(columns);
     let body = match format {
-        RowsFormat::Json => encode::page(&columns.keys, &page.rows, page.next.as_deref()),
+        RowsFormat::Json => encode::page(&columns.keys, &page.rows, page.next.as_deref(), page.total),
         RowsFormat::Csv => csv(page, columns).into_bytes(),
         RowsFormat::Ndjson => ndjson(page, columns),
     };
@@ -71,7 +73,7 @@ fn ndjson(page: &Page, columns: &Columns) -> Vec<u8> {
 
 /// RFC 8288. The target is a query alone: it holds wherever the path was published.
 fn link(query: &str, cursor: &str) -> String {
-    let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
+    let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor" && name != "offset");
     let target =
         form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("cursor", cursor).finish();
     format!("<?{target}>; rel=\"next\"")
@@ -135,6 +137,7 @@ mod tests {
     #[test]
     fn the_link_keeps_everything_but_the_cursor() {
         assert_eq!(link("limit=2&cursor=aa&name=a%20%3Eb", "ff"), "<?limit=2&name=a+%3Eb&cursor=ff>; rel=\"next\"");
+        assert_eq!(link("offset=4&limit=2", "ff"), "<?limit=2&cursor=ff>; rel=\"next\"");
         assert_eq!(link("", "ff"), "<?cursor=ff>; rel=\"next\"");
     }
 }

@@ -861,11 +861,21 @@ async fn data(operation: &Operation, frame: &mut Frame, executor: &mut Executor<
                 Some((query, base)) => (query, base.as_str()),
                 None => (&list.query, &*list.base.text),
             };
+            let fixed = frame.binds(&list.base);
             let (text, binds) = dialect::lower_listing(&list.database, query, base, &asked.listing);
-            let mut parameters = frame.binds(&list.base);
-            parameters.extend(binds);
+            let parameters = fixed.iter().cloned().chain(binds).collect();
             let rows = executor.read(&Arc::from(text), parameters).await?;
-            let page = page(list, query, asked, rows);
+            let mut page = page(list, query, asked, rows);
+            if asked.counts {
+                let (text, binds) = dialect::lower_count(&list.database, query, base, &asked.listing);
+                let parameters = fixed.into_iter().chain(binds).collect();
+                let counted = executor.read(&Arc::from(text), parameters).await?;
+                // A document database counts nothing where there is nothing.
+                page.total = Some(match counted.first().and_then(|row| row.first()) {
+                    Some(Datum::Integer(total)) => *total,
+                    _ => 0,
+                });
+            }
             frame.set(*slot, Slot::Page(Box::new(page)));
         }
         Operation::Write { slot, statement, outcomes, ends } => {
@@ -1244,11 +1254,11 @@ fn page(list: &List, query: &Query, asked: &Asked, rows: Vec<Row>) -> Page {
             .collect();
         cursor(&asked.sort, &values)
     });
-    let Some(fields) = &asked.fields else { return Page { rows, next, fields: None } };
+    let Some(fields) = &asked.fields else { return Page { rows, next, fields: None, total: None } };
     let positions: Vec<usize> =
         fields.iter().filter_map(|field| places.iter().position(|place| place == field)).collect();
     let picked = |row: Row| positions.iter().map(|position| row[*position].clone()).collect();
-    Page { rows: rows.into_iter().map(picked).collect(), next, fields: Some(fields.clone()) }
+    Page { rows: rows.into_iter().map(picked).collect(), next, fields: Some(fields.clone()), total: None }
 }
 
 fn text(datum: &Datum) -> String {

@@ -168,7 +168,19 @@ pub fn listing(lowering: Lowering<'_>, base: &str, asked: &Listing) -> (String, 
     find["command"]["filter"] = if conditions.is_empty() { json!({}) } else { json!({ "$and": conditions }) };
     find["command"]["sort"] = sort(lowering, &asked.order);
     find["command"]["limit"] = json!(asked.limit);
+    if asked.offset > 0 {
+        find["command"]["skip"] = json!(asked.offset);
+    }
     (find.to_string(), values)
+}
+
+/// How many documents there are, wherever the page begins; none at all where there are none.
+pub fn count(lowering: Lowering<'_>, base: &str, asked: &Listing) -> (String, Vec<Datum>) {
+    let (page, values) = listing(lowering, base, &Listing { after: None, ..asked.clone() });
+    let page: Value = serde_json::from_str(&page).unwrap_or_default();
+    let pipeline = json!([{ "$match": page["command"]["filter"] }, { "$count": "total" }]);
+    let command = json!({ "aggregate": page["command"]["find"], "pipeline": pipeline, "cursor": {} });
+    (json!({ "command": command, "columns": [["total", "", "total"]] }).to_string(), values)
 }
 
 /// Whether a condition is to hold, or to be false.

@@ -76,6 +76,7 @@ fn a_key_is_the_id_of_its_document_and_addresses_are_compared_without_case() {
         filters: vec![Wanted::Compare(name("seen_at"), Comparison::AtLeast, Datum::Null)],
         order: vec![level("email", Direction::Descending), level("id", Direction::Ascending)],
         after: Some(vec![Datum::Null, Datum::Null]),
+        offset: 0,
         limit: 3,
     };
     let (page, binds) = lower_listing(&database(), &query(Holes::default()), &base.text, &asked);

@@ -1,8 +1,9 @@
 // Lists: checks a query string against what an endpoint allows, and reads one page of rows by keyset.
 // What an endpoint allows is { columns, sorts, order, key, page, position }: every column with its kind and the comparisons that may
 // be asked of it, the columns to sort by, the order where none is asked for (`-id`), the unique column that every order ends with
-// where that is not `id`, { default, maximum } rows a page, the `fields` that may be picked of a row, where any may, and where a text begins in a column (0: nowhere), with `#` for the
-// column and `?` for the text. A column that the engine would sort in another order than others do says by what it is `sorted`,
+// where that is not `id`, { default, maximum } rows a page, and where a text begins in a column (0: nowhere), with `#` for the
+// column and `?` for the text; where they may be asked for, the `fields` to pick of a row, how many rows an `offset` may pass over, and
+// `total`, how many there are. A column that the engine would sort in another order than others do says by what it is `sorted`,
 // with `?` for the column.
 
 import { readFilter } from './filter.js';
@@ -16,36 +17,49 @@ const KEY = 'id';
 /** Longest cursor that is looked at. */
 const CURSOR_LIMIT = 8192;
 
+/** What a statement of a list begins with. */
+const outputs = /^SELECT .+? FROM /;
+
 const operators = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };
 
 const isNoCursor = { code: 'format', detail: 'must be the `next` of a page with the same sort' };
+
+const isTwice = { code: 'inconsistent', detail: 'must not be given together with `cursor`' };
 
 /**
  * What the request asks of a list, or a `validation_failed` with every wrong parameter, in the order they were sent.
  * @param {import('./request.js').Request} request
  */
 export function validateListing(request, listing) {
-  const asked = { listing, filters: [], sort: listing.order, limit: listing.page.default, after: null };
+  const asked = { listing, filters: [], sort: listing.order, limit: listing.page.default, after: null, offset: 0 };
   const errors = [];
   const seen = new Set();
   let cursor;
-  for (const [parameter, text] of request.query) {
+  let offset;
+  for (const [place, [parameter, text]] of [...request.query].entries()) {
     const wrong = seen.has(parameter) ? isRepeated : takeParameter(asked, parameter, text);
-    if (parameter === 'cursor' && !seen.has(parameter)) cursor = { text, position: errors.length };
-    if (wrong) errors.push({ parameter, ...wrong });
+    if (wrong) errors.push({ place, parameter, ...wrong });
+    else if (parameter === 'cursor') cursor = { place, text };
+    else if (parameter === 'offset') offset = { place };
     seen.add(parameter);
   }
+  // Where a page begins is said once.
+  if (cursor && offset) errors.push({ ...offset, parameter: 'offset', ...isTwice });
   // A cursor can be read only once the sort is known, wherever it stood.
   if (cursor) {
     asked.after = readCursor(asked, cursor.text);
-    if (!asked.after) errors.splice(cursor.position, 0, { parameter: 'cursor', ...isNoCursor });
+    if (!asked.after) errors.push({ place: cursor.place, parameter: 'cursor', ...isNoCursor });
   }
-  if (errors.length > 0) throw new Problem('validation_failed', { errors: errors.slice(0, ERROR_LIMIT) });
+  if (errors.length > 0) {
+    const inOrder = errors.sort((left, right) => left.place - right.place).map(({ place, ...error }) => error);
+    throw new Problem('validation_failed', { errors: inOrder.slice(0, ERROR_LIMIT) });
+  }
   return asked;
 }
 
 /**
- * The page that was asked for: { items, next }, with the names of the `fields` where not all of them were asked for.
+ * The page that was asked for: { items, next }, with the names of the `fields` where not all of them were asked for, and the `total` of
+ * all pages where that was.
  * @param {import('./database.js').Database} database or a transaction
  * @param {ReturnType<typeof validateListing>} asked
  * @param {string} select the statement up to its own condition
@@ -53,11 +67,16 @@ export function validateListing(request, listing) {
  */
 export async function readPage(database, asked, select, conditionValues) {
   const lists = database.lists ?? compose;
-  const { sql, values } = lists(select, conditionValues ? 'AND' : 'WHERE', asked, conditionValues?.length ?? 0);
-  const rows = await database.many(sql, [...(conditionValues ?? []), ...values], asked.listing.columns);
+  const read = (what, columns) => {
+    const { sql, values } = lists(select, conditionValues ? 'AND' : 'WHERE', what, conditionValues?.length ?? 0);
+    return database.many(sql, [...(conditionValues ?? []), ...values], columns);
+  };
+  const rows = await read(asked, asked.listing.columns);
   const page = rows.slice(0, asked.limit);
   const next = rows.length > asked.limit ? writeCursor(asked, page.at(-1)) : null;
-  return { items: page.map((row) => picked(row, asked.fields)), next, fields: asked.fields };
+  // A document database counts nothing where there is nothing.
+  const total = asked.counts ? ((await read({ ...asked, isCount: true }, {}))[0]?.total ?? 0) : undefined;
+  return { items: page.map((row) => picked(row, asked.fields)), next, fields: asked.fields, total };
 }
 
 /** Notes what one parameter asks; gives what is wrong with it, if anything is. */
@@ -65,6 +84,11 @@ function takeParameter(asked, parameter, text) {
   if (parameter === 'limit') return takeLimit(asked, text);
   if (parameter === 'sort') return takeSort(asked, text);
   if (parameter === 'cursor') return undefined;
+  if (parameter === 'offset' && asked.listing.offset !== undefined) return takeOffset(asked, text);
+  if (parameter === 'count' && asked.listing.total) {
+    asked.counts = text === 'exact';
+    return asked.counts ? undefined : { code: 'format', detail: 'must be one of exact' };
+  }
   if (parameter === 'fields' && asked.listing.fields) {
     const { fields, ...wrong } = readFields(text, asked.listing.fields);
     if (!fields) return wrong;
@@ -91,6 +115,14 @@ function takeLimit(asked, text) {
   if (wrong.code) return wrong;
   if (value < 1 || value > maximum) return { code: 'range', detail: `must be between 1 and ${maximum}` };
   asked.limit = value;
+}
+
+function takeOffset(asked, text) {
+  const { offset: maximum } = asked.listing;
+  const { value, ...wrong } = checkParameter(text, { kind: 'integer' });
+  if (wrong.code) return wrong;
+  if (value < 0 || value > maximum) return { code: 'range', detail: `must be between 0 and ${maximum}` };
+  asked.offset = value;
 }
 
 function takeSort(asked, text) {
@@ -126,13 +158,13 @@ export function columnsOf({ listing, fields, sort }) {
 
 // Names are columns of the description, never what the caller sent; quotes are for those that are words of SQL.
 function compose(whole, firstWord, asked) {
-  const { listing, filters, sort, after, limit } = asked;
+  const { listing, filters, sort, after, limit, offset, isCount } = asked;
   const { columns } = listing;
   const order = orderOf(sort, listing);
-  const select = asked.fields ? whole.replace(/^SELECT .+? FROM /, `SELECT ${columnsOf(asked).map((name) => `"${name}"`).join(', ')} FROM `) : whole;
+  const select = asked.fields ? whole.replace(outputs, `SELECT ${columnsOf(asked).map((name) => `"${name}"`).join(', ')} FROM `) : whole;
   const values = [];
   const conditions = filters.map((filter) => condition(filter, listing, values));
-  if (after) {
+  if (after && !isCount) {
     // (a, b) behind (x, y): a > x, or a = x and b > y.
     const compared = (name, how) => `${sorted(`"${name}"`, columns[name])} ${how} ${sorted('?', columns[name])}`;
     const ways = order.map(({ name, isReverse }, last) => [
@@ -144,9 +176,11 @@ function compose(whole, firstWord, asked) {
     values.push(...order.flatMap((_, last) => placed.slice(0, last + 1)));
   }
   const where = conditions.length > 0 ? ` ${firstWord} ${conditions.join(' AND ')}` : '';
+  if (isCount) return { sql: `${whole.replace(outputs, 'SELECT COUNT(*) AS total FROM ')}${where}`, values };
   const levels = order.map(({ name, isReverse }) => `${sorted(`"${name}"`, columns[name])}${isReverse ? ' DESC' : ''}`).join(', ');
   // One row more than asked for tells that there is another page.
-  return { sql: `${select}${where} ORDER BY ${levels} LIMIT ${limit + 1}`, values };
+  const passed = offset > 0 ? ` OFFSET ${offset}` : '';
+  return { sql: `${select}${where} ORDER BY ${levels} LIMIT ${limit + 1}${passed}`, values };
 }
 
 /** What must hold of a row, in SQL; its values go behind those that are there. */

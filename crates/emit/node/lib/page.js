@@ -5,12 +5,12 @@ import { etagOfText } from './etag.js';
 import { respondText } from './response.js';
 
 /**
- * `{"items": [...], "next": cursor or null}`.
+ * `{"items": [...], "next": cursor or null}`, with the `total` where it was asked for.
  * @param {import('./request.js').Request} request
  * @param {{ items: object[], next: string | null }} page
  */
-export function respondPage(request, { items, next }) {
-  const text = JSON.stringify({ items, next });
+export function respondPage(request, { items, next, total }) {
+  const text = JSON.stringify({ items, next, total });
   return respondText(200, 'application/json', text, { ETag: etagOfText(text), ...linkTo(request, next) });
 }
 
@@ -41,6 +41,7 @@ function linkTo(request, next) {
   if (next === null) return {};
   const { query } = request;
   query.delete('cursor');
+  query.delete('offset');
   query.append('cursor', next);
   return { Link: `<?${query}>; rel="next"` };
 }

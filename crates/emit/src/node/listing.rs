@@ -3,11 +3,12 @@
 
 use super::middleware::{maximum, type_rules};
 use super::script::{Expression, quoted};
+use super::value::grouped;
 use crate::error::EmitError;
 use crate::outline::Listing;
 use plan::Plan;
 use plan::database::{Column, Nullability};
-use plan::query::{Choice, Direction, Order, Output};
+use plan::query::{Choice, Direction, Order, Output, Total};
 use plan::value::Comparison;
 use vocab::{ColumnName, FieldName, FieldType, ProcedureName};
 
@@ -29,6 +30,12 @@ pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>)
         Choice::Fixed => None,
         Choice::Open => Some(("fields".to_owned(), fields(listing.query.outputs.iter().map(Output::field)))),
     };
+    let offset = listing.holes.offset.map(|most| ("offset".to_owned(), Expression::text(grouped(u64::from(most)))));
+    let total = match listing.holes.total {
+        Total::Untold => None,
+        Total::Asked => Some(("total".to_owned(), Expression::text("true"))),
+    };
+    let asked = fields.into_iter().chain(offset).chain(total);
     let key = reader.key()?;
     let key = (key.as_str() != KEY).then(|| ("key".to_owned(), Expression::text(quoted(key.as_str()))));
     let parts = [
@@ -40,7 +47,7 @@ pub fn description(plan: &Plan, procedure: &ProcedureName, listing: Listing<'_>)
     let position = dialect::position(plan.database.engine).filter(|_| is_asked);
     let position = position.map(|by| ("position".to_owned(), Expression::text(quoted(by))));
     Ok(Expression::Object(
-        parts.into_iter().chain(key).chain([("page".to_owned(), page)]).chain(fields).chain(position).collect(),
+        parts.into_iter().chain(key).chain([("page".to_owned(), page)]).chain(asked).chain(position).collect(),
     ))
 }
 

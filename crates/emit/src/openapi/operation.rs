@@ -8,6 +8,7 @@ use crate::outline::{Content, Outline, Repeatable, Success, Tagged};
 use crate::render::capitalised;
 use plan::api::DocumentationFormat;
 use plan::procedure::{RowsFormat, Scheme};
+use plan::query::Total;
 use plan::{Cache, Plan, Problem};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -179,11 +180,12 @@ impl Writer {
                     json!({"type": "string", "description": "The `cursor` of the next page; null on the last."});
                 self.nullable(&mut next);
                 let items = json!({"type": "array", "items": item});
-                Some(json!({
-                    "type": "object",
-                    "required": ["items", "next"],
-                    "properties": {"items": items, "next": next},
-                }))
+                let mut properties = json!({"items": items, "next": next});
+                if outline.listing.is_some_and(|listing| listing.holes.total == Total::Asked) {
+                    let description = "How many rows there are on all pages together, where `count` asks.";
+                    properties["total"] = json!({"type": "integer", "minimum": 0, "description": description});
+                }
+                Some(json!({"type": "object", "required": ["items", "next"], "properties": properties}))
             }
         }
     }

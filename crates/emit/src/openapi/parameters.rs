@@ -4,7 +4,7 @@ use super::accepted::value_schema;
 use crate::node::filter_parameter;
 use crate::outline::{Guard, Listing, Outline, Repeatable};
 use plan::Plan;
-use plan::query::MAX_FILTER_LENGTH;
+use plan::query::{MAX_FILTER_LENGTH, Total};
 use plan::shape::Presence;
 use plan::value::Comparison;
 use serde_json::{Value, json};
@@ -142,6 +142,16 @@ fn list_parameters(plan: &Plan, listing: Listing<'_>) -> Vec<Parameter> {
     }
     let description = "The `next` of the page before, asked for with the same `sort`.";
     found.push(query("cursor", json!({"type": "string"}), "text".to_owned(), description.to_owned()));
+    if let Some(most) = listing.holes.offset {
+        let schema = json!({"type": "integer", "minimum": 0, "maximum": most, "default": 0});
+        let description = "Rows that are passed over, instead of a `cursor`.";
+        found.push(query("offset", schema, format!("whole number, 0 to {most}"), description.to_owned()));
+    }
+    if listing.holes.total == Total::Asked {
+        let description = "With `exact` the answer says how many rows there are on all pages together, as `total`.";
+        let schema = json!({"type": "string", "enum": ["exact"]});
+        found.push(query("count", schema, "`exact`".to_owned(), description.to_owned()));
+    }
     for (column, comparisons) in &listing.holes.filters {
         let Some(declared) = plan.database.column(&listing.query.from, column) else { continue };
         for comparison in comparisons {

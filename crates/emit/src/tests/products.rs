@@ -213,6 +213,7 @@ fn holes() -> Holes {
         sorts: vec![column("id"), column("name"), column("created_at")],
         selection: Choice::Fixed,
         page: Some(Page { default: 20, max: 100 }),
+        ..Holes::default()
     }
 }
 
@@ -585,7 +586,7 @@ fn lists_are_asked_for_as_the_dialect_does() {
         assert!(lib.contains(&format!("sql: '{}',", sql.replace('"', ""))), "{sql}");
     };
     let filters = vec![];
-    let listing = |filters, order, after, limit| dialect::Listing { filters, order, after, limit };
+    let listing = |filters, order, after, limit| dialect::Listing { filters, order, after, offset: 0, limit };
     expected(false, listing(filters.clone(), order(&["id"], Direction::Descending), None, 21));
     expected(false, listing(filters, order(&["id"], Direction::Descending), Some(vec![text("7")]), 4));
     let filters = vec![

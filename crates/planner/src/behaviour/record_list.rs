@@ -5,11 +5,13 @@ use super::{Behaved, Given, column_name, slot};
 use crate::key::Origin;
 use plan::database::{Column, Nullability};
 use plan::procedure::{Input, Item, Response, RowsFormat, Step, Writes};
-use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Page, Query, RowLock};
+use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Page, Query, RowLock, Total};
 use plan::value::Comparison;
 use vocab::FieldType;
 
 const PAGE: Page = Page { default: 20, max: 100 };
+/// Rows that a request may pass over: each is read.
+const MAX_OFFSET: u32 = 10_000;
 
 pub fn lower(given: &Given<'_>) -> Behaved {
     let table = given.table();
@@ -31,6 +33,8 @@ pub fn lower(given: &Given<'_>) -> Behaved {
         })
         .filter_map(|column| comparisons(&column.field_type).map(|list| (column.name.clone(), list)))
         .collect();
+    // A column that is called so is asked for by its name.
+    let is_free = |name: &str| given.columns().all(|column| column.name.as_str() != name);
     let query = Query {
         from: table.name.clone(),
         outputs: given
@@ -43,7 +47,14 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             direction: if key.grows() { Direction::Descending } else { Direction::Ascending },
             column: key.column,
         }],
-        holes: Holes { filters, sorts, selection: Choice::Open, page: Some(PAGE) },
+        holes: Holes {
+            filters,
+            sorts,
+            selection: if is_free("fields") { Choice::Open } else { Choice::Fixed },
+            page: Some(PAGE),
+            offset: is_free("offset").then_some(MAX_OFFSET),
+            total: if is_free("count") { Total::Asked } else { Total::Untold },
+        },
         lock: RowLock::None,
     };
     let mut body = given.guards();

@@ -2,9 +2,9 @@
 
 use super::{Asker, entry, final_response};
 use plan::Problem;
-use plan::http_case::{CaseRequest, HttpCase};
+use plan::http_case::{ANY, CaseRequest, HttpCase};
 use plan::procedure::Response;
-use plan::query::{Choice, Holes};
+use plan::query::{Choice, Holes, Total};
 use plan::shape::{Presence, Shape, ShapeField};
 use serde_json::{Value as Json, json};
 use vocab::{Datum, Decimal, FieldFormat, FieldType};
@@ -132,6 +132,16 @@ impl Asker<'_> {
             ),
             self.invalid("refuses a parameter given twice", with("limit=1&limit=2"), wrong("limit", "repeated")),
         ];
+        if holes.offset.is_some() {
+            cases.push(self.invalid(
+                "refuses two places where a page begins",
+                with("offset=1&cursor=00"),
+                vec![
+                    json!({"parameter": "offset", "code": "inconsistent"}),
+                    json!({"parameter": "cursor", "code": "format"}),
+                ],
+            ));
+        }
         if holes.selection == Choice::Open {
             cases.push(self.invalid(
                 "refuses a field it does not know",
@@ -146,6 +156,11 @@ impl Asker<'_> {
         if let (Some(sort), Some(format), true) = (holes.sorts.last(), format, self.can_be_right()) {
             let sorted = with(&format!("sort=-{sort}&limit=1"));
             cases.push(self.page("lists in another order", sorted, format));
+            if holes.total == Total::Asked {
+                let mut case = self.page("tells how many there are", with("count=exact&limit=1&offset=1"), format);
+                case.expect.body = Some(json!({"items": ANY, "next": ANY, "total": ANY}));
+                cases.push(case);
+            }
         }
         cases
     }

@@ -164,6 +164,27 @@ fn filters_keep(servers: &Servers) {
         assert_eq!(servers.names(&format!("{sort}{query}")), names, "{query}");
     }
     fields_are_picked(servers);
+    rows_are_counted(servers);
+}
+
+/// However many a page has, and wherever it begins.
+fn rows_are_counted(servers: &Servers) {
+    for (query, names, total) in [
+        ("count=exact&sort=name&limit=2", "A B", 5),
+        ("count=exact&sort=name&limit=2&offset=3", "D é & +%", 5),
+        ("count=exact&sort=name&offset=5", "", 5),
+        ("count=exact&sort=name&stock=5&limit=1", "B", 2),
+        ("count=exact&sort=name&filter=name%20contains%20b%20or%20stock%3E=40&offset=1", "D", 2),
+        ("count=exact&name=nobody", "", 0),
+        ("count=exact&fields=name&sort=-stock,name&offset=1&limit=1", "B", 5),
+    ] {
+        assert_eq!(servers.names(query), names, "{query}");
+        assert_eq!(servers.page(query)["total"], total, "{query}");
+    }
+    // The page behind one that was passed over to is found by its cursor, and knows as many.
+    let next = servers.page("count=exact&sort=name&limit=2&offset=1")["next"].as_str().unwrap().to_owned();
+    let query = format!("count=exact&sort=name&limit=2&cursor={next}");
+    assert_eq!((servers.names(&query).as_str(), &servers.page(&query)["total"]), ("D é & +%", &json!(5)));
 }
 
 /// A row holds what was asked for, in that order, also where the page behind it is found by what was not.

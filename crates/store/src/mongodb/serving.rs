@@ -230,7 +230,10 @@ impl Runner {
     /// The documents that a command finds.
     async fn find(&mut self, mut command: Document) -> Result<Vec<Document>, StoreError> {
         let collection = text(&command, "find");
-        command.insert("batchSize", BATCH);
+        // What is counted is one document.
+        if command.contains_key("find") {
+            command.insert("batchSize", BATCH);
+        }
         let mut said = self.run(command).await?;
         let mut found = Vec::new();
         loop {

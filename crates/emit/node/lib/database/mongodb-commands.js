@@ -135,7 +135,7 @@ const opposites = { eq: 'ne', ne: 'eq', lt: 'gte', gte: 'lt', gt: 'lte', lte: 'g
 
 /** A page of a list: what a request asks is added to the command that always holds. */
 export function composeList(text, firstWord, page, first) {
-  const { filters, sort, after, limit, listing } = page;
+  const { filters, sort, after, limit, offset, isCount, listing } = page;
   const { asked, ...find } = JSON.parse(text);
   if (page.fields) {
     const wanted = columnsOf(page);
@@ -174,7 +174,7 @@ export function composeList(text, firstWord, page, first) {
   const conditions = Object.keys(find.command.filter).length > 0 ? [find.command.filter] : [];
   conditions.push(...filters.map((filter) => wanted(filter, true)));
   const order = orderOf(sort, listing);
-  if (after) {
+  if (after && !isCount) {
     // (a, b) behind (x, y): a > x, or a = x and b > y.
     const way = ({ name, isReverse }, last) => ({
       $and: [
@@ -185,9 +185,15 @@ export function composeList(text, firstWord, page, first) {
     conditions.push({ $or: order.map(way) });
   }
   find.command.filter = conditions.length > 0 ? { $and: conditions } : {};
+  if (isCount) {
+    const pipeline = [{ $match: find.command.filter }, { $count: 'total' }];
+    const command = { aggregate: find.command.find, pipeline, cursor: {} };
+    return { sql: JSON.stringify({ command, columns: [['total', '']] }), values };
+  }
   find.command.sort = Object.fromEntries(order.map(({ name, isReverse }) => [asked[name][0], isReverse ? -1 : 1]));
   // One row more than asked for tells that there is another page.
   find.command.limit = limit + 1;
+  if (offset > 0) find.command.skip = offset;
   return { sql: JSON.stringify(find), values };
 }
 

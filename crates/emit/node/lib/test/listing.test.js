@@ -21,6 +21,9 @@ const products = {
   sorts: ['name', 'stock', 'active'],
   order: '-id',
   page: { default: 20, maximum: 100 },
+  fields: ['id', 'name', 'active', 'stock'],
+  offset: 100,
+  total: true,
   position: 'instr(lower(#), lower(?))',
 };
 
@@ -58,6 +61,22 @@ test('limits', () => {
   for (const limit of ['', '1.0', '1e1', '+1', '%201', 'x', '9007199254740992', '00000000000000001']) {
     assert.deepEqual(refusal(`?limit=${limit}`), [{ parameter: 'limit', code: 'type', detail: 'must be a whole number' }], limit);
   }
+});
+
+test('fields, offsets and counts', () => {
+  assert.deepEqual(ask('?fields=stock,id,stock').fields, ['stock', 'id']);
+  assert.equal(composed('?fields=stock&sort=-name').sql, 'SELECT "id", "name", "stock" FROM products ORDER BY "name" DESC, "id" DESC LIMIT 21');
+  for (const fields of ['', 'stock,', 'made_at', 'constructor', 'id"', '*']) {
+    assert.deepEqual(refusal(`?fields=${fields}`), [{ parameter: 'fields', code: 'format', detail: 'must be one of id, name, active, stock, or several with commas between' }], fields);
+  }
+  assert.equal(composed('?offset=100&limit=3').sql, 'SELECT id, name, active, stock FROM products ORDER BY "id" DESC LIMIT 4 OFFSET 100');
+  for (const offset of ['101', '-1']) {
+    assert.deepEqual(refusal(`?offset=${offset}`), [{ parameter: 'offset', code: 'range', detail: 'must be between 0 and 100' }], offset);
+  }
+  assert.deepEqual(refusal('?count=yes'), [{ parameter: 'count', code: 'format', detail: 'must be one of exact' }]);
+  const names = (query) => refusal(query).map(({ parameter }) => parameter).join();
+  assert.equal(names('?offset=1&limit=0&cursor=00'), 'offset,limit,cursor');
+  assert.equal(names('?cursor=00&limit=0&offset=1'), 'cursor,limit,offset');
 });
 
 test('sorts', () => {

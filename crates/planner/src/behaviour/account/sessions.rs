@@ -3,7 +3,7 @@
 use super::super::{Behaved, Given, column_name, field_name, slot};
 use super::{caller, is, nothing, refused, tables, text, update};
 use plan::procedure::{Input, Item, Outcome, Response, RowsFormat, Step, Writes};
-use plan::query::{Cardinality, Choice, Direction, Holes, Order, Output, Page, Predicate, Query, RowLock};
+use plan::query::{Cardinality, Direction, Holes, Order, Output, Page, Predicate, Query, RowLock};
 use plan::value::{Comparison, RequestValue};
 use plan::{Problem, Value};
 
@@ -23,7 +23,7 @@ pub fn list(given: &Given<'_>) -> Behaved {
             Predicate::Compare(column_name("expires_at"), Comparison::Greater, Value::Now),
         ],
         order: vec![Order { column: column_name("id"), direction: Direction::Descending }],
-        holes: Holes { filters: Vec::new(), sorts: Vec::new(), selection: Choice::Fixed, page: Some(PAGE) },
+        holes: Holes { page: Some(PAGE), ..Holes::default() },
         lock: RowLock::None,
     };
     let mut items = given.guards();

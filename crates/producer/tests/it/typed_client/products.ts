@@ -34,6 +34,10 @@ must(again.data.id === record.id && again.headers.get('Idempotency-Replayed') ==
 const same = await api.getProduct(record.id, { ifNoneMatch: made.etag ?? '' });
 must(same.status === 304 && same.data === undefined, 'a record that is known is not sent');
 
+const part = await api.getProduct(record.id, { fields: ['stock', 'name'] });
+const partial: { stock: number; name: string } = part.data;
+must(Object.keys(partial).join() === 'stock,name' && part.etag === made.etag, 'some fields of a record are read under its tag');
+
 const changes: ProductChanges = { stock: 4, active: true };
 const changed = await api.updateProduct(record.id, changes, { ifMatch: made.etag });
 must(changed.data.stock === 4 && changed.data.active === true, 'a record is changed');
@@ -56,6 +60,12 @@ const stocks: number[] = [];
 for await (const { stock } of api.allProducts({ limit: 2, sort: '-stock', 'stock[gte]': 1 })) stocks.push(stock);
 must(stocks.join() === '4,3,2,1', `every page was read: ${stocks}`);
 for await (const { name } of api.allProducts({ name: 'Chair & 3' })) must(name === 'Chair & 3', 'a filter may hold anything');
+
+const counted = await api.listProducts({ offset: 3, count: 'exact', sort: 'stock', fields: ['stock'] });
+must(counted.data.total === 5 && counted.data.items.map(({ stock }) => stock).join() === '3,4', 'rows are counted and passed over');
+const behind: number[] = [];
+for await (const { stock } of api.allProducts({ limit: 1, offset: 2, sort: 'stock', fields: ['stock'] })) behind.push(stock);
+must(behind.join() === '2,3,4', `every page behind the offset was read: ${behind}`);
 
 // What is wrong.
 const wrong = await problemOf(api.createProduct({ ...lamp, name: 'x'.repeat(81) }));
@@ -85,6 +95,10 @@ export async function mistakes(): Promise<void> {
   await api.createProduct({ name: 'Lamp', stock: 3, colour: 'red' });
   // @ts-expect-error a required field cannot be emptied
   await api.updateProduct(record.id, { name: null });
+  // @ts-expect-error a field that was not asked for
+  part.data.notes;
+  // @ts-expect-error no field is called so
+  await api.listProducts({ fields: ['colour'] });
   // @ts-expect-error nothing can be sorted by this
   await api.listProducts({ sort: 'colour' });
   // @ts-expect-error there may be nothing new

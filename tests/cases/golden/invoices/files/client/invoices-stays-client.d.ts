@@ -88,6 +88,10 @@ export interface ListInvoicesQuery {
   sort?: 'id' | '-id' | 'invoice_number' | '-invoice_number' | 'customer_name' | '-customer_name' | 'status' | '-status' | 'issued_on' | '-issued_on' | 'total' | '-total' | 'currency' | '-currency' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | readonly ('id' | '-id' | 'invoice_number' | '-invoice_number' | 'customer_name' | '-customer_name' | 'status' | '-status' | 'issued_on' | '-issued_on' | 'total' | '-total' | 'currency' | '-currency' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at')[];
   /** The `next` of the page before, with the same `sort`. */
   cursor?: string;
+  /** Rows that are passed over, instead of a `cursor`. */
+  offset?: number;
+  /** Has the page say how many rows there are on all together, as `total`. */
+  count?: 'exact';
   /** Only rows whose `invoice_number` is this. */
   invoice_number?: string;
   /** Only rows whose `invoice_number` is neither null nor this. */
@@ -324,6 +328,10 @@ export interface ListStaysQuery {
   sort?: 'id' | '-id' | 'guest_name' | '-guest_name' | 'arrived_on' | '-arrived_on' | 'price_per_night' | '-price_per_night' | 'board' | '-board' | 'nights' | '-nights' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | readonly ('id' | '-id' | 'guest_name' | '-guest_name' | 'arrived_on' | '-arrived_on' | 'price_per_night' | '-price_per_night' | 'board' | '-board' | 'nights' | '-nights' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at')[];
   /** The `next` of the page before, with the same `sort`. */
   cursor?: string;
+  /** Rows that are passed over, instead of a `cursor`. */
+  offset?: number;
+  /** Has the page say how many rows there are on all together, as `total`. */
+  count?: 'exact';
   /** Only rows whose `guest_name` is this. */
   guest_name?: string;
   /** Only rows whose `guest_name` is neither null nor this. */
@@ -451,6 +459,8 @@ export interface PageOf<Item> {
   items: Item[];
   /** The `cursor` of the next page; null on the last. */
   next: string | null;
+  /** How many rows there are on all pages together, where `count` asked. */
+  total?: number;
 }
 
 /** What a method gives. */

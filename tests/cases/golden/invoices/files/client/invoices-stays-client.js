@@ -45,12 +45,12 @@ export class InvoicesStaysClient {
 
   /** Every row, page after page. */
   async *allInvoices(query, options) {
-    let cursor = query?.cursor;
+    let asked = query;
     do {
-      const { data } = await this.listInvoices({ ...query, cursor }, options);
+      const { data } = await this.listInvoices(asked, options);
       yield* data.items;
-      cursor = data.next;
-    } while (cursor !== null);
+      asked = { ...query, cursor: data.next, offset: undefined };
+    } while (asked.cursor !== null);
   }
 
   /** Reads one invoice. */
@@ -80,12 +80,12 @@ export class InvoicesStaysClient {
 
   /** Every row, page after page. */
   async *allStays(query, options) {
-    let cursor = query?.cursor;
+    let asked = query;
     do {
-      const { data } = await this.listStays({ ...query, cursor }, options);
+      const { data } = await this.listStays(asked, options);
       yield* data.items;
-      cursor = data.next;
-    } while (cursor !== null);
+      asked = { ...query, cursor: data.next, offset: undefined };
+    } while (asked.cursor !== null);
   }
 
   async #send(method, path, { body, query }, options = {}) {

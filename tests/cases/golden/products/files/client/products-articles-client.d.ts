@@ -44,6 +44,10 @@ export interface ListProductsQuery {
   sort?: 'id' | '-id' | 'name' | '-name' | 'stock' | '-stock' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at' | readonly ('id' | '-id' | 'name' | '-name' | 'stock' | '-stock' | 'created_at' | '-created_at' | 'updated_at' | '-updated_at')[];
   /** The `next` of the page before, with the same `sort`. */
   cursor?: string;
+  /** Rows that are passed over, instead of a `cursor`. */
+  offset?: number;
+  /** Has the page say how many rows there are on all together, as `total`. */
+  count?: 'exact';
   /** Only rows whose `name` is this. */
   name?: string;
   /** Only rows whose `name` is neither null nor this. */
@@ -175,6 +179,8 @@ export interface PageOf<Item> {
   items: Item[];
   /** The `cursor` of the next page; null on the last. */
   next: string | null;
+  /** How many rows there are on all pages together, where `count` asked. */
+  total?: number;
 }
 
 /** What a method gives. */

@@ -47,12 +47,12 @@ export class ProductsArticlesClient {
 
   /** Every row, page after page. */
   async *allProducts(query, options) {
-    let cursor = query?.cursor;
+    let asked = query;
     do {
-      const { data } = await this.listProducts({ ...query, cursor }, options);
+      const { data } = await this.listProducts(asked, options);
       yield* data.items;
-      cursor = data.next;
-    } while (cursor !== null);
+      asked = { ...query, cursor: data.next, offset: undefined };
+    } while (asked.cursor !== null);
   }
 
   /** Reads one product. */

@@ -114,6 +114,8 @@ export const invoiceList = {
     'created_at',
     'updated_at',
   ],
+  offset: 10_000,
+  total: true,
   position: 'instr(lower(#), lower(?))',
 };
 
@@ -154,5 +156,7 @@ export const stayList = {
     'created_at',
     'updated_at',
   ],
+  offset: 10_000,
+  total: true,
   position: 'instr(lower(#), lower(?))',
 };

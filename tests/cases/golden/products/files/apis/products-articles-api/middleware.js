@@ -63,5 +63,7 @@ export const productList = {
   order: '-id',
   page: { default: 20, maximum: 100 },
   fields: ['id', 'name', 'stock', 'active', 'released_at', 'notes', 'created_at', 'updated_at'],
+  offset: 10_000,
+  total: true,
   position: 'instr(lower(#), lower(?))',
 };
