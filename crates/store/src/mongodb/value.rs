@@ -78,7 +78,63 @@ pub fn stored(datum: &Datum) -> Bson {
         // In units of its last digit: exact, and in order.
         Datum::Decimal(value) => Bson::Int64(value.units()),
         Datum::Text(value) => Bson::String(value.clone()),
-        Datum::Json(value) => bson(value),
+        Datum::Json(value) => own(value),
+    }
+}
+
+/// Stands before what it takes the place of in names of somebody's own document: a sign that the server keeps for itself, or itself.
+const SIGN: char = '\u{ff04}';
+/// What no name may begin with, or have in it, and what is written behind [`SIGN`] for each. The Node.js application does the same.
+const SIGNS: [(char, char); 3] = [('$', 's'), ('.', 'd'), (SIGN, 'e')];
+
+/// Somebody's own document, whose names may be anything.
+fn own(value: &Value) -> Bson {
+    match value {
+        Value::Array(items) => Bson::Array(items.iter().map(own).collect()),
+        Value::Object(fields) => {
+            Bson::Document(fields.iter().map(|(name, value)| (kept_name(name), own(value))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => bson(value),
+    }
+}
+
+fn kept_name(name: &str) -> String {
+    let mut kept = String::with_capacity(name.len());
+    for letter in name.chars() {
+        match SIGNS.iter().find(|(sign, _)| *sign == letter) {
+            Some((_, word)) => kept.extend([SIGN, *word]),
+            None => kept.push(letter),
+        }
+    }
+    kept
+}
+
+/// The name that [`kept_name`] was given.
+fn given_name(kept: &str) -> String {
+    let mut name = String::with_capacity(kept.len());
+    let mut letters = kept.chars();
+    while let Some(letter) = letters.next() {
+        let word = if letter == SIGN { letters.next() } else { None };
+        match word {
+            None => name.push(letter),
+            Some(word) => match SIGNS.iter().find(|(_, known)| *known == word) {
+                Some((sign, _)) => name.push(*sign),
+                // Nobody here wrote it.
+                None => name.extend([letter, word]),
+            },
+        }
+    }
+    name
+}
+
+/// The same as it was given.
+fn given(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(given).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| (given_name(&name), given(value))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }
 
@@ -86,7 +142,7 @@ pub fn stored(datum: &Datum) -> Bson {
 pub fn datum(value: Option<&Bson>, kind: &str) -> Result<Datum, StoreError> {
     Ok(match value {
         None | Some(Bson::Null) => Datum::Null,
-        Some(value) if kind == "json" => Datum::Text(json(value).to_string()),
+        Some(value) if kind == "json" => Datum::Text(given(json(value)).to_string()),
         Some(Bson::Boolean(value)) => Datum::Integer(i64::from(*value)),
         Some(Bson::Int32(value)) => Datum::Integer((*value).into()),
         Some(Bson::Int64(value)) => Datum::Integer(*value),
@@ -96,4 +152,22 @@ pub fn datum(value: Option<&Bson>, kind: &str) -> Result<Datum, StoreError> {
         Some(Bson::ObjectId(value)) => Datum::Text(value.to_hex()),
         Some(_) => return Err(StoreError::Refused("a field holds what no plan makes".to_owned())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_of_somebodys_own_document_come_back() {
+        for name in ["plain", "$ne", "a.b", "$", "..", "\u{ff04}s", "\u{ff04}", "a$b\u{ff04}.", ""] {
+            let kept = kept_name(name);
+            assert!(!kept.contains(['$', '.']), "{kept}");
+            assert_eq!(given_name(&kept), name);
+            let document = json!({ name: [{ name: 1 }] });
+            let stored = stored(&Datum::Json(document.clone()));
+            assert_eq!(datum(Some(&stored), "json").unwrap(), Datum::Text(document.to_string()));
+        }
+    }
 }

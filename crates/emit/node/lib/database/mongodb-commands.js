@@ -74,10 +74,24 @@ function bound({ $bind: index, as, if: asked, known }, values) {
     case 'negated':
       return Long.fromNumber(value instanceof Decimal ? -value.units : -value);
     case 'json':
-      return typeof value === 'string' ? JSON.parse(value) : value;
+      return renamed(typeof value === 'string' ? JSON.parse(value) : value, keptName);
     default:
       return stored(value);
   }
+}
+
+// In names of somebody's own document, what is written for signs that the server keeps for itself, and for the one before them.
+const SIGN = '\uff04';
+const signs = { $: 's', '.': 'd', [SIGN]: 'e' };
+const meant = Object.fromEntries(Object.entries(signs).map(([sign, word]) => [word, sign]));
+
+const keptName = (name) => name.replace(/[$.\uff04]/g, (sign) => SIGN + signs[sign]);
+const givenName = (kept) => kept.replace(/\uff04([sde])/g, (_, word) => meant[word]);
+
+function renamed(value, rename) {
+  if (Array.isArray(value)) return value.map((item) => renamed(item, rename));
+  if (!isObject(value) || value._bsontype !== undefined) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [rename(name), renamed(item, rename)]));
 }
 
 function asPattern(text) {
@@ -127,7 +141,7 @@ function read(value, kind, { kind: type, scale } = {}) {
   if (value instanceof Date) return value.toISOString();
   if (value instanceof Long) throw new RangeError(`JavaScript does not keep the number ${value} exactly`);
   if (type === 'decimal') return new Decimal(value, scale);
-  if (kind === 'json') return value;
+  if (kind === 'json') return renamed(value, givenName);
   return value?._bsontype === 'ObjectId' ? value.toHexString() : value;
 }
 
