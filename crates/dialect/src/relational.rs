@@ -434,6 +434,10 @@ fn predicate(lowering: Lowering<'_>, asked: &Predicate, binds: &mut Vec<Value>) 
             binds.push(value.clone());
             format!("{} {} {}", lowering.quote(column.as_str()), comparison.as_str(), lowering.holder(column))
         }
+        Predicate::Test(left, comparison, right) => {
+            binds.extend([left.clone(), right.clone()]);
+            format!("? {} ?", comparison.as_str())
+        }
         Predicate::Null(column) => format!("{} IS NULL", lowering.quote(column.as_str())),
         Predicate::Any(inner) => {
             let parts: Vec<String> = inner.iter().map(|asked| predicate(lowering, asked, binds)).collect();

@@ -54,7 +54,7 @@ pub async fn set_role(workspace: &Workspace, email: &str, role: &str) -> Result<
     for task_id in workspace.task_ids()? {
         let active = workspace.active_plan(&task_id)?;
         let Some(plan) = active.as_ref().and_then(|active| active.plan.api()) else { continue };
-        roles.extend(plan.api.roles().into_iter().map(ToString::to_string));
+        roles.extend(plan.api.meant_roles().iter().map(ToString::to_string));
         if plan.api.accounts.is_some() {
             // As whoever owns the tables: the application may change no role that its endpoints do not.
             let store = owned(workspace, &plan.database).map_err(PeopleFailure::Database)?;

@@ -187,6 +187,17 @@ impl Endpoint {
     }
 }
 
+/// Adds the roles that conditions over rows name.
+fn roles_in(items: &[Item], roles: &mut BTreeSet<RoleName>) {
+    for item in items {
+        match item {
+            Item::Let(_, Step::Read { query, .. }) => query.filter.iter().for_each(|predicate| predicate.roles(roles)),
+            Item::Transaction(body) => roles_in(body, roles),
+            Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => {}
+        }
+    }
+}
+
 impl Endpoint {
     /// The first of its own steps, in no transaction and no arm, of which something is wanted.
     fn first<'p, T>(&'p self, wanted: impl Fn(&'p Step) -> Option<T>) -> Option<T> {
@@ -266,5 +277,13 @@ impl ApiPlan {
     #[must_use]
     pub fn roles(&self) -> BTreeSet<&RoleName> {
         self.endpoints.iter().filter_map(Endpoint::role).flat_map(Roles::names).collect()
+    }
+
+    /// The roles that make a difference in it: those that its endpoints ask for, and those that conditions over rows name.
+    #[must_use]
+    pub fn meant_roles(&self) -> BTreeSet<RoleName> {
+        let mut roles: BTreeSet<RoleName> = self.roles().into_iter().cloned().collect();
+        self.endpoints.iter().for_each(|endpoint| roles_in(&endpoint.procedure.body, &mut roles));
+        roles
     }
 }

@@ -258,6 +258,10 @@ impl Checker {
         for predicate in predicates {
             match predicate {
                 Predicate::Compare(_, _, value) => self.value(value, slots),
+                Predicate::Test(left, _, right) => {
+                    self.value(left, slots);
+                    self.value(right, slots);
+                }
                 Predicate::Null(_) => {}
                 Predicate::Any(inner) | Predicate::All(inner) => self.predicates(inner, slots),
                 Predicate::Not(inner) => self.predicates(std::slice::from_ref(inner), slots),

@@ -460,9 +460,14 @@ fn filters(list: &[Predicate]) -> String {
     format!(" where {}", parts.join(" and "))
 }
 
-fn predicate(asked: &Predicate) -> String {
+/// A predicate in one line.
+#[must_use]
+pub fn predicate(asked: &Predicate) -> String {
     match asked {
         Predicate::Compare(column, comparison, given) => format!("{column} {} {}", comparison.as_str(), value(given)),
+        Predicate::Test(left, comparison, right) => {
+            format!("{} {} {}", value(left), comparison.as_str(), value(right))
+        }
         Predicate::Null(column) => format!("{column} is null"),
         Predicate::Any(inner) => {
             let parts: Vec<String> = inner.iter().map(predicate).collect();

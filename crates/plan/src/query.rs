@@ -3,7 +3,8 @@
 
 use crate::value::{Comparison, Value};
 use serde::{Deserialize, Serialize};
-use vocab::{ColumnName, FieldName, SlotName, TableName};
+use std::collections::BTreeSet;
+use vocab::{ColumnName, Datum, FieldName, RoleName, SlotName, TableName};
 
 /// A question to the database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +75,8 @@ pub enum Cardinality {
 pub enum Predicate {
     /// The comparison holds.
     Compare(ColumnName, Comparison, Value),
+    /// Two values that are no columns stand so to each other: it holds for every row or for none.
+    Test(Value, Comparison, Value),
     /// The column is null.
     Null(ColumnName),
     /// At least one of them.
@@ -82,6 +85,18 @@ pub enum Predicate {
     All(Vec<Predicate>),
     /// Not that.
     Not(Box<Predicate>),
+}
+
+impl Predicate {
+    /// Adds the roles with which the caller's is compared.
+    pub(crate) fn roles(&self, roles: &mut BTreeSet<RoleName>) {
+        match self {
+            Self::Test(_, _, Value::Literal(Datum::Text(role))) => roles.extend(RoleName::parse(role)),
+            Self::Test(..) | Self::Compare(..) | Self::Null(_) => {}
+            Self::Any(inner) | Self::All(inner) => inner.iter().for_each(|one| one.roles(roles)),
+            Self::Not(inner) => inner.roles(roles),
+        }
+    }
 }
 
 /// One level of an order.

@@ -186,7 +186,9 @@ impl Asker {
         let (table, filter) = write.filter();
         let column = filter.iter().find_map(|predicate| match predicate {
             Predicate::Compare(column, ..) => Some(column),
-            Predicate::Null(_) | Predicate::Any(_) | Predicate::All(_) | Predicate::Not(_) => None,
+            Predicate::Test(..) | Predicate::Null(_) | Predicate::Any(_) | Predicate::All(_) | Predicate::Not(_) => {
+                None
+            }
         })?;
         let field = FieldName::parse(column.as_str()).ok()?;
         let query = Query {
@@ -204,6 +206,7 @@ impl Asker {
     fn know_predicates(&self, predicates: &[Predicate]) -> bool {
         predicates.iter().all(|predicate| match predicate {
             Predicate::Compare(_, _, value) => self.knows(value),
+            Predicate::Test(left, _, right) => self.knows(left) && self.knows(right),
             Predicate::Null(_) => true,
             Predicate::Any(inner) | Predicate::All(inner) => self.know_predicates(inner),
             Predicate::Not(inner) => self.know_predicates(std::slice::from_ref(inner)),

@@ -306,6 +306,7 @@ fn filtered(predicates: &[Predicate], columns: &mut BTreeSet<ColumnName>) {
             Predicate::Compare(column, ..) | Predicate::Null(column) => {
                 columns.insert(column.clone());
             }
+            Predicate::Test(..) => {}
             Predicate::Any(inner) | Predicate::All(inner) => filtered(inner, columns),
             Predicate::Not(inner) => filtered(std::slice::from_ref(inner), columns),
         }

@@ -92,6 +92,9 @@ pub fn roles(requirements: &ApiRequirements) -> Vec<RoleName> {
     let own = [ROLE, ADMINISTRATOR].map(|name| RoleName::parse(name).expect("a literal that is a name"));
     let mut roles: Vec<RoleName> = own.into();
     roles.extend(asked);
+    let conditions = requirements.endpoints.iter().filter_map(|endpoint| endpoint.condition.as_ref());
+    let named = conditions.flat_map(|condition| condition.value.roles());
+    roles.extend(named.filter_map(|role| RoleName::parse(role).ok()));
     roles.sort();
     roles.dedup();
     roles
@@ -225,6 +228,7 @@ pub fn companion(
         filters: None,
         sorts: None,
         access: None,
+        condition: None,
         cache: None,
         place: like.place.clone(),
     }

@@ -4,8 +4,10 @@ use crate::account::{self, KnownBy, Ownership};
 use crate::behaviour::{Behaved, Given, Guarded, ParentKey, WorksOn};
 use crate::body_size::max_body_bytes;
 use crate::codes;
+use crate::condition::{self, Asked};
 use crate::entity::{self, Resolved, snake_case};
 use crate::intent::{Inferred, infer, is_version, target};
+use crate::key::RecordKey;
 use crate::lookup::{self, Lookup};
 use crate::newsletter;
 use crate::overrides;
@@ -19,6 +21,7 @@ use plan::accounts::Accounts;
 use plan::accounts::{FAILED_LOGINS, Newcomers};
 use plan::api::{ApiPlan, Cors, DocumentationFormat, Endpoint, EventDeclaration, RateLimitPolicy};
 use plan::procedure::{LimitKey, Procedure, Roles, RowsFormat, Scheme, Trigger};
+use plan::query::Predicate;
 use plan::service::ServicePlan;
 use plan::{Access, Cache, Decision, Item, Phase, Scope, Step, Table, check, system, uses};
 use spec::{
@@ -255,6 +258,9 @@ impl Designer<'_> {
         let roles = account::roles(known.requirements);
         let users = account::users_table(self.catalog, known.tables);
         let caller = users.as_ref().filter(|_| guarded.scheme.is_some_and(Scheme::is_user));
+        let user_key = caller.and_then(RecordKey::of).map(|key| key.field_type);
+        let condition = condition::of(endpoint, inferred.behaviour, &Asked { table: &table, user_key });
+        let condition = condition.map_err(|problem| self.problems.push(problem)).ok()?;
         let is_of_newsletter = inferred.behaviour.name.starts_with("newsletter_");
         let consents = newsletter::consents(&table).filter(|_| self.confirms && is_of_newsletter);
         let selling = (inferred.behaviour.works_on == WorksOn::Shop).then(|| {
@@ -277,6 +283,7 @@ impl Designer<'_> {
             key: target(&endpoint.path).and_then(|target| target.key),
             parent: parent.as_ref(),
             owner: owner.as_ref(),
+            condition: &condition,
             tables: known.tables,
             roles: &roles,
             selling: selling.as_ref(),
@@ -286,6 +293,7 @@ impl Designer<'_> {
             needs_user: owner.is_some()
                 || parent.as_ref().is_some_and(|parent| parent.owner.is_some())
                 || guarded.role.is_some()
+                || condition.iter().any(condition::asks_for_caller)
                 || matches!(inferred.behaviour.works_on, WorksOn::Account | WorksOn::Shop),
         };
         let mut behaved = inferred.behaviour.lower(&given);
@@ -300,6 +308,7 @@ impl Designer<'_> {
         self.decide_endpoint(endpoint, inferred, &behaved, &events, format);
         self.decide_parent(endpoint, parent.as_ref());
         self.decide_owner(endpoint, inferred, guarded.scheme, owner.as_ref(), parent.as_ref());
+        self.decide_condition(endpoint, &condition);
         self.decide_fields(resolved);
         let subject = subject_of(endpoint);
         self.decide_guards(&subject, guarded);
@@ -541,6 +550,16 @@ impl Designer<'_> {
                 "nothing of them leads to users".to_owned(),
             ),
         };
+        self.decide(Phase::SetupAuthenticationMiddleware, &subject_of(endpoint), decision, reason);
+    }
+
+    fn decide_condition(&mut self, endpoint: &spec::Endpoint, condition: &[Predicate]) {
+        if condition.is_empty() {
+            return;
+        }
+        let holds: Vec<String> = condition.iter().map(plan::print::predicate).collect();
+        let decision = format!("has to do with rows alone of which this holds: {}", holds.join(" and "));
+        let reason = "the task says `where`; others are as if they were not there".to_owned();
         self.decide(Phase::SetupAuthenticationMiddleware, &subject_of(endpoint), decision, reason);
     }
 

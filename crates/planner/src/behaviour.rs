@@ -85,6 +85,8 @@ pub struct Given<'a> {
     pub parent: Option<&'a ParentKey>,
     /// The field that says whose a record is, where callers have to do with their own alone.
     pub owner: Option<&'a FieldName>,
+    /// What must hold of the rows that it has to do with, besides.
+    pub condition: &'a [Predicate],
     /// Every table that is known here.
     pub tables: &'a [Table],
     /// The roles that accounts may have.
@@ -737,6 +739,11 @@ impl Given<'_> {
         of_parent.into_iter().chain(self.owner.map(|owner| is_callers(&column_name(owner.as_str())))).collect()
     }
 
+    /// The rows that the endpoint has to do with.
+    fn within(&self) -> Vec<Predicate> {
+        self.belongs().into_iter().chain(self.condition.iter().cloned()).collect()
+    }
+
     fn is_owner(&self, field: &str) -> bool {
         self.owner.is_some_and(|owner| owner.as_str() == field)
     }
@@ -883,7 +890,7 @@ impl Given<'_> {
         Query {
             from: self.entity.table.clone(),
             outputs: outputs.collect(),
-            filter: self.has_key(),
+            filter: self.has_key().into_iter().chain(self.condition.iter().cloned()).collect(),
             order: Vec::new(),
             holes: Holes::default(),
             lock,
@@ -938,7 +945,8 @@ impl Given<'_> {
         }));
         changes.extend(self.find_references());
         changes.push(Item::Do(Step::Write(Write::Update { table: table.name.clone(), set, filter: self.has_key() })));
-        let fresh = self.find(|_| true, RowLock::None);
+        // What it has become need not be what may be changed.
+        let fresh = Query { filter: self.has_key(), ..self.find(|_| true, RowLock::None) };
         changes.push(Item::Let(
             slot("fresh"),
             Step::Read { query: fresh, cardinality: Cardinality::One, filled_by: None },

@@ -239,8 +239,13 @@ impl<'a> Asker<'a> {
         self.path.ends_with('}')
     }
 
-    /// Whether a right request can be made: what it works on, and what that belongs to, can be made before.
+    /// Whether a right request can be made, that has to do with what was made before.
     fn can_be_right(&self) -> bool {
+        self.has_place() && !is_conditional(&self.endpoint.procedure.body)
+    }
+
+    /// Whether what it works on, and what that belongs to, can be made before.
+    fn has_place(&self) -> bool {
         let has_record = !self.is_item() || self.maker.is_some() || self.has_seed();
         let has_parent = !matches!(self.parent_key, Stand::Nobody(_));
         has_record && (has_parent || !asks_for_parent(&self.endpoint.procedure.body))
@@ -290,8 +295,10 @@ impl<'a> Asker<'a> {
                 cases.extend(self.parts(body));
             }
             Some(Response::Rows { format, .. }) => {
-                if self.can_be_right() {
+                if self.has_place() {
                     cases.push(self.page("lists", self.request(), *format));
+                }
+                if self.can_be_right() {
                     cases.extend(self.lists(*format));
                 }
                 cases.extend(asks_for_parent(body).then(|| self.missing()));
@@ -794,6 +801,22 @@ fn is_owned(items: &[Item], users: &Table, tables: &[Table]) -> bool {
     items.iter().any(|item| match item {
         Item::Let(_, Step::Read { query, .. }) => is_callers(query),
         Item::Transaction(body) => is_owned(body, users, tables),
+        Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => false,
+    })
+}
+
+/// Whether more is asked of a record than that the path names it and that it is the caller's: no case knows one of which it holds.
+fn is_conditional(items: &[Item]) -> bool {
+    let is_plain = |predicate: &Predicate| match predicate {
+        Predicate::Compare(_, Comparison::Equal, Value::Request(_)) => true,
+        Predicate::Compare(_, Comparison::Equal, Value::Field(slot, _)) => slot.as_str() == "caller",
+        _ => false,
+    };
+    items.iter().any(|item| match item {
+        Item::Let(slot, Step::Read { query, .. }) if ["row", "rows"].contains(&slot.as_str()) => {
+            !query.filter.iter().all(is_plain)
+        }
+        Item::Transaction(body) => is_conditional(body),
         Item::Let(..) | Item::Do(_) | Item::Each(_) | Item::Promise(_) | Item::Match(..) | Item::Exit(..) => false,
     })
 }

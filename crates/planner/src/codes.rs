@@ -64,6 +64,8 @@ codes! {
     KIND_UNSAID = "IP251";
     /// `provision` asks for a server, and the engine has none.
     NO_SERVER_TO_PROVISION = "IP252";
+    /// A condition over rows asks what these rows, or these callers, do not have.
+    CONDITION_DOES_NOT_FIT = "IP312";
     /// A budget of plans on an engine that is not asked for estimates.
     NOTHING_ESTIMATED = "IP310";
     /// Reads are to go to replicas of an engine where they do not.

@@ -8,6 +8,7 @@ mod behaviour;
 mod body_size;
 mod cases;
 mod codes;
+mod condition;
 mod database;
 mod documents;
 mod entity;

@@ -5,6 +5,7 @@ use crate::database::index_name;
 use plan::database::{Column, Compared, Index, Table, Uniqueness};
 use plan::procedure::{Item, Step};
 use plan::query::{Holes, Predicate, Query};
+use plan::value::Comparison;
 use plan::{Decision, Observed, Phase};
 use spec::Endpoint;
 use vocab::{ColumnName, Engine, FieldType, TableName};
@@ -85,8 +86,13 @@ fn listing(items: &[Item]) -> Option<(&Query, &Holes)> {
 
 fn compared(predicate: &Predicate) -> Option<&ColumnName> {
     match predicate {
-        Predicate::Compare(column, ..) => Some(column),
-        Predicate::Null(_) | Predicate::Any(_) | Predicate::All(_) | Predicate::Not(_) => None,
+        Predicate::Compare(column, Comparison::Equal, _) => Some(column),
+        Predicate::Compare(..)
+        | Predicate::Test(..)
+        | Predicate::Null(_)
+        | Predicate::Any(_)
+        | Predicate::All(_)
+        | Predicate::Not(_) => None,
     }
 }
 

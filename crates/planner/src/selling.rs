@@ -55,6 +55,7 @@ fn companion(like: &Endpoint, method: Method, path: String, behavior: &str) -> O
         filters: None,
         sorts: None,
         access: like.access.clone(),
+        condition: None,
         cache: None,
         place: like.place.clone(),
     })

@@ -1,8 +1,10 @@
-//! `access` and `cache` of an endpoint: a word comes in, who may call it and how long its answers are fresh goes out.
+//! `access` and `cache` of an endpoint: who may call it, which rows it then has to do with, and how long its answers are fresh.
 
 use crate::codes::NOT_AN_ACCESS;
+use crate::condition::{self, RowCondition};
 use crate::document::{Node, Value};
 use crate::duration;
+use crate::field::{Field, optional};
 use crate::lower::{Label, Lowering};
 use crate::name::RoleName;
 use crate::schema;
@@ -60,18 +62,45 @@ const ROLE: &str = "role:";
 const SCOPE: &str = "scope:";
 const CACHE_EXAMPLE: &str = "write `no_store`, or how long, like `60_seconds`";
 
-pub(crate) fn access_schema() -> Json {
+const CONDITIONAL: &[Field] = &[
+    optional("who", "Who may call it, as `access` says it without a condition.", who_schema),
+    optional(
+        "where",
+        "Which rows it has to do with: `status = published or user_id = caller.id`. Others are as if they were not there.",
+        schema::text,
+    ),
+];
+
+fn who_schema() -> Json {
     let role = schema::pattern(&format!("{ROLE}{0}(, *{0})*", schema::IDENTIFIER));
     let scope = schema::pattern(&format!("{SCOPE}[!#-\\[\\]-~]{{1,200}}"));
     schema::either([schema::word::<AccessWord>(), role, scope])
+}
+
+pub(crate) fn access_schema() -> Json {
+    schema::either([who_schema(), schema::block(CONDITIONAL)])
 }
 
 pub(crate) fn cache_schema() -> Json {
     schema::either([schema::word::<CacheWord>(), duration::schema()])
 }
 
-/// Checks the value of `access`.
-pub(crate) fn lower_access(lowering: &mut Lowering<'_>, node: &Node) -> Option<Spanned<Access>> {
+/// Checks the value of `access`: who may call, and a condition where there is one.
+pub(crate) fn lower_access(
+    lowering: &mut Lowering<'_>,
+    node: &Node,
+) -> (Option<Spanned<Access>>, Option<Spanned<RowCondition>>) {
+    let Value::Mapping(_) = &node.value else { return (lower_who(lowering, node), None) };
+    let Some(block) = lowering.own_block("an access", node, CONDITIONAL) else { return (None, None) };
+    let who = block.node("who").and_then(|node| lower_who(lowering, node));
+    let condition = block.node("where").and_then(|node| {
+        let text = lowering.text(Label::Field("where"), node)?;
+        condition::lower(lowering, text, node)
+    });
+    (who, condition)
+}
+
+fn lower_who(lowering: &mut Lowering<'_>, node: &Node) -> Option<Spanned<Access>> {
     let text = lowering.text(Label::Field("access"), node)?;
     let access = match (AccessWord::from_word(text), text.strip_prefix(ROLE)) {
         (Some(AccessWord::Public), _) => Access::Public,

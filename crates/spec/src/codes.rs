@@ -92,4 +92,6 @@ codes! {
     ANOTHER_SERVICE_TYPE = "IP128";
     /// A word for who may call an endpoint that cannot be read.
     NOT_AN_ACCESS = "IP129";
+    /// A condition over rows that cannot be read.
+    NOT_A_CONDITION = "IP130";
 }

@@ -3,6 +3,7 @@
 
 use crate::access::{self, Access, Cache};
 use crate::codes::AUTHENTICATION_UNSAID;
+use crate::condition::RowCondition;
 use crate::document::Node;
 use crate::field::{Field, optional, required};
 use crate::lower::{Block, Label, Lowering};
@@ -47,6 +48,8 @@ pub struct Endpoint {
     pub sorts: Option<Vec<Spanned<FieldName>>>,
     /// Who may call it.
     pub access: Option<Spanned<Access>>,
+    /// Which rows it has to do with, beside what `access` says by itself.
+    pub condition: Option<Spanned<RowCondition>>,
     /// How long its answers may be kept.
     pub cache: Option<Spanned<Cache>>,
     /// Where the path stands.
@@ -113,7 +116,7 @@ const FIELDS: &[Field] = &[
     optional("entity", "What it works on, where the producer would infer something else.", schema::identifier),
     optional(
         "access",
-        "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`, `role:<name>,<name>`, `scope:<name>`.",
+        "Who may call it: `public`, `authenticated`, `owner`, `role:<name>`, `role:<name>,<name>`, `scope:<name>`; `{ who, where }` with a condition over its rows.",
         access::access_schema,
     ),
     optional("rate_limiting", "Its own limit, instead of that of the whole API.", rate_limit::schema),
@@ -153,7 +156,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
         Some(lowering.distinct(field, node, |lowering, label, item| lowering.name(label, item, FieldName::parse)))
     };
     let (filters, sorts) = (names("filters"), names("sorts"));
-    let access = block.node("access").and_then(|node| access::lower_access(lowering, node));
+    let (access, condition) = block.node("access").map_or((None, None), |node| access::lower_access(lowering, node));
     let cache = block.node("cache").and_then(|node| access::lower_cache(lowering, node));
     let (path, authentication) = (path?, authentication?);
     Some(Endpoint {
@@ -170,6 +173,7 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>, node: &Node) -> Option<Endpoint
         filters,
         sorts,
         access,
+        condition,
         cache,
         place: path.place,
     })

@@ -4,6 +4,7 @@
 mod access;
 mod api;
 mod codes;
+mod condition;
 mod credential;
 mod cron;
 mod database;
@@ -33,6 +34,7 @@ mod tests;
 pub use access::{Access, Cache};
 pub use api::{ApiKind, ApiRequirements, DocumentationFormat, SecurityFeature};
 pub use codes::*;
+pub use condition::{Operand, Operator, RowCondition, Subject};
 pub use credential::{Credential, CredentialValue};
 pub use cron::{Cron, DayRule};
 pub use database::{

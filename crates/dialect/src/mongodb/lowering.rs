@@ -270,6 +270,10 @@ fn predicate(lowering: Lowering<'_>, asked: &Predicate, binds: &mut Binds) -> Va
             let index = binds.add(value);
             comparison_of(lowering, column, *comparison, index)
         }
+        Predicate::Test(left, comparison, right) => {
+            let [left, right] = [left, right].map(|value| json!({ "$bind": binds.add(value) }));
+            json!({ "$expr": { operator(*comparison): [left, right] } })
+        }
         Predicate::Null(column) => json!({ field(lowering.table, column): null }),
         Predicate::Any(inner) => json!({ "$or": many(inner, binds) }),
         Predicate::All(inner) => json!({ "$and": many(inner, binds) }),
@@ -277,16 +281,23 @@ fn predicate(lowering: Lowering<'_>, asked: &Predicate, binds: &mut Binds) -> Va
     }
 }
 
+fn operator(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "$eq",
+        Comparison::NotEqual => "$ne",
+        Comparison::Less => "$lt",
+        Comparison::AtMost => "$lte",
+        Comparison::Greater => "$gt",
+        Comparison::AtLeast => "$gte",
+    }
+}
+
 /// To null nothing compares: whoever puts the values in makes of it what no document holds.
 fn comparison_of(lowering: Lowering<'_>, column: &ColumnName, comparison: Comparison, index: usize) -> Value {
     let value = lowering.compared(column, index);
     let condition = match comparison {
-        Comparison::Equal => json!({ "$eq": value }),
         Comparison::NotEqual => json!({ "$ne": value, "$exists": true }),
-        Comparison::Less => json!({ "$lt": value }),
-        Comparison::AtMost => json!({ "$lte": value }),
-        Comparison::Greater => json!({ "$gt": value }),
-        Comparison::AtLeast => json!({ "$gte": value }),
+        _ => json!({ operator(comparison): value }),
     };
     json!({ compared_field(lowering.table, column): condition })
 }

@@ -833,7 +833,7 @@ impl<'a> Writer<'_, 'a> {
                 }
                 Predicate::Any(inner) | Predicate::All(inner) => self.keys_in(table, inner, keys),
                 Predicate::Not(inner) => self.keys_in(table, std::slice::from_ref(inner), keys),
-                Predicate::Null(_) => {}
+                Predicate::Test(..) | Predicate::Null(_) => {}
             }
         }
     }

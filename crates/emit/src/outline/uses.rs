@@ -144,6 +144,7 @@ fn values_of_predicates<'a>(predicates: &'a [Predicate], values: &mut Vec<&'a Va
     for predicate in predicates {
         match predicate {
             Predicate::Compare(_, _, value) => values.push(value),
+            Predicate::Test(left, _, right) => values.extend([left, right]),
             Predicate::Null(_) => {}
             Predicate::Any(inner) | Predicate::All(inner) => values_of_predicates(inner, values),
             Predicate::Not(inner) => values_of_predicates(std::slice::from_ref(inner), values),

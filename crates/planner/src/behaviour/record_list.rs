@@ -42,7 +42,7 @@ pub fn lower(given: &Given<'_>) -> Behaved {
             .into_iter()
             .map(|(field, _)| Output::Column { column: column_name(field.as_str()), field })
             .collect(),
-        filter: given.belongs(),
+        filter: given.within(),
         order: vec![Order {
             direction: if key.grows() { Direction::Descending } else { Direction::Ascending },
             column: key.column,
